@@ -1,0 +1,24 @@
+"""Every setting, typed and documented once; read from file, environment and command line."""
+
+from lightmodel.config.load import Loaded, load
+from lightmodel.config.sections import (
+    Config,
+    DataSection,
+    GateSection,
+    ServeSection,
+    SplitSection,
+    StoreSection,
+    TrainSection,
+)
+
+__all__ = [
+    "Config",
+    "DataSection",
+    "GateSection",
+    "Loaded",
+    "ServeSection",
+    "SplitSection",
+    "StoreSection",
+    "TrainSection",
+    "load",
+]

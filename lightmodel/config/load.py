@@ -1,0 +1,234 @@
+"""Read the settings: default < file < LIGHTMODEL__SECTION__KEY < --set section.key=value."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from lightmodel.config.redact import redacted
+from lightmodel.config.sections import Config
+from lightmodel.errors import ConfigError
+
+PREFIX = "LIGHTMODEL__"
+FILE_SUFFIX = "_FILE"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value as it was given, before it is checked."""
+
+    section: str
+    key: str
+    value: Any
+    origin: str
+
+    @property
+    def path(self) -> str:
+        """Its name as a user writes it."""
+        return f"{self.section}.{self.key}"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A valid configuration and where each value came from (`section.key` → origin)."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+    def lines(self) -> Iterator[str]:
+        """Yield each setting with its origin, as `--print-config` shows it; secrets are masked."""
+        for name, section in self.config:
+            yield f"[{name}]"
+            for key, value in section:
+                origin = self.origins.get(f"{name}.{key}", "default")
+                yield f"{f'{key} = {_shown(value)}':<48} # {origin}"
+            yield ""
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "********"
+    if value is None:
+        return "(not set)"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_shown(item) for item in value) + "]"
+    return f'"{redacted(str(value))}"' if isinstance(value, str | Path) else str(value)
+
+
+def load(
+    path: Path | None = None,
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Read the configuration.
+
+    Args:
+        path: the TOML file; None means `config.toml` where it exists.
+        sets: `section.key=value` strings of the command line; the last one wins.
+        environ: instead of the process's environment.
+
+    Raises:
+        ConfigError: with every mistake at once: file, key, what was found, what is allowed.
+    """
+    mistakes: list[str] = []
+    environment = os.environ if environ is None else environ
+    settings = [
+        *_from_file(path, mistakes),
+        *_from_environment(environment, mistakes),
+        *_from_command_line(sets, mistakes),
+    ]
+    known = [setting for setting in settings if _is_known(setting, mistakes)]
+    config = _validated(known, mistakes)
+    if config is None or mistakes:
+        count = len(mistakes)
+        head = f"the configuration has {count} mistake{'s' if count != 1 else ''}:"
+        lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
+        raise ConfigError(f"{head}\n{lines}", hint="docs/config.md lists every setting")
+    return Loaded(config, {setting.path: setting.origin for setting in known})
+
+
+def _from_file(path: Path | None, mistakes: list[str]) -> list[Setting]:
+    if path is None and not Path("config.toml").exists():
+        return []
+    file = path or Path("config.toml")
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        mistakes.append(f"{file}: cannot be read: {error.strerror or error}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        mistakes.append(f"{file}: is not valid TOML: {error}")
+    else:
+        return list(_of_tables(content, str(file), mistakes))
+    return []
+
+
+def _of_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Iterator[Setting]:
+    for section, table in content.items():
+        if not isinstance(table, dict):
+            mistakes.append(f"{origin}: {section}: must stand in a section, such as [data]")
+            continue
+        for key, value in table.items():
+            if _is_secret(section, key):
+                mistakes.append(
+                    f"{origin}: {section}.{key}: a secret does not belong in a file of settings; set "
+                    f"{_variable(section, key)} or {_variable(section, key)}{FILE_SUFFIX}"
+                )
+            else:
+                yield Setting(section, key, value, origin)
+        if not table and section not in Config.model_fields:
+            mistakes.append(f"{origin}: [{section}]: unknown section{_nearest(section, Config)}")
+
+
+def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[Setting]:
+    for name in sorted(environ):
+        if not name.startswith(PREFIX):
+            continue
+        section, _, key = name.removeprefix(PREFIX).lower().partition("__")
+        value = environ[name]
+        if key.endswith(FILE_SUFFIX.lower()) and _is_secret(section, key[: -len(FILE_SUFFIX)]):
+            key = key[: -len(FILE_SUFFIX)]
+            try:
+                value = Path(value).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "not UTF-8 text"
+                mistakes.append(f"{name}: the file that it names cannot be read: {reason}")
+                continue
+        yield Setting(section, key, _parsed(section, key, value), name)
+
+
+def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Setting]:
+    for item in sets:
+        path, equals, value = item.partition("=")
+        section, dot, key = path.strip().partition(".")
+        if not (equals and dot and key):
+            mistakes.append(f"--set {item}: must be section.key=value")
+        elif _is_secret(section, key):
+            mistakes.append(
+                f"--set {path}: a secret does not belong on a command line, where others can read it; "
+                f"set {_variable(section, key)}"
+            )
+        else:
+            yield Setting(section, key, _parsed(section, key, value), f"--set {path}")
+
+
+def _variable(section: str, key: str) -> str:
+    return f"{PREFIX}{section}__{key}".upper()
+
+
+def _section_model(section: str) -> type[BaseModel] | None:
+    field = Config.model_fields.get(section)
+    return cast("type[BaseModel]", field.annotation) if field else None
+
+
+def _field(section: str, key: str) -> FieldInfo | None:
+    model = _section_model(section)
+    return model.model_fields.get(key) if model else None
+
+
+def _is_secret(section: str, key: str) -> bool:
+    field = _field(section, key)
+    return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
+
+
+def _parsed(section: str, key: str, text: str) -> object:
+    """Turn a string of the environment or command line into what its field takes."""
+    field = _field(section, key)
+    if field is None or field.annotation is None:
+        return text
+    if text == "" and type(None) in get_args(field.annotation):
+        return None
+    try:
+        TypeAdapter(field.annotation).validate_python(text)
+    except ValidationError:
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text
+    return text
+
+
+def _nearest(word: str, model: type[BaseModel]) -> str:
+    close = difflib.get_close_matches(word, model.model_fields, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {', '.join(model.model_fields)}"
+
+
+def _is_known(setting: Setting, mistakes: list[str]) -> bool:
+    model = _section_model(setting.section)
+    if model is None:
+        hint = _nearest(setting.section, Config)
+        mistakes.append(
+            f"{setting.origin}: {setting.path}: unknown section {setting.section!r}{hint}"
+        )
+    elif setting.key not in model.model_fields:
+        hint = _nearest(setting.key, model)
+        mistakes.append(f"{setting.origin}: {setting.path}: unknown key{hint}")
+    else:
+        return True
+    return False
+
+
+def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | None:
+    tables: dict[str, dict[str, Any]] = {}
+    origins = {}
+    for setting in settings:
+        tables.setdefault(setting.section, {})[setting.key] = setting.value
+        origins[setting.path] = setting
+    try:
+        return Config.model_validate(tables)
+    except ValidationError as error:
+        for detail in error.errors():
+            path = ".".join(str(part) for part in detail["loc"][:2])
+            message = detail["msg"].removeprefix("Value error, ")
+            given = origins[path]
+            secret = _is_secret(given.section, given.key)
+            found = "" if secret else f"found {redacted(repr(given.value))}; "
+            mistakes.append(f"{given.origin}: {path}: {found}{message[:1].lower()}{message[1:]}")
+    return None

@@ -1,0 +1,91 @@
+"""Write config.toml and docs/config.md from the sections, so that they cannot go out of date."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from lightmodel.config.load import PREFIX
+from lightmodel.config.sections import Config, Section
+
+_INTRODUCTION = """\
+# Every setting that is not a secret, with its default; an empty file is valid, so delete what you do
+# not change. The environment (LIGHTMODEL__DATA__TARGET=price) and the command line
+# (--set data.target=price) come first. docs/config.md holds the same as a page.
+"""
+
+
+def example_file() -> str:
+    """Write config.toml: each key with its default, its comment above it."""
+    lines = [_INTRODUCTION]
+    for name, section in _sections():
+        lines += [f"[{name}]"]
+        for key, field in section.model_fields.items():
+            if not _is_secret(field):
+                comment = textwrap.wrap(f"{field.description}{_choices(field)}", 96)
+                lines += [*(f"# {line}" for line in comment), _assignment(key, field), ""]
+    return "\n".join(lines)
+
+
+def reference_page() -> str:
+    """Write docs/config.md: a table for each section."""
+    lines = [
+        "# Settings",
+        "",
+        "Written by `make docs` from `lightmodel/config/sections.py`. A later origin wins: default,",
+        "`config.toml` (or `--config FILE`), environment, `--set section.key=value`.",
+        "`python run.py --print-config` shows each value and where it comes from.",
+        "",
+        "Secrets come from the environment only, or from a file that a variable with `_FILE` at its",
+        f"end names: `{PREFIX}STORE__SIGNING_KEY_FILE=/run/secrets/key`.",
+    ]
+    for name, section in _sections():
+        title = (section.__doc__ or "").strip().splitlines()[0]
+        lines += ["", f"## [{name}]", "", title, "", "| key | default | |", "|---|---|---|"]
+        for key, field in section.model_fields.items():
+            shown = (
+                "secret"
+                if _is_secret(field)
+                else f"`{_toml(field.get_default(call_default_factory=True))}`"
+            )
+            words = f"{field.description}{_choices(field)}".replace("|", "\\|")
+            lines.append(f"| `{name}.{key}` | {shown} | {words} |")
+    return "\n".join(lines) + "\n"
+
+
+def _sections() -> Iterator[tuple[str, type[Section]]]:
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield name, field.annotation
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in get_args(field.annotation)
+
+
+def _choices(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is not Literal:
+        return ""
+    return f" One of {', '.join(str(choice) for choice in get_args(field.annotation))}."
+
+
+def _assignment(key: str, field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True)
+    return f"# {key} =" if default is None else f"{key} = {_toml(default)}"
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401 — whatever a field may hold
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, dict):
+        return "{}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str | Path) else str(value)

@@ -1,0 +1,201 @@
+"""The sections of `config.toml`. A field's description is its line in docs/config.md."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+
+class Section(BaseModel):
+    """One table of config.toml: frozen, and closed to misspelt keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _split_method(value: str) -> str:
+    kind, _, column = value.partition(":")
+    plain = kind in {"auto", "stratified", "random"} and not column
+    if plain or (kind in {"time", "group"} and column):
+        return value
+    raise ValueError("allowed are auto, stratified, random, time:<column> and group:<column>")
+
+
+def _estimator(value: str) -> str:
+    dotted = "." in value and all(part.isidentifier() for part in value.split("."))
+    if value == "lightgbm" or dotted:
+        return value
+    raise ValueError("allowed are lightgbm and a dotted path such as sklearn.svm.SVC")
+
+
+_METRICS = (
+    *("auto", "auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier"),
+    *("macro_f1", "macro_precision", "macro_recall", "rmse", "mae", "r2"),
+)
+
+
+def _gate_metric(value: str) -> str:
+    if value not in _METRICS:
+        raise ValueError(f"allowed are {', '.join(_METRICS)}")
+    return value
+
+
+def _sha256(value: str) -> str:
+    if value and (len(value) != 64 or set(value.lower()) - set("0123456789abcdef")):
+        raise ValueError("a sha256 has 64 hexadecimal digits")
+    return value.lower()
+
+
+class DataSection(Section):
+    """Where the table comes from and how to read it."""
+
+    source: str = Field(
+        "sample://santander?rows=20000",
+        min_length=1,
+        description="A path or glob, https://, gdrive://<id> or any Drive link, s3://, az://, "
+        "sklearn://breast_cancer|wine|diabetes|digits, sample://santander?rows=…&seed=….",
+    )
+    mirrors: tuple[str, ...] = Field(
+        (), description="Sources to try, in order, when the first fails."
+    )
+    sha256: Annotated[str, AfterValidator(_sha256)] = Field(
+        "", description="Expected hash of the downloaded file; empty: not checked."
+    )
+    refresh: Literal["always", "changed", "never"] = Field(
+        "changed",
+        description="Download again: always, when the source says it changed, or never once it is here.",
+    )
+    timeout_s: float = Field(
+        30.0, gt=0, description="Seconds without a byte before a try is given up."
+    )
+    retries: int = Field(
+        4, ge=0, le=20, description="Further tries, with back-off, for each source."
+    )
+    target: str = Field("target", min_length=1, description="The column to predict.")
+    id: str = Field(
+        "auto", description="The column that names a row; auto: found by its name; empty: none."
+    )
+    ignore: tuple[str, ...] = Field((), description="Columns that are not features.")
+    columns: tuple[str, ...] = Field((), description="Column names, for a file without a header.")
+    header: Literal["auto", "yes", "no"] = Field(
+        "auto", description="Whether the first line holds names."
+    )
+    delimiter: str = Field("auto", description="Between two cells of a CSV; auto: found out.")
+    decimal: Literal["auto", ".", ","] = Field("auto", description="Decimal mark of a CSV.")
+    encoding: str = Field(
+        "auto", description="Of a CSV: auto finds UTF-8, UTF-16 and Windows-1252."
+    )
+    missing: tuple[str, ...] = Field(
+        ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"),
+        description="Cells that mean: no value.",
+    )
+    format: Literal["csv", "parquet"] = Field("csv", description="Of the split's two tables.")
+    contract: Literal["keep", "new"] = Field(
+        "keep",
+        description="keep: the table must fit the contract of the newest approved model; "
+        "new: accept a changed schema.",
+    )
+    max_drift: float | None = Field(
+        None,
+        ge=0,
+        description="Stop when a column drifts further than this from the last accepted table "
+        "(KS statistic for numbers, PSI for categories); not set: only report.",
+    )
+
+
+class SplitSection(Section):
+    """Which rows are kept for testing."""
+
+    method: Annotated[str, AfterValidator(_split_method)] = Field(
+        "auto",
+        description="stratified, random, time:<column>, group:<column>; "
+        "auto: stratified for classes, random for numbers.",
+    )
+    test_share: float = Field(0.3, gt=0, lt=1, description="Share of the rows kept for testing.")
+    seed: int = Field(0, ge=0, description="Another seed, another split.")
+
+
+class TrainSection(Section):
+    """What is fitted, and how."""
+
+    task: Literal["auto", "binary", "multiclass", "regression"] = Field(
+        "auto", description="auto: found out from the target."
+    )
+    positive: str = Field(
+        "auto",
+        description="The label that counts as positive; auto: 1, yes, true, else the last by name.",
+    )
+    estimator: Annotated[str, AfterValidator(_estimator)] = Field(
+        "lightgbm",
+        description="lightgbm, or the dotted path of a scikit-learn compatible estimator.",
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Parameters of the estimator, over this project's defaults.",
+    )
+    folds: int = Field(10, ge=2, le=100, description="Of the cross-validation.")
+    seed: int = Field(0, ge=0, description="Of the folds and of the learner.")
+    final: Literal["refit", "ensemble"] = Field(
+        "refit",
+        description="The model: one refit on all training rows, or the mean of the folds' models.",
+    )
+    threshold: Literal["0.5", "f1", "youden", "cost"] = Field(
+        "f1", description="How the decision threshold is chosen on out-of-fold scores (binary)."
+    )
+    cost_false_positive: float = Field(1.0, gt=0, description='For threshold = "cost".')
+    cost_false_negative: float = Field(1.0, gt=0, description='For threshold = "cost".')
+    threads: int = Field(0, ge=0, le=256, description="For fitting; 0: as many as there are cores.")
+
+
+class GateSection(Section):
+    """What a candidate must reach to be served."""
+
+    metric: Annotated[str, AfterValidator(_gate_metric)] = Field(
+        "auto",
+        description="auto (auc, macro_f1 or rmse by the task), auc, log_loss, accuracy, precision, "
+        "recall, f1, brier, macro_f1, macro_precision, macro_recall, rmse, mae, r2.",
+    )
+    minimum: float | None = Field(
+        None,
+        description="The worst value that passes (the largest one for log_loss, brier, rmse and mae); "
+        "not set: it must only beat the dummy.",
+    )
+    max_regression: float = Field(
+        0.01,
+        ge=0,
+        description="How much worse than the served model, as a share of its value, on the same rows.",
+    )
+    bootstrap: int = Field(
+        200, ge=0, le=10_000, description="Resamplings for confidence intervals."
+    )
+
+
+class ServeSection(Section):
+    """The prediction service."""
+
+    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 — containers need it
+    port: int = Field(5001, ge=1, le=65535, description="Port to listen on.")
+    max_megabytes: int = Field(512, ge=1, description="Largest accepted upload.")
+
+
+class StoreSection(Section):
+    """Where artefacts lie."""
+
+    root: Path = Field(
+        Path(), description="Folder of preprocessed/ and model/; one for each table."
+    )
+    work: Path = Field(Path("var"), description="Folder of downloads and of unfinished folds.")
+    keep: int = Field(10, ge=1, description="Versions that `models retire` leaves.")
+    signing_key: SecretStr | None = Field(
+        None, description="Signs manifests and verdicts (HMAC); then unsigned ones are refused."
+    )
+
+
+class Config(Section):
+    """The whole of config.toml; an empty file is valid."""
+
+    data: DataSection = DataSection()
+    split: SplitSection = SplitSection()
+    train: TrainSection = TrainSection()
+    gate: GateSection = GateSection()
+    serve: ServeSection = ServeSection()
+    store: StoreSection = StoreSection()

@@ -1,0 +1,136 @@
+"""Settings from file, environment and command line."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightmodel.config import Config, load
+from lightmodel.errors import ConfigError
+
+
+def written(text: str) -> Path:
+    path = Path("settings.toml")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_empty_file_is_valid_and_holds_the_defaults() -> None:
+    assert load(written(""), environ={}).config == Config()
+
+
+def test_no_file_at_all_is_valid() -> None:
+    assert load(environ={}).config == Config()
+
+
+def test_a_named_file_that_is_not_there_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
+        load(Path("nowhere.toml"), environ={})
+
+
+def test_a_later_origin_wins_and_is_remembered() -> None:
+    file = written("[data]\ntarget = 'file'\nid = 'file'\nsource = 'file'")
+    environ = {"LIGHTMODEL__DATA__TARGET": "environment", "LIGHTMODEL__DATA__ID": "environment"}
+    loaded = load(file, ["data.target=command line"], environ)
+    assert loaded.config.data.target == "command line"
+    assert loaded.config.data.id == "environment"
+    assert loaded.config.data.source == "file"
+    assert loaded.origins == {
+        "data.target": "--set data.target",
+        "data.id": "LIGHTMODEL__DATA__ID",
+        "data.source": "settings.toml",
+    }
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    file = written("[data]\nsorce = 'a'\nretries = 'many'\n[trian]\nfolds = 3\n[train]\nfolds = 1")
+    with pytest.raises(ConfigError) as caught:
+        load(file, ["serve.port=99999", "nonsense"], {"LIGHTMODEL__GATE__MINIMM": "1"})
+    message = caught.value.message
+    assert message.startswith("the configuration has 7 mistakes")
+    for part in (
+        "settings.toml: data.sorce: unknown key; did you mean 'source'?",
+        "settings.toml: data.retries: found 'many'",
+        "unknown section 'trian'; did you mean 'train'?",
+        "settings.toml: train.folds: found 1; input should be greater than or equal to 2",
+        "--set serve.port: serve.port: found '99999'",
+        "--set nonsense: must be section.key=value",
+        "LIGHTMODEL__GATE__MINIMM: gate.minimm: unknown key; did you mean 'minimum'?",
+    ):
+        assert part in message
+
+
+def test_values_of_the_command_line_take_the_type_of_their_key() -> None:
+    sets = [
+        "data.id=0123",
+        "data.mirrors=['a', 'b']",
+        "gate.minimum=0.5",
+        "train.parameters={num_leaves = 7}",
+    ]
+    config = load(sets=sets, environ={}).config
+    assert config.data.id == "0123"
+    assert config.data.mirrors == ("a", "b")
+    assert config.gate.minimum == 0.5
+    assert config.train.parameters == {"num_leaves": 7}
+
+
+def test_nothing_after_the_equals_sign_unsets_what_may_be_unset() -> None:
+    file = written("[gate]\nminimum = 0.5")
+    assert load(file, ["gate.minimum="], {}).config.gate.minimum is None
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("split", "method", "time"),
+        ("split", "method", "tme:when"),
+        ("train", "estimator", "SVC"),
+        ("data", "sha256", "abc"),
+        ("gate", "metric", "acuracy"),
+        ("split", "test_share", "1.0"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(section: str, key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{section}\.{key}: found '{value}'"):
+        load(sets=[f"{section}.{key}={value}"], environ={})
+
+
+def test_a_secret_comes_from_the_environment_or_a_file_and_is_never_shown() -> None:
+    Path("key").write_text("hush\n", encoding="utf-8")
+    for environ in (
+        {"LIGHTMODEL__STORE__SIGNING_KEY": "hush"},
+        {"LIGHTMODEL__STORE__SIGNING_KEY_FILE": "key"},
+    ):
+        loaded = load(environ=environ)
+        key = loaded.config.store.signing_key
+        assert key is not None
+        assert key.get_secret_value() == "hush"
+        assert "hush" not in "\n".join(loaded.lines())
+        assert "hush" not in repr(loaded)
+
+
+def test_a_secret_in_the_file_or_on_the_command_line_is_refused_unshown() -> None:
+    with pytest.raises(ConfigError, match="LIGHTMODEL__STORE__SIGNING_KEY_FILE") as caught:
+        load(written("[store]\nsigning_key = 'hush'"), ["store.signing_key=hush"], {})
+    assert "hush" not in caught.value.message
+    assert "has 2 mistakes" in caught.value.message
+
+
+def test_the_secrets_of_an_address_are_masked() -> None:
+    source = "https://me:word@host/a.csv?sv=1&sig=abcdef&X-Amz-Signature=012"
+    text = "\n".join(load(sets=[f"data.source={source}"], environ={}).lines())
+    assert "https://***@host/a.csv?sv=1&sig=***&X-Amz-Signature=***" in text
+
+
+def test_broken_toml_says_where() -> None:
+    with pytest.raises(ConfigError, match=r"settings\.toml: is not valid TOML: .*line 2"):
+        load(written("[data]\nsource = @\n"), environ={})
+
+
+@given(text=st.text(max_size=60))
+def test_any_text_gives_settings_or_a_config_error(text: str) -> None:
+    file = written("")
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ConfigError, match="unknown section 'x'"):
+        load(file, [text], {"LIGHTMODEL__X": text})

@@ -1,0 +1,30 @@
+"""The pages that are made from the settings."""
+
+from pathlib import Path
+
+import pytest
+
+from lightmodel.cli.docs import pages
+from lightmodel.config import Config, load
+from lightmodel.config.reference import example_file
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_example_file_says_nothing_but_defaults() -> None:
+    Path("every.toml").write_text(example_file(), encoding="utf-8")
+    assert load(Path("every.toml"), environ={}).config == Config()
+
+
+def test_every_key_but_the_secrets_stands_in_the_example_file() -> None:
+    text = example_file()
+    for name, section in Config():
+        assert f"[{name}]" in text
+        for key in type(section).model_fields:
+            assert (f"\n{key} = " in text or f"\n# {key} =" in text) == (key != "signing_key")
+
+
+@pytest.mark.parametrize("path", pages(), ids=str)
+def test_a_generated_page_is_current(path: Path) -> None:
+    written = (ROOT / path).read_text(encoding="utf-8")
+    assert written == pages()[path], "run `make docs`"
