@@ -1,0 +1,1 @@
+"""One small Protocol for each family of adapters; its obligations stand in its docstring."""
