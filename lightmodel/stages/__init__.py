@@ -1,0 +1,1 @@
+"""The steps of the chain as pure functions on data: no path, clock, environment or store."""
