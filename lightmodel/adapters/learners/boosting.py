@@ -1,0 +1,83 @@
+"""One run of boosting with early stopping, as cheap as LightGBM allows.
+
+The metric is taken on the held-out rows only, and only every few rounds; their scores are read from
+the booster's own running sums instead of being predicted again at the end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from lightmodel.domain.arrays import Scores
+from lightmodel.domain.results import Point
+
+MAX_CURVE_POINTS = 100
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When to look and when to stop, in rounds."""
+
+    max_rounds: int
+    patience: int
+    every: int
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """A finished run: its booster, the best round, and what that round said of the held-out rows."""
+
+    booster: lgb.Booster
+    rounds: int
+    loss: float
+    scores: Scores
+    curve: tuple[Point, ...]
+
+
+def boost(
+    train: lgb.Dataset, held_out: lgb.Dataset, parameters: Mapping[str, Any], stopping: Stopping
+) -> Boosted:
+    """Add trees until the loss on `held_out` has not improved for `stopping.patience` rounds.
+
+    Args:
+        train: constructed rows to fit.
+        held_out: constructed rows to stop by.
+        parameters: for LightGBM, with a metric that falls as the model improves.
+        stopping: see there.
+    """
+    booster = lgb.Booster(dict(parameters), train)
+    booster.add_valid(held_out, "held out")
+    latest = _Latest()
+    best, best_round, scores = np.inf, 0, np.empty(0)
+    curve: list[Point] = []
+    for rounds in range(1, stopping.max_rounds + 1):
+        exhausted = booster.update()
+        if rounds % stopping.every and not exhausted and rounds < stopping.max_rounds:
+            continue
+        loss = float(booster.eval_valid(feval=latest.take)[0][2])
+        curve.append((float(rounds), loss))
+        if loss < best or not best_round:
+            best, best_round, scores = loss, rounds, latest.scores.copy()
+        if exhausted or rounds - best_round >= stopping.patience:
+            break
+    return Boosted(booster, best_round, best, scores, _thinned(curve))
+
+
+class _Latest:
+    """Takes the running scores that LightGBM shows to every metric of the user's own."""
+
+    def __init__(self) -> None:
+        self.scores: Scores = np.empty(0)
+
+    def take(self, scores: Scores, _: lgb.Dataset) -> tuple[str, float, bool]:
+        """Keep the scores, (rows,) or (rows, classes); the metric itself is of no interest."""
+        self.scores = scores
+        return "", 0.0, False
+
+
+def _thinned(curve: list[Point]) -> tuple[Point, ...]:
+    every = max(1, -(-len(curve) // MAX_CURVE_POINTS))
+    return tuple(curve[::every])

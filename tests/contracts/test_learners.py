@@ -1,0 +1,163 @@
+"""What every learner owes, run over all of them (ports/learner.py)."""
+
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from lightmodel.adapters.learners.lightgbm import LightGBMLearner, LightGBMModel
+from lightmodel.adapters.learners.sklearn import SklearnLearner, SklearnModel
+from lightmodel.domain.arrays import Codes
+from lightmodel.domain.task import TaskKind
+from lightmodel.errors import ConfigError
+from lightmodel.ports.learner import FittedModel, Learner, TrainingData
+
+ROWS = 240
+FAST = {"num_leaves": 4, "max_rounds": 40, "min_data_in_leaf": 5}
+
+
+def data_of(kind: TaskKind) -> TrainingData:
+    """Two numbers and a category, with gaps; the answer depends on all three."""
+    random = np.random.default_rng(0)
+    features = np.asfortranarray(random.normal(size=(ROWS, 3)))
+    features[:, 2] = random.integers(0, 3, ROWS)
+    signal = features[:, 0] + (features[:, 2] == 1) * 2 + features[:, 1] ** 2
+    features[::17, 1] = np.nan
+    features[::19, 2] = np.nan
+    classes = {TaskKind.REGRESSION: 0, TaskKind.BINARY: 2, TaskKind.MULTICLASS: 3}[kind]
+    target = signal
+    if classes:
+        edges = np.quantile(signal, np.linspace(0, 1, classes + 1)[1:-1])
+        target = np.searchsorted(edges, signal).astype(float)
+    return TrainingData(features, target, ("a", 'b "quoted" [x]', "c"), (2,), kind, classes)
+
+
+def lightgbm() -> Learner:
+    return LightGBMLearner(FAST, 0, 2, keep_fold_models=True)
+
+
+def sklearn(kind: TaskKind) -> Learner:
+    path = "sklearn.linear_model.Ridge" if kind is TaskKind.REGRESSION else "sklearn.svm.SVC"
+    return SklearnLearner(path, {}, 0, 1)
+
+
+Make = Callable[[TaskKind], Learner]
+MAKERS: dict[str, Make] = {"lightgbm": lambda _: lightgbm(), "sklearn": sklearn}
+
+
+def loaded(learner: Learner, model: FittedModel) -> FittedModel:
+    payload = pickle.loads(pickle.dumps(model.payload()))
+    if learner.runtime == "lightgbm":
+        return LightGBMModel.from_payload(payload, threads=1)
+    return SklearnModel.from_payload(payload)
+
+
+def halves() -> tuple[Codes, Codes]:
+    rows = np.arange(ROWS)
+    return rows[rows % 2 == 0], rows[rows % 2 == 1]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("kind", list(TaskKind))
+class TestLearner:
+    def test_a_fold_is_scored_as_its_own_model_scores(self, name: str, kind: TaskKind) -> None:
+        learner, data = MAKERS[name](kind), data_of(kind)
+        trainer = learner.prepare(data)
+        train, held_out = halves()
+        fit = trainer.fit_fold(train, held_out)
+        again = loaded(learner, trainer.ensemble([fit])).predict(data.features[held_out])
+        np.testing.assert_allclose(fit.scores, again, rtol=1e-12)
+        assert fit.rounds >= 1
+
+    def test_scores_have_the_shape_of_the_task(self, name: str, kind: TaskKind) -> None:
+        learner, data = MAKERS[name](kind), data_of(kind)
+        trainer = learner.prepare(data)
+        train, held_out = halves()
+        folds = [trainer.fit_fold(train, held_out), trainer.fit_fold(held_out, train)]
+        scores = trainer.refit(folds).predict(data.features)
+        assert scores.shape == ((ROWS, 3) if kind is TaskKind.MULTICLASS else (ROWS,))
+        if kind is TaskKind.MULTICLASS:
+            np.testing.assert_allclose(scores.sum(axis=1), 1)
+        assert np.corrcoef(scores[..., -1] if scores.ndim == 2 else scores, data.target)[0, 1] > 0.4
+
+    def test_the_same_data_give_the_same_payload(self, name: str, kind: TaskKind) -> None:
+        payloads = []
+        for order in (1, -1):
+            learner, data = MAKERS[name](kind), data_of(kind)
+            trainer = learner.prepare(data)
+            pairs = [halves(), halves()[::-1]][::order]
+            fits = [trainer.fit_fold(*pair) for pair in pairs][::order]
+            payloads.append(pickle.dumps(trainer.refit(fits).payload()))
+        assert payloads[0] == payloads[1]
+
+    def test_importance_names_every_feature(self, name: str, kind: TaskKind) -> None:
+        learner, data = MAKERS[name](kind), data_of(kind)
+        trainer = learner.prepare(data)
+        importance = trainer.ensemble([trainer.fit_fold(*halves())]).importance()
+        if learner.runtime == "lightgbm" or kind is TaskKind.REGRESSION:
+            assert [item.feature for item in importance] == list(data.names)
+            assert sum(item.gain for item in importance) > 0
+        else:
+            assert importance == ()  # a support vector machine says nothing of its columns
+
+    def test_parameters_are_told_in_plain_values(self, name: str, kind: TaskKind) -> None:
+        described = MAKERS[name](kind).prepare(data_of(kind)).describe()
+        assert all(
+            isinstance(value, str | int | float | bool | None) for value in described.values()
+        )
+
+
+def test_a_class_that_a_fold_never_saw_has_probability_zero() -> None:
+    data = data_of(TaskKind.MULTICLASS)
+    rows = np.flatnonzero(data.target != 2)
+    learner = SklearnLearner("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5}, 0, 1)
+    scores = learner.prepare(data).fit_fold(rows, np.arange(10)).scores
+    assert scores.shape == (10, 3)
+    assert (scores[:, 2] == 0).all()
+
+
+def test_the_size_of_the_trees_is_found_out() -> None:
+    random = np.random.default_rng(0)
+    features = np.asfortranarray(random.normal(size=(3_000, 4)))
+    single = (features.sum(axis=1) + random.normal(size=3_000) > 0).astype(float)
+    joint = (features[:, 0] * features[:, 1] * features[:, 2] > 0).astype(float)
+    leaves = []
+    for target in (single, joint):
+        data = TrainingData(features, target, tuple("abcd"), (), TaskKind.BINARY, 2)
+        trainer = LightGBMLearner({}, 0, 2, keep_fold_models=False).prepare(data)
+        leaves.append(trainer.describe()["num_leaves"])
+    assert leaves[0] <= 4 < leaves[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "complaint"),
+    [
+        ("sklearn.svm.Nothing", {}, "cannot be imported"),
+        ("nowhere.Model", {}, "cannot be imported"),
+        ("sklearn.svm.SVC", {"no_such": 1}, "do not suit"),
+        ("pathlib.Path", {}, "is not a scikit-learn estimator"),
+    ],
+)
+def test_an_estimator_that_cannot_be_is_a_config_error(
+    path: str, parameters: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        SklearnLearner(path, parameters, 0, 1)
+
+
+def test_a_regressor_does_not_suit_classes() -> None:
+    learner = SklearnLearner("sklearn.linear_model.Ridge", {}, 0, 1)
+    with pytest.raises(ConfigError, match="a binary task needs a classifier"):
+        learner.prepare(data_of(TaskKind.BINARY))
+
+
+def test_what_belongs_to_the_project_cannot_be_overridden() -> None:
+    with pytest.raises(ConfigError, match="may not set num_threads, objective"):
+        LightGBMLearner({"objective": "x", "num_threads": 9}, 0, 1, keep_fold_models=False)
+
+
+def test_a_parameter_that_lightgbm_refuses_is_a_config_error() -> None:
+    learner = LightGBMLearner({"num_leaves": 1}, 0, 1, keep_fold_models=False)
+    with pytest.raises(ConfigError, match="LightGBM refuses"):
+        learner.prepare(data_of(TaskKind.BINARY))
