@@ -1,0 +1,1 @@
+"""Versions of splits and models on disk: written once, verified before use."""

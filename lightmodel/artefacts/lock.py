@@ -1,0 +1,36 @@
+"""One run at a time for each store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lightmodel.artefacts.files import told
+from lightmodel.errors import AlreadyRunning
+
+LOCK = ".run.lock"
+
+
+@contextmanager
+def run_lock(root: Path) -> Iterator[None]:
+    """Hold the lock of the store under `root`; the system releases it when the process dies.
+
+    Raises:
+        AlreadyRunning: another run holds it.
+    """
+    path = root / LOCK
+    with told(path):
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise AlreadyRunning(
+                f"another run is at work on the store {root.resolve().name}",
+                hint="wait for it to end, or give this run a store.root of its own",
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()

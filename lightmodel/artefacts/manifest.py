@@ -1,0 +1,111 @@
+"""The manifest: what a version holds and what it was made of. Its presence makes the version real."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from lightmodel.errors import ArtefactCorrupt
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """Size in bytes and sha256 of one file."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """See the fields; everything is in JSON's types.
+
+    Attributes:
+        kind: "split" or "model".
+        version: name of the folder.
+        created: UTC, in ISO format.
+        files: every payload, by name.
+        inputs: versions and hashes of what it was made from.
+        parameters: that it was made with.
+        rows: of each table.
+        metrics: out-of-fold ones of a model.
+        fingerprint: the key to using it again.
+        contract: of the data.
+        task: kind and labels.
+        threshold: of the decision (binary).
+        runtime: what serving needs: "lightgbm" or "sklearn".
+        libraries: name → version.
+        commit: of the code, where git knows it.
+        samples: rows with their scores, for self-tests.
+        signature: HMAC of all the rest, where signing is on.
+    """
+
+    kind: str
+    version: str
+    created: str
+    files: Mapping[str, FileEntry]
+    inputs: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    rows: Mapping[str, int]
+    fingerprint: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    contract: dict[str, Any] | None = None
+    task: dict[str, Any] | None = None
+    threshold: float | None = None
+    runtime: str | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    samples: tuple[dict[str, Any], ...] = ()
+    signature: str | None = None
+    format: int = FORMAT
+
+    def to_json(self, *, signed: bool = True) -> bytes:
+        """Write it; the same manifest gives the same bytes. Unsigned is what a signature is made of."""
+        return json_bytes({**asdict(self), **({} if signed else {"signature": None})})
+
+    @classmethod
+    def from_json(cls, data: bytes, name: str) -> "Manifest":
+        """Read a manifest of the version `name`.
+
+        Raises:
+            ArtefactCorrupt: it is no manifest, or one of another format or version.
+        """
+        content = read_json(data, f"{name}/manifest.json")
+        if content.get("format") != FORMAT:
+            raise ArtefactCorrupt(
+                f"{name}: its manifest has format {content.get('format')!r}, and this is {FORMAT}",
+                hint="use the light-model that wrote it, or train anew",
+            )
+        known = {item.name for item in fields(cls)}
+        try:
+            content["files"] = {key: FileEntry(**entry) for key, entry in content["files"].items()}
+            content["samples"] = tuple(content["samples"])
+            manifest = cls(**{key: value for key, value in content.items() if key in known})
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ArtefactCorrupt(f"{name}: its manifest lacks parts: {error}") from error
+        if manifest.version != name:
+            raise ArtefactCorrupt(f"{name}: its manifest is of {manifest.version}")
+        return manifest
+
+
+def json_bytes(content: Mapping[str, Any]) -> bytes:
+    """Write JSON for people and hashes alike: sorted, indented, without NaN."""
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def read_json(data: bytes, name: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ArtefactCorrupt: it is none.
+    """
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise ArtefactCorrupt(f"{name} is not JSON") from error
+    if not isinstance(content, dict):
+        raise ArtefactCorrupt(f"{name} is not a JSON object")
+    return content

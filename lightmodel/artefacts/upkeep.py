@@ -1,0 +1,97 @@
+"""Taking a model back, removing old ones, and taking in a stray one."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightmodel.artefacts import codec
+from lightmodel.artefacts.manifest import json_bytes
+from lightmodel.artefacts.signing import Signer
+from lightmodel.artefacts.store import MANIFEST, Store, Version
+from lightmodel.artefacts.verdicts import newest_approved, read_verdict, withdraw
+from lightmodel.errors import ArtefactMissing
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """What was withdrawn, and what is served now ("" for nothing)."""
+
+    withdrawn: str
+    served: str
+
+
+def rollback(
+    store: Store, signer: Signer, name: str | None = None, *, force: bool = False
+) -> RolledBack:
+    """Withdraw a model, by default the one that is served; nothing is deleted.
+
+    Raises:
+        ArtefactMissing: there is no such approved model, or none would be left and `force` is off.
+    """
+    version = store.get(name) if name else newest_approved(store, signer)
+    verdict = read_verdict(version, signer)
+    if verdict is None or not verdict.passed:
+        raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to withdraw")
+    try:
+        left = newest_approved(store, signer, besides=version.name).name
+    except ArtefactMissing:
+        if not force:
+            raise ArtefactMissing(
+                f"without {version.name} no approved model would be left",
+                hint="`--force` withdraws it all the same; then nothing can be served",
+            ) from None
+        left = ""
+    withdraw(version, verdict, signer)
+    return RolledBack(version.name, left)
+
+
+def retire(store: Store, keep: int, signer: Signer) -> list[str]:
+    """Remove all but the newest `keep` versions, never the one that is served; give their names."""
+    try:
+        served = newest_approved(store, signer).name
+    except ArtefactMissing:
+        served = ""
+    old = [version for version in store.versions()[keep:] if version.name != served]
+    for version in old:
+        (version.folder / MANIFEST).unlink(missing_ok=True)  # first: half a version is none
+        shutil.rmtree(version.folder, ignore_errors=True)
+    store.sweep()
+    return [version.name for version in old]
+
+
+def adopt(models: Store, splits: Store, file: Path) -> Version:
+    """Make an untested candidate of a model file of this project that lies outside any version.
+
+    Unpickling runs code, and nothing vouches for a stray file: the user does, by asking for this.
+    The candidate is to be judged on the newest split.
+
+    Raises:
+        ArtefactCorrupt: the file is no model of this project.
+        ArtefactMissing: there is no split to judge it on.
+    """
+    data = file.read_bytes()
+    bundle = codec.unpickle(data, file.name)
+    split = splits.newest()
+    findings = {
+        "out_of_fold": {},
+        "threshold": bundle["threshold"],
+        "prior": bundle["prior"],
+        "folds": [],
+    }
+    with models.draft() as draft:
+        draft.write(codec.MODEL, data)
+        draft.write("contract.json", json_bytes(bundle["contract"]))
+        draft.write("metrics.json", json_bytes(findings))
+        for name in ("profile.json", "checks.json"):
+            draft.write(name, split.read(name))
+        return draft.publish(
+            inputs={**split.manifest.inputs, "split": split.name, "adopted": file.name},
+            parameters={"split": bundle["split"]},
+            rows=dict(split.manifest.rows),
+            contract=bundle["contract"],
+            task=bundle["contract"]["task"],
+            threshold=bundle["threshold"],
+            runtime=bundle["runtime"],
+            samples=tuple(bundle["samples"]),
+            fingerprint="adopted",
+        )
