@@ -68,7 +68,8 @@ def _parts(
     pairs = []
     for held_out in parts:
         others = np.setdiff1d(rows, held_out)
-        pairs.append(
-            tuple(dataset.subset(sorted(part.tolist())).construct() for part in (others, held_out))
+        fitted, watched = (
+            dataset.subset(sorted(part.tolist())).construct() for part in (others, held_out)
         )
+        pairs.append((fitted, watched))
     return pairs
