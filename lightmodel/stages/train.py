@@ -71,9 +71,9 @@ def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
         recipe: how.
     """
     data = training_data(table, contract)
-    numbers = _fold_numbers(table, contract, recipe)
+    numbers = assign_folds(table, contract, recipe)
     trainer = recipe.learner.prepare(data)
-    fits = _fit_folds(trainer, numbers, recipe)
+    fits = fit_folds(trainer, numbers, recipe)
     scores = _out_of_fold(fits, numbers, data)
     covered = ~np.isnan(scores if scores.ndim == 1 else scores[:, 0])
     threshold = None
@@ -112,7 +112,7 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
     )
 
 
-def _fold_numbers(table: pa.Table, contract: Contract, recipe: Recipe) -> Codes:
+def assign_folds(table: pa.Table, contract: Contract, recipe: Recipe) -> Codes:
     """Give each row the fold that holds it out, counted from 0; -1 for none."""
     method = Method.parse(recipe.split.method, has_classes=contract.task.kind.has_classes)
     if method.kind == "time":
@@ -139,7 +139,7 @@ def _rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
     return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
 
 
-def _fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]:
+def fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]:
     count = int(numbers.max()) + 1
     by_time = recipe.split.method.startswith("time:")
 

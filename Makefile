@@ -1,0 +1,55 @@
+# make help says what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.requirements
+DEV_STAMP := $(VENV)/.requirements-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check serve bench bench-train lock docs clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(STAMP) ## Environment, then the whole chain on config.toml
+	$(BIN)/python run.py
+
+serve: $(STAMP) ## Serve the newest approved model on port 5001
+	$(BIN)/python app.py
+
+test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
+	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not browser and not venv" $(ARGS)
+
+check: $(DEV_STAMP) ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: bench-train ## All measurements that the README quotes
+
+bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
+	$(BIN)/python benchmarks/train.py
+
+docs: $(STAMP) ## Write the pages that are made from the code
+	$(BIN)/python -m lightmodel docs
+
+lock: $(DEV_STAMP) ## Resolve requirements/*.in to exact pins (needs uv)
+	for name in dev s3 azure ci; do \
+	  uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate \
+	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+clean: ## Remove the environment and the caches; models and splits stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("light-model needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: try make PYTHON=python3.12" % sys.version_info[:2] if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(DEV_STAMP): requirements/dev.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	touch $@

@@ -1,0 +1,6 @@
+"""Serve the newest approved model on port 5001."""
+
+from lightmodel.cli import main
+
+if __name__ == "__main__":
+    main("serve")

@@ -1,0 +1,164 @@
+"""Run `testing`: a candidate gets its report and its verdict."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from lightmodel.artefacts import codec
+from lightmodel.artefacts.fingerprint import fingerprint
+from lightmodel.artefacts.store import Version
+from lightmodel.artefacts.verdicts import (
+    StoredVerdict,
+    newest_approved,
+    read_verdict,
+    write_verdict,
+)
+from lightmodel.chain.train import LEARNERS, LIBRARIES
+from lightmodel.chain.workshop import Outcome, Pins, Workshop, read_side
+from lightmodel.config import SplitSection
+from lightmodel.domain.arrays import Scores
+from lightmodel.domain.contract import Contract
+from lightmodel.domain.metrics import METRICS
+from lightmodel.domain.results import Drift, FoldReport, Importance, Verdict
+from lightmodel.domain.santander import best_scores
+from lightmodel.errors import ArtefactMissing
+
+if TYPE_CHECKING:  # imported when it runs: scikit-learn and matplotlib take seconds
+    from lightmodel.stages.testing import Candidate, Tested
+
+logger = logging.getLogger(__name__)
+
+MODULES = ("lightmodel.stages.testing", "lightmodel.stages.gate", "lightmodel.report.page")
+
+
+def run_testing(workshop: Workshop, pins: Pins) -> Outcome:
+    """Test the pinned candidate on its own split, or find the verdict that still holds."""
+    if workshop.dry_run and pins.model == "":
+        return Outcome("testing", "would run", "after train", "")
+    version = workshop.models.get(pins.model) if pins.model else workshop.models.newest()
+    served = _served(workshop, version)
+    key = _key(workshop, version, served)
+    stored = read_verdict(version, workshop.signer)
+    holds = stored is not None and (stored.by == "rollback" or stored.fingerprint == key)
+    if stored and holds and not workshop.force:
+        return _outcome(version, stored, "reused", "nothing changed")
+    why = "forced" if stored and workshop.force else "settings changed" if stored else "untested"
+    if workshop.dry_run:
+        return Outcome("testing", "would run", why, version.name)
+    verdict = _judge(workshop, version, served, key)
+    return _outcome(version, verdict, "made", why)
+
+
+def _served(workshop: Workshop, candidate: Version) -> Version | None:
+    try:
+        return newest_approved(workshop.models, workshop.signer, besides=candidate.name)
+    except ArtefactMissing:
+        return None
+
+
+def _key(workshop: Workshop, version: Version, served: Version | None) -> str:
+    runtime = str(version.manifest.runtime)
+    inputs = {"model": version.name, "served": served.name if served else None}
+    modules = (*MODULES, LEARNERS[runtime])
+    return fingerprint(inputs, workshop.config.gate.model_dump(), modules, LIBRARIES[runtime])
+
+
+def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Outcome:
+    metric = METRICS[verdict.metric]
+    return Outcome(
+        "testing",
+        did,
+        why,
+        version.name,
+        version.manifest.rows["test"],
+        f"{metric.title} {_number(verdict.value)}",
+        rejected="" if verdict.passed else verdict.reasons[0],
+        report=version.folder / "report.html",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def _candidate(workshop: Workshop, version: Version) -> "Candidate":
+    from lightmodel.stages.testing import Candidate
+
+    bundle = codec.load(version)
+    model = workshop.load_model(bundle["runtime"], bundle["model"])
+    return Candidate(
+        model.predict,
+        Contract.from_dict(bundle["contract"]),
+        bundle["threshold"],
+        SplitSection.model_validate(version.manifest.parameters["split"]),
+        version.name,
+    )
+
+
+def _judge(workshop: Workshop, version: Version, served: Version | None, key: str) -> StoredVerdict:
+    from lightmodel.stages.gate import judge
+    from lightmodel.stages.testing import test
+
+    split = workshop.splits.get(version.manifest.inputs["split"])
+    candidate = _candidate(workshop, version)
+    metrics = json.loads(version.read("metrics.json"))
+    source = str(version.manifest.inputs["source"])
+
+    def best(table: pa.Table) -> Scores | None:
+        return best_scores(source, table)
+
+    tested = test(
+        read_side(workshop, split, "test", candidate.contract),
+        np.array(metrics["prior"]),
+        candidate,
+        _candidate(workshop, served) if served else None,
+        workshop.config.gate.bootstrap,
+        best,
+    )
+    for warning in tested.warnings:
+        logger.warning("%s", warning)
+    verdict = judge(tested.evaluation, workshop.config.gate)
+    report = _report(version, split, tested, verdict, metrics)
+    return write_verdict(
+        version,
+        verdict,
+        report,
+        workshop.signer,
+        fingerprint=key,
+        metrics={name: item.value for name, item in tested.evaluation.metrics.items()},
+    )
+
+
+def _report(
+    version: Version, split: Version, tested: "Tested", verdict: Verdict, metrics: dict[str, Any]
+) -> bytes:
+    from lightmodel.report.page import Report, render
+
+    manifest = version.manifest
+    checks = json.loads(version.read("checks.json"))
+    gains: dict[str, float] = {}
+    if "feature_importance_gain.json" in manifest.files:
+        gains = json.loads(version.read("feature_importance_gain.json"))
+    report = Report(
+        version=version.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        source=str(manifest.inputs["source"]),
+        split=split.name,
+        train_rows=manifest.rows["train"],
+        test_rows=manifest.rows["test"],
+        evaluation=tested.evaluation,
+        verdict=verdict,
+        folds=tuple(FoldReport(**fold) for fold in metrics["folds"]),
+        importance=tuple(Importance(name, gain, float("nan")) for name, gain in gains.items()),
+        drift=tuple(Drift(**item) for item in checks["drift"]),
+        warnings=(*checks["warnings"], *tested.warnings),
+        parameters=manifest.parameters,
+        libraries=manifest.libraries,
+        commit=manifest.commit,
+        target=Contract.from_dict(manifest.contract or {}).target.name,
+    )
+    return render(report)

@@ -1,0 +1,136 @@
+"""What the chain works with, and what its stages tell each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lightmodel.artefacts.fingerprint import what_changed
+from lightmodel.artefacts.signing import Signer
+from lightmodel.artefacts.store import Store, Version
+from lightmodel.config import Config
+from lightmodel.domain.contract import Contract
+from lightmodel.errors import LightModelError
+from lightmodel.ports.checkpoints import Checkpoints
+from lightmodel.ports.learner import FittedModel, Learner
+from lightmodel.ports.progress import Progress
+from lightmodel.ports.source import Fetched
+from lightmodel.ports.split_files import SplitFiles
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything that a run needs, built by wiring.
+
+    Attributes:
+        splits: preprocessed/ of the store.
+        models: model/ of the store.
+        signer: signs and checks manifests and verdicts.
+        fetch: brings the files that the configuration names.
+        read: reads them as one table of plain types.
+        split_files: writes and reads train and test tables.
+        learner: makes the learner that the configuration names.
+        load_model: builds a model from a bundle's runtime and payload.
+        checkpoints: gives the finished folds of the training with this fingerprint.
+        progress: shows work under way.
+        force: run stages though nothing has changed.
+        dry_run: only say what would be done.
+    """
+
+    config: Config
+    splits: Store
+    models: Store
+    signer: Signer
+    fetch: Callable[[], Fetched]
+    read: Callable[[Fetched], pa.Table]
+    split_files: SplitFiles
+    learner: Callable[[], Learner]
+    load_model: Callable[[str, dict[str, Any]], FittedModel]
+    checkpoints: Callable[[str], Checkpoints]
+    progress: Progress
+    force: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage did.
+
+    Attributes:
+        stage: its name.
+        did: "made", "reused", or "would …" in a dry run.
+        why: in a few words.
+        version: of what it made or found; "" when there is none yet.
+        rows: it worked on.
+        metric: name and value worth showing.
+        rejected: why the candidate was not approved; "" when it was, or when nobody asked.
+        report: where the report lies.
+        seconds: it took.
+    """
+
+    stage: str
+    did: str
+    why: str
+    version: str
+    rows: int = 0
+    metric: str = ""
+    rejected: str = ""
+    report: Path | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pins:
+    """The versions that this run has made or found so far; None: not by this run."""
+
+    split: str | None = None
+    model: str | None = None
+
+    def with_outcome(self, outcome: Outcome) -> "Pins":
+        """Pin what a stage made or found."""
+        if outcome.stage == "preprocess":
+            return replace(self, split=outcome.version)
+        return replace(self, model=outcome.version)
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """Whether an earlier version will do, and why, either way."""
+
+    version: Version | None
+    why: str
+
+
+def find_reusable(
+    store: Store, key: str, suits: Callable[[Version], bool] = lambda _: True
+) -> Reuse:
+    """Find the newest whole version with this fingerprint, or say what differs from the newest."""
+    versions = store.versions()
+    for version in versions:
+        if version.manifest.fingerprint != key or not suits(version):
+            continue
+        try:
+            store.verify(version)
+        except LightModelError:
+            return Reuse(None, f"{version.name} is damaged")
+        return Reuse(version, "nothing changed")
+    if not versions:
+        return Reuse(None, "there is none yet")
+    changed = what_changed(versions[0].manifest.fingerprint, key)
+    return Reuse(
+        None, "another model was approved" if changed == "nothing" else f"{changed} changed"
+    )
+
+
+def read_side(workshop: Workshop, split: Version, side: str, contract: Contract) -> pa.Table:
+    """Read train or test rows of a split, after checking its bytes."""
+    workshop.splits.verify(split)
+    return workshop.split_files.read(split.file(side_file(split, side)), contract)
+
+
+def side_file(split: Version, side: str) -> str:
+    """Name the file of a side, whatever format the split was written in."""
+    names: list[str] = list(split.manifest.files)
+    return next(name for name in names if name.partition(".")[0] == side)

@@ -1,0 +1,132 @@
+"""`python -m lightmodel models`: look at the versions, and take one back."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lightmodel.cli.options import settings
+from lightmodel.config import Config, load
+from lightmodel.errors import ArtefactMissing, LightModelError
+
+if TYPE_CHECKING:  # the store is imported when a command needs it
+    from lightmodel.artefacts.signing import Signer
+    from lightmodel.artefacts.store import Store, Version
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@settings
+def models(context: click.Context, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """List the models, newest first; or look at one, verify, roll back, retire, adopt."""
+    config = load(config_file, sets).config
+    context.obj = config
+    if context.invoked_subcommand is None:
+        for line in _lines(*_opened(config)):
+            click.echo(line)
+
+
+def _opened(config: Config) -> "tuple[Store, Signer]":
+    from lightmodel import wiring
+
+    return wiring.models_of(config), wiring.signer_of(config)
+
+
+def _lines(store: "Store", signer: "Signer") -> Iterator[str]:
+    from lightmodel.artefacts.verdicts import newest_approved
+
+    try:
+        served = newest_approved(store, signer).name
+    except ArtefactMissing:
+        served = ""
+    for version in store.versions():
+        mark = "→" if version.name == served else " "
+        yield f"{mark} {version.name}  {_standing(version, signer)}"
+    if not store.versions():
+        yield f"no model in {store.folder}; run.py makes one"
+
+
+def _standing(version: "Version", signer: "Signer") -> str:
+    from lightmodel.artefacts.verdicts import read_verdict
+
+    try:
+        verdict = read_verdict(version, signer)
+    except LightModelError:
+        return "damaged"
+    if verdict is None:
+        return "untested"
+    word = "approved" if verdict.passed else "rejected"
+    return f"{word}  {verdict.metric} {verdict.value}  {verdict.reasons[0]}"
+
+
+@models.command()
+@click.argument("version", required=False)
+@click.pass_obj
+def show(config: Config, version: str | None) -> None:
+    """Print the manifest of VERSION, or of the newest; a unique beginning of its name will do."""
+    from lightmodel.domain.contract import Contract, describe
+
+    store, signer = _opened(config)
+    found = store.get(version) if version else store.newest()
+    manifest = json.loads(found.manifest.to_json())
+    contract = manifest.pop("contract", None)
+    click.echo(json.dumps(manifest, indent=1, ensure_ascii=False))
+    click.echo(f"\nstanding: {_standing(found, signer)}")
+    if contract:
+        click.echo("\n".join(["", "columns:", *describe(Contract.from_dict(contract))]))
+
+
+@models.command()
+@click.pass_obj
+def verify(config: Config) -> None:
+    """Check every file of every version against its manifest."""
+    store, _ = _opened(config)
+    damaged: list[LightModelError] = []
+    for version in store.versions():
+        try:
+            store.verify(version)
+            click.echo(f"{version.name}  whole")
+        except LightModelError as error:
+            click.echo(f"{version.name}  {error.message}")
+            damaged.append(error)
+    if damaged:
+        raise damaged[0]
+
+
+@models.command()
+@click.argument("version", required=False)
+@click.option("--force", is_flag=True, help="Even if no approved model is left.")
+@click.pass_obj
+def rollback(config: Config, version: str | None, force: bool) -> None:
+    """Withdraw VERSION, or the one that is served; the one before it is served again."""
+    from lightmodel.artefacts import upkeep
+
+    store, signer = _opened(config)
+    result = upkeep.rollback(store, signer, version, force=force)
+    click.echo(f"withdrawn: {result.withdrawn}")
+    click.echo(f"served now: {result.served or 'nothing'}")
+
+
+@models.command()
+@click.pass_obj
+def retire(config: Config) -> None:
+    """Remove all but the last `store.keep` versions, never the one in use."""
+    from lightmodel.artefacts import upkeep
+
+    store, signer = _opened(config)
+    removed = upkeep.retire(store, config.store.keep, signer)
+    click.echo("\n".join(f"removed: {name}" for name in removed) or "nothing to remove")
+
+
+@models.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def adopt(config: Config, file: Path) -> None:
+    """Make a version of a stray model FILE. Loading it runs code in it: adopt only your own."""
+    from lightmodel import wiring
+    from lightmodel.artefacts import upkeep
+
+    version = upkeep.adopt(wiring.models_of(config), wiring.splits_of(config), file)
+    click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")

@@ -1,0 +1,107 @@
+"""`run.py`: the chain, whole or in part."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from lightmodel.cli.exits import MEANINGS
+from lightmodel.cli.options import settings
+from lightmodel.config import Config, load
+
+if TYPE_CHECKING:  # the chain is imported when it runs
+    from lightmodel.chain import Outcome
+
+STAGES = ("preprocess", "train", "testing")
+
+
+@click.command(no_args_is_help=False)
+@click.argument("stages", nargs=-1, type=click.Choice(STAGES))
+@settings
+@click.option("--from", "first", type=click.Choice(STAGES), help="Start with this stage.")
+@click.option("--to", "last", type=click.Choice(STAGES), help="End with this stage.")
+@click.option("--force", is_flag=True, help="Run stages though nothing has changed.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and why; change nothing.")
+@click.option("--print-config", is_flag=True, help="Show each setting and where it comes from.")
+@click.option("--exit-codes", is_flag=True, help="Show what each exit code means.")
+def run(
+    stages: tuple[str, ...],
+    config_file: Path | None,
+    sets: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    **flags: bool,
+) -> None:
+    """Run the chain, or the STAGES named.
+
+    What has not changed since the last run is not done again.
+    """
+    if flags["exit_codes"]:
+        click.echo("\n".join(f"{code:>4}  {meaning}" for code, meaning in MEANINGS.items()))
+        return
+    loaded = load(config_file, sets)
+    if flags["print_config"]:
+        click.echo("\n".join(loaded.lines()))
+        return
+    if stages and (first or last):
+        raise click.UsageError("name stages, or give --from and --to, not both")
+    _run(loaded.config, chosen_stages(stages, first, last), flags)
+
+
+def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) -> tuple[str, ...]:
+    """Give the stages to run, in the chain's order."""
+    if stages:
+        return tuple(name for name in STAGES if name in stages)
+    start = STAGES.index(first) if first else 0
+    end = STAGES.index(last) if last else len(STAGES) - 1
+    if start > end:
+        raise click.UsageError(f"--from {first} comes after --to {last}")
+    return STAGES[start : end + 1]
+
+
+def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
+    # Imported here: --help and --print-config need none of it.
+    from lightmodel import wiring
+    from lightmodel.artefacts.lock import run_lock
+    from lightmodel.chain import CHAIN, run_chain
+
+    workshop = wiring.workshop(
+        config, wiring.progress(), force=flags["force"], dry_run=flags["dry_run"]
+    )
+    table = _table()
+    chosen = [stage for stage in CHAIN if stage.name in names]
+    with run_lock(config.store.root):
+        try:
+            for outcome in run_chain(workshop, chosen):
+                _add(table, outcome)
+        finally:
+            if table.row_count:
+                _show(table)
+
+
+def _table() -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("stage", "did", "seconds", "rows", "metric", "version"):
+        right = name in {"seconds", "rows"}
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _add(table: Table, outcome: "Outcome") -> None:
+    did = f"{outcome.did}: {outcome.why}"
+    rows = f"{outcome.rows:,}" if outcome.rows else ""
+    table.add_row(
+        outcome.stage, did, f"{outcome.seconds:.1f}", rows, outcome.metric, outcome.version
+    )
+    if outcome.report:
+        table.caption = f"report: {outcome.report}"
+        table.caption_justify = "left"
+
+
+def _show(table: Table) -> None:
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, highlight=False).print(table)

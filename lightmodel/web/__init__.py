@@ -1,0 +1,20 @@
+"""The service over HTTP. `create_app` is what gunicorn calls."""
+
+from flask import Flask
+
+from lightmodel import wiring
+from lightmodel.config import Config, load
+from lightmodel.web import health, predict, problems
+from lightmodel.web.holder import Holder
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Build the service on the newest approved model; without one it starts, and says so."""
+    config = config or load().config
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = config.serve.max_megabytes * 1024 * 1024
+    holder = Holder(lambda: wiring.predictor(config), config.store.root / "model")
+    problems.init_app(app)
+    app.register_blueprint(health.blueprint(holder))
+    app.register_blueprint(predict.blueprint(holder, config.data))
+    return app

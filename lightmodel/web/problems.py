@@ -1,0 +1,57 @@
+"""Errors as RFC 9457 problems: what, where, what next; never a traceback, a path or a cell value."""
+
+import logging
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from lightmodel import errors
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.LightModelError], int] = {
+    errors.ConfigError: 500,
+    errors.DataError: 422,
+    errors.ContractViolation: 422,
+    errors.DriftExceeded: 422,
+    errors.SourceUnavailable: 503,
+    errors.QuotaExceeded: 503,
+    errors.ArtefactMissing: 503,
+    errors.ArtefactCorrupt: 503,
+    errors.QualityGateFailed: 500,
+    errors.AlreadyRunning: 409,
+    errors.StorageFull: 507,
+}
+
+
+def init_app(app: Flask) -> None:
+    """Make every error of `app` a problem."""
+    app.register_error_handler(errors.LightModelError, _known)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _bug)
+
+
+def _known(error: errors.LightModelError) -> Response:
+    more: dict[str, Any] = {"hint": error.hint} if error.hint else {}
+    if isinstance(error, errors.ContractViolation):
+        more["violations"] = [asdict(violation) for violation in error.violations]
+    return _problem(STATUS[type(error)], error.message, more)
+
+
+def _http(error: HTTPException) -> Response:
+    return _problem(error.code or 500, error.description or "", {})
+
+
+def _bug(error: Exception) -> Response:
+    logger.error("unexpected error", exc_info=error)
+    return _problem(500, "something went wrong on our side; the log has the details", {})
+
+
+def _problem(status: int, detail: str, more: dict[str, Any]) -> Response:
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return Response(orjson.dumps(body), status, mimetype="application/problem+json")

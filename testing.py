@@ -1,0 +1,6 @@
+"""Run the stage `testing` alone; the same as `python run.py testing`."""
+
+from lightmodel.cli import main
+
+if __name__ == "__main__":
+    main("run", "testing")

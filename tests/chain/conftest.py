@@ -1,0 +1,125 @@
+"""The scripts as a user runs them: processes in a folder of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FAST = "train.parameters={num_leaves = 4, max_rounds = 60}"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished process."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a table, and the scripts to run on it."""
+
+    folder: Path
+
+    def command(self, *words: str, script: str = "run.py") -> list[str]:
+        return [sys.executable, str(ROOT / script), *words]
+
+    def run(self, *words: str, script: str = "run.py", **environ: str) -> Ran:
+        done = subprocess.run(
+            self.command(*words, script=script),
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def tool(self, *words: str) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "lightmodel", *words],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def kill_when(self, words: Sequence[str], reached: Callable[[], bool]) -> int:
+        """Start run.py, and kill it with SIGKILL once `reached`; gives its return code."""
+        process = subprocess.Popen(
+            self.command(*words),
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while process.poll() is None and not reached():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        return process.wait()
+
+    def models(self) -> list[Path]:
+        """The models that are finished, oldest first."""
+        return sorted(path.parent for path in self.folder.glob("model/*/manifest.json"))
+
+    def splits(self) -> list[Path]:
+        return sorted(path.parent for path in self.folder.glob("preprocessed/*/manifest.json"))
+
+    def settings(self, text: str) -> None:
+        (self.folder / "config.toml").write_text(text, encoding="utf-8")
+
+
+def shop_table(rows: int = 600, seed: int = 0) -> pa.Table:
+    """Visits to a shop: an id, numbers with gaps, a category, and whether something was bought."""
+    random = np.random.default_rng(seed)
+    age = random.integers(18, 80, rows)
+    spent = random.gamma(2.0, 30.0, rows).round(2)
+    where = random.choice(["street", "web", "phone"], rows)
+    pull = 0.08 * (age - 45) + 0.02 * spent + 2 * (where == "web") - 1.5
+    bought = random.random(rows) < 1 / (1 + np.exp(-pull))
+    return pa.table(
+        {
+            "visit_id": [f"v{seed}-{row:05d}" for row in range(rows)],
+            "age": age,
+            "spent": pa.array(spent, mask=random.random(rows) < 0.05),
+            "where": where,
+            "bought": np.where(bought, "yes", "no"),
+        }
+    )
+
+
+SETTINGS = """
+[data]
+source = "shop.csv"
+target = "bought"
+[train]
+folds = 4
+parameters = {num_leaves = 4, max_rounds = 60}
+[gate]
+bootstrap = 50
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh folder with a small table and fast settings."""
+    arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
+    made = Project(tmp_path)
+    made.settings(SETTINGS)
+    return made

@@ -1,0 +1,281 @@
+"""The chain on a small table, from the outside."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pytest
+from conftest import SETTINGS, Project, shop_table
+
+MODEL_FILES = {
+    *("model.joblib", "metrics.json", "cv_results.csv", "contract.json", "profile.json"),
+    *("checks.json", "feature_importance_gain.json", "feature_importance_gain.png"),
+    *("requirements.txt", "python_env.yaml", "manifest.json", "report.html", "verdict.json"),
+}
+
+
+def did(out: str) -> dict[str, str]:
+    """Stage → what it did, from the table that run.py ends with."""
+    return dict(re.findall(r"^(preprocess|train|testing)\s+(made|reused|would \w+)", out, re.MULTILINE))
+
+
+def test_one_command_makes_an_approved_model_and_a_report(project: Project) -> None:
+    ran = project.run()
+    assert (ran.code, did(ran.out)) == (
+        0,
+        {"preprocess": "made", "train": "made", "testing": "made"},
+    ), ran.err
+    (split,), (model,) = project.splits(), project.models()
+    assert {path.name for path in model.iterdir()} == MODEL_FILES
+    verdict = json.loads((model / "verdict.json").read_bytes())
+    assert verdict["passed"]
+    manifest = json.loads((model / "manifest.json").read_bytes())
+    assert manifest["inputs"]["split"] == split.name
+    assert manifest["task"] == {"kind": "binary", "labels": ["no", "yes"]}
+    assert len(manifest["samples"]) == 5
+    assert "report.html" in ran.out
+    assert b"<html" in (model / "report.html").read_bytes()
+
+
+def test_a_second_run_does_nothing_and_says_why(project: Project) -> None:
+    project.run()
+    before = {path: path.stat().st_mtime_ns for path in project.folder.rglob("*")}
+    ran = project.run()
+    assert did(ran.out) == {"preprocess": "reused", "train": "reused", "testing": "reused"}
+    assert "nothing changed" in ran.out
+    changed = {
+        path.name
+        for path, when in before.items()
+        if path.is_file() and path.stat().st_mtime_ns != when
+    }
+    assert changed <= {".run.lock"}
+    assert len(project.models()) == 1
+
+
+def test_only_what_a_change_concerns_is_done_again(project: Project) -> None:
+    project.run()
+    assert did(project.run("--set", "serve.port=5002").out)["train"] == "reused"
+    ran = project.run("--set", "train.seed=1")
+    assert did(ran.out) == {"preprocess": "reused", "train": "made", "testing": "made"}
+    assert "parameters changed" in ran.out
+    ran = project.run("--set", "gate.minimum=0.6")
+    assert did(ran.out)["train"] == "reused"
+    arrow_csv.write_csv(shop_table(700), project.folder / "shop.csv")
+    ran = project.run()
+    assert did(ran.out) == {"preprocess": "made", "train": "made", "testing": "made"}
+    assert "inputs changed" in ran.out
+
+
+def test_force_does_everything_again_to_the_same_bytes(project: Project) -> None:
+    project.run()
+    assert did(project.run("--force").out)["train"] == "made"
+    first, second = project.models()
+    assert (first / "model.joblib").read_bytes() == (second / "model.joblib").read_bytes()
+    one, other = project.splits()
+    assert (one / "train.csv").read_bytes() == (other / "train.csv").read_bytes()
+    assert (one / "test.csv").read_bytes() == (other / "test.csv").read_bytes()
+
+
+def test_a_dry_run_changes_nothing(project: Project) -> None:
+    ran = project.run("--dry-run")
+    assert ran.code == 0
+    assert set(did(ran.out).values()) == {"would look", "would run"}
+    assert not project.splits()
+
+
+def test_stages_run_alone_on_the_newest_versions(project: Project) -> None:
+    assert project.run(script="train.py").code == 66
+    assert project.run(script="testing.py").code == 66
+    assert project.run(script="preprocess.py").code == 0
+    assert project.run("--from", "train", "--to", "train").code == 0
+    assert project.run(script="testing.py").code == 0
+    assert project.run("--from", "testing", "--to", "train").code == 2
+
+
+def test_a_rejected_candidate_exits_10_and_leaves_the_old_model(project: Project) -> None:
+    project.run()
+    served = project.models()[0].name
+    ran = project.run("--set", "gate.minimum=0.999", "--set", "train.seed=1")
+    assert ran.code == 10
+    assert "is below gate.minimum 0.999" in ran.err
+    assert did(ran.out)["testing"] == "made"
+    listing = project.tool("models").out
+    assert re.search(rf"→ {served}", listing)
+    assert "rejected" in listing
+    again = project.run("--set", "gate.minimum=0.999", "--set", "train.seed=1")
+    assert (again.code, did(again.out)["testing"]) == (10, "reused")
+
+
+def test_a_model_of_noise_is_not_approved(project: Project) -> None:
+    table = shop_table()
+    noise = table.set_column(4, "bought", pa.array(["yes", "no"] * (table.num_rows // 2)))
+    arrow_csv.write_csv(noise, project.folder / "shop.csv")
+    ran = project.run()
+    assert ran.code == 10
+    assert "does not beat the dummy's" in ran.err
+
+
+def test_the_candidate_is_compared_with_the_served_model(project: Project) -> None:
+    project.run()
+    arrow_csv.write_csv(shop_table(900), project.folder / "shop.csv")
+    assert project.run().code == 0
+    reasons = " ".join(json.loads((project.models()[-1] / "verdict.json").read_bytes())["reasons"])
+    assert "rows that neither model saw" in reasons
+
+
+def test_rollback_brings_the_old_model_back_and_the_next_run_does_not_undo_it(
+    project: Project,
+) -> None:
+    project.run()
+    project.run("--set", "train.seed=1")
+    old, new = (model.name for model in project.models())
+    ran = project.tool("models", "rollback")
+    assert (f"withdrawn: {new}" in ran.out, f"served now: {old}" in ran.out) == (True, True)
+    assert project.run("--set", "train.seed=1").code == 10
+    assert f"→ {old}" in project.tool("models").out
+
+
+def test_killed_in_a_fold_the_next_run_goes_on_and_ends_in_the_same_bytes(
+    project: Project,
+) -> None:
+    slow = ["--set", "train.parameters={num_leaves = 16, max_rounds = 3000, patience = 3000}"]
+    project.run("preprocess")
+    finished = project.folder / "var" / "checkpoints"
+    code = project.kill_when(
+        ["train", *slow], lambda: len([p for p in finished.rglob("*") if p.is_file()]) >= 2
+    )
+    assert code == -9
+    assert not project.models()
+    ran = project.run("train", *slow)
+    assert ran.code == 0, ran.err
+    assert "2 of 4 folds" in ran.err or "folds were finished before" in ran.err
+    project.run("train", "--force", *slow)
+    resumed, whole = project.models()
+    assert (resumed / "model.joblib").read_bytes() == (whole / "model.joblib").read_bytes()
+    assert not any(path.is_file() for path in finished.rglob("*"))
+
+
+def test_two_runs_at_once_do_not_mix(project: Project) -> None:
+    slow = ["--set", "train.parameters={num_leaves = 16, max_rounds = 200000, patience = 200000}"]
+    codes = []
+
+    def second() -> bool:
+        if not project.splits():
+            return False
+        codes.append(project.run())
+        return True
+
+    project.kill_when(slow, second)
+    assert codes[0].code == 75
+    assert "another run" in codes[0].err
+    assert project.run().code == 0
+
+
+def test_the_test_table_can_be_held_against_the_models_contract_as_it_lies(
+    project: Project,
+) -> None:
+    project.run()
+    header = (project.splits()[0] / "test.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert [name.strip('"') for name in header.split(",")] == shop_table().column_names
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ({"target": '"price"'}, 65, "no column 'price'"),
+        ({"source": '"nowhere.csv"'}, 65, "nowhere.csv"),
+        ({"source": '"ftp://x/y.csv"'}, 78, "ftp"),
+        ({"sorce": '"x"'}, 78, "did you mean 'source'?"),
+    ],
+)
+def test_a_mistake_is_one_message_and_its_own_code(
+    project: Project, change: dict[str, str], code: int, said: str
+) -> None:
+    lines = {"source": '"shop.csv"', "target": '"bought"', **change}
+    project.settings("[data]\n" + "\n".join(f"{key} = {value}" for key, value in lines.items()))
+    ran = project.run()
+    assert ran.code == code
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_changed_schema_is_refused_until_it_is_accepted(project: Project) -> None:
+    project.run()
+    changed = shop_table(seed=1).drop_columns(["where"])
+    arrow_csv.write_csv(changed, project.folder / "shop.csv")
+    ran = project.run()
+    assert ran.code == 65
+    assert "column 'where': is not in the table" in ran.err
+    assert "data.contract=new" in ran.err
+    assert project.run("--set", "data.contract=new").code == 0
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["train.final=ensemble"],
+        ["data.format=parquet"],
+        ["split.method=random"],
+        ["split.method=group:where"],
+        ["split.method=time:age", "train.threshold=cost", "train.cost_false_negative=5"],
+        ["train.estimator=sklearn.svm.SVC", "train.parameters={}"],
+        ["train.estimator=sklearn.linear_model.LogisticRegression", "train.parameters={C = 0.5}"],
+        ["data.target=age"],
+        ["data.target=where"],
+    ],
+    ids=lambda sets: sets[0],
+)
+def test_other_settings_end_in_a_verdict(project: Project, sets: list[str]) -> None:
+    ran = project.run(*(word for item in sets for word in ("--set", item)))
+    assert ran.code in {0, 10}, ran.err
+    assert (project.models()[0] / "verdict.json").exists()
+
+
+def test_it_works_without_git(project: Project) -> None:
+    ran = project.run(PATH=str(Path("/nonexistent")))
+    assert ran.code == 0, ran.err
+    assert json.loads((project.models()[0] / "manifest.json").read_bytes())["commit"] is None
+
+
+def test_signing_refuses_what_is_not_signed(project: Project) -> None:
+    project.run()
+    key = {"LIGHTMODEL__STORE__SIGNING_KEY": "hush"}
+    ran = project.run(**key)
+    assert ran.code == 0, ran.err
+    assert len(project.models()) == 2
+    assert "hush" not in ran.err + ran.out
+    text = "".join(
+        path.read_text(encoding="utf-8", errors="replace") for path in project.models()[1].iterdir()
+    )
+    assert "hush" not in text
+
+
+def test_a_damaged_model_is_found_and_made_anew(project: Project) -> None:
+    project.run()
+    model = project.models()[0] / "model.joblib"
+    model.write_bytes(model.read_bytes()[:-1] + b"x")
+    assert project.tool("models", "verify").code == 74
+    ran = project.run()
+    assert (ran.code, did(ran.out)["train"]) == (0, "made"), ran.err
+    assert "is damaged" in ran.out
+
+
+def test_a_moved_store_still_works(project: Project) -> None:
+    project.run()
+    other = project.folder.parent / f"{project.folder.name}-moved"
+    shutil.copytree(project.folder, other)
+    moved = Project(other)
+    assert set(did(moved.run().out).values()) == {"reused"}
+
+
+def test_settings_and_codes_are_printed_without_running(project: Project) -> None:
+    ran = project.run("--print-config", "--set", "data.target=age")
+    assert 'target = "age"' in ran.out
+    assert "--set data.target" in ran.out
+    assert "config.toml" in ran.out
+    assert "quality gate" in project.run("--exit-codes").out
+    assert not project.splits()
+    assert SETTINGS

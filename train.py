@@ -1,0 +1,6 @@
+"""Run the stage `train` alone; the same as `python run.py train`."""
+
+from lightmodel.cli import main
+
+if __name__ == "__main__":
+    main("run", "train")
