@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -101,7 +101,7 @@ def _read(config: Config, fetched: Fetched) -> pa.Table:
 class _SplitFiles:
     """The project's own CSV or Parquet."""
 
-    suffix: str
+    suffix: Literal["csv", "parquet"]
     threads: int
 
     def write(self, table: pa.Table, path: Path) -> None:
@@ -114,7 +114,7 @@ class _SplitFiles:
 
         types = {column.name: _ARROW.get(column.type) for column in contract.columns}
         known = {name: kind for name, kind in types.items() if kind is not None}
-        return read_own(path, path.suffix.removeprefix("."), known)
+        return read_own(path, "parquet" if path.suffix == ".parquet" else "csv", known)
 
 
 def _learner(train: TrainSection, threads: int) -> Learner:

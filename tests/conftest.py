@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+import pyarrow.csv as arrow_csv
 import pytest
+
+from tests.fakes.project import SETTINGS, Project, shop_table
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +16,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("LIGHTMODEL__"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh folder with a small table and fast settings."""
+    arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
+    made = Project(tmp_path)
+    made.settings(SETTINGS)
+    return made

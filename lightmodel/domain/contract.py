@@ -1,6 +1,6 @@
 """The data contract: what each column is for, and what may stand in it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -112,6 +112,10 @@ class Contract:
         seen = {column.name: column for column in newer.columns}
         columns = (_widened(column, seen.get(column.name)) for column in self.columns)
         return Contract(tuple(columns), newer.task)
+
+    def only(self, names: Container[str]) -> "Contract":
+        """Leave out columns that a table may lack, and does."""
+        return Contract(tuple(item for item in self.columns if item.name in names), self.task)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it in JSON's types, without what is empty."""

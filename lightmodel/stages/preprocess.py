@@ -121,7 +121,7 @@ def _kept(
         )
     for name, count in conformed.unseen.items():
         warnings.append(f"column {name!r}: {count:,} rows hold a category that is new")
-    return conformed.table, contract.widened(inferred)
+    return conformed.table, contract.widened(inferred).only(conformed.table.column_names)
 
 
 def _refuse_drift(drift: tuple[Drift, ...], limit: float | None) -> None:

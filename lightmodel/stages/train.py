@@ -140,6 +140,7 @@ def _rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
 
 
 def fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]:
+    """Fit every fold, as many at a time as the learner can, leaving out those finished before."""
     count = int(numbers.max()) + 1
     by_time = recipe.split.method.startswith("time:")
 

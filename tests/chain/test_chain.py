@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pytest
-from conftest import SETTINGS, Project, shop_table
+
+from tests.fakes.project import SETTINGS, Project, shop_table
 
 MODEL_FILES = {
     *("model.joblib", "metrics.json", "cv_results.csv", "contract.json", "profile.json"),
@@ -19,7 +20,9 @@ MODEL_FILES = {
 
 def did(out: str) -> dict[str, str]:
     """Stage → what it did, from the table that run.py ends with."""
-    return dict(re.findall(r"^(preprocess|train|testing)\s+(made|reused|would \w+)", out, re.MULTILINE))
+    return dict(
+        re.findall(r"^(preprocess|train|testing)\s+(made|reused|would \w+)", out, re.MULTILINE)
+    )
 
 
 def test_one_command_makes_an_approved_model_and_a_report(project: Project) -> None:

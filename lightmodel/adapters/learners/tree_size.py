@@ -6,6 +6,7 @@ choice costs accuracy and minutes. A short trial on some of the training rows te
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import lightgbm as lgb
@@ -16,6 +17,8 @@ from lightmodel.adapters.learners.boosting import Stopping, boost
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 TRIAL_ROWS = 10_000
 TRIAL_PARTS = 3
+COLUMNS_OF_A_STUMP, COLUMNS_OF_A_TREE = 10, 20
+ALIKE = 1.005
 TRIAL_STOPPING = Stopping(max_rounds=2_000, patience=50, every=5)
 
 
@@ -30,32 +33,48 @@ def choose_parameters(
         given: the user's own.
     """
     columns = dataset.num_feature()
-    chosen: dict[str, Any] = {"feature_fraction": min(1.0, max(0.05, 20 / columns)), **given}
-    if "num_leaves" not in given:
-        chosen["num_leaves"] = _best_size(dataset, {**fixed, **chosen})
-    chosen.setdefault("learning_rate", learning_rate(chosen["num_leaves"]))
-    return chosen
+    size = given.get("num_leaves") or _best_size(dataset, {**fixed, **given})
+    return {**suited(int(size), columns), **given}
 
 
-def learning_rate(leaves: int) -> float:
-    """Give bigger trees smaller steps, so that the number of rounds stays in bounds."""
-    return float(round(0.4 / np.sqrt(leaves), 4))
+def suited(leaves: int, columns: int) -> dict[str, Any]:
+    """Give the parameters that go with a size of tree.
+
+    Bigger trees take smaller steps, so that the number of rounds stays in bounds. Stumps see few
+    columns at a time, since they cannot join them anyway; bigger trees see more.
+    """
+    seen = COLUMNS_OF_A_STUMP if leaves == 2 else COLUMNS_OF_A_TREE
+    return {
+        "num_leaves": leaves,
+        "learning_rate": float(round(0.5 / np.sqrt(leaves), 4)),
+        "feature_fraction": min(1.0, max(0.05, seen / columns)),
+    }
 
 
 def _best_size(dataset: lgb.Dataset, parameters: Mapping[str, Any]) -> int:
-    """Find the size with the smallest mean loss over a few held-out parts."""
-    trials = [(size, part) for size in reversed(SIZES) for part in _parts(dataset, parameters)]
-
-    def loss(trial: tuple[int, tuple[lgb.Dataset, lgb.Dataset]]) -> float:
-        size, (fitted, held_out) = trial
-        rate = parameters.get("learning_rate", min(2 * learning_rate(size), 0.5))
-        own = {"num_leaves": size, "learning_rate": rate, "num_threads": 1}
-        return boost(fitted, held_out, {**parameters, **own}, TRIAL_STOPPING).loss
-
+    """Find the smallest size whose mean loss over a few held-out parts is about the best."""
+    parts = _parts(dataset, parameters)
+    losses: dict[int, float] = {}
     with ThreadPoolExecutor(int(parameters["num_threads"])) as pool:
-        losses = np.array(list(pool.map(loss, trials))).reshape(len(SIZES), -1)
-    by_size = dict(zip(reversed(SIZES), losses.mean(axis=1), strict=True))
-    return min(SIZES, key=lambda size: by_size[size])
+        for size in SIZES:
+            own = suited(size, dataset.num_feature())
+            own["learning_rate"] = min(2 * own["learning_rate"], 0.5)  # a trial may be coarse
+            tried = {**own, **parameters, "num_leaves": size, "num_threads": 1}
+            losses[size] = float(np.mean(list(pool.map(partial(_loss, tried), parts))))
+            if _is_past_best(list(losses.values())):
+                break
+    good = ALIKE * min(losses.values())
+    return next(size for size, loss in losses.items() if loss <= good)
+
+
+def _loss(parameters: Mapping[str, Any], part: tuple[lgb.Dataset, lgb.Dataset]) -> float:
+    fitted, held_out = part
+    return boost(fitted, held_out, parameters, TRIAL_STOPPING).loss
+
+
+def _is_past_best(losses: list[float]) -> bool:
+    """Say whether the last two sizes were clearly worse than an earlier one."""
+    return len(losses) > 2 and min(losses[-2:]) > ALIKE * min(losses)
 
 
 def _parts(

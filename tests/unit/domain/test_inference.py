@@ -1,6 +1,7 @@
 """What is found out from a table."""
 
 import datetime
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pytest
@@ -13,7 +14,7 @@ from lightmodel.errors import DataError
 ROWS = 40
 
 
-def table(**columns: list[object]) -> pa.Table:
+def table(**columns: Sequence[object]) -> pa.Table:
     base = {"x": [float(row) for row in range(ROWS)], "target": [row % 2 for row in range(ROWS)]}
     return pa.table({**base, **columns})
 

@@ -1,5 +1,7 @@
 """A table becomes a split, or a message that says everything that is wrong with it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,7 +14,7 @@ from lightmodel.stages.preprocess import Accepted, Choices, Preprocessed, prepro
 ROWS = 400
 
 
-def table_of(rows: int = ROWS, seed: int = 0, **columns: list[object]) -> pa.Table:
+def table_of(rows: int = ROWS, seed: int = 0, **columns: Sequence[object]) -> pa.Table:
     random = np.random.default_rng(seed)
     base = {
         "id": [f"s{seed}r{row}" for row in range(rows)],
@@ -74,7 +76,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
 def test_what_nothing_can_be_trained_on_is_named(
     columns: dict[str, list[object]], broken: set[tuple[str, str]]
 ) -> None:
-    assert broken_rules(table_of(**columns)) == broken
+    assert broken_rules(table_of(ROWS, 0, **columns)) == broken
 
 
 def test_repeated_columns_are_named() -> None:

@@ -104,7 +104,7 @@ def test_one_class_alone_has_no_auc() -> None:
 @pytest.mark.parametrize("rule", ["f1", "youden", "cost"])
 def test_no_other_threshold_does_better(rule: str) -> None:
     target, scores = binary(300, 7)
-    section = TrainSection(threshold=rule, cost_false_positive=2, cost_false_negative=5)  # type: ignore[arg-type]
+    section = TrainSection(threshold=rule, cost_false_positive=2, cost_false_negative=5)
 
     def merit(threshold: float) -> float:
         decided = scores >= threshold

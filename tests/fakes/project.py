@@ -11,11 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
-import pytest
 
 ROOT = Path(__file__).parents[2]
-FAST = "train.parameters={num_leaves = 4, max_rounds = 60}"
 
 
 @dataclass(frozen=True)
@@ -114,12 +111,3 @@ parameters = {num_leaves = 4, max_rounds = 60}
 [gate]
 bootstrap = 50
 """
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A fresh folder with a small table and fast settings."""
-    arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
-    made = Project(tmp_path)
-    made.settings(SETTINGS)
-    return made

@@ -1,0 +1,27 @@
+"""Parquet files."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from lightmodel.adapters.formats.cells import tidy_texts
+from lightmodel.adapters.formats.failures import reported
+from lightmodel.adapters.formats.names import named_columns
+from lightmodel.adapters.formats.plain import plain_types
+from lightmodel.config import DataSection
+
+
+def read(path: Path, options: DataSection) -> pa.Table:
+    """Read a Parquet file; see `TableFormat` for what holds of the table.
+
+    Raises:
+        DataError: it is damaged, or holds nested values.
+    """
+    from pyarrow import parquet  # takes a while, and serving CSV does without
+
+    with reported(path.name, "a Parquet file"), parquet.ParquetFile(path) as file:
+        table = file.read()
+    table = table.rename_columns([name.strip() for name in table.column_names])
+    return tidy_texts(
+        named_columns(plain_types(table, path.name), path.name), ("", *options.missing)
+    )

@@ -1,0 +1,142 @@
+"""Blobs in Azure Storage.
+
+Account and credentials come from where adlfs looks: AZURE_STORAGE_CONNECTION_STRING, or
+AZURE_STORAGE_ACCOUNT_NAME with a key, a SAS token, a service principal or the machine's identity.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from lightmodel.adapters.sources.transfer.cache import Partial, State
+from lightmodel.adapters.sources.transfer.download import Answer, Backoff, Transient, bring
+from lightmodel.adapters.sources.transfer.names import safe_name
+from lightmodel.adapters.sources.transfer.object_store import BLOCK_BYTES, StoredObject
+from lightmodel.config.redact import redacted
+from lightmodel.errors import ConfigError, DataError
+from lightmodel.ports.source import Fetched, FetchOptions
+
+_RETRIED = frozenset({408, 429})
+
+
+@dataclass(frozen=True)
+class AzureBlob:
+    """The source of az:// addresses."""
+
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
+        """Bring the blob at `uri` here."""
+        container, _, blob = uri.partition("://")[2].partition("/")
+        if not container or not blob or blob.endswith("/"):
+            raise ConfigError(
+                f"{redacted(uri)} names no blob", hint="write az://container/folder/table.csv"
+            )
+        remote = AzureObject(uri, f"{container}/{blob}", options.timeout_s)
+        return bring(remote, uri, options, self.backoff)
+
+
+@dataclass(frozen=True)
+class AzureObject:
+    """One blob; the library is loaded only when it has to be asked for."""
+
+    uri: str
+    path: str
+    timeout_s: float
+
+    def open(
+        self, known: State | None, partial: Partial | None
+    ) -> contextlib.AbstractContextManager[Answer]:
+        """Ask for the blob, or for its rest; see `Remote`."""
+        return _stored_object(self.uri, self.path, self.timeout_s).open(known, partial)
+
+
+def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:
+    files = _connect(uri, timeout_s)
+
+    def describe() -> State:
+        with _faults(uri, timeout_s):
+            info = _within(timeout_s, files, files._info, path, refresh=True)
+        if info["type"] == "directory":
+            raise DataError(
+                f"{redacted(uri)} is a folder, and a table is one blob", hint="name the blob in it"
+            )
+        name = safe_name(PurePosixPath(path).name)
+        return State(name, int(info["size"]), str(info["etag"]), str(info["last_modified"]))
+
+    def read(start: int, end: int) -> bytes:
+        with _faults(uri, timeout_s):
+            limit_s = timeout_s * BLOCK_BYTES / (1 << 20)
+            return bytes(_within(limit_s, files, files._cat_file, path, start=start, end=end))
+
+    return StoredObject(describe, read)
+
+
+def _within(limit_s: float, files: Any, call: Any, path: str, **arguments: Any) -> Any:  # noqa: ANN401 — fsspec has no types
+    """Call adlfs with a limit: its own for one question is five minutes, retries included."""
+    from fsspec.asyn import sync
+
+    return sync(files.loop, call, path, timeout=limit_s, **arguments)
+
+
+def _connect(uri: str, timeout_s: float) -> Any:  # noqa: ANN401 — fsspec has no types
+    try:
+        import adlfs
+    except ImportError as error:
+        raise ConfigError(
+            "az:// addresses need adlfs, which is not installed",
+            hint="pip install -r requirements/azure.txt",
+        ) from error
+    try:
+        return adlfs.AzureBlobFileSystem(
+            connection_timeout=timeout_s, read_timeout=timeout_s, skip_instance_cache=True
+        )
+    except ValueError as error:
+        raise _no_credentials(redacted(uri)) from error
+
+
+def _no_credentials(shown: str) -> ConfigError:
+    return ConfigError(
+        f"{shown}: no account or no credentials for Azure Storage were found",
+        hint="set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and a key, a SAS token "
+        "or a service principal; AZURE_STORAGE_ANON=true for a public container",
+    )
+
+
+@contextlib.contextmanager
+def _faults(uri: str, timeout_s: float) -> Iterator[None]:
+    """Translate what adlfs and the Azure libraries raise; see `Remote`."""
+    from azure.core import exceptions as azure
+    from azure.identity import CredentialUnavailableError
+
+    shown = redacted(uri)
+    try:
+        yield
+    except (FileNotFoundError, azure.ResourceNotFoundError) as error:
+        raise DataError(
+            f"{shown}: there is no such blob", hint="check container and blob letter by letter"
+        ) from error
+    except CredentialUnavailableError as error:
+        raise _no_credentials(shown) from error
+    except TimeoutError as error:
+        raise Transient(f"Azure did not answer within {timeout_s:g} s") from error
+    except azure.HttpResponseError as error:
+        raise _response_error(shown, error.status_code or 0) from error
+    except (azure.AzureError, OSError) as error:
+        raise Transient(f"Azure did not answer as it should ({type(error).__name__})") from error
+
+
+def _response_error(shown: str, status: int) -> Exception:
+    if status in _RETRIED or status >= 500:
+        return Transient(f"Azure answered {status}")
+    if status in {0, 401, 403, 409}:
+        return DataError(
+            f"{shown}: Azure refuses access",
+            hint="may these credentials read the blob (Storage Blob Data Reader)? has the SAS expired?",
+        )
+    return DataError(
+        f"{shown}: Azure does not accept the request ({status})",
+        hint="check the names of container and blob: az://container/folder/table.csv",
+    )

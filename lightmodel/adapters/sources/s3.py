@@ -1,0 +1,126 @@
+"""Objects in S3, and in whatever speaks its protocol.
+
+Endpoint, region and credentials come from where AWS's libraries look: AWS_ENDPOINT_URL, AWS_PROFILE,
+AWS_ACCESS_KEY_ID, the machine's role.
+"""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from lightmodel.adapters.sources.transfer.cache import Partial, State
+from lightmodel.adapters.sources.transfer.download import Answer, Backoff, Transient, bring
+from lightmodel.adapters.sources.transfer.names import safe_name
+from lightmodel.adapters.sources.transfer.object_store import StoredObject
+from lightmodel.config.redact import redacted
+from lightmodel.errors import ConfigError, DataError
+from lightmodel.ports.source import Fetched, FetchOptions
+
+_LASTING = frozenset({errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS})
+
+
+@dataclass(frozen=True)
+class S3:
+    """The source of s3:// addresses."""
+
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
+        """Bring the object at `uri` here."""
+        bucket, _, key = uri.partition("://")[2].partition("/")
+        if not bucket or not key or key.endswith("/"):
+            raise ConfigError(
+                f"{redacted(uri)} names no object", hint="write s3://bucket/folder/table.csv"
+            )
+        remote = S3Object(uri, f"{bucket}/{key}", options.timeout_s)
+        return bring(remote, uri, options, self.backoff)
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """One object in S3; the library is loaded only when it has to be asked for."""
+
+    uri: str
+    path: str
+    timeout_s: float
+
+    def open(
+        self, known: State | None, partial: Partial | None
+    ) -> contextlib.AbstractContextManager[Answer]:
+        """Ask for the object, or for its rest; see `Remote`."""
+        return _stored_object(self.uri, self.path, self.timeout_s).open(known, partial)
+
+
+def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:
+    files = _connect(timeout_s)
+
+    def describe() -> State:
+        with _faults(uri):
+            info = files.info(path, refresh=True)
+        if info["type"] == "directory":
+            raise DataError(
+                f"{redacted(uri)} is a folder, and a table is one object",
+                hint="name the object in it",
+            )
+        name = safe_name(PurePosixPath(path).name)
+        return State(name, int(info["size"]), str(info["ETag"]), str(info["LastModified"]))
+
+    def read(start: int, end: int) -> bytes:
+        with _faults(uri):
+            return bytes(files.cat_file(path, start=start, end=end))
+
+    return StoredObject(describe, read)
+
+
+def _connect(timeout_s: float) -> Any:  # noqa: ANN401 — fsspec has no types
+    try:
+        import s3fs
+    except ImportError as error:
+        raise ConfigError(
+            "s3:// addresses need s3fs, which is not installed",
+            hint="pip install -r requirements/s3.txt",
+        ) from error
+    once = {"max_attempts": 1, "mode": "standard"}  # trying again is this project's own business
+    timeouts = {"connect_timeout": timeout_s, "read_timeout": timeout_s, "retries": once}
+    files = s3fs.S3FileSystem(config_kwargs=timeouts, skip_instance_cache=True)
+    files.retries = 1
+    return files
+
+
+@contextlib.contextmanager
+def _faults(uri: str) -> Iterator[None]:
+    """Translate what s3fs and botocore raise; see `Remote`."""
+    from botocore import exceptions as boto
+
+    shown = redacted(uri)
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{shown}: there is no such object", hint="check bucket and key letter by letter"
+        ) from error
+    except PermissionError as error:
+        raise DataError(
+            f"{shown}: S3 refuses access",
+            hint="may these credentials read the object (s3:GetObject, s3:ListBucket)? have they expired?",
+        ) from error
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound) as error:
+        raise ConfigError(
+            f"{shown}: no credentials for S3 were found",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a public object also "
+            "has an https:// address",
+        ) from error
+    except (boto.ParamValidationError, boto.InvalidRegionError, ValueError) as error:
+        raise ConfigError(
+            f"{shown}: S3's library does not accept this ({type(error).__name__})",
+            hint="check the address and AWS_REGION, AWS_ENDPOINT_URL",
+        ) from error
+    except (boto.BotoCoreError, boto.ClientError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _LASTING:
+            raise DataError(
+                f"{shown}: S3 does not accept the request", hint="check the address and AWS_REGION"
+            ) from error
+        raise Transient(f"S3 did not answer as it should ({type(error).__name__})") from error

@@ -1,0 +1,1 @@
+"""What all sources share: a file arrives complete and checked, or not at all."""

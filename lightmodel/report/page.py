@@ -1,0 +1,133 @@
+"""The report on one candidate: a page that needs nothing but itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from lightmodel.config.redact import redacted
+from lightmodel.domain.results import Drift, Evaluation, FoldReport, Importance, Verdict
+from lightmodel.report import tables, words
+
+_MOST_FEATURES = 100
+_TASKS = {
+    "binary": "Binary classification",
+    "multiclass": "Classification into {} classes",
+    "regression": "Regression",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page tells of.
+
+    Attributes:
+        version: of the model.
+        created: when it was tested, in ISO format.
+        source: URI of the table; secrets in it are masked on the page.
+        split: version of the split.
+        train_rows: rows it was trained on.
+        test_rows: rows it was tested on.
+        drift: of every column against the last accepted table; empty: nothing to compare with.
+        parameters: of the learner.
+        libraries: name → version.
+        commit: of git, where there is one.
+        target: name of the column that is predicted, when known.
+    """
+
+    version: str
+    created: str
+    source: str
+    split: str
+    train_rows: int
+    test_rows: int
+    evaluation: Evaluation
+    verdict: Verdict
+    folds: tuple[FoldReport, ...]
+    importance: tuple[Importance, ...]
+    drift: tuple[Drift, ...]
+    warnings: tuple[str, ...]
+    parameters: Mapping[str, object]
+    libraries: Mapping[str, str]
+    commit: str | None = None
+    target: str = ""
+
+
+def render(report: Report) -> bytes:
+    """Write the page: HTML in UTF-8, with nothing to load; the same report gives the same bytes."""
+    text = _template().render(
+        report=report,
+        evaluation=report.evaluation,
+        verdict=report.verdict,
+        task=_task(report.evaluation),
+        source=redacted(report.source),
+        **_numbers(report),
+        **_pictures(report),
+    )
+    return text.encode("utf-8", "replace")
+
+
+def _task(evaluation: Evaluation) -> str:
+    return _TASKS[evaluation.task].format(words.count(len(evaluation.labels)))
+
+
+def _numbers(report: Report) -> dict[str, Any]:
+    evaluation, verdict = report.evaluation, report.verdict
+    decided = evaluation.metrics.get(verdict.metric)
+    return {
+        "metrics": tables.metric_rows(evaluation, verdict.metric),
+        "tiles": tables.tiles(evaluation, verdict.metric, verdict.value, report.train_rows),
+        "interval": tables.interval_text(decided, " to "),
+        "way": tables.way_to_best(evaluation),
+        "classes": tables.class_rows(evaluation.classes),
+        "few_rows": tables.FEW_ROWS,
+        "summaries": tables.fold_summaries(report.folds),
+        "features": tables.feature_rows(report.importance, _MOST_FEATURES),
+        "unused": tables.unused(report.importance),
+        "drift": sorted(report.drift, key=lambda each: (not each.drifted, -_size(each))),
+    }
+
+
+def _size(drift: Drift) -> float:
+    return drift.statistic if drift.statistic == drift.statistic else -1.0
+
+
+def _pictures(report: Report) -> dict[str, Any]:
+    # Drawing is slow to import, and whoever only needs the dataclass should not wait for it.
+    from lightmodel.report import plots
+
+    metric = report.verdict.metric
+    decided = report.evaluation.metrics.get(metric)
+    training = (
+        plots.folds(report.folds, metric, decided.value if decided else None),
+        plots.learning(report.folds),
+    )
+    return {
+        "charts": plots.evaluation_charts(report.evaluation),
+        "training_charts": [chart for chart in training if chart],
+    }
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("lightmodel.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": words.count,
+        "metric_title": words.metric_title,
+        "moment": words.moment,
+        "number": words.number,
+        "p_value": words.p_value,
+        "percent": words.percent,
+        "setting": words.setting,
+        "shown": words.shown,
+        "whole": words.whole,
+    }
+    return environment.get_template("report.html.j2")

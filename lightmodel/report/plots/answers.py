@@ -1,0 +1,152 @@
+"""Charts of answers against the truth: which classes are mixed up, how far numbers are off."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from lightmodel.domain.arrays import Matrix
+from lightmodel.domain.results import Evaluation, Point
+from lightmodel.report.plots import canvas
+from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO, Chart
+from lightmodel.report.words import compact, count, percent, shortened
+
+SIZE = (420.0, 310.0)
+MOST_CLASSES = 40
+_WITH_COUNTS = 12
+_WITH_SHARES = 20
+_NARROW = 5
+
+
+def confusion(evaluation: Evaluation) -> Chart | None:
+    """Draw a heat map of true labels (down) against predicted ones (across)."""
+    labels, counts = evaluation.labels, evaluation.curves.confusion
+    if not labels or [len(row) for row in counts] != [len(labels)] * len(labels):
+        return None
+    cells = np.array(counts, np.float64)
+    if not cells.any():
+        return None
+    kept = np.sort(np.argsort(-cells.sum(axis=1), kind="stable")[:MOST_CLASSES])
+    cells, names = cells[np.ix_(kept, kept)], [labels[index] for index in kept]
+    wide = len(names) > _WITH_COUNTS
+    size = (680.0, 590.0) if wide else SIZE if len(names) <= _NARROW else (460.0, 420.0)
+    right = percent(float(np.trace(cells) / cells.sum())) if cells.sum() else ""
+    alt = f"Confusion matrix of {len(names)} classes; {right} of the rows are on the diagonal."
+    picture = canvas.svg("confusion", alt, size, lambda figure: _heat_map(figure, cells, names))
+    return Chart("confusion", "Confusion", _confusion_note(len(labels)), picture, wide)
+
+
+def predicted_actual(evaluation: Evaluation) -> Chart | None:
+    """Draw each row's actual number against the predicted one."""
+    points = canvas.drawable(evaluation.curves.predicted_actual)
+    if not points:
+        return None
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        low, high = _span([value for point in points for value in point])
+        axes.plot([low, high], [low, high], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        _dots(axes, points)
+        canvas.label_axes(axes, "predicted", "actual")
+        axes.set(xlim=(low, high), ylim=(low, high))
+
+    note = f"{count(len(points))} test rows; on the dashed line the prediction is right."
+    alt = f"Predicted against actual value of {count(len(points))} test rows."
+    picture = canvas.svg("actual", alt, SIZE, draw)
+    return Chart("actual", "Predicted and actual", note, picture)
+
+
+def residuals(evaluation: Evaluation) -> Chart | None:
+    """Draw what each prediction missed."""
+    points = [
+        (predicted, actual - predicted)
+        for predicted, actual in canvas.drawable(evaluation.curves.predicted_actual)
+    ]
+    if not points:
+        return None
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.axhline(0, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        _dots(axes, points)
+        canvas.label_axes(axes, "predicted", "actual less predicted")
+        axes.set_xlim(_span([x for x, _ in points]))
+        far = max(abs(y) for _, y in points) or 1.0
+        axes.set_ylim(-1.08 * far, 1.08 * far)
+
+    note = "A cloud without a shape is good; a bend or a funnel is something left to learn."
+    alt = f"Residuals of {count(len(points))} test rows against the prediction."
+    return Chart("residuals", "Residuals", note, canvas.svg("residuals", alt, SIZE, draw))
+
+
+def _confusion_note(classes: int) -> str:
+    note = "Blue is right, orange is mixed up; shares are of each true class' rows."
+    if classes > MOST_CLASSES:
+        note += f" Shown are the {MOST_CLASSES} largest of {count(classes)} classes."
+    return note
+
+
+def _heat_map(figure: Figure, cells: Matrix, names: list[str]) -> None:
+    axes = figure.subplots()
+    total = np.maximum(cells.sum(axis=1, keepdims=True), 1)
+    classes = len(names)
+    for row, column in zip(*np.nonzero(cells), strict=True):
+        share = cells[row, column] / total[row, 0]
+        axes.add_patch(
+            Rectangle(
+                (column - 0.48, row - 0.48), 0.96, 0.96, linewidth=0,
+                facecolor=ONE if row == column else TWO, alpha=0.07 + 0.48 * share,
+            )
+        )  # fmt: skip
+        _write_cell(axes, (column, row), cells[row, column], share, classes)
+    axes.set(xlim=(-0.5, classes - 0.5), ylim=(classes - 0.5, -0.5))
+    _name_classes(axes, names)
+
+
+def _write_cell(
+    axes: Axes, place: tuple[int, int], rows: float, share: float, classes: int
+) -> None:
+    """Write count and share, or the share alone, or nothing: what the cell has room for."""
+    if classes > _WITH_COUNTS:
+        if classes <= _WITH_SHARES:
+            axes.text(*place, f"{100 * share:.0f}", ha="center", va="center", fontsize=9)
+        return
+    roomy = classes <= _NARROW
+    number, large = (count(int(rows)), 13.0) if roomy else (compact(rows), 10.5)
+    for text, size, side, gap in (
+        (number, large, "bottom", 0),
+        (percent(share, 0), 9.5, "top", -2),
+    ):
+        axes.annotate(
+            text, place, (0, gap), textcoords="offset points", ha="center", va=side, fontsize=size
+        )
+
+
+def _name_classes(axes: Axes, names: list[str]) -> None:
+    texts = [shortened(name, 16) for name in names]
+    size = 10 if len(names) <= _WITH_SHARES else 7
+    slanted = max(map(len, texts)) * len(texts) > (50 if len(texts) <= _NARROW else 80)
+    places = range(len(names))
+    axes.set_yticks(places, texts, fontsize=size, color=INK)
+    axes.set_xticks(places, texts, fontsize=size, color=INK)
+    if slanted:
+        axes.tick_params(axis="x", labelrotation=40)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.grid(visible=False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _span(values: list[float]) -> Point:
+    """Give limits with some air, also around a single value."""
+    low, high = min(values), max(values)
+    air = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - air, high + air
+
+
+def _dots(axes: Axes, points: tuple[Point, ...] | list[Point]) -> None:
+    x, y = zip(*points, strict=True)
+    axes.plot(x, y, "o", color=ONE, markersize=4, markeredgewidth=0, alpha=0.4)

@@ -1,0 +1,192 @@
+"""A surface to draw on: out comes SVG that follows the page's colours, or PNG.
+
+A figure belongs to one thread, but matplotlib's settings belong to the process. So one figure is
+drawn at a time, under a lock, with this project's settings over matplotlib's own defaults: whatever
+a matplotlibrc says, the same numbers give the same bytes.
+"""
+
+import io
+import re
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from matplotlib.typing import RcKeyType
+
+from lightmodel.domain.results import Point
+from lightmodel.report.words import compact
+
+# Each colour stands for a variable of the page's style sheet, which has two sets of them.
+PAPER, INK, MUTED, GRID = "#fffffe", "#1d2329", "#5c6773", "#dfe3e8"
+ONE, TWO = "#2458c5", "#b8500c"
+_VARIABLES = {
+    PAPER: "--card",
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--line",
+    ONE: "--one",
+    TWO: "--two",
+}
+_LEGEND_LETTERS = 64
+_WIDEST = 1.3  # pixels a point: larger than that a picture looks coarse
+LARGEST = 1e100  # beyond it an axis' arithmetic overflows
+_POINTS_PER_INCH = 72
+_SETTINGS: dict[RcKeyType, Any] = {
+    "axes.edgecolor": GRID,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 10.5,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.5,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.borderaxespad": 0.0,
+    "legend.borderpad": 0.2,
+    "legend.handlelength": 1.4,
+    "legend.labelcolor": INK,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",  # text stays text: it can be read aloud, found and copied
+    "svg.hashsalt": "light-model",
+    "text.color": INK,
+    "text.parse_math": False,  # a column may be called $x$
+    "xtick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "xtick.labelsize": 10,
+    "xtick.major.size": 0,
+    "ytick.color": GRID,
+    "ytick.labelcolor": MUTED,
+    "ytick.labelsize": 10,
+    "ytick.major.size": 0,
+}
+_drawing = threading.Lock()
+
+Draw = Callable[[Figure], None]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture for the page.
+
+    Attributes:
+        key: a short name, unique on the page.
+        title: of the picture.
+        note: a sentence on what is to be seen.
+        svg: an `<svg>` element.
+        wide: whether it needs the page's whole width.
+    """
+
+    key: str
+    title: str
+    note: str
+    svg: str
+    wide: bool = False
+
+
+def svg(key: str, alt: str, size: tuple[float, float], draw: Draw) -> str:
+    """Draw an `<svg>` element of `size` (width, height in points); `alt` says what it shows."""
+    out = io.BytesIO()
+    with _figure(size) as figure:
+        FigureCanvasSVG(figure)
+        draw(figure)
+        figure.savefig(
+            out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
+    return _embedded(out.getvalue().decode(), key, alt, size)
+
+
+def png(size: tuple[float, float], draw: Draw) -> bytes:
+    """Draw a PNG on white of `size` (width, height in points), at two pixels a point."""
+    out = io.BytesIO()
+    with _figure(size) as figure:
+        FigureCanvasAgg(figure)
+        draw(figure)
+        figure.savefig(
+            out,
+            format="png",
+            dpi=2 * _POINTS_PER_INCH,
+            facecolor=PAPER,
+            metadata={"Software": None},
+        )
+    return out.getvalue()
+
+
+@contextmanager
+def _figure(size: tuple[float, float]) -> Iterator[Figure]:
+    settings = {**mpl.rcParamsDefault, **_SETTINGS}
+    del settings["backend"]  # it is the one setting that a context does not give back
+    with _drawing, mpl.rc_context(settings), warnings.catch_warnings():
+        # The browser has the letters that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+        yield Figure(figsize=(size[0] / _POINTS_PER_INCH, size[1] / _POINTS_PER_INCH))
+
+
+def _embedded(text: str, key: str, alt: str, size: tuple[float, float]) -> str:
+    """Turn matplotlib's file into an element of a page: no prologue, own ids, colours by name."""
+    body = text[text.index("<svg") :]
+    body = body[body.index(">") + 1 :].strip()
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", body, flags=re.DOTALL)
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', body))
+
+    # Names of columns stand between tags, never within: there "<" and ">" are escaped.
+    body = re.sub(r"<[^<>]+>", lambda tag: _restyled(tag[0], key, used), body)
+    head = (
+        f'<svg viewBox="0 0 {size[0]:g} {size[1]:g}" style="max-width: {_WIDEST * size[0]:.0f}px" '
+        f'role="img" aria-label="{escape(alt)}">'
+    )
+    return head + re.sub(r">\s*\n\s*<", ">\n<", body)
+
+
+def _restyled(tag: str, key: str, used: Iterable[str]) -> str:
+    if tag.startswith("<!--"):
+        return ""
+    tag = re.sub(r' id="([^"]+)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in used else "", tag)
+    tag = re.sub(r'(url\(|href=")#', rf"\1#{key}-", tag).replace("xlink:href", "href")
+    tag = re.sub(r"; font-family: [^;\"]*| transform=\"rotate\(-0 [^\"]*\"", "", tag)
+    tag = re.sub(r"\s+", " ", tag)
+    return re.sub(r"#[0-9a-f]{6}\b", lambda m: _variable(m[0]), tag)
+
+
+def _variable(colour: str) -> str:
+    return f"var({_VARIABLES[colour]})" if colour in _VARIABLES else colour
+
+
+def drawable(points: Iterable[Point]) -> tuple[Point, ...]:
+    """Leave out the points that no axis can show."""
+    return tuple(
+        (x, y) for x, y in points if np.isfinite([x, y]).all() and max(abs(x), abs(y)) < LARGEST
+    )
+
+
+def label_axes(axes: Axes, x: str, y: str) -> None:
+    """Name both axes, and write large numbers on them compactly."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: compact(round(value, 12))))
+
+
+def name_lines(axes: Axes) -> None:
+    """Put the legend above the plot, where it hides nothing: in one line if it fits."""
+    names = [str(line.get_label()) for line in axes.get_legend_handles_labels()[0]]
+    columns = len(names) if sum(map(len, names)) + 4 * len(names) < _LEGEND_LETTERS else 1
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1.02), ncols=columns, columnspacing=1.2, fontsize=10
+    )

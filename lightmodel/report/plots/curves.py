@@ -1,0 +1,253 @@
+"""Charts of a binary model's probabilities: how they rank, and how far they can be believed."""
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lightmodel.domain.arrays import Vector
+from lightmodel.domain.results import Evaluation, Point
+from lightmodel.report.plots import canvas
+from lightmodel.report.plots.canvas import INK, MUTED, ONE, PAPER, TWO, Chart
+from lightmodel.report.words import compact, count, number, percent, shortened
+
+SIZE = (420.0, 310.0)
+_NORMAL_95 = 1.96
+_Cells = tuple[tuple[int, ...], ...]
+
+
+def roc(evaluation: Evaluation) -> Chart | None:
+    """Draw true against false positives, and the area under it."""
+    points = canvas.drawable(evaluation.curves.roc)
+    if len(points) < 2:
+        return None
+    facts = [f"dummy {number(0.5)}"]
+    if evaluation.best_reachable is not None:
+        facts.insert(0, f"best reachable {number(evaluation.best_reachable)}")
+    if "auc" in evaluation.metrics:
+        facts.insert(0, f"AUC {number(evaluation.metrics['auc'].value)}")
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        _line(axes, points)
+        for row, fact in enumerate(facts):
+            height = 0.05 + 0.075 * (len(facts) - 1 - row)
+            first = fact.startswith("AUC")
+            weight, colour = ("bold", INK) if first else ("normal", MUTED)
+            axes.text(0.985, height, fact, ha="right", color=colour, weight=weight)
+        _mark(axes, _rates(evaluation.curves.confusion))
+        _unit_square(axes, "false positive rate", "true positive rate")
+
+    note = "How well the scores rank the rows, at every threshold at once"
+    alt = f"ROC curve; {', '.join(facts)}."
+    return Chart("roc", "ROC", _with_dot(note, evaluation), canvas.svg("roc", alt, SIZE, draw))
+
+
+def precision_recall(evaluation: Evaluation) -> Chart | None:
+    """Draw precision against recall, and the share of positives, which chance would reach."""
+    points = canvas.drawable(evaluation.curves.precision_recall)
+    if len(points) < 2:
+        return None
+    base = _base_rate(evaluation)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        if base is not None:
+            axes.axhline(base, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+            above = base < 0.85
+            text = f"positives among all rows {percent(base)}"
+            height, side = (base + 0.02, "bottom") if above else (base - 0.02, "top")
+            axes.text(0.015, height, text, color=MUTED, va=side)
+        _line(axes, points)
+        _mark(axes, _found(evaluation.curves.confusion))
+        _unit_square(axes, "recall", "precision")
+
+    note = _with_dot("What share of the alarms is right when more positives are found", evaluation)
+    alt = "Precision and recall at every threshold."
+    return Chart("pr", "Precision and recall", note, canvas.svg("pr", alt, SIZE, draw))
+
+
+def calibration(evaluation: Evaluation) -> Chart | None:
+    """Draw the observed share of positives against the predicted one, and the rows in each bin."""
+    rows = evaluation.curves.calibration_rows or (0,) * len(evaluation.curves.calibration)
+    bins = [
+        (point, size)
+        for point, size in zip(evaluation.curves.calibration, rows, strict=False)
+        if canvas.drawable([point])
+    ]
+    if not bins:
+        return None
+    points = [point for point, _ in bins]
+    sizes = [size for _, size in bins]
+
+    def draw(figure: Figure) -> None:
+        axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+        limit = min(1.02, 1.1 * max(max(0.01, *point) for point in points))
+        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        for (predicted, share), size in bins:
+            axes.plot([predicted] * 2, _wilson(share, size), color=ONE, linewidth=1, alpha=0.5)
+        _line(axes, points, marker="o", markersize=4.5, fill=False)
+        canvas.label_axes(axes, "", "observed share")
+        axes.set(xlim=(-0.02 * limit, limit), ylim=(-0.02 * limit, limit))
+        _draw_sizes(below, [x for x, _ in points], sizes, limit)
+
+    note = (
+        "Whether 20 % means 20 %: on the dashed line the probabilities can be taken at their "
+        "word. Thin bars: 95 % intervals; below: rows in each bin."
+    )
+    alt = f"Calibration in {len(bins)} bins: predicted against observed share of positives."
+    return Chart("calibration", "Calibration", note, canvas.svg("calibration", alt, SIZE, draw))
+
+
+def score_histogram(evaluation: Evaluation) -> Chart | None:
+    """Draw how the scores of either class spread, and where the threshold cuts them."""
+    sides = _histograms(evaluation)
+    if sides is None:
+        return None
+    edges = evaluation.curves.score_edges
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for side, label, colour in zip(sides, _two_labels(evaluation), (MUTED, ONE), strict=True):
+            shares = side / max(side.sum(), 1)
+            name = f"{label} ({count(int(side.sum()))} rows)"
+            axes.stairs(shares, edges, fill=True, color=colour, alpha=0.3)
+            axes.stairs(shares, edges, color=colour, linewidth=1.4, label=name)
+        canvas.label_axes(axes, "predicted probability", "share of the class' rows")
+        axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
+        _draw_threshold(axes, evaluation.threshold, (edges[0], edges[-1]))
+        canvas.name_lines(axes)
+
+    note = "The less the two overlap, the easier the decision. Each class adds up to 100 %."
+    alt = "Histogram of the predicted probability for either class."
+    return Chart("scores", "Scores by class", note, canvas.svg("scores", alt, SIZE, draw))
+
+
+def decision(evaluation: Evaluation) -> Chart | None:
+    """Draw what other thresholds would give: precision, recall and F1, at the histogram's edges."""
+    sides = _histograms(evaluation)
+    if sides is None or not sides[1].sum():
+        return None
+    edges = np.array(evaluation.curves.score_edges[:-1])
+    wrong, right = (side[::-1].cumsum()[::-1] for side in sides)
+    recall = right / sides[1].sum()
+    precision = np.where(wrong + right > 0, right / np.maximum(wrong + right, 1), np.nan)
+    f1 = 2 * right / (wrong + right + sides[1].sum())
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(edges, precision, color=ONE, label="precision")
+        axes.plot(edges, recall, color=ONE, linestyle=(0, (4, 2)), label="recall")
+        axes.plot(edges, f1, color=MUTED, label="F1")
+        _unit_square(axes, "threshold", "")
+        axes.set_ylim(-0.01, 1.13)
+        _draw_threshold(axes, evaluation.threshold, (0.0, 1.0))
+        canvas.name_lines(axes)
+
+    note = "What another threshold would give on these rows. It was chosen without them."
+    alt = "Precision, recall and F1 by threshold."
+    return Chart(
+        "decision", "Choice of the threshold", note, canvas.svg("decision", alt, SIZE, draw)
+    )
+
+
+def _line(
+    axes: Axes, points: tuple[Point, ...] | list[Point], *, fill: bool = True, **style: object
+) -> None:
+    x, y = zip(*points, strict=True)
+    axes.plot(x, y, color=ONE, **style)  # type: ignore[arg-type]  # Line2D's own keywords
+    if fill:
+        axes.fill_between(x, y, color=ONE, alpha=0.08, linewidth=0)
+
+
+def _unit_square(axes: Axes, x: str, y: str) -> None:
+    canvas.label_axes(axes, x, y)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
+
+
+def _mark(axes: Axes, point: Point | None) -> None:
+    """Mark where the threshold puts the model."""
+    if point is not None:
+        axes.plot(*point, marker="o", markersize=8, color=TWO, markeredgecolor=PAPER, zorder=5)
+
+
+def _with_dot(note: str, evaluation: Evaluation) -> str:
+    if _rates(evaluation.curves.confusion) is None or evaluation.threshold is None:
+        return f"{note}."
+    return f"{note}. The dot is the threshold {number(evaluation.threshold, 3)}."
+
+
+def _rates(cells: _Cells) -> Point | None:
+    """Give (false, true) positive rate."""
+    if len(cells) != 2 or not all(len(row) == 2 and sum(row) > 0 for row in cells):
+        return None
+    return cells[0][1] / sum(cells[0]), cells[1][1] / sum(cells[1])
+
+
+def _found(cells: _Cells) -> Point | None:
+    """Give (recall, precision)."""
+    rates = _rates(cells)
+    alarms = cells[0][1] + cells[1][1] if rates else 0
+    return (rates[1], cells[1][1] / alarms) if rates and alarms else None
+
+
+def _base_rate(evaluation: Evaluation) -> float | None:
+    cells = evaluation.curves.confusion
+    return None if _rates(cells) is None else sum(cells[1]) / sum(map(sum, cells))
+
+
+def _histograms(evaluation: Evaluation) -> tuple[Vector, Vector] | None:
+    """Give the counts of either class, where they fit their bins and some are not zero."""
+    curves = evaluation.curves
+    negative = np.array(curves.score_negative, np.float64)
+    positive = np.array(curves.score_positive, np.float64)
+    edges = np.array(curves.score_edges, np.float64)
+    fits = len(negative) == len(positive) == len(edges) - 1 > 0
+    if not fits or not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
+        return None
+    return (negative, positive) if negative.sum() + positive.sum() > 0 else None
+
+
+def _two_labels(evaluation: Evaluation) -> tuple[str, str]:
+    labels = [shortened(label, 36) for label in evaluation.labels]
+    return (labels[0], labels[1]) if len(labels) == 2 else ("negative", "positive")
+
+
+def _wilson(share: float, rows: int) -> tuple[float, float]:
+    """Give the 95 % interval of a share seen in `rows` rows."""
+    if rows <= 0 or not 0 <= share <= 1:
+        return share, share
+    z = _NORMAL_95
+    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = z * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2) / (1 + z * z / rows)
+    return middle - half, middle + half
+
+
+def _draw_sizes(axes: Axes, places: list[float], sizes: list[int], limit: float) -> None:
+    """Draw a stem for each bin's rows; write the number where there is room."""
+    axes.vlines(places, 0, sizes, color=MUTED, linewidth=6, alpha=0.45)
+    taken = -math.inf
+    for place, size in sorted(zip(places, sizes, strict=True)):
+        if place - taken > 0.09 * limit:
+            axes.annotate(
+                compact(size), (place, size), (0, 2), textcoords="offset points",
+                ha="center", color=MUTED, fontsize=9,
+            )  # fmt: skip
+            taken = place
+    canvas.label_axes(axes, "predicted probability", "rows")
+    axes.set(ylim=(0, 1.7 * max(1, *sizes, 1)), yticks=[])
+    axes.grid(visible=False)
+
+
+def _draw_threshold(axes: Axes, threshold: float | None, span: tuple[float, float]) -> None:
+    if threshold is None or not span[0] <= threshold <= span[1]:
+        return
+    axes.axvline(threshold, color=TWO, linewidth=1.5)
+    left = threshold < (span[0] + span[1]) / 2
+    axes.annotate(
+        f"threshold {number(threshold, 3)}", (threshold, 0.985), (5 if left else -5, 0),
+        xycoords=("data", "axes fraction"), textcoords="offset points",
+        ha="left" if left else "right", va="top", color=TWO,
+    )  # fmt: skip

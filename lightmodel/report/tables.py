@@ -1,0 +1,232 @@
+"""The rows of the report's tables: what is compared with what, and which of them is better."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Literal
+
+from lightmodel.domain.metrics import METRICS
+from lightmodel.domain.results import ClassScore, Evaluation, FoldReport, Importance, Interval
+from lightmodel.report.words import (
+    count,
+    difference,
+    lower_is_better,
+    metric_title,
+    number,
+    percent,
+    shortened,
+)
+
+Mark = Literal["better", "worse", "same", ""]
+FEW_ROWS = 10
+_LARGEST = 1e150  # the square of anything larger overflows
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric: the candidate, the dummy, and the served model on rows new to both models.
+
+    `against_dummy` and `against_served` say how the candidate does, with the metric's direction in
+    mind; `fresh` is the candidate's value on the rows of the comparison.
+    """
+
+    title: str
+    lower: bool
+    deciding: bool
+    value: float
+    interval: str
+    dummy: float
+    against_dummy: Mark
+    fresh: float
+    served: float
+    change: str
+    against_served: Mark
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key number."""
+
+    title: str
+    value: str
+    note: str = ""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class FoldSummary:
+    """A metric over all folds: mean and standard deviation, NaN where there is none."""
+
+    name: str
+    title: str
+    mean: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """A feature's rank from 1, its gain and splits; share of the total and of the largest gain."""
+
+    rank: int
+    feature: str
+    gain: float
+    split: float
+    share: float
+    bar: float
+
+
+def compare(metric: str, new: float, old: float) -> Mark:
+    """Say how `new` does against `old`; nothing when a value or the direction is unknown."""
+    if math.isnan(new) or math.isnan(old) or metric not in METRICS:
+        return ""
+    if number(new) == number(old):
+        return "same"
+    return "better" if METRICS[metric].better(new, old) else "worse"
+
+
+def interval_text(interval: Interval | None, dash: str = " \N{EN DASH} ") -> str:
+    """Write a 95 % interval; empty when none was asked for or known."""
+    if interval is None or not math.isfinite(interval.low) or not math.isfinite(interval.high):
+        return ""
+    if interval.low == interval.high:
+        return ""
+    return f"{number(interval.low)}{dash}{number(interval.high)}"
+
+
+def metric_rows(evaluation: Evaluation, deciding: str) -> tuple[MetricRow, ...]:
+    """Give a row for each metric, in the evaluation's order."""
+    return tuple(
+        _metric_row(evaluation, name, interval, name == deciding)
+        for name, interval in evaluation.metrics.items()
+    )
+
+
+def _metric_row(evaluation: Evaluation, name: str, interval: Interval, deciding: bool) -> MetricRow:
+    dummy = evaluation.dummy.get(name, math.nan)
+    comparison = evaluation.comparison
+    fresh = comparison.candidate.get(name, math.nan) if comparison else math.nan
+    served = comparison.served.get(name, math.nan) if comparison else math.nan
+    return MetricRow(
+        title=metric_title(name),
+        lower=lower_is_better(name),
+        deciding=deciding,
+        value=interval.value,
+        interval=interval_text(interval),
+        dummy=dummy,
+        against_dummy=compare(name, interval.value, dummy),
+        fresh=fresh,
+        served=served,
+        change=difference(fresh, served),
+        against_served=compare(name, fresh, served),
+    )
+
+
+def way_to_best(evaluation: Evaluation) -> float | None:
+    """Give how much of the way from the dummy's AUC of 0.5 to the best reachable one is done."""
+    best, auc = evaluation.best_reachable, evaluation.metrics.get("auc")
+    if best is None or auc is None or not best > 0.5 or not math.isfinite(auc.value):
+        return None
+    return (auc.value - 0.5) / (best - 0.5)
+
+
+def tiles(evaluation: Evaluation, deciding: str, value: float, train_rows: int) -> tuple[Tile, ...]:
+    """Give the key numbers: the deciding metric, what it is compared with, what it rests on."""
+    found = [
+        _deciding_tile(evaluation, deciding, value),
+        _served_tile(evaluation, deciding),
+        _best_tile(evaluation),
+        _task_tile(evaluation),
+        Tile("Test rows", count(evaluation.rows), f"{count(train_rows)} for training"),
+    ]
+    return tuple(tile for tile in found if tile is not None)
+
+
+def _deciding_tile(evaluation: Evaluation, deciding: str, value: float) -> Tile:
+    dummy = evaluation.dummy.get(deciding, math.nan)
+    mark = compare(deciding, value, dummy)
+    note = "" if math.isnan(dummy) else f"dummy {number(dummy)}"
+    return Tile(metric_title(deciding), number(value), note, mark)
+
+
+def _served_tile(evaluation: Evaluation, deciding: str) -> Tile | None:
+    if evaluation.comparison is None:
+        return None
+    new = evaluation.comparison.candidate.get(deciding, math.nan)
+    old = evaluation.comparison.served.get(deciding, math.nan)
+    title, note = f"Change in {metric_title(deciding)}", f"served model {number(old)}"
+    return Tile(title, difference(new, old) or "no change", note, compare(deciding, new, old))
+
+
+def _best_tile(evaluation: Evaluation) -> Tile | None:
+    way = way_to_best(evaluation)
+    if way is None:
+        return None
+    note = f"best reachable AUC {number(evaluation.best_reachable)}"
+    return Tile("Of what is reachable", percent(way), note)
+
+
+def _task_tile(evaluation: Evaluation) -> Tile | None:
+    metrics = evaluation.metrics
+    if evaluation.threshold is not None:
+        parts = [
+            f"{name} {number(metrics[name].value, 3)}"
+            for name in ("precision", "recall")
+            if name in metrics
+        ]
+        return Tile("Threshold", number(evaluation.threshold, 3), ", ".join(parts))
+    if evaluation.task == "multiclass" and evaluation.classes:
+        least = min(evaluation.classes, key=lambda each: each.rows)
+        rows = "1 test row" if least.rows == 1 else f"{count(least.rows)} test rows"
+        note = f"rarest: {shortened(least.label, 20)}, {rows}"
+        return Tile("Classes", count(len(evaluation.labels)), note)
+    if "r2" in metrics:
+        return Tile("R²", number(metrics["r2"].value), "share of the variance explained")
+    return None
+
+
+def class_rows(classes: Iterable[ClassScore]) -> tuple[ClassScore, ...]:
+    """Give the classes, most rows first."""
+    return tuple(sorted(classes, key=lambda each: (-each.rows, each.label)))
+
+
+def fold_summaries(folds: Sequence[FoldReport]) -> tuple[FoldSummary, ...]:
+    """Give each metric's mean and standard deviation over the folds that know it."""
+    names = dict.fromkeys(name for fold in folds for name in fold.metrics)
+    return tuple(
+        _fold_summary(name, [fold.metrics.get(name, math.nan) for fold in folds]) for name in names
+    )
+
+
+def _fold_summary(name: str, values: list[float]) -> FoldSummary:
+    known = [value for value in values if abs(value) < _LARGEST]
+    mean = fmean(known) if known else math.nan
+    spread = stdev(known) if len(known) > 1 else math.nan
+    return FoldSummary(name, metric_title(name), mean, spread)
+
+
+def feature_rows(features: Iterable[Importance], most: int) -> tuple[FeatureRow, ...]:
+    """Give the first `most` features by gain, those of unknown gain last."""
+    ordered = sorted(features, key=lambda each: (-_gain(each), each.feature))
+    gains = [max(_gain(each), 0.0) for each in ordered]
+    total, largest = sum(gains), max(gains, default=0.0)
+    return tuple(
+        FeatureRow(
+            rank,
+            each.feature,
+            each.gain,
+            each.split,
+            gain / total if 0 < total < math.inf and math.isfinite(each.gain) else math.nan,
+            gain / largest if largest > 0 else 0.0,
+        )
+        for rank, (each, gain) in enumerate(zip(ordered[:most], gains, strict=False), 1)
+    )
+
+
+def _gain(feature: Importance) -> float:
+    return feature.gain if math.isfinite(feature.gain) else -math.inf
+
+
+def unused(features: Iterable[Importance]) -> int:
+    """Count the features that no split is made on."""
+    return sum(each.gain == 0 for each in features)

@@ -1,0 +1,105 @@
+"""S3 and Azure Storage as processes on loopback: moto's server and Azurite."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+
+LONGEST_S = 60.0
+AZURITE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+
+def free_port() -> int:
+    """Give a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def moto() -> Iterator[str]:
+    """Run moto's server, and give its address."""
+    port = free_port()
+    command = [_program("moto_server", "requirements/ci.txt"), "-H", "127.0.0.1", "-p", str(port)]
+    with _running(command, f"http://127.0.0.1:{port}/moto-api/"):
+        yield f"http://127.0.0.1:{port}"
+
+
+def make_bucket(endpoint: str, bucket: str) -> None:
+    """Make an empty bucket."""
+    with contextlib.closing(_s3(endpoint)) as client:
+        client.create_bucket(Bucket=bucket)
+
+
+def put_object(endpoint: str, bucket: str, key: str, content: bytes) -> None:
+    """Lay an object into a bucket, over the one that is there."""
+    with contextlib.closing(_s3(endpoint)) as client:
+        client.put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def _s3(endpoint: str) -> Any:  # noqa: ANN401 — botocore makes its methods as it runs
+    import botocore.session
+
+    return botocore.session.get_session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@contextlib.contextmanager
+def azurite(folder: Path) -> Iterator[str]:
+    """Run Azurite, and give a connection string for it."""
+    port = free_port()
+    program = _program("azurite-blob", "npm install azurite")
+    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "-l", str(folder)]
+    with _running([*command, "--silent", "--skipApiVersionCheck"], f"http://127.0.0.1:{port}/"):
+        yield azurite_at(port)
+
+
+def azurite_at(port: int) -> str:
+    """Give the connection string of an Azurite on this port of loopback."""
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURITE_KEY};"
+        f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
+    )
+
+
+def _program(name: str, where_from: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    assert found, f"{name} is not on the PATH; it comes with {where_from}"
+    return found
+
+
+@contextlib.contextmanager
+def _running(command: list[str], probe: str) -> Iterator[None]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_for(probe, process)
+            yield
+        finally:
+            process.kill()  # asked politely, Azurite takes twenty seconds to go
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + LONGEST_S
+    with requests.Session() as session:
+        session.trust_env = False
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(requests.RequestException):
+                session.get(address, timeout=1)
+                return
+            time.sleep(0.1)
+    raise AssertionError(f"{process.args!r} did not come up")

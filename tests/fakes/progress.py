@@ -1,0 +1,61 @@
+"""A progress that remembers what it was told."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Task:
+    """One piece of work that was shown."""
+
+    what: str
+    total: int | None
+    unit: str
+    done: int = 0
+
+    def advance(self, amount: int = 1) -> None:
+        """Remember it."""
+        self.done += amount
+
+    def expect(self, total: int) -> None:
+        """Remember it."""
+        self.total = total
+
+
+@dataclass
+class Watching:
+    """Remembers its tasks in order."""
+
+    tasks: list[Task] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        """Remember a task."""
+        self.tasks.append(Task(what, total, unit))
+        yield self.tasks[-1]
+
+
+@dataclass
+class Interrupted(Task):
+    """Work at which somebody presses Ctrl-C once `at` units are done."""
+
+    at: int = 0
+
+    def advance(self, amount: int = 1) -> None:
+        """Remember it, and then stop."""
+        super().advance(amount)
+        if self.done >= self.at:
+            raise KeyboardInterrupt
+
+
+@dataclass(frozen=True)
+class Interrupting:
+    """A progress at which somebody presses Ctrl-C once `at` units are done."""
+
+    at: int
+
+    @contextlib.contextmanager
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        """Start work that will not end."""
+        yield Interrupted(what, total, unit, at=self.at)
