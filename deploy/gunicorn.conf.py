@@ -10,3 +10,5 @@ threads = 4
 worker_class = "gthread"
 preload_app = False
 accesslog = "-"
+graceful_timeout = 10  # an idle keep-alive connection is waited for that long
+control_socket_disable = True  # it would lie in the home folder, which containers may not have

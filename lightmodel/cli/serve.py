@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-SETTINGS = Path("deploy") / "gunicorn.conf.py"
+ROOT = Path(__file__).parents[2]
 
 
 @click.command()
 def serve() -> None:
-    """Start gunicorn on the newest approved model; settings come from config.toml and the environment."""
-    command = [sys.executable, "-m", "gunicorn", "-c", str(SETTINGS), "lightmodel.web:create_app()"]
+    """Start gunicorn on the newest approved model, by config.toml and the environment."""
+    options = ["-c", str(ROOT / "deploy" / "gunicorn.conf.py"), "--pythonpath", str(ROOT)]
+    command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.web:create_app()"]
     os.execv(sys.executable, command)  # noqa: S606 — so that signals reach gunicorn itself

@@ -80,7 +80,7 @@ def compare(metric: str, new: float, old: float) -> Mark:
     """Say how `new` does against `old`; nothing when a value or the direction is unknown."""
     if math.isnan(new) or math.isnan(old) or metric not in METRICS:
         return ""
-    if number(new) == number(old):
+    if not difference(new, old):
         return "same"
     return "better" if METRICS[metric].better(new, old) else "worse"
 

@@ -59,7 +59,7 @@ def difference(new: float, old: float) -> str:
         return sign + number(new - old, 3)
     decimals = max(len(text.partition(".")[2]) for text in texts)
     change = round(new, decimals) - round(old, decimals)
-    return sign + f"{change:,.{decimals}f}".replace("-", _MINUS)
+    return sign + f"{change:,.{decimals}f}".replace("-", _MINUS) if change else ""
 
 
 def count(value: int) -> str:

@@ -14,7 +14,16 @@ import pytest
 from lightmodel.adapters.sources.catalogue import fetch_first, source_for
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable, StorageFull
 from lightmodel.ports.source import Fetched, FetchOptions
-from tests.fakes.clouds import azurite, azurite_at, free_port, make_bucket, moto, put_object
+from tests.fakes.clouds import (
+    azurite,
+    azurite_at,
+    free_port,
+    make_bucket,
+    make_container,
+    moto,
+    put_blob,
+    put_object,
+)
 from tests.fakes.drive import Drive
 from tests.fakes.progress import Watching
 from tests.fakes.web import Asked, Reply, Web, csv_reply, stand_in_for_https, web_with
@@ -383,12 +392,7 @@ class AzurePlace:
     nothing: str = "az://tables/folder/tabel.csv"
 
     def put(self, content: bytes) -> None:
-        from azure.storage.blob import BlobClient
-
-        with BlobClient.from_connection_string(
-            self.connection, "tables", "folder/table.csv"
-        ) as blob:
-            blob.upload_blob(content, overwrite=True)
+        put_blob(self.connection, "tables", "folder/table.csv", content)
 
     def go_down(self) -> None:
         self.monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite_at(free_port()))
@@ -396,11 +400,8 @@ class AzurePlace:
 
 @pytest.fixture(scope="module")
 def azure_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from azure.storage.blob import ContainerClient
-
     with azurite(tmp_path_factory.mktemp("azurite")) as connection:
-        with ContainerClient.from_connection_string(connection, "tables") as container:
-            container.create_container()
+        make_container(connection, "tables")
         yield connection
 
 

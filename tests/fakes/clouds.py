@@ -68,6 +68,22 @@ def azurite(folder: Path) -> Iterator[str]:
         yield azurite_at(port)
 
 
+def make_container(connection: str, container: str) -> None:
+    """Make an empty container."""
+    from azure.storage.blob import ContainerClient
+
+    with ContainerClient.from_connection_string(connection, container) as client:
+        client.create_container()
+
+
+def put_blob(connection: str, container: str, name: str, content: bytes) -> None:
+    """Lay a blob into a container, over the one that is there."""
+    from azure.storage.blob import BlobClient
+
+    with BlobClient.from_connection_string(connection, container, name) as client:
+        client.upload_blob(content, overwrite=True)
+
+
 def azurite_at(port: int) -> str:
     """Give the connection string of an Azurite on this port of loopback."""
     return (

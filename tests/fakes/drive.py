@@ -11,6 +11,8 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 FORM = (
     "<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>"
     '<p class="uc-warning-caption">Google Drive can\'t scan this file for viruses.</p>'
+    '<p class="uc-warning-subcaption"><span class="uc-name-size"><a href="/open?id={id}">'
+    "Quota exceeded.csv</a> (309M)</span> is too large for Google to scan for viruses.</p>"
     '<form id="download-form" action="https://drive.usercontent.google.com/download" method="get">'
     '<input type="submit" id="uc-download-link" value="Download anyway"/>'
     '<input type="hidden" name="id" value="{id}"><input type="hidden" name="export" value="download">'

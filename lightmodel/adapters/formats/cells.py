@@ -129,7 +129,7 @@ def _numbers(values: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray | None:
     if whole is not None:
         return values if _is_padded(values) else whole
     for mark in decimal or ".,":
-        numbers = _cast(values if mark == "." else _with_points(values), pa.float64())
+        numbers = _decimals(values, mark)
         if numbers is not None:
             return values if _is_too_long(values, numbers) else numbers
     return None
@@ -153,11 +153,12 @@ def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
         return None
 
 
-def _with_points(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn decimal commas into points; where points stand already they are no decimal marks."""
-    if pc.any(pc.match_substring(values, ".")).as_py():
-        return values
-    return pc.replace_substring(values, ",", ".")
+def _decimals(values: pa.ChunkedArray, mark: str) -> pa.ChunkedArray | None:
+    if mark == ",":
+        if pc.any(pc.match_substring(values, ".")).as_py():
+            return None  # it parts thousands then, or dates
+        values = pc.replace_substring(values, ",", ".")
+    return _cast(values, pa.float64())
 
 
 def _is_padded(values: pa.ChunkedArray) -> bool:

@@ -13,6 +13,7 @@ from lightmodel.adapters.formats.diagnosis import explain
 from lightmodel.adapters.formats.dialect import (
     Dialect,
     Rows,
+    common_width,
     find_decimal,
     find_dialect,
     sample_rows,
@@ -91,6 +92,8 @@ def _plan(text: Text, options: DataSection) -> _Plan:
     if dialect.loose:
         text = text.transformed(lambda: squeezing(dialect.delimiter, dialect.quote))
     rows = sample_rows(text.sample, dialect, complete=text.complete)
+    if len(rows) < 2 and not text.complete:
+        raise explain(text, dialect, common_width(rows))
     if not rows:
         raise DataError(f"{text.name} holds no rows", hint="fetch or export it again")
     header = find_header(rows, options, text.name)

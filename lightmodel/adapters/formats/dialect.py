@@ -91,24 +91,17 @@ def numbered_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[tuple[int,
 
 
 def sample_rows(sample: str, dialect: Dialect, *, complete: bool) -> list[list[str]]:
-    """Give the first rows of a sample that are not blank, without the last when it is cut short."""
-    rows = _first_rows(sample, dialect)
-    if not complete and len(rows) < _SAMPLE_ROWS:
-        rows = rows[:-1]
-    return rows
-
-
-def _first_rows(sample: str, dialect: Dialect) -> list[list[str]]:
+    """Give the first rows of a sample that are not blank, without one that is cut short."""
     rows = []
     try:
         for _, row in numbered_rows(io.StringIO(sample, newline=""), dialect):
             if not is_blank(row):
                 rows.append(row)
             if len(rows) == _SAMPLE_ROWS:
-                break
-    except csv.Error:  # a quote that is never closed makes a cell longer than the reader allows
-        pass
-    return rows
+                return rows
+    except csv.Error:
+        return rows
+    return rows if complete else rows[:-1]
 
 
 def is_blank(row: Sequence[str]) -> bool:
@@ -175,12 +168,17 @@ def _delimiter(sample: _Sample) -> str:
 
 
 def _score(rows: Rows, columns: int) -> float:
-    """Give the share of rows with the common number of cells; 0 for one cell, less for a wrong one."""
+    """Give the share of rows with the common number of cells, 0 if that is one.
+
+    Half of it where the first row, which mostly holds the names, is split differently by more than
+    one delimiter at its end, or where the number of columns is known to be another.
+    """
     width = common_width(rows)
     if width < 2:
         return 0.0
     share = sum(1 for row in rows if len(row) == width) / len(rows)
-    return share / 2 if columns and width != columns else share
+    fits = len(rows[0]) > 1 and abs(len(rows[0]) - width) <= 1 and columns in {0, width}
+    return share if fits else share / 2
 
 
 def _blanks_split_all(sample: _Sample, least: int) -> bool:

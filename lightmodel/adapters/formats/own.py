@@ -16,7 +16,7 @@ from lightmodel.errors import DataError, StorageFull
 
 OwnFormat = Literal["csv", "parquet"]
 
-_BLOCK_CELLS = 500_000  # about 4 MB of text
+_BLOCK_CELLS = 200_000  # 2 to 4 MB of text
 _GROUP_ROWS = 65_536
 _DAMAGED = "run preprocess again"
 
@@ -88,7 +88,9 @@ def _write_csv(table: pa.Table, path: Path, threads: int) -> None:
 
 
 def _block(rows: pa.Table, *, header: bool = False) -> pa.Buffer:
-    options = arrow_csv.WriteOptions(include_header=header, quoting_style="needed")
+    options = arrow_csv.WriteOptions(
+        include_header=header, quoting_style="needed", batch_size=max(1, rows.num_rows)
+    )
     sink = pa.BufferOutputStream()
     arrow_csv.write_csv(rows, sink, options)
     return sink.getvalue()

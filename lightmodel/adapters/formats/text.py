@@ -148,7 +148,7 @@ def undecodable(name: str, encoding: str) -> DataError:
 
 def _known(encoding: str) -> str:
     try:
-        b"".decode(encoding)
+        "a".encode(encoding)
         name = codecs.lookup(encoding).name
     except (LookupError, ValueError):
         raise ConfigError(

@@ -118,7 +118,8 @@ class LightGBMTrainer:
     def refit(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
         """Boost on all rows, for as many more rounds as there are more rows than in a fold."""
         rounds = round(np.mean([fold.rounds for fold in folds]) * len(folds) / (len(folds) - 1))
-        booster = lgb.Booster(dict(self.parameters), self.dataset)
+        # One thread: their number stands in the model's text, and must not change its bytes.
+        booster = lgb.Booster({**self.parameters, "num_threads": 1}, self.dataset)
         for _ in range(rounds):
             if booster.update():
                 break

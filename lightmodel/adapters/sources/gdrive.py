@@ -88,30 +88,39 @@ class DriveFile:
                 return response
             url = self._next_url(response)
             response.close()
-        raise DataError(f"{self.link.uri}: Drive only leads from page to page")
+        raise DataError(
+            f"{self.link.uri}: Drive only leads from page to page",
+            hint="open the link in a private browser window: can the file be downloaded there?",
+        )
 
     def _next_url(self, response: requests.Response) -> str:
         """Find out what Drive's page wants, and where it leads."""
-        shown = self.link.uri
         if response.status_code == 500 and "/uc" in response.url:
             # so Drive answers for its own documents, which have no bytes; their page shows the kind
             return f"https://drive.google.com/open?id={self.link.id}"
         text = self._text(response)
-        error = page_error(shown, text)
+        if response.status_code == 200:
+            with contextlib.suppress(FileURLRetrievalError):
+                return self._export_url(response.url) or get_url_from_gdrive_confirmation(text)
+        error = page_error(self.link.uri, text)
         if isinstance(error, QuotaExceeded):
             raise error
-        check_status(response, shown)
+        check_status(response, self.link.uri)
         path = urlsplit(response.url).path
-        if "/spreadsheets/" in path and "/export" not in path:
-            return replace(self.link, kind="sheet").url
+        if path.startswith("/open") or path.endswith("/view"):
+            raise Transient("Drive answered 500")  # and yet it is a file, not a document
+        raise error
+
+    def _export_url(self, page: str) -> str:
+        """Give where Google's own spreadsheet comes as CSV, or "" if this is not one's page."""
+        path = urlsplit(page).path
         if "/document/" in path or "/presentation/" in path:
-            raise ConfigError(f"{shown} is a Google document, not a table")
-        try:
-            return get_url_from_gdrive_confirmation(text)
-        except FileURLRetrievalError:
-            if path.startswith("/open") or path.endswith("/view"):
-                raise Transient("Drive answered 500") from None
-            raise error from None
+            raise ConfigError(
+                f"{self.link.uri} is a Google document, not a table",
+                hint="name a CSV, Parquet, JSON Lines or Excel file, or a Google spreadsheet",
+            )
+        sheet = "/spreadsheets/" in path and "/export" not in path
+        return replace(self.link, kind="sheet").url if sheet else ""
 
     def _text(self, response: requests.Response) -> str:
         start = itertools.islice(body(response, response.url, self.timeout_s), MAX_PAGE_CHUNKS)

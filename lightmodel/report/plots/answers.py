@@ -95,7 +95,7 @@ def _heat_map(figure: Figure, cells: Matrix, names: list[str]) -> None:
         axes.add_patch(
             Rectangle(
                 (column - 0.48, row - 0.48), 0.96, 0.96, linewidth=0,
-                facecolor=ONE if row == column else TWO, alpha=0.07 + 0.48 * share,
+                facecolor=ONE if row == column else TWO, alpha=0.07 + 0.43 * share,
             )
         )  # fmt: skip
         _write_cell(axes, (column, row), cells[row, column], share, classes)

@@ -155,8 +155,6 @@ def _embedded(text: str, key: str, alt: str, size: tuple[float, float]) -> str:
 
 
 def _restyled(tag: str, key: str, used: Iterable[str]) -> str:
-    if tag.startswith("<!--"):
-        return ""
     tag = re.sub(r' id="([^"]+)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in used else "", tag)
     tag = re.sub(r'(url\(|href=")#', rf"\1#{key}-", tag).replace("xlink:href", "href")
     tag = re.sub(r"; font-family: [^;\"]*| transform=\"rotate\(-0 [^\"]*\"", "", tag)

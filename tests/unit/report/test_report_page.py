@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from report_samples import EMPTY, binary, folds, least, multiclass, regression, report_of
 
 import lightmodel
 from lightmodel.domain.results import (
@@ -27,6 +26,15 @@ from lightmodel.domain.results import (
 )
 from lightmodel.report import words
 from lightmodel.report.page import Report, render
+from tests.unit.report.report_samples import (
+    EMPTY,
+    binary,
+    folds,
+    least,
+    multiclass,
+    regression,
+    report_of,
+)
 
 SCRIPT = "<script>alert('x')</script>"
 VOID = {"br", "hr", "img", "input", "link", "meta", "wbr"}

@@ -12,10 +12,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
-from report_samples import EMPTY, GAINS, binary, folds, multiclass, regression
 
 from lightmodel.domain.results import Curves, Evaluation, FoldReport, Importance
 from lightmodel.report import plots
+from tests.unit.report.report_samples import EMPTY, GAINS, binary, folds, multiclass, regression
 
 HOSTILE = '<script>$x_{1}$</script> & "quoted" #2458c5'
 

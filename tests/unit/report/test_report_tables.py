@@ -4,10 +4,10 @@ import math
 from dataclasses import replace
 
 import pytest
-from report_samples import binary, folds, multiclass, regression
 
 from lightmodel.domain.results import ClassScore, Importance, Interval
 from lightmodel.report import tables
+from tests.unit.report.report_samples import binary, folds, multiclass, regression
 
 
 @pytest.mark.parametrize("metric", ["auc", "accuracy", "macro_f1", "r2"])

@@ -66,6 +66,12 @@ def name_from_url(url: str) -> str:
     return PurePosixPath(unquote(urlsplit(url).path)).name
 
 
+def best_name(*names: str) -> str:
+    """Give the first name that has an ending, else the first that is not empty, else ""."""
+    given = [name for name in names if name]
+    return next((name for name in given if PurePosixPath(name).suffix), next(iter(given), ""))
+
+
 def with_ending(name: str, content_type: str) -> str:
     """Add the ending that belongs to a media type to a name without one."""
     if PurePosixPath(name).suffix:

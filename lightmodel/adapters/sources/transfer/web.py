@@ -12,6 +12,7 @@ import urllib3
 from lightmodel.adapters.sources.transfer.cache import Partial, State
 from lightmodel.adapters.sources.transfer.download import Answer, Transient
 from lightmodel.adapters.sources.transfer.names import (
+    best_name,
     name_from_disposition,
     name_from_url,
     safe_name,
@@ -72,7 +73,10 @@ def faults(url: str, timeout_s: float) -> Iterator[None]:
             hint="look at data.source and data.mirrors",
         ) from error
     except requests.TooManyRedirects as error:
-        raise DataError(f"{redacted(url)}: the address only leads to other addresses") from error
+        raise DataError(
+            f"{redacted(url)}: the address only leads to other addresses",
+            hint="open it in a private browser window: does the site want cookies or a login?",
+        ) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise SourceUnavailable(
@@ -177,10 +181,10 @@ def is_encoded(response: requests.Response) -> bool:
 def state_of(response: requests.Response, url: str) -> State:
     """Read from the headers of a whole answer what the server says about the file at `url`."""
     headers = response.headers
-    name = (
-        name_from_disposition(headers.get("Content-Disposition", ""))
-        or name_from_url(url)
-        or name_from_url(response.url)
+    name = best_name(
+        name_from_disposition(headers.get("Content-Disposition", "")),
+        name_from_url(url),
+        name_from_url(response.url),
     )
     name = safe_name(with_ending(name, headers.get("Content-Type", "")))
     if is_encoded(response):

@@ -344,6 +344,14 @@ def test_the_file_is_named_as_the_server_names_it_and_stays_in_its_folder(
     assert fetched.paths[0].parent.parent == options.cache
 
 
+def test_where_an_address_leads_may_tell_the_name(source: Http, options: FetchOptions) -> None:
+    def answer(asked: Asked) -> Reply:
+        return Reply(BODY) if asked.path != "/123" else Reply(b"", 302, {"Location": "/a/t.csv"})
+
+    with Web(answer) as web:
+        assert source.fetch(f"{web.url}/123", options).paths[0].name == "t.csv"
+
+
 def test_an_old_name_does_not_stay_beside_a_new_one(source: Http, options: FetchOptions) -> None:
     with web_with(csv_reply(BODY, name="old.csv"), csv_reply(OTHER, name="new.csv")) as web:
         old = source.fetch(web.url, options).paths[0]

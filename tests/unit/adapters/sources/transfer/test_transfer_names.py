@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lightmodel.adapters.sources.transfer.names import (
     MAX_BYTES,
+    best_name,
     name_from_disposition,
     name_from_url,
     safe_name,
@@ -64,6 +65,19 @@ def test_no_disposition_whatever_does_harm(header: str) -> None:
 def test_an_address_gives_the_last_part_of_its_path() -> None:
     assert name_from_url("https://x.org/a/b%20c.csv?d=/e.csv#f") == "b c.csv"
     assert name_from_url("https://x.org") == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "best"),
+    [
+        (("a.csv", "b.csv"), "a.csv"),
+        (("", "123", "b.csv"), "b.csv"),
+        (("", "123", "45"), "123"),
+        (("",), ""),
+    ],
+)
+def test_a_name_with_an_ending_is_better(names: tuple[str, ...], best: str) -> None:
+    assert best_name(*names) == best
 
 
 def test_an_ending_is_added_only_where_there_is_none() -> None:

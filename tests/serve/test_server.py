@@ -1,0 +1,148 @@
+"""The server as it runs: gunicorn, a model, and HTTP."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow.csv as arrow_csv
+import pytest
+import requests
+
+from tests.fakes.project import ROOT, Project
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(project: Project) -> Iterator[str]:
+    """Start `python app.py` in the project's folder; gives its address, and stops it."""
+    port = free_port()
+    with (project.folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            project.command(script="app.py"),
+            cwd=project.folder,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "LIGHTMODEL__SERVE__PORT": str(port),
+                "LIGHTMODEL__SERVE__HOST": "127.0.0.1",
+            },
+            stdout=log,
+            stderr=log,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(address, process)
+            yield address
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+
+
+def wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        assert process.poll() is None, "the server died; see server.log"
+        try:
+            requests.get(f"{address}/health", timeout=5).raise_for_status()
+        except requests.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("the server never answered")
+
+
+def post(address: str, content: bytes, name: str = "rows.csv") -> requests.Response:
+    return requests.post(f"{address}/predict", files={"file": (name, content)}, timeout=60)
+
+
+def test_the_test_table_can_be_posted_as_it_lies_whatever_the_order_of_its_columns(
+    project: Project,
+) -> None:
+    assert project.run().code == 0
+    path = project.splits()[0] / "test.csv"
+    table = arrow_csv.read_csv(path)
+    with serving(project) as address:
+        answer = post(address, path.read_bytes())
+        assert answer.status_code == 200
+        assert answer.headers["X-Model-Version"] == project.models()[0].name
+        rows = answer.json()
+        assert [row["visit_id"] for row in rows] == table["visit_id"].to_pylist()
+        assert {row["prediction"] for row in rows} == {"yes", "no"}
+        assert all(0 <= row["probability"] <= 1 for row in rows)
+
+        turned = project.folder / "turned.csv"
+        arrow_csv.write_csv(table.select(table.column_names[::-1]), turned)
+        assert post(address, turned.read_bytes()).json() == rows
+
+        manifest = json.loads((project.models()[0] / "manifest.json").read_bytes())
+        for sample in manifest["samples"]:
+            text = "\n".join(
+                ",".join("" if value is None else str(value) for value in line)
+                for line in (sample["values"].keys(), sample["values"].values())
+            )
+            (row,) = post(address, text.encode()).json()
+            assert row["probability"] == pytest.approx(sample["score"][0], rel=1e-12)
+        assert requests.get(f"{address}/ready", timeout=5).json()["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"visit_id,age,spent,where\n", "no rows"),
+        (b"age,spent\n30,5\n", "where"),
+        (b"age,spent,where\nold,5,web\n", "is not a number"),
+        (b"age,spent,where\n5000,5,web\n", "is outside"),
+        (b"age,spent,where\n,5,web\n", "has no value"),
+        (b"age,spent,where,age\n30,5,web,30\n", "age"),
+        (b"\x00\xff\xfe" * 50, ""),
+    ],
+)
+def test_a_bad_table_is_a_problem_with_a_reason(served: str, content: bytes, said: str) -> None:
+    answer = post(served, content)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert said in problem["detail"]
+    assert "Traceback" not in answer.text
+    assert "/tmp" not in answer.text
+
+
+def test_a_wrong_field_name_and_a_wrong_address_are_problems(served: str) -> None:
+    wrong = requests.post(f"{served}/predict", files={"data": b"x"}, timeout=10)
+    assert (wrong.status_code, wrong.json()["status"]) == (422, 422)
+    assert requests.get(f"{served}/nowhere", timeout=10).status_code == 404
+    assert requests.get(f"{served}/predict", timeout=10).status_code == 405
+
+
+def test_without_a_model_the_server_starts_and_says_so(project: Project) -> None:
+    with serving(project) as address:
+        ready = requests.get(f"{address}/ready", timeout=10)
+        assert ready.status_code == 503
+        assert "there is no approved model" in ready.json()["detail"]
+        assert post(address, b"a\n1\n").status_code == 503
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with a model that all tests of bad input share."""
+    from tests.fakes.project import SETTINGS, shop_table
+
+    folder: Path = tmp_path_factory.mktemp("served")
+    arrow_csv.write_csv(shop_table(), folder / "shop.csv")
+    project = Project(folder)
+    project.settings(SETTINGS)
+    assert project.run().code == 0
+    with serving(project) as address:
+        yield address
