@@ -46,7 +46,7 @@ def put_object(endpoint: str, bucket: str, key: str, content: bytes) -> None:
         client.put_object(Bucket=bucket, Key=key, Body=content)
 
 
-def _s3(endpoint: str) -> Any:  # noqa: ANN401 — botocore makes its methods as it runs
+def _s3(endpoint: str) -> Any:
     import botocore.session
 
     return botocore.session.get_session().create_client(
