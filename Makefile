@@ -18,7 +18,7 @@ serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
-	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not browser and not venv" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not s3 and not azure" $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/ruff check .

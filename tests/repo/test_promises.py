@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import lightmodel
 from lightmodel import errors
@@ -34,7 +35,6 @@ import logging
 assert set(os.listdir(".")) == before, "importing wrote files"
 assert not logging.getLogger().handlers, "importing configured logging"
 """
-FIRST = (3, 11)
 
 
 def all_errors(kind: type[errors.LightModelError] = errors.LightModelError) -> set[type]:
@@ -91,20 +91,18 @@ def test_help_and_settings_load_no_library_of_the_chain() -> None:
     assert not loaded & {"pandas", "pyarrow", "lightgbm", "sklearn", "matplotlib", "flask"}
 
 
-PINS = re.findall(
-    r"^([A-Za-z0-9_.-]+)==(\S+)(?: ; (.*))?$",
-    (ROOT / "requirements.txt").read_text(encoding="utf-8"),
-    re.MULTILINE,
-)
-OF_ANOTHER_SYSTEM = {"colorama"}
+PINS = [
+    pin
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    if (pin := Requirement(line)).marker is None or pin.marker.evaluate()
+]
 
 
-@pytest.mark.parametrize("name", [name for name, _, _ in PINS if name not in OF_ANOTHER_SYSTEM])
-def test_a_pin_is_what_is_installed_and_imports(name: str) -> None:
-    version = {pin: exact for pin, exact, _ in PINS}[name]
-    assert metadata.version(name) == version
+@pytest.mark.parametrize("pin", PINS, ids=lambda pin: pin.name)
+def test_a_pin_is_what_is_installed_and_imports(pin: Requirement) -> None:
+    assert str(pin.specifier) == f"=={metadata.version(pin.name)}"
     found = metadata.packages_distributions()
-    own = [module for module, names in found.items() if name.lower() in map(str.lower, names)]
+    own = [module for module, names in found.items() if pin.name.lower() in map(str.lower, names)]
     for module in own:
         if not module.startswith(("_", "test")) and module.isidentifier():
             importlib.import_module(module)
