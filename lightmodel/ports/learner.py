@@ -56,6 +56,10 @@ class Trainer(Protocol):
         """Fit on the rows `train`, stop by the rows `held_out`, and score those."""
         ...
 
+    def stop(self) -> None:
+        """Let folds under way end without a result, where that is possible: the user gives up."""
+        ...
+
     def refit(self, folds: Sequence[FoldFit]) -> FittedModel:
         """Fit once on all rows, as long as the folds say."""
         ...

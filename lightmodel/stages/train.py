@@ -156,6 +156,9 @@ def fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]
         pool = ThreadPoolExecutor(recipe.learner.folds_at_once, thread_name_prefix="fold")
         try:
             return list(pool.map(fit, range(count)))
+        except BaseException:
+            trainer.stop()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 

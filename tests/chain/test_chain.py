@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -159,6 +161,49 @@ def test_killed_in_a_fold_the_next_run_goes_on_and_ends_in_the_same_bytes(
     resumed, whole = project.models()
     assert (resumed / "model.joblib").read_bytes() == (whole / "model.joblib").read_bytes()
     assert not any(path.is_file() for path in finished.rglob("*"))
+
+
+def test_interrupted_by_the_user_it_ends_at_once_with_its_own_code(project: Project) -> None:
+    slow = [
+        "--set",
+        "train.parameters={num_leaves = 16, max_rounds = 10000000, patience = 10000000}",
+    ]
+    process = project.start(*slow)
+    while not project.splits():
+        time.sleep(0.05)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+
+
+def test_a_stray_model_is_adopted_tested_and_then_served(project: Project) -> None:
+    project.run()
+    made = project.models()[0]
+    stray = project.folder / "model" / "better.joblib"
+    stray.write_bytes((made / "model.joblib").read_bytes())
+    ran = project.tool("models", "adopt", str(stray))
+    assert ran.code == 0, ran.err
+    adopted = project.models()[-1]
+    assert adopted != made
+    assert project.run("testing").code == 0
+    assert f"→ {adopted.name}" in project.tool("models").out
+    stray.write_bytes(b"rubbish")
+    assert project.tool("models", "adopt", str(stray)).code == 74
+
+
+def test_old_models_are_retired_but_not_the_one_in_use(project: Project) -> None:
+    for seed in range(3):
+        project.run("--set", f"train.seed={seed}", "--set", f"gate.minimum={0.5 + seed / 4}")
+    names = [model.name for model in project.models()]
+    ran = project.tool("models", "--set", "store.keep=1", "retire")
+    assert ran.code == 0, ran.err
+    left = [model.name for model in project.models()]
+    assert left[-1] == names[-1]
+    served = re.search(r"→ (\S+)", project.tool("models").out)
+    assert served is not None
+    assert served.group(1) in left
+    assert len(left) < 3
+    assert "columns:" in project.tool("models", "show", left[-1]).out
 
 
 def test_two_runs_at_once_do_not_mix(project: Project) -> None:

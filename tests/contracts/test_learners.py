@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -106,6 +107,14 @@ class TestLearner:
         assert all(
             isinstance(value, str | int | float | bool | None) for value in described.values()
         )
+
+
+def test_a_fold_that_nobody_waits_for_ends_without_a_result() -> None:
+    learner = LightGBMLearner({"num_leaves": 4, "patience": 10**6}, 0, 1, keep_fold_models=False)
+    trainer = learner.prepare(data_of(TaskKind.BINARY))
+    trainer.stop()
+    with pytest.raises(CancelledError):
+        trainer.fit_fold(*halves())
 
 
 def test_a_class_that_a_fold_never_saw_has_probability_zero() -> None:

@@ -57,15 +57,19 @@ class Project:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def kill_when(self, words: Sequence[str], reached: Callable[[], bool]) -> int:
-        """Start run.py, and kill it with SIGKILL once `reached`; gives its return code."""
-        process = subprocess.Popen(
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start run.py and go on."""
+        return subprocess.Popen(
             self.command(*words),
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def kill_when(self, words: Sequence[str], reached: Callable[[], bool]) -> int:
+        """Start run.py, and kill it with SIGKILL once `reached`; gives its return code."""
+        process = self.start(*words)
         while process.poll() is None and not reached():
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)

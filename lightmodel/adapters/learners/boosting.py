@@ -5,7 +5,9 @@ the booster's own running sums instead of being predicted again at the end.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import lightgbm as lgb
@@ -38,7 +40,11 @@ class Boosted:
 
 
 def boost(
-    train: lgb.Dataset, held_out: lgb.Dataset, parameters: Mapping[str, Any], stopping: Stopping
+    train: lgb.Dataset,
+    held_out: lgb.Dataset,
+    parameters: Mapping[str, Any],
+    stopping: Stopping,
+    given_up: Event | None = None,
 ) -> Boosted:
     """Add trees until the loss on `held_out` has not improved for `stopping.patience` rounds.
 
@@ -47,6 +53,10 @@ def boost(
         held_out: constructed rows to stop by.
         parameters: for LightGBM, with a metric that falls as the model improves.
         stopping: see there.
+        given_up: once set, nobody wants the result.
+
+    Raises:
+        CancelledError: `given_up` was set.
     """
     booster = lgb.Booster(dict(parameters), train)
     booster.add_valid(held_out, "held out")
@@ -54,6 +64,8 @@ def boost(
     best, best_round, scores = np.inf, 0, np.empty(0)
     curve: list[Point] = []
     for rounds in range(1, stopping.max_rounds + 1):
+        if given_up and given_up.is_set():
+            raise CancelledError
         exhausted = booster.update()
         if rounds % stopping.every and not exhausted and rounds < stopping.max_rounds:
             continue

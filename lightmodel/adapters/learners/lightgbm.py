@@ -98,6 +98,7 @@ class LightGBMTrainer:
     stopping: Stopping
     keep_fold_models: bool
     _cutting: threading.Lock = field(default_factory=threading.Lock)
+    _given_up: threading.Event = field(default_factory=threading.Event)
 
     def describe(self) -> Mapping[str, Any]:
         """Give the parameters in force; the number of threads decides on nothing."""
@@ -111,9 +112,13 @@ class LightGBMTrainer:
                 self.dataset.subset(rows.tolist()).construct() for rows in (train, held_out)
             )
         parameters = {**self.parameters, "num_threads": 1}
-        boosted = boost(fitted, stopped_by, parameters, self.stopping)
+        boosted = boost(fitted, stopped_by, parameters, self.stopping, self._given_up)
         model = {"texts": [_text(boosted)]} if self.keep_fold_models else {}
         return FoldFit(boosted.scores, boosted.rounds, boosted.curve, model)
+
+    def stop(self) -> None:
+        """Let folds under way end at their next round."""
+        self._given_up.set()
 
     def refit(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
         """Boost on all rows, for as many more rounds as there are more rows than in a fold."""

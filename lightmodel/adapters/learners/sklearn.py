@@ -92,6 +92,9 @@ class SklearnTrainer:
         scores = model.predict(self.data.features[held_out])
         return FoldFit(scores, 1, (), model.payload())
 
+    def stop(self) -> None:
+        """Do nothing: scikit-learn cannot be interrupted in a fit."""
+
     def refit(self, folds: Sequence[FoldFit]) -> "SklearnModel":  # noqa: ARG002 — no rounds to learn
         """Fit on all rows."""
         return self._model([self._fitted(np.arange(len(self.data.target)))])
