@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
+COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check serve bench bench-train lock docs clean
+.PHONY: help run test check serve bench bench-train coverage lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,16 +29,18 @@ check: $(DEV_STAMP) ## Lint, types, layers
 
 bench: bench-train ## All measurements that the README quotes
 
+coverage: $(DEV_STAMP) ## The tests, with branch coverage
+	$(BIN)/python -m pytest -n auto -m "not s3 and not azure" --cov --cov-report=term $(ARGS)
+
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
-	$(BIN)/python benchmarks/train.py
+	$(BIN)/python -m benchmarks.train
 
 docs: $(STAMP) ## Write the pages that are made from the code
 	$(BIN)/python -m lightmodel docs
 
-lock: $(DEV_STAMP) ## Resolve requirements/*.in to exact pins (needs uv)
-	for name in dev s3 azure ci; do \
-	  uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate \
-	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+lock: ## Resolve requirements/*.in to exact pins (needs uv)
+	$(COMPILE) requirements/core.in -o requirements.txt
+	for name in dev s3 azure ci; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

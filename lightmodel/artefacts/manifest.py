@@ -1,6 +1,7 @@
 """The manifest: what a version holds and what it was made of. Its presence makes the version real."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -30,7 +31,7 @@ class Manifest:
         inputs: versions and hashes of what it was made from.
         parameters: that it was made with.
         rows: of each table.
-        metrics: out-of-fold ones of a model.
+        metrics: out-of-fold ones of a model; None where one is undefined.
         fingerprint: the key to using it again.
         contract: of the data.
         task: kind and labels.
@@ -50,7 +51,7 @@ class Manifest:
     parameters: Mapping[str, Any]
     rows: Mapping[str, int]
     fingerprint: str
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
     contract: dict[str, Any] | None = None
     task: dict[str, Any] | None = None
     threshold: float | None = None
@@ -91,9 +92,19 @@ class Manifest:
 
 
 def json_bytes(content: Mapping[str, Any]) -> bytes:
-    """Write JSON for people and hashes alike: sorted, indented, without NaN."""
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    """Write JSON for people and hashes alike: sorted, indented, undefined numbers as null."""
+    text = json.dumps(
+        _defined(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
     return text.encode() + b"\n"
+
+
+def _defined(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _defined(item) for key, item in value.items()}
+    return [_defined(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def read_json(data: bytes, name: str) -> dict[str, Any]:

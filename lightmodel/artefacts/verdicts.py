@@ -68,7 +68,7 @@ def write_verdict(
     stored = StoredVerdict(
         passed=verdict.passed,
         metric=verdict.metric,
-        value=_finite(verdict.value),
+        value=verdict.value,
         reasons=verdict.reasons,
         manifest_sha256=_manifest_sha256(version),
         report_sha256=hashlib.sha256(report).hexdigest(),
@@ -76,8 +76,7 @@ def write_verdict(
         by="testing",
         **facts,  # type: ignore[arg-type]  # named in the docstring
     )
-    metrics = {name: _finite(value) for name, value in stored.metrics.items()}
-    return _put(version, replace(stored, metrics=metrics), signer)
+    return _put(version, stored, signer)
 
 
 def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
@@ -91,11 +90,6 @@ def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerd
     signed = replace(verdict, signature=signer.sign(verdict.to_json(signed=False)))
     write_whole(version.folder / VERDICT, signed.to_json())
     return signed
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON has no NaN: an undefined metric is null."""
-    return value if value is not None and abs(value) < float("inf") else None
 
 
 def _now() -> str:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.artefacts.fingerprint import fingerprint, versions
+from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.origin import commit
-from lightmodel.artefacts.store import Draft, Version
+from lightmodel.artefacts.store import Version
 from lightmodel.artefacts.verdicts import newest_approved
 from lightmodel.chain.workshop import Outcome, Pins, Reuse, Workshop, find_reusable
 from lightmodel.config import Config
@@ -103,10 +104,11 @@ def _publish(
         for name, table in (("train", result.train), ("test", result.test)):
             with draft.path(f"{name}.{workshop.split_files.suffix}") as path:
                 workshop.split_files.write(table, path)
-        write_json(draft, "contract.json", result.contract.to_dict())
-        write_json(draft, "profile.json", result.profile.to_dict())
+        draft.write("contract.json", json_bytes(result.contract.to_dict()))
+        draft.write("profile.json", json_bytes(result.profile.to_dict()))
         drift = [asdict(item) for item in result.drift]
-        write_json(draft, "checks.json", {"drift": drift, "warnings": result.warnings})
+        checks = {"drift": drift, "warnings": result.warnings}
+        draft.write("checks.json", json_bytes(checks))
         return draft.publish(
             inputs={
                 "source": fetched.uri,
@@ -123,9 +125,3 @@ def _publish(
             commit=commit(),
             fingerprint=key,
         )
-
-
-def write_json(draft: Draft, name: str, content: object) -> None:
-    """Write a payload that people can read; NaN has no place in JSON."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    draft.write(name, text.encode() + b"\n")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from lightmodel.artefacts.verdicts import (
     write_verdict,
 )
 from lightmodel.chain.train import LEARNERS, LIBRARIES
-from lightmodel.chain.workshop import Outcome, Pins, Workshop, read_side
+from lightmodel.chain.workshop import Outcome, Pins, Workshop, read_side, shown_number
 from lightmodel.config import SplitSection
 from lightmodel.domain.arrays import Scores
 from lightmodel.domain.contract import Contract
@@ -75,14 +76,10 @@ def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Ou
         why,
         version.name,
         version.manifest.rows["test"],
-        f"{metric.title} {_number(verdict.value)}",
+        f"{metric.title} {shown_number(verdict.value)}",
         rejected="" if verdict.passed else verdict.reasons[0],
         report=version.folder / "report.html",
     )
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
 
 
 def _candidate(workshop: Workshop, version: Version) -> "Candidate":
@@ -152,7 +149,7 @@ def _report(
         test_rows=manifest.rows["test"],
         evaluation=tested.evaluation,
         verdict=verdict,
-        folds=tuple(FoldReport(**fold) for fold in metrics["folds"]),
+        folds=tuple(_fold_report(fold) for fold in metrics["folds"]),
         importance=tuple(Importance(name, gain, float("nan")) for name, gain in gains.items()),
         drift=tuple(Drift(**item) for item in checks["drift"]),
         warnings=(*checks["warnings"], *tested.warnings),
@@ -162,3 +159,11 @@ def _report(
         target=Contract.from_dict(manifest.contract or {}).target.name,
     )
     return render(report)
+
+
+def _fold_report(content: dict[str, Any]) -> FoldReport:
+    """Read a fold back from JSON, where an undefined metric is null."""
+    defined = {
+        name: math.nan if value is None else value for name, value in content["metrics"].items()
+    }
+    return FoldReport(**{**content, "metrics": defined})

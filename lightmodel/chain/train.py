@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from lightmodel.artefacts import codec
 from lightmodel.artefacts.fingerprint import fingerprint, versions
+from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.origin import commit, python_environment, requirements
 from lightmodel.artefacts.store import Draft, Version
-from lightmodel.chain.preprocess import write_json
 from lightmodel.chain.workshop import (
     Outcome,
     Pins,
@@ -18,6 +18,7 @@ from lightmodel.chain.workshop import (
     Workshop,
     find_reusable,
     read_side,
+    shown_number,
     side_file,
 )
 from lightmodel.config import Config, SplitSection
@@ -55,7 +56,7 @@ def run_train(workshop: Workshop, pins: Pins) -> Outcome:
     if workshop.dry_run and not reuse.version:
         return Outcome("train", "would run", reuse.why, "")
     candidate = reuse.version or _fit(workshop, split, contract, key)
-    shown = f"{metric.title} {candidate.manifest.metrics[metric.name]:.4f} out of fold"
+    shown = f"{metric.title} {shown_number(candidate.manifest.metrics[metric.name])} out of fold"
     did = "reused" if reuse.version else "made"
     return Outcome("train", did, reuse.why, candidate.name, split.manifest.rows["train"], shown)
 
@@ -150,20 +151,17 @@ def _publish(
 def _write_findings(draft: Draft, trained: "Trained") -> None:
     from lightmodel.report.plots import importance_png
 
-    write_json(
-        draft,
-        "metrics.json",
-        {
-            "out_of_fold": trained.metrics,
-            "threshold": trained.threshold,
-            "prior": list(trained.prior),
-            "folds": [asdict(fold) for fold in trained.folds],
-        },
-    )
+    findings = {
+        "out_of_fold": trained.metrics,
+        "threshold": trained.threshold,
+        "prior": trained.prior,
+        "folds": [asdict(fold) for fold in trained.folds],
+    }
+    draft.write("metrics.json", json_bytes(findings))
     draft.write("cv_results.csv", _fold_table(trained))
     if trained.importance:
         gains = {item.feature: item.gain for item in trained.importance}
-        write_json(draft, "feature_importance_gain.json", gains)
+        draft.write("feature_importance_gain.json", json_bytes(gains))
         draft.write("feature_importance_gain.png", importance_png(trained.importance))
 
 

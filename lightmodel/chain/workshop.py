@@ -1,5 +1,6 @@
 """What the chain works with, and what its stages tell each other."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,3 +135,8 @@ def side_file(split: Version, side: str) -> str:
     """Name the file of a side, whatever format the split was written in."""
     names: list[str] = list(split.manifest.files)
     return next(name for name in names if name.partition(".")[0] == side)
+
+
+def shown_number(value: float | None) -> str:
+    """Write a metric for people."""
+    return "undefined" if value is None or math.isnan(value) else f"{value:.4f}"

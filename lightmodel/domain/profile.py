@@ -78,6 +78,8 @@ def _column(values: pa.ChunkedArray, sample: pa.ChunkedArray, column: Column) ->
     numbers = present_numbers(sample)
     if len(numbers) == 0:
         return ColumnProfile(rows, missing, 0)
+    if pa.types.is_floating(values.type):  # Parquet may hold NaN beside nulls
+        values = pc.if_else(pc.is_nan(values), None, values)
     grid, shares = _steps(numbers)
     mean, spread = pc.mean(values).as_py(), pc.stddev(values).as_py()
     return ColumnProfile(rows, missing, len(numbers), mean, spread, grid, shares)

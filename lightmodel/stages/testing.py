@@ -104,6 +104,9 @@ def _compare(
     """Compare on the rows that the served model's split keeps for testing as well."""
     if served.contract.task != candidate.contract.task:
         return None, (f"{served.version} predicts other classes, so it is not compared",)
+    _, _, column = served.split.method.partition(":")
+    if column and column not in table.column_names:
+        return None, (f"{served.version} was split by {column!r}, which is gone: not compared",)
     try:
         unseen = table.filter(pa.array(_unseen_by(served, table)))
         if unseen.num_rows < FEWEST_COMPARED:

@@ -282,6 +282,17 @@ def test_other_settings_end_in_a_verdict(project: Project, sets: list[str]) -> N
     assert (project.models()[0] / "verdict.json").exists()
 
 
+def test_a_metric_that_is_undefined_in_a_fold_does_not_stop_the_chain(project: Project) -> None:
+    table = shop_table(200)
+    rare = ["yes" if row < 8 else "no" for row in range(200)]
+    table = table.set_column(4, "bought", pa.array(rare))
+    arrow_csv.write_csv(table, project.folder / "shop.csv")
+    ran = project.run("--set", "train.folds=10")
+    assert ran.code in {0, 10}, ran.err
+    metrics = json.loads((project.models()[0] / "metrics.json").read_bytes())
+    assert None in {fold["metrics"]["auc"] for fold in metrics["folds"]}
+
+
 def test_it_works_without_git(project: Project) -> None:
     ran = project.run(PATH=str(Path("/nonexistent")))
     assert ran.code == 0, ran.err

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,13 +119,12 @@ def _is_decimal(rows: Rows, at: int, missing: Sequence[str]) -> bool:
 
 
 def _table(plan: _Plan) -> pa.Table:
-    table = _parsed(plan)
-    columns = []
-    for _ in range(table.num_columns):
-        columns.append(_column(table.column(0), plan.writing))
-        table = table.remove_column(0)  # so that texts go as soon as they are numbers
-    named = named_columns(pa.table(columns, names=list(plan.header.names)), plan.text.name)
-    return plain_types(named, plan.text.name)
+    columns = _parsed(plan).columns
+    with ThreadPoolExecutor(pa.cpu_count(), "columns") as pool:
+        # each is handed over, so that its text goes as soon as it is numbers
+        pending = [pool.submit(_column, columns.pop(0), plan.writing) for _ in plan.header.names]
+    table = pa.table([column.result() for column in pending], names=list(plan.header.names))
+    return plain_types(named_columns(table, plan.text.name), plan.text.name)
 
 
 def _column(values: pa.ChunkedArray, writing: Writing) -> pa.ChunkedArray:

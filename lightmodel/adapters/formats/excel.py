@@ -49,9 +49,9 @@ def _sheet(path: Path) -> list[Row]:
             hint="pip install openpyxl, or save the table as CSV",
         ) from None
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions, which no table needs
-            workbook = load_workbook(path, read_only=True, data_only=True)
+            workbook = load_workbook(file, read_only=True, data_only=True)
             try:
                 sheet = workbook.worksheets[0]
                 sheet.reset_dimensions()  # what programs write there is often wrong

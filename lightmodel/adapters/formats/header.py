@@ -15,6 +15,7 @@ _log = logging.getLogger(__name__)
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 _COUNTING = (["0", "1"], ["1", "2"], ["1"])
+_VOTERS = 200
 _NO_NAMES = 'name the columns with data.columns, or set data.header = "yes" if these are names'
 
 
@@ -77,7 +78,7 @@ def _is_names(rows: Rows, options: DataSection) -> bool:
     missing = {"", *options.missing}
     names = data = repeats = 0
     for at, cell in enumerate(first):
-        below = [row[at].strip() for row in rows[1:] if at < len(row)]
+        below = [row[at].strip() for row in rows[1:_VOTERS] if at < len(row)]
         if cell in missing:
             continue
         vote = _vote(cell, [value for value in below if value not in missing])

@@ -9,7 +9,6 @@ import pyarrow as pa
 from lightmodel.errors import ContractViolation, DataError, Violation
 
 _log = logging.getLogger(__name__)
-_PANDAS_INDEX = "__index_level_0__"
 
 
 def check_names(names: Sequence[str], file: str) -> None:
@@ -40,7 +39,7 @@ def named_columns(table: pa.Table, file: str) -> pa.Table:
     first, last = 0, len(names)
     while last > 1 and not names[last - 1] and _is_empty(table.column(last - 1)):
         last -= 1
-    if last > 1 and names[0] in {"", _PANDAS_INDEX} and _counts_rows(table.column(0)):
+    if last > 1 and not names[0] and _counts_rows(table.column(0)):
         _log.info("%s: its first column only numbers the rows and is left out", file)
         first = 1
     unnamed = [str(at + 1) for at in range(first, last) if not names[at]]

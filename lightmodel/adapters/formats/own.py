@@ -75,19 +75,33 @@ def _room_needed(path: Path) -> Iterator[None]:
 
 
 def _write_csv(table: pa.Table, path: Path, threads: int) -> None:
-    rows = max(1, _BLOCK_CELLS // max(1, table.num_columns))
     pending: deque[Future[pa.Buffer]] = deque()
     with path.open("wb") as file, ThreadPoolExecutor(threads, "csv") as pool:
-        file.write(_block(table.slice(0, 0), header=True))
-        for start in range(0, table.num_rows, rows):
-            pending.append(pool.submit(_block, table.slice(start, rows)))
+        file.write(_text(table.slice(0, 0), header=True))
+        for block in _blocks(table):
+            pending.append(pool.submit(_text, block))
             if len(pending) > threads:
                 file.write(pending.popleft().result())
         while pending:
             file.write(pending.popleft().result())
 
 
-def _block(rows: pa.Table, *, header: bool = False) -> pa.Buffer:
+def _blocks(table: pa.Table) -> Iterator[pa.Table]:
+    """Cut a table into pieces of about `_BLOCK_CELLS`, in order, without a copy."""
+    most = max(1, _BLOCK_CELLS // max(1, table.num_columns))
+    batches: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in table.to_batches(max_chunksize=most):
+        if rows + batch.num_rows > most:
+            yield pa.Table.from_batches(batches)
+            batches, rows = [], 0
+        batches.append(batch)
+        rows += batch.num_rows
+    if batches:
+        yield pa.Table.from_batches(batches)
+
+
+def _text(rows: pa.Table, *, header: bool = False) -> pa.Buffer:
     options = arrow_csv.WriteOptions(
         include_header=header, quoting_style="needed", batch_size=max(1, rows.num_rows)
     )

@@ -173,6 +173,12 @@ def test_missing_values_that_appear_are_drift() -> None:
     assert (drift[0].column, round(drift[0].statistic, 2), drift[0].drifted) == ("x", 0.48, True)
 
 
+def test_nan_counts_as_missing_as_a_null_does() -> None:
+    gaps = [float("nan") if row % 4 == 0 else None if row % 4 == 1 else 1.5 for row in range(ROWS)]
+    found = preprocess(table_of(x=gaps), choices(), None).profile.columns["x"]
+    assert (found.missing, found.mean, found.spread) == (0.5, 1.5, 0.0)
+
+
 def test_a_profile_survives_json() -> None:
     profile = preprocess(table_of(), choices(), None).profile
     assert Profile.from_dict(profile.to_dict()) == profile
