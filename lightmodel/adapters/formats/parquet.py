@@ -24,13 +24,18 @@ def read(path: Path, options: DataSection) -> pa.Table:
     """
     from pyarrow import parquet  # takes a while, and serving CSV does without
 
-    with reported(path.name, "a Parquet file"), parquet.ParquetFile(path) as file:
-        table = file.read()
+    with reported(path.name, "a Parquet file"):
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
+        table.validate(full=True)  # Parquet does not say that its texts are UTF-8
+        table = _without_labels(table, path.name)
+        table = named_columns(plain_types(table, path.name), path.name)
+        return tidy_texts(table, ("", *options.missing))
+
+
+def _without_labels(table: pa.Table, file: str) -> pa.Table:
     labels = [name for name in table.column_names if _ROW_LABELS.fullmatch(name)]
     if labels:
-        _log.info("%s: pandas' unnamed row labels are left out", path.name)
+        _log.info("%s: pandas' unnamed row labels are left out", file)
         table = table.drop_columns(labels)
-    table = table.rename_columns([name.strip() for name in table.column_names])
-    return tidy_texts(
-        named_columns(plain_types(table, path.name), path.name), ("", *options.missing)
-    )
+    return table.rename_columns([name.strip() for name in table.column_names])

@@ -30,8 +30,8 @@ def read(folder: Path, rows: Sequence[Sequence[Any]], **options: object) -> pa.T
 
 def column(folder: Path, values: Sequence[Any]) -> pa.ChunkedArray:
     """Read values as a column beside another."""
-    rows: list[list[Any]] = [["n", "v"], *([at, value] for at, value in enumerate(values))]
-    return read(folder, rows)["v"]
+    rows: list[tuple[object, object]] = [("n", "v")]
+    return read(folder, rows + list(enumerate(values)))["v"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,15 @@ def test_cells_decide_the_type(
 
 
 def test_empty_rows_and_columns_around_the_table_are_left_out(tmp_path: Path) -> None:
-    rows = [[], [None, "a", "b", None], [], [None, 1, "x"], [None, 2, None], [None, None, " "], []]
+    rows: list[list[object]] = [
+        [],
+        [None, "a", "b", None],
+        [],
+        [None, 1, "x"],
+        [None, 2, None],
+        [None, None, " "],
+        [],
+    ]
 
     assert read(tmp_path, rows).to_pydict() == {"a": [1, 2], "b": ["x", None]}
 

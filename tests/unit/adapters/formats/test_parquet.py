@@ -60,3 +60,12 @@ def test_a_csv_under_a_parquet_name_is_read_as_what_it_is(tmp_path: Path) -> Non
         "a": [1],
         "b": [2],
     }
+
+
+def test_texts_that_are_no_utf8_are_an_error_of_ours(tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"word": ["abcdefgh"] * 3}), tmp_path / "rows.parquet")
+    content = (tmp_path / "rows.parquet").read_bytes()
+    (tmp_path / "rows.parquet").write_bytes(content.replace(b"abcdefgh", b"abc\xff\xfefgh"))
+
+    with pytest.raises(DataError, match=r"rows\.parquet"):
+        read_table([tmp_path / "rows.parquet"], DataSection())
