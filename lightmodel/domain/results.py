@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lightmodel.domain.arrays import Scores, Vector
+from lightmodel.domain.arrays import Scores
 
 Point = tuple[float, float]
 
@@ -171,11 +171,3 @@ class SampleRow:
 
     values: dict[str, Any]
     score: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class OutOfFold:
-    """Out-of-fold scores; NaN where a row was in no validation fold."""
-
-    scores: Scores
-    target: Vector

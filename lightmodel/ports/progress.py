@@ -11,10 +11,6 @@ class Steps(Protocol):
         """Say that `amount` more units are done."""
         ...
 
-    def expect(self, total: int) -> None:
-        """Say how many units there will be, once that is known."""
-        ...
-
 
 class Progress(Protocol):
     """Shows work under way. It never raises, whatever becomes of the terminal, and is thread-safe."""

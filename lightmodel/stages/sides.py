@@ -17,7 +17,6 @@ from lightmodel.domain.arrays import Codes, Mask, Vector
 from lightmodel.domain.contract import ColumnType, Contract
 
 Keys = npt.NDArray[np.uint64]
-NEVER_HELD_OUT = -1
 
 
 @dataclass(frozen=True)

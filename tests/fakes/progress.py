@@ -18,10 +18,6 @@ class Task:
         """Remember it."""
         self.done += amount
 
-    def expect(self, total: int) -> None:
-        """Remember it."""
-        self.total = total
-
 
 @dataclass
 class Watching:

@@ -12,13 +12,14 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from click import Context
 from packaging.requirements import Requirement
 
 import lightmodel
 from lightmodel import errors
 from lightmodel.chain import CHAIN
 from lightmodel.cli.exits import EXIT_CODES, MEANINGS
-from lightmodel.cli.run import STAGES
+from lightmodel.cli.run import STAGES, run
 from lightmodel.config import GateSection
 from lightmodel.domain.metrics import METRICS
 from lightmodel.web.problems import STATUS
@@ -52,6 +53,16 @@ def test_the_command_line_names_the_chains_stages_in_order() -> None:
     assert tuple(stage.name for stage in CHAIN) == STAGES
     for name in STAGES:
         assert (ROOT / f"{name}.py").exists()
+
+
+def test_the_readme_and_the_help_name_what_the_chain_does() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\<", "<")
+    rows = re.findall(r"^\| (\w+) \| (.+?) \| (.+?) \|$", readme.replace("\\>", ">"), re.MULTILINE)
+    assert [row for row in rows if row[0] in STAGES] == [
+        (stage.name, stage.reads, stage.writes) for stage in CHAIN
+    ]
+    usage = run.get_help(Context(run))
+    assert all(name in usage for name in STAGES)
 
 
 def test_the_settings_know_every_metric() -> None:

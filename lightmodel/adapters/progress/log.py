@@ -25,11 +25,6 @@ class _Count:
         with self._lock:
             self._done += amount
 
-    def expect(self, total: int) -> None:
-        """Note how many there will be."""
-        with self._lock:
-            self._total = total
-
     def __str__(self) -> str:
         with self._lock:
             return shown_amount(self._done, self._total, self._unit)

@@ -10,9 +10,6 @@ class _Nothing:
     def advance(self, amount: int = 1) -> None:
         """Take no notice."""
 
-    def expect(self, total: int) -> None:
-        """Take no notice."""
-
 
 class SilentProgress:
     """Shows nothing."""

@@ -60,12 +60,6 @@ class _Bar:
             self._done += amount
             self._draw()
 
-    def expect(self, total: int) -> None:
-        """Give the bar its length."""
-        with self._lock:
-            self._total = total
-            self._draw()
-
     def _draw(self) -> None:
         amount = shown_amount(self._done, self._total, self._unit)
         self._bars.update(self._number, completed=self._done, total=self._total, amount=amount)
