@@ -29,7 +29,7 @@ from lightmodel.domain.santander import best_scores
 from lightmodel.errors import ArtefactMissing
 
 if TYPE_CHECKING:  # imported when it runs: scikit-learn and matplotlib take seconds
-    from lightmodel.stages.testing import Candidate, Tested
+    from lightmodel.stages.testing import Candidate, Evaluated
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def _candidate(workshop: Workshop, version: Version) -> "Candidate":
 
 def _judge(workshop: Workshop, version: Version, served: Version | None, key: str) -> StoredVerdict:
     from lightmodel.stages.gate import judge
-    from lightmodel.stages.testing import test
+    from lightmodel.stages.testing import evaluate
 
     split = workshop.splits.get(version.manifest.inputs["split"])
     candidate = _candidate(workshop, version)
@@ -108,7 +108,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
     def best(table: pa.Table) -> Scores | None:
         return best_scores(source, table)
 
-    tested = test(
+    tested = evaluate(
         read_side(workshop, split, "test", candidate.contract),
         np.array(metrics["prior"]),
         candidate,
@@ -131,7 +131,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
 
 
 def _report(
-    version: Version, split: Version, tested: "Tested", verdict: Verdict, metrics: dict[str, Any]
+    version: Version, split: Version, tested: "Evaluated", verdict: Verdict, metrics: dict[str, Any]
 ) -> bytes:
     from lightmodel.report.page import Report, render
 

@@ -17,7 +17,7 @@ from lightmodel.domain.task import label_name
 from lightmodel.errors import ContractViolation, DataError, DriftExceeded, Violation
 from lightmodel.stages.checks import check_training_table
 from lightmodel.stages.drift import measure_drift
-from lightmodel.stages.sides import Method, later_side, row_keys, test_side, uniform
+from lightmodel.stages.sides import Method, later_side, row_keys, side_for_testing, uniform
 
 NEW_CONTRACT = "if the change is wanted, accept it with --set data.contract=new"
 
@@ -145,7 +145,7 @@ def _side(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
     else:
         classes = _classes(table, contract) if method.kind == "stratified" else None
         draws = uniform(row_keys(table, contract, method), split.seed)
-        side = test_side(draws, split.test_share, classes)
+        side = side_for_testing(draws, split.test_share, classes)
     if side.all() or not side.any():
         raise DataError(
             f"the split leaves {int(side.sum())} of {len(side)} rows for testing",

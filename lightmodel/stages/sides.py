@@ -69,7 +69,7 @@ def uniform(keys: Keys, seed: int, purpose: int = 0) -> Vector:
     return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def test_side(draws: Vector, test_share: float, classes: Vector | None) -> Mask:
+def side_for_testing(draws: Vector, test_share: float, classes: Vector | None) -> Mask:
     """Say which rows are for testing.
 
     Args:

@@ -40,21 +40,21 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Evaluated:
     """An evaluation, and sentences on what could not be compared."""
 
     evaluation: Evaluation
     warnings: tuple[str, ...]
 
 
-def test(
+def evaluate(
     table: pa.Table,
     prior: Vector,
     candidate: Candidate,
     served: Candidate | None,
     resamples: int,
     best_scores: Callable[[pa.Table], Scores | None],
-) -> Tested:
+) -> Evaluated:
     """Evaluate a candidate.
 
     Args:
@@ -86,7 +86,7 @@ def test(
         comparison=comparison,
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
     )
-    return Tested(evaluation, warnings)
+    return Evaluated(evaluation, warnings)
 
 
 def _scored(table: pa.Table, model: Candidate) -> tuple[Vector, Scores]:

@@ -119,20 +119,25 @@ def _is_decimal(rows: Rows, at: int, missing: Sequence[str]) -> bool:
 
 
 def _table(plan: _Plan) -> pa.Table:
-    columns = _parsed(plan).columns
+    columns = _parsed(plan).columns[::-1]
+    missing = plan.writing.missing_numbers
     with ThreadPoolExecutor(pa.cpu_count(), "columns") as pool:
         # each is handed over, so that its text goes as soon as it is numbers
-        pending = [pool.submit(_column, columns.pop(0), plan.writing) for _ in plan.header.names]
+        pending = [
+            pool.submit(_column, columns.pop(), plan.writing, missing) for _ in plan.header.names
+        ]
     table = pa.table([column.result() for column in pending], names=list(plan.header.names))
     return plain_types(named_columns(table, plan.text.name), plan.text.name)
 
 
-def _column(values: pa.ChunkedArray, writing: Writing) -> pa.ChunkedArray:
+def _column(
+    values: pa.ChunkedArray, writing: Writing, missing_numbers: pa.Array
+) -> pa.ChunkedArray:
     if pa.types.is_string(values.type):
         return typed(values, writing)
     if pa.types.is_binary(values.type):
         raise pa.ArrowInvalid("bytes that are not UTF-8")
-    return without(values, writing.missing_numbers)
+    return without(values, missing_numbers)
 
 
 def _parsed(plan: _Plan) -> pa.Table:

@@ -28,11 +28,13 @@ def explain(text: Text, dialect: Dialect, width: int) -> DataError:
         found = _ragged(text, dialect, width)
     except _EndlessCell as endless:
         return DataError(
-            f"{text.name}: the cell that begins in line {endless.line} does not end", hint=quotes
+            f"{text.name}: the row that begins in line {endless.line:,} goes on for more than "
+            f"{_ENDLESS:,} lines or 128 KB in one cell",
+            hint=quotes,
         )
     if not found.total:
         return DataError(f"{text.name} cannot be read as CSV", hint="is it damaged or cut short?")
-    lines = ", ".join(f"line {line} has {cells}" for line, cells in found.shown)
+    lines = ", ".join(f"line {line:,} has {cells}" for line, cells in found.shown)
     more = ", …" if found.total > len(found.shown) else ""
     delimiter = _NAMED.get(dialect.delimiter, repr(dialect.delimiter))
     return DataError(

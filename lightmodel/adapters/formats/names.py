@@ -1,6 +1,7 @@
 """Column names: all there, all distinct, and no column that is only an export's row number."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ def check_names(names: Sequence[str], file: str) -> None:
     Raises:
         ContractViolation: some name does.
     """
-    counts = {name: names.count(name) for name in dict.fromkeys(names) if name}
+    counts = Counter(name for name in names if name)
     repeated = [
         Violation(name, "duplicate_column", f"stands in the header {count} times")
         for name, count in counts.items()

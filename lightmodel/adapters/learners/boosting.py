@@ -1,10 +1,10 @@
 """One run of boosting with early stopping, as cheap as LightGBM allows.
 
-The metric is taken on the held-out rows only, and only every few rounds; their scores are read from
-the booster's own running sums instead of being predicted again at the end.
+The loss is taken on the held-out rows only, and only every few rounds; their scores are read from the
+booster's own running sums instead of being predicted again at the end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from threading import Event
@@ -13,10 +13,11 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from lightmodel.domain.arrays import Scores
+from lightmodel.domain.arrays import Scores, Vector
 from lightmodel.domain.results import Point
 
 MAX_CURVE_POINTS = 100
+_TINY = 1e-15
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def boost(
     Args:
         train: constructed rows to fit.
         held_out: constructed rows to stop by.
-        parameters: for LightGBM, with a metric that falls as the model improves.
+        parameters: for LightGBM, with one of our objectives and no metric.
         stopping: see there.
         given_up: once set, nobody wants the result.
 
@@ -60,7 +61,7 @@ def boost(
     """
     booster = lgb.Booster(dict(parameters), train)
     booster.add_valid(held_out, "held out")
-    latest = _Latest()
+    watch = _Watch(str(parameters["objective"]))
     best, best_round, scores = np.inf, 0, np.empty(0)
     curve: list[Point] = []
     for rounds in range(1, stopping.max_rounds + 1):
@@ -69,25 +70,51 @@ def boost(
         exhausted = booster.update()
         if rounds % stopping.every and not exhausted and rounds < stopping.max_rounds:
             continue
-        loss = float(booster.eval_valid(feval=latest.take)[0][2])
+        loss = float(booster.eval_valid(feval=watch.take)[0][2])
         curve.append((float(rounds), loss))
         if loss < best or not best_round:
-            best, best_round, scores = loss, rounds, latest.scores.copy()
+            best, best_round, scores = loss, rounds, watch.scores.copy()
         if exhausted or rounds - best_round >= stopping.patience:
             break
     return Boosted(booster, best_round, best, scores, _thinned(curve))
 
 
-class _Latest:
-    """Takes the running scores that LightGBM shows to every metric of the user's own."""
+class _Watch:
+    """Takes the running scores that LightGBM shows to a metric of the user's own, and gives the loss.
 
-    def __init__(self) -> None:
+    LightGBM's own metrics add up rows in an order that depends on what other threads do, so that their
+    last digit, and with it the best round, could change from run to run.
+    """
+
+    def __init__(self, objective: str) -> None:
+        self._loss = LOSSES[objective]
         self.scores: Scores = np.empty(0)
 
-    def take(self, scores: Scores, _: lgb.Dataset) -> tuple[str, float, bool]:
-        """Keep the scores, (rows,) or (rows, classes); the metric itself is of no interest."""
+    def take(self, scores: Scores, held_out: lgb.Dataset) -> tuple[str, float, bool]:
+        """Keep the scores, (rows,) or (rows, classes), and give their loss."""
         self.scores = scores
-        return "", 0.0, False
+        return "loss", self._loss(np.asarray(held_out.get_label(), np.float64), scores), False
+
+
+def _log_loss(target: Vector, scores: Scores) -> float:
+    likely = np.where(target == 1, scores, 1 - scores)
+    return float(-np.log(np.maximum(likely, _TINY)).mean())
+
+
+def _multiclass_log_loss(target: Vector, scores: Scores) -> float:
+    likely = scores[np.arange(len(target)), target.astype(np.int64)]
+    return float(-np.log(np.maximum(likely, _TINY)).mean())
+
+
+def _squared_error(target: Vector, scores: Scores) -> float:
+    return float(((scores - target) ** 2).mean())
+
+
+LOSSES: Mapping[str, Callable[[Vector, Scores], float]] = {
+    "binary": _log_loss,
+    "multiclass": _multiclass_log_loss,
+    "regression": _squared_error,
+}
 
 
 def _thinned(curve: list[Point]) -> tuple[Point, ...]:

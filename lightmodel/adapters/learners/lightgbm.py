@@ -18,9 +18,9 @@ from lightmodel.errors import ConfigError
 from lightmodel.ports.learner import TrainingData
 
 _OBJECTIVES = {
-    TaskKind.BINARY: ("binary", "binary_logloss"),
-    TaskKind.MULTICLASS: ("multiclass", "multi_logloss"),
-    TaskKind.REGRESSION: ("regression", "l2"),
+    TaskKind.BINARY: "binary",
+    TaskKind.MULTICLASS: "multiclass",
+    TaskKind.REGRESSION: "regression",
 }
 _OURS = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
 _FIXED = {"objective", "metric", "num_class", "num_threads", "seed", "deterministic", "verbosity"}
@@ -53,10 +53,9 @@ class LightGBMLearner:
     def prepare(self, data: TrainingData) -> "LightGBMTrainer":
         """Bin the table once and choose what was not given."""
         ours = {name: int(self._given.get(name, value)) for name, value in _OURS.items()}
-        objective, metric = _OBJECTIVES[data.kind]
         fixed = {
-            "objective": objective,
-            "metric": metric,
+            "objective": _OBJECTIVES[data.kind],
+            "metric": "None",
             "seed": self._seed,
             "deterministic": True,
             "force_col_wise": True,

@@ -7,8 +7,15 @@ from hypothesis import strategies as st
 
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.inference import Wishes, infer
-from lightmodel.stages import sides
-from lightmodel.stages.sides import Method, fold_numbers, later_side, row_keys, time_blocks, uniform
+from lightmodel.stages.sides import (
+    Method,
+    fold_numbers,
+    later_side,
+    row_keys,
+    side_for_testing,
+    time_blocks,
+    uniform,
+)
 
 RANDOM = Method("random")
 
@@ -38,7 +45,7 @@ def test_a_row_keeps_its_side_when_the_table_grows_or_is_sorted_anew() -> None:
         dict(
             zip(
                 table["id"].to_pylist(),
-                sides.test_side(
+                side_for_testing(
                     uniform(row_keys(table, contract_of(table), RANDOM), 0), 0.3, None
                 ).tolist(),
                 strict=True,
@@ -82,14 +89,14 @@ def test_a_stratified_split_leaves_no_class_on_one_side_only(
 ) -> None:
     classes = np.repeat(np.arange(len(counts)), counts).astype(float)
     draws = np.random.default_rng(seed).random(len(classes))
-    side = sides.test_side(draws, share, classes)
+    side = side_for_testing(draws, share, classes)
     for code in range(len(counts)):
         assert side[classes == code].any()
         assert not side[classes == code].all()
 
 
 def test_equal_rows_alone_in_their_class_are_for_training() -> None:
-    side = sides.test_side(np.array([0.1, 0.1]), 0.3, np.array([0.0, 0.0]))
+    side = side_for_testing(np.array([0.1, 0.1]), 0.3, np.array([0.0, 0.0]))
     assert not side.any()
 
 

@@ -71,14 +71,23 @@ def test_ragged_rows_are_named_by_their_lines(tmp_path: Path) -> None:
 def test_a_ragged_row_far_below_is_named_too(tmp_path: Path) -> None:
     text = "a,b\n" + "1,2\n" * 300_000 + "1,2,3\n"
 
-    assert "1 line does not have 2 cells: line 300002 has 3" in refusal(tmp_path, text).message
+    assert "1 line does not have 2 cells: line 300,002 has 3" in refusal(tmp_path, text).message
 
 
 @pytest.mark.parametrize(("before", "line"), [("", 2), ("1,x\n", 3), ("1,x\n" * 150_000, 150_002)])
 def test_a_quote_that_is_never_closed_is_found(tmp_path: Path, before: str, line: int) -> None:
     text = "a,b\n" + before + '"2,y\n' + "3,z\n" * 200_000
 
-    assert f"the cell that begins in line {line} does not end" in refusal(tmp_path, text).message
+    assert (
+        f"the row that begins in line {line:,} goes on for more than"
+        in refusal(tmp_path, text).message
+    )
+
+
+def test_a_cell_longer_than_a_block_is_found(tmp_path: Path) -> None:
+    text = "a,b\n" + "1,x\n" * 100_000 + f"2,{'x' * 3_000_000}\n"
+
+    assert "the row that begins in line 100,002 goes on" in refusal(tmp_path, text).message
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,17 @@ def test_row_numbers_of_r_have_not_even_an_empty_name(tmp_path: Path) -> None:
     }
 
 
-def test_another_nameless_first_column_is_refused(tmp_path: Path) -> None:
-    assert "no name" in refusal(tmp_path, ",a\n7,1\n3,2\n").message
+@pytest.mark.parametrize("text", [",a\n7,1\n3,2\n", ",a\nx,1\ny,2\n", ",a\n0,1\n,2\n"])
+def test_another_nameless_first_column_is_refused(tmp_path: Path, text: str) -> None:
+    assert "no name" in refusal(tmp_path, text).message
 
 
 @pytest.mark.parametrize("text", ["a,b,\n1,2,\n3,4,\n", "a,b\n1,2,\n3,4,\n", "a,b,\n1,2\n3,4\n"])
 def test_a_delimiter_too_many_at_the_line_end_makes_no_column(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text).to_pydict() == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_names_given_as_they_stand_in_the_file_are_no_data(tmp_path: Path) -> None:
+    table = read(tmp_path, "Name,kind\nbob,x\neve,y\n", columns=("name", "Kind"))
+
+    assert table.to_pydict() == {"name": ["bob", "eve"], "Kind": ["x", "y"]}

@@ -88,6 +88,7 @@ def test_a_key_that_comes_late_is_a_column(tmp_path: Path) -> None:
         ('{"a": 1}\n{"a": Elm Street}\n', "line 2 is not JSON"),
         ('{"a": 1}\n{"a": 2', "line 2 is not JSON"),
         ('{"a": 1}\n["Elm Street"]\n', "line 2 is not a JSON object"),
+        ("1", "its value is not a JSON object"),
         ("1\n2\n", "line 1 is not a JSON object"),
         ('[{"a": 1}, {"a": "Elm Street"', "not a complete JSON array"),
         ('[{"a": 1}, "Elm Street"]', "element 2 is not a JSON object"),

@@ -69,3 +69,12 @@ def test_texts_that_are_no_utf8_are_an_error_of_ours(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"rows\.parquet"):
         read_table([tmp_path / "rows.parquet"], DataSection())
+
+
+def test_texts_that_all_mean_no_value_make_an_empty_column(tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"gap": ["?", " "], "x": [1, 2]}), tmp_path / "rows.parquet")
+
+    column = read_table([tmp_path / "rows.parquet"], DataSection())["gap"]
+
+    assert column.type == pa.float64()
+    assert column.null_count == 2

@@ -29,6 +29,11 @@ INSTANT = dt.datetime(2020, 1, 31, 10, 0, 0, 123456)  # noqa: DTZ001 — plain t
         (pa.array([b"a", None]), pa.string(), ["a", None]),
         (pa.array(["a", None, "a"]).dictionary_encode(), pa.string(), ["a", None, "a"]),
         (pa.array([1, None], pa.int16()).dictionary_encode(), pa.int64(), [1, None]),
+        (
+            pa.ExtensionArray.from_storage(pa.json_(), pa.array(["1", None])),
+            pa.string(),
+            ["1", None],
+        ),
         (pa.array([True, None]), pa.bool_(), [True, None]),
         (pa.array([dt.date(2020, 1, 31)], pa.date64()), pa.date32(), [dt.date(2020, 1, 31)]),
         (pa.array([INSTANT], pa.timestamp("ns")), pa.timestamp("us"), [INSTANT]),

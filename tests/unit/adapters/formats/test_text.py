@@ -100,3 +100,26 @@ def test_a_gzip_file_cut_short_is_refused(tmp_path: Path) -> None:
     packed = gzip.compress(b"a,b\n" + noise.encode())
 
     assert "cut short" in refusal(tmp_path, packed[:-200]).message
+
+
+@pytest.mark.parametrize("start", ["1.5", "word"])
+def test_bytes_that_no_encoding_has_are_refused_however_late(tmp_path: Path, start: str) -> None:
+    text = b"n,x\n" + f"1,{start}\n".encode() * 60_000
+
+    assert "neither" in refusal(tmp_path, text + b"2,\x81\xe4\n").message
+
+
+def test_a_word_beyond_ascii_may_come_late_among_numbers(tmp_path: Path) -> None:
+    table = read(tmp_path, b"n,x\n" + b"1,1.50\n" * 60_000 + "2,größe\n".encode("cp1252"))
+
+    assert table["x"][0].as_py() == "1.50"
+    assert table["x"][-1].as_py() == "größe"
+
+
+def test_lines_may_be_longer_than_what_is_looked_at_first(tmp_path: Path) -> None:
+    cells = [f"{letter} " * 50_000 + "end" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    lines = [f"{at};{cell}" for at, cell in enumerate(cells)]
+
+    table = read(tmp_path, "n;text\n" + "\n".join(lines))
+
+    assert table["text"].to_pylist() == cells
