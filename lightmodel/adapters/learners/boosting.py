@@ -26,7 +26,7 @@ class Stopping:
 
     max_rounds: int
     patience: int
-    every: int
+    evaluate_every: int
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def boost(
         if given_up and given_up.is_set():
             raise CancelledError
         exhausted = booster.update()
-        if rounds % stopping.every and not exhausted and rounds < stopping.max_rounds:
+        if rounds % stopping.evaluate_every and not exhausted and rounds < stopping.max_rounds:
             continue
         loss = float(booster.eval_valid(feval=watch.take)[0][2])
         curve.append((float(rounds), loss))

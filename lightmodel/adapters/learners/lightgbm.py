@@ -100,8 +100,9 @@ class LightGBMTrainer:
     _given_up: threading.Event = field(default_factory=threading.Event)
 
     def describe(self) -> Mapping[str, Any]:
-        """Give the parameters in force; the number of threads decides on nothing."""
-        settled = {name: value for name, value in self.parameters.items() if name != "num_threads"}
+        """Give the parameters in force, but for those that decide on nothing."""
+        idle = {"num_threads", "metric", "verbosity"}
+        settled = {name: value for name, value in self.parameters.items() if name not in idle}
         return {"estimator": "lightgbm", **settled, **asdict(self.stopping)}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:

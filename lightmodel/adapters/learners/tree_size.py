@@ -19,7 +19,7 @@ TRIAL_ROWS = 10_000
 TRIAL_PARTS = 3
 COLUMNS_OF_A_STUMP, COLUMNS_OF_A_TREE = 10, 20
 ALIKE = 1.005
-TRIAL_STOPPING = Stopping(max_rounds=2_000, patience=50, every=5)
+TRIAL_STOPPING = Stopping(max_rounds=2_000, patience=50, evaluate_every=5)
 
 
 def choose_parameters(
