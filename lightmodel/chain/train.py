@@ -21,7 +21,7 @@ from lightmodel.chain.workshop import (
     shown_number,
     side_file,
 )
-from lightmodel.config import Config, SplitSection
+from lightmodel.config import Config
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.metrics import gate_metric
 from lightmodel.ports.learner import Learner
@@ -91,32 +91,16 @@ def _fit(workshop: Workshop, split: Version, contract: Contract, key: str) -> Ve
     )
     table = read_side(workshop, split, "train", contract)
     trained = train(table, contract, recipe)
-    version = _publish(workshop, split, contract, learner, trained, key)
+    version = _publish(workshop, split, learner, trained, key)
     checkpoints.clear()
     return version
 
 
 def _publish(
-    workshop: Workshop,
-    split: Version,
-    contract: Contract,
-    learner: Learner,
-    trained: "Trained",
-    key: str,
+    workshop: Workshop, split: Version, learner: Learner, trained: "Trained", key: str
 ) -> Version:
+    bundle = _bundle(split, learner, trained)
     libraries = LIBRARIES[learner.runtime]
-    used_split = SplitSection.model_validate(split.manifest.parameters["split"])
-    samples = tuple(asdict(sample) for sample in trained.samples)
-    bundle = {
-        "format": 1,
-        "runtime": learner.runtime,
-        "contract": contract.to_dict(),
-        "threshold": trained.threshold,
-        "split": used_split.model_dump(),
-        "prior": trained.prior,
-        "samples": samples,
-        "model": trained.payload,
-    }
     with workshop.models.draft() as draft:
         draft.write(codec.MODEL, codec.dump(bundle))
         for name in ("contract.json", "profile.json", "checks.json"):
@@ -125,27 +109,45 @@ def _publish(
         draft.write("requirements.txt", requirements(libraries).encode())
         draft.write("python_env.yaml", python_environment().encode())
         return draft.publish(
-            inputs={
-                "split": split.name,
-                "train_sha256": split.manifest.files[side_file(split, "train")].sha256,
-                **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
-            },
+            inputs=_inputs(split),
             parameters={
                 **_parameters(workshop.config),
-                "split": used_split.model_dump(),
+                "split": bundle["split"],
                 "learner": dict(trained.parameters),
             },
             rows=dict(split.manifest.rows),
             metrics=trained.metrics,
-            contract=contract.to_dict(),
-            task=contract.task.to_dict(),
-            threshold=trained.threshold,
-            runtime=learner.runtime,
-            samples=samples,
+            contract=bundle["contract"],
+            task=bundle["contract"]["task"],
+            threshold=bundle["threshold"],
+            runtime=bundle["runtime"],
+            samples=bundle["samples"],
             libraries=versions(libraries),
             commit=commit(),
             fingerprint=key,
         )
+
+
+def _bundle(split: Version, learner: Learner, trained: "Trained") -> dict[str, Any]:
+    """Give what goes into model.joblib: all that serving and judging need, and nothing of this run."""
+    return {
+        "format": 1,
+        "runtime": learner.runtime,
+        "contract": split.manifest.contract,
+        "threshold": trained.threshold,
+        "split": dict(split.manifest.parameters["split"]),
+        "prior": trained.prior,
+        "samples": tuple(asdict(sample) for sample in trained.samples),
+        "model": trained.payload,
+    }
+
+
+def _inputs(split: Version) -> dict[str, Any]:
+    return {
+        "split": split.name,
+        "train_sha256": split.manifest.files[side_file(split, "train")].sha256,
+        **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
+    }
 
 
 def _write_findings(draft: Draft, trained: "Trained") -> None:
