@@ -7,13 +7,19 @@ AZURE_STORAGE_ACCOUNT_NAME with a key, a SAS token, a service principal or the m
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from lightmodel.adapters.sources.transfer.cache import Partial, State
-from lightmodel.adapters.sources.transfer.download import Answer, Backoff, Transient, bring
+from lightmodel.adapters.sources.transfer.cache import State
+from lightmodel.adapters.sources.transfer.download import Backoff, Transient, bring
 from lightmodel.adapters.sources.transfer.names import safe_name
-from lightmodel.adapters.sources.transfer.object_store import BLOCK_BYTES, StoredObject
+from lightmodel.adapters.sources.transfer.object_store import (
+    BLOCK_BYTES,
+    StoredObject,
+    Unopened,
+    path_in_store,
+)
 from lightmodel.config.redact import redacted
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.ports.source import Fetched, FetchOptions
@@ -29,28 +35,9 @@ class AzureBlob:
 
     def fetch(self, uri: str, options: FetchOptions) -> Fetched:
         """Bring the blob at `uri` here."""
-        container, _, blob = uri.partition("://")[2].partition("/")
-        if not container or not blob or blob.endswith("/"):
-            raise ConfigError(
-                f"{redacted(uri)} names no blob", hint="write az://container/folder/table.csv"
-            )
-        remote = AzureObject(uri, f"{container}/{blob}", options.timeout_s)
+        path = path_in_store(uri, "az://container/folder/table.csv")
+        remote = Unopened(partial(_stored_object, uri, path, options.timeout_s))
         return bring(remote, uri, options, self.backoff)
-
-
-@dataclass(frozen=True)
-class AzureObject:
-    """One blob; the library is loaded only when it has to be asked for."""
-
-    uri: str
-    path: str
-    timeout_s: float
-
-    def open(
-        self, known: State | None, partial: Partial | None
-    ) -> contextlib.AbstractContextManager[Answer]:
-        """Ask for the blob, or for its rest; see `Remote`."""
-        return _stored_object(self.uri, self.path, self.timeout_s).open(known, partial)
 
 
 def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:

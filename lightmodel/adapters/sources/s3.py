@@ -8,13 +8,18 @@ import contextlib
 import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from lightmodel.adapters.sources.transfer.cache import Partial, State
-from lightmodel.adapters.sources.transfer.download import Answer, Backoff, Transient, bring
+from lightmodel.adapters.sources.transfer.cache import State
+from lightmodel.adapters.sources.transfer.download import Backoff, Transient, bring
 from lightmodel.adapters.sources.transfer.names import safe_name
-from lightmodel.adapters.sources.transfer.object_store import StoredObject
+from lightmodel.adapters.sources.transfer.object_store import (
+    StoredObject,
+    Unopened,
+    path_in_store,
+)
 from lightmodel.config.redact import redacted
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.ports.source import Fetched, FetchOptions
@@ -30,28 +35,9 @@ class S3:
 
     def fetch(self, uri: str, options: FetchOptions) -> Fetched:
         """Bring the object at `uri` here."""
-        bucket, _, key = uri.partition("://")[2].partition("/")
-        if not bucket or not key or key.endswith("/"):
-            raise ConfigError(
-                f"{redacted(uri)} names no object", hint="write s3://bucket/folder/table.csv"
-            )
-        remote = S3Object(uri, f"{bucket}/{key}", options.timeout_s)
+        path = path_in_store(uri, "s3://bucket/folder/table.csv")
+        remote = Unopened(partial(_stored_object, uri, path, options.timeout_s))
         return bring(remote, uri, options, self.backoff)
-
-
-@dataclass(frozen=True)
-class S3Object:
-    """One object in S3; the library is loaded only when it has to be asked for."""
-
-    uri: str
-    path: str
-    timeout_s: float
-
-    def open(
-        self, known: State | None, partial: Partial | None
-    ) -> contextlib.AbstractContextManager[Answer]:
-        """Ask for the object, or for its rest; see `Remote`."""
-        return _stored_object(self.uri, self.path, self.timeout_s).open(known, partial)
 
 
 def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from lightmodel.adapters.sources.transfer.cache import Partial, State
 from lightmodel.adapters.sources.transfer.download import Answer, Transient
+from lightmodel.config.redact import redacted
+from lightmodel.errors import ConfigError
 
 BLOCK_BYTES = 4 << 20
 
@@ -40,3 +42,29 @@ class StoredObject:
         # each block was a request of its own: were they all answered from one object?
         if not self.describe().is_same_as(state):
             raise Transient("the object was replaced while it was read")
+
+
+@dataclass(frozen=True)
+class Unopened:
+    """An object whose store's library is loaded only when the object has to be asked for."""
+
+    reach: Callable[[], StoredObject]
+
+    def open(
+        self, known: State | None, partial: Partial | None
+    ) -> contextlib.AbstractContextManager[Answer]:
+        """Ask for the object, or for its rest; see `Remote`."""
+        return self.reach().open(known, partial)
+
+
+def path_in_store(uri: str, example: str) -> str:
+    """Give the bucket and key, or container and blob, that an address names.
+
+    Raises:
+        ConfigError: one of the two is missing.
+    """
+    path = uri.partition("://")[2]
+    first, _, rest = path.partition("/")
+    if not first or not rest or rest.endswith("/"):
+        raise ConfigError(f"{redacted(uri)} names no object", hint=f"write {example}")
+    return path
