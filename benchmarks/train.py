@@ -23,7 +23,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from lightmodel import wiring
 from lightmodel.adapters.formats.reading import read_table
 from lightmodel.adapters.progress.silent import SilentProgress
 from lightmodel.config import load
@@ -33,6 +32,7 @@ from lightmodel.ports.learner import Trainer, TrainingData
 from lightmodel.stages.preprocess import Choices, preprocess
 from lightmodel.stages.scoring import measure
 from lightmodel.stages.train import Recipe, assign_folds, fit_folds, training_data
+from lightmodel.wiring import stores, training
 
 FOLDER = Path("var/bench")
 RESULTS = Path("benchmarks/results/train.json")
@@ -94,7 +94,7 @@ def sample_file(rows: int) -> Path:
     """Write the sample as one CSV, once."""
     path = FOLDER / f"santander-{rows}.csv"
     if not path.exists():
-        fetched = wiring.workshop(
+        fetched = training.workshop(
             load(sets=[f"data.source=sample://santander?rows={rows}"], environ={}).config,
             SilentProgress(),
         ).fetch()
@@ -139,7 +139,7 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
     table = read_table([path], config.data)
     split = preprocess(table, Choices(config.data, config.split, config.train), None)
     data = training_data(split.train, split.contract)
-    shop = wiring.workshop(config, SilentProgress())
+    shop = training.workshop(config, SilentProgress())
     recipe = Recipe(config.train, config.split, shop.learner(), Nothing(), SilentProgress())
     numbers = assign_folds(split.train, split.contract, recipe)
     frame = pd.DataFrame(data.features, columns=list(data.names))
@@ -284,7 +284,7 @@ def main() -> None:
     path = sample_file(options.rows)
     results = {
         "machine": {
-            "cores": wiring.threads_of(load(environ={}).config),
+            "cores": stores.threads_of(load(environ={}).config),
             "python": platform.python_version(),
         },
         "preprocess": bench_preprocess(path, options.repeats),

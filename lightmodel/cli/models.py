@@ -29,9 +29,9 @@ def models(context: click.Context, config_file: Path | None, sets: tuple[str, ..
 
 
 def _opened(config: Config) -> "tuple[Store, Signer]":
-    from lightmodel import wiring
+    from lightmodel.wiring import stores
 
-    return wiring.models_of(config), wiring.signer_of(config)
+    return stores.models_of(config), stores.signer_of(config)
 
 
 def _lines(store: "Store", signer: "Signer") -> Iterator[str]:
@@ -125,8 +125,8 @@ def retire(config: Config) -> None:
 @click.pass_obj
 def adopt(config: Config, file: Path) -> None:
     """Make a version of a stray model FILE. Loading it runs code in it: adopt only your own."""
-    from lightmodel import wiring
     from lightmodel.artefacts import upkeep
+    from lightmodel.wiring import stores
 
-    version = upkeep.adopt(wiring.models_of(config), wiring.splits_of(config), file)
+    version = upkeep.adopt(stores.models_of(config), stores.splits_of(config), file)
     click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")

@@ -65,12 +65,12 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
 
 def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
     # Imported here: --help and --print-config need none of it.
-    from lightmodel import wiring
     from lightmodel.artefacts.lock import run_lock
     from lightmodel.chain import CHAIN, run_chain
+    from lightmodel.wiring import training
 
-    workshop = wiring.workshop(
-        config, wiring.progress(), force=flags["force"], dry_run=flags["dry_run"]
+    workshop = training.workshop(
+        config, training.progress(), force=flags["force"], dry_run=flags["dry_run"]
     )
     table = _table()
     chosen = [stage for stage in CHAIN if stage.name in names]

@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from lightmodel import wiring
 from lightmodel.config import Config, load
 from lightmodel.web import health, predict, problems
 from lightmodel.web.holder import Holder
+from lightmodel.wiring.serving import open_newest
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -13,7 +13,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or load().config
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = config.serve.max_megabytes * 1024 * 1024
-    holder = Holder(lambda: wiring.predictor(config), config.store.root / "model")
+    holder = Holder(lambda: open_newest(config), config.store.root / "model")
     problems.init_app(app)
     app.register_blueprint(health.blueprint(holder))
     app.register_blueprint(predict.blueprint(holder, config.data))

@@ -8,9 +8,9 @@ import pyarrow as pa
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import UnprocessableEntity
 
-from lightmodel import wiring
 from lightmodel.config import DataSection
 from lightmodel.web.holder import Holder
+from lightmodel.wiring.training import read_upload
 
 
 def blueprint(holder: Holder, data: DataSection) -> Blueprint:
@@ -19,10 +19,10 @@ def blueprint(holder: Holder, data: DataSection) -> Blueprint:
 
     @routes.post("/predict")
     def predict() -> Response:
-        predictor = holder.require()
-        answers = predictor.predict(_uploaded(data))
+        served = holder.require()
+        answers = served.predictor.predict(_uploaded(data))
         response = Response(orjson.dumps(answers), mimetype="application/json")
-        response.headers["X-Model-Version"] = predictor.version
+        response.headers["X-Model-Version"] = served.version
         return response
 
     return routes
@@ -35,4 +35,4 @@ def _uploaded(data: DataSection) -> pa.Table:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{Path(upload.filename or '').suffix}"
         upload.save(path)
-        return wiring.read_upload(path, data)
+        return read_upload(path, data)

@@ -1,28 +1,23 @@
-"""From a configuration to the objects that do the work: the only module that knows both."""
+"""From a configuration to what a run of the chain works with."""
 
-import os
 import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
-from lightmodel.artefacts import codec
 from lightmodel.artefacts.checkpoints import FoldCheckpoints
-from lightmodel.artefacts.signing import Signer
-from lightmodel.artefacts.store import Store
-from lightmodel.artefacts.verdicts import newest_approved
 from lightmodel.chain import Workshop
 from lightmodel.config import Config, DataSection, TrainSection
 from lightmodel.domain.contract import ColumnType, Contract
-from lightmodel.domain.results import SampleRow
 from lightmodel.ports.checkpoints import Checkpoints
-from lightmodel.ports.learner import FittedModel, Learner
+from lightmodel.ports.learner import Learner
 from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched, FetchOptions
-from lightmodel.stages.prediction import Predictor, check_samples
+from lightmodel.wiring.serving import load_model
+from lightmodel.wiring.stores import models_of, signer_of, splits_of, threads_of
 
 _ARROW = {
     ColumnType.INTEGER: pa.int64(),
@@ -51,29 +46,6 @@ def workshop(
         force=force,
         dry_run=dry_run,
     )
-
-
-def splits_of(config: Config) -> Store:
-    """Give the store of splits."""
-    return Store(config.store.root / "preprocessed", "split", signer_of(config))
-
-
-def models_of(config: Config) -> Store:
-    """Give the store of models."""
-    return Store(config.store.root / "model", "model", signer_of(config))
-
-
-def signer_of(config: Config) -> Signer:
-    """Give what signs and checks; without a key it does neither."""
-    key = config.store.signing_key
-    return Signer(key.get_secret_value().encode() if key else None)
-
-
-def threads_of(config: Config) -> int:
-    """Give the threads for fitting: as many as this process may run on, unless set."""
-    if hasattr(os, "sched_getaffinity"):
-        return config.train.threads or len(os.sched_getaffinity(0))
-    return config.train.threads or os.cpu_count() or 1
 
 
 def _fetch(config: Config, progress: Progress) -> Fetched:
@@ -128,17 +100,6 @@ def _learner(train: TrainSection, threads: int) -> Learner:
     return SklearnLearner(train.estimator, train.parameters, train.seed, threads)
 
 
-def load_model(runtime: str, payload: dict[str, Any], threads: int) -> FittedModel:
-    """Build a model from a bundle's runtime and payload."""
-    if runtime == "lightgbm":
-        from lightmodel.adapters.learners.lightgbm import LightGBMModel
-
-        return LightGBMModel.from_payload(payload, threads)
-    from lightmodel.adapters.learners.sklearn import SklearnModel
-
-    return SklearnModel.from_payload(payload)
-
-
 def _checkpoints(config: Config, fingerprint: str) -> Checkpoints:
     digits = "-".join(part.partition("=")[2] for part in fingerprint.split())
     return FoldCheckpoints(config.store.work / "checkpoints" / digits)
@@ -153,24 +114,6 @@ def progress() -> Progress:
     from lightmodel.adapters.progress.log import LogProgress
 
     return LogProgress()
-
-
-def predictor(config: Config) -> Predictor:
-    """Open the newest approved model and test it on its own sample rows.
-
-    Raises:
-        ArtefactMissing: no approved model is there.
-        ArtefactCorrupt: it does not score its samples as it did when it was made.
-    """
-    version = newest_approved(models_of(config), signer_of(config))
-    bundle = codec.load(version)
-    model = load_model(bundle["runtime"], bundle["model"], threads_of(config))
-    opened = Predictor(
-        version.name, Contract.from_dict(bundle["contract"]), bundle["threshold"], model.predict
-    )
-    samples = (SampleRow(item["values"], tuple(item["score"])) for item in version.manifest.samples)
-    check_samples(opened, tuple(samples))
-    return opened
 
 
 def read_upload(path: Path, data: DataSection) -> pa.Table:

@@ -1,0 +1,37 @@
+"""The port through which answered rows reach the prediction log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class AnsweredRows:
+    """The rows of one answered request, in their order.
+
+    Attributes:
+        request: its id, unique.
+        time: of the answer, UTC.
+        version: of the model that answered.
+        ids: of the rows, as they came; None when the table has no id column.
+        predictions: labels in their training type, or numbers.
+        probabilities: of the positive class, or {label: p} per row; None for regression.
+        features: name → values as they came (None where missing); None when not to be logged.
+    """
+
+    request: str
+    time: datetime
+    version: str
+    ids: Sequence[Any] | None
+    predictions: Sequence[Any]
+    probabilities: Sequence[Any] | None
+    features: Mapping[str, Sequence[Any]] | None = None
+
+
+class PredictionLog(Protocol):
+    """Takes answered rows behind the answer. It never raises, and it never waits for a sink."""
+
+    def record(self, rows: AnsweredRows) -> None:
+        """Keep the rows of one request, or a sample of them."""
+        ...
