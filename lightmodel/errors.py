@@ -8,7 +8,8 @@ stands in `lightmodel.cli`, the HTTP status in `lightmodel.web`.
     ├── ConfigError               a setting is wrong, or a needed extra is not installed
     ├── DataError                 the table cannot be used
     │   ├── ContractViolation     … because it breaks the data contract (all violations at once)
-    │   └── DriftExceeded         … because it has moved too far from the last accepted one
+    │   ├── DriftExceeded         … because it has moved too far from the last accepted one
+    │   └── TooLarge              … because it exceeds a limit of the service
     ├── SourceUnavailable         the outside is down; trying again later may help
     │   └── QuotaExceeded         … because the source's download quota is used up
     ├── ArtefactMissing           an earlier stage did not run
@@ -81,6 +82,10 @@ class ContractViolation(DataError):
 
 class DriftExceeded(DataError):
     """The table has moved further from the last accepted one than `data.max_drift` allows."""
+
+
+class TooLarge(DataError):
+    """The table has more bytes, rows or columns than the service takes."""
 
 
 class SourceUnavailable(LightModelError):

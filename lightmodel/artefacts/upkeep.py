@@ -33,7 +33,7 @@ def rollback(
     if verdict is None or not verdict.passed:
         raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to withdraw")
     try:
-        left = newest_approved(store, signer, besides=version.name).name
+        left = newest_approved(store, signer, besides={version.name}).name
     except ArtefactMissing:
         if not force:
             raise ArtefactMissing(

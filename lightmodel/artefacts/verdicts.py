@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 
@@ -139,13 +139,13 @@ def _check_report(version: Version, verdict: StoredVerdict) -> None:
         )
 
 
-def newest_approved(store: Store, signer: Signer, besides: str = "") -> Version:
+def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ()) -> Version:
     """Give the newest model whose verdict says passed and whose bytes match its manifest.
 
     Args:
         store: of models.
         signer: of the store.
-        besides: a version to leave out.
+        besides: versions to leave out.
 
     Raises:
         ArtefactMissing: there is none; says what was found instead.
@@ -153,7 +153,7 @@ def newest_approved(store: Store, signer: Signer, besides: str = "") -> Version:
     _warn_of_strays(store)
     found = {"rejected": 0, "untested": 0, "damaged": 0}
     for version in store.newest_first():
-        if version.name == besides:
+        if version.name in besides:
             continue
         try:
             verdict = read_verdict(version, signer)

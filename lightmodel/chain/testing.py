@@ -56,7 +56,7 @@ def run_testing(workshop: Workshop, pins: Pins) -> Outcome:
 
 def _served(workshop: Workshop, candidate: Version) -> Version | None:
     try:
-        return newest_approved(workshop.models, workshop.signer, besides=candidate.name)
+        return newest_approved(workshop.models, workshop.signer, besides={candidate.name})
     except ArtefactMissing:
         return None
 

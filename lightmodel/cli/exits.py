@@ -8,6 +8,7 @@ EXIT_CODES: dict[type[errors.LightModelError], int] = {
     errors.DataError: 65,
     errors.ContractViolation: 65,
     errors.DriftExceeded: 65,
+    errors.TooLarge: 65,
     errors.ArtefactMissing: 66,
     errors.ArtefactCorrupt: 74,
     errors.StorageFull: 74,

@@ -174,7 +174,27 @@ class ServeSection(Section):
 
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 — containers need it
     port: int = Field(5001, ge=1, le=65535, description="Port to listen on.")
-    max_megabytes: int = Field(512, ge=1, description="Largest accepted upload.")
+    max_megabytes: int = Field(
+        512,
+        ge=1,
+        description="Largest request, before and after unpacking; more is answered with 413.",
+    )
+    max_whole_megabytes: int = Field(
+        64,
+        ge=1,
+        description="Largest JSON array, Parquet or Excel file: they cannot be read in blocks.",
+    )
+    max_rows: int = Field(5_000_000, ge=1, description="Most rows of a request.")
+    max_columns: int = Field(5_000, ge=1, description="Most columns of a request.")
+    max_seconds: float = Field(
+        600.0, gt=0, description="Most time for receiving a request; then it is answered with 408."
+    )
+    stall_seconds: float = Field(
+        30.0, gt=0, description="Most time to wait for the next byte of a request."
+    )
+    look_every_s: float = Field(
+        1.0, gt=0, description="How often to look for a newer approved model."
+    )
 
 
 class StoreSection(Section):

@@ -3,16 +3,21 @@
 The same code serves the next training table, the test rows and every request.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.domain.arrays import Mask
+from lightmodel.domain.arrays import Mask, Vector
+from lightmodel.domain.cells import NOT_A_NUMBER, NOT_THERE, is_marked
 from lightmodel.domain.contract import Column, ColumnType, Contract, Role
 from lightmodel.errors import SHOWN_ROWS, Violation
 
+_COMPARED = 5_000  # pairs of names; more of them take long, and help nobody
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _TRUE, _FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
 
@@ -42,7 +47,7 @@ def conform(table: pa.Table, contract: Contract, *, with_target: bool) -> Confor
         with_target: whether the target must be there (training) or is ignored (requests).
     """
     names = table.column_names
-    violations = list(_wrong_names(names, contract, with_target=with_target))
+    violations = list(wrong_names(names, contract, with_target=with_target))
     columns: dict[str, pa.ChunkedArray] = {}
     unseen: dict[str, int] = {}
     wanted = {column.name for column in contract.expected(with_target=with_target)}
@@ -65,17 +70,34 @@ def conform(table: pa.Table, contract: Contract, *, with_target: bool) -> Confor
     )
 
 
-def _wrong_names(names: list[str], contract: Contract, *, with_target: bool) -> list[Violation]:
-    violations = [
-        Violation(column.name, "absent", "is not in the table")
+def wrong_names(names: Sequence[str], contract: Contract, *, with_target: bool) -> list[Violation]:
+    """Give the columns that are absent, or stand in the table more than once."""
+    found = set(names)
+    absent = [
+        column.name
         for column in contract.expected(with_target=with_target)
-        if column.name not in names
+        if column.name not in found
     ]
-    for name in dict.fromkeys(names):
-        if names.count(name) > 1:
-            detail = f"stands in the table {names.count(name)} times"
+    spare = found - {column.name for column in contract.columns}
+    if len(spare) * len(absent) > _COMPARED:
+        spare = set()
+    violations = [
+        Violation(name, "absent", f"is not in the table{_meant(name, spare)}") for name in absent
+    ]
+    if len(found) == len(names):
+        return violations
+    for name, count in Counter(names).items():
+        if count > 1:
+            detail = f"stands in the table {count} times"
             violations.append(Violation(name, "duplicate_column", detail))
     return violations
+
+
+def _meant(name: str, spare: Iterable[str]) -> str:
+    """Name the column that may be meant, where one that is not known has nearly this name."""
+    folded = {other.strip().casefold(): other for other in sorted(spare)}
+    near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.8)
+    return f"; {folded[near[0]]!r} may be meant" if near else ""
 
 
 def _checked(values: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, list[Violation]]:
@@ -83,11 +105,7 @@ def _checked(values: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, 
     cast, wrong_type = _cast(values, column)
     if wrong_type:
         return values, [wrong_type]
-    violations = []
-    absent = _mask(cast.is_null(nan_is_null=True))
-    if absent.any() and not (column.missing and column.role is Role.FEATURE):
-        detail = "has no value, and none was missing in training"
-        violations.append(_violation(column, "missing", detail, absent))
+    violations = _absent(_mask(cast.is_null(nan_is_null=True)), column)
     if column.type.is_numeric:
         violations.extend(_outside(cast, column))
     return cast, violations
@@ -150,7 +168,31 @@ def _outside(values: pa.ChunkedArray, column: Column) -> list[Violation]:
     smallest, largest = extremes["min"], extremes["max"]
     if smallest is None or (smallest >= low and largest <= high and abs(largest) != float("inf")):
         return []
-    numbers = values.to_numpy().astype(np.float64)
+    return _beyond(values.to_numpy().astype(np.float64), column)
+
+
+def number_violations(numbers: Vector, column: Column) -> list[Violation]:
+    """Check one column of numbers, or of codes, in which `cells` has marked what is no number."""
+    wrong = is_marked(numbers, NOT_A_NUMBER)
+    violations = []
+    if wrong.any():
+        kind = (
+            "is neither true nor false" if column.type is ColumnType.BOOLEAN else "is not a number"
+        )
+        violations.append(_violation(column, "type", kind, wrong))
+    violations.extend(_absent(is_marked(numbers, NOT_THERE), column))
+    return violations + (_beyond(numbers, column) if column.type.is_numeric else [])
+
+
+def _absent(absent: Mask, column: Column) -> list[Violation]:
+    if not absent.any() or (column.missing and column.role is Role.FEATURE):
+        return []
+    detail = "has no value, and none was missing in training"
+    return [_violation(column, "missing", detail, absent)]
+
+
+def _beyond(numbers: Vector, column: Column) -> list[Violation]:
+    low, high = column.allowed
     infinite = np.isinf(numbers)
     violations = []
     if infinite.any():

@@ -1,18 +1,16 @@
-"""From rows to answers: check, score, decide."""
+"""From checked rows to answers: score, decide, and say what contributed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from lightmodel.domain.arrays import Matrix, Scores
 from lightmodel.domain.contract import Contract
-from lightmodel.domain.encoding import feature_matrix, plain_rows
-from lightmodel.domain.enforcement import conform
 from lightmodel.domain.results import SampleRow
-from lightmodel.domain.task import Task, TaskKind, label_name
+from lightmodel.domain.rows import Block
+from lightmodel.domain.task import TaskKind, label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.stages.scoring import predicted_codes
 
@@ -20,57 +18,99 @@ SAME_SCORE = 1e-12
 
 
 @dataclass(frozen=True)
+class Answers:
+    """Answers to rows, in their order.
+
+    Attributes:
+        ids: as they came; None where the request has no such column.
+        predictions: labels in their training type, or numbers.
+        scores: (rows,) of the positive class, (rows, classes), or the numbers themselves.
+        contributions: of each row, the largest ones; None when nobody asked.
+    """
+
+    ids: Sequence[Any] | None
+    predictions: Sequence[Any]
+    scores: Scores
+    contributions: Sequence[list[dict[str, Any]]] | None = None
+
+
+@dataclass(frozen=True)
 class Predictor:
-    """An approved model, ready to answer."""
+    """An approved model, ready to answer.
+
+    Attributes:
+        threshold: on the positive class' probability; None for other tasks.
+        score: gives (rows,) or (rows, classes) for features.
+        contribute: gives (rows, features + 1), or that times the classes; None where it cannot.
+    """
 
     version: str
     contract: Contract
     threshold: float | None
     score: Callable[[Matrix], Scores]
+    contribute: Callable[[Matrix], Matrix] | None = None
 
-    def predict(self, table: pa.Table) -> list[dict[str, Any]]:
-        """Answer each row, in order: the id as it came, `prediction`, and `probability` for classes.
+    def answer(self, block: Block, *, threshold: float | None = None, explain: int = 0) -> Answers:
+        """Answer the rows of a block that has no violations.
+
+        Args:
+            block: of rows.
+            threshold: instead of the model's own (binary).
+            explain: how many contributions to give for each row.
 
         Raises:
             ContractViolation: with everything that is wrong with the rows.
         """
-        conformed = conform(table, self.contract, with_target=False)
-        if conformed.violations:
-            raise ContractViolation(conformed.violations, what="the request")
-        scores = self.score(feature_matrix(conformed.table, self.contract))
-        answers = _answers(self.contract.task, scores, self.threshold)
-        if self.contract.id and self.contract.id.name in conformed.table.column_names:
-            ids = plain_rows(conformed.table.select([self.contract.id.name]))
-            return [{**own, **answer} for own, answer in zip(ids, answers, strict=True)]
-        return answers
+        if block.violations:
+            raise ContractViolation(block.violations, what="the request")
+        scores = self.score(block.features)
+        decided = self._decide(scores, self.threshold if threshold is None else threshold)
+        contributions = self._explain(block.features, scores, explain) if explain else None
+        return Answers(block.ids, decided, scores, contributions)
+
+    def _decide(self, scores: Scores, threshold: float | None) -> list[Any]:
+        task = self.contract.task
+        if task.kind is TaskKind.REGRESSION:
+            numbers: list[Any] = scores.tolist()
+            return numbers
+        codes = predicted_codes(scores, 0.5 if threshold is None else threshold)
+        return [task.labels[code] for code in codes.tolist()]
+
+    def _explain(self, features: Matrix, scores: Scores, most: int) -> list[list[dict[str, Any]]]:
+        """Name the features that moved a row most, in the model's raw score, largest first."""
+        if self.contribute is None:
+            raise NotImplementedError
+        width = len(self.contract.features)
+        every = self.contribute(features).reshape(len(features), -1, width + 1)[:, :, :width]
+        chosen = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(len(features), np.int64)
+        parts = every[np.arange(len(features)), chosen]
+        order = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :most]
+        names = self.contract.feature_names
+        return [
+            [{"feature": names[at], "value": value[at]} for at in best]
+            for best, value in zip(order.tolist(), parts.tolist(), strict=True)
+        ]
 
 
-def _answers(task: Task, scores: Scores, threshold: float | None) -> list[dict[str, Any]]:
-    if task.kind is TaskKind.REGRESSION:
-        return [{"prediction": number} for number in scores.tolist()]
-    codes = predicted_codes(scores, 0.5 if threshold is None else threshold).tolist()
-    names = [label_name(label) for label in task.labels]
-    return [
-        {
-            "prediction": task.labels[code],
-            "probability": dict(zip(names, score, strict=True)) if scores.ndim == 2 else score,
-        }
-        for code, score in zip(codes, scores.tolist(), strict=True)
-    ]
+def label_names(contract: Contract) -> tuple[str, ...]:
+    """Give the labels as keys and headings."""
+    return tuple(label_name(label) for label in contract.task.labels)
 
 
-def check_samples(predictor: Predictor, samples: tuple[SampleRow, ...]) -> None:
+def check_samples(predictor: Predictor, block: Block, samples: Sequence[SampleRow]) -> None:
     """Score the stored rows again: a model that answers otherwise than when it was made is refused.
+
+    Args:
+        predictor: to check.
+        block: the values of the samples.
+        samples: the values, with their scores.
 
     Raises:
         ArtefactCorrupt: a score differs by more than 1e-12, relatively.
     """
-    features = [column.name for column in predictor.contract.features]
-    columns = {name: [sample.values[name] for sample in samples] for name in features}
-    conformed = conform(pa.table(columns), predictor.contract, with_target=False)
-    if conformed.violations:
+    if block.violations:
         raise ArtefactCorrupt(f"{predictor.version}: its own sample rows break its contract")
-    scores = predictor.score(feature_matrix(conformed.table, predictor.contract))
+    scores = predictor.score(block.features)
     stored = np.array([sample.score for sample in samples]).reshape(scores.shape)
     if not np.allclose(scores, stored, rtol=SAME_SCORE, atol=0):
         raise ArtefactCorrupt(f"{predictor.version}: its sample rows are not scored as stored")

@@ -1,36 +1,84 @@
-"""Holds the model that answers."""
+"""Holds the model that answers, and looks for a newer one."""
 
 import logging
-from collections.abc import Callable
-from functools import cached_property
-from pathlib import Path
+import threading
+from dataclasses import dataclass, field
 
 from lightmodel.errors import LightModelError
-from lightmodel.wiring.serving import Served
+from lightmodel.wiring.serving import Served, Shelf
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass
 class Holder:
-    """Loads the model when it is first asked for: in a worker, after the fork."""
+    """One model at a time, of which a request takes hold once, so that no answer is mixed.
 
-    def __init__(self, open_newest: Callable[[], Served], folder: Path) -> None:
-        self._open_newest = open_newest
-        self._folder = folder
+    It is loaded in a worker, after the fork. A newer one is opened beside it, tested, and put in its
+    place; one that cannot be opened is told of once, and the old one goes on.
+    """
 
-    @cached_property
-    def current(self) -> Served | LightModelError:
-        """Give the model, or why there is none."""
-        try:
-            served = self._open_newest()
-        except LightModelError as error:
-            logger.error("no model from %s: %s", self._folder, error.message)
-            return error
-        logger.info("serving %s", served.version)
-        return served
+    shelf: Shelf
+    every: float
+    swaps: int = 0
+    _served: Served | None = None
+    _why: LightModelError | None = None
+    _state: object = None
+    _looking: threading.Lock = field(default_factory=threading.Lock)
+    _closed: threading.Event = field(default_factory=threading.Event)
 
     def require(self) -> Served:
-        """Give the model, or raise why there is none."""
-        if isinstance(self.current, LightModelError):
-            raise self.current
-        return self.current
+        """Give the model.
+
+        Raises:
+            LightModelError: why there is none.
+        """
+        if self._served is None:
+            self.look()
+        if self._served is None:
+            raise self._why or RuntimeError("looked, and found neither a model nor why")
+        return self._served
+
+    def look(self) -> None:
+        """Look for a newer model, if anything has changed since the last look."""
+        with self._looking:
+            state = self.shelf.state()
+            if state == self._state:
+                return
+            self._state = state
+            try:
+                self._take(self.shelf.newest(self._served))
+            except LightModelError as error:
+                self._lose(error)
+
+    def watch(self) -> None:
+        """Look again and again, in a thread of its own."""
+        threading.Thread(target=self._watch, name="model-watcher", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._closed.set()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:
+                logger.exception("looking for a newer model failed; the next look may do better")
+            if self._closed.wait(self.every):
+                return
+
+    def _take(self, served: Served) -> None:
+        if served is self._served:
+            return
+        logger.info("serving %s", served.version)
+        self.swaps += self._served is not None
+        self._served, self._why = served, None
+
+    def _lose(self, error: LightModelError) -> None:
+        """Go on with the old model, unless somebody took it back."""
+        if self._served is None or self.shelf.is_withdrawn(self._served.version):
+            logger.error("no model to serve: %s", error.message)
+            self._served, self._why = None, error
+        else:
+            logger.error("going on with %s: %s", self._served.version, error.message)

@@ -18,6 +18,7 @@ STATUS: dict[type[errors.LightModelError], int] = {
     errors.DataError: 422,
     errors.ContractViolation: 422,
     errors.DriftExceeded: 422,
+    errors.TooLarge: 413,
     errors.SourceUnavailable: 503,
     errors.QuotaExceeded: 503,
     errors.ArtefactMissing: 503,

@@ -1,19 +1,31 @@
 """From a configuration to the model that answers."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lightmodel.adapters.formats.bodies import BodyReader, Limits
+from lightmodel.adapters.formats.json_blocks import JsonBlocks
+from lightmodel.adapters.formats.plain_rows import read_rows
 from lightmodel.artefacts import codec
 from lightmodel.artefacts.manifest import Manifest
 from lightmodel.artefacts.store import Version
-from lightmodel.artefacts.verdicts import newest_approved
+from lightmodel.artefacts.verdicts import newest_approved, read_verdict
 from lightmodel.config import Config
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.results import SampleRow
+from lightmodel.domain.rows import RowRules
+from lightmodel.errors import LightModelError
 from lightmodel.ports.learner import FittedModel
+from lightmodel.ports.row_reader import RowReader
 from lightmodel.stages.prediction import Predictor, check_samples
 from lightmodel.wiring.stores import models_of, signer_of
+
+logger = logging.getLogger(__name__)
+
+_MB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -22,11 +34,15 @@ class Served:
 
     Attributes:
         predictor: answers rows.
+        rules: its contract, ready to hold rows against it.
+        row_reader: reads rows of text.
         manifest: of its version.
         folder: of its version; holds report.html and, often, feature_importance_gain.png.
     """
 
     predictor: Predictor
+    rules: RowRules
+    row_reader: RowReader
     manifest: Manifest
     folder: Path
 
@@ -40,16 +56,59 @@ class Served:
         """What its rows must fit."""
         return self.predictor.contract
 
+    def body_reader(self, config: Config) -> BodyReader:
+        """Give what reads requests for this model."""
+        limits = Limits(
+            config.serve.max_megabytes * _MB,
+            config.serve.max_whole_megabytes * _MB,
+            config.serve.max_columns,
+        )
+        return BodyReader(self.rules, self.row_reader, config.data, limits)
 
-def open_newest(config: Config) -> Served:
-    """Open the newest approved model and test it on its own sample rows.
 
-    Raises:
-        ArtefactMissing: no approved model is there.
-        ArtefactCorrupt: it does not score its samples as it did when it was made.
-    """
-    version = newest_approved(models_of(config), signer_of(config))
-    return open_version(version)
+class Shelf:
+    """The models of a store, as a server sees them: the newest that is approved and answers rightly."""
+
+    def __init__(self, config: Config) -> None:
+        self.folder = config.store.root / "model"
+        self._store = models_of(config)
+        self._signer = signer_of(config)
+
+    def state(self) -> frozenset[tuple[str, int, int]]:
+        """Give a value that changes when a version comes, goes, or gets another verdict; cheap."""
+        found = set()
+        for path in (*self.folder.glob("*/verdict.json"), *self.folder.glob("*/manifest.json")):
+            try:
+                about = path.stat()
+            except OSError:
+                continue  # it went while we looked
+            found.add((str(path), about.st_mtime_ns, about.st_ino))
+        return frozenset(found)
+
+    def newest(self, current: Served | None) -> Served:
+        """Open the newest approved model, or give `current` back where it is that one.
+
+        Raises:
+            ArtefactMissing: no approved model answers as it did when it was made.
+        """
+        refused: set[str] = set()
+        while True:
+            version = newest_approved(self._store, self._signer, besides=refused)
+            if current and version.name == current.version:
+                return current
+            try:
+                return open_version(version)
+            except LightModelError as error:
+                self._store.tell_once(version.name, error)
+                refused.add(version.name)
+
+    def is_withdrawn(self, name: str) -> bool:
+        """Say whether somebody took back the approval of a model that is still whole."""
+        try:
+            verdict = read_verdict(self._store.get(name), self._signer)
+        except LightModelError:
+            return False
+        return verdict is not None and not verdict.passed
 
 
 def open_version(version: Version) -> Served:
@@ -60,12 +119,22 @@ def open_version(version: Version) -> Served:
     """
     bundle = codec.load(version)
     model = load_model(bundle["runtime"], bundle["model"], threads=1)
-    predictor = Predictor(
-        version.name, Contract.from_dict(bundle["contract"]), bundle["threshold"], model.predict
-    )
-    samples = (SampleRow(item["values"], tuple(item["score"])) for item in version.manifest.samples)
-    check_samples(predictor, tuple(samples))
-    return Served(predictor, version.manifest, version.folder)
+    contract = Contract.from_dict(bundle["contract"])
+    predictor = Predictor(version.name, contract, bundle["threshold"], model.predict)
+    rules = RowRules(contract)
+    try_samples(predictor, rules, version.manifest.samples)
+    return Served(predictor, rules, read_rows, version.manifest, version.folder)
+
+
+def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
+    """Score the manifest's sample rows through the same code that reads requests.
+
+    Raises:
+        ArtefactCorrupt: they are not scored as when the model was made.
+    """
+    rows = [SampleRow(sample["values"], tuple(sample["score"])) for sample in samples]
+    block = JsonBlocks(rules, frozenset()).block([row.values for row in rows])
+    check_samples(predictor, block, rows)
 
 
 def load_model(runtime: str, payload: dict[str, Any], threads: int) -> FittedModel:

@@ -36,7 +36,7 @@ def detect_format(path: Path) -> Format:
     """
     with reported(path.name, "a table"), unpacked(path) as stream:
         beginning = bytes(stream.read(4096))
-    _refuse(beginning, path.name)
+    refuse(beginning, path.name)
     if beginning.startswith(b"PAR1"):
         return "parquet"
     if beginning.startswith(b"PK\x03\x04"):
@@ -52,7 +52,12 @@ def detect_format(path: Path) -> Format:
     return "json_lines" if is_json else "csv"
 
 
-def _refuse(beginning: bytes, name: str) -> None:
+def refuse(beginning: bytes, name: str) -> None:
+    """Refuse, by its beginning, what is known to be no table.
+
+    Raises:
+        DataError: says what it is, and what to save it as.
+    """
     for magic, what, form in _REFUSED:
         if beginning.startswith(magic):
             raise DataError(f"{name} is {what}", hint=f"save it as {form}")

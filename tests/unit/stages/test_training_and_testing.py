@@ -1,14 +1,18 @@
 """A split becomes a model, and the model an evaluation, without a path or a clock."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from lightmodel.adapters.formats.json_blocks import JsonBlocks
 from lightmodel.adapters.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.adapters.progress.silent import SilentProgress
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.domain.arrays import Matrix, Scores
 from lightmodel.domain.results import FoldFit
+from lightmodel.domain.rows import Block, RowRules
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.stages.prediction import Predictor, check_samples
 from lightmodel.stages.preprocess import Choices, Preprocessed, preprocess
@@ -170,21 +174,25 @@ def predictor(split: Preprocessed, trained: Trained, by: float = 0.0) -> Predict
     return Predictor("v", split.contract, trained.threshold, score)
 
 
+def block_of(split: Preprocessed, records: list[dict[str, Any]]) -> Block:
+    return JsonBlocks(RowRules(split.contract), frozenset()).block(records)
+
+
 def test_answers_come_in_order_with_the_id_as_it_came(
     split: Preprocessed, trained: Trained
 ) -> None:
-    rows = predictor(split, trained).predict(
-        split.test.select(["where", "visit_id", "spent", "age"])
-    )
-    assert [row["visit_id"] for row in rows] == split.test["visit_id"].to_pylist()
-    assert set(rows[0]) == {"visit_id", "prediction", "probability"}
+    records = split.test.select(["where", "visit_id", "spent", "age"]).to_pylist()
+    answers = predictor(split, trained).answer(block_of(split, records))
+    assert answers.ids == split.test["visit_id"].to_pylist()
+    assert len(answers.predictions) == len(answers.scores) == split.test.num_rows
     with pytest.raises(ContractViolation, match="the request"):
-        predictor(split, trained).predict(split.test.drop_columns(["age"]))
+        predictor(split, trained).answer(block_of(split, [{**records[0], "age": "old"}]))
 
 
 def test_a_model_that_scores_its_samples_otherwise_is_refused(
     split: Preprocessed, trained: Trained
 ) -> None:
-    check_samples(predictor(split, trained), trained.samples)
+    block = block_of(split, [sample.values for sample in trained.samples])
+    check_samples(predictor(split, trained), block, trained.samples)
     with pytest.raises(ArtefactCorrupt, match="not scored as stored"):
-        check_samples(predictor(split, trained, by=1e-9), trained.samples)
+        check_samples(predictor(split, trained, by=1e-9), block, trained.samples)

@@ -1,0 +1,99 @@
+"""Rows of text through the compiled library: see rows.c."""
+
+import ctypes as c
+
+import numpy as np
+import numpy.typing as npt
+
+from lightmodel.domain.cells import Layout, RawRows
+from lightmodel.errors import DataError
+
+_SEPARATOR = "\x1f"
+
+
+class _Layout(c.Structure):
+    _fields_ = (
+        ("delimiter", c.c_char),
+        ("quote", c.c_char),
+        ("decimal", c.c_char),
+        ("separator", c.c_char),
+        ("cells", c.c_int32),
+        ("width", c.c_int32),
+        ("texts", c.c_int32),
+        ("kinds", c.c_void_p),
+        ("places", c.c_void_p),
+        ("missing", c.c_char_p),
+    )
+
+
+class _Outcome(c.Structure):
+    _fields_ = (("rows", c.c_int64), ("consumed", c.c_int64), ("ragged", c.c_int64))
+
+
+class CompiledRows:
+    """A RowReader; the interpreter's lock is released while it reads."""
+
+    def __init__(self, library: c.CDLL) -> None:
+        self._read = library.read_rows
+
+    def __call__(self, layout: Layout, text: bytes, *, final: bool) -> RawRows:
+        """Read rows; see `RowReader`."""
+        kinds = np.array(layout.kinds, np.uint8)
+        places = np.array(layout.places, np.int32)
+        capacity = _most_rows(text, layout)
+        numbers = np.empty((capacity, layout.width))
+        spans = np.empty((capacity, layout.texts, 2), np.int64)
+        outcome = _Outcome()
+        unclosed = self._read(
+            c.byref(_described(layout, kinds, places)),
+            c.c_char_p(text),
+            c.c_int64(len(text)),
+            c.c_int(final),
+            c.c_void_p(numbers.ctypes.data),
+            c.c_void_p(spans.ctypes.data),
+            c.c_int64(capacity),
+            c.byref(outcome),
+        )
+        if unclosed:
+            raise DataError("a quote is never closed", hint="double the quotes inside a cell")
+        texts = tuple(
+            _texts(text, spans[: outcome.rows, at], layout.quote) for at in range(layout.texts)
+        )
+        return RawRows(numbers[: outcome.rows], texts, outcome.consumed, outcome.ragged)
+
+
+def _most_rows(text: bytes, layout: Layout) -> int:
+    """Give how many rows to make room for; who asks comes again for more."""
+    return min(text.count(b"\n") + text.count(b"\r"), len(text) // len(layout.kinds)) + 1
+
+
+def _described(
+    layout: Layout, kinds: npt.NDArray[np.generic], places: npt.NDArray[np.generic]
+) -> _Layout:
+    return _Layout(
+        layout.delimiter.encode(),
+        layout.quote.encode(),
+        layout.decimal.encode(),
+        _SEPARATOR.encode(),
+        len(layout.kinds),
+        layout.width,
+        layout.texts,
+        kinds.ctypes.data,
+        places.ctypes.data,
+        "".join(token + _SEPARATOR for token in layout.missing).encode(),
+    )
+
+
+def _texts(text: bytes, spans: npt.NDArray[np.generic], quote: str) -> list[str | None]:
+    return [
+        text[start : start + length].decode()
+        if length >= 0 <= start
+        else _undoubled(text, start, -length, quote)
+        for start, length in spans.tolist()
+    ]
+
+
+def _undoubled(text: bytes, start: int, length: int, quote: str) -> str | None:
+    if start < 0:
+        return None
+    return text[start : start + length].decode().replace(quote * 2, quote)
