@@ -123,7 +123,7 @@ def test_the_log_tells_of_work_that_hangs(log: pytest.LogCaptureFixture) -> None
     with LogProgress(every_s=0.01).task("Fitting", 10, "folds") as steps:
         steps.advance()
         wait_for(lambda: sum("1 of 10 folds (10 %)" in line for line in log.messages) >= 2)
-        assert any("done" in line for line in log.messages)
+    assert any("done" in line for line in log.messages)
 
 
 def test_after_the_end_the_log_is_silent(log: pytest.LogCaptureFixture) -> None:
