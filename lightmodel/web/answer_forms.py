@@ -21,35 +21,38 @@ class Encoded:
     Attributes:
         mimetype: of the body.
         encode: one block of answers, as one piece.
-        begin: what comes before all blocks.
+        begin: gives what comes before all blocks, from the first of them.
         between: what comes between two.
         end: what comes after all.
     """
 
     mimetype: str
     encode: Callable[[Answers], bytes]
-    begin: bytes = b""
+    begin: Callable[[Answers], bytes]
     between: bytes = b""
     end: bytes = b""
     _parts: list[bytes] = field(default_factory=list)
 
     def add(self, answers: Answers) -> None:
         """Encode one block."""
-        self._parts.append(self.encode(answers))
+        if not self._parts:
+            self._parts.append(self.begin(answers) + self.encode(answers))
+        else:
+            self._parts.append(self.encode(answers))
 
     def body(self) -> bytes:
         """Give all of it."""
-        return self.begin + self.between.join(self._parts) + self.end
+        return self.between.join(self._parts) + self.end
 
 
 def encoder(mimetype: str, contract: Contract, explain: int) -> Encoded:
     """Give what encodes answers in this form."""
     shape = _Shape(contract, explain)
     if mimetype == CSV:
-        return Encoded(CSV, shape.csv, begin=shape.csv_header())
+        return Encoded(CSV, shape.csv, shape.csv_header)
     if mimetype == JSON_LINES:
-        return Encoded(JSON_LINES, shape.json_lines)
-    return Encoded(JSON, shape.json, b"[", b",", b"]")
+        return Encoded(JSON_LINES, shape.json_lines, lambda _: b"")
+    return Encoded(JSON, shape.json, lambda _: b"[", b",", b"]")
 
 
 def mlflow_encoder() -> Encoded:
@@ -58,7 +61,7 @@ def mlflow_encoder() -> Encoded:
     def encode(answers: Answers) -> bytes:
         return orjson.dumps(answers.scores.tolist())[1:-1]
 
-    return Encoded(JSON, encode, b'{"predictions":[', b",", b"]}")
+    return Encoded(JSON, encode, lambda _: b'{"predictions":[', b",", b"]}")
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,10 @@ class _Shape:
         names = label_names(self.contract)
         return [dict(zip(names, row, strict=True)) for row in answers.scores.tolist()]
 
-    def csv_header(self) -> bytes:
-        names = ["prediction", *self._probability_names()]
+    def csv_header(self, answers: Answers) -> bytes:
+        own_id = self.contract.id
+        names = [] if answers.ids is None or own_id is None else [own_id.name]
+        names += ["prediction", *self._probability_names()]
         for number in range(1, self.explain + 1):
             names += [f"contribution_{number}_feature", f"contribution_{number}_value"]
         return _csv([names])

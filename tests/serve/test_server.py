@@ -1,8 +1,6 @@
 """The server as it runs: gunicorn, a model, and HTTP."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow.csv as arrow_csv
 import pytest
@@ -10,6 +8,7 @@ import requests
 
 from tests.fakes.project import Project
 from tests.fakes.server import post, serving
+from tests.serve.conftest import Shop
 
 
 def test_the_test_table_can_be_posted_as_it_lies_whatever_the_order_of_its_columns(
@@ -55,8 +54,8 @@ def test_the_test_table_can_be_posted_as_it_lies_whatever_the_order_of_its_colum
         (b"\x00\xff\xfe" * 50, ""),
     ],
 )
-def test_a_bad_table_is_a_problem_with_a_reason(served: str, content: bytes, said: str) -> None:
-    answer = post(served, content)
+def test_a_bad_table_is_a_problem_with_a_reason(shop: Shop, content: bytes, said: str) -> None:
+    answer = post(shop.address, content)
     assert answer.status_code == 422, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
@@ -65,11 +64,11 @@ def test_a_bad_table_is_a_problem_with_a_reason(served: str, content: bytes, sai
     assert "/tmp" not in answer.text
 
 
-def test_a_wrong_field_name_and_a_wrong_address_are_problems(served: str) -> None:
-    wrong = requests.post(f"{served}/predict", files={"data": b"x"}, timeout=10)
+def test_a_wrong_field_name_and_a_wrong_address_are_problems(shop: Shop) -> None:
+    wrong = requests.post(f"{shop.address}/predict", files={"data": b"x"}, timeout=10)
     assert (wrong.status_code, wrong.json()["status"]) == (422, 422)
-    assert requests.get(f"{served}/nowhere", timeout=10).status_code == 404
-    assert requests.get(f"{served}/predict", timeout=10).status_code == 405
+    assert requests.get(f"{shop.address}/nowhere", timeout=10).status_code == 404
+    assert requests.get(f"{shop.address}/predict", timeout=10).status_code == 405
 
 
 def test_without_a_model_the_server_starts_and_says_so(project: Project) -> None:
@@ -78,17 +77,3 @@ def test_without_a_model_the_server_starts_and_says_so(project: Project) -> None
         assert ready.status_code == 503
         assert "there is no approved model" in ready.json()["detail"]
         assert post(address, b"a\n1\n").status_code == 503
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with a model that all tests of bad input share."""
-    from tests.fakes.project import SETTINGS, shop_table
-
-    folder: Path = tmp_path_factory.mktemp("served")
-    arrow_csv.write_csv(shop_table(), folder / "shop.csv")
-    project = Project(folder)
-    project.settings(SETTINGS)
-    assert project.run().code == 0
-    with serving(project) as address:
-        yield address

@@ -43,7 +43,10 @@ def _whole_rows(
             if len(row) > 1 or (row and row[0].strip(" \t\x1a")):
                 rows.append((row, before))
     except csv.Error:
-        raise DataError("a quote is never closed", hint="double the quotes inside a cell") from None
+        raise DataError(
+            "a quote is never closed, or a cell is longer than 128 KB",
+            hint="double the quotes inside a cell",
+        ) from None
     if not final and rows:
         _, used = rows.pop()
     return [row for row, _ in rows], used

@@ -1,0 +1,43 @@
+"""A server with a model, shared by all tests that only ask it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow.csv as arrow_csv
+import pytest
+
+from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.server import serving
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A running service on the shop's model."""
+
+    address: str
+    project: Project
+
+
+@pytest.fixture(scope="session")
+def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A folder with an approved model; not to be changed."""
+    folder = tmp_path_factory.mktemp("shop")
+    arrow_csv.write_csv(shop_table(), folder / "shop.csv")
+    project = Project(folder)
+    project.settings(SETTINGS)
+    assert project.run().code == 0
+    return project
+
+
+@pytest.fixture(scope="session")
+def shop(trained_shop: Project) -> Iterator[Shop]:
+    """That model, served with small limits, so that tests reach them."""
+    limits = {
+        "LIGHTMODEL__SERVE__MAX_MEGABYTES": "8",
+        "LIGHTMODEL__SERVE__MAX_WHOLE_MEGABYTES": "2",
+        "LIGHTMODEL__SERVE__MAX_ROWS": "100000",
+        "LIGHTMODEL__SERVE__MAX_COLUMNS": "5000",
+        "LIGHTMODEL__SERVE__STALL_SECONDS": "2",
+    }
+    with serving(trained_shop, **limits) as address:
+        yield Shop(address, trained_shop)

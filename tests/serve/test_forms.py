@@ -1,0 +1,196 @@
+"""Every form of a request gives the same answer, in every form of an answer."""
+
+import csv
+import gzip
+import io
+import json
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as parquet
+import pytest
+import requests
+
+from tests.fakes.project import shop_table
+from tests.serve.conftest import Shop
+
+ROWS = shop_table(rows=120, seed=3).drop_columns(["bought"])
+
+
+def as_csv(table: pa.Table, delimiter: str = ",") -> bytes:
+    sink = io.BytesIO()
+    arrow_csv.write_csv(table, sink, arrow_csv.WriteOptions(delimiter=delimiter))
+    return sink.getvalue()
+
+
+def records(table: pa.Table) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = table.to_pylist()
+    return found
+
+
+def send(shop: Shop, body: bytes, kind: str = "text/csv", **asked: str) -> requests.Response:
+    headers = {
+        "Content-Type": kind,
+        **({"Accept": asked.pop("accept")} if "accept" in asked else {}),
+    }
+    return requests.post(
+        f"{shop.address}/predict", data=body, headers=headers, params=asked, timeout=60
+    )
+
+
+def expected(shop: Shop) -> list[dict[str, Any]]:
+    answer = send(shop, as_csv(ROWS))
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]] = answer.json()
+    assert [row["visit_id"] for row in rows] == ROWS["visit_id"].to_pylist()
+    return rows
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    return sink.getvalue()
+
+
+def as_excel(table: pa.Table) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet(index=0)
+    sheet.append(table.column_names)
+    for row in records(table):
+        sheet.append(list(row.values()))
+    sink = io.BytesIO()
+    book.save(sink)
+    return sink.getvalue()
+
+
+def as_lines(table: pa.Table) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in records(table))
+
+
+FILES = {
+    "rows.csv": as_csv(ROWS),
+    "rows.csv.gz": gzip.compress(as_csv(ROWS)),
+    "rows.parquet": as_parquet(ROWS),
+    "rows.jsonl": as_lines(ROWS),
+    "rows.json": json.dumps(records(ROWS), indent=1).encode(),
+    "rows.xlsx": as_excel(ROWS),
+    "semicolons.csv": as_csv(ROWS, ";").replace(b".", b","),
+    "tabs.tsv": as_csv(ROWS, "\t"),
+    "marked.csv": b"\xef\xbb\xbf" + as_csv(ROWS),
+    "utf16.csv": as_csv(ROWS).decode().encode("utf-16"),
+    "windows.csv": as_csv(ROWS).replace(b"\n", b"\r\n"),
+    "unended.csv": as_csv(ROWS).rstrip(b"\n"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_any_format_is_answered_alike(shop: Shop, name: str) -> None:
+    form = {"note": (None, b"not the file"), "file": (name, FILES[name])}
+    answer = requests.post(f"{shop.address}/predict", files=form, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == expected(shop)
+
+
+SPLIT = {"columns": ROWS.column_names, "data": [list(row.values()) for row in records(ROWS)]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", json.dumps(records(ROWS)).encode()),
+        ("application/json", json.dumps({"dataframe_records": records(ROWS)}).encode()),
+        ("application/json", json.dumps({"dataframe_split": SPLIT}).encode()),
+        ("application/json", json.dumps({"inputs": ROWS.to_pydict()}).encode()),
+        ("application/json; charset=utf-8", json.dumps({"instances": records(ROWS)}).encode()),
+        ("application/x-ndjson", as_lines(ROWS)),
+        ("application/x-www-form-urlencoded", as_csv(ROWS)),
+        ("application/octet-stream", as_parquet(ROWS)),
+        ("text/csv", gzip.compress(as_csv(ROWS))),
+        ("text/csv", as_csv(ROWS.select(ROWS.column_names[::-1]))),
+    ],
+)
+def test_a_raw_body_of_any_form_is_answered_alike(shop: Shop, kind: str, body: bytes) -> None:
+    answer = send(shop, body, kind)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == expected(shop)
+
+
+def test_one_record_is_answered_as_one_row(shop: Shop) -> None:
+    for record, row in zip(records(ROWS)[:20], expected(shop), strict=False):
+        assert send(shop, json.dumps(record).encode(), "application/json").json() == [row]
+
+
+def test_answers_come_as_csv_and_as_json_lines(shop: Shop) -> None:
+    rows = expected(shop)
+    lines = send(shop, as_csv(ROWS), accept="application/x-ndjson")
+    assert lines.headers["Content-Type"] == "application/x-ndjson"
+    assert [json.loads(line) for line in lines.text.splitlines()] == rows
+    table = send(shop, as_csv(ROWS), accept="text/csv")
+    assert table.headers["Content-Type"].startswith("text/csv")
+    found = list(csv.DictReader(io.StringIO(table.text)))
+    assert [{**row, "probability": float(row["probability"])} for row in found] == rows
+    assert send(shop, as_csv(ROWS), accept="image/png").status_code == 406
+
+
+def test_a_threshold_decides_and_leaves_the_probability_alone(shop: Shop) -> None:
+    rows = expected(shop)
+    for threshold in (0.0, 0.31, 1.0):
+        found = send(shop, as_csv(ROWS), threshold=str(threshold)).json()
+        assert [row["probability"] for row in found] == [row["probability"] for row in rows]
+        decided = ["yes" if row["probability"] >= threshold else "no" for row in rows]
+        assert [row["prediction"] for row in found] == decided
+
+
+def test_contributions_name_what_moved_a_row(shop: Shop) -> None:
+    found = send(shop, as_csv(ROWS), explain="2").json()
+    for row in found:
+        first, second = row["contributions"]
+        assert {first["feature"], second["feature"]} < {"age", "spent", "where"}
+        assert abs(first["value"]) >= abs(second["value"])
+    every = send(shop, as_csv(ROWS), explain="3", accept="text/csv").text.splitlines()
+    assert every[0].endswith("contribution_3_feature,contribution_3_value")
+    assert len(every[1].split(",")) == len(every[0].split(","))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"threshold": "2"},
+        {"threshold": "nan"},
+        {"threshold": "x"},
+        {"explain": "0"},
+        {"explain": "4"},
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused(shop: Shop, asked: dict[str, str]) -> None:
+    answer = send(shop, as_csv(ROWS), **asked)
+    assert answer.status_code == 400
+    assert next(iter(asked)) in answer.json()["detail"]
+
+
+def test_extra_columns_are_named_and_unseen_categories_counted(shop: Shop) -> None:
+    table = ROWS.append_column("colour", pa.array(["red"] * len(ROWS)))
+    answer = send(shop, as_csv(table).replace(b'"phone"', b'"fax"'))
+    assert answer.headers["X-Ignored-Columns"] == "colour"
+    count = ROWS["where"].to_pylist().count("phone")
+    assert answer.headers["X-Unseen-Categories"] == f"where={count}"
+    missing = send(shop, as_csv(ROWS).replace(b'"phone"', b""))
+    assert [row["probability"] for row in answer.json()] != [
+        row["probability"] for row in expected(shop)
+    ]
+    if missing.status_code == 200:
+        assert missing.json() == answer.json()
+
+
+def test_mlflows_clients_get_mlflows_shape(shop: Shop) -> None:
+    scores = [row["probability"] for row in expected(shop)]
+    for kind, body in (
+        ("text/csv", as_csv(ROWS)),
+        ("application/json", json.dumps({"dataframe_split": SPLIT}).encode()),
+    ):
+        answer = requests.post(
+            f"{shop.address}/invocations", data=body, headers={"Content-Type": kind}, timeout=30
+        )
+        assert answer.json() == {"predictions": scores}

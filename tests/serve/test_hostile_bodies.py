@@ -1,0 +1,193 @@
+"""Rubbish, bombs and liars: always a 4xx that says what and where, never a wrong score."""
+
+import gzip
+import json
+import random
+import zlib
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from tests.serve.conftest import Shop
+from tests.serve.test_forms import ROWS, as_csv, as_parquet, send
+
+GOOD = as_csv(ROWS)
+HEADER, FIRST, REST = GOOD.split(b"\n", 2)
+
+
+def problem(answer: requests.Response, status: int) -> dict[str, object]:
+    assert answer.status_code == status, answer.text[:500]
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "Traceback" not in answer.text
+    assert "/tmp" not in answer.text
+    found: dict[str, object] = answer.json()
+    assert found["status"] == status
+    assert found["detail"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "rule", "rows", "total"),
+    [
+        (lambda text: text.replace(b'"age"', b'"Age "'), "age", "absent", [], 0),
+        (lambda text: text.replace(b'"age"', b'"spent"'), "age", "absent", [], 0),
+        (lambda text: text.replace(b'"age"', b'"spent"'), "spent", "duplicate_column", [], 0),
+        (lambda text: set_cell(text, 1, b"old", range(7)), "age", "type", [1, 2, 3, 4, 5], 7),
+        (lambda text: set_cell(text, 1, b"1e999", [5]), "age", "infinite", [6], 1),
+        (lambda text: set_cell(text, 1, b"5000", [119]), "age", "range", [120], 1),
+        (lambda text: set_cell(text, 1, b"", [2, 3]), "age", "missing", [3, 4], 2),
+        (lambda text: set_cell(text, 1, b"0x10", [2]), "age", "type", [3], 1),
+        (lambda text: set_cell(text, 1, b"1_0", [2]), "age", "type", [3], 1),
+        (lambda text: set_cell(text, 1, b"inf", [2]), "age", "type", [3], 1),
+        (lambda text: set_cell(text, 1, b"30,40", [2, 9]), "", "cells", [3, 10], 2),
+    ],
+)
+def test_a_broken_rule_is_named_with_column_and_rows(
+    shop: Shop,
+    change: Callable[[bytes], bytes],
+    column: str,
+    rule: str,
+    rows: list[int],
+    total: int,
+) -> None:
+    answer = send(shop, change(GOOD))
+    violations = problem(answer, 422)["violations"]
+    assert isinstance(violations, list)
+    found = [one for one in violations if (one["column"], one["rule"]) == (column, rule)]
+    assert [(one["rows"], one["total"]) for one in found] == [(rows, total)]
+
+
+def set_cell(text: bytes, column: int, value: bytes, rows: "range | list[int]") -> bytes:
+    lines = text.split(b"\n")
+    for row in rows:
+        cells = lines[row + 1].split(b",")
+        cells[column] = value
+        lines[row + 1] = b",".join(cells)
+    return b"\n".join(lines)
+
+
+def test_rows_are_numbered_through_all_blocks_of_a_big_body(shop: Shop) -> None:
+    rows = [f"v{number},{20 + number % 50},3.5,web" for number in range(99_000)]
+    rows[80_000] = rows[80_000].replace("3.5", "much")
+    rows[98_998] = rows[98_998].replace("3.5", "much")
+    body = "visit_id,age,spent,where\n" + "\n".join(rows)
+    (violation,) = problem(send(shop, body.encode()), 422)["violations"]  # type: ignore[misc]
+    assert (violation["rule"], violation["rows"], violation["total"]) == (
+        "type",
+        [80_001, 98_999],
+        2,
+    )
+
+
+def test_a_column_that_is_nearly_named_right_is_pointed_at(shop: Shop) -> None:
+    found = problem(send(shop, GOOD.replace(b'"spent"', b'"spend"')), 422)
+    assert "'spend' may be meant" in str(found["detail"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\n\n  \n",
+        HEADER,
+        HEADER + b"\n\n",
+        b"\x00\xff\xfe\x01" * 500,
+        random.Random(0).randbytes(20_000),
+        GOOD.replace(b'"street"', "Stra\u00dfe".encode("latin-1")),
+        GOOD.decode().encode("utf-16-le"),
+        gzip.compress(GOOD)[:-20],
+        gzip.compress(GOOD)[:30] + b"\x00" * 40,
+        b"PAR1" + b"\0" * 100,
+        as_parquet(ROWS)[:-50],
+        b"PK\x03\x04" + b"\0" * 100,
+        b"<!doctype html><html><body>no table</body></html>",
+        b"%PDF-1.7 and so on",
+        HEADER + b'\n"v1,30,5.0,web\n' + FIRST,
+        b'{"age": ' * 1000,
+        b"[" * 100_000,
+        b"{}",
+        b"[]",
+        b"[1, 2]",
+        b'[{"age": {"a": 1}, "spent": [1], "where": null}]',
+        b"true",
+        b"age\x1fspent\x1fwhere\n1\x1f2\x1f3\n",
+    ],
+)
+@pytest.mark.parametrize("kind", ["text/csv", "application/octet-stream", "application/json"])
+def test_what_is_no_table_is_refused(shop: Shop, body: bytes, kind: str) -> None:
+    answer = send(shop, body, kind)
+    assert 400 <= answer.status_code < 500, answer.text[:300]
+    problem(answer, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"age": True, "spent": 3.0, "where": "web"},
+        {"age": [30], "spent": 3.0, "where": "web"},
+        {"age": 10**17, "spent": 3.0, "where": "web"},
+        {"age": -1, "spent": 3.0, "where": "web"},
+        {"age": "thirty", "spent": 3.0, "where": "web"},
+        {"age": None, "spent": 3.0, "where": "web"},
+        {"spent": 3.0, "where": "web"},
+    ],
+)
+def test_a_record_that_breaks_the_contract_names_the_column(
+    shop: Shop, record: dict[str, object]
+) -> None:
+    answer = send(shop, json.dumps(record).encode(), "application/json")
+    found = problem(answer, 422)
+    assert "'age'" in str(found["detail"])
+
+
+def test_numbers_may_come_as_text_in_json_as_in_csv(shop: Shop) -> None:
+    plain, quoted = (
+        send(shop, json.dumps(record).encode(), "application/json").json()
+        for record in (
+            {"age": 30, "spent": 3.5, "where": "web"},
+            {"age": " 30 ", "spent": "3.5e0", "where": "web"},
+        )
+    )
+    assert plain == quoted
+
+
+def bomb(megabytes: int) -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    block = (b"v" * 2000 + b",30,5,web\n") * 500
+    packed = [packer.compress(HEADER + b"\n"), *(packer.compress(block) for _ in range(megabytes))]
+    return b"".join([*packed, packer.flush()])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (HEADER + b"\n" + (FIRST + b"\n") * 500_000, 413, "max_megabytes"),
+        (bomb(600), 413, "gzip holds more than"),
+        (HEADER + b"\n" + (b"v,30,5,web\n" * 100_001), 413, "max_rows"),
+        (",".join(f"c{at}" for at in range(10_000)).encode() + b"\n1\n", 413, "10,000 columns"),
+        (b"[" + b'{"age": 1},' * 300_000 + b"{}]", 413, "JSON is read whole"),
+    ],
+)
+def test_what_exceeds_a_limit_is_answered_with_413(
+    shop: Shop, body: bytes, status: int, said: str
+) -> None:
+    answer = send(shop, body, "application/octet-stream")
+    assert said in str(problem(answer, status)["detail"])
+    form = {"file": ("rows.csv", body)}
+    answer = requests.post(f"{shop.address}/predict", files=form, timeout=60)
+    assert said in str(problem(answer, status)["detail"])
+
+
+def test_a_form_without_the_field_says_which_there_are(shop: Shop) -> None:
+    answer = requests.post(f"{shop.address}/predict", files={"data": ("a.csv", GOOD)}, timeout=30)
+    assert "'data'" in str(problem(answer, 422)["detail"])
+    for form in (
+        b"--x\r\n",
+        b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\nage",
+        b"rubbish",
+    ):
+        answer = send(shop, form, "multipart/form-data; boundary=x")
+        assert 400 <= answer.status_code < 500
+    assert send(shop, GOOD, "multipart/form-data").status_code == 400
+    assert send(shop, GOOD, "image/png").status_code == 415
