@@ -28,7 +28,8 @@ def fingerprint(
     Args:
         inputs: hashes of what is read.
         parameters: the settings that matter.
-        modules: full names of the modules that do the work; what they import counts as well.
+        modules: full names of the modules that do the work; what they import counts as well,
+            and so do C sources beside them.
         distributions: the libraries whose version matters.
     """
     parts = {
@@ -61,7 +62,10 @@ def _hash_json(content: Mapping[str, Any]) -> str:
 def _hash_code(modules: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name, path in sorted(_closure(modules).items()):
-        digest.update(name.encode() + b"\0" + path.read_bytes())
+        beside = sorted(path.parent.glob("*.c"))
+        digest.update(
+            name.encode() + b"\0" + b"".join(part.read_bytes() for part in (path, *beside))
+        )
     return digest.hexdigest()[:_DIGITS]
 
 

@@ -64,7 +64,7 @@ def _served(workshop: Workshop, candidate: Version) -> Version | None:
 def _key(workshop: Workshop, version: Version, served: Version | None) -> str:
     runtime = str(version.manifest.runtime)
     inputs = {"model": version.name, "served": served.name if served else None}
-    modules = (*MODULES, LEARNERS[runtime])
+    modules = (*MODULES, *LEARNERS[runtime])
     return fingerprint(inputs, workshop.config.gate.model_dump(), modules, LIBRARIES[runtime])
 
 

@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.stages.train", "lightmodel.artefacts.codec")
 LEARNERS = {
-    "lightgbm": "lightmodel.adapters.learners.lightgbm",
-    "sklearn": "lightmodel.adapters.learners.sklearn",
+    "lightgbm": ("lightmodel.adapters.learners.lightgbm", "lightmodel.adapters.compilers.files"),
+    "sklearn": ("lightmodel.adapters.learners.sklearn",),
 }
 LIBRARIES = {
     "lightgbm": ("joblib", "lightgbm", "numpy", "pyarrow", "scipy"),
@@ -69,7 +69,7 @@ def _key(workshop: Workshop, split: Version) -> str:
     runtime = _runtime(workshop.config)
     read = (side_file(split, "train"), "contract.json")
     inputs = {name: split.manifest.files[name].sha256 for name in read}
-    modules = (*MODULES, LEARNERS[runtime])
+    modules = (*MODULES, *LEARNERS[runtime])
     return fingerprint(inputs, _parameters(workshop.config), modules, LIBRARIES[runtime])
 
 
@@ -105,6 +105,8 @@ def _publish(
         draft.write(codec.MODEL, codec.dump(bundle))
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
+        for name, data in workshop.compiled(bundle["runtime"], bundle["model"]).items():
+            draft.write(name, data)
         _write_findings(draft, trained)
         draft.write("requirements.txt", requirements(libraries).encode())
         draft.write("python_env.yaml", python_environment().encode())

@@ -33,6 +33,7 @@ class Workshop:
         read: reads them as one table of plain types.
         split_files: writes and reads train and test tables.
         learner: makes the learner that the configuration names.
+        compiled: gives the files of a model's compiled form; none where it has none.
         load_model: builds a model from a bundle's runtime and payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
         progress: shows work under way.
@@ -48,6 +49,7 @@ class Workshop:
     read: Callable[[Fetched], pa.Table]
     split_files: SplitFiles
     learner: Callable[[], Learner]
+    compiled: Callable[[str, dict[str, Any]], dict[str, bytes]]
     load_model: Callable[[str, dict[str, Any]], FittedModel]
     checkpoints: Callable[[str], Checkpoints]
     progress: Progress

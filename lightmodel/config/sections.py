@@ -143,6 +143,10 @@ class TrainSection(Section):
     )
     cost_false_positive: float = Field(1.0, gt=0, description='For threshold = "cost".')
     cost_false_negative: float = Field(1.0, gt=0, description='For threshold = "cost".')
+    compile: Literal["auto", "never"] = Field(
+        "auto",
+        description="Compile LightGBM's trees for serving, where there is a C compiler (cc).",
+    )
     threads: int = Field(0, ge=0, le=256, description="For fitting; 0: as many as there are cores.")
 
 

@@ -1,27 +1,32 @@
 """From a configuration to the model that answers."""
 
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lightmodel.adapters.formats.bodies import BodyReader, Limits
 from lightmodel.adapters.formats.json_blocks import JsonBlocks
 from lightmodel.adapters.formats.plain_rows import read_rows
-from lightmodel.artefacts import codec
 from lightmodel.artefacts.manifest import Manifest
 from lightmodel.artefacts.store import Version
 from lightmodel.artefacts.verdicts import newest_approved, read_verdict
 from lightmodel.config import Config
+from lightmodel.domain.arrays import Matrix, Scores
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.results import SampleRow
 from lightmodel.domain.rows import RowRules
-from lightmodel.errors import LightModelError
+from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.ports.learner import FittedModel
 from lightmodel.ports.row_reader import RowReader
 from lightmodel.stages.prediction import Predictor, check_samples
 from lightmodel.wiring.stores import models_of, signer_of
+
+if TYPE_CHECKING:
+    from lightmodel.adapters.learners.lightgbm import LightGBMModel
 
 logger = logging.getLogger(__name__)
 
@@ -117,13 +122,58 @@ def open_version(version: Version) -> Served:
     Raises:
         ArtefactCorrupt: its bytes are not those of its manifest, or it scores its samples otherwise.
     """
+    manifest = version.manifest
+    rules = RowRules(Contract.from_dict(manifest.contract or {}))
+    for score, row_reader in _ways(version):
+        contribute = _contributions(version) if manifest.runtime == "lightgbm" else None
+        predictor = Predictor(version.name, rules.contract, manifest.threshold, score, contribute)
+        try:
+            try_samples(predictor, rules, manifest.samples)
+        except ArtefactCorrupt as error:
+            last = error
+            logger.warning("%s", error.message)
+        else:
+            return Served(predictor, rules, row_reader, manifest, version.folder)
+    raise last
+
+
+def _ways(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
+    """Give the ways to score, the fastest first: the compiled model, and the one in the bundle."""
+    if "compiled.json" in version.manifest.files:
+        from lightmodel.adapters.compilers.build import NotCompiledError
+        from lightmodel.adapters.compilers.files import open_compiled
+
+        try:
+            trees, rows = open_compiled(version.read)
+        except NotCompiledError as why:
+            logger.warning("%s: its compiled model is not used: %s", version.name, why)
+        else:
+            yield trees.predict, rows
+    yield _open_bundle(version).predict, read_rows
+
+
+def _open_bundle(version: Version) -> FittedModel:
+    from lightmodel.artefacts import codec  # joblib takes longer to import than to answer
+
     bundle = codec.load(version)
-    model = load_model(bundle["runtime"], bundle["model"], threads=1)
-    contract = Contract.from_dict(bundle["contract"])
-    predictor = Predictor(version.name, contract, bundle["threshold"], model.predict)
-    rules = RowRules(contract)
-    try_samples(predictor, rules, version.manifest.samples)
-    return Served(predictor, rules, read_rows, version.manifest, version.folder)
+    return load_model(bundle["runtime"], bundle["model"], threads=1)
+
+
+def _contributions(version: Version) -> Callable[[Matrix], Matrix]:
+    """Give what explains scores; LightGBM itself is loaded when somebody asks."""
+    opening = threading.Lock()
+
+    @cache
+    def booster() -> "LightGBMModel":
+        model = _open_bundle(version)
+        return cast("LightGBMModel", model)
+
+    def contribute(features: Matrix) -> Matrix:
+        with opening:
+            model = booster()
+        return model.contributions(features)
+
+    return contribute
 
 
 def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:

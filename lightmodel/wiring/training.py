@@ -1,10 +1,11 @@
 """From a configuration to what a run of the chain works with."""
 
+import logging
 import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -18,6 +19,8 @@ from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched, FetchOptions
 from lightmodel.wiring.serving import load_model
 from lightmodel.wiring.stores import models_of, signer_of, splits_of, threads_of
+
+logger = logging.getLogger(__name__)
 
 _ARROW = {
     ColumnType.INTEGER: pa.int64(),
@@ -40,6 +43,7 @@ def workshop(
         read=partial(_read, config),
         split_files=_SplitFiles(config.data.format, threads_of(config)),
         learner=partial(_learner, config.train, threads_of(config)),
+        compiled=partial(_compiled, config.train),
         load_model=partial(load_model, threads=threads_of(config)),
         checkpoints=partial(_checkpoints, config),
         progress=progress,
@@ -98,6 +102,19 @@ def _learner(train: TrainSection, threads: int) -> Learner:
     from lightmodel.adapters.learners.sklearn import SklearnLearner
 
     return SklearnLearner(train.estimator, train.parameters, train.seed, threads)
+
+
+def _compiled(train: TrainSection, runtime: str, payload: dict[str, Any]) -> dict[str, bytes]:
+    if train.compile == "never" or runtime != "lightgbm":
+        return {}
+    from lightmodel.adapters.compilers.build import NotCompiledError
+    from lightmodel.adapters.compilers.files import compiled_files
+
+    try:
+        return compiled_files(payload)
+    except NotCompiledError as why:
+        logger.warning("the model is not compiled, and will be served more slowly: %s", why)
+        return {}
 
 
 def _checkpoints(config: Config, fingerprint: str) -> Checkpoints:

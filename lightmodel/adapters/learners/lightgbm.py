@@ -166,6 +166,20 @@ class LightGBMModel:
         scores: Scores = np.mean(every, axis=0) if len(every) > 1 else every[0]
         return scores
 
+    def contributions(self, features: Matrix) -> Matrix:
+        """Say what each feature adds to the raw score, by SHAP; averaged over the boosters.
+
+        Returns:
+            (rows, features + 1), the last being what every row starts from; side by side for
+            each class of a multiclass model.
+        """
+        every = [
+            np.asarray(booster.predict(features, num_threads=self.threads, pred_contrib=True))
+            for booster in self._boosters
+        ]
+        summed: Matrix = np.mean(every, axis=0)
+        return summed
+
     def payload(self) -> dict[str, Any]:
         """Give model texts and feature names."""
         return {"texts": list(self.texts), "names": list(self.names)}
