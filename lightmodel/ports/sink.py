@@ -27,7 +27,7 @@ class Sink(Protocol):
     A batch is lines of JSON, each one object with `request`, `time` (UTC, ISO 8601), `version` and
     `rows`: lists of row (from 1), id (text or null), prediction, probability, features (object or
     null). (request, row) names a row for good. A batch is kept whole or not at all, whenever the
-    process is killed; the same rows again change nothing. What is kept is visible to the next call
+    process is killed; the same batch again changes nothing. What is kept is visible to the next call
     of any process.
 
     Nothing is opened before the first call. Every method raises SourceUnavailable when trying again

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from lightmodel.config import Config, load
-from lightmodel.web import health, predict, problems
+from lightmodel.web import health, predict, problems, truth
 from lightmodel.web.holder import Holder
 from lightmodel.wiring.serving import open_newest
 
@@ -17,4 +17,5 @@ def create_app(config: Config | None = None) -> Flask:
     problems.init_app(app)
     app.register_blueprint(health.blueprint(holder))
     app.register_blueprint(predict.blueprint(holder, config.data))
+    app.register_blueprint(truth.blueprint(holder, config))
     return app

@@ -155,7 +155,16 @@ def _by_file(lines: bytes) -> tuple[dict[str, str], int]:
         rows += len(head["rows"])
         texts.setdefault(name, []).append(
             _csv(
-                (request, row, time, version, key, _cell(value), _json(probability), _json(features))
+                (
+                    request,
+                    row,
+                    time,
+                    version,
+                    key,
+                    _cell(value),
+                    _json(probability),
+                    _json(features),
+                )
                 for row, key, value, probability, features in head["rows"]
             )
         )

@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC
-from itertools import compress, repeat
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import orjson
 
 from lightmodel.domain.arrays import Mask
 from lightmodel.domain.identity import id_text
-from lightmodel.ports.prediction_log import AnsweredRows
+from lightmodel.ports.prediction_log import AnsweredRows, Values
 
 _CELLS = 10_000  # of a line: encoding it keeps other threads waiting for a millisecond
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # as JSON writes it; no data base takes it
@@ -57,22 +57,21 @@ def _line(answered: AnsweredRows, rows: list[tuple[Any, ...]]) -> bytes:
 def _rows(
     answered: AnsweredRows, start: int, stop: int, chosen: Mask | None
 ) -> list[tuple[Any, ...]]:
-    def part(values: Sequence[Any]) -> Any:  # noqa: ANN401 — an iterator of whatever came
+    def part(values: Values) -> list[Any]:
         taken = values[start:stop]
         plain = taken.tolist() if isinstance(taken, np.ndarray) else taken
-        return plain if chosen is None else compress(plain, chosen)
+        return list(plain if chosen is None else compress(plain, chosen))
 
-    ids, probabilities, features = answered.ids, answered.probabilities, answered.features
-    columns = (
-        part(range(1, len(answered.predictions) + 1)),
-        repeat(None) if ids is None else map(id_text, part(ids)),
-        part(answered.predictions),
-        repeat(None) if probabilities is None else part(probabilities),
-        repeat(None)
-        if features is None
-        else (dict(zip(features, row, strict=True)) for row in zip(*map(part, features.values()))),
-    )
-    return list(zip(*columns))  # noqa: B905 — repeat() has no end
+    numbers = part(range(1, stop + 1))
+    nothing = [None] * len(numbers)
+    ids = nothing if answered.ids is None else map(id_text, part(answered.ids))
+    predictions = part(answered.predictions)
+    probabilities = nothing if answered.probabilities is None else part(answered.probabilities)
+    features: Iterable[Any] = nothing
+    if answered.features is not None:
+        names, cells = tuple(answered.features), map(part, answered.features.values())
+        features = (dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True))
+    return list(zip(numbers, ids, predictions, probabilities, features, strict=True))
 
 
 def _chosen(request: str, total: int, rate: float) -> Mask:

@@ -61,7 +61,7 @@ class PostgresSink:
     """Two tables, `predictions` and `truths`, in the data base that a URL names.
 
     Raises:
-        ConfigError: psycopg is not installed.
+        ConfigError: psycopg is not installed, or the URL is none.
     """
 
     def __init__(self, url: str) -> None:
@@ -72,6 +72,13 @@ class PostgresSink:
                 'log.sink = "postgres" needs psycopg',
                 hint="pip install -r requirements/postgres.txt",
             ) from error
+        try:
+            psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            raise ConfigError(
+                "log.url is no URL of a PostgreSQL data base",
+                hint="LIGHTMODEL__LOG__URL=postgresql://user:password@host:5432/name",
+            ) from None
         self._psycopg = psycopg
         self._url = url
         self._connection: Connection | None = None
@@ -131,10 +138,10 @@ class PostgresSink:
                 self._url,
                 autocommit=True,
                 connect_timeout=_CONNECT_S,
-                options=f"-c statement_timeout={_STATEMENT_MS}",
                 keepalives_idle=10,
                 tcp_user_timeout=20_000,
             )
+            self._connection.execute(f"SET statement_timeout = {_STATEMENT_MS}")
             with self._connection.transaction():
                 self._connection.execute(_SCHEMA)
         return self._connection

@@ -118,3 +118,20 @@ def taken(segment: Path) -> Iterator[io.FileIO | None]:
         return
     with file:
         yield file if _locked(file) and os.fstat(file.fileno()).st_nlink else None
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder, and see that a segment can be written and locked in it.
+
+    Raises:
+        OSError: it cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    trial = folder / f".trial-{os.getpid()}"
+    try:
+        with io.FileIO(trial, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _write_all(file, b"\n")
+    finally:
+        with suppress(OSError):
+            trial.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ FILE = "predictions.sqlite"
 _OLDEST = (3, 38)  # the first one with the operators -> and ->>
 _BUSY_S = 10.0
 _NETWORK = frozenset(
-    "nfs nfs4 cifs smb smb2 smb3 smbfs afs 9p ncpfs lustre glusterfs ceph beegfs davfs".split()
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "lustre", "glusterfs"}
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (
@@ -116,11 +116,10 @@ class SqliteSink:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._path, timeout=_BUSY_S, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
-            self._connection = connection
+            self._connection = sqlite3.connect(self._path, timeout=_BUSY_S, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(_SCHEMA)
         return self._connection
 
 
