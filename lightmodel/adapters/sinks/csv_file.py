@@ -120,8 +120,9 @@ class CsvSink:
                 yield self._recovered()
         except Timeout:
             raise SourceUnavailable("another process holds the log's CSV files") from None
-        except (OSError, LightModelError) as error:
-            reason = getattr(error, "strerror", None) or error
+        except (OSError, ValueError, LightModelError) as error:
+            cause = error.__cause__ or error
+            reason = getattr(cause, "strerror", None) or type(cause).__name__
             raise SourceUnavailable(
                 f"the log's CSV files cannot be used: {reason}",
                 hint="check the disk and who owns log.folder; rows wait in the spool until then",

@@ -5,7 +5,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lightmodel.config.redact import redacted
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.ports.sink import Judged
 
@@ -87,7 +86,8 @@ class PostgresSink:
         """Keep a batch; gives how many of its rows were not here before."""
         document = b"[" + b",".join(line for line in lines.split(b"\n") if line) + b"]"
         with self._transaction() as connection:
-            return connection.execute(_WRITE, (_text(document),)).rowcount
+            kept: int = connection.execute(_WRITE, (_text(document),)).rowcount
+            return kept
 
     def add_truths(self, truths: Mapping[str, str], time: datetime) -> int:
         """Keep truths by id; gives how many ids the log has answers for."""
@@ -126,9 +126,8 @@ class PostgresSink:
             raise DataError(f"PostgreSQL refuses it: {type(error).__name__}") from error
         except self._psycopg.Error as error:
             self.close()
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise SourceUnavailable(
-                f"the prediction log's data base does not take it: {redacted(reason)}",
+                f"the prediction log's data base does not take it ({type(error).__name__})",
                 hint="check LIGHTMODEL__LOG__URL and the server; rows wait in the spool until then",
             ) from error
 

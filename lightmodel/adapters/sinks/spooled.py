@@ -14,6 +14,7 @@ from lightmodel.adapters.sinks.lines import Line, encode
 from lightmodel.adapters.sinks.outage import Outage
 from lightmodel.adapters.sinks.shipping import ship
 from lightmodel.adapters.sinks.spool import Spool
+from lightmodel.config.redact import redacted
 from lightmodel.ports.prediction_log import AnsweredRows
 from lightmodel.ports.sink import Sink
 
@@ -72,10 +73,8 @@ class SpooledLog:
         """Keep the rows of one request, or a sample of them."""
         number = len(rows.predictions)
         with self._lock:
-            if not self._threads:
-                self._start()
-            full = self._waiting and self._waiting + number > self._limits.queue_rows
-            refused = bool(full) or self._stopping.is_set()
+            full = self._waiting > 0 and self._waiting + number > self._limits.queue_rows
+            refused = full or self._stopping.is_set() or not self._started()
             if not refused:
                 self._waiting += number
                 self._queue.append(rows)
@@ -98,15 +97,21 @@ class SpooledLog:
             self._count("dropped", self._waiting)
         atexit.unregister(self.close)
 
-    def _start(self) -> None:
-        self._process = os.getpid()
-        self._threads = tuple(
+    def _started(self) -> bool:
+        if self._threads:
+            return True
+        threads = tuple(
             threading.Thread(target=work, name=f"prediction-log-{work.__name__}", daemon=True)
-            for work in (self._keep_spooling, self._keep_shipping)
+            for work in (self._keep_shipping, self._keep_spooling)
         )
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in threads:
+                thread.start()
+        except RuntimeError:  # the system has no thread left for us
+            return False
+        self._threads, self._process = threads, os.getpid()
         atexit.register(self.close)
+        return True
 
     def _keep_spooling(self) -> None:
         while not self._stopping.is_set():
@@ -169,7 +174,8 @@ class SpooledLog:
         try:
             ship(self._folder, self._sink, self._count, timeout_s)
         except Exception as error:  # noqa: BLE001 — whatever it is, the rows wait and the thread lives
-            self._down.begin(f"{type(error).__name__}: {error}")
+            why = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+            self._down.begin(redacted(" ".join(why.split())) or type(error).__name__)
             return False
         self._down.end()
         return True
