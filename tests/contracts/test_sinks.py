@@ -15,7 +15,7 @@ from lightmodel.domain.task import Label, label_name
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.ports.sink import Sink
 from tests.fakes.answers import LATER, VERSION, answered, at, lines
-from tests.fakes.postgres import Postgres
+from tests.fakes.postgres import Postgres, postgres
 
 OpenSink = Callable[[], Sink]
 
@@ -181,11 +181,9 @@ class TestCsv(FileSinkContract):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    postgres = Postgres(tmp_path_factory.mktemp("postgres"))
-    postgres.start()
-    yield postgres
-    postgres.stop()
+def cluster() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
 
 
 @pytest.mark.postgres

@@ -1,6 +1,7 @@
 """A process that answers requests without end and logs them, for tests that kill it.
 
-Arguments: the log's folder, a name for its requests, and the most bytes that a file may have (0: any).
+Arguments: the log's folder, a name for its requests, the most bytes that a file may have (0: any),
+and the sink.
 Each number of rows that was spooled or dropped becomes a line on its standard output.
 """
 
@@ -9,13 +10,17 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from lightmodel.adapters.sinks.csv_file import CsvSink
 from lightmodel.adapters.sinks.spooled import Limits, SpooledLog
 from lightmodel.adapters.sinks.sqlite import SqliteSink
+from lightmodel.ports.sink import Sink
 from tests.fakes.answers import answered
 
 ROWS = 7
+SINKS: dict[str, Callable[[Path], Sink]] = {"sqlite": SqliteSink, "csv": CsvSink}
 
 
 def main() -> None:
@@ -30,7 +35,7 @@ def main() -> None:
             ),
         )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    log = SpooledLog(folder / "spool", SqliteSink(folder), Limits(), say)
+    log = SpooledLog(folder / "spool", SINKS[sys.argv[4]](folder), Limits(), say)
     number = 0
     while True:
         log.record(answered(f"{name}-{number:06d}", ["a"] * ROWS, [0.5] * ROWS))

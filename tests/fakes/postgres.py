@@ -1,11 +1,14 @@
 """PostgreSQL as a process on loopback, in a folder of its own."""
 
+import contextlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.fakes.clouds import free_port
@@ -20,6 +23,18 @@ def _program(name: str) -> str:
     return found or str(places[-1])
 
 
+@contextlib.contextmanager
+def postgres() -> "Iterator[Postgres]":
+    """Run a cluster in a folder that whoever it runs as can reach: pytest's own are shut."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        cluster = Postgres(Path(folder))
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
+
+
 class Postgres:
     """A cluster that can be stopped and started; `url` has a password in it, as real ones do."""
 
@@ -31,9 +46,6 @@ class Postgres:
             self._user = "postgres"
             account = pwd.getpwnam(self._user)
             os.chown(folder, account.pw_uid, account.pw_gid)
-            for parent in (folder, *folder.parents):
-                if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                    parent.chmod(parent.stat().st_mode | 0o011)
         self._process: subprocess.Popen[bytes] | None = None
         self._run("initdb", "-A", "trust", "-U", "app", "--no-sync", "-E", "UTF8", "--locale=C")
 

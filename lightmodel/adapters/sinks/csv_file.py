@@ -145,31 +145,22 @@ class CsvSink:
 def _by_file(lines: bytes) -> tuple[dict[str, str], int]:
     """Turn a batch into each day's lines of CSV, and count its rows."""
     texts: dict[str, list[str]] = {}
-    rows = 0
-    for line in lines.splitlines():
-        try:
+    total = 0
+    try:
+        for line in lines.splitlines():
             head = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise DataError("the segment is not JSON throughout") from error
-        request, time, version = head["request"], head["time"], head["version"]
-        name = f"predictions-{time[:10]}.csv"
-        rows += len(head["rows"])
-        texts.setdefault(name, []).append(
-            _csv(
-                (
-                    request,
-                    row,
-                    time,
-                    version,
-                    key,
-                    _cell(value),
-                    _json(probability),
-                    _json(features),
-                )
-                for row, key, value, probability, features in head["rows"]
-            )
-        )
-    return {name: "".join(parts) for name, parts in texts.items()}, rows
+            name = f"predictions-{head['time'][:10]}.csv"
+            texts.setdefault(name, []).append(_csv(_cells(head)))
+            total += len(head["rows"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError("the segment is not JSON throughout, or holds other lines") from error
+    return {name: "".join(parts) for name, parts in texts.items()}, total
+
+
+def _cells(head: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    request, time, version = head["request"], head["time"], head["version"]
+    for row, key, value, probability, features in head["rows"]:
+        yield request, row, time, version, key, _cell(value), _json(probability), _json(features)
 
 
 def _csv(rows: Any) -> str:  # noqa: ANN401 — what csv takes

@@ -10,18 +10,16 @@ from lightmodel.adapters.sinks.postgres import PostgresSink
 from lightmodel.adapters.sinks.spool import segments
 from lightmodel.adapters.sinks.spooled import Limits, SpooledLog
 from tests.fakes.answers import answered
-from tests.fakes.postgres import Postgres
+from tests.fakes.postgres import Postgres, postgres
 from tests.unit.adapters.sinks.test_spooled_log import Counts, until
 
 pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    postgres = Postgres(tmp_path_factory.mktemp("postgres"))
-    postgres.start()
-    yield postgres
-    postgres.stop()
+def cluster() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
 
 
 def requests_in(cluster: Postgres) -> list[str]:

@@ -19,9 +19,9 @@ from lightmodel.adapters.sinks.shipping import ship
 from lightmodel.adapters.sinks.spool import Spool, segments, waiting_bytes
 from lightmodel.adapters.sinks.spooled import Limits, SpooledLog
 from lightmodel.adapters.sinks.sqlite import FILE, SqliteSink
-from lightmodel.errors import SourceUnavailable
+from lightmodel.errors import DataError, SourceUnavailable
 from tests.fakes.answers import answered, lines
-from tests.fakes.logging_process import ROWS
+from tests.fakes.logging_process import ROWS, SINKS
 from tests.fakes.project import ROOT
 
 LONGEST_S = 60
@@ -76,6 +76,11 @@ def until(reached: Callable[[], object]) -> None:
 
 
 def kept(folder: Path) -> list[tuple[str, int]]:
+    """Give request and row of all that is in the sink of a folder."""
+    tables = [path.read_text().splitlines()[1:] for path in folder.glob("predictions-*.csv")]
+    if tables:
+        cells = [line.split(",") for table in tables for line in table]
+        return sorted((row[0], int(row[1])) for row in cells)
     with sqlite3.connect(folder / FILE) as connection:
         rows = connection.execute("SELECT request, row FROM predictions ORDER BY 1, 2").fetchall()
     connection.close()
@@ -225,6 +230,30 @@ def test_what_a_crash_of_the_machine_damaged_is_kept_aside_and_the_rest_is_sent(
     sink.close()
 
 
+class Refusing(SqliteSink):
+    """A sink that will never take one of the requests."""
+
+    def write(self, lines: bytes) -> int:
+        if b"strange" in lines:
+            raise DataError("strange")
+        return super().write(lines)
+
+
+def test_a_segment_that_the_sink_refuses_does_not_hold_up_the_next_one(
+    spool: Path, tmp_path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, name in enumerate(["strange", "r2"]):
+        path = spool / f"{number}-1-aaaaaa.jsonl"
+        path.write_bytes(lines(answered(name, ["a"], [0.1])))
+    sink = Refusing(tmp_path)
+    ship(spool, sink, counts)
+    assert kept(tmp_path) == [("r2", 1)]
+    assert segments(spool) == []
+    assert len(list(spool.glob("*.refused"))) == 1
+    assert "0-1-aaaaaa.refused" in caplog.text
+    sink.close()
+
+
 def test_one_process_sends_at_a_time(spool: Path, tmp_path: Path, counts: Counts) -> None:
     (spool / "00000000000000000001-1-aaaaaa.jsonl").write_bytes(lines(answered("r1", ["a"], [0.1])))
     with (spool / ".shipping.lock").open("w") as other:
@@ -235,9 +264,12 @@ def test_one_process_sends_at_a_time(spool: Path, tmp_path: Path, counts: Counts
 
 
 @contextmanager
-def logging_process(folder: Path, name: str, most: int = 0) -> Iterator["subprocess.Popen[str]"]:
+def logging_process(
+    folder: Path, name: str, most: int = 0, sink: str = "sqlite"
+) -> Iterator["subprocess.Popen[str]"]:
     (folder / "spool").mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.fakes.logging_process", str(folder), name, str(most)]
+    words = [str(folder), name, str(most), sink]
+    command = [sys.executable, "-m", "tests.fakes.logging_process", *words]
     with (folder / f"{name}.out").open("w") as out, (folder / f"{name}.err").open("w") as err:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err, text=True)
         try:
@@ -261,15 +293,16 @@ def recorded(folder: Path, name: str) -> int:
     return int(lines_[-1])
 
 
+@pytest.mark.parametrize("kind", SINKS)
 def test_killed_at_any_moment_every_spooled_row_is_in_the_sink_exactly_once(
-    tmp_path: Path,
+    tmp_path: Path, kind: str
 ) -> None:
     names = ("a", "b", "c")
     for turn, name in enumerate(names):
-        with logging_process(tmp_path, name):
+        with logging_process(tmp_path, name, sink=kind):
             until(lambda name=name: told(tmp_path, name)["spooled"] > 100)  # type: ignore[misc]
             time.sleep(0.4 * turn)  # one before the first sending, the others around it
-    sink = SqliteSink(tmp_path)
+    sink = SINKS[kind](tmp_path)
     ship(tmp_path / "spool", sink, Counts())
     sink.close()
     rows = kept(tmp_path)
