@@ -23,6 +23,7 @@ _TRUTH_HEADER = ("id", "truth", "time")
 _LOCK, _STATE = ".csv.lock", ".csv.json"
 _REMEMBERED = 4096  # batches; one comes a second time only soon after the first
 _LOCK_S = 10.0
+_LONGEST_CELL = 1 << 20  # features of ten thousand columns
 
 
 class _State(TypedDict):
@@ -120,7 +121,7 @@ class CsvSink:
                 yield self._recovered()
         except Timeout:
             raise SourceUnavailable("another process holds the log's CSV files") from None
-        except (OSError, ValueError, LightModelError) as error:
+        except (OSError, ValueError, csv.Error, LightModelError) as error:
             cause = error.__cause__ or error
             reason = getattr(cause, "strerror", None) or type(cause).__name__
             raise SourceUnavailable(
@@ -182,6 +183,7 @@ def _moment(row: Mapping[str, str]) -> tuple[str, str, int]:
 
 
 def _read(path: Path) -> Iterator[dict[str, str]]:
+    csv.field_size_limit(_LONGEST_CELL)
     if path.exists():
         with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)
