@@ -19,7 +19,7 @@ serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
-	$(BIN)/python -m pytest -n auto -m "not s3 and not azure" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not postgres" $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/ruff check .
@@ -30,7 +30,7 @@ check: $(DEV_STAMP) ## Lint, types, layers
 bench: bench-train ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
-	$(BIN)/python -m pytest -n auto -m "not s3 and not azure" --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not postgres" --cov --cov-report=term $(ARGS)
 
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train
@@ -40,7 +40,7 @@ docs: $(STAMP) ## Write the pages that are made from the code
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure ci; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure postgres ci; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

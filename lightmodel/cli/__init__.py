@@ -8,9 +8,11 @@ import click
 from lightmodel import __version__
 from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
+from lightmodel.cli.live import live
 from lightmodel.cli.models import models
 from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
+from lightmodel.cli.truth import truth
 from lightmodel.errors import LightModelError
 
 logger = logging.getLogger(__name__)
@@ -22,7 +24,7 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (run, models, serve, docs):
+for command in (run, models, serve, truth, live, docs):
     commands.add_command(command)
 
 

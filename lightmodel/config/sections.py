@@ -201,6 +201,37 @@ class ServeSection(Section):
     )
 
 
+class LogSection(Section):
+    """The prediction log: what was answered, and later how good that was."""
+
+    sink: Literal["sqlite", "postgres", "csv", "none"] = Field(
+        "sqlite",
+        description="Where answered rows are kept: a SQLite file or daily CSV files in log.folder, a "
+        "PostgreSQL data base, or nowhere.",
+    )
+    folder: Path = Field(
+        Path("var/log"),
+        description="Of the log and of what waits to be sent to it; one for each store.root.",
+    )
+    url: SecretStr | None = Field(
+        None,
+        description="Of the PostgreSQL data base, postgresql://user:password@host:5432/name; one "
+        "data base (or schema) for each store.root.",
+    )
+    rate: float = Field(1.0, ge=0, le=1, description="Share of the rows that are kept.")
+    features: bool = Field(False, description="Keep the features as well.")
+    queue_rows: int = Field(
+        500_000,
+        ge=1,
+        description="Rows that may wait in a worker's memory; further ones are dropped.",
+    )
+    spool_megabytes: int = Field(
+        256,
+        ge=1,
+        description="What may wait on disk while the sink is down; further rows are dropped.",
+    )
+
+
 class StoreSection(Section):
     """Where artefacts lie."""
 
@@ -222,4 +253,5 @@ class Config(Section):
     train: TrainSection = TrainSection()
     gate: GateSection = GateSection()
     serve: ServeSection = ServeSection()
+    log: LogSection = LogSection()
     store: StoreSection = StoreSection()

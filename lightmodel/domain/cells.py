@@ -19,6 +19,7 @@ _TRUE = frozenset({"true", "True", "TRUE", "1"})
 _FALSE = frozenset({"false", "False", "FALSE", "0"})
 _BITS = 0x7FF8000000000000 + np.arange(4, dtype=np.uint64)
 NOT_THERE, NOT_A_NUMBER, IN_NO_ROW, UNSEEN = _BITS.view(np.float64)
+WRONG_QUOTE = "a quote is never closed, or stands in the middle of a cell"
 
 
 class CellKind(IntEnum):

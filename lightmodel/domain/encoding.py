@@ -54,6 +54,20 @@ def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
     return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
+def plain_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
+    """Give (rows, features) back as values by name; None is missing, or a category never seen."""
+    return {
+        column.name: [None if value != value else _named(value, column) for value in values]
+        for column, values in zip(contract.features, features.T.tolist(), strict=True)
+    }
+
+
+def _named(value: float, column: Column) -> Any:  # noqa: ANN401 — of the column's own type
+    if column.type is ColumnType.CATEGORY:
+        return column.categories[int(value)]
+    return bool(value) if column.type is ColumnType.BOOLEAN else value
+
+
 def _plain(value: object) -> object:
     if isinstance(value, float) and value != value:
         return None

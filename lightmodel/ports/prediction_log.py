@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
+Values = Sequence[Any] | npt.NDArray[Any]
+
 
 @dataclass(frozen=True)
 class AnsweredRows:
-    """The rows of one answered request, in their order.
+    """The rows of one answered request, in their order. Nobody changes them afterwards.
 
     Attributes:
         request: its id, unique.
@@ -23,10 +27,10 @@ class AnsweredRows:
     request: str
     time: datetime
     version: str
-    ids: Sequence[Any] | None
-    predictions: Sequence[Any]
-    probabilities: Sequence[Any] | None
-    features: Mapping[str, Sequence[Any]] | None = None
+    ids: Values | None
+    predictions: Values
+    probabilities: Values | None
+    features: Mapping[str, Values] | None = None
 
 
 class PredictionLog(Protocol):

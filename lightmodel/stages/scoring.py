@@ -41,6 +41,25 @@ def measure(
     return {name: float(values[0]) for name, values in measured.items()}
 
 
+def measure_answers(
+    kind: TaskKind, target: Vector, scores: Scores, decided: Codes
+) -> dict[str, float]:
+    """Give every metric of the task for rows that were answered, by what was decided then.
+
+    Args:
+        kind: of the task.
+        target: (rows,) class codes or numbers.
+        scores: (rows,), or (rows, classes) for multiclass.
+        decided: (rows,) class codes; of use for binary only.
+    """
+    if kind is not TaskKind.BINARY:
+        return measure(kind, target, scores, None)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a metric may be undefined: NaN
+        codes, weights = target.astype(np.int64), np.ones((1, len(target)))
+        measured = _binary(codes, scores, decided, weights)
+    return {name: float(values[0]) for name, values in measured.items()}
+
+
 def measure_with_intervals(
     kind: TaskKind, target: Vector, scores: Scores, threshold: float | None, resamples: int
 ) -> dict[str, Interval]:

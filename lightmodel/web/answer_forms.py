@@ -64,6 +64,15 @@ def mlflow_encoder() -> Encoded:
     return Encoded(JSON, encode, lambda _: b'{"predictions":[', b",", b"]}")
 
 
+def probabilities_of(answers: Answers, contract: Contract) -> list[Any]:
+    """Give the positive class' probability for each row, or {label: p}."""
+    if answers.scores.ndim == 1:
+        numbers: list[Any] = answers.scores.tolist()
+        return numbers
+    names = label_names(contract)
+    return [dict(zip(names, row, strict=True)) for row in answers.scores.tolist()]
+
+
 @dataclass(frozen=True)
 class _Shape:
     """How one row of an answer looks."""
@@ -83,18 +92,11 @@ class _Shape:
             columns[self.contract.id.name] = answers.ids
         columns["prediction"] = answers.predictions
         if self.contract.task.kind.has_classes:
-            columns["probability"] = self.probabilities(answers)
+            columns["probability"] = probabilities_of(answers, self.contract)
         if answers.contributions is not None:
             columns["contributions"] = answers.contributions
         names = tuple(columns)
         return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-    def probabilities(self, answers: Answers) -> list[Any]:
-        if answers.scores.ndim == 1:
-            numbers: list[Any] = answers.scores.tolist()
-            return numbers
-        names = label_names(self.contract)
-        return [dict(zip(names, row, strict=True)) for row in answers.scores.tolist()]
 
     def csv_header(self, answers: Answers) -> bytes:
         own_id = self.contract.id

@@ -66,6 +66,21 @@ class Incoming:
             return self._file()
         return self._body()
 
+    def whole(self, megabytes: int) -> bytes:
+        """Give all of the body, or of the file in the form.
+
+        Raises:
+            RequestEntityTooLarge: it has more than so many MB.
+        """
+        held = bytearray()
+        for piece in self.pieces():
+            held += piece
+            if len(held) > megabytes << 20:
+                raise RequestEntityTooLarge(
+                    f"the body has more than {megabytes:,} MB (serve.max_whole_megabytes)"
+                )
+        return bytes(held)
+
     def _body(self) -> Iterator[bytes]:
         while piece := self._receive():
             if self.bytes > self._most:

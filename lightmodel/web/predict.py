@@ -1,19 +1,34 @@
 """`POST /predict`: rows in, one answer a row out; scored block by block while they arrive."""
 
+import secrets
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain
 
+import numpy as np
 from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import BadRequest, NotAcceptable, UnsupportedMediaType
 
 from lightmodel.adapters.formats.bodies import Form
 from lightmodel.config import Config
+from lightmodel.domain.arrays import Matrix
+from lightmodel.domain.encoding import plain_features
 from lightmodel.domain.findings import Findings
 from lightmodel.domain.rows import Block
 from lightmodel.errors import ContractViolation, TooLarge
+from lightmodel.ports.prediction_log import AnsweredRows, PredictionLog
 from lightmodel.stages.prediction import Answers
-from lightmodel.web.answer_forms import CSV, JSON, JSON_LINES, Encoded, encoder, mlflow_encoder
+from lightmodel.web.answer_forms import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    Encoded,
+    encoder,
+    mlflow_encoder,
+    probabilities_of,
+)
 from lightmodel.web.holder import Holder
 from lightmodel.web.incoming import Incoming
 from lightmodel.wiring.serving import Served
@@ -33,6 +48,7 @@ _FORMS: dict[str, Form | None] = {
     "application/x-ndjson": "json_lines",
     "application/jsonl": "json_lines",
 }
+_LOGGED_WITH_FEATURES = 10_000  # rows of a request; more of them would fill the memory
 _NAMED = 20  # ignored columns in the header of an answer
 
 
@@ -72,9 +88,11 @@ class Answering:
     encoded: Encoded
     gate: threading.Semaphore
     most_rows: int
+    keep_features: bool
     findings: Findings = field(default_factory=Findings)
     timing: Timing = field(default_factory=Timing)
     answered: list[Answers] = field(default_factory=list)
+    features: list[Matrix] = field(default_factory=list)
 
     def take(self, block: Block) -> None:
         """Score a block, as long as nothing was wrong with this or an earlier one."""
@@ -83,6 +101,7 @@ class Answering:
             raise TooLarge(f"the request has more than {self.most_rows:,} rows (serve.max_rows)")
         if self.findings.violations:
             self.answered.clear()
+            self.features.clear()
             return
         started = time.perf_counter()
         answers = self.served.predictor.answer(
@@ -91,14 +110,19 @@ class Answering:
         scored = time.perf_counter()
         self.encoded.add(answers)
         self.answered.append(answers)
+        if self.keep_features and self.findings.rows <= _LOGGED_WITH_FEATURES:
+            self.features.append(block.features)
         self.timing.score += scored - started
         self.timing.encode += time.perf_counter() - scored
 
 
-def blueprint(holder: Holder, config: Config, cores: int) -> Blueprint:
-    """Give the routes; so many blocks are read and scored at once as there are `cores`."""
+def blueprint(holder: Holder, config: Config, log: PredictionLog, cores: int) -> Blueprint:
+    """Give the routes; so many blocks are scored at once as there are `cores`."""
     routes = Blueprint("predict", __name__)
     gate = threading.Semaphore(cores)
+
+    def answering(encoded: Encoded, served: Served, wish: Wish) -> Answering:
+        return Answering(served, wish, encoded, gate, config.serve.max_rows, config.log.features)
 
     @routes.post("/predict")
     def predict() -> Response:
@@ -106,18 +130,19 @@ def blueprint(holder: Holder, config: Config, cores: int) -> Blueprint:
             served = holder.require()
             wish = _wish(served)
             encoded = encoder(_wanted(request), served.contract, wish.explain)
-            answering = Answering(served, wish, encoded, gate, config.serve.max_rows)
-            _read_all(answering, incoming, config)
-        return _response(answering, incoming)
+            done = answering(encoded, served, wish)
+            _read_all(done, incoming, config)
+        log.record(rows_to_log(done))
+        return _response(done, incoming)
 
     @routes.post("/invocations")
     def invocations() -> Response:
         with Incoming(request, config.serve) as incoming:
             served = holder.require()
-            encoded = mlflow_encoder()
-            answering = Answering(served, Wish(), encoded, gate, config.serve.max_rows)
-            _read_all(answering, incoming, config)
-        return _response(answering, incoming)
+            done = answering(mlflow_encoder(), served, Wish())
+            _read_all(done, incoming, config)
+        log.record(rows_to_log(done))
+        return _response(done, incoming)
 
     return routes
 
@@ -138,6 +163,36 @@ def _read_all(answering: Answering, incoming: Incoming, config: Config) -> None:
         started = time.perf_counter()
     if found := answering.findings.violations:
         raise ContractViolation(found, what="the request", hint="GET /schema says what is expected")
+
+
+def rows_to_log(done: Answering) -> AnsweredRows:
+    """Give the answered rows as the prediction log takes them."""
+    contract, answered = done.served.contract, done.answered
+    ids = (
+        None
+        if answered[0].ids is None
+        else list(chain.from_iterable(one.ids or () for one in answered))
+    )
+    probabilities = [probabilities_of(one, contract) for one in answered]
+    return AnsweredRows(
+        request=_unique_id(),
+        time=datetime.now(UTC),
+        version=done.served.version,
+        ids=ids,
+        predictions=list(chain.from_iterable(one.predictions for one in answered)),
+        probabilities=list(chain.from_iterable(probabilities))
+        if contract.task.kind.has_classes
+        else None,
+        features=plain_features(np.concatenate(done.features), contract) if done.features else None,
+    )
+
+
+def _unique_id() -> str:
+    """Give the request's id; one that the client chose may come again, and is made longer."""
+    given = str(g.get("request_id", ""))
+    if given and "X-Request-ID" not in request.headers:
+        return given
+    return f"{given}-{secrets.token_hex(8)}".lstrip("-")
 
 
 def _response(answering: Answering, incoming: Incoming) -> Response:

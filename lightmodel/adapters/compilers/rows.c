@@ -34,6 +34,7 @@ struct outcome {
 struct cell {
     const char *start, *end;  /* without quotes and blanks */
     int doubled;              /* whether it holds doubled quotes */
+    int broken;               /* whether something but blanks stands behind its closing quote */
 };
 
 static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -138,7 +139,7 @@ static void put_boolean(const struct layout *layout, struct cell cell, double *t
 /* Finds a cell's content, and where it stops: at a delimiter, a line's end or the text's end. */
 static const char *find_cell(const struct layout *layout, const char *p, const char *end, struct cell *cell) {
     const char *start = p, *inner = p;
-    cell->doubled = 0;
+    cell->doubled = cell->broken = 0;
     while (inner < end && (*inner == ' ' || *inner == '\t') && *inner != layout->delimiter) inner++;
     if (inner < end && *inner == layout->quote) {
         const char *close = ++inner;
@@ -149,7 +150,8 @@ static const char *find_cell(const struct layout *layout, const char *p, const c
         if (close >= end) return NULL;
         start = inner;
         cell->end = close;
-        for (p = close + 1; p < end && *p != layout->delimiter && *p != '\n' && *p != '\r';) p++;
+        for (p = close + 1; p < end && *p != layout->delimiter && *p != '\n' && *p != '\r'; p++)
+            cell->broken |= !is_blank(*p);
     } else {
         for (p = inner; p < end && *p != layout->delimiter && *p != '\n' && *p != '\r';) p++;
         cell->end = p;
@@ -161,7 +163,7 @@ static const char *find_cell(const struct layout *layout, const char *p, const c
 }
 
 static const char *read_cell(const struct layout *layout, const char *p, const char *end, int at,
-                             double *numbers, int64_t *spans, const char *text) {
+                             double *numbers, int64_t *spans, const char *text, int *broken) {
     int kind = at < layout->cells ? layout->kinds[at] : IGNORED;
     struct cell cell;
     if (kind == NUMBER) {
@@ -172,6 +174,7 @@ static const char *read_cell(const struct layout *layout, const char *p, const c
             return stop;
     }
     p = find_cell(layout, p, end, &cell);
+    *broken |= p && cell.broken;
     if (!p || kind == IGNORED) return p;
     if (kind == NUMBER) put_number(layout, cell, numbers + layout->places[at]);
     else if (kind == BOOLEAN) put_boolean(layout, cell, numbers + layout->places[at]);
@@ -209,7 +212,7 @@ static const char *skip_blank_lines(const char *p, const char *end, char delimit
 /* Reads whole rows from a text of so many bytes, which a zero byte follows, until the answer is full.
 
 numbers: (capacity, width), row by row; spans: (capacity, texts, 2), start and length of each text; the length
-is negative where quotes are doubled, the start in a row of another number of cells. final: no more text comes. Gives 0, or 1 when a quote is never closed. */
+is negative where quotes are doubled, the start in a row of another number of cells. final: no more text comes. Gives 0, or 1 when a quote is never closed, or in the middle of a cell. */
 int read_rows(const struct layout *layout, const char *text, int64_t length, int final, double *numbers,
               int64_t *spans, int64_t capacity, struct outcome *outcome) {
     const char *end = text + length, *p = skip_blank_lines(text, end, layout->delimiter);
@@ -219,12 +222,12 @@ int read_rows(const struct layout *layout, const char *text, int64_t length, int
         double *to = numbers + row * layout->width;
         int64_t *spots = spans + row * layout->texts * 2;
         const char *stop = p;
-        int cells = 0;
+        int cells = 0, broken = 0;
         for (;; stop++) {
-            stop = read_cell(layout, stop, end, cells++, to, spots, text);
+            stop = read_cell(layout, stop, end, cells++, to, spots, text, &broken);
             if (!stop || stop >= end || *stop != layout->delimiter) break;
         }
-        if (!stop && final) return 1;
+        if (broken || (!stop && final)) return 1;
         const char *next = stop ? next_line(stop, end, final) : NULL;
         if (!next) break;
         if (cells != layout->cells) {

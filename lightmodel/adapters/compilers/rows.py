@@ -5,7 +5,7 @@ import ctypes as c
 import numpy as np
 import numpy.typing as npt
 
-from lightmodel.domain.cells import Layout, RawRows
+from lightmodel.domain.cells import WRONG_QUOTE, Layout, RawRows
 from lightmodel.errors import DataError
 
 _SEPARATOR = "\x1f"
@@ -55,7 +55,7 @@ class CompiledRows:
             c.byref(outcome),
         )
         if unclosed:
-            raise DataError("a quote is never closed", hint="double the quotes inside a cell")
+            raise DataError(WRONG_QUOTE, hint="double the quotes inside a cell")
         texts = tuple(
             _texts(text, spans[: outcome.rows, at], layout.quote) for at in range(layout.texts)
         )

@@ -7,8 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from lightmodel.domain.arrays import Matrix
-from lightmodel.domain.cells import IN_NO_ROW, CellKind, Layout, RawRows, boolean_in, number_in
+from lightmodel.domain.cells import (
+    IN_NO_ROW,
+    WRONG_QUOTE,
+    CellKind,
+    Layout,
+    RawRows,
+    boolean_in,
+    number_in,
+)
 from lightmodel.errors import DataError
+
+_CUT_SHORT = "unexpected end of data"
 
 
 def read_rows(layout: Layout, text: bytes, *, final: bool) -> RawRows:
@@ -34,7 +44,7 @@ def _whole_rows(
         delimiter=layout.delimiter,
         quotechar=layout.quote,
         skipinitialspace=True,
-        strict=final,
+        strict=True,
     )
     rows, before, used = [], 0, 0
     try:
@@ -42,11 +52,11 @@ def _whole_rows(
             before, used = used, reader.line_num
             if len(row) > 1 or (row and row[0].strip(" \t\x1a")):
                 rows.append((row, before))
-    except csv.Error:
-        raise DataError(
-            "a quote is never closed, or a cell is longer than 128 KB",
-            hint="double the quotes inside a cell",
-        ) from None
+    except csv.Error as error:
+        if final or str(error) != _CUT_SHORT:
+            more = " (or a cell is longer than 128 KB)" if "field larger" in str(error) else ""
+            raise DataError(WRONG_QUOTE + more, hint="double the quotes inside a cell") from None
+        return [row for row, _ in rows], used
     if not final and rows:
         _, used = rows.pop()
     return [row for row, _ in rows], used

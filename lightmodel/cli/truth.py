@@ -1,0 +1,26 @@
+"""`python -m lightmodel truth`: bring in labels that are known later."""
+
+from pathlib import Path
+
+import click
+
+from lightmodel.cli.options import settings
+from lightmodel.config import load
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@settings
+def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Join the labels in FILE, a CSV with the id and the target column, to what was answered."""
+    from lightmodel.stages.truth import read_csv
+    from lightmodel.wiring.prediction_log import add_truths, newest_contract
+
+    config = load(config_file, sets).config
+    contract = newest_contract(config)
+    table = read_csv(file.read_bytes(), contract, config.data.decimal)
+    found = add_truths(config, table, contract)
+    click.echo(
+        f"{found['rows']} rows: {found['matched']} ids were answered before, "
+        f"{found['unmatched']} not (yet)"
+    )
