@@ -7,7 +7,7 @@ from lightmodel.config import load
 _serve = load().config.serve
 
 bind = f"{_serve.host}:{_serve.port}"
-workers = 1
+workers = 2
 threads = 4
 worker_class = "gthread"
 preload_app = False

@@ -49,7 +49,6 @@ class Incoming:
     ) -> None:
         if error is not None:
             self._drain()
-        self._set_patience(None)
 
     def pieces(self) -> Iterator[bytes]:
         """Give the body, or of a form the file in the field `file`.
@@ -153,8 +152,8 @@ class Incoming:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
 
-    def _set_patience(self, seconds: float | None) -> None:
-        """Let a read from the connection wait so long, where there is a connection."""
+    def _set_patience(self, seconds: float) -> None:
+        """Let the connection wait so long; gunicorn takes that back before the next request."""
         connection: Any = self._request.environ.get("gunicorn.socket")
         if connection is not None:
             connection.settimeout(seconds)
