@@ -63,6 +63,12 @@ def given_key() -> str:
     return (found.token or found.password or "") if found else ""
 
 
+def given_token() -> str:
+    """Give the token for what needs one besides a key."""
+    found = request.authorization
+    return request.headers.get("X-Train-Token") or (found.token or "" if found else "")
+
+
 def _caller(keys: dict[str, bytes]) -> str:
     """Name the key; every key is compared, so that the time tells nothing."""
     given = digest(given_key())
