@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass
@@ -18,6 +19,15 @@ class FakeJenkins:
     started: bool = False
     result: str | None = None
     asked: list[str] = field(default_factory=list)
+
+    def page(self, path: str) -> tuple[int, dict[str, Any]]:
+        build = {"executable": {"url": f"{self.url}/1/"}} if self.started else {}
+        pages: dict[str, dict[str, Any]] = {
+            "/job/train/api/json": {"inQueue": False, "lastBuild": {"building": self.building}},
+            "/queue/item/7/api/json": {"inQueueSince": 1_700_000_000_000, **build},
+            "/job/train/1/api/json": {"result": self.result},
+        }
+        return (200, pages[path]) if path in pages else (404, {})
 
 
 @contextmanager
@@ -38,17 +48,8 @@ def jenkins() -> Iterator[FakeJenkins]:
 
         def do_GET(self) -> None:
             state.asked.append(self.path)
-            if self.headers.get("Authorization") != state.user:
-                self.answer(401, {})
-            elif self.path == "/job/train/api/json":
-                self.answer(200, {"inQueue": False, "lastBuild": {"building": state.building}})
-            elif self.path == "/queue/item/7/api/json":
-                build = {"executable": {"url": f"{state.url}/1/"}} if state.started else {}
-                self.answer(200, {"inQueueSince": 1_700_000_000_000, **build})
-            elif self.path == "/job/train/1/api/json":
-                self.answer(200, {"result": state.result})
-            else:
-                self.answer(404, {})
+            known = self.headers.get("Authorization") == state.user
+            self.answer(*(state.page(self.path) if known else (401, {})))
 
         def do_POST(self) -> None:
             state.asked.append(f"POST {self.path}")

@@ -67,11 +67,8 @@ class ProcessRetraining:
             return None
         pid = content.pop("pid")
         found = Job(**{**content, "last_lines": self._tail(job)})
-        return (
-            found
-            if found.state != "running" or _is_alive(pid, found)
-            else replace(found, state="failed")
-        )
+        died = found.state == "running" and not _is_alive(pid, found)
+        return replace(found, state="failed") if died else found
 
     def keep(self, name: str) -> int:
         """Run the command to its end, and write down that it runs and how it ended."""
