@@ -136,7 +136,7 @@ def in_process(served: Served, body: bytes) -> float:
     return time.perf_counter() - started
 
 
-_AT_ONCE = 2 << 20
+_AT_ONCE = 256 << 10
 
 
 def measure_uploads(

@@ -62,8 +62,8 @@ class CompiledRows:
 
 
 def _most_rows(text: bytes, layout: Layout) -> int:
-    """Give how many rows to make room for; who asks comes again for more."""
-    return min(text.count(b"\n") + text.count(b"\r"), len(text) // len(layout.kinds)) + 1
+    """Give how many rows of the right number of cells there can be; who asks comes again for more."""
+    return len(text) // len(layout.kinds) + 1
 
 
 @lru_cache(16)

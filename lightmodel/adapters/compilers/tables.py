@@ -68,7 +68,7 @@ def tables_of(text: str) -> Tables:
 
 def _pairs(text: str) -> dict[str, str]:
     lines = (line.partition("=") for line in text.splitlines())
-    return {key: value for key, equals, value in lines if equals}
+    return {key: value for key, _, value in lines}
 
 
 def _link(facts: Mapping[str, str]) -> tuple[int, float]:

@@ -49,7 +49,7 @@ struct model {
 
 static int goes_left(const struct model *model, const struct node *node, double x) {
     if (node->flags & CATEGORICAL) {
-        if (!(x >= 0 && x < 2147483648.0)) return 0; /* NaN too */
+        if (!(x > -1 && x < 2147483648.0)) return 0; /* NaN too */
         int32_t value = (int32_t)x, set = (int32_t)node->threshold, start = model->bits_start[set];
         if (value / 32 >= model->bits_start[set + 1] - start) return 0;
         return (model->bits[start + value / 32] >> (value % 32)) & 1;

@@ -4,6 +4,7 @@ import ctypes as c
 import io
 from collections.abc import Sequence
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -114,6 +115,6 @@ def unpacked(data: bytes) -> list[Tables]:
             for key in arrays.files:
                 at, _, name = key.partition(".")
                 models.setdefault(int(at), {})[name] = np.ascontiguousarray(arrays[key])
-    except (ValueError, OSError, KeyError, EOFError) as error:
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
         raise NotCompiledError(f"its tables cannot be read: {type(error).__name__}") from None
     return [models[at] for at in sorted(models)]

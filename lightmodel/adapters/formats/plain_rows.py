@@ -29,7 +29,7 @@ def read_rows(layout: Layout, text: bytes, *, final: bool) -> RawRows:
     texts = tuple(
         [None if row is None else row[at].strip() for row in regular]
         for at, kind in enumerate(layout.kinds)
-        if kind is CellKind.TEXT
+        if kind == CellKind.TEXT
     )
     consumed = sum(len(line.encode()) for line in lines[:used])
     return RawRows(_numbers(regular, layout), texts, consumed, regular.count(None))
