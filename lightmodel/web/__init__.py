@@ -3,7 +3,7 @@
 from flask import Flask
 
 from lightmodel.config import Config, load
-from lightmodel.web import health, predict, problems, truth
+from lightmodel.web import health, pages, predict, problems, truth
 from lightmodel.web.holder import Holder
 from lightmodel.wiring.prediction_log import open_log
 from lightmodel.wiring.serving import Shelf
@@ -19,5 +19,6 @@ def create_app(config: Config | None = None) -> Flask:
     problems.init_app(app)
     app.register_blueprint(health.blueprint(holder))
     app.register_blueprint(predict.blueprint(holder, config, log, cores=1))
+    app.register_blueprint(pages.blueprint(holder, config))
     app.register_blueprint(truth.blueprint(holder, config))
     return app
