@@ -10,7 +10,8 @@ from lightmodel.domain.task import TaskKind
 from lightmodel.report import words
 from lightmodel.wiring.serving import Served
 
-IMPORTANCE = "feature_importance_gain.png"
+GAINS, PICTURE = "feature_importance_gain.json", "feature_importance_gain.png"
+_MOST_FEATURES = 15
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,20 @@ class MetricRow:
 
 
 @dataclass(frozen=True)
+class FeatureBar:
+    """How much the model goes by a feature.
+
+    Attributes:
+        share: of all features' gain, in per cent, in words.
+        length: of its bar in per cent; the most important feature has 100.
+    """
+
+    name: str
+    share: str
+    length: str
+
+
+@dataclass(frozen=True)
 class Card:
     """What the card says.
 
@@ -35,7 +50,8 @@ class Card:
         metrics: the one that decided first.
         headline: that one, on the test rows, where there is a verdict.
         has_report: whether there is a report to link to.
-        has_importance: whether there is a picture of what the model goes by.
+        features: those that the model goes by most.
+        has_picture: whether there is a picture of their importance.
     """
 
     task: str
@@ -44,11 +60,18 @@ class Card:
     metrics: tuple[MetricRow, ...]
     headline: str
     has_report: bool
-    has_importance: bool
+    features: tuple[FeatureBar, ...]
+    has_picture: bool
 
 
-def card_of(served: Served, verdict: StoredVerdict | None) -> Card:
-    """Put together the card; without a verdict it tells only of training."""
+def card_of(served: Served, verdict: StoredVerdict | None, gains: Mapping[str, float]) -> Card:
+    """Put together the card.
+
+    Args:
+        served: the model.
+        verdict: on it; None: the card tells only of training.
+        gains: feature → importance; empty where the estimator does not tell.
+    """
     manifest, contract = served.manifest, served.contract
     rows = _metric_rows(manifest.metrics, verdict)
     return Card(
@@ -58,7 +81,8 @@ def card_of(served: Served, verdict: StoredVerdict | None) -> Card:
         metrics=rows,
         headline=f"{rows[0].title} {rows[0].test}" if verdict and rows else "",
         has_report=bool(verdict and verdict.report_sha256),
-        has_importance=IMPORTANCE in manifest.files,
+        features=_feature_bars(gains),
+        has_picture=PICTURE in manifest.files,
     )
 
 
@@ -73,12 +97,12 @@ def _task(contract: Contract) -> str:
 
 def _facts(served: Served) -> dict[str, str]:
     manifest = served.manifest
-    learner = manifest.parameters.get("learner", {}).get("estimator", manifest.runtime)
+    learner = str(manifest.parameters.get("learner", {}).get("estimator", manifest.runtime))
     facts = {
         "Version": served.version,
         "Trained": words.moment(manifest.created),
         "Task": _task(served.contract),
-        "Learner": words.shown(learner),
+        "Learner": "LightGBM" if learner == "lightgbm" else words.shown(learner),
         "Features": words.count(len(served.contract.features)),
         "Training rows": words.count(manifest.rows.get("train", 0)),
         "Test rows": words.count(manifest.rows.get("test", 0)),
@@ -113,3 +137,15 @@ def _metric_rows(
 def _place(name: str) -> int:
     known = list(METRICS)
     return known.index(name) if name in known else len(known)
+
+
+def _feature_bars(gains: Mapping[str, float]) -> tuple[FeatureBar, ...]:
+    whole, largest = sum(gains.values()), max(gains.values(), default=0.0)
+    if largest <= 0:
+        return ()
+    first = sorted(gains, key=lambda name: (-gains[name], name))[:_MOST_FEATURES]
+    return tuple(
+        FeatureBar(name, words.percent(gains[name] / whole), f"{100 * gains[name] / largest:.1f}")
+        for name in first
+        if gains[name] > 0
+    )

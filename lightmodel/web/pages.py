@@ -11,12 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Version
-from lightmodel.artefacts.verdicts import StoredVerdict, read_report, read_verdict
+from lightmodel.artefacts.verdicts import read_report, read_verdict
 from lightmodel.config import Config
-from lightmodel.errors import LightModelError
+from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.report import words
 from lightmodel.web.holder import Holder
-from lightmodel.web.model_card import IMPORTANCE, card_of
+from lightmodel.web.model_card import GAINS, PICTURE, Card, card_of
 from lightmodel.web.row_form import facts_of, fields_of
 from lightmodel.wiring.serving import Served
 from lightmodel.wiring.stores import signer_of
@@ -39,7 +39,7 @@ def blueprint(holder: Holder, config: Config) -> Blueprint:
             served = holder.require()
         except LightModelError as error:
             return _without_a_model(error)
-        text = _model_page(served, _verdict_on(served, signer), config.serve.max_megabytes)
+        text = _model_page(served, _card(served, signer), config.serve.max_megabytes)
         return _checked(text.encode(), "text/html")
 
     @routes.get("/model/report")
@@ -55,9 +55,9 @@ def blueprint(holder: Holder, config: Config) -> Blueprint:
     @routes.get("/model/importance.png")
     def importance() -> Response:
         version = _version_of(holder.require())
-        if IMPORTANCE not in version.manifest.files:
+        if PICTURE not in version.manifest.files:
             abort(404, "this model has no picture of its features' importance")
-        return _checked(version.read(IMPORTANCE), "image/png")
+        return _checked(version.read(PICTURE), "image/png")
 
     return routes
 
@@ -66,16 +66,20 @@ def _version_of(served: Served) -> Version:
     return Version(served.version, served.folder, served.manifest)
 
 
-def _verdict_on(served: Served, signer: Signer) -> StoredVerdict | None:
-    """Read the verdict; a damaged one costs the page its test metrics, and no more."""
+def _card(served: Served, signer: Signer) -> Card:
+    """Make the card; what is damaged is left out of it, and told in the log."""
+    version = _version_of(served)
+    verdict = None
+    gains: dict[str, float] = {}
     try:
-        return read_verdict(_version_of(served), signer)
-    except LightModelError as error:
-        logger.warning("the page goes without test metrics: %s", error.message)
-        return None
+        verdict = read_verdict(version, signer)
+        gains = orjson.loads(version.read(GAINS)) if GAINS in version.manifest.files else {}
+    except ArtefactCorrupt as error:
+        logger.warning("the model's card is not complete: %s", error.message)
+    return card_of(served, verdict, gains)
 
 
-def _model_page(served: Served, verdict: StoredVerdict | None, max_megabytes: int) -> str:
+def _model_page(served: Served, card: Card, max_megabytes: int) -> str:
     fields, facts = fields_of(served.contract), facts_of(served)
     return _render(
         "model.html",
@@ -84,7 +88,7 @@ def _model_page(served: Served, verdict: StoredVerdict | None, max_megabytes: in
         facts_json=orjson.dumps(facts).decode(),
         first=facts["samples"][0] if facts["samples"] else {"values": [""] * len(fields), "id": ""},
         searchable=len(fields) > _MANY_FIELDS,
-        card=card_of(served, verdict),
+        card=card,
         max_megabytes=max_megabytes,
     )
 

@@ -74,11 +74,11 @@ export function classBar(name, share, text = percent(share)) {
   );
 }
 
-function contributions(facts, found, record, label) {
-  const largest = Math.max(...found.map(({ value }) => Math.abs(value))) || 1;
+function contributions(facts, parts, record, label) {
+  const largest = Math.max(...parts.map(({ value }) => Math.abs(value))) || 1;
   const raised = { binary: facts.labels[1], multiclass: label, regression: "the number" }[facts.task];
   const scale = facts.task === "regression" ? "the model's raw score" : "log-odds";
-  const rows = found.map(({ feature, value }) => {
+  const rows = parts.map(({ feature, value }) => {
     const bar = element("span", { class: value < 0 ? "swing less" : "swing" }, wide(element("i"), Math.abs(value) / largest / 2));
     const given = record[feature];
     return element(
@@ -97,8 +97,8 @@ function contributions(facts, found, record, label) {
   return element(
     "div",
     { class: "moved" },
-    element("h3", {}, "What moved it most"),
-    element("table", {}, element("caption", { class: "unseen" }, "Contributions, largest first"), element("tbody", {}, ...rows)),
+    element("h3", { id: "moved-title" }, "What moved it most"),
+    element("table", { "aria-labelledby": "moved-title" }, element("tbody", {}, ...rows)),
     element("p", { class: "quiet small-print" }, `In ${scale}: to the right towards ${shortened(raised, 24)}, to the left away from it.`),
   );
 }
