@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from lightmodel.artefacts.files import write_whole
 from lightmodel.artefacts.manifest import json_bytes, read_json
@@ -171,9 +172,14 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
             store.tell_once(version.name, error)
     counts = ", ".join(f"{count} {word}" for word, count in found.items() if count)
     raise ArtefactMissing(
-        f"there is no approved model in {store.folder} ({counts or 'it holds none at all'})",
+        f"there is no approved model in {_shown(store.folder)} ({counts or 'it holds none at all'})",
         hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
     )
+
+
+def _shown(folder: Path) -> str:
+    """Write a folder by its last two names: this message is answered over HTTP too."""
+    return "/".join(folder.parts[-2:])
 
 
 def _warn_of_strays(store: Store) -> None:

@@ -199,6 +199,48 @@ class ServeSection(Section):
     look_every_s: float = Field(
         1.0, gt=0, description="How often to look for a newer approved model."
     )
+    workers: int = Field(
+        0, ge=0, le=64, description="Processes; 0: one for each core, at most four."
+    )
+    threads: int = Field(
+        16,
+        ge=1,
+        le=512,
+        description="Requests that a worker receives side by side; scoring takes turns.",
+    )
+    scoring_threads: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Threads that score, in a worker; 0: the cores divided by the workers.",
+    )
+    graceful_seconds: int = Field(
+        30, ge=1, description="Most time for requests under way when the service is stopped."
+    )
+    keepalive_seconds: int = Field(5, ge=0, description="How long an idle connection is kept open.")
+    max_requests: int = Field(
+        0, ge=0, description="A worker is replaced after so many requests; 0: never."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Of the service's log lines; auto: text on a terminal, else JSON."
+    )
+    api_keys: SecretStr | None = Field(
+        None, description="Keys that may ask, one a line, `key` or `name:key`; none: everybody may."
+    )
+    rate_limit: float = Field(
+        0.0,
+        ge=0,
+        description="Requests a second for each key (or address); each worker allows its share. 0: any.",
+    )
+    train_token: SecretStr | None = Field(
+        None, description="Who has it may start a retraining by POST /train; none: nobody may."
+    )
+    jenkins_url: str = Field(
+        "",
+        description="Of the Jenkins job that POST /train starts; empty: a process of this machine.",
+    )
+    jenkins_user: str = Field("", description="Who starts that job.")
+    jenkins_token: SecretStr | None = Field(None, description="That user's API token.")
 
 
 class LogSection(Section):

@@ -36,13 +36,13 @@ class Layout:
     """How a text of rows is written, and what to make of it.
 
     Attributes:
-        kinds: of each cell of a row.
+        kinds: of each cell of a row, a CellKind as one byte.
         places: of each cell among the numbers, or among the texts.
         width: how many numbers a row of the answer has.
         missing: what means no value, besides an empty cell.
     """
 
-    kinds: tuple[CellKind, ...]
+    kinds: bytes
     places: tuple[int, ...]
     width: int
     delimiter: str = ","
@@ -53,7 +53,7 @@ class Layout:
     @property
     def texts(self) -> int:
         """How many texts a row of the answer has."""
-        return sum(kind is CellKind.TEXT for kind in self.kinds)
+        return self.kinds.count(CellKind.TEXT)
 
 
 @dataclass(frozen=True)

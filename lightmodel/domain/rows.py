@@ -4,9 +4,9 @@ Rows come in blocks, as numbers in training order. The rules are those of `enfor
 whole tables against the same contract.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from lightmodel.domain.cells import IN_NO_ROW, NOT_THERE, UNSEEN, CellKind
 from lightmodel.domain.contract import Column, ColumnType, Contract
 from lightmodel.domain.enforcement import number_violations, wrong_names
 from lightmodel.errors import ContractViolation, Violation
+
+_REMEMBERED = 16  # orders of columns
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,13 @@ class Plan:
     """Where a request's cells go.
 
     Attributes:
-        kinds: of each cell of a row.
+        kinds: of each cell of a row, a CellKind as one byte.
         places: of each cell among the features, or among the texts.
         texts: names of the columns that are read as text: categories, and the id.
         extra: columns that the contract does not know; left out.
     """
 
-    kinds: tuple[CellKind, ...]
+    kinds: bytes
     places: tuple[int, ...]
     texts: tuple[str, ...]
     extra: tuple[str, ...]
@@ -74,6 +76,15 @@ class RowRules:
         return {name: at for at, name in enumerate(self.contract.feature_names)}
 
     @cached_property
+    def _features(self) -> tuple[Column, ...]:
+        return self.contract.features
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names of all columns."""
+        return frozenset(column.name for column in self.contract.columns)
+
+    @cached_property
     def codes(self) -> dict[str, dict[str | None, float]]:
         """Category column → text → code; None stands for a cell of a row of another length."""
         return {
@@ -90,17 +101,28 @@ class RowRules:
         allowed = np.array([column.allowed for column in self.contract.features])
         return allowed[:, 0], allowed[:, 1]
 
-    def plan(self, names: Sequence[str]) -> Plan:
+    @cached_property
+    def numeric(self) -> tuple[Column, ...]:
+        """The features whose cells are numbers or booleans."""
+        return tuple(
+            column for column in self.contract.features if column.type is not ColumnType.CATEGORY
+        )
+
+    @cached_property
+    def plan(self) -> Callable[[tuple[str, ...]], Plan]:
         """Find the columns by name, in whatever order they come.
 
-        Raises:
-            ContractViolation: some are absent, or stand there twice.
+        The function raises ContractViolation when some are absent, or stand there twice. It remembers:
+        most requests have the same columns.
         """
+        return lru_cache(_REMEMBERED)(self._plan)
+
+    def _plan(self, names: tuple[str, ...]) -> Plan:
         if wrong := wrong_names(names, self.contract, with_target=False):
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
         own = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
-        kinds: list[CellKind] = []
+        kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []
         for name in names:
@@ -109,7 +131,7 @@ class RowRules:
             places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
             texts.extend([name] if kind is CellKind.TEXT else [])
         extra = tuple(name for name in names if name not in columns)
-        return Plan(tuple(kinds), tuple(places), tuple(texts), extra)
+        return Plan(bytes(kinds), tuple(places), tuple(texts), extra)
 
     def _kind(self, column: Column) -> CellKind:
         return CellKind.TEXT if column.name not in self.places else _KINDS[column.type]
@@ -151,6 +173,6 @@ class RowRules:
             violation
             for at in np.flatnonzero(~fine)
             for violation in number_violations(
-                np.ascontiguousarray(features[:, at]), self.contract.features[at]
+                np.ascontiguousarray(features[:, at]), self._features[at]
             )
         ]

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lightmodel.errors import LightModelError
@@ -20,7 +21,7 @@ class Holder:
 
     shelf: Shelf
     every: float
-    swaps: int = 0
+    on_taken: Callable[[Served], None]
     _served: Served | None = None
     _why: LightModelError | None = None
     _state: object = None
@@ -72,8 +73,8 @@ class Holder:
         if served is self._served:
             return
         logger.info("serving %s", served.version)
-        self.swaps += self._served is not None
         self._served, self._why = served, None
+        self.on_taken(served)
 
     def _lose(self, error: LightModelError) -> None:
         """Go on with the old model, unless somebody took it back."""

@@ -4,10 +4,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
 
-from flask import Request
+from flask import Request, g
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
 from werkzeug.sansio.multipart import Data, Epilogue, File, MultipartDecoder, NeedData
@@ -22,10 +21,7 @@ _PARTS = 100
 
 
 class Incoming:
-    """A body that is read once; what an error leaves of it is read away, within bounds.
-
-    Without that the kernel would reset the connection, and the client would never see the answer.
-    """
+    """A body that is read once."""
 
     def __init__(self, request: Request, limits: ServeSection) -> None:
         self.bytes = 0
@@ -36,20 +32,8 @@ class Incoming:
         self._limits = limits
         self._stream = _fast(request)
         self._over = self._broken = False
-
-    def __enter__(self) -> Self:
-        self._set_patience(self._limits.stall_seconds)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._drain()
-        self._set_patience(None)
+        g.incoming = self
+        self._set_patience(limits.stall_seconds)
 
     def pieces(self) -> Iterator[bytes]:
         """Give the body, or of a form the file in the field `file`.
@@ -129,8 +113,8 @@ class Incoming:
                 hint="curl -F file=@rows.csv …/predict; in Postman the key is `file`, of type File",
             )
 
-    def _drain(self) -> None:
-        """Read on for a while, and throw away."""
+    def drain(self) -> None:
+        """Read on for a while, and throw away: unread bytes would reset the connection."""
         stop, left = time.monotonic() + _DRAINED_S, self._most + _DRAINED
         self._set_patience(2.0)
         while not self._over and self.bytes < left and time.monotonic() < stop:
@@ -153,8 +137,8 @@ class Incoming:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
 
-    def _set_patience(self, seconds: float | None) -> None:
-        """Let a read from the connection wait so long, where there is a connection."""
+    def _set_patience(self, seconds: float) -> None:
+        """Let the connection wait so long; gunicorn takes that back before the next request."""
         connection: Any = self._request.environ.get("gunicorn.socket")
         if connection is not None:
             connection.settimeout(seconds)

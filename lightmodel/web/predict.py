@@ -1,8 +1,8 @@
 """`POST /predict`: rows in, one answer a row out; scored block by block while they arrive."""
 
-import secrets
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -31,7 +31,10 @@ from lightmodel.web.answer_forms import (
 )
 from lightmodel.web.holder import Holder
 from lightmodel.web.incoming import Incoming
+from lightmodel.web.metrics import Metrics
+from lightmodel.web.tracing import new_id
 from lightmodel.wiring.serving import Served
+from lightmodel.wiring.stores import scoring_threads_of
 
 _FORMS: dict[str, Form | None] = {
     "": None,
@@ -49,6 +52,7 @@ _FORMS: dict[str, Form | None] = {
     "application/jsonl": "json_lines",
 }
 _LOGGED_WITH_FEATURES = 10_000  # rows of a request; more of them would fill the memory
+_FEW = 256  # rows that are scored sooner than a turn comes
 _NAMED = 20  # ignored columns in the header of an answer
 
 
@@ -116,35 +120,39 @@ class Answering:
         self.timing.encode += time.perf_counter() - scored
 
 
-def blueprint(holder: Holder, config: Config, log: PredictionLog, cores: int) -> Blueprint:
-    """Give the routes; so many blocks are scored at once as there are `cores`."""
+def blueprint(holder: Holder, config: Config, log: PredictionLog, metrics: Metrics) -> Blueprint:
+    """Give the routes; so many blocks are scored at once as there are scoring threads."""
     routes = Blueprint("predict", __name__)
-    gate = threading.Semaphore(cores)
+    gate = threading.Semaphore(scoring_threads_of(config))
 
-    def answering(encoded: Encoded, served: Served, wish: Wish) -> Answering:
-        return Answering(served, wish, encoded, gate, config.serve.max_rows, config.log.features)
+    def answer(served: Served, encoded: Encoded, wish: Wish) -> Response:
+        incoming = Incoming(request, config.serve)
+        limit, keep = config.serve.max_rows, config.log.features
+        done = Answering(served, wish, encoded, gate, limit, keep_features=keep)
+        _read_all(done, incoming, config)
+        log.record(rows_to_log(done))
+        _count(done, metrics)
+        return _response(done, incoming)
 
     @routes.post("/predict")
     def predict() -> Response:
-        with Incoming(request, config.serve) as incoming:
-            served = holder.require()
-            wish = _wish(served)
-            encoded = encoder(_wanted(request), served.contract, wish.explain)
-            done = answering(encoded, served, wish)
-            _read_all(done, incoming, config)
-        log.record(rows_to_log(done))
-        return _response(done, incoming)
+        served = holder.require()
+        wish = _wish(served)
+        return answer(served, encoder(_wanted(request), served.contract, wish.explain), wish)
 
     @routes.post("/invocations")
     def invocations() -> Response:
-        with Incoming(request, config.serve) as incoming:
-            served = holder.require()
-            done = answering(mlflow_encoder(), served, Wish())
-            _read_all(done, incoming, config)
-        log.record(rows_to_log(done))
-        return _response(done, incoming)
+        return answer(holder.require(), mlflow_encoder(), Wish())
 
     return routes
+
+
+def _count(done: Answering, metrics: Metrics) -> None:
+    g.rows, g.version = done.findings.rows, done.served.version
+    metrics.count_rows(done.findings.rows, done.findings.unseen.total())
+    if done.served.contract.task.positive is not None:
+        for answers in done.answered:
+            metrics.count_scores(answers.scores)
 
 
 def _read_all(answering: Answering, incoming: Incoming, config: Config) -> None:
@@ -158,7 +166,7 @@ def _read_all(answering: Answering, incoming: Incoming, config: Config) -> None:
     blocks = reader.read(incoming.pieces(), form)
     while block := next(blocks, None):
         answering.timing.read += time.perf_counter() - started
-        with answering.gate:
+        with answering.gate if len(block.features) > _FEW else nullcontext():
             answering.take(block)
         started = time.perf_counter()
     if found := answering.findings.violations:
@@ -189,17 +197,14 @@ def rows_to_log(done: Answering) -> AnsweredRows:
 
 def _unique_id() -> str:
     """Give the request's id; one that the client chose may come again, and is made longer."""
-    given = str(g.get("request_id", ""))
-    if given and "X-Request-ID" not in request.headers:
-        return given
-    return f"{given}-{secrets.token_hex(8)}".lstrip("-")
+    given = str(g.request_id)
+    return f"{given}-{new_id()}" if "X-Request-ID" in request.headers else given
 
 
 def _response(answering: Answering, incoming: Incoming) -> Response:
     started = time.perf_counter()
     response = Response(answering.encoded.body(), mimetype=answering.encoded.mimetype)
     answering.timing.encode += time.perf_counter() - started
-    g.rows = answering.findings.rows
     response.headers["X-Model-Version"] = answering.served.version
     response.headers["Server-Timing"] = answering.timing.header(incoming.seconds)
     if extra := answering.findings.extra:

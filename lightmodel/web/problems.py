@@ -1,17 +1,20 @@
 """Errors as RFC 9457 problems: what, where, what next; never a traceback, a path or a cell value."""
 
 import logging
+import re
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 from lightmodel import errors
 
 logger = logging.getLogger(__name__)
+
+_PATHS = re.compile(r"(?<![\w/:.])/(?:[^\s/:;,'\"]+/)+")  # absolute ones; their last name stays
 
 STATUS: dict[type[errors.LightModelError], int] = {
     errors.ConfigError: 500,
@@ -40,19 +43,29 @@ def _known(error: errors.LightModelError) -> Response:
     more: dict[str, Any] = {"hint": error.hint} if error.hint else {}
     if isinstance(error, errors.ContractViolation):
         more["violations"] = [asdict(violation) for violation in error.violations]
+    g.error = type(error).__name__
     return _problem(STATUS[type(error)], error.message, more)
 
 
 def _http(error: HTTPException) -> Response:
-    return _problem(error.code or 500, error.description or "", {})
+    g.error = type(error).__name__
+    response = _problem(error.code or 500, error.description or "", {})
+    kept = {"Allow", "Retry-After", "WWW-Authenticate", "Location"}
+    for name, value in error.get_headers():
+        if name in kept:
+            response.headers.add(name, value)
+    return response
 
 
 def _bug(error: Exception) -> Response:
+    g.error = "bug"
     logger.error("unexpected error", exc_info=error)
     return _problem(500, "something went wrong on our side; the log has the details", {})
 
 
 def _problem(status: int, detail: str, more: dict[str, Any]) -> Response:
     title = HTTPStatus(status).phrase
+    detail = _PATHS.sub("…/", detail)
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    body["request_id"] = g.get("request_id", "")
     return Response(orjson.dumps(body), status, mimetype="application/problem+json")

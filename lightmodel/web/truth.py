@@ -18,9 +18,8 @@ def blueprint(holder: Holder, config: Config) -> Blueprint:
 
     @routes.post("/truth")
     def truth() -> Response:
-        with Incoming(request, config.serve) as incoming:
-            contract = holder.require().contract
-            body = incoming.whole(config.serve.max_whole_megabytes)
+        contract = holder.require().contract
+        body = Incoming(request, config.serve).whole(config.serve.max_whole_megabytes)
         return jsonify(add_truths(config, _table(body, contract, config.data.decimal), contract))
 
     return routes

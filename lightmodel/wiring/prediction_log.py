@@ -70,6 +70,15 @@ def open_sink(config: Config) -> Sink:
     return sink
 
 
+def spooled_bytes(config: Config) -> int:
+    """Say how much waits to be sent."""
+    if config.log.sink == "none":
+        return 0
+    from lightmodel.adapters.sinks.spool import waiting_bytes
+
+    return waiting_bytes(config.log.folder / "spool")
+
+
 def add_truths(config: Config, table: TruthTable, contract: Contract) -> dict[str, int]:
     """Keep late truths; gives how many rows came, and how many ids have an answer or none.
 

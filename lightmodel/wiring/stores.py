@@ -28,6 +28,16 @@ def threads_of(config: Config) -> int:
     return config.train.threads or cores()
 
 
+def workers_of(config: Config) -> int:
+    """Give the number of serving processes: one for each core, at most four, unless set."""
+    return config.serve.workers or min(cores(), 4)
+
+
+def scoring_threads_of(config: Config) -> int:
+    """Give the threads that score in one worker: all workers together use each core once."""
+    return config.serve.scoring_threads or max(1, cores() // workers_of(config))
+
+
 def cores() -> int:
     """Count the cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):

@@ -1,6 +1,7 @@
 """Rows of text through the compiled library: see rows.c."""
 
 import ctypes as c
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -38,14 +39,12 @@ class CompiledRows:
 
     def __call__(self, layout: Layout, text: bytes, *, final: bool) -> RawRows:
         """Read rows; see `RowReader`."""
-        kinds = np.array(layout.kinds, np.uint8)
-        places = np.array(layout.places, np.int32)
         capacity = _most_rows(text, layout)
         numbers = np.empty((capacity, layout.width))
         spans = np.empty((capacity, layout.texts, 2), np.int64)
         outcome = _Outcome()
         unclosed = self._read(
-            c.byref(_described(layout, kinds, places)),
+            c.byref(_described(layout)),
             c.c_char_p(text),
             c.c_int64(len(text)),
             c.c_int(final),
@@ -67,10 +66,11 @@ def _most_rows(text: bytes, layout: Layout) -> int:
     return min(text.count(b"\n") + text.count(b"\r"), len(text) // len(layout.kinds)) + 1
 
 
-def _described(
-    layout: Layout, kinds: npt.NDArray[np.generic], places: npt.NDArray[np.generic]
-) -> _Layout:
-    return _Layout(
+@lru_cache(16)
+def _described(layout: Layout) -> _Layout:
+    kinds = c.create_string_buffer(layout.kinds)
+    places = (c.c_int32 * len(layout.places))(*layout.places)
+    described = _Layout(
         layout.delimiter.encode(),
         layout.quote.encode(),
         layout.decimal.encode(),
@@ -78,10 +78,12 @@ def _described(
         len(layout.kinds),
         layout.width,
         layout.texts,
-        kinds.ctypes.data,
-        places.ctypes.data,
+        c.addressof(kinds),
+        c.addressof(places),
         "".join(token + _SEPARATOR for token in layout.missing).encode(),
     )
+    described.alive = kinds, places  # it holds their addresses only
+    return described
 
 
 def _texts(text: bytes, spans: npt.NDArray[np.generic], quote: str) -> list[str | None]:

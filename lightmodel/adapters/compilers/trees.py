@@ -13,6 +13,7 @@ from lightmodel.domain.arrays import Matrix, Scores
 
 _SHAPE = ("trees", "classes", "features", "link", "ranked", "steps")
 _BLOCK = 64
+_FEW = 8
 
 
 class _Model(c.Structure):
@@ -37,11 +38,16 @@ class _Model(c.Structure):
 
 
 class CompiledTrees:
-    """Scores rows as LightGBM does; several are averaged. The interpreter's lock is released."""
+    """Scores rows as LightGBM does; several models are averaged.
+
+    The interpreter's lock is released for many rows. For a few it is kept: to get it back takes longer
+    than they do.
+    """
 
     def __init__(self, library: c.CDLL, models: Sequence[Tables]) -> None:
-        self._score = library.score_rows
-        self._score.restype = None
+        keeping = c.PyDLL(library._name, handle=library._handle)
+        self._score, self._score_few = library.score_rows, keeping.score_rows
+        self._score.restype = self._score_few.restype = None
         self._models = [(_described(tables), tables) for tables in models]
 
     def predict(self, features: Matrix) -> Scores:
@@ -58,7 +64,8 @@ class CompiledTrees:
         room = np.empty(model.features * _BLOCK, np.int16)
         sums = np.empty(model.classes * _BLOCK)
         down, across = (step // features.itemsize for step in features.strides)
-        self._score(
+        score = self._score if rows > _FEW else self._score_few
+        score(
             c.byref(model),
             c.c_void_p(features.ctypes.data),
             c.c_int64(rows),

@@ -10,13 +10,11 @@ from typing import Literal
 import numpy as np
 import orjson
 import pyarrow as pa
-from pyarrow import parquet
 
 from lightmodel.adapters.formats.csv_blocks import CsvBlocks
 from lightmodel.adapters.formats.detection import refuse
 from lightmodel.adapters.formats.json_blocks import JsonBlocks
 from lightmodel.adapters.formats.pieces import Pieces, as_utf8, gathered, peeked, unpacked
-from lightmodel.adapters.formats.reading import read_table
 from lightmodel.config import DataSection
 from lightmodel.domain.encoding import feature_matrix, plain_rows
 from lightmodel.domain.enforcement import conform
@@ -95,6 +93,8 @@ class BodyReader:
 
     def _file(self, pieces: Pieces, form: Form) -> Block:
         """Read what needs its end to be read, by way of a file."""
+        from lightmodel.adapters.formats.reading import read_table  # with pandas, if it is there
+
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"body.{form}"
             path.write_bytes(self._whole(pieces, form.title()))
@@ -104,7 +104,7 @@ class BodyReader:
 
     def _block_of(self, table: pa.Table) -> Block:
         contract = self.rules.contract
-        self.rules.plan(table.column_names)
+        self.rules.plan(tuple(table.column_names))
         conformed = conform(table, contract, with_target=False)
         if conformed.violations:
             nothing = np.empty((table.num_rows, 0))
@@ -122,6 +122,8 @@ def _refuse_bombs(path: Path, form: Form, most: int) -> None:
     Raises:
         TooLarge: it holds more than `most` bytes.
     """
+    from pyarrow import parquet
+
     try:
         if form == "excel":
             with zipfile.ZipFile(path) as archive:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from lightmodel.ports.row_reader import RowReader
 LONGEST_ROW = 8 << 20
 _DELIMITERS = (",", ";", "\t", "|", " ")
 _SAMPLE_ROWS = 20
+_QUOTED_COMMA = re.compile(rb'"[+-]?[0-9]*,[0-9]')
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,12 @@ class CsvBlocks:
     def _header(self, beginning: bytes) -> "_Header":
         """Choose the delimiter under which most of the contract's columns are found."""
         given = given_delimiter(self.options.delimiter)
-        known = {column.name for column in self.rules.contract.columns}
-        candidates = [_header(beginning, mark) for mark in ([given] if given else _DELIMITERS)]
+        known = self.rules.known
+        candidates = []
+        for mark in [given] if given else _DELIMITERS:
+            candidates.append(_header(beginning, mark))
+            if self.rules.places.keys() <= set(candidates[-1].names):
+                break
         best = max(candidates, key=lambda header: len(known & set(header.names)))
         if self.options.columns and not known & set(best.names):
             width = [
@@ -144,7 +150,7 @@ def _with_header(pieces: Pieces) -> tuple[bytes, Pieces]:
 
 def _header(beginning: bytes, delimiter: str) -> _Header:
     """Split the first line that is not blank; quoted names may hold line ends."""
-    lines = io.StringIO(beginning.decode(), newline="").readlines()
+    lines = io.StringIO(_first_lines(beginning).decode(), newline="").readlines()
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     try:
         row = next(row for row in reader if row and (len(row) > 1 or row[0].strip()))
@@ -157,13 +163,21 @@ def _header(beginning: bytes, delimiter: str) -> _Header:
     return _Header(names, delimiter, used, beginning)
 
 
+def _first_lines(beginning: bytes) -> bytes:
+    """Cut after the first line, where no quote in it is open; to decode more would take longer."""
+    start = len(beginning) - len(beginning.lstrip())
+    end = beginning.find(b"\n", start) + 1
+    return beginning if not end or beginning.count(b'"', 0, end) % 2 else beginning[:end]
+
+
 def _decimal(header: _Header, given: str) -> str:
     """Find out the decimal mark from some rows, where a comma may be one."""
     if given != "auto":
         return given
-    if header.delimiter == "," and b'"' not in header.beginning:
+    sample = header.beginning[header.length :][: 64 << 10]
+    if header.delimiter == "," and not _QUOTED_COMMA.search(sample):
         return "."
-    below = header.beginning[header.length :][: 64 << 10].decode(errors="ignore")
+    below = sample.decode(errors="ignore")
     dialect = Dialect(header.delimiter)
     rows = sample_rows(below, dialect, complete=False)[:_SAMPLE_ROWS]
     return find_decimal(rows, dialect, given) or "."

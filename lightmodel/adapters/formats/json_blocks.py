@@ -73,31 +73,25 @@ class JsonBlocks:
     def block(self, records: Sequence[Record], known: frozenset[str] = frozenset()) -> Block:
         """Check records; a column counts as there when some record, or `known`, names it."""
         names = _names(records)
-        self.rules.plan([*names, *(known - set(names))])
+        plan = self.rules.plan((*names, *(known - set(names))) if known else names)
         features = self._features(records)
         texts = {name: [_text(record.get(name)) for record in records] for name in self.rules.codes}
         violations, unseen = self.rules.hold(features, texts, self.missing)
-        columns = {column.name for column in self.rules.contract.columns}
         own_id = self.rules.contract.id
         ids = (
             [record.get(own_id.name) for record in records]
             if own_id and own_id.name in names
             else None
         )
-        extra = tuple(name for name in names if name not in columns)
-        return Block(features, ids, violations, unseen, extra)
+        return Block(features, ids, violations, unseen, plan.extra)
 
     def _features(self, records: Sequence[Record]) -> Matrix:
-        numeric = [
-            column
-            for column in self.rules.contract.features
-            if column.type is not ColumnType.CATEGORY
-        ]
+        numeric = self.rules.numeric
         features = np.empty((len(records), len(self.rules.places)))
         rows = [[record.get(column.name) for column in numeric] for record in records]
-        if set(map(type, chain.from_iterable(rows))) <= _NUMBERS and not self._has_booleans:
-            plain = np.array(rows, np.float64).reshape(len(rows), len(numeric))
-            features[:, [self.rules.places[column.name] for column in numeric]] = plain
+        if set(map(type, chain.from_iterable(rows))) <= self._plain:
+            numbers = np.array(rows, np.float64).reshape(len(rows), len(numeric))
+            features[:, [self.rules.places[column.name] for column in numeric]] = numbers
             return features
         for at, column in enumerate(numeric):
             read = _boolean if column.type is ColumnType.BOOLEAN else _number
@@ -107,8 +101,10 @@ class JsonBlocks:
         return features
 
     @property
-    def _has_booleans(self) -> bool:
-        return any(column.type is ColumnType.BOOLEAN for column in self.rules.contract.features)
+    def _plain(self) -> set[type]:
+        """The types that are numbers as they are, whatever the column."""
+        types = {column.type for column in self.rules.numeric}
+        return set() if ColumnType.BOOLEAN in types else _NUMBERS
 
 
 def records_in(content: object) -> list[Record]:
@@ -173,11 +169,11 @@ _FORMS = {
 }
 
 
-def _names(records: Sequence[Record]) -> list[str]:
+def _names(records: Sequence[Record]) -> tuple[str, ...]:
     first = records[0].keys()
     if all(record.keys() == first for record in records):
-        return list(first)
-    return list(dict.fromkeys(chain.from_iterable(records)))
+        return tuple(first)
+    return tuple(dict.fromkeys(chain.from_iterable(records)))
 
 
 def _number(value: object, missing: frozenset[str]) -> float:

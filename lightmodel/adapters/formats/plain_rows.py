@@ -69,7 +69,7 @@ def _numbers(rows: Sequence[list[str] | None], layout: Layout) -> Matrix:
         if kind in {CellKind.IGNORED, CellKind.TEXT}:
             continue
         numbers[:, place] = [
-            IN_NO_ROW if row is None else _cell(row[at], kind, layout) for row in rows
+            IN_NO_ROW if row is None else _cell(row[at], CellKind(kind), layout) for row in rows
         ]
     return numbers
 
