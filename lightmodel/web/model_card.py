@@ -102,7 +102,7 @@ def _facts(served: Served) -> dict[str, str]:
         "Version": served.version,
         "Trained": words.moment(manifest.created),
         "Task": _task(served.contract),
-        "Learner": "LightGBM" if learner == "lightgbm" else words.shown(learner),
+        "Learner": "LightGBM" if learner == "lightgbm" else words.shown(learner.rpartition(".")[2]),
         "Features": words.count(len(served.contract.features)),
         "Training rows": words.count(manifest.rows.get("train", 0)),
         "Test rows": words.count(manifest.rows.get("test", 0)),

@@ -23,8 +23,8 @@ from lightmodel.wiring.stores import signer_of
 
 logger = logging.getLogger(__name__)
 
-# The report is one file, with its styles and pictures inside; it holds no script.
-_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+# The report has its styles and pictures inside, and no script; a browser styles a lone picture itself.
+_FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _MANY_FIELDS = 12  # more of them are worth a search box
 
 
@@ -48,16 +48,14 @@ def blueprint(holder: Holder, config: Config) -> Blueprint:
         verdict = read_verdict(version, signer)
         if verdict is None or verdict.report_sha256 is None:
             abort(404, "this model has no report")
-        response = _checked(read_report(version, verdict), "text/html")
-        response.headers["Content-Security-Policy"] = _REPORT_POLICY
-        return response
+        return _file(read_report(version, verdict), "text/html")
 
     @routes.get("/model/importance.png")
     def importance() -> Response:
         version = _version_of(holder.require())
         if PICTURE not in version.manifest.files:
             abort(404, "this model has no picture of its features' importance")
-        return _checked(version.read(PICTURE), "image/png")
+        return _file(version.read(PICTURE), "image/png")
 
     return routes
 
@@ -97,6 +95,12 @@ def _without_a_model(error: LightModelError) -> Response:
     text = _render("no_model.html", error=error)
     headers = {"Retry-After": "5", "Cache-Control": "no-store"}
     return Response(text, 503, headers, mimetype="text/html")
+
+
+def _file(content: bytes, mimetype: str) -> Response:
+    response = _checked(content, mimetype)
+    response.headers["Content-Security-Policy"] = _FILE_POLICY
+    return response
 
 
 def _checked(content: bytes, mimetype: str) -> Response:

@@ -2,16 +2,12 @@
 
 import { found } from "./elements.js";
 
-let key = "";
-
-const headers = (more = {}) => (key ? { ...more, Authorization: `Bearer ${key}` } : more);
-
-// Answers one row: {row, response} or throws a problem.
+// Gives {row, header} for one row, or throws a problem.
 export async function askForRow(record, explain) {
   const post = (query) =>
     fetch(`predict${query}`, {
       method: "POST",
-      headers: headers({ "Content-Type": "application/json", Accept: "application/json" }),
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
       body: JSON.stringify(record),
     });
   try {
@@ -30,8 +26,7 @@ export function askForFile(file, told) {
   const asked = new XMLHttpRequest();
   asked.open("POST", "predict");
   asked.responseType = "blob";
-  const all = headers({ Accept: "text/csv" });
-  for (const name of Object.keys(all)) asked.setRequestHeader(name, all[name]);
+  asked.setRequestHeader("Accept", "text/csv");
   asked.upload.addEventListener("progress", (event) => told(event.loaded, event.total));
   const answer = new Promise((give, fail) => {
     asked.addEventListener("error", () => fail(CUT_OFF));
@@ -56,24 +51,12 @@ const CUT_OFF = {
 };
 
 function problemOf(status, text) {
-  if (status === 401) askForKey();
   try {
     const problem = JSON.parse(text);
     return { violations: [], ...problem, status, detail: problem.detail || problem.title };
   } catch {
     return { status, detail: `The service answered with status ${status}.`, violations: [] };
   }
-}
-
-function askForKey() {
-  const form = found("key");
-  form.hidden = false;
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    key = found("key-text").value.trim();
-    form.hidden = key !== "";
-  };
-  found("key-text").focus();
 }
 
 // A model that was put in place after the page was opened answers with another version.
