@@ -198,6 +198,8 @@ def test_the_bar_shows_the_probability_and_the_threshold(visit: Visit) -> None:
 
 def test_what_is_wrong_stands_beside_its_field_and_gets_the_focus(visit: Visit) -> None:
     page = visit.page
+    page.click("button.main")
+    page.wait_for_selector("#answer .verdict")
     page.fill("label:text-is('spent') + input", "100000")
     page.fill("label:text-is('age') + input", "5000")
     page.keyboard.press("Enter")
@@ -208,6 +210,7 @@ def test_what_is_wrong_stands_beside_its_field_and_gets_the_focus(visit: Visit) 
     assert page.evaluate("document.activeElement.labels[0].innerText") == "age"
     assert page.locator(".field .error:visible").count() == 2
     assert page.inner_text("#row-problem") == "2 fields to look at again."
+    assert page.locator("#answer .verdict").count() == 0
     page.fill("label:text-is('age') + input", "")
     page.fill("label:text-is('spent') + input", "")
     page.keyboard.press("Enter")

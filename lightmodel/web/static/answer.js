@@ -5,6 +5,11 @@ import { labelName, number, percent, shortened, signed } from "./words.js";
 
 const MOST_CLASSES = 6;
 
+// An answer to an earlier row would be taken for one to the row that was refused.
+export function clearAnswer() {
+  found("answer").replaceChildren(element("p", { class: "quiet empty" }, "There is no answer to the row as it stands."));
+}
+
 export function showAnswer(facts, row, record, unseen) {
   const label = facts.labels.length ? labelName(row.prediction, facts.labels) : number(row.prediction);
   found("answer").replaceChildren(

@@ -58,6 +58,9 @@ function overview(facts, { rows, counts, scores }) {
       { class: "bars counts" },
       ...shown.map(([name, amount]) => classBar(name, amount / rows, `${count(amount)} (${percent(amount / rows)})`)),
     ),
+    facts.threshold === null
+      ? ""
+      : element("p", { class: "quiet small-print" }, `From a probability of ${percent(facts.threshold)} on, a row counts as ${facts.labels[1]}.`),
   );
 }
 

@@ -1,8 +1,8 @@
 // The form for one row.
 
+import { clearAnswer, showAnswer } from "./answer.js";
 import { element, found } from "./elements.js";
 import { askForRow, noteVersion } from "./service.js";
-import { showAnswer } from "./answer.js";
 import { plural } from "./words.js";
 
 export function startRow(facts) {
@@ -67,6 +67,7 @@ function complain(facts, controls, problem) {
 
 // Shows [place, what is wrong] beside the fields, and takes the reader to the first.
 function tell(controls, wrong) {
+  clearAnswer();
   if (!wrong.length) return;
   showAll();
   for (const [at, detail] of wrong) {
