@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.requirements-dev
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check serve bench bench-train coverage lock docs clean
+.PHONY: help run test check serve bench bench-train bench-serve coverage lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +27,16 @@ check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: bench-train ## All measurements that the README quotes
+bench: bench-train bench-serve ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not browser and not postgres" --cov --cov-report=term $(ARGS)
 
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train
+
+bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes; needs wrk)
+	$(BIN)/python -m benchmarks.serve
 
 docs: $(STAMP) ## Write the pages that are made from the code
 	$(BIN)/python -m lightmodel docs

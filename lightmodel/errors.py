@@ -16,6 +16,7 @@ stands in `lightmodel.cli`, the HTTP status in `lightmodel.web`.
     ├── ArtefactCorrupt           bytes do not match their manifest, or a signature does not hold
     ├── QualityGateFailed         the candidate is not good enough; the old model stays
     ├── AlreadyRunning            another run holds the lock
+    ├── NotPossible               this installation cannot do it, whatever the settings
     └── StorageFull               the disk has no room left
 """
 
@@ -110,6 +111,10 @@ class QualityGateFailed(LightModelError):
 
 class AlreadyRunning(LightModelError):
     """Another run works on the same store."""
+
+
+class NotPossible(LightModelError):
+    """This installation cannot do what was asked, e.g. train where only serving is installed."""
 
 
 class StorageFull(LightModelError):

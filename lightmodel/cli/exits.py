@@ -16,6 +16,7 @@ EXIT_CODES: dict[type[errors.LightModelError], int] = {
     errors.QuotaExceeded: 75,
     errors.AlreadyRunning: 75,
     errors.ConfigError: 78,
+    errors.NotPossible: 78,
 }
 MEANINGS = {
     0: "done: the newest candidate is approved",

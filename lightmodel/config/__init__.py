@@ -6,11 +6,11 @@ from lightmodel.config.sections import (
     DataSection,
     GateSection,
     LogSection,
-    ServeSection,
     SplitSection,
     StoreSection,
     TrainSection,
 )
+from lightmodel.config.serving import ServeSection
 
 __all__ = [
     "Config",

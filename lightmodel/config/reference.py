@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from lightmodel.config.base import Section
 from lightmodel.config.load import PREFIX
-from lightmodel.config.sections import Config, Section
+from lightmodel.config.sections import Config
 
 _INTRODUCTION = """\
 # Every setting that is not a secret, with its default; an empty file is valid, so delete what you do

@@ -44,8 +44,8 @@ def serving(project: Project, **environ: str) -> Iterator[str]:
             wait_for(address, process)
             yield address
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
 
 
 def wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:

@@ -1,0 +1,161 @@
+"""Servers to measure: how each is started, asked and watched."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+_PATIENCE_S = 120
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of the programs that are compared.
+
+    Attributes:
+        command: with {port} where the port goes.
+        path: that rows are posted to.
+        form: whether rows go as a multipart form, or as the body itself.
+        folder: to start it in.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    path: str
+    form: bool
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers; `first_s` is from the start of its process to its first answer."""
+
+    server: Server
+    port: int
+    process: psutil.Process
+    first_s: float
+
+    def post(self, body: bytes) -> tuple[float, bytes, str]:
+        """Send rows; gives seconds, the answer, and its head."""
+        return exchange(self.port, request(self.server, body))
+
+    def memory(self) -> int:
+        """Give the resident bytes of all its processes; shared pages count for each."""
+        total = 0
+        for process in (self.process, *self.process.children(recursive=True)):
+            try:
+                total += process.memory_info().rss
+            except psutil.Error:
+                continue
+        return total
+
+
+def request(server: Server, body: bytes) -> bytes:
+    """Write a whole HTTP request."""
+    kind = "text/csv"
+    if server.form:
+        top = b'--b\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n'
+        body, kind = top + body + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
+    head = (
+        f"POST {server.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def exchange(port: int, sent: bytes) -> tuple[float, bytes, str]:
+    """Send a request on a connection of its own; gives seconds, body and head of the answer."""
+    started = time.perf_counter()
+    with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_S * 5) as connection:
+        connection.sendall(sent)
+        parts = []
+        while piece := connection.recv(1 << 20):
+            parts.append(piece)
+    seconds = time.perf_counter() - started
+    head, _, body = b"".join(parts).partition(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1]
+    if status != b"200":
+        raise RuntimeError(f"{status.decode()}: {body[:300].decode(errors='replace')}")
+    return seconds, body, head.decode("latin-1")
+
+
+@contextmanager
+def running(server: Server, row: bytes) -> Iterator[Running]:
+    """Start a server, and wait until it has answered a row."""
+    port = free_port()
+    command = [part.format(port=port) for part in server.command]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        cwd=server.folder,
+        env={
+            **os.environ,
+            "PATH": f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT) if command[0] == sys.executable else "",
+            "LIGHTMODEL__SERVE__PORT": str(port),
+            "LIGHTMODEL__SERVE__HOST": "127.0.0.1",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield Running(
+            server, port, psutil.Process(process.pid), _first_answer(server, port, row, started)
+        )
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _first_answer(server: Server, port: int, row: bytes, started: float) -> float:
+    sent = request(server, row)
+    while time.perf_counter() - started < _PATIENCE_S:
+        try:
+            exchange(port, sent)
+        except (OSError, RuntimeError, IndexError):
+            time.sleep(0.005)
+        else:
+            return time.perf_counter() - started
+    raise TimeoutError(f"{server.name} never answered")
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def watched(server: Running) -> Iterator[list[int]]:
+    """Sample a server's memory; the list that this gives grows."""
+    samples = [server.memory()]
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            samples.append(server.memory())
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()

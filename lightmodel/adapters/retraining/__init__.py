@@ -1,0 +1,1 @@
+"""Ways to retrain: a process of this machine, or a Jenkins job."""

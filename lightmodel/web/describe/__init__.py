@@ -1,0 +1,1 @@
+"""What programs read about the service, made from the model that answers."""

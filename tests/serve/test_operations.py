@@ -1,0 +1,167 @@
+"""The service as somebody runs it: stopped, watched, guarded, counted."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.fakes.project import Project
+from tests.fakes.server import serving
+from tests.serve.conftest import Shop
+from tests.serve.test_connections import answer_on, connect, head
+from tests.serve.test_forms import ROWS, as_csv, expected, send
+
+GOOD = as_csv(ROWS)
+KEYS = "# who may ask\nalice:wonder\nplain-key\n"
+
+
+def counted(address: str) -> dict[tuple[str, str], float]:
+    """Samples of /metrics by name and labels."""
+    text = requests.get(f"{address}/metrics", timeout=10).text
+    return {
+        (sample.name, ",".join(f"{k}={v}" for k, v in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def two_workers(trained_shop: Project, tmp_path: Path) -> Iterator[str]:
+    own = {"LIGHTMODEL__SERVE__WORKERS": "2", "LIGHTMODEL__LOG__FOLDER": str(tmp_path / "log")}
+    with serving(trained_shop, **own) as address:
+        yield address
+
+
+def test_metrics_are_exact_with_two_workers(two_workers: str, trained_shop: Project) -> None:
+    shop = Shop(two_workers, trained_shop)
+
+    def ask(number: int) -> int:
+        return send(shop, GOOD if number % 4 else b"age\n1\n").status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(ask, range(80)))
+    assert (statuses.count(200), statuses.count(422)) == (60, 20)
+    found = counted(two_workers)
+    assert found["lightmodel_requests_total", "method=POST,route=/predict,status=200"] == 60
+    assert found["lightmodel_requests_total", "method=POST,route=/predict,status=422"] == 20
+    assert found["lightmodel_request_seconds_count", "route=/predict"] == 80
+    assert found["lightmodel_errors_total", "kind=ContractViolation"] == 20
+    assert found["lightmodel_rows_total", ""] == 60 * len(ROWS)
+    scores = [value for (name, _), value in found.items() if name == "lightmodel_scores_total"]
+    assert sum(scores) == 60 * len(ROWS)
+    version = trained_shop.models()[0].name
+    assert found["lightmodel_model_info", f"version={version}"] == 1
+    assert time.time() - found["lightmodel_model_created_timestamp_seconds", ""] < 3600
+    for _ in range(100):
+        if counted(two_workers).get(("lightmodel_log_rows_total", "what=logged")) == sum(scores):
+            break
+        time.sleep(0.1)
+    assert counted(two_workers)["lightmodel_log_rows_total", "what=logged"] == sum(scores)
+
+
+def test_a_request_keeps_its_id_from_the_header_to_the_log(shop: Shop) -> None:
+    answer = requests.get(f"{shop.address}/nowhere", headers={"X-Request-ID": "abc-1"}, timeout=10)
+    assert answer.headers["X-Request-ID"] == answer.json()["request_id"] == "abc-1"
+    bad = requests.get(f"{shop.address}/health", headers={"X-Request-ID": "a b"}, timeout=10)
+    assert bad.headers["X-Request-ID"] not in {"", "a b"}
+    send(shop, GOOD)
+    lines = [
+        json.loads(line)
+        for line in (shop.project.folder / "server.log").read_text().splitlines()
+        if line.startswith("{")
+    ]
+    (told,) = [line for line in lines if line.get("request_id") == "abc-1"]
+    assert (told["status"], told["path"], told["method"]) == (404, "/nowhere", "GET")
+    assert any(line.get("rows") == len(ROWS) for line in lines)
+
+
+def test_every_answer_carries_the_headers_that_browsers_heed(shop: Shop) -> None:
+    for path in ("/health", "/nowhere", "/predict"):
+        headers = requests.get(f"{shop.address}{path}", timeout=10).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+
+
+def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(KEYS)
+    with serving(trained_shop, LIGHTMODEL__SERVE__API_KEYS_FILE=str(tmp_path / "keys")) as address:
+        url = f"{address}/predict"
+        refused = requests.post(url, data=GOOD, headers={"Content-Type": "text/csv"}, timeout=10)
+        assert refused.status_code == 401
+        assert "Basic" in refused.headers["WWW-Authenticate"]
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        for headers in (
+            {"X-API-Key": "wonder"},
+            {"Authorization": "Bearer plain-key"},
+            {"Authorization": requests.auth._basic_auth_str("anybody", "wonder")},
+        ):
+            found = requests.post(
+                url, data=GOOD, headers={"Content-Type": "text/csv", **headers}, timeout=10
+            )
+            assert found.status_code == 200
+        for wrong in ("alice", "wonde", "wonder ", "# who may ask", ""):
+            found = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=10)
+            assert found.status_code == (200 if wrong.strip() == "wonder" else 401)
+        assert requests.get(f"{address}/health", timeout=10).status_code == 200
+        assert "wonder" not in (trained_shop.folder / "server.log").read_text()
+
+
+def test_keys_that_hold_none_do_not_open_everything(trained_shop: Project) -> None:
+    ran = trained_shop.run(
+        script="app.py", LIGHTMODEL__SERVE__API_KEYS="# none", LIGHTMODEL__SERVE__PORT="0"
+    )
+    assert ran.code == 78
+    assert "serve.api_keys: it holds no key" in ran.err
+
+
+def test_more_than_the_rate_limit_is_told_when_to_come_again(trained_shop: Project) -> None:
+    limits = {"LIGHTMODEL__SERVE__RATE_LIMIT": "5", "LIGHTMODEL__SERVE__WORKERS": "1"}
+    with serving(trained_shop, **limits) as address:
+        answers = [requests.get(f"{address}/metrics", timeout=10) for _ in range(30)]
+        limited = [answer for answer in answers if answer.status_code == 429]
+        assert 15 <= len(limited) <= 25
+        assert int(limited[0].headers["Retry-After"]) >= 1
+        assert requests.get(f"{address}/ready", timeout=10).status_code == 200
+        time.sleep(1.1)
+        assert requests.get(f"{address}/metrics", timeout=10).status_code == 200
+
+
+def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
+    trained_shop: Project,
+) -> None:
+    with serving(trained_shop, LIGHTMODEL__SERVE__GRACEFUL_SECONDS="50") as address:
+        shop = Shop(address, trained_shop)
+        right = expected(shop)
+        with closing(connect(address)) as idle, closing(connect(address)) as slow:
+            idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert answer_on(idle)[0] == 200
+            slow.sendall(head(len(GOOD)) + GOOD[:500])
+            time.sleep(0.3)
+            master = _master(trained_shop.folder)
+            master.send_signal(signal.SIGTERM)
+            time.sleep(0.7)
+            slow.sendall(GOOD[500:])
+            status, body = answer_on(slow)
+            assert (status, json.loads(body)) == (200, right)
+            master.wait(timeout=15)  # much sooner than graceful_seconds
+
+
+def _master(folder: Path) -> psutil.Process:
+    found = [process for process in psutil.process_iter() if _serves(process, folder)]
+    return min(found, key=lambda process: process.pid)
+
+
+def _serves(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.cwd() == str(folder) and "gunicorn" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
