@@ -79,19 +79,40 @@ def test_nothing_on_the_page_comes_from_elsewhere_or_needs_a_lax_policy(
         assert not address.startswith(("/", "http:", "https:", "data:", "//")), address
 
 
-def test_every_script_and_picture_that_the_page_names_is_there(client: FlaskClient) -> None:
-    asked = ["static/page.js", "static/waiting.js", "static/page.css", "static/icon.svg"]
-    seen: set[str] = set()
+def files_of_the_page(client: FlaskClient) -> set[str]:
+    """What a browser asks for when it opens the page, and whether it is there."""
+    page = Tags(client.get("/").text)
+    named = [one.get("src") or one.get("href") for one in page.named("script", "link", "img")]
+    asked, seen = [name for name in named if name], set()
     while asked:
         name = asked.pop()
         answer = client.get(f"/{name}", buffered=True)
         assert answer.status_code == 200, name
         assert answer.headers["ETag"]
         seen.add(name)
-        found = re.findall(r'from "\./(\w+\.js)"', answer.text)
-        asked += [f"static/{each}" for each in found if f"static/{each}" not in seen]
-    folder = Path(create_app.__code__.co_filename).parent / "static"
-    assert {f"static/{path.name}" for path in folder.iterdir()} == seen
+        found = (f"static/{each}" for each in re.findall(r'from "\./(\w+\.js)"', answer.text))
+        asked += [each for each in found if each not in seen]
+    return seen
+
+
+def test_every_script_and_picture_that_the_page_names_is_there(client: FlaskClient) -> None:
+    wanted = {"page.js", "row.js", "file.js", "histogram.js", "page.css", "icon.svg"}
+    assert {f"static/{name}" for name in wanted} <= files_of_the_page(client)
+
+
+def test_opening_the_page_counts_as_one_request_of_a_rate_limit(project: Project) -> None:
+    limited = load(project.folder / "config.toml", ["serve.rate_limit=2", "serve.workers=1"], {})
+    with create_app(limited.config).test_client() as client:
+        assert len(files_of_the_page(client)) > 2
+        assert client.get("/schema").status_code == 200
+        assert client.get("/schema").status_code == 429
+
+
+def test_every_link_of_the_page_leads_somewhere(client: FlaskClient) -> None:
+    links = {one["href"] or "" for one in Tags(client.get("/").text).named("a")}
+    for link in links:
+        if not link.startswith("#"):
+            assert client.get(f"/{link}").status_code == 200, link
 
 
 def test_names_that_are_markup_stay_text(client: FlaskClient) -> None:
