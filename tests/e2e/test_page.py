@@ -422,8 +422,8 @@ def test_the_tab_key_reaches_everything_and_enter_predicts(visit: Visit) -> None
         at = page.evaluate(
             """() => {
               const on = document.activeElement;
-              const ring = getComputedStyle(on.closest('.drop') ?? on).outlineStyle;
-              if (on !== document.body && ring === 'none') return 'no ring: ' + on.outerHTML;
+              const ring = parseFloat(getComputedStyle(on.closest('.drop') ?? on).outlineWidth);
+              if (on !== document.body && ring < 1) return 'no ring: ' + on.outerHTML;
               return on.id || on.dataset.sample || on.getAttribute('href') || on.innerText;
             }"""
         )
@@ -439,6 +439,27 @@ def test_the_tab_key_reaches_everything_and_enter_predicts(visit: Visit) -> None
     page.focus("#f0")
     page.keyboard.press("Enter")
     page.wait_for_selector("#answer .verdict")
+
+
+def test_the_page_works_under_a_proxys_prefix(browser: Any, shop: str) -> None:
+    context = browser.new_context(viewport=DESK)
+    asked: list[str] = []
+
+    def stripped(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(response=route.fetch(url=route.request.url.replace("/some/tool/", "/")))
+
+    context.route(f"{shop}/some/tool/**", stripped)
+    visit = Visit(context.new_page(), f"{shop}/some/tool")
+    page = visit.open()
+    page.click("button.main")
+    page.wait_for_selector("#answer .verdict")
+    page.set_input_files("#file", upload("visits.csv", as_csv(ROWS)))
+    assert "150 rows scored" in results_of(page).inner_text()
+    assert page.inner_text("[data-address='predict']") == f"{shop}/some/tool/predict"
+    assert len(asked) == len(visit.asked)
+    visit.check()
+    context.close()
 
 
 def test_the_report_and_the_picture_open_without_complaint(visit: Visit) -> None:
