@@ -19,7 +19,7 @@ serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
-	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not postgres" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not browser and not postgres" $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/ruff check .
@@ -30,7 +30,7 @@ check: $(DEV_STAMP) ## Lint, types, layers
 bench: bench-train bench-serve ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
-	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not postgres" --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not browser and not postgres" --cov --cov-report=term $(ARGS)
 
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train

@@ -122,13 +122,17 @@ def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
     signer.check(verdict.to_json(signed=False), verdict.signature, name)
     if verdict.manifest_sha256 != _manifest_sha256(version):
         raise ArtefactCorrupt(f"{name} is about another manifest")
-    _check_report(version, verdict)
+    if verdict.report_sha256 is not None:
+        read_report(version, verdict)
     return verdict
 
 
-def _check_report(version: Version, verdict: StoredVerdict) -> None:
-    if verdict.report_sha256 is None:
-        return
+def read_report(version: Version, verdict: StoredVerdict) -> bytes:
+    """Read the report that a verdict names once, and give exactly the bytes that were checked.
+
+    Raises:
+        ArtefactCorrupt: it is gone, or another one.
+    """
     try:
         report = (version.folder / REPORT).read_bytes()
     except OSError:
@@ -138,6 +142,7 @@ def _check_report(version: Version, verdict: StoredVerdict) -> None:
             f"{version.name}: {REPORT} is not the one that its verdict names",
             hint="`python run.py testing --force` writes both anew",
         )
+    return report
 
 
 def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ()) -> Version:

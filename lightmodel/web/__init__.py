@@ -3,7 +3,18 @@
 from flask import Flask
 
 from lightmodel.config import Config, load
-from lightmodel.web import health, keys, metrics, predict, problems, programs, tracing, train, truth
+from lightmodel.web import (
+    health,
+    keys,
+    metrics,
+    pages,
+    predict,
+    problems,
+    programs,
+    tracing,
+    train,
+    truth,
+)
 from lightmodel.web.holder import Holder
 from lightmodel.wiring.prediction_log import open_log, spooled_bytes
 from lightmodel.wiring.serving import Shelf
@@ -24,6 +35,7 @@ def create_app(config: Config | None = None) -> Flask:
     problems.init_app(app)
     app.register_blueprint(health.blueprint(holder))
     app.register_blueprint(predict.blueprint(holder, config, log, counted))
+    app.register_blueprint(pages.blueprint(holder, config))
     app.register_blueprint(truth.blueprint(holder, config))
     app.register_blueprint(train.blueprint(config))
     app.register_blueprint(programs.blueprint(holder))

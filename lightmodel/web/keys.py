@@ -26,7 +26,7 @@ def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
 
     @app.before_request
     def check() -> None:
-        if request.path in _OPEN:
+        if request.path in _OPEN or request.endpoint == "static":
             return
         caller = request.remote_addr or ""
         if keys:

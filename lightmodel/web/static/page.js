@@ -1,0 +1,11 @@
+// Starts the page of a model. What it needs to know of the model stands in an attribute of <main>.
+
+import { startFile } from "./file.js";
+import { startRow } from "./row.js";
+
+const facts = JSON.parse(document.querySelector("[data-facts]").dataset.facts);
+startRow(facts);
+startFile(facts);
+for (const place of document.querySelectorAll("[data-address]")) {
+  place.textContent = new URL(place.dataset.address, document.baseURI).href;
+}

@@ -1,0 +1,49 @@
+// What the page tells of a scored file: counts, scores, and the first rows.
+
+import { eachRow } from "./csv.js";
+
+const SHOWN = 100;
+
+// Gives {header, rows, first, counts, scores}; scores are those that the histogram shows.
+export async function summarise(blob, facts) {
+  const classes = { binary: 1, multiclass: facts.labels.length, regression: 0 }[facts.task];
+  const counts = new Map(facts.labels.map((label) => [label, 0]));
+  const scores = [];
+  const first = [];
+  let header = null;
+  await eachRow(blob, (cells) => {
+    if (!header) {
+      header = cells;
+      return;
+    }
+    if (first.length < SHOWN) first.push(cells);
+    const at = cells.length - classes - 1;
+    if (classes) counts.set(cells[at], (counts.get(cells[at]) ?? 0) + 1);
+    scores.push(classes ? largest(cells, at + 1) : Number(cells[at]));
+  });
+  return { header, rows: scores.length, first, counts, scores };
+}
+
+function largest(cells, from) {
+  let most = Number(cells[from]);
+  for (let at = from + 1; at < cells.length; at++) most = Math.max(most, Number(cells[at]));
+  return most;
+}
+
+// Counts scores in bins of one width. Of probabilities, the bins cover 0 to 1.
+export function binned(scores, isProbability, bins = 40) {
+  let [low, high] = [0, 1];
+  if (!isProbability) {
+    [low, high] = [Infinity, -Infinity];
+    for (const score of scores) {
+      low = Math.min(low, score);
+      high = Math.max(high, score);
+    }
+    if (low === high) [low, high] = [low - 0.5, high + 0.5];
+  }
+  const amounts = new Array(bins).fill(0);
+  for (const score of scores) {
+    amounts[Math.min(bins - 1, Math.floor(((score - low) / (high - low)) * bins))] += 1;
+  }
+  return { low, high, amounts };
+}
