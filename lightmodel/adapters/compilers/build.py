@@ -8,9 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _COMPILERS = ("cc", "gcc", "clang")
@@ -109,25 +108,24 @@ def load(built: Built) -> ctypes.CDLL:
     if lacking := sorted(set(built.cpu) - cpu_features()):
         raise NotCompiledError(f"this processor has no {', '.join(lacking)}")
     try:
-        with _as_file(built.library) as path:
-            return ctypes.CDLL(path)
+        return _opened(built.library)
     except OSError as error:
         raise NotCompiledError(f"it cannot be loaded: {type(error).__name__}") from None
 
 
-@contextmanager
-def _as_file(data: bytes) -> Iterator[str]:
-    """Give bytes a path: in memory where the system can, for a disk may be full or not executable."""
+@cache
+def _opened(library: bytes) -> ctypes.CDLL:
+    """Open a library from memory where the system can: a disk may be full, or not executable.
+
+    Its handle stays open: the loader knows a library by its path, and would take a later one with the
+    same number for this.
+    """
     if hasattr(os, "memfd_create"):
         handle = os.memfd_create("light-model")
-        try:
-            with open(handle, "wb", closefd=False) as file:
-                file.write(data)
-            yield f"/proc/self/fd/{handle}"
-        finally:
-            os.close(handle)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "library.so"
-            path.write_bytes(data)
-            yield str(path)
+        with open(handle, "wb", closefd=False) as file:
+            file.write(library)
+        return ctypes.CDLL(f"/proc/self/fd/{handle}")
+    with tempfile.NamedTemporaryFile(suffix=".so") as file:
+        file.write(library)
+        file.flush()
+        return ctypes.CDLL(file.name)
