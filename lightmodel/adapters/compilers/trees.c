@@ -47,6 +47,9 @@ struct model {
     const double *thresholds;     /* of each feature, ascending, filled up with infinity */
 };
 
+/* LightGBM leaves values this near to zero out of a row before any tree sees them. */
+static inline double settled(double x) { return x >= -ZERO && x <= ZERO ? 0.0 : x; }
+
 static int goes_left(const struct model *model, const struct node *node, double x) {
     if (node->flags & CATEGORICAL) {
         if (!(x > -1 && x < 2147483648.0)) return 0; /* NaN too */
@@ -56,7 +59,7 @@ static int goes_left(const struct model *model, const struct node *node, double 
     }
     uint32_t missing = node->flags & MISSING;
     if (isnan(x) && missing != MISSING_NAN) x = 0.0;
-    if ((missing == MISSING_ZERO && x >= -ZERO && x <= ZERO) || (missing == MISSING_NAN && isnan(x)))
+    if ((missing == MISSING_ZERO && x == 0.0) || (missing == MISSING_NAN && isnan(x)))
         return (node->flags & DEFAULT_LEFT) != 0;
     return x <= node->threshold;
 }
@@ -67,7 +70,7 @@ static void walk(const struct model *model, const double *x, int64_t across, dou
         int at = model->first_node[tree + 1] > model->first_node[tree] ? 0 : -1;
         while (at >= 0) {
             const struct node *node = nodes + at;
-            at = goes_left(model, node, x[node->feature * across]) ? node->left : node->right;
+            at = goes_left(model, node, settled(x[node->feature * across])) ? node->left : node->right;
         }
         sums[tree % model->classes] += model->leaves[model->first_leaf[tree] + ~at];
     }
@@ -102,7 +105,7 @@ static inline __attribute__((always_inline)) void score_block(
     int16_t *ranks, double *sums) {
     double column[BLOCK] = {0};
     for (int feature = 0; feature < model->features; feature++) {
-        for (int i = 0; i < rows; i++) column[i] = x[i * down + feature * across];
+        for (int i = 0; i < rows; i++) column[i] = settled(x[i * down + feature * across]);
         rank(model->thresholds + ((int64_t)feature << model->steps), model->steps, column, lanes,
              ranks + feature * lanes);
     }
