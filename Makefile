@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.requirements-dev
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check serve bench bench-train bench-serve coverage lock docs clean
+.PHONY: help run test check serve bench bench-train bench-serve soak coverage lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (mi
 
 bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes; needs wrk)
 	$(BIN)/python -m benchmarks.serve
+
+soak: $(DEV_STAMP) ## Ten minutes of requests, and what they do to the memory
+	$(BIN)/python -m benchmarks.soak
 
 docs: $(STAMP) ## Write the pages that are made from the code
 	$(BIN)/python -m lightmodel docs

@@ -1,0 +1,34 @@
+"""Versions made of others, so that a test need not train."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from lightmodel.artefacts.manifest import Manifest
+from lightmodel.artefacts.signing import Signer
+from lightmodel.artefacts.store import Store
+from lightmodel.artefacts.verdicts import REPORT, read_verdict, write_verdict
+from lightmodel.domain.results import Verdict
+
+_OWN = {"kind", "version", "created", "files", "signature", "format"}
+
+
+def published_again(root: Path, source: str, *, approved: bool = True) -> str:
+    """Publish a copy of a version under a name of its own, and approve it; gives the name."""
+    signer = Signer(None)
+    store = Store(root / "model", "model", signer)
+    version = store.get(source)
+    with store.draft() as draft:
+        for name in version.manifest.files:
+            draft.write(name, version.read(name))
+        facts = {
+            item.name: getattr(version.manifest, item.name)
+            for item in fields(Manifest)
+            if item.name not in _OWN
+        }
+        fresh = draft.publish(**facts)
+    if approved:
+        stored = read_verdict(version, signer)
+        assert stored is not None
+        verdict = Verdict(True, stored.metric, stored.value or 0.0, stored.reasons)
+        write_verdict(fresh, verdict, (version.folder / REPORT).read_bytes(), signer)
+    return fresh.name

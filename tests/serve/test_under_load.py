@@ -1,0 +1,239 @@
+"""Under steady load something goes wrong: no answer is wrong, and no request fails without need."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.csv as arrow_csv
+import pytest
+import requests
+
+from tests.fakes.postgres import postgres
+from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.publishing import published_again
+from tests.fakes.server import serving
+from tests.serve.test_forms import ROWS, as_csv
+from tests.serve.test_hostile_bodies import RUBBISH
+
+BODY = as_csv(ROWS)
+CLIENTS = 4
+
+
+@dataclass
+class Load:
+    """Clients that ask without a pause, and what they were answered.
+
+    Attributes:
+        answers: version → how often each answer came from it.
+        statuses: of all answers.
+        broken: requests that got none.
+    """
+
+    address: str
+    answers: dict[str, Counter[str]] = field(default_factory=dict)
+    statuses: Counter[int] = field(default_factory=Counter)
+    broken: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self) -> None:
+        session = requests.Session()
+        while not self._over.is_set():
+            try:
+                answer = session.post(
+                    f"{self.address}/predict",
+                    data=BODY,
+                    headers={"Content-Type": "text/csv"},
+                    timeout=30,
+                )
+            except requests.RequestException:
+                with self._writing:
+                    self.broken += 1
+                session = requests.Session()
+                time.sleep(0.02)
+                continue
+            with self._writing:
+                self.statuses[answer.status_code] += 1
+                if answer.status_code == 200:
+                    version = answer.headers["X-Model-Version"]
+                    self.answers.setdefault(version, Counter())[answer.text] += 1
+
+    def stop(self) -> None:
+        self._over.set()
+
+
+@contextmanager
+def load_on(address: str) -> Iterator[Load]:
+    load = Load(address)
+    clients = [threading.Thread(target=load.ask, daemon=True) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        time.sleep(0.5)
+        yield load
+        time.sleep(0.5)
+    finally:
+        load.stop()
+        for client in clients:
+            client.join(timeout=60)
+    print(f"{dict(load.statuses)}, {load.broken} broken, {len(load.answers)} versions")
+
+
+@dataclass(frozen=True)
+class TwoModels:
+    """A folder with two models that answer differently."""
+
+    project: Project
+    names: tuple[str, str]
+
+    def right(self, load: Load, made_of: dict[str, str]) -> None:
+        """Every answer is the one of the version that it names, bit for bit."""
+        by_source: dict[str, set[str]] = {}
+        for version, found in load.answers.items():
+            by_source.setdefault(made_of[version], set()).update(found)
+        assert all(len(texts) == 1 for texts in by_source.values()), "an answer is mixed or wrong"
+        every = [text for texts in by_source.values() for text in texts]
+        assert len(set(every)) == len(every)
+
+
+@pytest.fixture
+def two_models(tmp_path: Path) -> TwoModels:
+    arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
+    project = Project(tmp_path)
+    project.settings(SETTINGS)
+    assert project.run().code == 0
+    assert project.run("--set", "train.seed=5", "--set", "train.final=ensemble").code == 0
+    first, second = project.models()
+    return TwoModels(project, (first.name, second.name))
+
+
+def test_models_are_swapped_every_second_without_a_failed_or_mixed_answer(
+    two_models: TwoModels,
+) -> None:
+    made_of = {name: name for name in two_models.names}
+    with serving(two_models.project) as address, load_on(address) as load:
+        for number in range(20):
+            source = two_models.names[number % 2]
+            made_of[published_again(two_models.project.folder, source)] = source
+            time.sleep(1)
+    assert set(load.statuses) == {200}
+    assert load.broken == 0
+    assert len(load.answers) >= 15
+    two_models.right(load, made_of)
+
+
+def test_a_damaged_version_is_refused_once_and_the_old_one_goes_on(two_models: TwoModels) -> None:
+    folder = two_models.project.folder
+    before = two_models.names[1]
+    with (
+        serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        load_on(address) as load,
+    ):
+        unapproved = published_again(folder, two_models.names[0], approved=False)
+        damaged = published_again(folder, two_models.names[0], approved=False)
+        model = folder / "model" / damaged / "model.joblib"
+        model.write_bytes(model.read_bytes()[:-1] + b"?")
+        verdict = folder / "model" / two_models.names[0] / "verdict.json"
+        (folder / "model" / damaged / "verdict.json").write_bytes(verdict.read_bytes())
+        time.sleep(4)
+    assert set(load.statuses) == {200}
+    assert set(load.answers) == {before}
+    assert unapproved not in load.answers
+    told = [
+        line
+        for line in (folder / "server.log").read_text().splitlines()
+        if damaged in line and "access" not in line
+    ]
+    assert 1 <= len(told) <= 2, told  # once by each worker
+
+
+def test_a_killed_worker_costs_no_more_than_the_requests_it_held(two_models: TwoModels) -> None:
+    with (
+        serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        load_on(address) as load,
+    ):
+        for _ in range(3):
+            workers_of(two_models.project.folder)[0].send_signal(signal.SIGKILL)
+            time.sleep(1.5)
+    assert set(load.statuses) == {200}
+    assert load.broken <= 3 * CLIENTS
+    assert load.statuses[200] > 50
+    two_models.right(load, {name: name for name in two_models.names})
+
+
+def workers_of(folder: Path) -> list[psutil.Process]:
+    own = os.getpid()
+    return [
+        child
+        for master in psutil.Process(own).children()
+        if master.cwd() == str(folder)
+        for child in master.children()
+    ]
+
+
+def test_two_hundred_hostile_bodies_disturb_nobody(two_models: TwoModels) -> None:
+    hostile = random.Random(0).choices(sorted(RUBBISH), k=200)
+    with serving(two_models.project) as address, load_on(address) as load:
+        statuses: Counter[int] = Counter()
+        for name in hostile:
+            answer = requests.post(
+                f"{address}/predict", data=RUBBISH[name], headers={"Content-Type": ""}, timeout=30
+            )
+            statuses[answer.status_code] += 1
+    assert all(400 <= status < 500 for status in statuses), statuses
+    assert sum(statuses.values()) == 200
+    assert set(load.statuses) == {200}
+    assert load.broken == 0
+    two_models.right(load, {name: name for name in two_models.names})
+
+
+def test_stopping_under_load_answers_rightly_whatever_it_answers(two_models: TwoModels) -> None:
+    with (
+        serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        load_on(address) as load,
+    ):
+        master = psutil.Process(workers_of(two_models.project.folder)[0].ppid())
+        master.send_signal(signal.SIGTERM)
+        master.wait(timeout=30)
+        load.stop()
+    assert set(load.statuses) == {200}
+    assert load.statuses[200] > 10
+    two_models.right(load, {name: name for name in two_models.names})
+
+
+@pytest.mark.postgres
+def test_the_logs_data_base_stops_and_starts_and_every_row_arrives(two_models: TwoModels) -> None:
+    import psycopg
+
+    with postgres() as cluster:
+        settings = {"LIGHTMODEL__LOG__SINK": "postgres", "LIGHTMODEL__LOG__URL": cluster.url}
+        with serving(two_models.project, **settings) as address:
+            with load_on(address) as load:
+                time.sleep(1)
+                cluster.stop()
+                time.sleep(3)
+                cluster.start()
+                time.sleep(1)
+            expected = load.statuses[200] * len(ROWS)
+            for _ in range(300):
+                if rows_in(psycopg, cluster.url) == expected:
+                    break
+                time.sleep(0.1)
+            assert rows_in(psycopg, cluster.url) == expected
+    assert set(load.statuses) == {200}
+    assert load.broken == 0
+
+
+def rows_in(psycopg: Any, url: str) -> int:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT count(*) FROM predictions").fetchone()
+    return int(found[0])
