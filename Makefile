@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
+# Tests that need more than the package index; their markers say what (pyproject.toml).
+MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check serve bench bench-train bench-serve soak coverage lock docs clean
+.PHONY: help run test test-marked check serve bench bench-train bench-serve soak coverage lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +21,10 @@ serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
-	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not browser and not postgres" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" $(ARGS)
+
+test-marked: $(DEV_STAMP) ## The tests that need services, browsers or a compiler (see .ci/run)
+	$(BIN)/python -m pytest -m "$(MARKED)" $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/ruff check .
@@ -30,7 +35,7 @@ check: $(DEV_STAMP) ## Lint, types, layers
 bench: bench-train bench-serve ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
-	$(BIN)/python -m pytest -n auto -m "not s3 and not azure and not browser and not postgres" --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" --cov --cov-report=term $(ARGS)
 
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train
@@ -46,7 +51,7 @@ docs: $(STAMP) ## Write the pages that are made from the code
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure postgres ci; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure postgres ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

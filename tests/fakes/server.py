@@ -7,7 +7,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -25,7 +27,8 @@ def free_port() -> int:
 def serving(project: Project, **environ: str) -> Iterator[str]:
     """Start `python app.py` in the project's folder; gives its address, and stops it."""
     port = free_port()
-    with (project.folder / "server.log").open("w") as log:
+    address = f"http://127.0.0.1:{port}"
+    with log_of(project, address).open("w") as log:
         process = subprocess.Popen(
             project.command(script="app.py"),
             cwd=project.folder,
@@ -39,13 +42,28 @@ def serving(project: Project, **environ: str) -> Iterator[str]:
             stdout=log,
             stderr=log,
         )
-        address = f"http://127.0.0.1:{port}"
         try:
             wait_for(address, process)
             yield address
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
+
+
+def log_of(project: Project, address: str) -> Path:
+    """Where the lines of a server go: several may run in one folder."""
+    return project.folder / f"server-{address.rpartition(':')[2]}.log"
+
+
+def master_of(address: str) -> psutil.Process:
+    """The process of gunicorn that this test's process has started on an address."""
+    port = address.rpartition(":")[2]
+    (found,) = [
+        child
+        for child in psutil.Process().children()
+        if child.environ().get("LIGHTMODEL__SERVE__PORT") == port
+    ]
+    return found
 
 
 def wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:

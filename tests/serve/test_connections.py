@@ -4,14 +4,12 @@ import json
 import socket
 import time
 from contextlib import closing
-from pathlib import Path
 from urllib.parse import urlparse
 
-import psutil
 import requests
 
 from tests.fakes.project import Project
-from tests.fakes.server import serving
+from tests.fakes.server import master_of, serving
 from tests.serve.conftest import Shop
 from tests.serve.test_forms import ROWS, as_csv, expected, send
 
@@ -93,12 +91,7 @@ def test_a_line_of_100_mb_is_refused(trained_shop: Project) -> None:
 
 
 def test_clients_that_go_away_leave_nothing_behind(shop: Shop) -> None:
-    workers = [
-        child
-        for process in psutil.process_iter()
-        if _is_ours(process, shop.project.folder)
-        for child in process.children()
-    ]
+    workers = master_of(shop.address).children()
     before = sum(worker.num_fds() for worker in workers)
     for number in range(40):
         with closing(connect(shop.address)) as connection:
@@ -110,10 +103,3 @@ def test_clients_that_go_away_leave_nothing_behind(shop: Shop) -> None:
         time.sleep(0.05)
     assert sum(worker.num_fds() for worker in workers) <= before + 2
     assert all(worker.num_threads() < 40 for worker in workers)
-
-
-def _is_ours(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return process.cwd() == str(folder) and bool(process.children())
-    except psutil.Error:
-        return False

@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.project import Project
-from tests.fakes.server import serving
+from tests.fakes.server import log_of, master_of, serving
 from tests.serve.conftest import Shop
 from tests.serve.test_connections import answer_on, connect, head
 from tests.serve.test_forms import ROWS, as_csv, expected, send
@@ -75,7 +74,7 @@ def test_a_request_keeps_its_id_from_the_header_to_the_log(shop: Shop) -> None:
     send(shop, GOOD)
     lines = [
         json.loads(line)
-        for line in (shop.project.folder / "server.log").read_text().splitlines()
+        for line in log_of(shop.project, shop.address).read_text().splitlines()
         if line.startswith("{")
     ]
     (told,) = [line for line in lines if line.get("request_id") == "abc-1"]
@@ -112,7 +111,7 @@ def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Pa
             found = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=10)
             assert found.status_code == (200 if wrong.strip() == "wonder" else 401)
         assert requests.get(f"{address}/health", timeout=10).status_code == 200
-        assert "wonder" not in (trained_shop.folder / "server.log").read_text()
+        assert "wonder" not in log_of(trained_shop, address).read_text()
 
 
 def test_keys_that_hold_none_do_not_open_everything(trained_shop: Project) -> None:
@@ -146,7 +145,7 @@ def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
             assert answer_on(idle)[0] == 200
             slow.sendall(head(len(GOOD)) + GOOD[:500])
             time.sleep(0.3)
-            master = _master(trained_shop.folder)
+            master = master_of(address)
             master.send_signal(signal.SIGTERM)
             time.sleep(0.7)
             slow.sendall(GOOD[500:])
@@ -155,13 +154,17 @@ def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
             master.wait(timeout=15)  # much sooner than graceful_seconds
 
 
-def _master(folder: Path) -> psutil.Process:
-    found = [process for process in psutil.process_iter() if _serves(process, folder)]
-    return min(found, key=lambda process: process.pid)
-
-
-def _serves(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return process.cwd() == str(folder) and "gunicorn" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
+def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Project) -> None:
+    with serving(trained_shop) as address:
+        master = master_of(address)
+        before = {child.pid for child in master.children()}
+        master.send_signal(signal.SIGHUP)
+        for _ in range(200):
+            assert requests.get(f"{address}/ready", timeout=10).status_code == 200
+            if not before & {child.pid for child in master.children()}:
+                break
+            time.sleep(0.05)
+        assert not before & {child.pid for child in master.children()}
+        assert send(Shop(address, trained_shop), GOOD).json() == expected(
+            Shop(address, trained_shop)
+        )

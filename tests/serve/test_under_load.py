@@ -1,6 +1,5 @@
 """Under steady load something goes wrong: no answer is wrong, and no request fails without need."""
 
-import os
 import random
 import signal
 import threading
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.csv as arrow_csv
 import pytest
 import requests
@@ -20,7 +18,7 @@ import requests
 from tests.fakes.postgres import postgres
 from tests.fakes.project import SETTINGS, Project, shop_table
 from tests.fakes.publishing import published_again
-from tests.fakes.server import serving
+from tests.fakes.server import log_of, master_of, serving
 from tests.serve.test_forms import ROWS, as_csv
 from tests.serve.test_hostile_bodies import RUBBISH
 
@@ -145,13 +143,12 @@ def test_a_damaged_version_is_refused_once_and_the_old_one_goes_on(two_models: T
         verdict = folder / "model" / two_models.names[0] / "verdict.json"
         (folder / "model" / damaged / "verdict.json").write_bytes(verdict.read_bytes())
         time.sleep(4)
+        log = log_of(two_models.project, address)
     assert set(load.statuses) == {200}
     assert set(load.answers) == {before}
     assert unapproved not in load.answers
     told = [
-        line
-        for line in (folder / "server.log").read_text().splitlines()
-        if damaged in line and "access" not in line
+        line for line in log.read_text().splitlines() if damaged in line and "access" not in line
     ]
     assert 1 <= len(told) <= 2, told  # once by each worker
 
@@ -162,22 +159,12 @@ def test_a_killed_worker_costs_no_more_than_the_requests_it_held(two_models: Two
         load_on(address) as load,
     ):
         for _ in range(3):
-            workers_of(two_models.project.folder)[0].send_signal(signal.SIGKILL)
+            master_of(address).children()[0].send_signal(signal.SIGKILL)
             time.sleep(1.5)
     assert set(load.statuses) == {200}
     assert load.broken <= 3 * CLIENTS
     assert load.statuses[200] > 50
     two_models.right(load, {name: name for name in two_models.names})
-
-
-def workers_of(folder: Path) -> list[psutil.Process]:
-    own = os.getpid()
-    return [
-        child
-        for master in psutil.Process(own).children()
-        if master.cwd() == str(folder)
-        for child in master.children()
-    ]
 
 
 def test_two_hundred_hostile_bodies_disturb_nobody(two_models: TwoModels) -> None:
@@ -201,7 +188,7 @@ def test_stopping_under_load_answers_rightly_whatever_it_answers(two_models: Two
         serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
     ):
-        master = psutil.Process(workers_of(two_models.project.folder)[0].ppid())
+        master = master_of(address)
         master.send_signal(signal.SIGTERM)
         master.wait(timeout=30)
         load.stop()

@@ -1,0 +1,32 @@
+"""What a server does not load: a compiled model answers without the libraries that made it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.fakes.project import ROOT, Project
+
+SCRIPT = """
+import sys
+from lightmodel.config import load
+from lightmodel.web import create_app
+answer = create_app(load().config).test_client().post(
+    "/predict", json={"age": 30, "spent": 3.5, "where": "web"})
+assert answer.status_code == 200, answer.text
+heavy = {"lightgbm", "scipy", "sklearn", "pandas", "joblib", "matplotlib", "mlflow", "pandera"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+@pytest.mark.compiler
+def test_a_compiled_model_answers_without_the_libraries_that_made_it(trained_shop: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=trained_shop.folder,
+        env={"PYTHONPATH": str(ROOT), "LIGHTMODEL__LOG__SINK": "none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "[]", done.stderr
