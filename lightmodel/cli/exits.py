@@ -34,4 +34,4 @@ MEANINGS = {
 
 def exit_code(error: errors.LightModelError) -> int:
     """Give the code of an error."""
-    return EXIT_CODES[type(error)]
+    return EXIT_CODES.get(type(error), BUG)

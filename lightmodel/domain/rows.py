@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lightmodel.domain.arrays import Matrix, Vector
-from lightmodel.domain.cells import IN_NO_ROW, NOT_THERE, UNSEEN, CellKind
+from lightmodel.domain.cells import IN_NO_ROW, NOT_THERE, UNSEEN, CellKind, number_in
 from lightmodel.domain.contract import Column, ColumnType, Contract
 from lightmodel.domain.enforcement import number_violations, wrong_names
 from lightmodel.errors import ContractViolation, Violation
@@ -149,6 +149,8 @@ class RowRules:
         Returns:
             Violations, and how many categories of each column training never saw.
         """
+        for number in _numbers_in(missing):
+            features[features == number] = NOT_THERE
         unseen = {}
         for name, codes in self.codes.items():
             known: dict[str | None, float] = {
@@ -176,3 +178,10 @@ class RowRules:
                 np.ascontiguousarray(features[:, at]), self._features[at]
             )
         ]
+
+
+@lru_cache(_REMEMBERED)
+def _numbers_in(missing: frozenset[str]) -> tuple[float, ...]:
+    """Give those of the texts that are numbers, such as -999: they mean it however written."""
+    numbers = (number_in(text, ()) for text in missing)
+    return tuple(number for number in numbers if number == number)

@@ -2,14 +2,15 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any, BinaryIO, cast
 
 from flask import Request, g
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
-from werkzeug.sansio.multipart import Data, Epilogue, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from lightmodel.config import ServeSection
 from lightmodel.errors import DataError
@@ -92,26 +93,28 @@ class Incoming:
         return piece
 
     def _file(self) -> Iterator[bytes]:
-        """Give the data of the form's field `file`; what other fields hold is passed over."""
-        boundary = self._request.mimetype_params.get("boundary", "")
+        """Give the data of the form's first field `file`; what other fields hold is passed over."""
+        boundary = self._request.mimetype_params.get("boundary", "").encode()
         if not boundary:
             raise BadRequest("the form's Content-Type names no boundary")
-        decoder = MultipartDecoder(boundary.encode(), 2 * _AT_ONCE, max_parts=_PARTS)
-        names: list[str] = []
-        for event in _events(decoder, self._body()):
-            if isinstance(event, Data):
-                if names[-1:] == ["file"] and event.data:
-                    yield event.data
-            elif not isinstance(event, Epilogue):
-                names.append(getattr(event, "name", ""))
-                if names.count("file") > 1:
-                    raise DataError("the form has two fields `file`; send one file a request")
-        if "file" not in names:
-            found = ", ".join(repr(name[:40]) for name in names if name) or "none"
-            raise DataError(
-                f"the form has no field `file`; its fields: {found}",
-                hint="curl -F file=@rows.csv …/predict; in Postman the key is `file`, of type File",
-            )
+        decoder = MultipartDecoder(boundary, 2 * _AT_ONCE, max_parts=_PARTS)
+        pieces, names = self._body(), list[str]()
+        for event in _events(decoder, pieces):
+            if not isinstance(event, File | Field):
+                continue
+            names.append(event.name or "")
+            if (
+                event.name == "file"
+            ):  # the rest needs no decoder, which copies all of it three times
+                yield from _until(chain([_behind_head(decoder)], pieces), b"\n--" + boundary)
+                for _ in pieces:
+                    pass
+                return
+        found = ", ".join(repr(name[:40]) for name in names if name) or "none"
+        raise DataError(
+            f"the form has no field `file`; its fields: {found}",
+            hint="curl -F file=@rows.csv …/predict; in Postman the key is `file`, of type File",
+        )
 
     def drain(self) -> None:
         """Read on for a while, and throw away: unread bytes would reset the connection."""
@@ -154,7 +157,7 @@ def _fast(request: Request) -> BinaryIO:
     return cast("BinaryIO", inner if hasattr(inner, "read") else stream)
 
 
-def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[File | Data | Epilogue]:
+def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[Event]:
     try:
         for piece in pieces:
             decoder.receive_data(piece)
@@ -165,8 +168,29 @@ def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[File
         raise BadRequest("the form is damaged or cut short") from None
 
 
-def _ready(decoder: MultipartDecoder) -> Iterator[Any]:
+def _ready(decoder: MultipartDecoder) -> Iterator[Event]:
     while not isinstance(event := decoder.next_event(), NeedData):
         yield event
         if isinstance(event, Epilogue):
             return
+
+
+def _behind_head(decoder: MultipartDecoder) -> bytes:
+    """Give what the decoder has of a part's data; the end of its head is still before it."""
+    held = bytes(decoder.buffer)
+    return held[2:] if held.startswith(b"\r\n") else held[1:]
+
+
+def _until(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
+    """Give what comes before a mark, and before the carriage return that the mark's line may have."""
+    held = b""
+    for piece in pieces:
+        text = held + piece
+        at = text.find(mark)
+        if at >= 0:
+            yield text[:at].removesuffix(b"\r")
+            return
+        sure = max(0, len(text) - len(mark))
+        yield text[:sure]
+        held = text[sure:]
+    raise BadRequest("the form is damaged or cut short")

@@ -3,7 +3,7 @@
 import threading
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -113,7 +113,7 @@ class Answering:
         )
         scored = time.perf_counter()
         self.encoded.add(answers)
-        self.answered.append(answers)
+        self.answered.append(replace(answers, contributions=None))  # encoded, and not logged
         if self.keep_features and self.findings.rows <= _LOGGED_WITH_FEATURES:
             self.features.append(block.features)
         self.timing.score += scored - started

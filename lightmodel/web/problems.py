@@ -45,7 +45,7 @@ def _known(error: errors.LightModelError) -> Response:
     if isinstance(error, errors.ContractViolation):
         more["violations"] = [asdict(violation) for violation in error.violations]
     g.error = type(error).__name__
-    return _problem(STATUS[type(error)], error.message, more)
+    return _problem(STATUS.get(type(error), 500), error.message, more)
 
 
 def _http(error: HTTPException) -> Response:
