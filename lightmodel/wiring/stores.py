@@ -1,10 +1,14 @@
 """The stores that a configuration names, and what signs them."""
 
 import os
+from pathlib import Path
 
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Store
 from lightmodel.config import Config
+
+_QUOTA_V2 = Path("/sys/fs/cgroup/cpu.max")
+_QUOTA_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 
 
 def splits_of(config: Config) -> Store:
@@ -39,7 +43,21 @@ def scoring_threads_of(config: Config) -> int:
 
 
 def cores() -> int:
-    """Count the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Count the cores that this process may use: its affinity, and its container's share."""
+    affinity = hasattr(os, "sched_getaffinity")
+    allowed = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min(allowed, _container_share(allowed)))
+
+
+def _container_share(otherwise: int) -> int:
+    """Give what `docker run --cpus` grants, in whole cores; `otherwise` where nothing is set."""
+    try:
+        if _QUOTA_V2.exists():
+            quota, period = _QUOTA_V2.read_text(encoding="ascii").split()
+        else:
+            quota = _QUOTA_V1.read_text(encoding="ascii")
+            period = _QUOTA_V1.with_name("cpu.cfs_period_us").read_text(encoding="ascii")
+        share = int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max"
+        return otherwise
+    return round(share) if share > 0 else otherwise

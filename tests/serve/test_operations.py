@@ -168,3 +168,29 @@ def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Pr
         assert send(Shop(address, trained_shop), GOOD).json() == expected(
             Shop(address, trained_shop)
         )
+
+
+def test_a_request_that_was_on_its_way_at_sigterm_is_answered(trained_shop: Project) -> None:
+    asked = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address,
+        closing(connect(address)) as kept,
+    ):
+        kept.sendall(asked)
+        assert answer_on(kept)[0] == 200
+        master_of(address).send_signal(signal.SIGTERM)
+        kept.sendall(asked)
+        assert answer_on(kept)[0] == 200
+
+
+def test_clients_that_do_not_hang_up_hold_nobody_up(trained_shop: Project) -> None:
+    with serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address:
+        rude = [connect(address) for _ in range(8)]
+        for one in rude:
+            one.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        for one in rude:
+            assert answer_on(one)[0] == 200
+        # were they waited for in the loop that accepts, this would meet its deadline
+        assert requests.get(f"{address}/health", timeout=2).status_code == 200
+        for one in rude:
+            one.close()
