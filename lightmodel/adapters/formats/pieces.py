@@ -4,18 +4,11 @@ import codecs
 import zlib
 from collections.abc import Iterator
 
-from lightmodel.adapters.formats.text import GZIP
+from lightmodel.adapters.formats.text import GZIP, MARKS
 from lightmodel.errors import ConfigError, DataError, TooLarge
 
 Pieces = Iterator[bytes]
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _UNPACKED_AT_ONCE = 1 << 20
 
 
@@ -86,7 +79,7 @@ def as_utf8(pieces: Pieces, encoding: str) -> Pieces:
         DataError: it is not in this encoding, or no text at all.
     """
     first, pieces = peeked(pieces, 4)
-    marked = next((name for mark, name in _MARKS if first.startswith(mark)), "")
+    marked = next((name for mark, name in MARKS if first.startswith(mark)), "")
     chosen = marked or ("utf-8" if encoding == "auto" else encoding)
     try:
         decoder = codecs.getincrementaldecoder(chosen.replace("utf-8", "utf-8-sig"))()

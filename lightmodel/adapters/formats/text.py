@@ -17,7 +17,7 @@ GZIP = b"\x1f\x8b"
 SAMPLE = 256 << 10
 _MOST_SAMPLE = 64 << 20
 _LINES = 20
-_MARKS = (
+MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -171,7 +171,7 @@ def _beginning(path: Path) -> tuple[bytes, bool]:
 
 
 def _encoding(raw: bytes, complete: bool, name: str) -> str:
-    for mark, encoding in _MARKS:
+    for mark, encoding in MARKS:
         if raw.startswith(mark):
             return encoding
     if _decoded(raw, "utf-8", complete=complete) is not None:
