@@ -9,7 +9,7 @@ MARKED := s3 or azure or browser or postgres or newman or schemathesis or compil
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-marked check serve bench bench-train bench-serve soak coverage lock docs clean
+.PHONY: help run test test-marked check serve bench bench-train bench-serve bench-compiled soak coverage lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: bench-train bench-serve ## All measurements that the README quotes
+bench: bench-train bench-serve bench-compiled ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" --cov --cov-report=term $(ARGS)
@@ -42,6 +42,9 @@ bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (mi
 
 bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes; needs wrk)
 	$(BIN)/python -m benchmarks.serve
+
+bench-compiled: $(DEV_STAMP) ## Compiled models against LightGBM, and lleaves if it is there
+	$(BIN)/python -m benchmarks.compiled
 
 soak: $(DEV_STAMP) ## Ten minutes of requests, and what they do to the memory
 	$(BIN)/python -m benchmarks.soak

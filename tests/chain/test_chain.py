@@ -34,7 +34,7 @@ def test_one_command_makes_an_approved_model_and_a_report(project: Project) -> N
         {"preprocess": "made", "train": "made", "testing": "made"},
     ), ran.err
     (split,), (model,) = project.splits(), project.models()
-    compiled = {"compiled.so", "compiled.npz", "compiled.json"}  # where there is a C compiler
+    compiled = {"compiled.so", "compiled.npy", "compiled.json"}  # where there is a C compiler
     assert {path.name for path in model.iterdir()} - compiled == MODEL_FILES
     verdict = json.loads((model / "verdict.json").read_bytes())
     assert verdict["passed"]

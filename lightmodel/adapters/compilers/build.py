@@ -13,15 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _COMPILERS = ("cc", "gcc", "clang")
-_FLAGS = (
-    "-O2",
-    "-ftree-vectorize",
-    "-std=c11",
-    "-fPIC",
-    "-shared",
-    "-ffp-contract=off",
-    "-fno-math-errno",
-)
+_FLAGS = ("-O3", "-std=c11", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno")
 _WIDE = "-march=x86-64-v3"
 _WIDE_NEEDS = ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe")
 _PATIENCE_S = 120

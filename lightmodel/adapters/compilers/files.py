@@ -10,7 +10,7 @@ from lightmodel.adapters.compilers.build import Built, build, load
 from lightmodel.adapters.compilers.rows import CompiledRows
 from lightmodel.adapters.compilers.trees import CompiledTrees, packed, unpacked
 
-LIBRARY, TABLES, ABOUT = "compiled.so", "compiled.npz", "compiled.json"
+LIBRARY, TABLES, ABOUT = "compiled.so", "compiled.npy", "compiled.json"
 
 
 def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:

@@ -1,169 +1,141 @@
-"""A LightGBM model's text as flat tables: see `struct model` in trees.c."""
+"""LightGBM's model text as the flat tables that trees.c scores with."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lightmodel.adapters.compilers.build import NotCompiledError
+from lightmodel.adapters.compilers.layout import CATEGORICAL, NODE, ZERO, Table, Tables, starts
+from lightmodel.adapters.compilers.ranks import ranks_of
 
-NODE = np.dtype(
-    [("threshold", "f8"), ("feature", "i4"), ("left", "i4"), ("right", "i4"), ("flags", "u4")]
-)
-TEST = np.dtype([("feature", "u2"), ("rank", "i2"), ("stays", "u4")])
-
-_LINKS = {"regression": 0, "binary": 1, "multiclass": 2}
-_CATEGORICAL, _ZERO_IS_MISSING = 1, 4
-_MOST_LEAVES = 32
-_MOST_STEPS = 14
-_MOST_THRESHOLDS = 1 << 21  # of all features, filled up
-
-Tables = dict[str, npt.NDArray[Any]]
+IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2
+_OBJECTIVES = {"binary": SIGMOID, "multiclass": SOFTMAX, "regression": IDENTITY}
 
 
 @dataclass(frozen=True)
-class _Tree:
-    """One tree: (nodes,) arrays, empty for a tree that is one leaf."""
+class Tree:
+    """One tree, its leaves numbered from left to right.
 
-    nodes: npt.NDArray[Any]
-    leaves: npt.NDArray[np.float64]
-    bits_start: Sequence[int]
-    bits: Sequence[int]
+    Attributes:
+        nodes: (nodes,) of NODE; a categorical node's threshold is the place of its set in `sets`.
+        spans: (nodes, 2) first and last leaf, exclusive, on each node's left.
+        leaves: (leaves,) values.
+        sets: bits of the categorical nodes.
+    """
+
+    nodes: Table
+    spans: list[tuple[int, int]]
+    leaves: Table
+    sets: Table
 
 
 def tables_of(text: str) -> Tables:
-    """Turn a model's text into tables.
+    """Turn one model text into tables.
 
     Raises:
-        NotCompiledError: it uses something that trees.c does not know.
+        NotCompiledError: it holds something that trees.c does not know.
     """
-    head, *parts = text.partition("end of trees")[0].split("\nTree=")
-    facts = _pairs(head)
-    trees = [_tree(_pairs(part)) for part in parts]
-    if not trees:
-        raise NotCompiledError("the model has no trees")
-    nodes = np.concatenate([tree.nodes for tree in trees])
+    head, *parts = re.split(r"^Tree=\d+\n", text.partition("\nend of trees")[0], flags=re.MULTILINE)
+    facts = _fields(head)
+    trees = [_tree(_fields(part)) for part in parts]
+    shape = _shape(facts, len(trees))
+    sets_before = starts(len(tree.sets) for tree in trees)
+    for tree, before in zip(trees, sets_before, strict=False):
+        tree.nodes["threshold"] += np.where(tree.nodes["flags"] & CATEGORICAL, before, 0)
     tables = {
-        "nodes": nodes,
-        "leaves": np.concatenate([tree.leaves for tree in trees]),
-        "first_node": _starts([len(tree.nodes) for tree in trees]),
-        "first_leaf": _starts([len(tree.leaves) for tree in trees]),
-        **_bits(trees, nodes),
+        **shape,
+        "first_node": starts(len(tree.nodes) for tree in trees),
+        "first_leaf": starts(len(tree.leaves) for tree in trees),
+        "nodes": _joined((tree.nodes for tree in trees), NODE),
+        "leaves": _joined((tree.leaves for tree in trees), np.dtype("f8")),
+        "sets": _joined((tree.sets for tree in trees), np.dtype("u4")),
     }
-    features = int(facts["max_feature_idx"]) + 1
-    ranked = _ranked(trees, nodes, features)
-    link, steepness = _link(facts)
-    classes = int(facts["num_tree_per_iteration"])
-    shape = [len(trees), classes, features, link, bool(ranked), _steps(ranked, features)]
-    nothing = {"tests": np.empty(0, TEST), "ordered_leaves": np.empty(0), "thresholds": np.empty(0)}
-    return {
-        **tables,
-        **(ranked or nothing),
-        "shape": np.array(shape, np.int32),
-        "steepness": np.array([steepness]),
-    }
+    spans = [tree.spans for tree in trees]
+    return {**tables, **ranks_of(tables, spans)}
 
 
-def _pairs(text: str) -> dict[str, str]:
-    lines = (line.partition("=") for line in text.splitlines())
-    return {key: value for key, _, value in lines}
+def _fields(part: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in part.splitlines())
+    return {name: value for name, _, value in pairs}
 
 
-def _link(facts: Mapping[str, str]) -> tuple[int, float]:
-    name, *options = facts.get("objective", "regression").split()
-    if name not in _LINKS or "average_output" in facts:
-        raise NotCompiledError(f"the objective {name!r} is not known")
+def _shape(facts: Mapping[str, str], trees: int) -> Tables:
+    objective, *options = facts.get("objective", "none").split()
     given = dict(option.split(":") for option in options if ":" in option)
-    return _LINKS[name], float(given.get("sigmoid", 1))
+    if objective not in _OBJECTIVES or "sqrt" in options:
+        raise NotCompiledError(f"its objective is {facts.get('objective', 'unknown')}")
+    classes = int(facts["num_tree_per_iteration"])
+    rounds = max(trees // classes, 1) if "average_output" in facts else 1
+    return {
+        "shape": np.array(
+            [trees, classes, int(facts["max_feature_idx"]) + 1, _OBJECTIVES[objective]], "i4"
+        ),
+        "scale": np.array([float(given.get("sigmoid", 1)), rounds], "f8"),
+    }
 
 
-def _tree(facts: Mapping[str, str]) -> _Tree:
+def _tree(facts: Mapping[str, str]) -> Tree:
     if facts.get("is_linear", "0") != "0":
-        raise NotCompiledError("it has linear trees")
-    leaves = np.array(facts["leaf_value"].split(), np.float64)
-    nodes = np.zeros(len(leaves) - 1, NODE)
-    if len(nodes):
-        for ours, theirs in (
-            ("threshold", "threshold"),
-            ("feature", "split_feature"),
-            ("left", "left_child"),
-            ("right", "right_child"),
-            ("flags", "decision_type"),
-        ):
-            nodes[ours] = np.array(facts[theirs].split(), nodes[ours].dtype)
-    bounds = [int(part) for part in facts.get("cat_boundaries", "0").split()]
-    return _Tree(
-        nodes, leaves, bounds, [int(part) for part in facts.get("cat_threshold", "").split()]
-    )
+        raise NotCompiledError("its leaves are linear models")
+    values = _numbers(facts["leaf_value"], float)
+    if int(facts["num_leaves"]) == 1:
+        return Tree(np.empty(0, NODE), [], values[:1], np.empty(0, "u4"))
+    nodes = np.zeros(int(facts["num_leaves"]) - 1, NODE)
+    nodes["feature"] = _numbers(facts["split_feature"], int)
+    nodes["threshold"] = _canonical(_numbers(facts["threshold"], float))
+    nodes["flags"] = _numbers(facts["decision_type"], int)
+    sets = _put_sets(nodes, facts)
+    children = [_numbers(facts[f"{side}_child"], int).tolist() for side in ("left", "right")]
+    order, spans = _walked(*children)
+    place = {leaf: at for at, leaf in enumerate(order)}
+    for side, own in zip(("left", "right"), children, strict=True):
+        nodes[side] = [child if child >= 0 else ~place[~child] for child in own]
+    return Tree(nodes, spans, values[order], sets)
 
 
-def _starts(lengths: Sequence[int]) -> npt.NDArray[np.int32]:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+def _numbers(text: str, kind: Callable[[str], float]) -> Table:
+    return np.array([kind(word) for word in text.split()])
 
 
-def _bits(trees: Sequence[_Tree], nodes: npt.NDArray[Any]) -> Tables:
-    """Put the category sets of all trees into one list, and number them through."""
-    starts, bits, first, sets = [0], list[int](), 0, 0
-    for tree in trees:
-        own = nodes[first : first + len(tree.nodes)]
-        own["threshold"][(own["flags"] & _CATEGORICAL) != 0] += sets
-        starts += [len(bits) + bound for bound in tree.bits_start[1:]]
-        sets += len(tree.bits_start) - 1
-        bits += tree.bits
-        first += len(tree.nodes)
-    return {"bits_start": np.array(starts, np.int32), "bits": np.array(bits, np.uint32)}
+def _canonical(thresholds: Table) -> Table:
+    """Move thresholds within LightGBM's zero to its edges: it scores every value in there as 0."""
+    below, above = (thresholds >= -ZERO) & (thresholds < 0), (thresholds >= 0) & (thresholds < ZERO)
+    return np.where(below, np.nextafter(-ZERO, -np.inf), np.where(above, ZERO, thresholds))
 
 
-def _ranked(trees: Sequence[_Tree], nodes: npt.NDArray[Any], features: int) -> Tables:
-    """Give the tables of `score_block`, or none when it cannot take this model."""
-    if ((nodes["flags"] & _CATEGORICAL) != 0).any():
-        return {}
-    if ((nodes["flags"] & 12) == _ZERO_IS_MISSING).any():
-        return {}
-    if max(len(tree.leaves) for tree in trees) > _MOST_LEAVES or features > np.iinfo(np.uint16).max:
-        return {}
-    known = [np.unique(nodes["threshold"][nodes["feature"] == at]) for at in range(features)]
-    steps = max(1, int(max(map(len, known))).bit_length())
-    if steps > _MOST_STEPS or features << steps > _MOST_THRESHOLDS:
-        return {}
-    thresholds = np.full((features, 1 << steps), np.inf)
-    for own, values in zip(thresholds, known, strict=True):
-        own[: len(values)] = values
-    tests = np.zeros(len(nodes), TEST)
-    tests["feature"] = nodes["feature"]
-    for at, values in enumerate(known):
-        own = nodes["feature"] == at
-        tests["rank"][own] = np.searchsorted(values, nodes["threshold"][own])
-    orders = [_left_to_right(tree.nodes) for tree in trees]
-    tests["stays"] = np.concatenate([stays for _, stays in orders])
-    leaves = [tree.leaves[order] for tree, (order, _) in zip(trees, orders, strict=True)]
-    return {"tests": tests, "ordered_leaves": np.concatenate(leaves), "thresholds": thresholds}
+def _put_sets(nodes: Table, facts: Mapping[str, str]) -> Table:
+    if not int(facts["num_cat"]):
+        return np.empty(0, "u4")
+    bounds = _numbers(facts["cat_boundaries"], int)
+    categorical = np.flatnonzero(nodes["flags"] & CATEGORICAL)
+    numbers = nodes["threshold"][categorical].astype(int)
+    nodes["threshold"][categorical] = bounds[numbers]
+    nodes["words"][categorical] = bounds[numbers + 1] - bounds[numbers]
+    return _numbers(facts["cat_threshold"], int).astype("u4")
 
 
-def _steps(ranked: Tables, features: int) -> int:
-    return int(ranked["thresholds"].size // features).bit_length() - 1 if ranked else 0
+def _walked(left: list[int], right: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Give the leaves from left to right, and the range of leaves on each node's left."""
+    nodes = range(len(left))
+    if not all(child < 0 or child > at for at in nodes for child in (left[at], right[at])):
+        raise NotCompiledError("its nodes are in an unknown order")
+    sizes = [0] * len(left)
+    for at in reversed(nodes):
+        sizes[at] = sum(1 if child < 0 else sizes[child] for child in (left[at], right[at]))
+    starts, order, spans = [0] * len(left), [0] * (len(left) + 1), []
+    for at in nodes:
+        middle = starts[at] + (1 if left[at] < 0 else sizes[left[at]])
+        spans.append((starts[at], middle))
+        for child, start in ((left[at], starts[at]), (right[at], middle)):
+            if child < 0:
+                order[start] = ~child
+            else:
+                starts[child] = start
+    return order, spans
 
 
-def _left_to_right(nodes: npt.NDArray[Any]) -> tuple[list[int], npt.NDArray[np.uint32]]:
-    """Give the leaves in their order, and for each node those that stay when a row goes right."""
-    if not len(nodes):
-        return [0], np.empty(0, np.uint32)
-    left, right = nodes["left"].tolist(), nodes["right"].tolist()
-    order: list[int] = []
-    stays = np.zeros(len(nodes), np.uint32)
-    before: dict[int, int] = {}
-    todo: list[tuple[int, bool]] = [(0, False)]
-    while todo:
-        at, left_done = todo.pop()
-        if at < 0:
-            order.append(~at)
-        elif left_done:
-            gone = (1 << len(order)) - (1 << before[at])
-            stays[at] = ~gone & 0xFFFFFFFF
-            todo.append((right[at], False))
-        else:
-            before[at] = len(order)
-            todo += [(at, True), (left[at], False)]
-    return order, stays
+def _joined(parts: Iterable[Table], kind: np.dtype[Any]) -> Table:
+    return np.concatenate([np.empty(0, kind), *parts]).astype(kind)

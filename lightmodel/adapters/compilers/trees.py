@@ -1,90 +1,92 @@
 """Scoring through the compiled library: see trees.c."""
 
-import ctypes as c
+import ctypes
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from lightmodel.adapters.compilers.build import NotCompiledError
-from lightmodel.adapters.compilers.tables import Tables, tables_of
+from lightmodel.adapters.compilers.layout import COLUMN, NODE, TEST, Tables
+from lightmodel.adapters.compilers.tables import tables_of
 from lightmodel.domain.arrays import Matrix, Scores
 
-_SHAPE = ("trees", "classes", "features", "link", "ranked", "steps")
-_BLOCK = 64
-_FEW = 8
+_FEW = 8  # rows
+_KINDS: Mapping[str, Any] = {
+    "first_node": "i4",
+    "first_leaf": "i4",
+    "first_eight": "i4",
+    "first_test": "i4",
+    "nodes": NODE,
+    "leaves": "f8",
+    "sets": "u4",
+    "columns": COLUMN,
+    "thresholds": "f8",
+    "tests": TEST,
+}  # in the order of `struct model`
 
 
-class _Model(c.Structure):
+class _Model(ctypes.Structure):
+    """`struct model` of trees.c."""
+
     _fields_ = (
-        ("trees", c.c_int32),
-        ("classes", c.c_int32),
-        ("features", c.c_int32),
-        ("link", c.c_int32),
-        ("steepness", c.c_double),
-        ("first_node", c.c_void_p),
-        ("first_leaf", c.c_void_p),
-        ("nodes", c.c_void_p),
-        ("leaves", c.c_void_p),
-        ("bits_start", c.c_void_p),
-        ("bits", c.c_void_p),
-        ("ranked", c.c_int32),
-        ("steps", c.c_int32),
-        ("tests", c.c_void_p),
-        ("ordered_leaves", c.c_void_p),
-        ("thresholds", c.c_void_p),
+        *((name, ctypes.c_int32) for name in ("trees", "classes", "features", "link")),
+        *((name, ctypes.c_int32) for name in ("ranked", "unused")),
+        *((name, ctypes.c_double) for name in ("steepness", "divisor")),
+        *((name, ctypes.c_void_p) for name in _KINDS),
     )
 
 
 class CompiledTrees:
-    """Scores rows as LightGBM does; several models are averaged.
+    """Scores rows as LightGBM does; several models are averaged. Threads may share it.
 
     The interpreter's lock is released for many rows. For a few it is kept: to get it back takes longer
     than they do.
     """
 
-    def __init__(self, library: c.CDLL, models: Sequence[Tables]) -> None:
-        keeping = c.PyDLL(library._name, handle=library._handle)
+    def __init__(self, library: ctypes.CDLL, every: Sequence[Tables]) -> None:
+        keeping = ctypes.PyDLL(library._name, handle=library._handle)
         self._score, self._score_few = library.score_rows, keeping.score_rows
-        self._score.restype = self._score_few.restype = None
-        self._models = [(_described(tables), tables) for tables in models]
+        self._tables = tuple(every)  # the models hold their addresses only
+        self._models = tuple(map(_structure, every))
 
     def predict(self, features: Matrix) -> Scores:
         """Score (rows, features), in any memory order: (rows,), or (rows, classes)."""
-        every = [self._one(model, features) for model, _ in self._models]
+        every = [self._one(model, features) for model in self._models]
         scores: Scores = np.mean(every, axis=0) if len(every) > 1 else every[0]
         return scores
 
     def _one(self, model: _Model, features: Matrix) -> Scores:
         if features.shape[1] != model.features or features.dtype != np.float64:
             raise ValueError(f"{features.shape[1]} features, and the model has {model.features}")
-        rows = len(features)
-        answer = np.empty((rows, model.classes))
-        room = np.empty(model.features * _BLOCK, np.int16)
-        sums = np.empty(model.classes * _BLOCK)
-        down, across = (step // features.itemsize for step in features.strides)
-        score = self._score if rows > _FEW else self._score_few
-        score(
-            c.byref(model),
-            c.c_void_p(features.ctypes.data),
-            c.c_int64(rows),
-            c.c_int64(down),
-            c.c_int64(across),
-            c.c_void_p(answer.ctypes.data),
-            c.c_void_p(room.ctypes.data),
-            c.c_void_p(sums.ctypes.data),
+        down, across = (stride // features.itemsize for stride in features.strides)
+        scores = np.empty((len(features), model.classes))
+        score = self._score if len(features) > _FEW else self._score_few
+        done = score(
+            ctypes.byref(model),
+            ctypes.c_void_p(features.ctypes.data),
+            ctypes.c_int64(len(features)),
+            ctypes.c_int64(down),
+            ctypes.c_int64(across),
+            ctypes.c_void_p(scores.ctypes.data),
         )
-        return answer if model.classes > 1 else answer[:, 0]
+        if done != 0:
+            raise MemoryError
+        return scores[:, 0] if model.classes == 1 else scores
 
 
-def _described(tables: Tables) -> _Model:
-    shape = dict(zip(_SHAPE, tables["shape"].tolist(), strict=True))
-    pointers = {
-        name: tables[name].ctypes.data for name, kind in _Model._fields_ if kind is c.c_void_p
-    }
-    return _Model(steepness=float(tables["steepness"][0]), **shape, **pointers)
+def _structure(tables: Tables) -> _Model:
+    """Point at the tables, which must outlive the structure."""
+    model = _Model()
+    model.trees, model.classes, model.features, model.link = tables["shape"].tolist()
+    model.ranked = len(tables["columns"])
+    model.steepness, model.divisor = tables["scale"].tolist()
+    for name, kind in _KINDS.items():
+        if tables[name].dtype != np.dtype(kind) or not tables[name].flags.c_contiguous:
+            raise ValueError(f"{name} is not as it was written")
+        setattr(model, name, tables[name].ctypes.data)
+    return model
 
 
 def packed(texts: Sequence[str]) -> bytes:
@@ -93,14 +95,13 @@ def packed(texts: Sequence[str]) -> bytes:
     Raises:
         NotCompiledError: a model uses something that trees.c does not know.
     """
-    arrays = {
-        f"{at}.{name}": values
-        for at, text in enumerate(texts)
-        for name, values in tables_of(text).items()
-    }
-    sink = io.BytesIO()
-    np.savez(sink, **arrays)  # type: ignore[arg-type]  # its stub takes keywords for options
-    return sink.getvalue()
+    stream = io.BytesIO()
+    np.save(stream, np.array(len(texts)), allow_pickle=False)
+    for text in texts:
+        tables = tables_of(text)
+        for name in ("shape", "scale", *_KINDS):
+            np.save(stream, tables[name], allow_pickle=False)
+    return stream.getvalue()
 
 
 def unpacked(data: bytes) -> list[Tables]:
@@ -109,12 +110,11 @@ def unpacked(data: bytes) -> list[Tables]:
     Raises:
         NotCompiledError: it is something else.
     """
-    models: dict[int, dict[str, Any]] = {}
+    stream = io.BytesIO(data)
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            for key in arrays.files:
-                at, _, name = key.partition(".")
-                models.setdefault(int(at), {})[name] = np.ascontiguousarray(arrays[key])
-    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
+        return [
+            {name: np.load(stream, allow_pickle=False) for name in ("shape", "scale", *_KINDS)}
+            for _ in range(int(np.load(stream, allow_pickle=False)))
+        ]
+    except (ValueError, OSError, EOFError) as error:
         raise NotCompiledError(f"its tables cannot be read: {type(error).__name__}") from None
-    return [models[at] for at in sorted(models)]

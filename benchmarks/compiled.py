@@ -1,0 +1,124 @@
+"""`make bench-compiled`: the compiled form of a model against LightGBM, and lleaves where it is installed.
+
+All score the same rows on one thread in turns; medians of CPU time are printed and written to
+benchmarks/results/compiled.json. One-row calls go through rows that differ: on one and the same row a
+processor learns the branches by heart, which flatters whoever has many.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+
+from lightmodel.adapters.compilers.build import build, load
+from lightmodel.adapters.compilers.trees import CompiledTrees, packed, unpacked
+from lightmodel.domain.arrays import Matrix, Scores
+
+RESULTS = Path("benchmarks/results/compiled.json")
+COLUMNS, ROWS, ONES, TURNS = 200, 10_000, 1_000, 7
+
+Predict = Callable[[Matrix], Scores]
+
+
+def model_text(trees: int, leaves: int) -> str:
+    """A booster of so many trees on 200 columns, as text."""
+    random = np.random.default_rng(0)
+    features = random.normal(10, 5, (20_000, COLUMNS)).round(4)
+    pull = (features - 10) / 5 @ random.normal(0, 0.3, COLUMNS)
+    target = (random.random(20_000) < 1 / (1 + np.exp(2 - pull))).astype(float)
+    parameters = {"objective": "binary", "num_leaves": leaves, "learning_rate": 0.02}
+    fixed = {"feature_fraction": 0.3, "num_threads": 1, "verbosity": -1, "seed": 0}
+    booster = lgb.train({**parameters, **fixed}, lgb.Dataset(features, target), trees)
+    return str(booster.model_to_string())
+
+
+def contestants(text: str, folder: Path) -> tuple[dict[str, Predict], dict[str, float]]:
+    """Give what predicts, by name, and the seconds that getting it ready took."""
+    booster = lgb.Booster(model_str=text)
+    start = time.perf_counter()
+    ours = CompiledTrees(load(build()), unpacked(packed([text])))
+    seconds = {"ours": time.perf_counter() - start}
+    every: dict[str, Predict] = {
+        "lightgbm": lambda rows: np.asarray(booster.predict(rows, num_threads=1)),
+        "ours": ours.predict,
+    }
+    if importlib.util.find_spec("lleaves"):
+        (folder / "model.txt").write_text(text, encoding="utf-8")
+        start = time.perf_counter()
+        every["lleaves"] = _lleaves(folder / "model.txt")
+        seconds["lleaves"] = time.perf_counter() - start
+    return every, seconds
+
+
+def _lleaves(path: Path) -> Predict:
+    import lleaves  # type: ignore[import-not-found]  # in an environment of its own
+
+    model = lleaves.Model(model_file=str(path))
+    model.compile()
+    return lambda rows: np.asarray(model.predict(rows, n_jobs=1))
+
+
+def measured(every: Mapping[str, Predict], rows: Matrix) -> dict[str, dict[str, float]]:
+    """Give rows a CPU second, and CPU microseconds for a row of its own."""
+    ones = [rows[at : at + 1].copy() for at in range(ONES)]
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in every}
+    for _ in range(TURNS):
+        for name, predict in every.items():
+            spent[name].append((cpu_seconds(predict, [rows]), cpu_seconds(predict, ones)))
+    return {
+        name: {
+            "rows_a_cpu_second": ROWS / statistics.median(all_rows for all_rows, _ in turns),
+            "one_row_us": statistics.median(single for _, single in turns) / ONES * 1e6,
+        }
+        for name, turns in spent.items()
+    }
+
+
+def cpu_seconds(predict: Predict, tables: Sequence[Matrix]) -> float:
+    """CPU seconds of scoring some tables, one after the other."""
+    start = time.process_time()
+    for table in tables:
+        predict(table)
+    return time.process_time() - start
+
+
+def main() -> None:
+    """Measure, print, write."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--trees", type=int, default=1_500)
+    arguments.add_argument("--leaves", type=int, default=13)
+    given = arguments.parse_args()
+    text = model_text(given.trees, given.leaves)
+    rows = np.asfortranarray(np.random.default_rng(1).normal(10, 5, (ROWS, COLUMNS)).round(4))
+    with tempfile.TemporaryDirectory() as folder:
+        every, ready = contestants(text, Path(folder))
+        wanted = every["lightgbm"](rows)
+        differ = {name: float(np.abs(own(rows) / wanted - 1).max()) for name, own in every.items()}
+        speeds = measured(every, rows)
+    results = {
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "model": {"trees": given.trees, "leaves": given.leaves, "columns": COLUMNS},
+        "compile_s": ready,
+        "greatest_relative_difference": differ,
+        **speeds,
+    }
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    for name, speed in speeds.items():
+        print(
+            f"{name:9} {speed['rows_a_cpu_second']:9,.0f} rows a CPU second, "
+            f"one row {speed['one_row_us']:6.1f} us, made ready in {ready.get(name, 0):.1f} s, "
+            f"differs by {differ[name]:.1g}"
+        )
+
+
+if __name__ == "__main__":
+    main()
