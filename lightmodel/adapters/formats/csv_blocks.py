@@ -56,10 +56,11 @@ class CsvBlocks:
         header = self._header(beginning)
         plan = self.rules.plan(header.names)
         layout = self._layout(plan, header)
+        below = _behind(pieces, header.length)
         if header.delimiter == " ":
-            pieces = _squeezed(pieces)
+            below = _squeezed(below)
         rows = 0
-        for raw in _raw_rows(_behind(pieces, header.length), layout, self.reader):
+        for raw in _raw_rows(below, layout, self.reader):
             rows += len(raw.numbers)
             yield self._block(raw, plan)
         if not rows:
