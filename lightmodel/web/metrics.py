@@ -7,6 +7,7 @@ before this module is imported. Without it the numbers are those of this process
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 from flask import Blueprint, Flask, Response, g, request
@@ -28,52 +29,33 @@ class Metrics:
 
     def __init__(self, spooled_bytes: Callable[[], int]) -> None:
         self._spooled_bytes = spooled_bytes
-        self._own = own = CollectorRegistry()
-        self.requests = Counter(
-            "lightmodel_requests", "Answers", ("route", "method", "status"), registry=own
-        )
+        self._own = CollectorRegistry()
+        self._version = ""
+        self.requests = self._counter("requests", "Answers", "route", "method", "status")
         self.seconds = Histogram(
             "lightmodel_request_seconds",
             "Time until the answer stood",
             ("route",),
             buckets=_SECONDS,
-            registry=own,
+            registry=self._own,
         )
-        self.errors = Counter("lightmodel_errors", "Errors by kind", ("kind",), registry=own)
-        self._rows = Counter("lightmodel_rows", "Rows answered", registry=own)
-        self._unseen = Counter(
-            "lightmodel_unseen_categories", "Cells that training never saw", registry=own
-        )
-        self._scores = Counter(
-            "lightmodel_scores",
-            "Probabilities of the positive class, by twentieths: above the one before, up to",
-            ("upto",),
-            registry=own,
-        )
-        self._logged = Counter(
-            "lightmodel_log_rows", "Rows logged, spooled and dropped", ("what",), registry=own
-        )
-        self._waiting = Gauge(
-            "lightmodel_log_waiting_bytes",
-            "Spooled, and not yet in the sink",
-            multiprocess_mode="mostrecent",
-            registry=own,
-        )
-        self._model = Gauge(
-            "lightmodel_model_info",
-            "1 for the version that answers",
-            ("version",),
-            multiprocess_mode="mostrecent",
-            registry=own,
-        )
-        self._made = Gauge(
-            "lightmodel_model_created_timestamp_seconds",
-            "When that version was made",
-            multiprocess_mode="mostrecent",
-            registry=own,
-        )
-        self._swaps = Counter("lightmodel_model_swaps", "Models taken up", registry=own)
-        self._version = ""
+        self.errors = self._counter("errors", "Errors by kind", "kind")
+        self._rows = self._counter("rows", "Rows answered")
+        self._unseen = self._counter("unseen_categories", "Cells that training never saw")
+        text = "Probabilities of the positive class, by twentieths: above the one before, up to"
+        self._scores = self._counter("scores", text, "upto")
+        self._logged = self._counter("log_rows", "Rows logged, spooled and dropped", "what")
+        self._waiting = self._gauge("log_waiting_bytes", "Spooled, and not yet in the sink")
+        self._model = self._gauge("model_info", "1 for the version that answers", "version")
+        self._made = self._gauge("model_created_timestamp_seconds", "When that version was made")
+        self._swaps = self._counter("model_swaps", "Models taken up")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"lightmodel_{name}", text, labels, registry=self._own)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        mode: Literal["mostrecent"] = "mostrecent"
+        return Gauge(f"lightmodel_{name}", text, labels, registry=self._own, multiprocess_mode=mode)
 
     def count_rows(self, rows: int, unseen: int) -> None:
         """Count the rows of an answer, and cells with a category that training never saw."""
