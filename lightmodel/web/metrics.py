@@ -7,7 +7,6 @@ before this module is imported. Without it the numbers are those of this process
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 from flask import Blueprint, Flask, Response, g, request
@@ -54,8 +53,9 @@ class Metrics:
         return Counter(f"lightmodel_{name}", text, labels, registry=self._own)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        mode: Literal["mostrecent"] = "mostrecent"
-        return Gauge(f"lightmodel_{name}", text, labels, registry=self._own, multiprocess_mode=mode)
+        return Gauge(
+            f"lightmodel_{name}", text, labels, registry=self._own, multiprocess_mode="mostrecent"
+        )
 
     def count_rows(self, rows: int, unseen: int) -> None:
         """Count the rows of an answer, and cells with a category that training never saw."""
