@@ -16,6 +16,7 @@ stands in `lightmodel.cli`, the HTTP status in `lightmodel.web`.
     ├── ArtefactCorrupt           bytes do not match their manifest, or a signature does not hold
     ├── QualityGateFailed         the candidate is not good enough; the old model stays
     ├── AlreadyRunning            another run holds the lock
+    ├── DeployFailed              the new version was not taken into service; what answered goes on
     ├── NotPossible               this installation cannot do it, whatever the settings
     └── StorageFull               the disk has no room left
 """
@@ -111,6 +112,10 @@ class QualityGateFailed(LightModelError):
 
 class AlreadyRunning(LightModelError):
     """Another run works on the same store."""
+
+
+class DeployFailed(LightModelError):
+    """A new version did not prove itself; what answered before goes on, or does so again."""
 
 
 class NotPossible(LightModelError):

@@ -6,6 +6,7 @@ import sys
 import click
 
 from lightmodel import __version__
+from lightmodel.cli.deploy import deploy
 from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
 from lightmodel.cli.live import live
@@ -24,7 +25,7 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (run, models, serve, truth, live, docs):
+for command in (run, models, serve, truth, live, deploy, docs):
     commands.add_command(command)
 
 

@@ -1,5 +1,6 @@
 """Every setting, typed and documented once; read from file, environment and command line."""
 
+from lightmodel.config.delivery import DeploySection
 from lightmodel.config.load import Loaded, load
 from lightmodel.config.sections import (
     Config,
@@ -15,6 +16,7 @@ from lightmodel.config.serving import ServeSection
 __all__ = [
     "Config",
     "DataSection",
+    "DeploySection",
     "GateSection",
     "Loaded",
     "LogSection",

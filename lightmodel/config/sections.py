@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from lightmodel.config.base import Section
+from lightmodel.config.delivery import DeploySection
 from lightmodel.config.serving import ServeSection
 
 
@@ -224,3 +225,4 @@ class Config(Section):
     serve: ServeSection = ServeSection()
     log: LogSection = LogSection()
     store: StoreSection = StoreSection()
+    deploy: DeploySection = DeploySection()

@@ -28,6 +28,7 @@ STATUS: dict[type[errors.LightModelError], int] = {
     errors.ArtefactCorrupt: 503,
     errors.QualityGateFailed: 500,
     errors.AlreadyRunning: 409,
+    errors.DeployFailed: 500,
     errors.NotPossible: 501,
     errors.StorageFull: 507,
 }
