@@ -54,7 +54,7 @@ docs: $(STAMP) ## Write the pages that are made from the code
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure postgres ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure postgres serve-lightgbm serve-sklearn ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,6 +3,8 @@
 import platform
 import subprocess
 from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
 
 from lightmodel.artefacts.fingerprint import versions
 
@@ -10,14 +12,22 @@ _DESCRIBE = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude
 
 
 def commit() -> str | None:
-    """Give the commit of the working folder, with "-dirty" after it, or None without git."""
+    """Give the commit of the working folder, with "-dirty" after it; None where nobody knows it."""
     try:
         found = subprocess.run(  # noqa: S603 — a constant command
             _DESCRIBE, capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return None
+        return _commit_of_image()
     return found.stdout.strip() or None
+
+
+def _commit_of_image() -> str | None:
+    """Read what the Dockerfile wrote down: an image holds neither git nor a repository."""
+    try:
+        return (Path(__file__).parents[2] / "COMMIT").read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
 
 
 def requirements(distributions: Iterable[str]) -> str:
@@ -27,9 +37,12 @@ def requirements(distributions: Iterable[str]) -> str:
 
 def python_environment() -> str:
     """Write MLflow's python_env.yaml for the Python that runs, beside a requirements.txt."""
-    pip = versions(["pip"])["pip"]
+    try:
+        pip = f"pip=={metadata.version('pip')}"
+    except metadata.PackageNotFoundError:  # images and uv's environments do without it
+        pip = "pip"
     return (
         f"python: {platform.python_version()}\n"
-        f"build_dependencies:\n- pip=={pip}\n"
+        f"build_dependencies:\n- {pip}\n"
         "dependencies:\n- -r requirements.txt\n"
     )

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightmodel.artefacts import codec
+from lightmodel.artefacts.files import told
 from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import MANIFEST, Store, Version
 from lightmodel.artefacts.verdicts import newest_approved, read_verdict, withdraw
-from lightmodel.errors import ArtefactMissing
+from lightmodel.errors import ArtefactMissing, ConfigError
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,36 @@ def retire(store: Store, keep: int, signer: Signer) -> list[str]:
         shutil.rmtree(version.folder, ignore_errors=True)
     store.sweep()
     return [version.name for version in old]
+
+
+def pack(store: Store, signer: Signer, runtime: str, folder: Path) -> Version:
+    """Copy the model that would be served, and nothing else, into a store of its own.
+
+    Args:
+        store: of models.
+        signer: of the store.
+        runtime: that the image has: "lightgbm" or "sklearn".
+        folder: to make the copy in.
+
+    Raises:
+        ArtefactMissing: no model is approved.
+        ConfigError: the model needs another runtime.
+        ArtefactCorrupt: the copy is not what was written.
+    """
+    version = newest_approved(store, signer)
+    needed = version.manifest.runtime
+    if needed != runtime:
+        raise ConfigError(
+            f"{version.name} needs the runtime {needed}, and the image is built for {runtime}",
+            hint=f"docker build --build-arg RUNTIME={needed} …",
+        )
+    target = folder / version.name
+    with told(target):
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(version.folder, target)
+    packed = Store(folder, store.kind, signer).get(version.name)
+    store.verify(packed)
+    return packed
 
 
 def adopt(models: Store, splits: Store, file: Path) -> Version:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the store is imported when a command needs it
 @click.pass_context
 @settings
 def models(context: click.Context, config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """List the models, newest first; or look at one, verify, roll back, retire, adopt."""
+    """List the models, newest first; or look at one, verify, roll back, retire, pack, adopt."""
     config = load(config_file, sets).config
     context.obj = config
     if context.invoked_subcommand is None:
@@ -118,6 +118,18 @@ def retire(config: Config) -> None:
     store, signer = _opened(config)
     removed = upkeep.retire(store, config.store.keep, signer)
     click.echo("\n".join(f"removed: {name}" for name in removed) or "nothing to remove")
+
+
+@models.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--runtime", default="lightgbm", help="That the image has: lightgbm or sklearn.")
+@click.pass_obj
+def pack(config: Config, folder: Path, runtime: str) -> None:
+    """Copy the newest approved model, and nothing else, into FOLDER: what an image holds."""
+    from lightmodel.artefacts import upkeep
+
+    version = upkeep.pack(*_opened(config), runtime, folder)
+    click.echo(f"packed: {version.name}")
 
 
 @models.command()

@@ -1,0 +1,116 @@
+# docker build -t light-model .            trains, and serves what was approved
+# docker build --build-arg MODEL_FROM=prebuilt -t light-model .     serves the newest approved model in model/
+#
+# base ─ code ─┬ pipeline ─┬ checks
+#              │           ├ trained ─┐
+#              │           └ prebuilt ┴ packed ─┐
+#              └ serve ◄─────────────────────────┘     proxy
+ARG PYTHON=3.11-slim-bookworm
+ARG MODEL_FROM=trained
+
+FROM python:${PYTHON} AS base
+# LightGBM needs OpenMP's library, and slim images have none.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libgomp1 \
+ && rm -rf /var/lib/apt/lists/*
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
+WORKDIR /app
+
+FROM base AS code
+ARG CONFIG=config.toml
+COPY . .
+COPY ${CONFIG} config.toml
+# Whatever the umask of the checkout was, any user may read; and nothing is compiled at each start.
+RUN rm -rf model preprocessed tests benchmarks docs \
+ && chmod -R a+rX,go-w . \
+ && python -m compileall -q lightmodel
+
+FROM base AS pipeline
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends gcc libc6-dev openssh-client \
+ && rm -rf /var/lib/apt/lists/*
+# Names of requirements/*.txt, such as "s3 postgres".
+ARG EXTRAS=""
+COPY requirements.txt ./
+COPY requirements/ requirements/
+RUN --mount=type=cache,target=/var/cache/pip \
+    python -m venv --without-pip /opt/venv \
+ && set -- -r requirements.txt \
+ && for extra in $EXTRAS; do set -- "$@" -r "requirements/$extra.txt"; done \
+ && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
+      install --disable-pip-version-check --quiet "$@"
+COPY --from=code /app /app
+ARG COMMIT=""
+# What a volume that is mounted here for the first time looks like: any user of group 0 may write.
+RUN echo "$COMMIT" > COMMIT && install -d -m 2775 var var/store var/work
+ENV LIGHTMODEL__STORE__ROOT=/app/var/store LIGHTMODEL__STORE__WORK=/app/var/work \
+    LIGHTMODEL__LOG__FOLDER=/app/var/log
+LABEL light-model.service=pipeline org.opencontainers.image.revision=${COMMIT}
+USER 10001:0
+CMD ["python", "run.py"]
+
+FROM pipeline AS checks
+USER 0:0
+RUN --mount=type=cache,target=/var/cache/pip \
+    /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
+      install --disable-pip-version-check --quiet -r requirements/dev.txt
+COPY . .
+RUN chmod -R a+rwX /app
+USER 10001:0
+
+FROM pipeline AS trained
+# --secret id=signing_key,src=FILE signs; the key stays out of every layer.
+RUN --mount=type=secret,id=signing_key,mode=0444 \
+    key=/run/secrets/signing_key; [ ! -f "$key" ] || export LIGHTMODEL__STORE__SIGNING_KEY_FILE="$key"; \
+    python run.py
+
+FROM pipeline AS prebuilt
+COPY --chown=10001:0 model/ /app/var/store/model/
+
+# hadolint ignore=DL3006
+FROM ${MODEL_FROM} AS packed
+ARG RUNTIME=lightgbm
+RUN --mount=type=secret,id=signing_key,mode=0444 \
+    key=/run/secrets/signing_key; [ ! -f "$key" ] || export LIGHTMODEL__STORE__SIGNING_KEY_FILE="$key"; \
+    python -m lightmodel models pack --runtime "$RUNTIME" /app/var/packed \
+ && chmod -R a+rX,go-w /app/var/packed
+
+FROM base AS serve-libraries
+ARG RUNTIME=lightgbm
+COPY requirements/ requirements/
+RUN --mount=type=cache,target=/var/cache/pip \
+    python -m venv --without-pip /opt/venv \
+ && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
+      install --disable-pip-version-check --quiet -r "requirements/serve-$RUNTIME.txt"
+
+FROM python:${PYTHON} AS proxy
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends nginx-light \
+ && rm -rf /var/lib/apt/lists/*
+COPY --chmod=0644 deploy/proxy/nginx.conf /etc/nginx/nginx.conf
+LABEL light-model.service=proxy
+USER 10001:0
+EXPOSE 5001
+STOPSIGNAL SIGQUIT
+CMD ["nginx"]
+
+FROM base AS serve
+ENV LIGHTMODEL__STORE__ROOT=/app LIGHTMODEL__STORE__WORK=/app/var/work \
+    LIGHTMODEL__LOG__FOLDER=/app/var/log
+COPY --from=serve-libraries /opt/venv /opt/venv
+COPY --from=code /app/app.py /app/config.toml ./
+COPY --from=code /app/deploy/gunicorn.conf.py deploy/
+COPY --from=code /app/lightmodel lightmodel/
+# For the prediction log; mount a volume here to keep it.
+RUN install -d -m 2775 var var/log var/work
+COPY --from=packed /app/var/packed/ model/
+ARG COMMIT="" VERSION="" MODEL=""
+LABEL light-model.service=serve light-model.model=${MODEL} \
+      org.opencontainers.image.title=light-model \
+      org.opencontainers.image.revision=${COMMIT} \
+      org.opencontainers.image.version=${VERSION}
+USER 10001:0
+EXPOSE 5001
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "-Ic", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('LIGHTMODEL__SERVE__PORT', '5001') + '/ready', timeout=4)"]
+CMD ["python", "app.py"]
