@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from lightmodel.config.base import Section
 
@@ -21,6 +21,9 @@ class DeploySection(Section):
         None,
         description="NAME=VALUE lines for the service's environment, such as "
         "LIGHTMODEL__SERVE__API_KEYS; secrets go there.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="For asking the service for its sample rows, where it wants keys."
     )
     ready_seconds: float = Field(
         60.0, gt=0, description="Most time for a new container to become ready."

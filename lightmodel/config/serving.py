@@ -12,6 +12,12 @@ class ServeSection(Section):
 
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 — containers need it
     port: int = Field(5001, ge=1, le=65535, description="Port to listen on.")
+    proxies: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="Reverse proxies in front, whose X-Forwarded-For is believed.",
+    )
     max_megabytes: int = Field(
         512,
         ge=1,

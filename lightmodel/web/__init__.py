@@ -1,6 +1,7 @@
 """The service over HTTP. `create_app` is what gunicorn calls."""
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel.config import Config, load
 from lightmodel.web import (
@@ -29,6 +30,8 @@ def create_app(config: Config | None = None) -> Flask:
     holder = Holder(Shelf(config), config.serve.look_every_s, counted.show_model)
     log = open_log(config, counted.count_log)
     app.extensions["holder"] = holder
+    if proxies := config.serve.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]  # Flask's own way
     tracing.init_app(app, config.serve)
     metrics.init_app(app, counted)
     keys.init_app(app, config.serve, workers_of(config))

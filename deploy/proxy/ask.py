@@ -1,0 +1,36 @@
+"""Ask the service from where the proxy stands; `deploy docker` runs this in the proxy's container.
+
+ask.py URL [FILE]: GET, or POST FILE as JSON. Prints {"status", "body"}; status 0: nobody answered.
+LIGHTMODEL_KEY: the API key, where the service wants one.
+"""
+
+import http.client
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+TIMEOUT_S = 20
+
+
+def main() -> None:
+    """Ask, and print what was answered."""
+    data = Path(sys.argv[2]).read_bytes() if len(sys.argv) > 2 else None
+    headers = {"Content-Type": "application/json"} if data else {}
+    if key := os.environ.get("LIGHTMODEL_KEY"):
+        headers["X-API-Key"] = key
+    request = urllib.request.Request(sys.argv[1], data, headers)  # noqa: S310 — http, by `deploy docker`
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 — as above
+            found = {"status": answer.status, "body": answer.read().decode()}
+    except urllib.error.HTTPError as error:
+        found = {"status": error.code, "body": error.read().decode(errors="replace")}
+    except (OSError, http.client.HTTPException) as error:
+        found = {"status": 0, "body": str(error)}
+    print(json.dumps(found))  # noqa: T201 — its answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Deploying to a Docker host: the new version beside the old, a switch in the proxy, no lost request."""
+
+import logging
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lightmodel.adapters.deploy.candidate import (
+    IMAGE,
+    PREVIOUS,
+    SETTINGS,
+    STOP_S,
+    Candidate,
+    settings_hash,
+    start_candidate,
+)
+from lightmodel.adapters.deploy.engine import (
+    find_container,
+    image_of,
+    keep_running,
+    lock,
+    remove,
+    told,
+)
+from lightmodel.adapters.deploy.images import manifest_of, retire_images
+from lightmodel.adapters.deploy.proxy import HERE, Colour, Proxy, open_proxy
+from lightmodel.adapters.deploy.proxy import IMAGE as PROXY_IMAGE
+from lightmodel.artefacts.manifest import Manifest
+from lightmodel.config import DeploySection
+from lightmodel.errors import ArtefactMissing
+from lightmodel.ports.deployment import Deployed
+
+if TYPE_CHECKING:  # imported when an engine is needed
+    from docker import DockerClient
+    from docker.models.containers import Container
+    from docker.models.images import Image
+
+logger = logging.getLogger(__name__)
+
+_BUILD = "`docker build -t light-model .` makes one"
+_OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
+
+
+@dataclass(frozen=True)
+class DockerHost:
+    """One service on the host of an engine; see `Deployment`.
+
+    Attributes:
+        client: of the engine.
+        settings: of the service.
+        api_key: for asking it; "" where it wants none.
+        renew_proxy: replace a proxy whose image is not the newest.
+    """
+
+    client: "DockerClient"
+    settings: DeploySection
+    api_key: str = ""
+    renew_proxy: bool = False
+
+    def plan(self, image: str) -> list[str]:
+        """Say what `deploy` would do; see `Deployment`."""
+        with told("cannot look at the Docker host"):
+            found = image_of(self.client, image, _BUILD)
+            manifest = manifest_of(self.client, str(found.id))
+            live = self._live()
+        if live is not None and self._is_this(live, found):
+            return [f"{image} ({manifest.version}) answers already: look at it, change nothing"]
+        settings = self.settings
+        return [
+            f"start {image} ({manifest.version}) beside {live.name if live else 'nothing'}",
+            f"wait until it is ready, at most {settings.ready_seconds:g} s",
+            f"compare its answers to {len(manifest.samples)} sample rows with its manifest",
+            f"switch port {settings.port} to it, and watch it for {settings.watch_seconds:g} s",
+            f"remove {live.name if live else 'nothing'}, and images beyond {settings.keep_images}",
+        ]
+
+    def deploy(self, image: str) -> Deployed:
+        """Bring an image into service; see `Deployment`."""
+        with told(f"cannot deploy {image}"), self._alone():
+            found = image_of(self.client, image, _BUILD)
+            manifest = manifest_of(self.client, str(found.id))
+            proxy = open_proxy(self.client, self.settings, renew=self.renew_proxy)
+            live = self._live()
+            changed = not (
+                live and self._is_this(live, found) and self._answers(proxy, live, manifest)
+            )
+            if changed:
+                self._replace(proxy, live, found, manifest)
+                retire_images(self.client, image, self.settings.keep_images)
+        address = f"http://localhost:{self.settings.port}"
+        return Deployed(str(found.id), manifest.version, address, changed)
+
+    def rollback(self) -> Deployed:
+        """Bring back the image that answered before; see `Deployment`."""
+        with told("cannot look at the Docker host"):
+            live = self._live()
+        previous = live.labels.get(PREVIOUS, "") if live else ""
+        if not previous:
+            raise ArtefactMissing(
+                f"before what answers now, nothing did on {self.settings.name}",
+                hint="`python -m lightmodel deploy docker --image IMAGE` deploys any image",
+            )
+        return self.deploy(previous)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        image_of(self.client, PROXY_IMAGE, "`docker build --target proxy -t light-model-proxy .`")
+        seconds = self.settings.ready_seconds + self.settings.watch_seconds + 3 * STOP_S
+        return lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
+
+    def _live(self) -> "Container | None":
+        """Give the container that gets the requests, running or not."""
+        proxy = find_container(self.client, f"{self.settings.name}-proxy")
+        if proxy is None or proxy.status != "running":
+            return None
+        return find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
+
+    def _is_this(self, live: "Container", image: "Image") -> bool:
+        same = live.labels.get(SETTINGS) == settings_hash(self.settings)
+        return same and live.labels.get(IMAGE) == image.id
+
+    def _answers(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
+        """Say whether what is live is whole, and see that it stays so."""
+        if live.status != "running" or proxy.ask(f"{HERE}/ready").status != 200:
+            return False
+        keep_running(live)  # a deployment that was killed had no time for it
+        logger.info("%s answers already", manifest.version)
+        return True
+
+    def _replace(
+        self, proxy: Proxy, live: "Container | None", image: "Image", manifest: Manifest
+    ) -> None:
+        """Start the new version, let it prove itself, switch, watch; or leave all as it was."""
+        old = proxy.live()
+        colour = _OTHER[old] if live else old
+        remove(
+            find_container(self.client, f"{self.settings.name}-{colour}")
+        )  # of a killed deployment
+        previous = live.labels.get(IMAGE, "") if live else ""
+        container = start_candidate(self.client, self.settings, str(image.id), colour, previous)
+        candidate = Candidate(container, proxy, colour, manifest, self.api_key)
+        try:
+            logger.info("%s started as %s", manifest.version, container.name)
+            candidate.wait_until_ready(self.settings.ready_seconds)
+            candidate.prove(f"http://{colour}:5001")
+            logger.info("it is ready, and scores the model's sample rows as stored; switching")
+            proxy.switch(colour)
+            candidate.prove(HERE)
+            candidate.watch(self.settings.watch_seconds)
+        except BaseException:
+            proxy.switch(old)
+            remove(container)
+            logger.warning("the new version was removed; what answered before goes on")
+            raise
+        keep_running(container)
+        _stop(live)
+
+
+def _stop(old: "Container | None") -> None:
+    """Let the old version finish what is under way, and remove it."""
+    if old is not None:
+        old.stop(timeout=STOP_S)
+        remove(old)
+        logger.info("the old version was removed")

@@ -1,0 +1,159 @@
+"""The Docker engine that DOCKER_HOST names, with its failures in our words."""
+
+import io
+import logging
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, cast
+
+import requests
+
+from lightmodel.errors import AlreadyRunning, ConfigError, DeployFailed, SourceUnavailable
+
+if TYPE_CHECKING:  # imported when an engine is needed
+    from docker import DockerClient
+    from docker.models.containers import Container
+    from docker.models.images import Image
+
+logger = logging.getLogger(__name__)
+
+_UNTIL = "light-model.until"
+_TIMEOUT_S = 60
+_CONFLICT = 409
+
+
+def connect() -> "DockerClient":
+    """Connect to the engine; ssh:// goes through the machine's own ssh and its settings.
+
+    Raises:
+        SourceUnavailable: it does not answer.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=_TIMEOUT_S, use_ssh_client=True)
+        client.ping()
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise SourceUnavailable(
+            f"no Docker engine answers: {error}",
+            hint="is it running, does DOCKER_HOST name it, and may this user open its socket "
+            "(group docker)?",
+        ) from None
+    return client
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn what the engine says of a failure into words.
+
+    Raises:
+        SourceUnavailable: it went away.
+        DeployFailed: it refused.
+    """
+    from docker.errors import APIError, DockerException
+
+    try:
+        yield
+    except APIError as error:
+        raise DeployFailed(f"{what}: Docker says: {error.explanation or error}") from error
+    except (DockerException, requests.RequestException) as error:
+        raise SourceUnavailable(f"{what}: the Docker engine went away: {error}") from error
+
+
+def image_of(client: "DockerClient", reference: str, hint: str) -> "Image":
+    """Find an image on the host.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    from docker.errors import ImageNotFound
+
+    try:
+        return client.images.get(reference)
+    except ImageNotFound:
+        raise ConfigError(f"there is no image {reference} on the Docker host", hint=hint) from None
+
+
+def find_container(client: "DockerClient", name: str) -> "Container | None":
+    """Give a container by its name, running or not."""
+    from docker.errors import NotFound
+
+    try:
+        return client.containers.get(name)
+    except NotFound:
+        return None
+
+
+def remove(container: "Container | None") -> None:
+    """Remove a container, whatever it does at the moment; one that is gone already is fine."""
+    from docker.errors import NotFound
+
+    if container is not None:
+        with suppress(NotFound):
+            container.remove(force=True)
+
+
+def execute(
+    container: "Container", words: list[str], environment: dict[str, str] | None = None
+) -> tuple[int, bytes]:
+    """Run a command in a container; give its exit code and standard output."""
+    code, output = container.exec_run(words, environment=environment, stderr=False)
+    return code or 0, cast("bytes", output)
+
+
+def keep_running(container: "Container") -> None:
+    """From now on Docker starts it again when it ends, and when the machine starts."""
+    container.update(restart_policy={"Name": "unless-stopped", "MaximumRetryCount": 0})
+
+
+def one_file(name: str, content: bytes) -> bytes:
+    """Give a tar archive that holds one file, readable by all: how the engine takes files."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), 0o644
+        tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+@contextmanager
+def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Iterator[None]:
+    """Let one deployment at a time work on a service, from whatever machine.
+
+    The lock is a container that never runs: the engine gives a name to one only. It says until when
+    it may be believed, so that a deployment that was killed locks nobody out for long.
+
+    Raises:
+        AlreadyRunning: another deployment is under way.
+    """
+    _unlock_if_old(client, name)
+    held = _locked(client, name, image, seconds)
+    try:
+        yield
+    finally:
+        remove(held)
+
+
+def _locked(client: "DockerClient", name: str, image: str, seconds: float) -> "Container":
+    from docker.errors import APIError
+
+    labels = {_UNTIL: str(int(time.time() + seconds))}
+    try:
+        return client.containers.create(image, name=name, labels=labels)
+    except APIError as error:
+        if error.status_code != _CONFLICT:
+            raise
+        raise AlreadyRunning(
+            "another deployment of this service is under way",
+            hint=f"wait for it; if it was killed, `docker rm {name}`",
+        ) from None
+
+
+def _unlock_if_old(client: "DockerClient", name: str) -> None:
+    held = find_container(client, name)
+    if held is not None and float(held.labels.get(_UNTIL, "0")) < time.time():
+        logger.warning("an earlier deployment was killed; this one cleans up after it")
+        remove(held)

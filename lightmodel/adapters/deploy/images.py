@@ -1,0 +1,74 @@
+"""What an image holds, told by its files and not by what it answers."""
+
+import io
+import logging
+import tarfile
+from typing import TYPE_CHECKING
+
+from lightmodel.adapters.deploy.engine import remove
+from lightmodel.artefacts.manifest import Manifest
+from lightmodel.errors import ConfigError
+
+if TYPE_CHECKING:  # imported when an engine is needed
+    from docker import DockerClient
+
+logger = logging.getLogger(__name__)
+
+MODELS = "/app/model"
+
+
+def manifest_of(client: "DockerClient", image: str) -> Manifest:
+    """Read the manifest of the model that a serving image holds; nothing of it is run.
+
+    Raises:
+        ConfigError: the image holds no model, or more than one.
+        ArtefactCorrupt: the manifest is none.
+    """
+    found = dict(_manifests(client, image))
+    if len(found) != 1:
+        raise ConfigError(
+            f"{image} holds {len(found)} models in {MODELS}, and not one",
+            hint="`docker build -t light-model .` makes an image with one",
+        )
+    ((name, data),) = found.items()
+    return Manifest.from_json(data, name)
+
+
+def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
+    """Give version and bytes of each manifest."""
+    from docker.errors import NotFound
+
+    container = client.containers.create(image)
+    try:
+        pieces, _ = container.get_archive(MODELS)
+        archive = io.BytesIO(b"".join(pieces))
+    except NotFound:
+        return []
+    finally:
+        remove(container)
+    with tarfile.open(fileobj=archive) as tar:
+        return [
+            (entry.name.split("/")[-2], file.read())
+            for entry in tar
+            if entry.name.endswith("/manifest.json") and (file := tar.extractfile(entry))
+        ]
+
+
+def retire_images(client: "DockerClient", reference: str, keep: int) -> None:
+    """Remove serving images of this name beyond the newest `keep`, never one that a container uses.
+
+    They are known by their label; nothing else on the host is looked at.
+    """
+    name = reference.partition("@")[0].rpartition(":")[0] or reference
+    own = [
+        image
+        for image in client.images.list(filters={"label": "light-model.service=serve"})
+        if any(tag.rpartition(":")[0] == name for tag in image.tags)
+    ]
+    used = {container.attrs["Image"] for container in client.containers.list(all=True)}
+    newest_first = sorted(own, key=lambda image: str(image.attrs["Created"]), reverse=True)
+    for image in newest_first[keep:]:
+        if image.id not in used:
+            for tag in image.tags:
+                client.images.remove(tag)
+            logger.info("removed the old image %s", ", ".join(image.tags))
