@@ -69,9 +69,11 @@ create() {
         -u "$(id -u):0" -v "$STORE_VOLUME:/app/var" "$@" >/dev/null || return "$NO_CONTAINER"
 }
 
-# In the background: a shell that waits for a foreground process does not see the abort.
+# In the background: a shell that waits for a foreground process does not see the abort. There the
+# standard input is /dev/null, unless it comes by another number.
 start() {
-    docker start --attach --interactive "$name" <&0 &
+    exec 3<&0
+    docker start --attach --interactive "$name" <&3 &
     wait "$!"
 }
 
