@@ -1,0 +1,163 @@
+#!/bin/sh
+# What Jenkins jobs do with containers, in one place, so that a step of a Jenkinsfile is one line.
+#
+#   stage.sh chain STAGE… [OPTION…]  python run.py in the pipeline image; 75 (try again later) is tried again
+#   stage.sh tool WORD…              python -m lightmodel in it, with the Docker engine at hand
+#   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
+#   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
+#   stage.sh clean                   remove the containers that this build left
+#
+# The exit code is that of the work inside; 125: there was no container to do it. Named volumes hold
+# table and store: -v names paths of the engine, so an agent that is itself a container, a bare one
+# and one with a remote engine behave alike.
+#
+# TAG            of the image light-model-pipeline (default: latest); IMAGE: its whole name
+# PREFIX         of the containers' names (default: the job's name), before the stage and BUILD_NUMBER
+# STORE_VOLUME   at /app/var (default: light-model-store)
+# DATA_VOLUME    at /app/data, read-only (default: light-model-data)
+# RETRY_WAITS    seconds between tries (default: "20 60", which makes three tries)
+# SERVICE_ENV    for `tool`: file of NAME=VALUE lines, the deployed service's environment
+# DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
+# LIGHTMODEL__*, AWS_* and AZURE_* reach the container by name: no value is seen in a list of processes.
+set -eu
+
+PREFIX=$(printf %s "${PREFIX:-${JOB_BASE_NAME:-light-model}}" | tr -c 'A-Za-z0-9_.-' '-')
+NUMBER=${BUILD_NUMBER:-0}
+BUILD=$PREFIX-$NUMBER
+IMAGE=${IMAGE:-light-model-pipeline:${TAG:-latest}}
+STORE_VOLUME=${STORE_VOLUME:-light-model-store}
+DATA_VOLUME=${DATA_VOLUME:-light-model-data}
+RETRY_WAITS=${RETRY_WAITS-20 60}
+AGAIN=75
+NO_CONTAINER=125
+# What one user makes, the next may change: agents come and go with other numbers.
+# shellcheck disable=SC2016 # the shell in the container expands it
+INSIDE='umask 002; exec "$@"'
+# A file of the agent has no path in the container, and need not be readable for its user: it is read here.
+# shellcheck disable=SC2016
+WITH_SERVICE_ENV='(umask 077; cat >/tmp/service.env); umask 002; exec "$@" </dev/null'
+# The result is the version tested last: a retry may choose one that is not the newest.
+# shellcheck disable=SC2016
+COLLECT='
+mkdir /tmp/fetched && cd "${LIGHTMODEL__STORE__ROOT:-/app/var/store}" 2>/dev/null || exit 0
+model=$(ls -t model/*/verdict.json 2>/dev/null | head -n 1)
+[ -n "$model" ] || model=$(ls model/*/manifest.json 2>/dev/null | tail -n 1)
+split=$(ls preprocessed/*/manifest.json 2>/dev/null | tail -n 1)
+for kept in "$model" "$split"; do
+    [ -z "$kept" ] || find "${kept%/*}" -type f \( -name "*.json" -o -name "*.html" \) \
+        -exec cp --parents {} /tmp/fetched \;
+done'
+
+say() { printf '%s\n' "stage.sh: $*" >&2; }
+
+usage() {
+    say "usage: stage.sh chain STAGE… | tool WORD… | fetch FOLDER | copy PATH FOLDER | clean"
+    exit 2
+}
+
+# At exit as well: an aborted build leaves no container.
+remove() { docker rm -fv "$name" >/dev/null 2>&1 || :; }
+
+# create NAME OPTION… IMAGE COMMAND…
+create() {
+    name=$1
+    shift
+    remove # left by a build that Jenkins resumed
+    trap remove EXIT
+    trap 'exit 143' HUP INT TERM
+    docker create --pull never --name "$name" --label "light-model.build=$BUILD" \
+        -u "$(id -u):0" -v "$STORE_VOLUME:/app/var" "$@" >/dev/null || return "$NO_CONTAINER"
+}
+
+# In the background: a shell that waits for a foreground process does not see the abort. There the
+# standard input is /dev/null, unless it comes by another number.
+start() {
+    exec 3<&0
+    docker start --attach --interactive "$name" <&3 &
+    wait "$!"
+}
+
+# work NAME OPTION… IMAGE COMMAND… : with the environment's settings, and the table's volume.
+work() {
+    name=$1
+    shift
+    for setting in $(env | sed -nE 's/^((LIGHTMODEL__|AWS_|AZURE_)[A-Za-z0-9_]*)=.*/\1/p'); do
+        set -- -e "$setting" "$@"
+    done
+    create "$name" -v "$DATA_VOLUME:/app/data:ro" "$@" || return
+    code=0
+    start || code=$?
+    remove
+    return "$code"
+}
+
+chain() {
+    [ "$#" -gt 0 ] || usage
+    waits=$RETRY_WAITS
+    while :; do
+        code=0
+        work "$PREFIX-$1-$NUMBER" "$IMAGE" sh -c "$INSIDE" sh python run.py "$@" || code=$?
+        if [ "$code" -ne "$AGAIN" ] || [ -z "$waits" ]; then
+            return "$code"
+        fi
+        say "$1: exit code $AGAIN, the next try is in ${waits%% *} s"
+        sleep "${waits%% *}"
+        case $waits in *' '*) waits=${waits#* } ;; *) waits= ;; esac
+    done
+}
+
+# The engine that this client talks to, for the client in the container: one word a line.
+engine() {
+    case ${DOCKER_HOST:-unix:///var/run/docker.sock} in
+        unix://*)
+            socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+            group=$(stat -L -c %g "${socket#unix://}") || return
+            printf '%s\n' -v "${DOCKER_SOCKET:-${socket#unix://}}:/var/run/docker.sock" \
+                --group-add "$group" -e DOCKER_HOST=unix:///var/run/docker.sock
+            ;;
+        *) printf '%s\n' -e DOCKER_HOST ;;
+    esac
+}
+
+tool() {
+    [ "$#" -gt 0 ] || usage
+    words=$(engine)
+    inside=$INSIDE
+    if [ -n "${SERVICE_ENV:-}" ]; then
+        export LIGHTMODEL__DEPLOY__ENV_FILE=/tmp/service.env
+        inside=$WITH_SERVICE_ENV
+    fi
+    # shellcheck disable=SC2086 # words of ours, without blanks
+    work "$PREFIX-$1-$NUMBER" $words --interactive "$IMAGE" \
+        sh -c "$inside" sh python -m lightmodel "$@" <"${SERVICE_ENV:-/dev/null}"
+}
+
+fetch() {
+    [ "$#" -eq 1 ] || usage
+    create "$PREFIX-fetch-$NUMBER" "$IMAGE" sh -c "$COLLECT"
+    start
+    mkdir -p "$1"
+    docker cp "$name:/tmp/fetched/." "$1"
+}
+
+copy() {
+    [ "$#" -eq 2 ] || usage
+    create "$PREFIX-copy-$NUMBER" "$IMAGE"
+    mkdir -p "$2"
+    docker cp "$name:/app/var/$1" "$2"
+}
+
+clean() {
+    docker ps -aq --filter "label=light-model.build=$BUILD" | while read -r left; do
+        docker rm -fv "$left" >/dev/null
+    done
+}
+
+case ${1:-} in
+    chain | tool | fetch | copy | clean)
+        command=$1
+        shift
+        "$command" "$@"
+        ;;
+    *) usage ;;
+esac
