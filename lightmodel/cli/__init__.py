@@ -11,6 +11,7 @@ from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
 from lightmodel.cli.live import live
 from lightmodel.cli.models import models
+from lightmodel.cli.retry import retry
 from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
 from lightmodel.cli.truth import truth
@@ -25,7 +26,7 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (run, models, serve, truth, live, deploy, docs):
+for command in (run, retry, models, serve, truth, live, deploy, docs):
     commands.add_command(command)
 
 
