@@ -72,8 +72,9 @@ def run_retry(workshop: Workshop, rejected: Outcome) -> Iterator[Outcome]:
     if not workshop.dry_run:
         _forget_folds(attempts, but=None if reuse.version else best)
     if best is None or (reuse.version and reuse.version.name == candidate.name):
-        which = "None is better" if best is None else "It is the best"
-        raise refusal(rejected, f"{which} out of fold, of {len(attempts)} other parameters tried.")
+        others = f"of the other parameters tried ({len(attempts)})"
+        which = f"None {others} is better" if best is None else f"It is the best {others}"
+        raise refusal(rejected, f"{which} out of fold.")
     tried = Tried(original.name, record_of(original, attempts))
     yield from _make_and_test(best.workshop, split, reuse, tried)
 
@@ -144,7 +145,7 @@ def _record(
 
 def _reuse(workshop: Workshop, best: Attempt | None, tries: int) -> Reuse:
     """Find the best attempt's model, where it was made before."""
-    why = f"the best of {tries} other parameters"
+    why = f"the best of the others tried ({tries})"
     if best is None or workshop.force:
         return Reuse(None, why)
     return Reuse(find_reusable(workshop.models, best.key).version, why)

@@ -213,7 +213,7 @@ class StoreSection(Section):
     """Where artefacts lie."""
 
     root: Path = Field(
-        Path(), description="Folder of preprocessed/ and model/; one for each table."
+        Path(), description="Folder of preprocessed/, model/ and retries/; one for each table."
     )
     work: Path = Field(Path("var"), description="Folder of downloads and of unfinished folds.")
     keep: int = Field(10, ge=1, description="Versions that `models retire` leaves.")

@@ -57,8 +57,8 @@ def _draw(
     return {
         "num_leaves": leaves,
         "learning_rate": round(float(min(step, 1)), 4),
-        "min_data_in_leaf": int(random.choice([5, 10, 20, 50, 100])),
+        "min_data_in_leaf": int(random.choice([3, 5, 10, 20, 40])),
         "feature_fraction": round(float(np.clip(share, 0.05, 1)), 3),
         "lambda_l1": float(random.choice([0, 0, 0.1, 1])),
-        "lambda_l2": float(random.choice([0, 1, 10, 100])),
+        "lambda_l2": float(random.choice([0, 0.1, 1, 10])),
     }
