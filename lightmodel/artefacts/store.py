@@ -146,13 +146,13 @@ class Store:
     def _stamp(self) -> datetime:
         """Give the time, or the moment after the newest version where the clock is behind that."""
         now = self._clock()
-        names = [name for name in self._names() if (self.folder / name / MANIFEST).exists()]
+        names = [name for name in self.names() if (self.folder / name / MANIFEST).exists()]
         if not names:
             return now
         newest = datetime.strptime(names[0].partition("-")[0], _STAMP).replace(tzinfo=UTC)
         return max(now, newest + timedelta(microseconds=1))
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
         """Give the names of all version folders, finished or not, newest first."""
         try:
             entries = [path.name for path in self.folder.iterdir()]
@@ -166,7 +166,7 @@ class Store:
 
     def newest_first(self) -> Iterator[Version]:
         """Yield finished versions, newest first, reading no more than is asked for."""
-        for name in self._names():
+        for name in self.names():
             try:
                 data = (self.folder / name / MANIFEST).read_bytes()
             except (FileNotFoundError, NotADirectoryError):
@@ -237,7 +237,7 @@ class Store:
         """Remove folders that a killed writer left more than a day ago."""
         removed = []
         limit = self._clock() - ABANDONED
-        for name in self._names():
+        for name in self.names():
             folder = self.folder / name
             started = datetime.strptime(name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
             if started < limit and not (folder / MANIFEST).exists():

@@ -60,14 +60,14 @@ def retire(store: Store, keep: int, signer: Signer) -> list[str]:
     return [version.name for version in old]
 
 
-def pack(store: Store, signer: Signer, runtime: str, folder: Path) -> Version:
-    """Copy the model that would be served, and nothing else, into a store of its own.
+def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None) -> Version:
+    """Make a folder hold the model that would be served, and no other.
 
     Args:
         store: of models.
         signer: of the store.
-        runtime: that the image has: "lightgbm" or "sklearn".
-        folder: to make the copy in.
+        folder: to copy it to; versions that are there already are removed.
+        runtime: that the image will have, "lightgbm" or "sklearn"; None: any.
 
     Raises:
         ArtefactMissing: no model is approved.
@@ -76,14 +76,15 @@ def pack(store: Store, signer: Signer, runtime: str, folder: Path) -> Version:
     """
     version = newest_approved(store, signer)
     needed = version.manifest.runtime
-    if needed != runtime:
+    if runtime and needed != runtime:
         raise ConfigError(
             f"{version.name} needs the runtime {needed}, and the image is built for {runtime}",
             hint=f"docker build --build-arg RUNTIME={needed} …",
         )
     target = folder / version.name
     with told(target):
-        shutil.rmtree(target, ignore_errors=True)
+        for earlier in Store(folder, store.kind, signer).names():
+            shutil.rmtree(folder / earlier)
         shutil.copytree(version.folder, target)
     packed = Store(folder, store.kind, signer).get(version.name)
     store.verify(packed)

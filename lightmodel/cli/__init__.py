@@ -13,6 +13,7 @@ from lightmodel.cli.live import live
 from lightmodel.cli.models import models
 from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
+from lightmodel.cli.smoke import smoke
 from lightmodel.cli.truth import truth
 from lightmodel.errors import LightModelError
 
@@ -25,7 +26,7 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (run, models, serve, truth, live, deploy, docs):
+for command in (run, models, serve, truth, live, smoke, deploy, docs):
     commands.add_command(command)
 
 

@@ -122,13 +122,15 @@ def retire(config: Config) -> None:
 
 @models.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--runtime", default="lightgbm", help="That the image has: lightgbm or sklearn.")
+@click.option(
+    "--runtime", help="That the image will have, lightgbm or sklearn: must be the model's."
+)
 @click.pass_obj
-def pack(config: Config, folder: Path, runtime: str) -> None:
-    """Copy the newest approved model, and nothing else, into FOLDER: what an image holds."""
+def pack(config: Config, folder: Path, runtime: str | None) -> None:
+    """Make FOLDER hold the newest approved model, and no other: what an image serves."""
     from lightmodel.artefacts import upkeep
 
-    version = upkeep.pack(*_opened(config), runtime, folder)
+    version = upkeep.pack(*_opened(config), folder, runtime)
     click.echo(f"packed: {version.name}")
 
 

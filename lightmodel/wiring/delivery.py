@@ -2,6 +2,7 @@
 
 from lightmodel.config import Config
 from lightmodel.ports.deployment import Deployment
+from lightmodel.wiring.stores import models_of, signer_of
 
 
 def docker_host_of(config: Config, *, renew_proxy: bool = False) -> Deployment:
@@ -13,5 +14,25 @@ def docker_host_of(config: Config, *, renew_proxy: bool = False) -> Deployment:
     from lightmodel.adapters.deploy.docker_host import DockerHost
     from lightmodel.adapters.deploy.engine import connect
 
-    key = config.deploy.api_key.get_secret_value() if config.deploy.api_key else ""
-    return DockerHost(connect(), config.deploy, key, renew_proxy)
+    return DockerHost(connect(), config.deploy, _key(config), renew_proxy)
+
+
+def prove_service(config: Config, url: str, seconds: float) -> str:
+    """Ask a service for the sample rows of the newest approved model here; give that model's name.
+
+    Raises:
+        DeployFailed: it does not become ready, serves another model, or scores otherwise.
+        ArtefactMissing: no model here is approved.
+    """
+    from lightmodel.adapters.deploy.proving import over_http, prove, wait_until_ready
+    from lightmodel.artefacts.verdicts import newest_approved
+
+    manifest = newest_approved(models_of(config), signer_of(config)).manifest
+    ask = over_http(url.rstrip("/"), _key(config))
+    wait_until_ready(ask, seconds)
+    prove(ask, manifest)
+    return manifest.version
+
+
+def _key(config: Config) -> str:
+    return config.deploy.api_key.get_secret_value() if config.deploy.api_key else ""

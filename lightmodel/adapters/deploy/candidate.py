@@ -3,14 +3,16 @@
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lightmodel.adapters.deploy.proving import OK, Ask, prove, wait_until_ready
 from lightmodel.adapters.deploy.proxy import HERE, Colour, Proxy, hardening
 from lightmodel.artefacts.manifest import Manifest
 from lightmodel.config import DeploySection
 from lightmodel.errors import ConfigError, DeployFailed
-from lightmodel.stages.smoke import check_sample_answers, sample_request
 
 if TYPE_CHECKING:  # imported when an engine is needed
     from docker import DockerClient
@@ -20,9 +22,8 @@ IMAGE, SETTINGS, PREVIOUS, NAME = (
     f"light-model.{word}" for word in ("image", "settings", "previous", "name")
 )
 STOP_S = 40  # the service finishes what is under way in serve.graceful_seconds
-_LOOK_S = 0.25
+_LOOK_S = 1.0
 _LINES = 8
-_OK = 200
 
 
 @dataclass(frozen=True)
@@ -49,81 +50,66 @@ class Candidate:
         Raises:
             DeployFailed: it ended, or did not become ready in time; says what it said last.
         """
-        ends = time.monotonic() + seconds
-        while True:
-            self._check_alive()
-            answer = self.proxy.ask(f"http://{self.colour}:5001/ready")
-            if answer.status == _OK:
-                return
-            if time.monotonic() > ends:
-                raise DeployFailed(
-                    f"the new version was not ready after {seconds:g} s; /ready answers "
-                    f"{answer.status or 'nothing'}: {answer.body.strip()[:300]}",
-                    hint=f"what it said last:\n{self._last_lines()}",
-                )
-            time.sleep(_LOOK_S)
+        with self._quoted():
+            wait_until_ready(self._asking(self._address), seconds, self.check_alive)
 
-    def prove(self, address: str) -> None:
+    def prove(self, *, through_proxy: bool) -> None:
         """Compare its answers to the model's own sample rows with what is stored.
 
         Args:
-            address: of the container, or of the proxy once the requests go there.
+            through_proxy: as those ask who use the service.
 
         Raises:
             DeployFailed: it serves another model, or scores otherwise.
         """
-        samples, task = self.manifest.samples, self.manifest.task or {}
-        version = _field(self._asked(f"{address}/model"), "version")
-        if version != self.manifest.version:
-            raise DeployFailed(f"the image holds {self.manifest.version}, and {version} answers")
-        answers = self._asked(f"{address}/predict", sample_request(samples))
-        check_sample_answers(answers, samples, task)
+        with self._quoted():
+            prove(self._asking(HERE if through_proxy else self._address), self.manifest)
 
     def watch(self, seconds: float) -> None:
-        """Look at it for a while, as those see it who ask.
+        """Look at it for a while, as those see it who use the service.
 
         Raises:
             DeployFailed: it ended, became unhealthy, or does not answer.
         """
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            time.sleep(min(1.0, seconds))
-            self._check_alive()
-            answer = self.proxy.ask(f"{HERE}/ready")
-            if answer.status != _OK:
-                raise DeployFailed(
-                    f"the new version stopped answering: {answer.status} {answer.body.strip()[:300]}",
-                    hint=f"what it said last:\n{self._last_lines()}",
-                )
+        ask = self._asking(HERE)
+        with self._quoted():
+            while time.monotonic() < ends:
+                time.sleep(min(_LOOK_S, seconds))
+                self.check_alive()
+                if (answer := ask("/ready", None)).status != OK:
+                    raise DeployFailed(f"it stopped answering; /ready: {answer}")
 
-    def _asked(self, url: str, body: bytes | None = None) -> object:
-        answer = self.proxy.ask(url, body, self.key)
-        if answer.status != _OK:
-            raise DeployFailed(
-                f"the new version answers {answer.status or 'nothing'} to /{url.rpartition('/')[2]}: "
-                f"{answer.body.strip()[:300]}",
-                hint="where the service asks for keys, deploy.api_key must be one"
-                if answer.status in {401, 403}
-                else f"what it said last:\n{self._last_lines()}",
-            )
-        try:
-            found: object = json.loads(answer.body)
-        except ValueError:
-            raise DeployFailed(f"the answer to {url} is not JSON") from None
-        return found
+    def check_alive(self) -> None:
+        """Look at the container itself.
 
-    def _check_alive(self) -> None:
+        Raises:
+            DeployFailed: it does not run, or Docker finds it unhealthy.
+        """
         self.container.reload()
         if self.container.status != "running" or self.container.health == "unhealthy":
             state = self.container.attrs["State"]
+            health = "unhealthy, " if self.container.health == "unhealthy" else ""
             raise DeployFailed(
-                f"the new version is {self.container.health or ''} {self.container.status}, "
-                f"exit code {state.get('ExitCode')}",
-                hint=f"what it said last:\n{self._last_lines()}",
+                f"its container is {health}{self.container.status}, exit code {state.get('ExitCode')}"
             )
 
-    def _last_lines(self) -> str:
-        return str(self.container.logs(tail=_LINES).decode(errors="replace"))
+    @property
+    def _address(self) -> str:
+        return f"http://{self.colour}:5001"
+
+    def _asking(self, address: str) -> Ask:
+        return lambda path, body: self.proxy.ask(address + path, body, self.key)
+
+    @contextmanager
+    def _quoted(self) -> Iterator[None]:
+        """Say of whom an error is, and what it said last."""
+        try:
+            yield
+        except DeployFailed as error:
+            said = self.container.logs(tail=_LINES).decode(errors="replace")
+            hint = error.hint or f"what the new version said last:\n{said}"
+            raise DeployFailed(f"the new version: {error.message}", hint=hint) from error
 
 
 def start_candidate(
@@ -190,7 +176,3 @@ def settings_hash(deploy: DeploySection) -> str:
     """Give what tells whether two containers of one image would run alike."""
     content = json.dumps(sorted(environment_of(deploy).items()))
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _field(content: object, name: str) -> object:
-    return content.get(name) if isinstance(content, dict) else None

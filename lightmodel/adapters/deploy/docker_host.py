@@ -23,6 +23,7 @@ from lightmodel.adapters.deploy.engine import (
     told,
 )
 from lightmodel.adapters.deploy.images import manifest_of, retire_images
+from lightmodel.adapters.deploy.proving import OK
 from lightmodel.adapters.deploy.proxy import HERE, Colour, Proxy, open_proxy
 from lightmodel.adapters.deploy.proxy import IMAGE as PROXY_IMAGE
 from lightmodel.artefacts.manifest import Manifest
@@ -120,7 +121,7 @@ class DockerHost:
 
     def _answers(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
         """Say whether what is live is whole, and see that it stays so."""
-        if live.status != "running" or proxy.ask(f"{HERE}/ready").status != 200:
+        if live.status != "running" or proxy.ask(f"{HERE}/ready").status != OK:
             return False
         keep_running(live)  # a deployment that was killed had no time for it
         logger.info("%s answers already", manifest.version)
@@ -141,10 +142,10 @@ class DockerHost:
         try:
             logger.info("%s started as %s", manifest.version, container.name)
             candidate.wait_until_ready(self.settings.ready_seconds)
-            candidate.prove(f"http://{colour}:5001")
+            candidate.prove(through_proxy=False)
             logger.info("it is ready, and scores the model's sample rows as stored; switching")
             proxy.switch(colour)
-            candidate.prove(HERE)
+            candidate.prove(through_proxy=True)
             candidate.watch(self.settings.watch_seconds)
         except BaseException:
             proxy.switch(old)

@@ -106,7 +106,8 @@ def execute(
 
 def keep_running(container: "Container") -> None:
     """From now on Docker starts it again when it ends, and when the machine starts."""
-    container.update(restart_policy={"Name": "unless-stopped", "MaximumRetryCount": 0})
+    policy = {"Name": "unless-stopped", "MaximumRetryCount": 0}
+    container.update(restart_policy=policy)  # type: ignore[arg-type]  # the stubs lack this name
 
 
 def one_file(name: str, content: bytes) -> bytes:

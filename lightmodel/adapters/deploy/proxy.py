@@ -13,6 +13,7 @@ from lightmodel.adapters.deploy.engine import (
     one_file,
     remove,
 )
+from lightmodel.adapters.deploy.proving import Answer
 from lightmodel.config import DeploySection
 from lightmodel.errors import ConfigError, DeployFailed
 
@@ -30,14 +31,6 @@ _LIVE = "/var/lib/live"
 _ASK = "/usr/local/lib/ask.py"
 _QUESTION = "question.json"
 _HINT = "`docker build --target proxy -t light-model-proxy .` makes it"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Of the service: its HTTP status, 0 where nobody answered, and its body."""
-
-    status: int
-    body: str
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Is what was pushed sound? Settings, style and the tests of the rules, in seconds; `make test` has the rest.
+set -eu
+image=light-model-checks:${TAG:-latest}
+name=${PREFIX:-${JOB_BASE_NAME:-light-model}}-checks-${BUILD_NUMBER:-0}
+
+remove() {
+    docker rm -fv "$name" >/dev/null 2>&1 || :
+    docker rmi "$image" >/dev/null 2>&1 || :
+}
+remove # left by a build that Jenkins resumed
+trap remove EXIT
+trap 'exit 143' HUP INT TERM
+docker build --target checks --build-arg "CONFIG=${CONFIG:-config.toml}" --build-arg "EXTRAS=${EXTRAS:-}" -t "$image" .
+docker create --name "$name" -u "$(id -u):0" "$image" sh -c '
+    python run.py --print-config &&
+    ruff check . &&
+    python -m pytest -q -n auto -p no:cacheprovider --junitxml=/tmp/checks.xml tests/unit/config tests/unit/domain tests/unit/stages
+' >/dev/null
+code=0
+docker start -a "$name" || code=$?
+mkdir -p var/jenkins
+docker cp "$name:/tmp/checks.xml" var/jenkins/checks.xml 2>/dev/null || :
+exit "$code"

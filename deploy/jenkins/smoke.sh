@@ -1,0 +1,17 @@
+#!/bin/sh
+# smoke.sh IMAGE: starts it as it will be started, and compares its answers with its own manifest.
+set -eu
+image=$1
+name=${PREFIX:-${JOB_BASE_NAME:-light-model}}-smoke-${BUILD_NUMBER:-0}
+
+remove() { docker rm -fv "$name" >/dev/null 2>&1 || :; }
+remove
+trap remove EXIT
+trap 'exit 143' HUP INT TERM
+docker run -d --name "$name" --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+    -p 127.0.0.1::5001 "$image" >/dev/null
+if ! docker exec "$name" python -m lightmodel smoke --wait 60; then
+    docker logs --tail 50 "$name" >&2
+    exit 1
+fi
+docker run --rm "$image" cat /dev/null # tools that look into images start them in this way
