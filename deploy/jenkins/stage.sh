@@ -2,7 +2,10 @@
 # What Jenkins jobs do with containers, in one place, so that a step of a Jenkinsfile is one line.
 #
 #   stage.sh chain STAGE… [OPTION…]  python run.py in the pipeline image; 75 (try again later) is tried again
-#   stage.sh tool WORD…              python -m lightmodel in it, with the Docker engine at hand
+#   stage.sh cli WORD…               python -m lightmodel in it, tried again likewise
+#   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
+#   stage.sh runtime                 print what the settings' model needs to serve: lightgbm or sklearn
+#   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers that this build left
@@ -19,6 +22,7 @@
 # SERVICE_ENV    for `tool`: file of NAME=VALUE lines, the deployed service's environment
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
 # LIGHTMODEL__*, AWS_* and AZURE_* reach the container by name: no value is seen in a list of processes.
+# An empty one counts as not set, for so Jenkins gives a credential that nobody filled in.
 set -eu
 
 PREFIX=$(printf %s "${PREFIX:-${JOB_BASE_NAME:-light-model}}" | tr -c 'A-Za-z0-9_.-' '-')
@@ -51,7 +55,8 @@ done'
 say() { printf '%s\n' "stage.sh: $*" >&2; }
 
 usage() {
-    say "usage: stage.sh chain STAGE… | tool WORD… | fetch FOLDER | copy PATH FOLDER | clean"
+    say "usage: stage.sh chain STAGE… | cli WORD… | tool WORD… | runtime | package NAME… |" \
+        "fetch FOLDER | copy PATH FOLDER | clean"
     exit 2
 }
 
@@ -81,7 +86,7 @@ start() {
 work() {
     name=$1
     shift
-    for setting in $(env | sed -nE 's/^((LIGHTMODEL__|AWS_|AZURE_)[A-Za-z0-9_]*)=.*/\1/p'); do
+    for setting in $(env | sed -nE 's/^((LIGHTMODEL__|AWS_|AZURE_)[A-Za-z0-9_]*)=.+/\1/p'); do
         set -- -e "$setting" "$@"
     done
     create "$name" -v "$DATA_VOLUME:/app/data:ro" "$@" || return
@@ -91,19 +96,31 @@ work() {
     return "$code"
 }
 
-chain() {
-    [ "$#" -gt 0 ] || usage
+# insist NAME COMMAND… : `work` in the pipeline image, again where the code says so.
+insist() {
+    what=$1
+    shift
     waits=$RETRY_WAITS
     while :; do
         code=0
-        work "$PREFIX-$1-$NUMBER" "$IMAGE" sh -c "$INSIDE" sh python run.py "$@" || code=$?
+        work "$PREFIX-$what-$NUMBER" "$IMAGE" sh -c "$INSIDE" sh "$@" || code=$?
         if [ "$code" -ne "$AGAIN" ] || [ -z "$waits" ]; then
             return "$code"
         fi
-        say "$1: exit code $AGAIN, the next try is in ${waits%% *} s"
+        say "$what: exit code $AGAIN, the next try is in ${waits%% *} s"
         sleep "${waits%% *}"
         case $waits in *' '*) waits=${waits#* } ;; *) waits= ;; esac
     done
+}
+
+chain() {
+    [ "$#" -gt 0 ] || usage
+    insist "$1" python run.py "$@"
+}
+
+cli() {
+    [ "$#" -gt 0 ] || usage
+    insist "$1" python -m lightmodel "$@"
 }
 
 # The engine that this client talks to, for the client in the container: one word a line.
@@ -135,7 +152,7 @@ tool() {
 fetch() {
     [ "$#" -eq 1 ] || usage
     create "$PREFIX-fetch-$NUMBER" "$IMAGE" sh -c "$COLLECT"
-    start
+    start </dev/null
     mkdir -p "$1"
     docker cp "$name:/tmp/fetched/." "$1"
 }
@@ -147,6 +164,39 @@ copy() {
     docker cp "$name:/app/var/$1" "$2"
 }
 
+# What a model needs to serve: of the settings, and of a manifest.
+runtime() {
+    settings=$(insist runtime python run.py --print-config) || return
+    case $settings in
+        *'estimator = "lightgbm"'*) echo lightgbm ;;
+        *) echo sklearn ;;
+    esac
+}
+
+runtime_of() { sed -nE 's/^ "runtime": "([a-z]+)",?$/\1/p' "$1"; }
+
+# The model is copied out of the volume, for `docker build` sees the workspace only.
+package() {
+    [ "$#" -gt 0 ] || usage
+    cli models pack /app/var/packed || return
+    rm -rf model/2*
+    copy packed/. model
+    model=$(basename model/2*)
+    for image in "$@"; do
+        set -- "$@" -t "$image"
+        shift
+    done
+    if [ -n "${LIGHTMODEL__STORE__SIGNING_KEY:-}" ]; then
+        set -- "$@" --secret id=signing_key,env=LIGHTMODEL__STORE__SIGNING_KEY
+    fi
+    commit=$(git rev-parse HEAD)
+    export DOCKER_BUILDKIT=1
+    docker build -q --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
+        --build-arg RUNTIME="$(runtime_of "model/$model/manifest.json")" \
+        --build-arg COMMIT="$commit" --build-arg VERSION="$NUMBER" "$@" .
+    docker build -q --target proxy -t light-model-proxy .
+}
+
 clean() {
     docker ps -aq --filter "label=light-model.build=$BUILD" | while read -r left; do
         docker rm -fv "$left" >/dev/null
@@ -154,7 +204,7 @@ clean() {
 }
 
 case ${1:-} in
-    chain | tool | fetch | copy | clean)
+    chain | cli | tool | runtime | package | fetch | copy | clean)
         command=$1
         shift
         "$command" "$@"
