@@ -19,7 +19,10 @@
 # STORE_VOLUME   at /app/var (default: light-model-store)
 # DATA_VOLUME    at /app/data, read-only (default: light-model-data)
 # RETRY_WAITS    seconds between tries (default: "20 60", which makes three tries)
-# SERVICE_ENV    for `tool`: file of NAME=VALUE lines, the deployed service's environment
+# SERVICE_ENV    file of NAME=VALUE lines, settings and secrets of the chain and of the deployed service
+#                (default: /etc/light-model/service.env, where it is there)
+# FORCE          true: `chain` does its work again, though nothing has changed
+# CONFIG         of the image that `package` makes (default: config.toml)
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
 # LIGHTMODEL__*, AWS_* and AZURE_* reach the container by name: no value is seen in a list of processes.
 # An empty one counts as not set, for so Jenkins gives a credential that nobody filled in.
@@ -32,6 +35,8 @@ IMAGE=${IMAGE:-light-model-pipeline:${TAG:-latest}}
 STORE_VOLUME=${STORE_VOLUME:-light-model-store}
 DATA_VOLUME=${DATA_VOLUME:-light-model-data}
 RETRY_WAITS=${RETRY_WAITS-20 60}
+SERVICE_ENV=${SERVICE_ENV:-/etc/light-model/service.env}
+[ -r "$SERVICE_ENV" ] || SERVICE_ENV=
 AGAIN=75
 NO_CONTAINER=125
 # What one user makes, the next may change: agents come and go with other numbers.
@@ -89,6 +94,7 @@ work() {
     for setting in $(env | sed -nE 's/^((LIGHTMODEL__|AWS_|AZURE_)[A-Za-z0-9_]*)=.+/\1/p'); do
         set -- -e "$setting" "$@"
     done
+    [ -z "$SERVICE_ENV" ] || set -- --env-file "$SERVICE_ENV" "$@"
     create "$name" -v "$DATA_VOLUME:/app/data:ro" "$@" || return
     code=0
     start || code=$?
@@ -115,6 +121,7 @@ insist() {
 
 chain() {
     [ "$#" -gt 0 ] || usage
+    [ "${FORCE:-}" != true ] || set -- "$@" --force
     insist "$1" python run.py "$@"
 }
 
@@ -140,7 +147,7 @@ tool() {
     [ "$#" -gt 0 ] || usage
     words=$(engine)
     inside=$INSIDE
-    if [ -n "${SERVICE_ENV:-}" ]; then
+    if [ -n "$SERVICE_ENV" ]; then
         export LIGHTMODEL__DEPLOY__ENV_FILE=/tmp/service.env
         inside=$WITH_SERVICE_ENV
     fi
@@ -186,14 +193,17 @@ package() {
         set -- "$@" -t "$image"
         shift
     done
-    if [ -n "${LIGHTMODEL__STORE__SIGNING_KEY:-}" ]; then
+    [ -z "$SERVICE_ENV" ] || key=$(sed -n 's/^LIGHTMODEL__STORE__SIGNING_KEY=//p' "$SERVICE_ENV")
+    export LIGHTMODEL__STORE__SIGNING_KEY="${key:-${LIGHTMODEL__STORE__SIGNING_KEY:-}}"
+    if [ -n "$LIGHTMODEL__STORE__SIGNING_KEY" ]; then
         set -- "$@" --secret id=signing_key,env=LIGHTMODEL__STORE__SIGNING_KEY
     fi
     commit=$(git rev-parse HEAD)
     export DOCKER_BUILDKIT=1
     docker build -q --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
         --build-arg RUNTIME="$(runtime_of "model/$model/manifest.json")" \
-        --build-arg COMMIT="$commit" --build-arg VERSION="$NUMBER" "$@" .
+        --build-arg COMMIT="$commit" --build-arg VERSION="$NUMBER" \
+        --build-arg CONFIG="${CONFIG:-config.toml}" "$@" .
     docker build -q --target proxy -t light-model-proxy .
 }
 
