@@ -1,5 +1,37 @@
-"""The shop's service for whole programs that ask it."""
+"""The shop's service for whole programs that ask it, and the images for an engine that runs them."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.fakes.docker_engine import IMAGE, Deployments, build
 from tests.serve.conftest import shop, trained_shop
 
 __all__ = ["shop", "trained_shop"]
+
+
+@pytest.fixture(scope="session")
+def images() -> Iterator[str]:
+    """The serving image of this tree, beside its pipeline and proxy images; gives its name."""
+    facts = ("--build-arg", "COMMIT=c0ffee", "--build-arg", "VERSION=7")
+    build("--target", "pipeline", *facts, "-t", f"{IMAGE}-pipeline")
+    build("--target", "proxy", "-t", "light-model-proxy")
+    build(*facts, "-t", IMAGE)
+    yield IMAGE
+    client = docker.from_env()
+    for image in client.images.list():
+        for tag in image.tags:
+            if tag.startswith(IMAGE):
+                client.images.remove(tag, force=True)
+
+
+@pytest.fixture
+def service(images: str, tmp_path: Path) -> Iterator[Deployments]:
+    """A service of the test's own, not deployed yet."""
+    assert images
+    made = Deployments(tmp_path, f"lm-{tmp_path.name[-12:].strip('-_')}".lower().replace("_", "-"))
+    made.clean()
+    yield made
+    made.clean()

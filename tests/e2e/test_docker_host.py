@@ -1,0 +1,261 @@
+"""`deploy docker` on a real engine: the good version, the bad ones, the way back, and no lost request."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import docker
+import pytest
+import requests
+
+from tests.fakes.docker_engine import (
+    ANSWERS_WRONGLY,
+    ENDS_AT_ONCE,
+    IMAGE,
+    NEVER_READY,
+    Deployments,
+    variant,
+)
+from tests.fakes.load import asking
+
+pytestmark = pytest.mark.docker
+
+
+def image_id(name: str) -> str:
+    return str(docker.from_env().images.get(name).id)
+
+
+def test_the_first_deployment_answers_and_the_same_again_changes_nothing(
+    service: Deployments,
+) -> None:
+    first = service.deploy("--image", IMAGE)
+    assert (first.code, service.version() in first.out) == (0, True), first.err
+    before = service.images()
+    assert before["blue"] == image_id(IMAGE)
+    again = service.deploy("--image", IMAGE)
+    assert again.code == 0
+    assert "nothing was changed" in again.out
+    assert service.images() == before
+
+
+def test_the_next_version_takes_over_and_rollback_brings_the_old_one_back(
+    service: Deployments,
+) -> None:
+    second = variant("second")
+    assert service.deploy("--image", IMAGE).code == 0
+    assert service.deploy("--image", second).code == 0
+    assert {"green": image_id(second)}.items() <= service.images().items()
+    assert "blue" not in service.images()
+    back = service.deploy("--rollback")
+    assert back.code == 0, back.err
+    assert service.images()["blue"] == image_id(IMAGE)
+    assert "green" not in service.images()
+
+
+def test_rollback_without_an_earlier_version_says_so(service: Deployments) -> None:
+    service.deploy("--image", IMAGE)
+    back = service.deploy("--rollback")
+    assert (back.code, "nothing did" in back.err) == (66, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("never-ready", NEVER_READY, "not ready after 3 s"),
+        ("ends", ENDS_AT_ONCE, "exited, exit code 3"),
+        ("wrong", ANSWERS_WRONGLY, "otherwise than stored: 1, 2, 3, 4, 5"),
+    ],
+)
+def test_a_version_that_does_not_prove_itself_never_gets_a_request(
+    service: Deployments, name: str, wrong: str, said: str
+) -> None:
+    bad = variant(name, wrong)
+    assert service.deploy("--image", IMAGE).code == 0
+    before = service.images()
+    with asking(service.address) as asked:
+        done = service.deploy("--image", bad, "--set", "deploy.ready_seconds=3")
+    assert (done.code, said in done.err) == (11, True), done.err
+    assert service.images() == before
+    assert asked.answered > 0
+    assert asked.failed == []
+
+
+def test_a_version_that_dies_while_it_is_watched_is_taken_back(service: Deployments) -> None:
+    second = variant("second")
+    assert service.deploy("--image", IMAGE).code == 0
+    process = subprocess.Popen(
+        service.command("deploy", "docker", "--image", second, "--set", "deploy.watch_seconds=60"),
+        cwd=service.folder,
+        env=service.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    client = docker.from_env()
+    proxy = client.containers.get(f"{service.name}-proxy")
+    while proxy.exec_run(["test", "-f", "/var/lib/live/green"])[0]:
+        assert process.poll() is None
+        time.sleep(0.1)
+    client.containers.get(f"{service.name}-green").kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 11
+    assert "what answered before goes on" in said
+    assert service.images().keys() == {"blue", "proxy"}
+    assert service.version()
+
+
+def test_switches_under_load_lose_no_request(service: Deployments) -> None:
+    images = [IMAGE, variant("second")]
+    assert service.deploy("--image", images[0]).code == 0
+    with asking(service.address) as asked:
+        for number in range(1, 4):
+            done = service.deploy("--image", images[number % 2])
+            assert done.code == 0, done.err
+    print(f"{asked.answered} requests, {len(asked.failed)} failed")
+    assert asked.failed == []
+    assert asked.answered > 100
+
+
+def test_an_interrupted_deployment_leaves_what_answered(service: Deployments) -> None:
+    bad = variant("never-ready", NEVER_READY)
+    assert service.deploy("--image", IMAGE).code == 0
+    before = service.images()
+    process = subprocess.Popen(
+        service.command("deploy", "docker", "--image", bad),
+        cwd=service.folder,
+        env=service.environment(),
+    )
+    while "green" not in service.images():
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 130
+    assert service.images() == before
+
+
+def test_after_a_killed_deployment_the_next_one_cleans_up(service: Deployments) -> None:
+    bad, second = variant("never-ready", NEVER_READY), variant("second")
+    assert service.deploy("--image", IMAGE).code == 0
+    process = subprocess.Popen(
+        service.command("deploy", "docker", "--image", bad),
+        cwd=service.folder,
+        env=service.environment(ready_seconds="60"),
+    )
+    while "green" not in service.images():
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    locked = service.deploy("--image", second)
+    assert (locked.code, "under way" in locked.err) == (75, True)
+    docker.from_env().containers.get(f"{service.name}-deploying").remove()  # as the hint says
+    assert service.deploy("--image", second).code == 0
+    assert service.images()["green"] == image_id(second)
+
+
+def test_a_port_that_is_taken_is_told(service: Deployments) -> None:
+    client = docker.from_env()
+    client.containers.run(
+        IMAGE, detach=True, ports={"5001/tcp": service.port}, name=f"{service.name}-other"
+    )
+    done = service.deploy("--image", IMAGE)
+    assert (done.code, f"port {service.port}" in done.err) == (78, True), done.err
+    assert service.images().keys() == {"other"}
+
+
+def test_keys_and_settings_reach_the_service_from_the_env_file(
+    service: Deployments, tmp_path: Path
+) -> None:
+    env_file = tmp_path / "service.env"
+    env_file.write_text(
+        "# of the service\nLIGHTMODEL__SERVE__API_KEYS=open-sesame\n", encoding="utf-8"
+    )
+    service.settings["env_file"] = str(env_file)
+    refused = service.deploy("--image", IMAGE)
+    assert (refused.code, "LIGHTMODEL__DEPLOY__API_KEY" in refused.err) == (11, True), refused.err
+    service.settings["api_key"] = "open-sesame"
+    done = service.deploy("--image", IMAGE)
+    assert done.code == 0, done.err
+    assert "open-sesame" not in done.out + done.err
+    assert requests.get(f"{service.address}/model", timeout=10).status_code == 401
+    headers = {"X-API-Key": "open-sesame"}
+    assert requests.get(f"{service.address}/model", headers=headers, timeout=10).ok
+    env_file.write_text("nonsense\n", encoding="utf-8")
+    wrong = service.deploy("--image", IMAGE)
+    assert (wrong.code, "line 1: must be NAME=VALUE" in wrong.err) == (78, True)
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(service: Deployments) -> None:
+    done = service.deploy("--image", IMAGE, "--dry-run")
+    assert done.code == 0, done.err
+    assert "beside nothing" in done.out
+    assert service.images() == {}
+
+
+def test_an_image_that_is_not_there_or_serves_nothing_is_told(service: Deployments) -> None:
+    missing = service.deploy("--image", "light-model-of-nobody")
+    assert (missing.code, "there is no image" in missing.err) == (78, True), missing.err
+    other = service.deploy("--image", "light-model-proxy")
+    assert (other.code, "holds 0 models" in other.err) == (78, True), other.err
+
+
+def test_old_images_go_and_those_in_use_stay(service: Deployments) -> None:
+    names = [f"{IMAGE}:old-{number}" for number in range(3)]
+    for name in names:
+        variant(name.partition(":")[2])
+        assert service.deploy("--image", name, "--set", "deploy.keep_images=1").code == 0
+    tags = {tag for image in docker.from_env().images.list(IMAGE) for tag in image.tags}
+    assert names[2] in tags
+    assert names[0] not in tags
+    assert f"{IMAGE}:latest" in tags
+
+
+def test_what_is_found_dead_is_started_and_what_answers_is_left_alone(service: Deployments) -> None:
+    assert service.deploy("--image", IMAGE).code == 0
+    client = docker.from_env()
+
+    def started() -> dict[str, str]:
+        found = {
+            part: client.containers.get(f"{service.name}-{part}") for part in ("blue", "proxy")
+        }
+        return {part: one.attrs["State"]["StartedAt"] for part, one in found.items()}
+
+    before = started()
+    assert service.run("monitor").code == 0
+    assert started() == before
+    quick = ("--set", "deploy.ready_seconds=5")
+    client.containers.get(f"{service.name}-blue").kill()
+    revived = service.run("monitor", *quick)
+    assert (revived.code, "answers again" in revived.err) == (0, True), revived.err
+    assert service.version()
+    time.sleep(5)  # so that it is not taken for one that is just starting
+    client.containers.get(f"{service.name}-blue").pause()
+    assert service.run("monitor", *quick).code == 0
+    assert service.version()
+    for part in ("blue", "proxy"):
+        client.containers.get(f"{service.name}-{part}").remove(force=True)
+    assert service.run("monitor", *quick).code == 0
+    assert service.version()
+
+
+def test_a_service_that_cannot_be_revived_is_tried_more_and_more_rarely(
+    service: Deployments,
+) -> None:
+    assert service.deploy("--image", IMAGE).code == 0
+    docker.from_env().containers.get(f"{service.name}-blue").remove(force=True)
+    docker.from_env().images.get(IMAGE).tag(service.name, "gone")
+    docker.from_env().images.remove(f"{service.name}:live")
+    first = service.run("monitor")
+    assert first.code == 11
+    assert "could not be started again" in first.err
+    second = service.run("monitor")
+    assert second.code == 11
+    assert "the next try is in" in second.err
+    docker.from_env().images.remove(f"{service.name}:gone")
+
+
+def test_without_an_engine_the_message_says_where_to_look(service: Deployments) -> None:
+    done = service.run("deploy", "docker", DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert (done.code, "no Docker engine answers" in done.err, "DOCKER_HOST" in done.err) == (
+        75,
+        True,
+        True,
+    )

@@ -1,0 +1,199 @@
+"""The images, built from the Dockerfile by an engine, and run as people run them."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import pytest
+import requests
+
+from tests.fakes.docker_engine import IMAGE, build
+from tests.fakes.project import ROOT
+from tests.fakes.server import free_port
+
+pytestmark = pytest.mark.docker
+
+
+def shell(*words: str, **environ: str) -> str:
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environ},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running(*options: str, image: str = IMAGE) -> Iterator[str]:
+    """`docker run` the image; gives its address once it is ready."""
+    port = free_port()
+    name = shell("docker", "run", "-d", "-p", f"127.0.0.1:{port}:5001", *options, image).strip()
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            try:
+                if requests.get(f"{address}/ready", timeout=5).ok:
+                    break
+            except requests.ConnectionError:
+                pass
+            time.sleep(0.1)
+        else:
+            pytest.fail(shell("docker", "logs", name))
+        yield address
+    finally:
+        shell("docker", "rm", "-fv", name)
+
+
+HARDENED = (
+    *("-u", "12345:0", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
+    *("--security-opt", "no-new-privileges", "--pids-limit", "200"),
+)
+
+
+@pytest.mark.parametrize("options", [(), HARDENED], ids=["plain", "hardened"])
+def test_docker_build_and_docker_run_answer_with_an_approved_model(
+    images: str, options: tuple[str, ...]
+) -> None:
+    with running(*options, image=images) as address:
+        rows = requests.get(f"{address}/sample.csv", timeout=10).content
+        files = {"file": ("rows.csv", rows)}
+        answers = requests.post(f"{address}/predict", files=files, timeout=10).json()
+        assert len(answers) == len(rows.splitlines()) - 1
+        assert all(0 <= answer["probability"] <= 1 for answer in answers)
+
+
+def test_a_command_given_to_the_image_is_what_runs(images: str) -> None:
+    assert shell("docker", "run", "--rm", images, "cat", "/etc/debian_version")
+    assert shell("docker", "run", "--rm", "-u", "12345:0", images, "id", "-u").strip() == "12345"
+
+
+def test_the_serving_image_holds_what_serving_needs_and_no_more(images: str) -> None:
+    inside = "import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n)])"
+    names = ["pandas", "sklearn", "matplotlib", "pandera", "gdown", "pip", "docker", "mlflow"]
+    python = ("docker", "run", "--rm", images, "python", "-c")
+    assert shell(*python, inside.format(names=names)).split() == []
+    look = "for t in gcc cc git npm; do command -v $t; done; ls; find var deploy -name '*.csv'; ls model"
+    found = shell("docker", "run", "--rm", images, "sh", "-c", look).split()
+    version = found.pop()
+    assert found == ["app.py", "config.toml", "deploy", "lightmodel", "model", "var"]
+    assert version.startswith("2")
+    assert "libgomp.so.1" in shell("docker", "run", "--rm", images, "sh", "-c", "ldconfig -p")
+
+
+def test_the_image_says_what_it_is(images: str) -> None:
+    config = docker.from_env().images.get(images).attrs["Config"]
+    assert list(config["ExposedPorts"]) == ["5001/tcp"]
+    assert "/ready" in " ".join(config["Healthcheck"]["Test"])
+    assert not config.get("Entrypoint")
+    assert config["User"] == "10001:0"
+    assert config["Labels"]["org.opencontainers.image.revision"] == "c0ffee"
+    assert config["Labels"]["org.opencontainers.image.version"] == "7"
+
+
+def test_docker_itself_finds_it_healthy(images: str) -> None:
+    with running("--name", f"{IMAGE}-health", image=images):
+        container = docker.from_env().containers.get(f"{IMAGE}-health")
+        for _ in range(60):
+            container.reload()
+            if container.health == "healthy":
+                return
+            time.sleep(0.5)
+        pytest.fail(str(container.attrs["State"]["Health"]))
+
+
+def clone(folder: Path) -> Path:
+    """The files that git knows, as they are now."""
+    names = shell("git", "-C", str(ROOT), "ls-files").split("\n")
+    for name in filter(None, names):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+def test_prebuilt_takes_the_newest_approved_model_of_the_folder_and_trains_nothing(
+    images: str, tmp_path: Path
+) -> None:
+    folder = clone(tmp_path / "clone")
+    made = shell("docker", "create", images).strip()
+    shell("docker", "cp", f"{made}:/app/model/.", str(folder / "model"))
+    shell("docker", "rm", made)
+    (version,) = [path.name for path in (folder / "model").glob("2*")]
+    tag = f"{IMAGE}:prebuilt"
+    build("--build-arg", "MODEL_FROM=prebuilt", "-t", tag, folder=folder)
+    assert shell("docker", "run", "--rm", tag, "ls", "model").split() == [version]
+    shell("docker", "rmi", tag)
+
+
+def test_prebuilt_without_an_approved_model_says_what_to_do(tmp_path: Path) -> None:
+    folder = clone(tmp_path / "clone")
+    with pytest.raises(
+        AssertionError, match=r"there is no approved model[\s\S]*trains and tests one"
+    ):
+        build("--build-arg", "MODEL_FROM=prebuilt", folder=folder)
+
+
+def test_a_runtime_that_the_model_does_not_have_is_told(images: str) -> None:
+    assert images
+    with pytest.raises(AssertionError, match="needs the runtime lightgbm"):
+        build("--build-arg", "RUNTIME=sklearn", "--target", "packed")
+
+
+def test_the_signing_key_signs_and_stays_out_of_the_image(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a-very-secret-key", encoding="ascii")
+    tag = f"{IMAGE}:signed"
+    build(
+        "--secret",
+        f"id=signing_key,src={tmp_path / 'key'}",
+        "-t",
+        tag,
+        "--no-cache-filter",
+        "trained,packed",
+    )
+    image = docker.from_env().images.get(tag)
+    saved = tmp_path / "image.tar"
+    with saved.open("wb") as file:
+        for piece in image.save():
+            file.write(piece)
+    assert b"a-very-secret-key" not in saved.read_bytes()
+    manifest = json.loads(
+        shell("docker", "run", "--rm", tag, "sh", "-c", "cat model/*/manifest.json")
+    )
+    assert manifest["signature"]
+    with running("-e", "LIGHTMODEL__STORE__SIGNING_KEY=a-very-secret-key", image=tag) as address:
+        assert requests.get(f"{address}/ready", timeout=10).ok
+    shell("docker", "rmi", tag)
+
+
+def test_the_pipeline_image_trains_as_any_user_into_a_fresh_volume(images: str) -> None:
+    assert images
+    volume = f"{IMAGE}-store"
+    run = (
+        "docker",
+        "run",
+        "--rm",
+        "-u",
+        "12345:0",
+        "-v",
+        f"{volume}:/app/var",
+        f"{IMAGE}-pipeline",
+    )
+    try:
+        assert "AUC" in shell(
+            *run, "python", "run.py", "--set", "data.source=sample://santander?rows=2000"
+        )
+        again = shell(*run, "python", "run.py", "--set", "data.source=sample://santander?rows=2000")
+        assert "reused: nothing changed" in again
+        manifest = json.loads(shell(*run, "sh", "-c", "cat var/store/model/*/manifest.json"))
+        assert manifest["commit"] == "c0ffee"
+    finally:
+        shell("docker", "volume", "rm", volume)

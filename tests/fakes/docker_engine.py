@@ -1,0 +1,117 @@
+"""A real Docker engine: the project's own images, variants of them, and a service of a test's own."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+import requests
+from docker.errors import NotFound
+
+from tests.fakes.project import ROOT, Ran
+from tests.fakes.server import free_port
+
+IMAGE = "light-model-tried"
+
+# Each says FROM the serving image, and what is wrong with it.
+NEVER_READY = 'CMD ["sleep", "600"]'
+ENDS_AT_ONCE = 'CMD ["python", "-c", "raise SystemExit(3)"]'
+ANSWERS_WRONGLY = (
+    "USER 0\n"
+    "RUN sed -i 's/scores = self.score(block.features)/scores = self.score(block.features) + 1e-9/' "
+    "lightmodel/stages/prediction.py && grep -q 1e-9 lightmodel/stages/prediction.py\n"
+    "USER 10001:0"
+)
+
+
+def build(*words: str, dockerfile: str | None = None, folder: Path = ROOT) -> None:
+    """Run `docker build` as a user would; fails with what was said."""
+    source = ["-"] if dockerfile else ["."]
+    done = subprocess.run(
+        ["docker", "build", "--progress=plain", *words, *source],
+        cwd=folder,
+        env={**os.environ, "DOCKER_BUILDKIT": "1"},
+        input=dockerfile,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def variant(name: str, wrong: str = "") -> str:
+    """Make an image of the serving one that differs; gives its name."""
+    tag = f"{IMAGE}:{name}"
+    build("-t", tag, dockerfile=f"FROM {IMAGE}\nLABEL variant={name}\n{wrong}\n")
+    return tag
+
+
+@dataclass
+class Deployments:
+    """A service of a test's own on the engine, and the command that deploys it.
+
+    Attributes:
+        folder: that the command runs in.
+        name: of the service.
+        port: of the host.
+        settings: of the deploy section, for all commands.
+    """
+
+    folder: Path
+    name: str
+    port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        given = {"name": self.name, "port": str(self.port), "watch_seconds": "1"}
+        given |= {"keep_images": "50", **self.settings}
+        own = {f"LIGHTMODEL__DEPLOY__{key.upper()}": value for key, value in given.items()}
+        return {**os.environ, "PYTHONPATH": str(ROOT), **own, **more}
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "lightmodel", *words]
+
+    def run(self, *words: str, **more: str) -> Ran:
+        done = subprocess.run(
+            self.command(*words),
+            cwd=self.folder,
+            env=self.environment(**more),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def deploy(self, *words: str) -> Ran:
+        return self.run("deploy", "docker", *words)
+
+    def images(self) -> dict[str, str]:
+        """Container → image id, of the service's containers."""
+        found = docker.from_env().containers.list(all=True, filters={"name": f"^{self.name}-"})
+        return {str(one.name).removeprefix(f"{self.name}-"): one.attrs["Image"] for one in found}
+
+    def version(self) -> str:
+        """Of the model that answers."""
+        answer = requests.get(f"{self.address}/ready", timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["version"])
+
+    def clean(self) -> None:
+        """Remove everything of the service."""
+        client = docker.from_env()
+        for container in client.containers.list(all=True, filters={"name": f"^{self.name}-"}):
+            container.remove(force=True, v=True)
+        for part in ("live", "log"):
+            with suppress(NotFound):
+                client.volumes.get(f"{self.name}-{part}").remove()
+        for network in client.networks.list(names=[f"^{self.name}$"]):
+            network.remove()
