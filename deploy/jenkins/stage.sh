@@ -2,10 +2,7 @@
 # What Jenkins jobs do with containers, in one place, so that a step of a Jenkinsfile is one line.
 #
 #   stage.sh chain STAGE… [OPTION…]  python run.py in the pipeline image; 75 (try again later) is tried again
-#   stage.sh cli WORD…               python -m lightmodel in it, tried again likewise
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
-#   stage.sh runtime                 print what the settings' model needs to serve: lightgbm or sklearn
-#   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers that this build left
@@ -55,8 +52,7 @@ done'
 say() { printf '%s\n' "stage.sh: $*" >&2; }
 
 usage() {
-    say "usage: stage.sh chain STAGE… | cli WORD… | tool WORD… | runtime | package NAME… |" \
-        "fetch FOLDER | copy PATH FOLDER | clean"
+    say "usage: stage.sh chain STAGE… | tool WORD… | fetch FOLDER | copy PATH FOLDER | clean"
     exit 2
 }
 
@@ -96,31 +92,19 @@ work() {
     return "$code"
 }
 
-# insist NAME COMMAND… : `work` in the pipeline image, again where the code says so.
-insist() {
-    what=$1
-    shift
+chain() {
+    [ "$#" -gt 0 ] || usage
     waits=$RETRY_WAITS
     while :; do
         code=0
-        work "$PREFIX-$what-$NUMBER" "$IMAGE" sh -c "$INSIDE" sh "$@" || code=$?
+        work "$PREFIX-$1-$NUMBER" "$IMAGE" sh -c "$INSIDE" sh python run.py "$@" || code=$?
         if [ "$code" -ne "$AGAIN" ] || [ -z "$waits" ]; then
             return "$code"
         fi
-        say "$what: exit code $AGAIN, the next try is in ${waits%% *} s"
+        say "$1: exit code $AGAIN, the next try is in ${waits%% *} s"
         sleep "${waits%% *}"
         case $waits in *' '*) waits=${waits#* } ;; *) waits= ;; esac
     done
-}
-
-chain() {
-    [ "$#" -gt 0 ] || usage
-    insist "$1" python run.py "$@"
-}
-
-cli() {
-    [ "$#" -gt 0 ] || usage
-    insist "$1" python -m lightmodel "$@"
 }
 
 # The engine that this client talks to, for the client in the container: one word a line.
@@ -164,39 +148,6 @@ copy() {
     docker cp "$name:/app/var/$1" "$2"
 }
 
-# What a model needs to serve: of the settings, and of a manifest.
-runtime() {
-    settings=$(insist runtime python run.py --print-config) || return
-    case $settings in
-        *'estimator = "lightgbm"'*) echo lightgbm ;;
-        *) echo sklearn ;;
-    esac
-}
-
-runtime_of() { sed -nE 's/^ "runtime": "([a-z]+)",?$/\1/p' "$1"; }
-
-# The model is copied out of the volume, for `docker build` sees the workspace only.
-package() {
-    [ "$#" -gt 0 ] || usage
-    cli models pack /app/var/packed || return
-    rm -rf model/2*
-    copy packed/. model
-    model=$(basename model/2*)
-    for image in "$@"; do
-        set -- "$@" -t "$image"
-        shift
-    done
-    if [ -n "${LIGHTMODEL__STORE__SIGNING_KEY:-}" ]; then
-        set -- "$@" --secret id=signing_key,env=LIGHTMODEL__STORE__SIGNING_KEY
-    fi
-    commit=$(git rev-parse HEAD)
-    export DOCKER_BUILDKIT=1
-    docker build -q --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
-        --build-arg RUNTIME="$(runtime_of "model/$model/manifest.json")" \
-        --build-arg COMMIT="$commit" --build-arg VERSION="$NUMBER" "$@" .
-    docker build -q --target proxy -t light-model-proxy .
-}
-
 clean() {
     docker ps -aq --filter "label=light-model.build=$BUILD" | while read -r left; do
         docker rm -fv "$left" >/dev/null
@@ -204,7 +155,7 @@ clean() {
 }
 
 case ${1:-} in
-    chain | cli | tool | runtime | package | fetch | copy | clean)
+    chain | tool | fetch | copy | clean)
         command=$1
         shift
         "$command" "$@"
