@@ -140,7 +140,9 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
     split = preprocess(table, Choices(config.data, config.split, config.train), None)
     data = training_data(split.train, split.contract)
     shop = training.workshop(config, SilentProgress())
-    recipe = Recipe(config.train, config.split, shop.learner(), Nothing(), SilentProgress())
+    recipe = Recipe(
+        config.train, config.split, shop.learner(config.train), Nothing(), SilentProgress()
+    )
     numbers = assign_folds(split.train, split.contract, recipe)
     frame = pd.DataFrame(data.features, columns=list(data.names))
     del table, split

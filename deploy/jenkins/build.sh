@@ -1,10 +1,9 @@
 #!/bin/sh
-# The images that the following stages run in, named by the build; layers that have not changed are reused.
+# The image that the following stages run in; layers that have not changed are reused.
 set -eu
 docker build --target pipeline --build-arg "COMMIT=${GIT_COMMIT:-}" --build-arg "EXTRAS=${EXTRAS:-}" \
     --build-arg "CONFIG=${CONFIG:-config.toml}" \
     -t "light-model-pipeline:${TAG:-latest}" -t light-model-pipeline:latest .
-docker build --target proxy -t light-model-proxy .
 # What `latest` named before has no name now. Only images of ours are looked at.
 docker images -q --filter label=light-model.service=pipeline --filter dangling=true | sort -u \
     | while read -r old; do docker rmi "$old" >/dev/null 2>&1 || :; done

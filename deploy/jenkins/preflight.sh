@@ -34,8 +34,9 @@ if [ "$free" -lt "$MEGABYTES" ]; then
     lacks "$free MB are free in the workspace, and a build wants $MEGABYTES" \
         "free some space: old images (docker images --filter label=light-model.service), old builds"
 fi
-if [ -n "${SERVICE_ENV:-}" ] && [ ! -r "$SERVICE_ENV" ]; then
-    lacks "SERVICE_ENV names $SERVICE_ENV, which cannot be read" "make the file, or unset SERVICE_ENV"
+settings=${SERVICE_ENV:-/etc/light-model/service.env}
+if [ -e "$settings" ] && [ ! -r "$settings" ]; then
+    lacks "$settings may not be read by $(id -un 2>/dev/null || id -u)" "give it to the agent's user"
 fi
 if [ "$missing" -gt 0 ]; then
     echo "preflight: $missing things are missing on this agent" >&2

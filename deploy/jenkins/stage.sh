@@ -2,7 +2,10 @@
 # What Jenkins jobs do with containers, in one place, so that a step of a Jenkinsfile is one line.
 #
 #   stage.sh chain STAGE… [OPTION…]  python run.py in the pipeline image; 75 (try again later) is tried again
+#   stage.sh cli WORD…               python -m lightmodel in it, tried again likewise
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
+#   stage.sh runtime                 print what the settings' model needs to serve: lightgbm or sklearn
+#   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers that this build left
@@ -16,7 +19,10 @@
 # STORE_VOLUME   at /app/var (default: light-model-store)
 # DATA_VOLUME    at /app/data, read-only (default: light-model-data)
 # RETRY_WAITS    seconds between tries (default: "20 60", which makes three tries)
-# SERVICE_ENV    for `tool`: file of NAME=VALUE lines, the deployed service's environment
+# SERVICE_ENV    file of NAME=VALUE lines, settings and secrets of the chain and of the deployed service
+#                (default: /etc/light-model/service.env, where it is there)
+# FORCE          true: `chain` does its work again, though nothing has changed
+# CONFIG         of the image that `package` makes (default: config.toml)
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
 # LIGHTMODEL__*, AWS_* and AZURE_* reach the container by name: no value is seen in a list of processes.
 # An empty one counts as not set, for so Jenkins gives a credential that nobody filled in.
@@ -29,6 +35,8 @@ IMAGE=${IMAGE:-light-model-pipeline:${TAG:-latest}}
 STORE_VOLUME=${STORE_VOLUME:-light-model-store}
 DATA_VOLUME=${DATA_VOLUME:-light-model-data}
 RETRY_WAITS=${RETRY_WAITS-20 60}
+SERVICE_ENV=${SERVICE_ENV:-/etc/light-model/service.env}
+[ -r "$SERVICE_ENV" ] || SERVICE_ENV=
 AGAIN=75
 NO_CONTAINER=125
 # What one user makes, the next may change: agents come and go with other numbers.
@@ -52,7 +60,8 @@ done'
 say() { printf '%s\n' "stage.sh: $*" >&2; }
 
 usage() {
-    say "usage: stage.sh chain STAGE… | tool WORD… | fetch FOLDER | copy PATH FOLDER | clean"
+    say "usage: stage.sh chain STAGE… | cli WORD… | tool WORD… | runtime | package NAME… |" \
+        "fetch FOLDER | copy PATH FOLDER | clean"
     exit 2
 }
 
@@ -85,6 +94,7 @@ work() {
     for setting in $(env | sed -nE 's/^((LIGHTMODEL__|AWS_|AZURE_)[A-Za-z0-9_]*)=.+/\1/p'); do
         set -- -e "$setting" "$@"
     done
+    [ -z "$SERVICE_ENV" ] || set -- --env-file "$SERVICE_ENV" "$@"
     create "$name" -v "$DATA_VOLUME:/app/data:ro" "$@" || return
     code=0
     start || code=$?
@@ -92,19 +102,32 @@ work() {
     return "$code"
 }
 
-chain() {
-    [ "$#" -gt 0 ] || usage
+# insist NAME COMMAND… : `work` in the pipeline image, again where the code says so.
+insist() {
+    what=$1
+    shift
     waits=$RETRY_WAITS
     while :; do
         code=0
-        work "$PREFIX-$1-$NUMBER" "$IMAGE" sh -c "$INSIDE" sh python run.py "$@" || code=$?
+        work "$PREFIX-$what-$NUMBER" "$IMAGE" sh -c "$INSIDE" sh "$@" || code=$?
         if [ "$code" -ne "$AGAIN" ] || [ -z "$waits" ]; then
             return "$code"
         fi
-        say "$1: exit code $AGAIN, the next try is in ${waits%% *} s"
+        say "$what: exit code $AGAIN, the next try is in ${waits%% *} s"
         sleep "${waits%% *}"
         case $waits in *' '*) waits=${waits#* } ;; *) waits= ;; esac
     done
+}
+
+chain() {
+    [ "$#" -gt 0 ] || usage
+    [ "${FORCE:-}" != true ] || set -- "$@" --force
+    insist "$1" python run.py "$@"
+}
+
+cli() {
+    [ "$#" -gt 0 ] || usage
+    insist "$1" python -m lightmodel "$@"
 }
 
 # The engine that this client talks to, for the client in the container: one word a line.
@@ -124,7 +147,7 @@ tool() {
     [ "$#" -gt 0 ] || usage
     words=$(engine)
     inside=$INSIDE
-    if [ -n "${SERVICE_ENV:-}" ]; then
+    if [ -n "$SERVICE_ENV" ]; then
         export LIGHTMODEL__DEPLOY__ENV_FILE=/tmp/service.env
         inside=$WITH_SERVICE_ENV
     fi
@@ -148,6 +171,42 @@ copy() {
     docker cp "$name:/app/var/$1" "$2"
 }
 
+# What a model needs to serve: of the settings, and of a manifest.
+runtime() {
+    settings=$(insist runtime python run.py --print-config) || return
+    case $settings in
+        *'estimator = "lightgbm"'*) echo lightgbm ;;
+        *) echo sklearn ;;
+    esac
+}
+
+runtime_of() { sed -nE 's/^ "runtime": "([a-z]+)",?$/\1/p' "$1"; }
+
+# The model is copied out of the volume, for `docker build` sees the workspace only.
+package() {
+    [ "$#" -gt 0 ] || usage
+    cli models pack /app/var/packed || return
+    rm -rf model/2*
+    copy packed/. model
+    model=$(basename model/2*)
+    for image in "$@"; do
+        set -- "$@" -t "$image"
+        shift
+    done
+    [ -z "$SERVICE_ENV" ] || key=$(sed -n 's/^LIGHTMODEL__STORE__SIGNING_KEY=//p' "$SERVICE_ENV")
+    export LIGHTMODEL__STORE__SIGNING_KEY="${key:-${LIGHTMODEL__STORE__SIGNING_KEY:-}}"
+    if [ -n "$LIGHTMODEL__STORE__SIGNING_KEY" ]; then
+        set -- "$@" --secret id=signing_key,env=LIGHTMODEL__STORE__SIGNING_KEY
+    fi
+    commit=$(git rev-parse HEAD)
+    export DOCKER_BUILDKIT=1
+    docker build -q --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
+        --build-arg RUNTIME="$(runtime_of "model/$model/manifest.json")" \
+        --build-arg COMMIT="$commit" --build-arg VERSION="$NUMBER" \
+        --build-arg CONFIG="${CONFIG:-config.toml}" "$@" .
+    docker build -q --target proxy -t light-model-proxy .
+}
+
 clean() {
     docker ps -aq --filter "label=light-model.build=$BUILD" | while read -r left; do
         docker rm -fv "$left" >/dev/null
@@ -155,7 +214,7 @@ clean() {
 }
 
 case ${1:-} in
-    chain | tool | fetch | copy | clean)
+    chain | cli | tool | runtime | package | fetch | copy | clean)
         command=$1
         shift
         "$command" "$@"

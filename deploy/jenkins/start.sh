@@ -20,10 +20,6 @@ if ! docker version >/dev/null 2>&1; then
     echo "start.sh: no Docker engine answers: $(docker version 2>&1 >/dev/null | tail -n 1)" >&2
     echo "start.sh: where it says permission denied: DOCKER_GID=\$(stat -c %g /var/run/docker.sock)" >&2
 fi
-if [ -n "${JENKINS_AZURE_ID:-}" ]; then
-    CASC_JENKINS_CONFIG=$CASC_JENKINS_CONFIG,${CASC_JENKINS_CONFIG%/*}/casc-azure.yaml
-    export CASC_JENKINS_CONFIG
-fi
 # A name of casc.yaml without a value stops the start, instead of becoming an empty password.
 export CASC_STRICT_SECRET_RESOLUTION=true
 exec /usr/local/bin/jenkins.sh "$@"

@@ -2,18 +2,18 @@
 
 Around each pure stage of `lightmodel.stages` stands one `run_<stage>`, in the module of the same name:
 it resolves the inputs, decides whether an earlier result can be used again, calls the stage, publishes
-what came out, and says what it did.
+what came out, and says what it did. Where testing rejects, `run_retry` may try other parameters.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from lightmodel.chain.preprocess import run_preprocess
+from lightmodel.chain.retry import run_retry
 from lightmodel.chain.testing import run_testing
 from lightmodel.chain.train import run_train
-from lightmodel.chain.workshop import Outcome, Pins, Workshop
-from lightmodel.errors import QualityGateFailed
+from lightmodel.chain.workshop import Outcome, Pins, Workshop, refusal, timed
 
 __all__ = ["CHAIN", "Outcome", "Pins", "Stage", "Workshop", "run_chain"]
 
@@ -50,23 +50,31 @@ CHAIN = (
 )
 
 
-def run_chain(workshop: Workshop, stages: Sequence[Stage] = CHAIN) -> Iterator[Outcome]:
+def run_chain(
+    workshop: Workshop, stages: Sequence[Stage] = CHAIN, *, retry: bool = True
+) -> Iterator[Outcome]:
     """Run stages in order, handing each the versions that the earlier ones made or found.
+
+    Args:
+        workshop: what to run with.
+        stages: some of CHAIN, in its order.
+        retry: try other parameters where testing rejects the candidate and train.retry is not 0.
 
     Yields:
         What each stage did. The last one is yielded before a failed gate is raised.
 
     Raises:
-        QualityGateFailed: the candidate was rejected, now or earlier.
+        QualityGateFailed: the candidate was rejected, now or earlier, and so was what a retry chose.
     """
     pins = Pins()
     for stage in stages:
-        started = time.perf_counter()
-        outcome = stage.run(workshop, pins)
-        yield replace(outcome, seconds=time.perf_counter() - started)
+        outcome = timed(partial(stage.run, workshop, pins))
+        yield outcome
         pins = pins.with_outcome(outcome)
-        if outcome.rejected:
-            raise QualityGateFailed(
-                f"{outcome.version} is not approved: {outcome.rejected}",
-                hint=f"the model that is served stays; look at {outcome.report}",
-            )
+        if not outcome.rejected:
+            continue
+        if not retry:
+            raise refusal(outcome)
+        if not workshop.config.train.retry:
+            raise refusal(outcome, "Nothing else was tried: train.retry is 0.")
+        yield from run_retry(workshop, outcome)

@@ -18,7 +18,7 @@ from lightmodel.artefacts.verdicts import (
     read_verdict,
     write_verdict,
 )
-from lightmodel.chain.train import LEARNERS, LIBRARIES
+from lightmodel.chain.model_key import LEARNERS, LIBRARIES
 from lightmodel.chain.workshop import Outcome, Pins, Workshop, read_side, shown_number
 from lightmodel.config import SplitSection
 from lightmodel.domain.arrays import Scores

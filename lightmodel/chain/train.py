@@ -3,14 +3,21 @@
 import csv
 import io
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.artefacts import codec
-from lightmodel.artefacts.fingerprint import fingerprint, versions
+from lightmodel.artefacts.fingerprint import versions
 from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.origin import commit, python_environment, requirements
 from lightmodel.artefacts.store import Draft, Version
+from lightmodel.chain.attempts import (
+    ATTEMPTS,
+    deciding_metric,
+    find_winner,
+    shown_out_of_fold,
+)
+from lightmodel.chain.model_key import LIBRARIES, model_key, model_parameters
 from lightmodel.chain.workshop import (
     Outcome,
     Pins,
@@ -18,30 +25,25 @@ from lightmodel.chain.workshop import (
     Workshop,
     find_reusable,
     read_side,
-    shown_number,
     side_file,
 )
-from lightmodel.config import Config
 from lightmodel.domain.contract import Contract
-from lightmodel.domain.metrics import gate_metric
 from lightmodel.ports.learner import Learner
 
 if (
     TYPE_CHECKING
 ):  # imported when it runs: pandas and matplotlib take seconds, and often nothing is to do
-    from lightmodel.stages.train import Trained
+    from lightmodel.stages.train import Recipe, Trained
 
 logger = logging.getLogger(__name__)
 
-MODULES = ("lightmodel.stages.train", "lightmodel.artefacts.codec")
-LEARNERS = {
-    "lightgbm": ("lightmodel.adapters.learners.lightgbm", "lightmodel.adapters.compilers.files"),
-    "sklearn": ("lightmodel.adapters.learners.sklearn",),
-}
-LIBRARIES = {
-    "lightgbm": ("joblib", "lightgbm", "numpy", "pyarrow", "scipy"),
-    "sklearn": ("joblib", "numpy", "pyarrow", "scikit-learn", "scipy"),
-}
+
+@dataclass(frozen=True)
+class Tried:
+    """What a retry tells of the model that it chose: in whose place, and all that was tried."""
+
+    original: str
+    record: bytes
 
 
 def run_train(workshop: Workshop, pins: Pins) -> Outcome:
@@ -49,55 +51,59 @@ def run_train(workshop: Workshop, pins: Pins) -> Outcome:
     if workshop.dry_run and pins.split == "":
         return Outcome("train", "would run", "if the table or a setting of it changed", "")
     split = workshop.splits.get(pins.split) if pins.split else workshop.splits.newest()
-    contract = Contract.from_dict(split.manifest.contract or {})
-    metric = gate_metric(workshop.config.gate.metric, contract.task.kind)
-    key = _key(workshop, split)
+    key = model_key(workshop.config, split)
     reuse = Reuse(None, "forced") if workshop.force else find_reusable(workshop.models, key)
+    winner = find_winner(workshop, split, reuse.version) if reuse.version else None
+    if winner:
+        reuse = Reuse(winner, "nothing changed, the best of a retry")
+    return train_or_reuse(workshop, split, reuse)
+
+
+def train_or_reuse(
+    workshop: Workshop, split: Version, reuse: Reuse, tried: Tried | None = None
+) -> Outcome:
+    """Fit a candidate by the workshop's settings where there is none to use again."""
     if workshop.dry_run and not reuse.version:
         return Outcome("train", "would run", reuse.why, "")
-    candidate = reuse.version or _fit(workshop, split, contract, key)
-    shown = f"{metric.title} {shown_number(candidate.manifest.metrics[metric.name])} out of fold"
+    candidate = reuse.version or _fit(workshop, split, tried)
+    shown = shown_out_of_fold(candidate.manifest.metrics, deciding_metric(workshop.config, split))
     did = "reused" if reuse.version else "made"
     return Outcome("train", did, reuse.why, candidate.name, split.manifest.rows["train"], shown)
 
 
-def _runtime(config: Config) -> str:
-    return "lightgbm" if config.train.estimator == "lightgbm" else "sklearn"
+def _fit(workshop: Workshop, split: Version, tried: Tried | None) -> Version:
+    from lightmodel.stages.train import train
 
-
-def _key(workshop: Workshop, split: Version) -> str:
-    runtime = _runtime(workshop.config)
-    read = (side_file(split, "train"), "contract.json")
-    inputs = {name: split.manifest.files[name].sha256 for name in read}
-    modules = (*MODULES, *LEARNERS[runtime])
-    return fingerprint(inputs, _parameters(workshop.config), modules, LIBRARIES[runtime])
-
-
-def _parameters(config: Config) -> dict[str, Any]:
-    """Give the settings that decide on the model's bytes: folds follow the split's method."""
-    return {
-        "train": config.train.model_dump(exclude={"threads", "task", "positive"}),
-        "split": config.split.model_dump(include={"method"}),
-    }
-
-
-def _fit(workshop: Workshop, split: Version, contract: Contract, key: str) -> Version:
-    from lightmodel.stages.train import Recipe, train
-
-    learner = workshop.learner()
-    checkpoints = workshop.checkpoints(key)
-    recipe = Recipe(
-        workshop.config.train, workshop.config.split, learner, checkpoints, workshop.progress
-    )
-    table = read_side(workshop, split, "train", contract)
-    trained = train(table, contract, recipe)
-    version = _publish(workshop, split, learner, trained, key)
-    checkpoints.clear()
+    key = model_key(workshop.config, split)
+    contract = Contract.from_dict(split.manifest.contract or {})
+    recipe = recipe_of(workshop, key)
+    trained = train(read_side(workshop, split, "train", contract), contract, recipe)
+    version = _publish(workshop, split, recipe.learner, trained, key, tried)
+    recipe.checkpoints.clear()
     return version
 
 
+def recipe_of(workshop: Workshop, key: str) -> "Recipe":
+    """Give what the stage needs to train by the workshop's settings."""
+    from lightmodel.stages.train import Recipe
+
+    section = workshop.config.train
+    return Recipe(
+        section,
+        workshop.config.split,
+        workshop.learner(section),
+        workshop.checkpoints(key),
+        workshop.progress,
+    )
+
+
 def _publish(
-    workshop: Workshop, split: Version, learner: Learner, trained: "Trained", key: str
+    workshop: Workshop,
+    split: Version,
+    learner: Learner,
+    trained: "Trained",
+    key: str,
+    tried: Tried | None,
 ) -> Version:
     bundle = _bundle(split, learner, trained)
     libraries = LIBRARIES[learner.runtime]
@@ -108,12 +114,14 @@ def _publish(
         for name, data in workshop.compiled(bundle["runtime"], bundle["model"]).items():
             draft.write(name, data)
         _write_findings(draft, trained)
+        if tried:
+            draft.write(ATTEMPTS, tried.record)
         draft.write("requirements.txt", requirements(libraries).encode())
         draft.write("python_env.yaml", python_environment().encode())
         return draft.publish(
-            inputs=_inputs(split),
+            inputs=_inputs(split, tried),
             parameters={
-                **_parameters(workshop.config),
+                **model_parameters(workshop.config),
                 "split": bundle["split"],
                 "learner": dict(trained.parameters),
             },
@@ -144,9 +152,10 @@ def _bundle(split: Version, learner: Learner, trained: "Trained") -> dict[str, A
     }
 
 
-def _inputs(split: Version) -> dict[str, Any]:
+def _inputs(split: Version, tried: Tried | None) -> dict[str, Any]:
     return {
         "split": split.name,
+        **({"retry_of": tried.original} if tried else {}),
         "train_sha256": split.manifest.files[side_file(split, "train")].sha256,
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
     }

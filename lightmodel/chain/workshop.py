@@ -1,7 +1,8 @@
 """What the chain works with, and what its stages tell each other."""
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import pyarrow as pa
 from lightmodel.artefacts.fingerprint import what_changed
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Store, Version
-from lightmodel.config import Config
+from lightmodel.config import Config, TrainSection
 from lightmodel.domain.contract import Contract
-from lightmodel.errors import LightModelError
+from lightmodel.errors import LightModelError, QualityGateFailed
 from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import FittedModel, Learner
 from lightmodel.ports.progress import Progress
@@ -28,11 +29,14 @@ class Workshop:
     Attributes:
         splits: preprocessed/ of the store.
         models: model/ of the store.
+        retries: retries/ of the store: what was tried in place of rejected candidates.
         signer: signs and checks manifests and verdicts.
         fetch: brings the files that the configuration names.
         read: reads them as one table of plain types.
         split_files: writes and reads train and test tables.
-        learner: makes the learner that the configuration names.
+        learner: makes the learner that a train section names.
+        alternatives: gives up to train.retry other values of train.parameters, from a train section
+            and the parameters that its training settled on; none for an estimator without any.
         compiled: gives the files of a model's compiled form; none where it has none.
         load_model: builds a model from a bundle's runtime and payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
@@ -44,11 +48,13 @@ class Workshop:
     config: Config
     splits: Store
     models: Store
+    retries: Store
     signer: Signer
     fetch: Callable[[], Fetched]
     read: Callable[[Fetched], pa.Table]
     split_files: SplitFiles
-    learner: Callable[[], Learner]
+    learner: Callable[[TrainSection], Learner]
+    alternatives: Callable[[TrainSection, Mapping[str, Any]], tuple[dict[str, Any], ...]]
     compiled: Callable[[str, dict[str, Any]], dict[str, bytes]]
     load_model: Callable[[str, dict[str, Any]], FittedModel]
     checkpoints: Callable[[str], Checkpoints]
@@ -82,6 +88,21 @@ class Outcome:
     rejected: str = ""
     report: Path | None = None
     seconds: float = 0.0
+
+
+def timed(work: Callable[[], Outcome]) -> Outcome:
+    """Do it, and add the seconds that it took."""
+    started = time.perf_counter()
+    outcome = work()
+    return replace(outcome, seconds=time.perf_counter() - started)
+
+
+def refusal(tested: Outcome, more: str = "") -> QualityGateFailed:
+    """Give the error that goes with a rejected candidate; `more` is a sentence besides."""
+    return QualityGateFailed(
+        f"{tested.version} is not approved: {tested.rejected} {more}".rstrip(),
+        hint=f"the model that is served stays; look at {tested.report}",
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
 from lightmodel.cli.live import live
 from lightmodel.cli.models import models
+from lightmodel.cli.monitor import monitor
+from lightmodel.cli.retry import retry
 from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
 from lightmodel.cli.smoke import smoke
@@ -26,7 +28,7 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (run, models, serve, truth, live, smoke, deploy, docs):
+for command in (run, retry, models, serve, truth, live, smoke, deploy, monitor, docs):
     commands.add_command(command)
 
 

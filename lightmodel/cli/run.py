@@ -1,20 +1,14 @@
 """`run.py`: the chain, whole or in part."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from lightmodel.cli.exits import MEANINGS
 from lightmodel.cli.options import settings
+from lightmodel.cli.outcomes import show_outcomes
 from lightmodel.config import Config, load
-
-if TYPE_CHECKING:  # the chain is imported when it runs
-    from lightmodel.chain import Outcome
 
 STAGES = ("preprocess", "train", "testing")
 
@@ -38,7 +32,8 @@ def run(
 ) -> None:
     """Run the chain, or the STAGES named.
 
-    What has not changed since the last run is not done again.
+    What has not changed since the last run is not done again. Where testing rejects what `train`
+    gave, train.retry says how many other parameters are tried.
     """
     if flags["exit_codes"]:
         click.echo("\n".join(f"{code:>4}  {meaning}" for code, meaning in MEANINGS.items()))
@@ -72,36 +67,6 @@ def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
     workshop = training.workshop(
         config, training.progress(), force=flags["force"], dry_run=flags["dry_run"]
     )
-    table = _table()
     chosen = [stage for stage in CHAIN if stage.name in names]
     with run_lock(config.store.root):
-        try:
-            for outcome in run_chain(workshop, chosen):
-                _add(table, outcome)
-        finally:
-            if table.row_count:
-                _show(table)
-
-
-def _table() -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("stage", "did", "seconds", "rows", "metric", "version"):
-        right = name in {"seconds", "rows"}
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    return table
-
-
-def _add(table: Table, outcome: "Outcome") -> None:
-    did = f"{outcome.did}: {outcome.why}"
-    rows = f"{outcome.rows:,}" if outcome.rows else ""
-    table.add_row(
-        outcome.stage, did, f"{outcome.seconds:.1f}", rows, outcome.metric, outcome.version
-    )
-    if outcome.report:
-        table.caption = f"report: {outcome.report}"
-        table.caption_justify = "left"
-
-
-def _show(table: Table) -> None:
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width, highlight=False).print(table)
+        show_outcomes(run_chain(workshop, chosen, retry="train" in names))

@@ -132,6 +132,13 @@ class TrainSection(Section):
     )
     folds: int = Field(10, ge=2, le=100, description="Of the cross-validation.")
     seed: int = Field(0, ge=0, description="Of the folds and of the learner.")
+    retry: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="How many other sets of parameters are tried where the gate said no. The best by "
+        "out-of-fold score is tested once; what train.parameters names stays as it is.",
+    )
     final: Literal["refit", "ensemble"] = Field(
         "refit",
         description="The model: one refit on all training rows, or the mean of the folds' models.",
@@ -206,7 +213,7 @@ class StoreSection(Section):
     """Where artefacts lie."""
 
     root: Path = Field(
-        Path(), description="Folder of preprocessed/ and model/; one for each table."
+        Path(), description="Folder of preprocessed/, model/ and retries/; one for each table."
     )
     work: Path = Field(Path("var"), description="Folder of downloads and of unfinished folds.")
     keep: int = Field(10, ge=1, description="Versions that `models retire` leaves.")

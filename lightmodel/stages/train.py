@@ -62,8 +62,28 @@ class Recipe:
     progress: Progress
 
 
-def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
-    """Cross-validate, choose the threshold, and fit the final model.
+@dataclass(frozen=True)
+class CrossValidated:
+    """The folds of a table, fitted and scored.
+
+    Attributes:
+        trainer: holds the table.
+        numbers: (rows,) the fold that holds each row out, -1 for none.
+        fits: one for each fold.
+        threshold: decision threshold (binary only).
+        metrics: of the pooled out-of-fold scores.
+    """
+
+    data: TrainingData
+    trainer: Trainer
+    numbers: Codes
+    fits: Sequence[FoldFit]
+    threshold: float | None
+    metrics: dict[str, float]
+
+
+def cross_validate(table: pa.Table, contract: Contract, recipe: Recipe) -> CrossValidated:
+    """Fit the folds, choose the threshold and score out of fold; no model is made.
 
     Args:
         table: the training rows, in the contract's types.
@@ -80,16 +100,30 @@ def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
     if contract.task.kind is TaskKind.BINARY:
         codes = data.target[covered].astype(np.int64)
         threshold = choose_threshold(codes, scores[covered], recipe.section)
-    model = trainer.refit(fits) if recipe.section.final == "refit" else trainer.ensemble(fits)
+    metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
+    return CrossValidated(data, trainer, numbers, fits, threshold, metrics)
+
+
+def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
+    """Cross-validate, choose the threshold, and fit the final model.
+
+    Args:
+        table: the training rows, in the contract's types.
+        contract: of the split.
+        recipe: how.
+    """
+    found = cross_validate(table, contract, recipe)
+    fit = found.trainer.refit if recipe.section.final == "refit" else found.trainer.ensemble
+    model = fit(found.fits)
     return Trained(
         model.payload(),
-        threshold,
-        measure(data.kind, data.target[covered], scores[covered], threshold),
-        tuple(_reports(fits, numbers, data, threshold)),
+        found.threshold,
+        found.metrics,
+        tuple(_reports(found)),
         model.importance(),
         score_samples(table, contract, model),
-        trainer.describe(),
-        _prior(data),
+        found.trainer.describe(),
+        _prior(found.data),
     )
 
 
@@ -171,13 +205,11 @@ def _out_of_fold(fits: Sequence[FoldFit], numbers: Codes, data: TrainingData) ->
     return scores
 
 
-def _reports(
-    fits: Sequence[FoldFit], numbers: Codes, data: TrainingData, threshold: float | None
-) -> list[FoldReport]:
+def _reports(found: CrossValidated) -> list[FoldReport]:
     reports = []
-    for fold, fit in enumerate(fits):
-        target: Vector = data.target[numbers == fold]
-        metrics = measure(data.kind, target, fit.scores, threshold)
+    for fold, fit in enumerate(found.fits):
+        target: Vector = found.data.target[found.numbers == fold]
+        metrics = measure(found.data.kind, target, fit.scores, found.threshold)
         reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, fit.curve))
     return reports
 

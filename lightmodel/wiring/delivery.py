@@ -1,5 +1,7 @@
 """From a configuration to where images go."""
 
+from collections.abc import Callable
+
 from lightmodel.config import Config
 from lightmodel.ports.deployment import Deployment
 from lightmodel.wiring.stores import models_of, signer_of
@@ -15,6 +17,22 @@ def docker_host_of(config: Config, *, renew_proxy: bool = False) -> Deployment:
     from lightmodel.adapters.deploy.engine import connect
 
     return DockerHost(connect(), config.deploy, _key(config), renew_proxy)
+
+
+def monitor_of(config: Config) -> Callable[[], str]:
+    """Give what looks after the service once: it says what is wrong still, "" for nothing.
+
+    Raises:
+        SourceUnavailable: no engine answers.
+    """
+    from lightmodel.adapters.deploy.docker_host import DockerHost
+    from lightmodel.adapters.deploy.engine import connect
+    from lightmodel.adapters.deploy.monitor import Monitor
+
+    host = DockerHost(connect(), config.deploy, _key(config))
+    memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    return Monitor(host, lambda *_: None, memory).tend
 
 
 def prove_service(config: Config, url: str, seconds: float) -> str:

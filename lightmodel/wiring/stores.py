@@ -21,6 +21,11 @@ def models_of(config: Config) -> Store:
     return Store(config.store.root / "model", "model", signer_of(config))
 
 
+def retries_of(config: Config) -> Store:
+    """Give the store of what retries tried."""
+    return Store(config.store.root / "retries", "retry", signer_of(config))
+
+
 def signer_of(config: Config) -> Signer:
     """Give what signs and checks; without a key it does neither."""
     key = config.store.signing_key

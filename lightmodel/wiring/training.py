@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from lightmodel.ports.learner import Learner
 from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched, FetchOptions
 from lightmodel.wiring.serving import load_model
-from lightmodel.wiring.stores import models_of, signer_of, splits_of, threads_of
+from lightmodel.wiring.stores import models_of, retries_of, signer_of, splits_of, threads_of
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,13 @@ def workshop(
         config=config,
         splits=splits_of(config),
         models=models_of(config),
+        retries=retries_of(config),
         signer=signer_of(config),
         fetch=partial(_fetch, config, progress),
         read=partial(_read, config),
         split_files=_SplitFiles(config.data.format, threads_of(config)),
-        learner=partial(_learner, config.train, threads_of(config)),
+        learner=partial(_learner, threads=threads_of(config)),
+        alternatives=_alternatives,
         compiled=partial(_compiled, config.train),
         load_model=partial(load_model, threads=threads_of(config)),
         checkpoints=partial(_checkpoints, config),
@@ -102,6 +105,14 @@ def _learner(train: TrainSection, threads: int) -> Learner:
     from lightmodel.adapters.learners.sklearn import SklearnLearner
 
     return SklearnLearner(train.estimator, train.parameters, train.seed, threads)
+
+
+def _alternatives(train: TrainSection, settled: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    if train.estimator != "lightgbm":
+        return ()
+    from lightmodel.adapters.learners.alternatives import alternatives
+
+    return alternatives(settled, train.parameters, train.seed, train.retry)
 
 
 def _compiled(train: TrainSection, runtime: str, payload: dict[str, Any]) -> dict[str, bytes]:

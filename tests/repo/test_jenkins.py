@@ -90,15 +90,8 @@ def given_to_jenkins() -> set[str]:
 
 
 def casc() -> dict[str, Any]:
-    """Both files, as Jenkins merges them: lists are joined."""
-    first, second = (
-        yaml.safe_load((JENKINS / name).read_text(encoding="utf-8"))
-        for name in ("casc.yaml", "casc-azure.yaml")
-    )
-    for part in second["credentials"]["system"]["domainCredentials"]:
-        first["credentials"]["system"]["domainCredentials"].append(part)
-    merged: dict[str, Any] = first
-    return merged
+    loaded: dict[str, Any] = yaml.safe_load((JENKINS / "casc.yaml").read_text(encoding="utf-8"))
+    return loaded
 
 
 def credential_ids() -> set[str]:
@@ -203,9 +196,8 @@ def test_a_jenkinsfile_runs_scripts_that_are_there(path: Path) -> None:
     assert all((ROOT / name).is_file() for name in called)
 
 
-@pytest.mark.parametrize("name", ["casc.yaml", "casc-azure.yaml"])
-def test_the_configuration_refers_to_documented_variables_that_jenkins_gets(name: str) -> None:
-    names = names_in_braces((JENKINS / name).read_text(encoding="utf-8"))
+def test_the_configuration_refers_to_documented_variables_that_jenkins_gets() -> None:
+    names = names_in_braces((JENKINS / "casc.yaml").read_text(encoding="utf-8"))
     assert names
     assert set(names) <= set(documented()) & given_to_jenkins()
 
@@ -236,14 +228,13 @@ GOOD = {
     "REPOSITORY_URL": "https://example.org/a.git",
     "JENKINS_ADMIN_PASSWORD": "p",
     "GITHUB_HOOK_SECRET": "s",
-    "CASC_JENKINS_CONFIG": "/ref/casc.yaml",
 }
 
 
 def start(tmp_path: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run start.sh with a Jenkins that only says what it was given."""
     fake = tmp_path / "jenkins.sh"
-    fake.write_text('#!/bin/sh\necho "$CASC_JENKINS_CONFIG $CASC_STRICT_SECRET_RESOLUTION $*"\n')
+    fake.write_text('#!/bin/sh\necho "$CASC_STRICT_SECRET_RESOLUTION $*"\n')
     fake.chmod(0o755)
     script = tmp_path / "start.sh"
     script.write_text(
@@ -273,14 +264,9 @@ def test_jenkins_is_not_started_while_something_is_missing_and_all_of_it_is_name
 def test_jenkins_is_started_without_an_engine_but_not_without_a_word(tmp_path: Path) -> None:
     done = start(tmp_path, GOOD)
     assert done.returncode == 0
-    assert done.stdout == "/ref/casc.yaml true --httpPort=80\n"
+    assert done.stdout == "true --httpPort=80\n"
     assert "no Docker engine answers" in done.stderr
     assert "DOCKER_GID" in done.stderr
-
-
-def test_azures_credentials_are_configured_where_they_are_set(tmp_path: Path) -> None:
-    done = start(tmp_path, {**GOOD, "JENKINS_AZURE_ID": "app"})
-    assert done.stdout == "/ref/casc.yaml,/ref/casc-azure.yaml true --httpPort=80\n"
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

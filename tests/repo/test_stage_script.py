@@ -212,6 +212,15 @@ def test_a_tool_has_the_engine_and_the_services_environment(agent: Agent) -> Non
     assert f"True unix:///var/run/docker.sock {os.getuid()}" in done.stdout
 
 
+def test_settings_of_the_file_reach_a_stage_and_those_of_the_build_win(agent: Agent) -> None:
+    told = agent.workspace / "service.env"
+    told.write_text("LIGHTMODEL__X=of the file\n")
+    done = agent.stage("chain", "train", "0", SERVICE_ENV=str(told))
+    assert "parameter of the file\n" in done.stdout
+    done = agent.stage("chain", "train", "0", SERVICE_ENV=str(told), LIGHTMODEL__X="of the build")
+    assert "parameter of the build\n" in done.stdout
+
+
 def test_without_an_image_nothing_is_pulled(agent: Agent) -> None:
     done = agent.stage("chain", "train", "0", IMAGE=f"{agent.name}-none")
     assert done.returncode == 125

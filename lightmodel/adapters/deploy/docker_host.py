@@ -1,8 +1,10 @@
 """Deploying to a Docker host: the new version beside the old, a switch in the proxy, no lost request."""
 
 import logging
+import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lightmodel.adapters.deploy.candidate import (
@@ -23,7 +25,7 @@ from lightmodel.adapters.deploy.engine import (
     told,
 )
 from lightmodel.adapters.deploy.images import manifest_of, retire_images
-from lightmodel.adapters.deploy.proving import OK
+from lightmodel.adapters.deploy.proving import OK, wait_until_ready
 from lightmodel.adapters.deploy.proxy import HERE, Colour, Proxy, open_proxy
 from lightmodel.adapters.deploy.proxy import IMAGE as PROXY_IMAGE
 from lightmodel.artefacts.manifest import Manifest
@@ -39,6 +41,9 @@ if TYPE_CHECKING:  # imported when an engine is needed
 logger = logging.getLogger(__name__)
 
 _BUILD = "`docker build -t light-model .` makes one"
+_LIVE = "live"  # the tag of the image that answers
+_LOOKS, _LOOK_S = 3, 2.0
+_RESTART_S = 10
 _OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 
 
@@ -87,6 +92,7 @@ class DockerHost:
             )
             if changed:
                 self._replace(proxy, live, found, manifest)
+                found.tag(self.settings.name, _LIVE)
                 retire_images(self.client, image, self.settings.keep_images)
         address = f"http://localhost:{self.settings.port}"
         return Deployed(str(found.id), manifest.version, address, changed)
@@ -102,6 +108,59 @@ class DockerHost:
                 hint="`python -m lightmodel deploy docker --image IMAGE` deploys any image",
             )
         return self.deploy(previous)
+
+    def look(self) -> str:
+        """Say what keeps the service from answering; "" where it answers.
+
+        One missed question is no reason to act, and a container that is just starting gets its time.
+
+        Raises:
+            SourceUnavailable: no engine answers.
+        """
+        with told("cannot look at the Docker host"):
+            for remaining in reversed(range(_LOOKS)):
+                proxy = find_container(self.client, f"{self.settings.name}-proxy")
+                live = self._live()
+                wrong = _state(proxy, "the proxy") or _state(live, "the service")
+                if not wrong and proxy:
+                    answer = Proxy(proxy).ask(f"{HERE}/ready")
+                    wrong = "" if answer.status == OK else f"the service does not answer: {answer}"
+                if not wrong or (live and self._is_starting(live)):
+                    return ""
+                if remaining:
+                    time.sleep(_LOOK_S)
+        return wrong
+
+    def revive(self) -> None:
+        """Start what does not run, restart what does not answer, make anew what is gone.
+
+        Raises:
+            DeployFailed: it does not become ready all the same.
+            AlreadyRunning: a deployment is under way, which will see to it.
+            ConfigError: the image that answered last is gone.
+        """
+        image_of(self.client, self._live_image, "nothing was deployed here under this name")
+        with told("cannot start the service again"), self._alone():
+            proxy = open_proxy(self.client, self.settings)
+            live = self._live()
+            if live is not None:
+                logger.info("restarting %s, which is %s", live.name, live.status)
+                live.restart(timeout=_RESTART_S)
+                keep_running(live)
+                wait_until_ready(
+                    lambda path, body: proxy.ask(HERE + path, body), self.settings.ready_seconds
+                )
+                return
+        self.deploy(self._live_image)
+
+    @property
+    def _live_image(self) -> str:
+        return f"{self.settings.name}:{_LIVE}"
+
+    def _is_starting(self, live: "Container") -> bool:
+        started = datetime.fromisoformat(live.attrs["State"]["StartedAt"][:19] + "+00:00")
+        age = (datetime.now(UTC) - started).total_seconds()
+        return live.status == "running" and age < self.settings.ready_seconds
 
     def _alone(self) -> AbstractContextManager[None]:
         image_of(self.client, PROXY_IMAGE, "`docker build --target proxy -t light-model-proxy .`")
@@ -154,6 +213,13 @@ class DockerHost:
             raise
         keep_running(container)
         _stop(live)
+
+
+def _state(container: "Container | None", what: str) -> str:
+    """Say what is wrong with a container by its state; listed is not alive."""
+    if container is None:
+        return f"{what} has no container"
+    return "" if container.status == "running" else f"{what} is {container.status}"
 
 
 def _stop(old: "Container | None") -> None:

@@ -55,9 +55,9 @@ def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
 
 
 def retire_images(client: "DockerClient", reference: str, keep: int) -> None:
-    """Remove serving images of this name beyond the newest `keep`, never one that a container uses.
+    """Remove serving images of this name beyond the newest `keep`, by their label.
 
-    They are known by their label; nothing else on the host is looked at.
+    One that a container uses, or that somebody calls `latest`, stays.
     """
     name = reference.partition("@")[0].rpartition(":")[0] or reference
     own = [
@@ -68,7 +68,7 @@ def retire_images(client: "DockerClient", reference: str, keep: int) -> None:
     used = {container.attrs["Image"] for container in client.containers.list(all=True)}
     newest_first = sorted(own, key=lambda image: str(image.attrs["Created"]), reverse=True)
     for image in newest_first[keep:]:
-        if image.id not in used:
+        if image.id not in used and f"{name}:latest" not in image.tags:
             for tag in image.tags:
                 client.images.remove(tag)
             logger.info("removed the old image %s", ", ".join(image.tags))

@@ -13,6 +13,7 @@ import lightgbm as lgb
 import numpy as np
 
 from lightmodel.adapters.learners.boosting import Stopping, boost
+from lightmodel.adapters.learners.parameter_names import main_names
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 TRIAL_ROWS = 10_000
@@ -32,6 +33,7 @@ def choose_parameters(
         fixed: parameters in force, those of the user among them.
         given: the user's own.
     """
+    given = main_names(given)  # LightGBM would take a main name before any other
     columns = dataset.num_feature()
     size = given.get("num_leaves") or _best_size(dataset, {**fixed, **given})
     return {**suited(int(size), columns), **given}

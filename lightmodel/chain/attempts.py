@@ -1,0 +1,118 @@
+"""The attempts of a retry: which there are, what is known of them, and which is the best."""
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lightmodel.artefacts.manifest import json_bytes
+from lightmodel.artefacts.store import Store, Version
+from lightmodel.chain.model_key import model_key
+from lightmodel.chain.workshop import Workshop, find_reusable, shown_number
+from lightmodel.config import Config
+from lightmodel.domain.contract import Contract
+from lightmodel.domain.metrics import Metric, gate_metric
+from lightmodel.errors import LightModelError
+
+ATTEMPTS = "attempts.json"
+
+logger = logging.getLogger(__name__)
+
+Scored = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One other set of parameters.
+
+    Attributes:
+        workshop: as the run's, but for train.parameters.
+        key: fingerprint of the model that these would make.
+        metrics: out of fold; None while nobody has scored it.
+    """
+
+    workshop: Workshop
+    key: str
+    metrics: Scored | None
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All of train.parameters."""
+        return self.workshop.config.train.parameters
+
+
+def plan_attempts(workshop: Workshop, split: Version, original: Version) -> list[Attempt]:
+    """Give what train.retry allows to try instead of the original, with the scores known by now."""
+    settled = original.manifest.parameters["learner"]
+    known = {} if workshop.force else _known_scores(workshop.retries)
+    attempts = []
+    for parameters in workshop.alternatives(workshop.config.train, settled):
+        train = workshop.config.train.model_copy(update={"parameters": parameters})
+        config = workshop.config.model_copy(update={"train": train})
+        key = model_key(config, split)
+        attempts.append(Attempt(replace(workshop, config=config), key, known.get(key)))
+    return attempts
+
+
+def _known_scores(retries: Store) -> dict[str, Scored]:
+    """Collect the out-of-fold scores of all earlier retries by the attempts' fingerprints."""
+    known: dict[str, Scored] = {}
+    for version in retries.newest_first():
+        try:
+            retries.verify(version)
+            tried = json.loads(version.read(ATTEMPTS))["attempts"]
+        except LightModelError as error:
+            retries.tell_once(version.name, error)
+            continue
+        known = {**{one["fingerprint"]: one["metrics"] for one in tried}, **known}
+    return known
+
+
+def record_of(original: Version, attempts: Sequence[Attempt]) -> bytes:
+    """Write down what was tried, for people and for the next run."""
+    tried = [
+        {"fingerprint": one.key, "parameters": one.parameters, "metrics": one.metrics}
+        for one in attempts
+    ]
+    first = {"version": original.name, "metrics": original.manifest.metrics}
+    return json_bytes({"original": first, "attempts": tried})
+
+
+def best_attempt(original: Version, attempts: Sequence[Attempt], metric: Metric) -> Attempt | None:
+    """Give the attempt with the best out-of-fold score; None: none is better than the original."""
+    best, value = None, value_of(original.manifest.metrics, metric)
+    for attempt in attempts:
+        found = value_of(attempt.metrics or {}, metric)
+        if metric.better(found, value):
+            best, value = attempt, found
+    return best
+
+
+def value_of(metrics: Scored, metric: Metric) -> float:
+    """Give one metric; NaN where it is undefined."""
+    value = metrics.get(metric.name)
+    return math.nan if value is None else value
+
+
+def shown_out_of_fold(metrics: Scored, metric: Metric) -> str:
+    """Write an out-of-fold score for people."""
+    return f"{metric.title} {shown_number(metrics.get(metric.name))} out of fold"
+
+
+def deciding_metric(config: Config, split: Version) -> Metric:
+    """Give the metric of the gate, by which retries choose as well."""
+    contract = Contract.from_dict(split.manifest.contract or {})
+    return gate_metric(config.gate.metric, contract.task.kind)
+
+
+def find_winner(workshop: Workshop, split: Version, original: Version) -> Version | None:
+    """Give the model that an earlier retry put in the original's place; None: there is none."""
+    if not workshop.config.train.retry or workshop.force:
+        return None
+    attempts = plan_attempts(workshop, split, original)
+    if any(attempt.metrics is None for attempt in attempts):
+        return None
+    best = best_attempt(original, attempts, deciding_metric(workshop.config, split))
+    return find_reusable(workshop.models, best.key).version if best else None

@@ -1,0 +1,32 @@
+"""`python -m lightmodel retry`: other parameters where the gate said no."""
+
+from pathlib import Path
+
+import click
+
+from lightmodel.cli.options import settings
+from lightmodel.cli.outcomes import show_outcomes
+from lightmodel.config import load
+
+
+@click.command()
+@settings
+@click.option(
+    "--tries", type=click.IntRange(0, 20), help="How many, for this time instead of train.retry."
+)
+def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
+    """Try other parameters where the gate said no to the newest candidate.
+
+    The best of them by out-of-fold score, if it is better than the candidate, is trained and tested
+    once. Ends with 0 where a candidate is approved, and with 10 where none is.
+    """
+    own = () if tries is None else (f"train.retry={tries}",)
+    config = load(config_file, (*sets, *own)).config
+    # Imported here: --help needs none of it.
+    from lightmodel.artefacts.lock import run_lock
+    from lightmodel.chain import CHAIN, run_chain
+    from lightmodel.wiring import training
+
+    workshop = training.workshop(config, training.progress())
+    with run_lock(config.store.root):
+        show_outcomes(run_chain(workshop, CHAIN[-1:]))
