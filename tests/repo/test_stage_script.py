@@ -1,0 +1,235 @@
+"""deploy/jenkins/stage.sh with a real engine: what a Jenkinsfile's step does."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.docker
+SCRIPT = Path(__file__).parents[2] / "deploy" / "jenkins" / "stage.sh"
+
+# As the pipeline image, with a chain that only says what it was given.
+DOCKERFILE = """
+FROM python:3.11-slim-bookworm
+WORKDIR /app
+COPY run.py .
+COPY lightmodel lightmodel
+RUN install -d -m 2775 var var/store data
+ENV HOME=/tmp LIGHTMODEL__STORE__ROOT=/app/var/store PYTHONUNBUFFERED=1
+USER 10001:0
+"""
+RUN = """
+import os, pathlib, sys, time
+var = pathlib.Path("/app/var")
+stage, code = sys.argv[1], int(sys.argv[2])
+tries = var / "tries"
+tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+for name in ("model/20260101T000000000000Z-aaaaaa", "preprocessed/20260101T000000000000Z-bbbbbb"):
+    folder = var / "store" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("manifest.json", "verdict.json", "report.html", "model.joblib", "train.csv"):
+        (folder / file).write_text(file)
+print(f"{stage} as {os.getuid()}:{os.getgid()}, parameter {os.environ.get('LIGHTMODEL__X')}")
+print(f"empty: {'LIGHTMODEL__EMPTY' in os.environ}, of the agent: {'AGENTS_OWN' in os.environ}")
+if stage == "sleep":
+    print("asleep")
+    time.sleep(300)
+sys.exit(code)
+"""
+TOOL = """
+import os, pathlib, sys
+told = pathlib.Path(os.environ["LIGHTMODEL__DEPLOY__ENV_FILE"])
+print(sys.argv[1:], told.read_text(), oct(told.stat().st_mode)[-3:], sys.stdin.read() == "")
+print(os.access("/var/run/docker.sock", os.W_OK), os.environ["DOCKER_HOST"], os.getuid())
+"""
+
+
+def docker(*words: str) -> str:
+    return subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent with a workspace that anybody may write to, an image, and volumes of its own."""
+
+    name: str
+    workspace: Path
+
+    def environ(self, **more: str) -> dict[str, str]:
+        own = {
+            "IMAGE": f"{self.name}-image",
+            "PREFIX": self.name,
+            "BUILD_NUMBER": "7",
+            "STORE_VOLUME": f"{self.name}-store",
+            "DATA_VOLUME": f"{self.name}-data",
+            "RETRY_WAITS": "0.1 0.1",
+            "AGENTS_OWN": "1",
+        }
+        return {**os.environ, **own, **more}
+
+    def stage(
+        self, *words: str, uid: int | None = None, **more: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["sh", "stage.sh", *words],
+            cwd=self.workspace,
+            env=self.environ(**more),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            user=uid,
+            extra_groups=None if uid is None else [Path(socket()).stat().st_gid],
+        )
+
+    def containers(self) -> list[str]:
+        return docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"name={self.name}").split()
+
+
+def socket() -> str:
+    return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A stand-in for the pipeline image; gives the name that it and its volumes begin with."""
+    name = f"stage-test-{uuid.uuid4().hex[:8]}"
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "lightmodel").mkdir()
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "run.py").write_text(RUN)
+    (folder / "lightmodel" / "__init__.py").touch()
+    (folder / "lightmodel" / "__main__.py").write_text(TOOL)
+    docker("build", "-q", "-t", f"{name}-image", str(folder))
+    yield name
+    docker("rmi", f"{name}-image")
+
+
+@pytest.fixture
+def agent(image: str) -> Iterator[Agent]:
+    # Not below tmp_path, which is closed to other users.
+    with tempfile.TemporaryDirectory() as workspace:
+        made = Agent(image, Path(workspace))
+        made.workspace.chmod(0o777)
+        shutil.copy(SCRIPT, made.workspace)
+        yield made
+    left = made.containers()
+    if left:
+        docker("rm", "-fv", *left)
+    docker("volume", "rm", "-f", f"{image}-store", f"{image}-data")
+    assert not left
+
+
+@pytest.mark.parametrize("code", [0, 1, 10, 65])
+def test_the_exit_code_of_a_stage_is_passed_on_at_once(agent: Agent, code: int) -> None:
+    done = agent.stage("chain", "train", str(code), LIGHTMODEL__X="a b$", LIGHTMODEL__EMPTY="")
+    assert done.returncode == code
+    assert "train as " in done.stdout
+    assert "parameter a b$\n" in done.stdout
+    assert "empty: False, of the agent: False" in done.stdout
+    assert tries(agent) == 1
+
+
+def tries(agent: Agent) -> int:
+    assert agent.stage("copy", "tries", "out").returncode == 0
+    return len((agent.workspace / "out" / "tries").read_text())
+
+
+@pytest.mark.parametrize(("waits", "times"), [("0.1 0.1", 3), ("0.1", 2), ("", 1)])
+def test_a_stage_that_asks_for_another_try_gets_as_many_as_there_are_waits(
+    agent: Agent, waits: str, times: int
+) -> None:
+    done = agent.stage("chain", "preprocess", "75", RETRY_WAITS=waits)
+    assert done.returncode == 75
+    assert done.stderr.count("exit code 75, the next try is in 0.1 s") == times - 1
+    assert tries(agent) == times
+
+
+def test_a_new_volume_can_be_written_by_any_user_and_what_comes_out_is_the_users(
+    agent: Agent,
+) -> None:
+    for uid in (12345, 23456):
+        done = agent.stage("chain", "train", "0", uid=uid, HOME=str(agent.workspace))
+        assert f"train as {uid}:0" in done.stdout, done.stderr
+        done = agent.stage("fetch", f"out{uid}", uid=uid, HOME=str(agent.workspace))
+        assert done.returncode == 0, done.stderr
+        files = [path for path in (agent.workspace / f"out{uid}").rglob("*") if path.is_file()]
+        assert {path.stat().st_uid for path in files} == {uid}
+        assert {path.name for path in files} == {"manifest.json", "verdict.json", "report.html"}
+        assert {path.parent.name[-6:] for path in files} == {"aaaaaa", "bbbbbb"}
+
+
+def test_fetching_before_anything_was_made_gives_an_empty_folder(agent: Agent) -> None:
+    assert agent.stage("fetch", "out").returncode == 0
+    assert list((agent.workspace / "out").iterdir()) == []
+
+
+def test_an_aborted_build_leaves_no_container(agent: Agent) -> None:
+    with subprocess.Popen(
+        ["sh", "stage.sh", "chain", "sleep", "0"],
+        cwd=agent.workspace,
+        env=agent.environ(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert any(line == "asleep\n" for line in process.stdout)
+        assert agent.containers() == [f"{agent.name}-sleep-7"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+    assert agent.containers() == []
+
+
+def test_what_a_build_left_is_removed_and_what_another_left_is_not(agent: Agent) -> None:
+    image = f"{agent.name}-image"
+    for number in (7, 8):
+        label = f"light-model.build={agent.name}-{number}"
+        docker("create", "--name", f"{agent.name}-left-{number}", "--label", label, image)
+    assert agent.stage("clean").returncode == 0
+    assert agent.containers() == [f"{agent.name}-left-8"]
+    docker("rm", f"{agent.name}-left-8")
+
+
+def test_a_container_of_the_same_build_is_replaced(agent: Agent) -> None:
+    docker("create", "--name", f"{agent.name}-train-7", f"{agent.name}-image")
+    assert agent.stage("chain", "train", "0").returncode == 0
+
+
+def test_a_tool_has_the_engine_and_the_services_environment(agent: Agent) -> None:
+    told = agent.workspace / "service.env"
+    told.write_text("A=1")
+    told.chmod(0o400)
+    done = agent.stage("tool", "deploy", "docker", SERVICE_ENV=str(told))
+    assert done.returncode == 0, done.stderr
+    assert "['deploy', 'docker'] A=1 600 True" in done.stdout
+    assert f"True unix:///var/run/docker.sock {os.getuid()}" in done.stdout
+
+
+def test_settings_of_the_file_reach_a_stage_and_those_of_the_build_win(agent: Agent) -> None:
+    told = agent.workspace / "service.env"
+    told.write_text("LIGHTMODEL__X=of the file\n")
+    done = agent.stage("chain", "train", "0", SERVICE_ENV=str(told))
+    assert "parameter of the file\n" in done.stdout
+    done = agent.stage("chain", "train", "0", SERVICE_ENV=str(told), LIGHTMODEL__X="of the build")
+    assert "parameter of the build\n" in done.stdout
+
+
+def test_without_an_image_nothing_is_pulled(agent: Agent) -> None:
+    done = agent.stage("chain", "train", "0", IMAGE=f"{agent.name}-none")
+    assert done.returncode == 125
+    assert f"{agent.name}-none" in done.stderr
+    assert "Unable to find" not in done.stderr  # what Docker says before it pulls
+
+
+@pytest.mark.parametrize("words", [(), ("what",), ("chain",), ("tool",), ("fetch",), ("copy", "a")])
+def test_a_wrong_call_says_what_is_possible(agent: Agent, words: tuple[str, ...]) -> None:
+    done = agent.stage(*words)
+    assert done.returncode == 2
+    assert "usage: stage.sh chain" in done.stderr
