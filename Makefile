@@ -9,7 +9,7 @@ MARKED := s3 or azure or browser or postgres or newman or schemathesis or compil
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-marked check serve bench bench-train bench-serve bench-compiled soak coverage lock docs clean
+.PHONY: help run test test-marked check serve bench bench-train bench-serve bench-compiled bench-deploy bench-push image soak coverage lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,15 @@ bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes
 
 bench-compiled: $(DEV_STAMP) ## Compiled models against LightGBM, and lleaves if it is there
 	$(BIN)/python -m benchmarks.compiled
+
+bench-deploy: $(DEV_STAMP) ## Ten deployments under load, and what failed (needs Docker)
+	$(BIN)/python -m benchmarks.deploy
+
+bench-push: $(DEV_STAMP) ## From git push to the new version answering (needs Docker)
+	$(BIN)/python -m benchmarks.push
+
+image: $(DEV_STAMP) ## Build the images; print their sizes and how soon they answer (needs Docker)
+	$(BIN)/python -m benchmarks.image
 
 soak: $(DEV_STAMP) ## Ten minutes of requests, and what they do to the memory
 	$(BIN)/python -m benchmarks.soak

@@ -9,6 +9,7 @@ import docker
 import pytest
 import requests
 
+from benchmarks.load import asking
 from tests.fakes.docker_engine import (
     ANSWERS_WRONGLY,
     ENDS_AT_ONCE,
@@ -17,7 +18,6 @@ from tests.fakes.docker_engine import (
     Deployments,
     variant,
 )
-from tests.fakes.load import asking
 
 pytestmark = pytest.mark.docker
 

@@ -1,0 +1,51 @@
+"""What the benchmarks of deployments share: images, a free port, a command that must succeed."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FACTS = {"DOCKER_BUILDKIT": "1", "PYTHONPATH": str(ROOT)}
+
+
+def run(*words: str, folder: Path = ROOT, stdin: str = "", **environ: str) -> str:
+    """Run a command; gives what it said, or stops with it."""
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, **FACTS, **environ},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)} gave {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def deploy_settings(name: str, port: int) -> Mapping[str, str]:
+    """Give the environment that names a service of the benchmark's own."""
+    prefix = "LIGHTMODEL__DEPLOY__"
+    return {f"{prefix}NAME": name, f"{prefix}PORT": str(port), f"{prefix}WATCH_SECONDS": "2"}
+
+
+def remove(name: str) -> None:
+    """Remove what a benchmark has started, by its name."""
+    for kind in ("blue", "green", "proxy", "deploying"):
+        subprocess.run(["docker", "rm", "-fv", f"{name}-{kind}"], capture_output=True, check=False)
+    for part in ("live", "log"):
+        subprocess.run(
+            ["docker", "volume", "rm", f"{name}-{part}"], capture_output=True, check=False
+        )
+    subprocess.run(["docker", "network", "rm", name], capture_output=True, check=False)
