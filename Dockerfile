@@ -1,10 +1,10 @@
 # docker build -t light-model .            trains, and serves what was approved
 # docker build --build-arg MODEL_FROM=prebuilt -t light-model .     serves the newest approved model in model/
 #
-# base ─ code ─┬ pipeline ─┬ checks
-#              │           ├ trained ─┐
-#              │           └ prebuilt ┴ packed ─┐
-#              └ serve ◄─────────────────────────┘     proxy
+# base ┬ libraries ┬ checks
+#      │           └ pipeline ┬ trained ──┐
+#      │                      └ prebuilt ─┴ packed ┐
+#      └ serve-libraries ──────────────────── serve ┘         proxy
 ARG PYTHON=3.11-slim-bookworm
 ARG MODEL_FROM=trained
 
@@ -25,7 +25,7 @@ RUN rm -rf model preprocessed tests benchmarks docs \
  && chmod -R a+rX,go-w . \
  && python -m compileall -q lightmodel
 
-FROM base AS pipeline
+FROM base AS libraries
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev openssh-client \
  && rm -rf /var/lib/apt/lists/*
@@ -39,6 +39,8 @@ RUN --mount=type=cache,target=/var/cache/pip \
  && for extra in $EXTRAS; do set -- "$@" -r "requirements/$extra.txt"; done \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
       install --disable-pip-version-check --quiet "$@"
+
+FROM libraries AS pipeline
 COPY --from=code /app /app
 ARG COMMIT=""
 # What a volume that is mounted here for the first time looks like: any user of group 0 may write.
@@ -49,12 +51,13 @@ LABEL light-model.service=pipeline org.opencontainers.image.revision=${COMMIT}
 USER 10001:0
 CMD ["python", "run.py"]
 
-FROM pipeline AS checks
-USER 0:0
+FROM libraries AS checks
 RUN --mount=type=cache,target=/var/cache/pip \
     /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
       install --disable-pip-version-check --quiet -r requirements/dev.txt
+ARG CONFIG=config.toml
 COPY . .
+COPY ${CONFIG} config.toml
 RUN chmod -R a+rwX /app
 USER 10001:0
 
