@@ -12,6 +12,7 @@ from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
 from lightmodel.cli.live import live
 from lightmodel.cli.models import models
 from lightmodel.cli.monitor import monitor
+from lightmodel.cli.notify import notify
 from lightmodel.cli.retry import retry
 from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
@@ -28,7 +29,7 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (run, retry, models, serve, truth, live, smoke, deploy, monitor, docs):
+for command in (run, retry, models, serve, truth, live, smoke, deploy, monitor, notify, docs):
     commands.add_command(command)
 
 

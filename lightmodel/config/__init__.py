@@ -1,6 +1,6 @@
 """Every setting, typed and documented once; read from file, environment and command line."""
 
-from lightmodel.config.delivery import DeploySection
+from lightmodel.config.delivery import DeploySection, NotifySection
 from lightmodel.config.load import Loaded, load
 from lightmodel.config.sections import (
     Config,
@@ -20,6 +20,7 @@ __all__ = [
     "GateSection",
     "Loaded",
     "LogSection",
+    "NotifySection",
     "ServeSection",
     "SplitSection",
     "StoreSection",

@@ -1,4 +1,4 @@
-"""The section `deploy` of `config.toml`."""
+"""The sections `deploy` and `notify` of `config.toml`."""
 
 from pathlib import Path
 
@@ -34,3 +34,14 @@ class DeploySection(Section):
     keep_images: int = Field(
         3, ge=1, description="Images of the service that are kept on a Docker host for rollbacks."
     )
+
+
+class NotifySection(Section):
+    """Who is told when a build does not deploy, or the service does not answer."""
+
+    urls: SecretStr | None = Field(
+        None,
+        description="Addresses of apprise, one a line, such as mailto://user:password@host?to=me@host "
+        "or slack://…; none: only the log.",
+    )
+    timeout_s: float = Field(15.0, gt=0, description="Most time for telling one of them.")

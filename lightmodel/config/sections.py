@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from lightmodel.config.base import Section
-from lightmodel.config.delivery import DeploySection
+from lightmodel.config.delivery import DeploySection, NotifySection
 from lightmodel.config.serving import ServeSection
 
 
@@ -233,3 +233,4 @@ class Config(Section):
     log: LogSection = LogSection()
     store: StoreSection = StoreSection()
     deploy: DeploySection = DeploySection()
+    notify: NotifySection = NotifySection()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from lightmodel.config import Config
 from lightmodel.ports.deployment import Deployment
+from lightmodel.wiring.notifying import notifier_of
 from lightmodel.wiring.stores import models_of, signer_of
 
 
@@ -32,7 +33,7 @@ def monitor_of(config: Config) -> Callable[[], str]:
     host = DockerHost(connect(), config.deploy, _key(config))
     memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
     memory.parent.mkdir(parents=True, exist_ok=True)
-    return Monitor(host, lambda *_: None, memory).tend
+    return Monitor(host, notifier_of(config), memory).tend
 
 
 def prove_service(config: Config, url: str, seconds: float) -> str:

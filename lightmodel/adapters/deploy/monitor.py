@@ -10,6 +10,7 @@ from pathlib import Path
 from lightmodel.adapters.deploy.docker_host import DockerHost
 from lightmodel.artefacts.files import write_whole
 from lightmodel.errors import AlreadyRunning, LightModelError
+from lightmodel.ports.notifier import Notifier
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +38,13 @@ class Monitor:
 
     Attributes:
         host: that the service runs on.
-        notify: tells somebody: title and text.
+        notifier: tells people.
         memory: file that keeps an incident from one look to the next, and from one process to the next.
         clock: gives Unix time.
     """
 
     host: DockerHost
-    notify: Callable[[str, str], None]
+    notifier: Notifier
     memory: Path
     clock: Callable[[], float] = time.time
 
@@ -91,7 +92,7 @@ class Monitor:
     def _tell(self, what: str, more: str) -> None:
         title = f"{self.host.settings.name} {what}"
         logger.warning("%s: %s", title, more)
-        self.notify(title, more)
+        self.notifier.send(title, more)
 
     def _recall(self) -> Incident | None:
         try:

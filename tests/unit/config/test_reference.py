@@ -9,7 +9,7 @@ from lightmodel.config import Config, load
 from lightmodel.config.reference import example_file
 
 ROOT = Path(__file__).parents[3]
-SECRETS = {"signing_key", "url", "api_keys", "train_token", "jenkins_token", "api_key"}
+SECRETS = {"signing_key", "url", "api_keys", "train_token", "jenkins_token", "api_key", "urls"}
 
 
 def test_the_example_file_says_nothing_but_defaults() -> None:

@@ -1,0 +1,58 @@
+"""Telling people by apprise: mail, Slack, Teams, Telegram, a webhooks and many more."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightmodel.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Sends to each of apprise's addresses; see `Notifier`.
+
+    Attributes:
+        urls: such as mailto://user:password@host?to=team@example.org; they hold secrets.
+        timeout_s: most time for all of them together.
+    """
+
+    urls: Sequence[str]
+    timeout_s: float
+
+    def send(self, title: str, body: str) -> bool:
+        """Send it; see `Notifier`."""
+        import apprise
+
+        taken = True
+        for number, url in enumerate(self.urls, start=1):
+            told = apprise.Apprise()
+            kind = url.partition(":")[0]
+            if not told.add(url) or not told.notify(body=body, title=title, timeout=self.timeout_s):
+                logger.warning("notify.urls, line %d (%s): not taken: %s", number, kind, title)
+                taken = False
+        return taken
+
+
+def open_channels(urls: Sequence[str], timeout_s: float) -> Channels:
+    """Give the channels of some addresses.
+
+    Raises:
+        ConfigError: apprise is not installed, or does not know an address; it is named by its line only.
+    """
+    try:
+        import apprise
+    except ImportError:
+        raise ConfigError(
+            "notify.urls wants apprise, which is not installed",
+            hint="`pip install -r requirements/notify.txt`",
+        ) from None
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines quote addresses
+    unknown = [str(number) for number, url in enumerate(urls, 1) if not apprise.Apprise().add(url)]
+    if unknown:
+        raise ConfigError(
+            f"notify.urls: apprise cannot read line {', '.join(unknown)}",
+            hint="its own documentation lists the form of every address",
+        )
+    return Channels(urls, timeout_s)

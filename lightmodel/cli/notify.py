@@ -1,0 +1,24 @@
+"""`python -m lightmodel notify`: tell people something."""
+
+from pathlib import Path
+
+import click
+
+from lightmodel.cli.options import settings
+from lightmodel.config import load
+from lightmodel.errors import SourceUnavailable
+
+
+@click.command()
+@click.argument("title")
+@click.option("--body", default="", help="What more there is to say.")
+@settings
+def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Say TITLE on every channel of `notify.urls`; without any, in the log."""
+    from lightmodel.wiring.notifying import notifier_of
+
+    if not notifier_of(load(config_file, sets).config).send(title, body):
+        raise SourceUnavailable(
+            "a channel of notify.urls did not take it",
+            hint="the line above says which; the others were told",
+        )

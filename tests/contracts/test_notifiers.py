@@ -1,0 +1,134 @@
+"""What every notifier owes: it says it or warns, takes no longer than allowed, and never raises."""
+
+import email
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from lightmodel.config import Config, load
+from lightmodel.ports.notifier import Notifier
+from lightmodel.wiring.notifying import notifier_of
+from tests.fakes.project import ROOT
+from tests.fakes.server import free_port
+
+# Of apprise's own imports.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+SECRET = "hush-hush"
+
+
+def notifier(*urls: str, timeout_s: float = 5) -> Notifier:
+    environ = {"LIGHTMODEL__NOTIFY__URLS": "\n".join(urls)} if urls else {}
+    return notifier_of(load(None, [f"notify.timeout_s={timeout_s}"], environ).config)
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A webhook that keeps what it was told."""
+    told: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"json://user:{SECRET}@127.0.0.1:{server.server_port}/", told
+    server.shutdown()
+    server.server_close()
+
+
+def test_without_an_address_the_log_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert notifier_of(Config()).send("title", "body")
+    assert "title: body" in caplog.text
+
+
+@pytest.mark.notify
+def test_each_channel_is_told(inbox: tuple[str, list[dict[str, str]]]) -> None:
+    url, told = inbox
+    assert notifier("# a comment", url, url).send("It broke", "and how")
+    assert [(one["title"], one["message"]) for one in told] == [("It broke", "and how")] * 2
+
+
+@pytest.mark.notify
+def test_a_dead_channel_is_a_warning_without_its_secret_and_the_others_are_told(
+    inbox: tuple[str, list[dict[str, str]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    url, told = inbox
+    dead = f"json://user:{SECRET}@127.0.0.1:{free_port()}/"
+    assert not notifier(dead, url).send("It broke", "")
+    assert len(told) == 1
+    assert "line 1 (json)" in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.notify
+def test_a_channel_that_hangs_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        assert not notifier(f"json://127.0.0.1:{port}/", timeout_s=0.5).send("It broke", "")
+    assert "line 1 (json)" in caplog.text
+
+
+def tool(*words: str, folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "lightmodel", "notify", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.notify
+def test_mail_arrives(tmp_path: Path) -> None:
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.handlers import Message
+
+    got: list[email.message.Message] = []
+
+    class Inbox(Message):
+        def handle_message(self, message: email.message.Message) -> None:
+            got.append(message)
+
+    controller = Controller(Inbox(), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        url = f"mailto://127.0.0.1:{controller.port}?mode=insecure&from=a@example.org&to=b@example.org"
+        done = tool("Build 7", "--body", "see there", folder=tmp_path, LIGHTMODEL__NOTIFY__URLS=url)
+    finally:
+        controller.stop()
+    assert done.returncode == 0, done.stderr
+    assert got[0]["Subject"] == "Build 7"
+    assert "see there" in str(got[0])
+
+
+@pytest.mark.notify
+def test_the_command_says_by_its_exit_code_what_was_not_taken(tmp_path: Path) -> None:
+    dead = f"json://user:{SECRET}@127.0.0.1:{free_port()}/"
+    done = tool("It broke", folder=tmp_path, LIGHTMODEL__NOTIFY__URLS=dead)
+    assert (done.returncode, "did not take it" in done.stderr) == (75, True)
+    assert SECRET not in done.stderr + done.stdout
+
+
+@pytest.mark.notify
+def test_an_address_of_no_known_kind_is_told_by_its_line(tmp_path: Path) -> None:
+    done = tool("x", folder=tmp_path, LIGHTMODEL__NOTIFY__URLS=f"nonsense://{SECRET}")
+    assert (done.returncode, "line 1" in done.stderr) == (78, True)
+    assert SECRET not in done.stderr
