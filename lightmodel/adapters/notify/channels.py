@@ -27,9 +27,10 @@ class Channels:
 
         taken = True
         for number, url in enumerate(self.urls, start=1):
-            told = apprise.Apprise()
+            channel = apprise.Apprise()
             kind = url.partition(":")[0]
-            if not told.add(url) or not told.notify(body=body, title=title, timeout=self.timeout_s):
+            text = body or title  # apprise sends nothing without a body
+            if not channel.add(url) or not channel.notify(text, title, timeout=self.timeout_s):
                 logger.warning("notify.urls, line %d (%s): not taken: %s", number, kind, title)
                 taken = False
         return taken
