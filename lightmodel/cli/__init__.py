@@ -18,6 +18,7 @@ from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
 from lightmodel.cli.smoke import smoke
 from lightmodel.cli.truth import truth
+from lightmodel.cli.webhook import webhook
 from lightmodel.errors import LightModelError
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,20 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (run, retry, models, serve, truth, live, smoke, deploy, monitor, notify, docs):
+for command in (
+    run,
+    retry,
+    models,
+    serve,
+    truth,
+    live,
+    smoke,
+    deploy,
+    monitor,
+    notify,
+    webhook,
+    docs,
+):
     commands.add_command(command)
 
 

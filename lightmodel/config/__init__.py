@@ -12,6 +12,7 @@ from lightmodel.config.sections import (
     TrainSection,
 )
 from lightmodel.config.serving import ServeSection
+from lightmodel.config.webhook import WebhookSection
 
 __all__ = [
     "Config",
@@ -25,5 +26,6 @@ __all__ = [
     "SplitSection",
     "StoreSection",
     "TrainSection",
+    "WebhookSection",
     "load",
 ]

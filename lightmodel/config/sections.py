@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from lightmodel.config.base import Section
 from lightmodel.config.delivery import DeploySection, NotifySection
 from lightmodel.config.serving import ServeSection
+from lightmodel.config.webhook import WebhookSection
 
 
 def _split_method(value: str) -> str:
@@ -234,3 +235,4 @@ class Config(Section):
     store: StoreSection = StoreSection()
     deploy: DeploySection = DeploySection()
     notify: NotifySection = NotifySection()
+    webhook: WebhookSection = WebhookSection()

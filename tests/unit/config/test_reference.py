@@ -9,7 +9,18 @@ from lightmodel.config import Config, load
 from lightmodel.config.reference import example_file
 
 ROOT = Path(__file__).parents[3]
-SECRETS = {"signing_key", "url", "api_keys", "train_token", "jenkins_token", "api_key", "urls"}
+SECRETS = {
+    "signing_key",
+    "url",
+    "api_keys",
+    "train_token",
+    "jenkins_token",
+    "api_key",
+    "urls",
+    "github_token",
+    "secret",
+    "ngrok_token",
+}
 
 
 def test_the_example_file_says_nothing_but_defaults() -> None:

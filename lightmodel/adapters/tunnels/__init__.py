@@ -1,0 +1,1 @@
+"""Ways from a public address to a Jenkins that has none."""

@@ -1,0 +1,79 @@
+"""A tunnel by ngrok's own agent, in this process; nothing is downloaded."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from lightmodel.errors import ConfigError, SourceUnavailable
+
+_REFUSED = (
+    "LIGHTMODEL__WEBHOOK__NGROK_TOKEN must be the authtoken of https://dashboard.ngrok.com, "
+    "and webhook.domain one of that account"
+)
+
+
+def policy(secret: str, path: str) -> dict[str, Any]:
+    """Give ngrok's traffic policy that lets only pushes through which GitHub has signed.
+
+    Args:
+        secret: of the webhook.
+        path: of Jenkins' endpoint.
+    """
+    other = f"!(req.method == 'POST' && req.url.path == '{path}')"
+    verify = {"type": "verify-webhook", "config": {"provider": "github", "secret": secret}}
+    return {
+        "on_http_request": [
+            {
+                "expressions": [other],
+                "actions": [{"type": "deny", "config": {"status_code": 404}}],
+            },
+            {"actions": [verify]},
+        ]
+    }
+
+
+@contextmanager
+def open_tunnel(target: str, domain: str, token: str, rules: dict[str, Any]) -> Iterator[str]:
+    """Open a tunnel, and close it at the end; gives its public address.
+
+    Args:
+        target: address that requests go to.
+        domain: fixed address; "" for any.
+        token: authtoken.
+        rules: traffic policy.
+
+    Raises:
+        ConfigError: ngrok is not installed, or refuses the token, the domain or the policy.
+        SourceUnavailable: ngrok's service does not answer.
+    """
+    try:
+        import ngrok
+    except ImportError:
+        raise ConfigError(
+            "the tunnel wants the package ngrok, which is not installed",
+            hint="`pip install -r requirements/tunnel.txt`; or webhook.address, for a public address",
+        ) from None
+    options: dict[str, Any] = {"domain": domain} if domain else {}
+    try:
+        listener = ngrok.forward(
+            target, authtoken=token, traffic_policy=json.dumps(rules), **options
+        )
+    except ValueError as error:  # ngrok's only kind: what was tried, and why not
+        raise _told(" ".join(str(word) for word in error.args)) from None
+    try:
+        yield str(listener.url())
+    finally:
+        with suppress(Exception):  # closing a tunnel that broke is no news
+            ngrok.disconnect(listener.url())
+
+
+def _told(said: str) -> ConfigError | SourceUnavailable:
+    """Tell a refusal, which has one of ngrok's numbers, from a service that is out of reach."""
+    text = " ".join(said.split())
+    if "ERR_NGROK_" in text or "authentication" in text.lower():
+        return ConfigError(f"ngrok refuses: {text}", hint=_REFUSED)
+    return SourceUnavailable(
+        f"ngrok's service does not answer: {text}",
+        hint="does this machine reach connect.ngrok-agent.com:443? Otherwise set webhook.address",
+    )

@@ -1,0 +1,1 @@
+"""Whoever tells that something was pushed."""

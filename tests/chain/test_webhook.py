@@ -1,0 +1,178 @@
+"""`python -m lightmodel webhook` as a process; GitHub's API and Jenkins' endpoint are loopback servers."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from lightmodel.adapters.tunnels.ngrok import policy
+from lightmodel.adapters.webhooks.github import PATH, GitHubHooks
+from tests.fakes.github import REPOSITORY, TOKEN, GitHub, github, jenkins_endpoint
+from tests.fakes.project import ROOT, Ran
+from tests.fakes.server import free_port
+
+SECRET = "shared-with-jenkins"
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    with github() as state:
+        yield state
+
+
+@pytest.fixture
+def jenkins() -> Iterator[str]:
+    with jenkins_endpoint(SECRET) as url:
+        yield url
+
+
+def environment(hub: GitHub, address: str, **more: str) -> dict[str, str]:
+    settings = {
+        "repository": REPOSITORY,
+        "github_api": hub.url,
+        "github_token": TOKEN,
+        "secret": SECRET,
+        "address": address,
+        **more,
+    }
+    own = {f"LIGHTMODEL__WEBHOOK__{key.upper()}": value for key, value in settings.items()}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **own}
+
+
+COMMAND = [sys.executable, "-m", "lightmodel", "webhook"]
+
+
+def webhook(hub: GitHub, address: str, *words: str, **more: str) -> Ran:
+    done = subprocess.run(
+        [*COMMAND, *words],
+        env=environment(hub, address, **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_webhook_is_registered_and_its_ping_is_answered(hub: GitHub, jenkins: str) -> None:
+    done = webhook(hub, jenkins)
+    assert (done.code, "ping was answered" in done.out) == (0, True), done.err
+    (hook,) = hub.hooks.values()
+    assert hook["config"] == {
+        "url": f"{jenkins}/github-webhook/",
+        "content_type": "json",
+        "secret": SECRET,
+        "insecure_ssl": "0",
+    }
+    assert (hook["events"], hook["active"]) == (["push"], True)
+    assert SECRET not in done.out + done.err
+    assert TOKEN not in done.out + done.err
+
+
+def test_a_webhook_that_is_there_is_changed_and_not_doubled(hub: GitHub, jenkins: str) -> None:
+    for number in range(101):  # it stands on the second page
+        hub.make({"config": {"url": f"https://other.example/{number}"}})
+    hub.make({"config": {"url": f"{jenkins}/github-webhook/", "secret": "old"}, "events": ["*"]})
+    assert webhook(hub, f"{jenkins}/").code == 0
+    assert len(hub.hooks) == 102
+    assert hub.hooks[202]["config"]["secret"] == SECRET
+    assert hub.hooks[202]["events"] == ["push"]
+
+
+def test_the_webhook_of_a_tunnel_that_is_gone_is_taken_over(hub: GitHub) -> None:
+    hub.make({"config": {"url": "https://old-one.ngrok-free.app/github-webhook/"}})
+    hub.make({"config": {"url": "https://jenkins.example.org/github-webhook/"}})
+    hooks = GitHubHooks(hub.url, REPOSITORY, TOKEN)
+    assert hooks.register("https://new-one.ngrok-free.app", SECRET) == 101
+    assert len(hub.hooks) == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "secret", "said"),
+    [
+        ("{jenkins}", "another", "400: Jenkins refuses the signature"),
+        ("{jenkins}/deeper", SECRET, "403: refused"),
+        ("http://127.0.0.1:{port}", SECRET, "nothing: GitHub says"),
+    ],
+)
+def test_a_ping_that_jenkins_does_not_take_is_explained(
+    hub: GitHub, jenkins: str, address: str, secret: str, said: str
+) -> None:
+    done = webhook(hub, address.format(jenkins=jenkins, port=free_port()), secret=secret)
+    assert (done.code, said in done.err) == (11, True), done.err
+
+
+def test_the_webhook_is_removed_at_the_end_when_asked(hub: GitHub, jenkins: str) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--remove-on-exit"],
+        env={**environment(hub, jenkins), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    lines = iter(process.stdout.readline, "")
+    assert any("until Ctrl-C" in line for line in lines)
+    assert len(hub.hooks) == 1
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+    assert hub.hooks == {}
+    process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "code", "said"),
+    [
+        (401, {}, 78, "does not know the token"),
+        (403, {}, 78, "admin:repo_hook"),
+        (404, {}, 78, "webhook.repository"),
+        (422, {}, 78, "does not take the webhook"),
+        (403, {"X-RateLimit-Remaining": "0"}, 75, "wants a pause"),
+        (429, {"Retry-After": "30"}, 75, "a pause of 30 s"),
+        (502, {}, 75, "answers 502"),
+    ],
+)
+def test_what_github_refuses_is_told_with_what_to_do(
+    hub: GitHub, jenkins: str, status: int, headers: dict[str, str], code: int, said: str
+) -> None:
+    hub.refuses = (status, headers)
+    done = webhook(hub, jenkins)
+    assert (done.code, said in done.err) == (code, True), done.err
+    assert TOKEN not in done.err
+
+
+def test_github_out_of_reach_is_told(hub: GitHub, jenkins: str) -> None:
+    done = webhook(hub, jenkins, github_api=f"http://127.0.0.1:{free_port()}")
+    assert (done.code, "GitHub does not answer" in done.err) == (75, True)
+
+
+@pytest.mark.parametrize("missing", ["repository", "github_token", "secret"])
+def test_a_setting_that_is_missing_is_named(hub: GitHub, jenkins: str, missing: str) -> None:
+    done = webhook(hub, jenkins, **{missing: ""})
+    assert (done.code, missing in done.err.lower()) == (78, True), done.err
+
+
+def test_without_an_address_the_tunnel_wants_a_token(hub: GitHub) -> None:
+    done = webhook(hub, "")
+    assert (done.code, "LIGHTMODEL__WEBHOOK__NGROK_TOKEN" in done.err) == (78, True)
+    assert hub.hooks == {}
+
+
+@pytest.mark.tunnel
+def test_ngroks_own_agent_starts_and_says_what_it_met(hub: GitHub) -> None:
+    done = webhook(hub, "", ngrok_token="2abc_never_given_out")
+    met = {75: "ngrok's service does not answer", 78: "ngrok refuses"}  # without and with a network
+    assert met[done.code] in done.err
+    assert "2abc_never_given_out" not in done.err
+    assert hub.hooks == {}
+
+
+def test_what_compose_lets_through_is_what_the_command_lets_through() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    content = compose["configs"]["traffic-policy"]["content"]
+    assert yaml.safe_load(content.replace("${GITHUB_HOOK_SECRET:-}", SECRET)) == policy(
+        SECRET, PATH
+    )
