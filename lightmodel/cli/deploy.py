@@ -34,6 +34,18 @@ def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags:
     _run(docker_host_of(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
+@deploy.command()
+@settings
+@click.option("--image", default="light-model", show_default=True, help="By name, tag or id.")
+@click.option("--rollback", is_flag=True, help="Bring back the image that answered before.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+def azure(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
+    """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
+    from lightmodel.wiring.delivery import app_service_of
+
+    _run(app_service_of(load(config_file, sets).config), image, flags)
+
+
 def _run(deployment: "Deployment", image: str, flags: dict[str, bool]) -> None:
     """Plan, deploy or roll back, and say what answers now."""
     if flags["dry_run"]:

@@ -1,5 +1,6 @@
 """Every setting, typed and documented once; read from file, environment and command line."""
 
+from lightmodel.config.azure import AzureSection
 from lightmodel.config.delivery import DeploySection, NotifySection
 from lightmodel.config.load import Loaded, load
 from lightmodel.config.sections import (
@@ -15,6 +16,7 @@ from lightmodel.config.serving import ServeSection
 from lightmodel.config.webhook import WebhookSection
 
 __all__ = [
+    "AzureSection",
     "Config",
     "DataSection",
     "DeploySection",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from lightmodel.config.azure import AzureSection
 from lightmodel.config.base import Section
 from lightmodel.config.delivery import DeploySection, NotifySection
 from lightmodel.config.serving import ServeSection
@@ -234,5 +235,6 @@ class Config(Section):
     log: LogSection = LogSection()
     store: StoreSection = StoreSection()
     deploy: DeploySection = DeploySection()
+    azure: AzureSection = AzureSection()
     notify: NotifySection = NotifySection()
     webhook: WebhookSection = WebhookSection()

@@ -20,6 +20,21 @@ def docker_host_of(config: Config, *, renew_proxy: bool = False) -> Deployment:
     return DockerHost(connect(), config.deploy, _key(config), renew_proxy)
 
 
+def app_service_of(config: Config) -> Deployment:
+    """Give the web app at Azure that the settings name.
+
+    Raises:
+        ConfigError: a name is not set, or the SDK is not installed.
+        SourceUnavailable: no engine answers, which holds the image.
+    """
+    from lightmodel.adapters.deploy.azure_account import open_account
+    from lightmodel.adapters.deploy.azure_app_service import AppService
+    from lightmodel.adapters.deploy.engine import connect
+
+    account = open_account(config.azure)
+    return AppService(account, connect(), config.deploy, _key(config))
+
+
 def monitor_of(config: Config) -> Callable[[], str]:
     """Give what looks after the service once: it says what is wrong still, "" for nothing.
 
