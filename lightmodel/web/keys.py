@@ -28,13 +28,20 @@ def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
     def check() -> None:
         if request.path in _OPEN or request.endpoint == "static":
             return
-        caller = request.remote_addr or ""
+        caller = _address(request.remote_addr or "")
         if keys:
             caller = _caller(keys)
         if buckets and (wait := buckets.take(caller)):
             raise TooManyRequests(
                 f"more than {serve.rate_limit:g} requests a second", retry_after=math.ceil(wait)
             )
+
+
+def _address(remote: str) -> str:
+    """Leave out the port, which Azure's front end forwards as well: it differs for each connection."""
+    if remote.startswith("["):
+        return remote[1:].partition("]")[0]
+    return remote.partition(":")[0] if remote.count(":") == 1 else remote
 
 
 def read_keys(serve: ServeSection) -> dict[str, bytes]:

@@ -66,6 +66,7 @@ def push_image(
         if "error" in line:
             raise DeployFailed(f"{server} does not take the image: {line['error']}")
         digest = line.get("aux", {}).get("Digest", digest)
+    client.images.remove(f"{repository}:{tag}")  # the image keeps its own names
     if not digest:
         raise DeployFailed(f"{server} did not say under which digest it keeps the image")
     return f"{repository}@{digest}"

@@ -1,0 +1,64 @@
+"""deploy/azure says the same as `deploy azure` does."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import hcl2
+
+from lightmodel.adapters.deploy import azure_site
+from lightmodel.adapters.deploy.azure_site import Wanted, app_settings
+from lightmodel.config import AzureSection, ServeSection
+
+ROOT = Path(__file__).parents[2]
+
+
+def plain(value: Any) -> Any:
+    """What the parser gives, without the quotes that it leaves on strings."""
+    if isinstance(value, str):
+        return value.strip('"')
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def parsed(name: str) -> dict[str, Any]:
+    with (ROOT / "deploy" / "azure" / name).open(encoding="utf-8") as file:
+        found: dict[str, Any] = plain(hcl2.load(file))
+    return found
+
+
+def resource(kind: str) -> dict[str, Any]:
+    for one in parsed("main.tf")["resource"]:
+        if kind in one:
+            (content,) = one[kind].values()
+            return dict(content)
+    raise AssertionError(kind)
+
+
+def test_the_variables_are_the_settings_with_their_defaults() -> None:
+    found = {name: body for one in parsed("variables.tf")["variable"] for name, body in one.items()}
+    fields = AzureSection.model_fields.keys() - {"management"}
+    assert found.keys() - {"environment"} == fields
+    for name in fields:
+        default = getattr(AzureSection(), name)
+        assert found[name].get("default", "") == default or default == ""
+
+
+def test_port_health_and_settings_are_those_of_the_command() -> None:
+    (local,) = parsed("main.tf")["locals"]
+    assert local["port"] == azure_site.PORT
+    text = (ROOT / "deploy" / "azure" / "main.tf").read_text(encoding="utf-8")
+    given = app_settings(600, Wanted("", "", {"LIGHTMODEL__SERVE__PROXIES": "1"}))
+    assert all(name in text for name in given)
+    for kind in ("azurerm_linux_web_app", "azurerm_linux_web_app_slot"):
+        (config,) = resource(kind)["site_config"]
+        assert config["health_check_path"] == "/ready"
+        assert config["http2_enabled"] is True
+        assert config["container_registry_use_managed_identity"] is True
+
+
+def test_everything_agrees_on_the_port() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    exposed = set(re.findall(r"^EXPOSE (\d+)", dockerfile, re.MULTILINE))
+    assert exposed == {str(ServeSection().port)} == {azure_site.PORT}
