@@ -1,0 +1,67 @@
+"""The workflows of GitHub Actions."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lightmodel.chain import CHAIN
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def deliver() -> dict[Any, Any]:
+    text = (ROOT / ".github" / "workflows" / "deliver.yml").read_text(encoding="utf-8")
+    found: dict[Any, Any] = yaml.safe_load(text)
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_action_is_pinned_by_a_commit_whose_version_is_named(file: Path) -> None:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    assert lines
+    for line in lines:
+        assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d", line), line
+
+
+def test_the_steps_are_the_stages_of_the_chain_in_order() -> None:
+    steps = [step.get("name", "") for step in deliver()["jobs"]["chain"]["steps"]]
+    names = [stage.name for stage in CHAIN]
+    assert [step for step in steps if step in names] == names
+
+
+def test_the_steps_run_the_scripts_that_jenkins_runs() -> None:
+    jenkins = set(
+        re.findall(r"deploy/jenkins/(\w+\.sh)", (ROOT / "Jenkinsfile").read_text("utf-8"))
+    )
+    text = (ROOT / ".github" / "workflows" / "deliver.yml").read_text(encoding="utf-8")
+    own = set(re.findall(r"deploy/jenkins/(\w+\.sh)", text))
+    assert own == jenkins - {"needed.sh"}  # path filters do that here
+    assert all((ROOT / "deploy" / "jenkins" / name).exists() for name in own)
+
+
+def test_a_change_of_documentation_alone_starts_nothing() -> None:
+    on = deliver()[True]  # YAML 1.1 reads `on` as a truth
+    assert on["push"]["paths-ignore"] == ["**.md", "docs/**"]
+
+
+def test_nobody_has_more_rights_than_a_job_asks_for() -> None:
+    found = deliver()
+    assert found["permissions"] == {}
+    assert found["jobs"]["chain"]["permissions"]["contents"] == "read"
+    assert found["concurrency"]["cancel-in-progress"] is False
+
+
+@pytest.mark.shell
+def test_zizmor_finds_nothing() -> None:
+    done = subprocess.run(
+        ["zizmor", "--offline", "--no-progress", str(ROOT / ".github")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
