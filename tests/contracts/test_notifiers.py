@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -99,13 +100,15 @@ def tool(*words: str, folder: Path, **environ: str) -> "subprocess.CompletedProc
 @pytest.mark.notify
 def test_mail_arrives(tmp_path: Path) -> None:
     from aiosmtpd.controller import Controller
-    from aiosmtpd.handlers import Message
 
     got: list[email.message.Message] = []
 
-    class Inbox(Message):
-        def handle_message(self, message: email.message.Message) -> None:
-            got.append(message)
+    class Inbox:
+        async def handle_DATA(  # noqa: N802 — the name that aiosmtpd calls
+            self, _server: object, _session: object, envelope: Any
+        ) -> str:
+            got.append(email.message_from_bytes(envelope.content))
+            return "250 OK"
 
     controller = Controller(Inbox(), hostname="127.0.0.1", port=free_port())
     controller.start()
