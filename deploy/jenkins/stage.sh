@@ -202,7 +202,7 @@ package() {
     export DOCKER_BUILDKIT=1
     docker build -q --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
         --build-arg RUNTIME="$(runtime_of "model/$model/manifest.json")" \
-        --build-arg COMMIT="$commit" --build-arg VERSION="$NUMBER" \
+        --build-arg COMMIT="$commit" --build-arg VERSION="$(git describe --tags --always)" \
         --build-arg CONFIG="${CONFIG:-config.toml}" "$@" .
     docker build -q --target proxy -t light-model-proxy .
 }

@@ -1,8 +1,10 @@
 """`deploy docker` on a real engine: the good version, the bad ones, the way back, and no lost request."""
 
+import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -18,6 +20,7 @@ from tests.fakes.docker_engine import (
     Deployments,
     variant,
 )
+from tests.fakes.server import free_port
 
 pytestmark = pytest.mark.docker
 
@@ -259,3 +262,45 @@ def test_without_an_engine_the_message_says_where_to_look(service: Deployments) 
         True,
         True,
     )
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A machine that is reached by ssh and has the engine: this one; gives the environment."""
+    port, folder = free_port(), tmp_path / "ssh"
+    folder.mkdir(mode=0o700)
+    for key in ("host", "user"):
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)]
+        subprocess.run(make, check=True)
+    socket = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nStrictModes no\n"
+        f"AuthorizedKeysFile {folder}/user.pub\nPermitRootLogin yes\nSetEnv DOCKER_HOST={socket}\n",
+        encoding="utf-8",
+    )
+    # The user's own settings of ssh, which the engine's client is to use.
+    (folder / "config").write_text(
+        f"Host far-away\n HostName 127.0.0.1\n IdentityFile {folder}/user\n"
+        " StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n",
+        encoding="utf-8",
+    )
+    shim = folder / "bin" / "ssh"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {folder}/config "$@"\n', encoding="utf-8")
+    shim.chmod(0o755)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", str(folder / "sshd_config")])
+    try:
+        path = f"{shim.parent}:{os.environ['PATH']}"
+        yield {"DOCKER_HOST": f"ssh://far-away:{port}", "PATH": path}
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_another_machine_is_deployed_to_by_ssh(
+    service: Deployments, remote: dict[str, str]
+) -> None:
+    done = service.run("deploy", "docker", "--image", IMAGE, **remote)
+    assert done.code == 0, done.err
+    assert service.version() in done.out

@@ -100,8 +100,11 @@ def execute(
     container: "Container", words: list[str], environment: dict[str, str] | None = None
 ) -> tuple[int, bytes]:
     """Run a command in a container; give its exit code and standard output."""
-    code, output = container.exec_run(words, environment=environment, stderr=False)
-    return code or 0, cast("bytes", output)
+    api = cast("DockerClient", container.client).api
+    made = api.exec_create(container.id, words, environment=environment, stderr=False)
+    # As a stream: over ssh the SDK fails when it closes the connection, and would take the output with it.
+    output = b"".join(api.exec_start(made["Id"], stream=True))
+    return int(api.exec_inspect(made["Id"])["ExitCode"] or 0), output
 
 
 def keep_running(container: "Container") -> None:
