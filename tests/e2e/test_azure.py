@@ -149,12 +149,6 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(cloud: Cloud) -> No
     assert cloud.deploy("--image", IMAGE, "--dry-run").out.count("keep ") == 4
 
 
-def test_rollback_without_an_earlier_version_says_so(cloud: Cloud) -> None:
-    assert cloud.deploy("--image", IMAGE).code == 0
-    back = cloud.deploy("--rollback")
-    assert (back.code, "nothing did" in back.err) == (66, True), back.err
-
-
 def test_a_wrong_secret_is_told_and_not_shown(cloud: Cloud) -> None:
     done = cloud.deploy("--image", IMAGE, AZURE_CLIENT_SECRET="not-the-secret")
     assert (done.code, "does not know who asks" in done.err) == (78, True), done.err

@@ -56,12 +56,6 @@ def test_the_next_version_takes_over_and_rollback_brings_the_old_one_back(
     assert "green" not in service.images()
 
 
-def test_rollback_without_an_earlier_version_says_so(service: Deployments) -> None:
-    service.deploy("--image", IMAGE)
-    back = service.deploy("--rollback")
-    assert (back.code, "nothing did" in back.err) == (66, True)
-
-
 @pytest.mark.parametrize(
     ("name", "wrong", "said"),
     [
@@ -184,13 +178,6 @@ def test_keys_and_settings_reach_the_service_from_the_env_file(
     env_file.write_text("nonsense\n", encoding="utf-8")
     wrong = service.deploy("--image", IMAGE)
     assert (wrong.code, "line 1: must be NAME=VALUE" in wrong.err) == (78, True)
-
-
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(service: Deployments) -> None:
-    done = service.deploy("--image", IMAGE, "--dry-run")
-    assert done.code == 0, done.err
-    assert "beside nothing" in done.out
-    assert service.images() == {}
 
 
 def test_an_image_that_is_not_there_or_serves_nothing_is_told(service: Deployments) -> None:

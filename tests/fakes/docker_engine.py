@@ -99,6 +99,14 @@ class Deployments:
         found = docker.from_env().containers.list(all=True, filters={"name": f"^{self.name}-"})
         return {str(one.name).removeprefix(f"{self.name}-"): one.attrs["Image"] for one in found}
 
+    def live(self) -> str:
+        """The colour that gets the requests; "" where nothing was deployed."""
+        if "proxy" not in self.images():
+            return ""
+        proxy = docker.from_env().containers.get(f"{self.name}-proxy")
+        code, _ = proxy.exec_run(["test", "-f", "/var/lib/live/green"])
+        return "blue" if code else "green"
+
     def version(self) -> str:
         """Of the model that answers."""
         answer = requests.get(f"{self.address}/ready", timeout=10)

@@ -1,0 +1,93 @@
+"""What every `Deployment` owes: on a Docker host, and on a stand-in of Azure that starts the images."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from lightmodel.config import load
+from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed
+from lightmodel.ports.deployment import Deployment
+from lightmodel.wiring.delivery import app_service_of, docker_host_of
+from tests.e2e.conftest import images, service
+from tests.fakes.azure import azure, registry
+from tests.fakes.docker_engine import ANSWERS_WRONGLY, ENDS_AT_ONCE, IMAGE, Deployments, variant
+
+__all__ = ["images", "service"]
+pytestmark = [pytest.mark.docker, pytest.mark.appservice]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A deployment to try, and what tells which image runs there; "" for none."""
+
+    deployment: Deployment
+    running: Callable[[], str]
+
+
+@pytest.fixture(params=["docker host", "app service"])
+def subject(
+    request: pytest.FixtureRequest,
+    service: Deployments,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Subject]:
+    if request.param == "docker host":
+        settings = [f"deploy.name={service.name}", f"deploy.port={service.port}"]
+        settings += ["deploy.watch_seconds=1", "deploy.ready_seconds=5", "deploy.keep_images=50"]
+        config = load(None, settings, {}).config
+        yield Subject(docker_host_of(config), lambda: service.images().get(service.live(), ""))
+        return
+    with registry(tmp_path) as host, azure(tmp_path / "azure", host) as cloud:
+        for name, value in cloud.environment.items():
+            monkeypatch.setenv(name, value)
+        config = load(None, ["azure.start_seconds=8"]).config
+        yield Subject(
+            app_service_of(config), lambda: next((p.image for p in cloud.places.values()), "")
+        )
+
+
+def test_an_image_is_brought_into_service_and_a_second_time_left_alone(subject: Subject) -> None:
+    first = subject.deployment.deploy(IMAGE)
+    assert first.changed
+    assert "sha256:" in first.image
+    answer = requests.get(f"{first.address}/ready", timeout=30)
+    assert answer.json() == {"status": "ready", "version": first.version}
+    running = subject.running()
+    again = subject.deployment.deploy(IMAGE)
+    assert (again.changed, again.version, again.image) == (False, first.version, first.image)
+    assert subject.running() == running
+
+
+@pytest.mark.parametrize("wrong", [ENDS_AT_ONCE, ANSWERS_WRONGLY], ids=["ends", "answers wrongly"])
+def test_a_version_that_fails_leaves_the_one_before(subject: Subject, wrong: str) -> None:
+    first = subject.deployment.deploy(IMAGE)
+    running = subject.running()
+    with pytest.raises(DeployFailed):
+        subject.deployment.deploy(variant("failing", wrong))
+    assert subject.running() == running
+    assert requests.get(f"{first.address}/ready", timeout=30).ok
+
+
+def test_rollback_brings_back_the_image_before_and_there_must_be_one(subject: Subject) -> None:
+    subject.deployment.deploy(IMAGE)
+    with pytest.raises(ArtefactMissing):
+        subject.deployment.rollback()
+    first = subject.running()
+    subject.deployment.deploy(variant("second"))
+    assert subject.running() != first
+    assert subject.deployment.rollback().changed
+    assert subject.running() == first
+
+
+def test_a_plan_says_what_would_be_done_and_changes_nothing(subject: Subject) -> None:
+    lines = subject.deployment.plan(IMAGE)
+    assert any("sample rows" in line for line in lines)
+    assert subject.running() == ""
+
+
+def test_an_image_that_is_not_there_is_told(subject: Subject) -> None:
+    with pytest.raises(ConfigError, match="there is no image"):
+        subject.deployment.deploy("light-model-of-nobody")
