@@ -30,7 +30,7 @@ from lightmodel.adapters.deploy.proxy import HERE, Colour, Proxy, open_proxy
 from lightmodel.adapters.deploy.proxy import IMAGE as PROXY_IMAGE
 from lightmodel.artefacts.manifest import Manifest
 from lightmodel.config import DeploySection
-from lightmodel.errors import ArtefactMissing
+from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.ports.deployment import Deployed
 
 if TYPE_CHECKING:  # imported when an engine is needed
@@ -44,6 +44,7 @@ _BUILD = "`docker build -t light-model .` makes one"
 _LIVE = "live"  # the tag of the image that answers
 _LOOKS, _LOOK_S = 3, 2.0
 _RESTART_S = 10
+_RESTARTS = 2  # by Docker itself, of a container that ends shortly after each start
 _OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 
 
@@ -93,7 +94,8 @@ class DockerHost:
             if changed:
                 self._replace(proxy, live, found, manifest)
                 found.tag(self.settings.name, _LIVE)
-                retire_images(self.client, image, self.settings.keep_images)
+                before = live.labels.get(IMAGE, "") if live else ""
+                retire_images(self.client, image, self.settings.keep_images, before)
         address = f"http://localhost:{self.settings.port}"
         return Deployed(str(found.id), manifest.version, address, changed)
 
@@ -160,7 +162,9 @@ class DockerHost:
     def _is_starting(self, live: "Container") -> bool:
         started = datetime.fromisoformat(live.attrs["State"]["StartedAt"][:19] + "+00:00")
         age = (datetime.now(UTC) - started).total_seconds()
-        return live.status == "running" and age < self.settings.ready_seconds
+        again_and_again = live.attrs["RestartCount"] > _RESTARTS
+        young = live.status == "running" and age < self.settings.ready_seconds
+        return young and not again_and_again
 
     def _alone(self) -> AbstractContextManager[None]:
         image_of(self.client, PROXY_IMAGE, "`docker build --target proxy -t light-model-proxy .`")
@@ -192,9 +196,8 @@ class DockerHost:
         """Start the new version, let it prove itself, switch, watch; or leave all as it was."""
         old = proxy.live()
         colour = _OTHER[old] if live else old
-        remove(
-            find_container(self.client, f"{self.settings.name}-{colour}")
-        )  # of a killed deployment
+        left = find_container(self.client, f"{self.settings.name}-{colour}")
+        remove(left)  # by a deployment that was killed
         previous = live.labels.get(IMAGE, "") if live else ""
         container = start_candidate(self.client, self.settings, str(image.id), colour, previous)
         candidate = Candidate(container, proxy, colour, manifest, self.api_key)
@@ -207,9 +210,7 @@ class DockerHost:
             candidate.prove(through_proxy=True)
             candidate.watch(self.settings.watch_seconds)
         except BaseException:
-            proxy.switch(old)
-            remove(container)
-            logger.warning("the new version was removed; what answered before goes on")
+            _take_back(proxy, old, container)
             raise
         keep_running(container)
         _stop(live)
@@ -220,6 +221,17 @@ def _state(container: "Container | None", what: str) -> str:
     if container is None:
         return f"{what} has no container"
     return "" if container.status == "running" else f"{what} is {container.status}"
+
+
+def _take_back(proxy: Proxy, old: Colour, container: "Container") -> None:
+    """Give the requests to the old version again; what went wrong before matters more than this."""
+    try:
+        with told("cannot take the new version back"):
+            proxy.switch(old)
+            remove(container)
+        logger.warning("the new version was removed; what answered before goes on")
+    except LightModelError as error:
+        logger.warning("%s; the next deployment does it", error.message)
 
 
 def _stop(old: "Container | None") -> None:

@@ -54,10 +54,16 @@ def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
         ]
 
 
-def retire_images(client: "DockerClient", reference: str, keep: int) -> None:
+def retire_images(client: "DockerClient", reference: str, keep: int, previous: str) -> None:
     """Remove serving images of this name beyond the newest `keep`, by their label.
 
-    One that a container uses, or that somebody calls `latest`, stays.
+    One that a container uses, that a rollback would bring back, or that is called `latest`, stays.
+
+    Args:
+        client: of the engine.
+        reference: of the image that was deployed.
+        keep: so many.
+        previous: id of the image that answered before.
     """
     name = reference.partition("@")[0].rpartition(":")[0] or reference
     own = [
@@ -66,6 +72,7 @@ def retire_images(client: "DockerClient", reference: str, keep: int) -> None:
         if any(tag.rpartition(":")[0] == name for tag in image.tags)
     ]
     used = {container.attrs["Image"] for container in client.containers.list(all=True)}
+    used.add(previous)
     newest_first = sorted(own, key=lambda image: str(image.attrs["Created"]), reverse=True)
     for image in newest_first[keep:]:
         if image.id not in used and f"{name}:latest" not in image.tags:
