@@ -321,6 +321,16 @@ def registry(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        _forget(f"127.0.0.1:{port}/")
+
+
+def _forget(prefix: str) -> None:
+    """Remove the engine's references to a registry that is gone; the images have other names."""
+    client = docker.from_env()
+    for image in client.images.list():
+        for digest in image.attrs.get("RepoDigests") or []:
+            if digest.startswith(prefix):
+                client.images.remove(digest)
 
 
 @contextmanager

@@ -121,5 +121,7 @@ class Deployments:
         for part in ("live", "log"):
             with suppress(NotFound):
                 client.volumes.get(f"{self.name}-{part}").remove()
+        with suppress(NotFound):
+            client.images.remove(f"{self.name}:live")
         for network in client.networks.list(names=[f"^{self.name}$"]):
             network.remove()
