@@ -32,7 +32,7 @@ check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: bench-train bench-serve bench-compiled ## All measurements that the README quotes
+bench: bench-train bench-serve bench-compiled bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
