@@ -102,8 +102,11 @@ def execute(
     """Run a command in a container; give its exit code and standard output."""
     api = cast("DockerClient", container.client).api
     made = api.exec_create(container.id, words, environment=environment, stderr=False)
-    # As a stream: over ssh the SDK fails when it closes the connection, and would take the output with it.
-    output = b"".join(api.exec_start(made["Id"], stream=True))
+    # Over ssh the SDK fails when it closes the connection, and takes the output with it; a stream it
+    # leaves open.
+    over_ssh = str(api.base_url).startswith("http+docker://ssh")
+    said = cast("bytes | Iterator[bytes]", api.exec_start(made["Id"], stream=over_ssh))
+    output = said if isinstance(said, bytes) else b"".join(said)
     return int(api.exec_inspect(made["Id"])["ExitCode"] or 0), output
 
 
