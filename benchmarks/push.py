@@ -96,6 +96,10 @@ class Bench:
         remove(NAME)
         subprocess.run(["docker", "rm", "-f", f"{NAME}-plain"], capture_output=True, check=False)
         subprocess.run(["docker", "volume", "rm", STORE], capture_output=True, check=False)
+        for name in ("light-model", "light-model-pipeline"):
+            for number in range(1, self.number + 1):
+                tag = f"{name}:bench-{number}"
+                subprocess.run(["docker", "rmi", tag], capture_output=True, check=False)
 
     def _pushed(self) -> str:
         self.number += 1
