@@ -2,7 +2,7 @@
 # Is what was pushed sound? Settings, style and the tests of the rules, in seconds; `make test` has the rest.
 set -eu
 image=light-model-checks:${TAG:-latest}
-name=${PREFIX:-${JOB_BASE_NAME:-light-model}}-checks-${BUILD_NUMBER:-0}
+name=light-model-checks-${TAG:-latest}
 
 remove() {
     docker rm -fv "$name" >/dev/null 2>&1 || :

@@ -2,7 +2,7 @@
 # smoke.sh IMAGE: starts it as it will be started, and compares its answers with its own manifest.
 set -eu
 image=$1
-name=${PREFIX:-${JOB_BASE_NAME:-light-model}}-smoke-${BUILD_NUMBER:-0}
+name=light-model-smoke-${TAG:-latest}
 
 remove() { docker rm -fv "$name" >/dev/null 2>&1 || :; }
 remove
