@@ -90,9 +90,7 @@ class Monitor:
         return self._well(incident)
 
     def _tell(self, what: str, more: str) -> None:
-        title = f"{self.host.settings.name} {what}"
-        logger.warning("%s: %s", title, more)
-        self.notifier.send(title, more)
+        self.notifier.send(f"{self.host.settings.name} {what}", more)
 
     def _recall(self) -> Incident | None:
         try:

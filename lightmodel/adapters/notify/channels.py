@@ -22,9 +22,10 @@ class Channels:
     timeout_s: float
 
     def send(self, title: str, body: str) -> bool:
-        """Send it; see `Notifier`."""
+        """Send it, and say it in the log; see `Notifier`."""
         import apprise
 
+        logger.info("%s: %s", title, body)
         taken = True
         for number, url in enumerate(self.urls, start=1):
             channel = apprise.Apprise()
