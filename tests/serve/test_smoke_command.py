@@ -1,0 +1,30 @@
+"""`python -m lightmodel smoke` against the service as it runs."""
+
+from tests.fakes.project import Project
+from tests.fakes.publishing import published_again
+from tests.fakes.server import free_port, serving
+from tests.serve.conftest import Shop
+
+
+def test_a_service_that_answers_as_its_model_did_passes(shop: Shop) -> None:
+    done = shop.project.tool("smoke", shop.address)
+    assert (done.code, "sample rows as stored" in done.out) == (0, True), done.err
+
+
+def test_another_model_than_the_newest_here_is_told(project: Project) -> None:
+    assert project.run().code == 0
+    with serving(project, LIGHTMODEL__SERVE__LOOK_EVERY_S="3600") as address:
+        newer = published_again(project.folder, project.models()[-1].name)
+        done = project.tool("smoke", address)
+    assert (done.code, f"and not {newer}" in done.err) == (11, True), done.err
+
+
+def test_nobody_there_is_told_after_the_wait(shop: Shop) -> None:
+    done = shop.project.tool("smoke", f"http://127.0.0.1:{free_port()}", "--wait", "0.5")
+    assert (done.code, "not ready after 0.5 s" in done.err) == (11, True), done.err
+
+
+def test_a_service_with_keys_wants_one(trained_shop: Project) -> None:
+    with serving(trained_shop, LIGHTMODEL__SERVE__API_KEYS="open-sesame") as address:
+        refused = trained_shop.tool("smoke", address)
+    assert (refused.code, "LIGHTMODEL__DEPLOY__API_KEY" in refused.err) == (11, True), refused.err
