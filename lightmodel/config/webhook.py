@@ -1,5 +1,7 @@
 """The section `webhook` of `config.toml`."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from lightmodel.config.base import Section
@@ -22,6 +24,13 @@ class WebhookSection(Section):
     domain: str = Field(
         "",
         description="The tunnel's fixed address, NAME.ngrok-free.app; empty: another at each start.",
+    )
+    ngrok_server: str = Field(
+        "", description="Host and port of ngrok's service, for accounts with an own one."
+    )
+    ngrok_ca: Path | None = Field(
+        None,
+        description="Certificates that ngrok's service is checked against; not set: ngrok's own.",
     )
     github_api: str = Field(
         "https://api.github.com",

@@ -59,11 +59,12 @@ def way_of(config: Config) -> Iterator[Way]:
     if webhook.address:
         yield Way(webhook.address, tunnelled=False)
         return
-    from lightmodel.adapters.tunnels.ngrok import open_tunnel, policy
+    from lightmodel.adapters.tunnels.ngrok import Account, open_tunnel, policy
 
     token = _secret(webhook.ngrok_token, "NGROK_TOKEN")
     rules = policy(secret_of(config), PATH)
-    with open_tunnel(webhook.target, webhook.domain, token, rules) as url:
+    account = Account(token, webhook.domain, webhook.ngrok_server, webhook.ngrok_ca)
+    with open_tunnel(webhook.target, account, rules) as url:
         yield Way(url, tunnelled=True)
 
 

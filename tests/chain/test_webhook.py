@@ -1,10 +1,13 @@
 """`python -m lightmodel webhook` as a process; GitHub's API and Jenkins' endpoint are loopback servers."""
 
+import itertools
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +15,8 @@ import yaml
 from lightmodel.adapters.tunnels.ngrok import policy
 from lightmodel.adapters.webhooks.github import PATH, GitHubHooks
 from tests.fakes.github import REPOSITORY, TOKEN, GitHub, github, jenkins_endpoint
+from tests.fakes.ngrok import TOKEN as KNOWN
+from tests.fakes.ngrok import ngrok_service
 from tests.fakes.project import ROOT, Ran
 from tests.fakes.server import free_port
 
@@ -168,6 +173,41 @@ def test_ngroks_own_agent_starts_and_says_what_it_met(hub: GitHub) -> None:
     assert met[done.code] in done.err
     assert "2abc_never_given_out" not in done.err
     assert hub.hooks == {}
+
+
+@pytest.mark.tunnel
+def test_what_ngrok_refuses_is_told_with_its_number(hub: GitHub, tmp_path: Path) -> None:
+    with ngrok_service(tmp_path) as service:
+        own = {"ngrok_server": service.address, "ngrok_ca": str(service.authority)}
+        done = webhook(hub, "", ngrok_token="2abc_never_given_out", **own)
+    assert (done.code, "ERR_NGROK_105" in done.err) == (78, True), done.err
+    assert "LIGHTMODEL__WEBHOOK__NGROK_TOKEN" in done.err
+    assert "2abc_never_given_out" not in done.err
+    assert hub.hooks == {}
+
+
+@pytest.mark.tunnel
+def test_a_tunnel_lets_only_signed_pushes_through_and_lasts_until_it_is_stopped(
+    hub: GitHub, jenkins: str, tmp_path: Path
+) -> None:
+    with ngrok_service(tmp_path) as service:
+        service.url = jenkins  # where a public address would lead to
+        own = {"ngrok_server": service.address, "ngrok_ca": str(service.authority)}
+        process = subprocess.Popen(
+            COMMAND,
+            env={**environment(hub, "", ngrok_token=KNOWN, **own), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        said = list(itertools.takewhile(lambda line: "until" not in line, process.stdout))
+        assert "ping was answered" in "".join(said)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        process.stdout.close()
+    rules = [json.loads(opened["Opts"]["TrafficPolicy"]) for opened in service.opened]
+    assert rules
+    assert all(own == policy(SECRET, PATH) for own in rules)
 
 
 def test_what_compose_lets_through_is_what_the_command_lets_through() -> None:

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lightmodel.errors import ConfigError, SourceUnavailable
@@ -33,14 +35,50 @@ def policy(secret: str, path: str) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Account:
+    """Who opens a tunnel, and where.
+
+    Attributes:
+        token: authtoken.
+        domain: fixed address; "" for any.
+        server: host and port of ngrok's service; "" for the public one.
+        authority: certificates that it is checked against; None for ngrok's own.
+    """
+
+    token: str
+    domain: str = ""
+    server: str = ""
+    authority: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Give what ngrok's agent is told.
+
+        Raises:
+            ConfigError: the certificates cannot be read.
+        """
+        given: dict[str, Any] = {"authtoken": self.token}
+        if self.domain:
+            given["domain"] = self.domain
+        if self.server:
+            given["server_addr"] = self.server
+        if self.authority:
+            try:
+                given["session_ca_cert"] = bytearray(self.authority.read_bytes())
+            except OSError as error:
+                raise ConfigError(
+                    f"webhook.ngrok_ca {self.authority} cannot be read: {error.strerror}"
+                ) from None
+        return given
+
+
 @contextmanager
-def open_tunnel(target: str, domain: str, token: str, rules: dict[str, Any]) -> Iterator[str]:
+def open_tunnel(target: str, account: Account, rules: dict[str, Any]) -> Iterator[str]:
     """Open a tunnel, and close it at the end; gives its public address.
 
     Args:
         target: address that requests go to.
-        domain: fixed address; "" for any.
-        token: authtoken.
+        account: that it is opened for.
         rules: traffic policy.
 
     Raises:
@@ -52,13 +90,11 @@ def open_tunnel(target: str, domain: str, token: str, rules: dict[str, Any]) -> 
     except ImportError:
         raise ConfigError(
             "the tunnel wants the package ngrok, which is not installed",
-            hint="`pip install -r requirements/tunnel.txt`; or webhook.address, for a public address",
+            hint="`pip install -r requirements/tunnel.txt`; or webhook.address, a public one",
         ) from None
-    options: dict[str, Any] = {"domain": domain} if domain else {}
+    options = account.options()
     try:
-        listener = ngrok.forward(
-            target, authtoken=token, traffic_policy=json.dumps(rules), **options
-        )
+        listener = ngrok.forward(target, traffic_policy=json.dumps(rules), **options)
     except ValueError as error:  # ngrok's only kind: what was tried, and why not
         raise _told(" ".join(str(word) for word in error.args)) from None
     try:
@@ -71,7 +107,7 @@ def open_tunnel(target: str, domain: str, token: str, rules: dict[str, Any]) -> 
 def _told(said: str) -> ConfigError | SourceUnavailable:
     """Tell a refusal, which has one of ngrok's numbers, from a service that is out of reach."""
     text = " ".join(said.split())
-    if "ERR_NGROK_" in text or "authentication" in text.lower():
+    if "ERR_NGROK_" in text.upper() or "authentication" in text.lower():
         return ConfigError(f"ngrok refuses: {text}", hint=_REFUSED)
     return SourceUnavailable(
         f"ngrok's service does not answer: {text}",

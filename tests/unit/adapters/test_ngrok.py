@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from lightmodel.adapters.tunnels.ngrok import open_tunnel, policy
+from lightmodel.adapters.tunnels.ngrok import Account, open_tunnel, policy
 from lightmodel.errors import ConfigError, SourceUnavailable
 
 
@@ -43,7 +43,10 @@ def test_a_refusal_is_told_from_a_service_out_of_reach(
     monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...], kind: type[Exception], words: str
 ) -> None:
     agent(monkeypatch, *said)
-    with pytest.raises(kind, match=words), open_tunnel("http://localhost:8080", "", "token", {}):
+    with (
+        pytest.raises(kind, match=words),
+        open_tunnel("http://localhost:8080", Account("token"), {}),
+    ):
         pass
 
 
@@ -51,7 +54,10 @@ def test_without_the_package_the_message_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "ngrok", None)
-    with pytest.raises(ConfigError) as caught, open_tunnel("http://localhost:8080", "", "t", {}):
+    with (
+        pytest.raises(ConfigError) as caught,
+        open_tunnel("http://localhost:8080", Account("t"), {}),
+    ):
         pass
     assert "requirements/tunnel.txt" in caught.value.hint
 
