@@ -97,7 +97,6 @@ COPY --chmod=0644 deploy/proxy/ask.py /usr/local/lib/ask.py
 RUN install -d -m 2775 /var/lib/live
 LABEL light-model.service=proxy
 USER 10001:0
-EXPOSE 5001
 STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
   CMD ["python", "-I", "/usr/local/lib/ask.py", "http://127.0.0.1:5001/-/proxy"]
