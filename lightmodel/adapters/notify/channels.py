@@ -1,4 +1,4 @@
-"""Telling people by apprise: mail, Slack, Teams, Telegram, a webhooks and many more."""
+"""Telling people by apprise: mail, Slack, Teams, Telegram, webhooks and many more."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class Channels:
 
     Attributes:
         urls: such as mailto://user:password@host?to=team@example.org; they hold secrets.
-        timeout_s: most time for all of them together.
+        timeout_s: most time for each of them.
     """
 
     urls: Sequence[str]

@@ -25,7 +25,7 @@ _ANSWERS = {
     302: "Jenkins redirects: the address lacks the slash at its end",
     400: "Jenkins refuses the signature: webhook.secret is not the one that Jenkins has",
     403: "refused: by the tunnel, whose secret is another, or by Jenkins, for the path is another",
-    404: "there is no Jenkins with the GitHub plugin at this address",
+    404: "no Jenkins with the GitHub plugin is there, or the tunnel was asked for another path",
 }
 
 
