@@ -1,7 +1,7 @@
 """An Azure subscription: its management clients, and their failures in our words."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,9 @@ from lightmodel.config import AzureSection
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
 PUBLIC = "https://management.azure.com"
+Resource = Any
+"""A model of the SDK, or None where a function says so: its five packages share no base class."""
+
 _WHO = (
     "set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET of a service principal, or sign in "
     "with `az login`"
@@ -110,7 +113,7 @@ def told_by_azure(what: str) -> Iterator[None]:
         raise _refused(what, error.status_code or 0, str(error.message).splitlines()[0]) from error
 
 
-def found_or_none(ask: Any, *names: str) -> Any:  # noqa: ANN401 — the SDK's models
+def found_or_none(ask: Callable[..., Resource], *names: str) -> Resource:
     """Ask for a resource; None where there is none."""
     from azure.core.exceptions import ResourceNotFoundError
 

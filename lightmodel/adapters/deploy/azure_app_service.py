@@ -4,10 +4,15 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lightmodel.adapters.deploy import azure_site
-from lightmodel.adapters.deploy.azure_account import Account, found_or_none, told_by_azure
+from lightmodel.adapters.deploy.azure_account import (
+    Account,
+    Resource,
+    found_or_none,
+    told_by_azure,
+)
 from lightmodel.adapters.deploy.azure_registry import (
     find_registry,
     make_registry,
@@ -98,7 +103,7 @@ class AppService:
             manifest = manifest_of(self.client, previous)
             return self._bring_in(previous, manifest, str(registry.id))
 
-    def _make_surroundings(self) -> Any:  # noqa: ANN401 — the SDK's model
+    def _make_surroundings(self) -> Resource:
         """Make group, plan and registry where they are missing; give the registry."""
         azure, groups = self.account.settings, self.account.groups.resource_groups
         if not groups.check_existence(azure.resource_group):
@@ -117,7 +122,7 @@ class AppService:
             logger.info("made the plan %s, %s", azure.plan, azure.sku)
         return make_registry(self.account)
 
-    def _find_plan(self) -> Any:  # noqa: ANN401 — the SDK's model
+    def _find_plan(self) -> Resource:
         azure = self.account.settings
         plans = self.account.web.app_service_plans
         return found_or_none(plans.get, azure.resource_group, azure.plan)
@@ -137,7 +142,7 @@ class AppService:
             self._restart_with(site, wanted, manifest, registry)
         return Deployed(reference, manifest.version, _address(site), changed=True)
 
-    def _answers_already(self, site: Any, wanted: Wanted, manifest: Manifest) -> bool:  # noqa: ANN401
+    def _answers_already(self, site: Resource, wanted: Wanted, manifest: Manifest) -> bool:
         settings = azure_site.app_settings(self.account.settings.start_seconds, wanted)
         running = azure_site.running_settings(self.account)
         if {**running, azure_site.PREVIOUS: ""} != {**settings, azure_site.PREVIOUS: ""}:
@@ -148,13 +153,13 @@ class AppService:
             return False
         return True
 
-    def _make_first(self, wanted: Wanted, manifest: Manifest, registry: str) -> Any:  # noqa: ANN401
+    def _make_first(self, wanted: Wanted, manifest: Manifest, registry: str) -> Resource:
         site = self._write(wanted, registry)
         logger.info("made the web app %s", self.account.settings.app)
         self._settle(_address(site), manifest)
         return site
 
-    def _swap_in(self, site: Any, wanted: Wanted, manifest: Manifest, registry: str) -> None:  # noqa: ANN401
+    def _swap_in(self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str) -> None:
         """Let the new version prove itself in the slot, and swap; swap back where it fails after that."""
         slot = self._write(wanted, registry, SLOT)
         self._settle(_address(slot), manifest)
@@ -164,7 +169,9 @@ class AppService:
     def _swap_back(self) -> None:
         azure_site.swap(self.account)
 
-    def _restart_with(self, site: Any, wanted: Wanted, manifest: Manifest, registry: str) -> None:  # noqa: ANN401
+    def _restart_with(
+        self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str
+    ) -> None:
         """Restart with the new version, and with the old one again where it fails."""
         before = azure_site.running_settings(self.account)
 
@@ -188,7 +195,7 @@ class AppService:
             back()
             raise
 
-    def _write(self, wanted: Wanted, registry: str, slot: str = "") -> Any:  # noqa: ANN401 — the SDK's model
+    def _write(self, wanted: Wanted, registry: str, slot: str = "") -> Resource:
         """Make or change web app or slot, let it pull, and start it."""
         plan = str(self._find_plan().id)
         content = azure_site.site_content(self.account, plan, wanted)
@@ -214,5 +221,5 @@ class AppService:
                 return
 
 
-def _address(site: Any) -> str:  # noqa: ANN401 — the SDK's model
+def _address(site: Resource) -> str:
     return f"https://{site.properties.default_host_name}"

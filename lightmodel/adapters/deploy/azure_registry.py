@@ -1,10 +1,10 @@
 """A container registry at Azure: made where it is missing, and given the image."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 
-from lightmodel.adapters.deploy.azure_account import Account, found_or_none
+from lightmodel.adapters.deploy.azure_account import Account, Resource, found_or_none
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
 if TYPE_CHECKING:  # imported when an engine is needed
@@ -15,7 +15,7 @@ _ANYBODY = "00000000-0000-0000-0000-000000000000"  # the user of a token, says t
 _TIMEOUT_S = 30
 
 
-def find_registry(account: Account) -> Any:  # noqa: ANN401 — the SDK's model
+def find_registry(account: Account) -> Resource:
     """Give the registry, or None."""
     settings = account.settings
     return found_or_none(
@@ -23,7 +23,7 @@ def find_registry(account: Account) -> Any:  # noqa: ANN401 — the SDK's model
     )
 
 
-def make_registry(account: Account) -> Any:  # noqa: ANN401 — the SDK's model
+def make_registry(account: Account) -> Resource:
     """Give the registry; make a basic one without an administrator where there is none."""
     found = find_registry(account)
     if found is not None:

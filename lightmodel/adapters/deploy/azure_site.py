@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from lightmodel.adapters.deploy.azure_account import Account, found_or_none
+from lightmodel.adapters.deploy.azure_account import Account, Resource, found_or_none
 
 PREVIOUS = "LIGHT_MODEL_PREVIOUS_IMAGE"  # a setting, for settings are swapped with the image
 SLOT = "staging"
@@ -80,7 +80,7 @@ def app_settings(start_seconds: int, wanted: Wanted) -> dict[str, str]:
     }
 
 
-def find_site(account: Account) -> Any:  # noqa: ANN401 — the SDK's model
+def find_site(account: Account) -> Resource:
     """Give the web app, or None."""
     settings = account.settings
     return found_or_none(account.web.web_apps.get, settings.resource_group, settings.app)
@@ -100,7 +100,7 @@ def running_settings(account: Account) -> dict[str, str]:
     return dict(found.properties or {})
 
 
-def write_site(account: Account, content: dict[str, Any], slot: str = "") -> Any:  # noqa: ANN401 — the SDK's model
+def write_site(account: Account, content: dict[str, Any], slot: str = "") -> Resource:
     """Make or change the web app, or a slot of it."""
     settings, apps = account.settings, account.web.web_apps
     names = (settings.resource_group, settings.app)
