@@ -7,6 +7,7 @@ from typing import Any
 
 import joblib
 
+from lightmodel.artefacts.own_code import own_code_of
 from lightmodel.artefacts.store import Version
 from lightmodel.errors import ArtefactCorrupt
 
@@ -34,10 +35,24 @@ def dump(bundle: dict[str, Any]) -> bytes:
 def load(version: Version) -> dict[str, Any]:
     """Unpickle a version's model: the bytes that were hashed are the bytes that are unpickled.
 
+    A user's own code in the version is executed first, for the pickle may name its classes.
+
     Raises:
         ArtefactCorrupt: they do not match the manifest, or cannot be unpickled here.
+        ConfigError: the version's own code cannot be executed here.
     """
-    return unpickle(version.read(MODEL), version.name)
+    own_code_of(version)
+    return complete(unpickle(version.read(MODEL), version.name))
+
+
+def complete(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Give a model's bundle with what earlier light-models did not write."""
+    earlier = {
+        "learner": bundle["runtime"],
+        "steps": {"frequency": [], "module": [], "calibration": None},
+        "counts": [],
+    }
+    return {**earlier, **bundle}
 
 
 def unpickle(data: bytes, name: str) -> dict[str, Any]:

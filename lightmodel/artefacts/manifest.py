@@ -36,7 +36,9 @@ class Manifest:
         contract: of the data.
         task: kind and labels.
         threshold: of the decision (binary).
-        runtime: what serving needs: "lightgbm" or "sklearn".
+        runtime: which libraries serving needs: one of domain.runtime.RUNTIMES.
+        learner: what made the model, and opens its payload: such as "lightgbm" or "sklearn".
+        steps: what stands around it: some of "frequency", "module", "calibration".
         libraries: name → version.
         commit: of the code, where git knows it.
         samples: rows with their scores, for self-tests.
@@ -56,6 +58,8 @@ class Manifest:
     task: dict[str, Any] | None = None
     threshold: float | None = None
     runtime: str | None = None
+    learner: str | None = None
+    steps: tuple[str, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
     samples: tuple[dict[str, Any], ...] = ()
@@ -83,6 +87,8 @@ class Manifest:
         try:
             content["files"] = {key: FileEntry(**entry) for key, entry in content["files"].items()}
             content["samples"] = tuple(content["samples"])
+            content["steps"] = tuple(content.get("steps", ()))
+            content.setdefault("learner", content.get("runtime"))
             manifest = cls(**{key: value for key, value in content.items() if key in known})
         except (KeyError, TypeError, AttributeError) as error:
             raise ArtefactCorrupt(f"{name}: its manifest lacks parts: {error}") from error

@@ -91,8 +91,11 @@ class Draft:
         self.files[name] = FileEntry(written.stat().st_size, sha256_of(written))
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a payload."""
-        write_whole(self.folder / name, data)
+        """Write a payload; `name` may hold one folder."""
+        path = self.folder / name
+        with told(path):
+            path.parent.mkdir(exist_ok=True)
+        write_whole(path, data)
         self.files[name] = FileEntry(len(data), hashlib.sha256(data).hexdigest())
 
     def publish(self, **facts: Any) -> Version:  # noqa: ANN401 — the manifest's own fields
@@ -248,6 +251,7 @@ class Store:
 
 def _matches(version: Version, name: str, entry: FileEntry) -> bool:
     path = version.folder / name
-    if path.parent != version.folder or not path.is_file():
+    inside = version.folder in path.parents and ".." not in path.parts
+    if not inside or not path.is_file():
         return False
     return path.stat().st_size == entry.size and sha256_of(path) == entry.sha256

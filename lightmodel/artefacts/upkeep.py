@@ -100,9 +100,15 @@ def adopt(models: Store, splits: Store, file: Path) -> Version:
     Raises:
         ArtefactCorrupt: the file is no model of this project.
         ArtefactMissing: there is no split to judge it on.
+        ConfigError: it needs code that lies elsewhere.
     """
     data = file.read_bytes()
-    bundle = codec.unpickle(data, file.name)
+    bundle = codec.complete(codec.unpickle(data, file.name))
+    if bundle["steps"]["module"]:
+        raise ConfigError(
+            f"{file.name} adds features by a train.module, which the file does not hold",
+            hint="train it anew, or restore its whole folder under model/",
+        )
     split = splits.newest()
     findings = {
         "out_of_fold": {},
@@ -124,6 +130,8 @@ def adopt(models: Store, splits: Store, file: Path) -> Version:
             task=bundle["contract"]["task"],
             threshold=bundle["threshold"],
             runtime=bundle["runtime"],
+            learner=bundle["learner"],
+            steps=tuple(name for name, there in bundle["steps"].items() if there),
             samples=tuple(bundle["samples"]),
             fingerprint="adopted",
         )

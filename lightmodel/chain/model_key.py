@@ -1,8 +1,11 @@
 """What decides on a model's bytes: the key to using one again."""
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 from lightmodel.artefacts.fingerprint import fingerprint
+from lightmodel.artefacts.own_code import read_source
 from lightmodel.artefacts.store import Version
 from lightmodel.chain.workshop import side_file
 from lightmodel.config import Config
@@ -21,11 +24,13 @@ _NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}
 
 def model_key(config: Config, split: Version) -> str:
     """Give the fingerprint of the model that these settings make of this split."""
-    runtime = "lightgbm" if config.train.estimator == "lightgbm" else "sklearn"
+    learner = config.train.estimator if config.train.estimator in LEARNERS else "sklearn"
     read = (side_file(split, "train"), "contract.json")
     inputs = {name: split.manifest.files[name].sha256 for name in read}
-    modules = (*MODULES, *LEARNERS[runtime])
-    return fingerprint(inputs, model_parameters(config), modules, LIBRARIES[runtime])
+    if config.train.module:
+        inputs["module"] = hashlib.sha256(read_source(Path(config.train.module))).hexdigest()
+    modules = (*MODULES, *LEARNERS[learner])
+    return fingerprint(inputs, model_parameters(config), modules, LIBRARIES[learner])
 
 
 def model_parameters(config: Config) -> dict[str, Any]:

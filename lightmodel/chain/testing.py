@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from lightmodel.artefacts import codec
 from lightmodel.artefacts.fingerprint import fingerprint
+from lightmodel.artefacts.own_code import own_features
 from lightmodel.artefacts.store import Version
 from lightmodel.artefacts.verdicts import (
     StoredVerdict,
@@ -62,10 +63,10 @@ def _served(workshop: Workshop, candidate: Version) -> Version | None:
 
 
 def _key(workshop: Workshop, version: Version, served: Version | None) -> str:
-    runtime = str(version.manifest.runtime)
+    learner = str(version.manifest.learner)
     inputs = {"model": version.name, "served": served.name if served else None}
-    modules = (*MODULES, *LEARNERS[runtime])
-    return fingerprint(inputs, workshop.config.gate.model_dump(), modules, LIBRARIES[runtime])
+    modules = (*MODULES, *LEARNERS[learner])
+    return fingerprint(inputs, workshop.config.gate.model_dump(), modules, LIBRARIES[learner])
 
 
 def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Outcome:
@@ -83,16 +84,20 @@ def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Ou
 
 
 def _candidate(workshop: Workshop, version: Version) -> "Candidate":
+    from lightmodel.stages.steps import Steps
     from lightmodel.stages.testing import Candidate
 
     bundle = codec.load(version)
-    model = workshop.load_model(bundle["runtime"], bundle["model"])
+    model = workshop.load_model(bundle["learner"], bundle["model"])
+    contract = Contract.from_dict(bundle["contract"])
+    steps = Steps.from_payload(bundle, contract, own_features(version))
     return Candidate(
-        model.predict,
-        Contract.from_dict(bundle["contract"]),
+        steps.around(model.predict),
+        contract,
         bundle["threshold"],
         SplitSection.model_validate(version.manifest.parameters["split"]),
         version.name,
+        steps.around(model.predict, calibrated=False) if steps.calibration else None,
     )
 
 

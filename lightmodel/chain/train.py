@@ -4,12 +4,14 @@ import csv
 import io
 import logging
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.artefacts import codec
 from lightmodel.artefacts.fingerprint import versions
 from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.origin import commit, python_environment, requirements
+from lightmodel.artefacts.own_code import OwnCode, read_own_code
 from lightmodel.artefacts.store import Draft, Version
 from lightmodel.chain.attempts import (
     ATTEMPTS,
@@ -27,7 +29,9 @@ from lightmodel.chain.workshop import (
     read_side,
     side_file,
 )
+from lightmodel.config import TrainSection
 from lightmodel.domain.contract import Contract
+from lightmodel.domain.runtime import runtime_of_source, widest
 from lightmodel.ports.learner import Learner
 
 if (
@@ -88,13 +92,24 @@ def recipe_of(workshop: Workshop, key: str) -> "Recipe":
     from lightmodel.stages.train import Recipe
 
     section = workshop.config.train
+    own = own_code(section)
     return Recipe(
         section,
         workshop.config.split,
         workshop.learner(section),
         workshop.checkpoints(key),
         workshop.progress,
+        own.function("features") if own else None,
     )
+
+
+def own_code(section: TrainSection) -> OwnCode | None:
+    """Open the file that train.module names.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    return read_own_code(Path(section.module)) if section.module else None
 
 
 def _publish(
@@ -105,14 +120,17 @@ def _publish(
     key: str,
     tried: Tried | None,
 ) -> Version:
-    bundle = _bundle(split, learner, trained)
-    libraries = LIBRARIES[learner.runtime]
+    own = own_code(workshop.config.train)
+    bundle = _bundle(split, learner, trained, own)
+    libraries = LIBRARIES[learner.name]
     with workshop.models.draft() as draft:
         draft.write(codec.MODEL, codec.dump(bundle))
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
-        for name, data in workshop.compiled(bundle["runtime"], bundle["model"]).items():
+        for name, data in workshop.compiled(learner.name, bundle["model"]).items():
             draft.write(name, data)
+        if own:
+            draft.write(own.file, own.source)
         _write_findings(draft, trained)
         if tried:
             draft.write(ATTEMPTS, tried.record)
@@ -131,6 +149,8 @@ def _publish(
             task=bundle["contract"]["task"],
             threshold=bundle["threshold"],
             runtime=bundle["runtime"],
+            learner=learner.name,
+            steps=trained.steps.names,
             samples=bundle["samples"],
             libraries=versions(libraries),
             commit=commit(),
@@ -138,18 +158,29 @@ def _publish(
         )
 
 
-def _bundle(split: Version, learner: Learner, trained: "Trained") -> dict[str, Any]:
+def _bundle(
+    split: Version, learner: Learner, trained: "Trained", own: OwnCode | None
+) -> dict[str, Any]:
     """Give what goes into model.joblib: all that serving and judging need, and nothing of this run."""
     return {
         "format": 1,
-        "runtime": learner.runtime,
+        "learner": learner.name,
+        "runtime": _runtime(learner, own),
         "contract": split.manifest.contract,
         "threshold": trained.threshold,
         "split": dict(split.manifest.parameters["split"]),
         "prior": trained.prior,
         "samples": tuple(asdict(sample) for sample in trained.samples),
         "model": trained.payload,
+        **trained.steps.payload(),
     }
+
+
+def _runtime(learner: Learner, own: OwnCode | None) -> str:
+    """Give what serves both the learner's model and the user's code."""
+    if own is None:
+        return learner.runtime
+    return widest(learner.runtime, runtime_of_source(own.source.decode(), own.file))
 
 
 def _inputs(split: Version, tried: Tried | None) -> dict[str, Any]:

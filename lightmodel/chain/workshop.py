@@ -37,8 +37,8 @@ class Workshop:
         learner: makes the learner that a train section names.
         alternatives: gives up to train.retry other values of train.parameters, from a train section
             and the parameters that its training settled on; none for an estimator without any.
-        compiled: gives the files of a model's compiled form; none where it has none.
-        load_model: builds a model from a bundle's runtime and payload.
+        compiled: gives the files of a learner's model in compiled form; none where it has none.
+        load_model: builds a model from the names of its learner and its payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
         progress: shows work under way.
         force: run stages though nothing has changed.

@@ -20,11 +20,16 @@ def _split_method(value: str) -> str:
     raise ValueError("allowed are auto, stratified, random, time:<column> and group:<column>")
 
 
+_ESTIMATORS = ("lightgbm", "neural", "module")
+
+
 def _estimator(value: str) -> str:
     dotted = "." in value and all(part.isidentifier() for part in value.split("."))
-    if value == "lightgbm" or dotted:
+    if value in _ESTIMATORS or dotted:
         return value
-    raise ValueError("allowed are lightgbm and a dotted path such as sklearn.svm.SVC")
+    raise ValueError(
+        f"allowed are {', '.join(_ESTIMATORS)} and a dotted path such as sklearn.svm.SVC"
+    )
 
 
 _METRICS = (
@@ -126,11 +131,25 @@ class TrainSection(Section):
     )
     estimator: Annotated[str, AfterValidator(_estimator)] = Field(
         "lightgbm",
-        description="lightgbm, or the dotted path of a scikit-learn compatible estimator.",
+        description="lightgbm, neural (a small network), module (what train.module's estimator() "
+        "gives), or the dotted path of a scikit-learn compatible estimator.",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
         description="Parameters of the estimator, over this project's defaults.",
+    )
+    module: str = Field(
+        "",
+        description="A file of your own with features() or estimator(), such as "
+        "model-development/my_model.py; it travels with the model (docs/own-code.md).",
+    )
+    features: tuple[Literal["frequency"], ...] = Field(
+        (),
+        description="frequency: adds, for each feature, how often its value stands in the training rows.",
+    )
+    calibration: Literal["none", "sigmoid", "isotonic"] = Field(
+        "none",
+        description="Corrects probabilities by the out-of-fold scores (classes only).",
     )
     folds: int = Field(10, ge=2, le=100, description="Of the cross-validation.")
     seed: int = Field(0, ge=0, description="Of the folds and of the learner.")

@@ -101,6 +101,21 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class CalibrationEffect:
+    """What the correction of probabilities did to the test rows.
+
+    Attributes:
+        before: log_loss, brier (binary) and calibration_error of the scores as the model gives them.
+        after: the same of the corrected ones.
+        curve: calibration of the scores before, as `Curves.calibration` (binary).
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    curve: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All that testing found out about a candidate.
 
@@ -112,6 +127,7 @@ class Evaluation:
         metrics: name → value with interval, in the order to show.
         dummy: the same metrics of the best constant answer.
         best_reachable: the best AUC that anybody could reach on these rows, where that is known.
+        calibration: None where train.calibration is "none".
     """
 
     task: str
@@ -124,6 +140,7 @@ class Evaluation:
     curves: Curves
     comparison: Comparison | None
     best_reachable: float | None
+    calibration: CalibrationEffect | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give it in JSON's types."""

@@ -76,7 +76,8 @@ class Learner(Protocol):
     folds run beside each other. `fit_fold` may be called from several threads at once.
     """
 
-    runtime: str  # what serving needs: "lightgbm" or "sklearn"
+    name: str  # what opens its payload: such as "lightgbm" or "sklearn"
+    runtime: str  # which libraries serving needs: one of domain.runtime.RUNTIMES
     folds_at_once: int  # how many folds may run side by side
 
     def prepare(self, data: TrainingData) -> Trainer:

@@ -41,7 +41,8 @@ class Predictor:
     Attributes:
         threshold: on the positive class' probability; None for other tasks.
         score: gives (rows,) or (rows, classes) for features.
-        contribute: gives (rows, features + 1), or that times the classes; None where it cannot.
+        contribute: gives (rows, names + 1), or that times the classes; None where it cannot.
+        names: of all features that the model sees, those that are added among them.
     """
 
     version: str
@@ -49,6 +50,7 @@ class Predictor:
     threshold: float | None
     score: Callable[[Matrix], Scores]
     contribute: Callable[[Matrix], Matrix] | None = None
+    names: tuple[str, ...] = ()
 
     def answer(self, block: Block, *, threshold: float | None = None, explain: int = 0) -> Answers:
         """Answer the rows of a block that has no violations.
@@ -80,12 +82,12 @@ class Predictor:
         """Name the features that moved a row most, in the model's raw score, largest first."""
         if self.contribute is None:
             raise NotImplementedError
-        width = len(self.contract.features)
+        names = self.names or self.contract.feature_names
+        width = len(names)
         every = self.contribute(features).reshape(len(features), -1, width + 1)[:, :, :width]
         chosen = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(len(features), np.int64)
         parts = every[np.arange(len(features)), chosen]
         order = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :most]
-        names = self.contract.feature_names
         return [
             [{"feature": names[at], "value": value[at]} for at in best]
             for best, value in zip(order.tolist(), parts.tolist(), strict=True)

@@ -12,9 +12,17 @@ from lightmodel.domain.arrays import Codes, Mask, Matrix, Scores, Vector
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.encoding import feature_matrix, target_vector
 from lightmodel.domain.enforcement import conform
-from lightmodel.domain.results import ClassScore, Comparison, Curves, Evaluation, Point
+from lightmodel.domain.results import (
+    CalibrationEffect,
+    ClassScore,
+    Comparison,
+    Curves,
+    Evaluation,
+    Point,
+)
 from lightmodel.domain.task import Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation
+from lightmodel.stages.calibration import expected_error
 from lightmodel.stages.scoring import (
     measure,
     measure_with_intervals,
@@ -30,13 +38,18 @@ FEWEST_COMPARED = 30
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model as testing sees it: what scores a matrix, and what it was trained with."""
+    """A model as testing sees it: what scores a matrix, and what it was trained with.
+
+    Attributes:
+        uncalibrated: scores as `predict` does, without the correction; None where there is none.
+    """
 
     predict: Callable[[Matrix], Scores]
     contract: Contract
     threshold: float | None
     split: SplitSection
     version: str
+    uncalibrated: Callable[[Matrix], Scores] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,8 @@ def evaluate(
     Raises:
         ContractViolation: the test rows do not fit the candidate's contract.
     """
-    target, scores = _scored(table, candidate)
+    matrix, target = _matrix(table, candidate.contract)
+    scores = candidate.predict(matrix)
     task = candidate.contract.task
     constant = (
         np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior[0])
@@ -85,17 +99,41 @@ def evaluate(
         curves=_curves(task.kind, target, scores, candidate.threshold),
         comparison=comparison,
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
+        calibration=_calibration(candidate, matrix, target, scores),
     )
     return Evaluated(evaluation, warnings)
 
 
-def _scored(table: pa.Table, model: Candidate) -> tuple[Vector, Scores]:
-    """Give target and scores of rows, held against the model's contract as a request would be."""
-    conformed = conform(table, model.contract, with_target=True)
+def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
+    """Give features and target of rows, held against a contract as a request would be."""
+    conformed = conform(table, contract, with_target=True)
     if conformed.violations:
         raise ContractViolation(conformed.violations, what="the test table")
-    target = target_vector(conformed.table[model.contract.target.name], model.contract.task)
-    return target, model.predict(feature_matrix(conformed.table, model.contract))
+    target = target_vector(conformed.table[contract.target.name], contract.task)
+    return feature_matrix(conformed.table, contract), target
+
+
+def _scored(table: pa.Table, model: Candidate) -> tuple[Vector, Scores]:
+    matrix, target = _matrix(table, model.contract)
+    return target, model.predict(matrix)
+
+
+def _calibration(
+    candidate: Candidate, matrix: Matrix, target: Vector, after: Scores
+) -> CalibrationEffect | None:
+    """Say what the correction of probabilities did to the test rows."""
+    if candidate.uncalibrated is None:
+        return None
+    kind, codes = candidate.contract.task.kind, target.astype(np.int64)
+
+    def judged(scores: Scores) -> dict[str, float]:
+        metrics = measure(kind, target, scores, candidate.threshold)
+        kept = {name: value for name, value in metrics.items() if name in {"log_loss", "brier"}}
+        return {**kept, "calibration_error": expected_error(scores, codes)}
+
+    before = candidate.uncalibrated(matrix)
+    curve = _calibration_points(codes, before)[0] if before.ndim == 1 else ()
+    return CalibrationEffect(judged(before), judged(after), curve)
 
 
 def _compare(
@@ -176,22 +214,28 @@ def _binary_curves(target: Codes, scores: Scores, confusion: tuple[tuple[int, ..
     none = np.empty(0)
     false_alarms, hits, _ = roc_curve(target, scores) if both else (none, none, none)
     precision, recall, _ = precision_recall_curve(target, scores) if both else (none, none, none)
-    bins = np.clip((scores * 10).astype(np.int64), 0, 9)
-    rows = np.bincount(bins, minlength=10)
-    used = rows > 0
-    predicted = np.bincount(bins, scores, 10)[used] / rows[used]
-    observed = np.bincount(bins, target, 10)[used] / rows[used]
+    calibration, calibration_rows = _calibration_points(target, scores)
     edges = np.linspace(0, 1, 41)
     return Curves(
         roc=_thinned(false_alarms, hits),
         precision_recall=_thinned(recall, precision),
-        calibration=_points(predicted, observed),
-        calibration_rows=tuple(rows[used].tolist()),
+        calibration=calibration,
+        calibration_rows=calibration_rows,
         confusion=confusion,
         score_edges=tuple(edges.tolist()),
         score_negative=tuple(np.histogram(scores[target == 0], edges)[0].tolist()),
         score_positive=tuple(np.histogram(scores[target == 1], edges)[0].tolist()),
     )
+
+
+def _calibration_points(target: Codes, scores: Scores) -> tuple[tuple[Point, ...], tuple[int, ...]]:
+    """Give (mean probability, observed share) of ten bins, without the empty ones, and their rows."""
+    bins = np.clip((scores * 10).astype(np.int64), 0, 9)
+    rows = np.bincount(bins, minlength=10)
+    used = rows > 0
+    predicted = np.bincount(bins, scores, 10)[used] / rows[used]
+    observed = np.bincount(bins, target, 10)[used] / rows[used]
+    return _points(predicted, observed), tuple(rows[used].tolist())
 
 
 def _points(across: Vector, up: Vector) -> tuple[Point, ...]:

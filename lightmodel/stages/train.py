@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ from lightmodel.domain.contract import Contract
 from lightmodel.domain.encoding import feature_matrix, plain_rows, target_vector
 from lightmodel.domain.results import FoldFit, FoldReport, Importance, SampleRow
 from lightmodel.domain.task import TaskKind
-from lightmodel.errors import DataError
+from lightmodel.errors import ConfigError, DataError
 from lightmodel.ports.checkpoints import Checkpoints
-from lightmodel.ports.learner import FittedModel, Learner, Trainer, TrainingData
+from lightmodel.ports.learner import Learner, Trainer, TrainingData
 from lightmodel.ports.progress import Progress
+from lightmodel.stages.calibration import Calibration, cross_fitted, fit_calibration
+from lightmodel.stages.features import FeatureSteps, OwnFeatures, fit_features
 from lightmodel.stages.scoring import measure
 from lightmodel.stages.sides import Method, fold_numbers, row_keys, time_blocks, uniform
+from lightmodel.stages.steps import Predict, Steps
 from lightmodel.stages.threshold import choose_threshold
 
 SAMPLES = 5
@@ -39,6 +42,7 @@ class Trained:
         samples: five training rows with the final model's scores.
         parameters: of the learner, as it settled them for this table.
         prior: the best constant answer: (classes,) shares, the positive's alone (binary), or the mean.
+        steps: that stand around the model.
     """
 
     payload: dict[str, Any]
@@ -49,17 +53,23 @@ class Trained:
     samples: tuple[SampleRow, ...]
     parameters: Mapping[str, Any]
     prior: tuple[float, ...]
+    steps: Steps
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train: settings, and what fits, remembers and reports."""
+    """How to train: settings, and what fits, remembers and reports.
+
+    Attributes:
+        own: the user's function that adds features.
+    """
 
     section: TrainSection
     split: SplitSection
     learner: Learner
     checkpoints: Checkpoints
     progress: Progress
+    own: OwnFeatures | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,8 @@ class CrossValidated:
         trainer: holds the table.
         numbers: (rows,) the fold that holds each row out, -1 for none.
         fits: one for each fold.
+        scores: out of fold, corrected where the settings ask for that; NaN for a row of no fold.
+        steps: that stand around a model.
         threshold: decision threshold (binary only).
         metrics: of the pooled out-of-fold scores.
     """
@@ -78,6 +90,8 @@ class CrossValidated:
     trainer: Trainer
     numbers: Codes
     fits: Sequence[FoldFit]
+    scores: Scores
+    steps: Steps
     threshold: float | None
     metrics: dict[str, float]
 
@@ -89,19 +103,48 @@ def cross_validate(table: pa.Table, contract: Contract, recipe: Recipe) -> Cross
         table: the training rows, in the contract's types.
         contract: of the split.
         recipe: how.
+
+    Raises:
+        ConfigError: the settings do not suit the table.
     """
-    data = training_data(table, contract)
+    _refuse_calibrating_numbers(contract, recipe.section)
+    data, features = _extended(training_data(table, contract), contract, recipe)
     numbers = assign_folds(table, contract, recipe)
     trainer = recipe.learner.prepare(data)
     fits = fit_folds(trainer, numbers, recipe)
     scores = _out_of_fold(fits, numbers, data)
-    covered = ~np.isnan(scores if scores.ndim == 1 else scores[:, 0])
+    covered = numbers >= 0
+    scores, calibration = _calibrated(scores, numbers, data, recipe.section)
     threshold = None
     if contract.task.kind is TaskKind.BINARY:
         codes = data.target[covered].astype(np.int64)
         threshold = choose_threshold(codes, scores[covered], recipe.section)
     metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
-    return CrossValidated(data, trainer, numbers, fits, threshold, metrics)
+    steps = Steps(features, calibration)
+    return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
+
+
+def _refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
+    if section.calibration != "none" and not contract.task.kind.has_classes:
+        raise ConfigError(
+            f"train.calibration = {section.calibration!r} corrects probabilities, and this task "
+            "predicts a number",
+            hint='leave it at "none"',
+        )
+
+
+def _calibrated(
+    scores: Scores, numbers: Codes, data: TrainingData, section: TrainSection
+) -> tuple[Scores, Calibration | None]:
+    """Correct out-of-fold scores, each fold's by the others; give also what corrects new scores."""
+    method = section.calibration
+    if method == "none":
+        return scores, None
+    covered = numbers >= 0
+    target = data.target[covered].astype(np.int64)
+    corrected = scores.copy()
+    corrected[covered] = cross_fitted(method, scores[covered], target, numbers[covered])
+    return corrected, fit_calibration(method, scores[covered], target)
 
 
 def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
@@ -121,9 +164,10 @@ def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
         found.metrics,
         tuple(_reports(found)),
         model.importance(),
-        score_samples(table, contract, model),
+        score_samples(table, contract, found.steps.around(model.predict)),
         found.trainer.describe(),
         _prior(found.data),
+        found.steps,
     )
 
 
@@ -144,6 +188,15 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
         contract.task.kind,
         len(contract.task.labels),
     )
+
+
+def _extended(
+    data: TrainingData, contract: Contract, recipe: Recipe
+) -> tuple[TrainingData, FeatureSteps]:
+    """Add the features that the settings ask for; give also what adds them to other rows."""
+    steps = fit_features(data.features, contract, recipe.section.features, recipe.own)
+    features = steps.extend_training(data.features)
+    return replace(data, features=features, names=steps.names), steps
 
 
 def assign_folds(table: pa.Table, contract: Contract, recipe: Recipe) -> Codes:
@@ -209,19 +262,20 @@ def _reports(found: CrossValidated) -> list[FoldReport]:
     reports = []
     for fold, fit in enumerate(found.fits):
         target: Vector = found.data.target[found.numbers == fold]
-        metrics = measure(found.data.kind, target, fit.scores, found.threshold)
+        scores = found.scores[found.numbers == fold]
+        metrics = measure(found.data.kind, target, scores, found.threshold)
         reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, fit.curve))
     return reports
 
 
-def score_samples(table: pa.Table, contract: Contract, model: FittedModel) -> tuple[SampleRow, ...]:
+def score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
     """Score the first rows as a server will: from JSON's values, without target and ignored columns."""
     names = [column.name for column in contract.columns if column in contract.features]
     if contract.id:
         names.insert(0, contract.id.name)
     few = table.select(names).slice(0, SAMPLES)
     matrix: Matrix = feature_matrix(few, contract)
-    scores = model.predict(matrix)
+    scores = predict(matrix)
     rows = plain_rows(few)
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))

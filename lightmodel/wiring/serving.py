@@ -12,6 +12,7 @@ from lightmodel.adapters.formats.bodies import BodyReader, Limits
 from lightmodel.adapters.formats.json_blocks import JsonBlocks
 from lightmodel.adapters.formats.plain_rows import read_rows
 from lightmodel.artefacts.manifest import Manifest
+from lightmodel.artefacts.own_code import own_features
 from lightmodel.artefacts.store import Version
 from lightmodel.artefacts.verdicts import newest_approved, read_verdict
 from lightmodel.config import Config
@@ -22,7 +23,9 @@ from lightmodel.domain.rows import RowRules
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.ports.learner import FittedModel
 from lightmodel.ports.row_reader import RowReader
+from lightmodel.stages.features import FeatureSteps
 from lightmodel.stages.prediction import Predictor, check_samples
+from lightmodel.stages.steps import Steps
 from lightmodel.wiring.stores import models_of, signer_of
 
 if TYPE_CHECKING:
@@ -124,9 +127,17 @@ def open_version(version: Version) -> Served:
     """
     manifest = version.manifest
     rules = RowRules(Contract.from_dict(manifest.contract or {}))
-    for score, row_reader in _ways(version):
-        contribute = _contributions(version) if manifest.runtime == "lightgbm" else None
-        predictor = Predictor(version.name, rules.contract, manifest.threshold, score, contribute)
+    steps = _steps(version, rules.contract)
+    explains = manifest.learner == "lightgbm"
+    for predict, row_reader in _ways(version):
+        predictor = Predictor(
+            version.name,
+            rules.contract,
+            manifest.threshold,
+            steps.around(predict),
+            _contributions(version, steps.features) if explains else None,
+            steps.features.names,
+        )
         try:
             try_samples(predictor, rules, manifest.samples)
         except ArtefactCorrupt as error:
@@ -152,14 +163,23 @@ def _ways(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowRea
     yield _open_bundle(version).predict, read_rows
 
 
+def _steps(version: Version, contract: Contract) -> Steps:
+    """Give what stands around a version's model; most have nothing there, and stay closed."""
+    if not version.manifest.steps:
+        return Steps(FeatureSteps(contract, {}))
+    from lightmodel.artefacts import codec
+
+    return Steps.from_payload(codec.load(version), contract, own_features(version))
+
+
 def _open_bundle(version: Version) -> FittedModel:
     from lightmodel.artefacts import codec  # joblib takes longer to import than to answer
 
     bundle = codec.load(version)
-    return load_model(bundle["runtime"], bundle["model"], threads=1)
+    return load_model(bundle["learner"], bundle["model"], threads=1)
 
 
-def _contributions(version: Version) -> Callable[[Matrix], Matrix]:
+def _contributions(version: Version, steps: FeatureSteps) -> Callable[[Matrix], Matrix]:
     """Give what explains scores; LightGBM itself is loaded when somebody asks."""
     opening = threading.Lock()
 
@@ -171,7 +191,7 @@ def _contributions(version: Version) -> Callable[[Matrix], Matrix]:
     def contribute(features: Matrix) -> Matrix:
         with opening:
             model = booster()
-        return model.contributions(features)
+        return model.contributions(steps.extend(features))
 
     return contribute
 
@@ -187,9 +207,9 @@ def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[st
     check_samples(predictor, block, rows)
 
 
-def load_model(runtime: str, payload: dict[str, Any], threads: int) -> FittedModel:
-    """Build a model from a bundle's runtime and payload."""
-    if runtime == "lightgbm":
+def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedModel:
+    """Build a model from the name of its learner and its payload."""
+    if learner == "lightgbm":
         from lightmodel.adapters.learners.lightgbm import LightGBMModel
 
         return LightGBMModel.from_payload(payload, threads)

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from lightmodel.artefacts.checkpoints import FoldCheckpoints
+from lightmodel.artefacts.own_code import read_own_code
 from lightmodel.chain import Workshop
 from lightmodel.config import Config, DataSection, TrainSection
 from lightmodel.domain.contract import ColumnType, Contract
+from lightmodel.errors import ConfigError
 from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import Learner
 from lightmodel.ports.progress import Progress
@@ -104,7 +106,17 @@ def _learner(train: TrainSection, threads: int) -> Learner:
         return LightGBMLearner(train.parameters, train.seed, threads, keep_fold_models=keep)
     from lightmodel.adapters.learners.sklearn import SklearnLearner
 
-    return SklearnLearner(train.estimator, train.parameters, train.seed, threads)
+    own = _own_estimator(train) if train.estimator == "module" else None
+    return SklearnLearner(train.estimator, train.parameters, train.seed, threads, own)
+
+
+def _own_estimator(train: TrainSection) -> Callable[..., Any]:
+    own = read_own_code(Path(train.module)) if train.module else None
+    made = own.function("estimator") if own else None
+    if made is None:
+        where = f"{train.module} defines no estimator()" if own else "train.module is not set"
+        raise ConfigError(f'train.estimator = "module", and {where}', hint="docs/own-code.md")
+    return made
 
 
 def _alternatives(train: TrainSection, settled: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:

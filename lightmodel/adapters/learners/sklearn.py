@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from lightmodel.domain.arrays import Codes, Matrix, Scores, Vector
 from lightmodel.domain.results import FoldFit, Importance
+from lightmodel.domain.runtime import runtime_of_estimator
 from lightmodel.domain.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.ports.learner import TrainingData
@@ -24,19 +25,34 @@ CALIBRATION_FOLDS = 5
 
 
 class SklearnLearner:
-    """Fits the estimator that a dotted path names; folds run one after the other."""
+    """Fits the estimator that a dotted path names, or that a user's function gives; fold by fold."""
 
-    runtime = "sklearn"
+    name = "sklearn"
     folds_at_once = 1
 
-    def __init__(self, path: str, parameters: Mapping[str, Any], seed: int, threads: int) -> None:
+    def __init__(
+        self,
+        path: str,
+        parameters: Mapping[str, Any],
+        seed: int,
+        threads: int,
+        own: Callable[..., Any] | None = None,
+    ) -> None:
         """Import and configure the estimator.
+
+        Args:
+            path: dotted path of a class; a name for people, where `own` is given.
+            parameters: for it.
+            seed: given as `random_state`, where it takes that.
+            threads: given as `n_jobs`, where it takes that.
+            own: makes the estimator instead.
 
         Raises:
             ConfigError: there is no such estimator, or it refuses the parameters.
         """
+        self.runtime = runtime_of_estimator(path)
         self._path = path
-        self._estimator = _build(path, parameters, seed, threads)
+        self._estimator = _build(path, own or _imported(path), parameters, seed, threads)
 
     def prepare(self, data: TrainingData) -> "SklearnTrainer":
         """Check that the estimator suits the task."""
@@ -48,19 +64,26 @@ class SklearnLearner:
         return SklearnTrainer(self._path, self._estimator, data)
 
 
-def _build(path: str, parameters: Mapping[str, Any], seed: int, threads: int) -> BaseEstimator:
+def _imported(path: str) -> Callable[..., Any]:
     module, _, name = path.rpartition(".")
     try:
-        kind = getattr(importlib.import_module(module), name)
-        accepted = inspect.signature(kind).parameters
-        own = {"random_state": seed, "n_jobs": threads}
-        known = {key: value for key, value in own.items() if key in accepted}
-        estimator = kind(**{**known, **parameters})
+        kind: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"train.estimator = {path!r} cannot be imported: {error}",
             hint="give the dotted path of a class, e.g. sklearn.svm.SVC; is its package installed?",
         ) from error
+    return kind
+
+
+def _build(
+    path: str, kind: Callable[..., Any], parameters: Mapping[str, Any], seed: int, threads: int
+) -> BaseEstimator:
+    try:
+        accepted = inspect.signature(kind).parameters
+        own = {"random_state": seed, "n_jobs": threads}
+        known = {key: value for key, value in own.items() if key in accepted}
+        estimator = kind(**{**known, **parameters})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"train.parameters do not suit {path}: {error}") from error
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
