@@ -83,6 +83,7 @@ def _numbers(report: Report) -> dict[str, Any]:
         "way": tables.way_to_best(evaluation),
         "classes": tables.class_rows(evaluation.classes),
         "few_rows": tables.FEW_ROWS,
+        "effects": tables.effect_rows(evaluation.calibration),
         "summaries": tables.fold_summaries(report.folds),
         "features": tables.feature_rows(report.importance, _MOST_FEATURES),
         "unused": tables.unused(report.importance),

@@ -7,7 +7,14 @@ from statistics import fmean, stdev
 from typing import Literal
 
 from lightmodel.domain.metrics import METRICS
-from lightmodel.domain.results import ClassScore, Evaluation, FoldReport, Importance, Interval
+from lightmodel.domain.results import (
+    CalibrationEffect,
+    ClassScore,
+    Evaluation,
+    FoldReport,
+    Importance,
+    Interval,
+)
 from lightmodel.report.words import (
     count,
     difference,
@@ -55,6 +62,16 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class EffectRow:
+    """What calibration did to a number; lower is better."""
+
+    title: str
+    before: float
+    after: float
+    mark: Mark
+
+
+@dataclass(frozen=True)
 class FoldSummary:
     """A metric over all folds: mean and standard deviation, NaN where there is none."""
 
@@ -74,6 +91,19 @@ class FeatureRow:
     split: float
     share: float
     bar: float
+
+
+def effect_rows(effect: CalibrationEffect | None) -> list[EffectRow]:
+    """Give a row for each number that calibration is about."""
+    if effect is None:
+        return []
+    rows = []
+    for name, before in effect.before.items():
+        after = effect.after[name]
+        mark: Mark = "better" if after < before else "worse" if after > before else "same"
+        title = METRICS[name].title if name in METRICS else "Calibration error"
+        rows.append(EffectRow(title, before, after, mark))
+    return rows
 
 
 def compare(metric: str, new: float, old: float) -> Mark:

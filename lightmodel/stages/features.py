@@ -1,5 +1,6 @@
 """The features that a model sees: those of the contract, and what is made from them."""
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -141,12 +142,19 @@ def call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
         made = own(columns_by_name(features, contract))
     except Exception as error:
         raise ConfigError(
-            f"train.module: features() failed: {type(error).__name__}: {error}",
+            f"train.module: features() failed{_where(error)}",
             hint="it gets {name: array} of the contract's features; docs/own-code.md",
         ) from error
     if not isinstance(made, Mapping):
         raise ConfigError("train.module: features() must give a mapping from names to arrays")
     return made
+
+
+def _where(error: Exception) -> str:
+    """Say what went wrong and in which line; an error's text may hold values, so only names are told."""
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    told = f": {error}" if isinstance(error, KeyError | NameError | AttributeError) else ""
+    return f" in line {line.lineno} of {line.filename}: {type(error).__name__}{told}"
 
 
 def columns_by_name(features: Matrix, contract: Contract) -> Columns:

@@ -81,13 +81,22 @@ def calibration(evaluation: Evaluation) -> Chart | None:
         return None
     points = [point for point, _ in bins]
     sizes = [size for _, size in bins]
+    effect = evaluation.calibration
+    before = canvas.drawable(effect.curve) if effect else []
 
     def draw(figure: Figure) -> None:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        limit = min(1.02, 1.1 * max(max(0.01, *point) for point in points))
+        limit = min(1.02, 1.1 * max(max(0.01, *point) for point in [*points, *before]))
         axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
         for (predicted, share), size in bins:
             axes.plot([predicted] * 2, _wilson(share, size), color=ONE, linewidth=1, alpha=0.5)
+        if before:
+            across, up = zip(*before, strict=True)
+            axes.plot(
+                across, up, color=TWO, marker="s", markersize=3.5, linewidth=1, label="before"
+            )
+            axes.plot([], [], color=ONE, marker="o", markersize=4.5, label="calibrated")
+            axes.legend(loc="upper left")
         _line(axes, points, marker="o", markersize=4.5, fill=False)
         canvas.label_axes(axes, "", "observed share")
         axes.set(xlim=(-0.02 * limit, limit), ylim=(-0.02 * limit, limit))
@@ -97,7 +106,8 @@ def calibration(evaluation: Evaluation) -> Chart | None:
         "Whether 20 % means 20 %: on the dashed line the probabilities can be taken at their "
         "word. Thin bars: 95 % intervals; below: rows in each bin."
     )
-    alt = f"Calibration in {len(bins)} bins: predicted against observed share of positives."
+    alt = f"Calibration in {len(bins)} bins: predicted against observed share of positives"
+    alt += ", before and after the correction." if before else "."
     return Chart("calibration", "Calibration", note, canvas.svg("calibration", alt, SIZE, draw))
 
 

@@ -16,7 +16,15 @@ from lightmodel.domain.results import FoldFit, Verdict
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, ArtefactMissing
 
 UNSIGNED = Signer(None)
-BUNDLE = {"format": 1, "runtime": "lightgbm", "threshold": 0.1, "model": {"texts": ["tree"]}}
+BUNDLE = {
+    "format": 1,
+    "runtime": "lightgbm",
+    "learner": "lightgbm",
+    "steps": {"frequency": [], "module": [], "calibration": None},
+    "counts": [],
+    "threshold": 0.1,
+    "model": {"texts": ["tree"]},
+}
 
 
 def store(signer: Signer = UNSIGNED) -> Store:
