@@ -3,8 +3,9 @@
 #
 # base ┬ libraries ┬ checks
 #      │           └ pipeline ┬ trained ──┐
-#      │                      └ prebuilt ─┴ packed ┐
-#      └ serve-libraries ──────────────────── serve ┘         proxy
+#      │                      ├ prebuilt ─┴ packed ┐
+#      │                      └ runtime ┐          │
+#      └ serve-libraries ───────────────┴── serve ─┘         proxy
 ARG PYTHON=3.11-slim-bookworm
 ARG MODEL_FROM=trained
 
@@ -62,6 +63,11 @@ COPY ${CONFIG} config.toml
 RUN chmod -R a+rwX /app
 USER 10001:0
 
+# Which libraries serve the model of these settings: --build-arg RUNTIME=sklearn says otherwise.
+FROM pipeline AS runtime
+ARG RUNTIME=auto
+RUN case "$RUNTIME" in auto) python -m lightmodel runtime ;; *) echo "$RUNTIME" ;; esac > /tmp/runtime
+
 FROM pipeline AS trained
 # --secret id=signing_key,src=FILE signs; the key stays out of every layer.
 RUN --mount=type=secret,id=signing_key,mode=0444 \
@@ -73,19 +79,19 @@ COPY --chown=10001:0 model/ /app/var/store/model/
 
 # hadolint ignore=DL3006
 FROM ${MODEL_FROM} AS packed
-ARG RUNTIME=lightgbm
+COPY --from=runtime /tmp/runtime /tmp/runtime
 RUN --mount=type=secret,id=signing_key,mode=0444 \
     key=/run/secrets/signing_key; [ ! -f "$key" ] || export LIGHTMODEL__STORE__SIGNING_KEY_FILE="$key"; \
-    python -m lightmodel models pack --runtime "$RUNTIME" /app/var/packed \
+    python -m lightmodel models pack --runtime "$(cat /tmp/runtime)" /app/var/packed \
  && chmod -R a+rX,go-w /app/var/packed
 
 FROM base AS serve-libraries
-ARG RUNTIME=lightgbm
+COPY --from=runtime /tmp/runtime /tmp/runtime
 COPY requirements/ requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet -r "requirements/serve-$RUNTIME.txt"
+      install --disable-pip-version-check --quiet -r "requirements/serve-$(cat /tmp/runtime).txt"
 
 FROM python:${PYTHON} AS proxy
 RUN apt-get update \

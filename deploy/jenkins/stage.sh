@@ -4,7 +4,7 @@
 #   stage.sh chain STAGE… [OPTION…]  python run.py in the pipeline image; 75 (try again later) is tried again
 #   stage.sh cli WORD…               python -m lightmodel in it, tried again likewise
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
-#   stage.sh runtime                 print what the settings' model needs to serve: lightgbm or sklearn
+#   stage.sh runtime                 print what the settings' model needs to serve: lightgbm, sklearn, boosters or neural
 #   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
@@ -172,13 +172,7 @@ copy() {
 }
 
 # What a model needs to serve: of the settings, and of a manifest.
-runtime() {
-    settings=$(insist runtime python run.py --print-config) || return
-    case $settings in
-        *'estimator = "lightgbm"'*) echo lightgbm ;;
-        *) echo sklearn ;;
-    esac
-}
+runtime() { insist runtime python -m lightmodel runtime; }
 
 runtime_of() { sed -nE 's/^ "runtime": "([a-z]+)",?$/\1/p' "$1"; }
 

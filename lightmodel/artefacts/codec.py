@@ -47,8 +47,8 @@ def load(version: Version) -> dict[str, Any]:
 
 def complete(bundle: dict[str, Any]) -> dict[str, Any]:
     """Give a model's bundle with what earlier light-models did not write."""
-    earlier = {
-        "learner": bundle["runtime"],
+    earlier: dict[str, Any] = {
+        "learner": bundle.get("runtime"),
         "steps": {"frequency": [], "module": [], "calibration": None},
         "counts": [],
     }

@@ -10,6 +10,7 @@ from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import MANIFEST, Store, Version
 from lightmodel.artefacts.verdicts import newest_approved, read_verdict, withdraw
+from lightmodel.domain.runtime import runtime_of_estimator
 from lightmodel.errors import ArtefactMissing, ConfigError
 
 
@@ -67,7 +68,7 @@ def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None)
         store: of models.
         signer: of the store.
         folder: to copy it to; versions that are there already are removed.
-        runtime: that the image will have, "lightgbm" or "sklearn"; None: any.
+        runtime: that the image will have, one of domain.runtime.RUNTIMES; None: any.
 
     Raises:
         ArtefactMissing: no model is approved.
@@ -129,7 +130,7 @@ def adopt(models: Store, splits: Store, file: Path) -> Version:
             contract=bundle["contract"],
             task=bundle["contract"]["task"],
             threshold=bundle["threshold"],
-            runtime=bundle["runtime"],
+            runtime=runtime_of_estimator(bundle["learner"]),
             learner=bundle["learner"],
             steps=tuple(name for name, there in bundle["steps"].items() if there),
             samples=tuple(bundle["samples"]),

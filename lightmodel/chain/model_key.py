@@ -14,10 +14,12 @@ MODULES = ("lightmodel.stages.train", "lightmodel.artefacts.codec")
 LEARNERS = {
     "lightgbm": ("lightmodel.adapters.learners.lightgbm", "lightmodel.adapters.compilers.files"),
     "sklearn": ("lightmodel.adapters.learners.sklearn",),
+    "neural": ("lightmodel.adapters.learners.neural",),
 }
 LIBRARIES = {
     "lightgbm": ("joblib", "lightgbm", "numpy", "pyarrow", "scipy"),
     "sklearn": ("joblib", "numpy", "pyarrow", "scikit-learn", "scipy"),
+    "neural": ("jax", "joblib", "keras", "numpy", "pyarrow", "scikit-learn", "scipy"),
 }
 _NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}
 

@@ -20,6 +20,7 @@ from lightmodel.chain.attempts import (
     shown_out_of_fold,
 )
 from lightmodel.chain.model_key import LIBRARIES, model_key, model_parameters
+from lightmodel.chain.runtime import needed_runtime
 from lightmodel.chain.workshop import (
     Outcome,
     Pins,
@@ -31,7 +32,6 @@ from lightmodel.chain.workshop import (
 )
 from lightmodel.config import TrainSection
 from lightmodel.domain.contract import Contract
-from lightmodel.domain.runtime import runtime_of_source, widest
 from lightmodel.ports.learner import Learner
 
 if (
@@ -121,7 +121,8 @@ def _publish(
     tried: Tried | None,
 ) -> Version:
     own = own_code(workshop.config.train)
-    bundle = _bundle(split, learner, trained, own)
+    bundle = _bundle(split, learner, trained)
+    runtime = needed_runtime(workshop.config.train)
     libraries = LIBRARIES[learner.name]
     with workshop.models.draft() as draft:
         draft.write(codec.MODEL, codec.dump(bundle))
@@ -148,7 +149,7 @@ def _publish(
             contract=bundle["contract"],
             task=bundle["contract"]["task"],
             threshold=bundle["threshold"],
-            runtime=bundle["runtime"],
+            runtime=runtime,
             learner=learner.name,
             steps=trained.steps.names,
             samples=bundle["samples"],
@@ -158,14 +159,11 @@ def _publish(
         )
 
 
-def _bundle(
-    split: Version, learner: Learner, trained: "Trained", own: OwnCode | None
-) -> dict[str, Any]:
+def _bundle(split: Version, learner: Learner, trained: "Trained") -> dict[str, Any]:
     """Give what goes into model.joblib: all that serving and judging need, and nothing of this run."""
     return {
         "format": 1,
         "learner": learner.name,
-        "runtime": _runtime(learner, own),
         "contract": split.manifest.contract,
         "threshold": trained.threshold,
         "split": dict(split.manifest.parameters["split"]),
@@ -174,13 +172,6 @@ def _bundle(
         "model": trained.payload,
         **trained.steps.payload(),
     }
-
-
-def _runtime(learner: Learner, own: OwnCode | None) -> str:
-    """Give what serves both the learner's model and the user's code."""
-    if own is None:
-        return learner.runtime
-    return widest(learner.runtime, runtime_of_source(own.source.decode(), own.file))
 
 
 def _inputs(split: Version, tried: Tried | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lightmodel.cli.monitor import monitor
 from lightmodel.cli.notify import notify
 from lightmodel.cli.retry import retry
 from lightmodel.cli.run import run
+from lightmodel.cli.runtime import runtime
 from lightmodel.cli.serve import serve
 from lightmodel.cli.smoke import smoke
 from lightmodel.cli.truth import truth
@@ -35,6 +36,7 @@ for command in (
     run,
     retry,
     models,
+    runtime,
     serve,
     truth,
     live,

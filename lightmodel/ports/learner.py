@@ -77,7 +77,6 @@ class Learner(Protocol):
     """
 
     name: str  # what opens its payload: such as "lightgbm" or "sklearn"
-    runtime: str  # which libraries serving needs: one of domain.runtime.RUNTIMES
     folds_at_once: int  # how many folds may run side by side
 
     def prepare(self, data: TrainingData) -> Trainer:

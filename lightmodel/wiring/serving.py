@@ -213,6 +213,10 @@ def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedMod
         from lightmodel.adapters.learners.lightgbm import LightGBMModel
 
         return LightGBMModel.from_payload(payload, threads)
+    if learner == "neural":
+        from lightmodel.adapters.learners.network import NeuralModel
+
+        return NeuralModel.from_payload(payload)
     from lightmodel.adapters.learners.sklearn import SklearnModel
 
     return SklearnModel.from_payload(payload)

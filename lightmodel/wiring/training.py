@@ -104,6 +104,10 @@ def _learner(train: TrainSection, threads: int) -> Learner:
 
         keep = train.final == "ensemble"
         return LightGBMLearner(train.parameters, train.seed, threads, keep_fold_models=keep)
+    if train.estimator == "neural":
+        from lightmodel.adapters.learners.neural import NeuralLearner
+
+        return NeuralLearner(train.parameters, train.seed)
     from lightmodel.adapters.learners.sklearn import SklearnLearner
 
     own = _own_estimator(train) if train.estimator == "module" else None

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from lightmodel.adapters.learners.lightgbm import LightGBMLearner, LightGBMModel
+from lightmodel.adapters.learners.network import NeuralModel
+from lightmodel.adapters.learners.neural import NeuralLearner
 from lightmodel.adapters.learners.sklearn import SklearnLearner, SklearnModel
 from lightmodel.domain.arrays import Codes
 from lightmodel.domain.task import TaskKind
@@ -44,13 +46,22 @@ def sklearn(kind: TaskKind) -> Learner:
 
 
 Make = Callable[[TaskKind], Learner]
-MAKERS: dict[str, Make] = {"lightgbm": lambda _: lightgbm(), "sklearn": sklearn}
+MAKERS: dict[str, Make] = {
+    "lightgbm": lambda _: lightgbm(),
+    "sklearn": sklearn,
+    "neural": lambda _: NeuralLearner({"epochs": 15, "learning_rate": 0.02}, 0),
+}
+NAMES = [
+    pytest.param(name, marks=pytest.mark.neural if name == "neural" else ()) for name in MAKERS
+]
 
 
 def loaded(learner: Learner, model: FittedModel) -> FittedModel:
     payload = pickle.loads(pickle.dumps(model.payload()))
-    if learner.runtime == "lightgbm":
+    if learner.name == "lightgbm":
         return LightGBMModel.from_payload(payload, threads=1)
+    if learner.name == "neural":
+        return NeuralModel.from_payload(payload)
     return SklearnModel.from_payload(payload)
 
 
@@ -59,7 +70,7 @@ def halves() -> tuple[Codes, Codes]:
     return rows[rows % 2 == 0], rows[rows % 2 == 1]
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", list(TaskKind))
 class TestLearner:
     def test_a_fold_is_scored_as_its_own_model_scores(self, name: str, kind: TaskKind) -> None:
@@ -96,11 +107,13 @@ class TestLearner:
         learner, data = MAKERS[name](kind), data_of(kind)
         trainer = learner.prepare(data)
         importance = trainer.ensemble([trainer.fit_fold(*halves())]).importance()
-        if learner.runtime == "lightgbm" or kind is TaskKind.REGRESSION:
+        if learner.name == "lightgbm" or (
+            learner.name == "sklearn" and kind is TaskKind.REGRESSION
+        ):
             assert [item.feature for item in importance] == list(data.names)
             assert sum(item.gain for item in importance) > 0
         else:
-            assert importance == ()  # a support vector machine says nothing of its columns
+            assert importance == ()  # neither support vectors nor networks tell of their columns
 
     def test_parameters_are_told_in_plain_values(self, name: str, kind: TaskKind) -> None:
         described = MAKERS[name](kind).prepare(data_of(kind)).describe()

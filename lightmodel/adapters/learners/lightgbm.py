@@ -30,7 +30,6 @@ class LightGBMLearner:
     """Fits LightGBM; folds run side by side, as many as there are threads."""
 
     name = "lightgbm"
-    runtime = "lightgbm"
 
     def __init__(
         self, parameters: Mapping[str, Any], seed: int, threads: int, *, keep_fold_models: bool

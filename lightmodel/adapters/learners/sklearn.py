@@ -16,7 +16,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from lightmodel.domain.arrays import Codes, Matrix, Scores, Vector
 from lightmodel.domain.results import FoldFit, Importance
-from lightmodel.domain.runtime import runtime_of_estimator
 from lightmodel.domain.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.ports.learner import TrainingData
@@ -50,7 +49,6 @@ class SklearnLearner:
         Raises:
             ConfigError: there is no such estimator, or it refuses the parameters.
         """
-        self.runtime = runtime_of_estimator(path)
         self._path = path
         self._estimator = _build(path, own or _imported(path), parameters, seed, threads)
 
@@ -135,7 +133,7 @@ class SklearnTrainer:
         if self.data.kind.has_classes:
             target = target.astype(np.int64)
         pipeline = Pipeline(
-            [("columns", _transformer(self.data)), ("estimator", self._scorer(target))]
+            [("columns", columns_transformer(self.data)), ("estimator", self._scorer(target))]
         )
         try:
             return pipeline.fit(self.data.features[rows], target)
@@ -163,7 +161,8 @@ def _with_company(rows: Codes, data: TrainingData) -> Codes:
     return rows[np.bincount(target)[target] >= 2]
 
 
-def _transformer(data: TrainingData) -> ColumnTransformer:
+def columns_transformer(data: TrainingData) -> ColumnTransformer:
+    """Give what imputes, scales and encodes the columns of a table."""
     categorical = list(data.categorical)
     numeric = [at for at in range(len(data.names)) if at not in data.categorical]
     numbers = make_pipeline(

@@ -46,7 +46,7 @@ def test_a_new_row_counts_the_training_rows_with_its_value() -> None:
     assert steps.names == ("age", "where", "member", "age (count)", "where (count)")
     new = np.array([[20, 1, 0], [30, 0, 0], [99, NAN, 1], [NAN, 1, 1]], dtype=float)
     assert np.array_equal(
-        steps.extend(new)[:, 3:], [[3, 3], [1, 1], [0, NAN], [NAN, 3]], equal_nan=True
+        steps.extend(new)[:, 3:], [[3.0, 3.0], [1.0, 1.0], [0.0, NAN], [NAN, 3.0]], equal_nan=True
     )
 
 

@@ -1,0 +1,58 @@
+"""A network goes through the same chain, gate, bundle and server as any other model."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lightmodel.adapters.learners.neural import NeuralLearner
+from lightmodel.artefacts.signing import Signer
+from lightmodel.artefacts.store import Store
+from lightmodel.domain.task import TaskKind
+from lightmodel.errors import ConfigError
+from lightmodel.ports.learner import TrainingData
+from lightmodel.wiring.serving import open_version
+from tests.fakes.project import ROOT, Project
+
+
+@pytest.mark.neural
+def test_a_convolutional_network_reads_the_digits(project: Project) -> None:
+    example = (ROOT / "examples" / "digits-network.toml").read_text(encoding="utf-8")
+    project.settings(example.replace('"var/digits-network"', '"."'))
+    fast = ("--set", "train.folds=2", "--set", "train.retry=0")
+    ran = project.run(*fast)
+    assert ran.code == 0, ran.err
+    version = Store(project.folder / "model", "model", Signer(None)).newest()
+    verdict = json.loads((version.folder / "verdict.json").read_text(encoding="utf-8"))
+    assert verdict["metrics"]["accuracy"] >= 0.97
+    assert (version.manifest.runtime, version.manifest.learner) == ("neural", "neural")
+    served = open_version(version)  # scores its samples to the twelfth digit
+    rows = np.random.default_rng(0).integers(0, 17, (700, 64)).astype(float)
+    together = served.predictor.score(rows)
+    apart = np.concatenate([served.predictor.score(rows[at : at + 70]) for at in range(0, 700, 70)])
+    np.testing.assert_allclose(together, apart, rtol=1e-12)
+    assert "reused: nothing changed" in project.run("train", *fast).out
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"widht": 3}, "train.parameters.widht does not suit a network"),
+        ({"width": 0}, "train.parameters.width does not suit"),
+        ({"epochs": "long"}, "train.parameters.epochs does not suit"),
+        ({"image": [8]}, "train.parameters.image"),
+    ],
+)
+def test_parameters_that_no_network_has_are_wrong_settings(
+    parameters: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        NeuralLearner(parameters, 0)
+
+
+@pytest.mark.parametrize("image", [[8, 8], [1, 6]])
+def test_a_table_that_holds_no_such_picture_is_told(image: list[int]) -> None:
+    names = tuple("abcdef")
+    data = TrainingData(np.zeros((4, 6)), np.zeros(4), names, (), TaskKind.BINARY, 2)
+    with pytest.raises(ConfigError, match=r"train\.parameters\.image"):
+        NeuralLearner({"image": image}, 0).prepare(data)
