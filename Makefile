@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice or neural
+MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice or neural or notebooks
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
+NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
+
 .DEFAULT_GOAL := help
-.PHONY: help run test test-marked check serve bench bench-train bench-serve bench-compiled bench-deploy bench-push image soak coverage lock docs clean
+.PHONY: help run test test-marked check serve bench bench-train bench-serve bench-compiled bench-deploy bench-push image soak coverage notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,9 +63,22 @@ soak: $(DEV_STAMP) ## Ten minutes of requests, and what they do to the memory
 docs: $(STAMP) ## Write the pages that are made from the code
 	$(BIN)/python -m lightmodel docs
 
+notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them into docs/notebooks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/notebooks.txt
+	mkdir -p var/notebooks
+	for name in $(NOTEBOOKS); do \
+		LIGHTMODEL__STORE__ROOT=var/notebooks LIGHTMODEL__STORE__WORK=var/notebooks/work \
+			$(BIN)/papermill --log-level ERROR --no-progress-bar --kernel python3 --cwd model-development \
+			model-development/$$name.ipynb var/notebooks/$$name.ipynb && \
+		$(BIN)/jupyter-nbconvert --log-level ERROR --to markdown --output-dir docs/notebooks \
+			--NbConvertBase.display_data_priority image/png --NbConvertBase.display_data_priority text/plain \
+			var/notebooks/$$name.ipynb && \
+		sed -i.old 's/\.ipynb)/.md)/' docs/notebooks/$$name.md && rm docs/notebooks/$$name.md.old || exit 1; \
+	done
+
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure postgres serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify deploy-azure tunnel ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure postgres serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify deploy-azure tunnel notebooks ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -79,7 +79,9 @@ def _build(
 ) -> BaseEstimator:
     try:
         accepted = inspect.signature(kind).parameters
-        own = {"random_state": seed, "n_jobs": threads}
+        own = {"random_state": seed}
+        if not kind.__module__.startswith("sklearn.linear_model"):  # these only warn of it now
+            own["n_jobs"] = threads
         known = {key: value for key, value in own.items() if key in accepted}
         estimator = kind(**{**known, **parameters})
     except (TypeError, ValueError) as error:
