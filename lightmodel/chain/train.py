@@ -176,6 +176,10 @@ def _write_findings(draft: Draft, trained: "Trained") -> None:
         gains = {item.feature: item.gain for item in trained.importance}
         draft.write("feature_importance_gain.json", json_bytes(gains))
         draft.write("feature_importance_gain.png", importance_png(trained.importance))
+    splits = {item.feature: item.split for item in trained.importance if item.split == item.split}
+    if splits:
+        draft.write("feature_importance_split.json", json_bytes(splits))
+        draft.write("feature_importance_split.png", importance_png(trained.importance, by="split"))
 
 
 def _fold_table(trained: "Trained") -> bytes:

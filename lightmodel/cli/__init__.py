@@ -18,6 +18,7 @@ from lightmodel.cli.retry import retry
 from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
 from lightmodel.cli.smoke import smoke
+from lightmodel.cli.tracking import tracking
 from lightmodel.cli.truth import truth
 from lightmodel.cli.webhook import webhook
 from lightmodel.errors import LightModelError
@@ -36,6 +37,7 @@ for command in (
     retry,
     models,
     serve,
+    tracking,
     truth,
     live,
     smoke,

@@ -210,7 +210,8 @@ def _reports(found: CrossValidated) -> list[FoldReport]:
     for fold, fit in enumerate(found.fits):
         target: Vector = found.data.target[found.numbers == fold]
         metrics = measure(found.data.kind, target, fit.scores, found.threshold)
-        reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, fit.curve))
+        curves = fit.curve, fit.train_curve
+        reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, *curves))
     return reports
 
 

@@ -1,0 +1,42 @@
+"""The environment of this process and of those that it starts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from lightmodel.config.base import Section
+from lightmodel.config.load import FILE_SUFFIX, PREFIX
+
+PROJECT = Path(__file__).parents[2]
+
+
+def for_child(settings: Mapping[str, Section]) -> dict[str, str]:
+    """Give the environment of a process of this project that is to see these sections as they are.
+
+    Secrets reach it this way only. It finds the package wherever it is started.
+
+    Args:
+        settings: name → section; those that are not named are left to the environment as it is.
+    """
+    found = os.environ.get("PYTHONPATH")
+    paths = os.pathsep.join([str(PROJECT), *([found] if found else [])])
+    given = {
+        f"{PREFIX}{name}__{key}".upper(): _text(value)
+        for name, section in settings.items()
+        for key, value in section
+        if value is not None
+    }
+    files = {f"{name}{FILE_SUFFIX}" for name in given}
+    inherited = {name: value for name, value in os.environ.items() if name not in files}
+    return {**inherited, "PYTHONPATH": paths, **given}
+
+
+def export(variables: Mapping[str, str]) -> None:
+    """Set variables that a library reads from the environment only."""
+    os.environ.update(variables)
+
+
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
