@@ -108,12 +108,12 @@ class Courier:
     def post(self, letters: Iterable[Letter]) -> None:
         """Keep what is to be told, and have the deliverer ready."""
         try:
-            self._start()
             for letter in letters:
                 outbox_of(self.config).put(letter)
                 self.told = True
+            self._start()
         except (LightModelError, OSError) as error:
-            logger.warning("tracking: what was to be told is lost: %s", error)
+            logger.warning("tracking: not everything could be kept to be told: %s", error)
 
     def _start(self) -> None:
         if self.process and self.process.poll() is None:
@@ -139,13 +139,12 @@ class Courier:
         if not self.told:
             _kill(process)
             return
-        with suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        _close(process)
         try:
             code = process.wait(self.config.tracking.timeout_s)
             why = self._last_words() if code else ""
         except subprocess.TimeoutExpired:
-            why = f"no answer within {self.config.tracking.timeout_s:g} s"
+            why = f"MLflow was not done within {self.config.tracking.timeout_s:g} s"
         finally:
             _kill(process)
         if waiting := len(outbox_of(self.config).waiting()):
@@ -170,9 +169,15 @@ class Courier:
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
     """End a process and all that it started."""
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    if process.poll() is None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    _close(process)
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    """Say to a process that nothing more comes."""
     if process.stdin:
         with suppress(OSError):
             process.stdin.close()
@@ -259,6 +264,8 @@ def deliver_behind_a_run(config: Config, tracker: Tracker, source: BinaryIO) -> 
         AlreadyRunning: another process delivers.
     """
     answers = True
+    with suppress(OSError):
+        os.nice(10)  # training comes first
     while not select.select([source], [], [], _LOOK_EVERY_S)[0]:
         if answers and outbox_of(config).waiting():
             try:

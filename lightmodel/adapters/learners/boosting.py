@@ -17,7 +17,7 @@ from lightmodel.domain.arrays import Scores, Vector
 from lightmodel.domain.results import Point
 
 MAX_CURVE_POINTS = 100
-FURTHER = 1.2  # the loss on the rows that are fitted costs more, and is looked at ever more rarely
+FURTHER = 2  # the loss on the rows that are fitted costs more, and is looked at ever more rarely
 _TINY = 1e-15
 
 

@@ -5,6 +5,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,14 +184,31 @@ def open_mlflow(uri: str, folder: Path) -> MlflowTracker:
         ) from None
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
-    address = uri
-    if uri == "auto":
-        folder.mkdir(parents=True, exist_ok=True)
-        address = f"sqlite:///{(folder / 'mlflow.db').absolute()}"
     with told():
+        address = _own_data_base(folder) if uri == "auto" else uri
         mlflow.set_tracking_uri(address)
         client = mlflow.MlflowClient(address)
     return MlflowTracker(client, None if uri.startswith(_SERVERS) else folder / "mlartifacts")
+
+
+def _own_data_base(folder: Path) -> str:
+    """Give the address of the SQLite file; it gets its name once its tables are made.
+
+    Making them takes seconds, and a process that is killed over it would leave half of them.
+    """
+    import mlflow
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder.absolute() / "mlflow.db"
+    if not path.exists():
+        part = Path(tempfile.mkdtemp(dir=folder, suffix=".part")) / path.name
+        try:
+            mlflow.MlflowClient(f"sqlite:///{part}")
+            with suppress(FileExistsError):  # another process was sooner
+                path.hardlink_to(part)
+        finally:
+            shutil.rmtree(part.parent, ignore_errors=True)
+    return f"sqlite:///{path}"
 
 
 def variables(username: str, password: str, token: str, timeout_s: float) -> dict[str, str]:
@@ -203,7 +221,7 @@ def variables(username: str, password: str, token: str, timeout_s: float) -> dic
     return {
         **{name: value for name, value in secret.items() if value},
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(timeout_s))),
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
