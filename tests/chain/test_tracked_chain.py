@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -50,7 +50,7 @@ def client(tracked: Project) -> Iterator[Any]:
     address = f"sqlite:///{tracked.folder}/model-development/mlflow.db"
     mlflow.set_tracking_uri(address)
     yield mlflow.MlflowClient(address)
-    mlflow.set_tracking_uri(None)
+    mlflow.set_tracking_uri("")
 
 
 def run_of(client: Any, version: str) -> Any:
@@ -228,7 +228,7 @@ print(json.dumps(sorted(owner.lower().replace("_", "-") for owner in found)))
 """
 
 
-def _with_dependencies(names: set[str]) -> set[str]:
+def _with_dependencies(names: Iterable[str]) -> set[str]:
     """Add what these distributions require, as installed."""
     found: set[str] = set()
     waiting = list(names)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import requests
 from lightmodel.config import load
 from lightmodel.web import create_app
 from tests.fakes.mlflow_server import mlflow_server, silent_server
-from tests.fakes.project import Project
+from tests.fakes.project import ROOT, Project
 from tests.fakes.server import free_port
 
 pytestmark = [
@@ -31,6 +32,12 @@ ROWS = [
     {"visit_id": "a", "age": 30, "spent": None, "where": "web"},
     {"visit_id": "b", "age": 61, "spent": 12.5, "where": "phone"},
 ]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(tmp_path_factory.mktemp("server")) as uri:
+        yield uri
 
 
 def at(uri: str, timeout_s: float = 60) -> dict[str, str]:
@@ -51,32 +58,31 @@ def client_of(uri: str) -> Any:
     return mlflow.MlflowClient(uri)
 
 
-def runs(client: Any) -> list[Any]:
-    found: list[Any] = client.search_runs(
-        [one.experiment_id for one in client.search_experiments()]
-    )
+def runs(client: Any, version: str = "") -> list[Any]:
+    """The runs of a data base or server, or those of one model of ours."""
+    every = [one.experiment_id for one in client.search_experiments()]
+    found: list[Any] = client.search_runs(every, f"tags.version = '{version}'" if version else "")
     return found
 
 
-def test_a_refused_port_costs_a_warning_and_the_run_is_delivered_later(project: Project) -> None:
-    port = free_port()
-    uri = f"http://127.0.0.1:{port}"
+def test_a_refused_port_costs_a_warning_and_the_run_is_delivered_later(
+    project: Project, server: str
+) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
     ran = project.run(**at(uri))
     assert ran.code == 0
     assert ran.err.count("tracking: ") == 1
     assert "python -m lightmodel tracking resend" in ran.err
     assert len(waiting(project)) == 2
-    listed = project.tool("tracking", "list", **at(uri))
-    assert f"model {project.models()[0].name}" in listed.out
+    name = project.models()[0].name
+    assert f"model {name}" in project.tool("tracking", "list", **at(uri)).out
     down = project.tool("tracking", "resend", **at(uri))
     assert (down.code, "MLflow does not answer" in down.err) == (75, True)
-    with mlflow_server(project.folder / "server", port):
-        sent = project.tool("tracking", "resend", **at(uri))
-        assert (sent.code, waiting(project)) == (0, []), sent.err
-        assert f"delivered: model {project.models()[0].name}" in sent.out
-        (run,) = runs(client_of(uri))
-        assert run.data.tags["version"] == project.models()[0].name
-        assert project.tool("tracking", "resend", **at(uri)).out == "nothing waits\n"
+    sent = project.tool("tracking", "resend", **at(server))
+    assert (sent.code, waiting(project)) == (0, []), sent.err
+    assert f"delivered: model {name}" in sent.out
+    assert len(runs(client_of(server), name)) == 1
+    assert project.tool("tracking", "resend", **at(server)).out == "nothing waits\n"
     assert SECRET not in ran.err + down.err + sent.err + sent.out
 
 
@@ -109,30 +115,28 @@ def test_files_that_are_gone_when_it_is_delivered_are_named(project: Project) ->
     assert run.data.metrics["test_auc"] > 0.5
 
 
-def test_two_resends_and_one_that_is_killed_deliver_once(project: Project) -> None:
-    with mlflow_server(project.folder / "server") as uri:
-        project.run(**at(f"http://127.0.0.1:{free_port()}"))
-        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **at(uri)}
-        command = [sys.executable, "-m", "lightmodel", "tracking", "resend"]
+def test_two_resends_and_one_that_is_killed_deliver_once(project: Project, server: str) -> None:
+    project.run(**at(f"http://127.0.0.1:{free_port()}"))
+    name = project.models()[0].name
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), **at(server)}
+    command = [sys.executable, "-m", "lightmodel", "tracking", "resend"]
 
-        def start() -> "subprocess.Popen[bytes]":
-            return subprocess.Popen(
-                command, cwd=project.folder, env=environ, stdout=subprocess.DEVNULL
-            )
+    def start() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(command, cwd=project.folder, env=environ, stdout=subprocess.DEVNULL)
 
-        client = client_of(uri)
-        killed = start()
-        while killed.poll() is None and not runs(client):
-            time.sleep(0.01)
-        killed.kill()
-        killed.wait()
-        assert [one.wait() for one in (start(), start())] == [0, 0]
-        (run,) = runs(client)
-        assert run.info.status == "FINISHED"
-        assert waiting(project) == []
-        assert len(client.search_model_versions("name = 'light-model'")) == 1
-        models = client.search_logged_models([run.info.experiment_id])
-        assert [str(model.status) for model in models] == ["READY"]
+    client = client_of(server)
+    killed = start()
+    while killed.poll() is None and not runs(client, name):
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert [one.wait() for one in (start(), start())] == [0, 0]
+    (run,) = runs(client, name)
+    assert (run.info.status, waiting(project)) == ("FINISHED", [])
+    ours = f"run_id = '{run.info.run_id}'"
+    assert len(client.search_model_versions(f"name = 'light-model' and {ours}")) == 1
+    models = client.search_logged_models([run.info.experiment_id], f"source_{ours}")
+    assert [str(model.status) for model in models] == ["READY"]
 
 
 def test_the_next_run_delivers_what_an_earlier_one_could_not(project: Project) -> None:
