@@ -48,7 +48,8 @@ ARG COMMIT=""
 # What a volume that is mounted here for the first time looks like: any user of group 0 may write.
 RUN echo "$COMMIT" > COMMIT && install -d -m 2775 var var/store var/work
 ENV LIGHTMODEL__STORE__ROOT=/app/var/store LIGHTMODEL__STORE__WORK=/app/var/work \
-    LIGHTMODEL__LOG__FOLDER=/app/var/log
+    LIGHTMODEL__LOG__FOLDER=/app/var/log \
+    LIGHTMODEL__TRACKING__FOLDER=/app/var/model-development LIGHTMODEL__TRACKING__REGISTERED_MODEL=light-model
 LABEL light-model.service=pipeline org.opencontainers.image.revision=${COMMIT}
 USER 10001:0
 CMD ["python", "run.py"]
@@ -69,10 +70,12 @@ ARG RUNTIME=auto
 RUN case "$RUNTIME" in auto) python -m lightmodel runtime ;; *) echo "$RUNTIME" ;; esac > /tmp/runtime
 
 FROM pipeline AS trained
+# What MLflow keeps beside a build is gone with it; a server's address is worth telling it.
+ARG TRACKING_URI=none
 # --secret id=signing_key,src=FILE signs; the key stays out of every layer.
 RUN --mount=type=secret,id=signing_key,mode=0444 \
     key=/run/secrets/signing_key; [ ! -f "$key" ] || export LIGHTMODEL__STORE__SIGNING_KEY_FILE="$key"; \
-    python run.py
+    LIGHTMODEL__TRACKING__URI="$TRACKING_URI" python run.py
 
 FROM pipeline AS prebuilt
 COPY --chown=10001:0 model/ /app/var/store/model/

@@ -5,19 +5,25 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice or neural or notebooks
+MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice or neural or notebooks or mlflow
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-marked check serve bench bench-train bench-serve bench-compiled bench-deploy bench-push image soak coverage notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-serve bench-compiled bench-deploy bench-push image soak coverage notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(STAMP) ## Environment, then the whole chain on config.toml
 	$(BIN)/python run.py
+
+mlflow: $(STAMP) ## Open MLflow's page on what was tracked, on port 5000
+	mkdir -p model-development
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow server \
+	    --backend-store-uri sqlite:///model-development/mlflow.db --artifacts-destination model-development/mlartifacts \
+	    --host 127.0.0.1 --port 5000 --workers 1
 
 serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py

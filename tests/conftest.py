@@ -15,6 +15,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith("LIGHTMODEL__"):
             monkeypatch.delenv(name)
+    # MLflow costs each run seconds: tests of it put their own address here.
+    monkeypatch.setenv("LIGHTMODEL__TRACKING__URI", "none")
     monkeypatch.chdir(tmp_path)
 
 

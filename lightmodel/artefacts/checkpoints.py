@@ -35,8 +35,11 @@ class FoldCheckpoints:
         except ArtefactCorrupt:
             return None
         logger.info("fold %d was finished before", fold + 1)
-        curve = tuple((rounds, loss) for rounds, loss in kept["curve"])
-        return FoldFit(kept["scores"], kept["rounds"], curve, kept["model"])
+        curve, train_curve = (
+            tuple((rounds, loss) for rounds, loss in kept.get(name, ()))
+            for name in ("curve", "train_curve")
+        )
+        return FoldFit(kept["scores"], kept["rounds"], curve, kept["model"], train_curve)
 
     def save(self, fold: int, fit: FoldFit) -> None:
         """Keep a finished fold; a failure costs the resumption and no more."""
@@ -47,6 +50,7 @@ class FoldCheckpoints:
                 "rounds": fit.rounds,
                 "curve": fit.curve,
                 "model": fit.model,
+                "train_curve": fit.train_curve,
             }
         )
         try:

@@ -20,6 +20,7 @@ from lightmodel.artefacts.verdicts import (
     write_verdict,
 )
 from lightmodel.chain.model_key import LEARNERS, LIBRARIES
+from lightmodel.chain.tracking import model_record
 from lightmodel.chain.workshop import Outcome, Pins, Workshop, read_side, shown_number
 from lightmodel.config import SplitSection
 from lightmodel.domain.arrays import Scores
@@ -51,7 +52,9 @@ def run_testing(workshop: Workshop, pins: Pins) -> Outcome:
     why = "forced" if stored and workshop.force else "settings changed" if stored else "untested"
     if workshop.dry_run:
         return Outcome("testing", "would run", why, version.name)
+    workshop.record(())
     verdict = _judge(workshop, version, served, key)
+    workshop.record([model_record(version, verdict)])
     return _outcome(version, verdict, "made", why)
 
 

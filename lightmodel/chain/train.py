@@ -78,6 +78,7 @@ def train_or_reuse(
 def _fit(workshop: Workshop, split: Version, tried: Tried | None) -> Version:
     from lightmodel.stages.train import train
 
+    workshop.record(())
     key = model_key(workshop.config, split)
     contract = Contract.from_dict(split.manifest.contract or {})
     recipe = recipe_of(workshop, key)
@@ -198,6 +199,12 @@ def _write_findings(draft: Draft, trained: "Trained") -> None:
         gains = {item.feature: item.gain for item in trained.importance}
         draft.write("feature_importance_gain.json", json_bytes(gains))
         draft.write("feature_importance_gain.png", importance_png(trained.importance))
+    splits = {item.feature: item.split for item in trained.importance if item.split == item.split}
+    if splits:
+        draft.write("feature_importance_split.json", json_bytes(splits))
+        draft.write(
+            "feature_importance_split.png", importance_png(trained.importance, kind="split")
+        )
 
 
 def _fold_table(trained: "Trained") -> bytes:

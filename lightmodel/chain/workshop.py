@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Store, Version
 from lightmodel.config import Config, TrainSection
 from lightmodel.domain.contract import Contract
+from lightmodel.domain.tracking import RunRecord
 from lightmodel.errors import LightModelError, QualityGateFailed
 from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import FittedModel, Learner
@@ -41,6 +42,7 @@ class Workshop:
         load_model: builds a model from the names of its learner and its payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
         progress: shows work under way.
+        record: tells tracking of runs, or by an empty sequence that one will come; never raises.
         force: run stages though nothing has changed.
         dry_run: only say what would be done.
     """
@@ -59,6 +61,7 @@ class Workshop:
     load_model: Callable[[str, dict[str, Any]], FittedModel]
     checkpoints: Callable[[str], Checkpoints]
     progress: Progress
+    record: Callable[[Sequence[RunRecord]], None]
     force: bool = False
     dry_run: bool = False
 

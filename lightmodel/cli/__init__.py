@@ -19,6 +19,7 @@ from lightmodel.cli.run import run
 from lightmodel.cli.runtime import runtime
 from lightmodel.cli.serve import serve
 from lightmodel.cli.smoke import smoke
+from lightmodel.cli.tracking import tracking
 from lightmodel.cli.truth import truth
 from lightmodel.cli.webhook import webhook
 from lightmodel.errors import LightModelError
@@ -38,6 +39,7 @@ for command in (
     models,
     runtime,
     serve,
+    tracking,
     truth,
     live,
     smoke,

@@ -102,11 +102,13 @@ def verify(config: Config) -> None:
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.artefacts import upkeep
+    from lightmodel.wiring.tracking import tell_standing
 
     store, signer = _opened(config)
     result = upkeep.rollback(store, signer, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
+    tell_standing(config)
 
 
 @models.command()

@@ -25,8 +25,8 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
     # Imported here: --help needs none of it.
     from lightmodel.artefacts.lock import run_lock
     from lightmodel.chain import CHAIN, run_chain
-    from lightmodel.wiring import training
+    from lightmodel.wiring import tracking, training
 
-    workshop = training.workshop(config, training.progress())
-    with run_lock(config.store.root):
+    with tracking.recording(config) as record, run_lock(config.store.root):
+        workshop = training.workshop(config, training.progress(), record=record)
         show_outcomes(run_chain(workshop, CHAIN[-1:]))

@@ -62,11 +62,15 @@ def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
     # Imported here: --help and --print-config need none of it.
     from lightmodel.artefacts.lock import run_lock
     from lightmodel.chain import CHAIN, run_chain
-    from lightmodel.wiring import training
+    from lightmodel.wiring import tracking, training
 
-    workshop = training.workshop(
-        config, training.progress(), force=flags["force"], dry_run=flags["dry_run"]
-    )
     chosen = [stage for stage in CHAIN if stage.name in names]
-    with run_lock(config.store.root):
+    with tracking.recording(config) as record, run_lock(config.store.root):
+        workshop = training.workshop(
+            config,
+            training.progress(),
+            record=record,
+            force=flags["force"],
+            dry_run=flags["dry_run"],
+        )
         show_outcomes(run_chain(workshop, chosen, retry="train" in names))

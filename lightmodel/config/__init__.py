@@ -13,6 +13,7 @@ from lightmodel.config.sections import (
     TrainSection,
 )
 from lightmodel.config.serving import ServeSection
+from lightmodel.config.tracking import TrackingSection
 from lightmodel.config.webhook import WebhookSection
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ServeSection",
     "SplitSection",
     "StoreSection",
+    "TrackingSection",
     "TrainSection",
     "WebhookSection",
     "load",

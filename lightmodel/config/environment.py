@@ -1,10 +1,48 @@
-"""Settings of libraries that read nothing but the environment."""
+"""The environment of this process and of those that it starts."""
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from lightmodel.config.base import Section
+from lightmodel.config.load import FILE_SUFFIX, PREFIX
+
+PROJECT = Path(__file__).parents[2]
 
 
-def preset(settings: Mapping[str, str]) -> None:
-    """Put values into this process's environment, where the user has put none."""
-    for name, value in settings.items():
+def for_child(settings: Mapping[str, Section]) -> dict[str, str]:
+    """Give the environment of a process of this project that is to see these sections as they are.
+
+    Secrets reach it this way only. It finds the package wherever it is started.
+
+    Args:
+        settings: name → section; those that are not named are left to the environment as it is.
+    """
+    found = os.environ.get("PYTHONPATH")
+    paths = os.pathsep.join([str(PROJECT), *([found] if found else [])])
+    given = {
+        f"{PREFIX}{name}__{key}".upper(): _text(value)
+        for name, section in settings.items()
+        for key, value in section
+        if value is not None
+    }
+    files = {f"{name}{FILE_SUFFIX}" for name in given}
+    inherited = {name: value for name, value in os.environ.items() if name not in files}
+    return {**inherited, "PYTHONPATH": paths, **given}
+
+
+def preset(variables: Mapping[str, str]) -> None:
+    """Set variables that a library reads when it is imported, where the user has set none."""
+    for name, value in variables.items():
         os.environ.setdefault(name, value)
+
+
+def export(variables: Mapping[str, str]) -> None:
+    """Set variables that a library reads from the environment only."""
+    os.environ.update(variables)
+
+
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

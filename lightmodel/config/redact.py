@@ -2,7 +2,7 @@
 
 import re
 
-_USER = re.compile(r"(?<=://)[^/@\s]+@")
+_USER = re.compile(r"(?<=://)[^/?#\s]+@")
 _QUERY = re.compile(
     r"(?i)([?&](?:[\w-]*(?:sig|signature|token|key|secret|password|credential)[\w-]*)=)[^&\s'\"]+"
 )

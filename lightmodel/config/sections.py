@@ -9,6 +9,7 @@ from lightmodel.config.azure import AzureSection
 from lightmodel.config.base import Section
 from lightmodel.config.delivery import DeploySection, NotifySection
 from lightmodel.config.serving import ServeSection
+from lightmodel.config.tracking import TrackingSection
 from lightmodel.config.webhook import WebhookSection
 
 
@@ -253,6 +254,7 @@ class Config(Section):
     serve: ServeSection = ServeSection()
     log: LogSection = LogSection()
     store: StoreSection = StoreSection()
+    tracking: TrackingSection = TrackingSection()
     deploy: DeploySection = DeploySection()
     azure: AzureSection = AzureSection()
     notify: NotifySection = NotifySection()

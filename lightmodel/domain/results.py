@@ -17,23 +17,26 @@ class FoldFit:
         rounds: boosting rounds kept (1 for a learner without rounds).
         curve: (round, validation loss) pairs, few enough to draw.
         model: the fitted model in a learner's own form, as plain Python and numpy values.
+        train_curve: (round, loss on the rows that were fitted) pairs, fewer still.
     """
 
     scores: Scores
     rounds: int
     curve: tuple[Point, ...]
     model: dict[str, Any]
+    train_curve: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)
 class FoldReport:
-    """What is kept of a fold for people: its number from 1, rows, rounds, metrics and curve."""
+    """What is kept of a fold for people: its number from 1, rows, rounds, metrics and curves."""
 
     fold: int
     rows: int
     rounds: int
     metrics: dict[str, float]
     curve: tuple[Point, ...]
+    train_curve: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,29 @@ RunKind = Literal["model", "attempt", "study", "trial", "comparison"]
 
 
 @dataclass(frozen=True)
+class Destination:
+    """Where something that is told belongs: an experiment, and a registered model."""
+
+    experiment: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Which version is served, and which was rejected last; "" for none.
+
+    Attributes:
+        champion: name of the version that is served.
+        challenger: name of the one that testing rejected last, if that is what is told.
+        since: UTC, in ISO format; what was so earlier never replaces what is so later.
+    """
+
+    champion: str
+    challenger: str
+    since: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One run: a model that was tested, or something that was tried on the way to one.
 

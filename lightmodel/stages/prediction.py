@@ -99,6 +99,28 @@ def label_names(contract: Contract) -> tuple[str, ...]:
     return tuple(label_name(label) for label in contract.task.labels)
 
 
+def probabilities_of(answers: Answers, contract: Contract) -> list[Any]:
+    """Give the positive class' probability for each row, or {label: p}."""
+    if answers.scores.ndim == 1:
+        numbers: list[Any] = answers.scores.tolist()
+        return numbers
+    names = label_names(contract)
+    return [dict(zip(names, row, strict=True)) for row in answers.scores.tolist()]
+
+
+def answer_columns(answers: Answers, contract: Contract) -> dict[str, Sequence[Any]]:
+    """Give answers by column: the id under its own name, prediction, probability, contributions."""
+    columns: dict[str, Sequence[Any]] = {}
+    if answers.ids is not None and contract.id:
+        columns[contract.id.name] = answers.ids
+    columns["prediction"] = answers.predictions
+    if contract.task.kind.has_classes:
+        columns["probability"] = probabilities_of(answers, contract)
+    if answers.contributions is not None:
+        columns["contributions"] = answers.contributions
+    return columns
+
+
 def check_samples(predictor: Predictor, block: Block, samples: Sequence[SampleRow]) -> None:
     """Score the stored rows again: a model that answers otherwise than when it was made is refused.
 

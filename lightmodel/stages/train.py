@@ -264,7 +264,8 @@ def _reports(found: CrossValidated) -> list[FoldReport]:
         target: Vector = found.data.target[found.numbers == fold]
         scores = found.scores[found.numbers == fold]
         metrics = measure(found.data.kind, target, scores, found.threshold)
-        reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, fit.curve))
+        curves = fit.curve, fit.train_curve
+        reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, *curves))
     return reports
 
 

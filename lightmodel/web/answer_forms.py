@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from lightmodel.domain.contract import Contract
-from lightmodel.stages.prediction import Answers, label_names
+from lightmodel.stages.prediction import Answers, answer_columns, label_names
 
 JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
 
@@ -64,15 +64,6 @@ def mlflow_encoder() -> Encoded:
     return Encoded(JSON, encode, lambda _: b'{"predictions":[', b",", b"]}")
 
 
-def probabilities_of(answers: Answers, contract: Contract) -> list[Any]:
-    """Give the positive class' probability for each row, or {label: p}."""
-    if answers.scores.ndim == 1:
-        numbers: list[Any] = answers.scores.tolist()
-        return numbers
-    names = label_names(contract)
-    return [dict(zip(names, row, strict=True)) for row in answers.scores.tolist()]
-
-
 @dataclass(frozen=True)
 class _Shape:
     """How one row of an answer looks."""
@@ -87,14 +78,7 @@ class _Shape:
         return b"".join(orjson.dumps(row) + b"\n" for row in self._rows(answers))
 
     def _rows(self, answers: Answers) -> list[dict[str, Any]]:
-        columns: dict[str, Sequence[Any]] = {}
-        if answers.ids is not None and self.contract.id:
-            columns[self.contract.id.name] = answers.ids
-        columns["prediction"] = answers.predictions
-        if self.contract.task.kind.has_classes:
-            columns["probability"] = probabilities_of(answers, self.contract)
-        if answers.contributions is not None:
-            columns["contributions"] = answers.contributions
+        columns = answer_columns(answers, self.contract)
         names = tuple(columns)
         return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

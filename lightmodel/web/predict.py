@@ -19,7 +19,7 @@ from lightmodel.domain.findings import Findings
 from lightmodel.domain.rows import Block
 from lightmodel.errors import ContractViolation, TooLarge
 from lightmodel.ports.prediction_log import AnsweredRows, PredictionLog
-from lightmodel.stages.prediction import Answers
+from lightmodel.stages.prediction import Answers, probabilities_of
 from lightmodel.web.answer_forms import (
     CSV,
     JSON,
@@ -27,7 +27,6 @@ from lightmodel.web.answer_forms import (
     Encoded,
     encoder,
     mlflow_encoder,
-    probabilities_of,
 )
 from lightmodel.web.holder import Holder
 from lightmodel.web.incoming import Incoming

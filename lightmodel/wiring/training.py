@@ -22,6 +22,7 @@ from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched, FetchOptions
 from lightmodel.wiring.serving import load_model
 from lightmodel.wiring.stores import models_of, retries_of, signer_of, splits_of, threads_of
+from lightmodel.wiring.tracking import Record, untold
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,12 @@ _ARROW = {
 
 
 def workshop(
-    config: Config, progress: Progress, *, force: bool = False, dry_run: bool = False
+    config: Config,
+    progress: Progress,
+    *,
+    record: Record = untold,
+    force: bool = False,
+    dry_run: bool = False,
 ) -> Workshop:
     """Build what a run of the chain works with; nothing is opened yet."""
     return Workshop(
@@ -52,6 +58,7 @@ def workshop(
         load_model=partial(load_model, threads=threads_of(config)),
         checkpoints=partial(_checkpoints, config),
         progress=progress,
+        record=record,
         force=force,
         dry_run=dry_run,
     )

@@ -16,6 +16,7 @@ from tests.fakes.project import SETTINGS, Project, shop_table
 MODEL_FILES = {
     *("model.joblib", "metrics.json", "cv_results.csv", "contract.json", "profile.json"),
     *("checks.json", "feature_importance_gain.json", "feature_importance_gain.png"),
+    *("feature_importance_split.json", "feature_importance_split.png"),
     *("requirements.txt", "python_env.yaml", "manifest.json", "report.html", "verdict.json"),
 }
 

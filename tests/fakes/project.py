@@ -45,11 +45,11 @@ class Project:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def tool(self, *words: str) -> Ran:
+    def tool(self, *words: str, **environ: str) -> Ran:
         done = subprocess.run(
             [sys.executable, "-m", "lightmodel", *words],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
             capture_output=True,
             text=True,
             timeout=300,

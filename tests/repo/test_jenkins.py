@@ -300,7 +300,7 @@ def test_the_image_has_todays_client_and_the_jobs_of_the_repository() -> None:
         assert all((JENKINS / part).exists() for part in name.split())
 
 
-@pytest.mark.parametrize("name", ["app", "jenkins", "tunnel"])
+@pytest.mark.parametrize("name", ["app", "jenkins", "mlflow", "tunnel"])
 def test_each_profile_is_there_and_every_service_has_one(name: str) -> None:
     services = compose()["services"]
     assert [key for key, service in services.items() if name in service["profiles"]]

@@ -17,6 +17,7 @@ from lightmodel.domain.arrays import Scores, Vector
 from lightmodel.domain.results import Point
 
 MAX_CURVE_POINTS = 100
+FURTHER = 2  # the loss on the rows that are fitted costs more, and is looked at ever more rarely
 _TINY = 1e-15
 
 
@@ -38,6 +39,7 @@ class Boosted:
     loss: float
     scores: Scores
     curve: tuple[Point, ...]
+    train_curve: tuple[Point, ...]
 
 
 def boost(
@@ -61,9 +63,10 @@ def boost(
     """
     booster = lgb.Booster(dict(parameters), train)
     booster.add_valid(held_out, "held out")
-    watch = _Watch(str(parameters["objective"]))
+    watch, fitted = (_Watch(str(parameters["objective"])) for _ in range(2))
     best, best_round, scores = np.inf, 0, np.empty(0)
-    curve: list[Point] = []
+    curve, train_curve = list[Point](), list[Point]()
+    next_look = 0.0
     for rounds in range(1, stopping.max_rounds + 1):
         if given_up and given_up.is_set():
             raise CancelledError
@@ -72,11 +75,14 @@ def boost(
             continue
         loss = float(booster.eval_valid(feval=watch.take)[0][2])
         curve.append((float(rounds), loss))
+        if rounds >= next_look:
+            train_curve.append((float(rounds), float(booster.eval_train(feval=fitted.take)[0][2])))
+            next_look = rounds * FURTHER
         if loss < best or not best_round:
             best, best_round, scores = loss, rounds, watch.scores.copy()
         if exhausted or rounds - best_round >= stopping.patience:
             break
-    return Boosted(booster, best_round, best, scores, _thinned(curve))
+    return Boosted(booster, best_round, best, scores, _thinned(curve), tuple(train_curve))
 
 
 class _Watch:

@@ -114,7 +114,7 @@ class LightGBMTrainer:
         parameters = {**self.parameters, "num_threads": 1}
         boosted = boost(fitted, stopped_by, parameters, self.stopping, self._given_up)
         model = {"texts": [_text(boosted)]} if self.keep_fold_models else {}
-        return FoldFit(boosted.scores, boosted.rounds, boosted.curve, model)
+        return FoldFit(boosted.scores, boosted.rounds, boosted.curve, model, boosted.train_curve)
 
     def stop(self) -> None:
         """Let folds under way end at their next round."""

@@ -109,11 +109,12 @@ class NeuralTrainer:
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
         """Pass over the rows `train` until the loss on `held_out` no longer falls; keep the best."""
-        network, curve = self._fit(train, self.parameters.epochs, held_out)
+        network, curve, train_curve = self._fit(train, self.parameters.epochs, held_out)
         rounds = min(curve, key=lambda point: point[1])[0]
         model = NeuralModel([network])
         features = self.data.features[held_out]
-        return FoldFit(model.predict(features), int(rounds), curve, model.payload())
+        scores = model.predict(features)
+        return FoldFit(scores, int(rounds), curve, model.payload(), train_curve)
 
     def stop(self) -> None:
         """Let the fold under way end after its epoch."""
@@ -122,7 +123,7 @@ class NeuralTrainer:
     def refit(self, folds: Sequence[FoldFit]) -> NeuralModel:
         """Fit on all rows, for as many epochs as the folds took."""
         epochs = round(np.mean([fold.rounds for fold in folds]))
-        network, _ = self._fit(np.arange(len(self.data.target)), epochs)
+        network, _, _ = self._fit(np.arange(len(self.data.target)), epochs)
         return NeuralModel([network])
 
     def ensemble(self, folds: Sequence[FoldFit]) -> NeuralModel:
@@ -132,7 +133,7 @@ class NeuralTrainer:
 
     def _fit(
         self, rows: Codes, epochs: int, held_out: Codes | None = None
-    ) -> tuple[Network, tuple[Point, ...]]:
+    ) -> tuple[Network, tuple[Point, ...], tuple[Point, ...]]:
         keras = load_keras()
         keras.utils.set_random_seed(self.seed)
         scaling = self._scaling(rows)
@@ -151,9 +152,9 @@ class NeuralTrainer:
             callbacks=callbacks,
             validation_data=None if held_out is None else self._examples(held_out, scaling),
         )
-        losses = history.history.get("val_loss", [])
-        curve = tuple((float(epoch), float(loss)) for epoch, loss in enumerate(losses, 1))
-        return Network(architecture, scaling, built.get_weights()), curve
+        network = Network(architecture, scaling, built.get_weights())
+        losses = history.history
+        return network, _points(losses.get("val_loss", [])), _points(losses["loss"])
 
     def _leave_if_given_up(self, built: Any) -> Any:  # noqa: ANN401 — Keras has no types
         def leave(*_: object) -> None:
@@ -189,6 +190,10 @@ class NeuralTrainer:
         target = self.data.target[rows]
         centre, spread = float(target.mean()), float(target.std()) or 1.0
         return replace(scaling, target_centre=centre, target_spread=spread)
+
+
+def _points(losses: Sequence[float]) -> tuple[Point, ...]:
+    return tuple((float(epoch), float(loss)) for epoch, loss in enumerate(losses, 1))
 
 
 def _early_stopping(keras: Any, patience: int) -> Any:  # noqa: ANN401 — Keras has no types

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -74,11 +75,14 @@ def learning(reports: Sequence[FoldReport]) -> Chart | None:
     return Chart("learning", "Learning curves", note, canvas.svg("learning", alt, SIZE, draw))
 
 
-def importance_png(importance: Sequence[Importance], top: int = 30) -> bytes:
+def importance_png(importance: Sequence[Importance], top: int = 30, *, kind: str = "gain") -> bytes:
     """Draw the `top` features with the largest gain as a PNG on white; the same bytes each time.
 
-    A learner that knows no gains gets a picture that says so.
+    A learner that knows no gains gets a picture that says so. `kind` "split" draws how often the model
+    splits on a feature instead.
     """
+    if kind == "split":
+        importance = [replace(each, gain=each.split) for each in importance]
     known = _ranked(importance)
     if not known:
         return canvas.png((560, 120), _draw_absence)
@@ -88,7 +92,7 @@ def importance_png(importance: Sequence[Importance], top: int = 30) -> bytes:
     def draw(figure: Figure) -> None:
         _draw_bars(figure, shown, shares)
         more = f", the first {len(shown)} of {count(len(known))}" if len(known) > top else ""
-        figure.suptitle(f"Feature importance (gain){more}", fontsize=12, ha="left", x=0.01)
+        figure.suptitle(f"Feature importance ({kind}){more}", fontsize=12, ha="left", x=0.01)
 
     return canvas.png((680, 76 + _BAR * len(shown)), draw)
 

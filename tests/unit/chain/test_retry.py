@@ -56,8 +56,9 @@ class Done:
         return [(outcome.stage, outcome.did) for outcome in self.outcomes]
 
 
-def workshop_of(*sets: str, **flags: bool) -> Workshop:
-    return training.workshop(load(sets=(POOR, *sets)).config, SilentProgress(), **flags)
+def workshop_of(*sets: str, force: bool = False, dry_run: bool = False) -> Workshop:
+    config = load(sets=(POOR, *sets)).config
+    return training.workshop(config, SilentProgress(), force=force, dry_run=dry_run)
 
 
 def done(*sets: str, stages: int = 0, **flags: bool) -> Done:

@@ -20,6 +20,9 @@ SECRETS = {
     "github_token",
     "secret",
     "ngrok_token",
+    "username",
+    "password",
+    "token",
 }
 
 

@@ -1,0 +1,245 @@
+"""The chain with MLflow's own data base beside it, and what MLflow then knows."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.csv as arrow_csv
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from lightmodel.config import load
+from lightmodel.web import create_app
+from tests.fakes.project import SETTINGS, Project, shop_table
+
+# Of MLflow's own: one when it is imported, one when it asks its data base.
+pytestmark = [
+    pytest.mark.mlflow,
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
+TRACKED = {"LIGHTMODEL__TRACKING__URI": "auto", "LIGHTMODEL__TRACKING__TIMEOUT_S": "60"}
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose first model was approved and whose second was rejected."""
+    made = Project(tmp_path_factory.mktemp("tracked"))
+    arrow_csv.write_csv(shop_table(), made.folder / "shop.csv")
+    made.settings(SETTINGS)
+    first = made.run(**TRACKED)
+    assert (first.code, "tracking" in first.err) == (0, False), first.err
+    second = made.run("--set", "gate.minimum=0.999", "--set", "train.seed=1", **TRACKED)
+    assert (second.code, "tracking" in second.err) == (10, False), second.err
+    return made
+
+
+@pytest.fixture(scope="module")
+def client(tracked: Project) -> Iterator[Any]:
+    import mlflow
+
+    address = f"sqlite:///{tracked.folder}/model-development/mlflow.db"
+    mlflow.set_tracking_uri(address)
+    yield mlflow.MlflowClient(address)
+    mlflow.set_tracking_uri("")
+
+
+def run_of(client: Any, version: str) -> Any:
+    experiment = client.get_experiment_by_name("light-model").experiment_id
+    (found,) = client.search_runs([experiment], f"tags.version = '{version}'")
+    return found
+
+
+def test_each_model_is_one_run_with_everything_about_it(tracked: Project, client: Any) -> None:
+    folder = tracked.models()[0]
+    run = run_of(client, folder.name)
+    verdict = json.loads((folder / "verdict.json").read_bytes())
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert run.data.metrics["test_auc"] == verdict["metrics"]["auc"]
+    assert run.data.metrics["oof_auc"] == manifest["metrics"]["auc"]
+    assert run.data.params["learner.num_leaves"] == "4"
+    assert run.data.tags["verdict"] == "approved"
+    kept = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert kept >= {
+        *("report.html", "verdict.json", "metrics.json", "cv_results.csv", "python_env.yaml"),
+        *("requirements.txt", "feature_importance_gain.json", "feature_importance_gain.png"),
+        *("feature_importance_split.json", "feature_importance_split.png"),
+    }
+
+
+def test_the_losses_of_each_fold_are_curves(tracked: Project, client: Any) -> None:
+    run = run_of(client, tracked.models()[0].name)
+    for fold in range(1, 5):
+        valid, train = (
+            client.get_metric_history(run.info.run_id, f"fold_{fold:02d}/{kind}_loss")
+            for kind in ("valid", "train")
+        )
+        assert [point.step for point in valid] == [10, 20, 30, 40, 50, 60]
+        assert [point.step for point in train] == [10, 20, 40]
+        assert train[-1].value < train[0].value
+    folds = client.get_metric_history(run.info.run_id, "fold/auc")
+    assert [point.step for point in folds] == [1, 2, 3, 4]
+
+
+def test_the_table_is_an_input_with_its_digest(tracked: Project, client: Any) -> None:
+    folder = tracked.models()[0]
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    (given,) = run_of(client, folder.name).inputs.dataset_inputs
+    assert given.dataset.name == "shop.csv"
+    assert manifest["inputs"]["sha256"].startswith(given.dataset.digest)
+    assert json.loads(given.dataset.source)["sha256"] == manifest["inputs"]["sha256"]
+
+
+def test_the_aliases_say_what_is_served_and_what_was_rejected(
+    tracked: Project, client: Any
+) -> None:
+    approved, rejected = (folder.name for folder in tracked.models())
+    champion = client.get_model_version_by_alias("light-model", "champion")
+    challenger = client.get_model_version_by_alias("light-model", "challenger")
+    assert champion.tags["light_model.version"] == champion.description == approved
+    assert challenger.tags["light_model.version"] == rejected
+
+
+def test_mlflow_answers_as_the_service_does(
+    tracked: Project, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    assert client
+    monkeypatch.chdir(tracked.folder)
+    app = create_app(load().config).test_client()
+    rows = (tracked.folder / "shop.csv").read_bytes()
+    answered = app.post("/predict", data=rows, content_type="text/csv")
+    model = mlflow.pyfunc.load_model("models:/light-model@champion")
+    frame = pd.read_csv(tracked.folder / "shop.csv").drop(columns="bought")
+    assert model.metadata.metadata["version"] == answered.headers["X-Model-Version"]
+    found = model.predict(frame).to_dict("records")
+    for one, other in zip(found, answered.json or [], strict=True):
+        assert list(one) == list(other)
+        assert one["probability"] == pytest.approx(other.pop("probability"), rel=1e-12)
+        assert {name: one[name] for name in other} == other
+
+
+def test_both_addresses_of_a_model_load(tracked: Project, client: Any) -> None:
+    import mlflow
+
+    run = run_of(client, tracked.models()[1].name)
+    frame = pd.DataFrame({"age": [30], "spent": [None], "where": ["web"]})
+    by_run = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model").predict(frame)
+    by_alias = mlflow.pyfunc.load_model("models:/light-model@challenger").predict(frame)
+    assert by_run.equals(by_alias)
+    assert list(by_run) == ["prediction", "probability"]
+
+
+@pytest.mark.parametrize("spoiled", ["absent", "text", "empty"])
+def test_rows_that_break_the_contract_are_told_as_by_the_service(
+    tracked: Project, client: Any, spoiled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    assert client
+    monkeypatch.chdir(tracked.folder)
+    frame = pd.DataFrame({"age": [30, 31], "spent": [1.0, None], "where": ["web", "street"]})
+    frame = {
+        "absent": frame.drop(columns="age"),
+        "text": frame.assign(age="old"),
+        "empty": frame.head(0),
+    }[spoiled]
+    app = create_app(load().config).test_client()
+    told = app.post("/predict", json=json.loads(frame.to_json(orient="records")))
+    assert told.status_code == 422
+    model = mlflow.pyfunc.load_model("models:/light-model@champion")
+    with pytest.raises(MlflowException) as error:
+        model.predict(frame)
+    for violation in (told.json or {}).get("violations", ()):
+        assert violation["column"] in error.value.message
+        assert violation["detail"] in error.value.message
+
+
+def test_rollback_moves_the_champion(tracked: Project, client: Any, tmp_path: Path) -> None:
+    import mlflow
+
+    assert client
+    shutil.copytree(tracked.folder, tmp_path / "copy")
+    copy = Project(tmp_path / "copy")
+    assert copy.run("--set", "train.seed=2", **TRACKED).code == 0
+    first, _, third = (folder.name for folder in copy.models())
+    own = mlflow.MlflowClient(f"sqlite:///{copy.folder}/model-development/mlflow.db")
+
+    def champion() -> str:
+        version = own.get_model_version_by_alias("light-model", "champion")
+        return str(version.tags["light_model.version"])
+
+    assert champion() == third
+    assert copy.tool("models", "rollback", **TRACKED).code == 0
+    assert champion() == first
+    assert copy.tool("models", "rollback", "--force", **TRACKED).code == 0
+    assert "champion" not in own.get_registered_model("light-model").aliases
+
+
+def test_a_run_that_changes_nothing_tells_nothing(tracked: Project) -> None:
+    before = sorted((tracked.folder / "model-development").rglob("*"))
+    ran = tracked.run("--set", "gate.minimum=0.999", "--set", "train.seed=1", **TRACKED)
+    assert ran.code == 10
+    assert sorted((tracked.folder / "model-development").rglob("*")) == before
+
+
+def test_the_requirements_of_a_model_name_all_that_scoring_imports(
+    tracked: Project, client: Any
+) -> None:
+    source = client.get_model_version_by_alias("light-model", "champion").source
+    model = source.removeprefix("models:/")
+    folder = tracked.folder / "model-development" / "mlartifacts" / "models" / model / "artifacts"
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, str(folder)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    imported = set(json.loads(done.stdout.splitlines()[-1]))
+    pins = (folder / "requirements.txt").read_text().splitlines()
+    named = {canonicalize_name(pin.partition("==")[0]) for pin in pins}
+    assert {"lightgbm", "mlflow", "numpy"} <= imported
+    assert imported <= _with_dependencies(named)
+
+
+IMPORTED = """
+import importlib.metadata as metadata, json, sys
+import mlflow, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+assert "lightmodel.zip" in sys.modules["lightmodel"].__file__
+model.predict(pd.read_json(sys.argv[1] + "/input_example.json", orient="split"))
+owners = metadata.packages_distributions()
+found = {owner for name in sys.modules for owner in owners.get(name.partition(".")[0], ())}
+print(json.dumps(sorted(owner.lower().replace("_", "-") for owner in found)))
+"""
+
+
+def _with_dependencies(names: Iterable[str]) -> set[str]:
+    """Add what these distributions require, as installed."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        with suppress(metadata.PackageNotFoundError):
+            for text in metadata.requires(name) or ():
+                wanted = Requirement(text)
+                if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+                    waiting.append(canonicalize_name(wanted.name))
+    return found

@@ -1,0 +1,196 @@
+"""The chain where MLflow is down, slow, or killed in the middle: a warning, and delivered later."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from lightmodel.config import load
+from lightmodel.web import create_app
+from tests.fakes.mlflow_server import mlflow_server, silent_server
+from tests.fakes.project import ROOT, Project
+from tests.fakes.server import free_port
+
+pytestmark = [
+    pytest.mark.mlflow,
+    # Of MLflow's own: one when it is imported, one when it asks its data base.
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
+SECRET = "hush-hush"
+SERVE = ("-m", "models:/light-model@champion", "--env-manager", "local", "--host", "127.0.0.1")
+ROWS = [
+    {"visit_id": "a", "age": 30, "spent": None, "where": "web"},
+    {"visit_id": "b", "age": 61, "spent": 12.5, "where": "phone"},
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(tmp_path_factory.mktemp("server")) as uri:
+        yield uri
+
+
+def at(uri: str, timeout_s: float = 60) -> dict[str, str]:
+    return {
+        "LIGHTMODEL__TRACKING__URI": uri,
+        "LIGHTMODEL__TRACKING__TIMEOUT_S": str(timeout_s),
+        "LIGHTMODEL__TRACKING__TOKEN": SECRET,
+    }
+
+
+def waiting(project: Project) -> list[Path]:
+    return sorted((project.folder / "var" / "tracking").glob("2*.json"))
+
+
+def client_of(uri: str) -> Any:
+    import mlflow
+
+    return mlflow.MlflowClient(uri)
+
+
+def runs(client: Any, version: str = "") -> list[Any]:
+    """The runs of a data base or server, or those of one model of ours."""
+    every = [one.experiment_id for one in client.search_experiments()]
+    found: list[Any] = client.search_runs(every, f"tags.version = '{version}'" if version else "")
+    return found
+
+
+def test_a_refused_port_costs_a_warning_and_the_run_is_delivered_later(
+    project: Project, server: str
+) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    ran = project.run(**at(uri))
+    assert ran.code == 0
+    assert ran.err.count("tracking: ") == 1
+    assert "python -m lightmodel tracking resend" in ran.err
+    assert len(waiting(project)) == 2
+    name = project.models()[0].name
+    assert f"model {name}" in project.tool("tracking", "list", **at(uri)).out
+    down = project.tool("tracking", "resend", **at(uri))
+    assert (down.code, "MLflow does not answer" in down.err) == (75, True)
+    sent = project.tool("tracking", "resend", **at(server))
+    assert (sent.code, waiting(project)) == (0, []), sent.err
+    assert f"delivered: model {name}" in sent.out
+    assert len(runs(client_of(server), name)) == 1
+    assert project.tool("tracking", "resend", **at(server)).out == "nothing waits\n"
+    assert SECRET not in ran.err + down.err + sent.err + sent.out
+
+
+def test_a_silent_server_costs_no_more_than_the_limit_and_leaves_no_process(
+    project: Project,
+) -> None:
+    with silent_server() as uri:
+        ran = project.run(**at(uri, timeout_s=2))
+        assert ran.code == 0
+        assert "MLflow was not done within 2 s" in ran.err or "does not answer" in ran.err
+        assert len(waiting(project)) == 2
+        assert not [one for one in psutil.process_iter() if _is_ours(one, project)]
+
+
+def _is_ours(process: psutil.Process, project: Project) -> bool:
+    try:
+        return process.cwd() == str(project.folder) and "resend" in process.cmdline()
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return False
+
+
+def test_files_that_are_gone_when_it_is_delivered_are_named(project: Project) -> None:
+    project.run(**at(f"http://127.0.0.1:{free_port()}"))
+    (version,) = project.models()
+    version.rename(version.with_name("gone"))
+    sent = project.tool("tracking", "resend", **at("auto"))
+    assert sent.code == 0
+    (run,) = runs(client_of(f"sqlite:///{project.folder}/model-development/mlflow.db"))
+    assert f"model {version.name}" in run.data.tags["light_model.files"]
+    assert run.data.metrics["test_auc"] > 0.5
+
+
+def test_two_resends_and_one_that_is_killed_deliver_once(project: Project, server: str) -> None:
+    project.run(**at(f"http://127.0.0.1:{free_port()}"))
+    name = project.models()[0].name
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), **at(server)}
+    command = [sys.executable, "-m", "lightmodel", "tracking", "resend"]
+
+    def start() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(command, cwd=project.folder, env=environ, stdout=subprocess.DEVNULL)
+
+    client = client_of(server)
+    killed = start()
+    while killed.poll() is None and not runs(client, name):
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert [one.wait() for one in (start(), start())] == [0, 0]
+    (run,) = runs(client, name)
+    assert (run.info.status, waiting(project)) == ("FINISHED", [])
+    ours = f"run_id = '{run.info.run_id}'"
+    assert len(client.search_model_versions(f"name = 'light-model' and {ours}")) == 1
+    models = client.search_logged_models([run.info.experiment_id], f"source_{ours}")
+    assert [str(model.status) for model in models] == ["READY"]
+
+
+def test_the_next_run_delivers_what_an_earlier_one_could_not(project: Project) -> None:
+    assert project.run(**at(f"http://127.0.0.1:{free_port()}")).code == 0
+    assert project.run("--force", **at("auto")).code == 0
+    assert waiting(project) == []
+    assert len(runs(client_of(f"sqlite:///{project.folder}/model-development/mlflow.db"))) == 2
+
+
+def test_mlflow_serves_the_champion_as_the_service_answers(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert project.run(**at("auto")).code == 0
+    port = free_port()
+    bin_folder = str(Path(sys.executable).parent)  # it calls uvicorn by PATH
+    with (project.folder / "serve.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "models", "serve", *SERVE, "--port", str(port)],
+            cwd=project.folder,
+            env={
+                **os.environ,
+                "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+                "MLFLOW_TRACKING_URI": f"sqlite:///{project.folder}/model-development/mlflow.db",
+            },
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(url, process)
+            good = requests.post(f"{url}/invocations", json={"dataframe_records": ROWS}, timeout=30)
+            spoiled = [{**ROWS[0], "age": "old"}]
+            bad = requests.post(
+                f"{url}/invocations", json={"dataframe_records": spoiled}, timeout=30
+            )
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    monkeypatch.chdir(project.folder)
+    ours = create_app(load().config).test_client().post("/predict", json=ROWS).json or []
+    answered = good.json()["predictions"]
+    for one, other in zip(answered, ours, strict=True):
+        assert one["probability"] == pytest.approx(other["probability"], rel=1e-12)
+        assert (one["visit_id"], one["prediction"]) == (other["visit_id"], other["prediction"])
+    assert bad.status_code == 400
+    assert "column 'age': is not a number" in bad.json()["message"]
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(1200):
+        assert process.poll() is None, "mlflow models serve died; see serve.log"
+        with suppress(requests.ConnectionError):
+            if requests.get(f"{url}/ping", timeout=5).ok:
+                return
+        time.sleep(0.05)
+    pytest.fail("mlflow models serve never answered")
