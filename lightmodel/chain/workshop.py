@@ -41,6 +41,7 @@ class Workshop:
         load_model: builds a model from a bundle's runtime and payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
         progress: shows work under way.
+        mirror: copies what was published to the mirrors; never raises.
         force: run stages though nothing has changed.
         dry_run: only say what would be done.
     """
@@ -59,6 +60,7 @@ class Workshop:
     load_model: Callable[[str, dict[str, Any]], FittedModel]
     checkpoints: Callable[[str], Checkpoints]
     progress: Progress
+    mirror: Callable[[], None]
     force: bool = False
     dry_run: bool = False
 
