@@ -128,7 +128,8 @@ def test_what_is_written_is_there_to_be_read(mirror: Mirror) -> None:
 def test_an_object_is_replaced_by_one_of_its_name(mirror: Mirror) -> None:
     mirror.write("x", b"old and longer")
     mirror.write("x", b"new")
-    assert (mirror.read("x"), mirror.names()) == (b"new", {"x"})
+    assert mirror.read("x") == b"new"
+    assert mirror.names() == {"x"}
 
 
 def test_what_is_not_there_is_none(mirror: Mirror) -> None:
