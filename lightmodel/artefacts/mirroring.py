@@ -7,7 +7,6 @@ for a rollback, which nothing from elsewhere takes back.
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,7 +92,7 @@ def _send(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
     for name in version.manifest.files:
         mirror.write(f"{version.name}/{name}", version.read(name))
     _write_verdict(mirror, version, verdict)
-    mirror.write(f"{version.name}/{MANIFEST}", version.manifest.to_json())
+    mirror.write(f"{version.name}/{MANIFEST}", (version.folder / MANIFEST).read_bytes())
 
 
 def _send_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict, store: Store) -> bool:
@@ -214,8 +213,9 @@ def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
     version = copy.version
     was_there = (version.folder / MANIFEST).exists()
     try:
-        for path, entry in _places(version):
-            data = _checked(mirror, f"{version.name}/{path.name}", entry)
+        for name, entry in version.manifest.files.items():
+            path = _place(version, name)
+            data = _checked(mirror, f"{version.name}/{name}", entry)
             with told(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
@@ -228,12 +228,11 @@ def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
         raise
 
 
-def _places(version: Version) -> Iterator[tuple[Path, FileEntry]]:
-    for name, entry in version.manifest.files.items():
-        path = version.folder / name
-        if path.parent != version.folder:
-            raise ArtefactCorrupt(f"{version.name}: its manifest names a file that lies elsewhere")
-        yield path, entry
+def _place(version: Version, name: str) -> Path:
+    path = version.folder / name
+    if version.folder not in path.parents or ".." in path.parts:
+        raise ArtefactCorrupt(f"{version.name}: its manifest names a file that lies elsewhere")
+    return path
 
 
 def _take_verdict(mirror: Mirror, copy: _Copy) -> None:

@@ -14,6 +14,7 @@ from lightmodel.cli.live import live
 from lightmodel.cli.models import models
 from lightmodel.cli.monitor import monitor
 from lightmodel.cli.notify import notify
+from lightmodel.cli.reproduce import reproduce
 from lightmodel.cli.retry import retry
 from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
@@ -35,6 +36,7 @@ for command in (
     run,
     retry,
     models,
+    reproduce,
     serve,
     truth,
     live,
