@@ -15,6 +15,7 @@ stands in `lightmodel.cli`, the HTTP status in `lightmodel.web`.
     ├── ArtefactMissing           an earlier stage did not run
     ├── ArtefactCorrupt           bytes do not match their manifest, or a signature does not hold
     ├── QualityGateFailed         the candidate is not good enough; the old model stays
+    ├── NotReproduced             a model that was trained again has other bytes
     ├── AlreadyRunning            another run holds the lock
     ├── DeployFailed              the new version was not taken into service; what answered goes on
     ├── NotPossible               this installation cannot do it, whatever the settings
@@ -108,6 +109,10 @@ class ArtefactCorrupt(LightModelError):
 
 class QualityGateFailed(LightModelError):
     """The candidate is not good enough; the model that is served stays."""
+
+
+class NotReproduced(LightModelError):
+    """A model that was trained again is not the same, byte for byte."""
 
 
 class AlreadyRunning(LightModelError):

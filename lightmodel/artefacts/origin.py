@@ -30,6 +30,24 @@ def _commit_of_image() -> str | None:
         return None
 
 
+def machine() -> dict[str, str]:
+    """Say what kind of machine this is: a model's bytes are the same on the same kind."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
+
+
 def requirements(distributions: Iterable[str]) -> str:
     """Write exact pins, one a line."""
     return "".join(f"{name}=={version}\n" for name, version in versions(distributions).items())

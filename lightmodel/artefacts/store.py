@@ -31,6 +31,11 @@ _NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
 _MADE_BY = {"split": "python run.py preprocess", "model": "python run.py"}
 
 
+def is_version_name(name: str) -> bool:
+    """Say whether a folder of that name may be a version's."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -161,7 +166,7 @@ class Store:
             entries = [path.name for path in self.folder.iterdir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted((name for name in entries if _NAME.fullmatch(name)), reverse=True)
+        return sorted((name for name in entries if is_version_name(name)), reverse=True)
 
     def versions(self) -> list[Version]:
         """Give all finished versions, newest first; what cannot be read is passed over, told once."""

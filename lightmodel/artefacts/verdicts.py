@@ -107,11 +107,23 @@ def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
     Raises:
         ArtefactCorrupt: it is about another manifest, its report is another, or its signature fails.
     """
-    name = f"{version.name}/{VERDICT}"
     try:
         data = (version.folder / VERDICT).read_bytes()
     except FileNotFoundError:
         return None
+    verdict = parse_verdict(data, version, signer)
+    if verdict.report_sha256 is not None:
+        read_report(version, verdict)
+    return verdict
+
+
+def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdict:
+    """Read a verdict on a model from bytes, wherever they lay; its report is not looked at.
+
+    Raises:
+        ArtefactCorrupt: it is about another manifest, or its signature fails.
+    """
+    name = f"{version.name}/{VERDICT}"
     content = read_json(data, name)
     try:
         content["reasons"] = tuple(content["reasons"])
@@ -122,8 +134,6 @@ def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
     signer.check(verdict.to_json(signed=False), verdict.signature, name)
     if verdict.manifest_sha256 != _manifest_sha256(version):
         raise ArtefactCorrupt(f"{name} is about another manifest")
-    if verdict.report_sha256 is not None:
-        read_report(version, verdict)
     return verdict
 
 

@@ -40,11 +40,15 @@ def run_preprocess(workshop: Workshop, _: Pins) -> Outcome:
     if reuse.version:
         rows = sum(reuse.version.manifest.rows.values())
         return Outcome("preprocess", "reused", reuse.why, reuse.version.name, rows)
-    result = _split(workshop, fetched, approved)
-    version = _publish(workshop, result, fetched, approved, key)
+    version = make_split(workshop, fetched, approved, key)
     return Outcome(
         "preprocess", "made", reuse.why, version.name, sum(version.manifest.rows.values())
     )
+
+
+def make_split(workshop: Workshop, fetched: Fetched, approved: Version | None, key: str) -> Version:
+    """Read a table, hold it against the contract of the model that is approved, and split it."""
+    return _publish(workshop, _split(workshop, fetched, approved), fetched, approved, key)
 
 
 def _split(workshop: Workshop, fetched: Fetched, approved: Version | None) -> "Preprocessed":

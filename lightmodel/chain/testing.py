@@ -128,7 +128,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
         logger.warning("%s", warning)
     verdict = judge(tested.evaluation, workshop.config.gate)
     report = _report(version, split, tested, verdict, metrics)
-    return write_verdict(
+    written = write_verdict(
         version,
         verdict,
         report,
@@ -136,6 +136,8 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
         fingerprint=key,
         metrics={name: item.value for name, item in tested.evaluation.metrics.items()},
     )
+    workshop.mirror()
+    return written
 
 
 def _report(

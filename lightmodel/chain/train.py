@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lightmodel.artefacts import codec
 from lightmodel.artefacts.fingerprint import versions
 from lightmodel.artefacts.manifest import json_bytes
-from lightmodel.artefacts.origin import commit, python_environment, requirements
+from lightmodel.artefacts.origin import commit, machine, python_environment, requirements
 from lightmodel.artefacts.own_code import OwnCode, read_own_code
 from lightmodel.artefacts.store import Draft, Version
 from lightmodel.chain.attempts import (
@@ -181,6 +181,8 @@ def _inputs(split: Version, tried: Tried | None) -> dict[str, Any]:
         **({"retry_of": tried.original} if tried else {}),
         "train_sha256": split.manifest.files[side_file(split, "train")].sha256,
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
+        "preprocess": dict(split.manifest.parameters),
+        "machine": machine(),
     }
 
 

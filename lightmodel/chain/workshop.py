@@ -43,6 +43,7 @@ class Workshop:
         checkpoints: gives the finished folds of the training with this fingerprint.
         progress: shows work under way.
         record: tells tracking of runs, or by an empty sequence that one will come; never raises.
+        mirror: copies what was published to the mirrors; never raises.
         force: run stages though nothing has changed.
         dry_run: only say what would be done.
     """
@@ -62,6 +63,7 @@ class Workshop:
     checkpoints: Callable[[str], Checkpoints]
     progress: Progress
     record: Callable[[Sequence[RunRecord]], None]
+    mirror: Callable[[], None]
     force: bool = False
     dry_run: bool = False
 

@@ -14,6 +14,7 @@ from lightmodel.cli.live import live
 from lightmodel.cli.models import models
 from lightmodel.cli.monitor import monitor
 from lightmodel.cli.notify import notify
+from lightmodel.cli.reproduce import reproduce
 from lightmodel.cli.retry import retry
 from lightmodel.cli.run import run
 from lightmodel.cli.runtime import runtime
@@ -38,6 +39,7 @@ for command in (
     retry,
     models,
     runtime,
+    reproduce,
     serve,
     tracking,
     truth,

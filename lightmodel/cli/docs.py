@@ -5,12 +5,14 @@ from pathlib import Path
 import click
 
 from lightmodel.cli.exits import EXIT_CODES, MEANINGS
+from lightmodel.cli.pipeline import dvc_file
+from lightmodel.config import load
 from lightmodel.config.reference import example_file, reference_page
 
 
 @click.command()
 def docs() -> None:
-    """Write docs/config.md, docs/errors.md and examples/every-setting.toml anew."""
+    """Write docs/config.md, docs/errors.md, examples/every-setting.toml and dvc.yaml anew."""
     for path, text in pages().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -23,6 +25,7 @@ def pages() -> dict[Path, str]:
         Path("examples", "every-setting.toml"): example_file(),
         Path("docs", "config.md"): reference_page(),
         Path("docs", "errors.md"): _errors_page(),
+        Path("dvc.yaml"): dvc_file(load(environ={}).config),
     }
 
 

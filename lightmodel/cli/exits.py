@@ -6,6 +6,7 @@ BUG, USAGE, INTERRUPTED = 1, 2, 130
 EXIT_CODES: dict[type[errors.LightModelError], int] = {
     errors.QualityGateFailed: 10,
     errors.DeployFailed: 11,
+    errors.NotReproduced: 12,
     errors.DataError: 65,
     errors.ContractViolation: 65,
     errors.DriftExceeded: 65,
@@ -25,6 +26,7 @@ MEANINGS = {
     USAGE: "the command line makes no sense",
     10: "the quality gate said no; what is served stays",
     11: "the new version did not prove itself; what answered before goes on",
+    12: "the model trained again is another one; it is said in what",
     65: "the table cannot be used; tell its owner",
     66: "an earlier stage did not run",
     74: "an artefact is damaged, or the disk is full; what is served stays",

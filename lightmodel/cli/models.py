@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the store is imported when a command needs it
 @click.pass_context
 @settings
 def models(context: click.Context, config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """List the models, newest first; or look at one, verify, roll back, retire, pack, adopt."""
+    """List the models, newest first; or look at one, verify, roll back, push, pull, and so on."""
     config = load(config_file, sets).config
     context.obj = config
     if context.invoked_subcommand is None:
@@ -102,6 +102,7 @@ def verify(config: Config) -> None:
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.artefacts import upkeep
+    from lightmodel.wiring.mirroring import send
     from lightmodel.wiring.tracking import tell_standing
 
     store, signer = _opened(config)
@@ -109,6 +110,7 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
     tell_standing(config)
+    send(config)
 
 
 @models.command()
@@ -146,3 +148,41 @@ def adopt(config: Config, file: Path) -> None:
 
     version = upkeep.adopt(stores.models_of(config), stores.splits_of(config), file)
     click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")
+
+
+@models.command()
+@click.pass_obj
+def push(config: Config) -> None:
+    """Send store.mirrors every approved model that one lacks, and every verdict that changed."""
+    from lightmodel.artefacts import mirroring
+    from lightmodel.wiring.mirroring import named_mirrors
+
+    failures: list[LightModelError] = []
+    for mirror in named_mirrors(config):
+        try:
+            pushed = mirroring.push(_opened(config)[0], mirror)
+        except LightModelError as error:
+            click.echo(f"{mirror.uri}  failed: {error.message}")
+            failures.append(error)
+            continue
+        for what, names in (("sent", pushed.versions), ("verdict sent", pushed.verdicts)):
+            click.echo("".join(f"{mirror.uri}  {what}: {name}\n" for name in names), nl=False)
+        if not (pushed.versions or pushed.verdicts):
+            click.echo(f"{mirror.uri}  nothing to send")
+    if failures:
+        raise failures[0]
+
+
+@models.command()
+@click.argument("version", required=False)
+@click.pass_obj
+def pull(config: Config, version: str | None) -> None:
+    """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
+    from lightmodel.artefacts.lock import run_lock
+    from lightmodel.wiring.mirroring import pull_first
+
+    with run_lock(config.store.root):
+        pulled = pull_first(config, version)
+    for name in pulled.verdicts:
+        click.echo(f"verdict taken over: {name}")
+    click.echo(f"{'pulled' if pulled.fetched else 'here already'}: {pulled.version}")

@@ -1,5 +1,6 @@
 """The sections of `config.toml`. A field's description is its line in docs/config.md."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from lightmodel.config.azure import AzureSection
 from lightmodel.config.base import Section
 from lightmodel.config.delivery import DeploySection, NotifySection
+from lightmodel.config.redact import redacted
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.tracking import TrackingSection
 from lightmodel.config.webhook import WebhookSection
@@ -49,6 +51,20 @@ def _sha256(value: str) -> str:
     if value and (len(value) != 64 or set(value.lower()) - set("0123456789abcdef")):
         raise ValueError("a sha256 has 64 hexadecimal digits")
     return value.lower()
+
+
+_MIRROR = re.compile(r"(s3|az)://[^/\s]+(/[^/\s]+)*/?")
+
+
+def _mirrors(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not _MIRROR.fullmatch(value):
+            raise ValueError(
+                f"{redacted(value)!r} is none: write s3://bucket/prefix or az://container/prefix"
+            )
+    if len({value.rstrip("/") for value in values}) < len(values):
+        raise ValueError("one stands twice")
+    return values
 
 
 class DataSection(Section):
@@ -239,6 +255,11 @@ class StoreSection(Section):
     )
     work: Path = Field(Path("var"), description="Folder of downloads and of unfinished folds.")
     keep: int = Field(10, ge=1, description="Versions that `models retire` leaves.")
+    mirrors: Annotated[tuple[str, ...], AfterValidator(_mirrors)] = Field(
+        (),
+        description="Where copies of approved models are kept: s3://bucket/prefix, "
+        "az://container/prefix; a prefix for each store.root.",
+    )
     signing_key: SecretStr | None = Field(
         None, description="Signs manifests and verdicts (HMAC); then unsigned ones are refused."
     )

@@ -27,6 +27,7 @@ STATUS: dict[type[errors.LightModelError], int] = {
     errors.ArtefactMissing: 503,
     errors.ArtefactCorrupt: 503,
     errors.QualityGateFailed: 500,
+    errors.NotReproduced: 500,
     errors.AlreadyRunning: 409,
     errors.DeployFailed: 500,
     errors.NotPossible: 501,

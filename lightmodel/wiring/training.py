@@ -20,6 +20,7 @@ from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import Learner
 from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched, FetchOptions
+from lightmodel.wiring.mirroring import send
 from lightmodel.wiring.serving import load_model
 from lightmodel.wiring.stores import models_of, retries_of, signer_of, splits_of, threads_of
 from lightmodel.wiring.tracking import Record, untold
@@ -59,6 +60,7 @@ def workshop(
         checkpoints=partial(_checkpoints, config),
         progress=progress,
         record=record,
+        mirror=partial(send, config),
         force=force,
         dry_run=dry_run,
     )

@@ -1,8 +1,4 @@
-"""Blobs in Azure Storage.
-
-Account and credentials come from where adlfs looks: AZURE_STORAGE_CONNECTION_STRING, or
-AZURE_STORAGE_ACCOUNT_NAME with a key, a SAS token, a service principal or the machine's identity.
-"""
+"""Blobs in Azure Storage."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,6 +7,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
+from lightmodel.adapters.clouds.azure import connect, no_credentials
 from lightmodel.adapters.sources.transfer.cache import State
 from lightmodel.adapters.sources.transfer.download import Backoff, Transient, bring
 from lightmodel.adapters.sources.transfer.names import safe_name
@@ -21,7 +18,7 @@ from lightmodel.adapters.sources.transfer.object_store import (
     path_in_store,
 )
 from lightmodel.config.redact import redacted
-from lightmodel.errors import ConfigError, DataError
+from lightmodel.errors import DataError
 from lightmodel.ports.source import Fetched, FetchOptions
 
 _RETRIED = frozenset({408, 429})
@@ -41,7 +38,7 @@ class AzureBlob:
 
 
 def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:
-    files = _connect(uri, timeout_s)
+    files = connect(redacted(uri), timeout_s)
 
     def describe() -> State:
         with _faults(uri, timeout_s):
@@ -68,30 +65,6 @@ def _within(limit_s: float, files: Any, call: Any, path: str, **arguments: Any) 
     return sync(files.loop, call, path, timeout=limit_s, **arguments)
 
 
-def _connect(uri: str, timeout_s: float) -> Any:  # noqa: ANN401 — fsspec has no types
-    try:
-        import adlfs
-    except ImportError as error:
-        raise ConfigError(
-            "az:// addresses need adlfs, which is not installed",
-            hint="pip install -r requirements/azure.txt",
-        ) from error
-    try:
-        return adlfs.AzureBlobFileSystem(
-            connection_timeout=timeout_s, read_timeout=timeout_s, skip_instance_cache=True
-        )
-    except ValueError as error:
-        raise _no_credentials(redacted(uri)) from error
-
-
-def _no_credentials(shown: str) -> ConfigError:
-    return ConfigError(
-        f"{shown}: no account or no credentials for Azure Storage were found",
-        hint="set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and a key, a SAS token "
-        "or a service principal; AZURE_STORAGE_ANON=true for a public container",
-    )
-
-
 @contextlib.contextmanager
 def _faults(uri: str, timeout_s: float) -> Iterator[None]:
     """Translate what adlfs and the Azure libraries raise; see `Remote`."""
@@ -106,7 +79,7 @@ def _faults(uri: str, timeout_s: float) -> Iterator[None]:
             f"{shown}: there is no such blob", hint="check container and blob letter by letter"
         ) from error
     except CredentialUnavailableError as error:
-        raise _no_credentials(shown) from error
+        raise no_credentials(shown) from error
     except TimeoutError as error:
         raise Transient(f"Azure did not answer within {timeout_s:g} s") from error
     except azure.HttpResponseError as error:

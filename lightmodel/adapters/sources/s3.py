@@ -1,8 +1,4 @@
-"""Objects in S3, and in whatever speaks its protocol.
-
-Endpoint, region and credentials come from where AWS's libraries look: AWS_ENDPOINT_URL, AWS_PROFILE,
-AWS_ACCESS_KEY_ID, the machine's role.
-"""
+"""Objects in S3, and in whatever speaks its protocol."""
 
 import contextlib
 import errno
@@ -10,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
 
+from lightmodel.adapters.clouds.s3 import connect
 from lightmodel.adapters.sources.transfer.cache import State
 from lightmodel.adapters.sources.transfer.download import Backoff, Transient, bring
 from lightmodel.adapters.sources.transfer.names import safe_name
@@ -41,7 +37,7 @@ class S3:
 
 
 def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:
-    files = _connect(timeout_s)
+    files = connect(timeout_s)
 
     def describe() -> State:
         with _faults(uri):
@@ -59,21 +55,6 @@ def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:
             return bytes(files.cat_file(path, start=start, end=end))
 
     return StoredObject(describe, read)
-
-
-def _connect(timeout_s: float) -> Any:  # noqa: ANN401 — fsspec has no types
-    try:
-        import s3fs
-    except ImportError as error:
-        raise ConfigError(
-            "s3:// addresses need s3fs, which is not installed",
-            hint="pip install -r requirements/s3.txt",
-        ) from error
-    once = {"max_attempts": 1, "mode": "standard"}  # trying again is this project's own business
-    timeouts = {"connect_timeout": timeout_s, "read_timeout": timeout_s, "retries": once}
-    files = s3fs.S3FileSystem(config_kwargs=timeouts, skip_instance_cache=True)
-    files.retries = 1
-    return files
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Object stores: how sources and mirrors reach them."""

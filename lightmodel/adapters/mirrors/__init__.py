@@ -1,0 +1,1 @@
+"""Where copies of published artefacts are kept."""
