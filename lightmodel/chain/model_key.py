@@ -1,7 +1,7 @@
 """What decides on a model's bytes: the key to using one again."""
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from lightmodel.artefacts.fingerprint import fingerprint
@@ -37,7 +37,11 @@ def model_key(config: Config, split: Version) -> str:
 
 def model_parameters(config: Config) -> dict[str, Any]:
     """Give the settings that decide on the model's bytes: folds follow the split's method."""
+    train = config.train.model_dump(exclude=_NOT_OF_A_MODEL)
+    train["module"] = PurePath(
+        config.train.module
+    ).name  # its content is an input; its folder, nothing
     return {
-        "train": config.train.model_dump(exclude=_NOT_OF_A_MODEL),
+        "train": train,
         "split": config.split.model_dump(include={"method"}),
     }

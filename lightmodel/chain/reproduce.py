@@ -8,6 +8,7 @@ from typing import Any
 
 from lightmodel.artefacts import codec
 from lightmodel.artefacts.checkpoints import FoldCheckpoints
+from lightmodel.artefacts.own_code import FOLDER
 from lightmodel.artefacts.store import Store, Version
 from lightmodel.chain.differences import circumstances, differences
 from lightmodel.chain.model_key import model_key
@@ -101,6 +102,8 @@ def settings_of(config: Config, version: Version) -> Config:
         raise NotPossible(f"{version.name} was adopted, and nobody knows how it was made")
     preprocess: dict[str, Any] = version.manifest.inputs.get("preprocess", {})
     train = {**preprocess.get("train", {}), **parameters["train"]}
+    if train.get("module"):
+        train["module"] = str(version.folder / FOLDER / train["module"])
     try:
         return config.model_copy(
             update={

@@ -157,3 +157,11 @@ def test_a_table_of_numbers_takes_no_calibration(tmp_path: Path) -> None:
     ran = project.run("--set", "train.calibration=isotonic")
     assert ran.code == 78
     assert "this task predicts a number" in ran.err
+
+
+def test_a_model_of_own_code_is_made_again_from_its_version_alone(own: Project) -> None:
+    assert own.run(*OWN, "--set", "train.calibration=isotonic").code == 0
+    (own.folder / "mine.py").unlink()
+    ran = own.tool("reproduce", newest(own).name)
+    assert ran.code == 0, ran.err
+    assert "byte for byte" in ran.out
