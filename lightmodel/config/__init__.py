@@ -13,6 +13,7 @@ from lightmodel.config.sections import (
     TrainSection,
 )
 from lightmodel.config.serving import ServeSection
+from lightmodel.config.tuning import RangeOverride, TuneSection
 from lightmodel.config.webhook import WebhookSection
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "Loaded",
     "LogSection",
     "NotifySection",
+    "RangeOverride",
     "ServeSection",
     "SplitSection",
     "StoreSection",
     "TrainSection",
+    "TuneSection",
     "WebhookSection",
     "load",
 ]

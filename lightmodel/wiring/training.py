@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,14 @@ from lightmodel.artefacts.checkpoints import FoldCheckpoints
 from lightmodel.chain import Workshop
 from lightmodel.config import Config, DataSection, TrainSection
 from lightmodel.domain.contract import ColumnType, Contract
+from lightmodel.domain.tracking import RunRecord
 from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import Learner
 from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched, FetchOptions
 from lightmodel.wiring.serving import load_model
 from lightmodel.wiring.stores import models_of, retries_of, signer_of, splits_of, threads_of
+from lightmodel.wiring.tuning import alternatives, tuning
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,9 @@ def workshop(
         read=partial(_read, config),
         split_files=_SplitFiles(config.data.format, threads_of(config)),
         learner=partial(_learner, threads=threads_of(config)),
-        alternatives=_alternatives,
+        alternatives=alternatives,
+        tuning=tuning(threads_of(config)),
+        record=_record,
         compiled=partial(_compiled, config.train),
         load_model=partial(load_model, threads=threads_of(config)),
         checkpoints=partial(_checkpoints, config),
@@ -53,6 +57,11 @@ def workshop(
         force=force,
         dry_run=dry_run,
     )
+
+
+def _record(runs: Sequence[RunRecord]) -> None:
+    for run in runs:
+        logger.debug("%s %s: %s", run.kind, run.key, dict(run.metrics))
 
 
 def _fetch(config: Config, progress: Progress) -> Fetched:
@@ -105,14 +114,6 @@ def _learner(train: TrainSection, threads: int) -> Learner:
     from lightmodel.adapters.learners.sklearn import SklearnLearner
 
     return SklearnLearner(train.estimator, train.parameters, train.seed, threads)
-
-
-def _alternatives(train: TrainSection, settled: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    if train.estimator != "lightgbm":
-        return ()
-    from lightmodel.adapters.learners.alternatives import alternatives
-
-    return alternatives(settled, train.parameters, train.seed, train.retry)
 
 
 def _compiled(train: TrainSection, runtime: str, payload: dict[str, Any]) -> dict[str, bytes]:

@@ -20,6 +20,7 @@ SECRETS = {
     "github_token",
     "secret",
     "ngrok_token",
+    "storage",
 }
 
 
