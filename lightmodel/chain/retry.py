@@ -170,7 +170,9 @@ def _told(original: Version, attempt: Attempt) -> RunRecord:
         now,
         original.name,
         parameters=attempt.parameters,
-        metrics={name: value for name, value in (attempt.metrics or {}).items() if value is not None},
+        metrics={
+            name: value for name, value in (attempt.metrics or {}).items() if value is not None
+        },
         tags={"split": str(original.manifest.inputs["split"])},
     )
 

@@ -19,6 +19,7 @@ from lightmodel.cli.run import run
 from lightmodel.cli.serve import serve
 from lightmodel.cli.smoke import smoke
 from lightmodel.cli.truth import truth
+from lightmodel.cli.tune import tune
 from lightmodel.cli.webhook import webhook
 from lightmodel.errors import LightModelError
 
@@ -37,6 +38,7 @@ for command in (
     models,
     serve,
     truth,
+    tune,
     live,
     smoke,
     deploy,

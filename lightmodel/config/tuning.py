@@ -47,17 +47,20 @@ class TuneSection(Section):
     startup: int = Field(
         8,
         ge=1,
-        description="Trials drawn at random, all their folds fitted, before the search learns from them.",
+        description="Trials drawn at random before the search learns from them.",
     )
     keep_share: float = Field(
         0.25,
         gt=0,
         le=1,
         description="After each fold a trial goes on only if it is among this best share of the trials "
-        "that were finished; 1: all are finished.",
+        "that were finished, once four were; 1: all are finished.",
     )
     finalists: int = Field(
-        5, ge=1, le=50, description="The best trials, which are cross-validated by train.folds in full."
+        5,
+        ge=1,
+        le=50,
+        description="The best trials, which are cross-validated by train.folds in full.",
     )
     ranges: dict[str, RangeOverride | Literal[False]] = Field(
         {},

@@ -18,8 +18,9 @@ class StudyPlan:
         higher_is_better: of the value.
         seed: of what is drawn.
         trials: how many it shall have in all.
-        startup: trials that are drawn at random, and finished, before it learns from them.
-        keep_share: of the finished trials, which a trial must be among after each fold to go on.
+        startup: trials that are drawn at random before it learns from them.
+        keep_share: of the finished trials, once four are, which a trial must be among after each
+            fold to go on.
         first: a set of parameters to begin with.
     """
 

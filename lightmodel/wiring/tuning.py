@@ -59,7 +59,9 @@ def space(config: Config, released: bool) -> Space:
     given = config.train.parameters
     found = ranges(config.tune.ranges, {} if released else given)
     searched = {one.name for one in found}
-    kept = {name: value for name, value in given.items() if not searched & set(main_names({name: 0}))}
+    kept = {
+        name: value for name, value in given.items() if not searched & set(main_names({name: 0}))
+    }
     return Space(found, kept)
 
 
