@@ -10,7 +10,7 @@ from typing import Any
 from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.store import Store, Version
 from lightmodel.chain.model_key import model_key
-from lightmodel.chain.workshop import Workshop, find_reusable, shown_number
+from lightmodel.chain.workshop import Unsatisfying, Workshop, find_reusable, shown_number
 from lightmodel.config import Config
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.metrics import Metric, gate_metric
@@ -43,17 +43,57 @@ class Attempt:
         return self.workshop.config.train.parameters
 
 
-def plan_attempts(workshop: Workshop, split: Version, original: Version) -> list[Attempt]:
-    """Give what train.retry allows to try instead of the original, with the scores known by now."""
-    settled = original.manifest.parameters["learner"]
-    known = {} if workshop.force else _known_scores(workshop.retries)
-    attempts = []
-    for parameters in workshop.alternatives(workshop.config.train, settled):
-        train = workshop.config.train.model_copy(update={"parameters": parameters})
-        config = workshop.config.model_copy(update={"train": train})
-        key = model_key(config, split)
-        attempts.append(Attempt(replace(workshop, config=config), key, known.get(key)))
-    return attempts
+def attempt_with(workshop: Workshop, split: Version, parameters: Mapping[str, Any]) -> Attempt:
+    """Give the attempt that these train.parameters would be; nobody has scored it."""
+    train = workshop.config.train.model_copy(update={"parameters": dict(parameters)})
+    config = workshop.config.model_copy(update={"train": train})
+    return Attempt(replace(workshop, config=config), model_key(config, split), None)
+
+
+class Attempts:
+    """What train.retry allows to try instead of the original, each chosen by what came of those before.
+
+    The search is begun anew by every run, and what is known from earlier ones is told to it again: it
+    asks for the same, and goes on where they ended.
+    """
+
+    def __init__(self, workshop: Workshop, split: Version, original: Version) -> None:
+        self._workshop, self._split = workshop, split
+        self._metric = deciding_metric(workshop.config, split)
+        self._known = {} if workshop.force else _known_scores(workshop.retries)
+        metrics = original.manifest.metrics
+        settled = original.manifest.parameters["learner"]
+        self._search = workshop.alternatives(
+            workshop.config,
+            Unsatisfying(settled, value_of(metrics, self._metric), self._metric.higher_is_better),
+        )
+        self.scored: list[Attempt] = []
+        self._next: Attempt | None = None
+
+    def ask(self) -> Attempt | None:
+        """Give the next attempt, with its score where it is known; None: there are no more."""
+        full = len(self.scored) >= self._workshop.config.train.retry
+        if self._next is None and self._search and not full:
+            parameters = self._search.ask()
+            if parameters is not None:
+                found = attempt_with(self._workshop, self._split, parameters)
+                self._next = replace(found, metrics=self._known.get(found.key))
+        return self._next
+
+    def tell(self, attempt: Attempt) -> None:
+        """Take the attempt that was asked for, scored."""
+        if self._search:
+            self._search.tell(value_of(attempt.metrics or {}, self._metric))
+        self.scored.append(attempt)
+        self._next = None
+
+    def replay(self) -> bool:
+        """Take what is known already, as far as that goes; True: nothing is left to be scored."""
+        while (attempt := self.ask()) is not None:
+            if attempt.metrics is None:
+                return False
+            self.tell(attempt)
+        return True
 
 
 def _known_scores(retries: Store) -> dict[str, Scored]:
@@ -102,17 +142,17 @@ def shown_out_of_fold(metrics: Scored, metric: Metric) -> str:
 
 
 def deciding_metric(config: Config, split: Version) -> Metric:
-    """Give the metric of the gate, by which retries choose as well."""
+    """Give the metric of the gate, by which retries and studies choose as well."""
     contract = Contract.from_dict(split.manifest.contract or {})
     return gate_metric(config.gate.metric, contract.task.kind)
 
 
 def find_winner(workshop: Workshop, split: Version, original: Version) -> Version | None:
     """Give the model that an earlier retry put in the original's place; None: there is none."""
-    if not workshop.config.train.retry or workshop.force:
+    if not workshop.config.train.retry or workshop.force or not workshop.retries.names():
         return None
-    attempts = plan_attempts(workshop, split, original)
-    if any(attempt.metrics is None for attempt in attempts):
+    attempts = Attempts(workshop, split, original)
+    if not attempts.replay():
         return None
-    best = best_attempt(original, attempts, deciding_metric(workshop.config, split))
+    best = best_attempt(original, attempts.scored, deciding_metric(workshop.config, split))
     return find_reusable(workshop.models, best.key).version if best else None

@@ -4,9 +4,11 @@ The out-of-fold score alone chooses. A loser is neither refit nor published and 
 row; its score is kept in retries/, so that nothing is tried twice.
 """
 
+import hashlib
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 from lightmodel.artefacts.origin import commit
@@ -15,9 +17,9 @@ from lightmodel.artefacts.verdicts import read_verdict
 from lightmodel.chain.attempts import (
     ATTEMPTS,
     Attempt,
+    Attempts,
     best_attempt,
     deciding_metric,
-    plan_attempts,
     record_of,
     shown_out_of_fold,
 )
@@ -36,6 +38,7 @@ from lightmodel.chain.workshop import (
 )
 from lightmodel.config import TrainSection
 from lightmodel.domain.contract import Contract
+from lightmodel.domain.tracking import RunRecord
 
 logger = logging.getLogger(__name__)
 
@@ -57,21 +60,32 @@ def run_retry(workshop: Workshop, rejected: Outcome) -> Iterator[Outcome]:
     _refuse_withdrawn(workshop, candidate, rejected)
     split = workshop.splits.get(candidate.manifest.inputs["split"])
     original = _original(workshop, split, rejected)
-    attempts = plan_attempts(workshop, split, original)
-    if not attempts:
+    attempts = Attempts(workshop, split, original)
+    known = attempts.replay()
+    if known and not attempts.scored:
         raise refusal(rejected, _why_nothing(workshop.config.train))
-    unknown = [attempt for attempt in attempts if attempt.metrics is None]
-    if workshop.dry_run and unknown:
-        yield Outcome("retry", "would run", f"{len(unknown)} other sets of parameters", "")
+    if workshop.dry_run and not known:
+        left = workshop.config.train.retry - len(attempts.scored)
+        yield Outcome("retry", "would run", f"up to {left} other sets of parameters", "")
         return
-    if unknown:
-        attempts = yield from _score(workshop, split, original, attempts)
-        _record(workshop, split, original, attempts)
+    if not known:
+        yield from _score(workshop, split, original, attempts)
+        _record(workshop, split, original, attempts.scored)
+    yield from _take_the_best(workshop, split, original, attempts.scored, rejected)
+
+
+def _take_the_best(
+    workshop: Workshop,
+    split: Version,
+    original: Version,
+    attempts: Sequence[Attempt],
+    rejected: Outcome,
+) -> Iterator[Outcome]:
     best = best_attempt(original, attempts, deciding_metric(workshop.config, split))
     reuse = _reuse(workshop, best, len(attempts))
     if not workshop.dry_run:
         _forget_folds(attempts, but=None if reuse.version else best)
-    if best is None or (reuse.version and reuse.version.name == candidate.name):
+    if best is None or (reuse.version and reuse.version.name == rejected.version):
         others = f"of the other parameters tried ({len(attempts)})"
         which = f"None {others} is better" if best is None else f"It is the best {others}"
         raise refusal(rejected, f"{which} out of fold.")
@@ -102,31 +116,33 @@ def _why_nothing(train: TrainSection) -> str:
 
 
 def _score(
-    workshop: Workshop, split: Version, original: Version, attempts: Sequence[Attempt]
-) -> Generator[Outcome, None, list[Attempt]]:
-    """Cross-validate what was not scored before; gives the attempts with their scores."""
+    workshop: Workshop, split: Version, original: Version, attempts: Attempts
+) -> Iterator[Outcome]:
+    """Cross-validate what was not scored before, each attempt chosen by those before it."""
     from lightmodel.stages.train import cross_validate
 
     contract = Contract.from_dict(split.manifest.contract or {})
     table = read_side(workshop, split, "train", contract)
     metric = deciding_metric(workshop.config, split)
-    scored: list[Attempt] = []
 
     def score(attempt: Attempt) -> Outcome:
         did, metrics = "reused", attempt.metrics
         if metrics is None:
             recipe = recipe_of(attempt.workshop, attempt.key)
             did, metrics = "tried", cross_validate(table, contract, recipe).metrics
-        scored.append(replace(attempt, metrics=metrics))
-        ahead = best_attempt(original, scored, metric) is scored[-1]
+        attempts.tell(replace(attempt, metrics=metrics))
+        ahead = best_attempt(original, attempts.scored, metric) is attempts.scored[-1]
         why = "the best so far out of fold" if ahead else "not better out of fold"
         return Outcome("retry", did, why, "", len(table), shown_out_of_fold(metrics, metric))
 
-    for number, attempt in enumerate(attempts, 1):
+    for known in attempts.scored:
+        shown = shown_out_of_fold(known.metrics or {}, metric)
+        yield Outcome("retry", "reused", "scored before", "", len(table), shown)
+    while (attempt := attempts.ask()) is not None:
         words = ", ".join(f"{name}={value}" for name, value in attempt.parameters.items())
-        logger.info("try %d of %d: %s", number, len(attempts), words)
+        number = len(attempts.scored) + 1
+        logger.info("try %d of %d: %s", number, workshop.config.train.retry, words)
         yield timed(partial(score, attempt))
-    return scored
 
 
 def _record(
@@ -141,6 +157,24 @@ def _record(
             fingerprint=original.manifest.fingerprint,
             commit=commit(),
         )
+    workshop.record(tuple(_told(original, attempt) for attempt in attempts))
+
+
+def _told(original: Version, attempt: Attempt) -> RunRecord:
+    digits = hashlib.sha256(attempt.key.encode()).hexdigest()[:12]
+    now = datetime.now(UTC).isoformat()
+    return RunRecord(
+        f"{original.name}-attempt-{digits}",
+        "attempt",
+        now,
+        now,
+        original.name,
+        parameters=attempt.parameters,
+        metrics={
+            name: value for name, value in (attempt.metrics or {}).items() if value is not None
+        },
+        tags={"split": str(original.manifest.inputs["split"])},
+    )
 
 
 def _reuse(workshop: Workshop, best: Attempt | None, tries: int) -> Reuse:

@@ -13,14 +13,49 @@ from lightmodel.artefacts.fingerprint import what_changed
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Store, Version
 from lightmodel.config import Config, TrainSection
+from lightmodel.domain.arrays import Codes
 from lightmodel.domain.contract import Contract
+from lightmodel.domain.search import Range, Space
 from lightmodel.domain.tracking import RunRecord
 from lightmodel.errors import LightModelError, QualityGateFailed
 from lightmodel.ports.checkpoints import Checkpoints
-from lightmodel.ports.learner import FittedModel, Learner
+from lightmodel.ports.learner import FittedModel, Learner, TrainingData
 from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched
 from lightmodel.ports.split_files import SplitFiles
+from lightmodel.ports.study import Search, Study, StudyPlan, TrialFitter
+
+
+@dataclass(frozen=True)
+class Unsatisfying:
+    """A training that was not good enough, for a search to begin with.
+
+    Attributes:
+        settled: the parameters that it settled on, those that the table decided on among them.
+        value: of the deciding metric, out of fold; NaN where it is undefined.
+        higher_is_better: of that metric.
+    """
+
+    settled: Mapping[str, Any]
+    value: float
+    higher_is_better: bool
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a study needs.
+
+    Attributes:
+        space: gives what is searched; with True, also what train.parameters names.
+        fitter: prepares a table, given what each fold fits and holds out.
+        starting_point: gives the values of some ranges that are nearest to a training's parameters.
+        study: opens a study, to begin it or to go on with it.
+    """
+
+    space: Callable[[Config, bool], Space]
+    fitter: Callable[[Config, TrainingData, Sequence[tuple[Codes, Codes]]], TrialFitter]
+    starting_point: Callable[[tuple[Range, ...], Mapping[str, Any]], Mapping[str, float]]
+    study: Callable[[Config, StudyPlan], Study]
 
 
 @dataclass(frozen=True)
@@ -36,8 +71,9 @@ class Workshop:
         read: reads them as one table of plain types.
         split_files: writes and reads train and test tables.
         learner: makes the learner that a train section names.
-        alternatives: gives up to train.retry other values of train.parameters, from a train section
-            and the parameters that its training settled on; none for an estimator without any.
+        alternatives: begins a search for other values of train.parameters; None for an estimator
+            of which nothing else is known to try.
+        tuning: what a study needs.
         compiled: gives the files of a learner's model in compiled form; none where it has none.
         load_model: builds a model from the names of its learner and its payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
@@ -57,7 +93,8 @@ class Workshop:
     read: Callable[[Fetched], pa.Table]
     split_files: SplitFiles
     learner: Callable[[TrainSection], Learner]
-    alternatives: Callable[[TrainSection, Mapping[str, Any]], tuple[dict[str, Any], ...]]
+    alternatives: Callable[[Config, Unsatisfying], Search | None]
+    tuning: Tuning
     compiled: Callable[[str, dict[str, Any]], dict[str, bytes]]
     load_model: Callable[[str, dict[str, Any]], FittedModel]
     checkpoints: Callable[[str], Checkpoints]
@@ -157,6 +194,17 @@ def read_side(workshop: Workshop, split: Version, side: str, contract: Contract)
     """Read train or test rows of a split, after checking its bytes."""
     workshop.splits.verify(split)
     return workshop.split_files.read(split.file(side_file(split, side)), contract)
+
+
+def read_training_rows(workshop: Workshop, split: Version, contract: Contract) -> pa.Table:
+    """Read a split's training rows, after checking their bytes; nobody looks at the test rows."""
+    name = side_file(split, "train")
+    manifest = split.manifest
+    workshop.splits.signer.check(
+        manifest.to_json(signed=False), manifest.signature, f"{split.name}/manifest.json"
+    )
+    split.read(name)
+    return workshop.split_files.read(split.file(name), contract)
 
 
 def side_file(split: Version, side: str) -> str:

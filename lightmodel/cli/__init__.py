@@ -22,6 +22,7 @@ from lightmodel.cli.serve import serve
 from lightmodel.cli.smoke import smoke
 from lightmodel.cli.tracking import tracking
 from lightmodel.cli.truth import truth
+from lightmodel.cli.tune import tune
 from lightmodel.cli.webhook import webhook
 from lightmodel.errors import LightModelError
 
@@ -43,6 +44,7 @@ for command in (
     serve,
     tracking,
     truth,
+    tune,
     live,
     smoke,
     deploy,

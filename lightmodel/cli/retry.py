@@ -12,7 +12,7 @@ from lightmodel.config import load
 @click.command()
 @settings
 @click.option(
-    "--tries", type=click.IntRange(0, 20), help="How many, for this time instead of train.retry."
+    "--tries", type=click.IntRange(0, 200), help="How many, for this time instead of train.retry."
 )
 def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
     """Try other parameters where the gate said no to the newest candidate.

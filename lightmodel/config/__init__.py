@@ -14,6 +14,7 @@ from lightmodel.config.sections import (
 )
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.tracking import TrackingSection
+from lightmodel.config.tuning import RangeOverride, TuneSection
 from lightmodel.config.webhook import WebhookSection
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "Loaded",
     "LogSection",
     "NotifySection",
+    "RangeOverride",
     "ServeSection",
     "SplitSection",
     "StoreSection",
     "TrackingSection",
     "TrainSection",
+    "TuneSection",
     "WebhookSection",
     "load",
 ]

@@ -12,6 +12,7 @@ from lightmodel.config.delivery import DeploySection, NotifySection
 from lightmodel.config.redact import redacted
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.tracking import TrackingSection
+from lightmodel.config.tuning import TuneSection
 from lightmodel.config.webhook import WebhookSection
 
 
@@ -173,8 +174,8 @@ class TrainSection(Section):
     retry: int = Field(
         0,
         ge=0,
-        le=20,
-        description="How many other sets of parameters are tried where the gate said no. The best by "
+        le=200,
+        description="How many other sets of parameters a search tries where the gate said no. The best by "
         "out-of-fold score is tested once; what train.parameters names stays as it is.",
     )
     final: Literal["refit", "ensemble"] = Field(
@@ -271,6 +272,7 @@ class Config(Section):
     data: DataSection = DataSection()
     split: SplitSection = SplitSection()
     train: TrainSection = TrainSection()
+    tune: TuneSection = TuneSection()
     gate: GateSection = GateSection()
     serve: ServeSection = ServeSection()
     log: LogSection = LogSection()

@@ -220,7 +220,7 @@ def assign_folds(table: pa.Table, contract: Contract, recipe: Recipe) -> Codes:
     return np.where(numbers >= 0, packed, numbers)
 
 
-def _rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
+def fold_rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
     """Give the rows that a fold trains on and those that it holds out; time never looks ahead."""
     kept = numbers < fold if by_time else numbers != fold
     return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
@@ -234,7 +234,7 @@ def fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]
     def fit(fold: int) -> FoldFit:
         done = recipe.checkpoints.load(fold)
         if done is None:
-            done = trainer.fit_fold(*_rows(numbers, fold, by_time=by_time))
+            done = trainer.fit_fold(*fold_rows(numbers, fold, by_time=by_time))
             recipe.checkpoints.save(fold, done)
         steps.advance()
         return done

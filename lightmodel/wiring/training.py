@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from lightmodel.wiring.mirroring import send
 from lightmodel.wiring.serving import load_model
 from lightmodel.wiring.stores import models_of, retries_of, signer_of, splits_of, threads_of
 from lightmodel.wiring.tracking import Record, untold
+from lightmodel.wiring.tuning import alternatives, tuning
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ def workshop(
         read=partial(_read, config),
         split_files=_SplitFiles(config.data.format, threads_of(config)),
         learner=partial(_learner, threads=threads_of(config)),
-        alternatives=_alternatives,
+        alternatives=alternatives,
+        tuning=tuning(threads_of(config)),
         compiled=partial(_compiled, config.train),
         load_model=partial(load_model, threads=threads_of(config)),
         checkpoints=partial(_checkpoints, config),
@@ -130,14 +132,6 @@ def _own_estimator(train: TrainSection) -> Callable[..., Any]:
         where = f"{train.module} defines no estimator()" if own else "train.module is not set"
         raise ConfigError(f'train.estimator = "module", and {where}', hint="docs/own-code.md")
     return made
-
-
-def _alternatives(train: TrainSection, settled: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    if train.estimator != "lightgbm":
-        return ()
-    from lightmodel.adapters.learners.alternatives import alternatives
-
-    return alternatives(settled, train.parameters, train.seed, train.retry)
 
 
 def _compiled(train: TrainSection, runtime: str, payload: dict[str, Any]) -> dict[str, bytes]:

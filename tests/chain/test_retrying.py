@@ -48,7 +48,7 @@ def test_alone_it_follows_a_testing_that_said_no(project: Project) -> None:
 
 def test_without_a_candidate_there_is_nothing_to_retry(project: Project) -> None:
     assert project.tool("retry", "--tries", "1").code == 66
-    assert project.tool("retry", "--tries", "21").code == 2
+    assert project.tool("retry", "--tries", "201").code == 2
 
 
 def test_killed_in_an_attempt_the_next_run_goes_on_and_ends_the_same(project: Project) -> None:

@@ -23,6 +23,7 @@ SECRETS = {
     "username",
     "password",
     "token",
+    "storage",
 }
 
 

@@ -1,0 +1,72 @@
+"""Trials of LightGBM: one binned table and one cut into folds for all of them, a thread for each."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightgbm as lgb
+
+from lightmodel.adapters.learners.boosting import Stopping, boost
+from lightmodel.adapters.learners.lightgbm import LightGBMTrainer
+from lightmodel.domain.arrays import Codes
+from lightmodel.domain.results import FoldFit
+from lightmodel.errors import ConfigError
+
+Rows = tuple[Codes, Codes]  # to fit, and to hold out
+
+
+@dataclass(frozen=True)
+class LightGBMTrials:
+    """The folds of one table, cut once: LightGBM only reads them while it boosts.
+
+    Attributes:
+        trainer: holds the binned table and the parameters in force.
+        parts: (to fit, held out) of each fold.
+        stopping: of a trial's folds.
+        at_once: folds that are fitted side by side, one thread each.
+    """
+
+    trainer: LightGBMTrainer
+    parts: Sequence[tuple[lgb.Dataset, lgb.Dataset]]
+    stopping: Stopping
+    at_once: int
+    _given_up: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def cut(
+        cls, trainer: LightGBMTrainer, folds: Sequence[Rows], stopping: Stopping, threads: int
+    ) -> "LightGBMTrials":
+        """Cut the table into its folds."""
+        parts = [
+            (
+                trainer.dataset.subset(fitted.tolist()).construct(),
+                trainer.dataset.subset(held_out.tolist()).construct(),
+            )
+            for fitted, held_out in folds
+        ]
+        return cls(trainer, parts, stopping, threads)
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """Give the parameters that training would use."""
+        return self.trainer.parameters
+
+    def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
+        """Boost on one thread; no model is kept.
+
+        Raises:
+            CancelledError: `stop` was called.
+            ConfigError: LightGBM refuses the parameters.
+        """
+        every = {**self.trainer.parameters, **parameters, "num_threads": 1}
+        fitted, held_out = self.parts[fold]
+        try:
+            boosted = boost(fitted, held_out, every, self.stopping, self._given_up)
+        except lgb.basic.LightGBMError as error:
+            raise ConfigError(f"LightGBM refuses {dict(parameters)}: {error}") from error
+        return FoldFit(boosted.scores, boosted.rounds, boosted.curve, {})
+
+    def stop(self) -> None:
+        """Let folds under way end at their next round."""
+        self._given_up.set()
