@@ -27,12 +27,22 @@ _NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}
 def model_key(config: Config, split: Version) -> str:
     """Give the fingerprint of the model that these settings make of this split."""
     learner = config.train.estimator if config.train.estimator in LEARNERS else "sklearn"
-    read = (side_file(split, "train"), "contract.json")
-    inputs = {name: split.manifest.files[name].sha256 for name in read}
+    modules = (*MODULES, *LEARNERS[learner])
+    parameters = model_parameters(config)
+    return fingerprint(model_inputs(config, split), parameters, modules, LIBRARIES[learner])
+
+
+def model_inputs(config: Config, split: Version) -> dict[str, str]:
+    """Give the hashes of what a model is made from.
+
+    Raises:
+        ConfigError: train.module cannot be read.
+    """
+    names = (side_file(split, "train"), "contract.json")
+    inputs = {name: split.manifest.files[name].sha256 for name in names}
     if config.train.module:
         inputs["module"] = hashlib.sha256(read_source(Path(config.train.module))).hexdigest()
-    modules = (*MODULES, *LEARNERS[learner])
-    return fingerprint(inputs, model_parameters(config), modules, LIBRARIES[learner])
+    return inputs
 
 
 def model_parameters(config: Config) -> dict[str, Any]:

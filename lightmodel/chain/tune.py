@@ -30,9 +30,9 @@ from lightmodel.chain.finalists import (
     ranked,
     trials_table,
 )
-from lightmodel.chain.model_key import LIBRARIES, model_parameters
+from lightmodel.chain.model_key import LIBRARIES, model_inputs, model_parameters
 from lightmodel.chain.train import recipe_of
-from lightmodel.chain.workshop import Workshop, read_training_rows, side_file
+from lightmodel.chain.workshop import Workshop, read_training_rows
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.metrics import Metric
 from lightmodel.domain.search import Space, TrialReport
@@ -121,8 +121,6 @@ def run_tune(workshop: Workshop, *, released: bool = False) -> Tuned:
 def _place(workshop: Workshop, split: Version, space: Space, metric: Metric) -> tuple[str, Path]:
     """Name the study after all that decides on a trial's value, and give its folder."""
     config = workshop.config
-    names = (side_file(split, "train"), "contract.json")
-    inputs = {name: split.manifest.files[name].sha256 for name in names}
     train = {**model_parameters(config)["train"], "parameters": dict(space.given)}
     decides = {
         "train": {name: value for name, value in train.items() if name != "folds"},
@@ -131,7 +129,7 @@ def _place(workshop: Workshop, split: Version, space: Space, metric: Metric) -> 
         "ranges": [repr(one) for one in space.ranges],
         "metric": metric.name,
     }
-    key = fingerprint(inputs, decides, MODULES, LIBRARIES["lightgbm"])
+    key = fingerprint(model_inputs(config, split), decides, MODULES, LIBRARIES["lightgbm"])
     name = f"tune-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     return name, config.tune.folder(config.store.work, name).resolve()
 
@@ -157,7 +155,7 @@ def _searched(workshop: Workshop, split: Version, table: pa.Table, found: Tuned)
 
 def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) -> "Bench":
     """Prepare the table for all trials, and open the study."""
-    from lightmodel.stages.train import assign_folds, fold_rows, training_data
+    from lightmodel.stages.train import assign_folds, extended_data, fold_rows
     from lightmodel.stages.tune import Bench
 
     config, tune = workshop.config, workshop.config.tune
@@ -166,10 +164,11 @@ def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) ->
     )
     fitting = replace(workshop, config=config.model_copy(update={"train": section}))
     contract = Contract.from_dict(split.manifest.contract or {})
-    numbers = assign_folds(table, contract, recipe_of(fitting, found.name))
+    recipe = recipe_of(fitting, found.name)
+    numbers = assign_folds(table, contract, recipe)
     by_time = config.split.method.startswith("time:")
     folds = [fold_rows(numbers, at, by_time=by_time) for at in range(int(numbers.max()) + 1)]
-    data = training_data(table, contract)
+    data, _ = extended_data(table, contract, recipe)
     fitter = workshop.tuning.fitter(fitting.config, data, folds)
     study = workshop.tuning.study(config, _plan(workshop, fitter, found))
     return Bench(

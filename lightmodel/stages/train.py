@@ -108,7 +108,7 @@ def cross_validate(table: pa.Table, contract: Contract, recipe: Recipe) -> Cross
         ConfigError: the settings do not suit the table.
     """
     _refuse_calibrating_numbers(contract, recipe.section)
-    data, features = _extended(training_data(table, contract), contract, recipe)
+    data, features = extended_data(table, contract, recipe)
     numbers = assign_folds(table, contract, recipe)
     trainer = recipe.learner.prepare(data)
     fits = fit_folds(trainer, numbers, recipe)
@@ -190,10 +190,15 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
     )
 
 
-def _extended(
-    data: TrainingData, contract: Contract, recipe: Recipe
+def extended_data(
+    table: pa.Table, contract: Contract, recipe: Recipe
 ) -> tuple[TrainingData, FeatureSteps]:
-    """Add the features that the settings ask for; give also what adds them to other rows."""
+    """Turn training rows into what learners take, with the features that the settings add.
+
+    Returns:
+        the data, and what adds the same features to other rows.
+    """
+    data = training_data(table, contract)
     steps = fit_features(data.features, contract, recipe.section.features, recipe.own)
     features = steps.extend_training(data.features)
     return replace(data, features=features, names=steps.names), steps

@@ -18,6 +18,11 @@ NEIGHBOURHOOD = 4.0
 def alternatives(config: Config, unsatisfying: Unsatisfying) -> Search | None:
     """Begin a search around what a training settled on; None: nothing is known to try."""
     train = config.train
+    if train.estimator == "neural":
+        from lightmodel.adapters.learners.neural import larger
+        from lightmodel.adapters.studies.searches import ListedSearch
+
+        return ListedSearch(larger(train.parameters))
     if train.estimator != "lightgbm":
         return None
     from lightmodel.adapters.learners.ranges import ranges, starting_point

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lightmodel.adapters.learners.neural import NeuralLearner
+from lightmodel.adapters.learners.neural import LONGEST, WIDEST, NeuralLearner, larger
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Store
 from lightmodel.domain.task import TaskKind
@@ -56,3 +56,36 @@ def test_a_table_that_holds_no_such_picture_is_told(image: list[int]) -> None:
     data = TrainingData(np.zeros((4, 6)), np.zeros(4), names, (), TaskKind.BINARY, 2)
     with pytest.raises(ConfigError, match=r"train\.parameters\.image"):
         NeuralLearner({"image": image}, 0).prepare(data)
+
+
+def test_what_is_tried_instead_is_wider_or_longer_within_bounds() -> None:
+    sizes = [(one["width"], one["epochs"]) for one in larger({"width": 8, "epochs": 10})]
+    assert sizes[:2] == [(16, 10), (8, 20)]
+    assert len(set(sizes)) == len(sizes) == 14
+    assert all(width >= 8 and epochs >= 10 for width, epochs in sizes)
+    assert list(larger({"width": WIDEST, "epochs": LONGEST})) == []
+    assert max(one["width"] for one in larger({"width": WIDEST - 1})) == WIDEST
+
+
+@pytest.mark.neural
+def test_where_the_gate_says_no_a_network_grows_and_the_best_out_of_fold_is_kept(
+    project: Project,
+) -> None:
+    words = (
+        *("--set", "train.estimator=neural", "--set", "train.retry=3", "--set", "train.folds=2"),
+        *("--set", "train.parameters={width = 1, epochs = 1, learning_rate = 0.05}"),
+        *("--set", "gate.minimum=0.999"),
+    )
+    ran = project.run(*words)
+    assert ran.code == 10, ran.err
+    newest = Store(project.folder / "model", "model", Signer(None)).newest()
+    told = json.loads(newest.read("attempts.json"))
+    sizes = [(one["parameters"]["width"], one["parameters"]["epochs"]) for one in told["attempts"]]
+    assert sizes == [(2, 1), (1, 2), (4, 1)]
+    best = max(told["attempts"], key=lambda one: one["metrics"]["auc"])
+    assert best["metrics"]["auc"] > told["original"]["metrics"]["auc"]
+    learner = newest.manifest.parameters["learner"]
+    assert (learner["width"], learner["epochs"]) == tuple(
+        best["parameters"][name] for name in ("width", "epochs")
+    )
+    assert newest.manifest.metrics == best["metrics"]

@@ -1,6 +1,6 @@
 """Small networks by Keras: convolutions for pictures in columns, dense layers for other tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from lightmodel.errors import ConfigError
 from lightmodel.ports.learner import TrainingData
 
 WIDEST, LONGEST = 256, 400
+_GROWTHS = 4  # doublings of the width and of the epochs, together
 _LOSSES = {
     TaskKind.BINARY: "binary_crossentropy",
     TaskKind.MULTICLASS: "sparse_categorical_crossentropy",
@@ -53,6 +54,43 @@ class NeuralParameters(BaseModel):
     dropout: float = Field(0.3, ge=0, lt=1)
 
 
+def larger(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give parameters of networks that are wider or trained for longer, the nearest first, within bounds.
+
+    Args:
+        given: what stands in `train.parameters`.
+
+    Raises:
+        ConfigError: they do not suit a network.
+    """
+    start = read_parameters(given)
+    sizes = {(start.width, start.epochs)}
+    for growth in range(1, _GROWTHS + 1):
+        for doubled in range(growth + 1):
+            width = min(start.width << (growth - doubled), WIDEST)
+            epochs = min(start.epochs << doubled, LONGEST)
+            if (width, epochs) not in sizes:
+                sizes.add((width, epochs))
+                yield {**given, "width": width, "epochs": epochs}
+
+
+def read_parameters(given: Mapping[str, Any]) -> NeuralParameters:
+    """Check `train.parameters`.
+
+    Raises:
+        ConfigError: one is unknown or out of its range.
+    """
+    try:
+        return NeuralParameters.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"train.parameters.{where} does not suit a network: {first['msg']}",
+            hint=f"known are {', '.join(NeuralParameters.model_fields)}",
+        ) from error
+
+
 class NeuralLearner:
     """Fits a network to each fold, one after the other."""
 
@@ -65,15 +103,7 @@ class NeuralLearner:
         Raises:
             ConfigError: one is unknown or out of its range.
         """
-        try:
-            self._parameters = NeuralParameters.model_validate(dict(parameters))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(
-                f"train.parameters.{where} does not suit a network: {first['msg']}",
-                hint=f"known are {', '.join(NeuralParameters.model_fields)}",
-            ) from error
+        self._parameters = read_parameters(parameters)
         self._seed = seed
 
     def prepare(self, data: TrainingData) -> "NeuralTrainer":
