@@ -107,9 +107,8 @@ def uri(cloud: Cloud) -> str:
 
 
 def opened(uri: str, timeout_s: float = 5.0) -> Mirror:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mirroring, "TIMEOUT_S", timeout_s)
-        (mirror,) = mirroring.mirrors_of(load(None, [f'store.mirrors=["{uri}"]'], {}).config)
+    config = load(None, [f'store.mirrors=["{uri}"]'], {}).config
+    (mirror,) = mirroring.mirrors_of(config, timeout_s)
     return mirror
 
 

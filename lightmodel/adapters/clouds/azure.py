@@ -4,6 +4,7 @@ Account and credentials come from where adlfs looks: AZURE_STORAGE_CONNECTION_ST
 AZURE_STORAGE_ACCOUNT_NAME with a key, a SAS token, a service principal or the machine's identity.
 """
 
+import logging
 from typing import Any
 
 from lightmodel.errors import ConfigError
@@ -18,6 +19,8 @@ def connect(shown: str, timeout_s: float) -> Any:  # noqa: ANN401 — fsspec has
             "az:// addresses need adlfs, which is not installed",
             hint="pip install -r requirements/azure.txt",
         ) from error
+    for name in ("azure", "adlfs"):  # they tell of every header of every request
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         return adlfs.AzureBlobFileSystem(
             connection_timeout=timeout_s, read_timeout=timeout_s, skip_instance_cache=True

@@ -4,6 +4,7 @@ Endpoint, region and credentials come from where AWS's libraries look: AWS_ENDPO
 AWS_ACCESS_KEY_ID, the machine's role.
 """
 
+import logging
 from typing import Any
 
 from lightmodel.errors import ConfigError
@@ -18,6 +19,8 @@ def connect(timeout_s: float) -> Any:  # noqa: ANN401 — fsspec has no types
             "s3:// addresses need s3fs, which is not installed",
             hint="pip install -r requirements/s3.txt",
         ) from error
+    for name in ("botocore", "aiobotocore"):  # they tell where they found each setting
+        logging.getLogger(name).setLevel(logging.WARNING)
     once = {"max_attempts": 1, "mode": "standard"}  # trying again is this project's own business
     timeouts = {"connect_timeout": timeout_s, "read_timeout": timeout_s, "retries": once}
     files = s3fs.S3FileSystem(config_kwargs=timeouts, skip_instance_cache=True)

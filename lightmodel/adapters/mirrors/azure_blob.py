@@ -63,6 +63,8 @@ def _translated(shown: str, error: Exception) -> Exception:
         return no_credentials(shown)
     if isinstance(error, azure.HttpResponseError):
         return _response_error(shown, error.status_code or 0)
+    if isinstance(error, TimeoutError):
+        return _unavailable(shown, "did not answer in time")
     if isinstance(error, azure.AzureError | OSError):
         return _unavailable(shown, f"did not answer as it should ({type(error).__name__})")
     return error

@@ -66,9 +66,14 @@ def _translated(shown: str, error: Exception) -> Exception:
             f"{shown}: S3's library does not accept this ({type(error).__name__})",
             hint="check store.mirrors, AWS_REGION and AWS_ENDPOINT_URL",
         )
+    if isinstance(error, TimeoutError):
+        return _unavailable(shown, "did not answer in time")
     if isinstance(error, boto.BotoCoreError | boto.ClientError | OSError):
-        return SourceUnavailable(
-            f"{shown}: S3 did not answer as it should ({type(error).__name__})",
-            hint="`python -m lightmodel models push` tries again",
-        )
+        return _unavailable(shown, f"did not answer as it should ({type(error).__name__})")
     return error
+
+
+def _unavailable(shown: str, what: str) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{shown}: S3 {what}", hint="`python -m lightmodel models push` tries again"
+    )
