@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice
+MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice or boosters
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 .DEFAULT_GOAL := help
@@ -63,7 +63,7 @@ docs: $(STAMP) ## Write the pages that are made from the code
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure postgres serve-lightgbm serve-sklearn notify deploy-azure tunnel ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure postgres serve-lightgbm serve-sklearn notify deploy-azure tunnel boosters ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

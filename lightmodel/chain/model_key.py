@@ -11,21 +11,27 @@ MODULES = ("lightmodel.stages.train", "lightmodel.artefacts.codec")
 LEARNERS = {
     "lightgbm": ("lightmodel.adapters.learners.lightgbm", "lightmodel.adapters.compilers.files"),
     "sklearn": ("lightmodel.adapters.learners.sklearn",),
+    "blend": (
+        "lightmodel.adapters.learners.blend",
+        "lightmodel.adapters.learners.lightgbm",
+        "lightmodel.adapters.learners.sklearn",
+    ),
 }
 LIBRARIES = {
     "lightgbm": ("joblib", "lightgbm", "numpy", "pyarrow", "scipy"),
     "sklearn": ("joblib", "numpy", "pyarrow", "scikit-learn", "scipy"),
+    "blend": ("joblib", "lightgbm", "numpy", "pyarrow", "scikit-learn", "scipy"),
 }
 _NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}
 
 
 def model_key(config: Config, split: Version) -> str:
     """Give the fingerprint of the model that these settings make of this split."""
-    runtime = "lightgbm" if config.train.estimator == "lightgbm" else "sklearn"
+    learner = config.train.estimator if config.train.estimator in LEARNERS else "sklearn"
     read = (side_file(split, "train"), "contract.json")
     inputs = {name: split.manifest.files[name].sha256 for name in read}
-    modules = (*MODULES, *LEARNERS[runtime])
-    return fingerprint(inputs, model_parameters(config), modules, LIBRARIES[runtime])
+    modules = (*MODULES, *LEARNERS[learner])
+    return fingerprint(inputs, model_parameters(config), modules, LIBRARIES[learner])
 
 
 def model_parameters(config: Config) -> dict[str, Any]:

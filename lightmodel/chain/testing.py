@@ -82,7 +82,8 @@ def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Ou
     )
 
 
-def _candidate(workshop: Workshop, version: Version) -> "Candidate":
+def candidate_of(workshop: Workshop, version: Version) -> "Candidate":
+    """Give a model as testing sees it."""
     from lightmodel.stages.testing import Candidate
 
     bundle = codec.load(version)
@@ -101,7 +102,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
     from lightmodel.stages.testing import evaluate
 
     split = workshop.splits.get(version.manifest.inputs["split"])
-    candidate = _candidate(workshop, version)
+    candidate = candidate_of(workshop, version)
     metrics = json.loads(version.read("metrics.json"))
     source = str(version.manifest.inputs["source"])
 
@@ -112,7 +113,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
         read_side(workshop, split, "test", candidate.contract),
         np.array(metrics["prior"]),
         candidate,
-        _candidate(workshop, served) if served else None,
+        candidate_of(workshop, served) if served else None,
         workshop.config.gate.bootstrap,
         best,
     )

@@ -106,7 +106,7 @@ def _publish(
     tried: Tried | None,
 ) -> Version:
     bundle = _bundle(split, learner, trained)
-    libraries = LIBRARIES[learner.runtime]
+    libraries = LIBRARIES[learner.name]
     with workshop.models.draft() as draft:
         draft.write(codec.MODEL, codec.dump(bundle))
         for name in ("contract.json", "profile.json", "checks.json"):

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Store, Version
 from lightmodel.config import Config, TrainSection
 from lightmodel.domain.contract import Contract
+from lightmodel.domain.tracking import RunRecord
 from lightmodel.errors import LightModelError, QualityGateFailed
 from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import FittedModel, Learner
@@ -40,6 +41,7 @@ class Workshop:
         compiled: gives the files of a model's compiled form; none where it has none.
         load_model: builds a model from a bundle's runtime and payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
+        record: tells tracking of runs; never raises.
         progress: shows work under way.
         force: run stages though nothing has changed.
         dry_run: only say what would be done.
@@ -58,6 +60,7 @@ class Workshop:
     compiled: Callable[[str, dict[str, Any]], dict[str, bytes]]
     load_model: Callable[[str, dict[str, Any]], FittedModel]
     checkpoints: Callable[[str], Checkpoints]
+    record: Callable[[Sequence[RunRecord]], None]
     progress: Progress
     force: bool = False
     dry_run: bool = False
@@ -149,9 +152,10 @@ def find_reusable(
 
 
 def read_side(workshop: Workshop, split: Version, side: str, contract: Contract) -> pa.Table:
-    """Read train or test rows of a split, after checking its bytes."""
-    workshop.splits.verify(split)
-    return workshop.split_files.read(split.file(side_file(split, side)), contract)
+    """Read train or test rows of a split, after checking their bytes; the other side stays shut."""
+    name = side_file(split, side)
+    workshop.splits.verify(split, name)
+    return workshop.split_files.read(split.file(name), contract)
 
 
 def side_file(split: Version, side: str) -> str:

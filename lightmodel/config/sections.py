@@ -22,9 +22,9 @@ def _split_method(value: str) -> str:
 
 def _estimator(value: str) -> str:
     dotted = "." in value and all(part.isidentifier() for part in value.split("."))
-    if value == "lightgbm" or dotted:
+    if value in {"lightgbm", "blend"} or dotted:
         return value
-    raise ValueError("allowed are lightgbm and a dotted path such as sklearn.svm.SVC")
+    raise ValueError("allowed are lightgbm, blend and a dotted path such as sklearn.svm.SVC")
 
 
 _METRICS = (
@@ -126,7 +126,8 @@ class TrainSection(Section):
     )
     estimator: Annotated[str, AfterValidator(_estimator)] = Field(
         "lightgbm",
-        description="lightgbm, or the dotted path of a scikit-learn compatible estimator.",
+        description="lightgbm, blend (of the members that train.parameters name), or the dotted path "
+        "of a scikit-learn compatible estimator.",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,

@@ -76,6 +76,7 @@ class Learner(Protocol):
     folds run beside each other. `fit_fold` may be called from several threads at once.
     """
 
+    name: str  # what opens its payload: "lightgbm", "sklearn" or "blend"
     runtime: str  # what serving needs: "lightgbm" or "sklearn"
     folds_at_once: int  # how many folds may run side by side
 

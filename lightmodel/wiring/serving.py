@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -189,6 +189,10 @@ def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[st
 
 def load_model(runtime: str, payload: dict[str, Any], threads: int) -> FittedModel:
     """Build a model from a bundle's runtime and payload."""
+    if "members" in payload:
+        from lightmodel.adapters.learners.blend import BlendModel
+
+        return BlendModel.from_payload(payload, partial(load_model, threads=threads))
     if runtime == "lightgbm":
         from lightmodel.adapters.learners.lightgbm import LightGBMModel
 

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from lightmodel.artefacts.checkpoints import FoldCheckpoints
 from lightmodel.chain import Workshop
 from lightmodel.config import Config, DataSection, TrainSection
 from lightmodel.domain.contract import ColumnType, Contract
+from lightmodel.domain.tracking import RunRecord
 from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import Learner
 from lightmodel.ports.progress import Progress
@@ -49,6 +50,7 @@ def workshop(
         compiled=partial(_compiled, config.train),
         load_model=partial(load_model, threads=threads_of(config)),
         checkpoints=partial(_checkpoints, config),
+        record=_record,
         progress=progress,
         force=force,
         dry_run=dry_run,
@@ -102,9 +104,25 @@ def _learner(train: TrainSection, threads: int) -> Learner:
 
         keep = train.final == "ensemble"
         return LightGBMLearner(train.parameters, train.seed, threads, keep_fold_models=keep)
+    if train.estimator == "blend":
+        return _blend(train, threads)
     from lightmodel.adapters.learners.sklearn import SklearnLearner
 
     return SklearnLearner(train.estimator, train.parameters, train.seed, threads)
+
+
+def _blend(train: TrainSection, threads: int) -> Learner:
+    from lightmodel.adapters.learners.blend import BlendLearner, read_parameters
+
+    members, weights = read_parameters(train.parameters)
+    learners = [
+        _learner(
+            train.model_copy(update={"estimator": one.estimator, "parameters": one.parameters}),
+            threads,
+        )
+        for one in members
+    ]
+    return BlendLearner(learners, weights)
 
 
 def _alternatives(train: TrainSection, settled: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -131,6 +149,11 @@ def _compiled(train: TrainSection, runtime: str, payload: dict[str, Any]) -> dic
 def _checkpoints(config: Config, fingerprint: str) -> Checkpoints:
     digits = "-".join(part.partition("=")[2] for part in fingerprint.split())
     return FoldCheckpoints(config.store.work / "checkpoints" / digits)
+
+
+def _record(records: Sequence[RunRecord]) -> None:
+    for one in records:
+        logger.debug("%s %s: %s", one.kind, one.key, dict(one.metrics))
 
 
 def progress() -> Progress:

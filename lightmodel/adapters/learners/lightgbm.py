@@ -29,6 +29,7 @@ _FIXED = {"objective", "metric", "num_class", "num_threads", "seed", "determinis
 class LightGBMLearner:
     """Fits LightGBM; folds run side by side, as many as there are threads."""
 
+    name = "lightgbm"
     runtime = "lightgbm"
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ CALIBRATION_FOLDS = 5
 class SklearnLearner:
     """Fits the estimator that a dotted path names; folds run one after the other."""
 
+    name = "sklearn"
     runtime = "sklearn"
     folds_at_once = 1
 
@@ -52,8 +53,8 @@ def _build(path: str, parameters: Mapping[str, Any], seed: int, threads: int) ->
     module, _, name = path.rpartition(".")
     try:
         kind = getattr(importlib.import_module(module), name)
-        accepted = inspect.signature(kind).parameters
-        own = {"random_state": seed, "n_jobs": threads}
+        accepted = {*inspect.signature(kind).parameters, *_passed_on(kind)}
+        own = {"random_state": seed, "n_jobs": threads, "thread_count": threads}
         known = {key: value for key, value in own.items() if key in accepted}
         estimator = kind(**{**known, **parameters})
     except (ImportError, AttributeError) as error:
@@ -66,6 +67,12 @@ def _build(path: str, parameters: Mapping[str, Any], seed: int, threads: int) ->
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise ConfigError(f"train.estimator = {path!r} is not a scikit-learn estimator")
     return estimator
+
+
+def _passed_on(kind: Callable[..., Any]) -> Iterable[str]:
+    """Name the parameters that a class takes by `**`, as XGBoost's do."""
+    named = getattr(kind, "_get_param_names", None)
+    return named() if named else ()
 
 
 def _plain(value: object) -> object:
@@ -83,7 +90,8 @@ class SklearnTrainer:
     def describe(self) -> Mapping[str, Any]:
         """Give the parameters in force; the number of jobs decides on nothing."""
         parameters = self.estimator.get_params(deep=False)
-        plain = {name: _plain(value) for name, value in parameters.items() if name != "n_jobs"}
+        idle = {"n_jobs", "thread_count"}
+        plain = {name: _plain(value) for name, value in parameters.items() if name not in idle}
         return {"estimator": self.path, **plain}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
