@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the chain is imported when it runs
 
 _ALSO_SHOWN = 2
 _KILO = 1024.0
+_BOOSTERS = {"xgboost", "catboost"}
 
 
 @click.command()
@@ -133,9 +134,24 @@ def _sentences(compared: "Compared") -> list[str]:
         f"{name} is the best by {title} over the {folds} folds.",
         *_chances(compared),
         compared.blended,
+        *_needs(compared),
         f"Table and picture: {compared.folder}",
     ]
     return [sentence for sentence in found if sentence]
+
+
+def _needs(compared: "Compared") -> list[str]:
+    """Say what the winner's serving image lacks by itself."""
+    showing = compared.winner.showing
+    members = (
+        showing.parameters["members"] if showing.weights else [{"estimator": showing.estimator}]
+    )
+    packages = {str(member["estimator"]).partition(".")[0] for member in members}
+    if not packages & _BOOSTERS:
+        return []
+    return [
+        f"Where {showing.name} is trained or served, requirements/boosters.txt is needed as well."
+    ]
 
 
 def _chances(compared: "Compared") -> list[str]:

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ def _build(path: str, parameters: Mapping[str, Any], seed: int, threads: int) ->
     module, _, name = path.rpartition(".")
     try:
         kind = getattr(importlib.import_module(module), name)
-        accepted = {*inspect.signature(kind).parameters, *_passed_on(kind)}
+        accepted = inspect.signature(kind).parameters
         own = {"random_state": seed, "n_jobs": threads, "thread_count": threads}
         known = {key: value for key, value in own.items() if key in accepted}
         estimator = kind(**{**known, **parameters})
@@ -66,13 +66,9 @@ def _build(path: str, parameters: Mapping[str, Any], seed: int, threads: int) ->
         raise ConfigError(f"train.parameters do not suit {path}: {error}") from error
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise ConfigError(f"train.estimator = {path!r} is not a scikit-learn estimator")
-    return estimator
-
-
-def _passed_on(kind: Callable[..., Any]) -> Iterable[str]:
-    """Name the parameters that a class takes by `**`, as XGBoost's do."""
-    named = getattr(kind, "_get_param_names", None)
-    return named() if named else ()
+    taken = estimator.get_params(deep=False)  # XGBoost's classes take most of theirs by **
+    late = {key: value for key, value in own.items() if key in taken and key not in accepted}
+    return estimator.set_params(**{**late, **parameters}) if late else estimator
 
 
 def _plain(value: object) -> object:

@@ -62,6 +62,12 @@ def _draw_scores(axes: Axes, standings: Sequence[Standing], metric: Metric) -> N
         )  # fmt: skip
     best = standings[0].mean[name]
     axes.axvline(best, color=TWO, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+    axes.plot([], [], "D", color=TWO, markersize=6.5, label="the best")
+    if any(one.is_tied for one in standings[1:]):
+        axes.plot([], [], "D", color=ONE, markersize=6.5, label="behind it by no more than chance")
+    if not all(one.is_tied for one in standings):
+        axes.plot([], [], "D", color=MUTED, markersize=6.5, label="clearly behind")
+    canvas.name_lines(axes)
     canvas.label_axes(axes, f"{metric.title} of the folds held out", "")
     room = 0.17 * (high - low)
     axes.set_xlim(low - 0.03 * (high - low), high + room)
@@ -108,8 +114,7 @@ def _draw_seconds(axes: Axes, standings: Sequence[Standing]) -> None:
             f"{value:,.2g}" if value < 10 else f"{value:,.0f}", (value, place), (4, 0),
             textcoords="offset points", va="center", color=MUTED, fontsize=9.5,
         )  # fmt: skip
-    canvas.label_axes(axes, "seconds to train", "")
-    axes.set_xticks([])
+    axes.set(xlabel="seconds to train", xticks=[])
     axes.set_xlim(0, 1.45 * max(seconds))
     axes.tick_params(axis="y", labelleft=False)
     axes.grid(visible=False)
