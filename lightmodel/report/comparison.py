@@ -91,6 +91,8 @@ def as_excel(standings: Sequence[Standing], left_out: LeftOut, metric: Metric) -
         sheet.column_dimensions[letter].width = min(widest + 2, _WIDEST)
         for cell in sheet[letter][1:]:
             cell.number_format = _format(titles[at - 1])
+            if isinstance(cell.value, str):
+                cell.data_type = "s"  # never a formula
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -263,7 +263,7 @@ def test_a_booster_of_the_extra_keeps_the_seed_and_the_threads(name: str, kind: 
         own = trainer.refit([fit]).payload()["estimators"][0][-1].get_params()
         assert own["random_state"] == 3
         assert own.get("n_jobs", own.get("thread_count")) == 1
-    np.testing.assert_array_equal(*payloads)
+    np.testing.assert_array_equal(payloads[0], payloads[1])
 
 
 @pytest.mark.parametrize("kind", list(TaskKind))
