@@ -9,6 +9,7 @@ from typing import Any
 from lightmodel.errors import ArtefactCorrupt
 
 FORMAT = 1
+_LATER = frozenset({"learner", "steps"})
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Manifest:
         task: kind and labels.
         threshold: of the decision (binary).
         runtime: which libraries serving needs: one of domain.runtime.RUNTIMES.
-        learner: what made the model, and opens its payload: such as "lightgbm" or "sklearn".
+        learner: what made the model, and opens its payload: such as "lightgbm" or "sklearn"; None:
+            the name of the runtime, as it was before there were more of them.
         steps: what stands around it: some of "frequency", "module", "calibration".
         libraries: name → version.
         commit: of the code, where git knows it.
@@ -67,8 +69,19 @@ class Manifest:
     format: int = FORMAT
 
     def to_json(self, *, signed: bool = True) -> bytes:
-        """Write it; the same manifest gives the same bytes. Unsigned is what a signature is made of."""
-        return json_bytes({**asdict(self), **({} if signed else {"signature": None})})
+        """Write it; the same manifest gives the same bytes. Unsigned is what a signature is made of.
+
+        Later fields are left out where they say nothing: earlier manifests have none of them, and keep
+        their hashes and signatures.
+        """
+        content = {**asdict(self), **({} if signed else {"signature": None})}
+        said = {key: value for key, value in content.items() if key not in _LATER or value}
+        return json_bytes(said)
+
+    @property
+    def made_by(self) -> str:
+        """The learner, whether the manifest names it or not."""
+        return self.learner or str(self.runtime)
 
     @classmethod
     def from_json(cls, data: bytes, name: str) -> "Manifest":
@@ -88,7 +101,6 @@ class Manifest:
             content["files"] = {key: FileEntry(**entry) for key, entry in content["files"].items()}
             content["samples"] = tuple(content["samples"])
             content["steps"] = tuple(content.get("steps", ()))
-            content.setdefault("learner", content.get("runtime"))
             manifest = cls(**{key: value for key, value in content.items() if key in known})
         except (KeyError, TypeError, AttributeError) as error:
             raise ArtefactCorrupt(f"{name}: its manifest lacks parts: {error}") from error

@@ -15,11 +15,17 @@ LEARNERS = {
     "lightgbm": ("lightmodel.adapters.learners.lightgbm", "lightmodel.adapters.compilers.files"),
     "sklearn": ("lightmodel.adapters.learners.sklearn",),
     "neural": ("lightmodel.adapters.learners.neural",),
+    "blend": (
+        "lightmodel.adapters.learners.blend",
+        "lightmodel.adapters.learners.lightgbm",
+        "lightmodel.adapters.learners.sklearn",
+    ),
 }
 LIBRARIES = {
     "lightgbm": ("joblib", "lightgbm", "numpy", "pyarrow", "scipy"),
     "sklearn": ("joblib", "numpy", "pyarrow", "scikit-learn", "scipy"),
     "neural": ("jax", "joblib", "keras", "numpy", "pyarrow", "scikit-learn", "scipy"),
+    "blend": ("joblib", "lightgbm", "numpy", "pyarrow", "scikit-learn", "scipy"),
 }
 _NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}
 

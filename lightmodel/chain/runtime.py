@@ -13,8 +13,15 @@ def needed_runtime(train: TrainSection) -> str:
     Raises:
         ConfigError: train.module cannot be read, or is not Python.
     """
-    needed = runtime_of_estimator(train.estimator)
+    needed = widest(*map(runtime_of_estimator, _estimators(train)))
     if not train.module:
         return needed
     source = read_source(Path(train.module)).decode(errors="replace")
     return widest(needed, runtime_of_source(source, train.module))
+
+
+def _estimators(train: TrainSection) -> list[str]:
+    """Name the estimator, and the members of a blend."""
+    members = train.parameters.get("members", ()) if train.estimator == "blend" else ()
+    named = [one.get("estimator", "") for one in members if isinstance(one, dict)]
+    return [train.estimator, *map(str, named)]

@@ -66,7 +66,7 @@ def _served(workshop: Workshop, candidate: Version) -> Version | None:
 
 
 def _key(workshop: Workshop, version: Version, served: Version | None) -> str:
-    learner = str(version.manifest.learner)
+    learner = version.manifest.made_by
     inputs = {"model": version.name, "served": served.name if served else None}
     modules = (*MODULES, *LEARNERS[learner])
     return fingerprint(inputs, workshop.config.gate.model_dump(), modules, LIBRARIES[learner])
@@ -86,7 +86,8 @@ def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Ou
     )
 
 
-def _candidate(workshop: Workshop, version: Version) -> "Candidate":
+def candidate_of(workshop: Workshop, version: Version) -> "Candidate":
+    """Give a model as testing sees it."""
     from lightmodel.stages.steps import Steps
     from lightmodel.stages.testing import Candidate
 
@@ -109,7 +110,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
     from lightmodel.stages.testing import evaluate
 
     split = workshop.splits.get(version.manifest.inputs["split"])
-    candidate = _candidate(workshop, version)
+    candidate = candidate_of(workshop, version)
     metrics = json.loads(version.read("metrics.json"))
     source = str(version.manifest.inputs["source"])
 
@@ -120,7 +121,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
         read_side(workshop, split, "test", candidate.contract),
         np.array(metrics["prior"]),
         candidate,
-        _candidate(workshop, served) if served else None,
+        candidate_of(workshop, served) if served else None,
         workshop.config.gate.bootstrap,
         best,
     )

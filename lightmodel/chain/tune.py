@@ -32,7 +32,7 @@ from lightmodel.chain.finalists import (
 )
 from lightmodel.chain.model_key import LIBRARIES, model_inputs, model_parameters
 from lightmodel.chain.train import recipe_of
-from lightmodel.chain.workshop import Workshop, read_training_rows
+from lightmodel.chain.workshop import Workshop, read_side
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.metrics import Metric
 from lightmodel.domain.search import Space, TrialReport
@@ -106,7 +106,7 @@ def run_tune(workshop: Workshop, *, released: bool = False) -> Tuned:
     found = Tuned(*_place(workshop, split, space, metric), metric, (), space=space)
     with told(found.folder):
         found.folder.mkdir(parents=True, exist_ok=True)
-    table = read_training_rows(workshop, split, Contract.from_dict(split.manifest.contract or {}))
+    table = read_side(workshop, split, "train", Contract.from_dict(split.manifest.contract or {}))
     logger.info("study %s", found.name)
     found = _searched(workshop, split, table, found)
     if found.interrupted or found.others:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from lightmodel import __version__
+from lightmodel.cli.compare import compare
 from lightmodel.cli.deploy import deploy
 from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
@@ -38,6 +39,7 @@ def commands() -> None:
 for command in (
     run,
     retry,
+    compare,
     models,
     runtime,
     reproduce,

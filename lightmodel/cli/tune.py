@@ -55,13 +55,15 @@ def tune(
     # Imported here: --help needs none of it.
     from lightmodel.chain.tune import run_tune
     from lightmodel.config.rewrite import rewritten, writable_file
-    from lightmodel.wiring import training
+    from lightmodel.wiring import tracking, training
 
-    file = writable_file(loaded, config_file) if flags["write"] else None
-    if file:
-        rewritten(file, loaded.config.train.parameters)  # a file that resists is told of now
-    workshop = training.workshop(loaded.config, training.progress())
-    tuned = run_tune(workshop, released=flags["released"])
+    keys = ("train.parameters",)
+    file = writable_file(loaded, config_file, keys) if flags["write"] else None
+    if file:  # one that resists is told of now
+        rewritten(file, "train", {"parameters": loaded.config.train.parameters})
+    with tracking.recording(loaded.config) as record:
+        workshop = training.workshop(loaded.config, training.progress(), record=record)
+        tuned = run_tune(workshop, released=flags["released"])
     _show(tuned)
     if tuned.interrupted:
         raise KeyboardInterrupt
@@ -82,16 +84,12 @@ def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
 
 
 def _write(file: Path, tuned: "Tuned") -> None:
-    from lightmodel.artefacts.files import write_whole
-    from lightmodel.config.rewrite import rewritten
+    from lightmodel.config.rewrite import rewrite
 
     if tuned.winner is None:
         click.echo(f"{file.name} stays as it is")
         return
-    mode = file.stat().st_mode if file.exists() else None
-    write_whole(file, rewritten(file, tuned.winner.attempt.parameters))
-    if mode is not None:
-        file.chmod(mode)
+    rewrite(file, "train", {"parameters": tuned.winner.attempt.parameters})
     click.echo(
         f"written: {file.name}; `python run.py` trains by it, from the folds fitted just now"
     )

@@ -1,89 +1,161 @@
-"""Put parameters into config.toml, leaving comments, order and everything else as they are."""
+"""Change values in a file of settings, leaving comments, order and everything else as they are."""
 
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lightmodel.config.load import Loaded
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from lightmodel.config.load import Loaded, load
 from lightmodel.errors import ConfigError
 
 _BOM = "\ufeff"
 
 
-def writable_file(loaded: Loaded, path: Path | None) -> Path:
-    """Give the file that train.parameters can be written to.
+def writable_file(loaded: Loaded, path: Path | None, keys: Iterable[str]) -> Path:
+    """Give the file that some settings can be written to.
+
+    Args:
+        loaded: the settings in force.
+        path: of the file that they were read from; None: config.toml.
+        keys: such as "train.parameters".
 
     Raises:
-        ConfigError: they come from elsewhere, which would go before the file.
+        ConfigError: one of them comes from elsewhere, which would go before the file.
     """
     file = (path or Path("config.toml")).resolve()
-    origin = loaded.origins.get("train.parameters", "")
-    if origin.startswith(("--set", "LIGHTMODEL__")):
-        raise ConfigError(
-            f"--write cannot work: train.parameters comes from {origin.split()[0]}, before any file",
-            hint=f"leave it out, or put its value into {file.name}",
-        )
+    for key in keys:
+        origin = loaded.origins.get(key, "")
+        if origin.startswith(("--set", "LIGHTMODEL__")):
+            raise ConfigError(
+                f"--write cannot work: {key} comes from {origin.split()[0]}, before any file",
+                hint=f"leave it out, or put its value into {file.name}",
+            )
     return file
 
 
-def with_parameters(text: str, parameters: Mapping[str, Any]) -> str:
-    """Give the text of a config.toml with train.parameters being exactly these.
+def rewrite(file: Path, section: str, values: Mapping[str, Any]) -> None:
+    """Set values of one section.
+
+    The file is replaced in one step, once the new one is known to be a valid configuration. A file
+    that is not there is made.
+
+    Args:
+        file: of settings, TOML.
+        section: such as "train".
+        values: key → value, in JSON's types; None takes a key out.
 
     Raises:
-        ConfigError: the file is laid out so that it cannot be changed safely.
+        ConfigError: the file cannot be read or written, or would not be valid with these values.
     """
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
+    text = rewritten(file, section, values)
     try:
-        document = tomlkit.parse(text)
-        train = document.setdefault("train", tomlkit.table())
-        table = train.setdefault("parameters", tomlkit.inline_table())
-        for name in [name for name in table if name not in parameters]:
-            del table[name]
-        for name, value in parameters.items():
-            if name not in table or table[name] != value:
-                table[name] = value
-        written = tomlkit.dumps(document)
+        _replace(file, text)
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be changed: {error.strerror or error}") from error
+
+
+def rewritten(file: Path, section: str, values: Mapping[str, Any]) -> str:
+    """Give the text that `rewrite` would write.
+
+    Raises:
+        ConfigError: the file cannot be read, or is laid out so that it cannot be changed safely.
+    """
+    try:
+        before = file.read_bytes().decode("utf-8") if file.exists() else ""
+        document = tomlkit.parse(before.removeprefix(_BOM))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not valid TOML: {error}") from error
+    try:
+        _change(document, section, values)
+        text = tomlkit.dumps(document)
     except (TOMLKitError, TypeError, AttributeError):
-        written = ""
-    if not _means(written, text, parameters):
-        values = ", ".join(
-            f"{name} = {tomlkit.item(value).as_string()}" for name, value in parameters.items()
-        )
+        text = ""
+    if not _means(text, before.removeprefix(_BOM), section, values):
+        shown = "\n".join(f"  {key} = {_item(value).as_string()}" for key, value in values.items())
         raise ConfigError(
-            "the file is laid out so that it cannot be changed without touching other settings",
-            hint=f"put in by hand, under [train]: parameters = {{{values}}}",
+            f"{file.name} is laid out so that it cannot be changed without touching other settings",
+            hint=f"put in by hand, under [{section}]:\n{shown}",
         )
-    return written
+    return (_BOM if before.startswith(_BOM) else "") + text
 
 
-def _means(written: str, before: str, parameters: Mapping[str, Any]) -> bool:
-    """Say whether the new text is the old one but for the parameters."""
+def _change(document: tomlkit.TOMLDocument, section: str, values: Mapping[str, Any]) -> None:
+    if section not in document:
+        if document.as_string() and not document.as_string().endswith("\n\n"):
+            document.add(tomlkit.nl())
+        document.add(section, tomlkit.table())
+    table: Any = document[section]
+    for key, value in values.items():
+        if value is None:
+            table.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(table.get(key), Mapping):
+            _update(table[key], value)
+        else:
+            table[key] = _item(value)
+
+
+def _update(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 — any table of tomlkit
+    """Make a table hold exactly these, keeping the comments of what stays."""
+    for name in [name for name in table if name not in values]:
+        del table[name]
+    for name, value in values.items():
+        if name not in table or table[name] != value:
+            table[name] = _item(value)
+
+
+def _item(value: Any) -> Any:  # noqa: ANN401 — any of TOML's types
+    """Write a table in one line; a list of tables, one table a line."""
+    if isinstance(value, Mapping):
+        made = tomlkit.inline_table()
+        made.update({key: _item(one) for key, one in value.items() if one is not None})
+        return made
+    if isinstance(value, list | tuple):
+        array = tomlkit.array()
+        array.extend(_item(one) for one in value)
+        return array.multiline(any(isinstance(one, Mapping) for one in value))
+    return tomlkit.item(value)
+
+
+def _means(text: str, before: str, section: str, values: Mapping[str, Any]) -> bool:
+    """Say whether the new text is the old one but for the values."""
     try:
-        new, old = tomllib.loads(written), tomllib.loads(before)
+        new, wanted = tomllib.loads(text), tomllib.loads(before)
     except tomllib.TOMLDecodeError:
         return False
-    old.setdefault("train", {})["parameters"] = dict(parameters)
-    return new == old
+    inside = wanted.setdefault(section, {})
+    for key, value in values.items():
+        if value is None:
+            inside.pop(key, None)
+        else:
+            inside[key] = _plain(value)
+    return new == wanted
 
 
-def read_text(file: Path) -> str:
-    """Read a file of settings with its line ends; "" where there is none."""
+def _plain(value: Any) -> Any:  # noqa: ANN401 — any of TOML's types
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items() if one is not None}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _replace(file: Path, text: str) -> None:
+    target = file.resolve()  # a link stays one
+    part = target.with_name(f".{target.name}.part")
     try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            return opened.read()
-    except FileNotFoundError:
-        return ""
-
-
-def rewritten(file: Path, parameters: Mapping[str, Any]) -> bytes:
-    """Give the new content of a config.toml.
-
-    Raises:
-        ConfigError: as `with_parameters` does.
-    """
-    text = read_text(file)
-    mark = _BOM if text.startswith(_BOM) else ""
-    return (mark + with_parameters(text.removeprefix(_BOM), parameters)).encode()
+        with part.open("w", encoding="utf-8", newline="") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        load(part, environ={})
+        if target.exists():
+            part.chmod(target.stat().st_mode)
+        part.replace(target)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ def _split_method(value: str) -> str:
     raise ValueError("allowed are auto, stratified, random, time:<column> and group:<column>")
 
 
-_ESTIMATORS = ("lightgbm", "neural", "module")
+_ESTIMATORS = ("lightgbm", "neural", "blend", "module")
 
 
 def _estimator(value: str) -> str:
@@ -149,8 +149,9 @@ class TrainSection(Section):
     )
     estimator: Annotated[str, AfterValidator(_estimator)] = Field(
         "lightgbm",
-        description="lightgbm, neural (a small network), module (what train.module's estimator() "
-        "gives), or the dotted path of a scikit-learn compatible estimator.",
+        description="lightgbm, neural (a small network), blend (of the members that train.parameters "
+        "name), module (what train.module's estimator() gives), or the dotted path of a scikit-learn "
+        "compatible estimator.",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,

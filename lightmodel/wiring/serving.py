@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -128,7 +128,7 @@ def open_version(version: Version) -> Served:
     manifest = version.manifest
     rules = RowRules(Contract.from_dict(manifest.contract or {}))
     steps = _steps(version, rules.contract)
-    explains = manifest.learner == "lightgbm"
+    explains = manifest.made_by == "lightgbm"
     for predict, row_reader in _ways(version):
         predictor = Predictor(
             version.name,
@@ -209,6 +209,10 @@ def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[st
 
 def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedModel:
     """Build a model from the name of its learner and its payload."""
+    if learner == "blend":
+        from lightmodel.adapters.learners.blend import BlendModel
+
+        return BlendModel.from_payload(payload, partial(load_model, threads=threads))
     if learner == "lightgbm":
         from lightmodel.adapters.learners.lightgbm import LightGBMModel
 

@@ -119,6 +119,8 @@ def _learner(train: TrainSection, threads: int) -> Learner:
         from lightmodel.adapters.learners.neural import NeuralLearner
 
         return NeuralLearner(train.parameters, train.seed)
+    if train.estimator == "blend":
+        return _blend(train, threads)
     from lightmodel.adapters.learners.sklearn import SklearnLearner
 
     own = _own_estimator(train) if train.estimator == "module" else None
@@ -132,6 +134,20 @@ def _own_estimator(train: TrainSection) -> Callable[..., Any]:
         where = f"{train.module} defines no estimator()" if own else "train.module is not set"
         raise ConfigError(f'train.estimator = "module", and {where}', hint="docs/own-code.md")
     return made
+
+
+def _blend(train: TrainSection, threads: int) -> Learner:
+    from lightmodel.adapters.learners.blend import BlendLearner, read_parameters
+
+    members, weights = read_parameters(train.parameters)
+    learners = [
+        _learner(
+            train.model_copy(update={"estimator": one.estimator, "parameters": one.parameters}),
+            threads,
+        )
+        for one in members
+    ]
+    return BlendLearner(learners, weights)
 
 
 def _compiled(train: TrainSection, runtime: str, payload: dict[str, Any]) -> dict[str, bytes]:

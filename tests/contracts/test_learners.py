@@ -1,12 +1,16 @@
 """What every learner owes, run over all of them (ports/learner.py)."""
 
 import pickle
+import warnings
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from typing import Any
 
 import numpy as np
 import pytest
 
+from lightmodel.adapters.learners.blend import BlendLearner, BlendModel, read_parameters
+from lightmodel.adapters.learners.contenders import contenders
 from lightmodel.adapters.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.adapters.learners.network import NeuralModel
 from lightmodel.adapters.learners.neural import NeuralLearner
@@ -46,9 +50,16 @@ def sklearn(kind: TaskKind) -> Learner:
 
 
 Make = Callable[[TaskKind], Learner]
+
+
+def blend(kind: TaskKind) -> Learner:
+    return BlendLearner([lightgbm(), sklearn(kind)], [0.75, 0.25])
+
+
 MAKERS: dict[str, Make] = {
     "lightgbm": lambda _: lightgbm(),
     "sklearn": sklearn,
+    "blend": blend,
     "neural": lambda _: NeuralLearner({"epochs": 15, "learning_rate": 0.02}, 0),
 }
 NAMES = [
@@ -58,9 +69,15 @@ NAMES = [
 
 def loaded(learner: Learner, model: FittedModel) -> FittedModel:
     payload = pickle.loads(pickle.dumps(model.payload()))
-    if learner.name == "lightgbm":
+    return opened(learner.name, payload)
+
+
+def opened(name: str, payload: dict[str, Any]) -> FittedModel:
+    if name == "blend":
+        return BlendModel.from_payload(payload, opened)
+    if name == "lightgbm":
         return LightGBMModel.from_payload(payload, threads=1)
-    if learner.name == "neural":
+    if name == "neural":
         return NeuralModel.from_payload(payload)
     return SklearnModel.from_payload(payload)
 
@@ -183,3 +200,91 @@ def test_a_parameter_that_lightgbm_refuses_is_a_config_error() -> None:
     learner = LightGBMLearner({"num_leaves": 1}, 0, 1, keep_fold_models=False)
     with pytest.raises(ConfigError, match="LightGBM refuses"):
         learner.prepare(data_of(TaskKind.BINARY))
+
+
+@pytest.mark.parametrize("kind", list(TaskKind))
+def test_a_blend_scores_as_its_members_do_on_average(kind: TaskKind) -> None:
+    data, pair = data_of(kind), halves()
+    members = [MAKERS[name](kind).prepare(data).fit_fold(*pair) for name in ("lightgbm", "sklearn")]
+    blended = blend(kind).prepare(data).fit_fold(*pair)
+    expected = 0.75 * members[0].scores + 0.25 * members[1].scores
+    np.testing.assert_allclose(blended.scores, expected, rtol=1e-12)
+
+
+def test_a_blend_that_nobody_waits_for_stops_what_can_be_stopped() -> None:
+    endless = LightGBMLearner({"num_leaves": 4, "patience": 10**6}, 0, 1, keep_fold_models=False)
+    trainer = BlendLearner([endless, sklearn(TaskKind.BINARY)], [0.5, 0.5]).prepare(
+        data_of(TaskKind.BINARY)
+    )
+    trainer.stop()
+    with pytest.raises(CancelledError):
+        trainer.fit_fold(*halves())
+
+
+def test_members_without_weights_count_the_same() -> None:
+    members, weights = read_parameters(
+        {"members": [{"estimator": "lightgbm"}, {"estimator": "a.B", "parameters": {"c": 1}}]}
+    )
+    assert [(one.estimator, one.parameters) for one in members] == [
+        ("lightgbm", {}),
+        ("a.B", {"c": 1}),
+    ]
+    assert weights == (0.5, 0.5)
+
+
+TWO = [{"estimator": "lightgbm"}, {"estimator": "a.B"}]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"members": "lightgbm"},
+        {"members": TWO[:1]},
+        {"members": TWO, "wait": [1, 1]},
+        {"members": TWO, "weights": [1]},
+        {"members": TWO, "weights": [1, -1]},
+        {"members": TWO, "weights": [0, 0]},
+        {"members": TWO, "weights": [1, float("nan")]},
+        {"members": TWO, "weights": [1, "x"]},
+        {"members": ["lightgbm", "a.B"]},
+        {"members": [*TWO, {"parameters": {}}]},
+        {"members": [*TWO, {"estimator": "a.B", "seed": 1}]},
+        {"members": [*TWO, {"estimator": "a.B", "parameters": 3}]},
+        {"members": [*TWO, {"estimator": "blend"}]},
+    ],
+)
+def test_a_blend_of_nothing_sensible_is_a_config_error(parameters: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="blend"):
+        read_parameters(parameters)
+
+
+@pytest.mark.boosters
+@pytest.mark.parametrize("kind", list(TaskKind))
+@pytest.mark.parametrize("name", ["xgboost", "catboost"])
+def test_a_booster_of_the_extra_keeps_the_seed_and_the_threads(name: str, kind: TaskKind) -> None:
+    contender = next(one for one in contenders(kind, ROWS) if one.name == name)
+    data, payloads = data_of(kind), []
+    for _ in range(2):
+        learner = SklearnLearner(contender.estimator, contender.parameters, 3, 1)
+        trainer = learner.prepare(data)
+        fit = trainer.fit_fold(*halves())
+        payloads.append(fit.scores)
+        own = trainer.refit([fit]).payload()["estimators"][0][-1].get_params()
+        assert own["random_state"] == 3
+        assert own.get("n_jobs", own.get("thread_count")) == 1
+    np.testing.assert_array_equal(payloads[0], payloads[1])
+
+
+@pytest.mark.parametrize("kind", list(TaskKind))
+def test_every_contender_can_be_fitted_and_is_better_than_chance(kind: TaskKind) -> None:
+    data = data_of(kind)
+    for contender in contenders(kind, ROWS):
+        if contender.extra or contender.estimator == "lightgbm":
+            continue
+        trainer = SklearnLearner(contender.estimator, contender.parameters, 0, 1).prepare(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of fits that do not converge on so few rows
+            scores = trainer.fit_fold(*halves()).scores
+        last = scores[:, -1] if scores.ndim == 2 else scores
+        assert np.corrcoef(last, data.target[halves()[1]])[0, 1] > 0.4, contender.name

@@ -81,14 +81,16 @@ def _build(
         accepted = inspect.signature(kind).parameters
         own = {"random_state": seed}
         if not kind.__module__.startswith("sklearn.linear_model"):  # these only warn of it now
-            own["n_jobs"] = threads
+            own |= {"n_jobs": threads, "thread_count": threads}
         known = {key: value for key, value in own.items() if key in accepted}
         estimator = kind(**{**known, **parameters})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"train.parameters do not suit {path}: {error}") from error
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise ConfigError(f"train.estimator = {path!r} is not a scikit-learn estimator")
-    return estimator
+    taken = estimator.get_params(deep=False)  # XGBoost's classes take most of theirs by **
+    late = {key: value for key, value in own.items() if key in taken and key not in accepted}
+    return estimator.set_params(**{**late, **parameters}) if late else estimator
 
 
 def _plain(value: object) -> object:
@@ -106,7 +108,8 @@ class SklearnTrainer:
     def describe(self) -> Mapping[str, Any]:
         """Give the parameters in force; the number of jobs decides on nothing."""
         parameters = self.estimator.get_params(deep=False)
-        plain = {name: _plain(value) for name, value in parameters.items() if name != "n_jobs"}
+        idle = {"n_jobs", "thread_count"}
+        plain = {name: _plain(value) for name, value in parameters.items() if name not in idle}
         return {"estimator": self.path, **plain}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:

@@ -1,0 +1,1 @@
+"""Where work is done that is too much for this process."""
