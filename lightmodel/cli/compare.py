@@ -13,6 +13,7 @@ from rich.table import Table
 from lightmodel.cli.durations import Duration
 from lightmodel.cli.options import settings
 from lightmodel.config import load
+from lightmodel.config.load import Loaded
 from lightmodel.domain.metrics import METRICS
 from lightmodel.report.words import NOTHING
 
@@ -54,7 +55,8 @@ def compare(
     The settings in force always take part. Table, workbook and picture lie in store.work under
     comparisons/.
     """
-    config = load(config_file, sets).config
+    loaded = load(config_file, sets)
+    config = loaded.config
     # Imported here: --help needs none of it.
     from lightmodel.artefacts.lock import run_lock
     from lightmodel.chain import compare as chain
@@ -63,6 +65,7 @@ def compare(
     from lightmodel.wiring import tracking, training
     from lightmodel.wiring.comparing import contest
 
+    file = _writable(loaded, config_file) if flags["write"] else None
     with tracking.recording(config) as record:
         workshop = training.workshop(config, training.progress(), record=record)
         with run_lock(config.store.root):
@@ -73,9 +76,15 @@ def compare(
             _show(compared)
             tested = chain.meet_test_rows(workshop, compared)
             _show_tested(compared, tested)
-        if flags["write"]:
-            _write(compared, config_file or Path("config.toml"))
+        if file:
+            _write(compared, file)
         chain.tell(workshop, compared, tested)
+
+
+def _writable(loaded: Loaded, config_file: Path | None) -> Path:
+    from lightmodel.config.rewrite import writable_file
+
+    return writable_file(loaded, config_file, ("train.estimator", "train.parameters"))
 
 
 def _show(compared: "Compared") -> None:

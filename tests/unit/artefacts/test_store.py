@@ -1,12 +1,14 @@
 """Versions: written once, whole or not at all, and checked before use."""
 
 import itertools
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +41,17 @@ def test_a_version_reads_back_as_it_was_published() -> None:
     assert found.read("model.joblib") == b"payload"
     assert Manifest.from_json(made.manifest.to_json(), made.name) == made.manifest
     store().verify(found)
+
+
+def test_a_manifest_of_before_learners_and_steps_keeps_its_bytes() -> None:
+    earlier = published(store()).manifest.to_json()
+    assert b"steps" not in earlier
+    manifest = Manifest.from_json(earlier, json.loads(earlier)["version"])
+    assert manifest.to_json() == earlier
+    old = replace(manifest, runtime="lightgbm")
+    assert (old.learner, old.made_by, old.steps) == (None, "lightgbm", ())
+    new = replace(manifest, learner="neural", steps=("frequency",))
+    assert Manifest.from_json(new.to_json(), new.version) == new
 
 
 def test_a_draft_is_seen_by_nobody_and_removed_when_it_fails() -> None:
