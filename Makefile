@@ -11,7 +11,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy f
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-serve bench-compiled bench-deploy bench-push image soak coverage notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-tune bench-serve bench-compiled bench-deploy bench-push image soak coverage notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +40,16 @@ check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: bench-train bench-serve bench-compiled bench-deploy bench-push image ## All measurements that the README quotes
+bench: bench-train bench-tune bench-serve bench-compiled bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
 
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train
+
+bench-tune: $(DEV_STAMP) ## Tuning against Optuna over lgb.cv (minutes)
+	$(BIN)/python -m benchmarks.tune
 
 bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes; needs wrk)
 	$(BIN)/python -m benchmarks.serve

@@ -63,7 +63,8 @@ class OptunaSearch:
 
     def tell(self, value: float) -> None:
         """Take the value of the set asked for last."""
-        assert self._last is not None, "nothing was asked"
+        if self._last is None:
+            raise RuntimeError("nothing was asked")
         trial, values = self._last
         self._seen[_key(values)] = value
         self._answer(trial, value)

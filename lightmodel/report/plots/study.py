@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,9 +27,9 @@ def study_png(trials: Sequence[TrialReport], ranges: Sequence[Range], metric: Me
     rows = -(-len(ranges) // _COLUMNS)
 
     def draw(figure: Figure) -> None:
-        panels = figure.subfigures(2, 1, height_ratios=[_TOP, _ROW * rows])
-        _draw_history(panels[0].subplots(), known, metric)
-        grid = panels[1].subplots(rows, min(_COLUMNS, len(ranges)), squeeze=False, sharey=True)
+        panels = figure.subfigures(2, 1, squeeze=False, height_ratios=[_TOP, _ROW * rows])
+        _draw_history(panels[0, 0].subplots(), known, metric)
+        grid = panels[1, 0].subplots(rows, min(_COLUMNS, len(ranges)), squeeze=False, sharey=True)
         places = list(grid.flat)
         for axes, one in zip(places, ranges, strict=False):
             _draw_slice(axes, known, one, metric)
@@ -85,7 +86,7 @@ def _draw_points(
     low, high = window
     places = np.array([trial.number for trial in trials])
     values = np.array([trial.value for trial in trials])
-    style = {"color": colour, "linestyle": "none", "markersize": 5.0, "alpha": 0.8}
+    style: dict[str, Any] = {"color": colour, "linestyle": "none", "markersize": 5.0, "alpha": 0.8}
     within = (values >= low) & (values <= high) if len(values) else np.zeros(0, bool)
     axes.plot(places[within], values[within], marker="o", label=label, **style)
     for beyond, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
