@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from lightmodel.adapters.learners.blend import BlendLearner, BlendModel, read_parameters
 from lightmodel.adapters.learners.contenders import contenders
@@ -283,7 +284,7 @@ def test_every_contender_can_be_fitted_and_is_better_than_chance(kind: TaskKind)
         if contender.extra or contender.estimator == "lightgbm":
             continue
         trainer = SklearnLearner(contender.estimator, contender.parameters, 0, 1).prepare(data)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")  # of fits that do not converge on so few rows
             scores = trainer.fit_fold(*halves()).scores
         last = scores[:, -1] if scores.ndim == 2 else scores

@@ -5,7 +5,9 @@ come first, so that none of them is left over at the end, alone on one of severa
 """
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from lightmodel.domain.contest import Contender
 from lightmodel.domain.task import TaskKind
@@ -15,8 +17,11 @@ _KERNEL_ROWS = 5_000  # a kernel machine's time grows faster than the square of 
 _NEIGHBOUR_ROWS = 50_000  # each row is held against all others
 _TREES = {"n_estimators": 100, "min_samples_leaf": 3}
 _PERCEPTRON = {"hidden_layer_sizes": [100], "alpha": 0.001, "max_iter": 300}
-_STOPPED = {**_PERCEPTRON, "early_stopping": True}
-_FEW_ROWS = 2_000  # of fewer, a tenth is too little to stop by
+_FEW_ROWS = 2_000  # of fewer, a tenth is too little to stop by, and a half too little to grow on
+_OF_MANY_ROWS: Mapping[str, Mapping[str, Any]] = {
+    "mlp": {"early_stopping": True},
+    "random-forest": {"max_samples": 0.5},
+}
 _NEIGHBOURS = {"n_neighbors": 15, "weights": "distance"}
 _SLOWER_STEPS = {"learning_rate": 0.05, "max_iter": 300}
 _XGBOOST = {"n_estimators": 300, "learning_rate": 0.05, "max_depth": 5, "subsample": 0.8}
@@ -27,8 +32,10 @@ _LIGHTGBM = Contender("lightgbm", "lightgbm")
 def contenders(kind: TaskKind, rows: int) -> tuple[Contender, ...]:
     """Give those that suit a task with so many training rows."""
     every = _CLASSIFIERS if kind.has_classes else _REGRESSORS
+    if rows <= _FEW_ROWS:
+        return every
     return tuple(
-        replace(one, parameters=_STOPPED) if one.name == "mlp" and rows > _FEW_ROWS else one
+        replace(one, parameters={**one.parameters, **_OF_MANY_ROWS.get(one.name, {})})
         for one in every
     )
 
