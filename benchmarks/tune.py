@@ -208,9 +208,9 @@ def summary(table: Table, trials: int, found: Mapping[str, Sequence[Found]]) -> 
 def main() -> None:
     """Measure, print, write."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--trials", type=int, default=20)
+    arguments.add_argument("--trials", type=int, default=15)
     arguments.add_argument("--seeds", type=int, default=3)
-    arguments.add_argument("--rows", type=int, default=8_000, help="of the generated sample")
+    arguments.add_argument("--rows", type=int, default=4_000, help="of the generated sample")
     given = arguments.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with tempfile.TemporaryDirectory() as name:

@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from lightmodel.domain.arrays import Codes, Matrix, Scores, Vector
 from lightmodel.domain.results import FoldFit, Importance
@@ -50,6 +51,7 @@ class SklearnLearner:
             ConfigError: there is no such estimator, or it refuses the parameters.
         """
         self._path = path
+        self._threads = threads
         self._estimator = _build(path, own or _imported(path), parameters, seed, threads)
 
     def prepare(self, data: TrainingData) -> "SklearnTrainer":
@@ -59,7 +61,7 @@ class SklearnLearner:
             raise ConfigError(
                 f"train.estimator = {self._path!r}: a {data.kind} task needs a {wanted}"
             )
-        return SklearnTrainer(self._path, self._estimator, data)
+        return SklearnTrainer(self._path, self._estimator, data, self._threads)
 
 
 def _imported(path: str) -> Callable[..., Any]:
@@ -104,6 +106,7 @@ class SklearnTrainer:
     path: str
     estimator: BaseEstimator
     data: TrainingData
+    threads: int
 
     def describe(self) -> Mapping[str, Any]:
         """Give the parameters in force; the number of jobs decides on nothing."""
@@ -141,7 +144,8 @@ class SklearnTrainer:
             [("columns", columns_transformer(self.data)), ("estimator", self._scorer(target))]
         )
         try:
-            return pipeline.fit(self.data.features[rows], target)
+            with threadpool_limits(self.threads):  # OpenMP's, which n_jobs does not govern
+                return pipeline.fit(self.data.features[rows], target)
         except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"{self.path} cannot be fitted: {error}", hint="look at train.parameters"

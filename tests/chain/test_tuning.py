@@ -1,0 +1,175 @@
+"""`python -m lightmodel tune`, from the outside."""
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+
+import pytest
+
+from lightmodel.domain.metrics import METRICS
+from lightmodel.domain.search import Range, TrialReport
+from lightmodel.report.plots.study import study_png
+from tests.fakes.project import ROOT, SETTINGS, Project
+
+FREE = SETTINGS.replace(
+    "parameters = {num_leaves = 4, max_rounds = 60}", "parameters = {max_rounds = 60}  # few"
+)
+FAST = ("--set", "tune.folds=3", "--set", "tune.finalists=2", "--set", "tune.max_rounds=40")
+
+
+@pytest.fixture
+def table(project: Project) -> Project:
+    project.settings(FREE)
+    assert project.run("preprocess").code == 0
+    return project
+
+
+def trials_of(project: Project) -> list[dict[str, str]]:
+    (path,) = project.folder.glob("var/studies/*/trials.csv")
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def counted(project: Project) -> int:
+    return sum(row["state"] in {"complete", "pruned"} for row in trials_of(project))
+
+
+def journal_lines(project: Project) -> int:
+    paths = list(project.folder.glob("var/studies/*/journal.log"))
+    return len(paths[0].read_text(encoding="utf-8").splitlines()) if paths else 0
+
+
+def start(project: Project, *words: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "lightmodel", "tune", *words],
+        cwd=project.folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LIGHTMODEL__TRACKING__URI": "none"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_the_best_is_taken_over_and_no_test_row_is_read(table: Project) -> None:
+    (test_rows,) = table.folder.glob("preprocessed/*/test.csv")
+    kept = test_rows.read_bytes()
+    test_rows.unlink()
+    ran = table.tool("tune", "--trials", "8", "--write", *FAST)
+    assert ran.code == 0, ran.err
+    assert counted(table) == 8
+    (folder,) = table.folder.glob("var/studies/*")
+    assert (folder / "study.png").stat().st_size > 5_000
+    assert "now" in ran.out
+    text = (table.folder / "config.toml").read_text(encoding="utf-8")
+    before, after = tomllib.loads(FREE), tomllib.loads(text)
+    test_rows.write_bytes(kept)
+    if "is better than the present settings" in ran.out:
+        assert "# few" in text
+        assert after["train"].pop("parameters") != before["train"].pop("parameters")
+        assert after == before
+        made = table.run("train")
+        assert made.err.count("was finished before") == 4, made.err  # the folds of the finalist
+        shown = re.search(r"AUC (0\.\d+) instead of", ran.out)
+        assert shown
+        assert f"AUC {shown[1]} out of fold" in made.out
+    else:
+        assert text == FREE
+        assert "nothing is better" in ran.out
+
+
+def test_the_same_command_adds_nothing_and_a_bigger_number_goes_on(table: Project) -> None:
+    assert table.tool("tune", "--trials", "4", *FAST).code == 0
+    lines = journal_lines(table)
+    assert table.tool("tune", "--trials", "4", *FAST).code == 0
+    assert journal_lines(table) - lines <= 2  # opening it is told as well
+    assert table.tool("tune", "--trials", "6", *FAST).code == 0
+    assert counted(table) == 6
+
+
+def test_killed_in_a_trial_the_same_command_goes_on(table: Project) -> None:
+    process = start(table, "--trials", "6", *FAST)
+    deadline = time.monotonic() + 120
+    while journal_lines(table) < 40 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    ran = table.tool("tune", "--trials", "6", *FAST)
+    assert ran.code == 0, ran.err
+    assert counted(table) == 6
+    assert not [row for row in trials_of(table) if row["state"] == "running"]
+
+
+def test_two_processes_share_a_study(table: Project) -> None:
+    both = [start(table, "--trials", "10", *FAST) for _ in range(2)]
+    assert [process.wait(timeout=200) for process in both] == [0, 0]
+    assert table.tool("tune", "--trials", "10", *FAST).code == 0
+    assert counted(table) == 10
+    numbers = [row["trial"] for row in trials_of(table)]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_a_time_limit_ends_the_search_with_what_is_known(table: Project) -> None:
+    ran = table.tool("tune", "--trials", "100000", "--timeout", "4s", *FAST)
+    assert ran.code == 0, ran.err
+    assert 0 < counted(table) < 100_000
+    assert "study" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--timeout", "soon"), 78, "write a number of seconds"),
+        (("--trials", "0"), 78, "tune.trials"),
+        (("--trials", "many"), 78, "tune.trials"),
+        (("--set", "tune.ranges={num_leafs = {low = 2}}"), 78, "did you mean 'num_leaves'"),
+        (("--set", "train.estimator=sklearn.svm.SVC"), 78, "has no declared ranges"),
+        (("--write", "--set", "train.parameters={max_rounds = 9}"), 78, "--write cannot work"),
+    ],
+)
+def test_what_makes_no_sense_is_told(
+    table: Project, words: tuple[str, ...], code: int, message: str
+) -> None:
+    ran = table.tool("tune", *words)
+    assert (ran.code, message in ran.err) == (code, True), ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_without_a_split_the_earlier_stage_is_named(project: Project) -> None:
+    ran = project.tool("tune", "--trials", "2")
+    assert ran.code == 66
+    assert "run.py preprocess" in ran.err
+
+
+def test_the_ranges_are_shown(table: Project) -> None:
+    ran = table.tool("tune", "--ranges")
+    assert re.search(r"^num_leaves +2 to 128 \(whole, log\)$", ran.out, re.MULTILINE)
+    assert re.search(r"^max_rounds +60 \(given in train.parameters\)$", ran.out, re.MULTILINE)
+
+
+def test_a_winner_of_an_earlier_study_is_told_to_tracking(
+    table: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIGHTMODEL__TRACKING__URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("LIGHTMODEL__TRACKING__TIMEOUT_S", "0.1")
+    ran = table.tool("tune", "--trials", "3", *FAST)
+    assert ran.code == 0, ran.err
+    letters = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((table.folder / "var" / "tracking").glob("*.json"))
+    ]
+    kinds = [json.dumps(one).count('"kind": "trial"') for one in letters]
+    assert sum(kinds) == 3
+    assert "tracking resend" in ran.err
+
+
+def test_a_picture_is_drawn_whatever_a_study_holds() -> None:
+    ranges = (Range("num_leaves", 2, 64, whole=True, log=True),)
+    one = TrialReport(0, "complete", {"num_leaves": 4}, 0.8, (0.7, 0.8))
+    lost = TrialReport(1, "failed", {"num_leaves": 9})
+    early = TrialReport(2, "pruned", {"num_leaves": 60}, 0.5, (0.5,))
+    for trials in ((), (lost,), (one,), (early,), (one, lost, early, one)):
+        picture = study_png(trials, ranges, METRICS["auc"])
+        assert picture.startswith(b"\x89PNG")

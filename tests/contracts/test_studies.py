@@ -1,0 +1,189 @@
+"""What every study owes, whatever keeps its trials (ports/study.py)."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lightmodel.adapters.studies.optuna_study import OptunaStudy
+from lightmodel.adapters.studies.storages import in_folder, in_memory, in_postgres
+from lightmodel.domain.search import Range
+from lightmodel.errors import ConfigError, SourceUnavailable
+from lightmodel.ports.study import Asked, StudyPlan
+from tests.fakes.postgres import Postgres, postgres
+
+RANGES = (Range("leaves", 2, 64, whole=True, log=True), Range("step", 0.01, 0.5, log=True))
+PLAN = StudyPlan(
+    "a study",
+    RANGES,
+    True,
+    seed=3,
+    trials=6,
+    startup=2,
+    keep_share=0.25,
+    first={"leaves": 8, "step": 0.1},
+)
+Open = Callable[[StudyPlan], OptunaStudy]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "journal", pytest.param("postgres", marks=pytest.mark.postgres)])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Open studies in one place, and leave them in the end."""
+    memory = in_memory()
+    url = request.getfixturevalue("cluster").url if request.param == "postgres" else ""
+    studies: list[OptunaStudy] = []
+
+    def open_study(plan: StudyPlan) -> OptunaStudy:
+        plan = replace(plan, name=f"{plan.name} {tmp_path.name}")
+        kept = in_postgres(url) if url else memory
+        if request.param == "journal":
+            kept = in_folder(tmp_path / "study")
+        studies.append(OptunaStudy(plan, *kept))
+        return studies[-1]
+
+    yield open_study
+    for study in studies:
+        study.close()
+
+
+def asked(study: OptunaStudy) -> Asked:
+    found = study.ask()
+    assert found is not None
+    return found
+
+
+def test_the_first_trial_is_the_one_to_begin_with(opened: Open) -> None:
+    assert asked(opened(PLAN)).parameters == PLAN.first
+
+
+def test_it_asks_within_the_ranges_until_there_are_enough(opened: Open) -> None:
+    study = opened(PLAN)
+    for at in range(PLAN.trials):
+        one = asked(study)
+        for bounds in RANGES:
+            value = one.parameters[bounds.name]
+            assert bounds.low <= value <= bounds.high
+            assert not bounds.whole or value == int(value)
+        study.complete(one.number, at / 10)
+    assert study.ask() is None
+
+
+def test_what_was_told_is_told_again(opened: Open) -> None:
+    study = opened(PLAN)
+    first, second, third = asked(study), asked(study), asked(study)
+    study.report(first.number, 0, 0.5)
+    study.report(first.number, 1, 0.6)
+    study.complete(first.number, 0.7)
+    study.report(second.number, 0, 0.2)
+    study.prune(second.number)
+    told = {trial.number: trial for trial in study.trials()}
+    assert (told[first.number].state, told[first.number].value) == ("complete", 0.7)
+    assert told[first.number].folds == (0.5, 0.6)
+    assert told[first.number].parameters == first.parameters
+    assert (told[second.number].state, told[second.number].value) == ("pruned", 0.2)
+    assert told[third.number].state == "running"
+    assert told[first.number].created <= told[first.number].ended
+
+
+@pytest.mark.parametrize("value", [math.nan, None])
+def test_a_trial_without_a_value_counts_for_nothing(opened: Open, value: float | None) -> None:
+    study = opened(replace(PLAN, trials=1))
+    lost = asked(study)
+    if value is None:
+        study.fail(lost.number)
+        study.fail(lost.number)  # nothing more happens
+    else:
+        study.complete(lost.number, value)
+    again = asked(study)
+    study.complete(again.number, 0.5)
+    assert study.ask() is None
+    assert [trial.state for trial in study.trials()] == ["failed", "complete"]
+
+
+def test_what_falls_behind_the_finished_trials_is_given_up(opened: Open) -> None:
+    study = opened(replace(PLAN, startup=4))
+    for at in range(4):
+        one = asked(study)
+        assert not study.report(one.number, 0, 0.8 + at / 100)
+        study.complete(one.number, 0.8 + at / 100)
+    poor, good = asked(study), asked(study)
+    assert study.report(poor.number, 0, 0.4)
+    assert not study.report(good.number, 0, 0.95)
+
+
+def test_nothing_is_given_up_where_all_are_kept(opened: Open) -> None:
+    study = opened(replace(PLAN, keep_share=1.0))
+    for _ in range(5):
+        one = asked(study)
+        study.report(one.number, 0, 0.9)
+        study.complete(one.number, 0.9)
+    assert not study.report(asked(study).number, 0, 0.1)
+
+
+def test_opened_again_it_goes_on(opened: Open) -> None:
+    study = opened(PLAN)
+    one = asked(study)
+    study.complete(one.number, 0.5)
+    study.close()
+    again = opened(PLAN)
+    assert [trial.value for trial in again.trials()] == [0.5]
+    assert asked(again).number == one.number + 1
+
+
+def test_two_at_once_share_the_trials(opened: Open) -> None:
+    one, other = opened(PLAN), opened(PLAN)
+    numbers = []
+    for study in (one, other) * (PLAN.trials // 2):
+        numbers.append(asked(study).number)
+        study.complete(numbers[-1], 0.5)
+    assert len(set(numbers)) == PLAN.trials
+    assert one.ask() is None
+    assert other.ask() is None
+
+
+def test_the_same_answers_in_another_study_lead_to_other_trials(tmp_path: Path) -> None:
+    """Two processes that begin together must not try the same."""
+    drawn = []
+    for name in ("a", "b"):
+        study = OptunaStudy(PLAN, *in_folder(tmp_path / name))
+        for _ in range(3):
+            one = asked(study)
+            study.complete(one.number, 0.5)
+        drawn.append(one.parameters)
+        study.close()
+    assert drawn[0] != drawn[1]
+
+
+def test_half_a_line_of_a_killed_writer_is_cut_off(tmp_path: Path) -> None:
+    study = OptunaStudy(PLAN, *in_folder(tmp_path))
+    study.complete(asked(study).number, 0.5)
+    study.close()
+    with (tmp_path / "journal.log").open("a", encoding="utf-8") as journal:
+        journal.write('{"op_code": 4, "wor')
+    again = OptunaStudy(PLAN, *in_folder(tmp_path))
+    assert [trial.value for trial in again.trials()] == [0.5]
+    again.complete(asked(again).number, 0.6)
+    again.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("url", ["mysql://me:secret@host/name", "postgresql://a b:secret@[", "x"])
+def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(ConfigError, match="no address") as caught:
+        in_postgres(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_data_base_that_does_not_answer_is_told_without_its_password() -> None:
+    with pytest.raises(SourceUnavailable, match="does not answer") as caught:
+        in_postgres("postgresql://app:secret-word@127.0.0.1:9/none")
+    assert "secret-word" not in str(caught.value)
