@@ -126,7 +126,7 @@ class TestLearner:
         trainer = learner.prepare(data)
         importance = trainer.ensemble([trainer.fit_fold(*halves())]).importance()
         if learner.name == "lightgbm" or (
-            learner.name == "sklearn" and kind is TaskKind.REGRESSION
+            learner.name in {"sklearn", "blend"} and kind is TaskKind.REGRESSION
         ):
             assert [item.feature for item in importance] == list(data.names)
             assert sum(item.gain for item in importance) > 0
