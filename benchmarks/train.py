@@ -143,7 +143,7 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
     recipe = Recipe(
         config.train, config.split, shop.learner(config.train), Nothing(), SilentProgress()
     )
-    numbers = assign_folds(split.train, split.contract, recipe)
+    numbers = assign_folds(split.train, split.contract, config.train, config.split)
     frame = pd.DataFrame(data.features, columns=list(data.names))
     del table, split
     runs: list[Ours] = []

@@ -92,17 +92,24 @@ def _send(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
     for name in version.manifest.files:
         mirror.write(f"{version.name}/{name}", version.read(name))
     _write_verdict(mirror, version, verdict)
-    mirror.write(f"{version.name}/{MANIFEST}", (version.folder / MANIFEST).read_bytes())
+    try:
+        manifest = (version.folder / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        raise ArtefactCorrupt(f"{version.name} was retired while it was sent") from None
+    mirror.write(f"{version.name}/{MANIFEST}", manifest)
 
 
 def _send_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict, store: Store) -> bool:
-    """Replace the mirror's verdict where this one is later; say whether it was."""
+    """Replace the mirror's verdict where this one is later; say whether it was.
+
+    A rollback that somebody else sent stays: whoever tested the version since did not know of it.
+    """
     try:
         theirs = _verdict_in(mirror, version, store)
     except ArtefactCorrupt as error:
         logger.warning("%s: %s; it is sent anew", mirror.uri, error.message)
     else:
-        if not _is_later(verdict, theirs):
+        if not _may_replace(verdict, theirs):
             return False
     _write_verdict(mirror, version, verdict)
     return True
@@ -190,12 +197,18 @@ def _verdict_here(version: Version, store: Store) -> StoredVerdict | None:
         return None
 
 
-def _may_replace(theirs: StoredVerdict, mine: StoredVerdict | None) -> bool:
-    return mine is None or (mine.by != "rollback" and _is_later(theirs, mine))
+def _may_replace(new: StoredVerdict, old: StoredVerdict | None) -> bool:
+    """Say whether one verdict replaces another: the later one does, but only a rollback a rollback."""
+    if old is None:
+        return True
+    return (old.by != "rollback" or new.by == "rollback") and _is_later(new, old)
 
 
 def _is_later(one: StoredVerdict, other: StoredVerdict) -> bool:
-    return datetime.fromisoformat(one.created) > datetime.fromisoformat(other.created)
+    try:
+        return datetime.fromisoformat(one.created) > datetime.fromisoformat(other.created)
+    except (TypeError, ValueError) as error:
+        raise ArtefactCorrupt("a verdict has no date that can be read") from error
 
 
 def _is_whole(store: Store, version: Version) -> bool:

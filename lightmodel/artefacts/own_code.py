@@ -96,8 +96,10 @@ def execute(file: str, source: bytes) -> OwnCode:
     sys.modules[name] = module  # before it runs: its dataclasses ask for it
     try:
         exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 — the user's own code
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name]
+        if not isinstance(error, Exception | SystemExit):
+            raise  # the user is in a hurry
         raise ConfigError(
             f"{file} cannot be executed: {type(error).__name__}: {error}",
             hint="does it run by itself? are its packages installed?",

@@ -10,7 +10,7 @@ from lightmodel.artefacts.manifest import json_bytes
 from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import MANIFEST, Store, Version
 from lightmodel.artefacts.verdicts import newest_approved, read_verdict, withdraw
-from lightmodel.domain.runtime import runtime_of_estimator
+from lightmodel.domain.runtime import runtime_of_estimator, serves
 from lightmodel.errors import ArtefactMissing, ConfigError
 
 
@@ -76,8 +76,8 @@ def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None)
         ArtefactCorrupt: the copy is not what was written.
     """
     version = newest_approved(store, signer)
-    needed = version.manifest.runtime
-    if runtime and needed != runtime:
+    needed = str(version.manifest.runtime)
+    if runtime and not serves(runtime, needed):
         raise ConfigError(
             f"{version.name} needs the runtime {needed}, and the image is built for {runtime}",
             hint=f"docker build --build-arg RUNTIME={needed} …",
@@ -130,7 +130,7 @@ def adopt(models: Store, splits: Store, file: Path) -> Version:
             contract=bundle["contract"],
             task=bundle["contract"]["task"],
             threshold=bundle["threshold"],
-            runtime=runtime_of_estimator(bundle["learner"]),
+            runtime=bundle.get("runtime") or runtime_of_estimator(bundle["learner"]),
             learner=bundle["learner"],
             steps=tuple(name for name, there in bundle["steps"].items() if there),
             samples=tuple(bundle["samples"]),

@@ -20,7 +20,6 @@ from lightmodel.artefacts.verdicts import newest_approved
 from lightmodel.chain.attempts import deciding_metric
 from lightmodel.chain.contest import contest_store, forget_others, showing_of
 from lightmodel.chain.testing import candidate_of
-from lightmodel.chain.train import recipe_of
 from lightmodel.chain.workshop import Workshop, read_side
 from lightmodel.config import TrainSection
 from lightmodel.domain.arrays import Matrix, Scores
@@ -29,7 +28,7 @@ from lightmodel.domain.contract import Contract
 from lightmodel.domain.metrics import Metric
 from lightmodel.domain.results import Evaluation
 from lightmodel.domain.tracking import RunRecord
-from lightmodel.errors import ArtefactMissing, DataError
+from lightmodel.errors import ArtefactMissing, ConfigError, DataError, LightModelError
 
 if TYPE_CHECKING:  # imported when it runs: scipy and matplotlib take seconds
     from lightmodel.stages.compare import Rows
@@ -111,7 +110,13 @@ def compare(workshop: Workshop, split: Version, contest: Contest) -> Compared:
 
     Raises:
         DataError: none of them finished.
+        ConfigError: a blend is asked for where probabilities are corrected.
     """
+    if contest.ensemble and workshop.config.train.calibration != "none":
+        raise ConfigError(
+            "--ensemble weighs scores as the models give them, and train.calibration corrects them",
+            hint="compare with --set train.calibration=none; a blend that wins can be calibrated then",
+        )
     contenders, present = with_present(contest.contenders, workshop.config.train)
     created = datetime.now(UTC)
     ended = _race(workshop, split, contest.race, contenders)
@@ -127,7 +132,7 @@ def compare(workshop: Workshop, split: Version, contest: Contest) -> Compared:
     compared = Compared(
         split, metric, standings, left_out, blended, present, folder, created.isoformat()
     )
-    forget_others(models, {name for one in showings for name in one.versions})
+    forget_others(models, split)
     _write(compared)
     return compared
 
@@ -185,7 +190,8 @@ def _rows(workshop: Workshop, split: Version) -> "Rows":
     contract = Contract.from_dict(split.manifest.contract or {})
     table = read_side(workshop, split, "train", contract)
     target = target_vector(table[contract.target.name], contract.task)
-    numbers = assign_folds(table, contract, recipe_of(workshop, "comparison"))
+    config = workshop.config
+    numbers = assign_folds(table, contract, config.train, config.split)
     return Rows(contract.task.kind, target, numbers)
 
 
@@ -288,6 +294,11 @@ def _served(workshop: Workshop) -> "Candidate | None":
     try:
         return candidate_of(workshop, newest_approved(workshop.models, workshop.signer))
     except ArtefactMissing:
+        return None
+    except LightModelError as error:
+        logger.warning(
+            "the served model cannot be opened, so it is not compared: %s", error.message
+        )
         return None
 
 

@@ -164,10 +164,15 @@ def _scores_of(models: Store, name: str) -> Path:
     return models.folder.parent / "scores" / f"{name}.npz"
 
 
-def forget_others(models: Store, names: set[str]) -> None:
-    """Remove the models of earlier comparisons, and what a killed one left."""
+def forget_others(models: Store, split: Version) -> None:
+    """Remove the models of comparisons on other splits, and what a killed one left."""
+    of_split = {
+        version.name
+        for version in models.versions()
+        if version.manifest.inputs["split"] == split.name
+    }
     for name in models.names():
-        if name not in names:
+        if name not in of_split:
             shutil.rmtree(models.folder / name, ignore_errors=True)
             _scores_of(models, name).unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from lightmodel.artefacts.origin import commit, machine
 from lightmodel.artefacts.store import Version
 
 _SHOWN = 40
+_HOLDING_VALUES = frozenset({"contract", "counts"})
 
 
 def differences(one: Version, other: Version) -> Iterator[str]:
@@ -32,6 +33,8 @@ def _of_bundles(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
             continue
         if key == "samples":
             yield f"samples: {_differing(old or (), new or ())} of {len(old or ())} rows"
+        elif key in _HOLDING_VALUES:
+            yield key  # what it holds comes from the table
         elif key == "model":
             yield from _of_models(old or {}, new or {})
         else:

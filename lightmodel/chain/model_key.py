@@ -7,35 +7,18 @@ from typing import Any
 from lightmodel.artefacts.fingerprint import fingerprint
 from lightmodel.artefacts.own_code import read_source
 from lightmodel.artefacts.store import Version
+from lightmodel.chain.ingredients import libraries_of, modules_of
 from lightmodel.chain.workshop import side_file
 from lightmodel.config import Config
 
-MODULES = ("lightmodel.stages.train", "lightmodel.artefacts.codec")
-LEARNERS = {
-    "lightgbm": ("lightmodel.adapters.learners.lightgbm", "lightmodel.adapters.compilers.files"),
-    "sklearn": ("lightmodel.adapters.learners.sklearn",),
-    "neural": ("lightmodel.adapters.learners.neural",),
-    "blend": (
-        "lightmodel.adapters.learners.blend",
-        "lightmodel.adapters.learners.lightgbm",
-        "lightmodel.adapters.learners.sklearn",
-    ),
-}
-LIBRARIES = {
-    "lightgbm": ("joblib", "lightgbm", "numpy", "pyarrow", "scipy"),
-    "sklearn": ("joblib", "numpy", "pyarrow", "scikit-learn", "scipy"),
-    "neural": ("jax", "joblib", "keras", "numpy", "pyarrow", "scikit-learn", "scipy"),
-    "blend": ("joblib", "lightgbm", "numpy", "pyarrow", "scikit-learn", "scipy"),
-}
 _NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}
 
 
 def model_key(config: Config, split: Version) -> str:
     """Give the fingerprint of the model that these settings make of this split."""
-    learner = config.train.estimator if config.train.estimator in LEARNERS else "sklearn"
-    modules = (*MODULES, *LEARNERS[learner])
-    parameters = model_parameters(config)
-    return fingerprint(model_inputs(config, split), parameters, modules, LIBRARIES[learner])
+    train = config.train
+    inputs, parameters = model_inputs(config, split), model_parameters(config)
+    return fingerprint(inputs, parameters, modules_of(train), libraries_of(train))
 
 
 def model_inputs(config: Config, split: Version) -> dict[str, str]:
@@ -54,9 +37,8 @@ def model_inputs(config: Config, split: Version) -> dict[str, str]:
 def model_parameters(config: Config) -> dict[str, Any]:
     """Give the settings that decide on the model's bytes: folds follow the split's method."""
     train = config.train.model_dump(exclude=_NOT_OF_A_MODEL)
-    train["module"] = PurePath(
-        config.train.module
-    ).name  # its content is an input; its folder, nothing
+    # Its content is an input; the folder that it lies in decides on nothing.
+    train["module"] = PurePath(config.train.module).name
     return {
         "train": train,
         "split": config.split.model_dump(include={"method"}),

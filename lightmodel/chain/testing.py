@@ -19,7 +19,7 @@ from lightmodel.artefacts.verdicts import (
     read_verdict,
     write_verdict,
 )
-from lightmodel.chain.model_key import LEARNERS, LIBRARIES
+from lightmodel.chain.ingredients import LEARNERS
 from lightmodel.chain.tracking import model_record
 from lightmodel.chain.workshop import Outcome, Pins, Workshop, read_side, shown_number
 from lightmodel.config import SplitSection
@@ -28,7 +28,7 @@ from lightmodel.domain.contract import Contract
 from lightmodel.domain.metrics import METRICS
 from lightmodel.domain.results import Drift, FoldReport, Importance, Verdict
 from lightmodel.domain.santander import best_scores
-from lightmodel.errors import ArtefactMissing
+from lightmodel.errors import ArtefactMissing, LightModelError
 
 if TYPE_CHECKING:  # imported when it runs: scikit-learn and matplotlib take seconds
     from lightmodel.stages.testing import Candidate, Evaluated
@@ -55,6 +55,7 @@ def run_testing(workshop: Workshop, pins: Pins) -> Outcome:
     workshop.record(())
     verdict = _judge(workshop, version, served, key)
     workshop.record([model_record(version, verdict)])
+    workshop.mirror()
     return _outcome(version, verdict, "made", why)
 
 
@@ -66,10 +67,11 @@ def _served(workshop: Workshop, candidate: Version) -> Version | None:
 
 
 def _key(workshop: Workshop, version: Version, served: Version | None) -> str:
-    learner = version.manifest.made_by
+    made_by = version.manifest.made_by
     inputs = {"model": version.name, "served": served.name if served else None}
-    modules = (*MODULES, *LEARNERS[learner])
-    return fingerprint(inputs, workshop.config.gate.model_dump(), modules, LIBRARIES[learner])
+    modules = (*MODULES, *LEARNERS[made_by])
+    libraries = version.manifest.libraries
+    return fingerprint(inputs, workshop.config.gate.model_dump(), modules, libraries)
 
 
 def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Outcome:
@@ -105,6 +107,15 @@ def candidate_of(workshop: Workshop, version: Version) -> "Candidate":
     )
 
 
+def _opened_served(workshop: Workshop, served: Version) -> "Candidate | None":
+    """Give the model that is served; one that cannot be opened here must not bar its successor."""
+    try:
+        return candidate_of(workshop, served)
+    except LightModelError as error:
+        logger.warning("%s cannot be opened, so it is not compared: %s", served.name, error.message)
+        return None
+
+
 def _judge(workshop: Workshop, version: Version, served: Version | None, key: str) -> StoredVerdict:
     from lightmodel.stages.gate import judge
     from lightmodel.stages.testing import evaluate
@@ -121,7 +132,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
         read_side(workshop, split, "test", candidate.contract),
         np.array(metrics["prior"]),
         candidate,
-        candidate_of(workshop, served) if served else None,
+        _opened_served(workshop, served) if served else None,
         workshop.config.gate.bootstrap,
         best,
     )
@@ -129,7 +140,7 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
         logger.warning("%s", warning)
     verdict = judge(tested.evaluation, workshop.config.gate)
     report = _report(version, split, tested, verdict, metrics)
-    written = write_verdict(
+    return write_verdict(
         version,
         verdict,
         report,
@@ -137,8 +148,6 @@ def _judge(workshop: Workshop, version: Version, served: Version | None, key: st
         fingerprint=key,
         metrics={name: item.value for name, item in tested.evaluation.metrics.items()},
     )
-    workshop.mirror()
-    return written
 
 
 def _report(

@@ -19,8 +19,8 @@ from lightmodel.chain.attempts import (
     find_winner,
     shown_out_of_fold,
 )
-from lightmodel.chain.model_key import LIBRARIES, model_key, model_parameters
-from lightmodel.chain.runtime import needed_runtime
+from lightmodel.chain.ingredients import libraries_of, needed_runtime
+from lightmodel.chain.model_key import model_key, model_parameters
 from lightmodel.chain.workshop import (
     Outcome,
     Pins,
@@ -32,6 +32,8 @@ from lightmodel.chain.workshop import (
 )
 from lightmodel.config import TrainSection
 from lightmodel.domain.contract import Contract
+from lightmodel.domain.runtime import NOT_SERVED, imported_packages
+from lightmodel.errors import ConfigError
 from lightmodel.ports.learner import Learner
 
 if (
@@ -83,6 +85,11 @@ def _fit(workshop: Workshop, split: Version, tried: Tried | None) -> Version:
     contract = Contract.from_dict(split.manifest.contract or {})
     recipe = recipe_of(workshop, key)
     trained = train(read_side(workshop, split, "train", contract), contract, recipe)
+    if model_key(workshop.config, split) != key:
+        recipe.checkpoints.clear()
+        raise ConfigError(
+            f"{workshop.config.train.module} was changed while it was trained", hint="run it again"
+        )
     version = _publish(workshop, split, recipe.learner, trained, key, tried)
     recipe.checkpoints.clear()
     return version
@@ -122,9 +129,9 @@ def _publish(
     tried: Tried | None,
 ) -> Version:
     own = own_code(workshop.config.train)
-    bundle = _bundle(split, learner, trained)
-    runtime = needed_runtime(workshop.config.train)
-    libraries = LIBRARIES[learner.name]
+    bundle = _bundle(split, learner, trained, needed_runtime(workshop.config.train))
+    libraries = libraries_of(workshop.config.train)
+    _warn_of_missing(own)
     with workshop.models.draft() as draft:
         draft.write(codec.MODEL, codec.dump(bundle))
         for name in ("contract.json", "profile.json", "checks.json"):
@@ -150,7 +157,7 @@ def _publish(
             contract=bundle["contract"],
             task=bundle["contract"]["task"],
             threshold=bundle["threshold"],
-            runtime=runtime,
+            runtime=bundle["runtime"],
             learner=learner.name,
             steps=trained.steps.names,
             samples=bundle["samples"],
@@ -160,11 +167,22 @@ def _publish(
         )
 
 
-def _bundle(split: Version, learner: Learner, trained: "Trained") -> dict[str, Any]:
+def _warn_of_missing(own: OwnCode | None) -> None:
+    packages = imported_packages(own.source.decode(errors="replace"), own.file) if own else ()
+    for package in sorted(NOT_SERVED.intersection(packages)):
+        logger.warning(
+            "%s imports %s, which no serving image holds: add it to requirements/serve-neural.in",
+            own.file if own else "",
+            package,
+        )
+
+
+def _bundle(split: Version, learner: Learner, trained: "Trained", runtime: str) -> dict[str, Any]:
     """Give what goes into model.joblib: all that serving and judging need, and nothing of this run."""
     return {
         "format": 1,
         "learner": learner.name,
+        "runtime": runtime,
         "contract": split.manifest.contract,
         "threshold": trained.threshold,
         "split": dict(split.manifest.parameters["split"]),

@@ -1,4 +1,4 @@
-"""Run `tune`: a study searches for better train.parameters on the training rows of the newest split.
+"""Run `tune`: a study searches for better train.parameters on the training rows of a split.
 
 No test row is read. Trials are cheap and few of them are finished; the best are then cross-validated
 as `train` does it, beside the present settings, and that score decides.
@@ -30,7 +30,8 @@ from lightmodel.chain.finalists import (
     ranked,
     trials_table,
 )
-from lightmodel.chain.model_key import LIBRARIES, model_inputs, model_parameters
+from lightmodel.chain.ingredients import libraries_of
+from lightmodel.chain.model_key import model_inputs, model_parameters
 from lightmodel.chain.train import recipe_of
 from lightmodel.chain.workshop import Workshop, read_side
 from lightmodel.domain.contract import Contract
@@ -47,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.stages.tune", "lightmodel.adapters.learners.lightgbm_trials")
 _OF_A_TRIAL = {"folds", "max_rounds", "patience"}
+WORTH = 1e-3  # a share of the present value
 TRIALS, FINALISTS, PLOT = "trials.csv", "finalists.csv", "study.png"
 
 
@@ -76,21 +78,27 @@ class Tuned:
 
     @property
     def winner(self) -> Finalist | None:
-        """Give the best trial if it is better than the present settings, and all were compared."""
-        if self.interrupted or not self.finalists:
+        """Give the best trial if all were compared and it is clearly better than the present settings.
+
+        A search looks at the folds many times, so that the smallest gains are chance.
+        """
+        if self.interrupted or not self.finalists or not self.finalists[0].trial:
             return None
-        return self.finalists[0] if self.finalists[0].trial else None
+        present = next(one for one in self.finalists if one.trial is None)
+        best, value = self.finalists[0].value(self.metric), present.value(self.metric)
+        worth = self.metric.worsened(value, -WORTH)
+        return self.finalists[0] if value != value or self.metric.better(best, worth) else None
 
 
-def run_tune(workshop: Workshop, *, released: bool = False) -> Tuned:
+def run_tune(workshop: Workshop, split: Version, *, released: bool = False) -> Tuned:
     """Search, and cross-validate the best in full.
 
     Args:
         workshop: of the run; `tune` of its settings says how much.
+        split: whose training rows are searched on.
         released: search also what train.parameters names.
 
     Raises:
-        ArtefactMissing: there is no split.
         ConfigError: nothing is left to search, or no trial was finished in the time.
         NotPossible: the estimator has no declared ranges.
         SourceUnavailable: the study's data base does not answer.
@@ -101,7 +109,6 @@ def run_tune(workshop: Workshop, *, released: bool = False) -> Tuned:
             "nothing is left to search: train.parameters names all that has a range",
             hint="add --all to search those as well, beginning with what they are now",
         )
-    split = workshop.splits.newest()
     metric = deciding_metric(workshop.config, split)
     found = Tuned(*_place(workshop, split, space, metric), metric, (), space=space)
     with told(found.folder):
@@ -129,7 +136,7 @@ def _place(workshop: Workshop, split: Version, space: Space, metric: Metric) -> 
         "ranges": [repr(one) for one in space.ranges],
         "metric": metric.name,
     }
-    key = fingerprint(model_inputs(config, split), decides, MODULES, LIBRARIES["lightgbm"])
+    key = fingerprint(model_inputs(config, split), decides, MODULES, libraries_of(config.train))
     name = f"tune-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     return name, config.tune.folder(config.store.work, name).resolve()
 
@@ -155,7 +162,12 @@ def _searched(workshop: Workshop, split: Version, table: pa.Table, found: Tuned)
 
 def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) -> "Bench":
     """Prepare the table for all trials, and open the study."""
-    from lightmodel.stages.train import assign_folds, extended_data, fold_rows
+    from lightmodel.stages.train import (
+        assign_folds,
+        extended_data,
+        fold_rows,
+        refuse_calibrating_numbers,
+    )
     from lightmodel.stages.tune import Bench
 
     config, tune = workshop.config, workshop.config.tune
@@ -164,8 +176,9 @@ def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) ->
     )
     fitting = replace(workshop, config=config.model_copy(update={"train": section}))
     contract = Contract.from_dict(split.manifest.contract or {})
+    refuse_calibrating_numbers(contract, section)
     recipe = recipe_of(fitting, found.name)
-    numbers = assign_folds(table, contract, recipe)
+    numbers = assign_folds(table, contract, section, config.split)
     by_time = config.split.method.startswith("time:")
     folds = [fold_rows(numbers, at, by_time=by_time) for at in range(int(numbers.max()) + 1)]
     data, _ = extended_data(table, contract, recipe)
@@ -214,8 +227,7 @@ def _compared(final: Final, found: Tuned) -> Tuned:
     found = replace(found, finalists=ranked(finalists, metric))
     if not found.interrupted:
         for loser in found.finalists[1:]:
-            if loser.trial:
-                loser.attempt.workshop.checkpoints(loser.attempt.key).clear()
+            loser.attempt.workshop.checkpoints(loser.attempt.key).clear()
     return _written(workshop, found)
 
 
@@ -242,9 +254,16 @@ def _records(found: Tuned) -> tuple[RunRecord, ...]:
         "study",
         min((trial.created for trial in found.trials if trial.created), default=now),
         now,
-        parameters=dict(best[0].parameters) if best else {},
         metrics={found.metric.name: best[0].value} if best else {},
-        tags={"trials": str(len(found.trials))},
+        # Of a run, MLflow lets nobody change a parameter; and a study goes on.
+        tags={
+            "trials": str(len(found.trials)),
+            **(
+                {f"best.{name}": str(value) for name, value in best[0].parameters.items()}
+                if best
+                else {}
+            ),
+        },
         files=tuple(found.folder / name for name in names),
     )
     ended = [trial for trial in found.trials if trial.state in {"complete", "pruned"}]

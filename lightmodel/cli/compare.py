@@ -76,15 +76,17 @@ def compare(
             _show(compared)
             tested = chain.meet_test_rows(workshop, compared)
             _show_tested(compared, tested)
-        if file:
-            _write(compared, file)
         chain.tell(workshop, compared, tested)
+    if file:
+        _write(compared, file)
 
 
 def _writable(loaded: Loaded, config_file: Path | None) -> Path:
-    from lightmodel.config.rewrite import writable_file
+    from lightmodel.config.rewrite import rewritten, writable_file
 
-    return writable_file(loaded, config_file, ("train.estimator", "train.parameters"))
+    file = writable_file(loaded, config_file, ("train.estimator", "train.parameters"))
+    rewritten(file, "train", loaded.config.train.model_dump(include={"estimator", "parameters"}))
+    return file
 
 
 def _show(compared: "Compared") -> None:

@@ -102,11 +102,13 @@ def verify(config: Config) -> None:
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.artefacts import upkeep
+    from lightmodel.artefacts.lock import run_lock
     from lightmodel.wiring.mirroring import send
     from lightmodel.wiring.tracking import tell_standing
 
     store, signer = _opened(config)
-    result = upkeep.rollback(store, signer, version, force=force)
+    with run_lock(config.store.root):
+        result = upkeep.rollback(store, signer, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
     tell_standing(config)
@@ -127,7 +129,7 @@ def retire(config: Config) -> None:
 @models.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--runtime", help="That the image will have, lightgbm or sklearn: must be the model's."
+    "--runtime", help="That the image will have, such as sklearn: it must serve the model."
 )
 @click.pass_obj
 def pack(config: Config, folder: Path, runtime: str | None) -> None:
@@ -180,9 +182,12 @@ def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
     from lightmodel.artefacts.lock import run_lock
     from lightmodel.wiring.mirroring import pull_first
+    from lightmodel.wiring.tracking import tell_standing
 
     with run_lock(config.store.root):
         pulled = pull_first(config, version)
     for name in pulled.verdicts:
         click.echo(f"verdict taken over: {name}")
     click.echo(f"{'pulled' if pulled.fetched else 'here already'}: {pulled.version}")
+    if pulled.fetched or pulled.verdicts:
+        tell_standing(config)

@@ -14,15 +14,19 @@ if TYPE_CHECKING:  # the chain is imported when the page is written
 ROOT = "var/dvc"
 CODE = (
     *("run.py", "requirements.txt", "lightmodel/artefacts", "lightmodel/chain"),
-    *("lightmodel/config", "lightmodel/domain", "lightmodel/stages", "lightmodel/wiring"),
+    *("lightmodel/config", "lightmodel/domain", "lightmodel/ports", "lightmodel/stages"),
+    "lightmodel/wiring",
 )
 OWN_CODE = {
     "preprocessed": ("lightmodel/adapters/formats", "lightmodel/adapters/sources"),
-    "model": ("lightmodel/adapters/compilers", "lightmodel/adapters/learners", "lightmodel/report"),
+    "model": (
+        *("lightmodel/adapters/compilers", "lightmodel/adapters/learners"),
+        *("lightmodel/adapters/studies", "lightmodel/report"),
+    ),
 }
 _INTRODUCTION = """\
-# The chain for DVC, written by `python -m lightmodel docs` from lightmodel/chain/__init__.py and the
-# data.source of config.toml: write it anew when you name another table. docs/data-versions.md.
+# The chain for DVC, written by `python -m lightmodel docs` from lightmodel/chain/__init__.py and from
+# data.source and train.module of config.toml: write it anew when you change those. docs/data-versions.md.
 stages:
 """
 
@@ -50,6 +54,8 @@ def _lines(folder: str, stages: "Sequence[Stage]", config: Config) -> Iterator[s
     inputs = [f"{ROOT}/{first}"] if first in OWN_CODE else [table] if table else []
     if not inputs:
         yield "    always_changed: true  # DVC cannot see whether the table changed, and the chain can"
+    if folder == "model" and config.train.module:
+        inputs.append(json.dumps(config.train.module))
     yield "    deps:"
     yield from (f"      - {path}" for path in (*inputs, *CODE, *OWN_CODE[folder]))
     yield "    params:"

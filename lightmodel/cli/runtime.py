@@ -18,7 +18,7 @@ def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) 
 
     It names requirements/serve-RUNTIME.txt, from which the serving image is built.
     """
-    from lightmodel.chain.runtime import needed_runtime
+    from lightmodel.chain.ingredients import needed_runtime
     from lightmodel.domain.runtime import runtime_of_source
 
     if file:

@@ -53,17 +53,22 @@ def tune(
         click.echo("\n".join(_shown_ranges(loaded.config, released=flags["released"])))
         return
     # Imported here: --help needs none of it.
+    from lightmodel.artefacts.lock import run_lock
+    from lightmodel.chain.preprocess import run_preprocess
     from lightmodel.chain.tune import run_tune
+    from lightmodel.chain.workshop import Pins
     from lightmodel.config.rewrite import rewritten, writable_file
     from lightmodel.wiring import tracking, training
 
-    keys = ("train.parameters",)
+    keys = ("train.estimator", "train.parameters")
     file = writable_file(loaded, config_file, keys) if flags["write"] else None
     if file:  # one that resists is told of now
         rewritten(file, "train", {"parameters": loaded.config.train.parameters})
     with tracking.recording(loaded.config) as record:
         workshop = training.workshop(loaded.config, training.progress(), record=record)
-        tuned = run_tune(workshop, released=flags["released"])
+        with run_lock(loaded.config.store.root):
+            split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
+        tuned = run_tune(workshop, split, released=flags["released"])
     _show(tuned)
     if tuned.interrupted:
         raise KeyboardInterrupt
@@ -121,7 +126,10 @@ def _verdict(tuned: "Tuned") -> str:
     metric, winner = tuned.metric, tuned.winner
     present = next(one for one in tuned.finalists if one.trial is None)
     if winner is None:
-        return f"nothing is better than the present settings: {metric.title} {present.value(metric):.4f}"
+        return (
+            f"nothing is clearly better than the present settings: {metric.title} "
+            f"{present.value(metric):.4f}"
+        )
     return (
         f"trial {winner.trial.number if winner.trial else ''} is better than the present settings: "
         f"{metric.title} {winner.value(metric):.4f} instead of {present.value(metric):.4f}, out of fold\n"

@@ -1,5 +1,6 @@
 """The environment of this process and of those that it starts."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,4 +46,6 @@ def export(variables: Mapping[str, str]) -> None:
 
 
 def _text(value: object) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, tuple) else str(value)

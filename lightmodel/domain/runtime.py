@@ -9,13 +9,16 @@ from collections.abc import Iterator
 
 from lightmodel.errors import ConfigError
 
-RUNTIMES = ("lightgbm", "sklearn", "boosters", "neural")  # each serves what those before it can
+RUNTIMES = ("lightgbm", "sklearn", "boosters", "neural")  # each serves what the first two can
 _LIBRARIES = {
     "lightgbm": frozenset({"lightgbm", "numpy"}),
     "sklearn": frozenset({"sklearn", "scipy", "pandas", "joblib"}),
     "boosters": frozenset({"xgboost", "catboost"}),
     "neural": frozenset({"keras", "jax", "flax", "torch", "skorch", "tensorflow"}),
 }
+NOT_SERVED = frozenset(
+    {"flax", "torch", "skorch", "tensorflow"}
+)  # networks, but not our Keras on JAX
 _ESTIMATORS = {"lightgbm": "lightgbm", "neural": "neural"}
 
 
@@ -46,6 +49,13 @@ def runtime_of_estimator(estimator: str) -> str:
 def widest(*runtimes: str) -> str:
     """Give the runtime that serves what each of these serves."""
     return max(runtimes, key=RUNTIMES.index)
+
+
+def serves(runtime: str, needed: str) -> bool:
+    """Say whether an image of one runtime serves a model that needs another."""
+    if runtime == needed:
+        return True
+    return runtime in RUNTIMES and needed in RUNTIMES[:2] and widest(runtime, needed) == runtime
 
 
 def imported_packages(source: str, name: str) -> frozenset[str]:

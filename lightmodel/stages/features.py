@@ -152,9 +152,21 @@ def call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
 
 def _where(error: Exception) -> str:
     """Say what went wrong and in which line; an error's text may hold values, so only names are told."""
-    line = traceback.extract_tb(error.__traceback__)[-1]
-    told = f": {error}" if isinstance(error, KeyError | NameError | AttributeError) else ""
+    lines = traceback.extract_tb(error.__traceback__)
+    line = next((one for one in reversed(lines) if one.filename != __file__), lines[-1])
+    told = f": {error}" if isinstance(error, _NoSuchColumn | NameError | AttributeError) else ""
     return f" in line {line.lineno} of {line.filename}: {type(error).__name__}{told}"
+
+
+class _NoSuchColumn(KeyError):
+    """A name that no feature has."""
+
+
+class _Columns(dict[str, npt.NDArray[Any]]):
+    """Columns by name; asked for another one, it says which."""
+
+    def __missing__(self, name: str) -> npt.NDArray[Any]:
+        raise _NoSuchColumn(name)
 
 
 def columns_by_name(features: Matrix, contract: Contract) -> Columns:
@@ -163,7 +175,7 @@ def columns_by_name(features: Matrix, contract: Contract) -> Columns:
     Returns:
         name → (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
     """
-    columns: dict[str, npt.NDArray[Any]] = {}
+    columns = _Columns()
     for at, column in enumerate(contract.features):
         values: npt.NDArray[Any] = features[:, at].view()
         if column.type is ColumnType.CATEGORY:
@@ -190,9 +202,13 @@ def _as_numbers(name: str, values: object, rows: int) -> Vector:
 
 def _refuse_mixing_rows(steps: FeatureSteps, features: Matrix) -> None:
     """Refuse a function whose answer to a row depends on the rows beside it: serving sees others."""
-    together = steps.extend(features)[:_CHECKED_ROWS]
-    for at in range(len(together)):
-        if not np.array_equal(steps.extend(features[at : at + 1])[0], together[at], equal_nan=True):
+    together = steps.extend(features)
+    gaps = np.flatnonzero(np.isnan(features).any(axis=1))[:_CHECKED_ROWS]
+    alone = [
+        slice(at, at + 1) for at in (*range(min(_CHECKED_ROWS, len(features))), *gaps.tolist())
+    ]
+    for some in (*alone, slice(0, None, 2), slice(1, None, 2)):
+        if not np.array_equal(steps.extend(features[some]), together[some], equal_nan=True):
             raise ConfigError(
                 "train.module: features() answers a row otherwise when other rows stand beside it",
                 hint="use each row's own values only; what is learnt from all rows belongs into the "

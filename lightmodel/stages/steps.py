@@ -6,6 +6,7 @@ from typing import Any
 
 from lightmodel.domain.arrays import Matrix, Scores
 from lightmodel.domain.contract import Contract
+from lightmodel.errors import ArtefactCorrupt
 from lightmodel.stages.calibration import Calibration
 from lightmodel.stages.features import Counts, FeatureSteps, OwnFeatures
 
@@ -53,11 +54,17 @@ class Steps:
     def from_payload(
         cls, bundle: dict[str, Any], contract: Contract, own: OwnFeatures | None
     ) -> "Steps":
-        """Read back what `payload` put into a bundle."""
+        """Read back what `payload` put into a bundle.
+
+        Raises:
+            ArtefactCorrupt: it adds features by the user's code, and that is not there.
+        """
         steps = bundle["steps"]
         pairs = zip(steps["frequency"], bundle["counts"], strict=True)
         counts = {name: Counts(*arrays) for name, arrays in pairs}
         names = tuple(steps["module"])
+        if names and own is None:
+            raise ArtefactCorrupt("the model adds features by code that it does not hold")
         calibration = steps["calibration"]
         return cls(
             FeatureSteps(contract, counts, own if names else None, names),

@@ -21,7 +21,7 @@ from lightmodel.domain.results import (
     Point,
 )
 from lightmodel.domain.task import Task, TaskKind, label_name
-from lightmodel.errors import ContractViolation
+from lightmodel.errors import ContractViolation, LightModelError
 from lightmodel.stages.calibration import expected_error
 from lightmodel.stages.scoring import (
     measure,
@@ -154,6 +154,8 @@ def _compare(
         target, old = _scored(unseen, served)
     except ContractViolation:
         return None, (f"the test rows do not fit the contract of {served.version}: not compared",)
+    except LightModelError as error:  # its own code, say, fails on a row of today
+        return None, (f"{served.version} is not compared: {error.message}",)
     _, new = _scored(unseen, candidate)
     kind = candidate.contract.task.kind
     return Comparison(

@@ -107,9 +107,9 @@ def cross_validate(table: pa.Table, contract: Contract, recipe: Recipe) -> Cross
     Raises:
         ConfigError: the settings do not suit the table.
     """
-    _refuse_calibrating_numbers(contract, recipe.section)
+    refuse_calibrating_numbers(contract, recipe.section)
     data, features = extended_data(table, contract, recipe)
-    numbers = assign_folds(table, contract, recipe)
+    numbers = assign_folds(table, contract, recipe.section, recipe.split)
     trainer = recipe.learner.prepare(data)
     fits = fit_folds(trainer, numbers, recipe)
     scores = _out_of_fold(fits, numbers, data)
@@ -124,7 +124,12 @@ def cross_validate(table: pa.Table, contract: Contract, recipe: Recipe) -> Cross
     return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
 
-def _refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
+def refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
+    """Refuse a correction of probabilities where a number is predicted.
+
+    Raises:
+        ConfigError: train.calibration is on.
+    """
     if section.calibration != "none" and not contract.task.kind.has_classes:
         raise ConfigError(
             f"train.calibration = {section.calibration!r} corrects probabilities, and this task "
@@ -204,17 +209,19 @@ def extended_data(
     return replace(data, features=features, names=steps.names), steps
 
 
-def assign_folds(table: pa.Table, contract: Contract, recipe: Recipe) -> Codes:
+def assign_folds(
+    table: pa.Table, contract: Contract, section: TrainSection, split: SplitSection
+) -> Codes:
     """Give each row the fold that holds it out, counted from 0; -1 for none."""
-    method = Method.parse(recipe.split.method, has_classes=contract.task.kind.has_classes)
+    method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     if method.kind == "time":
-        numbers = time_blocks(table[method.column], recipe.section.folds)
+        numbers = time_blocks(table[method.column], section.folds)
     else:
         classes = None
         if method.kind == "stratified":
             classes = target_vector(table[contract.target.name], contract.task)
-        draws = uniform(row_keys(table, contract, method), recipe.section.seed, _FOLDS)
-        numbers = fold_numbers(draws, recipe.section.folds, classes)
+        draws = uniform(row_keys(table, contract, method), section.seed, _FOLDS)
+        numbers = fold_numbers(draws, section.folds, classes)
     used = np.unique(numbers[numbers >= 0])
     if len(used) < 2:
         raise DataError(
@@ -241,10 +248,10 @@ def fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]
         if done is None:
             done = trainer.fit_fold(*fold_rows(numbers, fold, by_time=by_time))
             recipe.checkpoints.save(fold, done)
-        steps.advance()
+        done_folds.advance()
         return done
 
-    with recipe.progress.task("cross-validation", total=count, unit="folds") as steps:
+    with recipe.progress.task("cross-validation", total=count, unit="folds") as done_folds:
         pool = ThreadPoolExecutor(recipe.learner.folds_at_once, thread_name_prefix="fold")
         try:
             return list(pool.map(fit, range(count)))

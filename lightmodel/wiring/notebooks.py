@@ -1,7 +1,8 @@
 """A project as a notebook sees it: its training rows and its cross-validation, by a few words."""
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from lightmodel.adapters.progress.silent import SilentProgress
+from lightmodel.artefacts.checkpoints import FoldCheckpoints
+from lightmodel.artefacts.lock import run_lock
 from lightmodel.artefacts.store import Version
 from lightmodel.chain import CHAIN, Workshop, run_chain
-from lightmodel.chain.model_key import model_key
 from lightmodel.chain.train import recipe_of
 from lightmodel.chain.workshop import read_side
-from lightmodel.config import load
+from lightmodel.config import Config, load
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.encoding import feature_matrix
 from lightmodel.domain.task import TaskKind
 from lightmodel.errors import ConfigError, QualityGateFailed
+from lightmodel.wiring.tracking import recording
 from lightmodel.wiring.training import workshop
 
 if TYPE_CHECKING:
@@ -44,9 +47,14 @@ class Project:
         return Project((*self.sets, *sets), self.file)
 
     @cached_property
+    def config(self) -> Config:
+        """The settings in force."""
+        return load(self.file, self.sets).config
+
+    @cached_property
     def workshop(self) -> Workshop:
         """What the chain works with."""
-        return workshop(load(self.file, self.sets).config, SilentProgress())
+        return workshop(self.config, SilentProgress())
 
     def run(self, *stages: str) -> "pd.DataFrame":
         """Run the chain, or the stages named; a rejected model is a row of the answer, and no error."""
@@ -54,13 +62,15 @@ class Project:
 
         chosen = [stage for stage in CHAIN if stage.name in stages or not stages]
         told: list[tuple[str, str, str, int, str, str]] = []
-        try:
-            told.extend(
-                (one.stage, one.did, one.why, one.rows, one.metric, one.rejected)
-                for one in run_chain(self.workshop, chosen)
-            )
-        except QualityGateFailed as refused:
-            told.append(("gate", "rejected", refused.message, 0, "", ""))
+        with recording(self.config) as record, run_lock(self.config.store.root):
+            shop = workshop(self.config, SilentProgress(), record=record)
+            try:
+                told.extend(
+                    (one.stage, one.did, one.why, one.rows, one.metric, one.rejected)
+                    for one in run_chain(shop, chosen)
+                )
+            except QualityGateFailed as refused:
+                told.append(("gate", "rejected", refused.message, 0, "", ""))
         columns = ["stage", "did", "why", "rows", "metric", "rejected"]
         return pd.DataFrame(told, columns=columns).set_index("stage")
 
@@ -88,11 +98,9 @@ class Project:
         """Fit the folds by these settings; no model is made, and no test row is read."""
         from lightmodel.stages.train import cross_validate
 
-        recipe = recipe_of(self.workshop, model_key(self.workshop.config, self.split))
-        try:
-            return cross_validate(self.training_table, self.contract, recipe)
-        finally:
-            recipe.checkpoints.clear()
+        with tempfile.TemporaryDirectory() as folder:
+            apart = replace(self.workshop, checkpoints=lambda _: FoldCheckpoints(Path(folder)))
+            return cross_validate(self.training_table, self.contract, recipe_of(apart, ""))
 
     def compare(self, settings: dict[str, Sequence[str]]) -> "pd.DataFrame":
         """Cross-validate variants on the same folds.

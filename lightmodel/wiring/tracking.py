@@ -7,6 +7,7 @@ and killed when the run has waited long enough for it. What was not delivered wa
 
 import logging
 import os
+import re
 import select
 import signal
 import subprocess
@@ -34,6 +35,7 @@ LOG = "log"
 _RESEND = (sys.executable, "-m", "lightmodel", "tracking", "resend")
 _LOOK_EVERY_S = 3.0
 _NAME = "light-model"
+_NOT_IN_NAMES = re.compile(r"[^\w.-]")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def destination_of(config: Config) -> Destination:
     name = config.tracking.registered_model
     if name == "auto":
         root = config.store.root.resolve()
-        name = _NAME if root == Path.cwd() else f"{_NAME}-{root.name}"
+        name = _NAME if root == Path.cwd() else f"{_NAME}-{_NOT_IN_NAMES.sub('-', root.name)}"
     return Destination(config.tracking.experiment, name)
 
 
@@ -163,8 +165,9 @@ class Courier:
         except OSError:
             return ""
         lines = [line for line in text.splitlines() if line.strip()]
-        said = [line for line in lines if line.startswith("error: ")]
-        return (said or lines or [""])[-1].removeprefix("error: ")[:300]
+        told = [at for at, line in enumerate(lines) if line.startswith("error: ")]
+        said = lines[told[-1] :] if told else lines[-1:]
+        return " ".join(said).removeprefix("error: ")[:300]
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
@@ -231,13 +234,20 @@ def deliver(config: Config, tracker: Tracker, told: Callable[[str], None]) -> De
     outbox = outbox_of(config)
     done: list[str] = []
     refused: list[tuple[str, LightModelError]] = []
+    untold: set[str] = set()
     with outbox.delivering(config.tracking.timeout_s):
         for path in outbox.waiting():
             try:
                 letter = outbox.read(path)
-                if refused and isinstance(letter.content, Standing):
-                    continue  # it may be about what was refused
+                content = letter.content
+                if isinstance(content, Standing) and untold & {
+                    content.champion,
+                    content.challenger,
+                }:
+                    continue  # what it is about was refused just now
+                untold.add(_key_of(content))
                 _tell(tracker, letter)
+                untold.discard(_key_of(content))
             except SourceUnavailable:
                 raise
             except LightModelError as error:
@@ -247,6 +257,10 @@ def deliver(config: Config, tracker: Tracker, told: Callable[[str], None]) -> De
             done.append(letter.title)
             told(letter.title)
     return Delivery(tuple(done), tuple(refused))
+
+
+def _key_of(content: RunRecord | Standing) -> str:
+    return content.key if isinstance(content, RunRecord) else content.since
 
 
 def _tell(tracker: Tracker, letter: Letter) -> None:

@@ -88,7 +88,7 @@ def _fitter(
     trainer = learner.prepare(data)
     rounds = min(tune.max_rounds, trainer.stopping.max_rounds)
     stopping = Stopping(rounds, tune.patience, trainer.stopping.evaluate_every)
-    return LightGBMTrials.cut(trainer, folds, stopping, threads)
+    return LightGBMTrials.cut(trainer, train.parameters, folds, stopping, threads)
 
 
 def _study(config: Config, plan: StudyPlan) -> Study:

@@ -21,6 +21,7 @@ from lightmodel.ports.study import Asked, StudyPlan
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
+_HOPELESS = 10
 _COUNTS = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 _NAMES: Mapping[TrialState, Named] = {
     TrialState.RUNNING: "running",
@@ -57,23 +58,30 @@ class OptunaStudy:
                 pruner=_pruner(plan),
             )
             presence.fail_the_dead(self._study)
-            if not self._study.get_trials(deepcopy=False):
-                self._study.enqueue_trial(dict(plan.first), skip_if_exists=True)
+            if not self._study.get_trials(deepcopy=False, states=(*_COUNTS, TrialState.WAITING)):
+                self._study.enqueue_trial(dict(plan.first))
 
     def ask(self) -> Asked | None:
         """Give the next trial; None: enough are made or under way."""
         with self._lock, answering():
             self._presence.fail_the_dead(self._study)
-            if self._before(None) >= self._plan.trials:
+            if self._before(None) >= self._plan.trials or self._is_hopeless():
                 return None
             trial = self._study.ask(self._distributions)
+            self._presence.begin(trial._trial_id)
             trial.set_user_attr(WORKER, self._presence.worker)
             if self._before(trial.number) >= self._plan.trials:  # another process was quicker
                 self._study.tell(trial, state=TrialState.FAIL)
+                self._presence.end(trial._trial_id)
                 return None
             self._own[trial.number] = trial
-            self._presence.begin(trial._trial_id)
             return Asked(trial.number, _short(trial.params))
+
+    def _is_hopeless(self) -> bool:
+        """Say whether no trial ever got a value, and many tried: the metric is undefined here."""
+        every = self._study.get_trials(deepcopy=False)
+        failed = sum(trial.state is TrialState.FAIL for trial in every)
+        return failed >= _HOPELESS and failed == len(every)
 
     def _before(self, number: int | None) -> int:
         """Count the trials that are made or under way: all, or those before a number."""
@@ -83,7 +91,10 @@ class OptunaStudy:
     def report(self, number: int, fold: int, value: float) -> bool:
         """Take the value after a fold; True: the trial is not worth going on with."""
         with self._lock, answering():
-            self._own[number].report(value, fold)
+            try:
+                self._own[number].report(value, fold)
+            except optuna.exceptions.UpdateFinishedTrialError:  # others took this process for dead
+                return True
             return self._own[number].should_prune()
 
     def complete(self, number: int, value: float) -> None:

@@ -90,8 +90,7 @@ class LockedFile:
 
     def _lives(self, worker: str, trial: "FrozenTrial") -> bool:
         if not worker:  # it said so the moment after it had asked, unless it died in between
-            started = trial.datetime_start or datetime.now()  # noqa: DTZ005 — as Optuna writes it
-            return datetime.now() - started < timedelta(seconds=GRACE_S)  # noqa: DTZ005
+            return _is_fresh(trial)
         path = self._folder / worker
         if not path.exists():
             return False
@@ -109,6 +108,11 @@ class LockedFile:
         self._lock.release()
         with suppress(OSError):
             (self._folder / self.worker).unlink()
+
+
+def _is_fresh(trial: "FrozenTrial") -> bool:
+    started = trial.datetime_start or datetime.now()  # noqa: DTZ005 — as Optuna writes it
+    return datetime.now() - started < timedelta(seconds=GRACE_S)  # noqa: DTZ005 — likewise
 
 
 class Heartbeat:
@@ -134,10 +138,16 @@ class Heartbeat:
     def fail_the_dead(self, study: "optuna.Study") -> None:
         """Fail the running trials of which nothing was heard for a minute."""
         from optuna.storages import fail_stale_trials
+        from optuna.trial import TrialState
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls it experimental, since years
             fail_stale_trials(study)
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if WORKER not in trial.user_attrs and not _is_fresh(
+                trial
+            ):  # died before its first beat
+                study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def close(self) -> None:
         """End the thread."""

@@ -89,20 +89,24 @@ def in_postgres(url: str) -> "tuple[BaseStorage, Presence]":
     try:
         import psycopg
         from optuna.storages import RDBStorage
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
     except ModuleNotFoundError:
         raise ConfigError(
             "tune.storage needs psycopg", hint="pip install -r requirements/postgres.txt"
         ) from None
+    scheme, _, rest = url.partition("://")
     try:
         psycopg.conninfo.conninfo_to_dict(url)
-    except psycopg.Error:
-        url = ""
-    scheme, _, rest = url.partition("://")
+        make_url(f"postgresql://{rest}")
+    except (psycopg.Error, ArgumentError, ValueError):
+        scheme = ""
     if scheme not in {"postgresql", "postgres"}:
         raise ConfigError(
             "tune.storage is no address of a PostgreSQL data base",
-            hint="LIGHTMODEL__TUNE__STORAGE=postgresql://user:password@host:5432/name",
-        )
+            hint="LIGHTMODEL__TUNE__STORAGE=postgresql://user:password@host:5432/name; an @ or : in the "
+            "password is written %40 or %3A",
+        ) from None
     with answering(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
         storage = RDBStorage(

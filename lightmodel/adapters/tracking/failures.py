@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
 
 from lightmodel.config.redact import redacted
 from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
@@ -40,6 +41,8 @@ def told() -> Iterator[None]:
         raise _known("BAD_REQUEST" if refused else "", str(error)) from error
     except (SQLAlchemyError, OSError) as error:
         raise _known("", str(error)) from error
+    except PackageNotFoundError as error:
+        raise ConfigError(f"{error.name} is not installed", hint="install what made it") from error
 
 
 def _known(code: str, message: str) -> LightModelError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightmodel
+from lightmodel.artefacts.own_code import FOLDER
 
 if TYPE_CHECKING:  # MLflow takes seconds to import
     import pandas as pd
@@ -18,7 +19,11 @@ if TYPE_CHECKING:  # MLflow takes seconds to import
 
 LOADER = "lightmodel.wiring.pyfunc"
 CODE, DATA = "lightmodel.zip", "version"
-_NEEDED = ("model.joblib", "manifest.json")  # a compiled form depends on the processor
+_NEEDED = (
+    "model.joblib",
+    "manifest.json",
+    f"{FOLDER}/*",
+)  # a compiled form depends on the processor
 SERVING = (
     *("filelock", "joblib", "mlflow", "numpy", "openpyxl", "orjson", "pandas", "pyarrow"),
     *("pydantic", "python-dateutil", "requests"),
@@ -38,9 +43,10 @@ def pack_model(version: Path, target: Path, model: "Model") -> None:
 
     manifest = json.loads((version / "manifest.json").read_bytes())
     kept = target.with_name("kept") / DATA
-    kept.mkdir(parents=True)
-    for name in _NEEDED:
-        shutil.copyfile(version / name, kept / name)
+    for path in (found for name in _NEEDED for found in sorted(version.glob(name))):
+        copy = kept / path.relative_to(version)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     code = kept.parent / CODE
     _zip_package(code)
     pyfunc.save_model(

@@ -1,11 +1,8 @@
 """MLflow, in its own data base or behind a server."""
 
-import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +20,7 @@ from lightmodel.adapters.tracking.runs import (
     milliseconds,
     tags_of,
 )
+from lightmodel.artefacts.manifest import read_json
 from lightmodel.domain.tracking import Destination, RunRecord, Standing
 from lightmodel.errors import ConfigError
 
@@ -160,8 +158,8 @@ def _is_there(version: Path) -> bool:
 def _columns(version: Path | None) -> list[dict[str, Any]]:
     if version is None:
         return []
-    contract: Mapping[str, Any] = json.loads((version / "manifest.json").read_bytes())["contract"]
-    return list(contract["columns"])
+    manifest = read_json((version / "manifest.json").read_bytes(), f"{version.name}/manifest.json")
+    return list(manifest["contract"]["columns"])
 
 
 def open_mlflow(uri: str, folder: Path) -> MlflowTracker:
@@ -204,11 +202,21 @@ def _own_data_base(folder: Path) -> str:
         part = Path(tempfile.mkdtemp(dir=folder, suffix=".part")) / path.name
         try:
             mlflow.MlflowClient(f"sqlite:///{part}")
-            with suppress(FileExistsError):  # another process was sooner
-                path.hardlink_to(part)
+            _name_once(part, path)
         finally:
             shutil.rmtree(part.parent, ignore_errors=True)
     return f"sqlite:///{path}"
+
+
+def _name_once(part: Path, path: Path) -> None:
+    """Give a file its name, unless another process was sooner."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        pass
+    except OSError:  # some volumes know no hard links
+        if not path.exists():
+            part.replace(path)
 
 
 def variables(username: str, password: str, token: str, timeout_s: float) -> dict[str, str]:
