@@ -49,11 +49,11 @@ class TuneSection(Section):
         description="Trials drawn at random before the search learns from them.",
     )
     keep_share: float = Field(
-        0.25,
+        0.5,
         gt=0,
         le=1,
-        description="After each fold a trial goes on only if it is among this best share of the trials "
-        "that were finished, once four were; 1: all are finished.",
+        description="From the second fold on, a trial goes on only if it is among this best share of the "
+        "trials that were finished, once four were; 1: all are finished.",
     )
     finalists: int = Field(
         5,

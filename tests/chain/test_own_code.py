@@ -11,7 +11,7 @@ from lightmodel.artefacts.signing import Signer
 from lightmodel.artefacts.store import Store, Version
 from lightmodel.errors import LightModelError
 from lightmodel.wiring.serving import open_version
-from tests.fakes.project import SETTINGS, Project
+from tests.fakes.project import ROOT, SETTINGS, Project
 
 MODULE = """
 import numpy as np
@@ -108,6 +108,7 @@ def test_code_that_was_changed_in_a_version_is_refused(own: Project) -> None:
         ("def features(", "cannot be executed: SyntaxError"),
         ("import no_such_package", "cannot be executed: ModuleNotFoundError"),
         ("features = 3", "features is not a function"),
+        ("import sys\nsys.exit(0)", "cannot be executed: SystemExit"),
         ("def features(columns):\n    return {'x': columns['salary']}", "KeyError: 'salary'"),
         ("x = 1", "mine.py defines no estimator()"),
     ],
@@ -165,3 +166,33 @@ def test_a_model_of_own_code_is_made_again_from_its_version_alone(own: Project) 
     ran = own.tool("reproduce", newest(own).name)
     assert ran.code == 0, ran.err
     assert "byte for byte" in ran.out
+
+
+def test_a_file_that_changes_while_it_is_trained_makes_no_model(own: Project) -> None:
+    changing = MODULE.replace(
+        "def features(columns):",
+        "def features(columns):\n    open('mine.py', 'a').write('# changed\\n')",
+    )
+    (own.folder / "mine.py").write_text(changing, encoding="utf-8")
+    ran = own.run("--set", "train.module=mine.py")
+    assert (ran.code, "was changed while it was trained" in ran.err) == (78, True), ran.err
+    assert own.models() == []
+
+
+def test_a_served_model_that_cannot_be_opened_does_not_bar_its_successor(own: Project) -> None:
+    (own.folder / "mine.py").write_text("import helper_of_mine\n" + MODULE, encoding="utf-8")
+    (own.folder / "helper_of_mine.py").write_text("", encoding="utf-8")
+    with_helper = {"PYTHONPATH": f"{ROOT}:{own.folder}"}
+    assert own.run(*OWN, **with_helper).code == 0
+    (own.folder / "mine.py").write_text(MODULE, encoding="utf-8")
+    ran = own.run(*OWN)
+    assert ran.code == 0, ran.err
+    assert "cannot be opened, so it is not compared" in ran.err
+
+
+def test_dvc_watches_the_file() -> None:
+    from lightmodel.cli.pipeline import dvc_file
+    from lightmodel.config import load
+
+    assert '- "mine.py"' in dvc_file(load(sets=OWN[1:2], environ={}).config)
+    assert "mine.py" not in dvc_file(load(environ={}).config)

@@ -245,3 +245,33 @@ def _with_dependencies(names: Iterable[str]) -> set[str]:
                 if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
                     waiting.append(canonicalize_name(wanted.name))
     return found
+
+
+OWN = """
+import numpy as np
+
+def features(columns):
+    return {"thrift": columns["spent"] / columns["age"]}
+"""
+
+
+def test_a_model_of_own_code_answers_from_mlflow_as_well(tmp_path: Path) -> None:
+    import mlflow
+
+    made = Project(tmp_path)
+    arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
+    made.settings(SETTINGS)
+    (tmp_path / "mine.py").write_text(OWN, encoding="utf-8")
+    own = ("--set", "train.module=mine.py", "--set", "train.calibration=sigmoid")
+    ran = made.run(*own, "--set", 'store.mirrors=["s3://nowhere/at-all"]', **TRACKED)
+    assert ran.code == 0, ran.err
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/model-development/mlflow.db")
+    try:
+        model = mlflow.pyfunc.load_model("models:/light-model@champion")
+        (version,) = made.models()
+        samples = json.loads((version / "manifest.json").read_bytes())["samples"]
+        answers = model.predict(pd.DataFrame([sample["values"] for sample in samples]))
+    finally:
+        mlflow.set_tracking_uri("")
+    stored = [sample["score"][0] for sample in samples]
+    assert answers["probability"].tolist() == pytest.approx(stored, rel=1e-12)

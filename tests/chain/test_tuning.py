@@ -77,7 +77,7 @@ def test_the_best_is_taken_over_and_no_test_row_is_read(table: Project) -> None:
         assert f"AUC {shown[1]} out of fold" in made.out
     else:
         assert text == FREE
-        assert "nothing is better" in ran.out
+        assert "nothing is clearly better" in ran.out
 
 
 def test_the_same_command_adds_nothing_and_a_bigger_number_goes_on(table: Project) -> None:
@@ -127,6 +127,7 @@ def test_a_time_limit_ends_the_search_with_what_is_known(table: Project) -> None
         (("--set", "tune.ranges={num_leafs = {low = 2}}"), 78, "did you mean 'num_leaves'"),
         (("--set", "train.estimator=sklearn.svm.SVC"), 78, "has no declared ranges"),
         (("--write", "--set", "train.parameters={max_rounds = 9}"), 78, "--write cannot work"),
+        (("--write", "--set", "train.estimator=lightgbm"), 78, "--write cannot work"),
     ],
 )
 def test_what_makes_no_sense_is_told(
@@ -137,10 +138,13 @@ def test_what_makes_no_sense_is_told(
     assert "Traceback" not in ran.err
 
 
-def test_without_a_split_the_earlier_stage_is_named(project: Project) -> None:
-    ran = project.tool("tune", "--trials", "2")
-    assert ran.code == 66
-    assert "run.py preprocess" in ran.err
+def test_the_table_of_the_settings_is_searched_on_and_not_the_newest_split(table: Project) -> None:
+    other = ("--set", "data.source=sklearn://diabetes", "--set", "data.target=target")
+    assert table.run("preprocess", *other, "--set", "data.contract=new").code == 0
+    ran = table.tool("tune", "--trials", "2", *FAST)
+    assert ran.code == 0, ran.err
+    assert "AUC" in ran.out
+    assert "RMSE" not in ran.out
 
 
 def test_the_ranges_are_shown(table: Project) -> None:

@@ -112,20 +112,23 @@ def test_what_falls_behind_the_finished_trials_is_given_up(opened: Open) -> None
     study = opened(replace(PLAN, startup=4))
     for at in range(4):
         one = asked(study)
-        assert not study.report(one.number, 0, 0.8 + at / 100)
+        for fold in range(2):
+            assert not study.report(one.number, fold, 0.8 + at / 100)
         study.complete(one.number, 0.8 + at / 100)
     poor, good = asked(study), asked(study)
-    assert study.report(poor.number, 0, 0.4)
+    assert not study.report(poor.number, 0, 0.4)  # one fold alone says little
+    assert study.report(poor.number, 1, 0.4)
     assert not study.report(good.number, 0, 0.95)
+    assert not study.report(good.number, 1, 0.95)
 
 
 def test_nothing_is_given_up_where_all_are_kept(opened: Open) -> None:
     study = opened(replace(PLAN, keep_share=1.0))
     for _ in range(5):
         one = asked(study)
-        study.report(one.number, 0, 0.9)
+        study.report(one.number, 1, 0.9)
         study.complete(one.number, 0.9)
-    assert not study.report(asked(study).number, 0, 0.1)
+    assert not study.report(asked(study).number, 1, 0.1)
 
 
 def test_opened_again_it_goes_on(opened: Open) -> None:
@@ -136,6 +139,30 @@ def test_opened_again_it_goes_on(opened: Open) -> None:
     again = opened(PLAN)
     assert [trial.value for trial in again.trials()] == [0.5]
     assert asked(again).number == one.number + 1
+
+
+def test_a_trial_that_others_took_for_dead_is_given_up(opened: Open) -> None:
+    study = opened(PLAN)
+    one = asked(study)
+    study.fail(one.number)
+    assert study.report(one.number, 0, 0.5)
+
+
+def test_the_starting_point_is_tried_again_when_its_process_died(opened: Open) -> None:
+    study = opened(PLAN)
+    study.fail(asked(study).number)
+    study.close()
+    assert asked(opened(PLAN)).parameters == PLAN.first
+
+
+def test_where_no_trial_has_a_value_there_is_an_end(opened: Open) -> None:
+    study = opened(PLAN)
+    count = 0
+    while (one := study.ask()) is not None:
+        study.complete(one.number, math.nan)
+        count += 1
+        assert count < 50
+    assert count == 10
 
 
 def test_two_at_once_share_the_trials(opened: Open) -> None:
@@ -175,7 +202,13 @@ def test_half_a_line_of_a_killed_writer_is_cut_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("url", ["mysql://me:secret@host/name", "postgresql://a b:secret@[", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("mysql://me:secret@host/name", "postgresql://a b:secret@[", "x"),
+        *("postgresql://me:p@ss:secret@127.0.0.1:5432/db", "postgresql://me:secret@host:port/db"),
+    ],
+)
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(ConfigError, match="no address") as caught:
         in_postgres(url)

@@ -10,6 +10,7 @@ from lightmodel.domain.runtime import (
     RUNTIMES,
     runtime_of_estimator,
     runtime_of_source,
+    serves,
     widest,
 )
 from lightmodel.errors import ConfigError
@@ -89,6 +90,28 @@ def test_what_is_not_python_is_told_with_the_files_name(source: str) -> None:
 )
 def test_an_estimators_name_says_what_it_needs(estimator: str, runtime: str) -> None:
     assert runtime_of_estimator(estimator) == runtime
+
+
+@pytest.mark.parametrize(
+    ("image", "model", "does"),
+    [
+        *(
+            ("sklearn", "lightgbm", True),
+            ("boosters", "sklearn", True),
+            ("neural", "lightgbm", True),
+        ),
+        *(
+            ("lightgbm", "sklearn", False),
+            ("neural", "boosters", False),
+            ("sklearn", "neural", False),
+        ),
+        *(("neural", "neural", True), ("nonsense", "lightgbm", False)),
+    ],
+)
+def test_an_image_serves_its_own_models_and_the_plainer_ones(
+    image: str, model: str, does: bool
+) -> None:
+    assert serves(image, model) is does
 
 
 def test_a_wider_runtime_serves_what_a_narrower_one_serves() -> None:

@@ -110,6 +110,24 @@ def writes_into_its_input(columns: Columns) -> Columns:
     return {"x": columns["age"]}
 
 
+def filled_by_the_median(columns: Columns) -> Columns:
+    age = columns["age"]
+    return {"x": np.where(np.isnan(age), np.nanmedian(age), age)}
+
+
+def test_a_gap_far_down_the_table_is_tried_as_well() -> None:
+    rows = np.vstack([np.tile([20.0, 0, 1], (50, 1)), [[NAN, 1, 0]]])
+    with pytest.raises(ConfigError, match="other rows stand beside it"):
+        fit_features(rows, CONTRACT, (), filled_by_the_median)
+
+
+def test_a_value_that_a_users_table_lacks_is_not_told() -> None:
+    table = {20.0: 1.0}
+    with pytest.raises(ConfigError, match=r"KeyError$") as caught:
+        fitted(lambda columns: {"x": np.array([table[value] for value in columns["age"]])})
+    assert "30" not in caught.value.message.rpartition(":")[2]
+
+
 @pytest.mark.parametrize(
     ("own", "message"),
     [
@@ -122,6 +140,7 @@ def writes_into_its_input(columns: Columns) -> Columns:
         (lambda columns: {"age": columns["age"]}, "gives age, which is there already"),
         (lambda columns: {"x": columns["age"] - columns["age"][0]}, "other rows stand beside it"),
         (lambda columns: {"x": np.argsort(columns["age"])}, "other rows stand beside it"),
+        (filled_by_the_median, "other rows stand beside it"),
     ],
 )
 def test_own_features_that_serving_could_not_repeat_are_refused(
