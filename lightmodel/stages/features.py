@@ -155,7 +155,8 @@ def _where(error: Exception) -> str:
     lines = traceback.extract_tb(error.__traceback__)
     line = next((one for one in reversed(lines) if one.filename != __file__), lines[-1])
     told = f": {error}" if isinstance(error, _NoSuchColumn | NameError | AttributeError) else ""
-    return f" in line {line.lineno} of {line.filename}: {type(error).__name__}{told}"
+    kind = "KeyError" if isinstance(error, KeyError) else type(error).__name__
+    return f" in line {line.lineno} of {line.filename}: {kind}{told}"
 
 
 class _NoSuchColumn(KeyError):

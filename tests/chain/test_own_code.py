@@ -105,7 +105,7 @@ def test_code_that_was_changed_in_a_version_is_refused(own: Project) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("def features(", "cannot be executed: SyntaxError"),
+        ("def features(", "mine.py, line 1 is not Python"),
         ("import no_such_package", "cannot be executed: ModuleNotFoundError"),
         ("features = 3", "features is not a function"),
         ("import sys\nsys.exit(0)", "cannot be executed: SystemExit"),

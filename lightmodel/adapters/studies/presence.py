@@ -89,8 +89,13 @@ class LockedFile:
                 study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _lives(self, worker: str, trial: "FrozenTrial") -> bool:
-        if not worker:  # it said so the moment after it had asked, unless it died in between
-            return _is_fresh(trial)
+        if worker:
+            return self._is_locked(worker)
+        # It says whose it is the moment after it was asked for, unless the process died in between.
+        others = [path.name for path in self._folder.iterdir() if path.name != self.worker]
+        return _is_fresh(trial) and any(self._is_locked(name) for name in others)
+
+    def _is_locked(self, worker: str) -> bool:
         path = self._folder / worker
         if not path.exists():
             return False

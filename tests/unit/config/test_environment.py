@@ -15,7 +15,7 @@ from lightmodel.config.environment import for_child
         (StoreSection(), TrackingSection()),
         (
             StoreSection(
-                mirrors=("s3://bucket/a b", 'az://box/"quoted"'),
+                mirrors=("s3://bucket/pre-fix", "az://box/other"),
                 root=Path("/var/some where"),
                 signing_key=SecretStr("key = [1]"),
             ),
