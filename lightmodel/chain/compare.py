@@ -5,7 +5,7 @@ are opened, and only the winner meets them.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from lightmodel.artefacts.verdicts import newest_approved
 from lightmodel.chain.attempts import deciding_metric
 from lightmodel.chain.contest import contest_store, forget_others, showing_of
 from lightmodel.chain.testing import candidate_of
+from lightmodel.chain.tracking import comparison_records
 from lightmodel.chain.workshop import Workshop, read_side
 from lightmodel.config import TrainSection
 from lightmodel.domain.arrays import Matrix, Scores
@@ -27,7 +28,6 @@ from lightmodel.domain.contest import Contender, Ended, Showing, Standing
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.metrics import Metric
 from lightmodel.domain.results import Evaluation
-from lightmodel.domain.tracking import RunRecord
 from lightmodel.errors import ArtefactMissing, ConfigError, DataError, LightModelError
 
 if TYPE_CHECKING:  # imported when it runs: scipy and matplotlib take seconds
@@ -304,45 +304,4 @@ def _served(workshop: Workshop) -> "Candidate | None":
 
 def tell(workshop: Workshop, compared: Compared, tested: Evaluation | None) -> None:
     """Tell tracking of the comparison, and of each contender as a part of it."""
-    ended = datetime.now(UTC).isoformat()
-    key = f"comparison-{compared.folder.name}"
-    found = {} if tested is None else tested.metrics
-    whole = RunRecord(
-        key,
-        "comparison",
-        compared.created,
-        ended,
-        parameters={"split": compared.split.name, "metric": compared.metric.name},
-        metrics=_known({f"test_{name}": item.value for name, item in found.items()}),
-        tags={"winner": compared.winner.showing.name},
-        files=tuple(sorted(compared.folder.resolve().iterdir())),
-    )
-    workshop.record([whole, *_told_contenders(compared, key, ended)])
-
-
-def _told_contenders(compared: Compared, key: str, ended: str) -> Iterable[RunRecord]:
-    for place, one in enumerate(compared.standings, 1):
-        showing = one.showing
-        yield RunRecord(
-            f"{key}/{showing.name}",
-            "trial",
-            compared.created,
-            ended,
-            parent=key,
-            parameters={"estimator": showing.estimator, **showing.parameters},
-            metrics=_known(
-                {
-                    **showing.pooled,
-                    f"{compared.metric.name}_mean": one.mean[compared.metric.name],
-                    f"{compared.metric.name}_spread": one.spread[compared.metric.name],
-                    "fit_seconds": showing.fit_seconds,
-                    "row_microseconds": 1e6 * showing.row_seconds,
-                    "bytes": showing.size,
-                }
-            ),
-            tags={"contender": showing.name, "place": str(place)},
-        )
-
-
-def _known(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if np.isfinite(value)}
+    workshop.record(comparison_records(compared, tested))

@@ -1,13 +1,18 @@
-"""What is told of a model once testing has judged it."""
+"""What tracking is told: of a model once testing has judged it, and of a comparison."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from lightmodel.artefacts.store import Version
 from lightmodel.artefacts.verdicts import StoredVerdict
-from lightmodel.domain.results import Point
+from lightmodel.domain.results import Evaluation, Point
 from lightmodel.domain.tracking import RunRecord
+
+if TYPE_CHECKING:
+    from lightmodel.chain.compare import Compared
 
 
 def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
@@ -67,3 +72,49 @@ def _tags(version: Version, verdict: StoredVerdict) -> Mapping[str, str]:
         "data.train_sha256": inputs.get("train_sha256"),
     }
     return {name: str(value) for name, value in tags.items() if value}
+
+
+def comparison_records(compared: "Compared", tested: Evaluation | None) -> tuple[RunRecord, ...]:
+    """Tell of a comparison, and of each contender as a part of it."""
+    ended = datetime.now(UTC).isoformat()
+    key = f"comparison-{compared.folder.name}"
+    found = {} if tested is None else tested.metrics
+    whole = RunRecord(
+        key,
+        "comparison",
+        compared.created,
+        ended,
+        parameters={"split": compared.split.name, "metric": compared.metric.name},
+        metrics=_known({f"test_{name}": item.value for name, item in found.items()}),
+        tags={"winner": compared.winner.showing.name},
+        files=tuple(sorted(compared.folder.resolve().iterdir())),
+    )
+    return (whole, *_contender_records(compared, key, ended))
+
+
+def _contender_records(compared: "Compared", key: str, ended: str) -> Iterator[RunRecord]:
+    for place, one in enumerate(compared.standings, 1):
+        showing = one.showing
+        yield RunRecord(
+            f"{key}/{showing.name}",
+            "trial",
+            compared.created,
+            ended,
+            parent=key,
+            parameters={"estimator": showing.estimator, **showing.parameters},
+            metrics=_known(
+                {
+                    **showing.pooled,
+                    f"{compared.metric.name}_mean": one.mean[compared.metric.name],
+                    f"{compared.metric.name}_spread": one.spread[compared.metric.name],
+                    "fit_seconds": showing.fit_seconds,
+                    "row_microseconds": 1e6 * showing.row_seconds,
+                    "bytes": showing.size,
+                }
+            ),
+            tags={"contender": showing.name, "place": str(place)},
+        )
+
+
+def _known(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
