@@ -10,13 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psutil
 import pytest
 import requests
 
 from lightmodel.config import load
 from lightmodel.web import create_app
-from tests.fakes.mlflow_server import mlflow_server, silent_server
+from tests.fakes.mlflow_server import mlflow_server, older_server, silent_server
 from tests.fakes.project import ROOT, Project
 from tests.fakes.server import free_port
 
@@ -84,6 +85,32 @@ def test_a_refused_port_costs_a_warning_and_the_run_is_delivered_later(
     assert len(runs(client_of(server), name)) == 1
     assert project.tool("tracking", "resend", **at(server)).out == "nothing waits\n"
     assert SECRET not in ran.err + down.err + sent.err + sent.out
+
+
+@pytest.mark.parametrize("unknown", [("logged-models",), ("logged-models", "registered-models")])
+def test_a_server_of_before_logged_models_keeps_the_model_with_its_run(
+    project: Project, server: str, unknown: tuple[str, ...]
+) -> None:
+    """As hosted ones still are."""
+    import mlflow
+
+    name = {"LIGHTMODEL__TRACKING__REGISTERED_MODEL": f"older-{len(unknown)}"}
+    with older_server(server, unknown) as uri:
+        ran = project.run(**at(uri), **name)
+        assert ran.code == 0
+        assert waiting(project) == [], ran.err
+    version = project.models()[0]
+    (run,) = runs(client_of(server), version.name)
+    assert run.info.status == "FINISHED"
+    mlflow.set_tracking_uri(server)
+    try:
+        model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+        assert model.predict(pd.DataFrame(ROWS))["prediction"].tolist()
+        if len(unknown) == 1:
+            held = client_of(server).get_model_version_by_alias(f"older-{len(unknown)}", "champion")
+            assert held.tags["light_model.version"] == version.name
+    finally:
+        mlflow.set_tracking_uri("")
 
 
 def test_a_silent_server_costs_no_more_than_the_limit_and_leaves_no_process(

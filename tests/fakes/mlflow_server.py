@@ -5,9 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import requests
@@ -56,6 +58,42 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
             pass
         time.sleep(0.05)
     raise AssertionError("mlflow server never answered")
+
+
+@contextmanager
+def older_server(address: str, unknown: tuple[str, ...]) -> Iterator[str]:
+    """A server before another one, that knows some of its addresses not yet."""
+
+    class Older(BaseHTTPRequestHandler):
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if any(word in self.path for word in unknown):
+                self.send_error(404)
+                return
+            kept = {name: value for name, value in self.headers.items() if name != "Host"}
+            answer = requests.request(
+                self.command, f"{address}{self.path}", headers=kept, data=body, timeout=60
+            )
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815 — as the library calls them
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Older)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextmanager

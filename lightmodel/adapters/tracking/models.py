@@ -14,12 +14,42 @@ if TYPE_CHECKING:  # MLflow takes seconds to import
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.exceptions import MlflowException
 
 logger = logging.getLogger(__name__)
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 VERSION, SINCE = "light_model.version", "light_model.since"
 NAME = "model"
+
+
+def keep_model(
+    client: "MlflowClient", name: str, run: "Run", version: Path, record: RunRecord
+) -> None:
+    """Log the model of a run and register it, as far as the server is able to.
+
+    Servers before MLflow 3, hosted ones among them, know no logged models: there it is a folder of the run.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        model: LoggedModel | None = log_model(client, run, version)
+    except MlflowException as error:
+        if not is_unknown(error):
+            raise
+        model = None
+        _upload(version, run, None, lambda path: client.log_artifacts(run.info.run_id, path, NAME))
+    try:
+        register(client, name, run, model, record)
+    except MlflowException as error:
+        if not is_unknown(error):
+            raise
+        logger.warning("this MLflow has no registry: %s is kept with its run alone", record.key)
+
+
+def is_unknown(error: "MlflowException") -> bool:
+    """Say whether a server does not know what it was asked for."""
+    return error.error_code == "ENDPOINT_NOT_FOUND" or "failed with error code 404" in error.message
 
 
 def log_model(client: "MlflowClient", run: "Run", version: Path) -> "LoggedModel":
@@ -55,7 +85,7 @@ def _logged(client: "MlflowClient", run: "Run") -> "LoggedModel | None":
     return None
 
 
-def _upload(version: Path, run: "Run", model_id: str, upload: Callable[[str], None]) -> None:
+def _upload(version: Path, run: "Run", model_id: str | None, upload: Callable[[str], None]) -> None:
     from mlflow.models import Model
 
     folder = Path(tempfile.mkdtemp())
@@ -67,19 +97,31 @@ def _upload(version: Path, run: "Run", model_id: str, upload: Callable[[str], No
 
 
 def register(
-    client: "MlflowClient", name: str, run: "Run", model: "LoggedModel", record: RunRecord
+    client: "MlflowClient",
+    name: str,
+    run: "Run",
+    model: "LoggedModel | None",
+    record: RunRecord,
 ) -> None:
-    """Make a version of the registered model of a run's model, unless there is one."""
+    """Make a version of the registered model of a run's model, unless there is one.
+
+    Args:
+        client: of MLflow.
+        name: of the registered model.
+        run: of the model.
+        model: that was logged; None: it is a folder of the run.
+        record: of the run.
+    """
     if _registered(client, name, run.info.run_id):
         return
     ensure_registered_model(client, name)
     client.create_model_version(
         name,
-        f"models:/{model.model_id}",
+        f"models:/{model.model_id}" if model else f"{run.info.artifact_uri}/{NAME}",
         run.info.run_id,
         tags={VERSION: record.key},
         description=record.key,
-        model_id=model.model_id,
+        model_id=model.model_id if model else None,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.adapters.tracking.failures import told
-from lightmodel.adapters.tracking.models import appoint, log_model, register
+from lightmodel.adapters.tracking.models import appoint, is_unknown, keep_model
 from lightmodel.adapters.tracking.runs import (
     DIGEST,
     GONE,
@@ -70,9 +70,16 @@ class MlflowTracker:
 
     def appoint(self, standing: Standing, to: Destination) -> None:
         """Move the aliases; see `Tracker`."""
+        from mlflow.exceptions import MlflowException
+
         with told():
             experiment = self._experiment(to.experiment)
-            appoint(self.client, to.model, standing, lambda key: self._find(experiment, key))
+            try:
+                appoint(self.client, to.model, standing, lambda key: self._find(experiment, key))
+            except MlflowException as error:
+                if not is_unknown(error):
+                    raise
+                logger.warning("this MLflow has no registry: nothing says which version is served")
 
     def _fill(self, run: "Run", record: RunRecord, to: Destination) -> None:
         name = run.info.run_id
@@ -85,7 +92,7 @@ class MlflowTracker:
             self.client.log_inputs(name, [dataset])
         self._log_files(name, record, version)
         if record.kind == "model" and version:
-            register(self.client, to.model, run, log_model(self.client, run, version), record)
+            keep_model(self.client, to.model, run, version, record)
 
     def _log_files(self, run: str, record: RunRecord, version: Path | None) -> None:
         """Keep the files that are still there, and say which are not."""
