@@ -142,10 +142,15 @@ def test_what_was_trained_before_is_not_trained_again(project: Project) -> None:
     assert versions[0] == versions[1]
     models = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
     assert models == versions[0]
-    other = compare(workshop_of("train.seed=1"), split, race(workshop_of("train.seed=1")))
+    compare(workshop_of("train.seed=1"), split, race(workshop_of("train.seed=1")))
     kept = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
-    assert kept == {version for one in other.standings for version in one.showing.versions}
-    assert not kept & models
+    assert models < kept
+    again = workshop_of("split.seed=1", "data.contract=new")
+    split = again.splits.get(run_preprocess(again, Pins()).version)
+    other = compare(again, split, race(again))
+    left = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
+    assert left == {version for one in other.standings for version in one.showing.versions}
+    assert not left & kept
 
 
 @pytest.mark.usefixtures("project")
