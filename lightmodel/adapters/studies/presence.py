@@ -123,9 +123,16 @@ def _is_fresh(trial: "FrozenTrial") -> bool:
 class Heartbeat:
     """A thread that tells the data base of every trial, again and again, that it is being made."""
 
-    def __init__(self, beat: Callable[[int], None]) -> None:
+    def __init__(self, beat: Callable[[int], None], leave: Callable[[], None]) -> None:
+        """Begin.
+
+        Args:
+            beat: tells of a trial.
+            leave: closes the connections, in the end.
+        """
         self.worker = uuid.uuid4().hex
         self._beat = beat
+        self._leave = leave
         self._own: set[int] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="heartbeat", daemon=True)
@@ -155,9 +162,10 @@ class Heartbeat:
                 study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, and the connections."""
         self._over.set()
         self._thread.join()
+        self._leave()
 
     def _go_on(self) -> None:
         while not self._over.wait(BEAT_S):

@@ -115,7 +115,14 @@ def in_postgres(url: str) -> "tuple[BaseStorage, Presence]":
             heartbeat_interval=BEAT_S,
             grace_period=GRACE_S,
         )
-    return storage, Heartbeat(storage.record_heartbeat)
+    # Optuna's own loop is not used here, and presence.py does what it would do.
+    warnings.filterwarnings("ignore", "Heartbeat of storage is supposed to be used", UserWarning)
+
+    def leave() -> None:
+        storage.remove_session()
+        storage.engine.dispose()
+
+    return storage, Heartbeat(storage.record_heartbeat, leave)
 
 
 @contextmanager
