@@ -265,6 +265,7 @@ def test_a_model_of_own_code_answers_from_mlflow_as_well(tmp_path: Path) -> None
     own = ("--set", "train.module=mine.py", "--set", "train.calibration=sigmoid")
     ran = made.run(*own, "--set", 'store.mirrors=["s3://nowhere/at-all"]', **TRACKED)
     assert ran.code == 0, ran.err
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/model-development/mlflow.db")
     try:
         model = mlflow.pyfunc.load_model("models:/light-model@champion")
@@ -272,6 +273,6 @@ def test_a_model_of_own_code_answers_from_mlflow_as_well(tmp_path: Path) -> None
         samples = json.loads((version / "manifest.json").read_bytes())["samples"]
         answers = model.predict(pd.DataFrame([sample["values"] for sample in samples]))
     finally:
-        mlflow.set_tracking_uri("")
+        mlflow.set_tracking_uri(before)
     stored = [sample["score"][0] for sample in samples]
     assert answers["probability"].tolist() == pytest.approx(stored, rel=1e-12)

@@ -145,7 +145,7 @@ def test_prebuilt_without_an_approved_model_says_what_to_do(tmp_path: Path) -> N
 def test_a_runtime_that_the_model_does_not_have_is_told(images: str) -> None:
     assert images
     with pytest.raises(AssertionError, match="needs the runtime lightgbm"):
-        build("--build-arg", "RUNTIME=sklearn", "--target", "packed")
+        build("--build-arg", "RUNTIME=plain", "--target", "packed")
 
 
 def test_the_signing_key_signs_and_stays_out_of_the_image(tmp_path: Path) -> None:
