@@ -209,7 +209,7 @@ def main() -> None:
     """Measure, print, write."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--trials", type=int, default=30)
-    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--seeds", type=int, default=3)
     arguments.add_argument("--rows", type=int, default=4_000, help="of the generated sample")
     given = arguments.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
