@@ -13,8 +13,12 @@ LOCK = ".run.lock"
 
 
 @contextmanager
-def run_lock(root: Path) -> Iterator[None]:
+def run_lock(root: Path, patience_s: float = 0.0) -> Iterator[None]:
     """Hold the lock of the store under `root`; the system releases it when the process dies.
+
+    Args:
+        root: of the store.
+        patience_s: seconds to wait for another run to end.
 
     Raises:
         AlreadyRunning: another run holds it.
@@ -24,7 +28,7 @@ def run_lock(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         try:
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=patience_s)
         except Timeout:
             raise AlreadyRunning(
                 f"another run is at work on the store {root.resolve().name}",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # imported when a study runs
     from lightmodel.chain.tune import Tuned
 
 
+PATIENCE_S = 60.0
+
+
 @click.command()
 @settings
 @click.option("--trials", help="Of the study in all, instead of tune.trials.")
@@ -66,7 +69,8 @@ def tune(
         rewritten(file, "train", {"parameters": loaded.config.train.parameters})
     with tracking.recording(loaded.config) as record:
         workshop = training.workshop(loaded.config, training.progress(), record=record)
-        with run_lock(loaded.config.store.root):
+        # Several processes may begin on one study together: whoever is second finds the split made.
+        with run_lock(loaded.config.store.root, PATIENCE_S):
             split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
         tuned = run_tune(workshop, split, released=flags["released"])
     _show(tuned)
