@@ -15,9 +15,10 @@ from lightmodel.errors import SourceUnavailable
 @settings
 def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Say TITLE on every channel of `notify.urls`; without any, in the log."""
-    from lightmodel.wiring.notifying import notifier_of
+    from lightmodel.notify.factory import open_notifier
 
-    if not notifier_of(load(config_file, sets).config).send(title, body):
+    section = load(config_file, sets).config.notify
+    if not open_notifier(section.channels, section.timeout_s).send(title, body):
         raise SourceUnavailable(
             "a channel of notify.urls did not take it",
             hint="the line above says which; the others were told",

@@ -13,8 +13,8 @@ from lightmodel.config import load
 @settings
 def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Join the labels in FILE, a CSV with the id and the target column, to what was answered."""
-    from lightmodel.stages.truth import read_csv
-    from lightmodel.wiring.prediction_log import add_truths, newest_contract
+    from lightmodel.predictions.factory import add_truths, newest_contract
+    from lightmodel.predictions.feedback import read_csv
 
     config = load(config_file, sets).config
     contract = newest_contract(config)

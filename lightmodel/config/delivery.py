@@ -45,3 +45,10 @@ class NotifySection(Section):
         "or slack://…; none: only the log.",
     )
     timeout_s: float = Field(15.0, gt=0, description="Most time for telling one of them.")
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Return the addresses, without blank lines and comments; they hold secrets."""
+        text = self.urls.get_secret_value() if self.urls else ""
+        lines = (line.strip() for line in text.splitlines())
+        return tuple(line for line in lines if line and not line.startswith("#"))

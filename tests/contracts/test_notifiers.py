@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from lightmodel.config import Config, load
-from lightmodel.ports.notifier import Notifier
-from lightmodel.wiring.notifying import notifier_of
+from lightmodel.config import load
+from lightmodel.notify.base import Notifier
+from lightmodel.notify.factory import open_notifier
 from tests.fakes.project import ROOT
 from tests.fakes.server import free_port
 
@@ -28,7 +28,8 @@ SECRET = "hush-hush"
 
 def notifier(*urls: str, timeout_s: float = 5) -> Notifier:
     environ = {"LIGHTMODEL__NOTIFY__URLS": "\n".join(urls)} if urls else {}
-    return notifier_of(load(None, [f"notify.timeout_s={timeout_s}"], environ).config)
+    section = load(None, [f"notify.timeout_s={timeout_s}"], environ).config.notify
+    return open_notifier(section.channels, section.timeout_s)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def inbox() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 def test_without_an_address_the_log_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        assert notifier_of(Config()).send("title", "body")
+        assert notifier().send("title", "body")
     assert "title: body" in caplog.text
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.adapters.compilers import build
-from lightmodel.adapters.compilers.rows import CompiledRows
-from lightmodel.adapters.formats.plain_rows import read_rows
-from lightmodel.domain.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
 from lightmodel.errors import DataError
-from lightmodel.ports.row_reader import RowReader
+from lightmodel.learners.compiled import build
+from lightmodel.tables.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
+from lightmodel.tables.plain_rows import read_rows
+from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.rows import CompiledRows
 
 N, B, T, I = CellKind.NUMBER, CellKind.BOOLEAN, CellKind.TEXT, CellKind.IGNORED  # noqa: E741
 LAYOUT = Layout(bytes([N, T, B, I, N]), (0, 0, 2, 0, 1), 3, missing=("NA", "?"))
