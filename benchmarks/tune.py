@@ -29,11 +29,13 @@ from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
 from lightmodel.pipeline import Workshop
 from lightmodel.progress.silent import SilentProgress
-from lightmodel.search.base import StudyPlan
-from lightmodel.search.optuna_study import OptunaStudy, distribution
-from lightmodel.search.space import Range
-from lightmodel.search.storages import in_folder
-from lightmodel.search.trials import Bench, search
+from lightmodel.search.base import Range, StudyPlan
+from lightmodel.search.factory import prepare_trials
+from lightmodel.search.ranges import search_space, starting_point
+from lightmodel.search.storages import FolderStorage
+from lightmodel.search.studies import OptunaStudy, distribution
+from lightmodel.search.trials import TrialContext, run_trials
+from lightmodel.store.factory import threads_of
 
 RESULTS = Path("benchmarks/results/tune.json")
 FINAL_FOLDS = 10
@@ -83,16 +85,16 @@ def training_data_of(project: Project) -> TrainingData:
 def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Mapping[str, Any]]:
     """Search as `python -m lightmodel tune` does, its preparation included."""
     started = time.perf_counter()
-    config, tuning = table.workshop.config, table.workshop.tuning
-    space = tuning.space(config, False)
-    fitter = tuning.fitter(config, table.data, table.folds)
-    first = tuning.starting_point(space.ranges, fitter.settled)
+    config = table.workshop.config
+    space = search_space(config, released=False)
+    fitter = prepare_trials(config, table.data, table.folds, threads_of(config))
+    first = starting_point(space.ranges, fitter.settled)
     tune = config.tune
     plan = StudyPlan("ours", space.ranges, True, seed, trials, tune.startup, tune.keep_share, first)
-    study = OptunaStudy(plan, *in_folder(journal))
+    study = OptunaStudy(plan, FolderStorage(journal))
     try:
-        search(
-            Bench(
+        run_trials(
+            TrialContext(
                 *(table.data, table.numbers, config.train, METRICS["auc"]),
                 *(fitter, study, SilentProgress(), trials),
             ),
@@ -109,7 +111,7 @@ def plain(table: Table, trials: int, seed: int) -> tuple[float, Mapping[str, Any
     """Search as tutorials do: a study over lgb.cv with early stopping, on all threads."""
     started = time.perf_counter()
     config = table.workshop.config
-    ranges = table.workshop.tuning.space(config, False).ranges
+    ranges = search_space(config, released=False).ranges
     distributions = {one.name: distribution(one) for one in ranges}
     dataset = dataset_of(table.data)
 

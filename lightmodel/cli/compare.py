@@ -19,7 +19,7 @@ from lightmodel.report.formatting import NOTHING
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation
-    from lightmodel.search.entries import Compared, Standing
+    from lightmodel.search.entries import ComparisonResult, RankedResult
 
 _ALSO_SHOWN = 2
 _KILO = 1024.0
@@ -89,7 +89,7 @@ def _writable(loaded: Loaded, config_file: Path | None) -> Path:
     return file
 
 
-def _show(compared: "Compared") -> None:
+def _show(compared: "ComparisonResult") -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     others = [name for name in METRICS if name in compared.winner.mean]
     also = [name for name in others if name != compared.metric.name][:_ALSO_SHOWN]
@@ -98,18 +98,18 @@ def _show(compared: "Compared") -> None:
     for name in ("", "contender", *titles, "fit s", "µs/row", "size"):
         table.add_column(name, justify="left" if name == "contender" else "right")
     table.add_column("", overflow="fold")
-    for place, one in enumerate(compared.standings, 1):
+    for place, one in enumerate(compared.ranking, 1):
         table.add_row(str(place), *_cells(one, compared, also))
     for absent in compared.left_out:
-        table.add_row(NOTHING, absent.contender.name, *[""] * (len(titles) + 3), absent.why)
+        table.add_row(NOTHING, absent.entry.name, *[""] * (len(titles) + 3), absent.reason)
     Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
     click.echo("")
     for sentence in _sentences(compared):
         click.echo(sentence)
 
 
-def _cells(one: "Standing", compared: "Compared", also: list[str]) -> list[str]:
-    name, showing = compared.metric.name, one.showing
+def _cells(one: "RankedResult", compared: "ComparisonResult", also: list[str]) -> list[str]:
+    name, showing = compared.metric.name, one.result
     behind = "" if one is compared.winner else f"{one.behind:.4f} ± {one.noise:.4f}"
     notes = [*(["in force"] if showing.name == compared.present else []), *showing.notes]
     return [
@@ -138,10 +138,10 @@ def _size(count: float) -> str:
     return f"{count:.1f} MB"
 
 
-def _sentences(compared: "Compared") -> list[str]:
+def _sentences(compared: "ComparisonResult") -> list[str]:
     winner = compared.winner
-    title, name = compared.metric.title, winner.showing.name
-    folds = len(winner.showing.folds)
+    title, name = compared.metric.title, winner.result.name
+    folds = len(winner.result.folds)
     found = [
         f"{name} is the best by {title} over the {folds} folds.",
         *_chances(compared),
@@ -152,9 +152,9 @@ def _sentences(compared: "Compared") -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def _needs(compared: "Compared") -> list[str]:
+def _needs(compared: "ComparisonResult") -> list[str]:
     """Say what the winner's serving image lacks by itself."""
-    showing = compared.winner.showing
+    showing = compared.winner.result
     members = (
         showing.parameters["members"] if showing.weights else [{"estimator": showing.estimator}]
     )
@@ -166,10 +166,10 @@ def _needs(compared: "Compared") -> list[str]:
     ]
 
 
-def _chances(compared: "Compared") -> list[str]:
+def _chances(compared: "ComparisonResult") -> list[str]:
     """Say which differences are within the noise of the folds."""
-    behind = compared.standings[1:]
-    tied = [one.showing.name for one in behind if one.is_tied]
+    behind = compared.ranking[1:]
+    tied = [one.result.name for one in behind if one.is_tied]
     if not behind:
         return []
     if not tied:
@@ -183,7 +183,7 @@ def _chances(compared: "Compared") -> list[str]:
     ]
 
 
-def _show_tested(compared: "Compared", tested: "Evaluation") -> None:
+def _show_tested(compared: "ComparisonResult", tested: "Evaluation") -> None:
     name, title = compared.metric.name, compared.metric.title
     found, dummy = tested.metrics[name], tested.dummy[name]
     click.echo(
@@ -198,10 +198,10 @@ def _show_tested(compared: "Compared", tested: "Evaluation") -> None:
         )
 
 
-def _write(compared: "Compared", file: Path) -> None:
+def _write(compared: "ComparisonResult", file: Path) -> None:
     from lightmodel.config.rewrite import rewrite
 
-    showing, present = compared.winner.showing, compared.of_present()
+    showing, present = compared.winner.result, compared.present_result()
     if showing.name == compared.present:
         click.echo(f"{file} stays: its own settings are the best.")
         return

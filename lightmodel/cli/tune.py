@@ -82,9 +82,9 @@ def tune(
 
 
 def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
-    from lightmodel.search.factory import space
+    from lightmodel.search.ranges import search_space
 
-    found = space(config, released)
+    found = search_space(config, released=released)
     for one in found.ranges:
         kind = "whole" if one.whole else "real"
         scale = ", log" if one.log else ""

@@ -16,7 +16,7 @@ from lightmodel.contract.metrics import Metric
 from lightmodel.pipeline.candidates import Attempt, Scored, attempt_with, value_of
 from lightmodel.pipeline.context import Workshop, find_reusable
 from lightmodel.pipeline.train import recipe_of
-from lightmodel.search.space import TrialReport
+from lightmodel.search.base import TrialReport
 from lightmodel.store.files import write_whole
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version

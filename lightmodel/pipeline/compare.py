@@ -23,14 +23,14 @@ from lightmodel.pipeline.context import Workshop, read_side
 from lightmodel.pipeline.entries import contest_store, forget_others, showing_of
 from lightmodel.pipeline.run_records import comparison_records
 from lightmodel.pipeline.testing import candidate_of
-from lightmodel.search.entries import Compared, Contender, Ended, Showing, Standing
+from lightmodel.search.entries import ComparisonResult, CvResult, Entry, EntryResult, RankedResult
 from lightmodel.store.files import told, write_whole
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version
 
 if TYPE_CHECKING:  # imported when it runs: scipy and matplotlib take seconds
-    from lightmodel.search.ranking import Rows
+    from lightmodel.search.ranking import TrainRows
     from lightmodel.training.testing import Candidate
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 PRESENT = "present settings"
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 
-Race = Callable[[str, Sequence[Contender]], Iterator[Ended]]
+Race = Callable[[str, Sequence[Entry]], Iterator[EntryResult]]
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,22 @@ class Contest:
         ensemble: blend the best as well.
     """
 
-    contenders: tuple[Contender, ...]
-    absent: tuple[Ended, ...]
+    contenders: tuple[Entry, ...]
+    absent: tuple[EntryResult, ...]
     race: Race
     ensemble: bool
 
 
-def with_present(
-    contenders: Sequence[Contender], train: TrainSection
-) -> tuple[tuple[Contender, ...], str]:
+def with_present(contenders: Sequence[Entry], train: TrainSection) -> tuple[tuple[Entry, ...], str]:
     """Add the settings in force, unless they are among the contenders; give also their name."""
     for one in contenders:
         if (one.estimator, dict(one.parameters)) == (train.estimator, train.parameters):
             return tuple(contenders), one.name
-    own = Contender(PRESENT, train.estimator, train.parameters)
+    own = Entry(PRESENT, train.estimator, train.parameters)
     return (own, *contenders), PRESENT
 
 
-def compare(workshop: Workshop, split: Version, contest: Contest) -> Compared:
+def compare(workshop: Workshop, split: Version, contest: Contest) -> ComparisonResult:
     """Train all contenders on the split's folds, rank them, and write down what came out.
 
     Raises:
@@ -85,15 +83,15 @@ def compare(workshop: Workshop, split: Version, contest: Contest) -> Compared:
     created = datetime.now(UTC)
     ended = _race(workshop, split, contest.race, contenders)
     models = contest_store(workshop)
-    showings = [showing_of(models, one.contender, one.version) for one in ended if one.version]
+    showings = [showing_of(models, one.entry, one.version) for one in ended if one.version]
     left_out = (*(one for one in ended if not one.version), *contest.absent)
     if not showings:
-        reasons = "; ".join(f"{one.contender.name}: {one.why}" for one in left_out)
+        reasons = "; ".join(f"{one.entry.name}: {one.reason}" for one in left_out)
         raise DataError(f"nothing can be compared: {reasons}", hint="--limit gives more time")
     metric = deciding_metric(workshop.config, split)
     standings, blended = _ranked(workshop, split, showings, metric, ensemble=contest.ensemble)
     folder = workshop.config.store.work / "comparisons" / created.strftime(_STAMP)
-    compared = Compared(
+    compared = ComparisonResult(
         split, metric, standings, left_out, blended, present, folder, created.isoformat()
     )
     forget_others(models, split)
@@ -102,8 +100,8 @@ def compare(workshop: Workshop, split: Version, contest: Contest) -> Compared:
 
 
 def _race(
-    workshop: Workshop, split: Version, race: Race, contenders: Sequence[Contender]
-) -> list[Ended]:
+    workshop: Workshop, split: Version, race: Race, contenders: Sequence[Entry]
+) -> list[EntryResult]:
     ended = []
     total = len(contenders)
     with workshop.progress.task("comparison", total=total, unit="contenders") as steps:
@@ -111,24 +109,24 @@ def _race(
             ended.append(one)
             logger.info(
                 "%s is done (%d of %d)%s",
-                one.contender.name,
+                one.entry.name,
                 len(ended),
                 total,
-                f": {one.why}" if one.why else "",
+                f": {one.reason}" if one.reason else "",
             )
             steps.advance()
     place = {one.name: at for at, one in enumerate(contenders)}
-    return sorted(ended, key=lambda one: place[one.contender.name])
+    return sorted(ended, key=lambda one: place[one.entry.name])
 
 
 def _ranked(
     workshop: Workshop,
     split: Version,
-    showings: list[Showing],
+    showings: list[CvResult],
     metric: Metric,
     *,
     ensemble: bool,
-) -> tuple[tuple[Standing, ...], str]:
+) -> tuple[tuple[RankedResult, ...], str]:
     """Rank the showings; a blend joins them only where it is better than all."""
     from lightmodel.search.ranking import blend, rank
 
@@ -139,15 +137,15 @@ def _ranked(
     if mixed is None:
         return alone, "No blend of the best is of use: one of them gets all the weight."
     both = rank([*showings, mixed], metric)
-    found = next(one for one in both if one.showing is mixed)
+    found = next(one for one in both if one.result is mixed)
     words = f"The blend {mixed.notes[0]} reaches {metric.title} {found.mean[metric.name]:.4f}"
     if both[0] is not found:
-        return alone, f"{words}, not better than {both[0].showing.name} alone: it is not kept."
-    return both, f"{words}: better than {both[1].showing.name} alone, so it is kept."
+        return alone, f"{words}, not better than {both[0].result.name} alone: it is not kept."
+    return both, f"{words}: better than {both[1].result.name} alone, so it is kept."
 
 
-def _rows(workshop: Workshop, split: Version) -> "Rows":
-    from lightmodel.search.ranking import Rows
+def _rows(workshop: Workshop, split: Version) -> "TrainRows":
+    from lightmodel.search.ranking import TrainRows
     from lightmodel.tables.encode import target_vector
     from lightmodel.training.train import assign_folds
 
@@ -156,49 +154,48 @@ def _rows(workshop: Workshop, split: Version) -> "Rows":
     target = target_vector(table[contract.target.name], contract.task)
     config = workshop.config
     numbers = assign_folds(table, contract, config.train, config.split)
-    return Rows(contract.task.kind, target, numbers)
+    return TrainRows(contract.task.kind, target, numbers)
 
 
-def _write(compared: Compared) -> None:
-    from lightmodel.search.comparison_page import as_csv, as_excel, comparison_png
+def _write(compared: ComparisonResult) -> None:
+    from lightmodel.search.comparison_report import as_csv, as_excel, comparison_png
 
     with told(compared.folder):
         compared.folder.mkdir(parents=True)
-    left_out = [(one.contender.name, one.why) for one in compared.left_out]
     for name, data in (
-        ("comparison.csv", as_csv(compared.standings, left_out, compared.metric)),
-        ("comparison.xlsx", as_excel(compared.standings, left_out, compared.metric)),
-        ("comparison.png", comparison_png(compared.standings, compared.metric)),
+        ("comparison.csv", as_csv(compared.ranking, compared.left_out, compared.metric)),
+        ("comparison.xlsx", as_excel(compared.ranking, compared.left_out, compared.metric)),
+        ("comparison.png", comparison_png(compared.ranking, compared.metric)),
         ("comparison.json", json_bytes(_facts(compared))),
     ):
         write_whole(compared.folder / name, data)
 
 
-def _facts(compared: Compared) -> dict[str, Any]:
+def _facts(compared: ComparisonResult) -> dict[str, Any]:
     return {
         "created": compared.created,
         "split": compared.split.name,
         "metric": compared.metric.name,
-        "winner": compared.winner.showing.name,
+        "winner": compared.winner.result.name,
         "present": compared.present,
         "blend": compared.blended,
         "contenders": [
             {
-                "name": one.showing.name,
-                "estimator": one.showing.estimator,
-                "parameters": one.showing.parameters,
-                "folds": one.showing.folds,
-                "pooled": one.showing.pooled,
+                "name": one.result.name,
+                "estimator": one.result.estimator,
+                "parameters": one.result.parameters,
+                "folds": one.result.folds,
+                "pooled": one.result.pooled,
                 "behind": one.behind,
                 "noise": one.noise,
             }
-            for one in compared.standings
+            for one in compared.ranking
         ],
-        "left_out": {one.contender.name: one.why for one in compared.left_out},
+        "left_out": {one.entry.name: one.reason for one in compared.left_out},
     }
 
 
-def meet_test_rows(workshop: Workshop, compared: Compared) -> Evaluation:
+def meet_test_rows(workshop: Workshop, compared: ComparisonResult) -> Evaluation:
     """Score the winner on the test rows, beside a dummy and the model that is served now, if any.
 
     Raises:
@@ -220,21 +217,21 @@ def meet_test_rows(workshop: Workshop, compared: Compared) -> Evaluation:
         logger.warning("%s", warning)
     found = tested.evaluation.to_dict()
     kept = {name: found[name] for name in ("rows", "metrics", "dummy", "comparison")}
-    content = {"winner": compared.winner.showing.name, **kept}
+    content = {"winner": compared.winner.result.name, **kept}
     write_whole(compared.folder / "winner-on-test-rows.json", json_bytes(content))
     return tested.evaluation
 
 
-def _prior(rows: "Rows", classes: int) -> Any:  # noqa: ANN401 — (classes,), or (1,)
+def _prior(rows: "TrainRows", classes: int) -> Any:  # noqa: ANN401 — (classes,), or (1,)
     if classes > 2:
         counts = np.bincount(rows.target.astype(np.int64), minlength=classes)
         return counts / len(rows.target)
     return np.array([rows.target.mean()])
 
 
-def _winning(workshop: Workshop, compared: Compared) -> "Candidate":
+def _winning(workshop: Workshop, compared: ComparisonResult) -> "Candidate":
     """Open the winner's model; a blend is put together from its members' models."""
-    showing = compared.winner.showing
+    showing = compared.winner.result
     models = contest_store(workshop)
     members = [_opened(workshop, models, name) for name in showing.versions]
     if not showing.weights:
@@ -266,6 +263,6 @@ def _served(workshop: Workshop) -> "Candidate | None":
         return None
 
 
-def tell(workshop: Workshop, compared: Compared, tested: Evaluation | None) -> None:
+def tell(workshop: Workshop, compared: ComparisonResult, tested: Evaluation | None) -> None:
     """Tell tracking of the comparison, and of each contender as a part of it."""
     workshop.record(comparison_records(compared, tested))

@@ -10,9 +10,8 @@ from lightmodel.pipeline import factory as training
 from lightmodel.pipeline.compare import Contest
 from lightmodel.pipeline.entries import enter
 from lightmodel.progress.silent import SilentProgress
-from lightmodel.search.contenders import contenders, is_installed
-from lightmodel.search.entries import Contender, Ended
-from lightmodel.search.parallel import Failure, Lanes, side_by_side
+from lightmodel.search.entries import Entry, EntryResult, default_entries, is_installed
+from lightmodel.search.parallel import Failure, Workers, run_parallel
 from lightmodel.store.factory import threads_of
 from lightmodel.store.versions import Version
 
@@ -34,7 +33,7 @@ def contest(
     """
     kind = Contract.from_dict(split.manifest.contract or {}).task.kind
     rows = split.manifest.rows["train"]
-    every = contenders(kind, rows)
+    every = default_entries(kind, rows)
     known = [one.name for one in every]
     if unknown := [name for name in only if name not in known]:
         raise ConfigError(
@@ -43,42 +42,42 @@ def contest(
         )
     chosen = [one for one in every if not only or one.name in only]
     absent = [
-        Ended(one, why=why)
+        EntryResult(one, reason=why)
         for one in chosen
         if (why := _why_absent(one, rows, named=one.name in only))
     ]
-    out = {one.contender.name for one in absent}
+    out = {one.entry.name for one in absent}
     taking_part = tuple(one for one in chosen if one.name not in out)
     return Contest(taking_part, tuple(absent), partial(_race, config, limit_s), ensemble)
 
 
-def _why_absent(contender: Contender, rows: int, *, named: bool) -> str:
+def _why_absent(contender: Entry, rows: int, *, named: bool) -> str:
     if not is_installed(contender):
         return f"not installed: pip install -r requirements/{contender.extra}.txt"
-    if contender.most_rows and rows > contender.most_rows and not named:
+    if contender.max_rows and rows > contender.max_rows and not named:
         return (
-            f"left out: slow above {contender.most_rows:,} training rows, and here are {rows:,}; "
+            f"left out: slow above {contender.max_rows:,} training rows, and here are {rows:,}; "
             f"--only {contender.name} tries it"
         )
     return ""
 
 
 def _race(
-    config: Config, limit_s: float, split: str, taking_part: Sequence[Contender]
-) -> Iterator[Ended]:
+    config: Config, limit_s: float, split: str, taking_part: Sequence[Entry]
+) -> Iterator[EntryResult]:
     """Train contenders side by side, each on a thread of its own where there are enough of them."""
     threads = threads_of(config)
     count = min(threads, len(taking_part))
-    lanes = Lanes(count, threads // count, limit_s)
-    train = config.train.model_copy(update={"threads": lanes.threads})
+    workers = Workers(count, threads // count, limit_s)
+    train = config.train.model_copy(update={"threads": workers.threads})
     work = partial(_enter, config.model_copy(update={"train": train}), split)
-    for contender, answer in side_by_side(work, taking_part, lanes):
+    for contender, answer in run_parallel(work, taking_part, workers):
         if isinstance(answer, Failure):
-            yield Ended(contender, why=answer.why)
+            yield EntryResult(contender, reason=answer.reason)
         else:
-            yield Ended(contender, version=answer)
+            yield EntryResult(contender, version=answer)
 
 
-def _enter(config: Config, split: str, contender: Contender) -> str:
+def _enter(config: Config, split: str, contender: Entry) -> str:
     """Train one contender, in a process of its own."""
     return enter(training.workshop(config, SilentProgress()), split, contender)

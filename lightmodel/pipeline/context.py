@@ -15,7 +15,7 @@ from lightmodel.errors import LightModelError, QualityGateFailed
 from lightmodel.learners.base import FittedModel, Learner
 from lightmodel.pipeline.split_files import SplitFiles
 from lightmodel.progress.base import Progress
-from lightmodel.search.base import RejectedBaseline, Search, Tuning
+from lightmodel.search.base import RejectedBaseline, Search
 from lightmodel.sources.base import Fetched
 from lightmodel.store.fingerprint import what_changed
 from lightmodel.store.signing import Signer
@@ -39,7 +39,6 @@ class Workshop:
         learner: makes the learner that a train section names.
         alternatives: begins a search for other values of train.parameters; None for an estimator
             of which nothing else is known to try.
-        tuning: what a study needs.
         compiled: gives the files of a learner's model in compiled form; none where it has none.
         load_model: builds a model from the names of its learner and its payload.
         checkpoints: gives the finished folds of the training with this fingerprint.
@@ -60,7 +59,6 @@ class Workshop:
     split_files: SplitFiles
     learner: Callable[[TrainSection], Learner]
     alternatives: Callable[[Config, RejectedBaseline], Search | None]
-    tuning: Tuning
     compiled: Callable[[str, dict[str, Any]], dict[str, bytes]]
     load_model: Callable[[str, dict[str, Any]], FittedModel]
     checkpoints: Callable[[str], Checkpoints]

@@ -26,7 +26,7 @@ from lightmodel.pipeline.context import Reuse, Workshop, find_reusable, read_sid
 from lightmodel.pipeline.reuse import model_key
 from lightmodel.pipeline.testing import candidate_of
 from lightmodel.pipeline.train import train_or_reuse
-from lightmodel.search.entries import Contender, Showing
+from lightmodel.search.entries import CvResult, Entry
 from lightmodel.store import codec
 from lightmodel.store.files import told, write_whole
 from lightmodel.store.versions import Store, Version
@@ -42,7 +42,7 @@ def contest_store(workshop: Workshop) -> Store:
     return Store(folder, "model", workshop.signer)
 
 
-def enter(workshop: Workshop, split: str, contender: Contender) -> str:
+def enter(workshop: Workshop, split: str, contender: Entry) -> str:
     """Train a contender on a split, or find that it was; gives the version of its model.
 
     Args:
@@ -58,7 +58,7 @@ def enter(workshop: Workshop, split: str, contender: Contender) -> str:
     return found.name if found and not workshop.force else _train(shop, models, version)
 
 
-def _shop_of(workshop: Workshop, models: Store, contender: Contender) -> Workshop:
+def _shop_of(workshop: Workshop, models: Store, contender: Entry) -> Workshop:
     own = {
         "estimator": contender.estimator,
         "parameters": dict(contender.parameters),
@@ -124,7 +124,7 @@ def _notes(heard: Sequence[warnings.WarningMessage]) -> list[str]:
     return list(dict.fromkeys(said))[:MOST_NOTES]
 
 
-def showing_of(models: Store, contender: Contender, name: str) -> Showing:
+def showing_of(models: Store, contender: Entry, name: str) -> CvResult:
     """Read back what a contender showed.
 
     Raises:
@@ -134,7 +134,7 @@ def showing_of(models: Store, contender: Contender, name: str) -> Showing:
     version = models.get(name)
     findings = json.loads(version.read("metrics.json"))
     with np.load(io.BytesIO(_read(_scores_of(models, name))), allow_pickle=False) as kept:
-        return Showing(
+        return CvResult(
             contender.name,
             contender.estimator,
             contender.parameters,

@@ -17,7 +17,7 @@ from lightmodel.learners.base import Learner
 from lightmodel.pipeline import Workshop
 from lightmodel.progress.base import Progress
 from lightmodel.scoring.loaded_model import load_model
-from lightmodel.search.factory import alternatives, tuning
+from lightmodel.search.factory import retry_search
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.store.factory import models_of, retries_of, signer_of, splits_of, threads_of
@@ -55,8 +55,7 @@ def workshop(
         read=partial(_read, config),
         split_files=_SplitFiles(config.data.format, threads_of(config)),
         learner=partial(_learner, threads=threads_of(config)),
-        alternatives=alternatives,
-        tuning=tuning(threads_of(config)),
+        alternatives=retry_search,
         compiled=partial(_compiled, config.train),
         load_model=partial(load_model, threads=threads_of(config)),
         checkpoints=partial(_checkpoints, config),

@@ -7,11 +7,11 @@ as `train` does it, beside the present settings, and that score decides.
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -33,8 +33,9 @@ from lightmodel.pipeline.context import Workshop, read_side
 from lightmodel.pipeline.dependencies import libraries_of
 from lightmodel.pipeline.reuse import model_inputs, model_parameters
 from lightmodel.pipeline.train import recipe_of
-from lightmodel.search.base import StudyPlan, TrialFitter
-from lightmodel.search.space import Space, TrialReport
+from lightmodel.search.base import Space, StudyPlan, TrialReport
+from lightmodel.search.factory import open_study, prepare_trials
+from lightmodel.store.factory import threads_of
 from lightmodel.store.files import told, write_whole
 from lightmodel.store.fingerprint import fingerprint
 from lightmodel.store.lock import run_lock
@@ -42,7 +43,7 @@ from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 
 if TYPE_CHECKING:  # imported when it runs
-    from lightmodel.search.trials import Bench
+    from lightmodel.search.trials import TrialContext
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +104,9 @@ def run_tune(workshop: Workshop, split: Version, *, released: bool = False) -> T
         NotPossible: the estimator has no declared ranges.
         SourceUnavailable: the study's data base does not answer.
     """
-    space = workshop.tuning.space(workshop.config, released)
+    from lightmodel.search.ranges import search_space
+
+    space = search_space(workshop.config, released=released)
     if not space.ranges:
         raise ConfigError(
             "nothing is left to search: train.parameters names all that has a range",
@@ -143,12 +146,12 @@ def _place(workshop: Workshop, split: Version, space: Space, metric: Metric) -> 
 
 def _searched(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) -> Tuned:
     """Make the trials that are missing; gives all that are there now."""
-    from lightmodel.search.trials import search
+    from lightmodel.search.trials import run_trials
 
     bench = _bench(workshop, split, table, found)
     interrupted = False
     try:
-        search(bench, _clock(workshop.config.tune.timeout_s))
+        run_trials(bench, _clock(workshop.config.tune.timeout_s))
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -160,9 +163,9 @@ def _searched(workshop: Workshop, split: Version, table: pa.Table, found: Tuned)
     return replace(found, trials=trials, others=others, interrupted=interrupted)
 
 
-def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) -> "Bench":
+def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) -> "TrialContext":
     """Prepare the table for all trials, and open the study."""
-    from lightmodel.search.trials import Bench
+    from lightmodel.search.trials import TrialContext
     from lightmodel.training.train import (
         assign_folds,
         extended_data,
@@ -182,17 +185,19 @@ def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) ->
     by_time = config.split.method.startswith("time:")
     folds = [fold_rows(numbers, at, by_time=by_time) for at in range(int(numbers.max()) + 1)]
     data, _ = extended_data(table, contract, recipe)
-    fitter = workshop.tuning.fitter(fitting.config, data, folds)
-    study = workshop.tuning.study(config, _plan(workshop, fitter, found))
-    return Bench(
+    fitter = prepare_trials(fitting.config, data, folds, threads_of(config))
+    study = open_study(config, _plan(workshop, fitter.settled, found))
+    return TrialContext(
         data, numbers, section, found.metric, fitter, study, workshop.progress, tune.trials
     )
 
 
-def _plan(workshop: Workshop, fitter: TrialFitter, found: Tuned) -> StudyPlan:
+def _plan(workshop: Workshop, settled: Mapping[str, Any], found: Tuned) -> StudyPlan:
     """Begin with what is in force: with `released`, what train.parameters names is a part of that."""
+    from lightmodel.search.ranges import starting_point
+
     train, tune = workshop.config.train, workshop.config.tune
-    in_force = {**fitter.settled, **train.parameters}
+    in_force = {**settled, **train.parameters}
     return StudyPlan(
         found.name,
         found.space.ranges,
@@ -201,7 +206,7 @@ def _plan(workshop: Workshop, fitter: TrialFitter, found: Tuned) -> StudyPlan:
         tune.trials,
         tune.startup,
         tune.keep_share,
-        workshop.tuning.starting_point(found.space.ranges, in_force),
+        starting_point(found.space.ranges, in_force),
     )
 
 

@@ -17,14 +17,14 @@ from lightmodel.pipeline.context import Pins, Workshop
 from lightmodel.pipeline.entries import enter
 from lightmodel.pipeline.preprocess import run_preprocess
 from lightmodel.progress.silent import SilentProgress
-from lightmodel.search.entries import Contender, Ended
+from lightmodel.search.entries import Entry, EntryResult
 from lightmodel.tracking.records import RunRecord
 from tests.fakes.project import Project
 
-FOREST = Contender(
+FOREST = Entry(
     "forest", "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5, "max_depth": 3}
 )
-LINE = Contender("line", "sklearn.linear_model.LogisticRegression")
+LINE = Entry("line", "sklearn.linear_model.LogisticRegression")
 
 
 def comparisons(project: Project) -> list[Path]:
@@ -34,12 +34,12 @@ def comparisons(project: Project) -> list[Path]:
 def race(workshop: Workshop, failing: Sequence[str] = ()) -> Contest:
     """Train in this process, one after the other."""
 
-    def run(split: str, contenders: Sequence[Contender]) -> Iterator[Ended]:
+    def run(split: str, contenders: Sequence[Entry]) -> Iterator[EntryResult]:
         for one in contenders:
             if one.name in failing:
-                yield Ended(one, why="not finished within 1 s")
+                yield EntryResult(one, reason="not finished within 1 s")
             else:
-                yield Ended(one, version=enter(workshop, split, one))
+                yield EntryResult(one, version=enter(workshop, split, one))
 
     return Contest((FOREST, LINE), (), run, ensemble=True)
 
@@ -110,13 +110,13 @@ def test_a_blend_meets_the_test_rows_as_the_chain_would_make_it(project: Project
     workshop = workshop_of()
     split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
     compared = compare(workshop, split, race(workshop))
-    blended = next(one for one in compared.standings if one.showing.weights)
-    first = replace(compared, standings=(blended,))
+    blended = next(one for one in compared.ranking if one.result.weights)
+    first = replace(compared, ranking=(blended,))
     found = meet_test_rows(workshop, first).metrics["auc"].value
     project.settings(
         (project.folder / "config.toml").read_text(encoding="utf-8").split("[train]")[0]
     )
-    parameters = json.dumps(blended.showing.parameters).replace(": ", " = ").replace('"', "'")
+    parameters = json.dumps(blended.result.parameters).replace(": ", " = ").replace('"', "'")
     text = parameters.replace("{'", "{").replace(", '", ", ").replace("' =", " =")
     ran = project.run(
         *("--set", "train.estimator=blend", "--set", f"train.parameters={text}"),
@@ -136,7 +136,7 @@ def test_what_was_trained_before_is_not_trained_again(project: Project) -> None:
     split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
     first, second = (compare(workshop, split, race(workshop)) for _ in range(2))
     versions = [
-        {version for one in found.standings for version in one.showing.versions}
+        {version for one in found.ranking for version in one.result.versions}
         for found in (first, second)
     ]
     assert versions[0] == versions[1]
@@ -149,7 +149,7 @@ def test_what_was_trained_before_is_not_trained_again(project: Project) -> None:
     split = again.splits.get(run_preprocess(again, Pins()).version)
     other = compare(again, split, race(again))
     left = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
-    assert left == {version for one in other.standings for version in one.showing.versions}
+    assert left == {version for one in other.ranking for version in one.result.versions}
     assert not left & kept
 
 
@@ -178,7 +178,7 @@ def test_tracking_is_told_of_the_comparison_and_of_each_contender() -> None:
     assert whole.metrics["test_auc"] == tested.metrics["auc"].value
     assert {path.name for path in whole.files} >= {"comparison.png", "winner-on-test-rows.json"}
     assert [part.tags["contender"] for part in parts] == [
-        one.showing.name for one in compared.standings
+        one.result.name for one in compared.ranking
     ]
     assert {part.parent for part in parts} == {whole.key}
-    assert parts[0].metrics["auc"] == compared.winner.showing.pooled["auc"]
+    assert parts[0].metrics["auc"] == compared.winner.result.pooled["auc"]

@@ -12,7 +12,7 @@ import tomllib
 import pytest
 
 from lightmodel.contract.metrics import METRICS
-from lightmodel.search.space import Range, TrialReport
+from lightmodel.search.base import Range, TrialReport
 from lightmodel.search.study_plot import study_png
 from tests.fakes.project import ROOT, SETTINGS, Project
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lightmodel.search.contenders import contenders
 from threadpoolctl import threadpool_limits
 
 from lightmodel.contract.arrays import Codes
@@ -19,7 +20,6 @@ from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.learners.network import NeuralModel
 from lightmodel.learners.neural import NeuralLearner
 from lightmodel.learners.sklearn import SklearnLearner, SklearnModel
-from lightmodel.search.contenders import contenders
 
 ROWS = 240
 FAST = {"num_leaves": 4, "max_rounds": 40, "min_data_in_leaf": 5}
