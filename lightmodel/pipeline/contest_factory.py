@@ -11,7 +11,7 @@ from lightmodel.pipeline.compare import Contest
 from lightmodel.pipeline.entries import enter
 from lightmodel.progress.silent import SilentProgress
 from lightmodel.search.entries import Entry, EntryResult, default_entries, is_installed
-from lightmodel.search.parallel import Failure, Workers, run_parallel
+from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store.factory import threads_of
 from lightmodel.store.versions import Version
 
@@ -68,10 +68,11 @@ def _race(
     """Train contenders side by side, each on a thread of its own where there are enough of them."""
     threads = threads_of(config)
     count = min(threads, len(taking_part))
-    workers = Workers(count, threads // count, limit_s)
-    train = config.train.model_copy(update={"threads": workers.threads})
+    train = config.train.model_copy(update={"threads": threads // count})
     work = partial(_enter, config.model_copy(update={"train": train}), split)
-    for contender, answer in run_parallel(work, taking_part, workers):
+    for contender, answer in run_parallel(
+        work, taking_part, processes=count, threads=threads // count, timeout_s=limit_s
+    ):
         if isinstance(answer, Failure):
             yield EntryResult(contender, reason=answer.reason)
         else:

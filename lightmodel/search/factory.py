@@ -64,7 +64,7 @@ def open_study(config: Config, plan: StudyPlan) -> "OptunaStudy":
     Raises:
         ConfigError: tune.storage is no address of a PostgreSQL database, or psycopg is missing.
         SourceUnavailable: the database does not answer.
-        ArtefactCorrupt, StorageFull: the folder cannot be written.
+        StorageFull, LightModelError: the folder cannot be written.
     """
     from lightmodel.search.storages import FolderStorage, PostgresStorage
     from lightmodel.search.studies import OptunaStudy

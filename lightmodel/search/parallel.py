@@ -30,15 +30,6 @@ _MAX_LETTERS = 200
 
 
 @dataclass(frozen=True)
-class Workers:
-    """How many processes work at once, on how many threads each, and how long a task may take."""
-
-    count: int
-    threads: int
-    timeout_s: float
-
-
-@dataclass(frozen=True)
 class Failure:
     """Why a task has no answer, in words."""
 
@@ -46,30 +37,37 @@ class Failure:
 
 
 def run_parallel(
-    work: Callable[[Task], Answer], tasks: Sequence[Task], workers: Workers
+    work: Callable[[Task], Answer],
+    tasks: Sequence[Task],
+    *,
+    processes: int,
+    threads: int,
+    timeout_s: float,
 ) -> Iterator[tuple[Task, Answer | Failure]]:
     """Call `work` with each task, and yield each task with its answer as soon as it has one.
 
     Args:
         work: a function that can be pickled, as can tasks and answers.
         tasks: are begun in this order.
-        workers: the processes and their limits.
+        processes: number of workers.
+        threads: of native libraries in each worker.
+        timeout_s: seconds that a task may take before its worker is killed.
     """
     pool = ProcessPool(
-        workers.count,
+        processes,
         initializer=_initialize,
-        initargs=(workers.threads,),
+        initargs=(threads,),
         context=multiprocessing.get_context("spawn"),
     )
     try:
         # Pickled here, a task is unpickled, with all that it imports, within its own time.
         futures = {
-            pool.schedule(_call, (pickle.dumps((work, task)),), timeout=workers.timeout_s): task
+            pool.schedule(_call, (pickle.dumps((work, task)),), timeout=timeout_s): task
             for task in tasks
         }
         for future in as_completed(futures):
             error = future.exception()
-            yield futures[future], _failure(error, workers) if error else future.result()
+            yield futures[future], _failure(error, timeout_s) if error else future.result()
     finally:
         pool.stop()
         pool.join()
@@ -101,9 +99,9 @@ def _call(pickled: bytes) -> Any:  # noqa: ANN401 — an Answer or a Failure
         return Failure(f"failed: {type(error).__name__}: {words}")
 
 
-def _failure(error: BaseException, workers: Workers) -> Failure:
+def _failure(error: BaseException, timeout_s: float) -> Failure:
     if isinstance(error, TimeoutError):
-        return Failure(f"not finished within {workers.timeout_s:g} s")
+        return Failure(f"not finished within {timeout_s:g} s")
     if not isinstance(error, ProcessExpired):
         return Failure(f"its process died ({error})")
     if error.exitcode == -signal.SIGKILL:

@@ -32,38 +32,32 @@ class Tunable:
     searched: bool = True
 
 
-def _whole(name: str, low: int, high: int, *, log: bool = False) -> Range:
-    return Range(name, low, high, whole=True, log=log)
-
-
-def _real(name: str, low: float, high: float, *, log: bool = False) -> Range:
-    return Range(name, low, high, log=log)
-
-
 _TINY, _ANY = 1e-12, 1e9
 DECLARED: Mapping[str, Tunable] = {
     one.range.name: one
     for one in (
-        Tunable(_whole("num_leaves", 2, 128, log=True), 2, 131_072, 31),
-        Tunable(_real("learning_rate", 0.02, 0.5, log=True), _TINY, 10, 0.1),
-        Tunable(_whole("min_data_in_leaf", 2, 100, log=True), 0, _ANY, 20),
-        Tunable(_real("feature_fraction", 0.05, 1.0, log=True), _TINY, 1, 1),
-        Tunable(_real("bagging_fraction", 0.4, 1.0), _TINY, 1, 1),
-        Tunable(_whole("bagging_freq", 1, 7), 0, 10_000, 0),
-        Tunable(_real("lambda_l1", 1e-3, 10.0, log=True), 0, _ANY, 0),
-        Tunable(_real("lambda_l2", 1e-3, 10.0, log=True), 0, _ANY, 0),
-        Tunable(_whole("max_depth", 2, 12), 1, 1_000, 12, searched=False),
+        Tunable(Range("num_leaves", 2, 128, whole=True, log=True), 2, 131_072, 31),
+        Tunable(Range("learning_rate", 0.02, 0.5, log=True), _TINY, 10, 0.1),
+        Tunable(Range("min_data_in_leaf", 2, 100, whole=True, log=True), 0, _ANY, 20),
+        Tunable(Range("feature_fraction", 0.05, 1.0, log=True), _TINY, 1, 1),
+        Tunable(Range("bagging_fraction", 0.4, 1.0), _TINY, 1, 1),
+        Tunable(Range("bagging_freq", 1, 7, whole=True), 0, 10_000, 0),
+        Tunable(Range("lambda_l1", 1e-3, 10.0, log=True), 0, _ANY, 0),
+        Tunable(Range("lambda_l2", 1e-3, 10.0, log=True), 0, _ANY, 0),
+        Tunable(Range("max_depth", 2, 12, whole=True), 1, 1_000, 12, searched=False),
         Tunable(
-            _real("min_sum_hessian_in_leaf", 1e-3, 10.0, log=True), 0, _ANY, 1e-3, searched=False
+            Range("min_sum_hessian_in_leaf", 1e-3, 10.0, log=True), 0, _ANY, 1e-3, searched=False
         ),
-        Tunable(_real("min_gain_to_split", 1e-3, 1.0, log=True), 0, _ANY, 0, searched=False),
-        Tunable(_real("feature_fraction_bynode", 0.2, 1.0), _TINY, 1, 1, searched=False),
-        Tunable(_real("path_smooth", 1e-2, 100.0, log=True), 0, _ANY, 0, searched=False),
-        Tunable(_real("max_delta_step", 0.1, 10.0, log=True), 0, _ANY, 0, searched=False),
-        Tunable(_real("cat_smooth", 1.0, 100.0, log=True), 0, _ANY, 10, searched=False),
-        Tunable(_real("cat_l2", 0.1, 100.0, log=True), 0, _ANY, 10, searched=False),
-        Tunable(_whole("min_data_per_group", 5, 500, log=True), 1, _ANY, 100, searched=False),
-        Tunable(_real("scale_pos_weight", 0.1, 10.0, log=True), _TINY, _ANY, 1, searched=False),
+        Tunable(Range("min_gain_to_split", 1e-3, 1.0, log=True), 0, _ANY, 0, searched=False),
+        Tunable(Range("feature_fraction_bynode", 0.2, 1.0), _TINY, 1, 1, searched=False),
+        Tunable(Range("path_smooth", 1e-2, 100.0, log=True), 0, _ANY, 0, searched=False),
+        Tunable(Range("max_delta_step", 0.1, 10.0, log=True), 0, _ANY, 0, searched=False),
+        Tunable(Range("cat_smooth", 1.0, 100.0, log=True), 0, _ANY, 10, searched=False),
+        Tunable(Range("cat_l2", 0.1, 100.0, log=True), 0, _ANY, 10, searched=False),
+        Tunable(
+            Range("min_data_per_group", 5, 500, whole=True, log=True), 1, _ANY, 100, searched=False
+        ),
+        Tunable(Range("scale_pos_weight", 0.1, 10.0, log=True), _TINY, _ANY, 1, searched=False),
     )
 }
 

@@ -70,7 +70,7 @@ class FolderStorage:
         """Open the journal of a study, and lock a file for this process.
 
         Raises:
-            ArtefactCorrupt, StorageFull: the folder cannot be written.
+            StorageFull, LightModelError: the folder cannot be written.
         """
         self.worker = uuid.uuid4().hex
         self._workers = folder / "workers"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lightmodel.search import base
@@ -214,8 +215,8 @@ def distribution(one: Range) -> BaseDistribution:
     return FloatDistribution(one.low, one.high, log=one.log)
 
 
-def _direction(*, higher_is_better: bool) -> str:
-    return "maximize" if higher_is_better else "minimize"
+def _direction(*, higher_is_better: bool) -> StudyDirection:
+    return StudyDirection.MAXIMIZE if higher_is_better else StudyDirection.MINIMIZE
 
 
 def _sampler(plan: StudyPlan, worker: str) -> optuna.samplers.BaseSampler:

@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lightmodel.search.parallel import Failure, Workers, run_parallel
+from lightmodel.search.parallel import Failure, run_parallel
 from tests.fakes.errands import errand
 
 ROOT = Path(__file__).parents[3]
 
 
 def answers(*tasks: str, count: int = 2, limit_s: float = 60) -> dict[str, object]:
-    found = dict(run_parallel(errand, tasks, Workers(count, 1, limit_s)))
+    found = dict(run_parallel(errand, tasks, processes=count, threads=1, timeout_s=limit_s))
     return {
         task: answer.reason if isinstance(answer, Failure) else answer
         for task, answer in found.items()
@@ -29,7 +29,9 @@ def test_every_task_is_answered() -> None:
 
 def test_tasks_begin_in_their_order() -> None:
     tasks = ["say a", "say b", "say c"]
-    assert [task for task, _ in run_parallel(errand, tasks, Workers(1, 1, 60))] == tasks
+    assert [
+        task for task, _ in run_parallel(errand, tasks, processes=1, threads=1, timeout_s=60)
+    ] == tasks
 
 
 def test_a_process_is_used_for_many_tasks_and_knows_its_threads() -> None:
@@ -58,7 +60,9 @@ def test_an_error_is_told_in_words() -> None:
 
 
 def test_no_process_is_left_when_nobody_wants_more() -> None:
-    for _ in run_parallel(errand, ["say a", "sleep", "sleep"], Workers(2, 1, 60)):
+    for _ in run_parallel(
+        errand, ["say a", "sleep", "sleep"], processes=2, threads=1, timeout_s=60
+    ):
         break
     assert not [one for one in psutil.Process().children() if "spawn_main" in str(one.cmdline())]
 
@@ -66,10 +70,11 @@ def test_no_process_is_left_when_nobody_wants_more() -> None:
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM])
 def test_no_process_outlives_its_parent(blow: signal.Signals) -> None:
     script = (
-        "from lightmodel.search.parallel import Workers, run_parallel\n"
+        "from lightmodel.search.parallel import run_parallel\n"
         "from tests.fakes.errands import errand\n"
         "if __name__ == '__main__':\n"
-        "    for answer in run_parallel(errand, ['process 1', 'sleep'], Workers(1, 1, 600)):\n"
+        "    tasks, limits = ['process 1', 'sleep'], {'processes': 1, 'threads': 1, 'timeout_s': 600}\n"
+        "    for answer in run_parallel(errand, tasks, **limits):\n"
         "        print(answer[1], flush=True)\n"
     )
     Path("parent.py").write_text(script, encoding="utf-8")
