@@ -12,7 +12,7 @@ import pickle  # noqa: TID251 — between this process and its own workers
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -61,7 +61,7 @@ def run_parallel(
     )
     try:
         # Pickled here, a task is unpickled, with all that it imports, within its own time.
-        futures = {
+        futures: dict[Future[Any], Task] = {
             pool.schedule(_call, (pickle.dumps((work, task)),), timeout=timeout_s): task
             for task in tasks
         }
@@ -69,7 +69,7 @@ def run_parallel(
             error = future.exception()
             yield futures[future], _failure(error, timeout_s) if error else future.result()
     finally:
-        pool.stop()
+        pool.stop()  # type: ignore[no-untyped-call] # of pebble
         pool.join()
 
 
