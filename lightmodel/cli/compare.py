@@ -57,26 +57,22 @@ def compare(
     loaded = load(config_file, sets)
     config = loaded.config
     # Imported here: --help needs none of it.
-    from lightmodel.pipeline import compare as chain
-    from lightmodel.pipeline import factory as training
-    from lightmodel.pipeline.contest_factory import contest
-    from lightmodel.pipeline.context import Pins
-    from lightmodel.pipeline.preprocess import run_preprocess
+    from lightmodel.pipeline import RunContext
+    from lightmodel.pipeline import compare as comparison
+    from lightmodel.pipeline.preprocess import current_split
+    from lightmodel.progress import make_progress
     from lightmodel.store.lock import run_lock
     from lightmodel.tracking import factory as tracking
 
     file = _writable(loaded, config_file) if flags["write"] else None
     with tracking.recording(config) as record:
-        workshop = training.workshop(config, training.progress(), record=record)
+        context = RunContext(config, make_progress(), record)
         with run_lock(config.store.root):
-            split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
+            split = current_split(context)
         with run_lock(config.store.work / "comparisons"):
-            who = contest(config, split, only, limit, ensemble=flags["ensemble"])
-            compared = chain.compare(workshop, split, who)
+            compared = comparison.compare(context, split, only, limit, ensemble=flags["ensemble"])
             _show(compared)
-            tested = chain.meet_test_rows(workshop, compared)
-            _show_tested(compared, tested)
-        chain.tell(workshop, compared, tested)
+            _show_tested(compared, comparison.evaluate_on_test(context, compared))
     if file:
         _write(compared, file)
 

@@ -1,14 +1,11 @@
 """The port through which a search chooses what to try next, and remembers what came of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lightmodel.config import Config
-from lightmodel.contract.arrays import Codes
 from lightmodel.contract.results import FoldFit
-from lightmodel.learners.base import TrainingData
-from lightmodel.search.space import Range, Space, TrialReport
+from lightmodel.search.space import Range, TrialReport
 
 
 @dataclass(frozen=True)
@@ -137,20 +134,3 @@ class RejectedBaseline:
     settled: Mapping[str, Any]
     value: float
     higher_is_better: bool
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """What a study needs.
-
-    Attributes:
-        space: gives what is searched; with True, also what train.parameters names.
-        fitter: prepares a table, given what each fold fits and holds out.
-        starting_point: gives the values of some ranges that are nearest to a training's parameters.
-        study: opens a study, to begin it or to go on with it.
-    """
-
-    space: Callable[[Config, bool], Space]
-    fitter: Callable[[Config, TrainingData, Sequence[tuple[Codes, Codes]]], TrialFitter]
-    starting_point: Callable[[tuple[Range, ...], Mapping[str, Any]], Mapping[str, float]]
-    study: Callable[[Config, StudyPlan], Study]

@@ -1,8 +1,6 @@
 """From a configuration to what a search works with; Optuna and LightGBM are imported when it begins."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
 
 from lightmodel.config import Config
 from lightmodel.contract.arrays import Codes
@@ -14,14 +12,13 @@ from lightmodel.search.base import (
     Study,
     StudyPlan,
     TrialFitter,
-    Tuning,
 )
-from lightmodel.search.space import Range, Space
+from lightmodel.search.space import Space
 
 NEIGHBOURHOOD = 4.0
 
 
-def alternatives(config: Config, baseline: RejectedBaseline) -> Search | None:
+def retry_search(config: Config, baseline: RejectedBaseline) -> Search | None:
     """Begin a search around what a training settled on; None: nothing is known to try."""
     train = config.train
     if train.estimator == "neural":
@@ -45,11 +42,6 @@ def alternatives(config: Config, baseline: RejectedBaseline) -> Search | None:
         train.seed,
         higher_is_better=baseline.higher_is_better,
     )
-
-
-def tuning(threads: int) -> Tuning:
-    """Give what a study needs."""
-    return Tuning(space, partial(_fitter, threads), _starting_point, _study)
 
 
 def space(config: Config, released: bool) -> Space:
@@ -76,15 +68,10 @@ def space(config: Config, released: bool) -> Space:
     return Space(found, kept)
 
 
-def _starting_point(ranges: tuple[Range, ...], settled: Mapping[str, Any]) -> dict[str, float]:
-    from lightmodel.search.ranges import starting_point
-
-    return starting_point(ranges, settled)
-
-
-def _fitter(
-    threads: int, config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]]
+def prepare_trials(
+    config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]], threads: int
 ) -> TrialFitter:
+    """Prepare a table once for all trials of a study, given what each fold fits and holds out."""
     from lightmodel.learners.boosting import Stopping
     from lightmodel.learners.lightgbm import LightGBMLearner
     from lightmodel.learners.lightgbm_trials import LightGBMTrials
@@ -97,7 +84,8 @@ def _fitter(
     return LightGBMTrials.cut(trainer, train.parameters, folds, stopping, threads)
 
 
-def _study(config: Config, plan: StudyPlan) -> Study:
+def open_study(config: Config, plan: StudyPlan) -> Study:
+    """Open a study, to begin it or to go on with it."""
     from lightmodel.search import storages
     from lightmodel.search.optuna_study import OptunaStudy
 
