@@ -85,8 +85,8 @@ def compile_model(learner: str, payload: dict[str, Any]) -> dict[str, bytes]:
     """Return the files of a model's compiled form by name; none where it has no such form."""
     if learner != "lightgbm":
         return {}
+    from lightmodel.learners.compiled import compiled_files
     from lightmodel.learners.compiled.build import NotCompiledError
-    from lightmodel.learners.compiled.files import compiled_files
 
     try:
         return compiled_files(payload)

@@ -27,7 +27,7 @@ from lightmodel.store.versions import Store, Version
 
 MODULES = ("lightmodel.training.train", "lightmodel.store.codec")
 LEARNER_MODULES = {
-    "lightgbm": ("lightmodel.learners.lightgbm", "lightmodel.learners.compiled.files"),
+    "lightgbm": ("lightmodel.learners.lightgbm", "lightmodel.learners.compiled"),
     "sklearn": ("lightmodel.learners.sklearn",),
     "neural": ("lightmodel.learners.neural",),
     "blend": ("lightmodel.learners.blend",),

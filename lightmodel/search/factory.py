@@ -56,7 +56,7 @@ def space(config: Config, released: bool) -> Space:
             f"train.estimator = {config.train.estimator!r} has no declared ranges to search",
             hint="`tune` is for lightgbm",
         )
-    from lightmodel.learners.parameter_names import main_names
+    from lightmodel.learners.lightgbm_parameters import main_names
     from lightmodel.search.ranges import ranges
 
     given = config.train.parameters
@@ -73,8 +73,7 @@ def prepare_trials(
 ) -> TrialFitter:
     """Prepare a table once for all trials of a study, given what each fold fits and holds out."""
     from lightmodel.learners.boosting import Stopping
-    from lightmodel.learners.lightgbm import LightGBMLearner
-    from lightmodel.learners.lightgbm_trials import LightGBMTrials
+    from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
 
     train, tune = config.train, config.tune
     learner = LightGBMLearner(train.parameters, train.seed, threads, keep_fold_models=False)
