@@ -57,26 +57,22 @@ def compare(
     loaded = load(config_file, sets)
     config = loaded.config
     # Imported here: --help needs none of it.
-    from lightmodel.pipeline import compare as chain
-    from lightmodel.pipeline import factory as training
-    from lightmodel.pipeline.contest_factory import contest
-    from lightmodel.pipeline.context import Pins
-    from lightmodel.pipeline.preprocess import run_preprocess
+    from lightmodel.pipeline import RunContext
+    from lightmodel.pipeline import compare as comparison
+    from lightmodel.pipeline.preprocess import current_split
+    from lightmodel.progress import make_progress
     from lightmodel.store.lock import run_lock
     from lightmodel.tracking import factory as tracking
 
     file = _writable(loaded, config_file) if flags["write"] else None
     with tracking.recording(config) as record:
-        workshop = training.workshop(config, training.progress(), record=record)
+        context = RunContext(config, make_progress(), record)
         with run_lock(config.store.root):
-            split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
+            split = current_split(context)
         with run_lock(config.store.work / "comparisons"):
-            who = contest(config, split, only, limit, ensemble=flags["ensemble"])
-            compared = chain.compare(workshop, split, who)
+            compared = comparison.compare(context, split, only, limit, ensemble=flags["ensemble"])
             _show(compared)
-            tested = chain.meet_test_rows(workshop, compared)
-            _show_tested(compared, tested)
-        chain.tell(workshop, compared, tested)
+            _show_tested(compared, comparison.evaluate_on_test(context, compared))
     if file:
         _write(compared, file)
 
@@ -109,19 +105,19 @@ def _show(compared: "ComparisonResult") -> None:
 
 
 def _cells(one: "RankedResult", compared: "ComparisonResult", also: list[str]) -> list[str]:
-    name, showing = compared.metric.name, one.result
+    name, result = compared.metric.name, one.result
     behind = "" if one is compared.winner else f"{one.behind:.4f} ± {one.noise:.4f}"
-    notes = [*(["in force"] if showing.name == compared.present else []), *showing.notes]
+    notes = [*(["in force"] if result.name == compared.present else []), *result.notes]
     return [
-        showing.name,
+        result.name,
         _number(one.mean[name]),
         _number(one.spread[name]),
-        _number(showing.pooled[name]),
+        _number(result.pooled[name]),
         behind,
         *(_number(one.mean[other]) for other in also),
-        f"{showing.fit_seconds:.1f}",
-        f"{1e6 * showing.row_seconds:.1f}",
-        _size(showing.size),
+        f"{result.fit_seconds:.1f}",
+        f"{1e6 * result.row_seconds:.1f}",
+        _size(result.size),
         "; ".join(notes),
     ]
 
@@ -154,15 +150,13 @@ def _sentences(compared: "ComparisonResult") -> list[str]:
 
 def _needs(compared: "ComparisonResult") -> list[str]:
     """Say what the winner's serving image lacks by itself."""
-    showing = compared.winner.result
-    members = (
-        showing.parameters["members"] if showing.weights else [{"estimator": showing.estimator}]
-    )
+    result = compared.winner.result
+    members = result.parameters["members"] if result.weights else [{"estimator": result.estimator}]
     packages = {str(member["estimator"]).partition(".")[0] for member in members}
     if not packages & _BOOSTERS:
         return []
     return [
-        f"Where {showing.name} is trained or served, requirements/boosters.txt is needed as well."
+        f"Where {result.name} is trained or served, requirements/boosters.txt is needed as well."
     ]
 
 
@@ -201,13 +195,13 @@ def _show_tested(compared: "ComparisonResult", tested: "Evaluation") -> None:
 def _write(compared: "ComparisonResult", file: Path) -> None:
     from lightmodel.config.rewrite import rewrite
 
-    showing, present = compared.winner.result, compared.present_result()
-    if showing.name == compared.present:
+    result, present = compared.winner.result, compared.present_result()
+    if result.name == compared.present:
         click.echo(f"{file} stays: its own settings are the best.")
         return
     values: Mapping[str, Any] = {
-        "estimator": showing.estimator,
-        "parameters": dict(showing.parameters),
+        "estimator": result.estimator,
+        "parameters": dict(result.parameters),
     }
     rewrite(file, "train", values)
     because = (
@@ -216,6 +210,4 @@ def _write(compared: "ComparisonResult", file: Path) -> None:
         if present
         else "the settings before did not finish"
     )
-    click.echo(
-        f"{file}: train.estimator and train.parameters are now {showing.name}'s ({because})."
-    )
+    click.echo(f"{file}: train.estimator and train.parameters are now {result.name}'s ({because}).")

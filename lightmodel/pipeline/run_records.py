@@ -96,25 +96,25 @@ def comparison_records(
 
 def _contender_records(compared: "ComparisonResult", key: str, ended: str) -> Iterator[RunRecord]:
     for place, one in enumerate(compared.ranking, 1):
-        showing = one.result
+        result = one.result
         yield RunRecord(
-            f"{key}/{showing.name}",
+            f"{key}/{result.name}",
             "trial",
             compared.created,
             ended,
             parent=key,
-            parameters={"estimator": showing.estimator, **showing.parameters},
+            parameters={"estimator": result.estimator, **result.parameters},
             metrics=_known(
                 {
-                    **showing.pooled,
+                    **result.pooled,
                     f"{compared.metric.name}_mean": one.mean[compared.metric.name],
                     f"{compared.metric.name}_spread": one.spread[compared.metric.name],
-                    "fit_seconds": showing.fit_seconds,
-                    "row_microseconds": 1e6 * showing.row_seconds,
-                    "bytes": showing.size,
+                    "fit_seconds": result.fit_seconds,
+                    "row_microseconds": 1e6 * result.row_seconds,
+                    "bytes": result.size,
                 }
             ),
-            tags={"contender": showing.name, "place": str(place)},
+            tags={"contender": result.name, "place": str(place)},
         )
 
 
