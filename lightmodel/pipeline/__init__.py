@@ -66,11 +66,11 @@ def run_chain(
     Raises:
         QualityGateFailed: the candidate was rejected, now or earlier, and so was what a retry chose.
     """
-    pins = Pins()
+    pins: dict[str, str] = {}
     for stage in stages:
         outcome = timed(partial(stage.run, context, pins))
         yield outcome
-        pins = pins.with_outcome(outcome)
+        pins[outcome.stage] = outcome.version
         if not outcome.rejected:
             continue
         if not retry:

@@ -94,26 +94,33 @@ def rank_finalists(finalists: Sequence[Finalist], metric: Metric) -> tuple[Final
 
 def finalists_csv(finalists: Sequence[Finalist], metric: Metric) -> bytes:
     """Return a CSV with rank, trial, score of the trial, all metrics in full and parameters."""
-    scored = [one.candidate.metrics or {} for one in finalists]
-    metrics = sorted({name for one in scored for name in one})
-    parameters = sorted({name for one in finalists for name in one.candidate.parameters})
-    rows: list[list[object]] = [["rank", "trial", f"{metric.name}_of_trial", *metrics, *parameters]]
-    for rank, one in enumerate(finalists, 1):
-        trial = [one.trial.number, one.trial.value] if one.trial else ["present settings", ""]
-        values = [scored[rank - 1].get(name, "") for name in metrics]
-        settings = [one.candidate.parameters.get(name, "") for name in parameters]
-        rows.append([rank, *trial, *values, *settings])
-    return csv_bytes(rows)
+    return csv_bytes(
+        [
+            {
+                "rank": rank,
+                "trial": one.trial.number if one.trial else "present settings",
+                f"{metric.name}_of_trial": one.trial.value if one.trial else "",
+                **(one.candidate.metrics or {}),
+                **one.candidate.parameters,
+            }
+            for rank, one in enumerate(finalists, 1)
+        ]
+    )
 
 
 def trials_csv(trials: Sequence[TrialReport], metric: Metric) -> bytes:
     """Return a CSV of all trials: number, state, value, number of folds, times and parameters."""
-    names = sorted({name for trial in trials for name in trial.parameters})
-    rows: list[list[object]] = [
-        ["trial", "state", metric.name, "folds", "created", "ended", *names]
-    ]
-    for trial in trials:
-        facts = [trial.number, trial.state, trial.value, len(trial.folds)]
-        values = [trial.parameters.get(name, "") for name in names]
-        rows.append([*facts, trial.created, trial.ended, *values])
-    return csv_bytes(rows)
+    return csv_bytes(
+        [
+            {
+                "trial": trial.number,
+                "state": trial.state,
+                metric.name: trial.value,
+                "folds": len(trial.folds),
+                "created": trial.created,
+                "ended": trial.ended,
+                **trial.parameters,
+            }
+            for trial in trials
+        ]
+    )

@@ -20,7 +20,8 @@ from lightmodel.store.versions import Store, Version
 from lightmodel.tables.split_files import read_own
 from lightmodel.tracking.factory import Record, untold
 
-Scored = Mapping[str, float | None]
+Pins = Mapping[str, str]  # the versions that a run has made or reused so far, by stage
+Scored = Mapping[str, float | None]  # metrics by name; None where one is undefined
 
 _ARROW_TYPES = {
     ColumnType.INTEGER: pa.int64(),
@@ -105,20 +106,6 @@ def gate_failure(tested: Outcome, sentence: str = "") -> QualityGateFailed:
         f"{tested.version} is not approved: {tested.rejected} {sentence}".rstrip(),
         hint=f"the model that is served stays; look at {tested.report}",
     )
-
-
-@dataclass(frozen=True)
-class Pins:
-    """The versions that this run has made or reused so far; None where it has not come to that."""
-
-    split: str | None = None
-    model: str | None = None
-
-    def with_outcome(self, outcome: Outcome) -> "Pins":
-        """Return the pins with the version that a stage made or reused."""
-        if outcome.stage == "preprocess":
-            return replace(self, split=outcome.version)
-        return replace(self, model=outcome.version)
 
 
 def contract_of(split: Version) -> Contract:

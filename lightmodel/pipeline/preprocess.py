@@ -59,7 +59,7 @@ def fetch_table(config: Config, progress: Progress) -> Fetched:
 
 def current_split(context: RunContext) -> Version:
     """Return the split of the table and settings in force, made now where there is none."""
-    return context.splits.get(run_preprocess(context, Pins()).version)
+    return context.splits.get(run_preprocess(context, {}).version)
 
 
 def make_split(

@@ -176,37 +176,33 @@ def differences(one: Version, other: Version) -> Iterator[str]:
     """Yield what differs between the model.joblib of two versions; nothing where the bytes are the same."""
     if one.read(codec.MODEL) == other.read(codec.MODEL):
         return
-    before, after = codec.load(one), codec.load(other)
     learners = one.manifest.parameters["learner"], other.manifest.parameters["learner"]
-    found = [*_of_maps("parameter", *learners), *_of_bundles(before, after)]
-    yield from found or ["the bytes, though nothing in them: other versions pickle otherwise"]
-
-
-def _of_bundles(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    lines = [*_of_maps("parameter", *learners)]
+    before, after = (_flat(codec.load(version)) for version in (one, other))
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key), after.get(key)
-        if codec.dump({key: old}) == codec.dump({key: new}):
-            continue
-        if key == "samples":
-            yield f"samples: {_differing(old or (), new or ())} of {len(old or ())} rows"
-        elif key in _OF_THE_TABLE:
-            yield key  # what it holds comes from the table
-        elif key == "model":
-            yield from _of_models(old or {}, new or {})
-        else:
-            yield f"{key}: {_shown(old)}, and here {_shown(new)}"
+        if codec.dump({key: old}) != codec.dump({key: new}):
+            lines.extend(_difference(key, old, new))
+    yield from lines or ["the bytes, though nothing in them: other versions pickle otherwise"]
 
 
-def _of_models(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Compare payloads: model texts by line, anything else as a whole."""
-    for key in dict.fromkeys((*before, *after)):
-        old, new = before.get(key), after.get(key)
-        if codec.dump({key: old}) == codec.dump({key: new}):
-            continue
-        if key == "texts" and old and new:
-            yield from _of_texts(old, new)
-        else:
-            yield f"model: its {key}"
+def _flat(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Return a bundle with the parts of its model on one level with the rest."""
+    model: Mapping[str, Any] = bundle.pop("model", None) or {}
+    return {**bundle, **{f"model: its {name}": part for name, part in model.items()}}
+
+
+def _difference(key: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 — of a bundle
+    if key == "model: its texts" and old and new:
+        yield from _of_texts(old, new)
+    elif key == "samples":
+        old, new = old or (), new or ()
+        same = sum(bool(one == other) for one, other in zip(old, new, strict=False))
+        yield f"samples: {max(len(old), len(new)) - same} of {len(old)} rows"
+    elif key.startswith("model") or key in _OF_THE_TABLE:
+        yield key
+    else:
+        yield f"{key}: {_shown(old)}, and here {_shown(new)}"
 
 
 def _of_texts(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
@@ -228,11 +224,6 @@ def _first_line(before: str, after: str) -> str:
         if mine.startswith("Tree="):
             tree = f"tree {mine.removeprefix('Tree=')}"
     return f"{len(old)} lines, and here {len(new)}"
-
-
-def _differing(before: Sequence[Any], after: Sequence[Any]) -> int:
-    same = sum(bool(one == other) for one, other in zip(before, after, strict=False))
-    return max(len(before), len(after)) - same
 
 
 def circumstances(version: Version, key: str) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from lightmodel.pipeline.candidates import (
 )
 from lightmodel.pipeline.context import (
     Outcome,
-    Pins,
     RunContext,
     contract_of,
     deciding_metric,
@@ -163,7 +162,7 @@ class _Retry:
         of_best = replace(context, config=best.config)
         trained = timed(lambda: train_or_reuse(of_best, self.split, reuse, info))
         yield trained
-        tested = timed(lambda: run_testing(of_best, Pins(self.split.name, trained.version)))
+        tested = timed(lambda: run_testing(of_best, {"train": trained.version}))
         yield tested
         if tested.rejected:
             raise gate_failure(tested, "It was the best of a retry, out of fold.")

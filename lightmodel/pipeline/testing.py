@@ -49,9 +49,10 @@ MODULES = ("lightmodel.training.testing", "lightmodel.training.gate", "lightmode
 
 def run_testing(context: RunContext, pins: Pins) -> Outcome:
     """Test the pinned candidate on its own split, or find the verdict that still holds."""
-    if context.dry_run and pins.model == "":
+    pinned = pins.get("train")
+    if context.dry_run and pinned == "":
         return Outcome("testing", "would run", "after train", "")
-    version = context.models.get(pins.model) if pins.model else context.models.newest()
+    version = context.models.get(pinned) if pinned else context.models.newest()
     served = served_version(context, besides=version.name)
     key = _key(context.config, version, served)
     stored = read_verdict(version, context.signer)

@@ -3,7 +3,7 @@
 import csv
 import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,9 +57,10 @@ class RetryInfo:
 
 def run_train(context: RunContext, pins: Pins) -> Outcome:
     """Fit a candidate on the pinned split, or find the one that was fitted like this before."""
-    if context.dry_run and pins.split == "":
+    pinned = pins.get("preprocess")
+    if context.dry_run and pinned == "":
         return Outcome("train", "would run", "if the table or a setting of it changed", "")
-    split = context.splits.get(pins.split) if pins.split else context.splits.newest()
+    split = context.splits.get(pinned) if pinned else context.splits.newest()
     if context.force:
         return train_or_reuse(context, split, Reuse(None, "forced"))
     reuse = find_reusable(context.models, model_key(context.config, split))
@@ -253,7 +254,11 @@ def _write_findings(draft: Draft, trained: "Trained") -> None:
         "folds": [asdict(fold) for fold in trained.folds],
     }
     draft.write("metrics.json", json_bytes(findings))
-    draft.write("cv_results.csv", _fold_table(trained))
+    folds = [
+        {"fold": one.fold, "rows": one.rows, "rounds": one.rounds, **one.metrics}
+        for one in trained.folds
+    ]
+    draft.write("cv_results.csv", csv_bytes(folds))
     importance = trained.importance
     gains = {item.feature: item.gain for item in importance}
     counts = {item.feature: item.split for item in importance if item.split == item.split}
@@ -263,17 +268,11 @@ def _write_findings(draft: Draft, trained: "Trained") -> None:
             draft.write(f"feature_importance_{kind}.png", importance_png(importance, kind=kind))
 
 
-def _fold_table(trained: "Trained") -> bytes:
-    names = list(trained.folds[0].metrics)
-    rows = [
-        [fold.fold, fold.rows, fold.rounds, *(fold.metrics[name] for name in names)]
-        for fold in trained.folds
-    ]
-    return csv_bytes([["fold", "rows", "rounds", *names], *rows])
-
-
-def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
-    """Return rows as CSV in UTF-8, each ended by a line feed."""
+def csv_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Return rows as CSV in UTF-8, with a column for each key that occurs in any of them."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue().encode()
