@@ -75,13 +75,13 @@ def run_reproduce(config: Config, progress: Progress, name: str, scratch: Path) 
     split = _kept_split(settings, version) or _split_again(settings, context, version)
     if _train_sha256(split) == version.manifest.inputs["train_sha256"]:
         again = context.models.get(fit_model(context, split).name)
-        found = tuple(differences(version, again))
+        lines = tuple(differences(version, again))
     else:
-        found = (_ROWS_DIFFER,)
+        lines = (_ROWS_DIFFER,)
     return Reproduced(
         version.name,
         version.manifest.files[codec.MODEL].sha256,
-        found,
+        lines,
         circumstances(version, model_key(settings, split)),
         version.manifest.commit,
     )

@@ -163,7 +163,7 @@ def publish_model(
         models: the store to write to.
         config: that it was trained by.
         split: that it was trained on.
-        trained: the model, and what was found out about it.
+        trained: the model, with its scores out of fold.
         key: its fingerprint, from before it was trained.
         retry: where a retry chose its parameters.
 
