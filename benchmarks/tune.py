@@ -28,7 +28,7 @@ from lightmodel.contract.metrics import METRICS
 from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
 from lightmodel.pipeline import Workshop
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.search.base import StudyPlan
 from lightmodel.search.optuna_study import OptunaStudy, distribution
 from lightmodel.search.space import Range

@@ -17,9 +17,9 @@ from lightmodel.pipeline import CHAIN, Workshop, run_chain
 from lightmodel.pipeline.context import read_side
 from lightmodel.pipeline.factory import workshop
 from lightmodel.pipeline.train import recipe_of
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.store.checkpoints import FoldCheckpoints
-from lightmodel.store.lock import run_lock
+from lightmodel.store.factory import run_lock
 from lightmodel.store.versions import Version
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tracking.factory import recording

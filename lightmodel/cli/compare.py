@@ -62,7 +62,7 @@ def compare(
     from lightmodel.pipeline.contest_factory import contest
     from lightmodel.pipeline.context import Pins
     from lightmodel.pipeline.preprocess import run_preprocess
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.tracking import factory as tracking
 
     file = _writable(loaded, config_file) if flags["write"] else None

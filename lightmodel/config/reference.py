@@ -9,8 +9,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import Section
-from lightmodel.config.load import PREFIX
-from lightmodel.config.sections import Config
+from lightmodel.config.load import PREFIX, Config
 
 _INTRODUCTION = """\
 # Every setting that is not a secret, with its default; an empty file is valid, so delete what you do
@@ -36,7 +35,7 @@ def reference_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Written by `make docs` from `lightmodel/config/sections.py`. A later origin wins: default,",
+        "Written by `make docs` from `lightmodel/config/`. A later origin wins: default,",
         "`config.toml` (or `--config FILE`), environment, `--set section.key=value`.",
         "`python run.py --print-config` shows each value and where it comes from.",
         "",

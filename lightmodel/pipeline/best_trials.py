@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.metrics import Metric
+from lightmodel.files import write_atomic
 from lightmodel.pipeline.candidates import Attempt, Scored, attempt_with, value_of
 from lightmodel.pipeline.context import Workshop, find_reusable
 from lightmodel.pipeline.train import recipe_of
 from lightmodel.search.space import TrialReport
-from lightmodel.store.files import write_whole
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version
 
@@ -77,7 +77,7 @@ def cross_validated(final: Final, attempt: Attempt) -> Attempt:
         contract = Contract.from_dict(final.split.manifest.contract or {})
         recipe = recipe_of(attempt.workshop, attempt.key)
         metrics = cross_validate(final.table, contract, recipe).metrics
-        write_whole(final.folder / SCORES, json_bytes({**known, attempt.key: metrics}))
+        write_atomic(final.folder / SCORES, json_bytes({**known, attempt.key: metrics}))
     return replace(attempt, metrics=metrics)
 
 

@@ -18,13 +18,13 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.metrics import Metric
 from lightmodel.contract.results import Evaluation
 from lightmodel.errors import ArtefactMissing, ConfigError, DataError, LightModelError
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.candidates import deciding_metric
 from lightmodel.pipeline.context import Workshop, read_side
 from lightmodel.pipeline.entries import contest_store, forget_others, showing_of
 from lightmodel.pipeline.run_records import comparison_records
 from lightmodel.pipeline.testing import candidate_of
 from lightmodel.search.entries import Compared, Contender, Ended, Showing, Standing
-from lightmodel.store.files import told, write_whole
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version
@@ -162,7 +162,7 @@ def _rows(workshop: Workshop, split: Version) -> "Rows":
 def _write(compared: Compared) -> None:
     from lightmodel.search.comparison_page import as_csv, as_excel, comparison_png
 
-    with told(compared.folder):
+    with translate_os_errors(compared.folder):
         compared.folder.mkdir(parents=True)
     left_out = [(one.contender.name, one.why) for one in compared.left_out]
     for name, data in (
@@ -171,7 +171,7 @@ def _write(compared: Compared) -> None:
         ("comparison.png", comparison_png(compared.standings, compared.metric)),
         ("comparison.json", json_bytes(_facts(compared))),
     ):
-        write_whole(compared.folder / name, data)
+        write_atomic(compared.folder / name, data)
 
 
 def _facts(compared: Compared) -> dict[str, Any]:
@@ -221,7 +221,7 @@ def meet_test_rows(workshop: Workshop, compared: Compared) -> Evaluation:
     found = tested.evaluation.to_dict()
     kept = {name: found[name] for name in ("rows", "metrics", "dummy", "comparison")}
     content = {"winner": compared.winner.showing.name, **kept}
-    write_whole(compared.folder / "winner-on-test-rows.json", json_bytes(content))
+    write_atomic(compared.folder / "winner-on-test-rows.json", json_bytes(content))
     return tested.evaluation
 
 

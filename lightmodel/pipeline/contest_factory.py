@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from lightmodel.config import Config
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import ConfigError
 from lightmodel.pipeline import factory as training
 from lightmodel.pipeline.compare import Contest
 from lightmodel.pipeline.entries import enter
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.search.contenders import contenders, is_installed
 from lightmodel.search.entries import Contender, Ended
 from lightmodel.search.parallel import Failure, Lanes, side_by_side
-from lightmodel.store.factory import threads_of
 from lightmodel.store.versions import Version
 
 

@@ -17,8 +17,8 @@ from lightmodel.pipeline.split_files import SplitFiles
 from lightmodel.progress.base import Progress
 from lightmodel.search.base import RejectedBaseline, Search, Tuning
 from lightmodel.sources.base import Fetched
-from lightmodel.store.fingerprint import what_changed
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
+from lightmodel.store.provenance import what_changed
 from lightmodel.store.versions import Store, Version
 from lightmodel.tracking.records import RunRecord
 from lightmodel.training.checkpoints import Checkpoints

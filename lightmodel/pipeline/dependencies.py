@@ -5,13 +5,13 @@ from importlib import metadata
 from pathlib import Path
 
 from lightmodel.config import TrainSection
-from lightmodel.store.own_code import read_source
 from lightmodel.store.runtime import (
     imported_packages,
     runtime_of_estimator,
     runtime_of_source,
     widest,
 )
+from lightmodel.store.user_code import read_source
 
 MODULES = ("lightmodel.training.train", "lightmodel.store.codec")
 LEARNERS = {

@@ -21,6 +21,7 @@ from lightmodel.config import TrainSection
 from lightmodel.contract.arrays import Codes, Scores
 from lightmodel.contract.results import FoldFit
 from lightmodel.errors import ArtefactMissing
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.learners.base import FittedModel, Learner, Trainer, TrainingData
 from lightmodel.pipeline.context import Reuse, Workshop, find_reusable, read_side
 from lightmodel.pipeline.reuse import model_key
@@ -28,7 +29,6 @@ from lightmodel.pipeline.testing import candidate_of
 from lightmodel.pipeline.train import train_or_reuse
 from lightmodel.search.entries import Contender, Showing
 from lightmodel.store import codec
-from lightmodel.store.files import told, write_whole
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.encode import feature_matrix
 
@@ -96,9 +96,9 @@ def _train(shop: Workshop, models: Store, split: Version) -> str:
         notes=np.array(_notes(heard), dtype=np.str_),
     )
     path = _scores_of(models, name)
-    with told(path):
+    with translate_os_errors(path):
         path.parent.mkdir(exist_ok=True)
-    write_whole(path, kept.getvalue())
+    write_atomic(path, kept.getvalue())
     return name
 
 

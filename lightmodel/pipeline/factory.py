@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from lightmodel.config import Config, DataSection, TrainSection
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import Learner
@@ -20,9 +21,9 @@ from lightmodel.scoring.loaded_model import load_model
 from lightmodel.search.factory import alternatives, tuning
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.store.checkpoints import FoldCheckpoints
-from lightmodel.store.factory import models_of, retries_of, signer_of, splits_of, threads_of
+from lightmodel.store.factory import models_of, retries_of, signer_of, splits_of
 from lightmodel.store.mirrors.factory import send
-from lightmodel.store.own_code import read_own_code
+from lightmodel.store.user_code import read_user_code
 from lightmodel.tracking.factory import Record, untold
 from lightmodel.training.checkpoints import Checkpoints
 
@@ -128,7 +129,7 @@ def _learner(train: TrainSection, threads: int) -> Learner:
 
 
 def _own_estimator(train: TrainSection) -> Callable[..., Any]:
-    own = read_own_code(Path(train.module)) if train.module else None
+    own = read_user_code(Path(train.module)) if train.module else None
     made = own.function("estimator") if own else None
     if made is None:
         where = f"{train.module} defines no estimator()" if own else "train.module is not set"

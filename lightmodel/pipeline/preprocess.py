@@ -11,9 +11,8 @@ from lightmodel.contract.profile import Profile
 from lightmodel.errors import ArtefactMissing
 from lightmodel.pipeline.context import Outcome, Pins, Reuse, Workshop, find_reusable
 from lightmodel.sources.base import Fetched
-from lightmodel.store.fingerprint import fingerprint, versions
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.provenance import commit
+from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Version
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.config import Config, DataSection, SplitSection, TrainSection
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import (
     ArtefactCorrupt,
     ArtefactMissing,
@@ -21,7 +21,7 @@ from lightmodel.pipeline.reuse import model_key
 from lightmodel.pipeline.train import train_or_reuse
 from lightmodel.store import codec
 from lightmodel.store.checkpoints import FoldCheckpoints
-from lightmodel.store.own_code import FOLDER
+from lightmodel.store.user_code import FOLDER
 from lightmodel.store.versions import Store, Version
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 from lightmodel.config import Config
 from lightmodel.pipeline.context import side_file
 from lightmodel.pipeline.dependencies import libraries_of, modules_of
-from lightmodel.store.fingerprint import fingerprint
-from lightmodel.store.own_code import read_source
+from lightmodel.store.provenance import fingerprint
+from lightmodel.store.user_code import read_source
 from lightmodel.store.versions import Version
 
 _NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}

@@ -20,8 +20,8 @@ from lightmodel.pipeline.dependencies import LEARNERS
 from lightmodel.pipeline.run_records import model_record
 from lightmodel.sources.santander import best_scores
 from lightmodel.store import codec
-from lightmodel.store.fingerprint import fingerprint
-from lightmodel.store.own_code import own_features
+from lightmodel.store.provenance import fingerprint
+from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import (
     StoredVerdict,
     newest_approved,
@@ -96,7 +96,7 @@ def candidate_of(workshop: Workshop, version: Version) -> "Candidate":
     bundle = codec.load(version)
     model = workshop.load_model(bundle["learner"], bundle["model"])
     contract = Contract.from_dict(bundle["contract"])
-    steps = Steps.from_payload(bundle, contract, own_features(version))
+    steps = Steps.from_payload(bundle, contract, user_features(version))
     return Candidate(
         steps.around(model.predict),
         contract,

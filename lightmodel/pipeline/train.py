@@ -29,11 +29,10 @@ from lightmodel.pipeline.context import (
 from lightmodel.pipeline.dependencies import libraries_of, needed_runtime
 from lightmodel.pipeline.reuse import model_key, model_parameters
 from lightmodel.store import codec
-from lightmodel.store.fingerprint import versions
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.own_code import OwnCode, read_own_code
-from lightmodel.store.provenance import commit, machine, python_environment, requirements
+from lightmodel.store.provenance import commit, machine, python_environment, requirements, versions
 from lightmodel.store.runtime import NOT_SERVED, imported_packages
+from lightmodel.store.user_code import UserCode, read_user_code
 from lightmodel.store.versions import Draft, Version
 
 if (
@@ -111,13 +110,13 @@ def recipe_of(workshop: Workshop, key: str) -> "Recipe":
     )
 
 
-def own_code(section: TrainSection) -> OwnCode | None:
+def own_code(section: TrainSection) -> UserCode | None:
     """Open the file that train.module names.
 
     Raises:
         ConfigError: it cannot be used.
     """
-    return read_own_code(Path(section.module)) if section.module else None
+    return read_user_code(Path(section.module)) if section.module else None
 
 
 def _publish(
@@ -167,7 +166,7 @@ def _publish(
         )
 
 
-def _warn_of_missing(own: OwnCode | None) -> None:
+def _warn_of_missing(own: UserCode | None) -> None:
     packages = imported_packages(own.source.decode(errors="replace"), own.file) if own else ()
     for package in sorted(NOT_SERVED.intersection(packages)):
         logger.warning(

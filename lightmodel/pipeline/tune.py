@@ -18,6 +18,7 @@ import pyarrow as pa
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.metrics import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.best_trials import (
     Final,
     Finalist,
@@ -35,9 +36,8 @@ from lightmodel.pipeline.reuse import model_inputs, model_parameters
 from lightmodel.pipeline.train import recipe_of
 from lightmodel.search.base import StudyPlan, TrialFitter
 from lightmodel.search.space import Space, TrialReport
-from lightmodel.store.files import told, write_whole
-from lightmodel.store.fingerprint import fingerprint
-from lightmodel.store.lock import run_lock
+from lightmodel.store.factory import run_lock
+from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 
@@ -111,7 +111,7 @@ def run_tune(workshop: Workshop, split: Version, *, released: bool = False) -> T
         )
     metric = deciding_metric(workshop.config, split)
     found = Tuned(*_place(workshop, split, space, metric), metric, (), space=space)
-    with told(found.folder):
+    with translate_os_errors(found.folder):
         found.folder.mkdir(parents=True, exist_ok=True)
     table = read_side(workshop, split, "train", Contract.from_dict(split.manifest.contract or {}))
     logger.info("study %s", found.name)
@@ -235,11 +235,11 @@ def _written(workshop: Workshop, found: Tuned) -> Tuned:
     """Write tables and picture beside the study, and tell tracking of it."""
     from lightmodel.search.study_plot import study_png
 
-    write_whole(found.folder / TRIALS, trials_table(found.trials, found.metric))
+    write_atomic(found.folder / TRIALS, trials_table(found.trials, found.metric))
     picture = study_png(found.trials, found.space.ranges, found.metric)
-    write_whole(found.folder / PLOT, picture)
+    write_atomic(found.folder / PLOT, picture)
     if found.finalists:
-        write_whole(found.folder / FINALISTS, finalists_table(found.finalists, found.metric))
+        write_atomic(found.folder / FINALISTS, finalists_table(found.finalists, found.metric))
     workshop.record(_records(found))
     return found
 

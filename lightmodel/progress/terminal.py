@@ -16,8 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from lightmodel.progress.amounts import shown_amount
-from lightmodel.progress.base import Steps
+from lightmodel.progress.base import ProgressBar, format_progress
 
 
 class _Forgiving(io.TextIOBase):
@@ -61,7 +60,7 @@ class _Bar:
             self._draw()
 
     def _draw(self) -> None:
-        amount = shown_amount(self._done, self._total, self._unit)
+        amount = format_progress(self._done, self._total, self._unit)
         self._bars.update(self._number, completed=self._done, total=self._total, amount=amount)
 
 
@@ -75,11 +74,11 @@ class TerminalProgress:
         self._running = 0
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Steps]:
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[ProgressBar]:
         """Draw a bar for `what` until the block ends; the finished bar stays."""
         bars = self._join()
         try:
-            amount = shown_amount(0, total, unit)
+            amount = format_progress(0, total, unit)
             number = bars.add_task(what, total=total, amount=amount)
             yield _Bar(bars, number, total, unit)
         finally:

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
-from lightmodel.config.threads import limit_native_threads
+from lightmodel.config.environment import limit_native_threads
 from lightmodel.errors import LightModelError
 
 logger = logging.getLogger(__name__)

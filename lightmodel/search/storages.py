@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from lightmodel.errors import ConfigError, SourceUnavailable
+from lightmodel.files import translate_os_errors
 from lightmodel.search.presence import (
     BEAT_S,
     GRACE_S,
@@ -17,7 +18,6 @@ from lightmodel.search.presence import (
     LockedFile,
     Presence,
 )
-from lightmodel.store.files import told
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -42,7 +42,7 @@ def in_folder(folder: Path) -> "tuple[BaseStorage, Presence]":
     from optuna.storages.journal import JournalFileBackend
 
     path = folder / JOURNAL
-    with told(path):
+    with translate_os_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         lock = _Turn(folder / "journal.lock")
         _cut_half_line(path, lock)

@@ -13,7 +13,7 @@ from lightmodel.contract.metrics import Metric
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
-from lightmodel.progress.base import Progress, Steps
+from lightmodel.progress.base import Progress, ProgressBar
 from lightmodel.search.base import Asked, Study, TrialFitter
 from lightmodel.training.metrics import measure
 from lightmodel.training.threshold import choose_threshold
@@ -67,7 +67,7 @@ def search(bench: Bench, is_over: Callable[[], bool]) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _work(bench: Bench, is_over: Callable[[], bool], steps: Steps) -> None:
+def _work(bench: Bench, is_over: Callable[[], bool], steps: ProgressBar) -> None:
     while not is_over():
         asked = bench.study.ask()
         if asked is None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import DataError
 from lightmodel.sources.azure_client import connect, no_credentials
 from lightmodel.sources.base import Fetched, FetchOptions

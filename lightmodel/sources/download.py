@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import DataError, SourceUnavailable
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.cache import (

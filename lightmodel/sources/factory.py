@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Sequence
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import (
     ConfigError,
     DataError,

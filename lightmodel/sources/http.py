@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.cache import Partial, State
 from lightmodel.sources.download import Answer, Backoff, bring

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.cache import digest

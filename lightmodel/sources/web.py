@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import requests
 import urllib3
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.sources.cache import Partial, State
 from lightmodel.sources.download import Answer, Transient

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
-from lightmodel.store.files import told
-from lightmodel.store.manifest import json_bytes
+from lightmodel.store.manifest import Signer, json_bytes
 from lightmodel.store.runtime import runtime_of_estimator, serves
-from lightmodel.store.signing import Signer
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
 from lightmodel.store.versions import MANIFEST, Store, Version
 
@@ -83,7 +82,7 @@ def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None)
             hint=f"docker build --build-arg RUNTIME={needed} …",
         )
     target = folder / version.name
-    with told(target):
+    with translate_os_errors(target):
         for earlier in Store(folder, store.kind, signer).names():
             shutil.rmtree(folder / earlier)
         shutil.copytree(version.folder, target)

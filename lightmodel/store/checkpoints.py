@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lightmodel.contract.results import FoldFit
 from lightmodel.errors import ArtefactCorrupt, LightModelError
+from lightmodel.files import write_atomic
 from lightmodel.store import codec
-from lightmodel.store.files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class FoldCheckpoints:
         )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path(fold), hashlib.sha256(pickled).digest() + pickled)
+            write_atomic(self._path(fold), hashlib.sha256(pickled).digest() + pickled)
         except (LightModelError, OSError) as error:
             logger.warning("fold %d cannot be kept for a later run: %s", fold + 1, error)
 

@@ -8,7 +8,7 @@ from typing import Any
 import joblib
 
 from lightmodel.errors import ArtefactCorrupt
-from lightmodel.store.own_code import own_code_of
+from lightmodel.store.user_code import user_code_of
 from lightmodel.store.versions import Version
 
 MODEL = "model.joblib"
@@ -41,7 +41,7 @@ def load(version: Version) -> dict[str, Any]:
         ArtefactCorrupt: they do not match the manifest, or cannot be unpickled here.
         ConfigError: the version's own code cannot be executed here.
     """
-    own_code_of(version)
+    user_code_of(version)
     return complete(unpickle(version.read(MODEL), version.name))
 
 

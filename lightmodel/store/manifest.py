@@ -1,5 +1,9 @@
-"""The manifest: what a version holds and what it was made of. Its presence makes the version real."""
+"""The manifest: what a version holds and what it was made of. Its presence makes the version real.
 
+Manifests and verdicts may be signed.
+"""
+
+import hmac
 import json
 import math
 from collections.abc import Mapping
@@ -138,3 +142,30 @@ def read_json(data: bytes, name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ArtefactCorrupt(f"{name} is not a JSON object")
     return content
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Signs with a key, and then refuses what is not signed with it; without a key it does neither."""
+
+    key: bytes | None = field(repr=False)
+
+    def sign(self, data: bytes) -> str | None:
+        """Give the HMAC-SHA256 of `data`, or None without a key."""
+        return hmac.new(self.key, data, "sha256").hexdigest() if self.key else None
+
+    def check(self, data: bytes, signature: str | None, name: str) -> None:
+        """Compare in constant time.
+
+        Raises:
+            ArtefactCorrupt: there is a key, and the signature is absent or another.
+        """
+        expected = self.sign(data)
+        if expected is None:
+            return
+        if not isinstance(signature, str):
+            raise ArtefactCorrupt(
+                f"{name} is not signed", hint="it was made without the signing key"
+            )
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise ArtefactCorrupt(f"the signature of {name} does not hold")

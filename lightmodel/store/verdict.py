@@ -9,9 +9,8 @@ from pathlib import Path
 
 from lightmodel.contract.results import Verdict
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.store.files import write_whole
-from lightmodel.store.manifest import json_bytes, read_json
-from lightmodel.store.signing import Signer
+from lightmodel.files import write_atomic
+from lightmodel.store.manifest import Signer, json_bytes, read_json
 from lightmodel.store.versions import Store, Version
 
 logger = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ def write_verdict(
         signer: of the store.
         facts: `fingerprint` and `metrics` of StoredVerdict.
     """
-    write_whole(version.folder / REPORT, report)
+    write_atomic(version.folder / REPORT, report)
     stored = StoredVerdict(
         passed=verdict.passed,
         metric=verdict.metric,
@@ -89,7 +88,7 @@ def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> Stored
 
 def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
     signed = replace(verdict, signature=signer.sign(verdict.to_json(signed=False)))
-    write_whole(version.folder / VERDICT, signed.to_json())
+    write_atomic(version.folder / VERDICT, signed.to_json())
     return signed
 
 

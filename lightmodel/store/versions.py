@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.store.files import sha256_of, told, whole_file, write_whole
-from lightmodel.store.manifest import FileEntry, Manifest
-from lightmodel.store.signing import Signer
+from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
+from lightmodel.store.manifest import FileEntry, Manifest, Signer
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class Draft:
     @contextmanager
     def path(self, name: str) -> Iterator[Path]:
         """Give a path to write the payload `name` to."""
-        with whole_file(self.folder / name) as part:
+        with atomic_path(self.folder / name) as part:
             yield part
         written = self.folder / name
         self.files[name] = FileEntry(written.stat().st_size, sha256_of(written))
@@ -98,9 +97,9 @@ class Draft:
     def write(self, name: str, data: bytes) -> None:
         """Write a payload; `name` may hold one folder."""
         path = self.folder / name
-        with told(path):
+        with translate_os_errors(path):
             path.parent.mkdir(exist_ok=True)
-        write_whole(path, data)
+        write_atomic(path, data)
         self.files[name] = FileEntry(len(data), hashlib.sha256(data).hexdigest())
 
     def publish(self, **facts: Any) -> Version:  # noqa: ANN401 — the manifest's own fields
@@ -114,7 +113,7 @@ class Draft:
         )
         signature = self.signer.sign(manifest.to_json(signed=False))
         manifest = replace(manifest, signature=signature)
-        write_whole(self.folder / MANIFEST, manifest.to_json())
+        write_atomic(self.folder / MANIFEST, manifest.to_json())
         self.published = True
         logger.info("published %s %s", self.kind, self.name)
         return Version(self.name, self.folder, manifest)
@@ -142,7 +141,7 @@ class Store:
         created = self._stamp()
         name = f"{created.strftime(_STAMP)}-{secrets.token_hex(3)}"
         folder = self.folder / name
-        with told(folder):
+        with translate_os_errors(folder):
             folder.mkdir(parents=True)
         draft = Draft(name, folder, self.kind, self.signer, created)
         try:
@@ -169,7 +168,7 @@ class Store:
         return sorted((name for name in entries if is_version_name(name)), reverse=True)
 
     def versions(self) -> list[Version]:
-        """Give all finished versions, newest first; what cannot be read is passed over, told once."""
+        """Return all finished versions, newest first; one that cannot be read is skipped, with one warning."""
         return list(self.newest_first())
 
     def newest_first(self) -> Iterator[Version]:

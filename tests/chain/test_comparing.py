@@ -16,7 +16,7 @@ from lightmodel.pipeline.compare import Contest, compare, meet_test_rows, tell
 from lightmodel.pipeline.context import Pins, Workshop
 from lightmodel.pipeline.entries import enter
 from lightmodel.pipeline.preprocess import run_preprocess
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.search.entries import Contender, Ended
 from lightmodel.tracking.records import RunRecord
 from tests.fakes.project import Project

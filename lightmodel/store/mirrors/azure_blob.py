@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.sources.azure_client import connect, no_credentials
 from lightmodel.store.mirrors.base import Mirror

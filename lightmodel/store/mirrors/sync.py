@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.store.files import told, write_whole
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest
 from lightmodel.store.mirrors.base import Mirror
 from lightmodel.store.verdict import (
@@ -229,12 +229,12 @@ def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
         for name, entry in version.manifest.files.items():
             path = _place(version, name)
             data = _checked(mirror, f"{version.name}/{name}", entry)
-            with told(path):
+            with translate_os_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            write_atomic(path, data)
         if with_verdict:
             _take_verdict(mirror, copy)
-        write_whole(version.folder / MANIFEST, copy.manifest)
+        write_atomic(version.folder / MANIFEST, copy.manifest)
     except BaseException:
         if not was_there:
             shutil.rmtree(version.folder, ignore_errors=True)
@@ -253,8 +253,8 @@ def _take_verdict(mirror: Mirror, copy: _Copy) -> None:
     if verdict.report_sha256 is not None:
         name = f"{copy.version.name}/{REPORT}"
         entry = FileEntry(_ABOUT_A_REPORT, verdict.report_sha256)
-        write_whole(folder / REPORT, _checked(mirror, name, entry))
-    write_whole(folder / VERDICT, verdict.to_json())
+        write_atomic(folder / REPORT, _checked(mirror, name, entry))
+    write_atomic(folder / VERDICT, verdict.to_json())
 
 
 def _checked(mirror: Mirror, name: str, entry: FileEntry) -> bytes:

@@ -14,7 +14,7 @@ from lightmodel.errors import QualityGateFailed
 from lightmodel.pipeline import CHAIN, Outcome, Workshop, run_chain
 from lightmodel.pipeline import factory as training
 from lightmodel.pipeline.split_files import SplitFiles
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.store.admin import rollback
 from lightmodel.store.verdict import newest_approved
 from tests.fakes.project import Project

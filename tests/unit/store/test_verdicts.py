@@ -11,8 +11,8 @@ from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, ArtefactMissing
 from lightmodel.store import admin as upkeep
 from lightmodel.store import codec
 from lightmodel.store.checkpoints import FoldCheckpoints
-from lightmodel.store.lock import run_lock
-from lightmodel.store.signing import Signer
+from lightmodel.store.factory import run_lock
+from lightmodel.store.manifest import Signer
 from lightmodel.store.verdict import newest_approved, read_verdict, write_verdict
 from lightmodel.store.versions import Store, Version
 

@@ -20,7 +20,7 @@ _DIGITS = 16
 
 
 @dataclass(frozen=True)
-class OwnCode:
+class UserCode:
     """A user's module.
 
     Attributes:
@@ -41,7 +41,7 @@ class OwnCode:
         return found
 
 
-def read_own_code(path: Path) -> OwnCode:
+def read_user_code(path: Path) -> UserCode:
     """Read and execute the file that `train.module` names.
 
     Raises:
@@ -65,7 +65,7 @@ def read_source(path: Path) -> bytes:
         ) from error
 
 
-def own_code_of(version: Version) -> OwnCode | None:
+def user_code_of(version: Version) -> UserCode | None:
     """Open the code that a model's version holds; None where it has none.
 
     Raises:
@@ -76,13 +76,13 @@ def own_code_of(version: Version) -> OwnCode | None:
     return execute(names[0], version.read(names[0])) if names else None
 
 
-def own_features(version: Version) -> Callable[..., Any] | None:
+def user_features(version: Version) -> Callable[..., Any] | None:
     """Give the function of a version's own code that adds features."""
-    own = own_code_of(version)
+    own = user_code_of(version)
     return own.function("features") if own else None
 
 
-def execute(file: str, source: bytes) -> OwnCode:
+def execute(file: str, source: bytes) -> UserCode:
     """Execute a module, once for each content.
 
     Raises:
@@ -90,7 +90,7 @@ def execute(file: str, source: bytes) -> OwnCode:
     """
     name = f"lightmodel_code_{hashlib.sha256(source).hexdigest()[:_DIGITS]}"
     if name in sys.modules:
-        return OwnCode(file, source, sys.modules[name])
+        return UserCode(file, source, sys.modules[name])
     module = ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module  # before it runs: its dataclasses ask for it
@@ -104,4 +104,4 @@ def execute(file: str, source: bytes) -> OwnCode:
             f"{file} cannot be executed: {type(error).__name__}: {error}",
             hint="does it run by itself? are its packages installed?",
         ) from error
-    return OwnCode(file, source, module)
+    return UserCode(file, source, module)

@@ -14,7 +14,7 @@ _BLOCK = 1 << 20
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Give a path to write to; what was written there becomes `path`, on disk, in one step.
 
     Raises:
@@ -22,7 +22,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         LightModelError: the folder cannot be written to.
     """
     part = path.with_name(path.name + PART)
-    with told(path):
+    with translate_os_errors(path):
         try:
             yield part
             _flush(part)
@@ -35,7 +35,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn what the system says of a failed write into words."""
     try:
         yield
@@ -53,9 +53,9 @@ def told(path: Path) -> Iterator[None]:
         raise
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes) -> None:
     """Write a file in one step."""
-    with whole_file(path) as part:
+    with atomic_path(path) as part:
         part.write_bytes(data)
 
 
