@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees a whole one or none."""
+"""Files that a reader sees whole or not at all, their hashes, and what the system refuses to write."""
 
 import errno
 import hashlib
@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lightmodel.errors import LightModelError, StorageFull
+from lightmodel.errors import ConfigError, StorageFull
 
 PART = ".part"
-_BLOCK = 1 << 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what was written there becomes `path`, on disk, in one step.
+    """Yield a path to write to; what was written there becomes `path`, on disk, in one step.
 
     Raises:
         StorageFull: the disk is full; nothing is left behind.
-        LightModelError: the folder cannot be written to.
+        ConfigError: the folder cannot be written to.
     """
     part = path.with_name(path.name + PART)
     with translate_os_errors(path):
@@ -27,57 +28,54 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield part
             _flush(part)
             part.replace(path)
-            _flush_folder(path.parent)
+            with suppress(OSError):  # some file systems cannot flush a folder, and need not
+                _flush(path.parent)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
 
 
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file in one step; see `atomic_path`."""
+    with atomic_path(path) as part:
+        part.write_bytes(data)
+
+
 @contextmanager
 def translate_os_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says of a failed write into words."""
+    """Translate what the system refuses while `path` is written.
+
+    Raises:
+        StorageFull: the disk, or the quota on it, is full.
+        ConfigError: the folder cannot be written to.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if error.errno in _FULL:
             raise StorageFull(
-                f"no room left to write {path.name} in {path.parent}",
-                hint="free some space; `python -m lightmodel models retire` removes old versions",
+                f"no room left to write {path.name} in {path.parent}: the disk or its quota is full",
+                hint="free some space and run again: what was downloaded is kept; "
+                "`python -m lightmodel models retire` removes old versions",
             ) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            raise LightModelError(
+        if error.errno in _REFUSED:
+            raise ConfigError(
                 f"{path.parent} cannot be written to: {error.strerror}",
                 hint="check who owns the folder, or set store.root and store.work",
             ) from error
         raise
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file in one step."""
-    with atomic_path(path) as part:
-        part.write_bytes(data)
-
-
 def sha256_of(path: Path) -> str:
-    """Hash a file without reading it into memory as a whole."""
-    digest = hashlib.sha256()
+    """Return the sha256 of a file, read in blocks."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Put the folder's entry on disk as well; some file systems cannot, and need not."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,7 +18,7 @@ from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.pipeline.context import Outcome, Pins, Workshop, read_side, shown_number
 from lightmodel.pipeline.dependencies import LEARNERS
 from lightmodel.pipeline.run_records import model_record
-from lightmodel.sources.santander import best_scores
+from lightmodel.sources.bundled import best_scores
 from lightmodel.store import codec
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.user_code import user_features

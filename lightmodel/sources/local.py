@@ -10,8 +10,8 @@ from urllib.request import url2pathname
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError
+from lightmodel.files import sha256_of
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import digest
 
 SHOWN = 3
 _TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx")
@@ -112,7 +112,7 @@ def _size(path: Path) -> int:
 
 def _joint_hash(paths: tuple[Path, ...]) -> str:
     try:
-        hashes = [digest(path) for path in paths]
+        hashes = [sha256_of(path) for path in paths]
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be read: {error.strerror}",

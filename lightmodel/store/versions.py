@@ -168,7 +168,7 @@ class Store:
         return sorted((name for name in entries if is_version_name(name)), reverse=True)
 
     def versions(self) -> list[Version]:
-        """Return all finished versions, newest first; one that cannot be read is skipped, with one warning."""
+        """Return all finished versions, newest first; what cannot be read is skipped with one warning."""
         return list(self.newest_first())
 
     def newest_first(self) -> Iterator[Version]:
