@@ -1,4 +1,4 @@
-"""What all sections have in common, and the masking of secrets in addresses."""
+"""What all sections have in common, the masking of secrets in addresses, and names of earlier versions."""
 
 import re
 
@@ -8,6 +8,9 @@ _USER = re.compile(r"(?<=://)[^/?#\s]+@")
 _QUERY = re.compile(
     r"(?i)([?&](?:[\w-]*(?:sig|signature|token|key|secret|password|credential)[\w-]*)=)[^&\s'\"]+"
 )
+
+# earlier name → name; configurations, manifests and pickled models of earlier versions have it
+RENAMED_MODULES = {"lightmodel.adapters.learners.scaled_target": "lightmodel.learners.scaled_target"}
 
 
 class Section(BaseModel):
