@@ -10,7 +10,9 @@ _QUERY = re.compile(
 )
 
 # earlier name → name; configurations, manifests and pickled models of earlier versions have it
-RENAMED_MODULES = {"lightmodel.adapters.learners.scaled_target": "lightmodel.learners.scaled_target"}
+RENAMED_MODULES = {
+    "lightmodel.adapters.learners.scaled_target": "lightmodel.learners.scaled_target"
+}
 
 
 class Section(BaseModel):

@@ -17,7 +17,7 @@ _BOM = "\ufeff"
 
 
 def writable_file(loaded: Loaded, path: Path | None, keys: Iterable[str]) -> Path:
-    """Give the file that some settings can be written to.
+    """Return the file that some settings can be written to.
 
     Args:
         loaded: the settings in force.
@@ -60,7 +60,7 @@ def rewrite(file: Path, section: str, values: Mapping[str, Any]) -> None:
 
 
 def rewritten(file: Path, section: str, values: Mapping[str, Any]) -> str:
-    """Give the text that `rewrite` would write.
+    """Return the text that `rewrite` would write.
 
     Raises:
         ConfigError: the file cannot be read, or is laid out so that it cannot be changed safely.
@@ -124,7 +124,7 @@ def _item(value: Any) -> Any:  # noqa: ANN401 — any of TOML's types
 
 
 def _means(text: str, before: str, section: str, values: Mapping[str, Any]) -> bool:
-    """Say whether the new text is the old one but for the values."""
+    """Return whether the new text is the old one but for the values."""
     try:
         new, wanted = tomllib.loads(text), tomllib.loads(before)
     except tomllib.TOMLDecodeError:

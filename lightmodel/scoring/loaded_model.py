@@ -107,7 +107,7 @@ class Shelf:
             try:
                 return open_version(version)
             except LightModelError as error:
-                self._store.tell_once(version.name, error)
+                self._store.warn_once(version.name, error)
                 refused.add(version.name)
 
     def is_withdrawn(self, name: str) -> bool:

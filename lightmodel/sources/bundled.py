@@ -214,7 +214,7 @@ class Sample(NamedTuple):
 
 
 def generate(rows: int, seed: int) -> Sample:
-    """Draw `rows` rows; the same seed gives the same rows, and another seed independent ones."""
+    """Return `rows` random rows; the same seed gives the same rows, and another seed independent ones."""
     shape = _shape()
     random = np.random.default_rng([20190226, seed])
     target = (random.random(rows) < POSITIVE_SHARE).astype(np.int64)

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FileState:
-    """What a source says about a file without sending it; empty or None: it does not say."""
+    """What a source knows of a file without sending it; empty or None: unknown."""
 
     name: str
     size: int | None = None
@@ -129,7 +129,7 @@ class CacheEntry:
         return partial if identified and partial.state.size is not None and partial.size else None
 
     def begin(self, state: FileState) -> None:
-        """Forget any beginning, and note which state of the source the new one belongs to."""
+        """Remove any beginning, and record which state of the source the new one belongs to."""
         self.part.unlink(missing_ok=True)
         _write_json(self.folder / PART_RECORD, asdict(state))
 

@@ -35,9 +35,9 @@ class Transient(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a source says and sends: its state, then the bytes from `start` on.
+    """What a source sends: the state of the file, then its bytes from `start` on.
 
-    With `unchanged`, the state is the known one and nothing is sent. With `end_is_marked` not set,
+    With `unchanged`, the state is the known one and nothing is sent. Where `end_is_marked` is not set,
     an answer that is cut short looks like a whole one.
     """
 
@@ -61,7 +61,7 @@ class Remote(Protocol):
         """Ask for the file.
 
         Args:
-            known: if the file is still in this state, it need not be sent.
+            known: the state in which the file need not be sent.
             partial: what is here already; if it belongs to the file's state, the rest is enough.
         """
         ...
@@ -126,8 +126,8 @@ class _Download:
 
     def _log_failure(self, state: RetryCallState) -> None:
         number, tries = state.attempt_number + 1, self.options.retries + 1
-        template = "%s: %s; try %d of %d in %.1f s"
-        logger.warning(template, self.shown, _failure(state), number, tries, state.upcoming_sleep)
+        what = f"{self.shown}: {_failure(state)}; try {number} of {tries}"
+        logger.warning("%s in %.1f s", what, state.upcoming_sleep)
 
     def _try_once(self) -> Fetched:
         entry, cached = self.entry, self.cached

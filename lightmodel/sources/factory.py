@@ -112,23 +112,23 @@ def fetch_first(uris: Sequence[str], options: FetchOptions) -> Fetched:
         QuotaExceeded: all failed, each because its quota is used up.
         DataError: none of them has what was asked for.
     """
-    sources = {
-        uri: source_for(uri) for uri in uris
-    }  # a misspelt mirror is reported now, not when it is needed
+    sources = {uri: source_for(uri) for uri in uris}  # a misspelt mirror is reported in any case
     in_order = list(sources)
     if options.refresh == "never" and len(uris) > 1:
         in_order.sort(key=lambda uri: not _is_cached(uri, options))
     failures: list[LightModelError] = []
-    for uri in in_order:
+    for number, uri in enumerate(in_order, start=1):
         try:
             fetched = sources[uri].fetch(uri, options)
         except (SourceUnavailable, DataError) as error:
             failures.append(error)
+            rest = "trying the next place" if number < len(in_order) else "no place is left to try"
             if len(uris) > 1:
-                logger.warning("%s; %s", error.message, _what_is_left(len(failures), len(in_order)))
+                logger.warning("%s; %s", error.message, rest)
         else:
             if len(uris) > 1:
-                logger.info("the table comes from %s", _place(uri, uris[0]))
+                place = "source," if uri == uris[0] else "mirror"
+                logger.info("the table comes from the %s %s", place, redacted(uri))
             return fetched
     raise _all_failed(failures)
 
@@ -139,14 +139,6 @@ def _is_cached(uri: str, options: FetchOptions) -> bool:
 
         uri = parse_link(uri).uri
     return CacheEntry(options.cache, uri).cached(options.sha256) is not None
-
-
-def _what_is_left(failed: int, places: int) -> str:
-    return "trying the next place" if failed < places else "no place is left to try"
-
-
-def _place(uri: str, first: str) -> str:
-    return f"the source, {redacted(uri)}" if uri == first else f"the mirror {redacted(uri)}"
 
 
 def _all_failed(failures: list[LightModelError]) -> LightModelError:

@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 from gdown.download import get_url_from_gdrive_confirmation
@@ -27,10 +27,10 @@ from lightmodel.sources.http import WebClient, check_status, file_state, is_rest
 MAX_PAGES = 5
 MAX_PAGE_CHUNKS = 16
 _ID = re.compile(r"[A-Za-z0-9_-]+")
-_PREFIX = re.compile(r"^(/a/[^/]+)?(/u/\d+)?(?=/)")
-_FOLDERS = frozenset({"folders", "folderview", "embeddedfolderview", "my-drive", "shared-with-me"})
-_NOT_TABLES = frozenset({"document", "presentation", "drawings", "forms"})
+_BY_PATH = re.compile(r"(?P<before>.*?)/d/(?P<published>e/)?(?P<id>[^/]+).*")
 _BY_QUERY = frozenset({"open", "uc", "download", "leaf", "viewer", "viewerng"})
+_FOLDERS = frozenset({"folders", "folderview", "embeddedfolderview", "my-drive", "shared-with-me"})
+_DOCUMENTS = frozenset({"document", "presentation", "drawings", "forms"})
 _WANTED = "name a CSV, Parquet, JSON Lines or Excel file, or a Google spreadsheet"
 
 
@@ -131,8 +131,8 @@ class DriveLink:
         """The one form to which all forms of this link are brought."""
         if self.kind != "file":
             return self.url
-        query = urlencode({"resourcekey": self.resource_key}) if self.resource_key else ""
-        return f"gdrive://{self.id}" + (f"?{query}" if query else "")
+        query = f"?{urlencode({'resourcekey': self.resource_key})}" if self.resource_key else ""
+        return f"gdrive://{self.id}{query}"
 
     @property
     def url(self) -> str:
@@ -155,65 +155,42 @@ def parse_link(uri: str) -> DriveLink:
     Raises:
         ConfigError: it names a folder, a document that is no table, or nothing.
     """
-    if uri.lower().startswith("gdrive:"):
-        return _short_link(uri)
-    parts = urlsplit(uri if "://" in uri else f"https://{uri}")
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    path = [part for part in _PREFIX.sub("", parts.path).split("/") if part]
-    named = "d" in path[:-1]  # …/d/<id>
-    _refuse_what_is_no_table(uri, path[: path.index("d")] if named else path)
-    key = _checked(uri, query.get("resourcekey", ""))
-    if named:
-        return _by_path(uri, path, _gid(query, parts.fragment), key)
-    if path and path[-1] in _BY_QUERY and "id" in query:
-        return DriveLink(_checked(uri, query["id"], needed=True), resource_key=key)
-    raise _unclear(uri)
+    link = _short_link(uri) if uri.lower().startswith("gdrive:") else _web_link(uri)
+    if _ID.fullmatch(link.id) and (not link.resource_key or _ID.fullmatch(link.resource_key)):
+        return link
+    raise ConfigError(
+        f"no file can be made out in the Drive address {redacted(uri)}",
+        hint="write gdrive:// and the id (letters, digits, - and _), which in the file's link stands "
+        "between /d/ and /view; or paste the whole link",
+    )
 
 
 def _short_link(uri: str) -> DriveLink:
-    rest = uri.partition(":")[2].removeprefix("//")
-    if "/" in rest.rstrip("/"):
-        raise _unclear(uri)
-    name, _, query = rest.partition("?")
-    key = parse_qs(query).get("resourcekey", [""])[-1]
-    return DriveLink(_checked(uri, name.rstrip("/"), needed=True), resource_key=_checked(uri, key))
+    name, _, query = uri.partition(":")[2].removeprefix("//").partition("?")
+    return DriveLink(name.rstrip("/"), resource_key=dict(parse_qsl(query)).get("resourcekey", ""))
 
 
-def _by_path(uri: str, path: list[str], sheet: str, key: str) -> DriveLink:
-    tail = path[path.index("d") + 1 :]
-    if path[0] != "spreadsheets":
-        return DriveLink(_checked(uri, tail[0], needed=True), resource_key=key)
-    if tail[0] == "e" and len(tail) > 1:
-        return DriveLink(_checked(uri, tail[1], needed=True), "published", sheet)
-    return DriveLink(_checked(uri, tail[0], needed=True), "sheet", sheet, key)
-
-
-def _gid(query: dict[str, str], fragment: str) -> str:
-    found = re.search(r"(?:^|&)gid=(\d+)", fragment)
-    sheet = query.get("gid") or (found[1] if found else "")
-    return sheet if sheet.isascii() and sheet.isdigit() else ""
-
-
-def _refuse_what_is_no_table(uri: str, path: list[str]) -> None:
+def _web_link(uri: str) -> DriveLink:
+    parts = urlsplit(uri if "://" in uri else f"https://{uri}")
+    query = dict(parse_qsl(parts.query))
+    key = query.get("resourcekey", "")
+    match = _BY_PATH.fullmatch(parts.path)
+    path = (match["before"] if match else parts.path).strip("/").split("/")
     if _FOLDERS.intersection(path):
         raise ConfigError(
             f"{redacted(uri)} is a folder on Drive, and a table is one file",
             hint="open the folder, choose the file, and copy its own link (Share → Copy link)",
         )
-    if path and path[0] in _NOT_TABLES:
-        kind = path[0].rstrip("s")
-        raise ConfigError(f"{redacted(uri)} is a Google {kind}, not a table", hint=_WANTED)
-
-
-def _checked(uri: str, text: str, *, needed: bool = False) -> str:
-    if (not text and not needed) or _ID.fullmatch(text):
-        return text
-    raise _unclear(uri)
-
-
-def _unclear(uri: str) -> ConfigError:
-    return ConfigError(
-        f"no file can be made out in the Drive address {redacted(uri)}",
-        hint="write gdrive:// and the id (letters, digits, - and _), which in the file's link stands "
-        "between /d/ and /view; or paste the whole link",
-    )
+    for kind in _DOCUMENTS.intersection(path):
+        raise ConfigError(
+            f"{redacted(uri)} is a Google {kind.rstrip('s')}, not a table", hint=_WANTED
+        )
+    if match is None:
+        return DriveLink(query.get("id", "") if path[-1] in _BY_QUERY else "", resource_key=key)
+    if "spreadsheets" not in path:
+        return DriveLink(match["id"], resource_key=key)
+    gid = query.get("gid") or dict(parse_qsl(parts.fragment)).get("gid", "")
+    sheet = gid if re.fullmatch(r"[0-9]+", gid) else ""
+    if match["published"]:
+        return DriveLink(match["id"], "published", sheet)
+    return DriveLink(match["id"], "sheet", sheet, key)

@@ -6,12 +6,12 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
+from werkzeug.http import parse_options_header
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
@@ -33,7 +33,6 @@ _HEADERS = {
     "Accept-Encoding": "identity",  # offsets and lengths must count the file's own bytes
     "Accept-Language": "en",  # some pages are recognised by their text
 }
-_EXTENDED_NAME = re.compile(r"(?i)filename\*\s*=\s*utf-8'[^']*'([^;\s]+)")
 _ENDINGS = {
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
@@ -276,12 +275,7 @@ def _url_name(url: str) -> str:
 
 def name_from_disposition(header: str) -> str:
     """Return the file name in a Content-Disposition header, or ""."""
-    extended = _EXTENDED_NAME.search(header)
-    if extended:
-        return unquote(extended[1])
     with contextlib.suppress(UnicodeError):
         # http.client reads headers as Latin-1, but many servers send UTF-8
         header = header.encode("latin-1").decode("utf-8")
-    message = Message()
-    message["Content-Disposition"] = header
-    return message.get_filename() or ""
+    return parse_options_header(header)[1].get("filename", "")

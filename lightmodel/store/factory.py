@@ -38,7 +38,7 @@ def signer_of(config: Config) -> Signer:
 
 @contextmanager
 def run_lock(root: Path, patience_s: float = 0.0) -> Iterator[None]:
-    """Hold the lock of the store under `root`; the system releases it when the process dies.
+    """Lock the store under `root`; the system releases it when the process dies.
 
     Args:
         root: of the store.

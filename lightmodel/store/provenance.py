@@ -26,7 +26,7 @@ def fingerprint(
     modules: Iterable[str],
     distributions: Iterable[str],
 ) -> str:
-    """Give the fingerprint of what is made from these.
+    """Return the fingerprint of what is made from these.
 
     Args:
         inputs: hashes of what is read.
@@ -45,14 +45,14 @@ def fingerprint(
 
 
 def what_changed(before: str, after: str) -> str:
-    """Name the parts in which two fingerprints differ."""
+    """Return the names of the parts in which two fingerprints differ."""
     pairs = zip(before.split(), after.split(), strict=False)
     changed = [new.partition("=")[0] for old, new in pairs if old != new]
     return ", ".join(changed) or "nothing"
 
 
 def versions(distributions: Iterable[str]) -> dict[str, str]:
-    """Give the installed version of each distribution."""
+    """Return the installed version of each distribution."""
     return {name: metadata.version(name) for name in sorted(distributions)}
 
 
@@ -73,17 +73,17 @@ def _hash_code(modules: tuple[str, ...]) -> str:
 
 
 def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
-    """Follow imports within the package, without importing anything."""
-    found: dict[str, Path] = {}
+    """Return the modules that these import within the package, and their files; nothing is imported."""
+    closure: dict[str, Path] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
         path = _source(name)
-        if name in found or path is None:
+        if name in closure or path is None:
             continue
-        found[name] = path
+        closure[name] = path
         waiting.extend(_imported(path))
-    return found
+    return closure
 
 
 def _source(module: str) -> Path | None:
@@ -110,18 +110,18 @@ def _imported(path: Path) -> Iterator[str]:
 
 
 def commit() -> str | None:
-    """Give the commit of the working folder, with "-dirty" after it; None where nobody knows it."""
+    """Return the commit of the working folder, with "-dirty" after it; None where nobody knows it."""
     try:
-        found = subprocess.run(  # noqa: S603 — a constant command
+        done = subprocess.run(  # noqa: S603 — a constant command
             _DESCRIBE, capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return _commit_of_image()
-    return found.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def _commit_of_image() -> str | None:
-    """Read what the Dockerfile wrote down: an image holds neither git nor a repository."""
+    """Return what the Dockerfile wrote down: an image holds neither git nor a repository."""
     try:
         return (Path(__file__).parents[2] / "COMMIT").read_text(encoding="ascii").strip() or None
     except OSError:
@@ -129,7 +129,7 @@ def _commit_of_image() -> str | None:
 
 
 def machine() -> dict[str, str]:
-    """Say what kind of machine this is: a model's bytes are the same on the same kind."""
+    """Return what kind of machine this is: a model's bytes are the same on the same kind."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -147,12 +147,12 @@ def _processor() -> str:
 
 
 def requirements(distributions: Iterable[str]) -> str:
-    """Write exact pins, one a line."""
+    """Return exact pins, one a line."""
     return "".join(f"{name}=={version}\n" for name, version in versions(distributions).items())
 
 
 def python_environment() -> str:
-    """Write MLflow's python_env.yaml for the Python that runs, beside a requirements.txt."""
+    """Return MLflow's python_env.yaml for the Python that runs, beside a requirements.txt."""
     try:
         pip = f"pip=={metadata.version('pip')}"
     except metadata.PackageNotFoundError:  # images and uv's environments do without it

@@ -1,4 +1,4 @@
-"""A user's own file of Python: read, registered under a name with its hash, and kept with the model.
+"""A user's file of Python: read, registered under a name with its hash, and kept with the model.
 
 Pickles name the module of a class. The name holds the hash of the source, so that the model of yesterday
 finds the code of yesterday, and two of them live in one process.
@@ -34,15 +34,15 @@ class UserCode:
     module: ModuleType
 
     def function(self, name: str) -> Callable[..., Any] | None:
-        """Give a function that it defines; None where it does not."""
-        found = getattr(self.module, name, None)
-        if found is not None and not callable(found):
+        """Return a function that it defines; None where it does not."""
+        function = getattr(self.module, name, None)
+        if function is not None and not callable(function):
             raise ConfigError(f"{self.file}: {name} is not a function")
-        return found
+        return function
 
 
 def read_user_code(path: Path) -> UserCode:
-    """Read and execute the file that `train.module` names.
+    """Return the module in the file that `train.module` names.
 
     Raises:
         ConfigError: it is not there, or cannot be executed.
@@ -51,7 +51,7 @@ def read_user_code(path: Path) -> UserCode:
 
 
 def read_source(path: Path) -> bytes:
-    """Read the file that `train.module` names.
+    """Return the bytes of the file that `train.module` names.
 
     Raises:
         ConfigError: it cannot be read.
@@ -66,7 +66,7 @@ def read_source(path: Path) -> bytes:
 
 
 def user_code_of(version: Version) -> UserCode | None:
-    """Open the code that a model's version holds; None where it has none.
+    """Return the code in a model's version; None where it has none.
 
     Raises:
         ArtefactCorrupt: it is not what was written.
@@ -77,13 +77,13 @@ def user_code_of(version: Version) -> UserCode | None:
 
 
 def user_features(version: Version) -> Callable[..., Any] | None:
-    """Give the function of a version's own code that adds features."""
-    own = user_code_of(version)
-    return own.function("features") if own else None
+    """Return the function of a version's code that adds features; None where it has none."""
+    code = user_code_of(version)
+    return code.function("features") if code else None
 
 
 def execute(file: str, source: bytes) -> UserCode:
-    """Execute a module, once for each content.
+    """Return a module, executed once for each content.
 
     Raises:
         ConfigError: it fails.

@@ -48,7 +48,7 @@ class StoredVerdict:
     signature: str | None = None
 
     def to_json(self, *, signed: bool = True) -> bytes:
-        """Write it; unsigned is what a signature is made of."""
+        """Return it as JSON; unsigned is what a signature is made of."""
         return json_bytes({**asdict(self), **({} if signed else {"signature": None})})
 
 
@@ -101,7 +101,7 @@ def _manifest_sha256(version: Version) -> str:
 
 
 def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
-    """Read the verdict on a model; None where nobody tested it.
+    """Return the verdict on a model; None where nobody tested it.
 
     Raises:
         ArtefactCorrupt: it is about another manifest, its report is another, or its signature fails.
@@ -117,7 +117,7 @@ def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
 
 
 def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdict:
-    """Read a verdict on a model from bytes, wherever they lay; its report is not looked at.
+    """Return a verdict on a model from bytes, wherever they lay; its report is not looked at.
 
     Raises:
         ArtefactCorrupt: it is about another manifest, or its signature fails.
@@ -137,7 +137,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
 
 
 def read_report(version: Version, verdict: StoredVerdict) -> bytes:
-    """Read the report that a verdict names once, and give exactly the bytes that were checked.
+    """Return the report that a verdict names, read once: exactly the bytes that were checked.
 
     Raises:
         ArtefactCorrupt: it is gone, or another one.
@@ -155,7 +155,7 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
 
 
 def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ()) -> Version:
-    """Give the newest model whose verdict says passed and whose bytes match its manifest.
+    """Return the newest model whose verdict says passed and whose bytes match its manifest.
 
     Args:
         store: of models.
@@ -163,10 +163,10 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
         besides: versions to leave out.
 
     Raises:
-        ArtefactMissing: there is none; says what was found instead.
+        ArtefactMissing: there is none; the message counts what there is instead.
     """
     _warn_of_strays(store)
-    found = {"rejected": 0, "untested": 0, "damaged": 0}
+    passed_over = {"rejected": 0, "untested": 0, "damaged": 0}
     for version in store.newest_first():
         if version.name in besides:
             continue
@@ -175,11 +175,11 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
             if verdict and verdict.passed:
                 store.verify(version)
                 return version
-            found["rejected" if verdict else "untested"] += 1
+            passed_over["rejected" if verdict else "untested"] += 1
         except LightModelError as error:
-            found["damaged"] += 1
-            store.tell_once(version.name, error)
-    counts = ", ".join(f"{count} {word}" for word, count in found.items() if count)
+            passed_over["damaged"] += 1
+            store.warn_once(version.name, error)
+    counts = ", ".join(f"{count} {word}" for word, count in passed_over.items() if count)
     raise ArtefactMissing(
         f"there is no approved model in {_shown(store.folder)} ({counts or 'it holds none at all'})",
         hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
@@ -187,7 +187,7 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
 
 
 def _shown(folder: Path) -> str:
-    """Write a folder by its last two names: this message is answered over HTTP too."""
+    """Return the last two names of a folder: this message is answered over HTTP too."""
     return "/".join(folder.parts[-2:])
 
 
@@ -195,4 +195,4 @@ def _warn_of_strays(store: Store) -> None:
     for path in sorted(store.folder.glob("*.joblib")):
         hint = f"python -m lightmodel models adopt {path}"
         note = ArtefactMissing(f"{path.name} lies outside any version and is not served; `{hint}`")
-        store.tell_once(path.name, note)
+        store.warn_once(path.name, note)
