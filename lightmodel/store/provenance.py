@@ -8,6 +8,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+import logging
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +16,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 _DIGITS = 16
 _DESCRIBE = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
@@ -115,6 +118,14 @@ def commit() -> str | None:
         done = subprocess.run(  # noqa: S603 — a constant command
             _DESCRIBE, capture_output=True, text=True, timeout=10, check=True
         )
+    except subprocess.CalledProcessError as error:
+        if "dubious ownership" in error.stderr:
+            logger.warning(
+                "the commit is not known: this folder belongs to another user, and git refuses it; "
+                "`git config --global --add safe.directory %s` allows it",
+                Path.cwd(),
+            )
+        return _commit_of_image()
     except (OSError, subprocess.SubprocessError):
         return _commit_of_image()
     return done.stdout.strip() or None
