@@ -25,9 +25,9 @@ from rich.table import Table
 
 from benchmarks.serving import ROOT, Running, Server, running, watched
 from lightmodel.config import Config, load
+from lightmodel.config.environment import cores
 from lightmodel.scoring.loaded_model import Served, Shelf
 from lightmodel.service.answer_forms import JSON, encoder
-from lightmodel.store.factory import cores
 from lightmodel.tables.bodies import BodyReader
 
 FOLDER = Path("var/bench/serve").absolute()

@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from lightmodel.cli.durations import Duration
 from lightmodel.cli.options import settings
 from lightmodel.config import load
 from lightmodel.config.load import Loaded
+from lightmodel.config.sections import parse_duration
 from lightmodel.contract.metrics import METRICS
 from lightmodel.report.formatting import NOTHING
 
@@ -26,6 +26,13 @@ _KILO = 1024.0
 _BOOSTERS = {"xgboost", "catboost"}
 
 
+def _seconds(_context: click.Context, _option: click.Parameter, text: str) -> float:
+    seconds = parse_duration(text)
+    if not seconds:
+        raise click.BadParameter(f"{text!r} is no length of time; write 90s, 5m or 2h")
+    return seconds
+
+
 @click.command()
 @settings
 @click.option("--ensemble", is_flag=True, help="Blend the best three as well; keep it if better.")
@@ -34,7 +41,8 @@ _BOOSTERS = {"xgboost", "catboost"}
 )
 @click.option(
     "--limit",
-    type=Duration(),
+    metavar="DURATION",
+    callback=_seconds,
     default="5m",
     show_default=True,
     help="Time for each contender, such as 90s, 5m or 2h; what takes longer is not finished.",
@@ -61,7 +69,7 @@ def compare(
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.progress import make_progress
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.tracking import factory as tracking
 
     file = _writable(loaded, config_file) if flags["write"] else None

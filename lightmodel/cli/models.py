@@ -12,7 +12,7 @@ from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 
 if TYPE_CHECKING:  # the store is imported when a command needs it
-    from lightmodel.store.signing import Signer
+    from lightmodel.store.manifest import Signer
     from lightmodel.store.versions import Store, Version
 
 
@@ -102,7 +102,7 @@ def verify(config: Config) -> None:
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.store import admin as upkeep
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import send
     from lightmodel.tracking.factory import tell_standing
 
@@ -180,7 +180,7 @@ def push(config: Config) -> None:
 @click.pass_obj
 def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import pull_first
     from lightmodel.tracking.factory import tell_standing
 

@@ -25,7 +25,7 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
     # Imported here: --help needs none of it.
     from lightmodel.pipeline import CHAIN, RunContext, run_chain
     from lightmodel.progress import make_progress
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.tracking import factory as tracking
 
     with tracking.recording(config) as record, run_lock(config.store.root):

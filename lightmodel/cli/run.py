@@ -62,7 +62,7 @@ def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
     # Imported here: --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, RunContext, run_chain
     from lightmodel.progress import make_progress
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.tracking import factory as tracking
 
     chosen = [stage for stage in CHAIN if stage.name in names]

@@ -61,7 +61,7 @@ def tune(
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
     from lightmodel.progress import make_progress
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.tracking import factory as tracking
 
     keys = ("train.estimator", "train.parameters")

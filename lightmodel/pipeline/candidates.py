@@ -103,7 +103,7 @@ def _known_scores(config: Config) -> dict[str, Scored]:
             retries.verify(version)
             tried = json.loads(version.read(ATTEMPTS))["attempts"]
         except LightModelError as error:
-            retries.tell_once(version.name, error)
+            retries.warn_once(version.name, error)
             continue
         known = {**{one["fingerprint"]: one["metrics"] for one in tried}, **known}
     return known

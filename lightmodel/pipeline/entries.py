@@ -18,17 +18,18 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import Config
+from lightmodel.config.environment import threads_of
 from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.reuse import find_reusable, model_key
 from lightmodel.pipeline.testing import defined, open_candidate
 from lightmodel.pipeline.train import publish_model, train_spec
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.search.entries import CvResult, Entry, EntryResult, default_entries, is_installed
 from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store import codec
-from lightmodel.store.factory import signer_of, splits_of, threads_of
-from lightmodel.store.files import told, write_whole
+from lightmodel.store.factory import signer_of, splits_of
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.encode import feature_matrix
 
@@ -140,9 +141,9 @@ def _train(config: Config, models: Store, split: Version, key: str) -> str:
         notes=np.array(_notes(caught), dtype=np.str_),
     )
     path = _scores_file(models, version.name)
-    with told(path):
+    with translate_os_errors(path):
         path.parent.mkdir(exist_ok=True)
-    write_whole(path, kept.getvalue())
+    write_atomic(path, kept.getvalue())
     return version.name
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.config import Config, DataSection, SplitSection, TrainSection
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import (
     ArtefactCorrupt,
     ArtefactMissing,
@@ -23,8 +23,8 @@ from lightmodel.pipeline.train import fit_model
 from lightmodel.progress.base import Progress
 from lightmodel.store import codec
 from lightmodel.store.factory import models_of, splits_of
-from lightmodel.store.own_code import FOLDER
 from lightmodel.store.provenance import commit, machine
+from lightmodel.store.user_code import FOLDER
 from lightmodel.store.versions import Store, Version
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 
 from lightmodel.contract.task import label_name
 from lightmodel.errors import DataError, LightModelError, SourceUnavailable
+from lightmodel.files import write_atomic
 from lightmodel.predictions.base import Judged
-from lightmodel.store.files import write_whole
 
 _HEADER = ("request", "row", "time", "version", "id", "prediction", "probability", "features")
 _TRUTHS = "truths.csv"
@@ -112,7 +112,7 @@ class CsvSink:
                 file.write((_csv([header]) if state["sizes"][name] == 0 else "") + texts[name])
 
     def _keep(self, state: _State) -> None:
-        write_whole(self._folder / _STATE, orjson.dumps(state))
+        write_atomic(self._folder / _STATE, orjson.dumps(state))
 
     @contextmanager
     def _locked(self) -> Iterator[_State]:

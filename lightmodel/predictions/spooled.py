@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.predictions.base import Sink
 from lightmodel.predictions.lines import Line, encode
 from lightmodel.predictions.log import AnsweredRows

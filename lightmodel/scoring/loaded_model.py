@@ -18,7 +18,7 @@ from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.factory import models_of, signer_of
 from lightmodel.store.manifest import Manifest
-from lightmodel.store.own_code import own_features
+from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import newest_approved, read_verdict
 from lightmodel.store.versions import Version
 from lightmodel.tables.bodies import BodyReader, Limits
@@ -108,7 +108,7 @@ class Shelf:
             try:
                 return open_version(version)
             except LightModelError as error:
-                self._store.tell_once(version.name, error)
+                self._store.warn_once(version.name, error)
                 refused.add(version.name)
 
     def is_withdrawn(self, name: str) -> bool:
@@ -170,7 +170,7 @@ def _steps(version: Version, contract: Contract) -> Steps:
         return Steps(FeatureSteps(contract, {}))
     from lightmodel.store import codec
 
-    return Steps.from_payload(codec.load(version), contract, own_features(version))
+    return Steps.from_payload(codec.load(version), contract, user_features(version))
 
 
 def _open_bundle(version: Version) -> FittedModel:

@@ -4,13 +4,13 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel.config import Config, load
+from lightmodel.config.environment import workers_of
 from lightmodel.predictions.factory import open_log, spooled_bytes
 from lightmodel.scoring.loaded_model import Shelf
 from lightmodel.service import api_docs as programs
 from lightmodel.service import feedback as truth
 from lightmodel.service import health, keys, metrics, pages, predict, problems, tracing, train
 from lightmodel.service.model_manager import Holder
-from lightmodel.store.factory import workers_of
 
 
 def create_app(config: Config | None = None) -> Flask:

@@ -17,7 +17,7 @@ from lightmodel.service.model_card import GAINS, PICTURE, Card, card_of
 from lightmodel.service.model_manager import Holder
 from lightmodel.service.row_form import facts_of, fields_of
 from lightmodel.store.factory import signer_of
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.verdict import read_report, read_verdict
 from lightmodel.store.versions import Version
 

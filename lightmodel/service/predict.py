@@ -12,6 +12,7 @@ from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import BadRequest, NotAcceptable, UnsupportedMediaType
 
 from lightmodel.config import Config
+from lightmodel.config.environment import scoring_threads_of
 from lightmodel.contract.arrays import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
 from lightmodel.predictions.log import AnsweredRows, PredictionLog
@@ -29,7 +30,6 @@ from lightmodel.service.metrics import Metrics
 from lightmodel.service.model_manager import Holder
 from lightmodel.service.request_body import Incoming
 from lightmodel.service.tracing import new_id
-from lightmodel.store.factory import scoring_threads_of
 from lightmodel.tables.bodies import Form
 from lightmodel.tables.encode import plain_features
 from lightmodel.tables.findings import Findings

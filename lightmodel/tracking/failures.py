@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
 
 _REFUSALS = frozenset(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightmodel
-from lightmodel.store.own_code import FOLDER
+from lightmodel.store.user_code import FOLDER
 
 if TYPE_CHECKING:  # MLflow takes seconds to import
     import pandas as pd

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt
-from lightmodel.store.files import told, write_whole
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import json_bytes, read_json
 from lightmodel.tracking.records import Destination, RunRecord, Standing
 
@@ -48,9 +48,9 @@ class Outbox:
             LightModelError: the folder cannot be written to, or the disk is full.
         """
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}.json"
-        with told(self.folder / name):
+        with translate_os_errors(self.folder / name):
             self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / name, json_bytes(_written(letter)))
+        write_atomic(self.folder / name, json_bytes(_written(letter)))
         return self.folder / name
 
     def waiting(self) -> list[Path]:
@@ -75,7 +75,7 @@ class Outbox:
         Raises:
             AlreadyRunning: another process does, and for longer than `patience_s`.
         """
-        with told(self.folder / _LOCK):
+        with translate_os_errors(self.folder / _LOCK):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / _LOCK)
             try:

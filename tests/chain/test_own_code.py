@@ -9,7 +9,7 @@ import pytest
 
 from lightmodel.errors import LightModelError
 from lightmodel.scoring.loaded_model import open_version
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
 from tests.fakes.project import ROOT, SETTINGS, Project
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing
-from lightmodel.store.manifest import Manifest
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Manifest, Signer
 from lightmodel.store.versions import Store, Version
 
 UNSIGNED = Signer(None)
@@ -162,7 +161,7 @@ def test_what_a_killed_writer_left_is_swept_after_a_day() -> None:
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store
 from lightmodel.errors import StorageFull
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -192,7 +191,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
 WRITER = """
 import hashlib, os, sys
 from pathlib import Path
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store
 store = Store(Path("model"), "model", Signer(None))
 print("ready", flush=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.errors import ConfigError
-from lightmodel.sources import bundled, santander
+from lightmodel.sources import bundled
 from lightmodel.sources.base import FetchOptions
 from lightmodel.sources.bundled import MAX_ROWS, MAX_SEED, Bundled, Table, parse_table
 from tests.fakes.progress import Watching
@@ -30,11 +30,11 @@ def test_the_sample_is_what_the_generator_draws(
     monkeypatch.setattr(bundled, "BLOCK_ROWS", 64)  # several blocks, the last one not full
     (path,) = Bundled().fetch("sample://santander?rows=150&seed=7", options).paths
     table = pa_csv.read_csv(path)
-    sample = santander.generate(150, 7)
-    assert table.column_names == ["ID_code", "target", *santander.FEATURES]
+    sample = bundled.generate(150, 7)
+    assert table.column_names == ["ID_code", "target", *bundled.FEATURES]
     assert table["ID_code"].to_pylist() == [f"row_{row}" for row in range(150)]
     assert np.array_equal(table["target"].to_numpy(), sample.target)
-    features = np.column_stack([table[name].to_numpy() for name in santander.FEATURES])
+    features = np.column_stack([table[name].to_numpy() for name in bundled.FEATURES])
     assert np.array_equal(features, sample.features)
 
 
@@ -63,7 +63,7 @@ def test_another_generator_makes_another_sample(
     watching = Watching()
     options = replace(options, progress=watching)
     Bundled().fetch("sample://santander?rows=5", options)
-    monkeypatch.setattr(santander, "__file__", __file__)
+    monkeypatch.setattr(bundled, "__file__", __file__)
     assert not Bundled().fetch("sample://santander?rows=5", options).changed
     assert len(watching.tasks) == 2
 

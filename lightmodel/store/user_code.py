@@ -1,4 +1,4 @@
-"""A user's own file of Python: read, registered under a name with its hash, and kept with the model.
+"""A user's file of Python: read, registered under a name with its hash, and kept with the model.
 
 Pickles name the module of a class. The name holds the hash of the source, so that the model of yesterday
 finds the code of yesterday, and two of them live in one process.
@@ -20,7 +20,7 @@ _DIGITS = 16
 
 
 @dataclass(frozen=True)
-class OwnCode:
+class UserCode:
     """A user's module.
 
     Attributes:
@@ -34,15 +34,15 @@ class OwnCode:
     module: ModuleType
 
     def function(self, name: str) -> Callable[..., Any] | None:
-        """Give a function that it defines; None where it does not."""
-        found = getattr(self.module, name, None)
-        if found is not None and not callable(found):
+        """Return a function that it defines; None where it does not."""
+        function = getattr(self.module, name, None)
+        if function is not None and not callable(function):
             raise ConfigError(f"{self.file}: {name} is not a function")
-        return found
+        return function
 
 
-def read_own_code(path: Path) -> OwnCode:
-    """Read and execute the file that `train.module` names.
+def read_user_code(path: Path) -> UserCode:
+    """Return the module in the file that `train.module` names.
 
     Raises:
         ConfigError: it is not there, or cannot be executed.
@@ -51,7 +51,7 @@ def read_own_code(path: Path) -> OwnCode:
 
 
 def read_source(path: Path) -> bytes:
-    """Read the file that `train.module` names.
+    """Return the bytes of the file that `train.module` names.
 
     Raises:
         ConfigError: it cannot be read.
@@ -65,8 +65,8 @@ def read_source(path: Path) -> bytes:
         ) from error
 
 
-def own_code_of(version: Version) -> OwnCode | None:
-    """Open the code that a model's version holds; None where it has none.
+def user_code_of(version: Version) -> UserCode | None:
+    """Return the code in a model's version; None where it has none.
 
     Raises:
         ArtefactCorrupt: it is not what was written.
@@ -76,21 +76,21 @@ def own_code_of(version: Version) -> OwnCode | None:
     return execute(names[0], version.read(names[0])) if names else None
 
 
-def own_features(version: Version) -> Callable[..., Any] | None:
-    """Give the function of a version's own code that adds features."""
-    own = own_code_of(version)
-    return own.function("features") if own else None
+def user_features(version: Version) -> Callable[..., Any] | None:
+    """Return the function of a version's code that adds features; None where it has none."""
+    code = user_code_of(version)
+    return code.function("features") if code else None
 
 
-def execute(file: str, source: bytes) -> OwnCode:
-    """Execute a module, once for each content.
+def execute(file: str, source: bytes) -> UserCode:
+    """Return a module, executed once for each content.
 
     Raises:
         ConfigError: it fails.
     """
     name = f"lightmodel_code_{hashlib.sha256(source).hexdigest()[:_DIGITS]}"
     if name in sys.modules:
-        return OwnCode(file, source, sys.modules[name])
+        return UserCode(file, source, sys.modules[name])
     module = ModuleType(name)
     module.__file__ = file
     sys.modules[name] = module  # before it runs: its dataclasses ask for it
@@ -104,4 +104,4 @@ def execute(file: str, source: bytes) -> OwnCode:
             f"{file} cannot be executed: {type(error).__name__}: {error}",
             hint="does it run by itself? are its packages installed?",
         ) from error
-    return OwnCode(file, source, module)
+    return UserCode(file, source, module)

@@ -9,7 +9,6 @@ import pytest
 
 from lightmodel.errors import ConfigError, DataError, QuotaExceeded, SourceUnavailable
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.download import Backoff
 from lightmodel.sources.gdrive import GoogleDrive
 from tests.fakes.drive import HTML, QUOTA, SIGN_IN, UUID, Drive, page, private
 from tests.fakes.progress import Watching
@@ -38,11 +37,11 @@ def web(drive: Drive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def options(tmp_path: Path) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 3, Watching())
+    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 3, Watching(), lambda _: None)
 
 
 def fetch(options: FetchOptions, uri: str = LINK) -> Fetched:
-    return GoogleDrive(Backoff(sleep=lambda _: None)).fetch(uri, options)
+    return GoogleDrive().fetch(uri, options)
 
 
 def content(fetched: Fetched) -> bytes:

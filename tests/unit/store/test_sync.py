@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightmodel.contract.results import Verdict
+from lightmodel.store.manifest import Signer
 from lightmodel.store.mirrors.sync import push
-from lightmodel.store.signing import Signer
 from lightmodel.store.verdict import parse_verdict, read_verdict, withdraw, write_verdict
 from lightmodel.store.versions import Store, Version
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.errors import ConfigError
-from lightmodel.sources.drive_links import DriveLink, is_drive, parse_link
+from lightmodel.sources.factory import is_drive
+from lightmodel.sources.gdrive import DriveLink, parse_link
 
 IDS = st.text(string.ascii_letters + string.digits + "_-", min_size=5, max_size=44)
 FILES = [
