@@ -37,7 +37,7 @@ _MB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Served:
+class LoadedModel:
     """An approved, verified and self-tested model, and where it came from.
 
     Attributes:
@@ -74,7 +74,7 @@ class Served:
         return BodyReader(self.rules, self.row_reader, config.data, limits)
 
 
-class Shelf:
+class ModelStoreView:
     """The models of a store, as a server sees them: the newest that is approved and answers rightly."""
 
     def __init__(self, config: Config) -> None:
@@ -93,7 +93,7 @@ class Shelf:
             found.add((str(path), about.st_mtime_ns, about.st_ino))
         return frozenset(found)
 
-    def newest(self, current: Served | None) -> Served:
+    def newest(self, current: LoadedModel | None) -> LoadedModel:
         """Open the newest approved model, or give `current` back where it is that one.
 
         Raises:
@@ -119,7 +119,7 @@ class Shelf:
         return verdict is not None and not verdict.passed
 
 
-def open_version(version: Version) -> Served:
+def open_version(version: Version) -> LoadedModel:
     """Open one model and test it on its own sample rows.
 
     Raises:
@@ -144,7 +144,7 @@ def open_version(version: Version) -> Served:
             last = error
             logger.warning("%s", error.message)
         else:
-            return Served(predictor, rules, row_reader, manifest, version.folder)
+            return LoadedModel(predictor, rules, row_reader, manifest, version.folder)
     raise last
 
 

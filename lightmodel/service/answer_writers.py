@@ -1,0 +1,113 @@
+"""Answers as JSON, JSON Lines or CSV, encoded block by block: the whole is held as bytes only."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from lightmodel.contract.columns import Contract
+from lightmodel.scoring.predictor import Answers, answer_columns, label_names
+
+JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
+
+
+class JsonWriter:
+    """Writes a JSON list with an object for each row.
+
+    Attributes:
+        mimetype: of the body.
+        contract: of the model.
+        explain: number of contributions of each row.
+    """
+
+    mimetype = JSON
+    _before, _between, _after = b"[", b",", b"]"
+
+    def __init__(self, contract: Contract, explain: int = 0) -> None:
+        self.contract = contract
+        self.explain = explain
+        self._blocks: list[bytes] = []
+
+    def add(self, answers: Answers) -> None:
+        """Encode one block."""
+        self._blocks.append(self._encode(answers))
+
+    def body(self) -> bytes:
+        """Return the body of all blocks so far."""
+        return self._before + self._between.join(self._blocks) + self._after
+
+    def _encode(self, answers: Answers) -> bytes:
+        return orjson.dumps(self._rows(answers))[1:-1]
+
+    def _rows(self, answers: Answers) -> list[dict[str, Any]]:
+        columns = answer_columns(answers, self.contract)
+        names = tuple(columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+class JsonLinesWriter(JsonWriter):
+    """Writes a JSON object a line."""
+
+    mimetype = JSON_LINES
+    _before = _between = _after = b""
+
+    def _encode(self, answers: Answers) -> bytes:
+        return b"".join(orjson.dumps(row) + b"\n" for row in self._rows(answers))
+
+
+class MlflowWriter(JsonWriter):
+    """Writes what MLflow's scoring server answers: the scores, without ids."""
+
+    _before, _after = b'{"predictions":[', b"]}"
+
+    def _encode(self, answers: Answers) -> bytes:
+        return orjson.dumps(answers.scores.tolist())[1:-1]
+
+
+class CsvWriter(JsonWriter):
+    """Writes CSV with a header; contributions are two columns each."""
+
+    mimetype = CSV
+    _before = _between = _after = b""
+
+    def _encode(self, answers: Answers) -> bytes:
+        columns: list[Sequence[Any]] = [] if answers.ids is None else [answers.ids]
+        columns.append([_csv_value(label) for label in answers.predictions])
+        if self.contract.task.kind.has_classes:
+            columns.extend(answers.scores.reshape(len(answers.scores), -1).T.tolist())
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        for row, contributions in zip(rows, answers.contributions or (), strict=False):
+            row += [cell for one in contributions for cell in (one["feature"], one["value"])]
+        return _csv(rows if self._blocks else [self._header(answers), *rows])
+
+    def _header(self, answers: Answers) -> list[str]:
+        id_column = self.contract.id
+        names = [] if answers.ids is None or id_column is None else [id_column.name]
+        names += ["prediction", *self._probability_names()]
+        for number in range(1, self.explain + 1):
+            names += [f"contribution_{number}_feature", f"contribution_{number}_value"]
+        return names
+
+    def _probability_names(self) -> list[str]:
+        if not self.contract.task.kind.has_classes:
+            return []
+        if self.contract.task.positive is not None:
+            return ["probability"]
+        return [f"probability_{name}" for name in label_names(self.contract)]
+
+
+WRITERS: dict[str, type[JsonWriter]] = {
+    writer.mimetype: writer for writer in (JsonWriter, CsvWriter, JsonLinesWriter)
+}
+
+
+def _csv_value(label: object) -> object:
+    return str(label).lower() if isinstance(label, bool) else label
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
