@@ -1,28 +1,24 @@
 """`python -m lightmodel compare`: which way of fitting suits the table best."""
 
-import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from lightmodel.cli.durations import Duration
 from lightmodel.cli.options import settings
+from lightmodel.cli.output import NOTHING, metric_text, new_table, print_table
 from lightmodel.config import load
 from lightmodel.config.load import Loaded
+from lightmodel.config.tuning import seconds_of
 from lightmodel.contract.metrics import METRICS
-from lightmodel.report.formatting import NOTHING
+from lightmodel.progress.amounts import shown_amount
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation
     from lightmodel.search.entries import Compared, Standing
 
 _ALSO_SHOWN = 2
-_KILO = 1024.0
 _BOOSTERS = {"xgboost", "catboost"}
 
 
@@ -34,7 +30,7 @@ _BOOSTERS = {"xgboost", "catboost"}
 )
 @click.option(
     "--limit",
-    type=Duration(),
+    callback=lambda _context, _option, value: _seconds(value),
     default="5m",
     show_default=True,
     help="Time for each contender, such as 90s, 5m or 2h; what takes longer is not finished.",
@@ -81,6 +77,16 @@ def compare(
         _write(compared, file)
 
 
+def _seconds(duration: str) -> float:
+    try:
+        seconds = seconds_of(duration)
+    except ValueError as error:
+        raise click.BadParameter(f"{duration!r} is no length of time; {error}") from None
+    if not seconds:
+        raise click.BadParameter("it must be longer than nothing")
+    return seconds
+
+
 def _writable(loaded: Loaded, config_file: Path | None) -> Path:
     from lightmodel.config.rewrite import rewritten, writable_file
 
@@ -90,19 +96,17 @@ def _writable(loaded: Loaded, config_file: Path | None) -> Path:
 
 
 def _show(compared: "Compared") -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
     others = [name for name in METRICS if name in compared.winner.mean]
     also = [name for name in others if name != compared.metric.name][:_ALSO_SHOWN]
     also_titles = [METRICS[name].title for name in also]
     titles = [compared.metric.title, "spread", "pooled", "behind", *also_titles]
-    for name in ("", "contender", *titles, "fit s", "µs/row", "size"):
-        table.add_column(name, justify="left" if name == "contender" else "right")
-    table.add_column("", overflow="fold")
+    names = ("", "contender", *titles, "fit s", "µs/row", "size")
+    table = new_table(*names, "notes", left={"contender", "notes"})
     for place, one in enumerate(compared.standings, 1):
         table.add_row(str(place), *_cells(one, compared, also))
     for absent in compared.left_out:
         table.add_row(NOTHING, absent.contender.name, *[""] * (len(titles) + 3), absent.why)
-    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
+    print_table(table)
     click.echo("")
     for sentence in _sentences(compared):
         click.echo(sentence)
@@ -114,28 +118,16 @@ def _cells(one: "Standing", compared: "Compared", also: list[str]) -> list[str]:
     notes = [*(["in force"] if showing.name == compared.present else []), *showing.notes]
     return [
         showing.name,
-        _number(one.mean[name]),
-        _number(one.spread[name]),
-        _number(showing.pooled[name]),
+        metric_text(one.mean[name]),
+        metric_text(one.spread[name]),
+        metric_text(showing.pooled[name]),
         behind,
-        *(_number(one.mean[other]) for other in also),
+        *(metric_text(one.mean[other]) for other in also),
         f"{showing.fit_seconds:.1f}",
         f"{1e6 * showing.row_seconds:.1f}",
-        _size(showing.size),
+        shown_amount(showing.size, None, "bytes"),
         "; ".join(notes),
     ]
-
-
-def _number(value: float) -> str:
-    return NOTHING if math.isnan(value) else f"{value:.4f}"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB"):
-        if count < _KILO:
-            return f"{count:.0f} {unit}"
-        count /= _KILO
-    return f"{count:.1f} MB"
 
 
 def _sentences(compared: "Compared") -> list[str]:
@@ -188,7 +180,7 @@ def _show_tested(compared: "Compared", tested: "Evaluation") -> None:
     found, dummy = tested.metrics[name], tested.dummy[name]
     click.echo(
         f"On the {tested.rows:,} test rows, read once: {title} {found.value:.4f} "
-        f"({found.low:.4f} to {found.high:.4f}); a constant answer has {_number(dummy)}."
+        f"({found.low:.4f} to {found.high:.4f}); a constant answer has {metric_text(dummy)}."
     )
     other = tested.comparison
     if other:
@@ -211,8 +203,8 @@ def _write(compared: "Compared", file: Path) -> None:
     }
     rewrite(file, "train", values)
     because = (
-        f"{compared.metric.title} {_number(compared.winner.mean[compared.metric.name])}"
-        f" instead of {_number(present.mean[compared.metric.name])}"
+        f"{compared.metric.title} {metric_text(compared.winner.mean[compared.metric.name])}"
+        f" instead of {metric_text(present.mean[compared.metric.name])}"
         if present
         else "the settings before did not finish"
     )

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from lightmodel.cli.options import settings
+from lightmodel.cli.output import new_table, print_table
 from lightmodel.config import Config, load
 
 if TYPE_CHECKING:  # imported when a study runs
@@ -114,9 +114,9 @@ def _show(tuned: "Tuned") -> None:
         f"early, {counted['failed']} lost"
     )
     if tuned.finalists:
-        _console().print(_finalists_table(tuned))
+        print_table(_finalists_table(tuned))
     elif tuned.interrupted:
-        _console().print(_trials_table(tuned))
+        print_table(_trials_table(tuned))
     if tuned.others:
         click.echo(
             "other processes are still at work on this study; the last of them compares the best, "
@@ -156,9 +156,8 @@ def _toml(parameters: Any) -> str:  # noqa: ANN401 — a mapping of whatever TOM
 
 def _finalists_table(tuned: "Tuned") -> Table:
     metric = tuned.metric
-    table = _table(
-        "", "trial", f"{metric.title} of the trial", f"{metric.title} in full", "parameters"
-    )
+    titles = (f"{metric.title} of the trial", f"{metric.title} in full")
+    table = new_table("", "trial", *titles, "parameters", left={"parameters"})
     for rank, one in enumerate(tuned.finalists, 1):
         table.add_row(
             str(rank),
@@ -181,22 +180,8 @@ def _varied(one: "Finalist", tuned: "Tuned") -> str:
 def _trials_table(tuned: "Tuned") -> Table:
     from lightmodel.pipeline.best_trials import best_trials
 
-    table = _table("", "trial", tuned.metric.title, "parameters")
+    table = new_table("", "trial", tuned.metric.title, "parameters", left={"parameters"})
     for rank, trial in enumerate(best_trials(tuned.trials, tuned.metric, 5), 1):
         words = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
         table.add_row(str(rank), str(trial.number), f"{trial.value:.4f}", words)
     return table
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in names:
-        right = name != "parameters"
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    return table
-
-
-def _console() -> Console:
-    import sys
-
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)

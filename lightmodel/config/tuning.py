@@ -13,9 +13,21 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-def _duration(value: str) -> str:
-    if value and not _DURATION.fullmatch(value):
+def seconds_of(duration: str) -> float:
+    """Return the seconds of a duration, which is written as 90, 90s, 20m or 2h.
+
+    Raises:
+        ValueError: it is written otherwise.
+    """
+    parts = _DURATION.fullmatch(duration.strip())
+    if parts is None:
         raise ValueError("write a number of seconds, or such as 90s, 20m and 2h")
+    return float(parts[1]) * _SECONDS[parts[2]]
+
+
+def _check_duration(value: str) -> str:
+    if value:
+        seconds_of(value)
     return value
 
 
@@ -34,7 +46,7 @@ class TuneSection(Section):
     trials: int = Field(
         50, ge=1, le=100_000, description="Of a study in all, whoever makes them and when."
     )
-    timeout: Annotated[str, AfterValidator(_duration)] = Field(
+    timeout: Annotated[str, AfterValidator(_check_duration)] = Field(
         "",
         description="Most time for the search, such as 90s, 20m or 2h; empty: none.",
     )
@@ -74,9 +86,8 @@ class TuneSection(Section):
 
     @property
     def timeout_s(self) -> float:
-        """Give the time for the search in seconds; infinity for none."""
-        found = _DURATION.fullmatch(self.timeout)
-        return float(found[1]) * _SECONDS[found[2]] if found else math.inf
+        """Return the time for the search in seconds; infinity for none."""
+        return seconds_of(self.timeout) if self.timeout else math.inf
 
     def folder(self, work: Path, name: str) -> Path:
         """Give the folder of a study's files."""

@@ -191,7 +191,7 @@ def test_a_served_model_that_cannot_be_opened_does_not_bar_its_successor(own: Pr
 
 
 def test_dvc_watches_the_file() -> None:
-    from lightmodel.cli.dvc import dvc_file
+    from lightmodel.cli.docs import dvc_file
     from lightmodel.config import load
 
     assert '- "mine.py"' in dvc_file(load(sets=OWN[1:2], environ={}).config)
