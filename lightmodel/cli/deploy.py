@@ -30,10 +30,10 @@ def deploy() -> None:
 )
 def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to the Docker host that DOCKER_HOST names (ssh://user@host too), without a lost request."""
-    from lightmodel.delivery.factory import docker_host_of
+    from lightmodel.delivery.factory import open_docker_host
 
     config = load(config_file, sets).config
-    _run(docker_host_of(config, renew_proxy=flags["renew_proxy"]), image, flags)
+    _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
 @deploy.command()
@@ -43,9 +43,9 @@ def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags:
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 def azure(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
-    from lightmodel.delivery.factory import app_service_of
+    from lightmodel.delivery.factory import open_app_service
 
-    _run(app_service_of(load(config_file, sets).config), image, flags)
+    _run(open_app_service(load(config_file, sets).config), image, flags)
 
 
 def _run(deployment: "Deployment", image: str, flags: dict[str, bool]) -> None:
@@ -72,11 +72,11 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
 
     One that answers is never touched. Tries get rarer, and `notify.urls` are told.
     """
-    from lightmodel.delivery.factory import monitor_of
+    from lightmodel.delivery.factory import open_monitor
 
-    tend = monitor_of(load(config_file, sets).config)
+    check = open_monitor(load(config_file, sets).config)
     if every is None:
-        if wrong := tend():
+        if wrong := check():
             raise DeployFailed(wrong, hint="the log lines above say what was tried")
         click.echo("the service answers")
         return
@@ -85,7 +85,7 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            tend()
+            check()
         except LightModelError as error:  # the engine is away: it may come back
             click.echo(f"error: {error.message}", err=True)
         stop.wait(every)

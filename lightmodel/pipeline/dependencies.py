@@ -15,7 +15,7 @@ from lightmodel.store.runtime import (
 
 MODULES = ("lightmodel.training.train", "lightmodel.store.codec")
 LEARNERS = {
-    "lightgbm": ("lightmodel.learners.lightgbm", "lightmodel.learners.compiled.files"),
+    "lightgbm": ("lightmodel.learners.lightgbm", "lightmodel.learners.compiled"),
     "sklearn": ("lightmodel.learners.sklearn",),
     "neural": ("lightmodel.learners.neural",),
     "blend": ("lightmodel.learners.blend",),

@@ -153,8 +153,8 @@ def _blend(train: TrainSection, threads: int) -> Learner:
 def _compiled(train: TrainSection, runtime: str, payload: dict[str, Any]) -> dict[str, bytes]:
     if train.compile == "never" or runtime != "lightgbm":
         return {}
+    from lightmodel.learners.compiled import compiled_files
     from lightmodel.learners.compiled.build import NotCompiledError
-    from lightmodel.learners.compiled.files import compiled_files
 
     try:
         return compiled_files(payload)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # imported when it runs
 
 logger = logging.getLogger(__name__)
 
-MODULES = ("lightmodel.search.trials", "lightmodel.learners.lightgbm_trials")
+MODULES = ("lightmodel.search.trials", "lightmodel.learners.lightgbm")
 _OF_A_TRIAL = {"folds", "max_rounds", "patience"}
 WORTH = 1e-3  # a share of the present value
 TRIALS, FINALISTS, PLOT = "trials.csv", "finalists.csv", "study.png"

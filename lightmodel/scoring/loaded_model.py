@@ -151,8 +151,8 @@ def open_version(version: Version) -> LoadedModel:
 def _ways(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
     """Give the ways to score, the fastest first: the compiled model, and the one in the bundle."""
     if "compiled.json" in version.manifest.files:
+        from lightmodel.learners.compiled import open_compiled
         from lightmodel.learners.compiled.build import NotCompiledError
-        from lightmodel.learners.compiled.files import open_compiled
 
         try:
             trees, rows = open_compiled(version.read)

@@ -64,7 +64,7 @@ def space(config: Config, released: bool) -> Space:
             f"train.estimator = {config.train.estimator!r} has no declared ranges to search",
             hint="`tune` is for lightgbm",
         )
-    from lightmodel.learners.parameter_names import main_names
+    from lightmodel.learners.lightgbm_parameters import main_names
     from lightmodel.search.ranges import ranges
 
     given = config.train.parameters
@@ -86,8 +86,7 @@ def _fitter(
     threads: int, config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]]
 ) -> TrialFitter:
     from lightmodel.learners.boosting import Stopping
-    from lightmodel.learners.lightgbm import LightGBMLearner
-    from lightmodel.learners.lightgbm_trials import LightGBMTrials
+    from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
 
     train, tune = config.train, config.tune
     learner = LightGBMLearner(train.parameters, train.seed, threads, keep_fold_models=False)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lightmodel.config import RangeOverride
 from lightmodel.errors import ConfigError
-from lightmodel.learners.parameter_names import main_names
+from lightmodel.learners.lightgbm_parameters import main_names
 from lightmodel.search.space import Range
 
 Override = RangeOverride | Literal[False]
