@@ -1,6 +1,7 @@
 """The service over HTTP. `create_app` is what gunicorn calls."""
 
 from flask import Flask
+from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel.config import Config, load
@@ -25,6 +26,7 @@ def create_app(config: Config | None = None) -> Flask:
     """Return the service on the newest approved model; without one it starts, and says so."""
     config = config or load().config
     app = Flask(__name__)
+    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     metrics = observability.Metrics(lambda: spooled_bytes(config))
     models = ModelManager(ModelStoreView(config), config.serve.look_every_s, metrics.show_model)
     log = open_log(config, metrics.count_log)

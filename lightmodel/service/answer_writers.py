@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -74,13 +74,13 @@ class CsvWriter(JsonWriter):
 
     def _encode(self, answers: Answers) -> bytes:
         columns: list[Sequence[Any]] = [] if answers.ids is None else [answers.ids]
-        columns.append([_csv_value(label) for label in answers.predictions])
+        columns.append([csv_value(label) for label in answers.predictions])
         if self.contract.task.kind.has_classes:
             columns.extend(answers.scores.reshape(len(answers.scores), -1).T.tolist())
         rows = [list(row) for row in zip(*columns, strict=True)]
         for row, contributions in zip(rows, answers.contributions or (), strict=False):
             row += [cell for one in contributions for cell in (one["feature"], one["value"])]
-        return _csv(rows if self._blocks else [self._header(answers), *rows])
+        return csv_lines(rows if self._blocks else [self._header(answers), *rows])
 
     def _header(self, answers: Answers) -> list[str]:
         id_column = self.contract.id
@@ -103,11 +103,19 @@ WRITERS: dict[str, type[JsonWriter]] = {
 }
 
 
-def _csv_value(label: object) -> object:
-    return str(label).lower() if isinstance(label, bool) else label
+def csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
+    """Return rows as CSV; a missing value is an empty cell."""
+    text = _csv_text(rows, csv.QUOTE_MINIMAL)
+    # Before Python 3.13, a cell with a lone carriage return is left without quotes.
+    return (text if "\r" not in text else _csv_text(rows, csv.QUOTE_NONNUMERIC)).encode()
 
 
-def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+def _csv_text(rows: Sequence[Sequence[Any]], quoting: Literal[0, 2]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    return text.getvalue()
+
+
+def csv_value(value: object) -> object:
+    """Return a value as `csv_lines` takes it: a boolean is written as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else value

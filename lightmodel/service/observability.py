@@ -18,7 +18,7 @@ from flask import Flask, Response, g, has_request_context, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.values import MultiProcessValue, ValueClass
+from prometheus_client.values import MutexValue, ValueClass
 
 from lightmodel.contract.arrays import Scores
 from lightmodel.scoring.loaded_model import LoadedModel
@@ -100,7 +100,7 @@ class Metrics:
     def page(self) -> bytes:
         """Return everything in Prometheus' text format."""
         self._waiting.set(self._spooled_bytes())
-        if ValueClass is MultiProcessValue:
+        if ValueClass is MutexValue:
             return generate_latest(self._registry)
         merged = CollectorRegistry()
         MultiProcessCollector(merged)  # type: ignore[no-untyped-call]

@@ -3,12 +3,10 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, abort, request
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from flask import Blueprint, Response, abort, render_template, request
 
 from lightmodel.config import Config
 from lightmodel.contract.metrics import METRICS
@@ -35,6 +33,8 @@ _MOST_FEATURES = 15  # whose importance is shown
 def blueprint(models: ModelManager, config: Config) -> Blueprint:
     """Return the routes; every address on the page is relative, so a proxy may add a prefix."""
     routes = Blueprint("pages", __name__)
+    routes.add_app_template_filter(formatting.count, "count")
+    routes.add_app_template_filter(formatting.shown, "shown")
     signer = signer_of(config)
 
     @routes.get("/")
@@ -42,7 +42,7 @@ def blueprint(models: ModelManager, config: Config) -> Blueprint:
         try:
             model = models.require()
         except LightModelError as error:
-            text = _render("no_model.html", error=error)
+            text = render_template("no_model.html", error=error)
             headers = {"Retry-After": "5", "Cache-Control": "no-store"}
             return Response(text, 503, headers, mimetype="text/html")
         text = _model_page(model, _card(model, signer), config.serve.max_megabytes)
@@ -72,7 +72,7 @@ def _version_of(model: LoadedModel) -> Version:
 
 def _model_page(model: LoadedModel, card: dict[str, Any], max_megabytes: int) -> str:
     fields, facts = fields_of(model.contract), facts_of(model)
-    return _render(
+    return render_template(
         "model.html",
         fields=fields,
         facts=facts,
@@ -97,23 +97,6 @@ def _conditional(content: bytes, mimetype: str) -> Response:
     response.set_etag(hashlib.sha256(content).hexdigest())
     response.make_conditional(request)
     return response
-
-
-def _render(template: str, **values: Any) -> str:  # noqa: ANN401 — what a template shows
-    return _templates().get_template(template).render(values)
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("lightmodel.service"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": formatting.count, "shown": formatting.shown}
-    return environment
 
 
 def _card(model: LoadedModel, signer: Signer) -> dict[str, Any]:

@@ -116,6 +116,4 @@ def _samples(model: LoadedModel) -> list[dict[str, Any]]:
 
 def _text(values: Mapping[str, Any], name: str) -> str:
     value = values.get(name)
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "" if value is None else label_name(value)

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flask import Flask, Response, request
@@ -108,15 +109,17 @@ class RateLimiter:
 
     Attributes:
         rate: requests a second.
+        clock: seconds, which never go back.
     """
 
     rate: float
+    clock: Callable[[], float] = time.monotonic
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def acquire(self, caller: str) -> float:
         """Take a token; return 0, or the seconds until there is one."""
-        now, most = time.monotonic(), max(1.0, self.rate * _BURST_S)
+        now, most = self.clock(), max(1.0, self.rate * _BURST_S)
         with self._lock:
             tokens, since = self._buckets.pop(caller, (most, now))
             tokens = min(most, tokens + (now - since) * self.rate)

@@ -1,7 +1,5 @@
 """Rows, answers and errors as schemas, and rows to try the service with."""
 
-import csv
-import io
 import math
 from typing import Any
 
@@ -9,6 +7,7 @@ from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import TaskKind
 from lightmodel.scoring.loaded_model import LoadedModel
 from lightmodel.scoring.predictor import label_names
+from lightmodel.service.answer_writers import csv_lines, csv_value
 
 Json = dict[str, Any]
 
@@ -155,15 +154,6 @@ def sample_csv(model: LoadedModel) -> bytes:
 
 
 def csv_of(records: list[Json]) -> bytes:
-    """Return records as CSV; a missing value is an empty cell."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(records[0])
-    rows.writerows([[_cell(value) for value in record.values()] for record in records])
-    return text.getvalue().encode()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else value
+    """Return records as CSV with a header; a missing value is an empty cell."""
+    rows = [[csv_value(value) for value in record.values()] for record in records]
+    return csv_lines([list(records[0]), *rows])
