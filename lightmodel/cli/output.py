@@ -14,8 +14,7 @@ def new_table(*names: str, left: Container[str] = ()) -> Table:
     """Return an empty table with these headings; columns are aligned right unless they are in `left`."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in names:
-        justify = "left" if name in left else "right"
-        table.add_column(name, justify=justify, overflow="fold")
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     return table
 
 

@@ -35,7 +35,7 @@ _READ_ONLY = {
 }
 _ROW = {"$ref": "#/components/schemas/Row"}
 _TEXT = {"schema": {"type": "string"}}
-_JSON = {"application/json": {"schema": {}}}
+_JSON: Json = {"application/json": {"schema": {}}}
 
 
 def openapi_of(model: LoadedModel) -> Json:

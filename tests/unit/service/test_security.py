@@ -41,7 +41,7 @@ def test_each_address_behind_the_proxies_has_its_own_share(
 def guarded(**section: str) -> FlaskClient:
     """An app of one route behind these settings."""
     app = Flask(__name__)
-    init_app(app, ServeSection(**section), workers=1)  # type: ignore[arg-type]  # pydantic reads text
+    init_app(app, ServeSection(**section), workers=1)
 
     @app.get("/rows")
     @app.get("/health")
