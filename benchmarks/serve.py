@@ -25,7 +25,8 @@ from rich.table import Table
 
 from benchmarks.serving import ROOT, Running, Server, running, watched
 from lightmodel.config import Config, load
-from lightmodel.scoring.loaded_model import LoadedModel, ModelStoreView
+from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.store.factory import cores
 from lightmodel.tables.bodies import BodyReader
@@ -127,7 +128,7 @@ def in_process(served: LoadedModel, body: bytes) -> float:
     """Read, score and encode rows in this process, in the blocks that the service takes; in seconds."""
     reader: BodyReader = served.body_reader(config())
     started = time.perf_counter()
-    writer = JsonWriter(served.contract)
+    writer = JsonWriter()
     for block in reader.read(
         iter([body[at : at + _AT_ONCE] for at in range(0, len(body), _AT_ONCE)])
     ):

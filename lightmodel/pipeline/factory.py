@@ -16,7 +16,7 @@ from lightmodel.errors import ConfigError
 from lightmodel.learners.base import Learner
 from lightmodel.pipeline import Workshop
 from lightmodel.progress.base import Progress
-from lightmodel.scoring.loaded_model import load_model
+from lightmodel.scoring.model_store import load_model
 from lightmodel.search.factory import alternatives, tuning
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.store.checkpoints import FoldCheckpoints

@@ -6,7 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel.config import Config, load
 from lightmodel.predictions.factory import open_log, spooled_bytes
-from lightmodel.scoring.loaded_model import ModelStoreView
+from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
     describe,
     feedback,

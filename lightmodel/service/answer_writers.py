@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import orjson
 
-from lightmodel.contract.columns import Contract
-from lightmodel.scoring.predictor import Answers, answer_columns, label_names
+from lightmodel.scoring.predictor import Answers
 
 JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
 
@@ -18,15 +17,13 @@ class JsonWriter:
 
     Attributes:
         mimetype: of the body.
-        contract: of the model.
         explain: number of contributions of each row.
     """
 
     mimetype = JSON
     _before, _between, _after = b"[", b",", b"]"
 
-    def __init__(self, contract: Contract, explain: int = 0) -> None:
-        self.contract = contract
+    def __init__(self, explain: int = 0) -> None:
         self.explain = explain
         self._blocks: list[bytes] = []
 
@@ -42,7 +39,7 @@ class JsonWriter:
         return orjson.dumps(self._rows(answers))[1:-1]
 
     def _rows(self, answers: Answers) -> list[dict[str, Any]]:
-        columns = answer_columns(answers, self.contract)
+        columns = answers.columns()
         names = tuple(columns)
         return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -75,7 +72,7 @@ class CsvWriter(JsonWriter):
     def _encode(self, answers: Answers) -> bytes:
         columns: list[Sequence[Any]] = [] if answers.ids is None else [answers.ids]
         columns.append([csv_value(label) for label in answers.predictions])
-        if self.contract.task.kind.has_classes:
+        if answers.label_names:
             columns.extend(answers.scores.reshape(len(answers.scores), -1).T.tolist())
         rows = [list(row) for row in zip(*columns, strict=True)]
         for row, contributions in zip(rows, answers.contributions or (), strict=False):
@@ -83,19 +80,15 @@ class CsvWriter(JsonWriter):
         return csv_lines(rows if self._blocks else [self._header(answers), *rows])
 
     def _header(self, answers: Answers) -> list[str]:
-        id_column = self.contract.id
-        names = [] if answers.ids is None or id_column is None else [id_column.name]
-        names += ["prediction", *self._probability_names()]
+        names = [] if answers.ids is None else [answers.id_name or ""]
+        names.append("prediction")
+        if answers.is_binary:
+            names.append("probability")
+        else:
+            names += [f"probability_{label}" for label in answers.label_names]
         for number in range(1, self.explain + 1):
             names += [f"contribution_{number}_feature", f"contribution_{number}_value"]
         return names
-
-    def _probability_names(self) -> list[str]:
-        if not self.contract.task.kind.has_classes:
-            return []
-        if self.contract.task.positive is not None:
-            return ["probability"]
-        return [f"probability_{name}" for name in label_names(self.contract)]
 
 
 WRITERS: dict[str, type[JsonWriter]] = {

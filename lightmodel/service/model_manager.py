@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lightmodel.errors import LightModelError
-from lightmodel.scoring.loaded_model import LoadedModel, ModelStoreView
+from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.predictor import LoadedModel
 
 logger = logging.getLogger(__name__)
 

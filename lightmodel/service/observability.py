@@ -21,7 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MutexValue, ValueClass
 
 from lightmodel.contract.arrays import Scores
-from lightmodel.scoring.loaded_model import LoadedModel
+from lightmodel.scoring.predictor import LoadedModel
 
 logger = logging.getLogger("lightmodel.access")
 

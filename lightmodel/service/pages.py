@@ -13,7 +13,7 @@ from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.report import formatting
-from lightmodel.scoring.loaded_model import LoadedModel
+from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.row_form import facts_of, fields_of
 from lightmodel.store.factory import signer_of

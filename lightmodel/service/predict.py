@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from flask import Blueprint, Request, Response, g, request
@@ -15,8 +17,7 @@ from lightmodel.config import Config
 from lightmodel.contract.arrays import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
 from lightmodel.predictions.log import AnsweredRows, PredictionLog
-from lightmodel.scoring.loaded_model import LoadedModel
-from lightmodel.scoring.predictor import Answers, probabilities_of
+from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.answer_writers import (
     CSV,
     JSON,
@@ -68,25 +69,6 @@ class PredictOptions:
 
 
 @dataclass
-class Timing:
-    """Seconds spent on reading rows, scoring them and writing answers."""
-
-    read: float = 0.0
-    score: float = 0.0
-    encode: float = 0.0
-
-    def header(self, received: float) -> str:
-        """Return it as `Server-Timing`; rows are read while they are received."""
-        parts = {
-            "receive": received,
-            "parse": max(0.0, self.read - received),
-            "predict": self.score,
-            "encode": self.encode,
-        }
-        return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in parts.items())
-
-
-@dataclass
 class RequestScorer:
     """Scores the rows of one request block by block, and keeps the answers.
 
@@ -98,7 +80,9 @@ class RequestScorer:
         max_rows: of a request.
         keep_features: whether features are wanted for the prediction log.
         findings: violations, unseen categories and ignored columns so far.
-        timing: of the request.
+        read_s: spent on reading rows, which includes receiving them.
+        score_s: spent on scoring.
+        encode_s: spent on encoding answers.
         answered: the answers so far.
         features: of the answered rows, for the log.
     """
@@ -110,7 +94,9 @@ class RequestScorer:
     max_rows: int
     keep_features: bool
     findings: Findings = field(default_factory=Findings)
-    timing: Timing = field(default_factory=Timing)
+    read_s: float = 0.0
+    score_s: float = 0.0
+    encode_s: float = 0.0
     answered: list[Answers] = field(default_factory=list)
     features: list[Matrix] = field(default_factory=list)
 
@@ -132,8 +118,18 @@ class RequestScorer:
         self.answered.append(replace(answers, contributions=None))  # encoded, and not logged
         if self.keep_features and self.findings.rows <= _LOGGED_WITH_FEATURES:
             self.features.append(block.features)
-        self.timing.score += scored - started
-        self.timing.encode += time.perf_counter() - scored
+        self.score_s += scored - started
+        self.encode_s += time.perf_counter() - scored
+
+    def server_timing(self, received_s: float) -> str:
+        """Return the header `Server-Timing`; rows are read while they are received."""
+        parts = {
+            "receive": received_s,
+            "parse": max(0.0, self.read_s - received_s),
+            "predict": self.score_s,
+            "encode": self.encode_s,
+        }
+        return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in parts.items())
 
 
 def blueprint(
@@ -156,13 +152,12 @@ def blueprint(
     def predict() -> Response:
         model = models.require()
         options = _options(model)
-        writer = WRITERS[_accepted(request)](model.contract, options.explain)
+        writer = WRITERS[_accepted(request)](options.explain)
         return answer(model, writer, options)
 
     @routes.post("/invocations")
     def invocations() -> Response:
-        model = models.require()
-        return answer(model, MlflowWriter(model.contract), PredictOptions())
+        return answer(models.require(), MlflowWriter(), PredictOptions())
 
     return routes
 
@@ -170,8 +165,8 @@ def blueprint(
 def _count(scorer: RequestScorer, metrics: Metrics) -> None:
     g.rows, g.version = scorer.findings.rows, scorer.model.version
     metrics.count_rows(scorer.findings.rows, scorer.findings.unseen.total())
-    if scorer.model.contract.task.positive is not None:
-        for answers in scorer.answered:
+    for answers in scorer.answered:
+        if answers.is_binary:
             metrics.count_scores(answers.scores)
 
 
@@ -185,7 +180,7 @@ def _score_all(scorer: RequestScorer, body: RequestBody, config: Config) -> None
     started = time.perf_counter()
     blocks = reader.read(body.pieces(), form)
     while block := next(blocks, None):
-        scorer.timing.read += time.perf_counter() - started
+        scorer.read_s += time.perf_counter() - started
         with scorer.semaphore if len(block.features) > _FEW else nullcontext():
             scorer.add(block)
         started = time.perf_counter()
@@ -197,26 +192,23 @@ def _score_all(scorer: RequestScorer, body: RequestBody, config: Config) -> None
 
 def _rows_to_log(scorer: RequestScorer) -> AnsweredRows:
     """Return the answered rows as the prediction log takes them."""
-    contract, answered = scorer.model.contract, scorer.answered
-    ids = (
-        None
-        if answered[0].ids is None
-        else list(chain.from_iterable(one.ids or () for one in answered))
-    )
-    probabilities = [probabilities_of(one, contract) for one in answered]
+    answered, features = scorer.answered, scorer.features
     return AnsweredRows(
         request=_unique_id(),
         time=datetime.now(UTC),
         version=scorer.model.version,
-        ids=ids,
-        predictions=list(chain.from_iterable(one.predictions for one in answered)),
-        probabilities=list(chain.from_iterable(probabilities))
-        if contract.task.kind.has_classes
-        else None,
-        features=plain_features(np.concatenate(scorer.features), contract)
-        if scorer.features
+        ids=_joined([one.ids for one in answered]),
+        predictions=_joined([one.predictions for one in answered]) or [],
+        probabilities=_joined([one.probabilities() for one in answered]),
+        features=plain_features(np.concatenate(features), scorer.model.contract)
+        if features
         else None,
     )
+
+
+def _joined(parts: list[Sequence[Any]] | list[Sequence[Any] | None]) -> list[Any] | None:
+    """Return all parts as one list; None where the blocks have none."""
+    return None if parts[0] is None else list(chain.from_iterable(part or () for part in parts))
 
 
 def _unique_id() -> str:
@@ -228,9 +220,9 @@ def _unique_id() -> str:
 def _response(scorer: RequestScorer, body: RequestBody) -> Response:
     started = time.perf_counter()
     response = Response(scorer.writer.body(), mimetype=scorer.writer.mimetype)
-    scorer.timing.encode += time.perf_counter() - started
+    scorer.encode_s += time.perf_counter() - started
     response.headers["X-Model-Version"] = scorer.model.version
-    response.headers["Server-Timing"] = scorer.timing.header(body.seconds)
+    response.headers["Server-Timing"] = scorer.server_timing(body.seconds)
     if extra := scorer.findings.extra:
         more = f", and {len(extra) - _NAMED} more" if len(extra) > _NAMED else ""
         response.headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_NAMED])) + more

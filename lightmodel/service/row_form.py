@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.task import label_name
-from lightmodel.scoring.loaded_model import LoadedModel
+from lightmodel.scoring.predictor import LoadedModel
 
 _LONGEST_SELECT = 50  # beyond it a list of suggestions beats a menu
 _MOST_CONTRIBUTIONS = 5

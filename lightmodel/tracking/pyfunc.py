@@ -10,8 +10,8 @@ import pandas as pd
 
 from lightmodel.config import DataSection
 from lightmodel.errors import ContractViolation, DataError, LightModelError
-from lightmodel.scoring.loaded_model import LoadedModel, open_version
-from lightmodel.scoring.predictor import Answers, answer_columns
+from lightmodel.scoring.model_store import open_version
+from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
 from lightmodel.tables.findings import Findings
@@ -57,7 +57,7 @@ class RowModel:
                 answered.append(self.served.predictor.answer(block))
         if found := findings.violations:
             raise ContractViolation(found, what="the table")
-        parts = [answer_columns(one, self.served.contract) for one in answered]
+        parts = [one.columns() for one in answered]
         return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.errors import LightModelError
-from lightmodel.scoring.loaded_model import open_version
+from lightmodel.scoring.model_store import open_version
 from lightmodel.store.signing import Signer
 from lightmodel.store.versions import Store, Version
 from tests.fakes.project import ROOT, SETTINGS, Project

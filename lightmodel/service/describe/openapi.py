@@ -2,7 +2,7 @@
 
 from lightmodel import __version__
 from lightmodel.contract.task import TaskKind
-from lightmodel.scoring.loaded_model import LoadedModel
+from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.describe.schema import (
     Json,
     answer_schema,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lightmodel.scoring.loaded_model import LoadedModel
+from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.describe.schema import Json, csv_of, sample_records, sample_scores
 
 _SAME = """

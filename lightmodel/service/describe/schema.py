@@ -5,8 +5,7 @@ from typing import Any
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import TaskKind
-from lightmodel.scoring.loaded_model import LoadedModel
-from lightmodel.scoring.predictor import label_names
+from lightmodel.scoring.predictor import LoadedModel, label_names
 from lightmodel.service.answer_writers import csv_lines, csv_value
 
 Json = dict[str, Any]

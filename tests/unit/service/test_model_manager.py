@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 
 from lightmodel.errors import ArtefactMissing, LightModelError
-from lightmodel.scoring.loaded_model import LoadedModel, ModelStoreView
+from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.model_manager import ModelManager
 
 

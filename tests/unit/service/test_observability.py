@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
 
-from lightmodel.scoring.loaded_model import LoadedModel
+from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.observability import JsonFormatter, Metrics, configure_logging, init_app
 
 
