@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lightmodel.cli.exits import MEANINGS
-from lightmodel.cli.options import settings
+from lightmodel.cli.options import run_context, settings
 from lightmodel.cli.output import new_table, print_table
 from lightmodel.config import Config, load
 
@@ -82,14 +82,11 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
 def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
     # Imported here: --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, run_chain
-    from lightmodel.pipeline import factory as training
     from lightmodel.store.lock import run_lock
-    from lightmodel.tracking import factory as tracking
 
     stages = [stage for stage in CHAIN if stage.name in names]
-    with tracking.recording(config) as record, run_lock(config.store.root):
-        workshop = training.workshop(config, training.progress(), record=record, **modes)
-        _show_outcomes(run_chain(workshop, stages, retry=retry))
+    with run_context(config, **modes) as context, run_lock(config.store.root):
+        _show_outcomes(run_chain(context, stages, retry=retry))
 
 
 def _show_outcomes(outcomes: "Iterable[Outcome]") -> None:

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from lightmodel.config import Config
@@ -12,6 +12,7 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import SampleRow
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.learners.base import FittedModel
+from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
 from lightmodel.store.factory import models_of, signer_of
 from lightmodel.store.own_code import own_features
@@ -161,22 +162,3 @@ def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[st
     rows = [SampleRow(sample["values"], tuple(sample["score"])) for sample in samples]
     block = JsonBlocks(rules, frozenset()).block([row.values for row in rows])
     check_samples(predictor, block, rows)
-
-
-def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedModel:
-    """Return a model, built from the name of its learner and its payload."""
-    if learner == "blend":
-        from lightmodel.learners.blend import BlendModel
-
-        return BlendModel.from_payload(payload, partial(load_model, threads=threads))
-    if learner == "lightgbm":
-        from lightmodel.learners.lightgbm import LightGBMModel
-
-        return LightGBMModel.from_payload(payload, threads)
-    if learner == "neural":
-        from lightmodel.learners.network import NeuralModel
-
-        return NeuralModel.from_payload(payload)
-    from lightmodel.learners.sklearn import SklearnModel
-
-    return SklearnModel.from_payload(payload)
