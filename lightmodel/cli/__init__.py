@@ -31,25 +31,11 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (
-    run,
-    retry,
-    compare,
-    models,
-    runtime,
-    reproduce,
-    serve,
-    tracking,
-    truth,
-    tune,
-    live,
-    smoke,
-    deploy,
-    monitor,
-    notify,
-    webhook,
-    docs,
-):
+_CHAIN = (run, retry, reproduce, compare, tune)
+_MODELS = (models, runtime, tracking)
+_SERVICE = (serve, smoke, truth, live)
+_DELIVERY = (deploy, monitor, webhook, notify)
+for command in (*_CHAIN, *_MODELS, *_SERVICE, *_DELIVERY, docs):
     commands.add_command(command)
 
 

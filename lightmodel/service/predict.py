@@ -206,7 +206,7 @@ def _rows_to_log(scorer: RequestScorer) -> AnsweredRows:
     )
 
 
-def _joined(parts: list[Sequence[Any]] | list[Sequence[Any] | None]) -> list[Any] | None:
+def _joined(parts: Sequence[Sequence[Any] | None]) -> list[Any] | None:
     """Return all parts as one list; None where the blocks have none."""
     return None if parts[0] is None else list(chain.from_iterable(part or () for part in parts))
 
