@@ -1,4 +1,4 @@
-"""`python -m lightmodel models`: look at the versions, and take one back."""
+"""`python -m lightmodel models` and `runtime`: the versions, and what the newest is served with."""
 
 import json
 from collections.abc import Iterator
@@ -191,3 +191,22 @@ def pull(config: Config, version: str | None) -> None:
     click.echo(f"{'pulled' if pulled.fetched else 'here already'}: {pulled.version}")
     if pulled.fetched or pulled.verdicts:
         tell_standing(config)
+
+
+@click.command()
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@settings
+def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Print the runtime that the settings' model needs, or that a training FILE needs by its imports.
+
+    It names requirements/serve-RUNTIME.txt, from which the serving image is built.
+    """
+    from lightmodel.pipeline.reuse import needed_runtime
+    from lightmodel.store.runtime import runtime_of_source
+
+    if file:
+        click.echo(runtime_of_source(file.read_text(encoding="utf-8", errors="replace"), str(file)))
+        return
+    click.echo(needed_runtime(load(config_file, sets).config.train))

@@ -5,8 +5,8 @@ from typing import Any
 
 from lightmodel.pipeline.reproduce import circumstances, differences
 from lightmodel.store import codec
+from lightmodel.store.manifest import Signer
 from lightmodel.store.provenance import commit, machine
-from lightmodel.store.signing import Signer
 from lightmodel.store.versions import Store, Version
 
 KEY = "inputs=1 parameters=2 code=3 libraries=4"

@@ -15,7 +15,7 @@ from lightmodel.pipeline.reuse import (
     modules_of,
     needed_runtime,
 )
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
 
 KEY = "inputs=1 parameters=2 code=3 libraries=4"

@@ -20,7 +20,7 @@ from lightmodel.pipeline.context import (
     split_file,
     timed,
 )
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.split_files import OwnFormat, write_table
 

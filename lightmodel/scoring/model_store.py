@@ -1,11 +1,9 @@
-"""From a configuration to the model that answers."""
+"""The approved models of a store, opened and tested."""
 
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lightmodel.config import Config
@@ -15,13 +13,11 @@ from lightmodel.contract.results import SampleRow
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
-from lightmodel.scoring.predictor import Predictor, check_samples
+from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
 from lightmodel.store.factory import models_of, signer_of
-from lightmodel.store.manifest import Manifest
 from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import newest_approved, read_verdict
 from lightmodel.store.versions import Version
-from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.plain_rows import read_rows
 from lightmodel.tables.row_reader import RowReader
@@ -34,49 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MB = 1 << 20
 
-
-@dataclass(frozen=True)
-class Served:
-    """An approved, verified and self-tested model, and where it came from.
-
-    Attributes:
-        predictor: answers rows.
-        rules: its contract, ready to hold rows against it.
-        row_reader: reads rows of text.
-        manifest: of its version.
-        folder: of its version; holds report.html and, often, feature_importance_gain.png.
-    """
-
-    predictor: Predictor
-    rules: RowRules
-    row_reader: RowReader
-    manifest: Manifest
-    folder: Path
-
-    @property
-    def version(self) -> str:
-        """The name that `X-Model-Version` gives."""
-        return self.manifest.version
-
-    @property
-    def contract(self) -> Contract:
-        """What its rows must fit."""
-        return self.predictor.contract
-
-    def body_reader(self, config: Config) -> BodyReader:
-        """Give what reads requests for this model."""
-        limits = Limits(
-            config.serve.max_megabytes * _MB,
-            config.serve.max_whole_megabytes * _MB,
-            config.serve.max_columns,
-        )
-        return BodyReader(self.rules, self.row_reader, config.data, limits)
-
-
-class Shelf:
-    """The models of a store, as a server sees them: the newest that is approved and answers rightly."""
+class ModelStoreView:
+    """A store as a server sees it: its newest model that is approved and passes its self-test."""
 
     def __init__(self, config: Config) -> None:
         self.folder = config.store.root / "model"
@@ -84,18 +40,18 @@ class Shelf:
         self._signer = signer_of(config)
 
     def state(self) -> frozenset[tuple[str, int, int]]:
-        """Give a value that changes when a version comes, goes, or gets another verdict; cheap."""
-        found = set()
+        """Return a value that changes when a version comes, goes, or gets another verdict; cheap."""
+        files = set()
         for path in (*self.folder.glob("*/verdict.json"), *self.folder.glob("*/manifest.json")):
             try:
-                about = path.stat()
+                status = path.stat()
             except OSError:
-                continue  # it went while we looked
-            found.add((str(path), about.st_mtime_ns, about.st_ino))
-        return frozenset(found)
+                continue  # it was removed meanwhile
+            files.add((str(path), status.st_mtime_ns, status.st_ino))
+        return frozenset(files)
 
-    def newest(self, current: Served | None) -> Served:
-        """Open the newest approved model, or give `current` back where it is that one.
+    def newest(self, current: LoadedModel | None) -> LoadedModel:
+        """Return the newest approved model, opened; or `current` where it is that one.
 
         Raises:
             ArtefactMissing: no approved model answers as it did when it was made.
@@ -112,7 +68,7 @@ class Shelf:
                 refused.add(version.name)
 
     def is_withdrawn(self, name: str) -> bool:
-        """Say whether somebody took back the approval of a model that is still whole."""
+        """Return whether the approval of a model that is still whole was withdrawn."""
         try:
             verdict = read_verdict(self._store.get(name), self._signer)
         except LightModelError:
@@ -120,8 +76,8 @@ class Shelf:
         return verdict is not None and not verdict.passed
 
 
-def open_version(version: Version) -> Served:
-    """Open one model and test it on its own sample rows.
+def open_version(version: Version) -> LoadedModel:
+    """Return one model, opened and tested on its sample rows.
 
     Raises:
         ArtefactCorrupt: its bytes are not those of its manifest, or it scores its samples otherwise.
@@ -130,7 +86,7 @@ def open_version(version: Version) -> Served:
     rules = RowRules(Contract.from_dict(manifest.contract or {}))
     steps = _steps(version, rules.contract)
     explains = manifest.made_by == "lightgbm"
-    for predict, row_reader in _ways(version):
+    for predict, row_reader in _backends(version):
         predictor = Predictor(
             version.name,
             rules.contract,
@@ -145,12 +101,12 @@ def open_version(version: Version) -> Served:
             last = error
             logger.warning("%s", error.message)
         else:
-            return Served(predictor, rules, row_reader, manifest, version.folder)
+            return LoadedModel(predictor, rules, row_reader, manifest, version.folder)
     raise last
 
 
-def _ways(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
-    """Give the ways to score, the fastest first: the compiled model, and the one in the bundle."""
+def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
+    """Yield what scores and reads rows, the fastest first: the compiled model, and the bundle's."""
     if "compiled.json" in version.manifest.files:
         from lightmodel.learners.compiled import open_compiled
         from lightmodel.learners.compiled.build import NotCompiledError
@@ -165,7 +121,7 @@ def _ways(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowRea
 
 
 def _steps(version: Version, contract: Contract) -> Steps:
-    """Give what stands around a version's model; most have nothing there, and stay closed."""
+    """Return the pre- and postprocessing of a version's model; most have none, and stay closed."""
     if not version.manifest.steps:
         return Steps(FeatureSteps(contract, {}))
     from lightmodel.store import codec
@@ -181,7 +137,7 @@ def _open_bundle(version: Version) -> FittedModel:
 
 
 def _contributions(version: Version, steps: FeatureSteps) -> Callable[[Matrix], Matrix]:
-    """Give what explains scores; LightGBM itself is loaded when somebody asks."""
+    """Return what explains scores; LightGBM itself is loaded when somebody asks."""
     opening = threading.Lock()
 
     @cache
