@@ -11,6 +11,7 @@ from lightmodel.cli.compare import compare
 from lightmodel.cli.deploy import deploy
 from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
+from lightmodel.cli.export import export
 from lightmodel.cli.live import live
 from lightmodel.cli.models import models
 from lightmodel.cli.monitor import monitor
@@ -48,6 +49,7 @@ for command in (
     truth,
     tune,
     live,
+    export,
     smoke,
     deploy,
     monitor,

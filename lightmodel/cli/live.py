@@ -13,33 +13,33 @@ from lightmodel.cli.options import settings
 from lightmodel.config import load
 
 if TYPE_CHECKING:  # imported when the command runs
-    from lightmodel.predictions.live_metrics import Live
+    from lightmodel.predictions.live_metrics import LiveMetrics
 
 
 @click.command()
 @settings
 def live(config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Print what each model version answered, and its metrics on the rows whose truth has come."""
-    from lightmodel.predictions.factory import live_metrics
+    from lightmodel.predictions.live_metrics import live_metrics
 
-    found = live_metrics(load(config_file, sets).config)
-    if not found:
+    versions = live_metrics(load(config_file, sets).config)
+    if not versions:
         click.echo("no row has been answered yet")
         return
     width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False).print(_table(found))
-    if not any(version.judged for version in found):
+    Console(width=width, highlight=False).print(_table(versions))
+    if not any(version.labelled for version in versions):
         click.echo("no truth has come yet: `python -m lightmodel truth FILE`, or POST /truth")
 
 
-def _table(versions: "list[Live]") -> Table:
+def _table(versions: "list[LiveMetrics]") -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     names = list(dict.fromkeys(name for version in versions for name in version.metrics))
     for name in ("version", "rows", "with truth", *names):
         table.add_column(name, justify="left" if name == "version" else "right", overflow="fold")
     for version in versions:
         metrics = [_shown(version.metrics.get(name)) for name in names]
-        table.add_row(version.version, f"{version.rows:,}", f"{version.judged:,}", *metrics)
+        table.add_row(version.version, f"{version.rows:,}", f"{version.labelled:,}", *metrics)
     return table
 
 

@@ -13,14 +13,15 @@ from lightmodel.config import load
 @settings
 def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Join the labels in FILE, a CSV with the id and the target column, to what was answered."""
-    from lightmodel.predictions.factory import add_truths, newest_contract
+    from lightmodel.predictions.factory import add_ground_truth
     from lightmodel.predictions.feedback import read_csv
+    from lightmodel.predictions.live_metrics import newest_contract
 
     config = load(config_file, sets).config
     contract = newest_contract(config)
     table = read_csv(file.read_bytes(), contract, config.data.decimal)
-    found = add_truths(config, table, contract)
+    counts = add_ground_truth(config, table, contract)
     click.echo(
-        f"{found['rows']} rows: {found['matched']} ids were answered before, "
-        f"{found['unmatched']} not (yet)"
+        f"{counts['rows']} rows: {counts['matched']} ids were answered before, "
+        f"{counts['unmatched']} not (yet)"
     )

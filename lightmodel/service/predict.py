@@ -14,7 +14,8 @@ from werkzeug.exceptions import BadRequest, NotAcceptable, UnsupportedMediaType
 from lightmodel.config import Config
 from lightmodel.contract.arrays import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
-from lightmodel.predictions.log import AnsweredRows, PredictionLog
+from lightmodel.predictions.base import AnsweredRows
+from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.loaded_model import Served
 from lightmodel.scoring.predictor import Answers, probabilities_of
 from lightmodel.service.answer_forms import (
@@ -119,17 +120,20 @@ class Answering:
         self.timing.encode += time.perf_counter() - scored
 
 
-def blueprint(holder: Holder, config: Config, log: PredictionLog, metrics: Metrics) -> Blueprint:
+def blueprint(
+    holder: Holder, config: Config, log: PredictionLog | None, metrics: Metrics
+) -> Blueprint:
     """Give the routes; so many blocks are scored at once as there are scoring threads."""
     routes = Blueprint("predict", __name__)
     gate = threading.Semaphore(scoring_threads_of(config))
 
     def answer(served: Served, encoded: Encoded, wish: Wish) -> Response:
         incoming = Incoming(request, config.serve)
-        limit, keep = config.serve.max_rows, config.log.features
+        limit, keep = config.serve.max_rows, config.log.features and log is not None
         done = Answering(served, wish, encoded, gate, limit, keep_features=keep)
         _read_all(done, incoming, config)
-        log.record(rows_to_log(done))
+        if log is not None:
+            log.record(rows_to_log(done))
         _count(done, metrics)
         return _response(done, incoming)
 
