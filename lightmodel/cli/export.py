@@ -4,7 +4,7 @@ import csv
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import orjson
@@ -19,10 +19,7 @@ from lightmodel.contract.task import label_name
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the answers of this UTC day.")
 @settings
 def export(
-    file: click.utils.LazyFile,
-    day: datetime | None,
-    config_file: Path | None,
-    sets: tuple[str, ...],
+    file: TextIO, day: datetime | None, config_file: Path | None, sets: tuple[str, ...]
 ) -> None:
     """Write the prediction log to FILE as CSV ("-": to the screen).
 
