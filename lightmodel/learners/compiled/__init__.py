@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from lightmodel.learners.compiled.build import Built, build, load
+from lightmodel.learners.compiled import build
 from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
 from lightmodel.tables.rows import CompiledRows
 
@@ -19,7 +19,7 @@ def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:
     Raises:
         NotCompiledError: there is no C compiler, or the model is not of a kind that we compile.
     """
-    tables, built = packed(payload["texts"]), build()
+    tables, built = packed(payload["texts"]), build.build()
     about = {name: value for name, value in asdict(built).items() if name != "library"}
     text = json.dumps(about, indent=1, sort_keys=True).encode() + b"\n"
     return {LIBRARY: built.library, TABLES: tables, ABOUT: text}
@@ -35,6 +35,6 @@ def open_compiled(read: Callable[[str], bytes]) -> tuple[CompiledTrees, Compiled
         NotCompiledError: it does not run here.
     """
     about = json.loads(read(ABOUT))
-    built = Built(read(LIBRARY), about["machine"], tuple(about["cpu"]), about["sources"])
-    library: ctypes.CDLL = load(built)
+    built = build.Built(read(LIBRARY), about["machine"], tuple(about["cpu"]), about["sources"])
+    library: ctypes.CDLL = build.load(built)
     return CompiledTrees(library, unpacked(read(TABLES))), CompiledRows(library)
