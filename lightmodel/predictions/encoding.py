@@ -20,7 +20,7 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 @dataclass(frozen=True)
 class Block:
-    """JSON objects of a batch (see `Sink`), with commas between, and how many rows they hold."""
+    """One JSON object of a batch (see `Sink`) and how many rows it holds."""
 
     data: bytes
     rows: int
@@ -41,24 +41,6 @@ def encode(answered: AnsweredRows, rate: float = 1.0) -> Iterator[Block]:
         rows = _rows(answered, start, stop, None if chosen is None else chosen[start:stop])
         if rows:
             yield Block(_object(answered, rows), len(rows))
-
-
-def merged(blocks: Iterable[Block], size: int) -> Iterator[Block]:
-    """Yield blocks of about `size` bytes, and a last one of what is left."""
-    parts: list[Block] = []
-    total = 0
-    for block in blocks:
-        parts.append(block)
-        total += len(block.data)
-        if total >= size:
-            yield _joined(parts)
-            parts, total = [], 0
-    if parts:
-        yield _joined(parts)
-
-
-def _joined(parts: list[Block]) -> Block:
-    return Block(b",".join(part.data for part in parts), sum(part.rows for part in parts))
 
 
 def _object(answered: AnsweredRows, rows: list[tuple[Any, ...]]) -> bytes:

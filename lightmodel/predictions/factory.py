@@ -12,7 +12,6 @@ from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.predictions.base import Sink
 from lightmodel.predictions.feedback import TruthTable, truths_of
 from lightmodel.predictions.log import Count, PredictionLog, ship
-from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
 
 logger = logging.getLogger(__name__)
@@ -98,7 +97,7 @@ def add_ground_truth(config: Config, table: TruthTable, contract: Contract) -> d
     return {"rows": len(table.ids), "matched": matched, "unmatched": len(truths) - matched}
 
 
-def _server(log: LogSection) -> PostgresSink | None:
+def _server(log: LogSection) -> Sink | None:
     """Return the server that rows are shipped to; None where the SQLite file is the log."""
     if log.sink != "postgres":
         return None
@@ -107,6 +106,12 @@ def _server(log: LogSection) -> PostgresSink | None:
             'log.sink = "postgres" needs log.url',
             hint="set LIGHTMODEL__LOG__URL or LIGHTMODEL__LOG__URL_FILE",
         )
+    try:
+        from lightmodel.predictions.postgres import PostgresSink
+    except ImportError as error:
+        raise ConfigError(
+            'log.sink = "postgres" needs psycopg', hint="pip install -r requirements/postgres.txt"
+        ) from error
     return PostgresSink(log.url.get_secret_value())
 
 

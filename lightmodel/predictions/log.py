@@ -16,7 +16,7 @@ from lightmodel.config import LogSection
 from lightmodel.config.redact import redacted
 from lightmodel.errors import DataError, SourceUnavailable
 from lightmodel.predictions.base import AnsweredRows, Sink
-from lightmodel.predictions.encoding import Block, encode, merged
+from lightmodel.predictions.encoding import Block, encode
 from lightmodel.predictions.sqlite import SqliteSink
 
 logger = logging.getLogger(__name__)
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 _GATHER_S = 0.05  # rows of that long make one write
 _RETRY_S = 1.0  # first pause after a failure; while shipping each one doubles it
 _LONGEST_RETRY_S = 30.0
-_BATCH_BYTES = 1 << 18
+_BATCH_BLOCKS = 64  # that are written at once
 _UNWRITTEN_BYTES = 16 << 20  # encoded rows that wait in memory while the file cannot be written
-_SHIPPED_ROWS = 5_000
+_SHIPPED_ROWS, _SHIPPED_BYTES = 5_000, 1 << 19  # at once, at most
 
 Count = Callable[[str, int], None]
 
@@ -69,7 +69,8 @@ class PredictionLog:
         self._server = server
         self._queue: deque[AnsweredRows] = deque()
         self._queued_rows = 0
-        self._unwritten: deque[Block] = deque()
+        self._unwritten: list[Block] = []
+        self._unwritten_bytes = 0
         self._lock = threading.Lock()
         self._threads: tuple[threading.Thread, ...] = ()
         self._process = 0
@@ -104,7 +105,7 @@ class PredictionLog:
         self._wake.set()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if lost := self._queued_rows + sum(batch.rows for batch in self._unwritten):
+        if lost := self._queued_rows + sum(block.rows for block in self._unwritten):
             self._count("dropped", lost)
         atexit.unregister(self.close)
 
@@ -136,17 +137,15 @@ class PredictionLog:
         self._written.set()
 
     def _write_queue(self) -> None:
-        for batch in merged(self._encoded(), _BATCH_BYTES):
-            if self._disk.under_way and self._unwritten_bytes() >= _UNWRITTEN_BYTES:
-                self._count("dropped", batch.rows)
-            else:
-                self._unwritten.append(batch)
-            if not self._disk.under_way:
+        for block in self._encoded():
+            if self._disk.under_way and self._unwritten_bytes >= _UNWRITTEN_BYTES:
+                self._count("dropped", block.rows)
+                continue
+            self._unwritten.append(block)
+            self._unwritten_bytes += len(block.data)
+            if len(self._unwritten) >= _BATCH_BLOCKS and not self._disk.under_way:
                 self._write()
         self._write()
-
-    def _unwritten_bytes(self) -> int:
-        return sum(len(batch.data) for batch in self._unwritten)
 
     def _encoded(self) -> Iterator[Block]:
         while self._queue:
@@ -165,21 +164,23 @@ class PredictionLog:
 
     def _write(self) -> None:
         """Write what is encoded; from where that fails on, it waits for the next call."""
-        while self._unwritten:
-            batch = self._unwritten[0]
+        while batch := self._unwritten[:_BATCH_BLOCKS]:
+            rows = sum(block.rows for block in batch)
+            data = b",".join(block.data for block in batch)
             try:
-                self._file.write(f"[{batch.data.decode()}]")
+                self._file.write(f"[{data.decode()}]")
             except SourceUnavailable as error:
                 self._disk.begin(error.message)
                 return
             except DataError:
                 logger.exception("prediction log: rows that SQLite refuses are dropped")
-                self._count("dropped", batch.rows)
+                self._count("dropped", rows)
             else:
                 self._disk.end()
                 for what in ("spooled",) if self._server else ("spooled", "logged"):
-                    self._count(what, batch.rows)
-            self._unwritten.popleft()
+                    self._count(what, rows)
+            del self._unwritten[:_BATCH_BLOCKS]
+            self._unwritten_bytes -= sum(len(block.data) for block in batch)
 
     def _keep_shipping(self, server: Sink) -> None:
         pause = _RETRY_S
@@ -211,7 +212,7 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
     file = SqliteSink(spool)
     try:
         with FileLock(spool.with_suffix(".lock"), timeout=timeout_s):
-            while batch := file.oldest(_SHIPPED_ROWS, _BATCH_BYTES):
+            while batch := file.oldest(_SHIPPED_ROWS, _SHIPPED_BYTES):
                 _send(batch, file, server, count)
     except Timeout:
         return

@@ -157,6 +157,5 @@ def _file_system(folder: Path, mounts: Path) -> str:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    fields = [line.split() for line in lines]
-    kinds = {row[1].replace("\\040", " "): row[2] for row in fields if len(row) > 2}
+    kinds = {point.replace("\\040", " "): kind for _, point, kind, *_ in map(str.split, lines)}
     return next((kinds[str(path)] for path in (folder, *folder.parents) if str(path) in kinds), "")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightmodel.predictions.base import AnsweredRows
-from lightmodel.predictions.encoding import Block, encode, merged
+from lightmodel.predictions.encoding import encode
 from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import answered, at, batch
 
@@ -90,21 +90,6 @@ def test_requests_of_one_row_are_sampled_as_well() -> None:
 def test_a_nul_becomes_a_sign_that_data_bases_take(text: str) -> None:
     rows = rows_of(answered("r1", ["a"], [0.1], features={"x": [text]}))
     assert rows[0][4] == {"x": text.replace("\0", "\ufffd")}
-
-
-@given(
-    st.lists(st.builds(Block, st.binary(max_size=9), st.integers(1, 9)), max_size=9),
-    st.integers(1, 20),
-)
-@settings(deadline=None)
-def test_merged_blocks_hold_the_same_in_order_and_are_about_as_large_as_asked(
-    blocks: list[Block], size: int
-) -> None:
-    larger = list(merged(blocks, size))
-    assert b",".join(block.data for block in larger) == b",".join(block.data for block in blocks)
-    assert sum(block.rows for block in larger) == sum(block.rows for block in blocks)
-    assert all(len(block.data) >= size for block in larger[:-1])
-    assert all(len(block.data) < size + 9 + len(blocks) for block in larger)
 
 
 @given(

@@ -117,6 +117,7 @@ def test_postgres_without_a_url_names_the_variable() -> None:
 def test_postgres_without_its_library_names_the_file_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delitem(sys.modules, "lightmodel.predictions.postgres", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match="psycopg") as caught:
         open_log(configured(sink="postgres", url="postgresql://app@127.0.0.1/x"), ignore)
