@@ -11,7 +11,7 @@ from lightmodel.cli.compare import compare
 from lightmodel.cli.deploy import deploy, monitor
 from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
-from lightmodel.cli.feedback import live, truth
+from lightmodel.cli.feedback import export, live, truth
 from lightmodel.cli.models import models, runtime
 from lightmodel.cli.notify import notify
 from lightmodel.cli.reproduce import reproduce
@@ -33,7 +33,7 @@ def commands() -> None:
 
 _CHAIN = (run, retry, reproduce, compare, tune)
 _MODELS = (models, runtime, tracking)
-_SERVICE = (serve, smoke, truth, live)
+_SERVICE = (serve, smoke, truth, live, export)
 _DELIVERY = (deploy, monitor, webhook, notify)
 for command in (*_CHAIN, *_MODELS, *_SERVICE, *_DELIVERY, docs):
     commands.add_command(command)

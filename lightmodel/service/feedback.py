@@ -6,7 +6,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from lightmodel.config import Config
 from lightmodel.contract.columns import Contract
-from lightmodel.predictions.factory import add_truths
+from lightmodel.predictions.factory import add_ground_truth
 from lightmodel.predictions.feedback import TruthTable, read_csv, read_records
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.request_body import RequestBody
@@ -20,7 +20,9 @@ def blueprint(models: ModelManager, config: Config) -> Blueprint:
     def truth() -> Response:
         contract = models.require().contract
         body = RequestBody(request, config.serve).read_all()
-        return jsonify(add_truths(config, _table(body, contract, config.data.decimal), contract))
+        return jsonify(
+            add_ground_truth(config, _table(body, contract, config.data.decimal), contract)
+        )
 
     return routes
 

@@ -17,7 +17,8 @@ from lightmodel.config import Config
 from lightmodel.config.environment import scoring_threads_of
 from lightmodel.contract.arrays import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
-from lightmodel.predictions.log import AnsweredRows, PredictionLog
+from lightmodel.predictions.base import AnsweredRows
+from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.answer_writers import (
     CSV,
@@ -133,7 +134,7 @@ class RequestScorer:
 
 
 def blueprint(
-    models: ModelManager, config: Config, log: PredictionLog, metrics: Metrics
+    models: ModelManager, config: Config, log: PredictionLog | None, metrics: Metrics
 ) -> Blueprint:
     """Return the routes; as many blocks are scored at once as there are scoring threads."""
     routes = Blueprint("predict", __name__)
@@ -141,10 +142,11 @@ def blueprint(
 
     def answer(model: LoadedModel, writer: JsonWriter, options: PredictOptions) -> Response:
         body = RequestBody(request, config.serve)
-        limit, keep = config.serve.max_rows, config.log.features
+        limit, keep = config.serve.max_rows, config.log.features and log is not None
         scorer = RequestScorer(model, options, writer, semaphore, limit, keep_features=keep)
         _score_all(scorer, body, config)
-        log.record(_rows_to_log(scorer))
+        if log is not None:
+            log.record(_rows_to_log(scorer))
         _count(scorer, metrics)
         return _response(scorer, body)
 

@@ -1,5 +1,6 @@
 """`POST /truth`, and what `truth` and `live` say of the same log."""
 
+import csv
 import io
 import json
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from flask.testing import FlaskClient
 
 from lightmodel.config import Config, load
 from lightmodel.predictions.factory import open_log
-from lightmodel.predictions.spooled import SpooledLog
 from lightmodel.service import create_app
 from tests.fakes.answers import answered
 from tests.fakes.project import SETTINGS, Project, shop_table
@@ -42,8 +42,8 @@ def client(config: Config) -> Iterator[FlaskClient]:
 def answer(config: Config, version: str, probabilities: dict[str, float]) -> None:
     log = open_log(config, lambda _name, _number: None)
     rows = answered("r1", list(probabilities), list(probabilities.values()), version=version)
+    assert log is not None
     log.record(rows)
-    assert isinstance(log, SpooledLog)
     log.close()
 
 
@@ -124,3 +124,30 @@ def test_a_bad_file_of_truths_is_an_exit_code_and_a_reason(
     told = trained.tool("truth", "bad.csv", "--set", f"log.folder={config.log.folder}")
     assert told.code == 65
     assert "'bought': is not in the table" in told.err
+
+
+def test_the_log_is_exported_with_the_labels_that_have_come(
+    config: Config, trained: Project
+) -> None:
+    version = trained.models()[0].name
+    answer(config, version, {"v1": 0.9, 'a "b", c': 0.2})
+    Path("truths.csv").write_text("bought,visit_id\nno,v1\n")
+    setting = f"log.folder={config.log.folder}"
+    assert trained.tool("truth", "truths.csv", "--set", setting).code == 0
+    assert trained.tool("export", "log.csv", "--set", setting).code == 0
+    with Path("log.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first == {
+        "request": "r1",
+        "row": "1",
+        "time": "2026-01-03T12:00:00.000000Z",
+        "version": version,
+        "id": "v1",
+        "prediction": "yes",
+        "probability": "0.9",
+        "features": "",
+        "truth": "no",
+    }
+    assert (second["id"], second["truth"]) == ('a "b", c', "")
+    shown = trained.tool("export", "-", "--day", "2026-01-04", "--set", setting)
+    assert shown.out == "request,row,time,version,id,prediction,probability,features,truth\n"

@@ -1,17 +1,19 @@
 """The prediction log of a process whose data base is stopped and started again."""
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lightmodel.config import LogSection
+from lightmodel.predictions.log import PredictionLog, ship
 from lightmodel.predictions.postgres import PostgresSink
-from lightmodel.predictions.spool import segments
-from lightmodel.predictions.spooled import Limits, SpooledLog
-from tests.fakes.answers import answered
+from lightmodel.predictions.sqlite import SqliteSink
+from tests.fakes.answers import answered, batch
 from tests.fakes.postgres import Postgres, postgres
-from tests.unit.predictions.test_spooled_log import Counts, until
+from tests.unit.predictions.test_prediction_log import Counts, kept, until
 
 pytestmark = pytest.mark.postgres
 
@@ -34,10 +36,9 @@ def test_stopped_and_started_the_data_base_misses_no_row_and_has_none_twice(
     cluster: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    spool = tmp_path / "spool"
-    spool.mkdir()
+    spool = tmp_path / "spool.sqlite"
     counts = Counts()
-    log = SpooledLog(spool, PostgresSink(cluster.url), Limits(), counts)
+    log = PredictionLog(spool, LogSection(), counts, PostgresSink(cluster.url))
     names = [f"r{number:03d}" for number in range(300)]
 
     def record(part: slice) -> None:
@@ -56,5 +57,22 @@ def test_stopped_and_started_the_data_base_misses_no_row_and_has_none_twice(
     log.close()
     assert requests_in(cluster) == [name for name in names for _ in range(2)]
     assert counts.of == {"spooled": 600, "logged": 600}
-    assert segments(spool) == []
+    assert kept(spool) == []
     assert "secret-word" not in caplog.text
+
+
+def test_an_id_that_is_too_long_for_an_index_is_set_aside(
+    cluster: Postgres, tmp_path: Path
+) -> None:
+    long = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(200))
+    spool = SqliteSink(tmp_path / "spool.sqlite")
+    spool.write(
+        batch(*(answered(f"r{at}", [key], [0.1]) for at, key in enumerate(("a", long, "b"))))
+    )
+    spool.close()
+    server = PostgresSink(cluster.url)
+    ship(spool.path, server, Counts())
+    server.close()
+    assert requests_in(cluster) == ["r0", "r2"]
+    assert kept(spool.path) == []
+    assert kept(spool.path, "refused") == [("r1", 1)]

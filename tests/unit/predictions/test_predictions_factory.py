@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,10 @@ import pytest
 
 from lightmodel.config import Config, LogSection
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.predictions.factory import open_log, open_sink
-from lightmodel.predictions.none import NoLog
-from lightmodel.predictions.spooled import SpooledLog
-from lightmodel.predictions.sqlite import check_sqlite
-from tests.fakes.answers import VERSION, answered
+from lightmodel.predictions.factory import open_log, open_sink, spooled_bytes
+from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
+from tests.fakes.answers import VERSION, answered, batch
+from tests.fakes.postgres import postgres
 
 
 def configured(**settings: Any) -> Config:
@@ -28,8 +28,8 @@ def ignore(_name: str, _number: int) -> None:
 def test_what_is_recorded_is_found_by_whoever_asks(sink: str) -> None:
     config = configured(sink=sink)
     log = open_log(config, ignore)
+    assert log is not None
     log.record(answered("r1", ["a", "b"], [0.1, 0.9]))
-    assert isinstance(log, SpooledLog)
     log.close()
     opened = open_sink(config)
     assert opened.answered() == {VERSION: 2}
@@ -37,24 +37,31 @@ def test_what_is_recorded_is_found_by_whoever_asks(sink: str) -> None:
     assert Path("var/log").is_dir()
 
 
-def test_asking_sends_first_what_a_dead_server_left_in_the_spool() -> None:
-    from tests.fakes.answers import lines
+def test_csv_is_kept_in_sqlite_and_the_log_names_the_command(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert open_log(configured(sink="csv"), ignore) is not None
+    (warning,) = [record.message for record in caplog.records]
+    assert "`python -m lightmodel export FILE`" in warning
+    assert str(Path("var/log/predictions.sqlite")) in warning
 
-    config = configured()
-    spool = Path("var/log/spool")
-    spool.mkdir(parents=True)
-    (spool / "1-1-a.jsonl").write_bytes(lines(answered("r1", ["a"], [0.1])))
-    opened = open_sink(config)
-    assert opened.answered() == {VERSION: 1}
-    opened.close()
+
+@pytest.mark.postgres
+def test_asking_ships_first_what_a_dead_server_left_in_the_spool() -> None:
+    Path("var/log").mkdir(parents=True)
+    with closing(SqliteSink(Path("var/log/spool.sqlite"))) as spool:
+        spool.write(batch(answered("r1", ["a"], [0.1])))
+    with postgres() as cluster:
+        config = configured(sink="postgres", url=cluster.url)
+        with closing(open_sink(config)) as sink:
+            assert sink.answered() == {VERSION: 1}
+    assert spooled_bytes(config) == 0
 
 
 @pytest.mark.parametrize("settings", [{"sink": "none"}, {"rate": 0}])
 def test_no_log_touches_nothing(settings: dict[str, Any]) -> None:
-    log = open_log(configured(**settings), ignore)
-    assert isinstance(log, NoLog)
-    log.record(answered("r1", ["a"], [0.1]))
-    log.close()
+    assert open_log(configured(**settings), ignore) is None
+    assert spooled_bytes(configured(**settings)) == 0
     assert not Path("var").exists()
 
 
@@ -68,8 +75,7 @@ def test_where_the_folder_cannot_be_written_serving_goes_on_and_says_so_once(
     sink: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("var").write_text("in the way")
-    log = open_log(configured(sink=sink), ignore)
-    assert isinstance(log, NoLog)
+    assert open_log(configured(sink=sink), ignore) is None
     (said,) = [record.message for record in caplog.records]
     assert "without a prediction log" in said
     with pytest.raises(ConfigError, match=r"log\.folder"):
@@ -84,7 +90,7 @@ def test_a_read_only_folder_counts_as_one_that_cannot_be_written(
     else:
         folder = Path("shut")
         folder.mkdir(mode=0o500)
-    assert isinstance(open_log(configured(folder=folder), ignore), NoLog)
+    assert open_log(configured(folder=folder), ignore) is None
     assert "without a prediction log" in caplog.text
 
 
@@ -111,6 +117,7 @@ def test_postgres_without_a_url_names_the_variable() -> None:
 def test_postgres_without_its_library_names_the_file_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delitem(sys.modules, "lightmodel.predictions.postgres", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match="psycopg") as caught:
         open_log(configured(sink="postgres", url="postgresql://app@127.0.0.1/x"), ignore)
@@ -121,9 +128,10 @@ def test_postgres_without_its_library_names_the_file_to_install(
 def test_a_data_base_that_is_down_is_no_reason_not_to_serve() -> None:
     config = configured(sink="postgres", url="postgresql://app:word@127.0.0.1:1/x")
     log = open_log(config, ignore)
+    assert log is not None
+    assert spooled_bytes(config) == 0
     log.record(answered("r1", ["a"], [0.1]))
-    assert isinstance(log, SpooledLog)
     log.close()
-    assert list(Path("var/log/spool").glob("*.jsonl"))
+    assert spooled_bytes(config) > 0
     with pytest.raises(SourceUnavailable):
         open_sink(config)

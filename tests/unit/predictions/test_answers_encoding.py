@@ -1,21 +1,26 @@
-"""Answered rows as lines of JSON."""
+"""Answered rows as JSON."""
 
+import math
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lightmodel.predictions.lines import encode
-from lightmodel.predictions.log import AnsweredRows
-from tests.fakes.answers import answered, at
+from lightmodel.predictions.base import AnsweredRows
+from lightmodel.predictions.encoding import encode
+from lightmodel.predictions.sqlite import SqliteSink
+from tests.fakes.answers import answered, at, batch
 
 
 def rows_of(rows: AnsweredRows, rate: float = 1.0) -> list[list[object]]:
-    found = list(encode(rows, rate))
-    heads = [orjson.loads(line.data) for line in found]
-    assert [len(head["rows"]) for head in heads] == [line.rows for line in found]
-    assert all(line.data.endswith(b"\n") and line.data.count(b"\n") == 1 for line in found)
+    blocks = list(encode(rows, rate))
+    heads = [orjson.loads(block.data) for block in blocks]
+    assert [len(head["rows"]) for head in heads] == [block.rows for block in blocks]
     return [row for head in heads for row in head["rows"]]
 
 
@@ -51,9 +56,9 @@ def test_features_stand_by_their_names_and_what_is_undefined_is_null() -> None:
     ]
 
 
-def test_a_line_says_when_in_utc_and_by_which_model() -> None:
-    (line,) = encode(answered("r1", ["a"], [0.1], time=at(7)))
-    head = orjson.loads(line.data)
+def test_a_block_says_when_in_utc_and_by_which_model() -> None:
+    (block,) = encode(answered("r1", ["a"], [0.1], time=at(7)))
+    head = orjson.loads(block.data)
     assert (head["request"], head["time"]) == ("r1", "2026-01-03T12:00:07.000000Z")
     assert head["version"] == "20260101T000000000000Z-aaaaaa"
 
@@ -85,3 +90,19 @@ def test_requests_of_one_row_are_sampled_as_well() -> None:
 def test_a_nul_becomes_a_sign_that_data_bases_take(text: str) -> None:
     rows = rows_of(answered("r1", ["a"], [0.1], features={"x": [text]}))
     assert rows[0][4] == {"x": text.replace("\0", "\ufffd")}
+
+
+@given(
+    st.text(), st.text(), st.one_of(st.floats(), st.integers(-(2**63), 2**63 - 1), st.booleans())
+)
+@settings(deadline=None)
+def test_whatever_is_answered_comes_back_from_sqlite(key: str, label: str, cell: object) -> None:
+    rows = answered("r1", [key], [0.5], predictions=[label], features={label: [cell]})
+    with closing(SqliteSink(Path(":memory:"))) as sink:
+        sink.write(batch(rows))
+        (row,) = sink.rows()
+    plain = label.replace("\0", "\ufffd")
+    assert row[4] == key.replace("\0", "\ufffd")
+    assert orjson.loads(row[5]) == plain
+    number = None if isinstance(cell, float) and not math.isfinite(cell) else cell
+    assert orjson.loads(row[7]) == {plain: number}
