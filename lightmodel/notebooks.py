@@ -22,7 +22,7 @@ from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.store.lock import run_lock
 from lightmodel.store.versions import Version
 from lightmodel.tables.encode import feature_matrix
-from lightmodel.tracking.factory import recording
+from lightmodel.tracking.uploader import recording
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -63,10 +63,10 @@ def compare(
     from lightmodel.pipeline.context import Pins
     from lightmodel.pipeline.preprocess import run_preprocess
     from lightmodel.store.lock import run_lock
-    from lightmodel.tracking import factory as tracking
+    from lightmodel.tracking.uploader import recording
 
     file = _writable(loaded, config_file) if flags["write"] else None
-    with tracking.recording(config) as record:
+    with recording(config) as record:
         workshop = training.workshop(config, training.progress(), record=record)
         with run_lock(config.store.root):
             split = workshop.splits.get(run_preprocess(workshop, Pins()).version)

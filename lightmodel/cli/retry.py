@@ -26,8 +26,8 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
     from lightmodel.pipeline import CHAIN, run_chain
     from lightmodel.pipeline import factory as training
     from lightmodel.store.lock import run_lock
-    from lightmodel.tracking import factory as tracking
+    from lightmodel.tracking.uploader import recording
 
-    with tracking.recording(config) as record, run_lock(config.store.root):
+    with recording(config) as record, run_lock(config.store.root):
         workshop = training.workshop(config, training.progress(), record=record)
         show_outcomes(run_chain(workshop, CHAIN[-1:]))

@@ -63,10 +63,10 @@ def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
     from lightmodel.pipeline import CHAIN, run_chain
     from lightmodel.pipeline import factory as training
     from lightmodel.store.lock import run_lock
-    from lightmodel.tracking import factory as tracking
+    from lightmodel.tracking.uploader import recording
 
     chosen = [stage for stage in CHAIN if stage.name in names]
-    with tracking.recording(config) as record, run_lock(config.store.root):
+    with recording(config) as record, run_lock(config.store.root):
         workshop = training.workshop(
             config,
             training.progress(),

@@ -62,13 +62,13 @@ def tune(
     from lightmodel.pipeline.preprocess import run_preprocess
     from lightmodel.pipeline.tune import run_tune
     from lightmodel.store.lock import run_lock
-    from lightmodel.tracking import factory as tracking
+    from lightmodel.tracking.uploader import recording
 
     keys = ("train.estimator", "train.parameters")
     file = writable_file(loaded, config_file, keys) if flags["write"] else None
     if file:  # one that resists is told of now
         rewritten(file, "train", {"parameters": loaded.config.train.parameters})
-    with tracking.recording(loaded.config) as record:
+    with recording(loaded.config) as record:
         workshop = training.workshop(loaded.config, training.progress(), record=record)
         # Several processes may begin on one study together: whoever is second finds the split made.
         with run_lock(loaded.config.store.root, PATIENCE_S):

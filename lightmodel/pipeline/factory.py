@@ -23,7 +23,7 @@ from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.store.factory import models_of, retries_of, signer_of, splits_of, threads_of
 from lightmodel.store.mirrors.factory import send
 from lightmodel.store.own_code import read_own_code
-from lightmodel.tracking.factory import Record, untold
+from lightmodel.tracking.uploader import NO_TRACKING, Record
 from lightmodel.training.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def workshop(
     config: Config,
     progress: Progress,
     *,
-    record: Record = untold,
+    record: Record = NO_TRACKING,
     force: bool = False,
     dry_run: bool = False,
 ) -> Workshop:
