@@ -170,9 +170,7 @@ def _told(original: Version, attempt: Attempt) -> RunRecord:
         now,
         original.name,
         parameters=attempt.parameters,
-        metrics={
-            name: value for name, value in (attempt.metrics or {}).items() if value is not None
-        },
+        metrics=attempt.metrics or {},
         tags={"split": str(original.manifest.inputs["split"])},
     )
 

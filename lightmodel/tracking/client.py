@@ -97,13 +97,13 @@ def connect(tracking: TrackingSection) -> Tracker:
 
 def _variables(tracking: TrackingSection) -> dict[str, str]:
     """Return the environment variables that MLflow reads: secrets, time limits, no calls home."""
-    secrets = {
-        "MLFLOW_TRACKING_USERNAME": tracking.username,
-        "MLFLOW_TRACKING_PASSWORD": tracking.password,
-        "MLFLOW_TRACKING_TOKEN": tracking.token,
-    }
+    secrets = {name: getattr(tracking, name) for name in ("username", "password", "token")}
     return {
-        **{name: secret.get_secret_value() for name, secret in secrets.items() if secret},
+        **{
+            f"MLFLOW_TRACKING_{name}".upper(): secret.get_secret_value()
+            for name, secret in secrets.items()
+            if secret
+        },
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(max(1, round(tracking.timeout_s))),
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_DISABLE_TELEMETRY": "true",

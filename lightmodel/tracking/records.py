@@ -1,32 +1,14 @@
 """What is sent to MLflow: runs, and which versions the aliases of a registered model point at."""
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PlainSerializer
-
-from lightmodel.contract.results import Point
+from pydantic import PlainSerializer
 
 RunKind = Literal["model", "attempt", "study", "trial", "comparison"]
-
-
-def defined(metrics: Mapping[str, float | None]) -> dict[str, float]:
-    """Return the metrics that have a finite value."""
-    known = ((name, value) for name, value in metrics.items() if value is not None)
-    return {name: value for name, value in known if math.isfinite(value)}
-
-
-def _defined_points(
-    curves: Mapping[str, Iterable[tuple[float, float | None]]],
-) -> dict[str, list[Point]]:
-    """Return the curves without the points that have no value."""
-    return {
-        name: [(step, value) for step, value in points if value is not None]
-        for name, points in curves.items()
-    }
+Point = tuple[float, float | None]
 
 
 AbsolutePath = Annotated[Path, PlainSerializer(Path.absolute)]
@@ -58,8 +40,8 @@ class RunRecord:
         created, ended: UTC, in ISO format.
         parent: key of the run that this one is a part of; "" for none.
         parameters: nested values are logged under names with dots.
-        metrics: name → value; undefined ones are left out.
-        curves: metric name → (step, value) pairs.
+        metrics: name → value.
+        curves: metric name → (step, value) pairs. Here as in `metrics`, undefined values are left out.
         tags: to search by.
         files: to log with the run; they and `version` are absolute once queued.
         version: folder of the model's version, for the kind "model".
@@ -71,10 +53,8 @@ class RunRecord:
     ended: str
     parent: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Annotated[Mapping[str, float], BeforeValidator(defined)] = field(default_factory=dict)
-    curves: Annotated[Mapping[str, tuple[Point, ...]], BeforeValidator(_defined_points)] = field(
-        default_factory=dict
-    )
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     files: tuple[AbsolutePath, ...] = ()
     version: AbsolutePath | None = None

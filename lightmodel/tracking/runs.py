@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -111,13 +112,15 @@ def _tags(record: RunRecord) -> dict[str, str]:
 
 
 def _metrics(record: RunRecord) -> Iterator["Metric"]:
+    """Yield metrics, at the run's end, and the points of curves; those that are defined."""
     from mlflow.entities import Metric
 
-    for name, value in record.metrics.items():
-        yield Metric(_name(name), float(value), _ms(record.ended), 0)
-    for name, points in record.curves.items():
-        for step, value in points:
-            yield Metric(_name(name), float(value), _ms(record.created), int(step))
+    single = {name: ((0, value),) for name, value in record.metrics.items()}
+    for moment, curves in ((record.ended, single), (record.created, record.curves)):
+        for name, points in curves.items():
+            for step, value in points:
+                if value is not None and math.isfinite(value):
+                    yield Metric(_name(name), float(value), _ms(moment), int(step))
 
 
 def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -131,7 +134,7 @@ def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 def _value(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    return text[:_LONGEST_VALUE]
 
 
 def _name(name: str) -> str:
@@ -153,7 +156,8 @@ def _dataset(record: RunRecord) -> "DatasetInput | None":
     scheme = source.partition("://")[0] if "://" in source else "local"
     kind = "http" if scheme == "https" else scheme
     name = source.partition("?")[0].rstrip("/").rpartition("/")[2]
-    rows = {name: int(value) for name, value in record.metrics.items() if name.startswith("rows_")}
+    counts = ((name, value) for name, value in record.metrics.items() if name.startswith("rows_"))
+    rows = {name: int(value) for name, value in counts if value is not None}
     dataset = Dataset(
         name=name[:_LONGEST_NAME] or "table",
         digest=sha256[:_DIGEST_LETTERS],

@@ -64,22 +64,15 @@ def recording(config: Config) -> Iterator[Record]:
     if not config.tracking.is_on:
         yield NO_TRACKING
         return
-    uploader = Uploader(config)
-    try:
+    with Uploader(config) as uploader:
         yield uploader.record
-    except KeyboardInterrupt:
-        uploader.kill()
-        raise
-    finally:
-        uploader.close()
 
 
 def sync_aliases(config: Config) -> None:
     """Let MLflow's champion follow the version that is served, with the care of `recording`."""
     if config.tracking.is_on:
-        uploader = Uploader(config)
-        uploader.record([None])
-        uploader.close()
+        with Uploader(config) as uploader:
+            uploader.record([None])
 
 
 class Uploader:
@@ -113,8 +106,8 @@ class Uploader:
         return AliasUpdate(champion, challenger, since=datetime.now(UTC).isoformat())
 
     def _start(self) -> None:
-        """Start the second process unless it runs, and tell it to upload what was queued."""
-        if self._process is None or self._process.poll() is not None:
+        """Start the second process unless that was done, and tell it to upload what was queued."""
+        if self._process is None:
             sections = {"tracking": self._config.tracking, "store": self._config.store}
             self._process = subprocess.Popen(  # noqa: S603 — our own command
                 [*_COMMAND, "--follow", "--config", os.devnull],
@@ -129,31 +122,29 @@ class Uploader:
             with suppress(OSError):  # it died; what is queued stays
                 self._process.stdin.write(b"\n")
 
-    def close(self) -> None:
+    def __enter__(self) -> "Uploader":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Wait until everything is uploaded, but no longer than tracking.timeout_s."""
-        if self._process is None:
+        process, timeout_s = self._process, self._config.tracking.timeout_s
+        if process is None:
             return
-        timeout_s, why = self._config.tracking.timeout_s, "not every run was accepted"
+        why = "not every run was accepted"
+        wanted = self._queued and kind is not KeyboardInterrupt
         try:
-            if self._queued:
-                log = self._process.communicate(timeout=timeout_s)[1]
-                _, found, error = log.decode(errors="replace").rpartition("error: ")
-                why = " ".join(error.split())[:_LONGEST_ERROR] if found else why
+            if wanted:
+                log = process.communicate(timeout=timeout_s)[1].decode(errors="replace")
+                if "error: " in log:
+                    why = " ".join(log.rpartition("error: ")[2].split())[:_LONGEST_ERROR]
         except subprocess.TimeoutExpired:
             why = f"MLflow was not done within {timeout_s:g} s"
         finally:
-            self.kill()
-        waiting = len(self._queue.files()) if self._queued else 0
-        if waiting:
+            process.kill()
+            process.communicate()
+        if wanted and (waiting := len(self._queue.files())):
             queued = "1 run stays" if waiting == 1 else f"{waiting} runs stay"
             logger.warning("tracking: %s, and %s in the queue: %s uploads", why, queued, RESEND)
-
-    def kill(self) -> None:
-        """End the second process without waiting for an upload."""
-        if self._process:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
 
 
 @dataclass(frozen=True)

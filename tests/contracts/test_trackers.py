@@ -56,10 +56,15 @@ def tracker(
         yield open_tracker(address, folder)
 
 
+def experiment_id(tracker: Tracker, name: str) -> str:
+    found = tracker.client.get_experiment_by_name(name)
+    assert found
+    return str(found.experiment_id)
+
+
 def runs(tracker: Tracker, key: str) -> list[Any]:
-    experiment = tracker.client.get_experiment_by_name(EXPERIMENT)
     found: list[Any] = tracker.client.search_runs(
-        [experiment.experiment_id], f"tags.`light_model.key` = '{key}'"
+        [experiment_id(tracker, EXPERIMENT)], f"tags.`light_model.key` = '{key}'"
     )
     return found
 
@@ -90,7 +95,7 @@ def test_a_part_may_come_before_the_whole(tracker: Tracker) -> None:
 
 def test_a_run_that_was_begun_by_a_killed_process_is_completed(tracker: Tracker) -> None:
     send(tracker, replace(STUDY, key="first"))  # the experiment is there
-    experiment = tracker.client.get_experiment_by_name(EXPERIMENT).experiment_id
+    experiment = experiment_id(tracker, EXPERIMENT)
     half = tracker.client.create_run(experiment, tags={"light_model.key": "half"})
     tracker.client.log_batch(half.info.run_id, metrics=[])
     send(tracker, replace(STUDY, key="half"))
@@ -138,8 +143,7 @@ def test_an_earlier_update_of_the_aliases_changes_nothing(tracker: Tracker) -> N
 def test_a_deleted_experiment_is_a_mistake(tracker: Tracker) -> None:
     pending = PendingRun("deleted", MODEL, STUDY)
     tracker.send(pending)
-    found = tracker.client.get_experiment_by_name("deleted")
-    tracker.client.delete_experiment(found.experiment_id)
+    tracker.client.delete_experiment(experiment_id(tracker, "deleted"))
     with pytest.raises(ConfigError, match="deleted at MLflow"):
         tracker.send(pending)
 
