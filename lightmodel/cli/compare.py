@@ -19,7 +19,7 @@ from lightmodel.report.formatting import NOTHING
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation
-    from lightmodel.search.entries import Compared, Standing
+    from lightmodel.search.entries import ComparisonResult, RankedResult
 
 _ALSO_SHOWN = 2
 _KILO = 1024.0
@@ -57,26 +57,22 @@ def compare(
     loaded = load(config_file, sets)
     config = loaded.config
     # Imported here: --help needs none of it.
-    from lightmodel.pipeline import compare as chain
-    from lightmodel.pipeline import factory as training
-    from lightmodel.pipeline.contest_factory import contest
-    from lightmodel.pipeline.context import Pins
-    from lightmodel.pipeline.preprocess import run_preprocess
+    from lightmodel.pipeline import RunContext
+    from lightmodel.pipeline import compare as comparison
+    from lightmodel.pipeline.preprocess import current_split
+    from lightmodel.progress import make_progress
     from lightmodel.store.lock import run_lock
     from lightmodel.tracking.uploader import recording
 
     file = _writable(loaded, config_file) if flags["write"] else None
     with recording(config) as record:
-        workshop = training.workshop(config, training.progress(), record=record)
+        context = RunContext(config, make_progress(), record)
         with run_lock(config.store.root):
-            split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
+            split = current_split(context)
         with run_lock(config.store.work / "comparisons"):
-            who = contest(config, split, only, limit, ensemble=flags["ensemble"])
-            compared = chain.compare(workshop, split, who)
+            compared = comparison.compare(context, split, only, limit, ensemble=flags["ensemble"])
             _show(compared)
-            tested = chain.meet_test_rows(workshop, compared)
-            _show_tested(compared, tested)
-        chain.tell(workshop, compared, tested)
+            _show_tested(compared, comparison.evaluate_on_test(context, compared))
     if file:
         _write(compared, file)
 
@@ -89,7 +85,7 @@ def _writable(loaded: Loaded, config_file: Path | None) -> Path:
     return file
 
 
-def _show(compared: "Compared") -> None:
+def _show(compared: "ComparisonResult") -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     others = [name for name in METRICS if name in compared.winner.mean]
     also = [name for name in others if name != compared.metric.name][:_ALSO_SHOWN]
@@ -98,30 +94,30 @@ def _show(compared: "Compared") -> None:
     for name in ("", "contender", *titles, "fit s", "µs/row", "size"):
         table.add_column(name, justify="left" if name == "contender" else "right")
     table.add_column("", overflow="fold")
-    for place, one in enumerate(compared.standings, 1):
+    for place, one in enumerate(compared.ranking, 1):
         table.add_row(str(place), *_cells(one, compared, also))
     for absent in compared.left_out:
-        table.add_row(NOTHING, absent.contender.name, *[""] * (len(titles) + 3), absent.why)
+        table.add_row(NOTHING, absent.entry.name, *[""] * (len(titles) + 3), absent.reason)
     Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
     click.echo("")
     for sentence in _sentences(compared):
         click.echo(sentence)
 
 
-def _cells(one: "Standing", compared: "Compared", also: list[str]) -> list[str]:
-    name, showing = compared.metric.name, one.showing
+def _cells(one: "RankedResult", compared: "ComparisonResult", also: list[str]) -> list[str]:
+    name, result = compared.metric.name, one.result
     behind = "" if one is compared.winner else f"{one.behind:.4f} ± {one.noise:.4f}"
-    notes = [*(["in force"] if showing.name == compared.present else []), *showing.notes]
+    notes = [*(["in force"] if result.name == compared.present else []), *result.notes]
     return [
-        showing.name,
+        result.name,
         _number(one.mean[name]),
         _number(one.spread[name]),
-        _number(showing.pooled[name]),
+        _number(result.pooled[name]),
         behind,
         *(_number(one.mean[other]) for other in also),
-        f"{showing.fit_seconds:.1f}",
-        f"{1e6 * showing.row_seconds:.1f}",
-        _size(showing.size),
+        f"{result.fit_seconds:.1f}",
+        f"{1e6 * result.row_seconds:.1f}",
+        _size(result.size),
         "; ".join(notes),
     ]
 
@@ -138,10 +134,10 @@ def _size(count: float) -> str:
     return f"{count:.1f} MB"
 
 
-def _sentences(compared: "Compared") -> list[str]:
+def _sentences(compared: "ComparisonResult") -> list[str]:
     winner = compared.winner
-    title, name = compared.metric.title, winner.showing.name
-    folds = len(winner.showing.folds)
+    title, name = compared.metric.title, winner.result.name
+    folds = len(winner.result.folds)
     found = [
         f"{name} is the best by {title} over the {folds} folds.",
         *_chances(compared),
@@ -152,24 +148,22 @@ def _sentences(compared: "Compared") -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def _needs(compared: "Compared") -> list[str]:
+def _needs(compared: "ComparisonResult") -> list[str]:
     """Say what the winner's serving image lacks by itself."""
-    showing = compared.winner.showing
-    members = (
-        showing.parameters["members"] if showing.weights else [{"estimator": showing.estimator}]
-    )
+    result = compared.winner.result
+    members = result.parameters["members"] if result.weights else [{"estimator": result.estimator}]
     packages = {str(member["estimator"]).partition(".")[0] for member in members}
     if not packages & _BOOSTERS:
         return []
     return [
-        f"Where {showing.name} is trained or served, requirements/boosters.txt is needed as well."
+        f"Where {result.name} is trained or served, requirements/boosters.txt is needed as well."
     ]
 
 
-def _chances(compared: "Compared") -> list[str]:
+def _chances(compared: "ComparisonResult") -> list[str]:
     """Say which differences are within the noise of the folds."""
-    behind = compared.standings[1:]
-    tied = [one.showing.name for one in behind if one.is_tied]
+    behind = compared.ranking[1:]
+    tied = [one.result.name for one in behind if one.is_tied]
     if not behind:
         return []
     if not tied:
@@ -183,7 +177,7 @@ def _chances(compared: "Compared") -> list[str]:
     ]
 
 
-def _show_tested(compared: "Compared", tested: "Evaluation") -> None:
+def _show_tested(compared: "ComparisonResult", tested: "Evaluation") -> None:
     name, title = compared.metric.name, compared.metric.title
     found, dummy = tested.metrics[name], tested.dummy[name]
     click.echo(
@@ -198,16 +192,16 @@ def _show_tested(compared: "Compared", tested: "Evaluation") -> None:
         )
 
 
-def _write(compared: "Compared", file: Path) -> None:
+def _write(compared: "ComparisonResult", file: Path) -> None:
     from lightmodel.config.rewrite import rewrite
 
-    showing, present = compared.winner.showing, compared.of_present()
-    if showing.name == compared.present:
+    result, present = compared.winner.result, compared.present_result()
+    if result.name == compared.present:
         click.echo(f"{file} stays: its own settings are the best.")
         return
     values: Mapping[str, Any] = {
-        "estimator": showing.estimator,
-        "parameters": dict(showing.parameters),
+        "estimator": result.estimator,
+        "parameters": dict(result.parameters),
     }
     rewrite(file, "train", values)
     because = (
@@ -216,6 +210,4 @@ def _write(compared: "Compared", file: Path) -> None:
         if present
         else "the settings before did not finish"
     )
-    click.echo(
-        f"{file}: train.estimator and train.parameters are now {showing.name}'s ({because})."
-    )
+    click.echo(f"{file}: train.estimator and train.parameters are now {result.name}'s ({because}).")

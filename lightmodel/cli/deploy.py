@@ -28,10 +28,10 @@ def deploy() -> None:
 )
 def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to the Docker host that DOCKER_HOST names (ssh://user@host too), without a lost request."""
-    from lightmodel.delivery.factory import docker_host_of
+    from lightmodel.delivery.factory import open_docker_host
 
     config = load(config_file, sets).config
-    _run(docker_host_of(config, renew_proxy=flags["renew_proxy"]), image, flags)
+    _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
 @deploy.command()
@@ -41,9 +41,9 @@ def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags:
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 def azure(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
-    from lightmodel.delivery.factory import app_service_of
+    from lightmodel.delivery.factory import open_app_service
 
-    _run(app_service_of(load(config_file, sets).config), image, flags)
+    _run(open_app_service(load(config_file, sets).config), image, flags)
 
 
 def _run(deployment: "Deployment", image: str, flags: dict[str, bool]) -> None:

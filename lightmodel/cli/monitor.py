@@ -19,11 +19,11 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
 
     One that answers is never touched. Tries get rarer, and `notify.urls` are told.
     """
-    from lightmodel.delivery.factory import monitor_of
+    from lightmodel.delivery.factory import open_monitor
 
-    tend = monitor_of(load(config_file, sets).config)
+    check = open_monitor(load(config_file, sets).config)
     if every is None:
-        if wrong := tend():
+        if wrong := check():
             raise DeployFailed(wrong, hint="the log lines above say what was tried")
         click.echo("the service answers")
         return
@@ -32,7 +32,7 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            tend()
+            check()
         except LightModelError as error:  # the engine is away: it may come back
             click.echo(f"error: {error.message}", err=True)
         stop.wait(every)

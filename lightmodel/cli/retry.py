@@ -23,11 +23,11 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
     own = () if tries is None else (f"train.retry={tries}",)
     config = load(config_file, (*sets, *own)).config
     # Imported here: --help needs none of it.
-    from lightmodel.pipeline import CHAIN, run_chain
-    from lightmodel.pipeline import factory as training
+    from lightmodel.pipeline import CHAIN, RunContext, run_chain
+    from lightmodel.progress import make_progress
     from lightmodel.store.lock import run_lock
     from lightmodel.tracking.uploader import recording
 
     with recording(config) as record, run_lock(config.store.root):
-        workshop = training.workshop(config, training.progress(), record=record)
-        show_outcomes(run_chain(workshop, CHAIN[-1:]))
+        context = RunContext(config, make_progress(), record)
+        show_outcomes(run_chain(context, CHAIN[-1:]))

@@ -60,18 +60,14 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
 
 def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
     # Imported here: --help and --print-config need none of it.
-    from lightmodel.pipeline import CHAIN, run_chain
-    from lightmodel.pipeline import factory as training
+    from lightmodel.pipeline import CHAIN, RunContext, run_chain
+    from lightmodel.progress import make_progress
     from lightmodel.store.lock import run_lock
     from lightmodel.tracking.uploader import recording
 
     chosen = [stage for stage in CHAIN if stage.name in names]
     with recording(config) as record, run_lock(config.store.root):
-        workshop = training.workshop(
-            config,
-            training.progress(),
-            record=record,
-            force=flags["force"],
-            dry_run=flags["dry_run"],
+        context = RunContext(
+            config, make_progress(), record, force=flags["force"], dry_run=flags["dry_run"]
         )
-        show_outcomes(run_chain(workshop, chosen, retry="train" in names))
+        show_outcomes(run_chain(context, chosen, retry="train" in names))

@@ -18,7 +18,7 @@ def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) 
 
     It names requirements/serve-RUNTIME.txt, from which the serving image is built.
     """
-    from lightmodel.pipeline.dependencies import needed_runtime
+    from lightmodel.pipeline.reuse import needed_runtime
     from lightmodel.store.runtime import runtime_of_source
 
     if file:

@@ -13,7 +13,7 @@ from lightmodel.config import Config, load
 
 if TYPE_CHECKING:  # imported when a study runs
     from lightmodel.pipeline.best_trials import Finalist
-    from lightmodel.pipeline.tune import Tuned
+    from lightmodel.pipeline.tune import TuneResult
 
 
 PATIENCE_S = 60.0
@@ -57,10 +57,10 @@ def tune(
         return
     # Imported here: --help needs none of it.
     from lightmodel.config.rewrite import rewritten, writable_file
-    from lightmodel.pipeline import factory as training
-    from lightmodel.pipeline.context import Pins
-    from lightmodel.pipeline.preprocess import run_preprocess
+    from lightmodel.pipeline import RunContext
+    from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
+    from lightmodel.progress import make_progress
     from lightmodel.store.lock import run_lock
     from lightmodel.tracking.uploader import recording
 
@@ -69,11 +69,11 @@ def tune(
     if file:  # one that resists is told of now
         rewritten(file, "train", {"parameters": loaded.config.train.parameters})
     with recording(loaded.config) as record:
-        workshop = training.workshop(loaded.config, training.progress(), record=record)
+        context = RunContext(loaded.config, make_progress(), record)
         # Several processes may begin on one study together: whoever is second finds the split made.
         with run_lock(loaded.config.store.root, PATIENCE_S):
-            split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
-        tuned = run_tune(workshop, split, released=flags["released"])
+            split = current_split(context)
+        tuned = run_tune(context, split, released=flags["released"])
     _show(tuned)
     if tuned.interrupted:
         raise KeyboardInterrupt
@@ -82,9 +82,9 @@ def tune(
 
 
 def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
-    from lightmodel.search.factory import space
+    from lightmodel.search.ranges import search_space
 
-    found = space(config, released)
+    found = search_space(config, released=released)
     for one in found.ranges:
         kind = "whole" if one.whole else "real"
         scale = ", log" if one.log else ""
@@ -93,19 +93,19 @@ def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
         yield f"{name:<26} {value} (given in train.parameters)"
 
 
-def _write(file: Path, tuned: "Tuned") -> None:
+def _write(file: Path, tuned: "TuneResult") -> None:
     from lightmodel.config.rewrite import rewrite
 
     if tuned.winner is None:
         click.echo(f"{file.name} stays as it is")
         return
-    rewrite(file, "train", {"parameters": tuned.winner.attempt.parameters})
+    rewrite(file, "train", {"parameters": tuned.winner.candidate.parameters})
     click.echo(
         f"written: {file.name}; `python run.py` trains by it, from the folds fitted just now"
     )
 
 
-def _show(tuned: "Tuned") -> None:
+def _show(tuned: "TuneResult") -> None:
     counted = dict.fromkeys(("complete", "pruned", "failed"), 0)
     for trial in tuned.trials:
         counted[trial.state] = counted.get(trial.state, 0) + 1
@@ -127,7 +127,7 @@ def _show(tuned: "Tuned") -> None:
     click.echo(f"files: {tuned.folder}")
 
 
-def _verdict(tuned: "Tuned") -> str:
+def _verdict(tuned: "TuneResult") -> str:
     metric, winner = tuned.metric, tuned.winner
     present = next(one for one in tuned.finalists if one.trial is None)
     if winner is None:
@@ -138,7 +138,7 @@ def _verdict(tuned: "Tuned") -> str:
     return (
         f"trial {winner.trial.number if winner.trial else ''} is better than the present settings: "
         f"{metric.title} {winner.value(metric):.4f} instead of {present.value(metric):.4f}, out of fold\n"
-        f"  [train]\n  parameters = {_toml(winner.attempt.parameters)}"
+        f"  [train]\n  parameters = {_toml(winner.candidate.parameters)}"
     )
 
 
@@ -154,7 +154,7 @@ def _toml(parameters: Any) -> str:  # noqa: ANN401 — a mapping of whatever TOM
     )
 
 
-def _finalists_table(tuned: "Tuned") -> Table:
+def _finalists_table(tuned: "TuneResult") -> Table:
     metric = tuned.metric
     table = _table(
         "", "trial", f"{metric.title} of the trial", f"{metric.title} in full", "parameters"
@@ -170,7 +170,7 @@ def _finalists_table(tuned: "Tuned") -> Table:
     return table
 
 
-def _varied(one: "Finalist", tuned: "Tuned") -> str:
+def _varied(one: "Finalist", tuned: "TuneResult") -> str:
     if one.trial is None:
         return "the present settings"
     return ", ".join(
@@ -178,7 +178,7 @@ def _varied(one: "Finalist", tuned: "Tuned") -> str:
     )
 
 
-def _trials_table(tuned: "Tuned") -> Table:
+def _trials_table(tuned: "TuneResult") -> Table:
     from lightmodel.pipeline.best_trials import best_trials
 
     table = _table("", "trial", tuned.metric.title, "parameters")

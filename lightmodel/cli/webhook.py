@@ -18,20 +18,20 @@ def webhook(config_file: Path | None, sets: tuple[str, ...], remove_on_exit: boo
 
     Without `webhook.address` a tunnel is opened first, which lasts until Ctrl-C or SIGTERM.
     """
-    from lightmodel.delivery.webhook import factory as wiring
+    from lightmodel.delivery.webhook import github_hooks, open_route, webhook_secret
 
     config = load(config_file, sets).config
-    hooks, secret = wiring.hooks_of(config), wiring.secret_of(config)
+    hooks, secret = github_hooks(config), webhook_secret(config)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with wiring.way_of(config) as way:
-        hook = hooks.register(way.url, secret)
-        click.echo(f"webhook {hook} of {config.webhook.repository} → {way.url}")
+    with open_route(config) as route:
+        hook = hooks.register(route.url, secret)
+        click.echo(f"webhook {hook} of {config.webhook.repository} → {route.url}")
         try:
             hooks.check(hook)
             click.echo("GitHub's ping was answered: a push starts a build")
-            if way.tunnelled or remove_on_exit:
+            if route.tunnelled or remove_on_exit:
                 click.echo("until Ctrl-C")
                 stop.wait()
         finally:

@@ -89,7 +89,7 @@ def open_account(settings: AzureSection) -> Account:
 
 
 @contextmanager
-def told_by_azure(what: str) -> Iterator[None]:
+def translate_azure_errors(what: str) -> Iterator[None]:
     """Turn what Azure says of a failure into words.
 
     Raises:

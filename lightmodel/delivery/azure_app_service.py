@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lightmodel.config import DeploySection
-from lightmodel.delivery import azure_site
+from lightmodel.delivery import azure_resources
 from lightmodel.delivery.azure_account import (
     Account,
     Resource,
     found_or_none,
-    told_by_azure,
+    translate_azure_errors,
 )
-from lightmodel.delivery.azure_registry import (
+from lightmodel.delivery.azure_resources import (
+    SLOT,
+    Wanted,
     find_registry,
+    has_slots,
     make_registry,
     push_image,
     registry_login,
 )
-from lightmodel.delivery.azure_site import SLOT, Wanted, has_slots
 from lightmodel.delivery.base import Deployed
 from lightmodel.delivery.candidate import environment_of
-from lightmodel.delivery.engine import image_of, told
-from lightmodel.delivery.images import manifest_of
-from lightmodel.delivery.proving import over_http, prove, wait_until_ready
+from lightmodel.delivery.engine import image_of, manifest_of, translate_docker_errors
+from lightmodel.delivery.smoke_test import over_http, smoke_test, wait_until_ready
 from lightmodel.errors import ArtefactMissing, DeployFailed
 from lightmodel.store.manifest import Manifest
 
@@ -56,17 +57,17 @@ class AppService:
 
     def plan(self, image: str) -> list[str]:
         """Say what `deploy` would do; see `Deployment`."""
-        with told("cannot look at the image"):
+        with translate_docker_errors("cannot look at the image"):
             found = image_of(self.client, image, _BUILD)
             manifest = manifest_of(self.client, str(found.id))
         azure = self.account.settings
-        with told_by_azure("cannot look at Azure"):
+        with translate_azure_errors("cannot look at Azure"):
             group = self.account.groups.resource_groups.check_existence(azure.resource_group)
             there = {
                 f"resource group {azure.resource_group} in {azure.location}": group,
                 f"registry {azure.registry}, Basic": group and find_registry(self.account),
                 f"plan {azure.plan}, Linux, {azure.sku}": group and self._find_plan(),
-                f"web app {azure.app}": group and azure_site.find_site(self.account),
+                f"web app {azure.app}": group and azure_resources.find_site(self.account),
             }
         how = "by a swap with the slot staging" if has_slots(azure.sku) else "by a restart"
         return [
@@ -77,7 +78,10 @@ class AppService:
 
     def deploy(self, image: str) -> Deployed:
         """Bring an image into service; see `Deployment`."""
-        with told(f"cannot push {image}"), told_by_azure(f"cannot deploy {image}"):
+        with (
+            translate_docker_errors(f"cannot push {image}"),
+            translate_azure_errors(f"cannot deploy {image}"),
+        ):
             found = image_of(self.client, image, _BUILD)
             manifest = manifest_of(self.client, str(found.id))
             registry = self._make_surroundings()
@@ -88,10 +92,13 @@ class AppService:
 
     def rollback(self) -> Deployed:
         """Bring back the image that answered before; see `Deployment`."""
-        with told("cannot read the image"), told_by_azure("cannot roll back"):
-            site = azure_site.find_site(self.account)
-            settings = azure_site.running_settings(self.account) if site else {}
-            previous = settings.get(azure_site.PREVIOUS, "")
+        with (
+            translate_docker_errors("cannot read the image"),
+            translate_azure_errors("cannot roll back"),
+        ):
+            site = azure_resources.find_site(self.account)
+            settings = azure_resources.running_settings(self.account) if site else {}
+            previous = settings.get(azure_resources.PREVIOUS, "")
             if not previous:
                 raise ArtefactMissing(
                     f"before what answers now, nothing did on {self.account.settings.app}",
@@ -129,8 +136,8 @@ class AppService:
 
     def _bring_in(self, reference: str, manifest: Manifest, registry: str) -> Deployed:
         environment = environment_of(self.settings)
-        site = azure_site.find_site(self.account)
-        current = azure_site.running_image(self.account) if site else ""
+        site = azure_resources.find_site(self.account)
+        current = azure_resources.running_image(self.account) if site else ""
         wanted = Wanted(reference, current, environment)
         if site and current == reference and self._answers_already(site, wanted, manifest):
             return Deployed(reference, manifest.version, _address(site), changed=False)
@@ -143,12 +150,12 @@ class AppService:
         return Deployed(reference, manifest.version, _address(site), changed=True)
 
     def _answers_already(self, site: Resource, wanted: Wanted, manifest: Manifest) -> bool:
-        settings = azure_site.app_settings(self.account.settings.start_seconds, wanted)
-        running = azure_site.running_settings(self.account)
-        if {**running, azure_site.PREVIOUS: ""} != {**settings, azure_site.PREVIOUS: ""}:
+        settings = azure_resources.app_settings(self.account.settings.start_seconds, wanted)
+        running = azure_resources.running_settings(self.account)
+        if {**running, azure_resources.PREVIOUS: ""} != {**settings, azure_resources.PREVIOUS: ""}:
             return False
         try:
-            prove(over_http(_address(site), self.api_key), manifest)
+            smoke_test(over_http(_address(site), self.api_key), manifest)
         except DeployFailed:
             return False
         return True
@@ -163,20 +170,20 @@ class AppService:
         """Let the new version prove itself in the slot, and swap; swap back where it fails after that."""
         slot = self._write(wanted, registry, SLOT)
         self._settle(_address(slot), manifest)
-        azure_site.swap(self.account)
+        azure_resources.swap(self.account)
         self._or_back(lambda: self._settle(_address(site), manifest), self._swap_back)
 
     def _swap_back(self) -> None:
-        azure_site.swap(self.account)
+        azure_resources.swap(self.account)
 
     def _restart_with(
         self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str
     ) -> None:
         """Restart with the new version, and with the old one again where it fails."""
-        before = azure_site.running_settings(self.account)
+        before = azure_resources.running_settings(self.account)
 
         def back() -> None:
-            older = before.pop(azure_site.PREVIOUS, "")
+            older = before.pop(azure_resources.PREVIOUS, "")
             self._write(Wanted(wanted.previous, older, before), registry)
             ask = over_http(_address(site), self.api_key)
             wait_until_ready(ask, self.account.settings.start_seconds)
@@ -198,10 +205,10 @@ class AppService:
     def _write(self, wanted: Wanted, registry: str, slot: str = "") -> Resource:
         """Make or change web app or slot, let it pull, and start it."""
         plan = str(self._find_plan().id)
-        content = azure_site.site_content(self.account, plan, wanted)
-        written = azure_site.write_site(self.account, content, slot)
-        azure_site.allow_pull(self.account, registry, str(written.identity.principal_id))
-        azure_site.restart(self.account, slot)
+        content = azure_resources.site_content(self.account, plan, wanted)
+        written = azure_resources.write_site(self.account, content, slot)
+        azure_resources.allow_pull(self.account, registry, str(written.identity.principal_id))
+        azure_resources.restart(self.account, slot)
         return written
 
     def _settle(self, address: str, manifest: Manifest) -> None:
@@ -211,7 +218,7 @@ class AppService:
         while True:
             try:
                 wait_until_ready(ask, max(0.0, ends - time.monotonic()))
-                prove(ask, manifest)
+                smoke_test(ask, manifest)
             except DeployFailed as error:
                 if time.monotonic() > ends:
                     message = f"the new version at {address}: {error.message}"

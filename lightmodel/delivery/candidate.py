@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lightmodel.config import DeploySection
-from lightmodel.delivery.proving import OK, Ask, prove, wait_until_ready
 from lightmodel.delivery.proxy import HERE, Colour, Proxy, hardening
+from lightmodel.delivery.smoke_test import OK, Ask, smoke_test, wait_until_ready
 from lightmodel.errors import ConfigError, DeployFailed
 from lightmodel.store.manifest import Manifest
 
@@ -53,7 +53,7 @@ class Candidate:
         with self._quoted():
             wait_until_ready(self._asking(self._address), seconds, self.check_alive)
 
-    def prove(self, *, through_proxy: bool) -> None:
+    def smoke_test(self, *, through_proxy: bool) -> None:
         """Compare its answers to the model's own sample rows with what is stored.
 
         Args:
@@ -63,7 +63,7 @@ class Candidate:
             DeployFailed: it serves another model, or scores otherwise.
         """
         with self._quoted():
-            prove(self._asking(HERE if through_proxy else self._address), self.manifest)
+            smoke_test(self._asking(HERE if through_proxy else self._address), self.manifest)
 
     def watch(self, seconds: float) -> None:
         """Look at it for a while, as those see it who use the service.

@@ -23,13 +23,14 @@ from lightmodel.delivery.engine import (
     image_of,
     keep_running,
     lock,
+    manifest_of,
     remove,
-    told,
+    retire_images,
+    translate_docker_errors,
 )
-from lightmodel.delivery.images import manifest_of, retire_images
-from lightmodel.delivery.proving import OK, wait_until_ready
 from lightmodel.delivery.proxy import HERE, Colour, Proxy, open_proxy
 from lightmodel.delivery.proxy import IMAGE as PROXY_IMAGE
+from lightmodel.delivery.smoke_test import OK, wait_until_ready
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.manifest import Manifest
 
@@ -66,7 +67,7 @@ class DockerHost:
 
     def plan(self, image: str) -> list[str]:
         """Say what `deploy` would do; see `Deployment`."""
-        with told("cannot look at the Docker host"):
+        with translate_docker_errors("cannot look at the Docker host"):
             found = image_of(self.client, image, _BUILD)
             manifest = manifest_of(self.client, str(found.id))
             live = self._live()
@@ -83,7 +84,7 @@ class DockerHost:
 
     def deploy(self, image: str) -> Deployed:
         """Bring an image into service; see `Deployment`."""
-        with told(f"cannot deploy {image}"), self._alone():
+        with translate_docker_errors(f"cannot deploy {image}"), self._alone():
             found = image_of(self.client, image, _BUILD)
             manifest = manifest_of(self.client, str(found.id))
             proxy = open_proxy(self.client, self.settings, renew=self.renew_proxy)
@@ -101,7 +102,7 @@ class DockerHost:
 
     def rollback(self) -> Deployed:
         """Bring back the image that answered before; see `Deployment`."""
-        with told("cannot look at the Docker host"):
+        with translate_docker_errors("cannot look at the Docker host"):
             live = self._live()
         previous = live.labels.get(PREVIOUS, "") if live else ""
         if not previous:
@@ -111,7 +112,7 @@ class DockerHost:
             )
         return self.deploy(previous)
 
-    def look(self) -> str:
+    def check(self) -> str:
         """Say what keeps the service from answering; "" where it answers.
 
         One missed question is no reason to act, and a container that is just starting gets its time.
@@ -119,7 +120,7 @@ class DockerHost:
         Raises:
             SourceUnavailable: no engine answers.
         """
-        with told("cannot look at the Docker host"):
+        with translate_docker_errors("cannot look at the Docker host"):
             for remaining in reversed(range(_LOOKS)):
                 proxy = find_container(self.client, f"{self.settings.name}-proxy")
                 live = self._live()
@@ -133,7 +134,7 @@ class DockerHost:
                     time.sleep(_LOOK_S)
         return wrong
 
-    def revive(self) -> None:
+    def restart(self) -> None:
         """Start what does not run, restart what does not answer, make anew what is gone.
 
         Raises:
@@ -142,7 +143,7 @@ class DockerHost:
             ConfigError: the image that answered last is gone.
         """
         image_of(self.client, self._live_image, "nothing was deployed here under this name")
-        with told("cannot start the service again"), self._alone():
+        with translate_docker_errors("cannot start the service again"), self._alone():
             proxy = open_proxy(self.client, self.settings)
             live = self._live()
             if live is not None:
@@ -204,10 +205,10 @@ class DockerHost:
         try:
             logger.info("%s started as %s", manifest.version, container.name)
             candidate.wait_until_ready(self.settings.ready_seconds)
-            candidate.prove(through_proxy=False)
+            candidate.smoke_test(through_proxy=False)
             logger.info("it is ready, and scores the model's sample rows as stored; switching")
             proxy.switch(colour)
-            candidate.prove(through_proxy=True)
+            candidate.smoke_test(through_proxy=True)
             candidate.watch(self.settings.watch_seconds)
         except BaseException:
             _take_back(proxy, old, container)
@@ -226,7 +227,7 @@ def _state(container: "Container | None", what: str) -> str:
 def _take_back(proxy: Proxy, old: Colour, container: "Container") -> None:
     """Give the requests to the old version again; what went wrong before matters more than this."""
     try:
-        with told("cannot take the new version back"):
+        with translate_docker_errors("cannot take the new version back"):
             proxy.switch(old)
             remove(container)
         logger.warning("the new version was removed; what answered before goes on")

@@ -8,7 +8,7 @@ from lightmodel.notify.factory import open_notifier
 from lightmodel.store.factory import models_of, signer_of
 
 
-def docker_host_of(config: Config, *, renew_proxy: bool = False) -> Deployment:
+def open_docker_host(config: Config, *, renew_proxy: bool = False) -> Deployment:
     """Give the service on the Docker host that DOCKER_HOST names.
 
     Raises:
@@ -20,7 +20,7 @@ def docker_host_of(config: Config, *, renew_proxy: bool = False) -> Deployment:
     return DockerHost(connect(), config.deploy, _key(config), renew_proxy)
 
 
-def app_service_of(config: Config) -> Deployment:
+def open_app_service(config: Config) -> Deployment:
     """Give the web app at Azure that the settings name.
 
     Raises:
@@ -35,7 +35,7 @@ def app_service_of(config: Config) -> Deployment:
     return AppService(account, connect(), config.deploy, _key(config))
 
 
-def monitor_of(config: Config) -> Callable[[], str]:
+def open_monitor(config: Config) -> Callable[[], str]:
     """Give what looks after the service once: it says what is wrong still, "" for nothing.
 
     Raises:
@@ -49,23 +49,23 @@ def monitor_of(config: Config) -> Callable[[], str]:
     memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
     memory.parent.mkdir(parents=True, exist_ok=True)
     notifier = open_notifier(config.notify.channels, config.notify.timeout_s)
-    return Monitor(host, notifier, memory).tend
+    return Monitor(host, notifier, memory).check
 
 
-def prove_service(config: Config, url: str, seconds: float) -> str:
+def smoke_test_service(config: Config, url: str, seconds: float) -> str:
     """Ask a service for the sample rows of the newest approved model here; give that model's name.
 
     Raises:
         DeployFailed: it does not become ready, serves another model, or scores otherwise.
         ArtefactMissing: no model here is approved.
     """
-    from lightmodel.delivery.proving import over_http, prove, wait_until_ready
+    from lightmodel.delivery.smoke_test import over_http, smoke_test, wait_until_ready
     from lightmodel.store.verdict import newest_approved
 
     manifest = newest_approved(models_of(config), signer_of(config)).manifest
     ask = over_http(url.rstrip("/"), _key(config))
     wait_until_ready(ask, seconds)
-    prove(ask, manifest)
+    smoke_test(ask, manifest)
     return manifest.version
 
 

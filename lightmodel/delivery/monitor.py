@@ -48,7 +48,7 @@ class Monitor:
     memory: Path
     clock: Callable[[], float] = time.time
 
-    def tend(self) -> str:
+    def check(self) -> str:
         """Look once; start what does not answer again, unless that was tried a short while ago.
 
         Returns:
@@ -58,14 +58,14 @@ class Monitor:
             SourceUnavailable: no engine answers.
         """
         incident = self._recall()
-        wrong = self.host.look()
+        wrong = self.host.check()
         if not wrong:
             return self._well(incident)
         incident = incident or Incident(self.clock())
         if self.clock() < incident.next_try:
             logger.warning("%s; the next try is in %d s", wrong, incident.next_try - self.clock())
             return wrong
-        return self._revive(incident, wrong)
+        return self._restart(incident, wrong)
 
     def _well(self, incident: Incident | None) -> str:
         if incident is not None:
@@ -74,14 +74,14 @@ class Monitor:
             self._tell("answers again", f"after {minutes:.0f} minutes and {incident.tries} tries")
         return ""
 
-    def _revive(self, incident: Incident, wrong: str) -> str:
+    def _restart(self, incident: Incident, wrong: str) -> str:
         wait = min(_FIRST_WAIT_S * 2**incident.tries, _LONGEST_WAIT_S)
         incident = Incident(incident.since, incident.tries + 1, self.clock() + wait)
         write_whole(self.memory, json.dumps(asdict(incident)).encode())
         if incident.tries == 1:
             self._tell("does not answer", f"{wrong}; it is started again")
         try:
-            self.host.revive()
+            self.host.restart()
         except AlreadyRunning as error:
             return error.message
         except LightModelError as error:

@@ -14,7 +14,7 @@ from lightmodel.delivery.engine import (
     one_file,
     remove,
 )
-from lightmodel.delivery.proving import Answer
+from lightmodel.delivery.smoke_test import Answer
 from lightmodel.errors import ConfigError, DeployFailed
 
 if TYPE_CHECKING:  # imported when an engine is needed

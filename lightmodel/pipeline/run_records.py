@@ -11,7 +11,7 @@ from lightmodel.store.versions import Version
 from lightmodel.tracking.records import Point, RunRecord
 
 if TYPE_CHECKING:
-    from lightmodel.search.entries import Compared
+    from lightmodel.search.entries import ComparisonResult
 
 
 def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
@@ -70,7 +70,9 @@ def _tags(version: Version, verdict: StoredVerdict) -> Mapping[str, str]:
     return {name: str(value) for name, value in tags.items() if value}
 
 
-def comparison_records(compared: "Compared", tested: Evaluation | None) -> tuple[RunRecord, ...]:
+def comparison_records(
+    compared: "ComparisonResult", tested: Evaluation | None
+) -> tuple[RunRecord, ...]:
     """Return the run of a comparison, and one for each contender as a part of it."""
     ended = datetime.now(UTC).isoformat()
     key = f"comparison-{compared.folder.name}"
@@ -83,29 +85,29 @@ def comparison_records(compared: "Compared", tested: Evaluation | None) -> tuple
         metrics={
             f"test_{name}": item.value for name, item in (tested.metrics if tested else {}).items()
         },
-        tags={"winner": compared.winner.showing.name},
+        tags={"winner": compared.winner.result.name},
         files=tuple(sorted(compared.folder.resolve().iterdir())),
     )
     return (whole, *_contender_records(compared, key, ended))
 
 
-def _contender_records(compared: "Compared", key: str, ended: str) -> Iterator[RunRecord]:
-    for place, one in enumerate(compared.standings, 1):
-        showing = one.showing
+def _contender_records(compared: "ComparisonResult", key: str, ended: str) -> Iterator[RunRecord]:
+    for place, one in enumerate(compared.ranking, 1):
+        result = one.result
         yield RunRecord(
-            f"{key}/{showing.name}",
+            f"{key}/{result.name}",
             "trial",
             compared.created,
             ended,
             parent=key,
-            parameters={"estimator": showing.estimator, **showing.parameters},
+            parameters={"estimator": result.estimator, **result.parameters},
             metrics={
-                **showing.pooled,
+                **result.pooled,
                 f"{compared.metric.name}_mean": one.mean[compared.metric.name],
                 f"{compared.metric.name}_spread": one.spread[compared.metric.name],
-                "fit_seconds": showing.fit_seconds,
-                "row_microseconds": 1e6 * showing.row_seconds,
-                "bytes": showing.size,
+                "fit_seconds": result.fit_seconds,
+                "row_microseconds": 1e6 * result.row_seconds,
+                "bytes": result.size,
             },
-            tags={"contender": showing.name, "place": str(place)},
+            tags={"contender": result.name, "place": str(place)},
         )

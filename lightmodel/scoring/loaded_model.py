@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +14,7 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import SampleRow
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.learners.base import FittedModel
+from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.factory import models_of, signer_of
 from lightmodel.store.manifest import Manifest
@@ -151,8 +152,8 @@ def open_version(version: Version) -> Served:
 def _ways(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
     """Give the ways to score, the fastest first: the compiled model, and the one in the bundle."""
     if "compiled.json" in version.manifest.files:
+        from lightmodel.learners.compiled import open_compiled
         from lightmodel.learners.compiled.build import NotCompiledError
-        from lightmodel.learners.compiled.files import open_compiled
 
         try:
             trees, rows = open_compiled(version.read)
@@ -205,22 +206,3 @@ def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[st
     rows = [SampleRow(sample["values"], tuple(sample["score"])) for sample in samples]
     block = JsonBlocks(rules, frozenset()).block([row.values for row in rows])
     check_samples(predictor, block, rows)
-
-
-def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedModel:
-    """Build a model from the name of its learner and its payload."""
-    if learner == "blend":
-        from lightmodel.learners.blend import BlendModel
-
-        return BlendModel.from_payload(payload, partial(load_model, threads=threads))
-    if learner == "lightgbm":
-        from lightmodel.learners.lightgbm import LightGBMModel
-
-        return LightGBMModel.from_payload(payload, threads)
-    if learner == "neural":
-        from lightmodel.learners.network import NeuralModel
-
-        return NeuralModel.from_payload(payload)
-    from lightmodel.learners.sklearn import SklearnModel
-
-    return SklearnModel.from_payload(payload)

@@ -9,7 +9,7 @@ import requests
 
 from lightmodel.config import load
 from lightmodel.delivery.base import Deployment
-from lightmodel.delivery.factory import app_service_of, docker_host_of
+from lightmodel.delivery.factory import open_app_service, open_docker_host
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed
 from tests.e2e.conftest import images, service
 from tests.fakes.azure import azure, registry
@@ -38,14 +38,14 @@ def subject(
         settings = [f"deploy.name={service.name}", f"deploy.port={service.port}"]
         settings += ["deploy.watch_seconds=1", "deploy.ready_seconds=5", "deploy.keep_images=50"]
         config = load(None, settings, {}).config
-        yield Subject(docker_host_of(config), lambda: service.images().get(service.live(), ""))
+        yield Subject(open_docker_host(config), lambda: service.images().get(service.live(), ""))
         return
     with registry(tmp_path) as host, azure(tmp_path / "azure", host) as cloud:
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
         config = load(None, ["azure.start_seconds=8"]).config
         yield Subject(
-            app_service_of(config), lambda: next((p.image for p in cloud.places.values()), "")
+            open_app_service(config), lambda: next((p.image for p in cloud.places.values()), "")
         )
 
 

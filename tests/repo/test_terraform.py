@@ -7,8 +7,8 @@ from typing import Any
 import hcl2
 
 from lightmodel.config import AzureSection, ServeSection
-from lightmodel.delivery import azure_site
-from lightmodel.delivery.azure_site import Wanted, app_settings
+from lightmodel.delivery import azure_resources
+from lightmodel.delivery.azure_resources import Wanted, app_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,7 +47,7 @@ def test_the_variables_are_the_settings_with_their_defaults() -> None:
 
 def test_port_health_and_settings_are_those_of_the_command() -> None:
     (local,) = parsed("main.tf")["locals"]
-    assert local["port"] == azure_site.PORT
+    assert local["port"] == azure_resources.PORT
     text = (ROOT / "deploy" / "azure" / "main.tf").read_text(encoding="utf-8")
     given = app_settings(600, Wanted("", "", {"LIGHTMODEL__SERVE__PROXIES": "1"}))
     assert all(name in text for name in given)
@@ -61,4 +61,4 @@ def test_port_health_and_settings_are_those_of_the_command() -> None:
 def test_everything_agrees_on_the_port() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     exposed = set(re.findall(r"^EXPOSE (\d+)", dockerfile, re.MULTILINE))
-    assert exposed == {str(ServeSection().port)} == {azure_site.PORT}
+    assert exposed == {str(ServeSection().port)} == {azure_resources.PORT}

@@ -56,6 +56,22 @@ def test_nobody_has_more_rights_than_a_job_asks_for() -> None:
     assert found["concurrency"]["cancel-in-progress"] is False
 
 
+@pytest.mark.parametrize("address", ["registry.example", "registry.example/"])
+def test_a_registry_without_a_repository_is_refused_before_anything_is_pushed(address: str) -> None:
+    steps = deliver()["jobs"]["chain"]["steps"]
+    script = next(step["run"] for step in steps if step.get("name") == "push")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={"ECR": address, "PATH": "/nonexistent"},  # nothing else can be run
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "registry/name" in done.stdout
+
+
 @pytest.mark.shell
 def test_zizmor_finds_nothing() -> None:
     done = subprocess.run(

@@ -1,33 +1,36 @@
-"""Thresholds and categories as ranks that fit a byte: the tables of `strike` in trees.c."""
+"""The records that trees.c reads, and thresholds and categories as ranks that fit a byte."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from lightmodel.learners.compiled.layout import (
-    CATEGORICAL,
-    CATEGORY,
-    COLUMN,
-    DEFAULT_LEFT,
-    MISSING_NAN,
-    MISSING_ZERO,
-    NUMBER,
-    NUMBER_ZERO_MISSING,
-    TEST,
-    Table,
-    Tables,
-    starts,
-)
+Table: TypeAlias = npt.NDArray[Any]
+Tables: TypeAlias = dict[str, Table]
+
+CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8  # flags of a node
+IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2  # from sums to scores
+NUMBER, NUMBER_ZERO_MISSING, CATEGORY = 0, 1, 2  # kinds of a column of ranks
+
+NODE = np.dtype("f8,i4,i4,i4,i2,i2")
+NODE.names = ("threshold", "feature", "left", "right", "flags", "words")
+COLUMN = np.dtype("i4,i4,i4,i2,i2")
+COLUMN.names = ("feature", "start", "count", "kind", "missing")
+TEST = np.dtype("u2,i1,u1")
+TEST.names = ("column", "bound", "mask")
+
+ZERO = float(np.float32(1e-35))  # what LightGBM takes for zero
 
 MOST_THRESHOLDS = 255  # of a column
 MOST_COLUMNS = 1 << 16
 MOST_LEAVES = 256
 LOWEST, HIGHEST = -128, 127
-EIGHT = 8
+LEAVES_PER_BYTE = 8
 WAYS = 16  # of dealing with a missing value: flags of a node
 
-Spans = Sequence[tuple[int, int]]
+LeafRanges = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -40,28 +43,29 @@ class _Ranks:
     bound: Table
 
 
-def ranks_of(tables: Tables, spans: Sequence[Spans]) -> Tables:
+def ranks_of(tables: Tables, left_leaves: Sequence[LeafRanges]) -> Tables:
     """Give columns of ranks and the tests on them; none where there is too much for bytes.
 
     Args:
         tables: `nodes`, `sets`, `first_node` and `first_leaf` of a model.
-        spans: for each tree, and each node of it, the first and last leaf (exclusive) on its left.
+        left_leaves: for each tree, and each node of it, the first and last leaf (exclusive) on its left.
     """
     leaves = np.diff(tables["first_leaf"])
     ranks = _with_categories(_of_numbers(tables["nodes"]), tables["nodes"], tables["sets"])
     if len(ranks.columns) > MOST_COLUMNS or leaves.max(initial=0) > MOST_LEAVES:
-        ranks, spans, leaves = _of_numbers(tables["nodes"][:0]), [], leaves[:0]
-    first_eight = starts(-(-leaves // EIGHT))
-    struck = np.array(list(_struck(spans, tables["first_node"], first_eight)), int).reshape(-1, 3)
-    struck = struck[np.argsort(struck[:, 0], kind="stable")]
-    tests = np.zeros(len(struck), TEST)
-    tests["column"], tests["bound"] = ranks.column[struck[:, 1]], ranks.bound[struck[:, 1]]
-    tests["stays"] = struck[:, 2]
+        ranks, left_leaves, leaves = _of_numbers(tables["nodes"][:0]), [], leaves[:0]
+    first_leaf_byte = starts(-(-leaves // LEAVES_PER_BYTE))
+    masks = _false_node_masks(left_leaves, tables["first_node"], first_leaf_byte)
+    masked = np.array(list(masks), int).reshape(-1, 3)
+    masked = masked[np.argsort(masked[:, 0], kind="stable")]
+    tests = np.zeros(len(masked), TEST)
+    tests["column"], tests["bound"] = ranks.column[masked[:, 1]], ranks.bound[masked[:, 1]]
+    tests["mask"] = masked[:, 2]
     return {
         "columns": ranks.columns,
         "thresholds": ranks.thresholds,
-        "first_eight": first_eight,
-        "first_test": starts(np.bincount(struck[:, 0], minlength=first_eight[-1])),
+        "first_leaf_byte": first_leaf_byte,
+        "first_test": starts(np.bincount(masked[:, 0], minlength=first_leaf_byte[-1])),
         "tests": tests,
     }
 
@@ -123,12 +127,19 @@ def _with_categories(ranks: _Ranks, nodes: Table, sets: Table) -> _Ranks:
     return replace(ranks, columns=np.concatenate([ranks.columns, np.array(columns, COLUMN)]))
 
 
-def _struck(
-    spans: Sequence[Spans], first_node: Table, first_eight: Table
+def _false_node_masks(
+    left_leaves: Sequence[LeafRanges], first_node: Table, first_leaf_byte: Table
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield, for each node and each eight leaves that it strikes at: the eight, the node, what stays."""
-    for tree, first, eights in zip(spans, first_node.tolist(), first_eight.tolist(), strict=False):
+    """Yield (byte of leaves, node, mask): the leaves that remain when the node is false."""
+    firsts = zip(left_leaves, first_node.tolist(), first_leaf_byte.tolist(), strict=False)
+    for tree, first, tree_byte in firsts:
         for node, (begin, end) in enumerate(tree, first):
-            for eight in range(begin // EIGHT, -(-end // EIGHT)):
-                low, high = max(begin - EIGHT * eight, 0), min(end - EIGHT * eight, EIGHT)
-                yield eights + eight, node, 255 & ~((1 << high) - (1 << low))
+            for byte in range(begin // LEAVES_PER_BYTE, -(-end // LEAVES_PER_BYTE)):
+                start = LEAVES_PER_BYTE * byte
+                low, high = max(begin - start, 0), min(end - start, LEAVES_PER_BYTE)
+                yield tree_byte + byte, node, 255 & ~((1 << high) - (1 << low))
+
+
+def starts(lengths: Iterable[int]) -> Table:
+    """Give where each part starts when they are put in a row, and where the last one ends."""
+    return np.cumsum([0, *lengths]).astype("i4")

@@ -8,8 +8,15 @@ from typing import Any
 import numpy as np
 
 from lightmodel.learners.compiled.build import NotCompiledError
-from lightmodel.learners.compiled.layout import CATEGORICAL, NODE, ZERO, Table, Tables, starts
-from lightmodel.learners.compiled.ranks import ranks_of
+from lightmodel.learners.compiled.ranks import (
+    CATEGORICAL,
+    NODE,
+    ZERO,
+    Table,
+    Tables,
+    ranks_of,
+    starts,
+)
 
 IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2
 _OBJECTIVES = {"binary": SIGMOID, "multiclass": SOFTMAX, "regression": IDENTITY}
@@ -21,13 +28,13 @@ class Tree:
 
     Attributes:
         nodes: (nodes,) of NODE; a categorical node's threshold is the place of its set in `sets`.
-        spans: (nodes, 2) first and last leaf, exclusive, on each node's left.
+        left_leaves: (nodes, 2) first and last leaf, exclusive, on each node's left.
         leaves: (leaves,) values.
         sets: bits of the categorical nodes.
     """
 
     nodes: Table
-    spans: list[tuple[int, int]]
+    left_leaves: list[tuple[int, int]]
     leaves: Table
     sets: Table
 
@@ -53,8 +60,8 @@ def tables_of(text: str) -> Tables:
         "leaves": _joined((tree.leaves for tree in trees), np.dtype("f8")),
         "sets": _joined((tree.sets for tree in trees), np.dtype("u4")),
     }
-    spans = [tree.spans for tree in trees]
-    return {**tables, **ranks_of(tables, spans)}
+    left_leaves = [tree.left_leaves for tree in trees]
+    return {**tables, **ranks_of(tables, left_leaves)}
 
 
 def _fields(part: str) -> dict[str, str]:
@@ -89,11 +96,11 @@ def _tree(facts: Mapping[str, str]) -> Tree:
     nodes["flags"] = _numbers(facts["decision_type"], int)
     sets = _put_sets(nodes, facts)
     children = [_numbers(facts[f"{side}_child"], int).tolist() for side in ("left", "right")]
-    order, spans = _walked(*children)
+    order, left_leaves = _ordered_leaves(*children)
     place = {leaf: at for at, leaf in enumerate(order)}
     for side, own in zip(("left", "right"), children, strict=True):
         nodes[side] = [child if child >= 0 else ~place[~child] for child in own]
-    return Tree(nodes, spans, values[order], sets)
+    return Tree(nodes, left_leaves, values[order], sets)
 
 
 def _numbers(text: str, kind: Callable[[str], float]) -> Table:
@@ -117,7 +124,7 @@ def _put_sets(nodes: Table, facts: Mapping[str, str]) -> Table:
     return _numbers(facts["cat_threshold"], int).astype("u4")
 
 
-def _walked(left: list[int], right: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
+def _ordered_leaves(left: list[int], right: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
     """Give the leaves from left to right, and the range of leaves on each node's left."""
     nodes = range(len(left))
     if not all(child < 0 or child > at for at in nodes for child in (left[at], right[at])):
@@ -125,16 +132,16 @@ def _walked(left: list[int], right: list[int]) -> tuple[list[int], list[tuple[in
     sizes = [0] * len(left)
     for at in reversed(nodes):
         sizes[at] = sum(1 if child < 0 else sizes[child] for child in (left[at], right[at]))
-    starts, order, spans = [0] * len(left), [0] * (len(left) + 1), []
+    starts, order, left_leaves = [0] * len(left), [0] * (len(left) + 1), []
     for at in nodes:
         middle = starts[at] + (1 if left[at] < 0 else sizes[left[at]])
-        spans.append((starts[at], middle))
+        left_leaves.append((starts[at], middle))
         for child, start in ((left[at], starts[at]), (right[at], middle)):
             if child < 0:
                 order[start] = ~child
             else:
                 starts[child] = start
-    return order, spans
+    return order, left_leaves
 
 
 def _joined(parts: Iterable[Table], kind: np.dtype[Any]) -> Table:

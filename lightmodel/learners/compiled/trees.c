@@ -3,14 +3,14 @@
    Whichever way is taken, the leaves' values are added in LightGBM's order, so that sums are LightGBM's to the
    last bit.
 
-   `strike` takes 128 rows side by side. A value becomes its rank among the thresholds of its feature, so that
+   `quick_score` takes 128 rows side by side. A value becomes its rank among the thresholds of its feature, so that
    "x <= threshold" compares two bytes; what LightGBM does with missing values, zeros and categories is settled
-   there as well, by columns of ranks of their own. A node that sends a row to the right strikes out the leaves on
-   its left, and the first leaf that remains is the row's (QuickScorer, Lucchese et al. 2015). A tree's leaves are
+   there as well, by columns of ranks of their own. A node that sends a row to the right (a false node) masks out the leaves on
+   its left, and the first leaf that remains is the exit leaf (QuickScorer, Lucchese et al. 2015). A tree's leaves are
    dealt with eight at a time: one byte a row. No branch depends on a value, so the compiler makes vector
    instructions of every loop over rows.
 
-   `walk` follows one row from node to node. It takes the trees that are too big for `strike`. */
+   `walk` follows one row from node to node. It takes the trees that are too big for `quick_score`. */
 
 #if defined(__GNUC__) && !defined(__clang__)
 /* It would interleave tests instead of rows, and give up vectors: four times slower. */
@@ -25,7 +25,7 @@
 #define BLOCK 128
 #define FEW 32                /* up to half a block is dealt with in such parts, and */
 #define SINGLY 2              /* so few rows one by one */
-#define MOST_EIGHTS 32       /* 256 leaves: a leaf's number fits a byte */
+#define MAX_LEAF_BYTES 32       /* 256 leaves: a leaf's number fits a byte */
 #define ZERO ((double)1e-35f) /* what LightGBM takes for zero */
 
 enum flag { CATEGORICAL = 1, DEFAULT_LEFT = 2, MISSING_ZERO = 4, MISSING_NAN = 8 };
@@ -43,10 +43,10 @@ struct column {                   /* of ranks */
     int16_t kind, missing;        /* missing: the rank of a missing value */
 };
 
-struct test {                     /* a row whose rank is not below the bound keeps only the leaves `stays` */
+struct test {                     /* a row whose rank is not below the bound keeps only the leaves of the mask */
     uint16_t column;
     int8_t bound;
-    uint8_t stays;
+    uint8_t mask;
 };
 
 struct model {
@@ -55,8 +55,8 @@ struct model {
     double steepness, divisor;    /* of the sigmoid; of the sums */
     const int32_t *first_node;    /* of each tree, and the end */
     const int32_t *first_leaf;
-    const int32_t *first_eight;
-    const int32_t *first_test;    /* of each eight, and the end */
+    const int32_t *first_leaf_byte;
+    const int32_t *first_test;    /* of each byte of leaves, and the end */
     const struct node *nodes;
     const double *leaves;         /* of each tree, from left to right */
     const uint32_t *sets;
@@ -110,54 +110,54 @@ static inline void rank_categories(const struct model *model, const struct colum
     for (int i = 0; i < lanes; i++) ranks[i] = (int8_t)!in_set(set, column->count, x[i]);
 }
 
-/* Writes the number of each row's first leaf that is not struck out; `left` is (eights, lanes). */
-static inline void first_left(const uint8_t *left, int eights, int lanes, uint8_t *leaf) {
+/* Writes the number of each row's first leaf that is not masked out; `left` is (leaf_bytes, lanes). */
+static inline void exit_leaves(const uint8_t *left, int leaf_bytes, int lanes, uint8_t *leaf) {
     for (int i = 0; i < lanes; i++) leaf[i] = 0;
-    for (int eight = eights - 1; eight >= 0; eight--)
+    for (int leaf_byte = leaf_bytes - 1; leaf_byte >= 0; leaf_byte--)
         for (int i = 0; i < lanes; i++) {
-            uint8_t all = left[eight * lanes + i], low = all & (uint8_t)-all;
+            uint8_t all = left[leaf_byte * lanes + i], low = all & (uint8_t)-all;
             uint8_t bit = (uint8_t)(((low & 0xaa) ? 1 : 0) | ((low & 0xcc) ? 2 : 0) | ((low & 0xf0) ? 4 : 0));
-            leaf[i] = all ? (uint8_t)(eight * 8 + bit) : leaf[i];
+            leaf[i] = all ? (uint8_t)(leaf_byte * 8 + bit) : leaf[i];
         }
 }
 
 /* Adds up the trees for rows whose ranks are (columns, lanes); sums are (classes, lanes). */
-static inline __attribute__((always_inline)) void strike(const struct model *model, const int8_t *ranks,
+static inline __attribute__((always_inline)) void quick_score(const struct model *model, const int8_t *ranks,
                                                          const int lanes, double *sums) {
-    uint8_t left[MOST_EIGHTS * BLOCK], leaf[BLOCK];
+    uint8_t left[MAX_LEAF_BYTES * BLOCK], leaf[BLOCK];
     for (int tree = 0; tree < model->trees; tree++) {
-        const int first = model->first_eight[tree], eights = model->first_eight[tree + 1] - first;
-        for (int eight = 0; eight < eights; eight++) {
+        const int first = model->first_leaf_byte[tree], leaf_bytes = model->first_leaf_byte[tree + 1] - first;
+        for (int leaf_byte = 0; leaf_byte < leaf_bytes; leaf_byte++) {
             uint8_t some[BLOCK];
-            const struct test *test = model->tests + model->first_test[first + eight];
-            const struct test *end = model->tests + model->first_test[first + eight + 1];
+            const struct test *test = model->tests + model->first_test[first + leaf_byte];
+            const struct test *end = model->tests + model->first_test[first + leaf_byte + 1];
             for (int i = 0; i < lanes; i++) some[i] = 0xff;
             for (; test < end; test++) {
                 const int8_t *own = ranks + test->column * lanes, bound = test->bound;
-                const uint8_t stays = test->stays;
-                for (int i = 0; i < lanes; i++) some[i] &= (own[i] < bound ? 0xff : 0) | stays;
+                const uint8_t mask = test->mask;
+                for (int i = 0; i < lanes; i++) some[i] &= (own[i] < bound ? 0xff : 0) | mask;
             }
-            memcpy(left + eight * lanes, some, (size_t)lanes);
+            memcpy(left + leaf_byte * lanes, some, (size_t)lanes);
         }
-        first_left(left, eights, lanes, leaf);
+        exit_leaves(left, leaf_bytes, lanes, leaf);
         const double *leaves = model->leaves + model->first_leaf[tree];
         double *sum = sums + tree % model->classes * lanes;
         for (int i = 0; i < lanes; i++) sum[i] += leaves[leaf[i]];
     }
 }
 
-/* `strike` for one row; no branch on what is left, which the processor would guess wrong. */
+/* `quick_score` for one row; no branch on what is left, which the processor would guess wrong. */
 static void strike_one(const struct model *model, const int8_t *ranks, double *sums) {
     for (int tree = 0; tree < model->trees; tree++) {
-        const int first = model->first_eight[tree];
+        const int first = model->first_leaf_byte[tree];
         uint32_t leaf = 0;
-        for (int eight = model->first_eight[tree + 1] - first - 1; eight >= 0; eight--) {
-            const struct test *test = model->tests + model->first_test[first + eight];
-            const struct test *end = model->tests + model->first_test[first + eight + 1];
+        for (int leaf_byte = model->first_leaf_byte[tree + 1] - first - 1; leaf_byte >= 0; leaf_byte--) {
+            const struct test *test = model->tests + model->first_test[first + leaf_byte];
+            const struct test *end = model->tests + model->first_test[first + leaf_byte + 1];
             uint32_t some = 0xff;
             for (; test < end; test++)
-                some &= -(uint32_t)(ranks[test->column] < test->bound) | test->stays;
-            const uint32_t own = (uint32_t)(eight * 8 + __builtin_ctz(some | 0x100));
+                some &= -(uint32_t)(ranks[test->column] < test->bound) | test->mask;
+            const uint32_t own = (uint32_t)(leaf_byte * 8 + __builtin_ctz(some | 0x100));
             const uint32_t none = ((some + 0xff) >> 8) - 1; /* all bits, if nothing is left */
             leaf = (leaf & none) | (own & ~none);
         }
@@ -179,7 +179,7 @@ static inline __attribute__((always_inline)) void score_block(const struct model
     if (lanes == 1)
         strike_one(model, ranks, sums);
     else
-        strike(model, ranks, lanes, sums);
+        quick_score(model, ranks, lanes, sums);
 }
 
 static void transform(const struct model *model, double *scores) {

@@ -9,14 +9,14 @@ import numpy as np
 
 from lightmodel.contract.arrays import Matrix, Scores
 from lightmodel.learners.compiled.build import NotCompiledError
-from lightmodel.learners.compiled.layout import COLUMN, NODE, TEST, Tables
+from lightmodel.learners.compiled.ranks import COLUMN, NODE, TEST, Tables
 from lightmodel.learners.compiled.tables import tables_of
 
 _FEW = 8  # rows
 _KINDS: Mapping[str, Any] = {
     "first_node": "i4",
     "first_leaf": "i4",
-    "first_eight": "i4",
+    "first_leaf_byte": "i4",
     "first_test": "i4",
     "nodes": NODE,
     "leaves": "f8",

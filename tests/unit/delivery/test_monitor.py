@@ -23,10 +23,10 @@ class Host:
     revived: int = 0
     settings: DeploySection = field(default_factory=DeploySection)
 
-    def look(self) -> str:
+    def check(self) -> str:
         return self.wrong
 
-    def revive(self) -> None:
+    def restart(self) -> None:
         self.revived += 1
         if self.busy:
             raise AlreadyRunning("another deployment of this service is under way")
@@ -55,10 +55,10 @@ class Watch:
     memory: Path
     now: float = 1_000_000.0
 
-    def tend(self) -> str:
+    def check(self) -> str:
         """Look once, as a process of its own would."""
         host = cast("DockerHost", self.host)
-        return Monitor(host, self.told, self.memory, lambda: self.now).tend()
+        return Monitor(host, self.told, self.memory, lambda: self.now).check()
 
 
 @pytest.fixture
@@ -67,13 +67,13 @@ def watch(tmp_path: Path) -> Watch:
 
 
 def test_a_service_that_answers_is_left_alone(watch: Watch) -> None:
-    assert watch.tend() == ""
+    assert watch.check() == ""
     assert (watch.host.revived, watch.told.titles) == (0, [])
 
 
 def test_one_that_does_not_is_started_and_both_are_told(watch: Watch) -> None:
     watch.host.wrong = "the service is exited"
-    assert watch.tend() == ""
+    assert watch.check() == ""
     assert watch.host.revived == 1
     assert watch.told.titles == ["light-model does not answer", "light-model answers again"]
     assert not watch.memory.exists()
@@ -85,7 +85,7 @@ def test_tries_get_rarer_and_an_hour_is_the_longest_pause(watch: Watch) -> None:
     for minute in range(600):
         watch.now = 1_000_000.0 + 60 * minute
         before = watch.host.revived
-        assert watch.tend()
+        assert watch.check()
         if watch.host.revived > before:
             tried.append(minute)
     pauses = [after - before for before, after in itertools.pairwise(tried)]
@@ -95,21 +95,21 @@ def test_tries_get_rarer_and_an_hour_is_the_longest_pause(watch: Watch) -> None:
 
 def test_after_it_has_answered_the_next_trouble_is_met_at_once(watch: Watch) -> None:
     watch.host.wrong, watch.host.mends = "the service is exited", False
-    watch.tend()
+    watch.check()
     watch.host.wrong = ""
     watch.now += 5
-    assert watch.tend() == ""
+    assert watch.check() == ""
     watch.host.wrong, watch.host.mends = "the service is exited", True
-    assert watch.tend() == ""
+    assert watch.check() == ""
     assert watch.host.revived == 2
 
 
 def test_a_deployment_under_way_is_not_disturbed(watch: Watch) -> None:
     watch.host.wrong, watch.host.busy = "the proxy has no container", True
-    assert "under way" in watch.tend()
+    assert "under way" in watch.check()
 
 
 def test_half_a_memory_is_none(watch: Watch) -> None:
     watch.memory.write_text('{"since": 1', encoding="ascii")
     watch.host.wrong = "the service is exited"
-    assert watch.tend() == ""
+    assert watch.check() == ""

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from lightmodel.delivery.tunnel.ngrok import Account, open_tunnel, policy
+from lightmodel.delivery.tunnel import Credentials, open_tunnel, policy
 from lightmodel.errors import ConfigError, SourceUnavailable
 
 
@@ -45,7 +45,7 @@ def test_a_refusal_is_told_from_a_service_out_of_reach(
     agent(monkeypatch, *said)
     with (
         pytest.raises(kind, match=words),
-        open_tunnel("http://localhost:8080", Account("token"), {}),
+        open_tunnel("http://localhost:8080", Credentials("token"), {}),
     ):
         pass
 
@@ -56,7 +56,7 @@ def test_without_the_package_the_message_names_what_to_install(
     monkeypatch.setitem(sys.modules, "ngrok", None)
     with (
         pytest.raises(ConfigError) as caught,
-        open_tunnel("http://localhost:8080", Account("t"), {}),
+        open_tunnel("http://localhost:8080", Credentials("t"), {}),
     ):
         pass
     assert "requirements/tunnel.txt" in caught.value.hint

@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
-from lightmodel.delivery.smoke_test import check_sample_answers, sample_request
+from lightmodel.delivery.smoke_test import (
+    Answer,
+    check_sample_answers,
+    sample_request,
+    smoke_test,
+)
 from lightmodel.errors import DeployFailed
+from lightmodel.store.manifest import Manifest
 
 BINARY = {"kind": "binary", "labels": ["no", "yes"]}
 SEVERAL = {"kind": "multiclass", "labels": ["a", "b", "c"]}
@@ -48,3 +54,13 @@ def test_anything_else_than_answers_is_refused(answers: object) -> None:
 
 def test_the_request_holds_the_rows_as_records() -> None:
     assert json.loads(sample_request(SAMPLES["binary"])) == [{"x": 1}, {"x": None}]
+
+
+def test_another_web_server_is_named_as_such() -> None:
+    manifest = Manifest("model", "20261121T005018961753Z-667e3a", "", {}, {}, {}, {}, "")
+
+    def other_server(*_: object) -> Answer:
+        return Answer(200, json.dumps({"hello": "world"}))
+
+    with pytest.raises(DeployFailed, match="no light-model service"):
+        smoke_test(other_server, manifest)

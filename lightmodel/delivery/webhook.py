@@ -1,12 +1,15 @@
-"""A repository's push webhook at GitHub, by its REST API."""
+"""GitHub's push webhook: registered by its REST API, and the route by which it reaches Jenkins."""
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import requests
+from pydantic import SecretStr
 
+from lightmodel.config import Config
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
 PATH = "/github-webhook/"
@@ -151,3 +154,68 @@ def _answered(status: int, words: str) -> int:
         f"GitHub's ping was answered with {status or 'nothing'}: {reason}",
         hint="docs/runbook.md, Webhook, has more; the webhook stays, and can be tried again",
     )
+
+
+@dataclass(frozen=True)
+class Route:
+    """The route from GitHub to Jenkins.
+
+    Attributes:
+        url: public address of Jenkins.
+        tunnelled: whether it lasts only as long as this process.
+    """
+
+    url: str
+    tunnelled: bool
+
+
+def github_hooks(config: Config) -> GitHubHooks:
+    """Give the webhooks of the repository.
+
+    Raises:
+        ConfigError: repository or token is not set.
+    """
+    webhook = config.webhook
+    if not webhook.repository:
+        raise ConfigError("webhook.repository is not set", hint="as GitHub writes it: owner/name")
+    return GitHubHooks(
+        webhook.github_api, webhook.repository, _secret(webhook.github_token, "GITHUB_TOKEN")
+    )
+
+
+def webhook_secret(config: Config) -> str:
+    """Give what GitHub signs with.
+
+    Raises:
+        ConfigError: it is not set.
+    """
+    return _secret(config.webhook.secret, "SECRET")
+
+
+@contextmanager
+def open_route(config: Config) -> Iterator[Route]:
+    """Open the route that the settings name: a public address, or else a tunnel.
+
+    Raises:
+        ConfigError: a token is missing or refused.
+        SourceUnavailable: the tunnel's service does not answer.
+    """
+    webhook = config.webhook
+    if webhook.address:
+        yield Route(webhook.address, tunnelled=False)
+        return
+    from lightmodel.delivery.tunnel import Credentials, open_tunnel, policy
+
+    token = _secret(webhook.ngrok_token, "NGROK_TOKEN")
+    rules = policy(webhook_secret(config), PATH)
+    credentials = Credentials(token, webhook.domain, webhook.ngrok_server, webhook.ngrok_ca)
+    with open_tunnel(webhook.target, credentials, rules) as url:
+        yield Route(url, tunnelled=True)
+
+
+def _secret(value: SecretStr | None, name: str) -> str:
+    if value is None or not value.get_secret_value():
+        raise ConfigError(
+            f"LIGHTMODEL__WEBHOOK__{name} is not set", hint="docs/config.md says what it is for"
+        )
+    return value.get_secret_value()

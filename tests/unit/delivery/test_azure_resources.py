@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightmodel.delivery.azure_site import Wanted, app_settings, has_slots
+from lightmodel.delivery.azure_resources import Wanted, app_settings, has_slots
 
 
 @pytest.mark.parametrize(

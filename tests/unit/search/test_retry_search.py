@@ -2,18 +2,19 @@
 
 import math
 
-from lightmodel.search.searches import ListedSearch, OptunaSearch
-from lightmodel.search.space import Range
+from lightmodel.search.base import Range, RejectedBaseline
+from lightmodel.search.studies import ListedSearch, OptunaSearch
 
 RANGES = (
     Range("num_leaves", 2, 64, whole=True, log=True),
     Range("learning_rate", 0.02, 0.5, log=True),
 )
+BASELINE = RejectedBaseline({}, 0.7, higher_is_better=True)
 
 
 def begun(seed: int = 0) -> OptunaSearch:
-    first = ({"num_leaves": 8, "learning_rate": 0.1}, 0.7)
-    return OptunaSearch(RANGES, {"max_rounds": 9}, first, seed, higher_is_better=True)
+    first = {"num_leaves": 8, "learning_rate": 0.1}
+    return OptunaSearch(RANGES, {"max_rounds": 9}, first, BASELINE, seed)
 
 
 def walked(search: OptunaSearch, steps: int, value: float = 0.5) -> list[dict[str, object]]:
@@ -45,13 +46,13 @@ def test_an_undefined_value_is_learnt_from_as_a_failure() -> None:
 
 def test_where_the_ranges_hold_no_more_there_is_an_end() -> None:
     ranges = (Range("num_leaves", 2, 4, whole=True),)
-    search = OptunaSearch(ranges, {}, ({"num_leaves": 3}, 0.7), 0, higher_is_better=True)
+    search = OptunaSearch(ranges, {}, {"num_leaves": 3}, BASELINE, 0)
     found = []
     while (asked := search.ask()) is not None:
         found.append(asked["num_leaves"])
         search.tell(0.5)
     assert sorted(found) == [2, 4]
-    nothing = OptunaSearch((), {}, ({}, 0.7), 0, higher_is_better=True)
+    nothing = OptunaSearch((), {}, {}, BASELINE, 0)
     assert nothing.ask() is None
 
 

@@ -36,7 +36,7 @@ def policy(secret: str, path: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Account:
+class Credentials:
     """Who opens a tunnel, and where.
 
     Attributes:
@@ -73,12 +73,12 @@ class Account:
 
 
 @contextmanager
-def open_tunnel(target: str, account: Account, rules: dict[str, Any]) -> Iterator[str]:
+def open_tunnel(target: str, credentials: Credentials, rules: dict[str, Any]) -> Iterator[str]:
     """Open a tunnel, and close it at the end; gives its public address.
 
     Args:
         target: address that requests go to.
-        account: that it is opened for.
+        credentials: that it is opened with.
         rules: traffic policy.
 
     Raises:
@@ -92,11 +92,11 @@ def open_tunnel(target: str, account: Account, rules: dict[str, Any]) -> Iterato
             "the tunnel wants the package ngrok, which is not installed",
             hint="`pip install -r requirements/tunnel.txt`; or webhook.address, a public one",
         ) from None
-    options = account.options()
+    options = credentials.options()
     try:
         listener = ngrok.forward(target, traffic_policy=json.dumps(rules), **options)
     except ValueError as error:  # ngrok's only kind: what was tried, and why not
-        raise _told(" ".join(str(word) for word in error.args)) from None
+        raise _translated(" ".join(str(word) for word in error.args)) from None
     try:
         yield str(listener.url())
     finally:
@@ -104,8 +104,8 @@ def open_tunnel(target: str, account: Account, rules: dict[str, Any]) -> Iterato
             ngrok.disconnect(listener.url())
 
 
-def _told(said: str) -> ConfigError | SourceUnavailable:
-    """Tell a refusal, which has one of ngrok's numbers, from a service that is out of reach."""
+def _translated(said: str) -> ConfigError | SourceUnavailable:
+    """Return a refusal, which has one of ngrok's numbers, or else that the service is out of reach."""
     text = " ".join(said.split())
     if "ERR_NGROK_" in text.upper() or "authentication" in text.lower():
         return ConfigError(f"ngrok refuses: {text}", hint=_REFUSED)

@@ -1,4 +1,4 @@
-"""Choose the size of LightGBM's trees for a table, where the user gave none.
+"""LightGBM's parameters: their names, and the size of the trees, chosen where the user gave none.
 
 No size suits every table: independent columns want stumps, interactions want big trees, and the wrong
 choice costs accuracy and minutes. A short trial on some of the training rows tells (docs/decisions/).
@@ -13,7 +13,32 @@ import lightgbm as lgb
 import numpy as np
 
 from lightmodel.learners.boosting import Stopping, boost
-from lightmodel.learners.parameter_names import main_names
+
+VARIED: Mapping[str, frozenset[str]] = {
+    "num_leaves": frozenset({"num_leaf", "max_leaves", "max_leaf", "max_leaf_nodes"}),
+    "learning_rate": frozenset({"eta", "shrinkage_rate"}),
+    "min_data_in_leaf": frozenset(
+        {"min_data_per_leaf", "min_data", "min_child_samples", "min_samples_leaf"}
+    ),
+    "feature_fraction": frozenset({"sub_feature", "colsample_bytree"}),
+    "bagging_fraction": frozenset({"bagging", "sub_row", "subsample"}),
+    "bagging_freq": frozenset({"subsample_freq"}),
+    "lambda_l1": frozenset({"reg_alpha", "l1_regularization"}),
+    "lambda_l2": frozenset({"reg_lambda", "lambda", "l2_regularization"}),
+    "max_depth": frozenset(),
+    "min_sum_hessian_in_leaf": frozenset(
+        {"min_child_weight", "min_hessian", "min_sum_hessian", "min_sum_hessian_per_leaf"}
+    ),
+    "min_gain_to_split": frozenset({"min_split_gain"}),
+    "feature_fraction_bynode": frozenset({"colsample_bynode", "sub_feature_bynode"}),
+    "path_smooth": frozenset(),
+    "max_delta_step": frozenset({"max_leaf_output", "max_tree_output"}),
+    "cat_smooth": frozenset(),
+    "cat_l2": frozenset(),
+    "min_data_per_group": frozenset(),
+    "scale_pos_weight": frozenset(),
+}
+_MAIN = {other: name for name, others in VARIED.items() for other in others}
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)
 TRIAL_ROWS = 10_000
@@ -21,6 +46,11 @@ TRIAL_PARTS = 3
 COLUMNS_OF_A_STUMP, COLUMNS_OF_A_TREE = 10, 20
 ALIKE = 1.005
 TRIAL_STOPPING = Stopping(max_rounds=2_000, patience=50, evaluate_every=5)
+
+
+def main_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the same parameters by the main names of those that are known here."""
+    return {_MAIN.get(name, name): value for name, value in parameters.items()}
 
 
 def choose_parameters(

@@ -1,1 +1,0 @@
-"""Ways from a public address to a Jenkins that has none."""

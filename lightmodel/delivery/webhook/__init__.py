@@ -1,1 +1,0 @@
-"""Whoever tells that something was pushed."""
