@@ -123,12 +123,11 @@ def _create_database(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.absolute() / "mlflow.db"
     part = path.with_name("mlflow.db.part")
-    if not path.exists():
-        with FileLock(path.with_name("mlflow.db.lock")):
-            if not path.exists():  # another process may have been sooner
-                part.unlink(missing_ok=True)
-                mlflow.MlflowClient(f"sqlite:///{part}")
-                part.replace(path)
+    with FileLock(path.with_name("mlflow.db.lock")):
+        if not path.exists():
+            part.unlink(missing_ok=True)
+            mlflow.MlflowClient(f"sqlite:///{part}")
+            part.replace(path)
     return f"sqlite:///{path}"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -219,3 +220,12 @@ def test_each_store_has_a_registered_model_of_its_own(configured: Configured) ->
     assert registered_model_of(configured(registered_model="shop")) == "shop"
     elsewhere = Config.model_validate({"store": {"root": "a shop"}})
     assert registered_model_of(elsewhere) == "light-model-a-shop"
+
+
+def test_the_process_of_the_run_never_imports_mlflow() -> None:
+    code = (
+        "import sys, lightmodel.pipeline, lightmodel.tracking.uploader, lightmodel.tracking.client\n"
+        "sys.exit('mlflow' in sys.modules)"
+    )
+    root = Path(__file__).parents[3]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
