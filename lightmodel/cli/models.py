@@ -104,14 +104,14 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
     from lightmodel.store import admin as upkeep
     from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import send
-    from lightmodel.tracking.factory import tell_standing
+    from lightmodel.tracking.uploader import sync_aliases
 
     store, signer = _opened(config)
     with run_lock(config.store.root):
         result = upkeep.rollback(store, signer, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
-    tell_standing(config)
+    sync_aliases(config)
     send(config)
 
 
@@ -182,7 +182,7 @@ def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
     from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import pull_first
-    from lightmodel.tracking.factory import tell_standing
+    from lightmodel.tracking.uploader import sync_aliases
 
     with run_lock(config.store.root):
         pulled = pull_first(config, version)
@@ -190,7 +190,7 @@ def pull(config: Config, version: str | None) -> None:
         click.echo(f"verdict taken over: {name}")
     click.echo(f"{'pulled' if pulled.fetched else 'here already'}: {pulled.version}")
     if pulled.fetched or pulled.verdicts:
-        tell_standing(config)
+        sync_aliases(config)
 
 
 @click.command()

@@ -45,7 +45,7 @@ def run_context(config: Config, **modes: bool) -> Iterator["RunContext"]:
     """
     from lightmodel.pipeline import RunContext
     from lightmodel.progress import make_progress
-    from lightmodel.tracking.factory import recording
+    from lightmodel.tracking.uploader import recording
 
     with recording(config) as record:
         yield RunContext(config, make_progress(), record, **modes)

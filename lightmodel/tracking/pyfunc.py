@@ -16,7 +16,7 @@ from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
 from lightmodel.tables.findings import Findings
 from lightmodel.tables.json_blocks import JsonBlocks, Record, records_in
-from lightmodel.tracking.failures import as_refusal
+from lightmodel.tracking.client import as_refusal
 
 _AT_ONCE = 10_000
 
