@@ -8,9 +8,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lightmodel.adapters.formats.arrow_rows import read_rows
 from lightmodel.adapters.formats.bodies import BodyReader, Limits
 from lightmodel.adapters.formats.json_blocks import JsonBlocks
-from lightmodel.adapters.formats.plain_rows import read_rows
+from lightmodel.adapters.formats.sniff import dialect_for
 from lightmodel.artefacts.manifest import Manifest
 from lightmodel.artefacts.own_code import own_features
 from lightmodel.artefacts.store import Version
@@ -71,7 +72,8 @@ class Served:
             config.serve.max_whole_megabytes * _MB,
             config.serve.max_columns,
         )
-        return BodyReader(self.rules, self.row_reader, config.data, limits)
+        dialect = dialect_for(self.contract, config.data)
+        return BodyReader(self.rules, self.row_reader, dialect, limits)
 
 
 class Shelf:
