@@ -197,8 +197,10 @@ def _parsed(plan: _Plan) -> tuple[pa.Table, str]:
     )
     if any(column[-1].is_valid for column in table.columns):
         raise _Unreadable  # a quote is open at the end, and has swallowed the row put there
-    beyond = utf8.encoding in {"ascii", "utf-8"} or utf8.marked
-    return table.slice(0, table.num_rows - 1), "utf-8" if beyond else utf8.encoding
+    told = utf8.encoding in {"ascii", "utf-8"} or utf8.marked
+    if not told and not plan.text.told:
+        _log.warning("%s is not UTF-8; it is read as Windows-1252 (see data.encoding)", plan.text.name)
+    return table.slice(0, table.num_rows - 1), "utf-8" if told else utf8.encoding
 
 
 def is_blank_line(row: arrow_csv.InvalidRow, dialect: Dialect) -> bool:

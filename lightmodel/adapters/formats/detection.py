@@ -1,12 +1,12 @@
 """Which format a file has: by what it begins with, and by its name where that does not tell."""
 
+import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import orjson
 import pyarrow as pa
 
 from lightmodel.adapters.formats.pieces import peeked, pieces_of
@@ -109,8 +109,8 @@ def form_of(first: bytes) -> Form:
 
 def _is_record(line: bytes) -> bool:
     try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
         return False
 
 

@@ -94,7 +94,9 @@ def _gunzipped(pieces: Pieces, most: float) -> Pieces:
             while data:
                 if member.eof:
                     data = data.lstrip(b"\0")  # what some programs fill blocks up with
-                    member = zlib.decompressobj(wbits=31) if data else member
+                    if not data:
+                        break
+                    member = zlib.decompressobj(wbits=31)
                 out = member.decompress(data, _UNPACKED_AT_ONCE)
                 data = member.unused_data if member.eof else member.unconsumed_tail
                 total += len(out)
@@ -166,6 +168,8 @@ class Utf8:
             while _beyond_ascii(held) > len(held) - _SURE and not complete:
                 more = next(pieces, b"")
                 held, complete = held + more, not more
+            if b"\0" in held:  # no encoding that extends ASCII has it
+                raise binary_data()
             is_utf8 = not self._fallback or _is_utf8(held, complete=complete)
             self.encoding = "utf-8" if is_utf8 else self._fallback
             self._tried = ["utf-8", *filter(None, [self._fallback])]

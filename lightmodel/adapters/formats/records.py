@@ -93,9 +93,9 @@ def loaded(text: bytes, load: Callable[[bytes], Any] = orjson.loads) -> object:
         return load(text)
     except json.JSONDecodeError as error:  # orjson's is one, too
         where = f"line {error.lineno}, column {error.colno}"
-        raise DataError(f"the body is not JSON ({where})") from None
+        raise DataError(f"the text is not JSON ({where})") from None
     except (ValueError, RecursionError):
-        raise DataError("the body is not JSON that can be read") from None
+        raise DataError("the text is not JSON: it is nested too deep, or a number in it is too long") from None
 
 
 def lines_in(
