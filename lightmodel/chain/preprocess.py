@@ -25,7 +25,7 @@ if (
 logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.stages.preprocess", "lightmodel.adapters.formats.reading")
-LIBRARIES = ("numpy", "pandas", "pandera", "pyarrow", "scipy")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy")
 _NOT_READING = ("source", "mirrors", "sha256", "refresh", "timeout_s", "retries", "contract")
 
 
@@ -55,7 +55,8 @@ def _split(workshop: Workshop, fetched: Fetched, approved: Version | None) -> "P
     from lightmodel.stages.preprocess import Choices, preprocess
 
     choices = Choices(workshop.config.data, workshop.config.split, workshop.config.train)
-    result = preprocess(workshop.read(fetched), choices, _accepted(approved))
+    read = workshop.read(fetched)
+    result = preprocess(read.table, choices, _accepted(approved), read.dialect)
     for warning in result.warnings:
         logger.warning("%s", warning)
     return result

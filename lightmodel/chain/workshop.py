@@ -24,6 +24,7 @@ from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched
 from lightmodel.ports.split_files import SplitFiles
 from lightmodel.ports.study import Search, Study, StudyPlan, TrialFitter
+from lightmodel.ports.table_format import TableRead
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Workshop:
     retries: Store
     signer: Signer
     fetch: Callable[[], Fetched]
-    read: Callable[[Fetched], pa.Table]
+    read: Callable[[Fetched], TableRead]
     split_files: SplitFiles
     learner: Callable[[TrainSection], Learner]
     alternatives: Callable[[Config, Unsatisfying], Search | None]

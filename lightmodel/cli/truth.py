@@ -12,15 +12,15 @@ from lightmodel.config import load
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @settings
 def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """Join the labels in FILE, a CSV with the id and the target column, to what was answered."""
-    from lightmodel.stages.truth import read_csv
+    """Join the labels in FILE, a table with the id and the target column, to what was answered."""
     from lightmodel.wiring.prediction_log import add_truths, newest_contract
+    from lightmodel.wiring.serving import label_blocks
 
     config = load(config_file, sets).config
     contract = newest_contract(config)
-    table = read_csv(file.read_bytes(), contract, config.data.decimal)
-    found = add_truths(config, table, contract)
+    found = add_truths(config, label_blocks(file, contract, config), contract)
+    empty = f"; {found['without_label']} without a label" if found["without_label"] else ""
     click.echo(
         f"{found['rows']} rows: {found['matched']} ids were answered before, "
-        f"{found['unmatched']} not (yet)"
+        f"{found['unmatched']} not (yet){empty}"
     )

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from lightmodel.domain.arrays import Vector
 from lightmodel.domain.contract import Column, Contract, Role
+from lightmodel.domain.encoding import float_vector
 
 SAMPLED_ROWS = 20_000
 GRID = 100
@@ -97,7 +98,7 @@ def _counts(values: pa.ChunkedArray) -> dict[str, int]:
 
 def present_numbers(values: pa.ChunkedArray) -> Vector:
     """Give the present values, sorted."""
-    numbers = values.cast(pa.float64()).to_numpy()
+    numbers = float_vector(values)
     present: Vector = np.sort(numbers[~np.isnan(numbers)])
     return present
 

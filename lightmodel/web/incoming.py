@@ -9,12 +9,34 @@ from typing import Any, BinaryIO, cast
 
 from flask import Request, g
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
+from lightmodel.adapters.formats.detection import Form
 from lightmodel.config import ServeSection
 from lightmodel.errors import DataError
 
+_FORMS: dict[str, Form | None] = {
+    "": None,
+    "multipart/form-data": None,
+    "application/x-www-form-urlencoded": None,  # what curl --data-binary says of any file
+    "application/octet-stream": None,
+    "application/gzip": None,
+    "application/x-gzip": None,
+    "application/vnd.apache.parquet": None,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": None,
+    "text/csv": "csv",
+    "text/plain": "csv",
+    "application/json": "json",
+    "application/x-ndjson": "json_lines",
+    "application/jsonl": "json_lines",
+}
 _AT_ONCE = 256 << 10
 _DRAINED = 64 << 20  # bytes read in vain so that an early answer reaches a client that still sends
 _DRAINED_S = 10.0
@@ -27,6 +49,7 @@ class Incoming:
     def __init__(self, request: Request, limits: ServeSection) -> None:
         self.bytes = 0
         self.seconds = 0.0
+        self.charset = request.mimetype_params.get("charset", "")
         self._request = request
         self._most = limits.max_megabytes << 20
         self._ends = time.monotonic() + limits.max_seconds
@@ -36,8 +59,22 @@ class Incoming:
         g.incoming = self
         self._set_patience(limits.stall_seconds)
 
+    @property
+    def form(self) -> Form | None:
+        """What the Content-Type says of the body; None: to be found out.
+
+        Raises:
+            UnsupportedMediaType: it is none of the forms that a table may have.
+        """
+        try:
+            return _FORMS[self._request.mimetype]
+        except KeyError:
+            raise UnsupportedMediaType(
+                f"the Content-Type is none of {', '.join(sorted(filter(None, _FORMS)))}"
+            ) from None
+
     def pieces(self) -> Iterator[bytes]:
-        """Give the body, or of a form the file in the field `file`.
+        """Return the body, or of a form the file in the field `file`; `charset` is known then.
 
         Raises:
             RequestEntityTooLarge: it has more bytes than serve.max_megabytes.
@@ -50,21 +87,6 @@ class Incoming:
         if self._request.mimetype == "multipart/form-data":
             return self._file()
         return self._body()
-
-    def whole(self, megabytes: int) -> bytes:
-        """Give all of the body, or of the file in the form.
-
-        Raises:
-            RequestEntityTooLarge: it has more than so many MB.
-        """
-        held = bytearray()
-        for piece in self.pieces():
-            held += piece
-            if len(held) > megabytes << 20:
-                raise RequestEntityTooLarge(
-                    f"the body has more than {megabytes:,} MB (serve.max_whole_megabytes)"
-                )
-        return bytes(held)
 
     def _body(self) -> Iterator[bytes]:
         while piece := self._receive():
@@ -93,7 +115,7 @@ class Incoming:
         return piece
 
     def _file(self) -> Iterator[bytes]:
-        """Give the data of the form's first field `file`; what other fields hold is passed over."""
+        """Return the data of the form's first field `file`; what other fields hold is passed over."""
         boundary = self._request.mimetype_params.get("boundary", "").encode()
         if not boundary:
             raise BadRequest("the form's Content-Type names no boundary")
@@ -103,13 +125,11 @@ class Incoming:
             if not isinstance(event, File | Field):
                 continue
             names.append(event.name or "")
-            if (
-                event.name == "file"
-            ):  # the rest needs no decoder, which copies all of it three times
-                yield from _until(chain([_behind_head(decoder)], pieces), b"\n--" + boundary)
-                for _ in pieces:
-                    pass
-                return
+            if event.name == "file":
+                _, about = parse_options_header(event.headers.get("Content-Type", ""))
+                self.charset = about.get("charset", "")
+                # the rest needs no decoder, which copies all of it three times
+                return _part(chain([_behind_head(decoder)], pieces), boundary, pieces)
         found = ", ".join(repr(name[:40]) for name in names if name) or "none"
         raise DataError(
             f"the form has no field `file`; its fields: {found}",
@@ -179,6 +199,13 @@ def _behind_head(decoder: MultipartDecoder) -> bytes:
     """Give what the decoder has of a part's data; the end of its head is still before it."""
     held = bytes(decoder.buffer)
     return held[2:] if held.startswith(b"\r\n") else held[1:]
+
+
+def _part(data: Iterator[bytes], boundary: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what comes before the boundary, and pass over all that comes behind it."""
+    yield from _until(data, b"\n--" + boundary)
+    for _ in pieces:
+        pass
 
 
 def _until(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:

@@ -9,9 +9,8 @@ from itertools import chain
 
 import numpy as np
 from flask import Blueprint, Request, Response, g, request
-from werkzeug.exceptions import BadRequest, NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, NotAcceptable
 
-from lightmodel.adapters.formats.bodies import Form
 from lightmodel.config import Config
 from lightmodel.domain.arrays import Matrix
 from lightmodel.domain.encoding import plain_features
@@ -35,21 +34,6 @@ from lightmodel.web.tracing import new_id
 from lightmodel.wiring.serving import Served
 from lightmodel.wiring.stores import scoring_threads_of
 
-_FORMS: dict[str, Form | None] = {
-    "": None,
-    "multipart/form-data": None,
-    "application/x-www-form-urlencoded": None,  # what curl --data-binary says of any file
-    "application/octet-stream": None,
-    "application/gzip": None,
-    "application/x-gzip": None,
-    "application/vnd.apache.parquet": None,
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": None,
-    "text/csv": "csv",
-    "text/plain": "csv",
-    "application/json": "json",
-    "application/x-ndjson": "json_lines",
-    "application/jsonl": "json_lines",
-}
 _LOGGED_WITH_FEATURES = 10_000  # rows of a request; more of them would fill the memory
 _FEW = 256  # rows that are scored sooner than a turn comes
 _NAMED = 20  # ignored columns in the header of an answer
@@ -160,9 +144,9 @@ def _read_all(answering: Answering, incoming: Incoming, config: Config) -> None:
     Raises:
         ContractViolation: with everything that is wrong with any row.
     """
-    form, reader = _form(request), answering.served.body_reader(config)
+    form, reader = incoming.form, answering.served.body_reader(config)
     started = time.perf_counter()
-    blocks = reader.read(incoming.pieces(), form)
+    blocks = reader.read(incoming.pieces(), form, incoming.charset)
     while block := next(blocks, None):
         answering.timing.read += time.perf_counter() - started
         with answering.gate if len(block.features) > _FEW else nullcontext():
@@ -219,15 +203,6 @@ def _printable(text: str) -> str:
     """Make a text fit for a header: ASCII in one line, not too long."""
     plain = text.encode("ascii", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else " " for letter in plain)[:2000]
-
-
-def _form(asked: Request) -> Form | None:
-    try:
-        return _FORMS[asked.mimetype]
-    except KeyError:
-        raise UnsupportedMediaType(
-            f"the Content-Type is none of {', '.join(sorted(filter(None, _FORMS)))}"
-        ) from None
 
 
 def _wanted(asked: Request) -> str:

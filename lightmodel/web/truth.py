@@ -1,36 +1,23 @@
 """`POST /truth`: labels that are known later, for the live metrics."""
 
-import orjson
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from lightmodel.config import Config
-from lightmodel.domain.contract import Contract
-from lightmodel.stages.truth import TruthTable, read_csv, read_records
 from lightmodel.web.holder import Holder
 from lightmodel.web.incoming import Incoming
 from lightmodel.wiring.prediction_log import add_truths
 
 
 def blueprint(holder: Holder, config: Config) -> Blueprint:
-    """Give the route; it takes the model's id column and its target, as CSV or JSON."""
+    """Return the route; it takes the model's id column and its target, in any form of table."""
     routes = Blueprint("truth", __name__)
 
     @routes.post("/truth")
     def truth() -> Response:
-        contract = holder.require().contract
-        body = Incoming(request, config.serve).whole(config.serve.max_whole_megabytes)
-        return jsonify(add_truths(config, _table(body, contract, config.data.decimal), contract))
+        served = holder.require()
+        incoming = Incoming(request, config.serve)
+        form, reader = incoming.form, served.label_reader(config)
+        blocks = reader.read(incoming.pieces(), form, incoming.charset)
+        return jsonify(add_truths(config, blocks, served.contract))
 
     return routes
-
-
-def _table(body: bytes, contract: Contract, decimal: str) -> TruthTable:
-    if request.mimetype in {"multipart/form-data", "text/csv"}:
-        return read_csv(body, contract, decimal)
-    if request.mimetype == "application/json":
-        try:
-            return read_records(orjson.loads(body), contract)
-        except orjson.JSONDecodeError as error:
-            raise BadRequest(f"the body is not JSON: {error.msg}, at byte {error.pos}") from None
-    raise UnsupportedMediaType('send text/csv, application/json, or a CSV in the field "file"')

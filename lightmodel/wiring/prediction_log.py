@@ -1,7 +1,7 @@
 """From a configuration to the prediction log, and to what is asked of it later."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +9,12 @@ from pathlib import Path
 from lightmodel.adapters.sinks.none import NoLog
 from lightmodel.config import Config, LogSection
 from lightmodel.domain.contract import Contract
+from lightmodel.domain.rows import Block
 from lightmodel.errors import ArtefactMissing, ConfigError
 from lightmodel.ports.prediction_log import PredictionLog
 from lightmodel.ports.sink import Sink
 from lightmodel.stages.live import Live, judge
-from lightmodel.stages.truth import TruthTable, truths_of
+from lightmodel.stages.truth import truths_of
 from lightmodel.wiring.stores import models_of, signer_of
 
 logger = logging.getLogger(__name__)
@@ -79,17 +80,31 @@ def spooled_bytes(config: Config) -> int:
     return waiting_bytes(config.log.folder / "spool")
 
 
-def add_truths(config: Config, table: TruthTable, contract: Contract) -> dict[str, int]:
-    """Keep late truths; gives how many rows came, and how many ids have an answer or none.
+def add_truths(config: Config, blocks: Iterable[Block], contract: Contract) -> dict[str, int]:
+    """Keep late labels.
+
+    Args:
+        config: with the section `log`.
+        blocks: rows, read by `label_contract`.
+        contract: of the model.
+
+    Returns:
+        how many rows came, how many of them have no label yet, and how many ids have an answer or none.
 
     Raises:
         ContractViolation: ids are missing, or values are no labels of the task.
         SourceUnavailable: the sink is down.
     """
-    truths = truths_of(table, contract)
+    truths = truths_of(blocks, contract)
     with closing(open_sink(config)) as sink:
-        matched = sink.add_truths(truths, datetime.now(UTC))
-    return {"rows": len(table.ids), "matched": matched, "unmatched": len(truths) - matched}
+        matched = sink.add_truths(truths.labels, datetime.now(UTC))
+    unmatched = len(truths.labels) - matched
+    return {
+        "rows": truths.rows,
+        "matched": matched,
+        "unmatched": unmatched,
+        "without_label": truths.empty,
+    }
 
 
 def live_metrics(config: Config) -> list[Live]:

@@ -1,9 +1,10 @@
 """From a configuration to the model that answers."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lightmodel.adapters.formats.arrow_rows import read_rows
 from lightmodel.adapters.formats.bodies import BodyReader, Limits
 from lightmodel.adapters.formats.json_blocks import JsonBlocks
+from lightmodel.adapters.formats.pieces import pieces_of
 from lightmodel.adapters.formats.sniff import dialect_for
 from lightmodel.artefacts.manifest import Manifest
 from lightmodel.artefacts.own_code import own_features
@@ -20,13 +22,14 @@ from lightmodel.config import Config
 from lightmodel.domain.arrays import Matrix, Scores
 from lightmodel.domain.contract import Contract
 from lightmodel.domain.results import SampleRow
-from lightmodel.domain.rows import RowRules
+from lightmodel.domain.rows import Block, RowRules
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.ports.learner import FittedModel
 from lightmodel.ports.row_reader import RowReader
 from lightmodel.stages.features import FeatureSteps
 from lightmodel.stages.prediction import Predictor, check_samples
 from lightmodel.stages.steps import Steps
+from lightmodel.stages.truth import label_contract
 from lightmodel.wiring.stores import models_of, signer_of
 
 if TYPE_CHECKING:
@@ -66,14 +69,29 @@ class Served:
         return self.predictor.contract
 
     def body_reader(self, config: Config) -> BodyReader:
-        """Give what reads requests for this model."""
-        limits = Limits(
-            config.serve.max_megabytes * _MB,
-            config.serve.max_whole_megabytes * _MB,
-            config.serve.max_columns,
-        )
-        dialect = dialect_for(self.contract, config.data)
-        return BodyReader(self.rules, self.row_reader, dialect, limits)
+        """Return what reads requests for this model."""
+        return body_reader(self.rules, self.row_reader, config)
+
+    def label_reader(self, config: Config) -> BodyReader:
+        """Return what reads late labels of this model's rows."""
+        return body_reader(RowRules(label_contract(self.contract)), self.row_reader, config)
+
+
+def body_reader(rules: RowRules, reader: RowReader, config: Config) -> BodyReader:
+    """Return what reads rows of a contract within the service's limits."""
+    limits = Limits(
+        config.serve.max_megabytes * _MB,
+        config.serve.max_whole_megabytes * _MB,
+        config.serve.max_columns,
+    )
+    return BodyReader(rules, reader, dialect_for(rules.contract, config.data), limits)
+
+
+def label_blocks(file: Path, contract: Contract, config: Config) -> Iterator[Block]:
+    """Read late labels from a file, of any form."""
+    reader = body_reader(RowRules(label_contract(contract)), read_rows, config)
+    limits = Limits(sys.maxsize, sys.maxsize, config.serve.max_columns)  # of requests only
+    return replace(reader, limits=limits).read(pieces_of(file))
 
 
 class Shelf:

@@ -13,13 +13,14 @@ import pyarrow as pa
 from lightmodel.artefacts.checkpoints import FoldCheckpoints
 from lightmodel.artefacts.own_code import read_own_code
 from lightmodel.chain import Workshop
-from lightmodel.config import Config, DataSection, TrainSection
+from lightmodel.config import Config, TrainSection
 from lightmodel.domain.contract import ColumnType, Contract
 from lightmodel.errors import ConfigError
 from lightmodel.ports.checkpoints import Checkpoints
 from lightmodel.ports.learner import Learner
 from lightmodel.ports.progress import Progress
 from lightmodel.ports.source import Fetched, FetchOptions
+from lightmodel.ports.table_format import TableRead
 from lightmodel.wiring.mirroring import send
 from lightmodel.wiring.serving import load_model
 from lightmodel.wiring.stores import models_of, retries_of, signer_of, splits_of, threads_of
@@ -83,10 +84,10 @@ def _fetch(config: Config, progress: Progress) -> Fetched:
     return fetch_first((data.source, *data.mirrors), options)
 
 
-def _read(config: Config, fetched: Fetched) -> pa.Table:
-    from lightmodel.adapters.formats.reading import read_table
+def _read(config: Config, fetched: Fetched) -> TableRead:
+    from lightmodel.adapters.formats.reading import read_source
 
-    return read_table(fetched.paths, config.data)
+    return read_source(fetched.paths, config.data)
 
 
 @dataclass(frozen=True)
@@ -177,10 +178,3 @@ def progress() -> Progress:
     from lightmodel.adapters.progress.log import LogProgress
 
     return LogProgress()
-
-
-def read_upload(path: Path, data: DataSection) -> pa.Table:
-    """Read one uploaded file as the training table was read."""
-    from lightmodel.adapters.formats.reading import read_table
-
-    return read_table((path,), data)

@@ -59,7 +59,7 @@ def _parsed(
         name: pa.float64() if kind in numbers else pa.string()
         for name, kind in zip(names, layout.kinds, strict=True)
     }
-    if not text.strip():
+    if not text.strip(b"\r\n"):
         return pa.table({name: pa.array([], types[name]) for name in wanted}), []
     ragged: list[int] = []
     blank = 0

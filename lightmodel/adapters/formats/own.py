@@ -11,7 +11,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from lightmodel.adapters.formats.failures import reported
+from lightmodel.adapters.formats.detection import reported
 from lightmodel.errors import DataError, StorageFull
 
 OwnFormat = Literal["csv", "parquet"]

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from lightmodel.adapters.formats.failures import reported
+from lightmodel.adapters.formats.detection import reported
 from lightmodel.errors import ConfigError, DataError
 
 
