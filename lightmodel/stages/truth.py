@@ -80,8 +80,8 @@ def truths_of(blocks: Iterable[Block], contract: Contract) -> Truths:
         known = [id_text(value) or None for value in block.ids]
         named = [name_of(value) for value in values.tolist()]
         wrong = is_marked(values, UNSEEN)
-        wrong |= np.array([name is None for name in named]) & np.isfinite(values)
-        missing = np.array([key is None for key in known]) & there
+        wrong |= np.array([name is None for name in named], np.bool_) & np.isfinite(values)
+        missing = np.array([key is None for key in known], np.bool_) & there
         found = _violations((id_name, "missing", "has no value"), missing)
         found += _violations((contract.target.name, "label", "is not a label of the model"), wrong)
         findings.add(replace(block, violations=(*block.violations, *found)))
