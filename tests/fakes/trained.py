@@ -29,7 +29,7 @@ from lightmodel.wiring.stores import models_of, signer_of, splits_of
 from lightmodel.wiring.training import _SplitFiles
 
 QUICK = {
-    "train.parameters": "{num_leaves = 6, max_rounds = 12, min_data_in_leaf = 3, "
+    "train.parameters": "{num_leaves = 6, max_rounds = 12, learning_rate = 0.3, min_data_in_leaf = 3, "
     "min_data_per_group = 3, cat_smooth = 1}",
     "train.folds": "2",
     "train.compile": "never",  # the reader of rows is compiled once for all models

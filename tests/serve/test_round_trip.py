@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,58 +20,12 @@ from tests.chain.test_examples import students, wine
 from tests.fakes.progress import Watching
 from tests.fakes.project import ROOT
 from tests.fakes.trained import Trained, is_merged, scores_in, train
-from tests.serve.round_trip_tables import CASES, Case, Frame
+from tests.serve.tables.base import Case, Frame
+from tests.serve.tables.models import CASES, Models, case_of
 
-Folders = pytest.TempPathFactory
 Post = Callable[[FlaskClient, Case], TestResponse]
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-# ---- the models, each trained once ------------------------------------------------------------------
-
-
-@cache
-def case_of(name: str) -> Case:
-    """Return a table, made once."""
-    return CASES[name]()
-
-
-class Models:
-    """Models and clients of them, made when they are first asked for."""
-
-    def __init__(self, folders: Folders) -> None:
-        self._folders = folders
-        self._trained: dict[str, Trained] = {}
-        self._clients: dict[tuple[str, bool], FlaskClient] = {}
-
-    def model(self, name: str) -> Trained:
-        """Return the model of a table."""
-        if name not in self._trained:
-            case = case_of(name)
-            folder = self._folders.mktemp("table")
-            path = folder / case.file
-            path.write_bytes(case.content)
-            settings = {"data.source": path, "data.target": "y", **case.settings}
-            texts = {key: _setting(value) for key, value in settings.items()}
-            self._trained[name] = train(folder, texts.items())
-        return self._trained[name]
-
-    def client(self, name: str, *, compiled: bool) -> FlaskClient:
-        """Return a client of the service on that model."""
-        key = name, compiled
-        if key not in self._clients:
-            self._clients[key] = self.model(name).client(compiled=compiled)
-        return self._clients[key]
-
-
-def _setting(value: object) -> str:
-    return json.dumps(value) if isinstance(value, list) else str(value)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: Folders) -> Iterator[Models]:
-    return Models(tmp_path_factory)
 
 
 # ---- the forms --------------------------------------------------------------------------------------
