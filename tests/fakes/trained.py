@@ -15,8 +15,6 @@ import lightmodel.report.page
 import lightmodel.report.plots
 import lightmodel.web
 import lightmodel.wiring.serving
-from lightmodel.adapters.compilers import build
-from lightmodel.adapters.compilers.rows import CompiledRows
 from lightmodel.artefacts.verdicts import newest_approved
 from lightmodel.cli.run import run
 from lightmodel.config import Config, load
@@ -27,6 +25,7 @@ from lightmodel.wiring.pyfunc import RowModel
 from lightmodel.wiring.serving import Served, Shelf, open_version
 from lightmodel.wiring.stores import models_of, signer_of, splits_of
 from lightmodel.wiring.training import _SplitFiles
+from tests.fakes.reading import compiled_rows
 
 QUICK = {
     "train.parameters": "{num_leaves = 6, max_rounds = 12, learning_rate = 0.3, min_data_in_leaf = 3, "
@@ -88,16 +87,6 @@ class _CompiledShelf(Shelf):
 
     def newest(self, current: Served | None) -> Served:
         return replace(super().newest(current), row_reader=compiled_rows())
-
-
-_BUILT: list[CompiledRows] = []
-
-
-def compiled_rows() -> CompiledRows:
-    """Return the compiled reader, built once for all tests."""
-    if not _BUILT:
-        _BUILT.append(CompiledRows(build.load(build.build())))
-    return _BUILT[0]
 
 
 def settings_for(folder: Path, settings: Iterable[tuple[str, object]]) -> list[str]:

@@ -20,10 +20,10 @@ def wine() -> Case:
 def students() -> Case:
     course = ("none", "completed", "None")
     text = lines(
-        "lunch,course,math",
+        "lunch,course,reading,math",
         lambda row: (
-            f"{'free/reduced' if row.at % 3 else 'standard'},{course[row.pick]},"
-            f"{50 + 9 * row.pick + row.at % 4 + 5 * (row.at % 3 == 0)}"
+            f"{'free/reduced' if row.at % 3 else 'standard'},{course[row.pick]},{row.a},"
+            f"{50 + 9 * row.pick + 5 * (row.at % 3 == 0) + round(20 * float(row.a))}"
         ),
     )
     return of_text(text, settings={"data.target": "math"})
