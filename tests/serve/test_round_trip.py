@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
@@ -79,10 +79,8 @@ AS_TEXT: Mapping[str, Post] = {
 
 def _plain(frame: Frame) -> list[dict[str, Any]]:
     """Return records of plain values, None where there is none."""
-    records: list[dict[str, Any]] = (
-        frame.astype(object).where(frame.notna(), None).to_dict("records")
-    )
-    return records
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return cast("list[dict[str, Any]]", records)
 
 
 def _dumped(content: object) -> bytes:
@@ -164,7 +162,7 @@ def fault_of_mlflow(frame: Frame, model: Trained, case: Case) -> str:
         answered = model.row_model().predict(frame)
     except MlflowException as error:
         return error.message
-    return fault_in(answered.to_dict("records"), model, case)
+    return fault_in(cast("list[dict[str, Any]]", answered.to_dict("records")), model, case)
 
 
 Faults = Iterator[tuple[str, str]]

@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import unicodedata
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import pandas as pd
 
@@ -162,7 +163,8 @@ def times_of_day() -> Case:
     hours = ("04:00:00", "09:30:00", "18:00:00")
 
     def times(frame: Frame) -> Frame:
-        return frame.assign(c=[dt.time.fromisoformat(cell) for cell in frame["c"]])
+        cells = [dt.time.fromisoformat(cell) for cell in frame["c"]]
+        return frame.assign(c=pd.Series(cells, dtype=object))
 
     return picked(hours, variants={"times": times})
 
@@ -173,11 +175,11 @@ def decomposed() -> Case:
     text = lines(
         "a,c,y",
         lambda row: (
-            f"{row.a},{unicodedata.normalize(('NFC', 'NFD')[row.at % 2], towns[row.pick])},{row.y}"
+            f"{row.a},{unicodedata.normalize('NFD' if row.at % 2 else 'NFC', towns[row.pick])},{row.y}"
         ),
     )
 
-    def in_form(form: str) -> Callable[[Frame], Frame]:
+    def in_form(form: Literal["NFC", "NFD"]) -> Callable[[Frame], Frame]:
         return lambda frame: frame.assign(
             c=[unicodedata.normalize(form, cell) for cell in frame["c"]]
         )

@@ -14,7 +14,8 @@ from tests.serve.tables.dialects import delimited
 def _plain() -> Frame:
     made = pd.read_csv(io.StringIO(delimited(",").text))
     flag = [row.pick == 1 for row in rows()]
-    return made.assign(flag=flag, n=[None if row.at % 9 == 0 else row.pick for row in rows()])
+    numbers = [float("nan") if row.at % 9 == 0 else row.pick for row in rows()]
+    return made.assign(flag=flag, n=numbers)
 
 
 def parquet_file() -> Case:
