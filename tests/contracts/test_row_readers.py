@@ -1,8 +1,5 @@
 """Every reader of rows gives the same bits for the same text."""
 
-import csv
-import ctypes
-import io
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightmodel.adapters.compilers import build
-from lightmodel.adapters.compilers.rows import CompiledRows
-from lightmodel.adapters.formats.arrow_rows import read_rows
-from lightmodel.domain.cells import (
-    BLANKS,
-    IN_NO_ROW,
-    NOT_A_NUMBER,
-    NOT_THERE,
-    CellKind,
-    Layout,
-)
+from lightmodel.domain.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
 from lightmodel.errors import DataError
 from lightmodel.ports.row_reader import RowReader
+from tests.fakes.reading import arrow_rows, compiled_rows
 
 N, B, T, I = CellKind.NUMBER, CellKind.BOOLEAN, CellKind.TEXT, CellKind.IGNORED  # noqa: E741
 LAYOUT = Layout(bytes([N, T, B, I, N]), (0, 0, 2, 0, 1), 3, missing=("NA", "?"))
@@ -32,7 +21,7 @@ LAYOUT = Layout(bytes([N, T, B, I, N]), (0, 0, 2, 0, 1), 3, missing=("NA", "?"))
     scope="module", params=["arrow", pytest.param("compiled", marks=pytest.mark.compiler)]
 )
 def reader(request: pytest.FixtureRequest) -> RowReader:
-    return read_rows if request.param == "arrow" else CompiledRows(build.load(build.build()))
+    return arrow_rows if request.param == "arrow" else compiled_rows()
 
 
 def bits(reader: RowReader, text: str, layout: Layout = LAYOUT) -> list[list[int]]:
@@ -72,20 +61,13 @@ def as_bits(*numbers: float) -> list[int]:
         ("NA", NOT_THERE),
         (' "NA"', NOT_THERE),
         ("?", NOT_THERE),
-        ("nan", NOT_THERE),
-        ("-NaN", NOT_THERE),
-        ("nan(1)", NOT_A_NUMBER),
-        ("inf", np.inf),
-        ("-Infinity", -np.inf),
-        ("infinit", NOT_A_NUMBER),
-        ("\u00a012.5\u2003", 12.5),
-        ("\x1c1", 1.0),
-        ("1\u200b", NOT_A_NUMBER),
-        ('"1"5 ', 15.0),
+        ("\u00a01\u2003", 1.0),
+        ("\x1c1\x0b", 1.0),
+        ("\u3000", NOT_THERE),
         ('"1" ', 1.0),
-        ('\u3000"1"', 1.0),
-        ("1" * 5_000, np.inf),
-        ("0." + "1" * 5_000, 1 / 9),
+        (f"0.{'3' * 5_000}", 1 / 3),
+        ("9" * 5_000, np.inf),
+        ("\u200b1", NOT_A_NUMBER),
         ("1_0", NOT_A_NUMBER),
         ("0x1p3", NOT_A_NUMBER),
         ("1,5", NOT_A_NUMBER),
@@ -113,15 +95,38 @@ def test_a_cell_is_read_as_what_it_says(reader: RowReader, cell: str, number: fl
         ("FALSE", 0.0),
         ("0", 0.0),
         ("1", 1.0),
-        ("1.0", 1.0),
-        ("-0.0", 0.0),
-        ("2", NOT_A_NUMBER),
         ("NA", NOT_THERE),
         ("yes", NOT_A_NUMBER),
+        ("1.0", 1.0),
+        ("0.0", 0.0),
+        ("-0.0", 0.0),
+        ("1.5", NOT_A_NUMBER),
     ],
 )
 def test_a_boolean_is_read_as_what_it_says(reader: RowReader, cell: str, value: float) -> None:
     assert bits(reader, f"1,x,{cell},z,0\n")[0][2] == as_bits(value)[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('"a"b', "ab"),
+        ('"a" b', "a b"),
+        (' "a" ', "a"),
+        ('"a"""', 'a"'),
+        ('"a"b"c"', 'ab"c"'),
+        ('a"b"', 'a"b"'),
+        ('""', ""),
+        ('"\u00a0a\u2003"\u3000', "a"),
+        ('\u3000"a,b"', "a,b"),
+    ],
+)
+def test_what_stands_behind_a_closing_quote_belongs_to_the_cell(
+    reader: RowReader, cell: str, text: str
+) -> None:
+    found = reader(LAYOUT, f"1,{cell},1,z,2\n".encode(), final=True)
+    assert found.texts == ([text],)
+    assert not found.ragged
 
 
 def test_texts_come_without_blanks_and_with_their_quotes_undone(reader: RowReader) -> None:
@@ -155,96 +160,13 @@ def test_other_marks_part_cells_and_digits(reader: RowReader) -> None:
     assert bits(reader, "1.5;1\n", layout)[0][0] == as_bits(NOT_A_NUMBER)[0]
 
 
-def test_what_stands_behind_a_closing_quote_belongs_to_the_cell(reader: RowReader) -> None:
-    text = '1,"a"b,1,z,2\n1, "a ""b" "c" ,1,z,2\n1,a "b",1,z,2\n'
-    assert reader(LAYOUT, text.encode(), final=True).texts == (["ab", 'a "b "c"', 'a "b"'],)
-
-
-@pytest.mark.parametrize("text", ['1,"a,1,z,2\n', '1,"a""b,1,z,2\n', '"1,a', "1,a,0,0,1\n \"1"])
+@pytest.mark.parametrize("text", ['1,"a,1,z,2\n', '"1,a', '1,"a""'])
 def test_a_quote_that_is_never_closed_is_an_error(reader: RowReader, text: str) -> None:
     with pytest.raises(DataError, match="quote"):
         reader(LAYOUT, text.encode(), final=True)
 
 
-MARKS = st.sampled_from(
-    ["NA", "?", "true", "FALSE", "1.0", "-999", "inf", "nan", "1e5", "\u00a0", "\x1a", '"', "'"]
-)
-CELLS = st.one_of(
-    st.floats(allow_nan=False).map(repr),
-    st.integers(-(10**22), 10**22).map(str),
-    st.text("0123456789.,-+eE ", max_size=12),
-    st.lists(MARKS | st.text(BLANKS, max_size=2) | st.text(max_size=3), max_size=4).map("".join),
-)
-PARTS = st.sampled_from([",", ";", "\t", "|", "\n", "\r", "\r\n", '"', "'", '""', ""])
-LAYOUTS = st.builds(
-    lambda kinds, delimiter, quote, decimal, missing: Layout(
-        bytes(kinds),
-        tuple(
-            kinds[:at].count(T) if kind == T else sum(one in {N, B} for one in kinds[:at])
-            for at, kind in enumerate(kinds)
-        ),
-        sum(one in {N, B} for one in kinds),
-        delimiter,
-        quote,
-        decimal,
-        missing,
-    ),
-    st.lists(st.sampled_from([N, B, T, I]), min_size=1, max_size=4),
-    st.sampled_from(",;\t|"),
-    st.sampled_from("\"'"),
-    st.sampled_from(".,"),
-    st.sampled_from([(), ("", "NA", "?", "-999")]),
-)
-
-
-def both_agree(layout: Layout, text: str) -> None:
-    data = text.encode()
-    compiled = CompiledRows(_library())
-    assert _all_rows(compiled, layout, data) == _all_rows(read_rows, layout, data)
-
-
-def _all_rows(reader: RowReader, layout: Layout, data: bytes) -> list[tuple[object, ...]]:
-    """Read until nothing is left, as the service does; rows and what they say."""
-    texts: list[list[object]] = [[] for _ in range(layout.texts)]
-    numbers: list[list[int]] = []
-    ragged = 0
-    while data:
-        try:
-            found = reader(layout, data, final=True)
-        except DataError as error:
-            return [(error.message,)]
-        for kept, new in zip(texts, found.texts, strict=True):
-            kept.extend(new)
-        numbers += np.ascontiguousarray(found.numbers).view(np.uint64).tolist()
-        ragged += found.ragged
-        if not found.consumed:
-            break
-        data = data[found.consumed :]
-    return [(texts, numbers, ragged)]
-
-
-@pytest.mark.compiler
-@settings(max_examples=400, deadline=None)
-@given(LAYOUTS, st.lists(st.lists(CELLS, min_size=1, max_size=5), min_size=1, max_size=8), st.data())
-def test_the_readers_agree_on_written_rows(
-    layout: Layout, rows: list[list[str]], data: st.DataObject
-) -> None:
-    text = io.StringIO()
-    end = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    writer = csv.writer(
-        text, delimiter=layout.delimiter, quotechar=layout.quote, lineterminator=end
-    )
-    writer.writerows(row[: len(layout.kinds)] for row in rows)
-    both_agree(layout, text.getvalue())
-
-
-@pytest.mark.compiler
-@settings(max_examples=400, deadline=None)
-@given(LAYOUTS, st.lists(CELLS | PARTS, max_size=30).map("".join))
-def test_the_readers_agree_on_any_text(layout: Layout, text: str) -> None:
-    both_agree(layout, text)
-
-
+@settings(deadline=None)
 @given(cut=st.integers(0, 60))
 def test_a_text_may_be_cut_anywhere(reader: RowReader, cut: int) -> None:
     text = b'1,"a\n,b",1,z,2\r\n3,c,0,z,4\r\n\r\n5,"d""e",1,z,6\r\n'
@@ -253,16 +175,6 @@ def test_a_text_may_be_cut_anywhere(reader: RowReader, cut: int) -> None:
     numbers = np.concatenate([first.numbers, rest.numbers]).tolist()
     assert numbers == [[1, 2, 1], [3, 4, 0], [5, 6, 1]]
     assert first.texts[0] + rest.texts[0] == ["a\n,b", "c", 'd"e']
-
-
-_BUILT: list[ctypes.CDLL] = []
-
-
-def _library() -> ctypes.CDLL:
-    """Compile once for all examples."""
-    if not _BUILT:
-        _BUILT.append(build.load(build.build()))
-    return _BUILT[0]
 
 
 def test_without_a_compiler_there_is_a_reason(
