@@ -19,9 +19,9 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 
-from lightmodel.adapters.compilers.build import build, load
-from lightmodel.adapters.compilers.trees import CompiledTrees, packed, unpacked
-from lightmodel.domain.arrays import Matrix, Scores
+from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.learners.compiled.build import build, load
+from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
 
 RESULTS = Path("benchmarks/results/compiled.json")
 COLUMNS, ROWS, ONES, TURNS = 200, 10_000, 1_000, 7

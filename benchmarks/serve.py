@@ -24,11 +24,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.serving import ROOT, Running, Server, running, watched
-from lightmodel.adapters.formats.bodies import BodyReader
 from lightmodel.config import Config, load
-from lightmodel.web.answer_forms import JSON, encoder
-from lightmodel.wiring.serving import Served, Shelf
-from lightmodel.wiring.stores import cores
+from lightmodel.scoring.loaded_model import Served, Shelf
+from lightmodel.service.answer_forms import JSON, encoder
+from lightmodel.store.factory import cores
+from lightmodel.tables.bodies import BodyReader
 
 FOLDER = Path("var/bench/serve").absolute()
 RESULTS = Path("benchmarks/results/serve.json")
@@ -98,7 +98,7 @@ def peers(served: Served) -> list[Server]:
         subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
         wanted = str(ROOT / "requirements" / "bench.txt")
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", wanted], check=True)
-    from lightmodel.artefacts import codec
+    from lightmodel.store import codec
 
     bundle = codec.unpickle((served.folder / codec.MODEL).read_bytes(), served.version)
     (FOLDER / "model.txt").write_text(bundle["model"]["texts"][0])

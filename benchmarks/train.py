@@ -23,16 +23,17 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from lightmodel.adapters.formats.reading import read_table
-from lightmodel.adapters.progress.silent import SilentProgress
 from lightmodel.config import load
-from lightmodel.domain.arrays import Codes, Vector
-from lightmodel.domain.results import FoldFit
-from lightmodel.ports.learner import Trainer, TrainingData
-from lightmodel.stages.preprocess import Choices, preprocess
-from lightmodel.stages.scoring import measure
-from lightmodel.stages.train import Recipe, assign_folds, fit_folds, training_data
-from lightmodel.wiring import stores, training
+from lightmodel.contract.arrays import Codes, Vector
+from lightmodel.contract.results import FoldFit
+from lightmodel.learners.base import Trainer, TrainingData
+from lightmodel.pipeline import factory as training
+from lightmodel.progress.silent import SilentProgress
+from lightmodel.store import factory as stores
+from lightmodel.tables.reading import read_table
+from lightmodel.training.metrics import measure
+from lightmodel.training.preprocess import Choices, preprocess
+from lightmodel.training.train import Recipe, assign_folds, fit_folds, training_data
 
 FOLDER = Path("var/bench")
 RESULTS = Path("benchmarks/results/train.json")

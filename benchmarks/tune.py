@@ -22,18 +22,18 @@ import numpy as np
 import optuna
 from sklearn.model_selection import StratifiedKFold
 
-from lightmodel.adapters.progress.silent import SilentProgress
-from lightmodel.adapters.studies.optuna_study import OptunaStudy, distribution
-from lightmodel.adapters.studies.storages import in_folder
-from lightmodel.chain import Workshop
 from lightmodel.config import Config
-from lightmodel.domain.arrays import Codes
-from lightmodel.domain.metrics import METRICS
-from lightmodel.domain.search import Range
-from lightmodel.ports.learner import TrainingData
-from lightmodel.ports.study import StudyPlan
-from lightmodel.stages.tune import Bench, search
-from lightmodel.wiring.notebooks import Project
+from lightmodel.contract.arrays import Codes
+from lightmodel.contract.metrics import METRICS
+from lightmodel.learners.base import TrainingData
+from lightmodel.notebooks import Project
+from lightmodel.pipeline import Workshop
+from lightmodel.progress.silent import SilentProgress
+from lightmodel.search.base import StudyPlan
+from lightmodel.search.optuna_study import OptunaStudy, distribution
+from lightmodel.search.space import Range
+from lightmodel.search.storages import in_folder
+from lightmodel.search.trials import Bench, search
 
 RESULTS = Path("benchmarks/results/tune.json")
 FINAL_FOLDS = 10
@@ -75,7 +75,7 @@ def table_of(name: str, source: str, folder: Path) -> Table:
 
 def training_data_of(project: Project) -> TrainingData:
     """Give the training rows as learners take them."""
-    from lightmodel.stages.train import training_data
+    from lightmodel.training.train import training_data
 
     return training_data(project.training_table, project.contract)
 

@@ -2,7 +2,7 @@
 
 A message says what is wrong, with names and counts; a hint says what to do next, ideally a command.
 Neither ever holds a cell value of somebody's data, a secret or a traceback. The exit code of each
-stands in `lightmodel.cli`, the HTTP status in `lightmodel.web`.
+stands in `lightmodel.cli`, the HTTP status in `lightmodel.service`.
 
     LightModelError
     ├── ConfigError               a setting is wrong, or a needed extra is not installed

@@ -14,13 +14,13 @@ from lightmodel.cli.durations import Duration
 from lightmodel.cli.options import settings
 from lightmodel.config import load
 from lightmodel.config.load import Loaded
-from lightmodel.domain.metrics import METRICS
-from lightmodel.report.words import NOTHING
+from lightmodel.contract.metrics import METRICS
+from lightmodel.report.formatting import NOTHING
 
 if TYPE_CHECKING:  # the chain is imported when it runs
-    from lightmodel.chain.compare import Compared
-    from lightmodel.domain.contest import Standing
-    from lightmodel.domain.results import Evaluation
+    from lightmodel.contract.results import Evaluation
+    from lightmodel.pipeline.compare import Compared
+    from lightmodel.search.entries import Standing
 
 _ALSO_SHOWN = 2
 _KILO = 1024.0
@@ -58,12 +58,13 @@ def compare(
     loaded = load(config_file, sets)
     config = loaded.config
     # Imported here: --help needs none of it.
-    from lightmodel.artefacts.lock import run_lock
-    from lightmodel.chain import compare as chain
-    from lightmodel.chain.preprocess import run_preprocess
-    from lightmodel.chain.workshop import Pins
-    from lightmodel.wiring import tracking, training
-    from lightmodel.wiring.comparing import contest
+    from lightmodel.pipeline import compare as chain
+    from lightmodel.pipeline import factory as training
+    from lightmodel.pipeline.contest_factory import contest
+    from lightmodel.pipeline.context import Pins
+    from lightmodel.pipeline.preprocess import run_preprocess
+    from lightmodel.store.lock import run_lock
+    from lightmodel.tracking import factory as tracking
 
     file = _writable(loaded, config_file) if flags["write"] else None
     with tracking.recording(config) as record:

@@ -10,7 +10,7 @@ from lightmodel.cli.options import settings
 from lightmodel.config import load
 
 if TYPE_CHECKING:  # the rest is imported when a command runs
-    from lightmodel.ports.deployment import Deployment
+    from lightmodel.delivery.base import Deployment
 
 
 @click.group()
@@ -28,7 +28,7 @@ def deploy() -> None:
 )
 def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to the Docker host that DOCKER_HOST names (ssh://user@host too), without a lost request."""
-    from lightmodel.wiring.delivery import docker_host_of
+    from lightmodel.delivery.factory import docker_host_of
 
     config = load(config_file, sets).config
     _run(docker_host_of(config, renew_proxy=flags["renew_proxy"]), image, flags)
@@ -41,7 +41,7 @@ def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags:
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 def azure(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
-    from lightmodel.wiring.delivery import app_service_of
+    from lightmodel.delivery.factory import app_service_of
 
     _run(app_service_of(load(config_file, sets).config), image, flags)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from lightmodel.cli.dvc import dvc_file
 from lightmodel.cli.exits import EXIT_CODES, MEANINGS
-from lightmodel.cli.pipeline import dvc_file
 from lightmodel.config import load
 from lightmodel.config.reference import example_file, reference_page
 

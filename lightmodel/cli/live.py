@@ -13,14 +13,14 @@ from lightmodel.cli.options import settings
 from lightmodel.config import load
 
 if TYPE_CHECKING:  # imported when the command runs
-    from lightmodel.stages.live import Live
+    from lightmodel.predictions.live_metrics import Live
 
 
 @click.command()
 @settings
 def live(config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Print what each model version answered, and its metrics on the rows whose truth has come."""
-    from lightmodel.wiring.prediction_log import live_metrics
+    from lightmodel.predictions.factory import live_metrics
 
     found = live_metrics(load(config_file, sets).config)
     if not found:

@@ -12,8 +12,8 @@ from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 
 if TYPE_CHECKING:  # the store is imported when a command needs it
-    from lightmodel.artefacts.signing import Signer
-    from lightmodel.artefacts.store import Store, Version
+    from lightmodel.store.signing import Signer
+    from lightmodel.store.versions import Store, Version
 
 
 @click.group(invoke_without_command=True)
@@ -29,13 +29,13 @@ def models(context: click.Context, config_file: Path | None, sets: tuple[str, ..
 
 
 def _opened(config: Config) -> "tuple[Store, Signer]":
-    from lightmodel.wiring import stores
+    from lightmodel.store import factory as stores
 
     return stores.models_of(config), stores.signer_of(config)
 
 
 def _lines(store: "Store", signer: "Signer") -> Iterator[str]:
-    from lightmodel.artefacts.verdicts import newest_approved
+    from lightmodel.store.verdict import newest_approved
 
     try:
         served = newest_approved(store, signer).name
@@ -49,7 +49,7 @@ def _lines(store: "Store", signer: "Signer") -> Iterator[str]:
 
 
 def _standing(version: "Version", signer: "Signer") -> str:
-    from lightmodel.artefacts.verdicts import read_verdict
+    from lightmodel.store.verdict import read_verdict
 
     try:
         verdict = read_verdict(version, signer)
@@ -66,7 +66,7 @@ def _standing(version: "Version", signer: "Signer") -> str:
 @click.pass_obj
 def show(config: Config, version: str | None) -> None:
     """Print the manifest of VERSION, or of the newest; a unique beginning of its name will do."""
-    from lightmodel.domain.contract import Contract, describe
+    from lightmodel.contract.columns import Contract, describe
 
     store, signer = _opened(config)
     found = store.get(version) if version else store.newest()
@@ -101,10 +101,10 @@ def verify(config: Config) -> None:
 @click.pass_obj
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
-    from lightmodel.artefacts import upkeep
-    from lightmodel.artefacts.lock import run_lock
-    from lightmodel.wiring.mirroring import send
-    from lightmodel.wiring.tracking import tell_standing
+    from lightmodel.store import admin as upkeep
+    from lightmodel.store.lock import run_lock
+    from lightmodel.store.mirrors.factory import send
+    from lightmodel.tracking.factory import tell_standing
 
     store, signer = _opened(config)
     with run_lock(config.store.root):
@@ -119,7 +119,7 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
 @click.pass_obj
 def retire(config: Config) -> None:
     """Remove all but the last `store.keep` versions, never the one in use."""
-    from lightmodel.artefacts import upkeep
+    from lightmodel.store import admin as upkeep
 
     store, signer = _opened(config)
     removed = upkeep.retire(store, config.store.keep, signer)
@@ -134,7 +134,7 @@ def retire(config: Config) -> None:
 @click.pass_obj
 def pack(config: Config, folder: Path, runtime: str | None) -> None:
     """Make FOLDER hold the newest approved model, and no other: what an image serves."""
-    from lightmodel.artefacts import upkeep
+    from lightmodel.store import admin as upkeep
 
     version = upkeep.pack(*_opened(config), folder, runtime)
     click.echo(f"packed: {version.name}")
@@ -145,8 +145,8 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 @click.pass_obj
 def adopt(config: Config, file: Path) -> None:
     """Make a version of a stray model FILE. Loading it runs code in it: adopt only your own."""
-    from lightmodel.artefacts import upkeep
-    from lightmodel.wiring import stores
+    from lightmodel.store import admin as upkeep
+    from lightmodel.store import factory as stores
 
     version = upkeep.adopt(stores.models_of(config), stores.splits_of(config), file)
     click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")
@@ -156,8 +156,8 @@ def adopt(config: Config, file: Path) -> None:
 @click.pass_obj
 def push(config: Config) -> None:
     """Send store.mirrors every approved model that one lacks, and every verdict that changed."""
-    from lightmodel.artefacts import mirroring
-    from lightmodel.wiring.mirroring import named_mirrors
+    from lightmodel.store.mirrors import sync as mirroring
+    from lightmodel.store.mirrors.factory import named_mirrors
 
     failures: list[LightModelError] = []
     for mirror in named_mirrors(config):
@@ -180,9 +180,9 @@ def push(config: Config) -> None:
 @click.pass_obj
 def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
-    from lightmodel.artefacts.lock import run_lock
-    from lightmodel.wiring.mirroring import pull_first
-    from lightmodel.wiring.tracking import tell_standing
+    from lightmodel.store.lock import run_lock
+    from lightmodel.store.mirrors.factory import pull_first
+    from lightmodel.tracking.factory import tell_standing
 
     with run_lock(config.store.root):
         pulled = pull_first(config, version)

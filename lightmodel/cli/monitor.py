@@ -19,7 +19,7 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
 
     One that answers is never touched. Tries get rarer, and `notify.urls` are told.
     """
-    from lightmodel.wiring.delivery import monitor_of
+    from lightmodel.delivery.factory import monitor_of
 
     tend = monitor_of(load(config_file, sets).config)
     if every is None:

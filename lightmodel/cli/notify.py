@@ -15,7 +15,7 @@ from lightmodel.errors import SourceUnavailable
 @settings
 def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Say TITLE on every channel of `notify.urls`; without any, in the log."""
-    from lightmodel.wiring.notifying import notifier_of
+    from lightmodel.notify.factory import notifier_of
 
     if not notifier_of(load(config_file, sets).config).send(title, body):
         raise SourceUnavailable(

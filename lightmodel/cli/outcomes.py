@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:  # the chain is imported when it runs
-    from lightmodel.chain import Outcome
+    from lightmodel.pipeline import Outcome
 
 
 def show_outcomes(outcomes: "Iterable[Outcome]") -> None:

@@ -11,7 +11,7 @@ from lightmodel.config import load
 from lightmodel.errors import NotReproduced
 
 if TYPE_CHECKING:  # the chain is imported when it runs
-    from lightmodel.chain.reproduce import Reproduced
+    from lightmodel.pipeline.reproduce import Reproduced
 
 
 @click.command()
@@ -25,8 +25,8 @@ def reproduce(version: str, config_file: Path | None, sets: tuple[str, ...]) -> 
     """
     config = load(config_file, sets).config
     # Imported here: --help needs none of it.
-    from lightmodel.chain.reproduce import run_reproduce
-    from lightmodel.wiring import training
+    from lightmodel.pipeline import factory as training
+    from lightmodel.pipeline.reproduce import run_reproduce
 
     progress = training.progress()
     with TemporaryDirectory(prefix="light-model-") as scratch:

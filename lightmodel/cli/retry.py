@@ -23,9 +23,10 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
     own = () if tries is None else (f"train.retry={tries}",)
     config = load(config_file, (*sets, *own)).config
     # Imported here: --help needs none of it.
-    from lightmodel.artefacts.lock import run_lock
-    from lightmodel.chain import CHAIN, run_chain
-    from lightmodel.wiring import tracking, training
+    from lightmodel.pipeline import CHAIN, run_chain
+    from lightmodel.pipeline import factory as training
+    from lightmodel.store.lock import run_lock
+    from lightmodel.tracking import factory as tracking
 
     with tracking.recording(config) as record, run_lock(config.store.root):
         workshop = training.workshop(config, training.progress(), record=record)

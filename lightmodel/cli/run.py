@@ -60,9 +60,10 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
 
 def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
     # Imported here: --help and --print-config need none of it.
-    from lightmodel.artefacts.lock import run_lock
-    from lightmodel.chain import CHAIN, run_chain
-    from lightmodel.wiring import tracking, training
+    from lightmodel.pipeline import CHAIN, run_chain
+    from lightmodel.pipeline import factory as training
+    from lightmodel.store.lock import run_lock
+    from lightmodel.tracking import factory as tracking
 
     chosen = [stage for stage in CHAIN if stage.name in names]
     with tracking.recording(config) as record, run_lock(config.store.root):

@@ -18,8 +18,8 @@ def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) 
 
     It names requirements/serve-RUNTIME.txt, from which the serving image is built.
     """
-    from lightmodel.chain.ingredients import needed_runtime
-    from lightmodel.domain.runtime import runtime_of_source
+    from lightmodel.pipeline.dependencies import needed_runtime
+    from lightmodel.store.runtime import runtime_of_source
 
     if file:
         click.echo(runtime_of_source(file.read_text(encoding="utf-8", errors="replace"), str(file)))

@@ -16,5 +16,5 @@ def serve() -> None:
     """Start gunicorn on the newest approved model, by config.toml and the environment."""
     load()  # so that a mistake in it is told here, and not by gunicorn
     options = ["-c", str(ROOT / "deploy" / "gunicorn.conf.py"), "--pythonpath", str(ROOT)]
-    command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.web:create_app()"]
+    command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.service:create_app()"]
     os.execv(sys.executable, command)  # noqa: S606 — so that signals reach gunicorn itself

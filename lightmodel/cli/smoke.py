@@ -14,7 +14,7 @@ from lightmodel.config import load
 @settings
 def smoke(url: str, seconds: float, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Ask the service at URL for the sample rows of the newest approved model, and compare."""
-    from lightmodel.wiring.delivery import prove_service
+    from lightmodel.delivery.factory import prove_service
 
     version = prove_service(load(config_file, sets).config, url, seconds)
     click.echo(f"{version} answers at {url}, and scores its sample rows as stored")

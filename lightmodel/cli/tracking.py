@@ -29,7 +29,7 @@ def _config(config_file: Path | None, sets: tuple[str, ...]) -> Config:
 @click.option("--behind-a-run", is_flag=True, hidden=True)
 def resend(config_file: Path | None, sets: tuple[str, ...], *, behind_a_run: bool) -> None:
     """Deliver what MLflow was not told yet. Ends with 75 where it does not answer."""
-    from lightmodel.wiring.tracking import deliver, deliver_behind_a_run, outbox_of, tracker_of
+    from lightmodel.tracking.factory import deliver, deliver_behind_a_run, outbox_of, tracker_of
 
     config = _config(config_file, sets)
     if not behind_a_run and not outbox_of(config).waiting():
@@ -50,7 +50,7 @@ def resend(config_file: Path | None, sets: tuple[str, ...], *, behind_a_run: boo
 @settings
 def list_waiting(config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Say what waits, oldest first."""
-    from lightmodel.wiring.tracking import outbox_of
+    from lightmodel.tracking.factory import outbox_of
 
     outbox = outbox_of(_config(config_file, sets))
     for path in outbox.waiting():
@@ -64,11 +64,11 @@ def list_waiting(config_file: Path | None, sets: tuple[str, ...]) -> None:
 @settings
 def add(version: str | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Tell MLflow of VERSION, or of the newest model: one that was tested while nothing was tracked."""
-    from lightmodel.artefacts.verdicts import read_verdict
-    from lightmodel.chain.tracking import model_record
     from lightmodel.errors import ArtefactMissing
-    from lightmodel.wiring.stores import models_of, signer_of
-    from lightmodel.wiring.tracking import recording
+    from lightmodel.pipeline.run_records import model_record
+    from lightmodel.store.factory import models_of, signer_of
+    from lightmodel.store.verdict import read_verdict
+    from lightmodel.tracking.factory import recording
 
     config = _config(config_file, sets)
     store = models_of(config)

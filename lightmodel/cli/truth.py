@@ -13,8 +13,8 @@ from lightmodel.config import load
 @settings
 def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Join the labels in FILE, a table with the id and the target column, to what was answered."""
-    from lightmodel.wiring.prediction_log import add_truths, newest_contract
-    from lightmodel.wiring.serving import label_blocks
+    from lightmodel.predictions.factory import add_truths, newest_contract
+    from lightmodel.scoring.loaded_model import label_blocks
 
     config = load(config_file, sets).config
     contract = newest_contract(config)

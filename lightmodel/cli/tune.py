@@ -12,8 +12,8 @@ from lightmodel.cli.options import settings
 from lightmodel.config import Config, load
 
 if TYPE_CHECKING:  # imported when a study runs
-    from lightmodel.chain.finalists import Finalist
-    from lightmodel.chain.tune import Tuned
+    from lightmodel.pipeline.best_trials import Finalist
+    from lightmodel.pipeline.tune import Tuned
 
 
 PATIENCE_S = 60.0
@@ -56,12 +56,13 @@ def tune(
         click.echo("\n".join(_shown_ranges(loaded.config, released=flags["released"])))
         return
     # Imported here: --help needs none of it.
-    from lightmodel.artefacts.lock import run_lock
-    from lightmodel.chain.preprocess import run_preprocess
-    from lightmodel.chain.tune import run_tune
-    from lightmodel.chain.workshop import Pins
     from lightmodel.config.rewrite import rewritten, writable_file
-    from lightmodel.wiring import tracking, training
+    from lightmodel.pipeline import factory as training
+    from lightmodel.pipeline.context import Pins
+    from lightmodel.pipeline.preprocess import run_preprocess
+    from lightmodel.pipeline.tune import run_tune
+    from lightmodel.store.lock import run_lock
+    from lightmodel.tracking import factory as tracking
 
     keys = ("train.estimator", "train.parameters")
     file = writable_file(loaded, config_file, keys) if flags["write"] else None
@@ -81,7 +82,7 @@ def tune(
 
 
 def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
-    from lightmodel.wiring.tuning import space
+    from lightmodel.search.factory import space
 
     found = space(config, released)
     for one in found.ranges:
@@ -178,7 +179,7 @@ def _varied(one: "Finalist", tuned: "Tuned") -> str:
 
 
 def _trials_table(tuned: "Tuned") -> Table:
-    from lightmodel.chain.finalists import best_trials
+    from lightmodel.pipeline.best_trials import best_trials
 
     table = _table("", "trial", tuned.metric.title, "parameters")
     for rank, trial in enumerate(best_trials(tuned.trials, tuned.metric, 5), 1):

@@ -18,7 +18,7 @@ def webhook(config_file: Path | None, sets: tuple[str, ...], remove_on_exit: boo
 
     Without `webhook.address` a tunnel is opened first, which lasts until Ctrl-C or SIGTERM.
     """
-    from lightmodel.wiring import webhook as wiring
+    from lightmodel.delivery.webhook import factory as wiring
 
     config = load(config_file, sets).config
     hooks, secret = wiring.hooks_of(config), wiring.secret_of(config)

@@ -8,8 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lightmodel.config.redact import redacted
-from lightmodel.domain.results import Drift, Evaluation, FoldReport, Importance, Verdict
-from lightmodel.report import tables, words
+from lightmodel.contract.results import Drift, Evaluation, FoldReport, Importance, Verdict
+from lightmodel.report import formatting as words
+from lightmodel.report import tables
 
 _MOST_FEATURES = 100
 _TASKS = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from lightmodel.domain.metrics import METRICS
-from lightmodel.domain.results import (
+from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.results import (
     CalibrationEffect,
     ClassScore,
     Evaluation,
@@ -15,7 +15,7 @@ from lightmodel.domain.results import (
     Importance,
     Interval,
 )
-from lightmodel.report.words import (
+from lightmodel.report.formatting import (
     count,
     difference,
     lower_is_better,

@@ -9,16 +9,16 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from lightmodel.adapters.progress.silent import SilentProgress
-from lightmodel.chain.compare import Contest, compare, meet_test_rows, tell
-from lightmodel.chain.contest import enter
-from lightmodel.chain.preprocess import run_preprocess
-from lightmodel.chain.workshop import Pins, Workshop
 from lightmodel.config import load
-from lightmodel.domain.contest import Contender, Ended
-from lightmodel.domain.tracking import RunRecord
 from lightmodel.errors import ArtefactCorrupt, DataError
-from lightmodel.wiring import training
+from lightmodel.pipeline import factory as training
+from lightmodel.pipeline.compare import Contest, compare, meet_test_rows, tell
+from lightmodel.pipeline.context import Pins, Workshop
+from lightmodel.pipeline.entries import enter
+from lightmodel.pipeline.preprocess import run_preprocess
+from lightmodel.progress.silent import SilentProgress
+from lightmodel.search.entries import Contender, Ended
+from lightmodel.tracking.records import RunRecord
 from tests.fakes.project import Project
 
 FOREST = Contender(

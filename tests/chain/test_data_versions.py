@@ -14,9 +14,9 @@ import pyarrow.csv as arrow_csv
 import pytest
 import yaml
 
-from lightmodel.chain import CHAIN
-from lightmodel.cli.pipeline import dvc_file
+from lightmodel.cli.dvc import dvc_file
 from lightmodel.config import load
+from lightmodel.pipeline import CHAIN
 from tests.fakes.clouds import azurite, make_bucket, make_container, moto
 from tests.fakes.project import ROOT, SETTINGS, shop_table
 

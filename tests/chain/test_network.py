@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from lightmodel.adapters.learners.neural import LONGEST, WIDEST, NeuralLearner, larger
-from lightmodel.artefacts.signing import Signer
-from lightmodel.artefacts.store import Store
-from lightmodel.domain.task import TaskKind
+from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.ports.learner import TrainingData
-from lightmodel.wiring.serving import open_version
+from lightmodel.learners.base import TrainingData
+from lightmodel.learners.neural import LONGEST, WIDEST, NeuralLearner, larger
+from lightmodel.scoring.loaded_model import open_version
+from lightmodel.store.signing import Signer
+from lightmodel.store.versions import Store
 from tests.fakes.project import ROOT, Project
 
 

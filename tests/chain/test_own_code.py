@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lightmodel.artefacts.signing import Signer
-from lightmodel.artefacts.store import Store, Version
 from lightmodel.errors import LightModelError
-from lightmodel.wiring.serving import open_version
+from lightmodel.scoring.loaded_model import open_version
+from lightmodel.store.signing import Signer
+from lightmodel.store.versions import Store, Version
 from tests.fakes.project import ROOT, SETTINGS, Project
 
 MODULE = """
@@ -191,7 +191,7 @@ def test_a_served_model_that_cannot_be_opened_does_not_bar_its_successor(own: Pr
 
 
 def test_dvc_watches_the_file() -> None:
-    from lightmodel.cli.pipeline import dvc_file
+    from lightmodel.cli.dvc import dvc_file
     from lightmodel.config import load
 
     assert '- "mine.py"' in dvc_file(load(sets=OWN[1:2], environ={}).config)

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.csv as arrow_csv
 import pytest
 
-from lightmodel.artefacts.signing import Signer
-from lightmodel.artefacts.store import Store
+from lightmodel.store.signing import Signer
+from lightmodel.store.versions import Store
 from tests.fakes.project import SETTINGS, Project, shop_table
 
 SAME = "the same, byte for byte"

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lightmodel.config import load
-from lightmodel.web import create_app
+from lightmodel.service import create_app
 from tests.fakes.project import SETTINGS, Project, shop_table
 
 # Of MLflow's own: one when it is imported, one when it asks its data base.

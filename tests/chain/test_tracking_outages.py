@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from lightmodel.config import load
-from lightmodel.web import create_app
+from lightmodel.service import create_app
 from tests.fakes.mlflow_server import mlflow_server, older_server, silent_server
 from tests.fakes.project import ROOT, Project
 from tests.fakes.server import free_port

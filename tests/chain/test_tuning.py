@@ -11,9 +11,9 @@ import tomllib
 
 import pytest
 
-from lightmodel.domain.metrics import METRICS
-from lightmodel.domain.search import Range, TrialReport
-from lightmodel.report.plots.study import study_png
+from lightmodel.contract.metrics import METRICS
+from lightmodel.search.space import Range, TrialReport
+from lightmodel.search.study_plot import study_png
 from tests.fakes.project import ROOT, SETTINGS, Project
 
 FREE = SETTINGS.replace(

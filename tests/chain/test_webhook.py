@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lightmodel.adapters.tunnels.ngrok import policy
-from lightmodel.adapters.webhooks.github import PATH, GitHubHooks
+from lightmodel.delivery.tunnel.ngrok import policy
+from lightmodel.delivery.webhook.github import PATH, GitHubHooks
 from tests.fakes.github import REPOSITORY, TOKEN, GitHub, github, jenkins_endpoint
 from tests.fakes.ngrok import TOKEN as KNOWN
 from tests.fakes.ngrok import ngrok_service

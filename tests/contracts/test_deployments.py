@@ -8,9 +8,9 @@ import pytest
 import requests
 
 from lightmodel.config import load
+from lightmodel.delivery.base import Deployment
+from lightmodel.delivery.factory import app_service_of, docker_host_of
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed
-from lightmodel.ports.deployment import Deployment
-from lightmodel.wiring.delivery import app_service_of, docker_host_of
 from tests.e2e.conftest import images, service
 from tests.fakes.azure import azure, registry
 from tests.fakes.docker_engine import ANSWERS_WRONGLY, ENDS_AT_ONCE, IMAGE, Deployments, variant

@@ -11,9 +11,9 @@ import pyarrow.parquet as parquet
 import pytest
 from openpyxl import Workbook
 
-from lightmodel.adapters.formats.reading import FORMATS, read_table
 from lightmodel.config import DataSection
 from lightmodel.errors import ContractViolation, DataError, LightModelError
+from lightmodel.tables.reading import FORMATS, read_table
 
 Columns = Mapping[str, Sequence[object]]
 

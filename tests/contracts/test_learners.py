@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from lightmodel.adapters.learners.blend import BlendLearner, BlendModel, read_parameters
-from lightmodel.adapters.learners.contenders import contenders
-from lightmodel.adapters.learners.lightgbm import LightGBMLearner, LightGBMModel
-from lightmodel.adapters.learners.network import NeuralModel
-from lightmodel.adapters.learners.neural import NeuralLearner
-from lightmodel.adapters.learners.sklearn import SklearnLearner, SklearnModel
-from lightmodel.domain.arrays import Codes
-from lightmodel.domain.task import TaskKind
+from lightmodel.contract.arrays import Codes
+from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.ports.learner import FittedModel, Learner, TrainingData
+from lightmodel.learners.base import FittedModel, Learner, TrainingData
+from lightmodel.learners.blend import BlendLearner, BlendModel, read_parameters
+from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
+from lightmodel.learners.network import NeuralModel
+from lightmodel.learners.neural import NeuralLearner
+from lightmodel.learners.sklearn import SklearnLearner, SklearnModel
+from lightmodel.search.contenders import contenders
 
 ROWS = 240
 FAST = {"num_leaves": 4, "max_rounds": 40, "min_data_in_leaf": 5}

@@ -1,4 +1,4 @@
-"""What every mirror owes (`lightmodel.ports.mirror.Mirror`), and copies of models over each of them."""
+"""What every mirror owes (`lightmodel.store.mirrors.base.Mirror`), and copies of models over each of them."""
 
 import json
 import os
@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.artefacts import upkeep
-from lightmodel.artefacts.mirroring import pull, push
-from lightmodel.artefacts.signing import Signer
-from lightmodel.artefacts.store import Store, Version
-from lightmodel.artefacts.verdicts import newest_approved, read_verdict, withdraw, write_verdict
 from lightmodel.config import load
-from lightmodel.domain.results import Verdict
+from lightmodel.contract.results import Verdict
 from lightmodel.errors import (
     ArtefactCorrupt,
     ArtefactMissing,
     ConfigError,
     SourceUnavailable,
 )
-from lightmodel.ports.mirror import Mirror
-from lightmodel.wiring import mirroring
+from lightmodel.store import admin as upkeep
+from lightmodel.store.mirrors import factory as mirroring
+from lightmodel.store.mirrors.base import Mirror
+from lightmodel.store.mirrors.sync import pull, push
+from lightmodel.store.signing import Signer
+from lightmodel.store.verdict import newest_approved, read_verdict, withdraw, write_verdict
+from lightmodel.store.versions import Store, Version
 from tests.fakes.clouds import azurite, azurite_at, free_port, make_bucket, make_container, moto
 
 UNSIGNED = Signer(None)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from lightmodel.config import Config, load
-from lightmodel.ports.notifier import Notifier
-from lightmodel.wiring.notifying import notifier_of
+from lightmodel.notify.base import Notifier
+from lightmodel.notify.factory import notifier_of
 from tests.fakes.project import ROOT
 from tests.fakes.server import free_port
 

@@ -17,9 +17,9 @@ from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from lightmodel.config import DataSection
-from lightmodel.domain.cells import CellKind, Layout
 from lightmodel.errors import DataError, LightModelError
-from lightmodel.ports.row_reader import RowReader
+from lightmodel.tables.cells import CellKind, Layout
+from lightmodel.tables.row_reader import RowReader
 from tests.fakes.reading import (
     arrow_rows,
     compiled_rows,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.adapters.compilers import build
-from lightmodel.domain.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
 from lightmodel.errors import DataError
-from lightmodel.ports.row_reader import RowReader
+from lightmodel.learners.compiled import build
+from lightmodel.tables.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
+from lightmodel.tables.row_reader import RowReader
 from tests.fakes.reading import arrow_rows, compiled_rows
 
 N, B, T, I = CellKind.NUMBER, CellKind.BOOLEAN, CellKind.TEXT, CellKind.IGNORED  # noqa: E741

@@ -1,4 +1,4 @@
-"""What every sink promises (`lightmodel.ports.sink.Sink`), kept by each of them."""
+"""What every sink promises (`lightmodel.predictions.base.Sink`), kept by each of them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.adapters.sinks.csv_file import CsvSink
-from lightmodel.adapters.sinks.postgres import PostgresSink
-from lightmodel.adapters.sinks.sqlite import SqliteSink
-from lightmodel.domain.task import Label, label_name
+from lightmodel.contract.task import Label, label_name
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
-from lightmodel.ports.sink import Sink
+from lightmodel.predictions.base import Sink
+from lightmodel.predictions.csv_file import CsvSink
+from lightmodel.predictions.postgres import PostgresSink
+from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import LATER, VERSION, answered, at, lines
 from tests.fakes.postgres import Postgres, postgres
 

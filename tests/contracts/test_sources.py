@@ -1,4 +1,4 @@
-"""What every source promises (`lightmodel.ports.source.Source`), kept by each of them."""
+"""What every source promises (`lightmodel.sources.base.Source`), kept by each of them."""
 
 import contextlib
 import hashlib
@@ -11,9 +11,9 @@ from typing import Protocol
 
 import pytest
 
-from lightmodel.adapters.sources.catalogue import fetch_first, source_for
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable, StorageFull
-from lightmodel.ports.source import Fetched, FetchOptions
+from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.factory import fetch_first, source_for
 from tests.fakes.clouds import (
     azurite,
     azurite_at,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.adapters.studies.optuna_study import OptunaStudy
-from lightmodel.adapters.studies.storages import in_folder, in_memory, in_postgres
-from lightmodel.domain.search import Range
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.ports.study import Asked, StudyPlan
+from lightmodel.search.base import Asked, StudyPlan
+from lightmodel.search.optuna_study import OptunaStudy
+from lightmodel.search.space import Range
+from lightmodel.search.storages import in_folder, in_memory, in_postgres
 from tests.fakes.postgres import Postgres, postgres
 
 RANGES = (Range("leaves", 2, 64, whole=True, log=True), Range("step", 0.01, 0.5, log=True))

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lightmodel.config import environment
-from lightmodel.domain.tracking import Destination, RunRecord, Standing
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.ports.tracker import Tracker
+from lightmodel.tracking.base import Tracker
+from lightmodel.tracking.records import Destination, RunRecord, Standing
 from tests.fakes.mlflow_server import mlflow_server, silent_server
 from tests.fakes.server import free_port
 
@@ -36,7 +36,7 @@ TRIAL = RunRecord(
 
 
 def tracker(uri: str, folder: Path) -> Any:
-    from lightmodel.adapters.tracking.server import open_mlflow, variables
+    from lightmodel.tracking.server import open_mlflow, variables
 
     environment.export(variables("", "", "", 5))
     return open_mlflow(uri, folder)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.adapters.compilers import build
-from lightmodel.adapters.compilers.rows import CompiledRows
-from lightmodel.adapters.formats.arrow_rows import read_rows
-from lightmodel.domain.cells import (
+from lightmodel.errors import DataError
+from lightmodel.learners.compiled import build
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.cells import (
     BLANKS,
     IN_NO_ROW,
     NOT_A_NUMBER,
@@ -21,8 +21,8 @@ from lightmodel.domain.cells import (
     CellKind,
     Layout,
 )
-from lightmodel.errors import DataError
-from lightmodel.ports.row_reader import RowReader
+from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.rows import CompiledRows
 
 N, B, T, I = CellKind.NUMBER, CellKind.BOOLEAN, CellKind.TEXT, CellKind.IGNORED  # noqa: E741
 LAYOUT = Layout(bytes([N, T, B, I, N]), (0, 0, 2, 0, 1), 3, missing=("NA", "?"))
@@ -160,7 +160,7 @@ def test_what_stands_behind_a_closing_quote_belongs_to_the_cell(reader: RowReade
     assert reader(LAYOUT, text.encode(), final=True).texts == (["ab", 'a "b "c"', 'a "b"'],)
 
 
-@pytest.mark.parametrize("text", ['1,"a,1,z,2\n', '1,"a""b,1,z,2\n', '"1,a', "1,a,0,0,1\n \"1"])
+@pytest.mark.parametrize("text", ['1,"a,1,z,2\n', '1,"a""b,1,z,2\n', '"1,a', '1,a,0,0,1\n "1'])
 def test_a_quote_that_is_never_closed_is_an_error(reader: RowReader, text: str) -> None:
     with pytest.raises(DataError, match="quote"):
         reader(LAYOUT, text.encode(), final=True)
@@ -225,7 +225,9 @@ def _all_rows(reader: RowReader, layout: Layout, data: bytes) -> list[tuple[obje
 
 @pytest.mark.compiler
 @settings(max_examples=6000, deadline=None)
-@given(LAYOUTS, st.lists(st.lists(CELLS, min_size=1, max_size=5), min_size=1, max_size=8), st.data())
+@given(
+    LAYOUTS, st.lists(st.lists(CELLS, min_size=1, max_size=5), min_size=1, max_size=8), st.data()
+)
 def test_the_readers_agree_on_written_rows(
     layout: Layout, rows: list[list[str]], data: st.DataObject
 ) -> None:

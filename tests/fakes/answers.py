@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lightmodel.adapters.sinks.lines import encode
-from lightmodel.ports.prediction_log import AnsweredRows
+from lightmodel.predictions.lines import encode
+from lightmodel.predictions.log import AnsweredRows
 
 VERSION = "20260101T000000000000Z-aaaaaa"
 LATER = "20260102T000000000000Z-bbbbbb"

@@ -22,8 +22,8 @@ ENDS_AT_ONCE = 'CMD ["python", "-c", "raise SystemExit(3)"]'
 ANSWERS_WRONGLY = (
     "USER 0\n"
     "RUN sed -i 's/scores = self.score(block.features)/scores = self.score(block.features) + 1e-9/' "
-    "lightmodel/stages/prediction.py && grep -q 1e-9 lightmodel/stages/prediction.py "
-    "&& rm -r lightmodel/stages/__pycache__\n"  # what is compiled is not held against its source
+    "lightmodel/scoring/predictor.py && grep -q 1e-9 lightmodel/scoring/predictor.py "
+    "&& rm -r lightmodel/training/__pycache__\n"  # what is compiled is not held against its source
     "USER 10001:0"
 )
 

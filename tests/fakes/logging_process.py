@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lightmodel.adapters.sinks.csv_file import CsvSink
-from lightmodel.adapters.sinks.spooled import Limits, SpooledLog
-from lightmodel.adapters.sinks.sqlite import SqliteSink
-from lightmodel.ports.sink import Sink
+from lightmodel.predictions.base import Sink
+from lightmodel.predictions.csv_file import CsvSink
+from lightmodel.predictions.spooled import Limits, SpooledLog
+from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import answered
 
 ROWS = 7

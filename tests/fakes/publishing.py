@@ -3,11 +3,11 @@
 from dataclasses import fields
 from pathlib import Path
 
-from lightmodel.artefacts.manifest import Manifest
-from lightmodel.artefacts.signing import Signer
-from lightmodel.artefacts.store import Store
-from lightmodel.artefacts.verdicts import REPORT, read_verdict, write_verdict
-from lightmodel.domain.results import Verdict
+from lightmodel.contract.results import Verdict
+from lightmodel.store.manifest import Manifest
+from lightmodel.store.signing import Signer
+from lightmodel.store.verdict import REPORT, read_verdict, write_verdict
+from lightmodel.store.versions import Store
 
 _OWN = {"kind", "version", "created", "files", "signature", "format"}
 

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from lightmodel.adapters.compilers import build
-from lightmodel.adapters.compilers.rows import CompiledRows
-from lightmodel.adapters.formats.arrow_rows import read_rows
-from lightmodel.adapters.formats.bodies import BodyReader, Limits
-from lightmodel.adapters.formats.reading import read_source
-from lightmodel.adapters.formats.sniff import dialect_for
 from lightmodel.config import DataSection
-from lightmodel.domain.arrays import Matrix
-from lightmodel.domain.contract import Contract
-from lightmodel.domain.encoding import feature_matrix
-from lightmodel.domain.enforcement import conform
-from lightmodel.domain.inference import Wishes, infer
-from lightmodel.domain.rows import Block, RowRules
+from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.inference import Wishes, infer
 from lightmodel.errors import ContractViolation
-from lightmodel.ports.row_reader import RowReader
-from lightmodel.stages.checks import check_target
+from lightmodel.learners.compiled import build
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.bodies import BodyReader, Limits
+from lightmodel.tables.check import conform
+from lightmodel.tables.encode import feature_matrix
+from lightmodel.tables.reading import read_source
+from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.rows import CompiledRows
+from lightmodel.tables.sniff import dialect_for
+from lightmodel.training.checks import check_target
 
 arrow_rows: RowReader = read_rows
 

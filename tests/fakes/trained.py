@@ -13,18 +13,18 @@ from flask.testing import FlaskClient
 
 import lightmodel.report.page
 import lightmodel.report.plots
-import lightmodel.web
-import lightmodel.wiring.serving
-from lightmodel.artefacts.verdicts import newest_approved
+import lightmodel.scoring.loaded_model
+import lightmodel.service
 from lightmodel.cli.run import run
 from lightmodel.config import Config, load
-from lightmodel.domain.contract import Contract
-from lightmodel.domain.encoding import feature_matrix
-from lightmodel.domain.task import TaskKind
-from lightmodel.wiring.pyfunc import RowModel
-from lightmodel.wiring.serving import Served, Shelf, open_version
-from lightmodel.wiring.stores import models_of, signer_of, splits_of
-from lightmodel.wiring.training import _SplitFiles
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.task import TaskKind
+from lightmodel.pipeline.factory import _SplitFiles
+from lightmodel.scoring.loaded_model import Served, Shelf, open_version
+from lightmodel.store.factory import models_of, signer_of, splits_of
+from lightmodel.store.verdict import newest_approved
+from lightmodel.tables.encode import feature_matrix
+from lightmodel.tracking.pyfunc import RowModel
 from tests.fakes.reading import compiled_rows
 
 QUICK = {
@@ -62,8 +62,8 @@ class Trained:
     def client(self, *, compiled: bool) -> FlaskClient:
         """Return a client of the service on this model, whose rows are read by one of the readers."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(lightmodel.web, "Shelf", _CompiledShelf if compiled else Shelf)
-            client = lightmodel.web.create_app(self.config).test_client()
+            patch.setattr(lightmodel.service, "Shelf", _CompiledShelf if compiled else Shelf)
+            client = lightmodel.service.create_app(self.config).test_client()
             assert client.get("/ready").status_code == 200
         return client
 

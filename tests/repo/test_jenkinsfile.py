@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.chain import CHAIN
+from lightmodel.pipeline import CHAIN
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "deploy" / "jenkins"

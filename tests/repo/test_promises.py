@@ -17,12 +17,12 @@ from packaging.requirements import Requirement
 
 import lightmodel
 from lightmodel import errors
-from lightmodel.chain import CHAIN
 from lightmodel.cli.exits import EXIT_CODES, MEANINGS
 from lightmodel.cli.run import STAGES, run
 from lightmodel.config import GateSection
-from lightmodel.domain.metrics import METRICS
-from lightmodel.web.problems import STATUS
+from lightmodel.contract.metrics import METRICS
+from lightmodel.pipeline import CHAIN
+from lightmodel.service.problems import STATUS
 
 ROOT = Path(__file__).parents[2]
 MODULES = [module.name for module in pkgutil.walk_packages(lightmodel.__path__, "lightmodel.")]

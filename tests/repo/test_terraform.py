@@ -6,9 +6,9 @@ from typing import Any
 
 import hcl2
 
-from lightmodel.adapters.deploy import azure_site
-from lightmodel.adapters.deploy.azure_site import Wanted, app_settings
 from lightmodel.config import AzureSection, ServeSection
+from lightmodel.delivery import azure_site
+from lightmodel.delivery.azure_site import Wanted, app_settings
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lightmodel.chain import CHAIN
+from lightmodel.pipeline import CHAIN
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

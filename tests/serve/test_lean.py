@@ -10,7 +10,7 @@ from tests.fakes.project import ROOT, Project
 SCRIPT = """
 import sys
 from lightmodel.config import load
-from lightmodel.web import create_app
+from lightmodel.service import create_app
 answer = create_app(load().config).test_client().post(
     "/predict", json={"age": 30, "spent": 3.5, "where": "web"})
 assert answer.status_code == 200, answer.text

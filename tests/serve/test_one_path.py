@@ -16,12 +16,12 @@ from flask.testing import FlaskClient
 from mlflow.exceptions import MlflowException
 from werkzeug.test import TestResponse
 
-from lightmodel.adapters.formats.reading import read_table
 from lightmodel.cli.exits import exit_code
 from lightmodel.config import DataSection
-from lightmodel.domain.contract import Contract
+from lightmodel.contract.columns import Contract
 from lightmodel.errors import DataError, LightModelError
-from lightmodel.wiring.stores import splits_of
+from lightmodel.store.factory import splits_of
+from lightmodel.tables.reading import read_table
 from tests.fakes.reading import arrow_rows, features_of, read_request
 from tests.fakes.trained import Trained, run_chain, settings_for, train
 from tests.serve.tables.base import lines, rows

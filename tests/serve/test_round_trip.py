@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from mlflow.exceptions import MlflowException
 from werkzeug.test import TestResponse
 
-from lightmodel.adapters.sources.catalogue import fetch_first
-from lightmodel.ports.source import FetchOptions
+from lightmodel.sources.base import FetchOptions
+from lightmodel.sources.factory import fetch_first
 from tests.chain.test_examples import students, wine
 from tests.fakes.progress import Watching
 from tests.fakes.project import ROOT

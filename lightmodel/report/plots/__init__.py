@@ -3,7 +3,7 @@
 Every chart function gives None when there is nothing to draw.
 """
 
-from lightmodel.domain.results import Evaluation
+from lightmodel.contract.results import Evaluation
 from lightmodel.report.plots.answers import confusion, predicted_actual, residuals
 from lightmodel.report.plots.canvas import Chart
 from lightmodel.report.plots.curves import (

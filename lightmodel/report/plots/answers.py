@@ -5,11 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lightmodel.domain.arrays import Matrix
-from lightmodel.domain.results import Evaluation, Point
+from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.results import Evaluation, Point
+from lightmodel.report.formatting import compact, count, percent, shortened
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO, Chart
-from lightmodel.report.words import compact, count, percent, shortened
 
 SIZE = (420.0, 310.0)
 MOST_CLASSES = 40

@@ -24,8 +24,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from matplotlib.typing import RcKeyType
 
-from lightmodel.domain.results import Point
-from lightmodel.report.words import compact
+from lightmodel.contract.results import Point
+from lightmodel.report.formatting import compact
 
 # Each colour stands for a variable of the page's style sheet, which has two sets of them.
 PAPER, INK, MUTED, GRID = "#fffffe", "#1d2329", "#5c6773", "#dfe3e8"

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lightmodel.domain.arrays import Vector
-from lightmodel.domain.results import Evaluation, Point
+from lightmodel.contract.arrays import Vector
+from lightmodel.contract.results import Evaluation, Point
+from lightmodel.report.formatting import compact, count, number, percent, shortened
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, PAPER, TWO, Chart
-from lightmodel.report.words import compact, count, number, percent, shortened
 
 SIZE = (420.0, 310.0)
 _NORMAL_95 = 1.96

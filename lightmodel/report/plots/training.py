@@ -9,10 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lightmodel.domain.results import FoldReport, Importance
-from lightmodel.report.plots import canvas
-from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO, Chart
-from lightmodel.report.words import (
+from lightmodel.contract.results import FoldReport, Importance
+from lightmodel.report.formatting import (
     compact,
     count,
     lower_is_better,
@@ -21,6 +19,8 @@ from lightmodel.report.words import (
     percent,
     shortened,
 )
+from lightmodel.report.plots import canvas
+from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO, Chart
 
 SIZE = (420.0, 310.0)
 _BAR = 17.0  # points of height for each feature

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightmodel.domain.metrics import METRICS
-from lightmodel.domain.results import (
+from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.results import (
     ClassScore,
     Comparison,
     Curves,
@@ -16,7 +16,7 @@ from lightmodel.domain.results import (
     Interval,
     Verdict,
 )
-from lightmodel.domain.task import TaskKind
+from lightmodel.contract.task import TaskKind
 from lightmodel.report.page import Report
 
 GAINS = tuple(Importance(f"feature_{index}", 100.0 / (index + 1), 7.0) for index in range(40))

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lightmodel
-from lightmodel.domain.results import (
+from lightmodel.contract.results import (
     ClassScore,
     Comparison,
     Curves,
@@ -24,7 +24,7 @@ from lightmodel.domain.results import (
     Interval,
     Verdict,
 )
-from lightmodel.report import words
+from lightmodel.report import formatting as words
 from lightmodel.report.page import Report, render
 from tests.unit.report.report_samples import (
     EMPTY,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightmodel.domain.results import Curves, Evaluation, FoldReport, Importance
+from lightmodel.contract.results import Curves, Evaluation, FoldReport, Importance
 from lightmodel.report import plots
 from tests.unit.report.report_samples import EMPTY, GAINS, binary, folds, multiclass, regression
 

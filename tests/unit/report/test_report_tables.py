@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lightmodel.domain.results import ClassScore, Importance, Interval
+from lightmodel.contract.results import ClassScore, Importance, Interval
 from lightmodel.report import tables
 from tests.unit.report.report_samples import binary, folds, multiclass, regression
 

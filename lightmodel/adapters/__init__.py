@@ -1,1 +1,0 @@
-"""Everything that knows an outside technology by name; `ls` here says what is supported."""

@@ -1,1 +1,0 @@
-"""Object stores: how sources and mirrors reach them."""

@@ -1,1 +1,0 @@
-"""Where work is done that is too much for this process."""

@@ -1,1 +1,0 @@
-"""What all sources share: a file arrives complete and checked, or not at all."""

@@ -1,0 +1,187 @@
+"""The data contract: what each column is for, and what may stand in it."""
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.task import Task
+from lightmodel.tables.cells import canonical
+
+
+class Role(StrEnum):
+    """What a column is for."""
+
+    ID = "id"
+    TARGET = "target"
+    FEATURE = "feature"
+    IGNORED = "ignored"
+
+
+class ColumnType(StrEnum):
+    """What stands in a column. Integers and numbers are both scored as float64."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CATEGORY = "category"
+    DATE = "date"
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether a range makes sense for it."""
+        return self in {ColumnType.INTEGER, ColumnType.NUMBER}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        missing: whether a value may be missing.
+        minimum: the smallest value seen in training (numeric columns).
+        maximum: the largest one.
+        categories: the values seen in training, sorted (category columns).
+    """
+
+    name: str
+    role: Role
+    type: ColumnType
+    missing: bool
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> tuple[float, float]:
+        """The values that pass: as far beyond those seen as these lie apart; never a first negative."""
+        if self.minimum is None or self.maximum is None:
+            return float("-inf"), float("inf")
+        span = (self.maximum - self.minimum) or max(abs(self.maximum), 1.0)
+        lowest = self.minimum - span
+        return (max(lowest, 0.0) if self.minimum >= 0 else lowest), self.maximum + span
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Column":
+        """Read back what `Contract.to_dict` gave for a column."""
+        fields = dict(content)
+        fields["role"], fields["type"] = Role(fields["role"]), ColumnType(fields["type"])
+        fields["categories"] = tuple(fields.get("categories", ()))
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All columns, in the order of the training table, the task, and how the table was written.
+
+    The dialect is None in the contracts of models that were made before it was kept.
+    """
+
+    columns: tuple[Column, ...]
+    task: Task
+    dialect: Dialect | None = None
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The features, in training order: the only order in which they reach a model."""
+        return tuple(column for column in self.columns if column.role is Role.FEATURE)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(column.name for column in self.features)
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Positions, among the features, of those that hold category codes."""
+        pairs = enumerate(self.features)
+        return tuple(at for at, column in pairs if column.type is ColumnType.CATEGORY)
+
+    @property
+    def target(self) -> Column:
+        """The column to predict."""
+        return next(column for column in self.columns if column.role is Role.TARGET)
+
+    @property
+    def id(self) -> Column | None:
+        """The column that names a row, if there is one."""
+        return next((column for column in self.columns if column.role is Role.ID), None)
+
+    @property
+    def decimal(self) -> str:
+        """The decimal mark of its training table, the point where that had none."""
+        return (self.dialect.decimal if self.dialect else "") or "."
+
+    def expected(self, *, with_target: bool) -> tuple[Column, ...]:
+        """Give the columns that a table must have; ignored ones and the id may be left out."""
+        roles = {Role.FEATURE, Role.TARGET} if with_target else {Role.FEATURE}
+        return tuple(column for column in self.columns if column.role in roles)
+
+    def widened(self, newer: "Contract") -> "Contract":
+        """Take up what a newer table that fits this contract has seen: ranges and categories."""
+        seen = {column.name: column for column in newer.columns}
+        columns = (
+            _widened(column, seen.get(column.name), newer.decimal) for column in self.columns
+        )
+        return Contract(tuple(columns), newer.task, newer.dialect)
+
+    def only(self, names: Container[str]) -> "Contract":
+        """Leave out columns that a table may lack, and does."""
+        return replace(self, columns=tuple(item for item in self.columns if item.name in names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it in JSON's types, without what is empty."""
+        dialect = {"dialect": self.dialect.to_dict()} if self.dialect else {}
+        return {
+            "task": self.task.to_dict(),
+            **dialect,
+            "columns": [
+                {key: value for key, value in asdict(column).items() if value not in (None, ())}
+                for column in self.columns
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Contract":
+        """Read back what `to_dict` gave."""
+        columns = tuple(Column.from_dict(column) for column in content["columns"])
+        dialect = Dialect.from_dict(content["dialect"]) if "dialect" in content else None
+        return cls(columns, Task.from_dict(content["task"]), dialect)
+
+
+def _widened(column: Column, seen: Column | None, decimal: str) -> Column:
+    if seen is None:
+        return column
+    if column.role in {Role.ID, Role.IGNORED}:
+        return replace(column, type=seen.type, missing=column.missing or seen.missing)
+    if seen.type.is_numeric != column.type.is_numeric:
+        return column
+    known = {canonical(text, decimal) for text in column.categories}
+    new = [text for text in seen.categories if canonical(text, decimal) not in known]
+    return replace(
+        column,
+        type=ColumnType.NUMBER if ColumnType.NUMBER in {column.type, seen.type} else column.type,
+        missing=column.missing or seen.missing,
+        minimum=_outermost(min, column.minimum, seen.minimum),
+        maximum=_outermost(max, column.maximum, seen.maximum),
+        categories=tuple(sorted((*column.categories, *new))),
+    )
+
+
+def _outermost(pick: Callable[[list[float]], float], *values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return pick(known) if known else None
+
+
+def describe(contract: Contract) -> Iterable[str]:
+    """Yield one line a column, for people."""
+    for column in contract.columns:
+        facts = [str(column.role), str(column.type)]
+        if column.minimum is not None and column.maximum is not None:
+            facts.append(f"{column.minimum:g} to {column.maximum:g}")
+        if column.categories:
+            shown = ", ".join(column.categories[:6])
+            facts.append(shown + (", …" if len(column.categories) > 6 else ""))
+        facts.append("may be missing" if column.missing else "always there")
+        yield f"{column.name}: {'; '.join(facts)}"

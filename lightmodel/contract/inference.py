@@ -1,0 +1,228 @@
+"""Find out a contract from a table: roles, types, ranges, categories and the task."""
+
+import re
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.task import Label, Task, TaskKind, ordered_labels
+from lightmodel.errors import DataError
+from lightmodel.tables.cells import EXACT, one_of_each
+
+MAX_INTEGER_CLASSES = 20
+MAX_CLASSES = 1_000
+MAX_CATEGORIES = 1_000
+_ID_NAME = re.compile(
+    r"(?i:id|uuid|guid|index|row_?(id|no|number)|id_code|.+[_ ](id|id_code|uuid))|.*[a-z]Id"
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says about the columns; see docs/config.md for each."""
+
+    target: str
+    id: str = "auto"
+    ignore: tuple[str, ...] = ()
+    task: str = "auto"
+    positive: str = "auto"
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A contract, and sentences on what was decided on the way."""
+
+    contract: Contract
+    warnings: tuple[str, ...]
+
+
+def infer(table: pa.Table, wishes: Wishes, dialect: Dialect | None = None) -> Inferred:
+    """Find out the contract of a training table with distinct column names.
+
+    Args:
+        table: of plain types; a cell that means no value is null.
+        wishes: of the user.
+        dialect: how the table was written; becomes part of the contract.
+
+    Raises:
+        DataError: a named column is not there, or the target cannot be one.
+    """
+    for name in (wishes.target, wishes.id if wishes.id != "auto" else "", *wishes.ignore):
+        require_column(table, name)
+    warnings: list[str] = []
+    id_name = _id_column(table, wishes) if wishes.id == "auto" else wishes.id
+    contract = Contract((), find_task(table[wishes.target], wishes), dialect)
+    columns = []
+    for name in table.column_names:
+        role = _role(name, id_name, wishes)
+        columns.append(_column(name, role, table[name], contract.decimal, warnings))
+    if not any(column.role is Role.FEATURE for column in columns):
+        raise DataError("no column is left to predict from", hint="look at data.ignore and data.id")
+    return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
+
+
+def require_column(table: pa.Table, name: str) -> None:
+    """Raise a DataError that lists the columns when `name` is not among them ("" is no name)."""
+    if name and name not in table.column_names:
+        known = ", ".join(table.column_names[:20]) + (", …" if table.num_columns > 20 else "")
+        raise DataError(
+            f"the table has no column {name!r}; it has {known}",
+            hint="name yours in config.toml, e.g. --set data.target=<column>",
+        )
+
+
+def _id_column(table: pa.Table, wishes: Wishes) -> str:
+    """Find a column with an id's name, an id's type, and mostly distinct values."""
+    for name in table.column_names:
+        taken = name == wishes.target or name in wishes.ignore
+        if not taken and _ID_NAME.fullmatch(name) and _names_rows(table[name]):
+            return str(name)
+    return ""
+
+
+def _names_rows(values: pa.ChunkedArray) -> bool:
+    kind = values.type
+    if not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
+        return False
+    return bool(pc.count_distinct(values).as_py() >= 0.5 * len(values))
+
+
+def _role(name: str, id_name: str, wishes: Wishes) -> Role:
+    if name == wishes.target:
+        return Role.TARGET
+    if name == id_name:
+        return Role.ID
+    return Role.IGNORED if name in wishes.ignore else Role.FEATURE
+
+
+def _column(
+    name: str, role: Role, values: pa.ChunkedArray, decimal: str, warnings: list[str]
+) -> Column:
+    kind = column_type(values.type)
+    missing = values.null_count > 0
+    if kind.is_numeric:
+        column = _numeric(name, role, kind, values)
+        _about_size(column, warnings)
+        return column
+    if kind is not ColumnType.CATEGORY or role is not Role.FEATURE:
+        if role is Role.FEATURE and kind is ColumnType.DATE:
+            warnings.append(f"column {name!r} holds dates and is left out: derive numbers from it")
+            role = Role.IGNORED
+        return Column(name, role, kind, missing)
+    return _category(name, values, decimal, warnings)
+
+
+def _about_size(column: Column, warnings: list[str]) -> None:
+    """Warn of whole numbers that float64 rounds, and refuse them in the target.
+
+    Raises:
+        DataError: the target holds such.
+    """
+    largest = max(abs(column.minimum or 0), abs(column.maximum or 0))
+    if column.type is not ColumnType.INTEGER or largest < EXACT:
+        return
+    what = (
+        f"column {column.name!r} holds whole numbers beyond 2^53, which a model cannot tell apart"
+    )
+    if column.role is Role.TARGET:
+        raise DataError(f"{what}, and is the target", hint="is it an id? Write labels as text")
+    if column.role is Role.FEATURE:
+        warnings.append(f"{what}: they are rounded; if it is an id, set data.id or data.ignore")
+
+
+def _numeric(name: str, role: Role, kind: ColumnType, values: pa.ChunkedArray) -> Column:
+    finite = values
+    missing = values.null_count > 0
+    if kind is ColumnType.NUMBER:
+        missing = missing or pc.any(pc.is_nan(values)).as_py() is True
+        if not pa.types.is_null(values.type):
+            finite = values.filter(pc.is_finite(values))
+    extremes = pc.min_max(finite).as_py()
+    low, high = extremes["min"], extremes["max"]
+    known = low is not None and role is not Role.ID
+    return Column(
+        name, role, kind, missing, float(low) if known else None, float(high) if known else None
+    )
+
+
+def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[str]) -> Column:
+    distinct = values.drop_null().unique()
+    missing = values.null_count > 0
+    if len(distinct) > MAX_CATEGORIES and len(distinct) > 0.2 * len(values):
+        warnings.append(
+            f"column {name!r} has {len(distinct):,} different texts in {len(values):,} rows and is left out"
+        )
+        return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
+    categories = one_of_each(distinct.to_pylist(), decimal)
+    return Column(name, Role.FEATURE, ColumnType.CATEGORY, missing, categories=categories)
+
+
+def column_type(arrow: pa.DataType) -> ColumnType:
+    """Give the contract's type for one of Arrow's plain types."""
+    if pa.types.is_integer(arrow):
+        return ColumnType.INTEGER
+    if pa.types.is_floating(arrow) or pa.types.is_null(arrow):
+        return ColumnType.NUMBER
+    if pa.types.is_boolean(arrow):
+        return ColumnType.BOOLEAN
+    if pa.types.is_temporal(arrow):
+        return ColumnType.DATE
+    return ColumnType.CATEGORY
+
+
+def find_task(target: pa.ChunkedArray, wishes: Wishes) -> Task:
+    """Find out the task from the target's values, or check the given one against them.
+
+    Raises:
+        DataError: the target does not fit the task, or has too many classes to be one.
+    """
+    values = target.drop_null()
+    if wishes.task == TaskKind.REGRESSION or (wishes.task == "auto" and _is_quantity(values)):
+        if not column_type(values.type).is_numeric:
+            raise DataError(
+                f"the target {wishes.target!r} holds {column_type(values.type)} values, "
+                "and regression needs numbers"
+            )
+        return Task(TaskKind.REGRESSION)
+    labels = _labels(values, wishes)
+    kind = TaskKind.BINARY if len(labels) <= 2 else TaskKind.MULTICLASS
+    if wishes.task not in {"auto", kind}:
+        raise DataError(
+            f"the target {wishes.target!r} has {len(labels)} classes, which is not {wishes.task}",
+            hint="set train.task to auto, binary, multiclass or regression",
+        )
+    return Task(kind, labels)
+
+
+def _is_quantity(values: pa.ChunkedArray) -> bool:
+    """Say whether a target is a number to be estimated, rather than one of a few labels."""
+    kind = column_type(values.type)
+    if not kind.is_numeric or len(values) == 0:
+        return False
+    distinct = pc.count_distinct(values).as_py()
+    if kind is ColumnType.NUMBER and not pc.all(pc.equal(values, pc.floor(values))).as_py():
+        return bool(distinct > 2)
+    return bool(distinct > MAX_INTEGER_CLASSES or (distinct > 2 and distinct > 0.2 * len(values)))
+
+
+def _labels(values: pa.ChunkedArray, wishes: Wishes) -> tuple[Label, ...]:
+    distinct = values.unique().to_pylist()
+    texts = pa.types.is_string(values.type)
+    found = one_of_each(distinct) if texts else [_plain(label) for label in distinct]
+    if len(found) > MAX_CLASSES:
+        raise DataError(
+            f"the target {wishes.target!r} has {len(found):,} different values, too many for classes",
+            hint="is it the right column? For numbers, set train.task=regression",
+        )
+    try:
+        return ordered_labels(found, wishes.positive)
+    except ValueError as error:
+        raise DataError(f"train.positive: {error}") from None
+
+
+def _plain(label: Label) -> Label:
+    """Write 3.0 as 3: whole numbers are read as floats where one of them is missing."""
+    return int(label) if isinstance(label, float) and label.is_integer() else label

@@ -1,0 +1,112 @@
+"""A table in numbers: enough to show it to a person and to measure drift against it later."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lightmodel.contract.arrays import Vector
+from lightmodel.contract.columns import Column, Contract, Role
+from lightmodel.tables.encode import float_vector
+
+SAMPLED_ROWS = 20_000
+GRID = 100
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """One column.
+
+    Attributes:
+        rows: of the table.
+        missing: share of the rows without a value.
+        sampled: present values behind `grid` and `shares`.
+        grid: rising values, and
+        shares: the share of the present values that are at most as large (numeric columns).
+        counts: rows for each category, label or truth value (other columns).
+    """
+
+    rows: int
+    missing: float
+    sampled: int
+    mean: float | None = None
+    spread: float | None = None
+    grid: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
+    counts: dict[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All features and the target, by name."""
+
+    columns: dict[str, ColumnProfile]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it in JSON's types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Profile":
+        """Read back what `to_dict` gave."""
+        columns = {}
+        for name, fields in content["columns"].items():
+            lists = {key: tuple(fields[key]) for key in ("grid", "shares")}
+            columns[name] = ColumnProfile(**{**fields, **lists})
+        return cls(columns)
+
+
+def profile(table: pa.Table, contract: Contract) -> Profile:
+    """Profile the features and the target; quantiles come from an even sample of the rows."""
+    every = max(1, -(-table.num_rows // SAMPLED_ROWS))
+    sample = table.take(pa.array(np.arange(0, table.num_rows, every))) if every > 1 else table
+    columns = [column for column in contract.columns if column.role in {Role.FEATURE, Role.TARGET}]
+    return Profile(
+        {
+            column.name: _column(table[column.name], sample[column.name], column)
+            for column in columns
+        }
+    )
+
+
+def _column(values: pa.ChunkedArray, sample: pa.ChunkedArray, column: Column) -> ColumnProfile:
+    rows = len(values)
+    missing = _missing(values)
+    if not column.type.is_numeric:
+        return ColumnProfile(rows, missing, rows, counts=_counts(values))
+    numbers = present_numbers(sample)
+    if len(numbers) == 0:
+        return ColumnProfile(rows, missing, 0)
+    if pa.types.is_floating(values.type):  # Parquet may hold NaN beside nulls
+        values = pc.if_else(pc.is_nan(values), None, values)
+    grid, shares = _steps(numbers)
+    mean, spread = pc.mean(values).as_py(), pc.stddev(values).as_py()
+    return ColumnProfile(rows, missing, len(numbers), mean, spread, grid, shares)
+
+
+def _missing(values: pa.ChunkedArray) -> float:
+    return float(pc.mean(values.is_null(nan_is_null=True).cast(pa.float64())).as_py() or 0.0)
+
+
+def _counts(values: pa.ChunkedArray) -> dict[str, int]:
+    texts = values.drop_null().cast(pa.string())
+    counts = {item["values"]: item["counts"] for item in texts.value_counts().to_pylist()}
+    return dict(sorted(counts.items()))
+
+
+def present_numbers(values: pa.ChunkedArray) -> Vector:
+    """Give the present values, sorted."""
+    numbers = float_vector(values)
+    present: Vector = np.sort(numbers[~np.isnan(numbers)])
+    return present
+
+
+def _steps(numbers: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Give some values and the exact share of numbers up to each: all values where they are few."""
+    grid = np.unique(numbers)
+    if len(grid) > GRID:
+        grid = np.unique(np.quantile(numbers, np.linspace(0, 1, GRID + 1), method="lower"))
+    shares = np.searchsorted(numbers, grid, side="right") / len(numbers)
+    return tuple(grid.tolist()), tuple(shares.tolist())

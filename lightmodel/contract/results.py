@@ -1,0 +1,193 @@
+"""What the stages find out, as frozen values that turn into JSON."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lightmodel.contract.arrays import Scores
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """One fold of the cross-validation.
+
+    Attributes:
+        scores: of the rows held out, in their order.
+        rounds: boosting rounds kept (1 for a learner without rounds).
+        curve: (round, validation loss) pairs, few enough to draw.
+        model: the fitted model in a learner's own form, as plain Python and numpy values.
+        train_curve: (round, loss on the rows that were fitted) pairs, fewer still.
+    """
+
+    scores: Scores
+    rounds: int
+    curve: tuple[Point, ...]
+    model: dict[str, Any]
+    train_curve: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoldReport:
+    """What is kept of a fold for people: its number from 1, rows, rounds, metrics and curves."""
+
+    fold: int
+    rows: int
+    rounds: int
+    metrics: dict[str, float]
+    curve: tuple[Point, ...]
+    train_curve: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What a feature contributed: total gain, and the number of splits on it (or NaN)."""
+
+    feature: str
+    gain: float
+    split: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric on the test rows, with the 95 % bootstrap interval (equal to value when not asked)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How well one class is found; `rows` counts the test rows that have it."""
+
+    label: str
+    rows: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the report draws. A field that does not fit the task is empty.
+
+    Attributes:
+        roc: (false positive rate, true positive rate), at most some 300 points.
+        precision_recall: (recall, precision), likewise.
+        calibration: (mean predicted probability, observed share) of up to ten bins.
+        calibration_rows: how many rows each of those bins holds.
+        confusion: rows are true labels, columns are predictions, in the order of the labels.
+        predicted_actual: (predicted, actual) of up to 1,000 rows (regression).
+        score_histogram: (bin edges), then counts for the negative and the positive class (binary).
+    """
+
+    roc: tuple[Point, ...] = ()
+    precision_recall: tuple[Point, ...] = ()
+    calibration: tuple[Point, ...] = ()
+    calibration_rows: tuple[int, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    predicted_actual: tuple[Point, ...] = ()
+    score_edges: tuple[float, ...] = ()
+    score_negative: tuple[int, ...] = ()
+    score_positive: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The candidate against the served model, on test rows that neither was trained on."""
+
+    version: str
+    rows: int
+    candidate: dict[str, float]
+    served: dict[str, float]
+
+
+@dataclass(frozen=True)
+class CalibrationEffect:
+    """What the correction of probabilities did to the test rows.
+
+    Attributes:
+        before: log_loss, brier (binary) and calibration_error of the scores as the model gives them.
+        after: the same of the corrected ones.
+        curve: calibration of the scores before, as `Curves.calibration` (binary).
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    curve: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that testing found out about a candidate.
+
+    Attributes:
+        task: binary, multiclass or regression.
+        labels: names of the classes in code order; for binary the second is positive.
+        threshold: decision threshold on the positive class' probability (binary, else None).
+        rows: test rows.
+        metrics: name → value with interval, in the order to show.
+        dummy: the same metrics of the best constant answer.
+        best_reachable: the best AUC that anybody could reach on these rows, where that is known.
+        calibration: None where train.calibration is "none".
+    """
+
+    task: str
+    labels: tuple[str, ...]
+    threshold: float | None
+    rows: int
+    metrics: dict[str, Interval]
+    dummy: dict[str, float]
+    classes: tuple[ClassScore, ...]
+    curves: Curves
+    comparison: Comparison | None
+    best_reachable: float | None
+    calibration: CalibrationEffect | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it in JSON's types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the candidate may be served, and why, in sentences.
+
+    Attributes:
+        passed: the approval.
+        metric: name of the metric that decided.
+        value: the candidate's value of it.
+        reasons: one sentence for each check, the failed ones first.
+    """
+
+    passed: bool
+    metric: str
+    value: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far one column moved since the last accepted table.
+
+    Attributes:
+        statistic: Kolmogorov-Smirnov distance (numbers) or population stability index (categories).
+        test: "ks" or "psi".
+        p_value: of the KS or chi-squared test; small means that chance is no explanation.
+        drifted: the statistic is beyond the limit and chance is no explanation.
+    """
+
+    column: str
+    statistic: float
+    test: str
+    p_value: float
+    drifted: bool
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """A row as JSON would carry it, and the model's score of it, for self-tests."""
+
+    values: dict[str, Any]
+    score: tuple[float, ...]

@@ -1,0 +1,72 @@
+"""From a configuration to where images go."""
+
+from collections.abc import Callable
+
+from lightmodel.config import Config
+from lightmodel.delivery.base import Deployment
+from lightmodel.notify.factory import notifier_of
+from lightmodel.store.factory import models_of, signer_of
+
+
+def docker_host_of(config: Config, *, renew_proxy: bool = False) -> Deployment:
+    """Give the service on the Docker host that DOCKER_HOST names.
+
+    Raises:
+        SourceUnavailable: no engine answers.
+    """
+    from lightmodel.delivery.docker_host import DockerHost
+    from lightmodel.delivery.engine import connect
+
+    return DockerHost(connect(), config.deploy, _key(config), renew_proxy)
+
+
+def app_service_of(config: Config) -> Deployment:
+    """Give the web app at Azure that the settings name.
+
+    Raises:
+        ConfigError: a name is not set, or the SDK is not installed.
+        SourceUnavailable: no engine answers, which holds the image.
+    """
+    from lightmodel.delivery.azure_account import open_account
+    from lightmodel.delivery.azure_app_service import AppService
+    from lightmodel.delivery.engine import connect
+
+    account = open_account(config.azure)
+    return AppService(account, connect(), config.deploy, _key(config))
+
+
+def monitor_of(config: Config) -> Callable[[], str]:
+    """Give what looks after the service once: it says what is wrong still, "" for nothing.
+
+    Raises:
+        SourceUnavailable: no engine answers.
+    """
+    from lightmodel.delivery.docker_host import DockerHost
+    from lightmodel.delivery.engine import connect
+    from lightmodel.delivery.monitor import Monitor
+
+    host = DockerHost(connect(), config.deploy, _key(config))
+    memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    return Monitor(host, notifier_of(config), memory).tend
+
+
+def prove_service(config: Config, url: str, seconds: float) -> str:
+    """Ask a service for the sample rows of the newest approved model here; give that model's name.
+
+    Raises:
+        DeployFailed: it does not become ready, serves another model, or scores otherwise.
+        ArtefactMissing: no model here is approved.
+    """
+    from lightmodel.delivery.proving import over_http, prove, wait_until_ready
+    from lightmodel.store.verdict import newest_approved
+
+    manifest = newest_approved(models_of(config), signer_of(config)).manifest
+    ask = over_http(url.rstrip("/"), _key(config))
+    wait_until_ready(ask, seconds)
+    prove(ask, manifest)
+    return manifest.version
+
+
+def _key(config: Config) -> str:
+    return config.deploy.api_key.get_secret_value() if config.deploy.api_key else ""

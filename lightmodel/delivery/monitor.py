@@ -1,0 +1,99 @@
+"""Watching over a service: what does not answer is started again, what does is left alone."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lightmodel.delivery.docker_host import DockerHost
+from lightmodel.errors import AlreadyRunning, LightModelError
+from lightmodel.notify.base import Notifier
+from lightmodel.store.files import write_whole
+
+logger = logging.getLogger(__name__)
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
+
+
+@dataclass(frozen=True)
+class Incident:
+    """The time since the service stopped answering.
+
+    Attributes:
+        since: Unix time of the look that found it.
+        tries: how often it was started again.
+        next_try: Unix time before which it is not tried again.
+    """
+
+    since: float
+    tries: int = 0
+    next_try: float = 0.0
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Looks at one service, and acts where it does not answer.
+
+    Attributes:
+        host: that the service runs on.
+        notifier: tells people.
+        memory: file that keeps an incident from one look to the next, and from one process to the next.
+        clock: gives Unix time.
+    """
+
+    host: DockerHost
+    notifier: Notifier
+    memory: Path
+    clock: Callable[[], float] = time.time
+
+    def tend(self) -> str:
+        """Look once; start what does not answer again, unless that was tried a short while ago.
+
+        Returns:
+            What is wrong still; "" where the service answers.
+
+        Raises:
+            SourceUnavailable: no engine answers.
+        """
+        incident = self._recall()
+        wrong = self.host.look()
+        if not wrong:
+            return self._well(incident)
+        incident = incident or Incident(self.clock())
+        if self.clock() < incident.next_try:
+            logger.warning("%s; the next try is in %d s", wrong, incident.next_try - self.clock())
+            return wrong
+        return self._revive(incident, wrong)
+
+    def _well(self, incident: Incident | None) -> str:
+        if incident is not None:
+            self.memory.unlink(missing_ok=True)
+            minutes = (self.clock() - incident.since) / 60
+            self._tell("answers again", f"after {minutes:.0f} minutes and {incident.tries} tries")
+        return ""
+
+    def _revive(self, incident: Incident, wrong: str) -> str:
+        wait = min(_FIRST_WAIT_S * 2**incident.tries, _LONGEST_WAIT_S)
+        incident = Incident(incident.since, incident.tries + 1, self.clock() + wait)
+        write_whole(self.memory, json.dumps(asdict(incident)).encode())
+        if incident.tries == 1:
+            self._tell("does not answer", f"{wrong}; it is started again")
+        try:
+            self.host.revive()
+        except AlreadyRunning as error:
+            return error.message
+        except LightModelError as error:
+            self._tell("could not be started again", f"{error.message}; next try in {wait:.0f} s")
+            return error.message
+        return self._well(incident)
+
+    def _tell(self, what: str, more: str) -> None:
+        self.notifier.send(f"{self.host.settings.name} {what}", more)
+
+    def _recall(self) -> Incident | None:
+        try:
+            return Incident(**json.loads(self.memory.read_text(encoding="ascii")))
+        except (OSError, ValueError, TypeError):  # none, or half of one
+            return None

@@ -1,0 +1,196 @@
+"""LightGBM: one binned table for all folds, one thread for each fold, folds side by side."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from lightmodel.contract.arrays import Codes, Matrix, Scores
+from lightmodel.contract.results import FoldFit, Importance
+from lightmodel.contract.task import TaskKind
+from lightmodel.errors import ConfigError
+from lightmodel.learners.base import TrainingData
+from lightmodel.learners.boosting import Boosted, Stopping, boost
+from lightmodel.learners.tree_size import choose_parameters
+
+_OBJECTIVES = {
+    TaskKind.BINARY: "binary",
+    TaskKind.MULTICLASS: "multiclass",
+    TaskKind.REGRESSION: "regression",
+}
+_OURS = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
+_FIXED = {"objective", "metric", "num_class", "num_threads", "seed", "deterministic", "verbosity"}
+
+
+class LightGBMLearner:
+    """Fits LightGBM; folds run side by side, as many as there are threads."""
+
+    name = "lightgbm"
+
+    def __init__(
+        self, parameters: Mapping[str, Any], seed: int, threads: int, *, keep_fold_models: bool
+    ) -> None:
+        """Take LightGBM's parameters by its own names, plus max_rounds, patience, evaluate_every.
+
+        Raises:
+            ConfigError: a parameter belongs to the project and not to the user.
+        """
+        if clash := sorted(_FIXED & set(parameters)):
+            raise ConfigError(
+                f"train.parameters may not set {', '.join(clash)}",
+                hint="the task, train.seed and train.threads decide on these",
+            )
+        self.folds_at_once = threads
+        self._given = dict(parameters)
+        self._seed = seed
+        self._threads = threads
+        self._keep_fold_models = keep_fold_models
+
+    def prepare(self, data: TrainingData) -> "LightGBMTrainer":
+        """Bin the table once and choose what was not given."""
+        ours = {name: int(self._given.get(name, value)) for name, value in _OURS.items()}
+        fixed = {
+            "objective": _OBJECTIVES[data.kind],
+            "metric": "None",
+            "seed": self._seed,
+            "deterministic": True,
+            "force_col_wise": True,
+            "feature_pre_filter": False,
+            "verbosity": -1,
+            "num_threads": self._threads,
+        }
+        if data.kind is TaskKind.MULTICLASS:
+            fixed["num_class"] = data.classes
+        given = {name: value for name, value in self._given.items() if name not in _OURS}
+        try:
+            dataset = _binned(data, {**fixed, **given})
+            stopping = Stopping(ours["max_rounds"], ours["patience"], ours["evaluate_every"])
+            chosen = choose_parameters(dataset, {**fixed, **given}, given)
+        except lgb.basic.LightGBMError as error:
+            raise ConfigError(f"LightGBM refuses train.parameters: {error}") from error
+        return LightGBMTrainer(data, dataset, {**fixed, **chosen}, stopping, self._keep_fold_models)
+
+
+def _binned(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
+    """Bin the features; they get neutral names, since LightGBM refuses some characters in names."""
+    return lgb.Dataset(
+        data.features,
+        label=data.target,
+        feature_name=[f"f{at}" for at in range(len(data.names))],
+        categorical_feature=list(data.categorical),
+        params=dict(parameters),
+        free_raw_data=True,
+    ).construct()
+
+
+@dataclass(frozen=True)
+class LightGBMTrainer:
+    """A binned table, and the parameters in force."""
+
+    data: TrainingData
+    dataset: lgb.Dataset
+    parameters: Mapping[str, Any]
+    stopping: Stopping
+    keep_fold_models: bool
+    _cutting: threading.Lock = field(default_factory=threading.Lock)
+    _given_up: threading.Event = field(default_factory=threading.Event)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Give the parameters in force, but for those that decide on nothing."""
+        idle = {"num_threads", "metric", "verbosity"}
+        settled = {name: value for name, value in self.parameters.items() if name not in idle}
+        return {"estimator": "lightgbm", **settled, **asdict(self.stopping)}
+
+    def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
+        """Boost on one thread; the held-out scores are those of the best round."""
+        with self._cutting:  # cutting one table from several threads at once is not safe
+            fitted, stopped_by = (
+                self.dataset.subset(rows.tolist()).construct() for rows in (train, held_out)
+            )
+        parameters = {**self.parameters, "num_threads": 1}
+        boosted = boost(fitted, stopped_by, parameters, self.stopping, self._given_up)
+        model = {"texts": [_text(boosted)]} if self.keep_fold_models else {}
+        return FoldFit(boosted.scores, boosted.rounds, boosted.curve, model, boosted.train_curve)
+
+    def stop(self) -> None:
+        """Let folds under way end at their next round."""
+        self._given_up.set()
+
+    def refit(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
+        """Boost on all rows, for as many more rounds as there are more rows than in a fold."""
+        rounds = round(np.mean([fold.rounds for fold in folds]) * len(folds) / (len(folds) - 1))
+        # One thread: their number stands in the model's text, and must not change its bytes.
+        booster = lgb.Booster({**self.parameters, "num_threads": 1}, self.dataset)
+        for _ in range(rounds):
+            if booster.update():
+                break
+        return LightGBMModel((booster.model_to_string(),), self.data.names)
+
+    def ensemble(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
+        """Average the folds' models."""
+        texts = tuple(text for fold in folds for text in fold.model["texts"])
+        return LightGBMModel(texts, self.data.names)
+
+
+def _text(boosted: Boosted) -> str:
+    return str(boosted.booster.model_to_string(num_iteration=boosted.rounds))
+
+
+@dataclass(frozen=True)
+class LightGBMModel:
+    """One model text, or several whose scores are averaged; boosters are built when first needed."""
+
+    texts: tuple[str, ...]
+    names: tuple[str, ...]
+    threads: int = 1
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any], threads: int) -> "LightGBMModel":
+        """Build a model from what `payload` gave; it scores on so many threads."""
+        return cls(tuple(payload["texts"]), tuple(payload["names"]), threads)
+
+    @cached_property
+    def _boosters(self) -> list[lgb.Booster]:
+        return [lgb.Booster(model_str=text) for text in self.texts]
+
+    def predict(self, features: Matrix) -> Scores:
+        """Score rows."""
+        every = [
+            np.asarray(booster.predict(features, num_threads=self.threads))
+            for booster in self._boosters
+        ]
+        scores: Scores = np.mean(every, axis=0) if len(every) > 1 else every[0]
+        return scores
+
+    def contributions(self, features: Matrix) -> Matrix:
+        """Say what each feature adds to the raw score, by SHAP; averaged over the boosters.
+
+        Returns:
+            (rows, features + 1), the last being what every row starts from; side by side for
+            each class of a multiclass model.
+        """
+        every = [
+            np.asarray(booster.predict(features, num_threads=self.threads, pred_contrib=True))
+            for booster in self._boosters
+        ]
+        summed: Matrix = np.mean(every, axis=0)
+        return summed
+
+    def payload(self) -> dict[str, Any]:
+        """Give model texts and feature names."""
+        return {"texts": list(self.texts), "names": list(self.names)}
+
+    def importance(self) -> tuple[Importance, ...]:
+        """Give total gain and number of splits, averaged over the boosters."""
+        gains, splits = (
+            np.mean([one.feature_importance(kind) for one in self._boosters], axis=0)
+            for kind in ("gain", "split")
+        )
+        return tuple(
+            Importance(name, float(gain), float(split))
+            for name, gain, split in zip(self.names, gains, splits, strict=True)
+        )

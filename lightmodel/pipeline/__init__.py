@@ -1,0 +1,80 @@
+"""The chain: what each stage reads, writes and calls. Start reading here.
+
+Around each pure stage of `lightmodel.training` stands one `run_<stage>`, in the module of the same name:
+it resolves the inputs, decides whether an earlier result can be used again, calls the stage, publishes
+what came out, and says what it did. Where testing rejects, `run_retry` may try other parameters.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from lightmodel.pipeline.context import Outcome, Pins, Workshop, refusal, timed
+from lightmodel.pipeline.preprocess import run_preprocess
+from lightmodel.pipeline.retry import run_retry
+from lightmodel.pipeline.testing import run_testing
+from lightmodel.pipeline.train import run_train
+
+__all__ = ["CHAIN", "Outcome", "Pins", "Stage", "Workshop", "run_chain"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the chain; `reads` and `writes` are for people."""
+
+    name: str
+    reads: str
+    writes: str
+    run: Callable[[Workshop, Pins], Outcome]
+
+
+CHAIN = (
+    Stage(
+        "preprocess",
+        reads="the table that data.source names",
+        writes="preprocessed/<version>/ train.csv, test.csv, contract.json, profile.json",
+        run=run_preprocess,
+    ),
+    Stage(
+        "train",
+        reads="preprocessed/<version>/ train.csv",
+        writes="model/<version>/ model.joblib, metrics.json, cv_results.csv, importance",
+        run=run_train,
+    ),
+    Stage(
+        "testing",
+        reads="model/<version>/ and the test.csv of its own split",
+        writes="model/<version>/ report.html, verdict.json",
+        run=run_testing,
+    ),
+)
+
+
+def run_chain(
+    workshop: Workshop, stages: Sequence[Stage] = CHAIN, *, retry: bool = True
+) -> Iterator[Outcome]:
+    """Run stages in order, handing each the versions that the earlier ones made or found.
+
+    Args:
+        workshop: what to run with.
+        stages: some of CHAIN, in its order.
+        retry: try other parameters where testing rejects the candidate and train.retry is not 0.
+
+    Yields:
+        What each stage did. The last one is yielded before a failed gate is raised.
+
+    Raises:
+        QualityGateFailed: the candidate was rejected, now or earlier, and so was what a retry chose.
+    """
+    pins = Pins()
+    for stage in stages:
+        outcome = timed(partial(stage.run, workshop, pins))
+        yield outcome
+        pins = pins.with_outcome(outcome)
+        if not outcome.rejected:
+            continue
+        if not retry:
+            raise refusal(outcome)
+        if not workshop.config.train.retry:
+            raise refusal(outcome, "Nothing else was tried: train.retry is 0.")
+        yield from run_retry(workshop, outcome)

@@ -1,0 +1,128 @@
+"""How the report writes numbers and names: for reading, not for parsing."""
+
+import math
+import unicodedata
+from datetime import datetime
+
+from lightmodel.contract.metrics import METRICS
+
+NOTHING = "\N{EN DASH}"
+_MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SMALL = 0.1  # below it three digits are enough, and line up with four of 0.5
+_SMALLEST_PLAIN, _SMALLEST_HUGE = -4, 9  # powers of ten that are written out
+_HUGE = 1e12
+_STEPS = ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+
+
+def metric_title(name: str) -> str:
+    """Write a metric's key as a heading: `log_loss` becomes "Log loss"."""
+    return METRICS[name].title if name in METRICS else shown(name)
+
+
+def lower_is_better(metric: str) -> bool:
+    """Say whether a smaller value of `metric` is the better one."""
+    return metric in METRICS and not METRICS[metric].higher_is_better
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number with `digits` significant digits and thousands separators; NaN as a dash."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{_MINUS}∞"
+    if value == 0:
+        return "0"
+    if abs(value) < _SMALL:
+        digits = min(digits, 3)
+    # The exponent after rounding: 0.9999996 is to read 1.000, not 1.0000.
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    exponent = int(power)
+    if not _SMALLEST_PLAIN <= exponent < _SMALLEST_HUGE:
+        power = str(exponent).translate(_SUPERSCRIPTS)
+        return f"{mantissa} {_TIMES} 10{power}".replace("-", _MINUS)
+    return f"{value:,.{max(digits - 1 - exponent, 0)}f}".replace("-", _MINUS)
+
+
+def difference(new: float, old: float) -> str:
+    """Write `new` less `old` with its sign; empty when both read the same, a dash when unknown.
+
+    It has their decimals, and is the difference of the two numbers as a reader sees them.
+    """
+    if math.isnan(new) or math.isnan(old):
+        return NOTHING
+    texts = number(new), number(old)
+    if texts[0] == texts[1]:
+        return ""
+    sign = "+" if new > old else ""
+    if any(mark in text for text in texts for mark in ("∞", _TIMES)):
+        return sign + number(new - old, 3)
+    decimals = max(len(text.partition(".")[2]) for text in texts)
+    change = round(new, decimals) - round(old, decimals)
+    return sign + f"{change:,.{decimals}f}".replace("-", _MINUS) if change else ""
+
+
+def count(value: int) -> str:
+    """Write a whole number with thousands separators."""
+    return f"{value:,}"
+
+
+def whole(value: float) -> str:
+    """Write a count that came as a float; NaN as a dash."""
+    return count(round(value)) if math.isfinite(value) else NOTHING
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Write a share of one in per cent, with a space that does not break."""
+    return f"{100 * share:,.{decimals}f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else NOTHING
+
+
+def p_value(value: float) -> str:
+    """Write a p-value, which says nothing beyond its third digit."""
+    if math.isnan(value):
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def compact(value: float) -> str:
+    """Write a number for an axis: 1,250,000 as 1.25M."""
+    for least, unit, suffix in _STEPS:
+        if least <= abs(value) < _HUGE:
+            return f"{value / unit:.5g}{suffix}".replace("-", _MINUS)
+    return f"{value:,.5g}".replace("-", _MINUS)
+
+
+def shown(name: object) -> str:
+    """Give a name as one line that any encoder accepts: no control characters, no breaks."""
+    text = " ".join(str(name).encode("utf-8", "replace").decode().split())
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cc")
+
+
+def shortened(name: object, length: int) -> str:
+    """Cut the middle out of a long name: both ends tell columns apart better than one."""
+    text = shown(name)
+    if len(text) <= length:
+        return text
+    tail = (length - 1) * 2 // 5
+    return f"{text[: length - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def moment(text: str) -> str:
+    """Write an ISO time to the minute; anything else as it came."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}".strip()
+    except ValueError:
+        return shown(text)
+
+
+def setting(value: object) -> str:
+    """Write a parameter's value: lists and tables in one line, nothing as a dash."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(setting(each) for each in value) or NOTHING
+    if isinstance(value, dict):
+        return ", ".join(f"{shown(key)} = {setting(each)}" for key, each in value.items())
+    return shown(value)

@@ -1,0 +1,1 @@
+"""An approved version, opened: features in, answers out."""

@@ -1,0 +1,122 @@
+"""The picture of a study: what each trial reached, and where in its ranges the good ones lie."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lightmodel.contract.metrics import Metric
+from lightmodel.report.formatting import compact, number
+from lightmodel.report.plots import canvas
+from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO
+from lightmodel.search.space import Range, TrialReport
+
+_COLUMNS = 4
+_WIDTH, _TOP, _ROW = 900.0, 300.0, 170.0
+
+
+def study_png(trials: Sequence[TrialReport], ranges: Sequence[Range], metric: Metric) -> bytes:
+    """Draw trials by number with the best so far, and below each parameter against the score."""
+    known = [trial for trial in trials if math.isfinite(trial.value)]
+    if not known:
+        return canvas.png((560, 120), _draw_absence)
+    rows = -(-len(ranges) // _COLUMNS)
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subfigures(2, 1, squeeze=False, height_ratios=[_TOP, _ROW * rows])
+        _draw_history(panels[0, 0].subplots(), known, metric)
+        grid = panels[1, 0].subplots(rows, min(_COLUMNS, len(ranges)), squeeze=False, sharey=True)
+        places = list(grid.flat)
+        for axes, one in zip(places, ranges, strict=False):
+            _draw_slice(axes, known, one, metric)
+        for axes in places[len(ranges) :]:
+            axes.set_visible(False)
+        for line in grid:
+            line[0].set_ylabel(metric.title)
+
+    return canvas.png((_WIDTH, _TOP + _ROW * rows), draw)
+
+
+def _draw_history(axes: Axes, trials: Sequence[TrialReport], metric: Metric) -> None:
+    done = [trial for trial in trials if trial.state == "complete"]
+    pruned = [trial for trial in trials if trial.state == "pruned"]
+    low, high = _window([trial.value for trial in done] or [trial.value for trial in pruned])
+    _draw_points(axes, pruned, (low, high), f"given up early ({len(pruned)})", MUTED)
+    _draw_points(axes, done, (low, high), f"finished ({len(done)})", ONE)
+    if done:
+        _draw_best(axes, done, trials[-1].number, metric)
+    canvas.label_axes(axes, "trial", f"{metric.title}, out of fold")
+    axes.set_ylim(low, high)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
+    canvas.name_lines(axes)
+
+
+def _draw_best(axes: Axes, done: Sequence[TrialReport], last: int, metric: Metric) -> None:
+    collect = np.maximum if metric.higher_is_better else np.minimum
+    so_far = collect.accumulate([trial.value for trial in done])
+    best = done[int(np.flatnonzero(so_far == so_far[-1])[0])]
+    places = [trial.number for trial in done]
+    label = f"best so far: {number(best.value)} by trial {best.number}"
+    axes.step([*places, last], [*so_far, so_far[-1]], where="post", color=TWO, label=label)
+    axes.plot(best.number, best.value, "o", color=TWO, markersize=7)
+
+
+def _window(values: Sequence[float]) -> tuple[float, float]:
+    """Give the scores worth showing: a few bad ones must not press the good ones together."""
+    low, high = np.quantile(values, [0.1, 0.9])
+    reach = 1.5 * (high - low)
+    low, high = max(min(values), low - reach), min(max(values), high + reach)
+    room = 0.08 * (high - low) or 0.01 * abs(high) or 0.01
+    return float(low - room), float(high + room)
+
+
+def _draw_points(
+    axes: Axes,
+    trials: Sequence[TrialReport],
+    window: tuple[float, float],
+    label: str,
+    colour: str,
+) -> None:
+    """Draw dots, and at the edge a small triangle for each that lies beyond it."""
+    low, high = window
+    places = np.array([trial.number for trial in trials])
+    values = np.array([trial.value for trial in trials])
+    style: dict[str, Any] = {"color": colour, "linestyle": "none", "markersize": 5.0, "alpha": 0.8}
+    within = (values >= low) & (values <= high) if len(values) else np.zeros(0, bool)
+    axes.plot(places[within], values[within], marker="o", label=label, **style)
+    for beyond, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
+        axes.plot(places[beyond], np.full(int(beyond.sum()), edge), marker=marker, **style)
+
+
+def _draw_slice(axes: Axes, trials: Sequence[TrialReport], one: Range, metric: Metric) -> None:
+    done = [trial for trial in trials if trial.state == "complete" and one.name in trial.parameters]
+    rest = [trial for trial in trials if trial.state == "pruned" and one.name in trial.parameters]
+    low, high = _window([trial.value for trial in done or rest or trials])
+    for some, colour, size in ((rest, MUTED, 3.5), (done, ONE, 5.0)):
+        x = [trial.parameters[one.name] for trial in some]
+        y = [min(max(trial.value, low), high) for trial in some]
+        axes.plot(x, y, "o", color=colour, markersize=size, alpha=0.7, clip_on=False)
+    if done:
+        choose = max if metric.higher_is_better else min
+        best = choose(done, key=lambda trial: trial.value)
+        axes.plot(best.parameters[one.name], best.value, "o", color=TWO, markersize=7)
+    if one.log:
+        axes.set_xscale("log")
+    margin = (one.high / one.low) ** 0.04 if one.log else 0.04 * (one.high - one.low)
+    edges = (
+        (one.low / margin, one.high * margin) if one.log else (one.low - margin, one.high + margin)
+    )
+    axes.set(xlim=edges, ylim=(low, high))
+    axes.set_title(one.name, fontsize=10.5, color=INK, loc="left")
+    axes.set_xticks([one.low, one.high], [compact(one.low), compact(one.high)], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
+
+
+def _draw_absence(figure: Figure) -> None:
+    figure.text(0.5, 0.5, "No trial has a score yet.", ha="center")

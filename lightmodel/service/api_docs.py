@@ -1,0 +1,89 @@
+"""What programs ask: the model, its columns and sample rows, OpenAPI, Postman, MLflow's probes."""
+
+from importlib import resources
+
+import orjson
+from flask import Blueprint, Response, render_template, request, url_for
+
+from lightmodel import __version__
+from lightmodel.service.describe.openapi import openapi_of
+from lightmodel.service.describe.postman import postman_of
+from lightmodel.service.describe.schema import sample_csv, schema_of
+from lightmodel.service.model_manager import Holder
+
+_ASSETS = "vendor/swagger-ui-4.15.5"
+_SWAGGER = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+# Swagger UI sets styles and draws with data: images; scripts come from this service only.
+_DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+
+def blueprint(holder: Holder) -> Blueprint:
+    """Give the routes; all but /version need a model."""
+    routes = Blueprint("programs", __name__)
+
+    @routes.get("/model")
+    def model() -> Response:
+        return _json(holder.require().manifest.to_json())
+
+    @routes.get("/schema")
+    def schema() -> Response:
+        return _json(orjson.dumps(schema_of(holder.require())))
+
+    @routes.get("/sample.csv")
+    def sample() -> Response:
+        response = Response(sample_csv(holder.require()), mimetype="text/csv")
+        response.headers["Content-Disposition"] = 'attachment; filename="sample.csv"'
+        return response
+
+    @routes.get("/openapi.json")
+    def openapi() -> Response:
+        return _json(orjson.dumps(openapi_of(holder.require())))
+
+    @routes.get("/postman.json")
+    def postman() -> Response:
+        address = request.url_root.rstrip("/")
+        return _json(orjson.dumps(postman_of(holder.require(), address)))
+
+    _add_docs(routes)
+    _add_probes(routes, holder)
+    return routes
+
+
+def _add_docs(routes: Blueprint) -> None:
+    @routes.get("/docs")
+    def docs() -> Response:
+        response = Response(render_template("docs.html", asset=_asset_url))
+        response.headers["Content-Security-Policy"] = _DOCS_POLICY
+        return response
+
+    @routes.get("/docs/<name>")
+    def asset(name: str) -> Response:
+        if name not in _SWAGGER:
+            return Response(status=404)
+        file = resources.files("swagger_ui_bundle").joinpath(_ASSETS, name)
+        response = Response(file.read_bytes(), content_type=_SWAGGER[name])
+        response.headers["Cache-Control"] = "max-age=86400"
+        return response
+
+
+def _asset_url(name: str) -> str:
+    return url_for("programs.asset", name=name)
+
+
+def _add_probes(routes: Blueprint, holder: Holder) -> None:
+    @routes.get("/ping")
+    def ping() -> Response:
+        holder.require()
+        return Response("\n", mimetype="text/plain")
+
+    @routes.get("/version")
+    def version() -> Response:
+        return Response(__version__, mimetype="text/plain")
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, mimetype="application/json")

@@ -1,0 +1,140 @@
+"""`GET /postman.json`: a Postman collection whose requests work as they are, and check the answers."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lightmodel.scoring.loaded_model import Served
+from lightmodel.service.describe.schema import csv_of, sample_records, sample_scores
+
+Json = dict[str, Any]
+
+_SAME = """
+const near = (a, b) => Math.abs(a - b) <= 1e-12 * Math.max(Math.abs(a), Math.abs(b));
+const same = (a, b) => typeof b === 'object'
+  ? Object.keys(b).every(key => near(a[key], b[key])) : near(a, b);
+"""
+
+
+def postman_of(served: Served, address: str) -> Json:
+    """Give the collection; its variable `baseUrl` is the address that it was fetched from."""
+    return {
+        "info": {
+            "name": f"light-model: {served.contract.target.name}",
+            "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
+            "description": f"Model {served.version}. Set `apiKey` where the service asks for one.",
+        },
+        "variable": [{"key": "baseUrl", "value": address}, {"key": "apiKey", "value": ""}],
+        "item": [
+            {"name": "The service", "item": list(_questions(served))},
+            {"name": "Predict", "item": list(_predictions(served))},
+            {"name": "Errors", "item": list(_errors(served))},
+        ],
+    }
+
+
+def _questions(served: Served) -> Iterable[Json]:
+    yield _item("Is the process alive?", "GET", "health", [_status(200)])
+    version = f"pm.expect(pm.response.json().version).to.eql({_js(served.version)});"
+    yield _item("Is a model loaded?", "GET", "ready", [_status(200), _test("version", version)])
+    yield _item("The model's manifest", "GET", "model", [_status(200)])
+    names = f"pm.expect(pm.response.json().columns.length).to.be.at.least({len(served.contract.features)});"
+    yield _item("The columns expected", "GET", "schema", [_status(200), _test("columns", names)])
+    yield _item("Rows to try it with", "GET", "sample.csv", [_status(200)])
+    yield _item("Metrics", "GET", "metrics", [_status(200)])
+
+
+def _predictions(served: Served) -> Iterable[Json]:
+    records, scores = sample_records(served), sample_scores(served)
+    turned = [dict(reversed(record.items())) for record in records]
+    right = [_status(200), _scores(served, scores)]
+    first = [_status(200), _scores(served, scores[:1])]
+    yield _item("One row as JSON", "POST", "predict", first, _json(records[0]))
+    yield _item("Rows as JSON", "POST", "predict", right, _json(records))
+    yield _item("Rows as CSV", "POST", "predict", right, _csv(csv_of(records)))
+    yield _item("Columns in another order", "POST", "predict", right, _csv(csv_of(turned)))
+    file = _item("A file (choose one; /sample.csv is one)", "POST", "predict", right)
+    part = {"key": "file", "type": "file", "src": "sample.csv"}
+    file["request"]["body"] = {"mode": "formdata", "formdata": [part]}
+    yield file
+    split = {"columns": list(records[0]), "data": [list(record.values()) for record in records]}
+    check = (
+        f"{_SAME}const want = {_js([list(s['score']) for s in served.manifest.samples])};"
+        "pm.response.json().predictions.forEach((score, at) => [].concat(score).forEach("
+        "(one, k) => pm.expect(near(one, want[at][k])).to.be.true));"
+    )
+    tests = [_status(200), _test("scores", check)]
+    yield _item(
+        "As MLflow's clients ask", "POST", "invocations", tests, _json({"dataframe_split": split})
+    )
+
+
+def _errors(served: Served) -> Iterable[Json]:
+    records = sample_records(served)
+    missing = served.contract.features[0].name
+    without = [{k: v for k, v in record.items() if k != missing} for record in records]
+    yield _item(
+        "A column is missing", "POST", "predict", _problem(422, missing), _csv(csv_of(without))
+    )
+    number = next((c.name for c in served.contract.features if c.type.is_numeric), None)
+    if number is not None:
+        wrong = [records[0], {**records[-1], number: "abc"}]
+        tests = [*_problem(422, number), _test("row", _violation("rows[0]", 2))]
+        yield _item("Text in a column of numbers", "POST", "predict", tests, _csv(csv_of(wrong)))
+    yield _item("Nothing at all", "POST", "predict", _problem(422), _csv(b""))
+    yield _item("An address that there is not", "GET", "nowhere", _problem(404))
+
+
+def _item(
+    name: str, method: str, path: str, tests: Sequence[str], body: Json | None = None
+) -> Json:
+    headers = [{"key": "X-API-Key", "value": "{{apiKey}}"}]
+    if body:
+        kind = "application/json" if body["options"]["raw"]["language"] == "json" else "text/csv"
+        headers.append({"key": "Content-Type", "value": kind})
+    request: Json = {"method": method, "header": headers, "url": f"{{{{baseUrl}}}}/{path}"}
+    if body:
+        request["body"] = body
+    lines = "\n".join(tests).splitlines()
+    script = {"type": "text/javascript", "exec": lines}
+    return {"name": name, "request": request, "event": [{"listen": "test", "script": script}]}
+
+
+def _json(content: object) -> Json:
+    return {"mode": "raw", "raw": _js(content), "options": {"raw": {"language": "json"}}}
+
+
+def _csv(content: bytes) -> Json:
+    return {"mode": "raw", "raw": content.decode(), "options": {"raw": {"language": "text"}}}
+
+
+def _test(name: str, code: str) -> str:
+    return f"pm.test({_js(name)}, () => {{ {code} }});"
+
+
+def _status(code: int) -> str:
+    return _test(f"status {code}", f"pm.response.to.have.status({code});")
+
+
+def _problem(code: int, column: str | None = None) -> list[str]:
+    kind = "pm.expect(pm.response.headers.get('Content-Type')).to.eql('application/problem+json');"
+    tests = [_status(code), _test("a problem", kind)]
+    return tests if column is None else [*tests, _test("column", _violation("column", column))]
+
+
+def _violation(field: str, value: object) -> str:
+    return f"pm.expect(pm.response.json().violations[0].{field}).to.eql({_js(value)});"
+
+
+def _scores(served: Served, scores: Sequence[Any]) -> str:
+    key = "probability" if served.contract.task.kind.has_classes else "prediction"
+    code = (
+        f"{_SAME}const want = {_js(scores)}; const rows = pm.response.json();"
+        "pm.expect(rows.length).to.eql(want.length);"
+        f"rows.forEach((row, at) => pm.expect(same(row.{key}, want[at])).to.be.true);"
+    )
+    return _test("the stored scores", code)
+
+
+def _js(value: object) -> str:
+    return json.dumps(value)

@@ -1,0 +1,223 @@
+"""The body of a request as it arrives: in bounded memory and time, multipart or not."""
+
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any, BinaryIO, cast
+
+from flask import Request, g
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDecoder, NeedData
+
+from lightmodel.config import ServeSection
+from lightmodel.errors import DataError
+from lightmodel.tables.detection import Form
+
+_FORMS: dict[str, Form | None] = {
+    "": None,
+    "multipart/form-data": None,
+    "application/x-www-form-urlencoded": None,  # what curl --data-binary says of any file
+    "application/octet-stream": None,
+    "application/gzip": None,
+    "application/x-gzip": None,
+    "application/vnd.apache.parquet": None,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": None,
+    "text/csv": "csv",
+    "text/plain": "csv",
+    "application/json": "json",
+    "application/x-ndjson": "json_lines",
+    "application/jsonl": "json_lines",
+}
+_AT_ONCE = 256 << 10
+_DRAINED = 64 << 20  # bytes read in vain so that an early answer reaches a client that still sends
+_DRAINED_S = 10.0
+_PARTS = 100
+
+
+class Incoming:
+    """A body that is read once."""
+
+    def __init__(self, request: Request, limits: ServeSection) -> None:
+        self.bytes = 0
+        self.seconds = 0.0
+        self.charset = request.mimetype_params.get("charset", "")
+        self._request = request
+        self._most = limits.max_megabytes << 20
+        self._ends = time.monotonic() + limits.max_seconds
+        self._limits = limits
+        self._stream = _fast(request)
+        self._over = self._broken = False
+        g.incoming = self
+        self._set_patience(limits.stall_seconds)
+
+    @property
+    def form(self) -> Form | None:
+        """What the Content-Type says of the body; None: to be found out.
+
+        Raises:
+            UnsupportedMediaType: it is none of the forms that a table may have.
+        """
+        try:
+            return _FORMS[self._request.mimetype]
+        except KeyError:
+            raise UnsupportedMediaType(
+                f"the Content-Type is none of {', '.join(sorted(filter(None, _FORMS)))}"
+            ) from None
+
+    def pieces(self) -> Iterator[bytes]:
+        """Return the body, or of a form the file in the field `file`; `charset` is known then.
+
+        Raises:
+            RequestEntityTooLarge: it has more bytes than serve.max_megabytes.
+            RequestTimeout: it takes too long.
+            BadRequest: it ends before its announced end, or is no proper form.
+        """
+        announced = self._request.content_length
+        if announced is not None and announced > self._most:
+            raise self._too_large()
+        if self._request.mimetype == "multipart/form-data":
+            return self._file()
+        return self._body()
+
+    def _body(self) -> Iterator[bytes]:
+        while piece := self._receive():
+            if self.bytes > self._most:
+                raise self._too_large()
+            if time.monotonic() > self._ends:
+                raise RequestTimeout(f"the body took more than {self._limits.max_seconds:g} s")
+            yield piece
+        announced = self._request.content_length
+        if announced is not None and self.bytes < announced:
+            raise BadRequest("the body ended before its announced end")
+
+    def _receive(self) -> bytes:
+        started = time.perf_counter()
+        try:
+            piece = self._stream.read(_AT_ONCE)
+        except TimeoutError:
+            self._over = self._broken = True
+            raise RequestTimeout(f"no byte came for {self._limits.stall_seconds:g} s") from None
+        except (OSError, ParseException):
+            self._over = self._broken = True
+            raise BadRequest("the connection broke within the body") from None
+        self._over = not piece
+        self.bytes += len(piece)
+        self.seconds += time.perf_counter() - started
+        return piece
+
+    def _file(self) -> Iterator[bytes]:
+        """Return the data of the form's first field `file`; what other fields hold is passed over."""
+        boundary = self._request.mimetype_params.get("boundary", "").encode()
+        if not boundary:
+            raise BadRequest("the form's Content-Type names no boundary")
+        decoder = MultipartDecoder(boundary, 2 * _AT_ONCE, max_parts=_PARTS)
+        pieces, names = self._body(), list[str]()
+        for event in _events(decoder, pieces):
+            if not isinstance(event, File | Field):
+                continue
+            names.append(event.name or "")
+            if event.name == "file":
+                _, about = parse_options_header(event.headers.get("Content-Type", ""))
+                self.charset = about.get("charset", "")
+                # the rest needs no decoder, which copies all of it three times
+                return _part(chain([_behind_head(decoder)], pieces), boundary, pieces)
+        found = ", ".join(repr(name[:40]) for name in names if name) or "none"
+        raise DataError(
+            f"the form has no field `file`; its fields: {found}",
+            hint="curl -F file=@rows.csv …/predict; in Postman the key is `file`, of type File",
+        )
+
+    def drain(self) -> None:
+        """Read on for a while, and throw away: unread bytes would reset the connection."""
+        stop, left = time.monotonic() + _DRAINED_S, self._most + _DRAINED
+        self._set_patience(2.0)
+        while not self._over and self.bytes < left and time.monotonic() < stop:
+            try:
+                self._receive()
+            except (BadRequest, RequestTimeout):
+                break
+        if not self._over or self._broken:
+            self._hang_up()
+
+    def _too_large(self) -> RequestEntityTooLarge:
+        return RequestEntityTooLarge(
+            f"the body has more than {self._limits.max_megabytes:,} MB (serve.max_megabytes)"
+        )
+
+    def _hang_up(self) -> None:
+        """Let gunicorn find an end where it would wait for the rest of the body."""
+        connection: Any = self._request.environ.get("gunicorn.socket")
+        if connection is not None:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+
+    def _set_patience(self, seconds: float) -> None:
+        """Let the connection wait so long; gunicorn takes that back before the next request."""
+        connection: Any = self._request.environ.get("gunicorn.socket")
+        if connection is not None:
+            connection.settimeout(seconds)
+
+
+def _fast(request: Request) -> BinaryIO:
+    """Give what gunicorn's body object reads from: that one reads by the kilobyte, ten times slower."""
+    stream = request.environ["wsgi.input"]
+    inner = getattr(stream, "reader", None)
+    unreader: Any = getattr(inner, "unreader", None)
+    if hasattr(unreader, "mxchunk"):
+        unreader.mxchunk = _AT_ONCE  # instead of 8 KB from the connection
+    return cast("BinaryIO", inner if hasattr(inner, "read") else stream)
+
+
+def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[Event]:
+    try:
+        for piece in pieces:
+            decoder.receive_data(piece)
+            yield from _ready(decoder)
+        decoder.receive_data(None)
+        yield from _ready(decoder)
+    except ValueError:
+        raise BadRequest("the form is damaged or cut short") from None
+
+
+def _ready(decoder: MultipartDecoder) -> Iterator[Event]:
+    while not isinstance(event := decoder.next_event(), NeedData):
+        yield event
+        if isinstance(event, Epilogue):
+            return
+
+
+def _behind_head(decoder: MultipartDecoder) -> bytes:
+    """Give what the decoder has of a part's data; the end of its head is still before it."""
+    held = bytes(decoder.buffer)
+    return held[2:] if held.startswith(b"\r\n") else held[1:]
+
+
+def _part(data: Iterator[bytes], boundary: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what comes before the boundary, and pass over all that comes behind it."""
+    yield from _until(data, b"\n--" + boundary)
+    for _ in pieces:
+        pass
+
+
+def _until(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
+    """Give what comes before a mark, and before the carriage return that the mark's line may have."""
+    held = b""
+    for piece in pieces:
+        text = held + piece
+        at = text.find(mark)
+        if at >= 0:
+            yield text[:at].removesuffix(b"\r")
+            return
+        sure = max(0, len(text) - len(mark))
+        yield text[:sure]
+        held = text[sure:]
+    raise BadRequest("the form is damaged or cut short")

@@ -1,0 +1,170 @@
+"""Tables that need no network: scikit-learn's data sets and the generated Santander sample.
+
+They are written once and then kept like any download, under their parameters. What made them (the
+generator's code, the libraries' versions) stands in for an ETag.
+"""
+
+import contextlib
+import csv
+import difflib
+import hashlib
+import importlib.metadata
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from lightmodel.errors import ConfigError
+from lightmodel.sources import santander
+from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.cache import Partial, State
+from lightmodel.sources.download import Answer, Backoff, bring
+
+SKLEARN = ("breast_cancer", "wine", "diabetes", "digits")
+SAMPLES = ("santander",)
+DEFAULTS = {"rows": 20_000, "seed": 0}
+MAX_ROWS = 1_000_000
+MAX_SEED = 2**63 - 1
+BLOCK_ROWS = 4096
+_WRITING = pa_csv.WriteOptions(include_header=False, quoting_style="none")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The address of a bundled table, in parts; `parameters` are complete and sorted."""
+
+    scheme: str
+    name: str
+    parameters: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """The address with all its parameters, in one order."""
+        query = urlencode(self.parameters)
+        return f"{self.scheme}://{self.name}" + (f"?{query}" if query else "")
+
+
+class Bundled:
+    """The source of tables that come with the project and its libraries."""
+
+    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
+        """Write the table that `uri` names, unless it is here already."""
+        table = parse_table(uri)
+        return bring(BundledFile(table), table.uri, options, Backoff())
+
+
+@dataclass(frozen=True)
+class BundledFile:
+    """One bundled table."""
+
+    table: Table
+
+    @contextlib.contextmanager
+    def open(self, known: State | None, partial: Partial | None) -> Iterator[Answer]:
+        """Give the table's bytes; see `Remote`. What was begun is begun again: that is quick."""
+        del partial
+        sample = self.table.scheme == "sample"
+        values = dict(self.table.parameters)
+        label = "-".join([self.table.name, *(f"{name}{value}" for name, value in values.items())])
+        state = State(f"{label}.csv", etag=_made_by("numpy" if sample else "scikit-learn"))
+        if known is not None and known.is_same_as(state):
+            yield Answer(known, unchanged=True)
+            return
+        chunks = sample_chunks(**values) if sample else sklearn_chunks(self.table.name)
+        yield Answer(state, chunks)
+
+
+def parse_table(uri: str) -> Table:
+    """Read the address of a bundled table.
+
+    Raises:
+        ConfigError: the name or a parameter is unknown, or a value is out of range.
+    """
+    scheme, _, rest = uri.partition("://")
+    name, _, query = rest.partition("?")
+    scheme, name = scheme.lower(), name.rstrip("/")
+    names, defaults = (SAMPLES, DEFAULTS) if scheme == "sample" else (SKLEARN, {})
+    if name not in names:
+        raise ConfigError(
+            f"{uri}: there is no {scheme}://{name}", hint=_hint(name, names, f"{scheme}://")
+        )
+    given = _parameters(uri, query, defaults)
+    return Table(scheme, name, tuple(sorted((defaults | given).items())))
+
+
+def _parameters(uri: str, query: str, defaults: Mapping[str, int]) -> dict[str, int]:
+    given: dict[str, int] = {}
+    for key, text in parse_qsl(query, keep_blank_values=True):
+        if key not in defaults:
+            hint = _hint(key, defaults) if defaults else "leave out everything from the ? on"
+            raise ConfigError(f"{uri}: there is no parameter {key!r}", hint=hint)
+        if key in given:
+            raise ConfigError(f"{uri}: the parameter {key!r} is given twice", hint="give it once")
+        given[key] = _number(uri, key, text)
+    return given
+
+
+def _number(uri: str, key: str, text: str) -> int:
+    least, most = (1, MAX_ROWS) if key == "rows" else (0, MAX_SEED)
+    if re.fullmatch(r"[0-9]{1,19}", text) and least <= int(text) <= most:
+        return int(text)
+    raise ConfigError(
+        f"{uri}: {key} must be a whole number from {least} to {most}",
+        hint=f"for example {key}={DEFAULTS[key]}",
+    )
+
+
+def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
+    names = list(known)
+    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.7)
+    meant = f"did you mean {prefix}{close[0]}? " if close else ""
+    return f"{meant}there is {', '.join(prefix + name for name in names)}"
+
+
+def _made_by(library: str) -> str:
+    generator = hashlib.sha256(Path(santander.__file__).read_bytes()).hexdigest()[:12]
+    versions = [f"{name}-{importlib.metadata.version(name)}" for name in (library, "pyarrow")]
+    return " ".join(
+        versions if library == "scikit-learn" else [f"generator-{generator}", *versions]
+    )
+
+
+def sample_chunks(rows: int, seed: int) -> Iterator[bytes]:
+    """Generate the Santander sample as CSV, block by block."""
+    names = (santander.ID, santander.TARGET, *santander.FEATURES)
+    yield _header(names)
+    sample = santander.generate(rows, seed)
+    for start in range(0, rows, BLOCK_ROWS):
+        end = min(start + BLOCK_ROWS, rows)
+        ids = pa.array([f"row_{row}" for row in range(start, end)])
+        features = np.ascontiguousarray(sample.features[start:end].T)
+        yield _csv([ids, sample.target[start:end], *features], names)
+
+
+def sklearn_chunks(name: str) -> Iterator[bytes]:
+    """Give one of scikit-learn's data sets as CSV, the target in the last column."""
+    from sklearn import datasets
+
+    data = getattr(datasets, f"load_{name}")()
+    names = [str(feature) for feature in data.feature_names]
+    yield _header([*names, "target"])
+    yield _csv([*np.ascontiguousarray(data.data.T), data.target], [*names, "target"])
+
+
+def _header(names: Iterable[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(names)
+    return text.getvalue().encode()
+
+
+def _csv(columns: list[object], names: Iterable[str]) -> bytes:
+    sink = pa.BufferOutputStream()
+    arrays = [column if isinstance(column, pa.Array) else pa.array(column) for column in columns]
+    pa_csv.write_csv(pa.record_batch(arrays, names=list(names)), sink, _WRITING)
+    return bytes(sink.getvalue())

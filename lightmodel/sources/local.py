@@ -1,0 +1,123 @@
+"""Tables that are here already: a path, a glob, or a file:// address. Read in place, never copied."""
+
+import difflib
+import glob
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from lightmodel.config.redact import redacted
+from lightmodel.errors import ConfigError, DataError
+from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.cache import digest
+
+SHOWN = 3
+_TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx")
+
+
+class Local:
+    """The source of files on this machine."""
+
+    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
+        """Give the files that `uri` names, in the order of their names."""
+        paths = _matches(_path_of(uri))
+        sizes = [_size(path) for path in paths]
+        sha256 = _joint_hash(paths)
+        if options.sha256 not in {"", sha256}:
+            raise DataError(
+                f"{uri}: the sha256 is {sha256}, but data.sha256 expects {options.sha256}",
+                hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
+                "string)",
+            )
+        return Fetched(paths, redacted(uri), sha256, sum(sizes), etag="", changed=False)
+
+
+def _path_of(uri: str) -> Path:
+    if not uri.lower().startswith("file:"):
+        return Path(uri).expanduser()
+    parts = urlsplit(uri)
+    if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise ConfigError(
+            f"{redacted(uri)} names a file on another machine",
+            hint="write file:///folder/table.csv, with three slashes, or the plain path",
+        )
+    return Path(url2pathname(parts.path))
+
+
+def _matches(path: Path) -> tuple[Path, ...]:
+    if path.is_file():
+        return (path,)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, and a table is a file", hint=_hint_in_folder(path))
+    magic = glob.has_magic(str(path))
+    # Path.glob needs a relative pattern, and the pattern here may begin anywhere
+    found = glob.glob(str(path), recursive=True) if magic else []  # noqa: PTH207 — see above
+    files = tuple(Path(name) for name in sorted(set(found)) if Path(name).is_file())
+    if files:
+        return files
+    if found:
+        raise DataError(
+            f"{path} matches only folders", hint=f"write {path}/*.csv for what is in them"
+        )
+    if magic:
+        raise DataError(f"no file matches {path}", hint=_hint_at_neighbours(_without_magic(path)))
+    raise DataError(f"there is no file {path}", hint=_hint_at_neighbours(path))
+
+
+def _without_magic(pattern: Path) -> Path:
+    """Give the pattern up to its first wildcard, with the wildcards themselves taken out."""
+    parts = []
+    for part in pattern.parts:
+        parts.append(re.sub(r"[*?\[\]]", "", part))
+        if glob.has_magic(part):
+            break
+    return Path(*parts)
+
+
+def _hint_in_folder(folder: Path) -> str:
+    tables = [name for name in _names_in(folder) if name.lower().endswith(_TABLES)]
+    if not tables:
+        return "name the file; there is none in this folder that looks like a table"
+    more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""
+    return f"name a file of it ({', '.join(tables[:SHOWN])}{more}), or all of a kind: {folder / '*.csv'}"
+
+
+def _hint_at_neighbours(path: Path) -> str:
+    parent = path.parent
+    if not parent.is_dir():
+        return f"there is no folder {parent} either; paths count from {Path.cwd()}"
+    # by lower case: where it matters, a wrong case is the commonest slip
+    names = {name.lower(): name for name in _names_in(parent)}
+    close = difflib.get_close_matches(path.name.lower(), names, n=SHOWN, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(str(parent / names[name]) for name in close)}?"
+    return f"nothing in {parent.absolute()} has a name like that; paths count from {Path.cwd()}"
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+
+
+def _size(path: Path) -> int:
+    size = path.stat().st_size
+    if size == 0:
+        raise DataError(f"{path} is empty", hint="has it been written completely?")
+    return size
+
+
+def _joint_hash(paths: tuple[Path, ...]) -> str:
+    try:
+        hashes = [digest(path) for path in paths]
+    except OSError as error:
+        raise DataError(
+            f"{error.filename} cannot be read: {error.strerror}",
+            hint="may this user read it? (ls -l)",
+        ) from error
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

@@ -1,0 +1,138 @@
+"""Taking a model back, removing old ones, and taking in a stray one."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.store import codec
+from lightmodel.store.files import told
+from lightmodel.store.manifest import json_bytes
+from lightmodel.store.runtime import runtime_of_estimator, serves
+from lightmodel.store.signing import Signer
+from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
+from lightmodel.store.versions import MANIFEST, Store, Version
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """What was withdrawn, and what is served now ("" for nothing)."""
+
+    withdrawn: str
+    served: str
+
+
+def rollback(
+    store: Store, signer: Signer, name: str | None = None, *, force: bool = False
+) -> RolledBack:
+    """Withdraw a model, by default the one that is served; nothing is deleted.
+
+    Raises:
+        ArtefactMissing: there is no such approved model, or none would be left and `force` is off.
+    """
+    version = store.get(name) if name else newest_approved(store, signer)
+    verdict = read_verdict(version, signer)
+    if verdict is None or not verdict.passed:
+        raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to withdraw")
+    try:
+        left = newest_approved(store, signer, besides={version.name}).name
+    except ArtefactMissing:
+        if not force:
+            raise ArtefactMissing(
+                f"without {version.name} no approved model would be left",
+                hint="`--force` withdraws it all the same; then nothing can be served",
+            ) from None
+        left = ""
+    withdraw(version, verdict, signer)
+    return RolledBack(version.name, left)
+
+
+def retire(store: Store, keep: int, signer: Signer) -> list[str]:
+    """Remove all but the newest `keep` versions, never the one that is served; give their names."""
+    try:
+        served = newest_approved(store, signer).name
+    except ArtefactMissing:
+        served = ""
+    old = [version for version in store.versions()[keep:] if version.name != served]
+    for version in old:
+        (version.folder / MANIFEST).unlink(missing_ok=True)  # first: half a version is none
+        shutil.rmtree(version.folder, ignore_errors=True)
+    store.sweep()
+    return [version.name for version in old]
+
+
+def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None) -> Version:
+    """Make a folder hold the model that would be served, and no other.
+
+    Args:
+        store: of models.
+        signer: of the store.
+        folder: to copy it to; versions that are there already are removed.
+        runtime: that the image will have, one of domain.runtime.RUNTIMES; None: any.
+
+    Raises:
+        ArtefactMissing: no model is approved.
+        ConfigError: the model needs another runtime.
+        ArtefactCorrupt: the copy is not what was written.
+    """
+    version = newest_approved(store, signer)
+    needed = str(version.manifest.runtime)
+    if runtime and not serves(runtime, needed):
+        raise ConfigError(
+            f"{version.name} needs the runtime {needed}, and the image is built for {runtime}",
+            hint=f"docker build --build-arg RUNTIME={needed} …",
+        )
+    target = folder / version.name
+    with told(target):
+        for earlier in Store(folder, store.kind, signer).names():
+            shutil.rmtree(folder / earlier)
+        shutil.copytree(version.folder, target)
+    packed = Store(folder, store.kind, signer).get(version.name)
+    store.verify(packed)
+    return packed
+
+
+def adopt(models: Store, splits: Store, file: Path) -> Version:
+    """Make an untested candidate of a model file of this project that lies outside any version.
+
+    Unpickling runs code, and nothing vouches for a stray file: the user does, by asking for this.
+    The candidate is to be judged on the newest split.
+
+    Raises:
+        ArtefactCorrupt: the file is no model of this project.
+        ArtefactMissing: there is no split to judge it on.
+        ConfigError: it needs code that lies elsewhere.
+    """
+    data = file.read_bytes()
+    bundle = codec.complete(codec.unpickle(data, file.name))
+    if bundle["steps"]["module"]:
+        raise ConfigError(
+            f"{file.name} adds features by a train.module, which the file does not hold",
+            hint="train it anew, or restore its whole folder under model/",
+        )
+    split = splits.newest()
+    findings = {
+        "out_of_fold": {},
+        "threshold": bundle["threshold"],
+        "prior": bundle["prior"],
+        "folds": [],
+    }
+    with models.draft() as draft:
+        draft.write(codec.MODEL, data)
+        draft.write("contract.json", json_bytes(bundle["contract"]))
+        draft.write("metrics.json", json_bytes(findings))
+        for name in ("profile.json", "checks.json"):
+            draft.write(name, split.read(name))
+        return draft.publish(
+            inputs={**split.manifest.inputs, "split": split.name, "adopted": file.name},
+            parameters={"split": bundle["split"]},
+            rows=dict(split.manifest.rows),
+            contract=bundle["contract"],
+            task=bundle["contract"]["task"],
+            threshold=bundle["threshold"],
+            runtime=bundle.get("runtime") or runtime_of_estimator(bundle["learner"]),
+            learner=bundle["learner"],
+            steps=tuple(name for name, there in bundle["steps"].items() if there),
+            samples=tuple(bundle["samples"]),
+            fingerprint="adopted",
+        )

@@ -1,0 +1,199 @@
+"""Verdicts on models: what makes one the model that is served."""
+
+import hashlib
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lightmodel.contract.results import Verdict
+from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
+from lightmodel.store.files import write_whole
+from lightmodel.store.manifest import json_bytes, read_json
+from lightmodel.store.signing import Signer
+from lightmodel.store.versions import Store, Version
+
+logger = logging.getLogger(__name__)
+
+VERDICT, REPORT = "verdict.json", "report.html"
+
+
+@dataclass(frozen=True)
+class StoredVerdict:
+    """A verdict as it lies beside a model.
+
+    Attributes:
+        passed: the approval.
+        metric: name of the metric that decided.
+        value: of the candidate.
+        reasons: sentences, failed checks first.
+        metrics: of the test rows.
+        manifest_sha256: of the manifest that it is about.
+        report_sha256: of the report that goes with it, if any.
+        created: UTC, in ISO format.
+        by: "testing" or "rollback".
+        fingerprint: the key to using it again.
+    """
+
+    passed: bool
+    metric: str
+    value: float | None
+    reasons: tuple[str, ...]
+    manifest_sha256: str
+    report_sha256: str | None
+    created: str
+    by: str
+    fingerprint: str = ""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    signature: str | None = None
+
+    def to_json(self, *, signed: bool = True) -> bytes:
+        """Write it; unsigned is what a signature is made of."""
+        return json_bytes({**asdict(self), **({} if signed else {"signature": None})})
+
+
+def write_verdict(
+    version: Version, verdict: Verdict, report: bytes, signer: Signer, **facts: object
+) -> StoredVerdict:
+    """Write the report, and then the verdict that names it.
+
+    Args:
+        version: that it is about.
+        verdict: the decision.
+        report: the page.
+        signer: of the store.
+        facts: `fingerprint` and `metrics` of StoredVerdict.
+    """
+    write_whole(version.folder / REPORT, report)
+    stored = StoredVerdict(
+        passed=verdict.passed,
+        metric=verdict.metric,
+        value=verdict.value,
+        reasons=verdict.reasons,
+        manifest_sha256=_manifest_sha256(version),
+        report_sha256=hashlib.sha256(report).hexdigest(),
+        created=_now(),
+        by="testing",
+        **facts,  # type: ignore[arg-type]  # named in the docstring
+    )
+    return _put(version, stored, signer)
+
+
+def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
+    """Replace a verdict by a failing one; nothing is deleted."""
+    reasons = ("withdrawn by rollback", *verdict.reasons)
+    failing = replace(verdict, passed=False, reasons=reasons, created=_now(), by="rollback")
+    return _put(version, failing, signer)
+
+
+def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
+    signed = replace(verdict, signature=signer.sign(verdict.to_json(signed=False)))
+    write_whole(version.folder / VERDICT, signed.to_json())
+    return signed
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _manifest_sha256(version: Version) -> str:
+    return hashlib.sha256(version.manifest.to_json()).hexdigest()
+
+
+def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
+    """Read the verdict on a model; None where nobody tested it.
+
+    Raises:
+        ArtefactCorrupt: it is about another manifest, its report is another, or its signature fails.
+    """
+    try:
+        data = (version.folder / VERDICT).read_bytes()
+    except FileNotFoundError:
+        return None
+    verdict = parse_verdict(data, version, signer)
+    if verdict.report_sha256 is not None:
+        read_report(version, verdict)
+    return verdict
+
+
+def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdict:
+    """Read a verdict on a model from bytes, wherever they lay; its report is not looked at.
+
+    Raises:
+        ArtefactCorrupt: it is about another manifest, or its signature fails.
+    """
+    name = f"{version.name}/{VERDICT}"
+    content = read_json(data, name)
+    try:
+        content["reasons"] = tuple(content["reasons"])
+        known = {item.name for item in fields(StoredVerdict)}
+        verdict = StoredVerdict(**{key: content[key] for key in content.keys() & known})
+    except (KeyError, TypeError) as error:
+        raise ArtefactCorrupt(f"{name} lacks parts") from error
+    signer.check(verdict.to_json(signed=False), verdict.signature, name)
+    if verdict.manifest_sha256 != _manifest_sha256(version):
+        raise ArtefactCorrupt(f"{name} is about another manifest")
+    return verdict
+
+
+def read_report(version: Version, verdict: StoredVerdict) -> bytes:
+    """Read the report that a verdict names once, and give exactly the bytes that were checked.
+
+    Raises:
+        ArtefactCorrupt: it is gone, or another one.
+    """
+    try:
+        report = (version.folder / REPORT).read_bytes()
+    except OSError:
+        raise ArtefactCorrupt(f"{version.name}: {REPORT} is gone") from None
+    if hashlib.sha256(report).hexdigest() != verdict.report_sha256:
+        raise ArtefactCorrupt(
+            f"{version.name}: {REPORT} is not the one that its verdict names",
+            hint="`python run.py testing --force` writes both anew",
+        )
+    return report
+
+
+def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ()) -> Version:
+    """Give the newest model whose verdict says passed and whose bytes match its manifest.
+
+    Args:
+        store: of models.
+        signer: of the store.
+        besides: versions to leave out.
+
+    Raises:
+        ArtefactMissing: there is none; says what was found instead.
+    """
+    _warn_of_strays(store)
+    found = {"rejected": 0, "untested": 0, "damaged": 0}
+    for version in store.newest_first():
+        if version.name in besides:
+            continue
+        try:
+            verdict = read_verdict(version, signer)
+            if verdict and verdict.passed:
+                store.verify(version)
+                return version
+            found["rejected" if verdict else "untested"] += 1
+        except LightModelError as error:
+            found["damaged"] += 1
+            store.tell_once(version.name, error)
+    counts = ", ".join(f"{count} {word}" for word, count in found.items() if count)
+    raise ArtefactMissing(
+        f"there is no approved model in {_shown(store.folder)} ({counts or 'it holds none at all'})",
+        hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
+    )
+
+
+def _shown(folder: Path) -> str:
+    """Write a folder by its last two names: this message is answered over HTTP too."""
+    return "/".join(folder.parts[-2:])
+
+
+def _warn_of_strays(store: Store) -> None:
+    for path in sorted(store.folder.glob("*.joblib")):
+        hint = f"python -m lightmodel models adopt {path}"
+        note = ArtefactMissing(f"{path.name} lies outside any version and is not served; `{hint}`")
+        store.tell_once(path.name, note)

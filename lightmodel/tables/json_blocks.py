@@ -1,0 +1,193 @@
+"""JSON records as blocks of checked rows: a body whole, or JSON Lines as they arrive."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.columns import ColumnType
+from lightmodel.errors import DataError, TooLarge
+from lightmodel.tables.byte_stream import Pieces
+from lightmodel.tables.cells import (
+    NOT_A_NUMBER,
+    NOT_THERE,
+    boolean_in,
+    name_of,
+    number_in,
+    text_of,
+    truth_of,
+    whole_id,
+)
+from lightmodel.tables.records import LAYOUT, Record, lines_in, loaded, records_in
+from lightmodel.tables.row_rules import Block, RowRules
+
+LONGEST_LINE = 8 << 20
+_NUMBERS = {int, float}
+_INT64_END = 2.0**63
+
+
+@dataclass(frozen=True)
+class JsonBlocks:
+    """Reads JSON for one contract.
+
+    Attributes:
+        rules: of the contract.
+        missing: texts that mean no value.
+    """
+
+    rules: RowRules
+    missing: frozenset[str]
+
+    def read(self, body: bytes) -> Block:
+        """Read a whole body.
+
+        Raises:
+            DataError: it is not JSON, or holds no records.
+            ContractViolation: no record has one of the columns.
+        """
+        records = records_in(loaded(body))
+        return self.block(records, exact=lambda: records_in(loaded(body, json.loads)))
+
+    def read_lines(self, pieces: Pieces) -> Iterator[Block]:
+        """Read JSON Lines as they arrive, some megabytes each; at least one record in all.
+
+        Raises:
+            DataError: a line is no JSON object.
+            ContractViolation: no record of the first block has one of the columns.
+            TooLarge: a line has more than 8 MB.
+        """
+        lines, known = 0, frozenset[str]()
+        for text in _whole_lines(pieces):
+            records = list(lines_in(text, lines))
+            lines += text.count(b"\n")
+            if records:
+                block = self.block(
+                    records, known, lambda text=text: [*lines_in(text, 0, json.loads)]
+                )
+                known = known or frozenset(self.rules.places)
+                yield block
+        if not known:
+            raise DataError("the body holds no records", hint=LAYOUT)
+
+    def block(
+        self,
+        records: Sequence[Record],
+        known: frozenset[str] = frozenset(),
+        exact: Callable[[], Sequence[Record]] | None = None,
+    ) -> Block:
+        """Check records.
+
+        Args:
+            records: at least one.
+            known: columns that count as there, besides those that some record names.
+            exact: gives the records with whole numbers of any length, where `records` may have lost
+                some of their digits.
+        """
+        names, records = _with_clean_names(_names(records), records)
+        plan = self.rules.plan((*names, *(known - set(names))) if known else names)
+        features = self._features(records)
+        own_id = self.rules.contract.id
+        id_name = own_id.name if own_id and own_id.name in names else None
+        columns = self._columns(records, id_name)
+        if exact and any(map(_lost_digits, columns.values())):
+            _, records = _with_clean_names(names, exact())
+            columns = self._columns(records, id_name)
+        ids = None if id_name is None else list(map(whole_id, columns[id_name]))
+        texts = {
+            column.name: list(map(text_of, columns[column.name]))
+            for column in self.rules.categorical
+        }
+        violations, unseen = self.rules.hold(features, texts, self.missing)
+        return Block(features, ids, violations, unseen, plan.extra)
+
+    def _columns(self, records: Sequence[Record], id_name: str | None) -> dict[str, list[Any]]:
+        """Return the cells that are no numbers, by column."""
+        names = [column.name for column in self.rules.categorical]
+        names += [id_name] if id_name is not None else []
+        return {name: [record.get(name) for record in records] for name in names}
+
+    def _features(self, records: Sequence[Record]) -> Matrix:
+        numeric = self.rules.numeric
+        features = np.empty((len(records), len(self.rules.places)))
+        rows = [[record.get(column.name) for column in numeric] for record in records]
+        if set(map(type, chain.from_iterable(rows))) <= self._plain:
+            numbers = np.array(rows, np.float64).reshape(len(rows), len(numeric))
+            features[:, [self.rules.places[column.name] for column in numeric]] = numbers
+            return features
+        for at, column in enumerate(numeric):
+            read = _boolean if column.type is ColumnType.BOOLEAN else _number
+            features[:, self.rules.places[column.name]] = [
+                read(row[at], self.missing) for row in rows
+            ]
+        return features
+
+    @property
+    def _plain(self) -> set[type]:
+        """The types that are numbers as they are, whatever the column."""
+        types = {column.type for column in self.rules.numeric}
+        return set() if ColumnType.BOOLEAN in types else _NUMBERS
+
+
+def _lost_digits(values: Sequence[object]) -> bool:
+    """Say whether a whole number was read as a float because it is too long."""
+    if float not in set(map(type, values)):
+        return False
+    return any(isinstance(value, float) and abs(value) >= _INT64_END for value in values)
+
+
+def _with_clean_names(
+    names: tuple[str, ...], records: Sequence[Record]
+) -> tuple[tuple[str, ...], Sequence[Record]]:
+    """Write names as the contract has them."""
+    clean = _clean(names)
+    if clean == names:
+        return names, records
+    known: Mapping[str, str] = dict(zip(names, clean, strict=True))
+    return clean, [{known[name]: value for name, value in one.items()} for one in records]
+
+
+@lru_cache(16)
+def _clean(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(name_of, names))
+
+
+def _names(records: Sequence[Record]) -> tuple[str, ...]:
+    first = records[0].keys()
+    if all(record.keys() == first for record in records):
+        return tuple(first)
+    return tuple(dict.fromkeys(chain.from_iterable(records)))
+
+
+def _number(value: object, missing: frozenset[str]) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if value is None:
+        return float(NOT_THERE)
+    return number_in(value, missing) if isinstance(value, str) else float(NOT_A_NUMBER)
+
+
+def _boolean(value: object, missing: frozenset[str]) -> float:
+    if value is None:
+        return float(NOT_THERE)
+    if isinstance(value, int | float):
+        return truth_of(float(value))
+    return boolean_in(value, missing) if isinstance(value, str) else float(NOT_A_NUMBER)
+
+
+def _whole_lines(pieces: Pieces) -> Pieces:
+    left = b""
+    for piece in pieces:
+        text = left + piece
+        cut = text.rfind(b"\n") + 1
+        left = text[cut:]
+        if cut:
+            yield text[:cut]
+        if len(left) > LONGEST_LINE:
+            raise TooLarge(f"a line is longer than {LONGEST_LINE >> 20} MB")
+    if left:
+        yield left

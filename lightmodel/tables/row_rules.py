@@ -1,0 +1,197 @@
+"""Rows of a request: columns found by name, cells held against the contract, everything wrong told.
+
+Rows come in blocks, as numbers in training order. The rules are those of `enforcement`, which holds
+whole tables against the same contract.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from lightmodel.contract.arrays import Matrix, Vector
+from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.errors import ContractViolation, Violation
+from lightmodel.tables.cells import (
+    NOT_THERE,
+    UNSEEN,
+    Categories,
+    CellKind,
+    is_marked,
+    numbers_in,
+)
+from lightmodel.tables.check import number_violations, wrong_names
+
+_REMEMBERED = 16  # orders of columns
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a request, and what is wrong with them.
+
+    Attributes:
+        features: (rows, features) in training order; NaN is missing, categories are codes.
+        ids: of the rows, as they came; None where the request has no such column.
+        violations: rows are counted from 1 within this block.
+        unseen: column → rows with a category that training never saw; scored as missing.
+        extra: columns that the contract does not know; left out.
+    """
+
+    features: Matrix
+    ids: list[Any] | None
+    violations: tuple[Violation, ...]
+    unseen: Mapping[str, int]
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a request's cells go.
+
+    Attributes:
+        kinds: of each cell of a row, a CellKind as one byte.
+        places: of each cell among the features, or among the texts.
+        texts: names of the columns that are read as text: categories, and the id.
+        extra: columns that the contract does not know; left out.
+    """
+
+    kinds: bytes
+    places: tuple[int, ...]
+    texts: tuple[str, ...]
+    extra: tuple[str, ...]
+
+
+_KINDS = {
+    ColumnType.INTEGER: CellKind.NUMBER,
+    ColumnType.NUMBER: CellKind.NUMBER,
+    ColumnType.BOOLEAN: CellKind.BOOLEAN,
+    ColumnType.CATEGORY: CellKind.TEXT,
+}
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """A contract, made ready to hold many rows against it."""
+
+    contract: Contract
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Feature → its place."""
+        return {name: at for at, name in enumerate(self.contract.feature_names)}
+
+    @cached_property
+    def _features(self) -> tuple[Column, ...]:
+        return self.contract.features
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names of all columns."""
+        return frozenset(column.name for column in self.contract.columns)
+
+    @cached_property
+    def categorical(self) -> tuple[Column, ...]:
+        """The features whose cells are categories."""
+        return tuple(
+            column for column in self.contract.features if column.type is ColumnType.CATEGORY
+        )
+
+    @cached_property
+    def categories(self) -> Callable[[frozenset[str], str], dict[str, Categories]]:
+        """Return what finds the codes of each category column; remembered, as `plan` is."""
+
+        def prepare(missing: frozenset[str], decimal: str) -> dict[str, Categories]:
+            return {
+                column.name: Categories(column.categories, missing, decimal)
+                for column in self.categorical
+            }
+
+        return lru_cache(_REMEMBERED)(prepare)
+
+    @cached_property
+    def _range(self) -> tuple[Vector, Vector]:
+        allowed = np.array([column.allowed for column in self.contract.features])
+        return allowed[:, 0], allowed[:, 1]
+
+    @cached_property
+    def numeric(self) -> tuple[Column, ...]:
+        """The features whose cells are numbers or booleans."""
+        return tuple(
+            column for column in self.contract.features if column.type is not ColumnType.CATEGORY
+        )
+
+    @cached_property
+    def plan(self) -> Callable[[tuple[str, ...]], Plan]:
+        """Find the columns by name, in whatever order they come.
+
+        The function raises ContractViolation when some are absent, or stand there twice. It remembers:
+        most requests have the same columns.
+        """
+        return lru_cache(_REMEMBERED)(self._plan)
+
+    def _plan(self, names: tuple[str, ...]) -> Plan:
+        if wrong := wrong_names(names, self.contract, with_target=False):
+            raise ContractViolation(wrong, what="the request")
+        columns = {column.name: column for column in self.contract.columns}
+        own = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
+        kinds = bytearray()
+        places: list[int] = []
+        texts: list[str] = []
+        for name in names:
+            kind = self._kind(columns[name]) if name in own else CellKind.IGNORED
+            kinds.append(kind)
+            places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
+            texts.extend([name] if kind is CellKind.TEXT else [])
+        extra = tuple(name for name in names if name and name not in columns)
+        return Plan(bytes(kinds), tuple(places), tuple(texts), extra)
+
+    def _kind(self, column: Column) -> CellKind:
+        return CellKind.TEXT if column.name not in self.places else _KINDS[column.type]
+
+    def hold(
+        self,
+        features: Matrix,
+        texts: Mapping[str, Sequence[str | None]],
+        missing: frozenset[str],
+        decimal: str = ".",
+    ) -> tuple[tuple[Violation, ...], dict[str, int]]:
+        """Put the codes of categories into `features`, and check every cell.
+
+        Args:
+            features: (rows, features); the columns of categories are still to be filled.
+            texts: of the category columns: "" is a missing value.
+            missing: further texts that mean no value.
+            decimal: the mark in texts that are whole numbers.
+
+        Returns:
+            Violations, and how many categories of each column training never saw.
+        """
+        for number in _numbers_in(missing):
+            features[features == number] = NOT_THERE
+        unseen = {}
+        for name, categories in self.categories(missing, decimal).items():
+            codes = categories.codes(texts[name])
+            features[:, self.places[name]] = codes
+            if np.isnan(codes).any() and (count := int(is_marked(codes, UNSEEN).sum())):
+                unseen[name] = count
+        return tuple(self._violations(features)), unseen
+
+    def _violations(self, features: Matrix) -> list[Violation]:
+        """Look closely only at columns that hold something beyond their range, or no number."""
+        if not len(features):
+            return []
+        lowest, highest = features.min(axis=0), features.max(axis=0)  # NaN where there is one
+        low, high = self._range
+        fine = (lowest >= low) & (highest <= high) & np.isfinite(lowest) & np.isfinite(highest)
+        return [
+            violation
+            for at in np.flatnonzero(~fine)
+            for violation in number_violations(
+                np.ascontiguousarray(features[:, at]), self._features[at]
+            )
+        ]
+
+
+_numbers_in = lru_cache(_REMEMBERED)(numbers_in)

@@ -1,0 +1,105 @@
+"""What MLflow loads a model with: it answers rows as the service does."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lightmodel.config import DataSection
+from lightmodel.errors import ContractViolation, DataError, LightModelError
+from lightmodel.scoring.loaded_model import Served, open_version
+from lightmodel.scoring.predictor import Answers, answer_columns
+from lightmodel.store.manifest import Manifest, read_json
+from lightmodel.store.versions import Version
+from lightmodel.tables.cells import name_of
+from lightmodel.tables.findings import Findings
+from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.records import Record, records_in
+from lightmodel.tables.sniff import dialect_for
+from lightmodel.tracking.failures import as_refusal
+
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class RowModel:
+    """A model as MLflow calls it."""
+
+    served: Served
+
+    def predict(self, rows: object, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 — MLflow passes both
+        """Answer rows: id, prediction and probability of each, as the service's JSON has them.
+
+        Args:
+            rows: a table with the contract's columns by name, or records.
+            params: none are known.
+
+        Raises:
+            MlflowException: the rows do not fit the contract; all violations are named.
+        """
+        frame = rows if isinstance(rows, pd.DataFrame) else None
+        try:
+            answered = self._answer(rows if frame is None else _blocks(frame, self.served))
+        except LightModelError as error:
+            raise as_refusal(error) from error
+        if frame is not None:
+            answered.index = frame.index
+        return answered
+
+    def _answer(self, rows: object) -> pd.DataFrame:
+        blocks = rows if isinstance(rows, Iterator) else iter([records_in(_plain(rows))])
+        dialect = dialect_for(self.served.contract, DataSection())
+        reader = JsonBlocks(self.served.rules, frozenset(dialect.na_values))
+        findings, answered = Findings(), list[Answers]()
+        for records in blocks:
+            block = reader.block(records)
+            findings.add(block)
+            if not findings.violations:
+                answered.append(self.served.predictor.answer(block))
+        if found := findings.violations:
+            raise ContractViolation(found, what="the table")
+        parts = [answer_columns(one, self.served.contract) for one in answered]
+        return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
+
+
+def _load_pyfunc(path: str) -> RowModel:
+    """Open the version in a folder; MLflow calls this function by its name.
+
+    Raises:
+        ArtefactCorrupt: its bytes are not those of its manifest, or it scores its samples otherwise.
+    """
+    folder = Path(path)
+    data = (folder / "manifest.json").read_bytes()
+    name = str(read_json(data, folder.name).get("version"))
+    manifest = Manifest.from_json(data, name)
+    kept = {file: entry for file, entry in manifest.files.items() if (folder / file).is_file()}
+    return RowModel(open_version(Version(name, folder, replace(manifest, files=kept))))
+
+
+def _blocks(frame: pd.DataFrame, served: Served) -> Iterator[list[Record]]:
+    """Give a table as records, some thousand at a time.
+
+    Raises:
+        ContractViolation: columns are absent, or stand in the table twice.
+        DataError: it holds no rows.
+    """
+    served.rules.plan(tuple(map(name_of, frame.columns)))
+    if frame.empty:
+        raise DataError("the table holds no rows")
+    for start in range(0, len(frame), _AT_ONCE):
+        part = frame.iloc[start : start + _AT_ONCE]
+        columns = {str(name): _cells(part[name]) for name in frame.columns}
+        yield [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _cells(column: "pd.Series[Any]") -> list[Any]:
+    cells = column.astype(object).where(column.notna(), None).tolist()
+    return [_plain(cell) for cell in cells] if column.dtype == object else cells
+
+
+def _plain(value: object) -> object:
+    """Turn numpy's values into Python's."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

@@ -1,0 +1,217 @@
+"""The features that a model sees: those of the contract, and what is made from them."""
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lightmodel.contract.arrays import Matrix, Vector
+from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.errors import ConfigError
+
+Columns = Mapping[str, npt.NDArray[Any]]
+OwnFeatures = Callable[[Columns], Columns]
+
+_CHECKED_ROWS = 7
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each value of a feature stands among the training rows.
+
+    Attributes:
+        values: (distinct values,), ascending.
+        counts: (distinct values,).
+    """
+
+    values: Vector
+    counts: npt.NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, column: Vector) -> "Counts":
+        """Count the values of a column; missing ones are none."""
+        values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+        return cls(values, counts.astype(np.uint32))
+
+    def look_up(self, column: Vector) -> Vector:
+        """Give (rows,) how many training rows have the same value; NaN for a missing one."""
+        found = np.full(len(column), np.nan)
+        known = ~np.isnan(column)
+        if not len(self.values):
+            found[known] = 0.0
+            return found
+        at = np.minimum(np.searchsorted(self.values, column[known]), len(self.values) - 1)
+        found[known] = np.where(self.values[at] == column[known], self.counts[at], 0)
+        return found
+
+
+@dataclass(frozen=True)
+class FeatureSteps:
+    """What is added to the features of a contract; fitted on training rows, the same in serving.
+
+    Attributes:
+        contract: of the model.
+        counts: by feature, in the contract's order.
+        own: the user's function, and the names of what it adds, in the order of training.
+    """
+
+    contract: Contract
+    counts: Mapping[str, Counts]
+    own: OwnFeatures | None = None
+    own_names: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all features that the model sees."""
+        counted = (count_name(name) for name in self.counts)
+        return (*self.contract.feature_names, *counted, *self.own_names)
+
+    def extend(self, features: Matrix) -> Matrix:
+        """Give (rows, all features) for the contract's features of rows that were not trained on."""
+        return self._extended(features, seen=0)
+
+    def extend_training(self, features: Matrix) -> Matrix:
+        """Do the same for the training rows: each counts the others, as a new row would find them."""
+        return self._extended(features, seen=1)
+
+    def _extended(self, features: Matrix, seen: int) -> Matrix:
+        if not (self.counts or self.own):
+            return features
+        width = features.shape[1]
+        every = np.empty((len(features), len(self.names)), order="F")
+        every[:, :width] = features
+        position = {name: at for at, name in enumerate(self.contract.feature_names)}
+        for at, (name, counts) in enumerate(self.counts.items(), width):
+            every[:, at] = counts.look_up(features[:, position[name]]) - seen
+        if self.own:
+            made = call_own(self.own, features, self.contract)
+            for at, name in enumerate(self.own_names, width + len(self.counts)):
+                every[:, at] = _as_numbers(name, made.get(name), len(features))
+        return every
+
+
+def fit_features(
+    features: Matrix, contract: Contract, chosen: Sequence[str], own: OwnFeatures | None
+) -> FeatureSteps:
+    """Learn from the training rows what the added features need.
+
+    Args:
+        features: (rows, features) of the training rows.
+        contract: of the split.
+        chosen: of `train.features`.
+        own: `features` of the user's module.
+
+    Raises:
+        ConfigError: the user's function fails, or gives what no model can use.
+    """
+    counted = [
+        (at, column.name)
+        for at, column in enumerate(contract.features)
+        if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
+    ]
+    counts = {name: Counts.of(features[:, at]) for at, name in counted}
+    steps = FeatureSteps(contract, counts)
+    if own is None:
+        return steps
+    names = tuple(call_own(own, features, contract))
+    taken = sorted({*names} & {*steps.names})
+    if taken:
+        raise ConfigError(
+            f"train.module: features() gives {', '.join(taken)}, which is there already"
+        )
+    steps = FeatureSteps(contract, counts, own, names)
+    _refuse_mixing_rows(steps, features)
+    return steps
+
+
+def count_name(feature: str) -> str:
+    """Name the feature that counts the values of another."""
+    return f"{feature} (count)"
+
+
+def call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
+    """Call the user's function.
+
+    Raises:
+        ConfigError: it fails, or gives no mapping.
+    """
+    try:
+        made = own(columns_by_name(features, contract))
+    except Exception as error:
+        raise ConfigError(
+            f"train.module: features() failed{_where(error)}",
+            hint="it gets {name: array} of the contract's features; docs/own-code.md",
+        ) from error
+    if not isinstance(made, Mapping):
+        raise ConfigError("train.module: features() must give a mapping from names to arrays")
+    return made
+
+
+def _where(error: Exception) -> str:
+    """Say what went wrong and in which line; an error's text may hold values, so only names are told."""
+    lines = traceback.extract_tb(error.__traceback__)
+    line = next((one for one in reversed(lines) if one.filename != __file__), lines[-1])
+    told = f": {error}" if isinstance(error, _NoSuchColumn | NameError | AttributeError) else ""
+    kind = "KeyError" if isinstance(error, KeyError) else type(error).__name__
+    return f" in line {line.lineno} of {line.filename}: {kind}{told}"
+
+
+class _NoSuchColumn(KeyError):
+    """A name that no feature has."""
+
+
+class _Columns(dict[str, npt.NDArray[Any]]):
+    """Columns by name; asked for another one, it says which."""
+
+    def __missing__(self, name: str) -> npt.NDArray[Any]:
+        raise _NoSuchColumn(name)
+
+
+def columns_by_name(features: Matrix, contract: Contract) -> Columns:
+    """Give the features of rows as a user's code sees them.
+
+    Returns:
+        name → (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
+    """
+    columns = _Columns()
+    for at, column in enumerate(contract.features):
+        values: npt.NDArray[Any] = features[:, at].view()
+        if column.type is ColumnType.CATEGORY:
+            labels = np.array([*column.categories, None], dtype=object)
+            values = labels[np.where(np.isnan(values), -1, values).astype(np.int64)]
+        values.flags.writeable = False
+        columns[column.name] = values
+    return columns
+
+
+def _as_numbers(name: str, values: object, rows: int) -> Vector:
+    try:
+        numbers: Vector = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"train.module: the feature {name!r} does not consist of numbers"
+        ) from error
+    if numbers.shape != (rows,):
+        raise ConfigError(
+            f"train.module: the feature {name!r} has shape {numbers.shape}, and there are {rows} rows"
+        )
+    return np.where(np.isinf(numbers), np.nan, numbers)
+
+
+def _refuse_mixing_rows(steps: FeatureSteps, features: Matrix) -> None:
+    """Refuse a function whose answer to a row depends on the rows beside it: serving sees others."""
+    together = steps.extend(features)
+    gaps = np.flatnonzero(np.isnan(features).any(axis=1))[:_CHECKED_ROWS]
+    alone = [
+        slice(at, at + 1) for at in (*range(min(_CHECKED_ROWS, len(features))), *gaps.tolist())
+    ]
+    for some in (*alone, slice(0, None, 2), slice(1, None, 2)):
+        if not np.array_equal(steps.extend(features[some]), together[some], equal_nan=True):
+            raise ConfigError(
+                "train.module: features() answers a row otherwise when other rows stand beside it",
+                hint="use each row's own values only; what is learnt from all rows belongs into the "
+                "estimator's fit",
+            )

@@ -1,0 +1,210 @@
+"""From a table to a training table, a test table and the contract that both keep."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from lightmodel.config import DataSection, SplitSection, TrainSection
+from lightmodel.contract.arrays import Codes, Mask, Vector
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.inference import Wishes, infer, require_column
+from lightmodel.contract.profile import Profile, profile
+from lightmodel.contract.results import Drift
+from lightmodel.contract.task import label_name
+from lightmodel.errors import ContractViolation, DataError, DriftExceeded, Violation
+from lightmodel.tables.check import conform
+from lightmodel.tables.encode import target_vector
+from lightmodel.training.checks import check_target
+from lightmodel.training.drift import measure_drift
+from lightmodel.training.split import Method, later_side, row_keys, side_for_testing, uniform
+
+NEW_CONTRACT = "if the change is wanted, accept it with --set data.contract=new"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What an earlier table left: the contract to keep and the profile to measure drift from."""
+
+    contract: Contract
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """The two tables, in the source's row order, and what is known of them."""
+
+    train: pa.Table
+    test: pa.Table
+    contract: Contract
+    profile: Profile
+    drift: tuple[Drift, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The parts of the configuration that preprocess looks at."""
+
+    data: DataSection
+    split: SplitSection
+    train: TrainSection
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the user says about the columns."""
+        kind, _, column = self.split.method.partition(":")
+        ignore = self.data.ignore
+        if kind in {"time", "group"} and column not in ignore:
+            ignore = (*ignore, column)
+        return Wishes(self.data.target, self.data.id, ignore, self.train.task, self.train.positive)
+
+
+def preprocess(
+    table: pa.Table, choices: Choices, accepted: Accepted | None, dialect: Dialect | None = None
+) -> Preprocessed:
+    """Check a table and split it.
+
+    Args:
+        table: of plain types, as it was read.
+        choices: of the user.
+        accepted: what the newest approved model was trained on; None to start anew.
+        dialect: how the table was written.
+
+    Raises:
+        ContractViolation: with everything that is wrong with the table.
+        DriftExceeded: it moved further than `data.max_drift`.
+    """
+    _refuse_repeated_names(table)
+    inferred = infer(table, choices.wishes, dialect)
+    warnings = list(inferred.warnings)
+    drift: tuple[Drift, ...] = ()
+    old = accepted.contract if accepted else None
+    table, contract = _held(table, inferred.contract, old, warnings)
+    if accepted:
+        drift = measure_drift(table, contract, accepted.profile, choices.data.max_drift)
+        _refuse_drift(drift, choices.data.max_drift)
+    side = _side(table, contract, choices.split)
+    train, test = table.filter(pa.array(~side)), table.filter(pa.array(side))
+    warnings += _about_split(train, test, contract, choices.train.folds)
+    if contract.id and (repeated := _repeated(table[contract.id.name])):
+        warnings.append(f"{repeated:,} rows repeat an id; rows of one id stay on one side")
+    return Preprocessed(train, test, contract, profile(table, contract), drift, tuple(warnings))
+
+
+def _refuse_repeated_names(table: pa.Table) -> None:
+    names = table.column_names
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise ContractViolation(
+            [Violation(name, "duplicate_column", "stands twice") for name in repeated],
+            what="the table",
+        )
+
+
+def _held(
+    table: pa.Table, inferred: Contract, accepted: Contract | None, warnings: list[str]
+) -> tuple[pa.Table, Contract]:
+    """Hold a table against the contract in force, and let that grow by what was seen.
+
+    Where none is in force, the table's own one holds; the table comes in its form either way.
+    """
+    contract = accepted or inferred
+    if contract.target.name != inferred.target.name:
+        raise DataError(
+            f"the target is {inferred.target.name!r}, and the approved model under this store "
+            f"predicts {contract.target.name!r}",
+            hint=f"give each table a store.root of its own, or {NEW_CONTRACT[3:]}",
+        )
+    conformed = conform(table, contract, with_target=True, decimal=inferred.decimal)
+    target = check_target(table[contract.target.name], contract)
+    wrong = [item for item in conformed.violations if not _is_missing_target(item, contract)]
+    if wrong or target:
+        hint = NEW_CONTRACT if accepted and wrong else ""
+        raise ContractViolation((*target, *wrong), what="the table", hint=hint)
+    if accepted is None:
+        return conformed.table, contract
+    if conformed.extra:
+        warnings.append(
+            f"columns that the contract does not know are left out: {', '.join(conformed.extra)}"
+        )
+    for name, count in conformed.unseen.items():
+        warnings.append(f"column {name!r}: {count:,} rows hold a category that is new")
+    return conformed.table, contract.widened(inferred).only(conformed.table.column_names)
+
+
+def _is_missing_target(item: Violation, contract: Contract) -> bool:
+    """Say whether a target has no value, for which `check_target` has better words."""
+    return item.column == contract.target.name and item.rule == "missing"
+
+
+def _refuse_drift(drift: tuple[Drift, ...], limit: float | None) -> None:
+    moved = [item for item in drift if item.drifted]
+    if limit is None or not moved:
+        return
+    names = ", ".join(f"{item.column} ({item.test} {item.statistic:.3f})" for item in moved[:5])
+    more = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
+    raise DriftExceeded(
+        f"{len(moved)} columns moved further than data.max_drift = {limit:g} from the table of the "
+        f"approved model: {names}{more}; nothing was trained",
+        hint="look at the source; to accept the new table, raise data.max_drift or unset it",
+    )
+
+
+def _side(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
+    method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
+    require_column(table, method.column)
+    if method.kind == "time":
+        side = later_side(_without_gaps(table, method.column), split.test_share)
+    else:
+        classes = _classes(table, contract) if method.kind == "stratified" else None
+        draws = uniform(row_keys(table, contract, method), split.seed)
+        side = side_for_testing(draws, split.test_share, classes)
+    if side.all() or not side.any():
+        raise DataError(
+            f"the split leaves {int(side.sum())} of {len(side)} rows for testing",
+            hint="use more rows, another split.method or another split.test_share",
+        )
+    return side
+
+
+def _without_gaps(table: pa.Table, name: str) -> pa.ChunkedArray:
+    if table[name].null_count:
+        raise DataError(
+            f"column {name!r} orders the rows, and {table[name].null_count} have no value"
+        )
+    return table[name]
+
+
+def _classes(table: pa.Table, contract: Contract) -> Vector | None:
+    if not contract.task.kind.has_classes:
+        return None
+    return target_vector(table[contract.target.name], contract.task)
+
+
+def _repeated(ids: pa.ChunkedArray) -> int:
+    return len(ids) - len(ids.unique())
+
+
+def _about_split(train: pa.Table, test: pa.Table, contract: Contract, folds: int) -> list[str]:
+    """Warn of classes too small for every fold, or for any test."""
+    if not contract.task.kind.has_classes:
+        return []
+    warnings = []
+    sides = [_class_counts(side, contract) for side in (train, test)]
+    for label, trained, tested in zip(contract.task.labels, *sides, strict=True):
+        name = label_name(label)
+        if trained < folds:
+            warnings.append(
+                f"class {name} has {trained} training rows, fewer than the {folds} folds: "
+                f"it is held out in {trained} of them at most, and takes part in every training"
+            )
+        if tested == 0:
+            warnings.append(f"class {name} has no test row, so its scores are not measured")
+    return warnings
+
+
+def _class_counts(side: pa.Table, contract: Contract) -> Codes:
+    codes = target_vector(side[contract.target.name], contract.task).astype(np.int64)
+    return np.bincount(codes, minlength=len(contract.task.labels))

@@ -1,0 +1,252 @@
+"""Score a candidate on the test rows of its own split, beside a dummy and the served model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from lightmodel.config import SplitSection
+from lightmodel.contract.arrays import Codes, Mask, Matrix, Scores, Vector
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.results import (
+    CalibrationEffect,
+    ClassScore,
+    Comparison,
+    Curves,
+    Evaluation,
+    Point,
+)
+from lightmodel.contract.task import Task, TaskKind, label_name
+from lightmodel.errors import ContractViolation, LightModelError
+from lightmodel.tables.check import conform
+from lightmodel.tables.encode import feature_matrix, target_vector
+from lightmodel.training.calibration import expected_error
+from lightmodel.training.metrics import (
+    measure,
+    measure_with_intervals,
+    predicted_codes,
+    weighted_auc,
+)
+from lightmodel.training.split import Method, row_keys, uniform
+
+DRAWN_POINTS = 300
+DRAWN_ROWS = 1_000
+FEWEST_COMPARED = 30
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model as testing sees it: what scores a matrix, and what it was trained with.
+
+    Attributes:
+        uncalibrated: scores as `predict` does, without the correction; None where there is none.
+    """
+
+    predict: Callable[[Matrix], Scores]
+    contract: Contract
+    threshold: float | None
+    split: SplitSection
+    version: str
+    uncalibrated: Callable[[Matrix], Scores] | None = None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation, and sentences on what could not be compared."""
+
+    evaluation: Evaluation
+    warnings: tuple[str, ...]
+
+
+def evaluate(
+    table: pa.Table,
+    prior: Vector,
+    candidate: Candidate,
+    served: Candidate | None,
+    resamples: int,
+    best_scores: Callable[[pa.Table], Scores | None],
+) -> Evaluated:
+    """Evaluate a candidate.
+
+    Args:
+        table: the test rows of the candidate's split.
+        prior: the best constant answer: share of each class, or the mean, among training rows.
+        candidate: to be judged.
+        served: the model that is served now, if any.
+        resamples: for the confidence intervals.
+        best_scores: gives scores that nobody can beat, where the source knows them.
+
+    Raises:
+        ContractViolation: the test rows do not fit the candidate's contract.
+    """
+    matrix, target = _matrix(table, candidate.contract)
+    scores = candidate.predict(matrix)
+    task = candidate.contract.task
+    constant = (
+        np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior[0])
+    )
+    comparison, warnings = (None, ()) if served is None else _compare(table, candidate, served)
+    evaluation = Evaluation(
+        task=str(task.kind),
+        labels=tuple(label_name(label) for label in task.labels),
+        threshold=candidate.threshold,
+        rows=len(target),
+        metrics=measure_with_intervals(task.kind, target, scores, candidate.threshold, resamples),
+        dummy=measure(task.kind, target, constant, 0.5),
+        classes=_class_scores(task, target, scores),
+        curves=_curves(task.kind, target, scores, candidate.threshold),
+        comparison=comparison,
+        best_reachable=_best_reachable(task.kind, target, best_scores(table)),
+        calibration=_calibration(candidate, matrix, target, scores),
+    )
+    return Evaluated(evaluation, warnings)
+
+
+def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
+    """Give features and target of rows, held against a contract as a request would be."""
+    conformed = conform(table, contract, with_target=True)
+    if conformed.violations:
+        raise ContractViolation(conformed.violations, what="the test table")
+    target = target_vector(conformed.table[contract.target.name], contract.task)
+    return feature_matrix(conformed.table, contract), target
+
+
+def _scored(table: pa.Table, model: Candidate) -> tuple[Vector, Scores]:
+    matrix, target = _matrix(table, model.contract)
+    return target, model.predict(matrix)
+
+
+def _calibration(
+    candidate: Candidate, matrix: Matrix, target: Vector, after: Scores
+) -> CalibrationEffect | None:
+    """Say what the correction of probabilities did to the test rows."""
+    if candidate.uncalibrated is None:
+        return None
+    kind, codes = candidate.contract.task.kind, target.astype(np.int64)
+
+    def judged(scores: Scores) -> dict[str, float]:
+        metrics = measure(kind, target, scores, candidate.threshold)
+        kept = {name: value for name, value in metrics.items() if name in {"log_loss", "brier"}}
+        return {**kept, "calibration_error": expected_error(scores, codes)}
+
+    before = candidate.uncalibrated(matrix)
+    curve = _calibration_points(codes, before)[0] if before.ndim == 1 else ()
+    return CalibrationEffect(judged(before), judged(after), curve)
+
+
+def _compare(
+    table: pa.Table, candidate: Candidate, served: Candidate
+) -> tuple[Comparison | None, tuple[str, ...]]:
+    """Compare on the rows that the served model's split keeps for testing as well."""
+    if served.contract.task != candidate.contract.task:
+        return None, (f"{served.version} predicts other classes, so it is not compared",)
+    _, _, column = served.split.method.partition(":")
+    if column and column not in table.column_names:
+        return None, (f"{served.version} was split by {column!r}, which is gone: not compared",)
+    try:
+        unseen = table.filter(pa.array(_unseen_by(served, table)))
+        if unseen.num_rows < FEWEST_COMPARED:
+            return None, (
+                f"only {unseen.num_rows} test rows are new to {served.version}, too few to compare",
+            )
+        target, old = _scored(unseen, served)
+    except ContractViolation:
+        return None, (f"the test rows do not fit the contract of {served.version}: not compared",)
+    except LightModelError as error:  # its own code, say, fails on a row of today
+        return None, (f"{served.version} is not compared: {error.message}",)
+    _, new = _scored(unseen, candidate)
+    kind = candidate.contract.task.kind
+    return Comparison(
+        served.version,
+        len(target),
+        measure(kind, target, new, candidate.threshold),
+        measure(kind, target, old, served.threshold),
+    ), ()
+
+
+def _unseen_by(served: Candidate, table: pa.Table) -> Mask:
+    """Say which rows the served model's split puts on its test side, were they in its table."""
+    kind = served.contract.task.kind
+    method = Method.parse(served.split.method, has_classes=kind.has_classes)
+    if method.kind == "time":  # the later rows of a table that has grown since
+        return np.ones(table.num_rows, dtype=np.bool_)
+    draws = uniform(row_keys(table, served.contract, method), served.split.seed)
+    return draws < served.split.test_share
+
+
+def _best_reachable(kind: TaskKind, target: Vector, best: Scores | None) -> float | None:
+    if best is None or kind is not TaskKind.BINARY:
+        return None
+    return float(weighted_auc(target.astype(np.int64), best, np.ones((1, len(target))))[0])
+
+
+def _class_scores(task: Task, target: Vector, scores: Scores) -> tuple[ClassScore, ...]:
+    if task.kind is not TaskKind.MULTICLASS:
+        return ()
+    codes, decided = target.astype(np.int64), predicted_codes(scores, 0.5)
+    found = []
+    for code, label in enumerate(task.labels):
+        truth, chosen = codes == code, decided == code
+        hits = float((truth & chosen).sum())
+        precision = hits / chosen.sum() if chosen.any() else 0.0
+        recall = hits / truth.sum() if truth.any() else float("nan")
+        f1 = 2 * hits / (truth.sum() + chosen.sum()) if truth.any() else float("nan")
+        found.append(ClassScore(label_name(label), int(truth.sum()), precision, recall, f1))
+    return tuple(found)
+
+
+def _curves(kind: TaskKind, target: Vector, scores: Scores, threshold: float | None) -> Curves:
+    if kind is TaskKind.REGRESSION:
+        every = max(1, -(-len(target) // DRAWN_ROWS))
+        return Curves(predicted_actual=_points(scores[::every], target[::every]))
+    codes = target.astype(np.int64)
+    decided = predicted_codes(scores, 0.5 if threshold is None else threshold)
+    classes = 2 if kind is TaskKind.BINARY else scores.shape[1]
+    confusion = np.bincount(codes * classes + decided, minlength=classes**2)
+    table = tuple(tuple(row) for row in confusion.reshape(classes, classes).tolist())
+    if kind is TaskKind.MULTICLASS:
+        return Curves(confusion=table)
+    return _binary_curves(codes, scores, table)
+
+
+def _binary_curves(target: Codes, scores: Scores, confusion: tuple[tuple[int, ...], ...]) -> Curves:
+    both = len(np.unique(target)) == 2
+    none = np.empty(0)
+    false_alarms, hits, _ = roc_curve(target, scores) if both else (none, none, none)
+    precision, recall, _ = precision_recall_curve(target, scores) if both else (none, none, none)
+    calibration, calibration_rows = _calibration_points(target, scores)
+    edges = np.linspace(0, 1, 41)
+    return Curves(
+        roc=_thinned(false_alarms, hits),
+        precision_recall=_thinned(recall, precision),
+        calibration=calibration,
+        calibration_rows=calibration_rows,
+        confusion=confusion,
+        score_edges=tuple(edges.tolist()),
+        score_negative=tuple(np.histogram(scores[target == 0], edges)[0].tolist()),
+        score_positive=tuple(np.histogram(scores[target == 1], edges)[0].tolist()),
+    )
+
+
+def _calibration_points(target: Codes, scores: Scores) -> tuple[tuple[Point, ...], tuple[int, ...]]:
+    """Give (mean probability, observed share) of ten bins, without the empty ones, and their rows."""
+    bins = np.clip((scores * 10).astype(np.int64), 0, 9)
+    rows = np.bincount(bins, minlength=10)
+    used = rows > 0
+    predicted = np.bincount(bins, scores, 10)[used] / rows[used]
+    observed = np.bincount(bins, target, 10)[used] / rows[used]
+    return _points(predicted, observed), tuple(rows[used].tolist())
+
+
+def _points(across: Vector, up: Vector) -> tuple[Point, ...]:
+    return tuple(zip(across.tolist(), up.tolist(), strict=True))
+
+
+def _thinned(across: Vector, up: Vector) -> tuple[Point, ...]:
+    """Keep as many points as a picture can show, both ends among them."""
+    if len(across) == 0:
+        return ()
+    kept = np.unique(np.linspace(0, len(across) - 1, DRAWN_POINTS).astype(np.int64))
+    return _points(across[kept], up[kept])

@@ -1,0 +1,296 @@
+"""From training rows to a model: folds, out-of-fold scores, threshold, final fit."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lightmodel.config import SplitSection, TrainSection
+from lightmodel.contract.arrays import Codes, Matrix, Scores, Vector
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
+from lightmodel.contract.task import TaskKind
+from lightmodel.errors import ConfigError, DataError
+from lightmodel.learners.base import Learner, Trainer, TrainingData
+from lightmodel.progress.base import Progress
+from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
+from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
+from lightmodel.training.checkpoints import Checkpoints
+from lightmodel.training.features import FeatureSteps, OwnFeatures, fit_features
+from lightmodel.training.metrics import measure
+from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform
+from lightmodel.training.steps import Predict, Steps
+from lightmodel.training.threshold import choose_threshold
+
+SAMPLES = 5
+_FOLDS = 1  # a purpose of `uniform` of its own: folds must not follow the split
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training found out.
+
+    Attributes:
+        payload: of the final model.
+        threshold: decision threshold (binary only).
+        metrics: of the pooled out-of-fold scores.
+        folds: one report each.
+        importance: of each feature, in training order.
+        samples: five training rows with the final model's scores.
+        parameters: of the learner, as it settled them for this table.
+        prior: the best constant answer: (classes,) shares, the positive's alone (binary), or the mean.
+        steps: that stand around the model.
+    """
+
+    payload: dict[str, Any]
+    threshold: float | None
+    metrics: dict[str, float]
+    folds: tuple[FoldReport, ...]
+    importance: tuple[Importance, ...]
+    samples: tuple[SampleRow, ...]
+    parameters: Mapping[str, Any]
+    prior: tuple[float, ...]
+    steps: Steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: settings, and what fits, remembers and reports.
+
+    Attributes:
+        own: the user's function that adds features.
+    """
+
+    section: TrainSection
+    split: SplitSection
+    learner: Learner
+    checkpoints: Checkpoints
+    progress: Progress
+    own: OwnFeatures | None = None
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """The folds of a table, fitted and scored.
+
+    Attributes:
+        trainer: holds the table.
+        numbers: (rows,) the fold that holds each row out, -1 for none.
+        fits: one for each fold.
+        scores: out of fold, corrected where the settings ask for that; NaN for a row of no fold.
+        steps: that stand around a model.
+        threshold: decision threshold (binary only).
+        metrics: of the pooled out-of-fold scores.
+    """
+
+    data: TrainingData
+    trainer: Trainer
+    numbers: Codes
+    fits: Sequence[FoldFit]
+    scores: Scores
+    steps: Steps
+    threshold: float | None
+    metrics: dict[str, float]
+
+
+def cross_validate(table: pa.Table, contract: Contract, recipe: Recipe) -> CrossValidated:
+    """Fit the folds, choose the threshold and score out of fold; no model is made.
+
+    Args:
+        table: the training rows, in the contract's types.
+        contract: of the split.
+        recipe: how.
+
+    Raises:
+        ConfigError: the settings do not suit the table.
+    """
+    refuse_calibrating_numbers(contract, recipe.section)
+    data, features = extended_data(table, contract, recipe)
+    numbers = assign_folds(table, contract, recipe.section, recipe.split)
+    trainer = recipe.learner.prepare(data)
+    fits = fit_folds(trainer, numbers, recipe)
+    scores = _out_of_fold(fits, numbers, data)
+    covered = numbers >= 0
+    scores, calibration = _calibrated(scores, numbers, data, recipe.section)
+    threshold = None
+    if contract.task.kind is TaskKind.BINARY:
+        codes = data.target[covered].astype(np.int64)
+        threshold = choose_threshold(codes, scores[covered], recipe.section)
+    metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
+    steps = Steps(features, calibration)
+    return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
+
+
+def refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
+    """Refuse a correction of probabilities where a number is predicted.
+
+    Raises:
+        ConfigError: train.calibration is on.
+    """
+    if section.calibration != "none" and not contract.task.kind.has_classes:
+        raise ConfigError(
+            f"train.calibration = {section.calibration!r} corrects probabilities, and this task "
+            "predicts a number",
+            hint='leave it at "none"',
+        )
+
+
+def _calibrated(
+    scores: Scores, numbers: Codes, data: TrainingData, section: TrainSection
+) -> tuple[Scores, Calibration | None]:
+    """Correct out-of-fold scores, each fold's by the others; give also what corrects new scores."""
+    method = section.calibration
+    if method == "none":
+        return scores, None
+    covered = numbers >= 0
+    target = data.target[covered].astype(np.int64)
+    corrected = scores.copy()
+    corrected[covered] = cross_fitted(method, scores[covered], target, numbers[covered])
+    return corrected, fit_calibration(method, scores[covered], target)
+
+
+def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
+    """Cross-validate, choose the threshold, and fit the final model.
+
+    Args:
+        table: the training rows, in the contract's types.
+        contract: of the split.
+        recipe: how.
+    """
+    found = cross_validate(table, contract, recipe)
+    fit = found.trainer.refit if recipe.section.final == "refit" else found.trainer.ensemble
+    model = fit(found.fits)
+    return Trained(
+        model.payload(),
+        found.threshold,
+        found.metrics,
+        tuple(_reports(found)),
+        model.importance(),
+        score_samples(table, contract, found.steps.around(model.predict)),
+        found.trainer.describe(),
+        _prior(found.data),
+        found.steps,
+    )
+
+
+def _prior(data: TrainingData) -> tuple[float, ...]:
+    if data.kind is TaskKind.MULTICLASS:
+        counts = np.bincount(data.target.astype(np.int64), minlength=data.classes)
+        return tuple((counts / len(data.target)).tolist())
+    return (float(data.target.mean()),)
+
+
+def training_data(table: pa.Table, contract: Contract) -> TrainingData:
+    """Turn training rows into what learners take."""
+    return TrainingData(
+        feature_matrix(table, contract),
+        target_vector(table[contract.target.name], contract.task),
+        contract.feature_names,
+        contract.categorical,
+        contract.task.kind,
+        len(contract.task.labels),
+    )
+
+
+def extended_data(
+    table: pa.Table, contract: Contract, recipe: Recipe
+) -> tuple[TrainingData, FeatureSteps]:
+    """Turn training rows into what learners take, with the features that the settings add.
+
+    Returns:
+        the data, and what adds the same features to other rows.
+    """
+    data = training_data(table, contract)
+    steps = fit_features(data.features, contract, recipe.section.features, recipe.own)
+    features = steps.extend_training(data.features)
+    return replace(data, features=features, names=steps.names), steps
+
+
+def assign_folds(
+    table: pa.Table, contract: Contract, section: TrainSection, split: SplitSection
+) -> Codes:
+    """Give each row the fold that holds it out, counted from 0; -1 for none."""
+    method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
+    if method.kind == "time":
+        numbers = time_blocks(table[method.column], section.folds)
+    else:
+        classes = None
+        if method.kind == "stratified":
+            classes = target_vector(table[contract.target.name], contract.task)
+        draws = uniform(row_keys(table, contract, method), section.seed, _FOLDS)
+        numbers = fold_numbers(draws, section.folds, classes)
+    used = np.unique(numbers[numbers >= 0])
+    if len(used) < 2:
+        raise DataError(
+            "the training rows do not fill two folds",
+            hint="use more rows, or another split.method",
+        )
+    packed = np.searchsorted(used, numbers)
+    return np.where(numbers >= 0, packed, numbers)
+
+
+def fold_rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
+    """Give the rows that a fold trains on and those that it holds out; time never looks ahead."""
+    kept = numbers < fold if by_time else numbers != fold
+    return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
+
+
+def fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]:
+    """Fit every fold, as many at a time as the learner can, leaving out those finished before."""
+    count = int(numbers.max()) + 1
+    by_time = recipe.split.method.startswith("time:")
+
+    def fit(fold: int) -> FoldFit:
+        done = recipe.checkpoints.load(fold)
+        if done is None:
+            done = trainer.fit_fold(*fold_rows(numbers, fold, by_time=by_time))
+            recipe.checkpoints.save(fold, done)
+        done_folds.advance()
+        return done
+
+    with recipe.progress.task("cross-validation", total=count, unit="folds") as done_folds:
+        pool = ThreadPoolExecutor(recipe.learner.folds_at_once, thread_name_prefix="fold")
+        try:
+            return list(pool.map(fit, range(count)))
+        except BaseException:
+            trainer.stop()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _out_of_fold(fits: Sequence[FoldFit], numbers: Codes, data: TrainingData) -> Scores:
+    shape = (len(numbers), data.classes) if data.kind is TaskKind.MULTICLASS else len(numbers)
+    scores = np.full(shape, np.nan)
+    for fold, fit in enumerate(fits):
+        scores[numbers == fold] = fit.scores
+    return scores
+
+
+def _reports(found: CrossValidated) -> list[FoldReport]:
+    reports = []
+    for fold, fit in enumerate(found.fits):
+        target: Vector = found.data.target[found.numbers == fold]
+        scores = found.scores[found.numbers == fold]
+        metrics = measure(found.data.kind, target, scores, found.threshold)
+        curves = fit.curve, fit.train_curve
+        reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, *curves))
+    return reports
+
+
+def score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
+    """Score the first rows as a server will: from JSON's values, without target and ignored columns."""
+    names = [column.name for column in contract.columns if column in contract.features]
+    if contract.id:
+        names.insert(0, contract.id.name)
+    few = table.select(names).slice(0, SAMPLES)
+    matrix: Matrix = feature_matrix(few, contract)
+    scores = predict(matrix)
+    rows = plain_rows(few)
+    return tuple(
+        SampleRow(row, tuple(np.atleast_1d(score).tolist()))
+        for row, score in zip(rows, scores, strict=True)
+    )

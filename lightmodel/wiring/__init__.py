@@ -1,1 +1,0 @@
-"""From a configuration to the objects that do the work: the only package that knows both."""

@@ -1,0 +1,131 @@
+"""What is found out from a table."""
+
+import datetime
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pytest
+
+from lightmodel.contract.columns import ColumnType, Contract, Role
+from lightmodel.contract.inference import Wishes, infer
+from lightmodel.contract.task import Label, TaskKind, ordered_labels
+from lightmodel.errors import DataError
+
+ROWS = 40
+
+
+def table(**columns: Sequence[object]) -> pa.Table:
+    base = {"x": [float(row) for row in range(ROWS)], "target": [row % 2 for row in range(ROWS)]}
+    return pa.table({**base, **columns})
+
+
+def contract_of(frame: pa.Table, **wishes: object) -> Contract:
+    return infer(frame, Wishes(**{"target": "target", **wishes})).contract  # type: ignore[arg-type]
+
+
+def test_roles_types_ranges_and_categories_are_found() -> None:
+    frame = table(
+        id=[f"r{row}" for row in range(ROWS)],
+        n=[None, *range(1, ROWS)],
+        colour=["red", "blue", None, "red"] * 10,
+        flag=[True, False] * 20,
+        note=["a"] * ROWS,
+    )
+    contract = contract_of(frame, ignore=("note",))
+    found = {column.name: column for column in contract.columns}
+    assert contract.feature_names == ("x", "n", "colour", "flag")
+    assert contract.categorical == (2,)
+    assert contract.id == found["id"]
+    assert found["note"].role is Role.IGNORED
+    assert (found["n"].type, found["n"].missing) == (ColumnType.INTEGER, True)
+    assert (found["n"].minimum, found["n"].maximum) == (1.0, ROWS - 1)
+    assert found["colour"].categories == ("blue", "red")
+    assert found["flag"].type is ColumnType.BOOLEAN
+    assert not found["x"].missing
+
+
+@pytest.mark.parametrize("name", ["id", "ID_code", "customer_id", "customerId", "row_id", "uuid"])
+def test_an_id_is_found_by_its_name(name: str) -> None:
+    contract = contract_of(table(**{name: list(range(ROWS))}))
+    assert contract.id is not None
+    assert contract.id.name == name
+
+
+@pytest.mark.parametrize("name", ["paid", "humidity", "valid", "grid", "idle"])
+def test_a_name_that_only_ends_like_an_id_is_a_feature(name: str) -> None:
+    contract = contract_of(table(**{name: list(range(ROWS))}))
+    assert contract.id is None
+
+
+def test_few_values_under_an_ids_name_are_a_feature() -> None:
+    assert contract_of(table(store_id=[1, 2] * 20)).id is None
+
+
+def test_no_id_is_looked_for_when_told_so() -> None:
+    assert contract_of(table(id=list(range(ROWS))), id="").id is None
+
+
+def test_dates_and_free_text_are_left_out_and_said_so() -> None:
+    many = 6_000
+    frame = pa.table(
+        {
+            "target": [0, 1] * (many // 2),
+            "x": list(range(many)),
+            "text": [f"text {row}" for row in range(many)],
+            "day": [datetime.date(2026, 1, 1)] * many,
+        }
+    )
+    inferred = infer(frame, Wishes("target"))
+    assert inferred.contract.feature_names == ("x",)
+    assert len(inferred.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "labels"),
+    [
+        ([0, 1], TaskKind.BINARY, (0, 1)),
+        (["no", "yes"], TaskKind.BINARY, ("no", "yes")),
+        (["Yes", "No"], TaskKind.BINARY, ("No", "Yes")),
+        ([True, False], TaskKind.BINARY, (False, True)),
+        ([1, -1], TaskKind.BINARY, (-1, 1)),
+        ([0.0, 1.0], TaskKind.BINARY, (0, 1)),
+        (["y", "z"], TaskKind.BINARY, ("z", "y")),
+        ([3, 4, 5, 9], TaskKind.MULTICLASS, (3, 4, 5, 9)),
+        (["a", "b", "c", "d"], TaskKind.MULTICLASS, ("a", "b", "c", "d")),
+        ([0.5, 1.5, 2.5, 4.0], TaskKind.REGRESSION, ()),
+    ],
+)
+def test_the_task_is_found(values: list[object], kind: TaskKind, labels: tuple[Label, ...]) -> None:
+    frame = table(target=values * (ROWS // len(values)))
+    task = contract_of(frame).task
+    assert (task.kind, task.labels) == (kind, labels)
+    assert [type(label) for label in task.labels] == [type(label) for label in labels]
+
+
+def test_many_different_integers_are_a_quantity() -> None:
+    assert contract_of(table(target=list(range(ROWS)))).task.kind is TaskKind.REGRESSION
+
+
+def test_the_given_positive_label_is_put_second() -> None:
+    assert ordered_labels(["good", "bad"], "bad") == ("good", "bad")
+    assert ordered_labels(["good", "bad"], "good") == ("bad", "good")
+    frame = table(target=["good", "bad"] * 20)
+    with pytest.raises(DataError, match="no row has the positive label 'ugly'"):
+        contract_of(frame, positive="ugly")
+
+
+def test_a_missing_target_column_names_those_that_are_there() -> None:
+    with pytest.raises(DataError, match="no column 'price'; it has x, target"):
+        contract_of(table(), target="price")
+
+
+def test_a_task_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(DataError, match="has 2 classes, which is not multiclass"):
+        contract_of(table(), task="multiclass")
+    with pytest.raises(DataError, match="regression needs numbers"):
+        contract_of(table(target=["a", "b"] * 20), task="regression")
+
+
+def test_a_contract_survives_json() -> None:
+    contract = contract_of(table(colour=["red", "blue"] * 20))
+    assert Contract.from_dict(contract.to_dict()) == contract

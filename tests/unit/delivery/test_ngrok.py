@@ -1,0 +1,69 @@
+"""What ngrok's agent says of a failure, told apart; the package itself is a stand-in here."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from lightmodel.delivery.tunnel.ngrok import Account, open_tunnel, policy
+from lightmodel.errors import ConfigError, SourceUnavailable
+
+
+def agent(monkeypatch: pytest.MonkeyPatch, *said: str) -> None:
+    """An agent that cannot connect, in the way that ngrok 1.4.0 says it."""
+    module = ModuleType("ngrok")
+
+    def forward(*_: object, **__: object) -> None:
+        raise ValueError(*said)
+
+    vars(module)["forward"] = forward
+    monkeypatch.setitem(sys.modules, "ngrok", module)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        (
+            (
+                "failed to connect session",
+                "authentication failed\n\nERR_NGROK_105",
+            ),
+            ConfigError,
+            "ERR_NGROK_105",
+        ),
+        (
+            ("failed to connect session", "failed to establish tcp connection"),
+            SourceUnavailable,
+            "tcp",
+        ),
+        (("failed to start listener", "the domain is not yours ERR_NGROK_320"), ConfigError, "320"),
+    ],
+)
+def test_a_refusal_is_told_from_a_service_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...], kind: type[Exception], words: str
+) -> None:
+    agent(monkeypatch, *said)
+    with (
+        pytest.raises(kind, match=words),
+        open_tunnel("http://localhost:8080", Account("token"), {}),
+    ):
+        pass
+
+
+def test_without_the_package_the_message_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ngrok", None)
+    with (
+        pytest.raises(ConfigError) as caught,
+        open_tunnel("http://localhost:8080", Account("t"), {}),
+    ):
+        pass
+    assert "requirements/tunnel.txt" in caught.value.hint
+
+
+def test_only_signed_pushes_get_through() -> None:
+    deny, verify = policy("hush", "/github-webhook/")["on_http_request"]
+    assert deny["actions"][0]["type"] == "deny"
+    assert "/github-webhook/" in deny["expressions"][0]
+    assert verify["actions"][0]["config"] == {"provider": "github", "secret": "hush"}

@@ -1,0 +1,50 @@
+"""The answers to a model's own sample rows, held against its manifest."""
+
+import json
+from typing import Any
+
+import pytest
+
+from lightmodel.delivery.smoke_test import check_sample_answers, sample_request
+from lightmodel.errors import DeployFailed
+
+BINARY = {"kind": "binary", "labels": ["no", "yes"]}
+SEVERAL = {"kind": "multiclass", "labels": ["a", "b", "c"]}
+NUMBER = {"kind": "regression", "labels": []}
+SAMPLES = {
+    "binary": [{"values": {"x": 1}, "score": [0.25]}, {"values": {"x": None}, "score": [0.5]}],
+    "multiclass": [{"values": {"x": 1}, "score": [0.2, 0.3, 0.5]}],
+    "regression": [{"values": {"x": 1}, "score": [-3.5]}],
+}
+GOOD: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
+    (
+        BINARY,
+        [{"prediction": "no", "probability": 0.25}, {"prediction": "yes", "probability": 0.5}],
+    ),
+    (SEVERAL, [{"prediction": "c", "probability": {"c": 0.5, "a": 0.2, "b": 0.3}}]),
+    (NUMBER, [{"prediction": -3.5}]),
+]
+
+
+@pytest.mark.parametrize(("task", "answers"), GOOD)
+def test_the_stored_scores_are_good_and_any_other_is_not(
+    task: dict[str, Any], answers: list[dict[str, Any]]
+) -> None:
+    samples = SAMPLES[task["kind"]]
+    check_sample_answers(answers, samples, task)
+    off = json.loads(json.dumps(answers).replace("0.5", "0.5000001").replace("-3.5", "-3.50001"))
+    with pytest.raises(DeployFailed, match="otherwise than stored"):
+        check_sample_answers(off, samples, task)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [None, {}, [], [{}], [{}, {}], [None, None], [{"probability": "0.25"}, {"probability": 0.5}]],
+)
+def test_anything_else_than_answers_is_refused(answers: object) -> None:
+    with pytest.raises(DeployFailed):
+        check_sample_answers(answers, SAMPLES["binary"], BINARY)
+
+
+def test_the_request_holds_the_rows_as_records() -> None:
+    assert json.loads(sample_request(SAMPLES["binary"])) == [{"x": 1}, {"x": None}]

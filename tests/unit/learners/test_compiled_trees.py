@@ -1,0 +1,145 @@
+"""Compiled scoring gives LightGBM's scores to the last bit, for models of every kind."""
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightmodel.contract.arrays import Matrix
+from lightmodel.learners.compiled.build import Built, NotCompiledError, build, load
+from lightmodel.learners.compiled.files import compiled_files, open_compiled
+from lightmodel.learners.compiled.tables import tables_of
+from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
+
+pytestmark = pytest.mark.compiler
+RANDOM = np.random.default_rng(0)
+TABLE = RANDOM.normal(0, 3, (2_000, 6)).round(2)
+TABLE[:, 5] = RANDOM.integers(0, 12, len(TABLE))
+HOLES = np.where(RANDOM.random(TABLE.shape) < 0.1, np.nan, TABLE)
+SCORE = TABLE[:, 0] * TABLE[:, 1] + TABLE[:, 2] + (TABLE[:, 5] % 3)
+
+
+def boosted(
+    table: Matrix, objective: str = "binary", categories: bool = False, **parameters: Any
+) -> str:
+    target = {
+        "binary": SCORE > 0.5,
+        "regression": SCORE,
+        "multiclass": np.digitize(SCORE, [-2, 2]),
+    }[objective]
+    if objective == "multiclass":
+        parameters["num_class"] = 3
+    rounds = parameters.pop("rounds", 40)
+    data = lgb.Dataset(
+        table,
+        target.astype(float),
+        categorical_feature=[5] if categories else [],
+        params={"verbosity": -1, "min_data_in_leaf": 5},
+    )
+    settled = {
+        "objective": objective,
+        "verbosity": -1,
+        "min_data_in_leaf": 5,
+        "seed": 1,
+        **parameters,
+    }
+    return str(lgb.train(settled, data, rounds).model_to_string())
+
+
+MODELS = {
+    "binary": boosted(TABLE, num_leaves=13),
+    "regression": boosted(TABLE, "regression", num_leaves=31),
+    "multiclass": boosted(TABLE, "multiclass", num_leaves=8),
+    "stumps": boosted(TABLE, num_leaves=2, rounds=200),
+    "single leaves": boosted(TABLE, min_gain_to_split=1e9),
+    "deep": boosted(TABLE, num_leaves=63),
+    "many leaves": boosted(TABLE, "regression", num_leaves=200),
+    "holes": boosted(HOLES, num_leaves=13),
+    "zeros are holes": boosted(TABLE.round(0), zero_as_missing=True, num_leaves=13),
+    "no holes known": boosted(TABLE, use_missing=False, num_leaves=13),
+    "categories": boosted(TABLE, categories=True, num_leaves=13, max_cat_to_onehot=1),
+    "categories and holes": boosted(HOLES, categories=True, num_leaves=13),
+    "forest": boosted(TABLE, boosting="rf", bagging_freq=1, bagging_fraction=0.5, num_leaves=9),
+    "hundreds of leaves": boosted(
+        HOLES, "regression", num_leaves=400, min_data_in_leaf=2, rounds=3
+    ),
+    "own sigmoid": boosted(TABLE, sigmoid=0.7, num_leaves=5),
+}
+LIBRARY = load(build())
+
+
+def scorer(*texts: str) -> CompiledTrees:
+    return CompiledTrees(LIBRARY, unpacked(packed(texts)))
+
+
+def by_lightgbm(text: str, rows: Matrix) -> Matrix:
+    scores: Matrix = np.asarray(lgb.Booster(model_str=text).predict(rows, num_threads=1))
+    return scores
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_scores_are_lightgbms_to_the_last_bit(name: str, order: Any) -> None:
+    text = MODELS[name]
+    limits = [0.0, -0.0, 1e-36, 1e-34, np.inf, -np.inf, np.nan, 1e300, -1.0, 5e9]
+    odd = np.array([np.roll(limits, shift)[:6] for shift in range(len(limits))])
+    for table in (TABLE, HOLES, odd):
+        for rows in (table, table[:1], table[3:5], table[:63], table[:64], table[:65]):
+            laid = np.array(rows, order=order)
+            assert np.array_equal(scorer(text).predict(laid), by_lightgbm(text, rows))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), name=st.sampled_from(sorted(MODELS)))
+def test_values_on_a_threshold_go_where_lightgbm_sends_them(data: st.DataObject, name: str) -> None:
+    tables = tables_of(MODELS[name])
+    thresholds = tables["nodes"]["threshold"]
+    known = thresholds if len(thresholds) else np.zeros(1)
+    near = st.sampled_from(known.tolist()).flatmap(
+        lambda value: st.sampled_from(
+            [value, np.nextafter(value, -np.inf), np.nextafter(value, np.inf)]
+        )
+    )
+    row = st.lists(st.one_of(near, st.floats()), min_size=6, max_size=6)
+    rows = np.array(data.draw(st.lists(row, min_size=1, max_size=20)))
+    expected = by_lightgbm(MODELS[name], rows)
+    assert np.array_equal(scorer(MODELS[name]).predict(rows), expected)
+
+
+def test_several_models_are_averaged() -> None:
+    texts = (MODELS["binary"], MODELS["stumps"], MODELS["holes"])
+    expected = np.mean([by_lightgbm(text, TABLE) for text in texts], axis=0)
+    assert np.array_equal(scorer(*texts).predict(TABLE), expected)
+
+
+def test_another_number_of_features_is_an_error() -> None:
+    with pytest.raises(ValueError, match="5 features"):
+        scorer(MODELS["binary"]).predict(np.ascontiguousarray(TABLE[:, :5]))
+
+
+def test_what_is_not_known_is_not_compiled() -> None:
+    linear = boosted(TABLE, "regression", linear_tree=True)
+    poisson = MODELS["regression"].replace("objective=regression", "objective=poisson")
+    for text, why in ((linear, "linear"), (poisson, "its objective is poisson")):
+        with pytest.raises(NotCompiledError, match=why):
+            packed([text])
+
+
+def test_files_open_again_and_what_does_not_fit_says_why() -> None:
+    files = compiled_files({"texts": [MODELS["binary"]], "names": []})
+    trees, _ = open_compiled(files.__getitem__)
+    assert np.array_equal(trees.predict(TABLE), by_lightgbm(MODELS["binary"], TABLE))
+    with pytest.raises(NotCompiledError, match="tables cannot be read"):
+        unpacked(files["compiled.npy"][:-300])
+    built = build()
+    for changed, why in (
+        (Built(built.library, "plan9-pdp11", (), built.sources), "compiled for plan9-pdp11"),
+        (Built(built.library, built.machine, ("flux",), built.sources), "no flux"),
+        (Built(built.library, built.machine, (), "0" * 64), "another version"),
+        (Built(b"rubbish" * 999, built.machine, (), built.sources), "cannot be loaded"),
+    ):
+        with pytest.raises(NotCompiledError, match=why):
+            load(changed)

@@ -1,0 +1,180 @@
+"""Work under way is shown, and showing it never does harm."""
+
+import contextlib
+import io
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lightmodel.progress.amounts import shown_amount, shown_seconds
+from lightmodel.progress.base import Progress
+from lightmodel.progress.log import LogProgress
+from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.terminal import TerminalProgress
+
+LONGEST_S = 20.0
+
+
+class Screen(io.StringIO):
+    """A terminal that keeps what it was shown."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Unplugged(Screen):
+    """A terminal whose window was closed."""
+
+    def write(self, text: str) -> int:
+        del text
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def closed_screen() -> Screen:
+    screen = Screen()
+    screen.close()
+    return screen
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+def ticking(step: float) -> Callable[[], float]:
+    times = iter(range(1_000_000))
+    return lambda: next(times) * step
+
+
+KINDS: dict[str, Callable[[], Progress]] = {
+    "silent": SilentProgress,
+    "log": LogProgress,
+    "terminal": lambda: TerminalProgress(Screen()),
+    "unplugged": lambda: TerminalProgress(Unplugged()),
+    "closed": lambda: TerminalProgress(closed_screen()),
+    "not a terminal": lambda: TerminalProgress(io.StringIO()),
+}
+
+
+@pytest.fixture(params=KINDS)
+def progress(request: pytest.FixtureRequest) -> Progress:
+    return KINDS[request.param]()
+
+
+def test_any_kind_takes_whatever_comes(progress: Progress) -> None:
+    with (
+        progress.task("Fetching [red]x[/red]", 10, "bytes") as outer,
+        progress.task("Folds") as inner,
+    ):
+        outer.advance(5)
+        outer.advance(50)
+        inner.advance()
+    with progress.task("", 0, "bytes"), progress.task("again", 3, "folds"):
+        pass
+
+
+def test_any_kind_lets_an_error_through(progress: Progress) -> None:
+    with pytest.raises(ZeroDivisionError), progress.task("Dividing", 2):
+        raise ZeroDivisionError
+
+
+def test_any_kind_may_be_used_from_several_threads(progress: Progress) -> None:
+    def work() -> None:
+        for _ in range(5):
+            with progress.task("part", 5) as part:
+                part.advance()
+            whole.advance()
+
+    with progress.task("whole", 80) as whole:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def test_the_log_tells_the_start_and_the_end(log: pytest.LogCaptureFixture) -> None:
+    with LogProgress(clock=ticking(100)).task("Fetching t.csv", 2_500_000, "bytes") as steps:
+        steps.advance(2_500_000)
+    assert log.messages == [
+        "Fetching t.csv: started, 0 bytes of 2.5 MB (0 %)",
+        "Fetching t.csv: done, 2.5 MB of 2.5 MB (100 %) after 1 min 40 s",
+    ]
+
+
+def test_the_log_tells_where_work_stopped(log: pytest.LogCaptureFixture) -> None:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        LogProgress(clock=ticking(5)).task("Fitting", 10, "folds") as steps,
+    ):
+        steps.advance(3)
+        raise KeyboardInterrupt
+    assert log.messages[-1] == "Fitting: stopped at 3 of 10 folds (30 %) after 5.0 s"
+
+
+def test_the_log_tells_of_work_that_hangs(log: pytest.LogCaptureFixture) -> None:
+    with LogProgress(every_s=0.01).task("Fitting", 10, "folds") as steps:
+        steps.advance()
+        wait_for(lambda: sum("1 of 10 folds (10 %)" in line for line in log.messages) >= 2)
+    assert any("done" in line for line in log.messages)
+
+
+def test_after_the_end_the_log_is_silent(log: pytest.LogCaptureFixture) -> None:
+    with LogProgress(every_s=0.001).task("Fitting"):
+        pass
+    assert log.messages[-1].startswith("Fitting: done")
+    assert not [thread for thread in threading.enumerate() if "Fitting" in thread.name]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONGEST_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    with Screen() as screen:
+        yield screen
+
+
+def test_the_terminal_shows_a_bar_with_amounts(screen: Screen) -> None:
+    with TerminalProgress(screen).task("Fetching t.csv", 2_500_000, "bytes") as steps:
+        steps.advance(1_000_000)
+    assert "Fetching t.csv" in screen.getvalue()
+    assert "1.0 MB of 2.5 MB (40 %)" in screen.getvalue()
+
+
+def test_what_is_written_beside_the_bar_is_not_taken_for_markup(screen: Screen) -> None:
+    with TerminalProgress(screen).task("Fetching [bold]odd[/bold].csv"):
+        pass
+    assert "[bold]odd[/bold].csv" in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "unit", "shown"),
+    [
+        (12_300_000, 308_600_000, "bytes", "12.3 MB of 308.6 MB (4 %)"),
+        (999, None, "bytes", "999 bytes"),
+        (1000, None, "bytes", "1.0 kB"),
+        (5 * 10**15, None, "bytes", "5000.0 TB"),
+        (7, 10, "folds", "7 of 10 folds (70 %)"),
+        (1234, None, "rows", "1,234 rows"),
+        (0, 0, "", "0 of 0"),
+    ],
+)
+def test_amounts_are_short(done: int, total: int | None, unit: str, shown: str) -> None:
+    assert shown_amount(done, total, unit) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(4.21, "4.2 s"), (200.0, "3 min 20 s")])
+def test_seconds_are_short(seconds: float, shown: str) -> None:
+    assert shown_seconds(seconds) == shown

@@ -1,0 +1,276 @@
+"""The page as the server writes it, before any script runs."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow.csv as arrow_csv
+import pytest
+from flask.testing import FlaskClient
+from markupsafe import escape
+
+from lightmodel.config import load
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.task import Task, TaskKind
+from lightmodel.service import create_app
+from lightmodel.service.row_form import Field, fields_of
+from tests.fakes.odd_names import FEW, MANY, MARKUP, NAMES, SETTINGS, odd_table
+from tests.fakes.project import Project
+
+_POLICY = "Content-Security-Policy"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose model has names that are out to break a page."""
+    project = Project(tmp_path_factory.mktemp("odd"))
+    arrow_csv.write_csv(odd_table(), project.folder / "odd.csv")
+    project.settings(SETTINGS)
+    assert project.run().code == 0
+    return project
+
+
+@pytest.fixture
+def project(trained: Project, tmp_path: Path) -> Project:
+    """A copy that a test may damage."""
+    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def client(project: Project) -> Iterator[FlaskClient]:
+    with create_app(load(project.folder / "config.toml", [], {}).config).test_client() as opened:
+        yield opened
+
+
+class Tags(HTMLParser):
+    """Every tag of a page with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def named(self, *names: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+def test_nothing_on_the_page_comes_from_elsewhere_or_needs_a_lax_policy(
+    client: FlaskClient,
+) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.headers[_POLICY]
+    page = Tags(answer.text)
+    assert all(tag != "style" for tag, _ in page.tags)
+    for _, attributes in page.tags:
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+    (script,) = page.named("script")
+    assert script["src"] == "static/page.js"
+    for attributes in page.named("a", "link", "img", "script"):
+        address = attributes.get("href") or attributes.get("src") or ""
+        assert not address.startswith(("/", "http:", "https:", "data:", "//")), address
+
+
+def files_of_the_page(client: FlaskClient) -> set[str]:
+    """What a browser asks for when it opens the page, and whether it is there."""
+    page = Tags(client.get("/").text)
+    named = [one.get("src") or one.get("href") for one in page.named("script", "link", "img")]
+    asked, seen = [name for name in named if name], set()
+    while asked:
+        name = asked.pop()
+        answer = client.get(f"/{name}", buffered=True)
+        assert answer.status_code == 200, name
+        assert answer.headers["ETag"]
+        seen.add(name)
+        found = (f"static/{each}" for each in re.findall(r'from "\./(\w+\.js)"', answer.text))
+        asked += [each for each in found if each not in seen]
+    return seen
+
+
+def test_every_script_and_picture_that_the_page_names_is_there(client: FlaskClient) -> None:
+    wanted = {"page.js", "row.js", "file.js", "histogram.js", "page.css", "icon.svg"}
+    assert {f"static/{name}" for name in wanted} <= files_of_the_page(client)
+
+
+def test_opening_the_page_counts_as_one_request_of_a_rate_limit(project: Project) -> None:
+    limited = load(project.folder / "config.toml", ["serve.rate_limit=2", "serve.workers=1"], {})
+    with create_app(limited.config).test_client() as client:
+        assert len(files_of_the_page(client)) > 2
+        assert client.get("/schema").status_code == 200
+        assert client.get("/schema").status_code == 429
+
+
+def test_every_link_of_the_page_leads_somewhere(client: FlaskClient) -> None:
+    links = {one["href"] or "" for one in Tags(client.get("/").text).named("a")}
+    for link in links:
+        if not link.startswith("#"):
+            assert client.get(f"/{link}").status_code == 200, link
+
+
+def test_names_that_are_markup_stay_text(client: FlaskClient) -> None:
+    text = client.get("/").text
+    assert MARKUP not in text
+    assert str(escape(MARKUP)) in text
+    assert ">{{ 7 * 7 }} {% raw %}</label>" in text
+    facts = Tags(text).named("main")[0]["data-facts"]
+    names = json.loads(facts or "")["names"]
+    assert names[: len(NAMES)] == list(NAMES)
+
+
+def test_each_feature_has_a_control_that_says_what_the_contract_says(client: FlaskClient) -> None:
+    page = Tags(client.get("/").text)
+    facts = json.loads(page.named("main")[0]["data-facts"] or "")
+    controls = {
+        attributes["id"]: (tag, attributes)
+        for tag, attributes in page.tags
+        if tag in {"input", "select"}
+    }
+    first = facts["samples"][0]
+    for at, name in enumerate(facts["names"]):
+        tag, attributes = controls[f"f{at}"]
+        if name in NAMES:
+            assert (tag, attributes["type"], attributes["step"]) == ("input", "number", "any")
+            assert attributes["value"] == first["values"][at]
+            assert float(attributes["min"] or "") < float(attributes["max"] or "")
+        if name == FEW:
+            assert tag == "select"
+        if name == MANY:
+            assert attributes["list"] == f"l{at}"
+    assert controls["row-id"][1]["value"] == first["id"]
+    assert "search" in controls
+
+
+def test_labels_and_descriptions_point_at_something(client: FlaskClient) -> None:
+    page = Tags(client.get("/").text)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.tags:
+        for name in ("for", "aria-describedby", "aria-labelledby", "list"):
+            assert set((attributes.get(name) or "").split()) <= set(ids)
+
+
+def column(kind: ColumnType, *, missing: bool = False, **seen: object) -> Column:
+    return Column("x", Role.FEATURE, kind, missing, **seen)  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        (
+            column(ColumnType.INTEGER, minimum=18.0, maximum=79.0),
+            Field("x", "number", True, "seen 18 to 79", "1", "0", "140"),
+        ),
+        (
+            column(ColumnType.NUMBER, missing=True, minimum=-1.5, maximum=2.0),
+            Field(
+                "x",
+                "number",
+                False,
+                "seen \N{MINUS SIGN}1.5 to 2, may be empty",
+                "any",
+                "-5",
+                "5.5",
+            ),
+        ),
+        (column(ColumnType.NUMBER), Field("x", "number", True, "")),
+        (
+            column(ColumnType.BOOLEAN, missing=True),
+            Field("x", "choice", False, "may be empty", choices=("true", "false")),
+        ),
+        (
+            column(ColumnType.CATEGORY, categories=("a", "b")),
+            Field("x", "choice", True, "", choices=("a", "b")),
+        ),
+        (
+            column(ColumnType.CATEGORY, categories=tuple("abc" * 17)),
+            Field("x", "suggestions", True, "51 values seen", choices=tuple("abc" * 17)),
+        ),
+    ],
+)
+def test_a_column_becomes_a_control(of: Column, expected: Field) -> None:
+    assert fields_of(Contract((of,), Task(TaskKind.REGRESSION))) == (expected,)
+
+
+def test_the_card_has_both_kinds_of_metrics_and_links_to_what_is_there(
+    client: FlaskClient, project: Project
+) -> None:
+    text = client.get("/").text
+    manifest = json.loads((project.models()[0] / "manifest.json").read_bytes())
+    verdict = json.loads((project.models()[0] / "verdict.json").read_bytes())
+    assert manifest["version"] in text
+    assert f"<td>{manifest['metrics']['macro_f1']:.4f}</td>" in text
+    assert f"<td>{verdict['metrics']['macro_f1']:.4f}</td>" in text
+    links = [attributes["href"] for attributes in Tags(text).named("a")]
+    assert {"model/report", "model/importance.png", "docs", "schema", "sample.csv"} <= set(links)
+
+
+@pytest.mark.parametrize("path", ["/", "/model/report", "/model/importance.png"])
+def test_what_a_browser_has_is_not_sent_again(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-cache"
+    again = client.get(path, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_the_report_is_sent_as_it_was_written_under_a_policy_of_its_own(
+    client: FlaskClient, project: Project
+) -> None:
+    answer = client.get("/model/report")
+    assert answer.data == (project.models()[0] / "report.html").read_bytes()
+    assert answer.headers[_POLICY] == (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    )
+    assert "script" not in {tag for tag, _ in Tags(answer.text).tags}
+
+
+def test_the_picture_is_sent_as_it_was_written(client: FlaskClient, project: Project) -> None:
+    answer = client.get("/model/importance.png")
+    assert answer.mimetype == "image/png"
+    written = project.models()[0] / "feature_importance_gain.png"
+    assert answer.data == written.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("report.html", "/model/report"),
+        ("feature_importance_gain.png", "/model/importance.png"),
+    ],
+)
+def test_a_file_that_is_not_what_was_written_is_not_shown(
+    client: FlaskClient, project: Project, name: str, path: str
+) -> None:
+    assert client.get("/").status_code == 200  # the model is loaded; the damage comes after
+    file = project.models()[0] / name
+    file.write_bytes(file.read_bytes() + b"<script>")
+    answer = client.get(path)
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert client.get("/").status_code == 200
+    file.unlink()
+    assert client.get(path).status_code == 503
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/model/verdict.json", "/model/model.joblib", "/model/../x"])
+def test_no_other_file_of_a_version_is_sent(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_without_a_model_the_page_says_what_to_do(tmp_path: Path) -> None:
+    with create_app(load(None, [f"store.root={tmp_path / 'none'}"], {}).config).test_client() as at:
+        answer = at.get("/")
+    assert answer.status_code == 503
+    assert answer.mimetype == "text/html"
+    assert "there is no approved model" in answer.text
+    assert "<code>python run.py</code>" in answer.text
+    assert Tags(answer.text).named("script")[0]["src"] == "static/waiting.js"
+    assert answer.headers["Cache-Control"] == "no-store"

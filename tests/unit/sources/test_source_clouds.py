@@ -1,0 +1,155 @@
+"""What S3 and Azure Storage refuse, in words that help."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from lightmodel.errors import ConfigError, DataError
+from lightmodel.sources import object_store
+from lightmodel.sources.base import FetchOptions
+from lightmodel.sources.factory import source_for
+from tests.fakes.clouds import azurite, make_bucket, make_container, moto, put_blob, put_object
+from tests.fakes.progress import Watching
+
+BODY = Random(5).randbytes(100_000)
+EMPTY, BIG = "empty.csv", "folder/odd name%20(1).csv"
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> FetchOptions:
+    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 0, Watching())
+
+
+@pytest.fixture(autouse=True)
+def nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No credentials of whoever runs the tests reach them."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "AZURE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with moto() as address:
+        make_bucket(address, "tables")
+        put_object(address, "tables", EMPTY, b"")
+        put_object(address, "tables", BIG, BODY)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with azurite(tmp_path_factory.mktemp("azurite")) as address:
+        make_container(address, "tables")
+        put_blob(address, "tables", EMPTY, b"")
+        put_blob(address, "tables", BIG, BODY)
+        yield address
+
+
+@pytest.fixture
+def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@pytest.fixture
+def azure(connection: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+
+
+CLOUDS = [
+    pytest.param("s3", marks=pytest.mark.s3),
+    pytest.param("azure", marks=pytest.mark.azure),
+]
+
+
+@pytest.fixture(params=CLOUDS)
+def bucket(request: pytest.FixtureRequest) -> str:
+    request.getfixturevalue(request.param)
+    return {"s3": "s3://tables", "azure": "az://tables"}[request.param]
+
+
+def test_an_object_comes_in_blocks_and_under_its_name(
+    bucket: str, options: FetchOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store, "BLOCK_BYTES", 30_000)
+    uri = f"{bucket}/{BIG}"
+    (path,) = source_for(uri).fetch(uri, options).paths
+    assert path.read_bytes() == BODY
+    assert path.name == "odd name_20(1).csv"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [(EMPTY, "is empty"), ("folder", "is a folder"), ("nope.csv", "there is no such")],
+)
+def test_what_is_no_table_is_refused_with_the_reason(
+    bucket: str, key: str, said: str, options: FetchOptions
+) -> None:
+    uri = f"{bucket}/{key}"
+    with pytest.raises(DataError, match=said) as caught:
+        source_for(uri).fetch(uri, options)
+    assert caught.value.hint
+
+
+def test_a_bucket_that_is_not_there(bucket: str, options: FetchOptions) -> None:
+    uri = f"{bucket}-gone/{BIG}"
+    with pytest.raises(DataError, match="there is no such"):
+        source_for(uri).fetch(uri, options)
+
+
+@pytest.mark.s3
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("AWS_ACCESS_KEY_ID", None, "no credentials"),
+        ("AWS_PROFILE", "nobody", "no credentials"),
+        ("AWS_ENDPOINT_URL", "nonsense", "does not accept"),
+        ("AWS_DEFAULT_REGION", "no such region", "does not accept"),
+    ],
+)
+def test_a_wrong_setting_of_s3_is_a_matter_of_configuration(
+    name: str,
+    value: str | None,
+    said: str,
+    options: FetchOptions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if value is None:
+        monkeypatch.delenv(name)
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    else:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=said) as caught:
+        source_for("s3://").fetch(f"s3://tables/{BIG}", options)
+    assert "AWS_" in caught.value.hint
+
+
+@pytest.mark.azure
+@pytest.mark.parametrize("connection_string", ["", "nonsense"])
+def test_a_wrong_setting_of_azure_is_a_matter_of_configuration(
+    connection_string: str, options: FetchOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection_string:
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection_string)
+    with pytest.raises(ConfigError, match="no account or no credentials") as caught:
+        source_for("az://").fetch(f"az://tables/{BIG}", options)
+    assert "AZURE_STORAGE_" in caught.value.hint
+
+
+@pytest.mark.azure
+def test_a_wrong_key_is_refused_and_the_key_is_not_told(
+    connection: str, options: FetchOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = connection.replace("AccountKey=Eby8", "AccountKey=AAAA")
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", wrong)
+    with pytest.raises(DataError, match="refuses access") as caught:
+        source_for("az://").fetch(f"az://tables/{BIG}", options)
+    assert "AAAA" not in caught.value.message + caught.value.hint

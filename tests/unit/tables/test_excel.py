@@ -1,0 +1,156 @@
+"""Excel workbooks as people keep them."""
+
+import datetime as dt
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from openpyxl import Workbook
+
+from lightmodel.config import DataSection
+from lightmodel.errors import ContractViolation, DataError
+from lightmodel.tables.reading import read_table
+
+NOON = dt.datetime(2020, 1, 31, 12, 0)  # noqa: DTZ001 — Excel knows no zones
+
+
+def read(folder: Path, rows: Sequence[Sequence[Any]], **options: object) -> pa.Table:
+    """Write rows to the first of two sheets and read the workbook."""
+    book = Workbook()
+    sheet = book.worksheets[0]
+    for row in rows:
+        sheet.append(list(row))
+    book.create_sheet("notes").append(["not this one"])
+    book.save(folder / "rows.xlsx")
+    return read_table([folder / "rows.xlsx"], DataSection.model_validate(options))
+
+
+def column(folder: Path, values: Sequence[Any]) -> pa.ChunkedArray:
+    """Read values as a column beside another."""
+    rows: list[tuple[object, object]] = [("n", "v")]
+    return read(folder, rows + list(enumerate(values)))["v"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([1, 2, None], pa.int64(), [1, 2, None]),
+        ([1.0, 2.0], pa.int64(), [1, 2]),
+        ([1, 2.5, "?"], pa.float64(), [1.0, 2.5, None]),
+        ([1, 2.0, "x", 2.5, True], pa.string(), ["1", "2", "x", "2.5", "true"]),
+        (["007", " x ", "n/a"], pa.string(), ["007", "x", None]),
+        ([True, False, None], pa.bool_(), [True, False, None]),
+        ([dt.date(2020, 1, 31), None], pa.date32(), [dt.date(2020, 1, 31), None]),
+        ([NOON, dt.date(2020, 1, 31)], pa.timestamp("us"), [NOON, NOON.replace(hour=0)]),
+        ([NOON, "later"], pa.string(), ["2020-01-31T12:00:00", "later"]),
+        ([dt.time(10, 30), None], pa.string(), ["10:30:00", None]),
+        ([1, "#DIV/0!", "#N/A"], pa.int64(), [1, None, None]),
+        ([None, None], pa.float64(), [None, None]),
+    ],
+)
+def test_cells_decide_the_type(
+    tmp_path: Path, values: Sequence[Any], kind: pa.DataType, expected: Sequence[Any]
+) -> None:
+    found = column(tmp_path, values)
+
+    assert found.to_pylist() == expected
+    assert found.type == kind
+
+
+def test_empty_rows_and_columns_around_the_table_are_left_out(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        [],
+        [None, "a", "b", None],
+        [],
+        [None, 1, "x"],
+        [None, 2, None],
+        [None, None, " "],
+        [],
+    ]
+
+    assert read(tmp_path, rows).to_pydict() == {"a": [1, 2], "b": ["x", None]}
+
+
+def test_a_wrong_note_of_the_sheets_size_does_not_matter(tmp_path: Path) -> None:
+    read(tmp_path, [["a", "b"], [1, "x"], [2, "y"]])
+    path = tmp_path / "rows.xlsx"
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = parts[sheet].replace(b'<dimension ref="A1:B3"', b'<dimension ref="A1"')
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+
+    assert b'ref="A1"' in parts[sheet]
+    assert read_table([path], DataSection()).to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_a_formula_gives_the_value_that_was_saved_with_it(tmp_path: Path) -> None:
+    read(tmp_path, [["a", "b"], [1, 77], [2, 78]])
+    path = tmp_path / "rows.xlsx"
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = parts[sheet].replace(b"<v>77</v>", b"<f>A2*77</f><v>77</v>")
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+
+    assert b"<f>" in parts[sheet]
+    assert read_table([path], DataSection())["b"].to_pylist() == [77, 78]
+
+
+def test_names_given_or_found_work_as_in_csv(tmp_path: Path) -> None:
+    rows = [[1, "x"], [2, "y"]]
+
+    with pytest.raises(DataError, match="looks like data"):
+        read(tmp_path, rows)
+    assert read(tmp_path, rows, columns=("a", "b")).to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_row_numbers_without_a_name_are_left_out(tmp_path: Path) -> None:
+    assert read(tmp_path, [[None, "a"], [0, 5], [1, 6]]).to_pydict() == {"a": [5, 6]}
+
+
+def test_names_that_stand_twice_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractViolation, match="'a': stands in the header 2 times"):
+        read(tmp_path, [["a", "b", "a"], [1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "the first sheet of rows.xlsx is empty"),
+        ([["a", "b"]], "holds a header and no rows below it"),
+        ([["a", None, "c"], [1, 2, 3]], "1 of 3 columns has no name"),
+    ],
+)
+def test_what_is_no_table_is_said(
+    tmp_path: Path, rows: Sequence[Sequence[Any]], words: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, rows)
+
+    assert words in caught.value.message
+
+
+def test_a_damaged_sheet_is_an_error_of_ours(tmp_path: Path) -> None:
+    read(tmp_path, [["a"], ["Elm Street"]])
+    path = tmp_path / "rows.xlsx"
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = b"<worksheet><sheetData><row><c>Elm"
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+
+    with pytest.raises(
+        DataError, match=r"rows\.xlsx cannot be read as an Excel workbook"
+    ) as caught:
+        read_table([path], DataSection())
+
+    assert "Elm" not in caught.value.message

@@ -1,0 +1,152 @@
+"""Added features: fitted on training rows, the same for the same row wherever it stands."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.task import Task, TaskKind
+from lightmodel.errors import ConfigError
+from lightmodel.training.features import FeatureSteps, OwnFeatures, fit_features
+
+Columns = Mapping[str, NDArray[Any]]
+
+CONTRACT = Contract(
+    (
+        Column("age", Role.FEATURE, ColumnType.INTEGER, missing=True),
+        Column(
+            "where", Role.FEATURE, ColumnType.CATEGORY, missing=True, categories=("shop", "web")
+        ),
+        Column("member", Role.FEATURE, ColumnType.BOOLEAN, missing=False),
+        Column("spent", Role.TARGET, ColumnType.NUMBER, missing=False),
+    ),
+    Task(TaskKind.REGRESSION, ()),
+)
+NAN = float("nan")
+ROWS = np.array([[20, 0, 1], [20, 1, 0], [30, 1, 1], [NAN, 1, 0], [20, NAN, 1]])
+
+
+def fitted(own: OwnFeatures | None = None, *chosen: str) -> FeatureSteps:
+    return fit_features(ROWS, CONTRACT, chosen, own)
+
+
+def test_without_steps_the_very_same_matrix_comes_back() -> None:
+    steps = fitted()
+    assert steps.extend(ROWS) is ROWS
+    assert steps.names == ("age", "where", "member")
+
+
+def test_a_new_row_counts_the_training_rows_with_its_value() -> None:
+    steps = fitted(None, "frequency")
+    assert steps.names == ("age", "where", "member", "age (count)", "where (count)")
+    new = np.array([[20, 1, 0], [30, 0, 0], [99, NAN, 1], [NAN, 1, 1]], dtype=float)
+    assert np.array_equal(
+        steps.extend(new)[:, 3:], [[3.0, 3.0], [1.0, 1.0], [0.0, NAN], [NAN, 3.0]], equal_nan=True
+    )
+
+
+def test_a_training_row_counts_the_others_as_if_it_were_new() -> None:
+    steps = fitted(None, "frequency")
+    training = steps.extend_training(ROWS)
+    for at in range(len(ROWS)):
+        others = fit_features(np.delete(ROWS, at, axis=0), CONTRACT, ("frequency",), None)
+        assert np.array_equal(training[at], others.extend(ROWS[at : at + 1])[0], equal_nan=True)
+
+
+@given(st.lists(st.sampled_from([NAN, -1.5, 0.0, 2.0, 1e300]), min_size=1, max_size=30))
+def test_counts_are_those_of_a_plain_loop(values: list[float]) -> None:
+    column = np.array([[value, 0, 0] for value in values])
+    steps = fit_features(column, CONTRACT, ("frequency",), None)
+    got = steps.extend(column)[:, 3]
+    expected = [NAN if value != value else float(values.count(value)) for value in values]
+    assert np.array_equal(got, expected, equal_nan=True)
+
+
+def test_a_column_without_any_value_is_counted_as_missing() -> None:
+    steps = fit_features(np.full((3, 3), NAN), CONTRACT, ("frequency",), None)
+    assert np.isnan(steps.extend(np.full((2, 3), NAN))[:, 3:]).all()
+    assert steps.extend(np.array([[1.0, 0, 0]]))[0, 3] == 0
+
+
+def test_own_features_see_names_numbers_and_words() -> None:
+    seen: dict[str, list[Any]] = {}
+
+    def own(columns: Columns) -> Columns:
+        if len(columns["age"]) == len(ROWS):
+            seen.update({name: values.tolist() for name, values in columns.items()})
+        return {"old_and_web": np.where(columns["where"] == "web", columns["age"], 0)}
+
+    steps = fitted(own)
+    assert steps.names[-1] == "old_and_web"
+    assert seen["where"] == ["shop", "web", "web", "web", None]
+    assert seen["age"][:3] == [20, 20, 30]
+    assert steps.extend(ROWS)[:3, 3].tolist() == [0, 20, 30]
+
+
+def test_infinite_values_of_own_features_are_missing() -> None:
+    def own(columns: Columns) -> Columns:
+        return {"up": columns["age"] * np.inf, "down": 1 / (columns["age"] * 0 + np.inf)}
+
+    made = fitted(own).extend(ROWS)[:, 3:]
+    assert np.isnan(made[:, 0]).all()
+    assert np.nanmax(made[:, 1]) == 0
+
+
+def fails(_: Columns) -> Columns:
+    raise ValueError("secret cell 4711")
+
+
+def misses_a_column(columns: Columns) -> Columns:
+    return {"x": columns["salary"]}
+
+
+def writes_into_its_input(columns: Columns) -> Columns:
+    columns["age"][:] = 0
+    return {"x": columns["age"]}
+
+
+def filled_by_the_median(columns: Columns) -> Columns:
+    age = columns["age"]
+    known = age[~np.isnan(age)]
+    return {"x": np.where(np.isnan(age), np.median(known) if len(known) else 0.0, age)}
+
+
+def test_a_gap_far_down_the_table_is_tried_as_well() -> None:
+    rows = np.vstack([np.tile([20.0, 0, 1], (50, 1)), [[NAN, 1, 0]]])
+    with pytest.raises(ConfigError, match="other rows stand beside it"):
+        fit_features(rows, CONTRACT, (), filled_by_the_median)
+
+
+def test_a_value_that_a_users_table_lacks_is_not_told() -> None:
+    table = {20.0: 1.0}
+    with pytest.raises(ConfigError, match=r"KeyError$") as caught:
+        fitted(lambda columns: {"x": np.array([table[value] for value in columns["age"]])})
+    assert "30" not in caught.value.message.rpartition(":")[2]
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (fails, r"features\(\) failed in line \d+ of .*: ValueError"),
+        (misses_a_column, "KeyError: 'salary'"),
+        (writes_into_its_input, "ValueError"),
+        (lambda columns: [columns], "must give a mapping"),
+        (lambda columns: {"x": columns["age"][:2]}, r"has shape \(2,\), and there are 5 rows"),
+        (lambda columns: {"x": columns["where"]}, "does not consist of numbers"),
+        (lambda columns: {"age": columns["age"]}, "gives age, which is there already"),
+        (lambda columns: {"x": columns["age"] - columns["age"][0]}, "other rows stand beside it"),
+        (lambda columns: {"x": np.argsort(columns["age"])}, "other rows stand beside it"),
+        (filled_by_the_median, "other rows stand beside it"),
+    ],
+)
+def test_own_features_that_serving_could_not_repeat_are_refused(
+    own: OwnFeatures, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        fitted(own)
+    assert "4711" not in str(caught.value)

@@ -1,0 +1,107 @@
+"""May this candidate be served?"""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightmodel.config import GateSection
+from lightmodel.contract.results import Comparison, Curves, Evaluation, Interval
+from lightmodel.errors import ConfigError
+from lightmodel.training.gate import judge
+
+
+def evaluation(
+    task: str, metric: str, value: float, dummy: float, served: float | None = None
+) -> Evaluation:
+    comparison = None
+    if served is not None:
+        comparison = Comparison("old", 500, {metric: value}, {metric: served})
+    return Evaluation(
+        task=task,
+        labels=(),
+        threshold=None,
+        rows=500,
+        metrics={metric: Interval(value, value - 0.01, value + 0.01)},
+        dummy={metric: dummy},
+        classes=(),
+        curves=Curves(),
+        comparison=comparison,
+        best_reachable=None,
+    )
+
+
+def test_a_model_that_beats_the_dummy_passes() -> None:
+    verdict = judge(evaluation("binary", "auc", 0.9, 0.5), GateSection())
+    assert verdict.passed
+    assert verdict.reasons == ("AUC 0.9000 beats the dummy's 0.5000.",)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "value", "dummy"),
+    [("binary", "auc", 0.505, 0.5), ("regression", "rmse", 9.995, 10.0)],
+)
+def test_near_chance_never_passes(task: str, metric: str, value: float, dummy: float) -> None:
+    verdict = judge(evaluation(task, metric, value, dummy), GateSection())
+    assert not verdict.passed
+    assert "does not beat the dummy's" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "value", "minimum", "passed"),
+    [
+        ("binary", "auc", 0.85, 0.85, True),
+        ("binary", "auc", 0.85, 0.9, False),
+        ("binary", "auc", 0.9, 0.85, True),
+        ("regression", "rmse", 5.0, 5.0, True),
+        ("regression", "rmse", 5.0, 4.0, False),
+        ("regression", "rmse", 4.0, 5.0, True),
+    ],
+)
+def test_the_minimum_holds_in_the_metrics_own_direction(
+    task: str, metric: str, value: float, minimum: float, passed: bool
+) -> None:
+    dummy = 0.5 if metric == "auc" else 10.0
+    verdict = judge(evaluation(task, metric, value, dummy), GateSection(minimum=minimum))
+    assert verdict.passed is passed
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "value", "served", "passed"),
+    [
+        ("binary", "auc", 0.895, 0.9, True),
+        ("binary", "auc", 0.88, 0.9, False),
+        ("binary", "auc", 0.95, 0.9, True),
+        ("regression", "rmse", 5.04, 5.0, True),
+        ("regression", "rmse", 5.2, 5.0, False),
+        ("regression", "rmse", 4.0, 5.0, True),
+    ],
+)
+def test_falling_behind_the_served_model_by_more_than_a_share_fails(
+    task: str, metric: str, value: float, served: float, passed: bool
+) -> None:
+    dummy = 0.5 if metric == "auc" else 10.0
+    verdict = judge(
+        evaluation(task, metric, value, dummy, served), GateSection(max_regression=0.01)
+    )
+    assert verdict.passed is passed
+    assert any("500 rows that neither model saw" in reason for reason in verdict.reasons)
+
+
+def test_failed_checks_come_first() -> None:
+    found = evaluation("binary", "auc", 0.9, 0.5, served=0.99)
+    verdict = judge(found, GateSection(minimum=0.8))
+    assert "falls behind" in verdict.reasons[0]
+    assert len(verdict.reasons) == 3
+
+
+@given(value=st.floats(allow_nan=True), dummy=st.floats(allow_nan=True))
+def test_a_metric_that_is_not_a_number_never_passes(value: float, dummy: float) -> None:
+    if math.isnan(value) or math.isnan(dummy):
+        assert not judge(evaluation("binary", "auc", value, dummy), GateSection()).passed
+
+
+def test_a_metric_of_another_task_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match="does not suit a regression task"):
+        judge(evaluation("regression", "rmse", 1.0, 2.0), GateSection(metric="auc"))

@@ -1,0 +1,184 @@
+"""A table becomes a split, or a message that says everything that is wrong with it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from lightmodel.config import DataSection, SplitSection, TrainSection
+from lightmodel.contract.profile import Profile
+from lightmodel.errors import ContractViolation, DataError, DriftExceeded
+from lightmodel.training.preprocess import Accepted, Choices, Preprocessed, preprocess
+
+ROWS = 400
+
+
+def table_of(rows: int = ROWS, seed: int = 0, **columns: Sequence[object]) -> pa.Table:
+    random = np.random.default_rng(seed)
+    base = {
+        "id": [f"s{seed}r{row}" for row in range(rows)],
+        "x": random.normal(size=rows),
+        "colour": random.choice(["red", "blue", "green"], rows, p=[0.5, 0.3, 0.2]),
+        "target": random.integers(0, 2, rows),
+    }
+    return pa.table({**base, **columns})
+
+
+def choices(data: dict[str, object] | None = None, **split: object) -> Choices:
+    return Choices(
+        DataSection.model_validate(data or {}), SplitSection.model_validate(split), TrainSection()
+    )
+
+
+def accepted_from(result: Preprocessed) -> Accepted:
+    return Accepted(result.contract, result.profile)
+
+
+def broken_rules(table: pa.Table, accepted: Accepted | None = None) -> set[tuple[str, str]]:
+    with pytest.raises(ContractViolation) as caught:
+        preprocess(table, choices(), accepted)
+    return {(item.column, item.rule) for item in caught.value.violations}
+
+
+def test_each_row_lands_on_one_side_and_shares_are_kept() -> None:
+    table = table_of(5_000)
+    result = preprocess(table, choices(), None)
+    ids = [set(side["id"].to_pylist()) for side in (result.train, result.test)]
+    assert ids[0] | ids[1] == set(table["id"].to_pylist())
+    assert not ids[0] & ids[1]
+    assert 0.28 < result.test.num_rows / 5_000 < 0.32
+    positives = [np.mean(side["target"].to_pylist()) for side in (result.train, result.test)]
+    assert abs(positives[0] - positives[1]) < 0.05
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
+    table = table_of()
+    first, again, other = (preprocess(table, choices(seed=seed), None).test for seed in (0, 0, 1))
+    assert first.equals(again)
+    assert not first.equals(other)
+
+
+@pytest.mark.parametrize(
+    ("columns", "broken"),
+    [
+        ({"target": [None] * ROWS}, {("target", "empty")}),
+        ({"target": [1] * ROWS}, {("target", "constant")}),
+        ({"target": [*["a", "b"] * (ROWS // 2 - 1), "a", "c"]}, {("target", "single_row_class")}),
+        ({"target": [None, *[0, 1] * (ROWS // 2 - 1), 1]}, {("target", "missing")}),
+        ({"x": [float("inf"), *[0.5, 1.5] * (ROWS // 2 - 1), 1.0]}, {("x", "infinite")}),
+        (
+            {"x": [float("-inf"), *[0.5] * (ROWS - 1)], "target": [1] * ROWS},
+            {("x", "infinite"), ("target", "constant")},
+        ),
+    ],
+)
+def test_what_nothing_can_be_trained_on_is_named(
+    columns: dict[str, list[object]], broken: set[tuple[str, str]]
+) -> None:
+    assert broken_rules(table_of(ROWS, 0, **columns)) == broken
+
+
+def test_repeated_columns_are_named() -> None:
+    table = table_of().append_column("x", pa.array([0.0] * ROWS))
+    assert broken_rules(table) == {("x", "duplicate_column")}
+
+
+def test_a_class_smaller_than_the_folds_is_a_warning() -> None:
+    table = table_of(target=[*["a", "b"] * (ROWS // 2 - 2), *["c"] * 4])
+    warnings = preprocess(table, choices(), None).warnings
+    assert any("class c has" in text and "fewer than the 10 folds" in text for text in warnings)
+
+
+def test_repeated_ids_are_a_warning_and_stay_on_one_side() -> None:
+    table = table_of(id=[f"r{row // 2}" for row in range(ROWS)])
+    result = preprocess(table, choices({"id": "id"}), None)
+    assert not set(result.train["id"].to_pylist()) & set(result.test["id"].to_pylist())
+    assert any("repeat an id" in text for text in result.warnings)
+
+
+def test_a_split_by_time_tests_on_the_latest_and_leaves_the_time_out_of_the_features() -> None:
+    table = table_of(day=list(range(ROWS, 0, -1)))
+    result = preprocess(table, choices(method="time:day"), None)
+    assert min(result.test["day"].to_pylist()) > max(result.train["day"].to_pylist())
+    assert "day" not in result.contract.feature_names
+
+
+def test_a_split_by_group_keeps_groups_whole() -> None:
+    table = table_of(who=[f"p{row % 30}" for row in range(ROWS)])
+    result = preprocess(table, choices(method="group:who"), None)
+    assert not set(result.train["who"].to_pylist()) & set(result.test["who"].to_pylist())
+
+
+def test_a_split_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(DataError, match="no column 'day'"):
+        preprocess(table_of(), choices(method="time:day"), None)
+
+
+def test_the_next_table_is_held_against_the_contract() -> None:
+    accepted = accepted_from(preprocess(table_of(), choices(), None))
+    changed = table_of(seed=1, x=["?"] * ROWS).drop_columns(["colour"])
+    assert broken_rules(changed, accepted) == {("x", "type"), ("colour", "absent")}
+
+
+def test_the_contract_grows_by_what_the_next_table_shows() -> None:
+    accepted = accepted_from(preprocess(table_of(), choices(), None))
+    later = table_of(seed=1, extra=[1] * ROWS, colour=["pink", *["red"] * (ROWS - 1)])
+    result = preprocess(later, choices(), accepted)
+    colour = next(column for column in result.contract.columns if column.name == "colour")
+    assert colour.categories == ("blue", "green", "pink", "red")
+    assert "extra" not in result.train.column_names
+    assert any("'colour': 1 rows hold a category that is new" in text for text in result.warnings)
+    assert any("left out: extra" in text for text in result.warnings)
+
+
+def test_another_target_needs_another_store() -> None:
+    accepted = accepted_from(preprocess(table_of(), choices(), None))
+    with pytest.raises(DataError, match="the target is 'colour'"):
+        preprocess(table_of(seed=1), choices({"target": "colour"}), accepted)
+
+
+def test_drift_is_reported_and_beyond_the_limit_stops_the_chain() -> None:
+    accepted = accepted_from(preprocess(table_of(2_000), choices(), None))
+    moved = table_of(2_000, seed=1)
+    moved = moved.set_column(1, "x", pa.array(moved["x"].to_numpy() + 1))
+    result = preprocess(moved, choices(), accepted)
+    assert (result.drift[0].column, result.drift[0].drifted) == ("x", True)
+    assert not any(item.drifted for item in result.drift[1:])
+    with pytest.raises(DriftExceeded, match=r"x \(ks 0\.3\d+\); nothing was trained"):
+        preprocess(moved, choices({"max_drift": 0.2}), accepted)
+    assert preprocess(moved, choices({"max_drift": 0.9}), accepted).test.num_rows > 0
+
+
+def test_a_table_like_the_last_one_has_not_drifted() -> None:
+    accepted = accepted_from(preprocess(table_of(2_000), choices(), None))
+    drift = preprocess(table_of(2_000, seed=1), choices({"max_drift": 0.2}), accepted).drift
+    assert {item.column for item in drift} == {"x", "colour", "target"}
+    assert not any(item.drifted for item in drift)
+
+
+def test_a_handful_of_rows_raises_no_alarm() -> None:
+    accepted = accepted_from(preprocess(table_of(2_000), choices(), None))
+    few = table_of(14, seed=3, target=[0, 1] * 7)
+    drift = preprocess(few, choices({"max_drift": 0.05}), accepted).drift
+    assert max(item.statistic for item in drift) > 0.05
+    assert not any(item.drifted for item in drift)
+
+
+def test_missing_values_that_appear_are_drift() -> None:
+    gaps = [None if row % 50 == 0 else float(row % 7) for row in range(2_000)]
+    accepted = accepted_from(preprocess(table_of(2_000, x=gaps), choices(), None))
+    more = [None if row % 2 == 0 else float(row % 7) for row in range(2_000)]
+    drift = preprocess(table_of(2_000, seed=1, x=more), choices(), accepted).drift
+    assert (drift[0].column, round(drift[0].statistic, 2), drift[0].drifted) == ("x", 0.48, True)
+
+
+def test_nan_counts_as_missing_as_a_null_does() -> None:
+    gaps = [float("nan") if row % 4 == 0 else None if row % 4 == 1 else 1.5 for row in range(ROWS)]
+    found = preprocess(table_of(x=gaps), choices(), None).profile.columns["x"]
+    assert (found.missing, found.mean, found.spread) == (0.5, 1.5, 0.0)
+
+
+def test_a_profile_survives_json() -> None:
+    profile = preprocess(table_of(), choices(), None).profile
+    assert Profile.from_dict(profile.to_dict()) == profile

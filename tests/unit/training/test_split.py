@@ -1,0 +1,143 @@
+"""Which side of the split, and which fold, a row falls on."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.inference import Wishes, infer
+from lightmodel.training.split import (
+    Method,
+    fold_numbers,
+    later_side,
+    row_keys,
+    side_for_testing,
+    time_blocks,
+    uniform,
+)
+
+RANDOM = Method("random")
+
+
+def table_of(rows: int, seed: int = 0) -> pa.Table:
+    random = np.random.default_rng(seed)
+    return pa.table(
+        {
+            "id": [f"r{row}" for row in range(rows)],
+            "x": random.normal(size=rows),
+            "colour": random.choice(["red", "blue"], rows),
+            "target": random.integers(0, 2, rows),
+        }
+    )
+
+
+def contract_of(table: pa.Table) -> Contract:
+    return infer(table, Wishes("target")).contract
+
+
+def test_a_row_keeps_its_side_when_the_table_grows_or_is_sorted_anew() -> None:
+    small, large = table_of(500), table_of(500)
+    more = table_of(700, seed=1)
+    more = more.set_column(0, "id", pa.array([f"new{row}" for row in range(700)]))
+    large = pa.concat_tables([more, large.take(pa.array(range(499, -1, -1)))])
+    before, after = (
+        dict(
+            zip(
+                table["id"].to_pylist(),
+                side_for_testing(
+                    uniform(row_keys(table, contract_of(table), RANDOM), 0), 0.3, None
+                ).tolist(),
+                strict=True,
+            )
+        )
+        for table in (small, large)
+    )
+    assert {name: after[name] for name in before} == before
+
+
+def test_without_an_id_equal_rows_stay_together_and_their_label_does_not_matter() -> None:
+    table = pa.table({"x": [1, 2, 1, 2], "c": ["a", "b", "a", "b"], "target": [0, 1, 1, 0]})
+    keys = row_keys(table, contract_of(table), RANDOM)
+    assert keys[0] == keys[2] != keys[1] == keys[3]
+
+
+def test_a_whole_number_has_one_key_however_it_was_read() -> None:
+    whole = pa.table({"x": [1, 2, 0], "target": [0, 1, 1]})
+    floats = pa.table({"x": [1.0, 2.0, -0.0], "target": [0, 1, 1]})
+    np.testing.assert_array_equal(
+        row_keys(whole, contract_of(whole), RANDOM), row_keys(floats, contract_of(floats), RANDOM)
+    )
+
+
+def test_seeds_and_purposes_draw_independently() -> None:
+    keys = row_keys(table_of(5_000), contract_of(table_of(5_000)), RANDOM)
+    draws = [uniform(keys, 0), uniform(keys, 1), uniform(keys, 0, purpose=1)]
+    for draw in draws:
+        assert 0 <= draw.min() < draw.max() < 1
+        assert abs(draw.mean() - 0.5) < 0.02
+    assert np.abs(np.corrcoef(draws) - np.eye(3)).max() < 0.05
+
+
+@given(
+    counts=st.lists(st.integers(2, 30), min_size=1, max_size=5),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 5),
+)
+def test_a_stratified_split_leaves_no_class_on_one_side_only(
+    counts: list[int], share: float, seed: int
+) -> None:
+    classes = np.repeat(np.arange(len(counts)), counts).astype(float)
+    draws = np.random.default_rng(seed).random(len(classes))
+    side = side_for_testing(draws, share, classes)
+    for code in range(len(counts)):
+        assert side[classes == code].any()
+        assert not side[classes == code].all()
+
+
+def test_equal_rows_alone_in_their_class_are_for_training() -> None:
+    side = side_for_testing(np.array([0.1, 0.1]), 0.3, np.array([0.0, 0.0]))
+    assert not side.any()
+
+
+def test_a_group_stays_on_one_side() -> None:
+    table = table_of(300).append_column("who", pa.array([f"p{row % 20}" for row in range(300)]))
+    keys = row_keys(table, contract_of(table), Method("group", "who"))
+    assert len(np.unique(keys)) == 20
+
+
+def test_the_latest_rows_are_for_testing() -> None:
+    side = later_side(pa.chunked_array([[5, 1, 3, 2], [4, 3]]), 0.3)
+    assert side.tolist() == [True, False, False, False, True, False]
+
+
+@given(
+    rows=st.integers(2, 200),
+    folds=st.integers(2, 12),
+    classes=st.integers(1, 4),
+    seed=st.integers(0, 3),
+)
+def test_folds_deal_every_class_evenly_and_keep_equal_rows_together(
+    rows: int, folds: int, classes: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    draws = random.choice(random.random(max(2, rows // 2)), rows)
+    codes = (draws * 1000 % classes // 1).astype(float)
+    numbers = fold_numbers(draws, folds, codes)
+    for code in np.unique(codes):
+        distinct = {
+            (draw, fold)
+            for draw, fold in zip(draws[codes == code], numbers[codes == code], strict=True)
+        }
+        per_fold = np.bincount([fold for _, fold in distinct], minlength=folds)
+        assert len(distinct) == len(np.unique(draws[codes == code]))
+        assert per_fold.max() - per_fold.min() <= 1
+
+
+def test_time_blocks_never_train_on_what_comes_later() -> None:
+    times = pa.chunked_array([np.random.default_rng(0).permutation(100)])
+    blocks = time_blocks(times, 4)
+    order = times.to_numpy()
+    assert sorted(set(blocks.tolist())) == [-1, 0, 1, 2, 3]
+    for block in range(4):
+        assert order[blocks < block].max() < order[blocks == block].min()

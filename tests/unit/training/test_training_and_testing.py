@@ -1,0 +1,198 @@
+"""A split becomes a model, and the model an evaluation, without a path or a clock."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from lightmodel.config import DataSection, SplitSection, TrainSection
+from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.results import FoldFit
+from lightmodel.errors import ArtefactCorrupt, ContractViolation
+from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
+from lightmodel.progress.silent import SilentProgress
+from lightmodel.scoring.predictor import Predictor, check_samples
+from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.training.preprocess import Choices, Preprocessed, preprocess
+from lightmodel.training.testing import Candidate, Evaluated, evaluate
+from lightmodel.training.train import Recipe, Trained, train
+from tests.fakes.project import shop_table
+
+FAST = {"num_leaves": 4, "max_rounds": 40}
+SECTION = TrainSection(folds=4)
+SPLIT = SplitSection()
+
+
+class Kept:
+    """Checkpoints in memory."""
+
+    def __init__(self) -> None:
+        self.fits: dict[int, FoldFit] = {}
+
+    def load(self, fold: int) -> FoldFit | None:
+        return self.fits.get(fold)
+
+    def save(self, fold: int, fit: FoldFit) -> None:
+        self.fits[fold] = fit
+
+    def clear(self) -> None:
+        self.fits.clear()
+
+
+def split_of(table: pa.Table, target: str = "bought", split: SplitSection = SPLIT) -> Preprocessed:
+    return preprocess(table, Choices(DataSection(target=target), split, SECTION), None)
+
+
+def trained_on(split: Preprocessed, checkpoints: Kept, settings: SplitSection = SPLIT) -> Trained:
+    learner = LightGBMLearner(FAST, 0, 2, keep_fold_models=False)
+    recipe = Recipe(SECTION, settings, learner, checkpoints, SilentProgress())
+    return train(split.train, split.contract, recipe)
+
+
+def candidate(split: Preprocessed, trained: Trained, version: str = "new") -> Candidate:
+    model = LightGBMModel.from_payload(trained.payload, threads=1)
+    return Candidate(model.predict, split.contract, trained.threshold, SPLIT, version)
+
+
+def evaluated(split: Preprocessed, one: Candidate, served: Candidate | None = None) -> Evaluated:
+    return evaluate(split.test, np.array([0.5]), one, served, 20, lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def split() -> Preprocessed:
+    return split_of(shop_table())
+
+
+@pytest.fixture(scope="module")
+def trained(split: Preprocessed) -> Trained:
+    return trained_on(split, Kept())
+
+
+def test_every_training_row_is_scored_by_a_fold_that_never_saw_it(trained: Trained) -> None:
+    assert sum(fold.rows for fold in trained.folds) == 415
+    assert [fold.fold for fold in trained.folds] == [1, 2, 3, 4]
+    assert 0.7 < trained.metrics["auc"] < 1
+    assert trained.threshold is not None
+    assert {item.feature for item in trained.importance} == {"age", "spent", "where"}
+
+
+def test_finished_folds_are_not_fitted_again(split: Preprocessed, trained: Trained) -> None:
+    checkpoints = Kept()
+    assert trained_on(split, checkpoints) == trained
+    known = dict(checkpoints.fits)
+    del checkpoints.fits[2]
+    assert trained_on(split, checkpoints) == trained
+    assert checkpoints.fits[0] is known[0]
+    assert checkpoints.fits[2] is not known[2]
+
+
+def test_a_split_by_time_never_trains_on_what_comes_later() -> None:
+    table = shop_table().append_column("day", pa.array(range(600)))
+    settings = SplitSection(method="time:day")
+    checkpoints = Kept()
+    found = trained_on(split_of(table, split=settings), checkpoints, settings)
+    assert len(found.folds) == 4
+    assert sum(fold.rows for fold in found.folds) < 420  # the first block is never held out
+
+
+def test_an_evaluation_tells_of_candidate_dummy_and_curves(
+    split: Preprocessed, trained: Trained
+) -> None:
+    found = evaluated(split, candidate(split, trained)).evaluation
+    assert found.rows == split.test.num_rows
+    assert found.metrics["auc"].low <= found.metrics["auc"].value <= found.metrics["auc"].high
+    assert found.dummy["auc"] == 0.5
+    assert [found.curves.roc[0], found.curves.roc[-1]] == [(0, 0), (1, 1)]
+    assert sum(map(sum, found.curves.confusion)) == found.rows
+    assert sum(found.curves.calibration_rows) == found.rows
+    assert found.best_reachable is None
+
+
+def test_served_and_candidate_are_compared_on_rows_that_neither_saw(
+    split: Preprocessed, trained: Trained
+) -> None:
+    one = candidate(split, trained)
+    comparison = evaluated(split, one, candidate(split, trained, "old")).evaluation.comparison
+    assert comparison is not None
+    assert (comparison.version, comparison.rows) == ("old", split.test.num_rows)
+    assert comparison.candidate == comparison.served
+
+    elsewhere = SplitSection(seed=7)
+    served = Candidate(one.predict, one.contract, one.threshold, elsewhere, "old")
+    fewer = evaluated(split, one, served).evaluation.comparison
+    assert fewer is not None
+    assert 0.15 < fewer.rows / split.test.num_rows < 0.45  # three in ten of its test rows
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (SplitSection(method="group:who"), "which is gone"),
+        (SplitSection(test_share=0.01), "too few to compare"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(
+    split: Preprocessed,
+    trained: Trained,
+    change: SplitSection,
+    said: str,
+) -> None:
+    one = candidate(split, trained)
+    served = Candidate(one.predict, one.contract, one.threshold, change, "old")
+    found = evaluated(split, one, served)
+    assert found.evaluation.comparison is None
+    assert said in found.warnings[0]
+
+
+def test_a_model_of_other_classes_is_not_compared(split: Preprocessed, trained: Trained) -> None:
+    other = split_of(shop_table(), target="where")
+    served = Candidate(lambda features: features[:, 0], other.contract, None, SPLIT, "old")
+    assert "other classes" in evaluated(split, candidate(split, trained), served).warnings[0]
+
+
+def test_classes_and_numbers_are_evaluated_as_well() -> None:
+    for target, metric in (("where", "macro_f1"), ("age", "rmse")):
+        split = split_of(shop_table(), target=target)
+        found = trained_on(split, Kept())
+        one = candidate(split, found)
+        answer = evaluate(
+            split.test, np.array(found.prior), one, None, 0, lambda _: None
+        ).evaluation
+        assert metric in answer.metrics
+        assert bool(answer.classes) == (target == "where")
+        assert bool(answer.curves.predicted_actual) == (target == "age")
+
+
+def predictor(split: Preprocessed, trained: Trained, by: float = 0.0) -> Predictor:
+    model = LightGBMModel.from_payload(trained.payload, threads=1)
+
+    def score(features: Matrix) -> Scores:
+        return model.predict(features) + by
+
+    return Predictor("v", split.contract, trained.threshold, score)
+
+
+def block_of(split: Preprocessed, records: list[dict[str, Any]]) -> Block:
+    return JsonBlocks(RowRules(split.contract), frozenset()).block(records)
+
+
+def test_answers_come_in_order_with_the_id_as_it_came(
+    split: Preprocessed, trained: Trained
+) -> None:
+    records = split.test.select(["where", "visit_id", "spent", "age"]).to_pylist()
+    answers = predictor(split, trained).answer(block_of(split, records))
+    assert answers.ids == split.test["visit_id"].to_pylist()
+    assert len(answers.predictions) == len(answers.scores) == split.test.num_rows
+    with pytest.raises(ContractViolation, match="the request"):
+        predictor(split, trained).answer(block_of(split, [{**records[0], "age": "old"}]))
+
+
+def test_a_model_that_scores_its_samples_otherwise_is_refused(
+    split: Preprocessed, trained: Trained
+) -> None:
+    block = block_of(split, [sample.values for sample in trained.samples])
+    check_samples(predictor(split, trained), block, trained.samples)
+    with pytest.raises(ArtefactCorrupt, match="not scored as stored"):
+        check_samples(predictor(split, trained, by=1e-9), block, trained.samples)
