@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,17 @@ from rich.console import Console
 from rich.table import Table
 
 from lightmodel.config import load
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.arrays import Codes, Vector
 from lightmodel.contract.results import FoldFit
 from lightmodel.learners.base import Trainer, TrainingData
-from lightmodel.pipeline import factory as training
-from lightmodel.progress.silent import SilentProgress
-from lightmodel.store import factory as stores
+from lightmodel.pipeline.preprocess import fetch_table
+from lightmodel.pipeline.train import train_spec
+from lightmodel.progress.base import SilentProgress
 from lightmodel.tables.reading import read_table
 from lightmodel.training.metrics import measure
 from lightmodel.training.preprocess import Choices, preprocess
-from lightmodel.training.train import Recipe, assign_folds, fit_folds, training_data
+from lightmodel.training.train import TrainSpec, assign_folds, fit_folds, training_data
 
 FOLDER = Path("var/bench")
 RESULTS = Path("benchmarks/results/train.json")
@@ -78,38 +79,23 @@ class Plain:
     scores: Vector
 
 
-class Nothing:
-    """Checkpoints that remember nothing: every run starts from nothing."""
-
-    def load(self, fold: int) -> None:
-        """Give nothing."""
-
-    def save(self, fold: int, fit: FoldFit) -> None:
-        """Keep nothing."""
-
-    def clear(self) -> None:
-        """Forget nothing."""
-
-
 def sample_file(rows: int) -> Path:
     """Write the sample as one CSV, once."""
     path = FOLDER / f"santander-{rows}.csv"
     if not path.exists():
-        fetched = training.workshop(
-            load(sets=[f"data.source=sample://santander?rows={rows}"], environ={}).config,
-            SilentProgress(),
-        ).fetch()
+        config = load(sets=[f"data.source=sample://santander?rows={rows}"], environ={}).config
+        fetched = fetch_table(config, SilentProgress())
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(fetched.paths[0].read_bytes())
     return path
 
 
-def ours(recipe: Recipe, data: TrainingData, numbers: Codes) -> Ours:
+def ours(spec: TrainSpec, data: TrainingData, numbers: Codes) -> Ours:
     """Bin, settle the trees' size, fit all folds, and refit, each timed apart."""
     started = time.perf_counter()
-    trainer: Trainer = recipe.learner.prepare(data)
+    trainer: Trainer = spec.learner.prepare(data)
     prepared = time.perf_counter()
-    fits = fit_folds(trainer, numbers, recipe)
+    fits = fit_folds(trainer, numbers, spec)
     folded = time.perf_counter()
     trainer.refit(fits)
     return Ours(prepared - started, folded - prepared, time.perf_counter() - folded, fits)
@@ -140,10 +126,7 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
     table = read_table([path], config.data)
     split = preprocess(table, Choices(config.data, config.split, config.train), None)
     data = training_data(split.train, split.contract)
-    shop = training.workshop(config, SilentProgress())
-    recipe = Recipe(
-        config.train, config.split, shop.learner(config.train), Nothing(), SilentProgress()
-    )
+    spec = replace(train_spec(config, "", SilentProgress()), checkpoints=None)
     numbers = assign_folds(split.train, split.contract, config.train, config.split)
     frame = pd.DataFrame(data.features, columns=list(data.names))
     del table, split
@@ -151,7 +134,7 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
     plain: list[Plain] = []
     for turn in range(max(repeats, plain_folds)):
         if turn < repeats:
-            runs.append(ours(recipe, data, numbers))
+            runs.append(ours(spec, data, numbers))
             print(
                 f"ours, run {turn + 1}: {runs[-1].prepare_s + runs[-1].folds_s:.1f} s", flush=True
             )
@@ -287,7 +270,7 @@ def main() -> None:
     path = sample_file(options.rows)
     results = {
         "machine": {
-            "cores": stores.threads_of(load(environ={}).config),
+            "cores": threads_of(load(environ={}).config),
             "python": platform.python_version(),
         },
         "preprocess": bench_preprocess(path, options.repeats),

@@ -23,17 +23,18 @@ import optuna
 from sklearn.model_selection import StratifiedKFold
 
 from lightmodel.config import Config
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.arrays import Codes
 from lightmodel.contract.metrics import METRICS
 from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
-from lightmodel.pipeline import Workshop
-from lightmodel.progress.silent import SilentProgress
-from lightmodel.search.base import StudyPlan
-from lightmodel.search.optuna_study import OptunaStudy, distribution
-from lightmodel.search.space import Range
-from lightmodel.search.storages import in_folder
-from lightmodel.search.trials import Bench, search
+from lightmodel.progress.base import SilentProgress
+from lightmodel.search.base import Range, StudyPlan
+from lightmodel.search.factory import prepare_trials
+from lightmodel.search.ranges import search_space, starting_point
+from lightmodel.search.storages import FolderStorage
+from lightmodel.search.studies import OptunaStudy, distribution
+from lightmodel.search.trials import TrialContext, run_trials
 
 RESULTS = Path("benchmarks/results/tune.json")
 FINAL_FOLDS = 10
@@ -47,7 +48,7 @@ class Table:
     data: TrainingData
     folds: Sequence[tuple[Codes, Codes]]
     numbers: Codes
-    workshop: Workshop
+    config: Config
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ def table_of(name: str, source: str, folder: Path) -> Table:
     project = Project((*sets, f"store.work={folder / 'work'}"))
     project.run("preprocess")
     data = training_data_of(project)
-    cut = StratifiedKFold(project.workshop.config.tune.folds, shuffle=True, random_state=0)
+    cut = StratifiedKFold(project.config.tune.folds, shuffle=True, random_state=0)
     folds = list(cut.split(data.features, data.target))
     numbers = np.full(len(data.target), -1)
     for at, (_, held_out) in enumerate(folds):
         numbers[held_out] = at
-    return Table(name, data, folds, numbers, project.workshop)
+    return Table(name, data, folds, numbers, project.config)
 
 
 def training_data_of(project: Project) -> TrainingData:
@@ -83,16 +84,16 @@ def training_data_of(project: Project) -> TrainingData:
 def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Mapping[str, Any]]:
     """Search as `python -m lightmodel tune` does, its preparation included."""
     started = time.perf_counter()
-    config, tuning = table.workshop.config, table.workshop.tuning
-    space = tuning.space(config, False)
-    fitter = tuning.fitter(config, table.data, table.folds)
-    first = tuning.starting_point(space.ranges, fitter.settled)
+    config = table.config
+    ranges = search_space(config, released=False).ranges
+    fitter = prepare_trials(config, table.data, table.folds, threads_of(config))
+    first = starting_point(ranges, fitter.settled)
     tune = config.tune
-    plan = StudyPlan("ours", space.ranges, True, seed, trials, tune.startup, tune.keep_share, first)
-    study = OptunaStudy(plan, *in_folder(journal))
+    plan = StudyPlan("ours", ranges, True, seed, trials, tune.startup, tune.keep_share, first)
+    study = OptunaStudy(plan, FolderStorage(journal))
     try:
-        search(
-            Bench(
+        run_trials(
+            TrialContext(
                 *(table.data, table.numbers, config.train, METRICS["auc"]),
                 *(fitter, study, SilentProgress(), trials),
             ),
@@ -108,8 +109,8 @@ def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Ma
 def plain(table: Table, trials: int, seed: int) -> tuple[float, Mapping[str, Any]]:
     """Search as tutorials do: a study over lgb.cv with early stopping, on all threads."""
     started = time.perf_counter()
-    config = table.workshop.config
-    ranges = table.workshop.tuning.space(config, False).ranges
+    config = table.config
+    ranges = search_space(config, released=False).ranges
     distributions = {one.name: distribution(one) for one in ranges}
     dataset = dataset_of(table.data)
 
@@ -164,7 +165,7 @@ def final_auc(table: Table, parameters: Mapping[str, Any]) -> float:
     """Score parameters on folds that no search has seen."""
     cut = StratifiedKFold(FINAL_FOLDS, shuffle=True, random_state=1)
     folds = list(cut.split(table.data.features, table.data.target))
-    return cross_validated(dataset_of(table.data), parameters, folds, table.workshop.config)
+    return cross_validated(dataset_of(table.data), parameters, folds, table.config)
 
 
 def turns(table: Table, trials: int, seeds: int, folder: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""A project as a notebook sees it: its training rows and its cross-validation, by a few words."""
+"""A project as a notebook uses it: the chain, the training rows and cross-validation, in a line each."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,16 +12,14 @@ from lightmodel.config import Config, load
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, QualityGateFailed
-from lightmodel.pipeline import CHAIN, Workshop, run_chain
-from lightmodel.pipeline.context import read_side
-from lightmodel.pipeline.factory import workshop
-from lightmodel.pipeline.train import recipe_of
-from lightmodel.progress.silent import SilentProgress
-from lightmodel.store.checkpoints import FoldCheckpoints
-from lightmodel.store.lock import run_lock
+from lightmodel.pipeline import CHAIN, RunContext, run_chain
+from lightmodel.pipeline.context import contract_of, read_split
+from lightmodel.pipeline.train import train_spec
+from lightmodel.progress.base import SilentProgress
+from lightmodel.store.factory import run_lock, splits_of
 from lightmodel.store.versions import Version
 from lightmodel.tables.encode import feature_matrix
-from lightmodel.tracking.factory import recording
+from lightmodel.tracking.uploader import recording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +39,8 @@ class Project:
     sets: tuple[str, ...] = ()
     file: Path | None = None
 
-    def but(self, *sets: str) -> "Project":
-        """Give the same project with some settings changed."""
+    def with_settings(self, *sets: str) -> "Project":
+        """Return the same project with some settings changed."""
         return Project((*self.sets, *sets), self.file)
 
     @cached_property
@@ -51,46 +48,43 @@ class Project:
         """The settings in force."""
         return load(self.file, self.sets).config
 
-    @cached_property
-    def workshop(self) -> Workshop:
-        """What the chain works with."""
-        return workshop(self.config, SilentProgress())
-
     def run(self, *stages: str) -> "pd.DataFrame":
-        """Run the chain, or the stages named; a rejected model is a row of the answer, and no error."""
+        """Run the chain, or the stages named.
+
+        Returns:
+            a row for each stage, and one more, "gate", where the model was rejected.
+        """
         import pandas as pd
 
         chosen = [stage for stage in CHAIN if stage.name in stages or not stages]
-        told: list[tuple[str, str, str, int, str, str]] = []
-        with recording(self.config) as record, run_lock(self.config.store.root):
-            shop = workshop(self.config, SilentProgress(), record=record)
-            try:
-                told.extend(
-                    (one.stage, one.did, one.why, one.rows, one.metric, one.rejected)
-                    for one in run_chain(shop, chosen)
-                )
-            except QualityGateFailed as refused:
-                told.append(("gate", "rejected", refused.message, 0, "", ""))
         columns = ["stage", "did", "why", "rows", "metric", "rejected"]
-        return pd.DataFrame(told, columns=columns).set_index("stage")
+        rows: list[list[object]] = []
+        with recording(self.config) as record, run_lock(self.config.store.root):
+            context = RunContext(self.config, SilentProgress(), record)
+            try:
+                for outcome in run_chain(context, chosen):
+                    rows.append([getattr(outcome, name) for name in columns])  # noqa: PERF401 — those before a failure count
+            except QualityGateFailed as error:
+                rows.append(["gate", "rejected", error.message, 0, "", ""])
+        return pd.DataFrame(rows, columns=columns).set_index("stage")
 
     @cached_property
     def split(self) -> Version:
         """The newest split."""
-        return self.workshop.splits.newest()
+        return splits_of(self.config).newest()
 
     @cached_property
     def contract(self) -> Contract:
-        """Of the newest split."""
-        return Contract.from_dict(self.split.manifest.contract or {})
+        """The contract of the newest split."""
+        return contract_of(self.split)
 
     @cached_property
     def training_table(self) -> pa.Table:
         """The training rows, in the contract's types."""
-        return read_side(self.workshop, self.split, "train", self.contract)
+        return read_split(splits_of(self.config), self.split, "train")
 
     def training_rows(self) -> "pd.DataFrame":
-        """Give the training rows."""
+        """Return the training rows."""
         frame: pd.DataFrame = self.training_table.to_pandas()
         return frame
 
@@ -98,9 +92,8 @@ class Project:
         """Fit the folds by these settings; no model is made, and no test row is read."""
         from lightmodel.training.train import cross_validate
 
-        with tempfile.TemporaryDirectory() as folder:
-            apart = replace(self.workshop, checkpoints=lambda _: FoldCheckpoints(Path(folder)))
-            return cross_validate(self.training_table, self.contract, recipe_of(apart, ""))
+        spec = replace(train_spec(self.config, "", SilentProgress()), checkpoints=None)
+        return cross_validate(self.training_table, self.contract, spec)
 
     def compare(self, settings: dict[str, Sequence[str]]) -> "pd.DataFrame":
         """Cross-validate variants on the same folds.
@@ -113,26 +106,30 @@ class Project:
         """
         import pandas as pd
 
-        found = {name: self.but(*sets).cross_validate().metrics for name, sets in settings.items()}
-        return pd.DataFrame(found).T
+        variants = {name: self.with_settings(*sets) for name, sets in settings.items()}
+        metrics = {name: one.cross_validate().metrics for name, one in variants.items()}
+        return pd.DataFrame(metrics).T
 
-    def explain(self, found: "CrossValidated", rows: "pd.DataFrame") -> "pd.DataFrame":
-        """Say what each feature adds to the raw score of some rows, by a refit (LightGBM, one score a row).
+    def explain(self, fitted: "CrossValidated", rows: "pd.DataFrame") -> "pd.DataFrame":
+        """Refit the model, and return what each feature adds to the raw score of some rows.
 
         Args:
-            found: what `cross_validate` gave.
+            fitted: what `cross_validate` returned, by LightGBM with one score a row.
             rows: with the contract's columns.
+
+        Returns:
+            a row for each of the rows, a column for each feature.
 
         Raises:
             ConfigError: the model cannot explain itself.
         """
         import pandas as pd
 
-        model = found.trainer.refit(found.fits)
+        model = fitted.trainer.refit(fitted.fits)
         contribute = getattr(model, "contributions", None)
-        if contribute is None or found.data.kind is TaskKind.MULTICLASS:
+        if contribute is None or fitted.data.kind is TaskKind.MULTICLASS:
             raise ConfigError("only LightGBM's models with one score a row explain themselves")
         table = pa.Table.from_pandas(rows[list(self.contract.feature_names)], preserve_index=False)
-        features = found.steps.features
+        features = fitted.steps.features
         parts = contribute(features.extend(feature_matrix(table, self.contract)))
         return pd.DataFrame(parts[:, :-1], index=rows.index, columns=list(features.names))

@@ -25,14 +25,11 @@ def reproduce(version: str, config_file: Path | None, sets: tuple[str, ...]) -> 
     """
     config = load(config_file, sets).config
     # Imported here: --help needs none of it.
-    from lightmodel.pipeline import factory as training
     from lightmodel.pipeline.reproduce import run_reproduce
+    from lightmodel.progress import make_progress
 
-    progress = training.progress()
     with TemporaryDirectory(prefix="light-model-") as scratch:
-        done = run_reproduce(
-            lambda chosen: training.workshop(chosen, progress), config, version, Path(scratch)
-        )
+        done = run_reproduce(config, make_progress(), version, Path(scratch))
     if not done.differences:
         click.echo(f"{done.version}: the same, byte for byte (model.joblib, sha256 {done.sha256})")
         return

@@ -2,20 +2,20 @@
 
 Around each pure stage of `lightmodel.training` stands one `run_<stage>`, in the module of the same name:
 it resolves the inputs, decides whether an earlier result can be used again, calls the stage, publishes
-what came out, and says what it did. Where testing rejects, `run_retry` may try other parameters.
+what came out, and returns what it did. Where testing rejects, `run_retry` may try other parameters.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from lightmodel.pipeline.context import Outcome, Pins, Workshop, refusal, timed
+from lightmodel.pipeline.context import Outcome, Pins, RunContext, gate_failure, timed
 from lightmodel.pipeline.preprocess import run_preprocess
 from lightmodel.pipeline.retry import run_retry
 from lightmodel.pipeline.testing import run_testing
 from lightmodel.pipeline.train import run_train
 
-__all__ = ["CHAIN", "Outcome", "Pins", "Stage", "Workshop", "run_chain"]
+__all__ = ["CHAIN", "Outcome", "Pins", "RunContext", "Stage", "run_chain"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Stage:
     name: str
     reads: str
     writes: str
-    run: Callable[[Workshop, Pins], Outcome]
+    run: Callable[[RunContext, Pins], Outcome]
 
 
 CHAIN = (
@@ -51,12 +51,12 @@ CHAIN = (
 
 
 def run_chain(
-    workshop: Workshop, stages: Sequence[Stage] = CHAIN, *, retry: bool = True
+    context: RunContext, stages: Sequence[Stage] = CHAIN, *, retry: bool = True
 ) -> Iterator[Outcome]:
-    """Run stages in order, handing each the versions that the earlier ones made or found.
+    """Run stages in order, handing each the versions that the earlier ones made or reused.
 
     Args:
-        workshop: what to run with.
+        context: of the run.
         stages: some of CHAIN, in its order.
         retry: try other parameters where testing rejects the candidate and train.retry is not 0.
 
@@ -66,15 +66,15 @@ def run_chain(
     Raises:
         QualityGateFailed: the candidate was rejected, now or earlier, and so was what a retry chose.
     """
-    pins = Pins()
+    pins: dict[str, str] = {}
     for stage in stages:
-        outcome = timed(partial(stage.run, workshop, pins))
+        outcome = timed(partial(stage.run, context, pins))
         yield outcome
-        pins = pins.with_outcome(outcome)
+        pins[outcome.stage] = outcome.version
         if not outcome.rejected:
             continue
         if not retry:
-            raise refusal(outcome)
-        if not workshop.config.train.retry:
-            raise refusal(outcome, "Nothing else was tried: train.retry is 0.")
-        yield from run_retry(workshop, outcome)
+            raise gate_failure(outcome)
+        if not context.config.train.retry:
+            raise gate_failure(outcome, "Nothing else was tried: train.retry is 0.")
+        yield from run_retry(context, outcome)

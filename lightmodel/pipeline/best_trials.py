@@ -1,107 +1,88 @@
-"""The best trials of a study, cross-validated in full beside the present settings."""
+"""The best trials of a study, cross-validated in full beside the present settings, and their tables."""
 
-import csv
-import io
 import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from lightmodel.contract.columns import Contract
 from lightmodel.contract.metrics import Metric
-from lightmodel.pipeline.candidates import Attempt, Scored, attempt_with, value_of
-from lightmodel.pipeline.context import Workshop, find_reusable
-from lightmodel.pipeline.train import recipe_of
-from lightmodel.search.space import TrialReport
-from lightmodel.store.files import write_whole
+from lightmodel.files import write_atomic
+from lightmodel.pipeline.candidates import Candidate
+from lightmodel.pipeline.context import RunContext, Scored, contract_of
+from lightmodel.pipeline.reuse import find_reusable
+from lightmodel.pipeline.train import csv_bytes, train_spec
+from lightmodel.search.base import TrialReport
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version
 
 SCORES = "scores.json"
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Finalist:
-    """Parameters that were cross-validated in full.
+    """Parameters that were cross-validated by train.folds in full.
 
     Attributes:
         trial: that they come from; None: the present settings.
-        attempt: train.parameters, and their scores by train.folds.
+        candidate: train.parameters, and their scores.
     """
 
     trial: TrialReport | None
-    attempt: Attempt
+    candidate: Candidate
 
     def value(self, metric: Metric) -> float:
-        """Give the out-of-fold value in full."""
-        return value_of(self.attempt.metrics or {}, metric)
-
-
-@dataclass(frozen=True)
-class Final:
-    """What finalists are cross-validated with: the run's settings, a split, and a study's folder."""
-
-    workshop: Workshop
-    split: Version
-    table: pa.Table
-    folder: Path
+        """Return the out-of-fold value in full."""
+        return self.candidate.value(metric)
 
 
 def best_trials(
     trials: Sequence[TrialReport], metric: Metric, count: int
 ) -> tuple[TrialReport, ...]:
-    """Give the best of the trials that were finished, the best first, each set of parameters once."""
+    """Return the best of the finished trials, the best first, each set of parameters once."""
     finished = [trial for trial in trials if trial.state == "complete"]
     ranked = sorted(finished, key=lambda one: one.value, reverse=metric.higher_is_better)
     different = {tuple(sorted(trial.parameters.items())): trial for trial in reversed(ranked)}
     return tuple(sorted(different.values(), key=ranked.index)[:count])
 
 
-def cross_validated(final: Final, attempt: Attempt) -> Attempt:
-    """Score an attempt by train.folds in full, unless that was done before.
+def cross_validate_fully(
+    context: RunContext, split: Version, table: pa.Table, folder: Path, candidate: Candidate
+) -> Candidate:
+    """Return a candidate with its scores by train.folds, fitting only what was not scored before.
 
     The folds stay in the checkpoints, so that `train` by the same settings need not fit them again.
+
+    Args:
+        context: of the run.
+        split: whose training rows are used.
+        table: these rows.
+        folder: of the study; keeps the scores.
+        candidate: to score.
     """
-    found = find_reusable(final.workshop.models, attempt.key).version
-    known = _known(final.folder)
-    metrics: Scored | None = found.manifest.metrics if found else known.get(attempt.key)
+    made = find_reusable(context.models, candidate.key).version
+    known = _known_scores(folder)
+    metrics: Scored | None = made.manifest.metrics if made else known.get(candidate.key)
     if metrics is None:
         from lightmodel.training.train import cross_validate
 
-        contract = Contract.from_dict(final.split.manifest.contract or {})
-        recipe = recipe_of(attempt.workshop, attempt.key)
-        metrics = cross_validate(final.table, contract, recipe).metrics
-        write_whole(final.folder / SCORES, json_bytes({**known, attempt.key: metrics}))
-    return replace(attempt, metrics=metrics)
+        spec = train_spec(candidate.config, candidate.key, context.progress)
+        metrics = cross_validate(table, contract_of(split), spec).metrics
+        write_atomic(folder / SCORES, json_bytes({**known, candidate.key: metrics}))
+    return replace(candidate, metrics=metrics)
 
 
-def _known(folder: Path) -> dict[str, Scored]:
+def _known_scores(folder: Path) -> dict[str, Scored]:
     try:
-        found: dict[str, Scored] = json.loads((folder / SCORES).read_bytes())
+        scores: dict[str, Scored] = json.loads((folder / SCORES).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found
+    return scores
 
 
-def finalist(final: Final, given: Mapping[str, Any], trial: TrialReport) -> Finalist:
-    """Cross-validate a trial's parameters in full."""
-    logger.info("trial %d in full: %s", trial.number, _words(trial.parameters))
-    attempt = attempt_with(final.workshop, final.split, {**given, **trial.parameters})
-    return Finalist(trial, cross_validated(final, attempt))
-
-
-def _words(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in parameters.items())
-
-
-def ranked(finalists: Sequence[Finalist], metric: Metric) -> tuple[Finalist, ...]:
-    """Give them the best first; among equals, what is there already comes first."""
+def rank_finalists(finalists: Sequence[Finalist], metric: Metric) -> tuple[Finalist, ...]:
+    """Return the finalists, the best first; among equals, the present settings come first."""
     sign = -1 if metric.higher_is_better else 1
 
     def place(one: Finalist) -> tuple[bool, float, bool]:
@@ -111,42 +92,35 @@ def ranked(finalists: Sequence[Finalist], metric: Metric) -> tuple[Finalist, ...
     return tuple(sorted(finalists, key=place))
 
 
-def finalists_table(finalists: Sequence[Finalist], metric: Metric) -> bytes:
-    """Write them as CSV: rank, trial, both scores, all metrics, parameters."""
-    metrics = sorted({name for one in finalists for name in one.attempt.metrics or {}})
-    parameters = sorted({name for one in finalists for name in one.attempt.parameters})
-    head = ["rank", "trial", f"{metric.name}_of_trial", *metrics, *parameters]
-    rows = [
+def finalists_csv(finalists: Sequence[Finalist], metric: Metric) -> bytes:
+    """Return a CSV with rank, trial, score of the trial, all metrics in full and parameters."""
+    return csv_bytes(
         [
-            rank,
-            one.trial.number if one.trial else "present settings",
-            one.trial.value if one.trial else "",
-            *((one.attempt.metrics or {}).get(name, "") for name in metrics),
-            *(one.attempt.parameters.get(name, "") for name in parameters),
+            {
+                "rank": rank,
+                "trial": one.trial.number if one.trial else "present settings",
+                f"{metric.name}_of_trial": one.trial.value if one.trial else "",
+                **(one.candidate.metrics or {}),
+                **one.candidate.parameters,
+            }
+            for rank, one in enumerate(finalists, 1)
         ]
-        for rank, one in enumerate(finalists, 1)
-    ]
-    return _csv(head, rows)
+    )
 
 
-def trials_table(trials: Sequence[TrialReport], metric: Metric) -> bytes:
-    """Write all trials as CSV: number, state, value, folds seen, times, parameters."""
-    parameters = sorted({name for trial in trials for name in trial.parameters})
-    head = ["trial", "state", metric.name, "folds", "created", "ended", *parameters]
-    rows = [
+def trials_csv(trials: Sequence[TrialReport], metric: Metric) -> bytes:
+    """Return a CSV of all trials: number, state, value, number of folds, times and parameters."""
+    return csv_bytes(
         [
-            *(trial.number, trial.state, trial.value, len(trial.folds)),
-            *(trial.created, trial.ended),
-            *(trial.parameters.get(name, "") for name in parameters),
+            {
+                "trial": trial.number,
+                "state": trial.state,
+                metric.name: trial.value,
+                "folds": len(trial.folds),
+                "created": trial.created,
+                "ended": trial.ended,
+                **trial.parameters,
+            }
+            for trial in trials
         ]
-        for trial in trials
-    ]
-    return _csv(head, rows)
-
-
-def _csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    written = csv.writer(text, lineterminator="\n")
-    written.writerow(head)
-    written.writerows(rows)
-    return text.getvalue().encode()
+    )

@@ -1,74 +1,69 @@
-"""What the chain works with, and what its stages tell each other."""
+"""What every stage of the chain is given, and what it answers."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from lightmodel.config import Config, TrainSection
-from lightmodel.contract.columns import Contract
-from lightmodel.errors import LightModelError, QualityGateFailed
-from lightmodel.learners.base import FittedModel, Learner
-from lightmodel.pipeline.split_files import SplitFiles
+from lightmodel.config import Config
+from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.metrics import Metric, gate_metric
+from lightmodel.errors import QualityGateFailed
 from lightmodel.progress.base import Progress
-from lightmodel.search.base import RejectedBaseline, Search, Tuning
-from lightmodel.sources.base import Fetched
-from lightmodel.store.fingerprint import what_changed
-from lightmodel.store.signing import Signer
+from lightmodel.store.factory import models_of, splits_of
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
-from lightmodel.tracking.records import RunRecord
-from lightmodel.training.checkpoints import Checkpoints
+from lightmodel.tables.split_files import read_own
+from lightmodel.tracking.uploader import NO_TRACKING, Record
+
+Pins = Mapping[str, str]  # the versions that a run has made or reused so far, by stage
+Scored = Mapping[str, float | None]  # metrics by name; None where one is undefined
+
+_ARROW_TYPES = {
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.CATEGORY: pa.string(),
+}
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """Everything that a run needs, built by wiring.
+class RunContext:
+    """What a run works with.
 
     Attributes:
-        splits: preprocessed/ of the store.
-        models: model/ of the store.
-        retries: retries/ of the store: what was tried in place of rejected candidates.
-        signer: signs and checks manifests and verdicts.
-        fetch: brings the files that the configuration names.
-        read: reads them as one table of plain types.
-        split_files: writes and reads train and test tables.
-        learner: makes the learner that a train section names.
-        alternatives: begins a search for other values of train.parameters; None for an estimator
-            of which nothing else is known to try.
-        tuning: what a study needs.
-        compiled: gives the files of a learner's model in compiled form; none where it has none.
-        load_model: builds a model from the names of its learner and its payload.
-        checkpoints: gives the finished folds of the training with this fingerprint.
+        config: the settings in force.
         progress: shows work under way.
-        record: tells tracking of runs, or by an empty sequence that one will come; never raises.
-        mirror: copies what was published to the mirrors; never raises.
+        record: sends runs to tracking, or by an empty sequence announces that one will come; never
+            raises.
         force: run stages though nothing has changed.
-        dry_run: only say what would be done.
+        dry_run: only report what would be done.
     """
 
     config: Config
-    splits: Store
-    models: Store
-    retries: Store
-    signer: Signer
-    fetch: Callable[[], Fetched]
-    read: Callable[[Fetched], pa.Table]
-    split_files: SplitFiles
-    learner: Callable[[TrainSection], Learner]
-    alternatives: Callable[[Config, RejectedBaseline], Search | None]
-    tuning: Tuning
-    compiled: Callable[[str, dict[str, Any]], dict[str, bytes]]
-    load_model: Callable[[str, dict[str, Any]], FittedModel]
-    checkpoints: Callable[[str], Checkpoints]
     progress: Progress
-    record: Callable[[Sequence[RunRecord]], None]
-    mirror: Callable[[], None]
+    record: Record = NO_TRACKING
     force: bool = False
     dry_run: bool = False
+
+    @cached_property
+    def splits(self) -> Store:
+        """The store's preprocessed/."""
+        return splits_of(self.config)
+
+    @cached_property
+    def models(self) -> Store:
+        """The store's model/."""
+        return models_of(self.config)
+
+    @property
+    def signer(self) -> Signer:
+        """What signs and checks manifests and verdicts."""
+        return self.models.signer
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ class Outcome:
         stage: its name.
         did: "made", "reused", or "would …" in a dry run.
         why: in a few words.
-        version: of what it made or found; "" when there is none yet.
+        version: of what it made or reused; "" when there is none yet.
         rows: it worked on.
         metric: name and value worth showing.
         rejected: why the candidate was not approved; "" when it was, or when nobody asked.
@@ -99,76 +94,58 @@ class Outcome:
 
 
 def timed(work: Callable[[], Outcome]) -> Outcome:
-    """Do it, and add the seconds that it took."""
+    """Return the outcome of the work, with the seconds that it took."""
     started = time.perf_counter()
     outcome = work()
     return replace(outcome, seconds=time.perf_counter() - started)
 
 
-def refusal(tested: Outcome, more: str = "") -> QualityGateFailed:
-    """Give the error that goes with a rejected candidate; `more` is a sentence besides."""
+def gate_failure(tested: Outcome, sentence: str = "") -> QualityGateFailed:
+    """Return the error that goes with a rejected candidate, its message ended by `sentence`."""
     return QualityGateFailed(
-        f"{tested.version} is not approved: {tested.rejected} {more}".rstrip(),
+        f"{tested.version} is not approved: {tested.rejected} {sentence}".rstrip(),
         hint=f"the model that is served stays; look at {tested.report}",
     )
 
 
-@dataclass(frozen=True)
-class Pins:
-    """The versions that this run has made or found so far; None: not by this run."""
-
-    split: str | None = None
-    model: str | None = None
-
-    def with_outcome(self, outcome: Outcome) -> "Pins":
-        """Pin what a stage made or found."""
-        if outcome.stage == "preprocess":
-            return replace(self, split=outcome.version)
-        return replace(self, model=outcome.version)
+def contract_of(split: Version) -> Contract:
+    """Return the contract of a split or a model."""
+    return Contract.from_dict(split.manifest.contract or {})
 
 
-@dataclass(frozen=True)
-class Reuse:
-    """Whether an earlier version will do, and why, either way."""
+def read_split(splits: Store, split: Version, part: str) -> pa.Table:
+    """Read the "train" or the "test" rows of a split; the other part stays unopened.
 
-    version: Version | None
-    why: str
+    Returns:
+        the rows in the types of the split's contract.
 
-
-def find_reusable(
-    store: Store, key: str, suits: Callable[[Version], bool] = lambda _: True
-) -> Reuse:
-    """Find the newest whole version with this fingerprint, or say what differs from the newest."""
-    versions = store.versions()
-    for version in versions:
-        if version.manifest.fingerprint != key or not suits(version):
-            continue
-        try:
-            store.verify(version)
-        except LightModelError:
-            return Reuse(None, f"{version.name} is damaged")
-        return Reuse(version, "nothing changed")
-    if not versions:
-        return Reuse(None, "there is none yet")
-    changed = what_changed(versions[0].manifest.fingerprint, key)
-    return Reuse(
-        None, "another model was approved" if changed == "nothing" else f"{changed} changed"
-    )
+    Raises:
+        ArtefactCorrupt: the file is not what was written.
+    """
+    name = split_file(split, part)
+    splits.verify(split, name)
+    types = {column.name: _ARROW_TYPES.get(column.type) for column in contract_of(split).columns}
+    known = {name: kind for name, kind in types.items() if kind is not None}
+    return read_own(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
 
 
-def read_side(workshop: Workshop, split: Version, side: str, contract: Contract) -> pa.Table:
-    """Read train or test rows of a split, after checking their bytes; the other side stays shut."""
-    name = side_file(split, side)
-    workshop.splits.verify(split, name)
-    return workshop.split_files.read(split.file(name), contract)
+def split_file(split: Version, part: str) -> str:
+    """Return the name of a part's file, whatever format the split was written in."""
+    return next(name for name in split.manifest.files if name.partition(".")[0] == part)
 
 
-def side_file(split: Version, side: str) -> str:
-    """Name the file of a side, whatever format the split was written in."""
-    names: list[str] = list(split.manifest.files)
-    return next(name for name in names if name.partition(".")[0] == side)
+def deciding_metric(config: Config, split: Version) -> Metric:
+    """Return the metric of the gate, by which retries and studies choose as well."""
+    return gate_metric(config.gate.metric, contract_of(split).task.kind)
 
 
-def shown_number(value: float | None) -> str:
-    """Write a metric for people."""
-    return "undefined" if value is None or math.isnan(value) else f"{value:.4f}"
+def metric_value(metrics: Scored, metric: Metric) -> float:
+    """Return one metric of many; NaN where it is undefined."""
+    value = metrics.get(metric.name)
+    return math.nan if value is None else value
+
+
+def format_metric(metrics: Scored, metric: Metric) -> str:
+    """Return a metric as "AUC 0.8312", or "AUC undefined"."""
+    value = metric_value(metrics, metric)
+    return f"{metric.title} {'undefined' if math.isnan(value) else f'{value:.4f}'}"

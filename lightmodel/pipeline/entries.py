@@ -1,34 +1,35 @@
-"""One contender of a comparison, trained as the chain would train it, into a store of comparisons.
+"""The entries of a comparison: which take part, and how each is trained, as the chain would train it.
 
-That store lies in store.work. Nothing of it is served or judged by the gate, and what was trained for
+Their models lie in store.work. None of them is served or passes the gate, and what was trained for
 an earlier comparison of the same table and settings is used again.
 """
 
 import io
 import json
-import math
 import shutil
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from lightmodel.config import TrainSection
-from lightmodel.contract.arrays import Codes, Scores
-from lightmodel.contract.results import FoldFit
-from lightmodel.errors import ArtefactMissing
-from lightmodel.learners.base import FittedModel, Learner, Trainer, TrainingData
-from lightmodel.pipeline.context import Reuse, Workshop, find_reusable, read_side
-from lightmodel.pipeline.reuse import model_key
-from lightmodel.pipeline.testing import candidate_of
-from lightmodel.pipeline.train import train_or_reuse
-from lightmodel.search.entries import Contender, Showing
+from lightmodel.config import Config
+from lightmodel.config.environment import threads_of
+from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.files import translate_os_errors, write_atomic
+from lightmodel.pipeline.context import contract_of, read_split
+from lightmodel.pipeline.reuse import find_reusable, model_key
+from lightmodel.pipeline.testing import defined, open_candidate
+from lightmodel.pipeline.train import publish_model, train_spec
+from lightmodel.progress.base import SilentProgress
+from lightmodel.search.entries import CvResult, Entry, EntryResult, default_entries, is_installed
+from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store import codec
-from lightmodel.store.files import told, write_whole
+from lightmodel.store.factory import signer_of, splits_of
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.encode import feature_matrix
 
@@ -36,77 +37,120 @@ TIMED_ROWS, TIMED_TIMES = 1_000, 3
 MOST_NOTES = 2
 
 
-def contest_store(workshop: Workshop) -> Store:
-    """Give the store of the models that comparisons trained."""
-    folder = workshop.config.store.work / "comparisons" / "models"
-    return Store(folder, "model", workshop.signer)
+def comparison_models(config: Config) -> Store:
+    """Return the store of the models that comparisons trained."""
+    return Store(config.store.work / "comparisons" / "models", "model", signer_of(config))
 
 
-def enter(workshop: Workshop, split: str, contender: Contender) -> str:
-    """Train a contender on a split, or find that it was; gives the version of its model.
+def choose_entries(
+    split: Version, only: Sequence[str]
+) -> tuple[tuple[Entry, ...], tuple[EntryResult, ...]]:
+    """Return the entries of a comparison on a split, and those that cannot take part, with the reason.
 
     Args:
-        workshop: as for the chain.
-        split: version.
-        contender: to train.
+        split: to train on.
+        only: names of entries; all that suit where there are none.
+
+    Raises:
+        ConfigError: there is no entry of that name for this task.
     """
-    models = contest_store(workshop)
-    version = workshop.splits.get(split)
-    shop = _shop_of(workshop, models, contender)
-    key = model_key(shop.config, version)
-    found = find_reusable(models, key, lambda one: _scores_of(models, one.name).exists()).version
-    return found.name if found and not workshop.force else _train(shop, models, version)
+    kind, rows = contract_of(split).task.kind, split.manifest.rows["train"]
+    every = {one.name: one for one in default_entries(kind, rows)}
+    if unknown := [name for name in only if name not in every]:
+        raise ConfigError(
+            f"no contender of a {kind} task is called {', '.join(unknown)}",
+            hint=f"known are {', '.join(sorted(every))}",
+        )
+    chosen = [one for name, one in every.items() if not only or name in only]
+    reasons = [_why_absent(one, rows, named=one.name in only) for one in chosen]
+    pairs = list(zip(chosen, reasons, strict=True))
+    absent = tuple(EntryResult(one, reason=why) for one, why in pairs if why)
+    return tuple(one for one, why in pairs if not why), absent
 
 
-def _shop_of(workshop: Workshop, models: Store, contender: Contender) -> Workshop:
+def _why_absent(entry: Entry, rows: int, *, named: bool) -> str:
+    if not is_installed(entry):
+        return f"not installed: pip install -r requirements/{entry.extra}.txt"
+    if entry.max_rows and rows > entry.max_rows and not named:
+        return (
+            f"left out: slow above {entry.max_rows:,} training rows, and here are {rows:,}; "
+            f"--only {entry.name} tries it"
+        )
+    return ""
+
+
+def train_entries(
+    config: Config, split: Version, entries: Sequence[Entry], limit_s: float
+) -> Iterator[EntryResult]:
+    """Train entries side by side, each on a thread of its own where there are enough of them.
+
+    Args:
+        config: the settings in force.
+        split: to train on.
+        entries: in the order in which to begin.
+        limit_s: seconds for each.
+
+    Yields:
+        how each ended, as it ends.
+    """
+    threads = threads_of(config)
+    count = min(threads, len(entries))
+    per_entry = threads // count
+    train = config.train.model_copy(update={"threads": per_entry})
+    work = partial(train_entry, config.model_copy(update={"train": train}), split.name)
+    for entry, answer in run_parallel(
+        work, entries, processes=count, threads=per_entry, timeout_s=limit_s
+    ):
+        if isinstance(answer, Failure):
+            yield EntryResult(entry, reason=answer.reason)
+        else:
+            yield EntryResult(entry, version=answer)
+
+
+def train_entry(config: Config, split_name: str, entry: Entry) -> str:
+    """Train an entry on a split, or find that it was, and return the version of its model."""
+    models, split = comparison_models(config), splits_of(config).get(split_name)
     own = {
-        "estimator": contender.estimator,
-        "parameters": dict(contender.parameters),
+        "estimator": entry.estimator,
+        "parameters": dict(entry.parameters),
         "compile": "never",
     }
-    train = workshop.config.train.model_copy(update=own)
-    config = workshop.config.model_copy(update={"train": train})
-    return replace(
-        workshop,
-        config=config,
-        models=models,
-        compiled=lambda _runtime, _payload: {},
-        checkpoints=lambda _key: _Nothing(),
-    )
+    config = config.model_copy(update={"train": config.train.model_copy(update=own)})
+    key = model_key(config, split)
+    reuse = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists())
+    return reuse.version.name if reuse.version else _train(config, models, split, key)
 
 
-def _train(shop: Workshop, models: Store, split: Version) -> str:
-    watch = _Watch()
+def _train(config: Config, models: Store, split: Version, key: str) -> str:
+    from lightmodel.training.train import train
 
-    def watched(section: TrainSection) -> Learner:
-        learner = shop.learner(section)
-        return _TimedLearner(learner, watch, learner.name)
-
-    timed = replace(shop, learner=watched)
-    with warnings.catch_warnings(record=True) as heard:
+    table = read_split(splits_of(config), split, "train")
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
-        name = train_or_reuse(timed, split, Reuse(None, "compared")).version
-    version = models.get(name)
+        spec = replace(train_spec(config, key, SilentProgress()), checkpoints=None)
+        started = time.perf_counter()
+        trained = train(table, contract_of(split), spec)
+        seconds = time.perf_counter() - started
+        version = publish_model(models, config, split, trained, key)
     kept = io.BytesIO()
     np.savez(
         kept,
-        scores=watch.scores,
-        fit_seconds=watch.seconds,
-        row_seconds=_row_seconds(shop, split, version),
-        notes=np.array(_notes(heard), dtype=np.str_),
+        scores=trained.out_of_fold,
+        fit_seconds=seconds,
+        row_seconds=_row_seconds(config, table, version),
+        notes=np.array(_notes(caught), dtype=np.str_),
     )
-    path = _scores_of(models, name)
-    with told(path):
+    path = _scores_file(models, version.name)
+    with translate_os_errors(path):
         path.parent.mkdir(exist_ok=True)
-    write_whole(path, kept.getvalue())
-    return name
+    write_atomic(path, kept.getvalue())
+    return version.name
 
 
-def _row_seconds(shop: Workshop, split: Version, version: Version) -> float:
+def _row_seconds(config: Config, table: pa.Table, version: Version) -> float:
     """Time the model as it comes out of its bundle; the best of a few tries, in seconds a row."""
-    candidate = candidate_of(shop, version)
-    rows = read_side(shop, split, "train", candidate.contract).slice(0, TIMED_ROWS)
-    features = feature_matrix(rows, candidate.contract)
+    candidate = open_candidate(config, version)
+    features = feature_matrix(table.slice(0, TIMED_ROWS), candidate.contract)
     candidate.predict(features)
     seconds = []
     for _ in range(TIMED_TIMES):
@@ -116,16 +160,16 @@ def _row_seconds(shop: Workshop, split: Version, version: Version) -> float:
     return min(seconds) / len(features)
 
 
-def _notes(heard: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Give the first sentence of each thing that was warned of, once; what will change is no news."""
+def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """Return the first sentence of each warning, once; announcements of changes are left out."""
     coming = (FutureWarning, DeprecationWarning, PendingDeprecationWarning)
-    of_now = [one for one in heard if not issubclass(one.category, coming)]
-    said = [" ".join(str(one.message).split()).partition(". ")[0] for one in of_now]
-    return list(dict.fromkeys(said))[:MOST_NOTES]
+    of_now = [one for one in caught if not issubclass(one.category, coming)]
+    sentences = [" ".join(str(one.message).split()).partition(". ")[0] for one in of_now]
+    return list(dict.fromkeys(sentences))[:MOST_NOTES]
 
 
-def showing_of(models: Store, contender: Contender, name: str) -> Showing:
-    """Read back what a contender showed.
+def read_result(models: Store, entry: Entry, name: str) -> CvResult:
+    """Read back the cross-validation of an entry.
 
     Raises:
         ArtefactMissing: it was removed meanwhile.
@@ -133,14 +177,18 @@ def showing_of(models: Store, contender: Contender, name: str) -> Showing:
     """
     version = models.get(name)
     findings = json.loads(version.read("metrics.json"))
-    with np.load(io.BytesIO(_read(_scores_of(models, name))), allow_pickle=False) as kept:
-        return Showing(
-            contender.name,
-            contender.estimator,
-            contender.parameters,
+    try:
+        data = _scores_file(models, name).read_bytes()
+    except OSError as error:
+        raise ArtefactMissing(f"{name}.npz is gone from the comparisons in store.work") from error
+    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+        return CvResult(
+            entry.name,
+            entry.estimator,
+            entry.parameters,
             kept["scores"],
-            tuple(_defined(fold["metrics"]) for fold in findings["folds"]),
-            _defined(findings["out_of_fold"]),
+            tuple(defined(fold["metrics"]) for fold in findings["folds"]),
+            defined(findings["out_of_fold"]),
             float(kept["fit_seconds"]),
             float(kept["row_seconds"]),
             version.manifest.files[codec.MODEL].size,
@@ -149,93 +197,15 @@ def showing_of(models: Store, contender: Contender, name: str) -> Showing:
         )
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtefactMissing(f"{path.name} is gone from the comparisons in store.work") from error
-
-
-def _defined(metrics: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: math.nan if value is None else value for name, value in metrics.items()}
-
-
-def _scores_of(models: Store, name: str) -> Path:
+def _scores_file(models: Store, name: str) -> Path:
     return models.folder.parent / "scores" / f"{name}.npz"
 
 
-def forget_others(models: Store, split: Version) -> None:
+def remove_other_models(models: Store, split: Version) -> None:
     """Remove the models of comparisons on other splits, and what a killed one left."""
-    of_split = {
-        version.name
-        for version in models.versions()
-        if version.manifest.inputs["split"] == split.name
-    }
+    every = models.versions()
+    kept = {one.name for one in every if one.manifest.inputs["split"] == split.name}
     for name in models.names():
-        if name not in of_split:
+        if name not in kept:
             shutil.rmtree(models.folder / name, ignore_errors=True)
-            _scores_of(models, name).unlink(missing_ok=True)
-
-
-@dataclass
-class _Watch:
-    """Sums up the seconds of fitting, and gathers the scores out of fold."""
-
-    seconds: float = 0.0
-    scores: Scores = field(default_factory=lambda: np.empty(0))
-
-    def time(self, work: Any) -> Any:  # noqa: ANN401 — any function of a trainer
-        started = time.perf_counter()
-        done = work()
-        self.seconds += time.perf_counter() - started
-        return done
-
-
-@dataclass
-class _TimedLearner:
-    """A learner under a watch; its folds run one after the other, so that their seconds add up."""
-
-    learner: Learner
-    watch: _Watch
-    name: str
-    folds_at_once: int = 1
-
-    def prepare(self, data: TrainingData) -> "_TimedTrainer":
-        shape = (len(data.target), data.classes) if data.classes > 2 else (len(data.target),)
-        self.watch.scores = np.full(shape, np.nan)
-        return _TimedTrainer(self.watch.time(lambda: self.learner.prepare(data)), self.watch)
-
-
-@dataclass(frozen=True)
-class _TimedTrainer:
-    trainer: Trainer
-    watch: _Watch
-
-    def describe(self) -> Mapping[str, Any]:
-        return self.trainer.describe()
-
-    def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
-        fit: FoldFit = self.watch.time(lambda: self.trainer.fit_fold(train, held_out))
-        self.watch.scores[held_out] = fit.scores
-        return fit
-
-    def stop(self) -> None:
-        self.trainer.stop()
-
-    def refit(self, folds: Sequence[FoldFit]) -> FittedModel:
-        model: FittedModel = self.watch.time(lambda: self.trainer.refit(folds))
-        return model
-
-    def ensemble(self, folds: Sequence[FoldFit]) -> FittedModel:
-        return self.trainer.ensemble(folds)
-
-
-class _Nothing:
-    """Checkpoints that keep nothing: a comparison is begun again by contender, not by fold."""
-
-    def load(self, fold: int) -> FoldFit | None:  # noqa: ARG002 — the port's
-        return None
-
-    def save(self, fold: int, fit: FoldFit) -> None: ...
-
-    def clear(self) -> None: ...
+            _scores_file(models, name).unlink(missing_ok=True)

@@ -6,20 +6,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config
-from lightmodel.contract.columns import Contract
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.profile import Profile
 from lightmodel.errors import ArtefactMissing
-from lightmodel.pipeline.context import Outcome, Pins, Reuse, Workshop, find_reusable
-from lightmodel.sources.base import Fetched
-from lightmodel.store.fingerprint import fingerprint, versions
+from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
+from lightmodel.pipeline.reuse import Reuse, find_reusable
+from lightmodel.progress.base import Progress
+from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.factory import fetch_first
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.provenance import commit
+from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Version
 
-if (
-    TYPE_CHECKING
-):  # imported when it runs: pandas and scipy take seconds, and often nothing is to do
+if TYPE_CHECKING:  # pandas and scipy take seconds to import, and often nothing is to do
     from lightmodel.training.preprocess import Accepted, Preprocessed
 
 logger = logging.getLogger(__name__)
@@ -29,43 +29,66 @@ LIBRARIES = ("numpy", "pandas", "pandera", "pyarrow", "scipy")
 _NOT_READING = ("source", "mirrors", "sha256", "refresh", "timeout_s", "retries", "contract")
 
 
-def run_preprocess(workshop: Workshop, _: Pins) -> Outcome:
+def run_preprocess(context: RunContext, _: Pins) -> Outcome:
     """Fetch, check and split the table, or find the split of the same table and settings."""
-    if workshop.dry_run:
-        return Outcome("preprocess", "would look", f"at {workshop.config.data.source}", "")
-    fetched = workshop.fetch()
-    approved = _approved(workshop)
-    key = fingerprint({"sha256": fetched.sha256}, _parameters(workshop.config), MODULES, LIBRARIES)
-    reuse = _reusable(workshop, key, approved)
-    if reuse.version:
-        rows = sum(reuse.version.manifest.rows.values())
-        return Outcome("preprocess", "reused", reuse.why, reuse.version.name, rows)
-    version = make_split(workshop, fetched, approved, key)
-    return Outcome(
-        "preprocess", "made", reuse.why, version.name, sum(version.manifest.rows.values())
-    )
+    config = context.config
+    if context.dry_run:
+        return Outcome("preprocess", "would look", f"at {config.data.source}", "")
+    fetched = fetch_table(config, context.progress)
+    approved = _approved(context)
+    key = fingerprint({"sha256": fetched.sha256}, _parameters(config), MODULES, LIBRARIES)
+    reuse = _reusable(context, key, approved)
+    split = reuse.version or make_split(context, fetched, approved, key)
+    did = "reused" if reuse.version else "made"
+    return Outcome("preprocess", did, reuse.why, split.name, sum(split.manifest.rows.values()))
 
 
-def make_split(workshop: Workshop, fetched: Fetched, approved: Version | None, key: str) -> Version:
-    """Read a table, hold it against the contract of the model that is approved, and split it."""
-    return _publish(workshop, _split(workshop, fetched, approved), fetched, approved, key)
+def fetch_table(config: Config, progress: Progress) -> Fetched:
+    """Fetch the files that `data.source` or one of its mirrors names.
+
+    Raises:
+        SourceUnavailable, QuotaExceeded: no place gave it now.
+        DataError: no place has what was asked for.
+    """
+    data = config.data
+    cache = config.store.work / "cache"
+    options = FetchOptions(cache, data.refresh, data.sha256, data.timeout_s, data.retries, progress)
+    return fetch_first((data.source, *data.mirrors), options)
 
 
-def _split(workshop: Workshop, fetched: Fetched, approved: Version | None) -> "Preprocessed":
+def current_split(context: RunContext) -> Version:
+    """Return the split of the table and settings in force, made now where there is none."""
+    return context.splits.get(run_preprocess(context, {}).version)
+
+
+def make_split(
+    context: RunContext, fetched: Fetched, approved: Version | None, key: str
+) -> Version:
+    """Read a table, check it against the contract of the approved model, and split it.
+
+    Args:
+        context: of the run.
+        fetched: the table's files.
+        approved: the model whose contract is in force; None: a new contract is inferred.
+        key: the split's fingerprint.
+    """
+    from lightmodel.tables.reading import read_table
     from lightmodel.training.preprocess import Choices, preprocess
 
-    choices = Choices(workshop.config.data, workshop.config.split, workshop.config.train)
-    result = preprocess(workshop.read(fetched), choices, _accepted(approved))
+    config = context.config
+    choices = Choices(config.data, config.split, config.train)
+    table = read_table(fetched.paths, config.data)
+    result = preprocess(table, choices, _accepted(approved))
     for warning in result.warnings:
         logger.warning("%s", warning)
-    return result
+    return _publish(context, result, fetched, approved, key)
 
 
-def _approved(workshop: Workshop) -> Version | None:
-    if workshop.config.data.contract == "new":
+def _approved(context: RunContext) -> Version | None:
+    if context.config.data.contract == "new":
         return None
     try:
-        return newest_approved(workshop.models, workshop.signer)
+        return newest_approved(context.models, context.signer)
     except ArtefactMissing:
         return None
 
@@ -76,11 +99,11 @@ def _accepted(approved: Version | None) -> "Accepted | None":
     if approved is None or approved.manifest.contract is None:
         return None
     profile = Profile.from_dict(json.loads(approved.read("profile.json")))
-    return Accepted(Contract.from_dict(approved.manifest.contract), profile)
+    return Accepted(contract_of(approved), profile)
 
 
 def _parameters(config: Config) -> dict[str, Any]:
-    """Give the settings that decide on the split's bytes."""
+    """Return the settings that decide on the split's bytes."""
     return {
         "data": config.data.model_dump(exclude=set(_NOT_READING)),
         "split": config.split.model_dump(),
@@ -88,9 +111,9 @@ def _parameters(config: Config) -> dict[str, Any]:
     }
 
 
-def _reusable(workshop: Workshop, key: str, approved: Version | None) -> Reuse:
-    """Look for a split that was held against the model approved now, or that this one came from."""
-    if workshop.force:
+def _reusable(context: RunContext, key: str, approved: Version | None) -> Reuse:
+    """Look for a split checked against the model approved now, or that this model came from."""
+    if context.force:
         return Reuse(None, "forced")
     name = approved.name if approved else None
     parent = approved.manifest.inputs.get("split") if approved else None
@@ -98,21 +121,28 @@ def _reusable(workshop: Workshop, key: str, approved: Version | None) -> Reuse:
     def suits(split: Version) -> bool:
         return bool(split.name == parent or split.manifest.inputs.get("held_against") == name)
 
-    return find_reusable(workshop.splits, key, suits)
+    return find_reusable(context.splits, key, suits)
 
 
 def _publish(
-    workshop: Workshop, result: "Preprocessed", fetched: Fetched, approved: Version | None, key: str
+    context: RunContext,
+    result: "Preprocessed",
+    fetched: Fetched,
+    approved: Version | None,
+    key: str,
 ) -> Version:
-    with workshop.splits.draft() as draft:
+    from lightmodel.tables.split_files import write_table
+
+    config, contract = context.config, result.contract.to_dict()
+    suffix = config.data.format
+    with context.splits.draft() as draft:
         for name, table in (("train", result.train), ("test", result.test)):
-            with draft.path(f"{name}.{workshop.split_files.suffix}") as path:
-                workshop.split_files.write(table, path)
-        draft.write("contract.json", json_bytes(result.contract.to_dict()))
+            with draft.path(f"{name}.{suffix}") as path:
+                write_table(table, path, suffix, threads_of(config))
+        draft.write("contract.json", json_bytes(contract))
         draft.write("profile.json", json_bytes(result.profile.to_dict()))
         drift = [asdict(item) for item in result.drift]
-        checks = {"drift": drift, "warnings": result.warnings}
-        draft.write("checks.json", json_bytes(checks))
+        draft.write("checks.json", json_bytes({"drift": drift, "warnings": result.warnings}))
         return draft.publish(
             inputs={
                 "source": fetched.uri,
@@ -121,10 +151,10 @@ def _publish(
                 "etag": fetched.etag,
                 "held_against": approved.name if approved else None,
             },
-            parameters=_parameters(workshop.config),
+            parameters=_parameters(config),
             rows={"train": result.train.num_rows, "test": result.test.num_rows},
-            contract=result.contract.to_dict(),
-            task=result.contract.task.to_dict(),
+            contract=contract,
+            task=contract["task"],
             libraries=versions(LIBRARIES),
             commit=commit(),
             fingerprint=key,

@@ -1,44 +1,49 @@
-"""Train a model again from what its manifest says, and compare the two byte for byte."""
+"""Run `reproduce`: train a model again from what its manifest says, and compare the two byte for byte."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from lightmodel.config import Config, DataSection, SplitSection, TrainSection
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import (
     ArtefactCorrupt,
     ArtefactMissing,
     DataError,
     NotPossible,
 )
-from lightmodel.pipeline.context import Reuse, Workshop, side_file
-from lightmodel.pipeline.differences import circumstances, differences
-from lightmodel.pipeline.preprocess import make_split
+from lightmodel.pipeline.context import RunContext, split_file
+from lightmodel.pipeline.preprocess import fetch_table, make_split
 from lightmodel.pipeline.reuse import model_key
-from lightmodel.pipeline.train import train_or_reuse
+from lightmodel.pipeline.train import fit_model
+from lightmodel.progress.base import Progress
 from lightmodel.store import codec
-from lightmodel.store.checkpoints import FoldCheckpoints
-from lightmodel.store.own_code import FOLDER
+from lightmodel.store.factory import models_of, splits_of
+from lightmodel.store.provenance import commit, machine
+from lightmodel.store.user_code import FOLDER
 from lightmodel.store.versions import Store, Version
 
 logger = logging.getLogger(__name__)
 
 _ROWS_DIFFER = "the training rows: the same table is split into other ones here"
+_SHOWN = 40
+_OF_THE_TABLE = frozenset({"contract", "counts"})  # bundle entries with values from the table
 
 
 @dataclass(frozen=True)
 class Reproduced:
-    """What came of training a model again.
+    """A model that was trained again, compared with the original.
 
     Attributes:
-        version: that was to be made again.
+        version: of the original.
         sha256: of its model.joblib.
         differences: between the two models; none: they are the same, byte for byte.
         circumstances: what was not as it was then: code, libraries, machine.
-        commit: of the code that made it.
+        commit: of the code that made the original.
     """
 
     version: str
@@ -48,14 +53,12 @@ class Reproduced:
     commit: str | None
 
 
-def run_reproduce(
-    open_workshop: Callable[[Config], Workshop], config: Config, name: str, scratch: Path
-) -> Reproduced:
+def run_reproduce(config: Config, progress: Progress, name: str, scratch: Path) -> Reproduced:
     """Train a version again, in a store of its own.
 
     Args:
-        open_workshop: gives what works by other settings.
         config: in force; of it count the store, and how the source is reached.
+        progress: shows work under way.
         name: of the version, or a unique beginning of it.
         scratch: empty folder for what is made.
 
@@ -64,22 +67,24 @@ def run_reproduce(
         NotPossible: it was not made by the chain, or by a newer light-model.
         DataError: neither its split nor its table is there as it was.
     """
-    models = open_workshop(config).models
+    models = models_of(config)
     version = _find(models, name)
     models.verify(version)
     settings = settings_of(config, version)
-    made = open_workshop(settings)
-    split = _kept_split(made, version)
-    made = _apart(made, scratch)
-    split = split or _split_again(made, version)
-    sha256 = version.manifest.files[codec.MODEL].sha256
-    here = circumstances(version, model_key(settings, split))
-    if _train_sha256(split) != version.manifest.inputs["train_sha256"]:
-        return Reproduced(version.name, sha256, (_ROWS_DIFFER,), here, version.manifest.commit)
-    outcome = train_or_reuse(made, split, Reuse(None, "reproduced"))
-    again = made.models.get(outcome.version)
-    found = tuple(differences(version, again))
-    return Reproduced(version.name, sha256, found, here, version.manifest.commit)
+    context = RunContext(_apart(settings, scratch), progress)
+    split = _kept_split(settings, version) or _split_again(settings, context, version)
+    if _train_sha256(split) == version.manifest.inputs["train_sha256"]:
+        again = context.models.get(fit_model(context, split).name)
+        lines = tuple(differences(version, again))
+    else:
+        lines = (_ROWS_DIFFER,)
+    return Reproduced(
+        version.name,
+        version.manifest.files[codec.MODEL].sha256,
+        lines,
+        circumstances(version, model_key(settings, split)),
+        version.manifest.commit,
+    )
 
 
 def _find(models: Store, name: str) -> Version:
@@ -92,7 +97,7 @@ def _find(models: Store, name: str) -> Version:
 
 
 def settings_of(config: Config, version: Version) -> Config:
-    """Give the settings that a model was made with; the store and its mirrors are those in force.
+    """Return the settings that a model was made with; the store and its mirrors are those in force.
 
     Raises:
         NotPossible: they are not known, or not here.
@@ -120,7 +125,7 @@ def settings_of(config: Config, version: Version) -> Config:
 
 
 def _data_section(data: DataSection, version: Version, read: dict[str, Any]) -> DataSection:
-    """Give where the table is and how it was read; without its mirrors where it is another one."""
+    """Return where the table is and how it was read; without its mirrors where it is another one."""
     inputs = version.manifest.inputs
     known: dict[str, Any] = {**data.model_dump(), **read, "sha256": inputs["sha256"]}
     if redacted(data.source) != inputs["source"]:
@@ -128,11 +133,20 @@ def _data_section(data: DataSection, version: Version, read: dict[str, Any]) -> 
     return DataSection(**known)
 
 
-def _kept_split(workshop: Workshop, version: Version) -> Version | None:
-    """Give the split that the model was trained on, where it is here and whole."""
+def _apart(settings: Config, scratch: Path) -> Config:
+    """Return settings by which nothing that is made comes near the store."""
+    store = settings.store.model_copy(update={"root": scratch, "work": scratch / "work"})
+    # a compiled form depends on the processor, and is no part of the promise
+    train = settings.train.model_copy(update={"compile": "never"})
+    return settings.model_copy(update={"store": store, "train": train})
+
+
+def _kept_split(settings: Config, version: Version) -> Version | None:
+    """Return the split that the model was trained on, where it is here and whole."""
+    splits = splits_of(settings)
     try:
-        split = workshop.splits.get(str(version.manifest.inputs["split"]))
-        workshop.splits.verify(split)
+        split = splits.get(str(version.manifest.inputs["split"]))
+        splits.verify(split)
     except (ArtefactMissing, ArtefactCorrupt) as error:
         logger.info("its split is made again: %s", error.message)
         return None
@@ -140,33 +154,127 @@ def _kept_split(workshop: Workshop, version: Version) -> Version | None:
     return split if same and split.manifest.contract == version.manifest.contract else None
 
 
-def _apart(workshop: Workshop, scratch: Path) -> Workshop:
-    """Let nothing that is made come near the store."""
-    signer = workshop.signer
-    return replace(
-        workshop,
-        models=Store(scratch / "model", "model", signer),
-        splits=Store(scratch / "preprocessed", "split", signer),
-        checkpoints=lambda _: FoldCheckpoints(scratch / "checkpoints"),
-        compiled=lambda *_: {},  # depends on the processor, and is no part of the promise
-        mirror=lambda: None,
-    )
-
-
-def _split_again(workshop: Workshop, version: Version) -> Version:
+def _split_again(settings: Config, context: RunContext, version: Version) -> Version:
     try:
-        fetched = workshop.fetch()
+        fetched = fetch_table(settings, context.progress)
     except DataError as error:
         raise DataError(
             f"the table that {version.name} was made of is not there as it was: {error.message}",
-            hint=f"bring back the file with the sha256 {workshop.config.data.sha256}, or the folder "
+            hint=f"bring back the file with the sha256 {settings.data.sha256}, or the folder "
             f"preprocessed/{version.manifest.inputs['split']}",
         ) from error
-    split = make_split(workshop, fetched, approved=version, key="")
-    return workshop.splits.get(
-        split.name
-    )  # as the chain reads it: the order of keys counts in a pickle
+    split = make_split(context, fetched, approved=version, key="")
+    # as the chain reads it: the order of keys counts in a pickle
+    return context.splits.get(split.name)
 
 
 def _train_sha256(split: Version) -> str:
-    return split.manifest.files[side_file(split, "train")].sha256
+    return split.manifest.files[split_file(split, "train")].sha256
+
+
+def differences(one: Version, other: Version) -> Iterator[str]:
+    """Yield what differs between the model.joblib of two versions; nothing where the bytes are the same."""
+    if one.read(codec.MODEL) == other.read(codec.MODEL):
+        return
+    learners = one.manifest.parameters["learner"], other.manifest.parameters["learner"]
+    lines = [*_of_maps("parameter", *learners)]
+    before, after = (_flat(codec.load(version)) for version in (one, other))
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key), after.get(key)
+        if codec.dump({key: old}) != codec.dump({key: new}):
+            lines.extend(_difference(key, old, new))
+    yield from lines or ["the bytes, though nothing in them: other versions pickle otherwise"]
+
+
+def _flat(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Return a bundle with the parts of its model on one level with the rest."""
+    model: Mapping[str, Any] = bundle.pop("model", None) or {}
+    return {**bundle, **{f"model: its {name}": part for name, part in model.items()}}
+
+
+def _difference(key: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 — of a bundle
+    if key == "model: its texts" and old and new:
+        yield from _of_texts(old, new)
+    elif key == "samples":
+        old, new = old or (), new or ()
+        same = sum(bool(one == other) for one, other in zip(old, new, strict=False))
+        yield f"samples: {max(len(old), len(new)) - same} of {len(old)} rows"
+    elif key.startswith("model") or key in _OF_THE_TABLE:
+        yield key
+    else:
+        yield f"{key}: {_shown(old)}, and here {_shown(new)}"
+
+
+def _of_texts(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+    if len(before) != len(after):
+        yield f"model: {len(before)} texts, and here {len(after)}"
+    for number, (old, new) in enumerate(zip(before, after, strict=False)):
+        if old != new:
+            text = f"text {number}, " if len(before) > 1 else ""
+            yield f"model: {text}{_first_line(old, new)}"
+
+
+def _first_line(before: str, after: str) -> str:
+    """Return the first line in which two of LightGBM's texts differ, and its tree."""
+    tree = "before the first tree"
+    old, new = before.splitlines(), after.splitlines()
+    for number, (mine, theirs) in enumerate(zip(old, new, strict=False), 1):
+        if mine != theirs:
+            return f"{tree}, line {number} ({mine.partition('=')[0][:_SHOWN]})"
+        if mine.startswith("Tree="):
+            tree = f"tree {mine.removeprefix('Tree=')}"
+    return f"{len(old)} lines, and here {len(new)}"
+
+
+def circumstances(version: Version, key: str) -> tuple[str, ...]:
+    """Return what was not as it was when a version was made.
+
+    Args:
+        version: that was made then.
+        key: the fingerprint that the same settings and rows have here.
+    """
+    manifest = version.manifest
+    then: dict[str, str] = manifest.inputs.get("machine", {})
+    now = machine()
+    parts = (dict(part.split("=") for part in line.split()) for line in (manifest.fingerprint, key))
+    old, new = parts
+    lines = [
+        *(["code: the sources that training imports"] if old["code"] != new["code"] else []),
+        *_of_maps("", {"git commit": manifest.commit}, {"git commit": commit()}),
+        *_of_maps("library", manifest.libraries, _installed(manifest.libraries)),
+        *_of_maps("", then, {name: now.get(name) for name in then}),
+    ]
+    if not then and (python := _python_of(version)) != platform.python_version():
+        lines.append(f"python: {python}, and here {platform.python_version()}")
+    return tuple(lines)
+
+
+def _of_maps(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for name in dict.fromkeys((*before, *after)):
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            yield f"{kind} {name}: {_shown(old)}, and here {_shown(new)}".lstrip()
+
+
+def _installed(names: Mapping[str, str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _python_of(version: Version) -> str:
+    if "python_env.yaml" not in version.manifest.files:
+        return platform.python_version()
+    first = version.read("python_env.yaml").decode().partition("\n")[0]
+    return first.removeprefix("python: ")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "none"
+    text = str(value)
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}…"

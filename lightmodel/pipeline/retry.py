@@ -1,40 +1,39 @@
-"""Run `retry`: where the gate said no, other parameters are tried, and the best is tested once.
+"""Run `retry`: where the gate rejects, other parameters are tried, and the best is tested once.
 
-The out-of-fold score alone chooses. A loser is neither refit nor published and never meets a test
+The out-of-fold score alone chooses. A loser is neither refit nor published and never sees a test
 row; its score is kept in retries/, so that nothing is tried twice.
 """
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.columns import Contract
 from lightmodel.pipeline.candidates import (
     ATTEMPTS,
-    Attempt,
-    Attempts,
-    best_attempt,
-    deciding_metric,
-    record_of,
-    shown_out_of_fold,
+    Candidate,
+    CandidateSearch,
+    attempts_json,
+    best_candidate,
+    format_parameters,
 )
 from lightmodel.pipeline.context import (
     Outcome,
-    Pins,
-    Reuse,
-    Workshop,
-    find_reusable,
-    read_side,
-    refusal,
+    RunContext,
+    contract_of,
+    deciding_metric,
+    format_metric,
+    gate_failure,
+    read_split,
     timed,
 )
-from lightmodel.pipeline.reuse import model_key
+from lightmodel.pipeline.reuse import Reuse, find_reusable, model_key
 from lightmodel.pipeline.testing import run_testing
-from lightmodel.pipeline.train import Tried, recipe_of, train_or_reuse
+from lightmodel.pipeline.train import RetryInfo, clear_checkpoints, train_or_reuse, train_spec
+from lightmodel.store.factory import retries_of
 from lightmodel.store.provenance import commit
 from lightmodel.store.verdict import read_verdict
 from lightmodel.store.versions import Version
@@ -43,71 +42,130 @@ from lightmodel.tracking.records import RunRecord
 logger = logging.getLogger(__name__)
 
 
-def run_retry(workshop: Workshop, rejected: Outcome) -> Iterator[Outcome]:
+def run_retry(context: RunContext, rejected: Outcome) -> Iterator[Outcome]:
     """Try what train.retry allows in the place of a candidate that testing rejected.
 
     Args:
-        workshop: of the run.
-        rejected: what testing said.
+        context: of the run.
+        rejected: the outcome of testing.
 
     Yields:
-        What came of each attempt, and then what training and testing of the best one did.
+        The outcome of each try, and then those of training and testing the best one.
 
     Raises:
-        QualityGateFailed: no attempt is possible or better, or the best one was rejected too.
+        QualityGateFailed: no try is possible or better, or the best one was rejected too.
     """
-    candidate = workshop.models.get(rejected.version)
-    _refuse_withdrawn(workshop, candidate, rejected)
-    split = workshop.splits.get(candidate.manifest.inputs["split"])
-    original = _original(workshop, split, rejected)
-    attempts = Attempts(workshop, split, original)
-    known = attempts.replay()
-    if known and not attempts.scored:
-        raise refusal(rejected, _why_nothing(workshop.config.train))
-    if workshop.dry_run and not known:
-        left = workshop.config.train.retry - len(attempts.scored)
-        yield Outcome("retry", "would run", f"up to {left} other sets of parameters", "")
-        return
-    if not known:
-        yield from _score(workshop, split, original, attempts)
-        _record(workshop, split, original, attempts.scored)
-    yield from _take_the_best(workshop, split, original, attempts.scored, rejected)
-
-
-def _take_the_best(
-    workshop: Workshop,
-    split: Version,
-    original: Version,
-    attempts: Sequence[Attempt],
-    rejected: Outcome,
-) -> Iterator[Outcome]:
-    best = best_attempt(original, attempts, deciding_metric(workshop.config, split))
-    reuse = _reuse(workshop, best, len(attempts))
-    if not workshop.dry_run:
-        _forget_folds(attempts, but=None if reuse.version else best)
-    if best is None or (reuse.version and reuse.version.name == rejected.version):
-        others = f"of the other parameters tried ({len(attempts)})"
-        which = f"None {others} is better" if best is None else f"It is the best {others}"
-        raise refusal(rejected, f"{which} out of fold.")
-    tried = Tried(original.name, record_of(original, attempts))
-    yield from _make_and_test(best.workshop, split, reuse, tried)
-
-
-def _refuse_withdrawn(workshop: Workshop, candidate: Version, rejected: Outcome) -> None:
-    verdict = read_verdict(candidate, workshop.signer)
+    model = context.models.get(rejected.version)
+    verdict = read_verdict(model, context.signer)
     if verdict and verdict.by == "rollback":
-        raise refusal(rejected, "What a rollback withdrew is not tried again.")
+        raise gate_failure(rejected, "What a rollback withdrew is not tried again.")
+    split = context.splits.get(model.manifest.inputs["split"])
+    retry = _Retry(context, split, _original(context, split, rejected), rejected)
+    yield from retry.run()
 
 
-def _original(workshop: Workshop, split: Version, rejected: Outcome) -> Version:
-    """Give the model of the settings in force: the candidate, or the one in whose place it came."""
-    found = find_reusable(workshop.models, model_key(workshop.config, split)).version
-    if found is None:
-        raise refusal(
+def _original(context: RunContext, split: Version, rejected: Outcome) -> Version:
+    """Return the model of the settings in force: the candidate, or the one in whose place it came."""
+    version = find_reusable(context.models, model_key(context.config, split)).version
+    if version is None:
+        raise gate_failure(
             rejected,
             "It was not made by the settings and code in force: `python run.py` does that.",
         )
-    return found
+    return version
+
+
+@dataclass(frozen=True)
+class _Retry:
+    """One retry: the split, the model of the settings in force, and what testing rejected."""
+
+    context: RunContext
+    split: Version
+    original: Version
+    rejected: Outcome
+
+    def run(self) -> Iterator[Outcome]:
+        search = CandidateSearch(self.context, self.split, self.original)
+        is_complete = search.replay()
+        train = self.context.config.train
+        if is_complete and not search.scored:
+            raise gate_failure(self.rejected, _why_nothing(train))
+        if self.context.dry_run and not is_complete:
+            left = train.retry - len(search.scored)
+            yield Outcome("retry", "would run", f"up to {left} other sets of parameters", "")
+            return
+        if not is_complete:
+            yield from self._score(search)
+            self._record(search.scored)
+        yield from self._train_and_test_best(search.scored)
+
+    def _score(self, search: CandidateSearch) -> Iterator[Outcome]:
+        """Cross-validate what was not scored before, each candidate chosen by those before it."""
+        from lightmodel.training.train import cross_validate
+
+        contract = contract_of(self.split)
+        table = read_split(self.context.splits, self.split, "train")
+        metric = deciding_metric(self.context.config, self.split)
+
+        def outcome(did: str, why: str, one: Candidate) -> Outcome:
+            score = f"{format_metric(one.metrics or {}, metric)} out of fold"
+            return Outcome("retry", did, why, "", len(table), score)
+
+        def score(candidate: Candidate) -> Outcome:
+            did, metrics = "reused", candidate.metrics
+            if metrics is None:
+                spec = train_spec(candidate.config, candidate.key, self.context.progress)
+                did, metrics = "tried", cross_validate(table, contract, spec).metrics
+            candidate = replace(candidate, metrics=metrics)
+            search.tell(candidate)
+            is_best = best_candidate(self.original, search.scored, metric) is candidate
+            why = "the best so far out of fold" if is_best else "not better out of fold"
+            return outcome(did, why, candidate)
+
+        for known in search.scored:
+            yield outcome("reused", "scored before", known)
+        while (candidate := search.ask()) is not None:
+            number, most = len(search.scored) + 1, self.context.config.train.retry
+            logger.info("try %d of %d: %s", number, most, format_parameters(candidate.parameters))
+            yield timed(partial(score, candidate))
+
+    def _record(self, scored: list[Candidate]) -> None:
+        """Keep what was tried for the next run, and send it to tracking."""
+        with retries_of(self.context.config).draft() as draft:
+            draft.write(ATTEMPTS, attempts_json(self.original, scored))
+            draft.publish(
+                inputs={"model": self.original.name, "split": self.split.name},
+                parameters={"tries": len(scored)},
+                rows=dict(self.split.manifest.rows),
+                fingerprint=self.original.manifest.fingerprint,
+                commit=commit(),
+            )
+        self.context.record(tuple(_run_record(self.original, one) for one in scored))
+
+    def _train_and_test_best(self, scored: list[Candidate]) -> Iterator[Outcome]:
+        context, rejected, count = self.context, self.rejected, len(scored)
+        best = best_candidate(self.original, scored, deciding_metric(context.config, self.split))
+        version = None
+        if best and not context.force:
+            version = find_reusable(context.models, best.key).version
+        if not context.dry_run:
+            for one in scored:
+                if version or one is not best:
+                    clear_checkpoints(one.config, one.key)
+        others = f"of the other parameters tried ({count})"
+        if best is None:
+            raise gate_failure(rejected, f"None {others} is better out of fold.")
+        if version and version.name == rejected.version:
+            raise gate_failure(rejected, f"It is the best {others} out of fold.")
+        reuse = Reuse(version, f"the best of the others tried ({count})")
+        info = RetryInfo(self.original.name, attempts_json(self.original, scored))
+        of_best = replace(context, config=best.config)
+        trained = timed(lambda: train_or_reuse(of_best, self.split, reuse, info))
+        yield trained
+        tested = timed(lambda: run_testing(of_best, {"train": trained.version}))
+        yield tested
+        if tested.rejected:
+            raise gate_failure(tested, "It was the best of a retry, out of fold.")
 
 
 def _why_nothing(train: TrainSection) -> str:
@@ -115,53 +173,8 @@ def _why_nothing(train: TrainSection) -> str:
     return f"Nothing else is known to try for train.estimator = {train.estimator!r}{given}."
 
 
-def _score(
-    workshop: Workshop, split: Version, original: Version, attempts: Attempts
-) -> Iterator[Outcome]:
-    """Cross-validate what was not scored before, each attempt chosen by those before it."""
-    from lightmodel.training.train import cross_validate
-
-    contract = Contract.from_dict(split.manifest.contract or {})
-    table = read_side(workshop, split, "train", contract)
-    metric = deciding_metric(workshop.config, split)
-
-    def score(attempt: Attempt) -> Outcome:
-        did, metrics = "reused", attempt.metrics
-        if metrics is None:
-            recipe = recipe_of(attempt.workshop, attempt.key)
-            did, metrics = "tried", cross_validate(table, contract, recipe).metrics
-        attempts.tell(replace(attempt, metrics=metrics))
-        ahead = best_attempt(original, attempts.scored, metric) is attempts.scored[-1]
-        why = "the best so far out of fold" if ahead else "not better out of fold"
-        return Outcome("retry", did, why, "", len(table), shown_out_of_fold(metrics, metric))
-
-    for known in attempts.scored:
-        shown = shown_out_of_fold(known.metrics or {}, metric)
-        yield Outcome("retry", "reused", "scored before", "", len(table), shown)
-    while (attempt := attempts.ask()) is not None:
-        words = ", ".join(f"{name}={value}" for name, value in attempt.parameters.items())
-        number = len(attempts.scored) + 1
-        logger.info("try %d of %d: %s", number, workshop.config.train.retry, words)
-        yield timed(partial(score, attempt))
-
-
-def _record(
-    workshop: Workshop, split: Version, original: Version, attempts: Sequence[Attempt]
-) -> None:
-    with workshop.retries.draft() as draft:
-        draft.write(ATTEMPTS, record_of(original, attempts))
-        draft.publish(
-            inputs={"model": original.name, "split": split.name},
-            parameters={"tries": len(attempts)},
-            rows=dict(split.manifest.rows),
-            fingerprint=original.manifest.fingerprint,
-            commit=commit(),
-        )
-    workshop.record(tuple(_told(original, attempt) for attempt in attempts))
-
-
-def _told(original: Version, attempt: Attempt) -> RunRecord:
-    digits = hashlib.sha256(attempt.key.encode()).hexdigest()[:12]
+def _run_record(original: Version, candidate: Candidate) -> RunRecord:
+    digits = hashlib.sha256(candidate.key.encode()).hexdigest()[:12]
     now = datetime.now(UTC).isoformat()
     return RunRecord(
         f"{original.name}-attempt-{digits}",
@@ -169,34 +182,7 @@ def _told(original: Version, attempt: Attempt) -> RunRecord:
         now,
         now,
         original.name,
-        parameters=attempt.parameters,
-        metrics={
-            name: value for name, value in (attempt.metrics or {}).items() if value is not None
-        },
+        parameters=candidate.parameters,
+        metrics=candidate.metrics or {},
         tags={"split": str(original.manifest.inputs["split"])},
     )
-
-
-def _reuse(workshop: Workshop, best: Attempt | None, tries: int) -> Reuse:
-    """Find the best attempt's model, where it was made before."""
-    why = f"the best of the others tried ({tries})"
-    if best is None or workshop.force:
-        return Reuse(None, why)
-    return Reuse(find_reusable(workshop.models, best.key).version, why)
-
-
-def _forget_folds(attempts: Sequence[Attempt], but: Attempt | None) -> None:
-    for attempt in attempts:
-        if attempt is not but:
-            attempt.workshop.checkpoints(attempt.key).clear()
-
-
-def _make_and_test(
-    workshop: Workshop, split: Version, reuse: Reuse, tried: Tried
-) -> Iterator[Outcome]:
-    made = timed(lambda: train_or_reuse(workshop, split, reuse, tried))
-    yield made
-    tested = timed(lambda: run_testing(workshop, Pins(split.name, made.version)))
-    yield tested
-    if tested.rejected:
-        raise refusal(tested, "It was the best of a retry, out of fold.")

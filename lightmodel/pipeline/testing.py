@@ -3,25 +3,34 @@
 import json
 import logging
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from lightmodel.config import SplitSection
-from lightmodel.contract.arrays import Scores
+from lightmodel.config import Config, SplitSection
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
 from lightmodel.errors import ArtefactMissing, LightModelError
-from lightmodel.pipeline.context import Outcome, Pins, Workshop, read_side, shown_number
-from lightmodel.pipeline.dependencies import LEARNERS
+from lightmodel.learners.factory import load_model
+from lightmodel.pipeline.context import (
+    Outcome,
+    Pins,
+    RunContext,
+    contract_of,
+    format_metric,
+    read_split,
+)
+from lightmodel.pipeline.reuse import LEARNER_MODULES
 from lightmodel.pipeline.run_records import model_record
-from lightmodel.sources.santander import best_scores
 from lightmodel.store import codec
-from lightmodel.store.fingerprint import fingerprint
-from lightmodel.store.own_code import own_features
+from lightmodel.store.mirrors.factory import send
+from lightmodel.store.provenance import fingerprint
+from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import (
     StoredVerdict,
     newest_approved,
@@ -30,7 +39,7 @@ from lightmodel.store.verdict import (
 )
 from lightmodel.store.versions import Version
 
-if TYPE_CHECKING:  # imported when it runs: scikit-learn and matplotlib take seconds
+if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
     from lightmodel.training.testing import Candidate, Evaluated
 
 logger = logging.getLogger(__name__)
@@ -38,65 +47,69 @@ logger = logging.getLogger(__name__)
 MODULES = ("lightmodel.training.testing", "lightmodel.training.gate", "lightmodel.report.page")
 
 
-def run_testing(workshop: Workshop, pins: Pins) -> Outcome:
+def run_testing(context: RunContext, pins: Pins) -> Outcome:
     """Test the pinned candidate on its own split, or find the verdict that still holds."""
-    if workshop.dry_run and pins.model == "":
+    pinned = pins.get("train")
+    if context.dry_run and pinned == "":
         return Outcome("testing", "would run", "after train", "")
-    version = workshop.models.get(pins.model) if pins.model else workshop.models.newest()
-    served = _served(workshop, version)
-    key = _key(workshop, version, served)
-    stored = read_verdict(version, workshop.signer)
+    version = context.models.get(pinned) if pinned else context.models.newest()
+    served = served_version(context, besides=version.name)
+    key = _key(context.config, version, served)
+    stored = read_verdict(version, context.signer)
     holds = stored is not None and (stored.by == "rollback" or stored.fingerprint == key)
-    if stored and holds and not workshop.force:
+    if stored and holds and not context.force:
         return _outcome(version, stored, "reused", "nothing changed")
-    why = "forced" if stored and workshop.force else "settings changed" if stored else "untested"
-    if workshop.dry_run:
+    why = "forced" if stored and context.force else "settings changed" if stored else "untested"
+    if context.dry_run:
         return Outcome("testing", "would run", why, version.name)
-    workshop.record(())
-    verdict = _judge(workshop, version, served, key)
-    workshop.record([model_record(version, verdict)])
-    workshop.mirror()
+    context.record(())
+    verdict = _test(context, version, served, key)
+    context.record([model_record(version, verdict)])
+    send(context.config)
     return _outcome(version, verdict, "made", why)
 
 
-def _served(workshop: Workshop, candidate: Version) -> Version | None:
+def served_version(context: RunContext, besides: str = "") -> Version | None:
+    """Return the newest approved model, leaving out the version `besides`; None: there is none."""
     try:
-        return newest_approved(workshop.models, workshop.signer, besides={candidate.name})
+        return newest_approved(context.models, context.signer, besides={besides})
     except ArtefactMissing:
         return None
 
 
-def _key(workshop: Workshop, version: Version, served: Version | None) -> str:
-    made_by = version.manifest.made_by
+def _key(config: Config, version: Version, served: Version | None) -> str:
     inputs = {"model": version.name, "served": served.name if served else None}
-    modules = (*MODULES, *LEARNERS[made_by])
-    libraries = version.manifest.libraries
-    return fingerprint(inputs, workshop.config.gate.model_dump(), modules, libraries)
+    modules = (*MODULES, *LEARNER_MODULES[version.manifest.made_by])
+    return fingerprint(inputs, config.gate.model_dump(), modules, version.manifest.libraries)
 
 
 def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Outcome:
-    metric = METRICS[verdict.metric]
     return Outcome(
         "testing",
         did,
         why,
         version.name,
         version.manifest.rows["test"],
-        f"{metric.title} {shown_number(verdict.value)}",
+        format_metric({verdict.metric: verdict.value}, METRICS[verdict.metric]),
         rejected="" if verdict.passed else verdict.reasons[0],
         report=version.folder / "report.html",
     )
 
 
-def candidate_of(workshop: Workshop, version: Version) -> "Candidate":
-    """Give a model as testing sees it."""
+def open_candidate(config: Config, version: Version) -> "Candidate":
+    """Return a version's model, ready to be tested.
+
+    Raises:
+        ArtefactCorrupt: it is not what was written.
+        LightModelError: it cannot be opened with the libraries that are here.
+    """
     from lightmodel.training.steps import Steps
     from lightmodel.training.testing import Candidate
 
     bundle = codec.load(version)
-    model = workshop.load_model(bundle["learner"], bundle["model"])
+    model = load_model(bundle["learner"], bundle["model"], threads_of(config))
     contract = Contract.from_dict(bundle["contract"])
-    steps = Steps.from_payload(bundle, contract, own_features(version))
+    steps = Steps.from_payload(bundle, contract, user_features(version))
     return Candidate(
         steps.around(model.predict),
         contract,
@@ -107,51 +120,74 @@ def candidate_of(workshop: Workshop, version: Version) -> "Candidate":
     )
 
 
-def _opened_served(workshop: Workshop, served: Version) -> "Candidate | None":
-    """Give the model that is served; one that cannot be opened here must not bar its successor."""
-    try:
-        return candidate_of(workshop, served)
-    except LightModelError as error:
-        logger.warning("%s cannot be opened, so it is not compared: %s", served.name, error.message)
-        return None
+def evaluate_on_split(
+    context: RunContext,
+    split: Version,
+    prior: Sequence[float],
+    candidate: "Candidate",
+    served: Version | None,
+) -> "Evaluated":
+    """Score a model on the test rows of a split, beside a dummy and the served model; log warnings.
 
+    Args:
+        context: of the run.
+        split: that the candidate was trained on.
+        prior: the best constant answer: share of each class, or the mean, among training rows.
+        candidate: to be tested.
+        served: the version that is served; one that cannot be opened is left out, for it must not
+            bar its successor.
 
-def _judge(workshop: Workshop, version: Version, served: Version | None, key: str) -> StoredVerdict:
-    from lightmodel.training.gate import judge
+    Raises:
+        ArtefactCorrupt: the test rows are not what was written.
+    """
+    from lightmodel.sources.bundled import best_scores
     from lightmodel.training.testing import evaluate
 
-    split = workshop.splits.get(version.manifest.inputs["split"])
-    candidate = candidate_of(workshop, version)
-    metrics = json.loads(version.read("metrics.json"))
-    source = str(version.manifest.inputs["source"])
-
-    def best(table: pa.Table) -> Scores | None:
-        return best_scores(source, table)
-
+    other = None
+    if served:
+        try:
+            other = open_candidate(context.config, served)
+        except LightModelError as error:
+            logger.warning(
+                "%s cannot be opened, so it is not compared: %s", served.name, error.message
+            )
     tested = evaluate(
-        read_side(workshop, split, "test", candidate.contract),
-        np.array(metrics["prior"]),
+        read_split(context.splits, split, "test"),
+        np.array(prior),
         candidate,
-        _opened_served(workshop, served) if served else None,
-        workshop.config.gate.bootstrap,
-        best,
+        other,
+        context.config.gate.bootstrap,
+        partial(best_scores, str(split.manifest.inputs["source"])),
     )
     for warning in tested.warnings:
         logger.warning("%s", warning)
-    verdict = judge(tested.evaluation, workshop.config.gate)
-    report = _report(version, split, tested, verdict, metrics)
+    return tested
+
+
+def _test(context: RunContext, version: Version, served: Version | None, key: str) -> StoredVerdict:
+    from lightmodel.training.gate import judge
+
+    split = context.splits.get(version.manifest.inputs["split"])
+    findings = json.loads(version.read("metrics.json"))
+    candidate = open_candidate(context.config, version)
+    tested = evaluate_on_split(context, split, findings["prior"], candidate, served)
+    verdict = judge(tested.evaluation, context.config.gate)
     return write_verdict(
         version,
         verdict,
-        report,
-        workshop.signer,
+        _report(version, split, tested, verdict, findings),
+        context.signer,
         fingerprint=key,
         metrics={name: item.value for name, item in tested.evaluation.metrics.items()},
     )
 
 
 def _report(
-    version: Version, split: Version, tested: "Evaluated", verdict: Verdict, metrics: dict[str, Any]
+    version: Version,
+    split: Version,
+    tested: "Evaluated",
+    verdict: Verdict,
+    findings: dict[str, Any],
 ) -> bytes:
     from lightmodel.report.page import Report, render
 
@@ -169,21 +205,23 @@ def _report(
         test_rows=manifest.rows["test"],
         evaluation=tested.evaluation,
         verdict=verdict,
-        folds=tuple(_fold_report(fold) for fold in metrics["folds"]),
+        folds=tuple(_fold_report(fold) for fold in findings["folds"]),
         importance=tuple(Importance(name, gain, float("nan")) for name, gain in gains.items()),
         drift=tuple(Drift(**item) for item in checks["drift"]),
         warnings=(*checks["warnings"], *tested.warnings),
         parameters=manifest.parameters,
         libraries=manifest.libraries,
         commit=manifest.commit,
-        target=Contract.from_dict(manifest.contract or {}).target.name,
+        target=contract_of(version).target.name,
     )
     return render(report)
 
 
 def _fold_report(content: dict[str, Any]) -> FoldReport:
-    """Read a fold back from JSON, where an undefined metric is null."""
-    defined = {
-        name: math.nan if value is None else value for name, value in content["metrics"].items()
-    }
-    return FoldReport(**{**content, "metrics": defined})
+    """Return a fold read back from JSON, where an undefined metric is null."""
+    return FoldReport(**{**content, "metrics": defined(content["metrics"])})
+
+
+def defined(metrics: dict[str, float | None]) -> dict[str, float]:
+    """Return metrics read from JSON, with NaN for null."""
+    return {name: math.nan if value is None else value for name, value in metrics.items()}

@@ -3,152 +3,196 @@
 import csv
 import io
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightmodel.config import TrainSection
-from lightmodel.contract.columns import Contract
+from lightmodel.config import Config, TrainSection
+from lightmodel.config.environment import threads_of
 from lightmodel.errors import ConfigError
-from lightmodel.learners.base import Learner
-from lightmodel.pipeline.candidates import (
-    ATTEMPTS,
-    deciding_metric,
-    find_winner,
-    shown_out_of_fold,
-)
+from lightmodel.learners.factory import compile_model, make_learner
+from lightmodel.pipeline.candidates import ATTEMPTS, find_winner
 from lightmodel.pipeline.context import (
     Outcome,
     Pins,
-    Reuse,
-    Workshop,
-    find_reusable,
-    read_side,
-    side_file,
+    RunContext,
+    contract_of,
+    deciding_metric,
+    format_metric,
+    read_split,
+    split_file,
 )
-from lightmodel.pipeline.dependencies import libraries_of, needed_runtime
-from lightmodel.pipeline.reuse import model_key, model_parameters
+from lightmodel.pipeline.reuse import (
+    Reuse,
+    find_reusable,
+    libraries_of,
+    model_key,
+    model_parameters,
+    needed_runtime,
+)
+from lightmodel.progress.base import Progress
 from lightmodel.store import codec
-from lightmodel.store.fingerprint import versions
+from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.own_code import OwnCode, read_own_code
-from lightmodel.store.provenance import commit, machine, python_environment, requirements
+from lightmodel.store.provenance import commit, machine, python_environment, requirements, versions
 from lightmodel.store.runtime import NOT_SERVED, imported_packages
-from lightmodel.store.versions import Draft, Version
+from lightmodel.store.user_code import UserCode, read_user_code
+from lightmodel.store.versions import Draft, Store, Version
 
-if (
-    TYPE_CHECKING
-):  # imported when it runs: pandas and matplotlib take seconds, and often nothing is to do
-    from lightmodel.training.train import Recipe, Trained
+if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
+    from lightmodel.training.train import Trained, TrainSpec
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What a retry tells of the model that it chose: in whose place, and all that was tried."""
+class RetryInfo:
+    """What is kept with a model that a retry chose: in whose place it came, and all that was tried."""
 
     original: str
     record: bytes
 
 
-def run_train(workshop: Workshop, pins: Pins) -> Outcome:
+def run_train(context: RunContext, pins: Pins) -> Outcome:
     """Fit a candidate on the pinned split, or find the one that was fitted like this before."""
-    if workshop.dry_run and pins.split == "":
+    pinned = pins.get("preprocess")
+    if context.dry_run and pinned == "":
         return Outcome("train", "would run", "if the table or a setting of it changed", "")
-    split = workshop.splits.get(pins.split) if pins.split else workshop.splits.newest()
-    key = model_key(workshop.config, split)
-    reuse = Reuse(None, "forced") if workshop.force else find_reusable(workshop.models, key)
-    winner = find_winner(workshop, split, reuse.version) if reuse.version else None
-    if winner:
+    split = context.splits.get(pinned) if pinned else context.splits.newest()
+    if context.force:
+        return train_or_reuse(context, split, Reuse(None, "forced"))
+    reuse = find_reusable(context.models, model_key(context.config, split))
+    if reuse.version and (winner := find_winner(context, split, reuse.version)):
         reuse = Reuse(winner, "nothing changed, the best of a retry")
-    return train_or_reuse(workshop, split, reuse)
+    return train_or_reuse(context, split, reuse)
 
 
 def train_or_reuse(
-    workshop: Workshop, split: Version, reuse: Reuse, tried: Tried | None = None
+    context: RunContext, split: Version, reuse: Reuse, retry: RetryInfo | None = None
 ) -> Outcome:
-    """Fit a candidate by the workshop's settings where there is none to use again."""
-    if workshop.dry_run and not reuse.version:
+    """Fit a candidate by the context's settings where there is none to use again."""
+    if context.dry_run and not reuse.version:
         return Outcome("train", "would run", reuse.why, "")
-    candidate = reuse.version or _fit(workshop, split, tried)
-    shown = shown_out_of_fold(candidate.manifest.metrics, deciding_metric(workshop.config, split))
-    did = "reused" if reuse.version else "made"
-    return Outcome("train", did, reuse.why, candidate.name, split.manifest.rows["train"], shown)
+    candidate = reuse.version or fit_model(context, split, retry)
+    score = format_metric(candidate.manifest.metrics, deciding_metric(context.config, split))
+    did, rows = "reused" if reuse.version else "made", split.manifest.rows["train"]
+    return Outcome("train", did, reuse.why, candidate.name, rows, f"{score} out of fold")
 
 
-def _fit(workshop: Workshop, split: Version, tried: Tried | None) -> Version:
+def fit_model(context: RunContext, split: Version, retry: RetryInfo | None = None) -> Version:
+    """Fit a model on a split by the context's settings, and return it as a new version.
+
+    Raises:
+        ConfigError: the settings do not suit the table, or train.module changed on the way.
+    """
     from lightmodel.training.train import train
 
-    workshop.record(())
-    key = model_key(workshop.config, split)
-    contract = Contract.from_dict(split.manifest.contract or {})
-    recipe = recipe_of(workshop, key)
-    trained = train(read_side(workshop, split, "train", contract), contract, recipe)
-    if model_key(workshop.config, split) != key:
-        recipe.checkpoints.clear()
-        raise ConfigError(
-            f"{workshop.config.train.module} was changed while it was trained", hint="run it again"
-        )
-    version = _publish(workshop, split, recipe.learner, trained, key, tried)
-    recipe.checkpoints.clear()
+    config, splits = context.config, context.splits
+    context.record(())
+    key = model_key(config, split)
+    spec = train_spec(config, key, context.progress)
+    trained = train(read_split(splits, split, "train"), contract_of(split), spec)
+    try:
+        version = publish_model(context.models, config, split, trained, key, retry)
+    except ConfigError:
+        clear_checkpoints(config, key)
+        raise
+    clear_checkpoints(config, key)
     return version
 
 
-def recipe_of(workshop: Workshop, key: str) -> "Recipe":
-    """Give what the stage needs to train by the workshop's settings."""
-    from lightmodel.training.train import Recipe
+def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
+    """Return how to train by these settings.
 
-    section = workshop.config.train
+    Args:
+        config: the settings.
+        key: fingerprint of the model; names the checkpoints of its folds.
+        progress: shows the folds under way.
+
+    Raises:
+        ConfigError: train.module or train.parameters cannot be used.
+    """
+    from lightmodel.training.train import TrainSpec
+
+    section = config.train
     own = own_code(section)
-    return Recipe(
+    is_own = section.estimator in {"module", "blend"}
+    own_estimator = own.function("estimator") if own and is_own else None
+    return TrainSpec(
         section,
-        workshop.config.split,
-        workshop.learner(section),
-        workshop.checkpoints(key),
-        workshop.progress,
+        config.split,
+        make_learner(section, threads_of(config), own_estimator),
+        _checkpoints(config, key),
+        progress,
         own.function("features") if own else None,
     )
 
 
-def own_code(section: TrainSection) -> OwnCode | None:
-    """Open the file that train.module names.
+def _checkpoints(config: Config, key: str) -> FoldCheckpoints:
+    digits = "-".join(part.partition("=")[2] for part in key.split())
+    return FoldCheckpoints(config.store.work / "checkpoints" / digits)
+
+
+def clear_checkpoints(config: Config, key: str) -> None:
+    """Remove the finished folds of the training with this fingerprint."""
+    _checkpoints(config, key).clear()
+
+
+def own_code(section: TrainSection) -> UserCode | None:
+    """Return the user's module that train.module names, executed.
 
     Raises:
-        ConfigError: it cannot be used.
+        ConfigError: it cannot be read or executed.
     """
-    return read_own_code(Path(section.module)) if section.module else None
+    return read_user_code(Path(section.module)) if section.module else None
 
 
-def _publish(
-    workshop: Workshop,
+def publish_model(
+    models: Store,
+    config: Config,
     split: Version,
-    learner: Learner,
     trained: "Trained",
     key: str,
-    tried: Tried | None,
+    retry: RetryInfo | None = None,
 ) -> Version:
-    own = own_code(workshop.config.train)
-    bundle = _bundle(split, learner, trained, needed_runtime(workshop.config.train))
-    libraries = libraries_of(workshop.config.train)
+    """Write a trained model as a new version.
+
+    Args:
+        models: the store to write to.
+        config: that it was trained by.
+        split: that it was trained on.
+        trained: the model, with its scores out of fold.
+        key: its fingerprint, from before it was trained.
+        retry: where a retry chose its parameters.
+
+    Raises:
+        ConfigError: train.module is not what it was.
+    """
+    section = config.train
+    if model_key(config, split) != key:
+        raise ConfigError(f"{section.module} was changed while it was trained", hint="run it again")
+    own, libraries = own_code(section), libraries_of(section)
+    bundle = _bundle(split, trained, needed_runtime(section))
     _warn_of_missing(own)
-    with workshop.models.draft() as draft:
+    with models.draft() as draft:
         draft.write(codec.MODEL, codec.dump(bundle))
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
-        for name, data in workshop.compiled(learner.name, bundle["model"]).items():
-            draft.write(name, data)
+        if section.compile != "never":
+            for name, data in compile_model(trained.learner, bundle["model"]).items():
+                draft.write(name, data)
         if own:
             draft.write(own.file, own.source)
         _write_findings(draft, trained)
-        if tried:
-            draft.write(ATTEMPTS, tried.record)
+        if retry:
+            draft.write(ATTEMPTS, retry.record)
         draft.write("requirements.txt", requirements(libraries).encode())
         draft.write("python_env.yaml", python_environment().encode())
         return draft.publish(
-            inputs=_inputs(split, tried),
+            inputs=_inputs(split, retry),
             parameters={
-                **model_parameters(workshop.config),
+                **model_parameters(config),
                 "split": bundle["split"],
                 "learner": dict(trained.parameters),
             },
@@ -158,7 +202,7 @@ def _publish(
             task=bundle["contract"]["task"],
             threshold=bundle["threshold"],
             runtime=bundle["runtime"],
-            learner=learner.name,
+            learner=trained.learner,
             steps=trained.steps.names,
             samples=bundle["samples"],
             libraries=versions(libraries),
@@ -167,7 +211,7 @@ def _publish(
         )
 
 
-def _warn_of_missing(own: OwnCode | None) -> None:
+def _warn_of_missing(own: UserCode | None) -> None:
     packages = imported_packages(own.source.decode(errors="replace"), own.file) if own else ()
     for package in sorted(NOT_SERVED.intersection(packages)):
         logger.warning(
@@ -177,11 +221,11 @@ def _warn_of_missing(own: OwnCode | None) -> None:
         )
 
 
-def _bundle(split: Version, learner: Learner, trained: "Trained", runtime: str) -> dict[str, Any]:
-    """Give what goes into model.joblib: all that serving and judging need, and nothing of this run."""
+def _bundle(split: Version, trained: "Trained", runtime: str) -> dict[str, Any]:
+    """Return what goes into model.joblib: all that serving and testing need, and nothing of this run."""
     return {
         "format": 1,
-        "learner": learner.name,
+        "learner": trained.learner,
         "runtime": runtime,
         "contract": split.manifest.contract,
         "threshold": trained.threshold,
@@ -193,11 +237,11 @@ def _bundle(split: Version, learner: Learner, trained: "Trained", runtime: str) 
     }
 
 
-def _inputs(split: Version, tried: Tried | None) -> dict[str, Any]:
+def _inputs(split: Version, retry: RetryInfo | None) -> dict[str, Any]:
     return {
         "split": split.name,
-        **({"retry_of": tried.original} if tried else {}),
-        "train_sha256": split.manifest.files[side_file(split, "train")].sha256,
+        **({"retry_of": retry.original} if retry else {}),
+        "train_sha256": split.manifest.files[split_file(split, "train")].sha256,
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
         "preprocess": dict(split.manifest.parameters),
         "machine": machine(),
@@ -214,24 +258,25 @@ def _write_findings(draft: Draft, trained: "Trained") -> None:
         "folds": [asdict(fold) for fold in trained.folds],
     }
     draft.write("metrics.json", json_bytes(findings))
-    draft.write("cv_results.csv", _fold_table(trained))
-    if trained.importance:
-        gains = {item.feature: item.gain for item in trained.importance}
-        draft.write("feature_importance_gain.json", json_bytes(gains))
-        draft.write("feature_importance_gain.png", importance_png(trained.importance))
-    splits = {item.feature: item.split for item in trained.importance if item.split == item.split}
-    if splits:
-        draft.write("feature_importance_split.json", json_bytes(splits))
-        draft.write(
-            "feature_importance_split.png", importance_png(trained.importance, kind="split")
-        )
+    folds = [
+        {"fold": one.fold, "rows": one.rows, "rounds": one.rounds, **one.metrics}
+        for one in trained.folds
+    ]
+    draft.write("cv_results.csv", csv_bytes(folds))
+    importance = trained.importance
+    gains = {item.feature: item.gain for item in importance}
+    counts = {item.feature: item.split for item in importance if item.split == item.split}
+    for kind, values in (("gain", gains), ("split", counts)):
+        if values:
+            draft.write(f"feature_importance_{kind}.json", json_bytes(values))
+            draft.write(f"feature_importance_{kind}.png", importance_png(importance, kind=kind))
 
 
-def _fold_table(trained: "Trained") -> bytes:
+def csv_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Return rows as CSV in UTF-8, with a column for each key that occurs in any of them."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    names = list(trained.folds[0].metrics)
-    rows.writerow(["fold", "rows", "rounds", *names])
-    for fold in trained.folds:
-        rows.writerow([fold.fold, fold.rows, fold.rounds, *(fold.metrics[name] for name in names)])
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue().encode()

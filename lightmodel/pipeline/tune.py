@@ -7,42 +7,38 @@ as `train` does it, beside the present settings, and that score decides.
 import hashlib
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from lightmodel.contract.columns import Contract
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.metrics import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.best_trials import (
-    Final,
     Finalist,
     best_trials,
-    cross_validated,
-    finalist,
-    finalists_table,
-    ranked,
-    trials_table,
+    cross_validate_fully,
+    finalists_csv,
+    rank_finalists,
+    trials_csv,
 )
-from lightmodel.pipeline.candidates import attempt_with, deciding_metric
-from lightmodel.pipeline.context import Workshop, read_side
-from lightmodel.pipeline.dependencies import libraries_of
-from lightmodel.pipeline.reuse import model_inputs, model_parameters
-from lightmodel.pipeline.train import recipe_of
-from lightmodel.search.base import StudyPlan, TrialFitter
-from lightmodel.search.space import Space, TrialReport
-from lightmodel.store.files import told, write_whole
-from lightmodel.store.fingerprint import fingerprint
-from lightmodel.store.lock import run_lock
+from lightmodel.pipeline.candidates import Candidate, format_parameters
+from lightmodel.pipeline.context import RunContext, contract_of, deciding_metric, read_split
+from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_parameters
+from lightmodel.pipeline.train import clear_checkpoints, train_spec
+from lightmodel.search.base import Space, StudyPlan, TrialReport
+from lightmodel.search.factory import open_study, prepare_trials
+from lightmodel.store.factory import run_lock
+from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 
-if TYPE_CHECKING:  # imported when it runs
-    from lightmodel.search.trials import Bench
+if TYPE_CHECKING:  # imported when a study runs
+    from lightmodel.search.trials import TrialContext
 
 logger = logging.getLogger(__name__)
 
@@ -53,48 +49,49 @@ TRIALS, FINALISTS, PLOT = "trials.csv", "finalists.csv", "study.png"
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What a study found.
+class TuneResult:
+    """What a study came to.
 
     Attributes:
         name: of the study.
         folder: of its files.
         metric: that was searched for.
+        space: that was searched.
         trials: all of them.
         finalists: in full, the best first, the present settings among them; none where others are
             still at work, or where it was interrupted before.
-        others: trials that other processes have under way.
+        others: number of trials that other processes have under way.
         interrupted: somebody pressed Ctrl-C.
     """
 
     name: str
     folder: Path
     metric: Metric
-    trials: tuple[TrialReport, ...]
+    space: Space
+    trials: tuple[TrialReport, ...] = ()
     finalists: tuple[Finalist, ...] = ()
     others: int = 0
     interrupted: bool = False
-    space: Space = field(default=Space((), {}))
 
     @property
     def winner(self) -> Finalist | None:
-        """Give the best trial if all were compared and it is clearly better than the present settings.
+        """The best trial, if all were compared and it is clearly better than the present settings.
 
         A search looks at the folds many times, so that the smallest gains are chance.
         """
         if self.interrupted or not self.finalists or not self.finalists[0].trial:
             return None
         present = next(one for one in self.finalists if one.trial is None)
-        best, value = self.finalists[0].value(self.metric), present.value(self.metric)
+        best, value = (one.value(self.metric) for one in (self.finalists[0], present))
         worth = self.metric.worsened(value, -WORTH)
         return self.finalists[0] if value != value or self.metric.better(best, worth) else None
 
 
-def run_tune(workshop: Workshop, split: Version, *, released: bool = False) -> Tuned:
+def run_tune(context: RunContext, split: Version, *, released: bool = False) -> TuneResult:
     """Search, and cross-validate the best in full.
 
     Args:
-        workshop: of the run; `tune` of its settings says how much.
+        context: of the run; `tune` of its settings says how much.
         split: whose training rows are searched on.
         released: search also what train.parameters names.
 
@@ -103,66 +100,75 @@ def run_tune(workshop: Workshop, split: Version, *, released: bool = False) -> T
         NotPossible: the estimator has no declared ranges.
         SourceUnavailable: the study's data base does not answer.
     """
-    space = workshop.tuning.space(workshop.config, released)
-    if not space.ranges:
+    from lightmodel.search.ranges import search_space
+
+    searched = search_space(context.config, released=released)
+    if not searched.ranges:
         raise ConfigError(
             "nothing is left to search: train.parameters names all that has a range",
             hint="add --all to search those as well, beginning with what they are now",
         )
-    metric = deciding_metric(workshop.config, split)
-    found = Tuned(*_place(workshop, split, space, metric), metric, (), space=space)
-    with told(found.folder):
-        found.folder.mkdir(parents=True, exist_ok=True)
-    table = read_side(workshop, split, "train", Contract.from_dict(split.manifest.contract or {}))
-    logger.info("study %s", found.name)
-    found = _searched(workshop, split, table, found)
-    if found.interrupted or found.others:
-        return _written(workshop, found)
-    if not best_trials(found.trials, metric, 1):
-        raise ConfigError(
-            "no trial was finished", hint="give it more time or trials: --timeout 20m --trials 50"
-        )
-    return _compared(Final(workshop, split, table, found.folder), found)
+    result = _new_result(context, split, searched)
+    with translate_os_errors(result.folder):
+        result.folder.mkdir(parents=True, exist_ok=True)
+    table = read_split(context.splits, split, "train")
+    logger.info("study %s", result.name)
+    result = _run_trials(context, split, table, result)
+    if not (result.interrupted or result.others):
+        result = _compare_best(context, split, table, result)
+    _write(result)
+    context.record(_run_records(result))
+    return result
 
 
-def _place(workshop: Workshop, split: Version, space: Space, metric: Metric) -> tuple[str, Path]:
-    """Name the study after all that decides on a trial's value, and give its folder."""
-    config = workshop.config
-    train = {**model_parameters(config)["train"], "parameters": dict(space.given)}
+def _new_result(context: RunContext, split: Version, searched: Space) -> TuneResult:
+    """Return an empty result, named after all that decides on a trial's value: the same study goes on."""
+    config, metric = context.config, deciding_metric(context.config, split)
+    train = {**model_parameters(config)["train"], "parameters": dict(searched.given)}
     decides = {
         "train": {name: value for name, value in train.items() if name != "folds"},
         "split": config.split.model_dump(include={"method"}),
         "trial": config.tune.model_dump(include=_OF_A_TRIAL),
-        "ranges": [repr(one) for one in space.ranges],
+        "ranges": [repr(one) for one in searched.ranges],
         "metric": metric.name,
     }
     key = fingerprint(model_inputs(config, split), decides, MODULES, libraries_of(config.train))
     name = f"tune-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    return name, config.tune.folder(config.store.work, name).resolve()
+    folder = config.tune.folder(config.store.work, name).resolve()
+    return TuneResult(name, folder, metric, searched)
 
 
-def _searched(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) -> Tuned:
-    """Make the trials that are missing; gives all that are there now."""
-    from lightmodel.search.trials import search
+def _run_trials(
+    context: RunContext, split: Version, table: pa.Table, result: TuneResult
+) -> TuneResult:
+    """Make the trials that are missing, and return the result with all that are there now."""
+    from lightmodel.search.trials import run_trials
 
-    bench = _bench(workshop, split, table, found)
+    trial_context = _trial_context(context, split, table, result)
+    ends = time.monotonic() + context.config.tune.timeout_s
     interrupted = False
     try:
-        search(bench, _clock(workshop.config.tune.timeout_s))
+        run_trials(trial_context, lambda: time.monotonic() >= ends)
     except KeyboardInterrupt:
         interrupted = True
     finally:
         try:
-            trials = bench.study.trials()
+            trials = trial_context.study.trials()
         finally:
-            bench.study.close()
+            trial_context.study.close()
     others = sum(trial.state == "running" for trial in trials)
-    return replace(found, trials=trials, others=others, interrupted=interrupted)
+    return replace(result, trials=trials, others=others, interrupted=interrupted)
 
 
-def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) -> "Bench":
-    """Prepare the table for all trials, and open the study."""
-    from lightmodel.search.trials import Bench
+def _trial_context(
+    context: RunContext, split: Version, table: pa.Table, result: TuneResult
+) -> "TrialContext":
+    """Prepare the table for all trials, and open the study.
+
+    The study begins with what is in force; with `released`, train.parameters is a part of that.
+    """
+    from lightmodel.search.ranges import starting_point
+    from lightmodel.search.trials import TrialContext
     from lightmodel.training.train import (
         assign_folds,
         extended_data,
@@ -170,115 +176,108 @@ def _bench(workshop: Workshop, split: Version, table: pa.Table, found: Tuned) ->
         refuse_calibrating_numbers,
     )
 
-    config, tune = workshop.config, workshop.config.tune
-    section = config.train.model_copy(
-        update={"parameters": dict(found.space.given), "folds": tune.folds}
-    )
-    fitting = replace(workshop, config=config.model_copy(update={"train": section}))
-    contract = Contract.from_dict(split.manifest.contract or {})
+    config, tune, contract = context.config, context.config.tune, contract_of(split)
+    given = {"parameters": dict(result.space.given), "folds": tune.folds}
+    section = config.train.model_copy(update=given)
+    fitting = config.model_copy(update={"train": section})
     refuse_calibrating_numbers(contract, section)
-    recipe = recipe_of(fitting, found.name)
     numbers = assign_folds(table, contract, section, config.split)
     by_time = config.split.method.startswith("time:")
     folds = [fold_rows(numbers, at, by_time=by_time) for at in range(int(numbers.max()) + 1)]
-    data, _ = extended_data(table, contract, recipe)
-    fitter = workshop.tuning.fitter(fitting.config, data, folds)
-    study = workshop.tuning.study(config, _plan(workshop, fitter, found))
-    return Bench(
-        data, numbers, section, found.metric, fitter, study, workshop.progress, tune.trials
-    )
-
-
-def _plan(workshop: Workshop, fitter: TrialFitter, found: Tuned) -> StudyPlan:
-    """Begin with what is in force: with `released`, what train.parameters names is a part of that."""
-    train, tune = workshop.config.train, workshop.config.tune
-    in_force = {**fitter.settled, **train.parameters}
-    return StudyPlan(
-        found.name,
-        found.space.ranges,
-        found.metric.higher_is_better,
-        train.seed,
+    data, _ = extended_data(table, contract, train_spec(fitting, result.name, context.progress))
+    fitter = prepare_trials(fitting, data, folds, threads_of(config))
+    in_force = {**fitter.settled, **config.train.parameters}
+    plan = StudyPlan(
+        result.name,
+        result.space.ranges,
+        result.metric.higher_is_better,
+        config.train.seed,
         tune.trials,
         tune.startup,
         tune.keep_share,
-        workshop.tuning.starting_point(found.space.ranges, in_force),
+        starting_point(result.space.ranges, in_force),
+    )
+    study = open_study(config, plan)
+    return TrialContext(
+        data, numbers, section, result.metric, fitter, study, context.progress, tune.trials
     )
 
 
-def _clock(seconds: float) -> Callable[[], bool]:
-    started = time.monotonic()
-    return lambda: time.monotonic() - started >= seconds
-
-
-def _compared(final: Final, found: Tuned) -> Tuned:
-    """Cross-validate the best trials and the present settings in full, one after the other."""
-    workshop, split, metric = final.workshop, final.split, found.metric
+def _compare_best(
+    context: RunContext, split: Version, table: pa.Table, result: TuneResult
+) -> TuneResult:
+    """Cross-validate the present settings and the best trials in full, one after the other."""
+    config, metric, given = context.config, result.metric, result.space.given
+    best = best_trials(result.trials, metric, config.tune.finalists)
+    if not best:
+        raise ConfigError(
+            "no trial was finished", hint="give it more time or trials: --timeout 20m --trials 50"
+        )
     finalists: list[Finalist] = []
     try:
-        with run_lock(found.folder):
-            present = attempt_with(workshop, split, workshop.config.train.parameters)
-            finalists.append(Finalist(None, cross_validated(final, present)))
-            for trial in best_trials(found.trials, metric, workshop.config.tune.finalists):
-                finalists.append(finalist(final, found.space.given, trial))  # noqa: PERF401 — an interruption keeps those before it
+        with run_lock(result.folder):
+            for trial in (None, *best):
+                parameters = config.train.parameters
+                if trial:
+                    logger.info(
+                        "trial %d in full: %s", trial.number, format_parameters(trial.parameters)
+                    )
+                    parameters = {**given, **trial.parameters}
+                candidate = Candidate.of(config, split, parameters)
+                scored = cross_validate_fully(context, split, table, result.folder, candidate)
+                finalists.append(Finalist(trial, scored))
     except AlreadyRunning:
-        return _written(workshop, replace(found, others=1))
+        return replace(result, others=1)
     except KeyboardInterrupt:
-        found = replace(found, interrupted=True)
-    found = replace(found, finalists=ranked(finalists, metric))
-    if not found.interrupted:
-        for loser in found.finalists[1:]:
-            loser.attempt.workshop.checkpoints(loser.attempt.key).clear()
-    return _written(workshop, found)
+        return replace(result, interrupted=True, finalists=rank_finalists(finalists, metric))
+    ranked = rank_finalists(finalists, metric)
+    for loser in ranked[1:]:
+        clear_checkpoints(loser.candidate.config, loser.candidate.key)
+    return replace(result, finalists=ranked)
 
 
-def _written(workshop: Workshop, found: Tuned) -> Tuned:
-    """Write tables and picture beside the study, and tell tracking of it."""
+def _write(result: TuneResult) -> None:
+    """Write tables and picture beside the study."""
     from lightmodel.search.study_plot import study_png
 
-    write_whole(found.folder / TRIALS, trials_table(found.trials, found.metric))
-    picture = study_png(found.trials, found.space.ranges, found.metric)
-    write_whole(found.folder / PLOT, picture)
-    if found.finalists:
-        write_whole(found.folder / FINALISTS, finalists_table(found.finalists, found.metric))
-    workshop.record(_records(found))
-    return found
+    write_atomic(result.folder / TRIALS, trials_csv(result.trials, result.metric))
+    picture = study_png(result.trials, result.space.ranges, result.metric)
+    write_atomic(result.folder / PLOT, picture)
+    if result.finalists:
+        write_atomic(result.folder / FINALISTS, finalists_csv(result.finalists, result.metric))
 
 
-def _records(found: Tuned) -> tuple[RunRecord, ...]:
-    """Tell of the study and of each trial that ended with a value."""
-    names = [name for name in (TRIALS, FINALISTS, PLOT) if (found.folder / name).exists()]
-    best = best_trials(found.trials, found.metric, 1)
-    now = datetime.now(UTC).isoformat()
+def _run_records(result: TuneResult) -> tuple[RunRecord, ...]:
+    """Return what tracking keeps: the study, and each trial that ended with a value."""
+    names = [name for name in (TRIALS, FINALISTS, PLOT) if (result.folder / name).exists()]
+    now, metric = datetime.now(UTC).isoformat(), result.metric.name
+    tags, metrics = {"trials": str(len(result.trials))}, {}
+    for best in best_trials(result.trials, result.metric, 1):
+        metrics = {metric: best.value}
+        # As tags: of a run, MLflow lets nobody change a parameter, and a study goes on.
+        tags |= {f"best.{name}": str(value) for name, value in best.parameters.items()}
     study = RunRecord(
-        found.name,
+        result.name,
         "study",
-        min((trial.created for trial in found.trials if trial.created), default=now),
+        min((trial.created for trial in result.trials if trial.created), default=now),
         now,
-        metrics={found.metric.name: best[0].value} if best else {},
-        # Of a run, MLflow lets nobody change a parameter; and a study goes on.
-        tags={
-            "trials": str(len(found.trials)),
-            **(
-                {f"best.{name}": str(value) for name, value in best[0].parameters.items()}
-                if best
-                else {}
-            ),
-        },
-        files=tuple(found.folder / name for name in names),
+        metrics=metrics,
+        tags=tags,
+        files=tuple(result.folder / name for name in names),
     )
-    ended = [trial for trial in found.trials if trial.state in {"complete", "pruned"}]
-    return (study, *(_record_of(found, trial) for trial in ended if trial.folds))
-
-
-def _record_of(found: Tuned, trial: TrialReport) -> RunRecord:
-    return RunRecord(
-        f"{found.name}-{trial.number:05d}",
-        "trial",
-        trial.created,
-        trial.ended,
-        found.name,
-        parameters=dict(trial.parameters),
-        metrics={found.metric.name: trial.value},
-        curves={found.metric.name: tuple((at, value) for at, value in enumerate(trial.folds, 1))},
-        tags={"state": trial.state},
-    )
+    ended = [one for one in result.trials if one.state in {"complete", "pruned"} and one.folds]
+    trials = [
+        RunRecord(
+            f"{result.name}-{trial.number:05d}",
+            "trial",
+            trial.created,
+            trial.ended,
+            result.name,
+            parameters=dict(trial.parameters),
+            metrics={metric: trial.value},
+            curves={metric: tuple(enumerate(trial.folds, 1))},
+            tags={"state": trial.state},
+        )
+        for trial in ended
+    ]
+    return (study, *trials)

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lightmodel.config import LogSection
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import DataError, SourceUnavailable
 from lightmodel.predictions.base import AnsweredRows, Sink
 from lightmodel.predictions.encoding import Block, encode

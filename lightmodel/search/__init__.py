@@ -1,1 +1,1 @@
-"""Studies: what to try next, and what came of what was tried."""
+"""Studies of parameters, and comparisons of estimators, on training rows only."""

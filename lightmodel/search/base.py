@@ -1,14 +1,52 @@
-"""The port through which a search chooses what to try next, and remembers what came of it."""
+"""What a search varies, what a study is asked and answers, and the protocol of a retry's search."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
-from lightmodel.config import Config
-from lightmodel.contract.arrays import Codes
-from lightmodel.contract.results import FoldFit
-from lightmodel.learners.base import TrainingData
-from lightmodel.search.space import Range, Space, TrialReport
+TrialState = Literal["complete", "pruned", "failed", "running"]
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values that a search may choose for one parameter.
+
+    Attributes:
+        name: of the parameter.
+        low, high: the bounds, both included.
+        whole: whether only whole numbers are chosen.
+        log: whether values are drawn on a logarithmic scale.
+    """
+
+    name: str
+    low: float
+    high: float
+    whole: bool = False
+    log: bool = False
+
+    def nearest(self, value: float) -> float:
+        """Return the value of the range that is nearest to `value`."""
+        within = min(max(value, self.low), self.high)
+        return round(within) if self.whole else float(within)
+
+    def around(self, value: float, factor: float) -> "Range":
+        """Return the part of the range around a value, up to a factor or as large a share away."""
+        if self.log and value > 0:
+            low, high = value / factor, value * factor
+        else:
+            reach = (self.high - self.low) * (1 - 1 / factor) / 2
+            low, high = value - reach, value + reach
+        low, high = self.nearest(low), self.nearest(high)
+        return replace(self, low=low, high=high) if low < high else self
+
+
+@dataclass(frozen=True)
+class Space:
+    """The ranges that are searched, and the parameters that every trial has besides."""
+
+    ranges: tuple[Range, ...]
+    given: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -16,15 +54,14 @@ class StudyPlan:
     """What decides on a study.
 
     Attributes:
-        name: the same name is the same study, whichever process or machine opens it.
-        ranges: what is varied.
-        higher_is_better: of the value.
-        seed: of what is drawn.
-        trials: how many it shall have in all.
-        startup: trials that are drawn at random before it learns from them.
-        keep_share: of the finished trials, once four are, which a trial must be among after each
-            fold to go on.
-        first: a set of parameters to begin with.
+        name: identifies the study, whichever process or machine opens it.
+        ranges: the parameters to vary.
+        higher_is_better: whether the metric is maximised.
+        seed: of the sampler.
+        trials: number of trials in all, over all processes.
+        startup: number of trials that are drawn at random before the sampler learns from them.
+        keep_share: a trial goes on only while it is among this share of the finished ones.
+        first: the parameters of the first trial.
     """
 
     name: str
@@ -38,100 +75,42 @@ class StudyPlan:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A trial to be made: its number and parameters."""
+class Trial:
+    """A trial to run: its number in the study, and its parameters."""
 
     number: int
     parameters: Mapping[str, Any]
 
 
-class Study(Protocol):
-    """Trials of one question, made by one or more processes at once; thread-safe.
+@dataclass(frozen=True)
+class TrialReport:
+    """One trial of a study, as it is stored.
 
-    What was told survives the death of whoever told it. A trial whose process died is failed, counts
-    for nothing, and another takes its place. Together, all processes make `plan.trials` trials.
-
-    Every method raises SourceUnavailable where the study's store does not answer.
+    Attributes:
+        number: in its study, from 0.
+        parameters: the values tried, by the ranges' names.
+        value: the metric out of fold; of a pruned trial, over the folds that it saw; else NaN.
+        folds: the `value` after each fold.
+        created, ended: UTC in ISO format; `ended` is "" while the trial runs.
     """
 
-    def ask(self) -> Asked | None:
-        """Give the next trial; None: enough are made or under way."""
-        ...
-
-    def report(self, number: int, fold: int, value: float) -> bool:
-        """Take the value after a fold (from 0); True: the trial is not worth going on with."""
-        ...
-
-    def complete(self, number: int, value: float) -> None:
-        """Take a finished trial's value; NaN: it is undefined, and the trial has failed."""
-        ...
-
-    def prune(self, number: int) -> None:
-        """End a trial that was not worth going on with."""
-        ...
-
-    def fail(self, number: int) -> None:
-        """Give a trial up: it counts for nothing. Nothing happens where it has ended already."""
-        ...
-
-    def trials(self) -> tuple[TrialReport, ...]:
-        """Give all trials by number."""
-        ...
-
-    def close(self) -> None:
-        """Say that this process works on it no more."""
-        ...
-
-
-class Search(Protocol):
-    """What to try instead of parameters that were not good enough, one set after the other.
-
-    The same answers give the same questions: a search can be repeated from remembered values.
-    """
-
-    def ask(self) -> dict[str, Any] | None:
-        """Give another set, complete for train.parameters, as none before; None: no more is known."""
-        ...
-
-    def tell(self, value: float) -> None:
-        """Take the out-of-fold value of the set asked for last; NaN where it is undefined."""
-        ...
-
-
-class TrialFitter(Protocol):
-    """A table prepared once for all trials of a study; `fit_fold` may be called from many threads."""
-
-    @property
-    def at_once(self) -> int:
-        """Say how many folds may be fitted side by side."""
-        ...
-
-    @property
-    def settled(self) -> Mapping[str, Any]:
-        """Give the parameters that training would use for this table."""
-        ...
-
-    def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
-        """Fit a fold with parameters over those given in train.parameters.
-
-        Raises:
-            CancelledError: `stop` was called.
-        """
-        ...
-
-    def stop(self) -> None:
-        """Let folds under way end without a result."""
-        ...
+    number: int
+    state: TrialState
+    parameters: Mapping[str, Any]
+    value: float = math.nan
+    folds: tuple[float, ...] = ()
+    created: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True)
 class RejectedBaseline:
-    """A training that was not good enough, for a search to begin with.
+    """A training that failed the quality gate, where a retry's search begins.
 
     Attributes:
-        settled: the parameters that it settled on, those that the table decided on among them.
-        value: of the deciding metric, out of fold; NaN where it is undefined.
-        higher_is_better: of that metric.
+        settled: the parameters of that training, including those chosen from the table.
+        value: the deciding metric out of fold; NaN where it is undefined.
+        higher_is_better: whether that metric is maximised.
     """
 
     settled: Mapping[str, Any]
@@ -139,18 +118,22 @@ class RejectedBaseline:
     higher_is_better: bool
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """What a study needs.
+class Search(Protocol):
+    """The search of a retry: it proposes one set of parameters after the other.
 
-    Attributes:
-        space: gives what is searched; with True, also what train.parameters names.
-        fitter: prepares a table, given what each fold fits and holds out.
-        starting_point: gives the values of some ranges that are nearest to a training's parameters.
-        study: opens a study, to begin it or to go on with it.
+    It is deterministic: the same values told lead to the same sets asked, so that a search can be
+    repeated from stored values.
     """
 
-    space: Callable[[Config, bool], Space]
-    fitter: Callable[[Config, TrainingData, Sequence[tuple[Codes, Codes]]], TrialFitter]
-    starting_point: Callable[[tuple[Range, ...], Mapping[str, Any]], Mapping[str, float]]
-    study: Callable[[Config, StudyPlan], Study]
+    def ask(self) -> dict[str, Any] | None:
+        """Return another complete set for train.parameters, or None when no more is known."""
+        ...
+
+    def tell(self, value: float) -> None:
+        """Record the out-of-fold value of the set asked for last; NaN where it is undefined."""
+        ...
+
+
+def round_value(value: float) -> float:
+    """Round to four significant digits, as people read them; whole numbers stay."""
+    return value if isinstance(value, int) else float(f"{value:.4g}")

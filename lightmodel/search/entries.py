@@ -1,65 +1,70 @@
-"""What takes part in a comparison, what it showed, and which place that gives it."""
+"""The entries of a comparison, their results out of fold, and the estimators that enter by default.
 
+All but LightGBM stand behind the imputing, encoding and scaling of the sklearn learner. The slowest
+come first, so that none of them is left over at the end, alone on one of several cores.
+"""
+
+import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lightmodel.contract.arrays import Scores
 from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import TaskKind
 from lightmodel.store.versions import Version
 
-Measured = Mapping[str, float]
+Measured = Mapping[str, float]  # a value for each metric
 
 
 @dataclass(frozen=True)
-class Contender:
-    """One way of fitting.
+class Entry:
+    """An estimator with its parameters.
 
     Attributes:
         name: for people, and for --only.
         estimator: as train.estimator.
         parameters: as train.parameters.
-        most_rows: training rows above which it takes part only when it is named; 0: any number.
-        extra: requirements/<extra>.txt that installs it; "" for none.
+        max_rows: training rows above which it enters only when it is named; 0 for no limit.
+        extra: name of the requirements/<extra>.txt that installs it; "" for none.
     """
 
     name: str
     estimator: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    most_rows: int = 0
+    max_rows: int = 0
     extra: str = ""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a contender came out of its training.
+class EntryResult:
+    """How the training of an entry ended.
 
     Attributes:
-        contender: which.
         version: of its model among those of comparisons; "" where there is none.
-        why: there is none, in words.
+        reason: why there is none, in words.
     """
 
-    contender: Contender
+    entry: Entry
     version: str = ""
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
-class Showing:
-    """What a contender showed out of fold, on the same folds as all others.
+class CvResult:
+    """The cross-validation of an entry, on the same folds as all others.
 
     Attributes:
-        name: of the contender.
+        name: of the entry.
         estimator, parameters: as in config.toml.
         scores: (rows,) or (rows, classes) of the training rows, NaN for a row of no fold.
         folds: metrics of each fold, in the order of their numbers.
         pooled: metrics of all scores together.
         fit_seconds: for all folds and the final model.
         row_seconds: to score a row.
-        size: bytes of the bundle.
-        notes: what happened on the way, such as a fit that did not converge.
+        size: of the bundle, in bytes.
+        notes: warnings of the training, such as a fit that did not converge.
         versions: of the models, among those of comparisons: one, or one for each member of a blend.
         weights: of a blend's members; empty for anything else.
         threshold: of a blend (binary only); any other has it in its bundle.
@@ -81,16 +86,16 @@ class Showing:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A showing in its place.
+class RankedResult:
+    """A cross-validation beside the best one.
 
     Attributes:
-        mean, spread: of each metric over the folds; spread is the standard deviation.
-        behind: how much worse than the first, in the deciding metric's own unit; 0 for the first.
+        mean, spread: of each metric over the folds; the spread is the standard deviation.
+        behind: how much worse than the best, in the deciding metric's own unit; 0 for the best.
         noise: half the width of the 95 % interval of `behind`, from the folds' paired differences.
     """
 
-    showing: Showing
+    result: CvResult
     mean: Measured
     spread: Measured
     behind: float
@@ -98,40 +103,101 @@ class Standing:
 
     @property
     def is_tied(self) -> bool:
-        """Whether it is behind the first by no more than chance may explain."""
+        """Whether it is behind the best by no more than chance may explain."""
         return not self.behind > self.noise
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What a comparison found out, before any test row was read.
+class ComparisonResult:
+    """The result of a comparison, before any test row was read.
 
     Attributes:
-        split: that all were trained on.
-        metric: that decides.
-        standings: of all that finished, the best first.
-        left_out: the others, and why.
-        blended: what is to be said of the blend; "" where none was asked for.
-        present: name of the contender with the settings in force.
-        folder: of what was written.
+        split: the version that all entries were trained on.
+        metric: the metric that decides.
+        ranking: all entries that finished, the best first.
+        left_out: the others, with the reasons.
+        blended: a sentence on the blend; "" where none was asked for.
+        present: name of the entry with the settings in force.
+        folder: where the comparison's files lie.
         created: UTC, in ISO format.
     """
 
     split: Version
     metric: Metric
-    standings: tuple[Standing, ...]
-    left_out: tuple[Ended, ...]
+    ranking: tuple[RankedResult, ...]
+    left_out: tuple[EntryResult, ...]
     blended: str
     present: str
     folder: Path
     created: str
 
     @property
-    def winner(self) -> Standing:
-        """The first."""
-        return self.standings[0]
+    def winner(self) -> RankedResult:
+        """The best entry."""
+        return self.ranking[0]
 
-    def of_present(self) -> Standing | None:
-        """Give the standing of the settings in force; None: they did not finish."""
-        found = (one for one in self.standings if one.showing.name == self.present)
-        return next(found, None)
+    def present_result(self) -> RankedResult | None:
+        """Return the result of the settings in force, or None if they did not finish."""
+        return next((one for one in self.ranking if one.result.name == self.present), None)
+
+
+_KERNEL_ROWS = 5_000  # a kernel machine's time grows faster than the square of its rows
+_NEIGHBOUR_ROWS = 50_000  # each row is compared with all others
+_FEW_ROWS = 2_000  # of fewer, a tenth is too little to stop by, and a half too little to grow on
+_OF_MANY_ROWS: Mapping[str, Mapping[str, Any]] = {
+    "mlp": {"early_stopping": True},
+    "random-forest": {"max_samples": 0.5},
+}
+_BOOSTERS = "boosters"
+_TREES = {"n_estimators": 100, "min_samples_leaf": 3}
+_THIRD = {**_TREES, "max_features": 0.33}  # all columns at each cut take three times as long
+_PERCEPTRON = {"hidden_layer_sizes": [100], "alpha": 0.001, "max_iter": 300}
+_NEIGHBOURS = {"n_neighbors": 15, "weights": "distance"}
+_SLOWER_STEPS = {"learning_rate": 0.05, "max_iter": 300}
+_XGBOOST = {"n_estimators": 300, "learning_rate": 0.05, "max_depth": 5, "subsample": 0.8}
+_CATBOOST = {"iterations": 200, "verbose": False, "allow_writing_files": False}
+_ALPHAS = [0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0]
+_LIGHTGBM = Entry("lightgbm", "lightgbm")
+_ENSEMBLE = "sklearn.ensemble"
+_SCALED_TARGET = "lightmodel.learners.scaled_target"
+_CLASSIFIERS = (
+    Entry("svm", "sklearn.svm.SVC", {"C": 1.0}, _KERNEL_ROWS),
+    Entry("catboost", "catboost.CatBoostClassifier", _CATBOOST, extra=_BOOSTERS),
+    Entry("mlp", "sklearn.neural_network.MLPClassifier", _PERCEPTRON),
+    _LIGHTGBM,
+    Entry("random-forest", f"{_ENSEMBLE}.RandomForestClassifier", _TREES),
+    Entry("hist-gradient-boosting", f"{_ENSEMBLE}.HistGradientBoostingClassifier", _SLOWER_STEPS),
+    Entry("xgboost", "xgboost.XGBClassifier", _XGBOOST, extra=_BOOSTERS),
+    Entry("extra-trees", f"{_ENSEMBLE}.ExtraTreesClassifier", _TREES),
+    Entry("knn", "sklearn.neighbors.KNeighborsClassifier", _NEIGHBOURS, _NEIGHBOUR_ROWS),
+    Entry("logistic", "sklearn.linear_model.LogisticRegression", {"max_iter": 1_000}),
+)
+_REGRESSORS = (
+    Entry("svm", f"{_SCALED_TARGET}.support_vectors", {"C": 1.0}, 2 * _KERNEL_ROWS),
+    Entry("catboost", "catboost.CatBoostRegressor", _CATBOOST, extra=_BOOSTERS),
+    Entry("mlp", f"{_SCALED_TARGET}.perceptron", _PERCEPTRON),
+    Entry("random-forest", f"{_ENSEMBLE}.RandomForestRegressor", _THIRD),
+    _LIGHTGBM,
+    Entry("extra-trees", f"{_ENSEMBLE}.ExtraTreesRegressor", _THIRD),
+    Entry("hist-gradient-boosting", f"{_ENSEMBLE}.HistGradientBoostingRegressor", _SLOWER_STEPS),
+    Entry("xgboost", "xgboost.XGBRegressor", _XGBOOST, extra=_BOOSTERS),
+    Entry("knn", "sklearn.neighbors.KNeighborsRegressor", _NEIGHBOURS, _NEIGHBOUR_ROWS),
+    Entry("lasso", "sklearn.linear_model.LassoCV"),
+    Entry("ridge", "sklearn.linear_model.RidgeCV", {"alphas": _ALPHAS}),
+)
+
+
+def default_entries(kind: TaskKind, rows: int) -> tuple[Entry, ...]:
+    """Return the entries that suit a task with so many training rows."""
+    entries = _CLASSIFIERS if kind.has_classes else _REGRESSORS
+    if rows <= _FEW_ROWS:
+        return entries
+    return tuple(
+        replace(one, parameters={**one.parameters, **_OF_MANY_ROWS.get(one.name, {})})
+        for one in entries
+    )
+
+
+def is_installed(entry: Entry) -> bool:
+    """Return whether an estimator's package is installed, without importing it."""
+    return importlib.util.find_spec(entry.estimator.partition(".")[0]) is not None

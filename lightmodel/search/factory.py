@@ -1,90 +1,52 @@
-"""From a configuration to what a search works with; Optuna and LightGBM are imported when it begins."""
+"""Searches as the configuration names them; Optuna and LightGBM are imported when one begins."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lightmodel.config import Config
 from lightmodel.contract.arrays import Codes
-from lightmodel.errors import NotPossible
 from lightmodel.learners.base import TrainingData
-from lightmodel.search.base import (
-    RejectedBaseline,
-    Search,
-    Study,
-    StudyPlan,
-    TrialFitter,
-    Tuning,
-)
-from lightmodel.search.space import Range, Space
+from lightmodel.search.base import RejectedBaseline, Search, StudyPlan
 
-NEIGHBOURHOOD = 4.0
+if TYPE_CHECKING:
+    from lightmodel.learners.lightgbm import LightGBMTrials
+    from lightmodel.search.studies import OptunaStudy
+
+_NEIGHBOURHOOD = 4.0  # the factor within which a retry stays around the rejected parameters
 
 
-def alternatives(config: Config, baseline: RejectedBaseline) -> Search | None:
-    """Begin a search around what a training settled on; None: nothing is known to try."""
+def retry_search(config: Config, baseline: RejectedBaseline) -> Search | None:
+    """Return a search around a rejected training, or None where the estimator has no ranges."""
     train = config.train
     if train.estimator == "neural":
         from lightmodel.learners.neural import larger
-        from lightmodel.search.searches import ListedSearch
+        from lightmodel.search.studies import ListedSearch
 
         return ListedSearch(larger(train.parameters))
     if train.estimator != "lightgbm":
         return None
-    from lightmodel.search.ranges import ranges, starting_point
-    from lightmodel.search.searches import OptunaSearch
+    from lightmodel.search.ranges import declared_ranges, starting_point
+    from lightmodel.search.studies import OptunaSearch
 
-    declared = ranges(config.tune.ranges, train.parameters)
-    if not declared:
+    ranges = declared_ranges(config.tune.ranges, train.parameters)
+    if not ranges:
         return None
-    settled = starting_point(declared, baseline.settled)
-    return OptunaSearch(
-        tuple(one.around(settled[one.name], NEIGHBOURHOOD) for one in declared),
-        train.parameters,
-        (settled, baseline.value),
-        train.seed,
-        higher_is_better=baseline.higher_is_better,
-    )
+    first = starting_point(ranges, baseline.settled)
+    near = tuple(one.around(first[one.name], _NEIGHBOURHOOD) for one in ranges)
+    return OptunaSearch(near, train.parameters, first, baseline, train.seed)
 
 
-def tuning(threads: int) -> Tuning:
-    """Give what a study needs."""
-    return Tuning(space, partial(_fitter, threads), _starting_point, _study)
+def prepare_trials(
+    config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]], threads: int
+) -> "LightGBMTrials":
+    """Prepare a table once for all trials of a study.
 
-
-def space(config: Config, released: bool) -> Space:
-    """Give what is searched; with `released`, also what train.parameters names.
-
-    Raises:
-        NotPossible: the estimator has no declared ranges.
-        ConfigError: tune.ranges makes no sense.
+    Args:
+        config: whose `train` and `tune` sections say what is fitted and when it stops.
+        data: the training rows.
+        folds: row numbers to fit and to hold out, for each fold.
+        threads: number of folds that are fitted at once, one thread each.
     """
-    if config.train.estimator != "lightgbm":
-        raise NotPossible(
-            f"train.estimator = {config.train.estimator!r} has no declared ranges to search",
-            hint="`tune` is for lightgbm",
-        )
-    from lightmodel.learners.lightgbm_parameters import main_names
-    from lightmodel.search.ranges import ranges
-
-    given = config.train.parameters
-    found = ranges(config.tune.ranges, {} if released else given)
-    searched = {one.name for one in found}
-    kept = {
-        name: value for name, value in given.items() if not searched & set(main_names({name: 0}))
-    }
-    return Space(found, kept)
-
-
-def _starting_point(ranges: tuple[Range, ...], settled: Mapping[str, Any]) -> dict[str, float]:
-    from lightmodel.search.ranges import starting_point
-
-    return starting_point(ranges, settled)
-
-
-def _fitter(
-    threads: int, config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]]
-) -> TrialFitter:
     from lightmodel.learners.boosting import Stopping
     from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
 
@@ -96,12 +58,18 @@ def _fitter(
     return LightGBMTrials.cut(trainer, train.parameters, folds, stopping, threads)
 
 
-def _study(config: Config, plan: StudyPlan) -> Study:
-    from lightmodel.search import storages
-    from lightmodel.search.optuna_study import OptunaStudy
+def open_study(config: Config, plan: StudyPlan) -> "OptunaStudy":
+    """Open a study, or begin it: in tune.storage if that is set, else in a folder of store.work.
+
+    Raises:
+        ConfigError: tune.storage is no address of a PostgreSQL database, or psycopg is missing.
+        SourceUnavailable: the database does not answer.
+        StorageFull, LightModelError: the folder cannot be written.
+    """
+    from lightmodel.search.storages import FolderStorage, PostgresStorage
+    from lightmodel.search.studies import OptunaStudy
 
     url = config.tune.storage
     if url:
-        return OptunaStudy(plan, *storages.in_postgres(url.get_secret_value()))
-    folder = config.tune.folder(config.store.work, plan.name)
-    return OptunaStudy(plan, *storages.in_folder(folder))
+        return OptunaStudy(plan, PostgresStorage(url.get_secret_value()))
+    return OptunaStudy(plan, FolderStorage(config.tune.folder(config.store.work, plan.name)))

@@ -1,4 +1,4 @@
-"""What a search may give to LightGBM's parameters: declared here, and changed by tune.ranges."""
+"""The ranges of LightGBM's parameters: declared here, and changed by tune.ranges."""
 
 import difflib
 import math
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from lightmodel.config import RangeOverride
-from lightmodel.errors import ConfigError
+from lightmodel.config import Config, RangeOverride
+from lightmodel.errors import ConfigError, NotPossible
 from lightmodel.learners.lightgbm_parameters import main_names
-from lightmodel.search.space import Range
+from lightmodel.search.base import Range, Space
 
 Override = RangeOverride | Literal[False]
 
@@ -19,10 +19,10 @@ class Tunable:
     """A parameter that may be searched.
 
     Attributes:
-        range: that a search uses.
-        least, most: what LightGBM takes at all; a search may go no further.
-        default: LightGBM's own.
-        searched: without being asked to.
+        range: the values that are searched unless tune.ranges says otherwise.
+        least, most: the values that LightGBM accepts; no search goes further.
+        default: LightGBM's own value.
+        searched: whether it is searched without being named in tune.ranges.
     """
 
     range: Range
@@ -32,56 +32,75 @@ class Tunable:
     searched: bool = True
 
 
-def _whole(name: str, low: int, high: int, *, log: bool = False) -> Range:
-    return Range(name, low, high, whole=True, log=log)
-
-
-def _real(name: str, low: float, high: float, *, log: bool = False) -> Range:
-    return Range(name, low, high, log=log)
-
-
 _TINY, _ANY = 1e-12, 1e9
 DECLARED: Mapping[str, Tunable] = {
     one.range.name: one
     for one in (
-        Tunable(_whole("num_leaves", 2, 128, log=True), 2, 131_072, 31),
-        Tunable(_real("learning_rate", 0.02, 0.5, log=True), _TINY, 10, 0.1),
-        Tunable(_whole("min_data_in_leaf", 2, 100, log=True), 0, _ANY, 20),
-        Tunable(_real("feature_fraction", 0.05, 1.0, log=True), _TINY, 1, 1),
-        Tunable(_real("bagging_fraction", 0.4, 1.0), _TINY, 1, 1),
-        Tunable(_whole("bagging_freq", 1, 7), 0, 10_000, 0),
-        Tunable(_real("lambda_l1", 1e-3, 10.0, log=True), 0, _ANY, 0),
-        Tunable(_real("lambda_l2", 1e-3, 10.0, log=True), 0, _ANY, 0),
-        Tunable(_whole("max_depth", 2, 12), 1, 1_000, 12, searched=False),
+        Tunable(Range("num_leaves", 2, 128, whole=True, log=True), 2, 131_072, 31),
+        Tunable(Range("learning_rate", 0.02, 0.5, log=True), _TINY, 10, 0.1),
+        Tunable(Range("min_data_in_leaf", 2, 100, whole=True, log=True), 0, _ANY, 20),
+        Tunable(Range("feature_fraction", 0.05, 1.0, log=True), _TINY, 1, 1),
+        Tunable(Range("bagging_fraction", 0.4, 1.0), _TINY, 1, 1),
+        Tunable(Range("bagging_freq", 1, 7, whole=True), 0, 10_000, 0),
+        Tunable(Range("lambda_l1", 1e-3, 10.0, log=True), 0, _ANY, 0),
+        Tunable(Range("lambda_l2", 1e-3, 10.0, log=True), 0, _ANY, 0),
+        Tunable(Range("max_depth", 2, 12, whole=True), 1, 1_000, 12, searched=False),
         Tunable(
-            _real("min_sum_hessian_in_leaf", 1e-3, 10.0, log=True), 0, _ANY, 1e-3, searched=False
+            Range("min_sum_hessian_in_leaf", 1e-3, 10.0, log=True), 0, _ANY, 1e-3, searched=False
         ),
-        Tunable(_real("min_gain_to_split", 1e-3, 1.0, log=True), 0, _ANY, 0, searched=False),
-        Tunable(_real("feature_fraction_bynode", 0.2, 1.0), _TINY, 1, 1, searched=False),
-        Tunable(_real("path_smooth", 1e-2, 100.0, log=True), 0, _ANY, 0, searched=False),
-        Tunable(_real("max_delta_step", 0.1, 10.0, log=True), 0, _ANY, 0, searched=False),
-        Tunable(_real("cat_smooth", 1.0, 100.0, log=True), 0, _ANY, 10, searched=False),
-        Tunable(_real("cat_l2", 0.1, 100.0, log=True), 0, _ANY, 10, searched=False),
-        Tunable(_whole("min_data_per_group", 5, 500, log=True), 1, _ANY, 100, searched=False),
-        Tunable(_real("scale_pos_weight", 0.1, 10.0, log=True), _TINY, _ANY, 1, searched=False),
+        Tunable(Range("min_gain_to_split", 1e-3, 1.0, log=True), 0, _ANY, 0, searched=False),
+        Tunable(Range("feature_fraction_bynode", 0.2, 1.0), _TINY, 1, 1, searched=False),
+        Tunable(Range("path_smooth", 1e-2, 100.0, log=True), 0, _ANY, 0, searched=False),
+        Tunable(Range("max_delta_step", 0.1, 10.0, log=True), 0, _ANY, 0, searched=False),
+        Tunable(Range("cat_smooth", 1.0, 100.0, log=True), 0, _ANY, 10, searched=False),
+        Tunable(Range("cat_l2", 0.1, 100.0, log=True), 0, _ANY, 10, searched=False),
+        Tunable(
+            Range("min_data_per_group", 5, 500, whole=True, log=True), 1, _ANY, 100, searched=False
+        ),
+        Tunable(Range("scale_pos_weight", 0.1, 10.0, log=True), _TINY, _ANY, 1, searched=False),
     )
 }
 
 
-def ranges(overrides: Mapping[str, Override], given: Mapping[str, Any]) -> tuple[Range, ...]:
-    """Give what is searched: what is declared, changed by `overrides`, without what is `given`.
+def search_space(config: Config, *, released: bool) -> Space:
+    """Return what `tune` searches; with `released`, also what train.parameters names.
 
     Raises:
-        ConfigError: with every mistake in the overrides at once.
+        NotPossible: the estimator has no declared ranges.
+        ConfigError: tune.ranges has mistakes.
+    """
+    if config.train.estimator != "lightgbm":
+        raise NotPossible(
+            f"train.estimator = {config.train.estimator!r} has no declared ranges to search",
+            hint="`tune` is for lightgbm",
+        )
+    given = config.train.parameters
+    ranges = declared_ranges(config.tune.ranges, {} if released else given)
+    searched = {one.name for one in ranges}
+    kept = {
+        name: value
+        for name, value in given.items()
+        if not searched & set(main_names({name: value}))
+    }
+    return Space(ranges, kept)
+
+
+def declared_ranges(
+    overrides: Mapping[str, Override], given: Mapping[str, Any]
+) -> tuple[Range, ...]:
+    """Return the declared ranges, changed by `overrides`, without the parameters `given`.
+
+    Raises:
+        ConfigError: lists every mistake in the overrides.
     """
     mistakes: list[str] = []
-    named = _by_main_names(overrides, mistakes)
+    by_name = _by_main_names(overrides, mistakes)
     chosen = []
     for name, tunable in DECLARED.items():
-        override = named.get(name)
+        override = by_name.get(name)
         if override is False or (override is None and not tunable.searched):
             continue
-        chosen.append(_changed(tunable, override, mistakes) if override else tunable.range)
+        chosen.append(_overridden(tunable, override, mistakes) if override else tunable.range)
     if mistakes:
         lines = "\n".join(f"  - tune.ranges.{mistake}" for mistake in mistakes)
         raise ConfigError(
@@ -93,33 +112,33 @@ def ranges(overrides: Mapping[str, Override], given: Mapping[str, Any]) -> tuple
     return tuple(one for one in chosen if one.name not in fixed)
 
 
-def starting_point(searched: tuple[Range, ...], settled: Mapping[str, Any]) -> dict[str, float]:
-    """Give the values within the ranges that are nearest to those of a training."""
+def starting_point(ranges: tuple[Range, ...], settled: Mapping[str, Any]) -> dict[str, float]:
+    """Return the values within the ranges that are nearest to the parameters of a training."""
     known = main_names(settled)
     return {
         one.name: one.nearest(float(known.get(one.name, DECLARED[one.name].default)))
-        for one in searched
+        for one in ranges
     }
 
 
 def _by_main_names(
     overrides: Mapping[str, Override], mistakes: list[str]
 ) -> dict[str, Override | None]:
-    found: dict[str, Override | None] = {}
+    by_name: dict[str, Override | None] = {}
     for given, override in overrides.items():
         (name,) = main_names({given: None})
         if name not in DECLARED:
             close = difflib.get_close_matches(name, DECLARED, n=1)
             known = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(DECLARED)}"
             mistakes.append(f"{given}: cannot be searched; {known}")
-        elif name in found:
+        elif name in by_name:
             mistakes.append(f"{given}: is another name of {name}, which is there as well")
         else:
-            found[name] = override
-    return found
+            by_name[name] = override
+    return by_name
 
 
-def _changed(tunable: Tunable, override: RangeOverride, mistakes: list[str]) -> Range:
+def _overridden(tunable: Tunable, override: RangeOverride, mistakes: list[str]) -> Range:
     changes = override.model_dump(exclude_none=True, exclude={"type"})
     changed = replace(tunable.range, **changes)
     name = changed.name

@@ -1,8 +1,8 @@
-"""Who is best by cross-validation, by how much, and whether that is more than chance."""
+"""Which entry is best by cross-validation, by how much, and whether that is more than chance."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -13,19 +13,19 @@ from lightmodel.config import TrainSection
 from lightmodel.contract.arrays import Codes, Mask, Matrix, Scores, Vector
 from lightmodel.contract.metrics import Metric
 from lightmodel.contract.task import TaskKind
-from lightmodel.search.entries import Measured, Showing, Standing
+from lightmodel.search.entries import CvResult, Measured, RankedResult
 from lightmodel.training.metrics import measure
 from lightmodel.training.threshold import choose_threshold
 
-BLENDED = 3
+MEMBERS = 3
 _CERTAINTY = 0.95
 _LEAST_WEIGHT = 0.01
 _TINY = 1e-15
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The training rows as all contenders were scored on them.
+class TrainRows:
+    """The training rows that all entries were scored on.
 
     Attributes:
         target: (rows,) class codes or numbers.
@@ -37,32 +37,29 @@ class Rows:
     numbers: Codes
 
 
-def rank(showings: Sequence[Showing], metric: Metric) -> tuple[Standing, ...]:
-    """Put showings in order, the best mean over the folds first; one without a mean comes last."""
+def rank(results: Sequence[CvResult], metric: Metric) -> tuple[RankedResult, ...]:
+    """Return results by their mean over the folds, the best first; one without a mean comes last."""
 
-    def place(showing: Showing) -> tuple[bool, float]:
-        mean = _mean(_of_folds(showing, metric.name))
+    def order(result: CvResult) -> tuple[bool, float]:
+        mean = _mean(_of_folds(result, metric.name))
         return math.isnan(mean), -mean if metric.higher_is_better else mean
 
-    ordered = sorted(showings, key=place)
-    return tuple(_standing(one, ordered[0], metric) for one in ordered)
+    ordered = sorted(results, key=order)
+    return tuple(_ranked(one, ordered[0], metric) for one in ordered)
 
 
-def _standing(showing: Showing, first: Showing, metric: Metric) -> Standing:
-    names = list(showing.pooled)
-    folds = {name: _of_folds(showing, name) for name in names}
-    behind, noise = paired_difference(first, showing, metric)
-    return Standing(
-        showing,
-        {name: _mean(folds[name]) for name in names},
-        {name: _spread(folds[name]) for name in names},
-        behind,
-        noise,
+def _ranked(result: CvResult, best: CvResult, metric: Metric) -> RankedResult:
+    folds = {name: _of_folds(result, name) for name in result.pooled}
+    return RankedResult(
+        result,
+        {name: _mean(values) for name, values in folds.items()},
+        {name: _spread(values) for name, values in folds.items()},
+        *paired_difference(best, result, metric),
     )
 
 
-def paired_difference(better: Showing, worse: Showing, metric: Metric) -> tuple[float, float]:
-    """Give by how much one is better over the folds, and half that difference's 95 % interval.
+def paired_difference(better: CvResult, worse: CvResult, metric: Metric) -> tuple[float, float]:
+    """Return by how much one is better over the folds, and half that difference's 95 % interval.
 
     Folds share most of their training rows, so that their differences vary less than those of fresh
     tables would; the variance is corrected for that as Nadeau and Bengio do (2003).
@@ -80,8 +77,8 @@ def paired_difference(better: Showing, worse: Showing, metric: Metric) -> tuple[
     return float(apart.mean()), error * float(student.ppf((1 + _CERTAINTY) / 2, count - 1))
 
 
-def _of_folds(showing: Showing, metric: str) -> Vector:
-    return np.array([fold.get(metric, math.nan) for fold in showing.folds], dtype=np.float64)
+def _of_folds(result: CvResult, metric: str) -> Vector:
+    return np.array([fold.get(metric, math.nan) for fold in result.folds], dtype=np.float64)
 
 
 def _mean(values: Vector) -> float:
@@ -95,9 +92,9 @@ def _spread(values: Vector) -> float:
 
 
 def blend(
-    showings: Sequence[Showing], rows: Rows, metric: Metric, section: TrainSection
-) -> Showing | None:
-    """Average the best three by weights that their out-of-fold scores decide on.
+    results: Sequence[CvResult], rows: TrainRows, metric: Metric, section: TrainSection
+) -> CvResult | None:
+    """Average the best three by weights fitted to their out-of-fold scores.
 
     Its own score is honest: for each fold, the other folds choose the three and their weights. The
     blend to be used takes all folds for that.
@@ -105,7 +102,7 @@ def blend(
     Returns:
         The blend; None where there are not two to blend, or one member is to have all the weight.
     """
-    able = [one for one in showings if one.estimator != "blend"]
+    able = [one for one in results if one.estimator != "blend"]
     chosen = _chosen(able, rows, metric, without=None)
     if len(chosen) < 2:
         return None
@@ -114,47 +111,42 @@ def blend(
         parts = _chosen(able, rows, metric, without=fold)
         held_out = rows.numbers == fold
         scores[held_out] = sum(weight * one.scores[held_out] for one, weight in parts)
-    return _as_showing(chosen, scores, rows, section)
+    return _as_result(chosen, scores, rows, section)
 
 
 def _chosen(
-    showings: Sequence[Showing], rows: Rows, metric: Metric, without: int | None
-) -> list[tuple[Showing, float]]:
+    results: Sequence[CvResult], rows: TrainRows, metric: Metric, without: int | None
+) -> list[tuple[CvResult, float]]:
     """Choose members and weights by all folds but one."""
     seen = [
-        Showing(**{**vars(one), "folds": _others(one.folds, without)})
-        for one in showings
+        replace(one, folds=tuple(fold for at, fold in enumerate(one.folds) if at != without))
+        for one in results
         if np.isfinite(one.scores[rows.numbers >= 0]).all()
     ]
-    names = [standing.showing.name for standing in rank(seen, metric)][:BLENDED]
-    best = [next(one for one in showings if one.name == name) for name in names]
+    best = [one.result for one in rank(seen, metric)][:MEMBERS]
     if not best:
         return []
-    used = rows.numbers >= 0 if without is None else (rows.numbers >= 0) & (rows.numbers != without)
+    used = (rows.numbers >= 0) & (rows.numbers != (-1 if without is None else without))
     weights = fit_weights(rows.kind, rows.target[used], [one.scores[used] for one in best])
     return [(one, weight) for one, weight in zip(best, weights, strict=True) if weight > 0]
 
 
-def _others(folds: tuple[Measured, ...], without: int | None) -> tuple[Measured, ...]:
-    return tuple(fold for number, fold in enumerate(folds) if number != without)
-
-
 def fit_weights(kind: TaskKind, target: Vector, scores: Sequence[Scores]) -> tuple[float, ...]:
-    """Give weights of at least 0 that add up to 1, with the least log loss or squared error.
+    """Return weights of at least 0 that add up to 1, with the least log loss or squared error.
 
     Args:
         kind: of the task.
         target: (rows,) class codes or numbers.
         scores: of each member, for the same rows; a weight below 0.01 becomes 0.
     """
-    every = np.stack([_told(kind, target, one) for one in scores])
+    members = np.stack([_likelihood(kind, target, one) for one in scores])
     if kind is TaskKind.REGRESSION:
         scale = float(target.std()) or 1.0
-        loss = partial(_squared_error, every / scale, target / scale)
+        loss = partial(_squared_error, members / scale, target / scale)
     else:
-        loss = partial(_surprise, every)
-    count = len(every)
-    found = minimize(
+        loss = partial(_log_loss, members)
+    count = len(members)
+    fitted = minimize(
         loss,
         np.full(count, 1 / count),
         jac=True,
@@ -162,13 +154,13 @@ def fit_weights(kind: TaskKind, target: Vector, scores: Sequence[Scores]) -> tup
         bounds=Bounds(0.0, 1.0),
         constraints=LinearConstraint(np.ones((1, count)), 1.0, 1.0),
     )
-    kept = np.where(found.x < _LEAST_WEIGHT, 0.0, found.x)
+    kept = np.where(fitted.x < _LEAST_WEIGHT, 0.0, fitted.x)
     rounded = [round(float(weight), 3) for weight in kept / kept.sum()]
     return tuple(round(weight / sum(rounded), 6) for weight in rounded)
 
 
-def _told(kind: TaskKind, target: Vector, scores: Scores) -> Scores:
-    """Give the probability of the true class, or the number itself."""
+def _likelihood(kind: TaskKind, target: Vector, scores: Scores) -> Scores:
+    """Return the probabilities of the true classes; of a regression, the scores themselves."""
     if kind is TaskKind.REGRESSION:
         return scores
     if scores.ndim == 1:
@@ -177,34 +169,40 @@ def _told(kind: TaskKind, target: Vector, scores: Scores) -> Scores:
     return scores[np.arange(len(target)), target.astype(np.int64)]
 
 
-def _surprise(likely: Matrix, weights: Vector) -> tuple[float, Vector]:
-    """Give the log loss of a blend, and its slope."""
+def _log_loss(likely: Matrix, weights: Vector) -> tuple[float, Vector]:
+    """Return the log loss of a blend, and its gradient."""
     mixed = np.maximum(weights @ likely, _TINY)
     return float(-np.log(mixed).mean()), -(likely / mixed).mean(axis=1)
 
 
 def _squared_error(numbers: Matrix, target: Vector, weights: Vector) -> tuple[float, Vector]:
-    """Give the mean squared error of a blend, and its slope."""
+    """Return the mean squared error of a blend, and its gradient."""
     error = weights @ numbers - target
     return float((error**2).mean()), 2 * (numbers @ error) / len(target)
 
 
-def _as_showing(
-    chosen: Sequence[tuple[Showing, float]], scores: Scores, rows: Rows, section: TrainSection
-) -> Showing:
+def _as_result(
+    chosen: Sequence[tuple[CvResult, float]], scores: Scores, rows: TrainRows, section: TrainSection
+) -> CvResult:
     members = [
         {"estimator": one.estimator, "parameters": dict(one.parameters)} for one, _ in chosen
     ]
     weights = tuple(weight for _, weight in chosen)
-    threshold = _threshold(scores, rows, section)
-    folds, pooled = _measured(scores, rows, threshold)
-    return Showing(
+    covered, threshold = rows.numbers >= 0, None
+    if rows.kind is TaskKind.BINARY:
+        codes = rows.target[covered].astype(np.int64)
+        threshold = choose_threshold(codes, scores[covered], section)
+
+    def measured(used: Mask) -> Measured:
+        return measure(rows.kind, rows.target[used], scores[used], threshold)
+
+    return CvResult(
         "blend",
         "blend",
         {"members": members, "weights": list(weights)},
         scores,
-        folds,
-        pooled,
+        tuple(measured(rows.numbers == fold) for fold in range(int(rows.numbers.max()) + 1)),
+        measured(covered),
         sum(one.fit_seconds for one, _ in chosen),
         sum(one.row_seconds for one, _ in chosen),
         sum(one.size for one, _ in chosen),
@@ -213,23 +211,3 @@ def _as_showing(
         weights,
         threshold,
     )
-
-
-def _threshold(scores: Scores, rows: Rows, section: TrainSection) -> float | None:
-    if rows.kind is not TaskKind.BINARY:
-        return None
-    covered = rows.numbers >= 0
-    codes = rows.target[covered].astype(np.int64)
-    return choose_threshold(codes, scores[covered], section)
-
-
-def _measured(
-    scores: Scores, rows: Rows, threshold: float | None
-) -> tuple[tuple[Measured, ...], Measured]:
-    """Give the metrics of each fold's scores, and of all together."""
-
-    def of(chosen: Mask) -> Measured:
-        return measure(rows.kind, rows.target[chosen], scores[chosen], threshold)
-
-    folds = tuple(of(rows.numbers == fold) for fold in range(int(rows.numbers.max()) + 1))
-    return folds, of(rows.numbers >= 0)

@@ -1,140 +1,233 @@
-"""Where the trials of a study are kept: in memory, in a file, or in a PostgreSQL data base."""
+"""Where the trials of a study are kept, and which of their processes are still alive."""
 
+import logging
+import threading
+import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from filelock import FileLock
+import optuna
+from filelock import FileLock, Timeout
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.search.presence import (
-    BEAT_S,
-    GRACE_S,
-    Alone,
-    Heartbeat,
-    LockedFile,
-    Presence,
-)
-from lightmodel.store.files import told
+from lightmodel.files import translate_os_errors
 
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+logger = logging.getLogger(__name__)
 
-JOURNAL, WORKERS = "journal.log", "workers"
+WORKER = "worker"  # the attribute of a trial that names its process
+_HEARTBEAT_S, _GRACE_S = 15, 60
 
 
-def in_memory() -> "tuple[BaseStorage, Presence]":
-    """Keep trials for as long as the process lives."""
-    from optuna.storages import InMemoryStorage
+class StudyStorage(Protocol):
+    """Keeps trials for this process and others, and recognises those whose process died.
 
-    return InMemoryStorage(), Alone()
-
-
-def in_folder(folder: Path) -> "tuple[BaseStorage, Presence]":
-    """Keep trials in a journal, which processes of one machine append to in turns.
-
-    Raises:
-        ArtefactCorrupt, StorageFull: as writing files does.
+    Attributes:
+        worker: a name of this process that no other has.
     """
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
-    path = folder / JOURNAL
-    with told(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _Turn(folder / "journal.lock")
-        _cut_half_line(path, lock)
-        presence = LockedFile(folder / WORKERS)
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock)), presence  # type: ignore[arg-type] # by shape
+    worker: str
+
+    @property
+    def optuna(self) -> BaseStorage:
+        """Return Optuna's storage."""
+        ...
+
+    def start_heartbeat(self, trial_id: int) -> None:
+        """Show others from now on that this process runs a trial."""
+        ...
+
+    def stop_heartbeat(self, trial_id: int) -> None:
+        """Stop showing it: the trial has ended."""
+        ...
+
+    def is_stale(self, trial: FrozenTrial) -> bool:
+        """Return whether the process of a running trial died, where Optuna does not know it."""
+        ...
+
+    def close(self) -> None:
+        """Release what this process holds."""
+        ...
 
 
-class _Turn:
-    """Whose turn it is to write: the system gives it back when the process dies, and Optuna's own not."""
+class FolderStorage:
+    """A journal that the processes of one machine append to in turns.
 
-    def __init__(self, path: Path) -> None:
-        self._lock = FileLock(path, thread_local=False)
+    Each process locks a file of its name: the system unlocks it however the process ends, so that
+    its trials are known to be stale at once. Optuna's own lock of a journal outlives its process.
+    """
 
-    def acquire(self) -> bool:
-        """Wait for it."""
-        self._lock.acquire()
-        return True
+    def __init__(self, folder: Path) -> None:
+        """Open the journal of a study, and lock a file for this process.
 
-    def release(self) -> None:
-        """Give it back."""
+        Raises:
+            StorageFull, LightModelError: the folder cannot be written.
+        """
+        self.worker = uuid.uuid4().hex
+        self._workers = folder / "workers"
+        self._lock = FileLock(self._workers / self.worker, thread_local=False)
+        journal, turn = folder / "journal.log", FileLock(folder / "journal.lock")
+        with translate_os_errors(journal):
+            self._workers.mkdir(parents=True, exist_ok=True)
+            with turn:
+                _cut_half_line(journal)
+            backend = JournalFileBackend(str(journal), lock_obj=turn)  # type: ignore[arg-type] # by shape
+            self.optuna = JournalStorage(backend)
+            self._lock.acquire()
+
+    def start_heartbeat(self, trial_id: int) -> None:
+        """Do nothing: the lock speaks for all trials."""
+
+    def stop_heartbeat(self, trial_id: int) -> None:
+        """Do nothing, for the same reason."""
+
+    def is_stale(self, trial: FrozenTrial) -> bool:
+        """Return whether no process holds the lock of the trial's worker."""
+        worker = trial.user_attrs.get(WORKER)
+        if worker:
+            return worker != self.worker and not self._is_locked(worker)
+        others = [path.name for path in self._workers.iterdir() if path.name != self.worker]
+        return not (_is_fresh(trial) and any(self._is_locked(name) for name in others))
+
+    def _is_locked(self, worker: str) -> bool:
+        path = self._workers / worker
+        if not path.exists():
+            return False
+        try:
+            with FileLock(path, blocking=False):
+                path.unlink(missing_ok=True)
+        except Timeout:
+            return True
+        return False
+
+    def close(self) -> None:
+        """Unlock this process's file and remove it."""
         self._lock.release()
+        with suppress(OSError):
+            (self._workers / self.worker).unlink()
 
 
-def _cut_half_line(path: Path, lock: _Turn) -> None:
-    """Take away what a process that was killed while writing left at the end."""
-    lock.acquire()
-    try:
-        content = path.read_bytes() if path.exists() else b""
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            with path.open("r+b") as file:
-                file.truncate(whole)
-    finally:
-        lock.release()
+def _cut_half_line(journal: Path) -> None:
+    """Remove what a process that was killed while writing left at the end."""
+    content = journal.read_bytes() if journal.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with journal.open("r+b") as file:
+            file.truncate(whole)
 
 
-def in_postgres(url: str) -> "tuple[BaseStorage, Presence]":
-    """Keep trials in a data base that several machines reach.
+def _is_fresh(trial: FrozenTrial) -> bool:
+    """Return whether a trial that names no worker yet may still get one: it does a moment later."""
+    started = trial.datetime_start or datetime.now()  # noqa: DTZ005 — as Optuna writes it
+    return datetime.now() - started < timedelta(seconds=_GRACE_S)  # noqa: DTZ005 — likewise
 
-    Raises:
-        ConfigError: psycopg is not installed, or the URL is none.
-        SourceUnavailable: the data base does not answer.
+
+class PostgresStorage:
+    """A PostgreSQL database that several machines reach, with Optuna's heartbeats.
+
+    Optuna beats in its own loop only, which is not used here, and from a thread for each trial that
+    a single lost beat ends. Here one thread beats for all trials of the process.
     """
+
+    def __init__(self, url: str) -> None:
+        """Connect, and create Optuna's tables where they are missing.
+
+        Raises:
+            ConfigError: psycopg is not installed, or the URL is no address of such a database.
+            SourceUnavailable: the database does not answer.
+        """
+        self.worker = uuid.uuid4().hex
+        self.optuna = _connected(url)
+        self._running: set[int] = set()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def start_heartbeat(self, trial_id: int) -> None:
+        """Record a heartbeat of a trial, now and again and again."""
+        self.optuna.record_heartbeat(trial_id)
+        self._running.add(trial_id)
+
+    def stop_heartbeat(self, trial_id: int) -> None:
+        """Record no more heartbeats of a trial."""
+        self._running.discard(trial_id)
+
+    def is_stale(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial's process died before the first heartbeat: Optuna misses those."""
+        return WORKER not in trial.user_attrs and not _is_fresh(trial)
+
+    def close(self) -> None:
+        """End the thread, and close the connections."""
+        self._closed.set()
+        self._thread.join()
+        self.optuna.remove_session()
+        self.optuna.engine.dispose()
+
+    def _beat(self) -> None:
+        while not self._closed.wait(_HEARTBEAT_S):
+            for trial_id in tuple(self._running):
+                try:
+                    self.optuna.record_heartbeat(trial_id)
+                except Exception as error:  # noqa: BLE001 — the next beat may be recorded again
+                    logger.debug("no heartbeat of trial %d: %s", trial_id, type(error).__name__)
+
+
+def _connected(url: str) -> RDBStorage:
+    _check_address(url)
+    silence_optuna()
+    _, _, rest = url.partition("://")
+    with translate_database_errors():
+        return RDBStorage(
+            f"postgresql+psycopg://{rest}",
+            engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
+            heartbeat_interval=_HEARTBEAT_S,
+            grace_period=_GRACE_S,
+        )
+
+
+def _check_address(url: str) -> None:
     try:
         import psycopg
-        from optuna.storages import RDBStorage
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError
     except ModuleNotFoundError:
         raise ConfigError(
             "tune.storage needs psycopg", hint="pip install -r requirements/postgres.txt"
         ) from None
-    scheme, _, rest = url.partition("://")
     try:
         psycopg.conninfo.conninfo_to_dict(url)
-        make_url(f"postgresql://{rest}")
+        is_postgres = make_url(url).drivername in {"postgresql", "postgres"}
     except (psycopg.Error, ArgumentError, ValueError):
-        scheme = ""
-    if scheme not in {"postgresql", "postgres"}:
+        is_postgres = False
+    if not is_postgres:
         raise ConfigError(
             "tune.storage is no address of a PostgreSQL data base",
             hint="LIGHTMODEL__TUNE__STORAGE=postgresql://user:password@host:5432/name; an @ or : in the "
             "password is written %40 or %3A",
         ) from None
-    with answering(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
-        storage = RDBStorage(
-            f"postgresql+psycopg://{rest}",
-            engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
-            heartbeat_interval=BEAT_S,
-            grace_period=GRACE_S,
-        )
-    # Optuna's own loop is not used here, and presence.py does what it would do.
+
+
+def silence_optuna() -> None:
+    """Stop Optuna from logging what is no warning, and from warning of its heartbeats.
+
+    They have been experimental for years, and are not used by Optuna's own loop here.
+    """
+    optuna.logging.disable_default_handler()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)
     warnings.filterwarnings("ignore", "Heartbeat of storage is supposed to be used", UserWarning)
-
-    def leave() -> None:
-        storage.remove_session()
-        storage.engine.dispose()
-
-    return storage, Heartbeat(storage.record_heartbeat, leave)
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Turn a data base that does not answer into words; an address may hold a password.
-
-    Raises:
-        SourceUnavailable: it does not answer.
-    """
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
+def translate_database_errors() -> Iterator[None]:
+    """Raise SourceUnavailable for the errors of a database, whose texts may contain a password."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:

@@ -13,7 +13,7 @@ from lightmodel.contract.metrics import Metric
 from lightmodel.report.formatting import compact, number
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO
-from lightmodel.search.space import Range, TrialReport
+from lightmodel.search.base import Range, TrialReport
 
 _COLUMNS = 4
 _WIDTH, _TOP, _ROW = 900.0, 300.0, 170.0
@@ -30,25 +30,30 @@ def study_png(trials: Sequence[TrialReport], ranges: Sequence[Range], metric: Me
         panels = figure.subfigures(2, 1, squeeze=False, height_ratios=[_TOP, _ROW * rows])
         _draw_history(panels[0, 0].subplots(), known, metric)
         grid = panels[1, 0].subplots(rows, min(_COLUMNS, len(ranges)), squeeze=False, sharey=True)
-        places = list(grid.flat)
-        for axes, one in zip(places, ranges, strict=False):
+        for axes, one in zip(grid.flat, ranges, strict=False):
             _draw_slice(axes, known, one, metric)
-        for axes in places[len(ranges) :]:
+        for axes in grid.flat[len(ranges) :]:
             axes.set_visible(False)
-        for line in grid:
-            line[0].set_ylabel(metric.title)
+        for axes in grid[:, 0]:
+            axes.set_ylabel(metric.title)
 
     return canvas.png((_WIDTH, _TOP + _ROW * rows), draw)
 
 
 def _draw_history(axes: Axes, trials: Sequence[TrialReport], metric: Metric) -> None:
-    done = [trial for trial in trials if trial.state == "complete"]
-    pruned = [trial for trial in trials if trial.state == "pruned"]
-    low, high = _window([trial.value for trial in done] or [trial.value for trial in pruned])
+    done, pruned = _by_state(trials)
+    low, high = _window(done or pruned)
     _draw_points(axes, pruned, (low, high), f"given up early ({len(pruned)})", MUTED)
     _draw_points(axes, done, (low, high), f"finished ({len(done)})", ONE)
     if done:
-        _draw_best(axes, done, trials[-1].number, metric)
+        collect = np.maximum if metric.higher_is_better else np.minimum
+        so_far = collect.accumulate([trial.value for trial in done])
+        places = [trial.number for trial in done]
+        best = _best(done, metric)
+        label = f"best so far: {number(best.value)} by trial {best.number}"
+        last = trials[-1].number
+        axes.step([*places, last], [*so_far, so_far[-1]], where="post", color=TWO, label=label)
+        axes.plot(best.number, best.value, "o", color=TWO, markersize=7)
     canvas.label_axes(axes, "trial", f"{metric.title}, out of fold")
     axes.set_ylim(low, high)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
@@ -56,18 +61,20 @@ def _draw_history(axes: Axes, trials: Sequence[TrialReport], metric: Metric) -> 
     canvas.name_lines(axes)
 
 
-def _draw_best(axes: Axes, done: Sequence[TrialReport], last: int, metric: Metric) -> None:
-    collect = np.maximum if metric.higher_is_better else np.minimum
-    so_far = collect.accumulate([trial.value for trial in done])
-    best = done[int(np.flatnonzero(so_far == so_far[-1])[0])]
-    places = [trial.number for trial in done]
-    label = f"best so far: {number(best.value)} by trial {best.number}"
-    axes.step([*places, last], [*so_far, so_far[-1]], where="post", color=TWO, label=label)
-    axes.plot(best.number, best.value, "o", color=TWO, markersize=7)
+def _by_state(trials: Sequence[TrialReport]) -> tuple[list[TrialReport], list[TrialReport]]:
+    """Return the trials that were finished, and those that were pruned."""
+    done = [trial for trial in trials if trial.state == "complete"]
+    return done, [trial for trial in trials if trial.state == "pruned"]
 
 
-def _window(values: Sequence[float]) -> tuple[float, float]:
-    """Give the scores worth showing: a few bad ones must not press the good ones together."""
+def _best(done: Sequence[TrialReport], metric: Metric) -> TrialReport:
+    choose = max if metric.higher_is_better else min
+    return choose(done, key=lambda trial: trial.value)
+
+
+def _window(trials: Sequence[TrialReport]) -> tuple[float, float]:
+    """Return the scores worth showing: a few bad ones must not press the good ones together."""
+    values = [trial.value for trial in trials]
     low, high = np.quantile(values, [0.1, 0.9])
     reach = 1.5 * (high - low)
     low, high = max(min(values), low - reach), min(max(values), high + reach)
@@ -94,23 +101,21 @@ def _draw_points(
 
 
 def _draw_slice(axes: Axes, trials: Sequence[TrialReport], one: Range, metric: Metric) -> None:
-    done = [trial for trial in trials if trial.state == "complete" and one.name in trial.parameters]
-    rest = [trial for trial in trials if trial.state == "pruned" and one.name in trial.parameters]
-    low, high = _window([trial.value for trial in done or rest or trials])
-    for some, colour, size in ((rest, MUTED, 3.5), (done, ONE, 5.0)):
+    done, pruned = _by_state([trial for trial in trials if one.name in trial.parameters])
+    low, high = _window(done or pruned or trials)
+    for some, colour, size in ((pruned, MUTED, 3.5), (done, ONE, 5.0)):
         x = [trial.parameters[one.name] for trial in some]
         y = [min(max(trial.value, low), high) for trial in some]
         axes.plot(x, y, "o", color=colour, markersize=size, alpha=0.7, clip_on=False)
     if done:
-        choose = max if metric.higher_is_better else min
-        best = choose(done, key=lambda trial: trial.value)
+        best = _best(done, metric)
         axes.plot(best.parameters[one.name], best.value, "o", color=TWO, markersize=7)
+    edges = np.array([one.low, one.high])
     if one.log:
         axes.set_xscale("log")
-    margin = (one.high / one.low) ** 0.04 if one.log else 0.04 * (one.high - one.low)
-    edges = (
-        (one.low / margin, one.high * margin) if one.log else (one.low - margin, one.high + margin)
-    )
+        edges = edges * (one.high / one.low) ** np.array([-0.04, 0.04])
+    else:
+        edges = edges + (one.high - one.low) * np.array([-0.04, 0.04])
     axes.set(xlim=edges, ylim=(low, high))
     axes.set_title(one.name, fontsize=10.5, color=INK, loc="left")
     axes.set_xticks([one.low, one.high], [compact(one.low), compact(one.high)], minor=False)

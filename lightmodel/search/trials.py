@@ -1,4 +1,4 @@
-"""A search for better parameters: trials side by side, each scored fold by fold out of fold."""
+"""A study's trials, run side by side and each scored fold by fold out of fold."""
 
 import math
 from collections.abc import Callable
@@ -13,96 +13,100 @@ from lightmodel.contract.metrics import Metric
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
-from lightmodel.progress.base import Progress, Steps
-from lightmodel.search.base import Asked, Study, TrialFitter
+from lightmodel.learners.lightgbm import LightGBMTrials
+from lightmodel.progress.base import Progress
+from lightmodel.search.base import Trial
+from lightmodel.search.studies import OptunaStudy
 from lightmodel.training.metrics import measure
 from lightmodel.training.threshold import choose_threshold
 
-_LOOK_S = 0.2
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What trials are made on.
+class TrialContext:
+    """What the trials of a study have in common.
 
     Attributes:
         data: the training rows.
-        numbers: (rows,) the fold that holds each row out, -1 for none.
+        numbers: (rows,) number of the fold that holds each row out, -1 for none.
         section: says how a threshold is chosen.
-        metric: that is searched for.
-        fitter: fits a fold.
-        study: asks and is told.
-        progress: shows work under way.
-        trials: to be made in all; for the progress.
+        metric: the metric to optimise.
+        fitter: fits a fold with given parameters.
+        study: chooses the parameters.
+        progress: shows how many trials have ended.
+        trials: their number in all.
     """
 
     data: TrainingData
     numbers: Codes
     section: TrainSection
     metric: Metric
-    fitter: TrialFitter
-    study: Study
+    fitter: LightGBMTrials
+    study: OptunaStudy
     progress: Progress
     trials: int
 
 
-def search(bench: Bench, is_over: Callable[[], bool]) -> None:
-    """Make trials until the study has enough, or `is_over`: then what is under way is given up."""
-    pool = ThreadPoolExecutor(bench.fitter.at_once, thread_name_prefix="trial")
-    with bench.progress.task("search", total=bench.trials, unit="trials") as steps:
+def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
+    """Run trials until the study has enough or `is_over`, which fails those that are running."""
+    count = context.fitter.at_once
+    pool = ThreadPoolExecutor(count, thread_name_prefix="trial")
+    with context.progress.task("search", total=context.trials, unit="trials") as steps:
+
+        def work() -> None:
+            while not is_over() and (trial := context.study.ask()) is not None:
+                if not _run(context, trial):
+                    return
+                steps.advance()
+
         try:
-            waiting = {
-                pool.submit(_work, bench, is_over, steps) for _ in range(bench.fitter.at_once)
-            }
+            waiting = {pool.submit(work) for _ in range(count)}
             while waiting:
-                done, waiting = wait(waiting, timeout=_LOOK_S, return_when=FIRST_EXCEPTION)
-                for one in done:
-                    one.result()
+                done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
                 if is_over():
-                    bench.fitter.stop()
+                    context.fitter.stop()
         except BaseException:
-            bench.fitter.stop()
+            context.fitter.stop()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _work(bench: Bench, is_over: Callable[[], bool], steps: Steps) -> None:
-    while not is_over():
-        asked = bench.study.ask()
-        if asked is None:
-            return
-        try:
-            _try(bench, asked)
-        except CancelledError:
-            bench.study.fail(asked.number)
-            return
-        except BaseException:
-            bench.study.fail(asked.number)
-            raise
-        steps.advance()
+def _run(context: TrialContext, trial: Trial) -> bool:
+    """Run a trial, and return whether it ended by itself."""
+    try:
+        _fit_folds(context, trial)
+    except BaseException as error:
+        context.study.fail(trial.number)
+        if isinstance(error, CancelledError):
+            return False
+        raise
+    return True
 
 
-def _try(bench: Bench, asked: Asked) -> None:
-    count = int(bench.numbers.max()) + 1
+def _fit_folds(context: TrialContext, trial: Trial) -> None:
+    last = int(context.numbers.max())
     fits: list[FoldFit] = []
     value = math.nan
-    for fold in range(count):
-        fits.append(bench.fitter.fit_fold(asked.parameters, fold))
-        value = score(bench, fits)
-        if math.isnan(value) or fold + 1 == count:
+    for fold in range(last + 1):
+        fits.append(context.fitter.fit_fold(trial.parameters, fold))
+        value = score(context, fits)
+        if math.isnan(value) or fold == last:
             continue
-        if bench.study.report(asked.number, fold, value):
-            bench.study.prune(asked.number)
+        if context.study.report(trial.number, fold, value):
+            context.study.prune(trial.number)
             return
-    bench.study.complete(asked.number, value)
+    context.study.complete(trial.number, value)
 
 
-def score(bench: Bench, fits: list[FoldFit]) -> float:
-    """Give the metric of the rows that the first folds hold out, all together."""
-    rows = np.concatenate([np.flatnonzero(bench.numbers == fold) for fold in range(len(fits))])
+def score(context: TrialContext, fits: list[FoldFit]) -> float:
+    """Return the metric of the rows that the first folds hold out, taken together."""
+    rows = np.concatenate([np.flatnonzero(context.numbers == fold) for fold in range(len(fits))])
     scores: Scores = np.concatenate([fit.scores for fit in fits])
-    target, threshold = bench.data.target[rows], None
-    if bench.data.kind is TaskKind.BINARY and len(np.unique(target)) == 2:
-        threshold = choose_threshold(target.astype(np.int64), scores, bench.section)
-    return measure(bench.data.kind, target, scores, threshold)[bench.metric.name]
+    target, threshold = context.data.target[rows], None
+    if context.data.kind is TaskKind.BINARY and len(np.unique(target)) == 2:
+        threshold = choose_threshold(target.astype(np.int64), scores, context.section)
+    return measure(context.data.kind, target, scores, threshold)[context.metric.name]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.learners.base import Learner, Trainer, TrainingData
 from lightmodel.progress.base import Progress
+from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
-from lightmodel.training.checkpoints import Checkpoints
 from lightmodel.training.features import FeatureSteps, OwnFeatures, fit_features
 from lightmodel.training.metrics import measure
 from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform
@@ -34,6 +34,7 @@ class Trained:
     """What training found out.
 
     Attributes:
+        learner: name of the learner that reads the payload.
         payload: of the final model.
         threshold: decision threshold (binary only).
         metrics: of the pooled out-of-fold scores.
@@ -43,8 +44,10 @@ class Trained:
         parameters: of the learner, as it settled them for this table.
         prior: the best constant answer: (classes,) shares, the positive's alone (binary), or the mean.
         steps: that stand around the model.
+        out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN for a row of no fold.
     """
 
+    learner: str
     payload: dict[str, Any]
     threshold: float | None
     metrics: dict[str, float]
@@ -54,20 +57,22 @@ class Trained:
     parameters: Mapping[str, Any]
     prior: tuple[float, ...]
     steps: Steps
+    out_of_fold: Scores = field(compare=False)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainSpec:
     """How to train: settings, and what fits, remembers and reports.
 
     Attributes:
+        checkpoints: remembers finished folds; None where every fold is fitted anew.
         own: the user's function that adds features.
     """
 
     section: TrainSection
     split: SplitSection
     learner: Learner
-    checkpoints: Checkpoints
+    checkpoints: FoldCheckpoints | None
     progress: Progress
     own: OwnFeatures | None = None
 
@@ -96,29 +101,29 @@ class CrossValidated:
     metrics: dict[str, float]
 
 
-def cross_validate(table: pa.Table, contract: Contract, recipe: Recipe) -> CrossValidated:
+def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidated:
     """Fit the folds, choose the threshold and score out of fold; no model is made.
 
     Args:
         table: the training rows, in the contract's types.
         contract: of the split.
-        recipe: how.
+        spec: how.
 
     Raises:
         ConfigError: the settings do not suit the table.
     """
-    refuse_calibrating_numbers(contract, recipe.section)
-    data, features = extended_data(table, contract, recipe)
-    numbers = assign_folds(table, contract, recipe.section, recipe.split)
-    trainer = recipe.learner.prepare(data)
-    fits = fit_folds(trainer, numbers, recipe)
+    refuse_calibrating_numbers(contract, spec.section)
+    data, features = extended_data(table, contract, spec)
+    numbers = assign_folds(table, contract, spec.section, spec.split)
+    trainer = spec.learner.prepare(data)
+    fits = fit_folds(trainer, numbers, spec)
     scores = _out_of_fold(fits, numbers, data)
     covered = numbers >= 0
-    scores, calibration = _calibrated(scores, numbers, data, recipe.section)
+    scores, calibration = _calibrated(scores, numbers, data, spec.section)
     threshold = None
     if contract.task.kind is TaskKind.BINARY:
         codes = data.target[covered].astype(np.int64)
-        threshold = choose_threshold(codes, scores[covered], recipe.section)
+        threshold = choose_threshold(codes, scores[covered], spec.section)
     metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
     steps = Steps(features, calibration)
     return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
@@ -152,18 +157,19 @@ def _calibrated(
     return corrected, fit_calibration(method, scores[covered], target)
 
 
-def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
+def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> Trained:
     """Cross-validate, choose the threshold, and fit the final model.
 
     Args:
         table: the training rows, in the contract's types.
         contract: of the split.
-        recipe: how.
+        spec: how.
     """
-    found = cross_validate(table, contract, recipe)
-    fit = found.trainer.refit if recipe.section.final == "refit" else found.trainer.ensemble
+    found = cross_validate(table, contract, spec)
+    fit = found.trainer.refit if spec.section.final == "refit" else found.trainer.ensemble
     model = fit(found.fits)
     return Trained(
+        spec.learner.name,
         model.payload(),
         found.threshold,
         found.metrics,
@@ -173,6 +179,7 @@ def train(table: pa.Table, contract: Contract, recipe: Recipe) -> Trained:
         found.trainer.describe(),
         _prior(found.data),
         found.steps,
+        found.scores,
     )
 
 
@@ -196,7 +203,7 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 
 
 def extended_data(
-    table: pa.Table, contract: Contract, recipe: Recipe
+    table: pa.Table, contract: Contract, spec: TrainSpec
 ) -> tuple[TrainingData, FeatureSteps]:
     """Turn training rows into what learners take, with the features that the settings add.
 
@@ -204,7 +211,7 @@ def extended_data(
         the data, and what adds the same features to other rows.
     """
     data = training_data(table, contract)
-    steps = fit_features(data.features, contract, recipe.section.features, recipe.own)
+    steps = fit_features(data.features, contract, spec.section.features, spec.own)
     features = steps.extend_training(data.features)
     return replace(data, features=features, names=steps.names), steps
 
@@ -238,21 +245,22 @@ def fold_rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes
     return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
 
 
-def fit_folds(trainer: Trainer, numbers: Codes, recipe: Recipe) -> list[FoldFit]:
+def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit]:
     """Fit every fold, as many at a time as the learner can, leaving out those finished before."""
     count = int(numbers.max()) + 1
-    by_time = recipe.split.method.startswith("time:")
+    by_time = spec.split.method.startswith("time:")
 
     def fit(fold: int) -> FoldFit:
-        done = recipe.checkpoints.load(fold)
+        done = spec.checkpoints.load(fold) if spec.checkpoints else None
         if done is None:
             done = trainer.fit_fold(*fold_rows(numbers, fold, by_time=by_time))
-            recipe.checkpoints.save(fold, done)
+            if spec.checkpoints:
+                spec.checkpoints.save(fold, done)
         done_folds.advance()
         return done
 
-    with recipe.progress.task("cross-validation", total=count, unit="folds") as done_folds:
-        pool = ThreadPoolExecutor(recipe.learner.folds_at_once, thread_name_prefix="fold")
+    with spec.progress.task("cross-validation", total=count, unit="folds") as done_folds:
+        pool = ThreadPoolExecutor(spec.learner.folds_at_once, thread_name_prefix="fold")
         try:
             return list(pool.map(fit, range(count)))
         except BaseException:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,41 +11,41 @@ import pytest
 
 from lightmodel.config import load
 from lightmodel.errors import ArtefactCorrupt, DataError
-from lightmodel.pipeline import factory as training
-from lightmodel.pipeline.compare import Contest, compare, meet_test_rows, tell
-from lightmodel.pipeline.context import Pins, Workshop
-from lightmodel.pipeline.entries import enter
-from lightmodel.pipeline.preprocess import run_preprocess
-from lightmodel.progress.silent import SilentProgress
-from lightmodel.search.entries import Contender, Ended
+from lightmodel.pipeline import RunContext
+from lightmodel.pipeline.compare import evaluate_on_test, rank_results, with_present
+from lightmodel.pipeline.entries import train_entry
+from lightmodel.pipeline.preprocess import current_split
+from lightmodel.progress.base import SilentProgress
+from lightmodel.search.entries import ComparisonResult, Entry, EntryResult
+from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 from tests.fakes.project import Project
 
-FOREST = Contender(
+FOREST = Entry(
     "forest", "sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5, "max_depth": 3}
 )
-LINE = Contender("line", "sklearn.linear_model.LogisticRegression")
+LINE = Entry("line", "sklearn.linear_model.LogisticRegression")
 
 
 def comparisons(project: Project) -> list[Path]:
     return sorted(project.folder.glob("var/comparisons/2*"))
 
 
-def race(workshop: Workshop, failing: Sequence[str] = ()) -> Contest:
-    """Train in this process, one after the other."""
-
-    def run(split: str, contenders: Sequence[Contender]) -> Iterator[Ended]:
-        for one in contenders:
-            if one.name in failing:
-                yield Ended(one, why="not finished within 1 s")
-            else:
-                yield Ended(one, version=enter(workshop, split, one))
-
-    return Contest((FOREST, LINE), (), run, ensemble=True)
+def context_of(*sets: str) -> RunContext:
+    return RunContext(load(sets=sets).config, SilentProgress())
 
 
-def workshop_of(*sets: str) -> Workshop:
-    return training.workshop(load(sets=sets).config, SilentProgress())
+def compared_in_process(
+    context: RunContext, split: Version, failing: Sequence[str] = ()
+) -> ComparisonResult:
+    """Train in this process, one after the other, and compare."""
+    results = []
+    for one in with_present((FOREST, LINE), context.config.train)[0]:
+        if one.name in failing:
+            results.append(EntryResult(one, reason="not finished within 1 s"))
+        else:
+            results.append(EntryResult(one, version=train_entry(context.config, split.name, one)))
+    return rank_results(context, split, results, ensemble=True)
 
 
 def test_the_winner_is_found_shown_kept_and_written(project: Project) -> None:
@@ -92,31 +92,31 @@ def test_a_time_limit_is_told_and_what_has_no_place_is_refused(project: Project)
 
 @pytest.mark.usefixtures("project")
 def test_the_test_rows_are_not_opened_before_the_winner_is_known() -> None:
-    workshop = workshop_of()
-    split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
+    context = context_of()
+    split = current_split(context)
     rows = split.file("test.csv").read_bytes()
     split.file("test.csv").unlink()
-    compared = compare(workshop, split, race(workshop))
+    compared = compared_in_process(context, split)
     assert [path.name for path in sorted(compared.folder.iterdir())] == [
         *("comparison.csv", "comparison.json", "comparison.png", "comparison.xlsx")
     ]
     with pytest.raises(ArtefactCorrupt, match=r"test\.csv"):
-        meet_test_rows(workshop, compared)
+        evaluate_on_test(context, compared)
     split.file("test.csv").write_bytes(rows)
-    assert meet_test_rows(workshop, compared).rows == split.manifest.rows["test"]
+    assert evaluate_on_test(context, compared).rows == split.manifest.rows["test"]
 
 
 def test_a_blend_meets_the_test_rows_as_the_chain_would_make_it(project: Project) -> None:
-    workshop = workshop_of()
-    split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
-    compared = compare(workshop, split, race(workshop))
-    blended = next(one for one in compared.standings if one.showing.weights)
-    first = replace(compared, standings=(blended,))
-    found = meet_test_rows(workshop, first).metrics["auc"].value
+    context = context_of()
+    split = current_split(context)
+    compared = compared_in_process(context, split)
+    blended = next(one for one in compared.ranking if one.result.weights)
+    first = replace(compared, ranking=(blended,))
+    found = evaluate_on_test(context, first).metrics["auc"].value
     project.settings(
         (project.folder / "config.toml").read_text(encoding="utf-8").split("[train]")[0]
     )
-    parameters = json.dumps(blended.showing.parameters).replace(": ", " = ").replace('"', "'")
+    parameters = json.dumps(blended.result.parameters).replace(": ", " = ").replace('"', "'")
     text = parameters.replace("{'", "{").replace(", '", ", ").replace("' =", " =")
     ran = project.run(
         *("--set", "train.estimator=blend", "--set", f"train.parameters={text}"),
@@ -132,53 +132,51 @@ def test_a_blend_meets_the_test_rows_as_the_chain_would_make_it(project: Project
 
 
 def test_what_was_trained_before_is_not_trained_again(project: Project) -> None:
-    workshop = workshop_of()
-    split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
-    first, second = (compare(workshop, split, race(workshop)) for _ in range(2))
+    context = context_of()
+    split = current_split(context)
+    first, second = (compared_in_process(context, split) for _ in range(2))
     versions = [
-        {version for one in found.standings for version in one.showing.versions}
+        {version for one in found.ranking for version in one.result.versions}
         for found in (first, second)
     ]
     assert versions[0] == versions[1]
     models = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
     assert models == versions[0]
-    compare(workshop_of("train.seed=1"), split, race(workshop_of("train.seed=1")))
+    compared_in_process(context_of("train.seed=1"), split)
     kept = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
     assert models < kept
-    again = workshop_of("split.seed=1", "data.contract=new")
-    split = again.splits.get(run_preprocess(again, Pins()).version)
-    other = compare(again, split, race(again))
+    again = context_of("split.seed=1", "data.contract=new")
+    other = compared_in_process(again, current_split(again))
     left = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
-    assert left == {version for one in other.standings for version in one.showing.versions}
+    assert left == {version for one in other.ranking for version in one.result.versions}
     assert not left & kept
 
 
 @pytest.mark.usefixtures("project")
 def test_what_did_not_finish_is_in_the_table_and_nothing_at_all_is_an_error() -> None:
-    workshop = workshop_of()
-    split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
-    compared = compare(workshop, split, race(workshop, failing=["forest"]))
+    context = context_of()
+    split = current_split(context)
+    compared = compared_in_process(context, split, failing=["forest"])
     text = (compared.folder / "comparison.csv").read_text(encoding="utf-8")
     assert "forest" in text
     assert "not finished within 1 s" in text
     with pytest.raises(DataError, match="forest: not finished"):
-        compare(workshop, split, race(workshop, failing=["forest", "line", "present settings"]))
+        compared_in_process(context, split, failing=["forest", "line", "present settings"])
 
 
 @pytest.mark.usefixtures("project")
 def test_tracking_is_told_of_the_comparison_and_of_each_contender() -> None:
-    told: list[RunRecord] = []
-    workshop = replace(workshop_of(), record=told.extend)
-    split = workshop.splits.get(run_preprocess(workshop, Pins()).version)
-    compared = compare(workshop, split, race(workshop))
-    tested = meet_test_rows(workshop, compared)
-    tell(workshop, compared, tested)
-    whole, *parts = told
+    sent: list[RunRecord] = []
+    context = replace(context_of(), record=sent.extend)
+    split = current_split(context)
+    compared = compared_in_process(context, split)
+    tested = evaluate_on_test(context, compared)
+    whole, *parts = sent
     assert (whole.kind, whole.parent) == ("comparison", "")
     assert whole.metrics["test_auc"] == tested.metrics["auc"].value
     assert {path.name for path in whole.files} >= {"comparison.png", "winner-on-test-rows.json"}
     assert [part.tags["contender"] for part in parts] == [
-        one.showing.name for one in compared.standings
+        one.result.name for one in compared.ranking
     ]
     assert {part.parent for part in parts} == {whole.key}
-    assert parts[0].metrics["auc"] == compared.winner.showing.pooled["auc"]
+    assert parts[0].metrics["auc"] == compared.winner.result.pooled["auc"]

@@ -11,9 +11,6 @@ import tomllib
 
 import pytest
 
-from lightmodel.contract.metrics import METRICS
-from lightmodel.search.space import Range, TrialReport
-from lightmodel.search.study_plot import study_png
 from tests.fakes.project import ROOT, SETTINGS, Project
 
 FREE = SETTINGS.replace(
@@ -167,13 +164,3 @@ def test_a_winner_of_an_earlier_study_is_told_to_tracking(
     kinds = [json.dumps(one).count('"kind": "trial"') for one in letters]
     assert sum(kinds) == 3
     assert "tracking resend" in ran.err
-
-
-def test_a_picture_is_drawn_whatever_a_study_holds() -> None:
-    ranges = (Range("num_leaves", 2, 64, whole=True, log=True),)
-    one = TrialReport(0, "complete", {"num_leaves": 4}, 0.8, (0.7, 0.8))
-    lost = TrialReport(1, "failed", {"num_leaves": 9})
-    early = TrialReport(2, "pruned", {"num_leaves": 60}, 0.5, (0.5,))
-    for trials in ((), (lost,), (one,), (early,), (one, lost, early, one)):
-        picture = study_png(trials, ranges, METRICS["auc"])
-        assert picture.startswith(b"\x89PNG")

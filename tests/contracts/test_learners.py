@@ -19,7 +19,7 @@ from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.learners.network import NeuralModel
 from lightmodel.learners.neural import NeuralLearner
 from lightmodel.learners.sklearn import SklearnLearner, SklearnModel
-from lightmodel.search.contenders import contenders
+from lightmodel.search.entries import default_entries
 
 ROWS = 240
 FAST = {"num_leaves": 4, "max_rounds": 40, "min_data_in_leaf": 5}
@@ -264,7 +264,7 @@ def test_a_blend_of_nothing_sensible_is_a_config_error(parameters: dict[str, Any
 @pytest.mark.parametrize("kind", list(TaskKind))
 @pytest.mark.parametrize("name", ["xgboost", "catboost"])
 def test_a_booster_of_the_extra_keeps_the_seed_and_the_threads(name: str, kind: TaskKind) -> None:
-    contender = next(one for one in contenders(kind, ROWS) if one.name == name)
+    contender = next(one for one in default_entries(kind, ROWS) if one.name == name)
     data, payloads = data_of(kind), []
     for _ in range(2):
         learner = SklearnLearner(contender.estimator, contender.parameters, 3, 1)
@@ -280,7 +280,7 @@ def test_a_booster_of_the_extra_keeps_the_seed_and_the_threads(name: str, kind: 
 @pytest.mark.parametrize("kind", list(TaskKind))
 def test_every_contender_can_be_fitted_and_is_better_than_chance(kind: TaskKind) -> None:
     data = data_of(kind)
-    for contender in contenders(kind, ROWS):
+    for contender in default_entries(kind, ROWS):
         if contender.extra or contender.estimator == "lightgbm":
             continue
         trainer = SklearnLearner(contender.estimator, contender.parameters, 0, 1).prepare(data)

@@ -1,4 +1,4 @@
-"""What every study owes, whatever keeps its trials (ports/study.py)."""
+"""What a study promises, whatever stores its trials: the obligations of StudyStorage."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.search.base import Asked, StudyPlan
-from lightmodel.search.optuna_study import OptunaStudy
-from lightmodel.search.space import Range
-from lightmodel.search.storages import in_folder, in_memory, in_postgres
+from lightmodel.search.base import Range, StudyPlan, Trial
+from lightmodel.search.storages import FolderStorage, PostgresStorage
+from lightmodel.search.studies import OptunaStudy
 from tests.fakes.postgres import Postgres, postgres
 
 RANGES = (Range("leaves", 2, 64, whole=True, log=True), Range("step", 0.01, 0.5, log=True))
@@ -34,19 +33,16 @@ def cluster() -> Iterator[Postgres]:
         yield running
 
 
-@pytest.fixture(params=["memory", "journal", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["folder", pytest.param("postgres", marks=pytest.mark.postgres)])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Open studies in one place, and leave them in the end."""
-    memory = in_memory()
     url = request.getfixturevalue("cluster").url if request.param == "postgres" else ""
     studies: list[OptunaStudy] = []
 
     def open_study(plan: StudyPlan) -> OptunaStudy:
         plan = replace(plan, name=f"{plan.name} {tmp_path.name}")
-        kept = in_postgres(url) if url else memory
-        if request.param == "journal":
-            kept = in_folder(tmp_path / "study")
-        studies.append(OptunaStudy(plan, *kept))
+        storage = PostgresStorage(url) if url else FolderStorage(tmp_path / "study")
+        studies.append(OptunaStudy(plan, storage))
         return studies[-1]
 
     yield open_study
@@ -54,7 +50,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
         study.close()
 
 
-def asked(study: OptunaStudy) -> Asked:
+def asked(study: OptunaStudy) -> Trial:
     found = study.ask()
     assert found is not None
     return found
@@ -180,7 +176,7 @@ def test_the_same_answers_in_another_study_lead_to_other_trials(tmp_path: Path) 
     """Two processes that begin together must not try the same."""
     drawn = []
     for name in ("a", "b"):
-        study = OptunaStudy(PLAN, *in_folder(tmp_path / name))
+        study = OptunaStudy(PLAN, FolderStorage(tmp_path / name))
         for _ in range(3):
             one = asked(study)
             study.complete(one.number, 0.5)
@@ -190,12 +186,12 @@ def test_the_same_answers_in_another_study_lead_to_other_trials(tmp_path: Path) 
 
 
 def test_half_a_line_of_a_killed_writer_is_cut_off(tmp_path: Path) -> None:
-    study = OptunaStudy(PLAN, *in_folder(tmp_path))
+    study = OptunaStudy(PLAN, FolderStorage(tmp_path))
     study.complete(asked(study).number, 0.5)
     study.close()
     with (tmp_path / "journal.log").open("a", encoding="utf-8") as journal:
         journal.write('{"op_code": 4, "wor')
-    again = OptunaStudy(PLAN, *in_folder(tmp_path))
+    again = OptunaStudy(PLAN, FolderStorage(tmp_path))
     assert [trial.value for trial in again.trials()] == [0.5]
     again.complete(asked(again).number, 0.6)
     again.close()
@@ -211,12 +207,12 @@ def test_half_a_line_of_a_killed_writer_is_cut_off(tmp_path: Path) -> None:
 )
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(ConfigError, match="no address") as caught:
-        in_postgres(url)
+        PostgresStorage(url)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.postgres
 def test_a_data_base_that_does_not_answer_is_told_without_its_password() -> None:
     with pytest.raises(SourceUnavailable, match="does not answer") as caught:
-        in_postgres("postgresql://app:secret-word@127.0.0.1:9/none")
+        PostgresStorage("postgresql://app:secret-word@127.0.0.1:9/none")
     assert "secret-word" not in str(caught.value)

@@ -1,7 +1,7 @@
-"""What is tried where the gate said no, and what of it meets the test rows."""
+"""What is tried after a failed quality gate, and which models are scored on the test rows."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,12 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.config import load
-from lightmodel.contract.columns import Contract
 from lightmodel.errors import QualityGateFailed
-from lightmodel.pipeline import CHAIN, Outcome, Workshop, run_chain
-from lightmodel.pipeline import factory as training
-from lightmodel.pipeline.split_files import SplitFiles
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.pipeline import CHAIN, Outcome, RunContext, run_chain
+from lightmodel.progress.base import SilentProgress
 from lightmodel.store.admin import rollback
 from lightmodel.store.verdict import newest_approved
+from lightmodel.tables import split_files
 from tests.fakes.project import Project
 
 # Three rounds reach an AUC of 0.80 on the test rows; what the first try of a retry finds, 0.83.
@@ -24,28 +22,9 @@ POOR = "train.parameters={max_rounds = 3, learning_rate = 0.5}"
 BETWEEN, OUT_OF_REACH = "gate.minimum=0.815", "gate.minimum=0.999"
 
 
-@dataclass
-class Watched:
-    """The split's files, and which of them were read."""
-
-    files: SplitFiles
-    was_read: list[str] = field(default_factory=list)
-
-    @property
-    def suffix(self) -> str:
-        return self.files.suffix
-
-    def write(self, table: pa.Table, path: Path) -> None:
-        self.files.write(table, path)
-
-    def read(self, path: Path, contract: Contract) -> pa.Table:
-        self.was_read.append(path.stem)
-        return self.files.read(path, contract)
-
-
 @dataclass(frozen=True)
 class Done:
-    """A run: its lines, why it failed, and the sides of the split that it read."""
+    """A run: its lines, why it failed, and the parts of the split that it read."""
 
     outcomes: list[Outcome]
     failure: str
@@ -56,23 +35,28 @@ class Done:
         return [(outcome.stage, outcome.did) for outcome in self.outcomes]
 
 
-def workshop_of(*sets: str, force: bool = False, dry_run: bool = False) -> Workshop:
+def context_of(*sets: str, force: bool = False, dry_run: bool = False) -> RunContext:
     config = load(sets=(POOR, *sets)).config
-    return training.workshop(config, SilentProgress(), force=force, dry_run=dry_run)
+    return RunContext(config, SilentProgress(), force=force, dry_run=dry_run)
 
 
 def done(*sets: str, stages: int = 0, **flags: bool) -> Done:
     """Run the chain, from one of its stages on."""
-    shop = workshop_of(*sets, **flags)
-    watched = Watched(shop.split_files)
+    was_read: list[str] = []
+
+    def read_own(path: Path, *arguments: Any) -> pa.Table:
+        was_read.append(path.stem)
+        return split_files.read_own(path, *arguments)
+
     outcomes, failure = [], ""
-    chain = run_chain(replace(shop, split_files=watched), CHAIN[stages:])
-    try:
-        for outcome in chain:
-            outcomes.append(outcome)  # noqa: PERF402 — those before a failure count
-    except QualityGateFailed as error:
-        failure = error.message
-    return Done(outcomes, failure, watched.was_read)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lightmodel.pipeline.context.read_own", read_own)
+        try:
+            for outcome in run_chain(context_of(*sets, **flags), CHAIN[stages:]):
+                outcomes.append(outcome)  # noqa: PERF402 — those before a failure count
+        except QualityGateFailed as error:
+            failure = error.message
+    return Done(outcomes, failure, was_read)
 
 
 def attempts_of(folder: Path) -> dict[str, Any]:
@@ -90,8 +74,8 @@ def test_the_best_by_out_of_fold_score_is_trained_tested_and_approved(project: P
     assert ran.did == [*MADE, ("retry", "tried"), ("retry", "tried"), *MADE[1:]]
     assert ran.failure == ""
     original, winner = project.models()
-    shop = workshop_of()
-    assert newest_approved(shop.models, shop.signer).name == winner.name
+    context = context_of()
+    assert newest_approved(context.models, context.signer).name == winner.name
     manifest = json.loads((winner / "manifest.json").read_bytes())
     tried = attempts_of(winner)
     scores = [one["metrics"]["auc"] for one in tried["attempts"]]
@@ -103,7 +87,7 @@ def test_the_best_by_out_of_fold_score_is_trained_tested_and_approved(project: P
     assert (parameters["max_rounds"], parameters["learning_rate"]) == (3, 0.5)
 
 
-def test_only_the_winner_meets_the_test_rows_and_only_once(project: Project) -> None:
+def test_only_the_winner_is_scored_on_the_test_rows_and_only_once(project: Project) -> None:
     ran = done(BETWEEN, "train.retry=3")
     assert ran.was_read == ["train", "test", "train", "train", "test"]
     assert len(project.models()) == 2
@@ -201,8 +185,8 @@ def test_a_damaged_record_costs_the_tries_again(caplog: pytest.LogCaptureFixture
 
 def test_what_was_rolled_back_is_not_tried_again(project: Project) -> None:
     done(BETWEEN, "train.retry=1")
-    shop = workshop_of()
-    rollback(shop.models, shop.signer, force=True)
+    context = context_of()
+    rollback(context.models, context.signer, force=True)
     ran = done(BETWEEN, "train.retry=5", stages=2)
     assert "What a rollback withdrew is not tried again." in ran.failure
     assert len(project.models()) == 2

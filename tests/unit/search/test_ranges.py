@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from lightmodel.config import RangeOverride
 from lightmodel.errors import ConfigError
-from lightmodel.search.ranges import DECLARED, Override, ranges, starting_point
+from lightmodel.search.ranges import DECLARED, Override, declared_ranges, starting_point
 
 SEARCHED = [name for name, one in DECLARED.items() if one.searched]
 
 
 def names(overrides: dict[str, Override], fixed: dict[str, object]) -> list[str]:
-    return [one.name for one in ranges(overrides, fixed)]
+    return [one.name for one in declared_ranges(overrides, fixed)]
 
 
 def test_what_the_user_gives_is_not_searched_by_whichever_name() -> None:
@@ -27,7 +27,7 @@ def test_a_range_is_changed_added_and_left_out() -> None:
         "max_depth": RangeOverride(),
         "reg_alpha": False,
     }
-    found = {one.name: one for one in ranges(wanted, {})}
+    found = {one.name: one for one in declared_ranges(wanted, {})}
     assert (found["num_leaves"].low, found["num_leaves"].high) == (4, 8)
     assert "max_depth" in found
     assert "lambda_l1" not in found
@@ -51,13 +51,13 @@ def test_a_range_that_makes_no_sense_is_told(
     name: str, override: RangeOverride, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        ranges({name: override}, {})
+        declared_ranges({name: override}, {})
 
 
 def test_all_mistakes_are_told_at_once() -> None:
     wanted: dict[str, Override] = {"x": RangeOverride(), "num_leaves": RangeOverride(low=1)}
     with pytest.raises(ConfigError, match="2 mistakes"):
-        ranges(wanted, {})
+        declared_ranges(wanted, {})
 
 
 @given(
@@ -66,7 +66,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_the_starting_point_lies_within_whatever_a_training_settled_on(
     settled: dict[str, float],
 ) -> None:
-    found = ranges({}, {})
+    found = declared_ranges({}, {})
     for one in found:
         value = starting_point(found, settled)[one.name]
         assert one.low <= value <= one.high

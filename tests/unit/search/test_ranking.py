@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from lightmodel.config import TrainSection
 from lightmodel.contract.arrays import Scores
 from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.task import TaskKind
-from lightmodel.search.entries import Showing
-from lightmodel.search.ranking import Rows, blend, fit_weights, paired_difference, rank
+from lightmodel.search.entries import CvResult
+from lightmodel.search.ranking import TrainRows, blend, fit_weights, paired_difference, rank
 from lightmodel.training.metrics import measure
 
 AUC, RMSE = METRICS["auc"], METRICS["rmse"]
@@ -19,12 +20,14 @@ SECTION = TrainSection()
 ROWS, FOLDS = 2_000, 5
 
 
-def showing(name: str, values: Sequence[float], metric: str = "auc") -> Showing:
+def result(name: str, values: Sequence[float], metric: str = "auc") -> CvResult:
     folds = tuple({metric: value} for value in values)
-    return Showing(name, name, {}, np.zeros(4), folds, {metric: float(np.mean(values))}, 1, 1e-6, 9)
+    return CvResult(
+        name, name, {}, np.zeros(4), folds, {metric: float(np.mean(values))}, 1, 1e-6, 9
+    )
 
 
-def scored(name: str, scores: Scores, rows: Rows) -> Showing:
+def scored(name: str, scores: Scores, rows: TrainRows) -> CvResult:
     numbers = range(int(rows.numbers.max()) + 1)
     folds = tuple(
         measure(rows.kind, rows.target[rows.numbers == at], scores[rows.numbers == at], 0.5)
@@ -32,49 +35,49 @@ def scored(name: str, scores: Scores, rows: Rows) -> Showing:
     )
     used = rows.numbers >= 0
     pooled = measure(rows.kind, rows.target[used], scores[used], 0.5)
-    return Showing(name, f"a.{name}", {"k": 1}, scores, folds, pooled, 2.0, 1e-6, 10, (), (name,))
+    return CvResult(name, f"a.{name}", {"k": 1}, scores, folds, pooled, 2.0, 1e-6, 10, (), (name,))
 
 
-def numbers_of_rows() -> tuple[Rows, np.random.Generator]:
+def numbers_of_rows() -> tuple[TrainRows, np.random.Generator]:
     random = np.random.default_rng(1)
     target = random.normal(size=ROWS)
-    return Rows(TaskKind.REGRESSION, target, np.arange(ROWS) % FOLDS), random
+    return TrainRows(TaskKind.REGRESSION, target, np.arange(ROWS) % FOLDS), random
 
 
 def test_the_best_mean_over_the_folds_is_first() -> None:
-    low, high = showing("low", [0.7, 0.8]), showing("high", [0.9, 0.8])
-    assert [one.showing.name for one in rank([low, high], AUC)] == ["high", "low"]
+    low, high = result("low", [0.7, 0.8]), result("high", [0.9, 0.8])
+    assert [one.result.name for one in rank([low, high], AUC)] == ["high", "low"]
 
 
 def test_where_less_is_better_the_least_is_first() -> None:
-    low, high = showing("low", [1.0, 2.0], "rmse"), showing("high", [3.0, 2.5], "rmse")
+    low, high = result("low", [1.0, 2.0], "rmse"), result("high", [3.0, 2.5], "rmse")
     found = rank([high, low], RMSE)
-    assert [one.showing.name for one in found] == ["low", "high"]
+    assert [one.result.name for one in found] == ["low", "high"]
     assert found[1].behind == pytest.approx(1.25)
 
 
 def test_one_without_a_score_comes_last_and_is_not_tied_by_a_number() -> None:
-    found = rank([showing("none", [math.nan, math.nan]), showing("some", [0.1, 0.2])], AUC)
-    assert [one.showing.name for one in found] == ["some", "none"]
+    found = rank([result("none", [math.nan, math.nan]), result("some", [0.1, 0.2])], AUC)
+    assert [one.result.name for one in found] == ["some", "none"]
     assert math.isnan(found[1].mean["auc"])
 
 
 def test_a_fold_without_a_score_is_left_out_of_the_mean() -> None:
-    (found,) = rank([showing("one", [0.5, math.nan, 0.7])], AUC)
+    (found,) = rank([result("one", [0.5, math.nan, 0.7])], AUC)
     assert found.mean["auc"] == pytest.approx(0.6)
     assert (found.behind, found.is_tied) == (0.0, True)
 
 
 def test_a_lead_in_every_fold_is_no_tie_and_one_that_changes_sides_is() -> None:
-    best = showing("best", [0.80, 0.70, 0.90, 0.75, 0.85])
-    steady = showing("steady", [0.78, 0.68, 0.881, 0.73, 0.83])
-    shaky = showing("shaky", [0.90, 0.60, 0.85, 0.82, 0.75])
-    found = {one.showing.name: one for one in rank([best, steady, shaky], AUC)}
+    best = result("best", [0.80, 0.70, 0.90, 0.75, 0.85])
+    steady = result("steady", [0.78, 0.68, 0.881, 0.73, 0.83])
+    shaky = result("shaky", [0.90, 0.60, 0.85, 0.82, 0.75])
+    found = {one.result.name: one for one in rank([best, steady, shaky], AUC)}
     assert (found["steady"].is_tied, found["shaky"].is_tied) == (False, True)
 
 
 def test_the_noise_is_that_of_nadeau_and_bengio() -> None:
-    best, other = showing("a", [0.9, 0.8, 0.7, 0.8]), showing("b", [0.8, 0.8, 0.6, 0.5])
+    best, other = result("a", [0.9, 0.8, 0.7, 0.8]), result("b", [0.8, 0.8, 0.6, 0.5])
     behind, noise = paired_difference(best, other, AUC)
     apart = np.array([0.1, 0.0, 0.1, 0.3])
     expected = 3.182446 * math.sqrt((1 / 4 + 1 / 3) * apart.var(ddof=1))  # t(3) at 97.5 %
@@ -83,7 +86,7 @@ def test_the_noise_is_that_of_nadeau_and_bengio() -> None:
 
 
 def test_one_common_fold_says_nothing_of_chance() -> None:
-    best, other = showing("a", [0.9, math.nan]), showing("b", [0.8, 0.7])
+    best, other = result("a", [0.9, math.nan]), result("b", [0.8, 0.7])
     behind, noise = paired_difference(best, other, AUC)
     assert behind == pytest.approx(0.1)
     assert noise == math.inf
@@ -118,7 +121,7 @@ def test_a_blend_of_different_views_is_better_and_says_of_what_it_is_made() -> N
     ]
     mixed = blend(views, rows, RMSE, SECTION)
     assert mixed is not None
-    assert rank([*views, mixed], RMSE)[0].showing is mixed
+    assert rank([*views, mixed], RMSE)[0].result is mixed
     assert sorted(mixed.versions) == ["a", "b", "c"]
     assert {"estimator": "a.a", "parameters": {"k": 1}} in mixed.parameters["members"]
     assert mixed.parameters["weights"] == list(mixed.weights)
@@ -133,7 +136,7 @@ def test_a_fold_of_a_blend_is_scored_by_weights_that_never_saw_it() -> None:
     before = blend(members, rows, RMSE, SECTION)
     changed = rows.target.copy()
     changed[rows.numbers == 0] = one[rows.numbers == 0]  # in this fold alone, "a" knows everything
-    other = Rows(rows.kind, changed, rows.numbers)
+    other = TrainRows(rows.kind, changed, rows.numbers)
     after = blend([scored("a", one, other), scored("b", two, other)], other, RMSE, SECTION)
     assert before is not None
     assert after is not None
@@ -154,7 +157,7 @@ def test_a_blend_of_classes_has_a_threshold_and_leaves_rows_of_no_fold_alone() -
     numbers = np.arange(ROWS) % 6 - 1
     truth = random.random(ROWS)
     target = (random.random(ROWS) < truth).astype(float)
-    rows = Rows(TaskKind.BINARY, target, numbers)
+    rows = TrainRows(TaskKind.BINARY, target, numbers)
     views = []
     for name in "ab":
         scores = np.clip(truth + random.normal(0, 0.3, ROWS), 0.01, 0.99)
@@ -164,12 +167,12 @@ def test_a_blend_of_classes_has_a_threshold_and_leaves_rows_of_no_fold_alone() -
     assert mixed is not None
     assert mixed.threshold is not None
     assert np.isnan(mixed.scores[numbers < 0]).all()
-    assert rank([*views, mixed], AUC)[0].showing is mixed
+    assert rank([*views, mixed], AUC)[0].result is mixed
 
 
 def test_one_alone_and_blends_are_not_blended() -> None:
     rows, random = numbers_of_rows()
     one = scored("a", rows.target + random.normal(0, 0.5, ROWS), rows)
-    own = Showing(**{**vars(one), "name": "present settings", "estimator": "blend"})
+    own = replace(one, name="present settings", estimator="blend")
     assert blend([one], rows, RMSE, SECTION) is None
     assert blend([one, own], rows, RMSE, SECTION) is None

@@ -1,5 +1,6 @@
 """A split becomes a model, and the model an evaluation, without a path or a clock."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,16 +9,16 @@ import pytest
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.arrays import Matrix, Scores
-from lightmodel.contract.results import FoldFit
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.scoring.predictor import Predictor, check_samples
+from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.training.preprocess import Choices, Preprocessed, preprocess
 from lightmodel.training.testing import Candidate, Evaluated, evaluate
-from lightmodel.training.train import Recipe, Trained, train
+from lightmodel.training.train import Trained, TrainSpec, train
 from tests.fakes.project import shop_table
 
 FAST = {"num_leaves": 4, "max_rounds": 40}
@@ -25,30 +26,18 @@ SECTION = TrainSection(folds=4)
 SPLIT = SplitSection()
 
 
-class Kept:
-    """Checkpoints in memory."""
-
-    def __init__(self) -> None:
-        self.fits: dict[int, FoldFit] = {}
-
-    def load(self, fold: int) -> FoldFit | None:
-        return self.fits.get(fold)
-
-    def save(self, fold: int, fit: FoldFit) -> None:
-        self.fits[fold] = fit
-
-    def clear(self) -> None:
-        self.fits.clear()
-
-
 def split_of(table: pa.Table, target: str = "bought", split: SplitSection = SPLIT) -> Preprocessed:
     return preprocess(table, Choices(DataSection(target=target), split, SECTION), None)
 
 
-def trained_on(split: Preprocessed, checkpoints: Kept, settings: SplitSection = SPLIT) -> Trained:
+def trained_on(
+    split: Preprocessed,
+    settings: SplitSection = SPLIT,
+    checkpoints: FoldCheckpoints | None = None,
+) -> Trained:
     learner = LightGBMLearner(FAST, 0, 2, keep_fold_models=False)
-    recipe = Recipe(SECTION, settings, learner, checkpoints, SilentProgress())
-    return train(split.train, split.contract, recipe)
+    spec = TrainSpec(SECTION, settings, learner, checkpoints, SilentProgress())
+    return train(split.train, split.contract, spec)
 
 
 def candidate(split: Preprocessed, trained: Trained, version: str = "new") -> Candidate:
@@ -67,7 +56,7 @@ def split() -> Preprocessed:
 
 @pytest.fixture(scope="module")
 def trained(split: Preprocessed) -> Trained:
-    return trained_on(split, Kept())
+    return trained_on(split)
 
 
 def test_every_training_row_is_scored_by_a_fold_that_never_saw_it(trained: Trained) -> None:
@@ -78,21 +67,23 @@ def test_every_training_row_is_scored_by_a_fold_that_never_saw_it(trained: Train
     assert {item.feature for item in trained.importance} == {"age", "spent", "where"}
 
 
-def test_finished_folds_are_not_fitted_again(split: Preprocessed, trained: Trained) -> None:
-    checkpoints = Kept()
-    assert trained_on(split, checkpoints) == trained
-    known = dict(checkpoints.fits)
-    del checkpoints.fits[2]
-    assert trained_on(split, checkpoints) == trained
-    assert checkpoints.fits[0] is known[0]
-    assert checkpoints.fits[2] is not known[2]
+def test_finished_folds_are_not_fitted_again(
+    split: Preprocessed, trained: Trained, tmp_path: Path
+) -> None:
+    checkpoints = FoldCheckpoints(tmp_path)
+    assert trained_on(split, checkpoints=checkpoints) == trained
+    first, *_ = files = sorted(tmp_path.iterdir())
+    written = [path.stat().st_mtime_ns for path in files]
+    files[2].unlink()
+    assert trained_on(split, checkpoints=checkpoints) == trained
+    assert first.stat().st_mtime_ns == written[0]
+    assert files[2].stat().st_mtime_ns > written[2]
 
 
 def test_a_split_by_time_never_trains_on_what_comes_later() -> None:
     table = shop_table().append_column("day", pa.array(range(600)))
     settings = SplitSection(method="time:day")
-    checkpoints = Kept()
-    found = trained_on(split_of(table, split=settings), checkpoints, settings)
+    found = trained_on(split_of(table, split=settings), settings)
     assert len(found.folds) == 4
     assert sum(fold.rows for fold in found.folds) < 420  # the first block is never held out
 
@@ -155,7 +146,7 @@ def test_a_model_of_other_classes_is_not_compared(split: Preprocessed, trained: 
 def test_classes_and_numbers_are_evaluated_as_well() -> None:
     for target, metric in (("where", "macro_f1"), ("age", "rmse")):
         split = split_of(shop_table(), target=target)
-        found = trained_on(split, Kept())
+        found = trained_on(split)
         one = candidate(split, found)
         answer = evaluate(
             split.test, np.array(found.prior), one, None, 0, lambda _: None

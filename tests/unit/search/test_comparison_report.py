@@ -1,0 +1,91 @@
+"""A comparison as CSV, workbook and picture, also where numbers are missing or far off."""
+
+import csv
+import io
+import math
+
+import numpy as np
+import openpyxl
+import pytest
+
+from lightmodel.contract.metrics import METRICS
+from lightmodel.search.comparison_report import as_csv, as_excel, comparison_png
+from lightmodel.search.entries import CvResult, Entry, EntryResult, RankedResult
+
+AUC, RMSE = METRICS["auc"], METRICS["rmse"]
+
+
+def ranked(name: str, mean: float, metric: str = "auc", *, tied: bool = False) -> RankedResult:
+    folds = tuple({metric: mean + step} for step in (-0.02, 0.0, 0.02))
+    result = CvResult(
+        name,
+        f"a.{name}",
+        {"k": [1]},
+        np.zeros(2),
+        folds,
+        {metric: mean},
+        1.5,
+        2e-6,
+        1_000,
+        ("slow",),
+    )
+    return RankedResult(result, {metric: mean}, {metric: 0.02}, 0.1, 0.2 if tied else 0.01)
+
+
+BEST, NEXT = ranked("best", 0.9, tied=True), ranked("next", 0.8)
+LATE = EntryResult(Entry("late", "a.late"), reason="not finished within 5 s")
+
+
+def test_the_table_has_a_line_for_each_and_for_those_left_out() -> None:
+    text = as_csv([BEST, NEXT], [LATE], AUC).decode()
+    first, second, third = csv.DictReader(io.StringIO(text))
+    assert (first["place"], first["contender"], first["auc_mean"]) == ("1", "best", "0.9")
+    assert (first["row_microseconds"], first["bytes"], first["notes"]) == ("2.0", "1000", "slow")
+    assert (first["estimator"], first["parameters"]) == ("a.best", "{'k': [1]}")
+    assert second["behind"] == "0.1"
+    assert (third["contender"], third["auc_mean"]) == ("late", "")
+    assert third["notes"] == "not finished within 5 s"
+
+
+def test_the_workbook_holds_numbers_and_its_head_stays_in_sight() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(as_excel([BEST, NEXT], [LATE], AUC)))
+    (sheet,) = book.worksheets
+    assert (sheet.title, sheet.freeze_panes, sheet.max_row) == ("by AUC", "C2", 4)
+    assert [cell.value for cell in sheet["C"]] == ["auc_mean", 0.9, 0.8, None]
+    assert sheet["C2"].number_format == "0.0000"
+
+
+def test_what_is_not_a_number_is_empty() -> None:
+    text = as_csv([BEST, ranked("none", math.nan)], [], AUC).decode()
+    assert list(csv.DictReader(io.StringIO(text)))[1]["auc_mean"] == ""
+
+
+def test_a_name_cannot_become_a_formula() -> None:
+    sheet = openpyxl.load_workbook(
+        io.BytesIO(
+            as_excel([BEST], [EntryResult(Entry("=1+1", "a.b"), reason="=HYPERLINK(1)")], AUC)
+        )
+    ).worksheets[0]
+    assert sheet["B3"].data_type == "s"
+
+
+@pytest.mark.parametrize(
+    "standings",
+    [
+        [BEST, NEXT],
+        [BEST],
+        [BEST, NEXT, ranked("next too", 0.79), ranked("far off", 0.01)],
+        [BEST, ranked("none", math.nan)],
+        [ranked("none", math.nan)],
+    ],
+)
+def test_a_picture_is_the_same_each_time(standings: list[RankedResult]) -> None:
+    picture = comparison_png(standings, AUC)
+    assert picture.startswith(b"\x89PNG")
+    assert picture == comparison_png(standings, AUC)
+
+
+def test_where_less_is_better_the_far_off_are_on_the_right() -> None:
+    near = [ranked("a", 1.0, "rmse"), ranked("b", 1.05, "rmse")]
+    far = ranked("c", 1e6, "rmse")
+    assert comparison_png([*near, far], RMSE) != comparison_png([*near, near[1]], RMSE)

@@ -1,0 +1,96 @@
+"""A study's trials on a small table: how many are run, what ends them, and how they are scored."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lightmodel.config import Config
+from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.results import FoldFit
+from lightmodel.contract.task import TaskKind
+from lightmodel.errors import ConfigError
+from lightmodel.learners.base import TrainingData
+from lightmodel.learners.lightgbm import LightGBMTrials
+from lightmodel.progress.base import SilentProgress
+from lightmodel.search.base import Range, StudyPlan
+from lightmodel.search.factory import open_study, prepare_trials
+from lightmodel.search.ranges import search_space, starting_point
+from lightmodel.search.trials import TrialContext, run_trials, score
+
+FOLDS, ROWS = 3, 150
+
+
+def context_of(
+    folder: Path, ranges: tuple[Range, ...] = (), keep_share: float = 1.0
+) -> TrialContext:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(ROWS, 3))
+    target = (features[:, 0] + random.normal(0, 0.5, ROWS) > 0).astype(float)
+    data = TrainingData(features, target, ("a", "b", "c"), (), TaskKind.BINARY, 2)
+    numbers = np.arange(ROWS) % FOLDS
+    config = Config.model_validate({"tune": {"max_rounds": 10}, "store": {"work": folder}})
+    folds = [(np.flatnonzero(numbers != at), np.flatnonzero(numbers == at)) for at in range(FOLDS)]
+    fitter = prepare_trials(config, data, folds, threads=2)
+    ranges = ranges or search_space(config, released=False).ranges
+    first = starting_point(ranges, fitter.settled)
+    plan = StudyPlan("study", ranges, True, 0, 5, 2, keep_share, first)
+    return TrialContext(
+        data,
+        numbers,
+        config.train,
+        METRICS["auc"],
+        fitter,
+        open_study(config, plan),
+        SilentProgress(),
+        plan.trials,
+    )
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[TrialContext]:
+    made = context_of(tmp_path)
+    yield made
+    made.study.close()
+
+
+def test_a_study_gets_its_trials_and_no_more(context: TrialContext) -> None:
+    for _ in range(2):
+        run_trials(context, lambda: False)
+        trials = context.study.trials()
+        assert [trial.state for trial in trials] == ["complete"] * context.trials
+    assert all(len(trial.folds) == FOLDS - 1 for trial in trials)
+
+
+def test_a_finished_trial_is_scored_by_all_rows_together(context: TrialContext) -> None:
+    run_trials(context, lambda: False)
+    first = context.study.trials()[0]
+    fits = [context.fitter.fit_fold(first.parameters, fold) for fold in range(FOLDS)]
+    assert first.value == pytest.approx(score(context, fits), abs=0.02)
+
+
+def test_what_is_running_is_failed_when_time_is_over(context: TrialContext) -> None:
+    begun = threading.Event()
+
+    class Blocked(LightGBMTrials):
+        def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
+            begun.set()
+            self._given_up.wait()
+            return super().fit_fold(parameters, fold)
+
+    real = context.fitter
+    blocked = Blocked(real.trainer, real.parts, real.given, real.stopping, real.at_once)
+    run_trials(replace(context, fitter=blocked), begun.is_set)
+    assert {trial.state for trial in context.study.trials()} == {"failed"}
+
+
+def test_parameters_that_lightgbm_refuses_end_the_search_and_fail_the_trial(tmp_path: Path) -> None:
+    context = context_of(tmp_path, (Range("feature_fraction", 1.5, 2.0),))
+    with pytest.raises(ConfigError, match="LightGBM refuses"):
+        run_trials(context, lambda: False)
+    assert "complete" not in {trial.state for trial in context.study.trials()}
+    context.study.close()
