@@ -24,13 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from lightmodel.config import load
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.arrays import Codes, Vector
 from lightmodel.contract.results import FoldFit
 from lightmodel.learners.base import Trainer, TrainingData
 from lightmodel.pipeline.preprocess import fetch_table
 from lightmodel.pipeline.train import train_spec
-from lightmodel.progress.silent import SilentProgress
-from lightmodel.store import factory as stores
+from lightmodel.progress.base import SilentProgress
 from lightmodel.tables.reading import read_table
 from lightmodel.training.metrics import measure
 from lightmodel.training.preprocess import Choices, preprocess
@@ -270,7 +270,7 @@ def main() -> None:
     path = sample_file(options.rows)
     results = {
         "machine": {
-            "cores": stores.threads_of(load(environ={}).config),
+            "cores": threads_of(load(environ={}).config),
             "python": platform.python_version(),
         },
         "preprocess": bench_preprocess(path, options.repeats),

@@ -23,18 +23,18 @@ import optuna
 from sklearn.model_selection import StratifiedKFold
 
 from lightmodel.config import Config
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.arrays import Codes
 from lightmodel.contract.metrics import METRICS
 from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.search.base import Range, StudyPlan
 from lightmodel.search.factory import prepare_trials
 from lightmodel.search.ranges import search_space, starting_point
 from lightmodel.search.storages import FolderStorage
 from lightmodel.search.studies import OptunaStudy, distribution
 from lightmodel.search.trials import TrialContext, run_trials
-from lightmodel.store.factory import threads_of
 
 RESULTS = Path("benchmarks/results/tune.json")
 FINAL_FOLDS = 10

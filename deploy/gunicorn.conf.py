@@ -15,7 +15,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from lightmodel.config import load
-from lightmodel.store.factory import workers_of
+from lightmodel.config.environment import workers_of
 
 _config = load().config
 _serve = _config.serve
@@ -105,10 +105,10 @@ _shared = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
 def post_worker_init(worker: ThreadWorker) -> None:
     """Load the model in the worker, and look for newer ones."""
-    from lightmodel.service import log_lines
+    from lightmodel.service.observability import configure_logging
 
-    log_lines.set_up(_serve.log_format)
-    worker.wsgi.extensions["holder"].watch()
+    configure_logging(_serve.log_format)
+    worker.wsgi.extensions["model_manager"].watch()
 
 
 def child_exit(_: Arbiter, worker: ThreadWorker) -> None:

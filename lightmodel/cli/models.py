@@ -1,4 +1,4 @@
-"""`python -m lightmodel models`: look at the versions, and take one back."""
+"""`python -m lightmodel models` and `runtime`: the versions, and what the newest is served with."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 
 if TYPE_CHECKING:  # the store is imported when a command needs it
-    from lightmodel.store.signing import Signer
+    from lightmodel.store.manifest import Signer
     from lightmodel.store.versions import Store, Version
 
 
@@ -102,7 +102,7 @@ def verify(config: Config) -> None:
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.store import admin as upkeep
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import send
     from lightmodel.tracking.uploader import sync_aliases
 
@@ -180,7 +180,7 @@ def push(config: Config) -> None:
 @click.pass_obj
 def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
-    from lightmodel.store.lock import run_lock
+    from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import pull_first
     from lightmodel.tracking.uploader import sync_aliases
 
@@ -191,3 +191,22 @@ def pull(config: Config, version: str | None) -> None:
     click.echo(f"{'pulled' if pulled.fetched else 'here already'}: {pulled.version}")
     if pulled.fetched or pulled.verdicts:
         sync_aliases(config)
+
+
+@click.command()
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@settings
+def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Print the runtime that the settings' model needs, or that a training FILE needs by its imports.
+
+    It names requirements/serve-RUNTIME.txt, from which the serving image is built.
+    """
+    from lightmodel.pipeline.reuse import needed_runtime
+    from lightmodel.store.runtime import runtime_of_source
+
+    if file:
+        click.echo(runtime_of_source(file.read_text(encoding="utf-8", errors="replace"), str(file)))
+        return
+    click.echo(needed_runtime(load(config_file, sets).config.train))

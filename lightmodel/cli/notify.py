@@ -15,7 +15,7 @@ from lightmodel.errors import SourceUnavailable
 @settings
 def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Say TITLE on every channel of `notify.urls`; without any, in the log."""
-    from lightmodel.notify.factory import open_notifier
+    from lightmodel.notify.notifiers import open_notifier
 
     section = load(config_file, sets).config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):

@@ -1,21 +1,16 @@
 """Every setting, typed and documented once; read from file, environment and command line."""
 
-from lightmodel.config.azure import AzureSection
-from lightmodel.config.delivery import DeploySection, NotifySection
-from lightmodel.config.load import Loaded, load
+from lightmodel.config.delivery import AzureSection, DeploySection, NotifySection, WebhookSection
+from lightmodel.config.load import Config, Loaded, load
 from lightmodel.config.sections import (
-    Config,
     DataSection,
     GateSection,
-    LogSection,
+    RangeOverride,
     SplitSection,
-    StoreSection,
     TrainSection,
+    TuneSection,
 )
-from lightmodel.config.serving import ServeSection
-from lightmodel.config.tracking import TrackingSection
-from lightmodel.config.tuning import RangeOverride, TuneSection
-from lightmodel.config.webhook import WebhookSection
+from lightmodel.config.serving import LogSection, ServeSection, StoreSection, TrackingSection
 
 __all__ = [
     "AzureSection",

@@ -1,4 +1,4 @@
-"""The sections `deploy` and `notify` of `config.toml`."""
+"""The sections `deploy`, `azure`, `notify` and `webhook` of `config.toml`: from a push to the service."""
 
 from pathlib import Path
 
@@ -36,6 +36,40 @@ class DeploySection(Section):
     )
 
 
+class AzureSection(Section):
+    """App Service, for `deploy azure`; who may do it is told by AZURE_… variables, or by az login."""
+
+    subscription: str = Field("", description="Id of the subscription.")
+    resource_group: str = Field(
+        "light-model", min_length=1, description="Holds all that is made there."
+    )
+    location: str = Field("westeurope", min_length=1, description="Region.")
+    registry: str = Field(
+        "",
+        pattern=r"^([a-zA-Z0-9]{5,50})?$",
+        description="Name of the container registry, unique in all of Azure: letters and digits.",
+    )
+    plan: str = Field("light-model", min_length=1, description="Name of the App Service plan.")
+    sku: str = Field(
+        "B1",
+        pattern=r"^[A-Z][A-Za-z0-9]*$",
+        description="Of the plan; from S1 on, versions are swapped without a gap.",
+    )
+    app: str = Field(
+        "",
+        pattern=r"^([a-zA-Z0-9][a-zA-Z0-9-]{0,58}[a-zA-Z0-9])?$",
+        description="Name of the web app, unique in all of Azure: https://NAME.azurewebsites.net.",
+    )
+    start_seconds: int = Field(
+        600, ge=1, le=1800, description="Most time for a new version to start and prove itself."
+    )
+    management: str = Field(
+        "https://management.azure.com",
+        pattern=r"^https://\S+$",
+        description="Of Azure's management API; another one in sovereign clouds.",
+    )
+
+
 class NotifySection(Section):
     """Who is told when a build does not deploy, or the service does not answer."""
 
@@ -52,3 +86,41 @@ class NotifySection(Section):
         text = self.urls.get_secret_value() if self.urls else ""
         lines = (line.strip() for line in text.splitlines())
         return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+class WebhookSection(Section):
+    """How a push at GitHub reaches Jenkins."""
+
+    repository: str = Field(
+        "", pattern=r"^([\w.-]+/[\w.-]+)?$", description="At GitHub: owner/name."
+    )
+    address: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Public address of Jenkins; empty: an ngrok tunnel is opened.",
+    )
+    target: str = Field(
+        "http://localhost:8080", description="Where Jenkins listens, for the tunnel."
+    )
+    domain: str = Field(
+        "",
+        description="The tunnel's fixed address, NAME.ngrok-free.app; empty: another at each start.",
+    )
+    ngrok_server: str = Field(
+        "", description="Host and port of ngrok's service, for accounts with an own one."
+    )
+    ngrok_ca: Path | None = Field(
+        None,
+        description="Certificates that ngrok's service is checked against; not set: ngrok's own.",
+    )
+    github_api: str = Field(
+        "https://api.github.com",
+        description="Of GitHub; https://HOST/api/v3 for an Enterprise one.",
+    )
+    github_token: SecretStr | None = Field(
+        None, description="May read and write webhooks (classic: admin:repo_hook)."
+    )
+    secret: SecretStr | None = Field(
+        None, description="GitHub signs its pushes with it; Jenkins has the same."
+    )
+    ngrok_token: SecretStr | None = Field(None, description="Authtoken of an ngrok account.")

@@ -11,12 +11,38 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from lightmodel.config.redact import redacted
-from lightmodel.config.sections import Config
+from lightmodel.config.base import Section, redacted
+from lightmodel.config.delivery import AzureSection, DeploySection, NotifySection, WebhookSection
+from lightmodel.config.sections import (
+    DataSection,
+    GateSection,
+    SplitSection,
+    TrainSection,
+    TuneSection,
+)
+from lightmodel.config.serving import LogSection, ServeSection, StoreSection, TrackingSection
 from lightmodel.errors import ConfigError
 
 PREFIX = "LIGHTMODEL__"
 FILE_SUFFIX = "_FILE"
+
+
+class Config(Section):
+    """The whole of config.toml; an empty file is valid."""
+
+    data: DataSection = DataSection()
+    split: SplitSection = SplitSection()
+    train: TrainSection = TrainSection()
+    tune: TuneSection = TuneSection()
+    gate: GateSection = GateSection()
+    serve: ServeSection = ServeSection()
+    log: LogSection = LogSection()
+    store: StoreSection = StoreSection()
+    tracking: TrackingSection = TrackingSection()
+    deploy: DeploySection = DeploySection()
+    azure: AzureSection = AzureSection()
+    notify: NotifySection = NotifySection()
+    webhook: WebhookSection = WebhookSection()
 
 
 @dataclass(frozen=True)

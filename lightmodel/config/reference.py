@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import Section
-from lightmodel.config.load import PREFIX
-from lightmodel.config.sections import Config
+from lightmodel.config.load import PREFIX, Config
+from lightmodel.config.rewrite import toml_item
 
 _INTRODUCTION = """\
 # Every setting that is not a secret, with its default; an empty file is valid, so delete what you do
@@ -20,7 +20,7 @@ _INTRODUCTION = """\
 
 
 def example_file() -> str:
-    """Write config.toml: each key with its default, its comment above it."""
+    """Return config.toml: each key with its default, its comment above it."""
     lines = [_INTRODUCTION]
     for name, section in _sections():
         lines += [f"[{name}]"]
@@ -32,11 +32,11 @@ def example_file() -> str:
 
 
 def reference_page() -> str:
-    """Write docs/config.md: a table for each section."""
+    """Return docs/config.md: a table for each section."""
     lines = [
         "# Settings",
         "",
-        "Written by `make docs` from `lightmodel/config/sections.py`. A later origin wins: default,",
+        "Written by `make docs` from `lightmodel/config/`. A later origin wins: default,",
         "`config.toml` (or `--config FILE`), environment, `--set section.key=value`.",
         "`python run.py --print-config` shows each value and where it comes from.",
         "",
@@ -47,13 +47,10 @@ def reference_page() -> str:
         title = (section.__doc__ or "").strip().splitlines()[0]
         lines += ["", f"## [{name}]", "", title, "", "| key | default | |", "|---|---|---|"]
         for key, field in section.model_fields.items():
-            shown = (
-                "secret"
-                if _is_secret(field)
-                else f"`{_toml(field.get_default(call_default_factory=True))}`"
-            )
-            words = f"{field.description}{_choices(field)}".replace("|", "\\|")
-            lines.append(f"| `{name}.{key}` | {shown} | {words} |")
+            default = field.get_default(call_default_factory=True)
+            shown = "secret" if _is_secret(field) else f"`{_toml(default)}`"
+            description = f"{field.description}{_choices(field)}".replace("|", "\\|")
+            lines.append(f"| `{name}.{key}` | {shown} | {description} |")
     return "\n".join(lines) + "\n"
 
 
@@ -81,12 +78,4 @@ def _assignment(key: str, field: FieldInfo) -> str:
 def _toml(value: Any) -> str:  # noqa: ANN401 — whatever a field may hold
     if value is None:
         return "not set"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, dict):
-        return "{}"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return f'"{value}"' if isinstance(value, str | Path) else str(value)
+    return str(toml_item(str(value) if isinstance(value, Path) else value).as_string())

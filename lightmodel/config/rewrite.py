@@ -1,9 +1,7 @@
 """Change values in a file of settings, leaving comments, order and everything else as they are."""
 
-import os
 import tomllib
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +10,33 @@ from tomlkit.exceptions import TOMLKitError
 
 from lightmodel.config.load import Loaded, load
 from lightmodel.errors import ConfigError
+from lightmodel.files import atomic_path
 
 _BOM = "\ufeff"
 
 
-def writable_file(loaded: Loaded, path: Path | None, keys: Iterable[str]) -> Path:
-    """Give the file that some settings can be written to.
+def writable_file(loaded: Loaded, path: Path | None, section: str, keys: Collection[str]) -> Path:
+    """Return the file that some settings can be written to.
 
     Args:
         loaded: the settings in force.
         path: of the file that they were read from; None: config.toml.
-        keys: such as "train.parameters".
+        section: such as "train".
+        keys: of the section.
 
     Raises:
-        ConfigError: one of them comes from elsewhere, which would go before the file.
+        ConfigError: one of them comes from elsewhere, which would go before the file; or the file
+            cannot be changed safely.
     """
     file = (path or Path("config.toml")).resolve()
-    for key in keys:
+    for key in (f"{section}.{name}" for name in keys):
         origin = loaded.origins.get(key, "")
         if origin.startswith(("--set", "LIGHTMODEL__")):
             raise ConfigError(
                 f"--write cannot work: {key} comes from {origin.split()[0]}, before any file",
                 hint=f"leave it out, or put its value into {file.name}",
             )
+    rewritten(file, section, getattr(loaded.config, section).model_dump(include=set(keys)))
     return file
 
 
@@ -53,14 +55,16 @@ def rewrite(file: Path, section: str, values: Mapping[str, Any]) -> None:
         ConfigError: the file cannot be read or written, or would not be valid with these values.
     """
     text = rewritten(file, section, values)
-    try:
-        _replace(file, text)
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be changed: {error.strerror or error}") from error
+    target = file.resolve()  # a link stays one
+    with atomic_path(target) as part:
+        part.write_bytes(text.encode())
+        load(part, environ={})
+        if target.exists():
+            part.chmod(target.stat().st_mode)
 
 
 def rewritten(file: Path, section: str, values: Mapping[str, Any]) -> str:
-    """Give the text that `rewrite` would write.
+    """Return the text that `rewrite` would write.
 
     Raises:
         ConfigError: the file cannot be read, or is laid out so that it cannot be changed safely.
@@ -78,7 +82,9 @@ def rewritten(file: Path, section: str, values: Mapping[str, Any]) -> str:
     except (TOMLKitError, TypeError, AttributeError):
         text = ""
     if not _means(text, before.removeprefix(_BOM), section, values):
-        shown = "\n".join(f"  {key} = {_item(value).as_string()}" for key, value in values.items())
+        shown = "\n".join(
+            f"  {key} = {toml_item(value).as_string()}" for key, value in values.items()
+        )
         raise ConfigError(
             f"{file.name} is laid out so that it cannot be changed without touching other settings",
             hint=f"put in by hand, under [{section}]:\n{shown}",
@@ -98,7 +104,7 @@ def _change(document: tomlkit.TOMLDocument, section: str, values: Mapping[str, A
         elif isinstance(value, Mapping) and isinstance(table.get(key), Mapping):
             _update(table[key], value)
         else:
-            table[key] = _item(value)
+            table[key] = toml_item(value)
 
 
 def _update(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 — any table of tomlkit
@@ -107,24 +113,24 @@ def _update(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 — 
         del table[name]
     for name, value in values.items():
         if name not in table or table[name] != value:
-            table[name] = _item(value)
+            table[name] = toml_item(value)
 
 
-def _item(value: Any) -> Any:  # noqa: ANN401 — any of TOML's types
-    """Write a table in one line; a list of tables, one table a line."""
+def toml_item(value: Any) -> Any:  # noqa: ANN401 — any of TOML's types
+    """Return a value as tomlkit writes it: a table in one line; of a list of tables, one table a line."""
     if isinstance(value, Mapping):
-        made = tomlkit.inline_table()
-        made.update({key: _item(one) for key, one in value.items() if one is not None})
-        return made
+        table = tomlkit.inline_table()
+        table.update({key: toml_item(one) for key, one in value.items() if one is not None})
+        return table
     if isinstance(value, list | tuple):
         array = tomlkit.array()
-        array.extend(_item(one) for one in value)
+        array.extend(toml_item(one) for one in value)
         return array.multiline(any(isinstance(one, Mapping) for one in value))
     return tomlkit.item(value)
 
 
 def _means(text: str, before: str, section: str, values: Mapping[str, Any]) -> bool:
-    """Say whether the new text is the old one but for the values."""
+    """Return whether the new text is the old one but for the values."""
     try:
         new, wanted = tomllib.loads(text), tomllib.loads(before)
     except tomllib.TOMLDecodeError:
@@ -142,20 +148,3 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 — any of TOML's types
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items() if one is not None}
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _replace(file: Path, text: str) -> None:
-    target = file.resolve()  # a link stays one
-    part = target.with_name(f".{target.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        load(part, environ={})
-        if target.exists():
-            part.chmod(target.stat().st_mode)
-        part.replace(target)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)

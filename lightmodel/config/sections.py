@@ -1,19 +1,16 @@
-"""The sections of `config.toml`. A field's description is its line in docs/config.md."""
+"""The sections `data`, `split`, `train`, `tune` and `gate` of `config.toml`: how a model is made.
 
+A field's description is its line in docs/config.md.
+"""
+
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from lightmodel.config.azure import AzureSection
 from lightmodel.config.base import Section
-from lightmodel.config.delivery import DeploySection, NotifySection
-from lightmodel.config.redact import redacted
-from lightmodel.config.serving import ServeSection
-from lightmodel.config.tracking import TrackingSection
-from lightmodel.config.tuning import TuneSection
-from lightmodel.config.webhook import WebhookSection
 
 
 def _split_method(value: str) -> str:
@@ -54,18 +51,20 @@ def _sha256(value: str) -> str:
     return value.lower()
 
 
-_MIRROR = re.compile(r"(s3|az)://[^/\s]+(/[^/\s]+)*/?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-def _mirrors(values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        if not _MIRROR.fullmatch(value):
-            raise ValueError(
-                f"{redacted(value)!r} is none: write s3://bucket/prefix or az://container/prefix"
-            )
-    if len({value.rstrip("/") for value in values}) < len(values):
-        raise ValueError("one stands twice")
-    return values
+def parse_duration(text: str) -> float | None:
+    """Return the seconds that `90`, `90s`, `20m` or `2h` mean; None for any other text."""
+    match = _DURATION.fullmatch(text.strip())
+    return float(match[1]) * _SECONDS[match[2]] if match else None
+
+
+def _duration(value: str) -> str:
+    if value and parse_duration(value) is None:
+        raise ValueError("write a number of seconds, or such as 90s, 20m and 2h")
+    return value
 
 
 class DataSection(Section):
@@ -195,6 +194,70 @@ class TrainSection(Section):
     threads: int = Field(0, ge=0, le=256, description="For fitting; 0: as many as there are cores.")
 
 
+class RangeOverride(Section):
+    """What a search may give to one parameter; what is not set stays as this project declares it."""
+
+    low: float | None = None
+    high: float | None = None
+    log: bool | None = None
+    type: Literal["int", "float"] | None = None
+
+
+class TuneSection(Section):
+    """How `python -m lightmodel tune` searches for better train.parameters."""
+
+    trials: int = Field(
+        50, ge=1, le=100_000, description="Of a study in all, whoever makes them and when."
+    )
+    timeout: Annotated[str, AfterValidator(_duration)] = Field(
+        "",
+        description="Most time for the search, such as 90s, 20m or 2h; empty: none.",
+    )
+    folds: int = Field(5, ge=2, le=100, description="Of a trial.")
+    max_rounds: int = Field(2_000, ge=1, description="Of boosting in a fold of a trial.")
+    patience: int = Field(
+        50, ge=1, description="A fold of a trial ends after so many rounds without a better loss."
+    )
+    startup: int = Field(
+        8,
+        ge=1,
+        description="Trials drawn at random before the search learns from them.",
+    )
+    keep_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="From the second fold on, a trial goes on only if it is among this best share of the "
+        "trials that were finished, once four were; 1: all are finished.",
+    )
+    finalists: int = Field(
+        5,
+        ge=1,
+        le=50,
+        description="The best trials, which are cross-validated by train.folds in full.",
+    )
+    ranges: dict[str, RangeOverride | Literal[False]] = Field(
+        {},
+        description="Over those that `tune --ranges` shows, by LightGBM's names: "
+        "num_leaves = {low = 2, high = 64}, or lambda_l1 = false to leave one alone.",
+    )
+    storage: SecretStr | None = Field(
+        None,
+        description="postgresql://user:password@host:5432/name, for studies that several machines "
+        "share; not set: a file under store.work.",
+    )
+
+    @property
+    def timeout_s(self) -> float:
+        """Return the time for the search in seconds; infinity for none."""
+        seconds = parse_duration(self.timeout)
+        return math.inf if seconds is None else seconds
+
+    def folder(self, work: Path, name: str) -> Path:
+        """Return the folder of a study's files."""
+        return work / "studies" / name
+
+
 class GateSection(Section):
     """What a candidate must reach to be served."""
 
@@ -216,70 +279,3 @@ class GateSection(Section):
     bootstrap: int = Field(
         200, ge=0, le=10_000, description="Resamplings for confidence intervals."
     )
-
-
-class LogSection(Section):
-    """The prediction log: what was answered, and later how good that was."""
-
-    sink: Literal["sqlite", "postgres", "csv", "none"] = Field(
-        "sqlite",
-        description="Where answered rows are kept: a SQLite file or daily CSV files in log.folder, a "
-        "PostgreSQL data base, or nowhere.",
-    )
-    folder: Path = Field(
-        Path("var/log"),
-        description="Of the log and of what waits to be sent to it; one for each store.root.",
-    )
-    url: SecretStr | None = Field(
-        None,
-        description="Of the PostgreSQL data base, postgresql://user:password@host:5432/name; one "
-        "data base (or schema) for each store.root.",
-    )
-    rate: float = Field(1.0, ge=0, le=1, description="Share of the rows that are kept.")
-    features: bool = Field(False, description="Keep the features as well.")
-    queue_rows: int = Field(
-        500_000,
-        ge=1,
-        description="Rows that may wait in a worker's memory; further ones are dropped.",
-    )
-    spool_megabytes: int = Field(
-        256,
-        ge=1,
-        description="What may wait on disk while the sink is down; further rows are dropped.",
-    )
-
-
-class StoreSection(Section):
-    """Where artefacts lie."""
-
-    root: Path = Field(
-        Path(), description="Folder of preprocessed/, model/ and retries/; one for each table."
-    )
-    work: Path = Field(Path("var"), description="Folder of downloads and of unfinished folds.")
-    keep: int = Field(10, ge=1, description="Versions that `models retire` leaves.")
-    mirrors: Annotated[tuple[str, ...], AfterValidator(_mirrors)] = Field(
-        (),
-        description="Where copies of approved models are kept: s3://bucket/prefix, "
-        "az://container/prefix; a prefix for each store.root.",
-    )
-    signing_key: SecretStr | None = Field(
-        None, description="Signs manifests and verdicts (HMAC); then unsigned ones are refused."
-    )
-
-
-class Config(Section):
-    """The whole of config.toml; an empty file is valid."""
-
-    data: DataSection = DataSection()
-    split: SplitSection = SplitSection()
-    train: TrainSection = TrainSection()
-    tune: TuneSection = TuneSection()
-    gate: GateSection = GateSection()
-    serve: ServeSection = ServeSection()
-    log: LogSection = LogSection()
-    store: StoreSection = StoreSection()
-    tracking: TrackingSection = TrackingSection()
-    deploy: DeploySection = DeploySection()
-    azure: AzureSection = AzureSection()
-    notify: NotifySection = NotifySection()
-    webhook: WebhookSection = WebhookSection()

@@ -1,10 +1,25 @@
-"""The section `serve` of `config.toml`."""
+"""The sections `serve`, `log`, `store` and `tracking` of `config.toml`: the service, and what is kept."""
 
-from typing import Literal
+import re
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from lightmodel.config.base import Section
+from lightmodel.config.base import Section, redacted
+
+_MIRROR = re.compile(r"(s3|az)://[^/\s]+(/[^/\s]+)*/?")
+
+
+def _mirrors(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not _MIRROR.fullmatch(value):
+            raise ValueError(
+                f"{redacted(value)!r} is none: write s3://bucket/prefix or az://container/prefix"
+            )
+    if len({value.rstrip("/") for value in values}) < len(values):
+        raise ValueError("one stands twice")
+    return values
 
 
 class ServeSection(Section):
@@ -89,3 +104,87 @@ class ServeSection(Section):
         if not any(line.partition("#")[0].strip() for line in text.splitlines()):
             raise ValueError("it holds no key; write one a line, or leave it unset")
         return value
+
+
+class LogSection(Section):
+    """The prediction log: what was answered, and later how good that was."""
+
+    sink: Literal["sqlite", "postgres", "csv", "none"] = Field(
+        "sqlite",
+        description="Where answered rows are kept: a SQLite file or daily CSV files in log.folder, a "
+        "PostgreSQL data base, or nowhere.",
+    )
+    folder: Path = Field(
+        Path("var/log"),
+        description="Of the log and of what waits to be sent to it; one for each store.root.",
+    )
+    url: SecretStr | None = Field(
+        None,
+        description="Of the PostgreSQL data base, postgresql://user:password@host:5432/name; one "
+        "data base (or schema) for each store.root.",
+    )
+    rate: float = Field(1.0, ge=0, le=1, description="Share of the rows that are kept.")
+    features: bool = Field(False, description="Keep the features as well.")
+    queue_rows: int = Field(
+        500_000,
+        ge=1,
+        description="Rows that may wait in a worker's memory; further ones are dropped.",
+    )
+    spool_megabytes: int = Field(
+        256,
+        ge=1,
+        description="What may wait on disk while the sink is down; further rows are dropped.",
+    )
+
+
+class StoreSection(Section):
+    """Where artefacts lie."""
+
+    root: Path = Field(
+        Path(), description="Folder of preprocessed/, model/ and retries/; one for each table."
+    )
+    work: Path = Field(Path("var"), description="Folder of downloads and of unfinished folds.")
+    keep: int = Field(10, ge=1, description="Versions that `models retire` leaves.")
+    mirrors: Annotated[tuple[str, ...], AfterValidator(_mirrors)] = Field(
+        (),
+        description="Where copies of approved models are kept: s3://bucket/prefix, "
+        "az://container/prefix; a prefix for each store.root.",
+    )
+    signing_key: SecretStr | None = Field(
+        None, description="Signs manifests and verdicts (HMAC); then unsigned ones are refused."
+    )
+
+
+class TrackingSection(Section):
+    """Where runs are kept and models registered: MLflow."""
+
+    uri: str = Field(
+        "auto",
+        description="Of MLflow: auto (a SQLite file in tracking.folder), https://…, databricks, "
+        "postgresql://…; none: nothing is tracked.",
+    )
+    folder: Path = Field(
+        Path("model-development"),
+        description="Of mlflow.db, and of mlartifacts/ where no server keeps the files.",
+    )
+    experiment: str = Field("light-model", min_length=1, description="That runs belong to.")
+    registered_model: str = Field(
+        "auto",
+        min_length=1,
+        description="Whose aliases champion and challenger move; auto: light-model, and the name of "
+        "store.root after it where that is not the project's own folder.",
+    )
+    timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="Most seconds that a run waits for MLflow in the end; what was not delivered then "
+        "waits for `python -m lightmodel tracking resend`.",
+    )
+    username: SecretStr | None = Field(None, description="For a server that wants one.")
+    password: SecretStr | None = Field(None, description="Likewise.")
+    token: SecretStr | None = Field(None, description="For a server that wants a bearer token.")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is tracked."""
+        return self.uri != "none"

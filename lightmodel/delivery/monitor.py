@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lightmodel.delivery.docker_host import DockerHost
 from lightmodel.errors import AlreadyRunning, LightModelError
-from lightmodel.notify.base import Notifier
-from lightmodel.store.files import write_whole
+from lightmodel.files import write_atomic
+from lightmodel.notify.notifiers import Notifier
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Monitor:
     def _restart(self, incident: Incident, wrong: str) -> str:
         wait = min(_FIRST_WAIT_S * 2**incident.tries, _LONGEST_WAIT_S)
         incident = Incident(incident.since, incident.tries + 1, self.clock() + wait)
-        write_whole(self.memory, json.dumps(asdict(incident)).encode())
+        write_atomic(self.memory, json.dumps(asdict(incident)).encode())
         if incident.tries == 1:
             self._tell("does not answer", f"{wrong}; it is started again")
         try:

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from lightmodel.config.base import RENAMED_MODULES
 from lightmodel.contract.arrays import Codes, Matrix, Scores, Vector
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
@@ -67,7 +68,8 @@ class SklearnLearner:
 def _imported(path: str) -> Callable[..., Any]:
     module, _, name = path.rpartition(".")
     try:
-        kind: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        present = RENAMED_MODULES.get(module, module)
+        kind: Callable[..., Any] = getattr(importlib.import_module(present), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"train.estimator = {path!r} cannot be imported: {error}",

@@ -1,1 +1,1 @@
-"""Telling people: the log, and by apprise mail, chats and a hundred other channels."""
+"""Messages to people: the log, and by apprise a hundred channels."""

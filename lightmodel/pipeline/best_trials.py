@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from lightmodel.contract.metrics import Metric
+from lightmodel.files import write_atomic
 from lightmodel.pipeline.candidates import Candidate
 from lightmodel.pipeline.context import RunContext, Scored, contract_of
 from lightmodel.pipeline.reuse import find_reusable
 from lightmodel.pipeline.train import csv_bytes, train_spec
 from lightmodel.search.base import TrialReport
-from lightmodel.store.files import write_whole
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version
 
@@ -69,7 +69,7 @@ def cross_validate_fully(
 
         spec = train_spec(candidate.config, candidate.key, context.progress)
         metrics = cross_validate(table, contract_of(split), spec).metrics
-        write_whole(folder / SCORES, json_bytes({**known, candidate.key: metrics}))
+        write_atomic(folder / SCORES, json_bytes({**known, candidate.key: metrics}))
     return replace(candidate, metrics=metrics)
 
 

@@ -16,6 +16,7 @@ from lightmodel.contract.arrays import Matrix, Scores
 from lightmodel.contract.metrics import Metric
 from lightmodel.contract.results import Evaluation
 from lightmodel.errors import ConfigError, DataError
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import RunContext, contract_of, deciding_metric, read_split
 from lightmodel.pipeline.entries import (
     choose_entries,
@@ -27,7 +28,6 @@ from lightmodel.pipeline.entries import (
 from lightmodel.pipeline.run_records import comparison_records
 from lightmodel.pipeline.testing import evaluate_on_split, open_candidate, served_version
 from lightmodel.search.entries import ComparisonResult, CvResult, Entry, EntryResult, RankedResult
-from lightmodel.store.files import told, write_whole
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version
 
@@ -135,9 +135,9 @@ def _ranked(
     if mixed is None:
         return alone, "No blend of the best is of use: one of them gets all the weight."
     both = rank([*finished, mixed], metric)
-    found = next(one for one in both if one.result is mixed)
-    words = f"The blend {mixed.notes[0]} reaches {metric.title} {found.mean[metric.name]:.4f}"
-    if both[0] is not found:
+    ranked = next(one for one in both if one.result is mixed)
+    words = f"The blend {mixed.notes[0]} reaches {metric.title} {ranked.mean[metric.name]:.4f}"
+    if both[0] is not ranked:
         return alone, f"{words}, not better than {both[0].result.name} alone: it is not kept."
     return both, f"{words}: better than {both[1].result.name} alone, so it is kept."
 
@@ -157,7 +157,7 @@ def _training_rows(context: RunContext, split: Version) -> "TrainRows":
 def _write(compared: ComparisonResult) -> None:
     from lightmodel.search.comparison_report import as_csv, as_excel, comparison_png
 
-    with told(compared.folder):
+    with translate_os_errors(compared.folder):
         compared.folder.mkdir(parents=True)
     for name, data in (
         ("comparison.csv", as_csv(compared.ranking, compared.left_out, compared.metric)),
@@ -165,7 +165,7 @@ def _write(compared: ComparisonResult) -> None:
         ("comparison.png", comparison_png(compared.ranking, compared.metric)),
         ("comparison.json", json_bytes(_facts(compared))),
     ):
-        write_whole(compared.folder / name, data)
+        write_atomic(compared.folder / name, data)
 
 
 def _facts(compared: ComparisonResult) -> dict[str, Any]:
@@ -203,10 +203,10 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
     candidate = _open_winner(context, winner)
     served = served_version(context)
     tested = evaluate_on_split(context, compared.split, prior, candidate, served).evaluation
-    found = tested.to_dict()
-    kept = {name: found[name] for name in ("rows", "metrics", "dummy", "comparison")}
+    evaluation = tested.to_dict()
+    kept = {name: evaluation[name] for name in ("rows", "metrics", "dummy", "comparison")}
     content = json_bytes({"winner": winner.name, **kept})
-    write_whole(compared.folder / "winner-on-test-rows.json", content)
+    write_atomic(compared.folder / "winner-on-test-rows.json", content)
     context.record(comparison_records(compared, tested))
     return tested
 

@@ -15,7 +15,7 @@ from lightmodel.contract.metrics import Metric, gate_metric
 from lightmodel.errors import QualityGateFailed
 from lightmodel.progress.base import Progress
 from lightmodel.store.factory import models_of, splits_of
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.split_files import read_own
 from lightmodel.tracking.uploader import NO_TRACKING, Record

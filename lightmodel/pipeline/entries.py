@@ -1,6 +1,6 @@
 """The entries of a comparison: which take part, and how each is trained, as the chain would train it.
 
-Their models lie in store.work. Nothing of them is served or judged by the gate, and what was trained for
+Their models lie in store.work. None of them is served or passes the gate, and what was trained for
 an earlier comparison of the same table and settings is used again.
 """
 
@@ -18,17 +18,18 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import Config
+from lightmodel.config.environment import threads_of
 from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.reuse import find_reusable, model_key
 from lightmodel.pipeline.testing import defined, open_candidate
 from lightmodel.pipeline.train import publish_model, train_spec
-from lightmodel.progress.silent import SilentProgress
+from lightmodel.progress.base import SilentProgress
 from lightmodel.search.entries import CvResult, Entry, EntryResult, default_entries, is_installed
 from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store import codec
-from lightmodel.store.factory import signer_of, splits_of, threads_of
-from lightmodel.store.files import told, write_whole
+from lightmodel.store.factory import signer_of, splits_of
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.encode import feature_matrix
 
@@ -116,8 +117,8 @@ def train_entry(config: Config, split_name: str, entry: Entry) -> str:
     }
     config = config.model_copy(update={"train": config.train.model_copy(update=own)})
     key = model_key(config, split)
-    found = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists()).version
-    return found.name if found else _train(config, models, split, key)
+    reuse = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists())
+    return reuse.version.name if reuse.version else _train(config, models, split, key)
 
 
 def _train(config: Config, models: Store, split: Version, key: str) -> str:
@@ -140,9 +141,9 @@ def _train(config: Config, models: Store, split: Version, key: str) -> str:
         notes=np.array(_notes(caught), dtype=np.str_),
     )
     path = _scores_file(models, version.name)
-    with told(path):
+    with translate_os_errors(path):
         path.parent.mkdir(exist_ok=True)
-    write_whole(path, kept.getvalue())
+    write_atomic(path, kept.getvalue())
     return version.name
 
 
@@ -168,7 +169,7 @@ def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
 
 
 def read_result(models: Store, entry: Entry, name: str) -> CvResult:
-    """Read back what the cross-validation of an entry found out.
+    """Read back the cross-validation of an entry.
 
     Raises:
         ArtefactMissing: it was removed meanwhile.

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.profile import Profile
 from lightmodel.errors import ArtefactMissing
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
@@ -13,10 +14,8 @@ from lightmodel.pipeline.reuse import Reuse, find_reusable
 from lightmodel.progress.base import Progress
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.factory import fetch_first
-from lightmodel.store.factory import threads_of
-from lightmodel.store.fingerprint import fingerprint, versions
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.provenance import commit
+from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Version
 

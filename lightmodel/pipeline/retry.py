@@ -1,6 +1,6 @@
 """Run `retry`: where the gate rejects, other parameters are tried, and the best is tested once.
 
-The out-of-fold score alone chooses. A loser is neither refit nor published and never meets a test
+The out-of-fold score alone chooses. A loser is neither refit nor published and never sees a test
 row; its score is kept in retries/, so that nothing is tried twice.
 """
 

@@ -15,14 +15,14 @@ from typing import Any
 from lightmodel.config import Config, TrainSection
 from lightmodel.errors import LightModelError
 from lightmodel.pipeline.context import split_file
-from lightmodel.store.fingerprint import fingerprint, what_changed
-from lightmodel.store.own_code import read_source
+from lightmodel.store.provenance import fingerprint, what_changed
 from lightmodel.store.runtime import (
     imported_packages,
     runtime_of_estimator,
     runtime_of_source,
     widest,
 )
+from lightmodel.store.user_code import read_source
 from lightmodel.store.versions import Store, Version
 
 MODULES = ("lightmodel.training.train", "lightmodel.store.codec")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightmodel.config import Config, SplitSection
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
@@ -27,10 +28,9 @@ from lightmodel.pipeline.context import (
 from lightmodel.pipeline.reuse import LEARNER_MODULES
 from lightmodel.pipeline.run_records import model_record
 from lightmodel.store import codec
-from lightmodel.store.factory import threads_of
-from lightmodel.store.fingerprint import fingerprint
 from lightmodel.store.mirrors.factory import send
-from lightmodel.store.own_code import own_features
+from lightmodel.store.provenance import fingerprint
+from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import (
     StoredVerdict,
     newest_approved,
@@ -109,7 +109,7 @@ def open_candidate(config: Config, version: Version) -> "Candidate":
     bundle = codec.load(version)
     model = load_model(bundle["learner"], bundle["model"], threads_of(config))
     contract = Contract.from_dict(bundle["contract"])
-    steps = Steps.from_payload(bundle, contract, own_features(version))
+    steps = Steps.from_payload(bundle, contract, user_features(version))
     return Candidate(
         steps.around(model.predict),
         contract,
@@ -140,7 +140,7 @@ def evaluate_on_split(
     Raises:
         ArtefactCorrupt: the test rows are not what was written.
     """
-    from lightmodel.sources.santander import best_scores
+    from lightmodel.sources.bundled import best_scores
     from lightmodel.training.testing import evaluate
 
     other = None

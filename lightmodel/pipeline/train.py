@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config, TrainSection
+from lightmodel.config.environment import threads_of
 from lightmodel.errors import ConfigError
 from lightmodel.learners.factory import compile_model, make_learner
 from lightmodel.pipeline.candidates import ATTEMPTS, find_winner
@@ -33,12 +34,10 @@ from lightmodel.pipeline.reuse import (
 from lightmodel.progress.base import Progress
 from lightmodel.store import codec
 from lightmodel.store.checkpoints import FoldCheckpoints
-from lightmodel.store.factory import threads_of
-from lightmodel.store.fingerprint import versions
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.own_code import OwnCode, read_own_code
-from lightmodel.store.provenance import commit, machine, python_environment, requirements
+from lightmodel.store.provenance import commit, machine, python_environment, requirements, versions
 from lightmodel.store.runtime import NOT_SERVED, imported_packages
+from lightmodel.store.user_code import UserCode, read_user_code
 from lightmodel.store.versions import Draft, Store, Version
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
@@ -75,13 +74,18 @@ def train_or_reuse(
     """Fit a candidate by the context's settings where there is none to use again."""
     if context.dry_run and not reuse.version:
         return Outcome("train", "would run", reuse.why, "")
-    candidate = reuse.version or _fit(context, split, retry)
+    candidate = reuse.version or fit_model(context, split, retry)
     score = format_metric(candidate.manifest.metrics, deciding_metric(context.config, split))
     did, rows = "reused" if reuse.version else "made", split.manifest.rows["train"]
     return Outcome("train", did, reuse.why, candidate.name, rows, f"{score} out of fold")
 
 
-def _fit(context: RunContext, split: Version, retry: RetryInfo | None) -> Version:
+def fit_model(context: RunContext, split: Version, retry: RetryInfo | None = None) -> Version:
+    """Fit a model on a split by the context's settings, and return it as a new version.
+
+    Raises:
+        ConfigError: the settings do not suit the table, or train.module changed on the way.
+    """
     from lightmodel.training.train import train
 
     config, splits = context.config, context.splits
@@ -135,13 +139,13 @@ def clear_checkpoints(config: Config, key: str) -> None:
     _checkpoints(config, key).clear()
 
 
-def own_code(section: TrainSection) -> OwnCode | None:
+def own_code(section: TrainSection) -> UserCode | None:
     """Return the user's module that train.module names, executed.
 
     Raises:
         ConfigError: it cannot be read or executed.
     """
-    return read_own_code(Path(section.module)) if section.module else None
+    return read_user_code(Path(section.module)) if section.module else None
 
 
 def publish_model(
@@ -158,7 +162,7 @@ def publish_model(
         models: the store to write to.
         config: that it was trained by.
         split: that it was trained on.
-        trained: the model, and what was found out about it.
+        trained: the model, with its scores out of fold.
         key: its fingerprint, from before it was trained.
         retry: where a retry chose its parameters.
 
@@ -207,7 +211,7 @@ def publish_model(
         )
 
 
-def _warn_of_missing(own: OwnCode | None) -> None:
+def _warn_of_missing(own: UserCode | None) -> None:
     packages = imported_packages(own.source.decode(errors="replace"), own.file) if own else ()
     for package in sorted(NOT_SERVED.intersection(packages)):
         logger.warning(

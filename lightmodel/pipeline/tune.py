@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from lightmodel.config.environment import threads_of
 from lightmodel.contract.metrics import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.best_trials import (
     Finalist,
     best_trials,
@@ -30,10 +32,8 @@ from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_paramete
 from lightmodel.pipeline.train import clear_checkpoints, train_spec
 from lightmodel.search.base import Space, StudyPlan, TrialReport
 from lightmodel.search.factory import open_study, prepare_trials
-from lightmodel.store.factory import threads_of
-from lightmodel.store.files import told, write_whole
-from lightmodel.store.fingerprint import fingerprint
-from lightmodel.store.lock import run_lock
+from lightmodel.store.factory import run_lock
+from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 
@@ -109,7 +109,7 @@ def run_tune(context: RunContext, split: Version, *, released: bool = False) -> 
             hint="add --all to search those as well, beginning with what they are now",
         )
     result = _new_result(context, split, searched)
-    with told(result.folder):
+    with translate_os_errors(result.folder):
         result.folder.mkdir(parents=True, exist_ok=True)
     table = read_split(context.splits, split, "train")
     logger.info("study %s", result.name)
@@ -122,7 +122,7 @@ def run_tune(context: RunContext, split: Version, *, released: bool = False) -> 
 
 
 def _new_result(context: RunContext, split: Version, searched: Space) -> TuneResult:
-    """Name the study after all that decides on a trial's value, so that the same one goes on."""
+    """Return an empty result, named after all that decides on a trial's value: the same study goes on."""
     config, metric = context.config, deciding_metric(context.config, split)
     train = {**model_parameters(config)["train"], "parameters": dict(searched.given)}
     decides = {
@@ -240,11 +240,11 @@ def _write(result: TuneResult) -> None:
     """Write tables and picture beside the study."""
     from lightmodel.search.study_plot import study_png
 
-    write_whole(result.folder / TRIALS, trials_csv(result.trials, result.metric))
+    write_atomic(result.folder / TRIALS, trials_csv(result.trials, result.metric))
     picture = study_png(result.trials, result.space.ranges, result.metric)
-    write_whole(result.folder / PLOT, picture)
+    write_atomic(result.folder / PLOT, picture)
     if result.finalists:
-        write_whole(result.folder / FINALISTS, finalists_csv(result.finalists, result.metric))
+        write_atomic(result.folder / FINALISTS, finalists_csv(result.finalists, result.metric))
 
 
 def _run_records(result: TuneResult) -> tuple[RunRecord, ...]:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lightmodel.progress.amounts import shown_amount, shown_seconds
-from lightmodel.progress.base import Steps
+from lightmodel.progress.base import ProgressBar, format_progress, format_seconds
 
 logger = logging.getLogger(__name__)
 
 
-class _Count:
+class _Counter:
     def __init__(self, total: int | None, unit: str) -> None:
         self._lock = threading.Lock()
         self._done = 0
@@ -27,43 +26,42 @@ class _Count:
 
     def __str__(self) -> str:
         with self._lock:
-            return shown_amount(self._done, self._total, self._unit)
+            return format_progress(self._done, self._total, self._unit)
 
 
 @dataclass(frozen=True)
 class LogProgress:
     """Writes a line when work starts, one every `every_s` seconds, and one when it ends.
 
-    The lines come from a thread of their own: work that hangs is told of as well.
+    The lines come from a thread of their own, so that work that hangs is logged as well.
     """
 
     every_s: float = 10.0
     clock: Callable[[], float] = time.monotonic
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Steps]:
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[ProgressBar]:
         """Write about `what` until the block ends."""
-        count, over, start = _Count(total, unit), threading.Event(), self.clock()
+        counter, ended, start = _Counter(total, unit), threading.Event(), self.clock()
 
-        def tell(state: str) -> None:
-            logger.info(
-                "%s: %s%s after %s", what, state, count, shown_seconds(self.clock() - start)
-            )
+        def log(state: str) -> None:
+            taken = format_seconds(self.clock() - start)
+            logger.info("%s: %s%s after %s", what, state, counter, taken)
 
-        def tell_now_and_then() -> None:
-            while not over.wait(self.every_s):
-                tell("")
+        def log_until_ended() -> None:
+            while not ended.wait(self.every_s):
+                log("")
 
-        logger.info("%s: started%s", what, f", {shown_amount(0, total, unit)}" if total else "")
-        teller = threading.Thread(target=tell_now_and_then, name=f"progress of {what}", daemon=True)
-        teller.start()
+        logger.info("%s: started%s", what, f", {counter}" if total else "")
+        thread = threading.Thread(target=log_until_ended, name=f"progress of {what}", daemon=True)
+        thread.start()
         try:
-            yield count
+            yield counter
         except BaseException:
-            tell("stopped at ")
+            log("stopped at ")
             raise
         else:
-            tell("done, ")
+            log("done, ")
         finally:
-            over.set()
-            teller.join()
+            ended.set()
+            thread.join()

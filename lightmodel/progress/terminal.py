@@ -4,23 +4,26 @@ import contextlib
 import io
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TextIO, cast
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
-from lightmodel.progress.amounts import shown_amount
-from lightmodel.progress.base import Steps
+from lightmodel.progress.base import ProgressBar, format_progress
 
 
-class _Forgiving(io.TextIOBase):
+class _LostTerminal(io.TextIOBase):
     """A terminal that may go away: what cannot be written is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -48,64 +51,59 @@ class _Forgiving(io.TextIOBase):
             self._stream.flush()
 
 
+class _AmountColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Return how much of a task is done."""
+        total = None if task.total is None else int(task.total)
+        return Text(format_progress(int(task.completed), total, task.fields["unit"]))
+
+
+@dataclass(frozen=True)
 class _Bar:
-    def __init__(self, bars: Progress, number: TaskID, total: int | None, unit: str) -> None:
-        self._bars, self._number = bars, number
-        self._lock = threading.Lock()
-        self._done, self._total, self._unit = 0, total, unit
+    bars: Progress
+    task: TaskID
 
     def advance(self, amount: int = 1) -> None:
         """Move the bar."""
-        with self._lock:
-            self._done += amount
-            self._draw()
-
-    def _draw(self) -> None:
-        amount = shown_amount(self._done, self._total, self._unit)
-        self._bars.update(self._number, completed=self._done, total=self._total, amount=amount)
+        self.bars.advance(self.task, amount)
 
 
 class TerminalProgress:
     """Draws a bar for each piece of work; all that run at the same time stand below one another."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=cast("TextIO", _Forgiving(stream)), highlight=False)
+        self._console = Console(file=cast("TextIO", _LostTerminal(stream)), highlight=False)
         self._lock = threading.Lock()
         self._bars: Progress | None = None
         self._running = 0
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Steps]:
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[ProgressBar]:
         """Draw a bar for `what` until the block ends; the finished bar stays."""
-        bars = self._join()
+        bars = self._start()
         try:
-            amount = shown_amount(0, total, unit)
-            number = bars.add_task(what, total=total, amount=amount)
-            yield _Bar(bars, number, total, unit)
+            yield _Bar(bars, bars.add_task(what, total=total, unit=unit))
         finally:
-            self._leave()
+            self._end()
 
-    def _join(self) -> Progress:
+    def _start(self) -> Progress:
         with self._lock:
             if self._bars is None:
-                self._bars = Progress(*_columns(), console=self._console)
+                self._bars = Progress(
+                    TextColumn("{task.description}", markup=False),
+                    BarColumn(),
+                    _AmountColumn(),
+                    TimeElapsedColumn(),
+                    TimeRemainingColumn(),
+                    console=self._console,
+                )
                 self._bars.start()
             self._running += 1
             return self._bars
 
-    def _leave(self) -> None:
+    def _end(self) -> None:
         with self._lock:
             self._running -= 1
             if self._running == 0 and self._bars is not None:
                 self._bars.stop()
                 self._bars = None
-
-
-def _columns() -> tuple[TextColumn | BarColumn | TimeElapsedColumn | TimeRemainingColumn, ...]:
-    return (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[amount]}", markup=False),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.contract.results import Drift, Evaluation, FoldReport, Importance, Verdict
 from lightmodel.report import formatting as words
 from lightmodel.report import tables

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from lightmodel.config.threads import limit_native_threads
+from lightmodel.config.environment import limit_native_threads
 from lightmodel.errors import LightModelError
 
 logger = logging.getLogger(__name__)

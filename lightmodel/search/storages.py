@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.store.files import told
+from lightmodel.files import translate_os_errors
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class FolderStorage:
         self._workers = folder / "workers"
         self._lock = FileLock(self._workers / self.worker, thread_local=False)
         journal, turn = folder / "journal.log", FileLock(folder / "journal.lock")
-        with told(journal):
+        with translate_os_errors(journal):
             self._workers.mkdir(parents=True, exist_ok=True)
             with turn:
                 _cut_half_line(journal)

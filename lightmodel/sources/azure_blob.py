@@ -1,102 +1,84 @@
-"""Blobs in Azure Storage."""
+"""Blobs in Azure Storage, by adlfs.
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import PurePosixPath
+Account and credentials come from where adlfs looks: AZURE_STORAGE_CONNECTION_STRING, or
+AZURE_STORAGE_ACCOUNT_NAME with a key, a SAS token, a service principal or the machine's identity.
+"""
+
+import logging
 from typing import Any
 
-from lightmodel.config.redact import redacted
-from lightmodel.errors import DataError
-from lightmodel.sources.azure_client import connect, no_credentials
-from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import State
-from lightmodel.sources.download import Backoff, Transient, bring
-from lightmodel.sources.names import safe_name
-from lightmodel.sources.object_store import (
-    BLOCK_BYTES,
-    StoredObject,
-    Unopened,
-    path_in_store,
-)
+from lightmodel.errors import ConfigError
+from lightmodel.sources.download import Transient
+from lightmodel.sources.object_store import ObjectStore, Refused
 
 _RETRIED = frozenset({408, 429})
 
 
-@dataclass(frozen=True)
-class AzureBlob:
-    """The source of az:// addresses."""
+class AzureStore(ObjectStore):
+    """Blobs in Azure Storage; see `ObjectStore`."""
 
-    backoff: Backoff = field(default_factory=Backoff)
+    etag_key, modified_key = "etag", "last_modified"
 
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Bring the blob at `uri` here."""
-        path = path_in_store(uri, "az://container/folder/table.csv")
-        remote = Unopened(partial(_stored_object, uri, path, options.timeout_s))
-        return bring(remote, uri, options, self.backoff)
-
-
-def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:
-    files = connect(redacted(uri), timeout_s)
-
-    def describe() -> State:
-        with _faults(uri, timeout_s):
-            info = _within(timeout_s, files, files._info, path, refresh=True)
-        if info["type"] == "directory":
-            raise DataError(
-                f"{redacted(uri)} is a folder, and a table is one blob", hint="name the blob in it"
+    def _connect(self) -> Any:  # noqa: ANN401 — fsspec has no types
+        try:
+            import adlfs
+        except ImportError as error:
+            raise ConfigError(
+                "az:// addresses need adlfs, which is not installed",
+                hint="pip install -r requirements/azure.txt",
+            ) from error
+        for name in ("azure", "adlfs"):  # they log every header of every request
+            logging.getLogger(name).setLevel(logging.WARNING)
+        try:
+            return adlfs.AzureBlobFileSystem(
+                connection_timeout=self.timeout_s,
+                read_timeout=self.timeout_s,
+                skip_instance_cache=True,
             )
-        name = safe_name(PurePosixPath(path).name)
-        return State(name, int(info["size"]), str(info["etag"]), str(info["last_modified"]))
+        except ValueError as error:
+            raise self._no_credentials() from error
 
-    def read(start: int, end: int) -> bytes:
-        with _faults(uri, timeout_s):
-            limit_s = timeout_s * BLOCK_BYTES / (1 << 20)
-            return bytes(_within(limit_s, files, files._cat_file, path, start=start, end=end))
+    def _no_credentials(self) -> ConfigError:
+        return ConfigError(
+            f"{self.shown}: no account or no credentials for Azure Storage were found",
+            hint="set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and a key, a SAS "
+            "token or a service principal; AZURE_STORAGE_ANON=true for a public container",
+        )
 
-    return StoredObject(describe, read)
+    async def _list(self, files: Any, root: str) -> list[str]:  # noqa: ANN401 — fsspec has no types
+        """List blobs; adlfs' own listing takes a container that is not there for an empty one."""
+        container, _, prefix = root.partition("/")
+        begins = f"{prefix}/" if prefix else None
+        async with files.service_client.get_container_client(container) as client:
+            return [f"{container}/{blob.name}" async for blob in client.list_blobs(begins)]
 
+    def _translated(self, error: Exception) -> Exception:
+        from azure.core import exceptions as azure
+        from azure.identity import CredentialUnavailableError
 
-def _within(limit_s: float, files: Any, call: Any, path: str, **arguments: Any) -> Any:  # noqa: ANN401 — fsspec has no types
-    """Call adlfs with a limit: its own for one question is five minutes, retries included."""
-    from fsspec.asyn import sync
-
-    return sync(files.loop, call, path, timeout=limit_s, **arguments)
-
-
-@contextlib.contextmanager
-def _faults(uri: str, timeout_s: float) -> Iterator[None]:
-    """Translate what adlfs and the Azure libraries raise; see `Remote`."""
-    from azure.core import exceptions as azure
-    from azure.identity import CredentialUnavailableError
-
-    shown = redacted(uri)
-    try:
-        yield
-    except (FileNotFoundError, azure.ResourceNotFoundError) as error:
-        raise DataError(
-            f"{shown}: there is no such blob", hint="check container and blob letter by letter"
-        ) from error
-    except CredentialUnavailableError as error:
-        raise no_credentials(shown) from error
-    except TimeoutError as error:
-        raise Transient(f"Azure did not answer within {timeout_s:g} s") from error
-    except azure.HttpResponseError as error:
-        raise _response_error(shown, error.status_code or 0) from error
-    except (azure.AzureError, OSError) as error:
-        raise Transient(f"Azure did not answer as it should ({type(error).__name__})") from error
+        if isinstance(error, azure.ResourceNotFoundError):
+            return FileNotFoundError(self.shown)
+        if isinstance(error, CredentialUnavailableError):
+            return self._no_credentials()
+        if isinstance(error, azure.HttpResponseError):
+            return _translated_status(error.status_code or 0)
+        if isinstance(error, TimeoutError):
+            return Transient("Azure did not answer in time")
+        if isinstance(error, azure.AzureError | OSError):
+            return Transient(f"Azure did not answer as it should ({type(error).__name__})")
+        return error
 
 
-def _response_error(shown: str, status: int) -> Exception:
+def _translated_status(status: int) -> Exception:
     if status in _RETRIED or status >= 500:
         return Transient(f"Azure answered {status}")
     if status in {0, 401, 403, 409}:
-        return DataError(
-            f"{shown}: Azure refuses access",
-            hint="may these credentials read the blob (Storage Blob Data Reader)? has the SAS expired?",
+        return Refused(
+            "Azure refuses access",
+            "may these credentials read (Storage Blob Data Reader) and, for a mirror, write (… "
+            "Contributor)? has the SAS expired?",
         )
-    return DataError(
-        f"{shown}: Azure does not accept the request ({status})",
-        hint="check the names of container and blob: az://container/folder/table.csv",
+    return Refused(
+        f"Azure does not accept the request ({status})",
+        "check the names of container and blob: az://container/folder/table.csv",
     )

@@ -1,5 +1,7 @@
-"""Bringing a table here from wherever it lies."""
+"""Bringing a table here from wherever it lies: the protocol, its options and its result."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +20,7 @@ class FetchOptions:
         timeout_s: seconds without a byte before a try is given up.
         retries: further tries after the first.
         progress: where to report bytes as they come.
+        sleep: waits so many seconds between two tries; a test passes another.
     """
 
     cache: Path
@@ -26,6 +29,7 @@ class FetchOptions:
     timeout_s: float
     retries: int
     progress: Progress
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True)
@@ -61,5 +65,5 @@ class Source(Protocol):
     """
 
     def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Bring what `uri` names."""
+        """Bring here what `uri` names."""
         ...

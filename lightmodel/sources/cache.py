@@ -1,41 +1,44 @@
-"""The folder of what was brought here: for each address one entry, which is complete or not there."""
+"""The folder of downloads: for each address one entry, which is complete or not there."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
-from lightmodel.config.redact import redacted
-from lightmodel.errors import ConfigError, StorageFull
+from lightmodel.config.base import redacted
+from lightmodel.errors import StorageFull
+from lightmodel.files import sha256_of, translate_os_errors, write_atomic
 from lightmodel.sources.base import Fetched
 
 RECORD, PART, PART_RECORD, LOCK = "source.json", "download.part", "download.json", ".lock"
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+MAX_NAME_BYTES = 120
+FALLBACK = "table"
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class State:
-    """What a source says about a file without sending it; empty or None: it does not say."""
+class FileState:
+    """What a source knows of a file without sending it; empty or None: unknown."""
 
     name: str
     size: int | None = None
     etag: str = ""
     modified: str = ""
 
-    def is_same_as(self, other: "State") -> bool:
-        """Say whether both are one state of the file; what cannot be known counts as another."""
+    def is_same_as(self, other: "FileState") -> bool:
+        """Return whether both are one state of the file; what cannot be known counts as another."""
         if self.etag or other.etag:
             return self.etag.removeprefix("W/") == other.etag.removeprefix("W/")
         known = self.modified and self.size is not None
@@ -43,11 +46,11 @@ class State:
 
 
 @dataclass(frozen=True)
-class Record:
-    """A file that is here, as `source.json` describes it; `size` is that of the file."""
+class CachedFile:
+    """A complete file in the cache, as `source.json` describes it; `size` is that of the file."""
 
     uri: str
-    state: State
+    state: FileState
     size: int
     sha256: str
     fetched: str
@@ -59,14 +62,14 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Partial:
-    """The beginning of a file that is here, and the state of the source that it belongs to."""
+class PartialFile:
+    """The beginning of a file in the cache, and the state of the source that it belongs to."""
 
-    state: State
+    state: FileState
     size: int
 
 
-class Entry:
+class CacheEntry:
     """One address in the cache: `<cache>/<hash of the address>/`.
 
     `source.json` is written last: it is the commit. What it describes is believed only as long as
@@ -80,8 +83,8 @@ class Entry:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold this entry against other processes, waiting for them if need be."""
-        with disk_errors(self.folder):
+        """Lock this entry against other processes, waiting for them if need be."""
+        with translate_os_errors(self.folder / LOCK):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / LOCK)
             try:
@@ -94,38 +97,45 @@ class Entry:
         finally:
             lock.release()
 
-    def held(self, sha256: str) -> Record | None:
-        """Give what is here, if it is whole and, with `sha256` not empty, what is expected."""
-        record = _read_record(self.folder / RECORD)
-        if record is None or sha256 not in {"", record.sha256}:
+    def cached(self, sha256: str) -> CachedFile | None:
+        """Return the file that is here, if it is whole and, with `sha256` not empty, as expected."""
+        file = self._read_record()
+        if file is None or sha256 not in {"", file.sha256}:
             return None
-        path = self.folder / record.state.name
+        path = self.folder / file.state.name
         try:
-            whole = path.stat().st_size == record.size and digest(path) == record.sha256
+            whole = path.stat().st_size == file.size and sha256_of(path) == file.sha256
         except OSError:
             whole = False
         if not whole:
             logger.warning("%s: the copy in %s is damaged", redacted(self.uri), self.folder)
-        return record if whole else None
+        return file if whole else None
 
-    def partial(self) -> Partial | None:
-        """Give the beginning of a file that is here, if going on from it is safe."""
+    def _read_record(self) -> CachedFile | None:
+        try:
+            raw = json.loads((self.folder / RECORD).read_text("utf-8"))
+            return CachedFile(state=FileState(**raw.pop("state")), **raw)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    def partial(self) -> PartialFile | None:
+        """Return the beginning of a file that is here, if it is safe to resume."""
         try:
             raw = json.loads((self.folder / PART_RECORD).read_text("utf-8"))
-            found = Partial(State(**raw), self.part.stat().st_size)
+            partial = PartialFile(FileState(**raw), self.part.stat().st_size)
         except (OSError, ValueError, TypeError):
             return None
-        identified = bool(found.state.etag or found.state.modified)
-        return found if identified and found.state.size is not None and found.size else None
+        identified = bool(partial.state.etag or partial.state.modified)
+        return partial if identified and partial.state.size is not None and partial.size else None
 
-    def begin(self, state: State) -> None:
-        """Forget any beginning, and note which state of the source the new one belongs to."""
+    def begin(self, state: FileState) -> None:
+        """Remove any beginning, and record which state of the source the new one belongs to."""
         self.part.unlink(missing_ok=True)
         _write_json(self.folder / PART_RECORD, asdict(state))
 
     @contextlib.contextmanager
     def writing(self, start: int) -> Iterator[IO[bytes]]:
-        """Open the unfinished file to go on from byte `start`; on the disk when it is closed."""
+        """Open the unfinished file to go on from byte `start`; it is on the disk when it is closed."""
         with self.part.open("r+b" if start else "wb") as file:
             file.truncate(start)
             file.seek(start)
@@ -134,87 +144,62 @@ class Entry:
             os.fsync(file.fileno())
 
     def discard(self) -> None:
-        """Throw the unfinished file away."""
+        """Remove the unfinished file."""
         self.part.unlink(missing_ok=True)
         (self.folder / PART_RECORD).unlink(missing_ok=True)
 
-    def publish(self, state: State, sha256: str) -> Record:
+    def publish(self, state: FileState, sha256: str) -> CachedFile:
         """Turn the finished, checked `.part` into the file that is here."""
         size = self.part.stat().st_size
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        record = Record(redacted(self.uri), state, size, sha256, stamp)
+        file = CachedFile(redacted(self.uri), state, size, sha256, stamp)
         self.part.replace(self.folder / state.name)
-        _write_json(self.folder / RECORD, asdict(record))
-        self._sweep(keep={state.name, RECORD, LOCK})
-        return record
-
-    def fetched(self, record: Record, *, changed: bool) -> Fetched:
-        """Describe the file that is here."""
-        path = self.folder / record.state.name
-        etag = record.state.etag
-        return Fetched((path,), record.uri, record.sha256, record.size, etag, changed)
-
-    def _sweep(self, keep: set[str]) -> None:
+        _write_json(self.folder / RECORD, asdict(file))
         for path in self.folder.iterdir():
-            if path.name not in keep and path.is_file():
+            if path.name not in {state.name, RECORD, LOCK} and path.is_file():
                 path.unlink(missing_ok=True)
+        return file
 
+    def fetched(self, file: CachedFile, *, changed: bool) -> Fetched:
+        """Describe the file that is here."""
+        path = self.folder / file.state.name
+        return Fetched((path,), file.uri, file.sha256, file.size, file.state.etag, changed)
 
-def check_room(folder: Path, needed: int) -> None:
-    """Refuse to start what cannot end.
+    def check_room(self, needed: int) -> None:
+        """Refuse to start what cannot end.
 
-    Raises:
-        StorageFull: fewer than `needed` bytes are free.
-    """
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise StorageFull(
-            f"the download needs {needed:,} bytes, but only {free:,} are free in {folder}",
-            hint="make room, or let store.work name a folder on another disk",
-        )
-
-
-@contextlib.contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Say in our own errors what the operating system refuses; wrap only work on the disk in it.
-
-    Raises:
-        StorageFull: the disk, or the quota on it, is full.
-        ConfigError: the folder cannot be written for another reason.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
+        Raises:
+            StorageFull: fewer than `needed` bytes are free.
+        """
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
             raise StorageFull(
-                f"the disk is full: nothing more can be written to {folder}",
-                hint="make room and run again: what has arrived is kept, and gone on from",
-            ) from error
-        raise ConfigError(
-            f"the folder of downloads {folder} cannot be used: {error.strerror or error}",
-            hint="let store.work name a folder that this user may write to",
-        ) from error
+                f"the download needs {needed:,} bytes, but only {free:,} are free in {self.folder}",
+                hint="make room, or let store.work name a folder on another disk",
+            )
 
 
-def digest(path: Path) -> str:
-    """Give the sha256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def safe_name(name: str) -> str:
+    """Return `name` as one path component that is harmless everywhere and collides with nothing of ours."""
+    last = re.split(r"[/\\]", name)[-1]
+    plain = re.sub(r"[^\w.()+=, -]", "_", last).strip(" .")
+    plain = _shortened(plain) or FALLBACK
+    if plain.lower().endswith((".part", LOCK)):
+        return f"{plain}_"
+    if plain.lower() in {RECORD, PART_RECORD} or _DEVICES.match(plain):
+        return f"{FALLBACK}-{plain}"
+    return plain
 
 
-def _read_record(path: Path) -> Record | None:
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-        state = State(**raw.pop("state"))
-        return Record(state=state, **raw)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    ending = "".join(PurePosixPath(name).suffixes[-2:])
+    if len(ending.encode()) > MAX_NAME_BYTES // 2:
+        ending = ""
+    stem = name.removesuffix(ending).encode()[: MAX_NAME_BYTES - len(ending.encode())]
+    return stem.decode(errors="ignore") + ending
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_atomic(path, json.dumps(content, indent=2).encode())

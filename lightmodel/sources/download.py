@@ -1,26 +1,25 @@
-"""Bringing one file here: lock, ask, receive, check, publish; again after a failure that may pass."""
+"""Download one file: lock, ask, receive, check, publish; tried again after a failure that may pass."""
 
 import logging
-import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lightmodel.config.redact import redacted
-from lightmodel.errors import DataError, SourceUnavailable
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from lightmodel.config.base import redacted
+from lightmodel.errors import DataError, QuotaExceeded, SourceUnavailable
+from lightmodel.files import sha256_of, translate_os_errors
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import (
-    Entry,
-    Partial,
-    Record,
-    State,
-    check_room,
-    digest,
-    disk_errors,
-)
-from lightmodel.sources.pages import HEAD_BYTES, is_page, page_error
+from lightmodel.sources.cache import CachedFile, CacheEntry, FileState, PartialFile
+
+HEAD_BYTES = 4096
+MAX_WAIT_S = 60.0
+_GROWING_WAIT = wait_exponential_jitter(initial=1.0, max=MAX_WAIT_S, jitter=1.0)
+_PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta", b"<title")
+_QUOTA_SIGNS = ("quota exceeded", "too many users have viewed or downloaded this file")
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +35,13 @@ class Transient(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a source says and sends: its state, then the bytes from `start` on.
+    """What a source sends: the state of the file, then its bytes from `start` on.
 
-    With `unchanged`, the state is the known one and nothing is sent. With `end_is_marked` not set,
+    With `unchanged`, the state is the known one and nothing is sent. Where `end_is_marked` is not set,
     an answer that is cut short looks like a whole one.
     """
 
-    state: State
+    state: FileState
     chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
     start: int = 0
     unchanged: bool = False
@@ -56,47 +55,19 @@ class Remote(Protocol):
     the iterator that it hands out.
     """
 
-    def open(self, known: State | None, partial: Partial | None) -> AbstractContextManager[Answer]:
+    def open(
+        self, known: FileState | None, partial: PartialFile | None
+    ) -> AbstractContextManager[Answer]:
         """Ask for the file.
 
         Args:
-            known: if the file is still in this state, it need not be sent.
+            known: the state in which the file need not be sent.
             partial: what is here already; if it belongs to the file's state, the rest is enough.
         """
         ...
 
 
-@dataclass(frozen=True)
-class Backoff:
-    """How long to wait between tries: growing, and spread so that many clients do not march in step."""
-
-    first_s: float = 1.0
-    longest_s: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
-    jitter: Callable[[], float] = random.random
-
-    def wait_s(self, tries: int, asked_s: float) -> float:
-        """Give the seconds to wait after `tries` failed tries, of which the source asked `asked_s`."""
-        grown = self.first_s * 2.0 ** (tries - 1) * (0.5 + self.jitter() / 2)
-        return float(min(max(grown, asked_s), self.longest_s))
-
-
-@dataclass(frozen=True)
-class Download:
-    """One fetch under way; `held` is the complete copy that is here, if there is one."""
-
-    remote: Remote
-    entry: Entry
-    options: FetchOptions
-    held: Record | None
-
-    @property
-    def shown(self) -> str:
-        """The address without its secrets."""
-        return redacted(self.entry.uri)
-
-
-def bring(remote: Remote, uri: str, options: FetchOptions, backoff: Backoff) -> Fetched:
+def download(remote: Remote, uri: str, options: FetchOptions) -> Fetched:
     """Bring a file here, complete and checked, unless what is here already will do.
 
     Raises:
@@ -105,119 +76,168 @@ def bring(remote: Remote, uri: str, options: FetchOptions, backoff: Backoff) -> 
         StorageFull: the disk is full.
         ConfigError: the cache cannot be written.
     """
-    entry = Entry(options.cache, uri)
+    entry = CacheEntry(options.cache, uri)
     with entry.locked():
-        held = entry.held(options.sha256)
-        if held and options.refresh == "never":
-            return entry.fetched(held, changed=False)
-        download = Download(remote, entry, options, held)
+        cached = entry.cached(options.sha256)
+        if cached and options.refresh == "never":
+            return entry.fetched(cached, changed=False)
         try:
-            return _try_repeatedly(download, backoff)
+            return _Download(remote, entry, options, cached).run()
         except (SourceUnavailable, DataError) as error:
-            if held is None:
+            if cached is None:
                 raise
-            raise type(error)(error.message, hint=_hint_at_copy(error.hint, held)) from error
+            use = f"--set data.refresh=never uses the copy of {cached.when} that is here"
+            hint = f"{error.hint}; or: {use}" if error.hint else use
+            raise type(error)(error.message, hint=hint) from error
 
 
-def _hint_at_copy(hint: str, held: Record) -> str:
-    use = f"--set data.refresh=never uses the copy of {held.when} that is here"
-    return f"{hint}; or: {use}" if hint else use
+@dataclass(frozen=True)
+class _Download:
+    """One download under way; `cached` is the complete copy that is here, if there is one."""
 
+    remote: Remote
+    entry: CacheEntry
+    options: FetchOptions
+    cached: CachedFile | None
 
-def _try_repeatedly(download: Download, backoff: Backoff) -> Fetched:
-    tries = download.options.retries + 1
-    for number in range(1, tries + 1):
+    @property
+    def shown(self) -> str:
+        """The address without its secrets."""
+        return redacted(self.entry.uri)
+
+    def run(self) -> Fetched:
+        """Try until a file is here, or the last try failed."""
+        tries = self.options.retries + 1
+        retrying = Retrying(
+            sleep=self.options.sleep,
+            stop=stop_after_attempt(tries),
+            wait=_wait_s,
+            retry=retry_if_exception_type(Transient),
+            before_sleep=self._log_failure,
+            reraise=True,
+        )
         try:
-            return _try_once(download)
-        except Transient as fault:
-            failed = f"{download.shown}: {fault.reason}"
-            if number == tries:
-                raise SourceUnavailable(
-                    f"{failed} ({tries} {'tries' if tries > 1 else 'try'})",
-                    hint="run again later: what has arrived is kept, and gone on from where the source can",
-                ) from fault
-            wait_s = backoff.wait_s(number, fault.wait_s)
-            logger.warning("%s; try %d of %d in %.1f s", failed, number + 1, tries, wait_s)
-            backoff.sleep(wait_s)
-    raise AssertionError("a try ends in a file or in an error")
+            return retrying(self._try_once)
+        except Transient as failure:
+            raise SourceUnavailable(
+                f"{self.shown}: {failure.reason} ({tries} {'tries' if tries > 1 else 'try'})",
+                hint="run again later: what has arrived is kept, and gone on from where the source can",
+            ) from failure
 
+    def _log_failure(self, state: RetryCallState) -> None:
+        number, tries = state.attempt_number + 1, self.options.retries + 1
+        what = f"{self.shown}: {_failure(state)}; try {number} of {tries}"
+        logger.warning("%s in %.1f s", what, state.upcoming_sleep)
 
-def _try_once(download: Download) -> Fetched:
-    entry, held = download.entry, download.held
-    known = held.state if held and download.options.refresh == "changed" else None
-    partial = entry.partial()
-    with download.remote.open(known, partial) as answer:
-        if held and answer.unchanged:
-            logger.info("%s: not changed since %s", download.shown, held.when)
-            return entry.fetched(held, changed=False)
-        _receive(download, answer)
-    _check_size(download, answer)
-    if not answer.end_is_marked:
-        logger.info(
-            "%s: no length was announced: whether all came cannot be checked", download.shown
-        )
-    _check_first_bytes(download)
-    sha256 = _check_hash(download, answer)
-    with disk_errors(entry.folder):
-        record = entry.publish(answer.state, sha256)
-    logger.info("%s: %s bytes are here, sha256 %s", download.shown, f"{record.size:,}", sha256)
-    return entry.fetched(record, changed=held is None or held.sha256 != sha256)
+    def _try_once(self) -> Fetched:
+        entry, cached = self.entry, self.cached
+        known = cached.state if cached and self.options.refresh == "changed" else None
+        with self.remote.open(known, entry.partial()) as answer:
+            if cached and answer.unchanged:
+                logger.info("%s: not changed since %s", self.shown, cached.when)
+                return entry.fetched(cached, changed=False)
+            self._receive(answer)
+        self._check_size(answer)
+        self._check_first_bytes()
+        sha256 = self._check_hash(answer)
+        with translate_os_errors(entry.part):
+            file = entry.publish(answer.state, sha256)
+        logger.info("%s: %s bytes are here, sha256 %s", self.shown, f"{file.size:,}", sha256)
+        return entry.fetched(file, changed=cached is None or cached.sha256 != sha256)
 
+    def _receive(self, answer: Answer) -> None:
+        entry, state = self.entry, answer.state
+        with translate_os_errors(entry.part):
+            if state.size is not None:
+                entry.check_room(state.size - answer.start)
+            if answer.start:
+                logger.info("%s: going on from byte %s", self.shown, f"{answer.start:,}")
+            else:
+                entry.begin(state)
+            progress = self.options.progress.task(f"Fetching {state.name}", state.size, "bytes")
+            with progress as bar, entry.writing(answer.start) as file:
+                bar.advance(answer.start)
+                for chunk in answer.chunks:
+                    file.write(chunk)
+                    bar.advance(len(chunk))
 
-def _receive(download: Download, answer: Answer) -> None:
-    entry, state = download.entry, answer.state
-    with disk_errors(entry.folder):
-        if state.size is not None:
-            check_room(entry.folder, state.size - answer.start)
+    def _check_size(self, answer: Answer) -> None:
+        size, announced = self.entry.part.stat().st_size, answer.state.size
+        if announced is None and size == 0:
+            raise Transient("the answer was empty")
+        if announced is not None and size < announced:
+            raise Transient(f"the answer ended after {size:,} of {announced:,} bytes")
+        if announced is not None and size > announced:
+            self.entry.discard()
+            raise Transient(f"{size:,} bytes came, but {announced:,} were announced")
+        if size == 0:
+            self.entry.discard()
+            raise DataError(
+                f"{self.shown}: the file is empty",
+                hint="look at the file where it lies: has it been written completely?",
+            )
+        if not answer.end_is_marked:
+            logger.info(
+                "%s: no length was announced: whether all came cannot be checked", self.shown
+            )
+
+    def _check_first_bytes(self) -> None:
+        with self.entry.part.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if _is_page(head):
+            self.entry.discard()
+            raise page_error(self.shown, head.decode(errors="replace"))
+
+    def _check_hash(self, answer: Answer) -> str:
+        actual, expected = sha256_of(self.entry.part), self.options.sha256
+        if expected in {"", actual}:
+            return actual
+        self.entry.discard()
         if answer.start:
-            logger.info("%s: going on from byte %s", download.shown, f"{answer.start:,}")
-        else:
-            entry.begin(state)
-    progress = download.options.progress.task(f"Fetching {state.name}", state.size, "bytes")
-    with progress as steps, disk_errors(entry.folder), entry.writing(answer.start) as file:
-        steps.advance(answer.start)
-        for chunk in answer.chunks:
-            file.write(chunk)
-            steps.advance(len(chunk))
-
-
-def _check_size(download: Download, answer: Answer) -> None:
-    size, announced = download.entry.part.stat().st_size, answer.state.size
-    if announced is None and size == 0:
-        raise Transient("the answer was empty")
-    if announced is None:
-        return
-    if size < announced:
-        raise Transient(f"the answer ended after {size:,} of {announced:,} bytes")
-    if size > announced:
-        download.entry.discard()
-        raise Transient(f"{size:,} bytes came, but {announced:,} were announced")
-    if size == 0:
-        download.entry.discard()
+            raise Transient("the parts that came one after another do not fit together")
+        cut = (
+            "" if answer.end_is_marked else "; or was it cut short on its way? that cannot be seen"
+        )
         raise DataError(
-            f"{download.shown}: the file is empty",
-            hint="look at the file where it lies: has it been written completely?",
+            f"{self.shown}: the file's sha256 is {actual}, but data.sha256 expects {expected}",
+            hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
+            f"string){cut}",
         )
 
 
-def _check_first_bytes(download: Download) -> None:
-    with download.entry.part.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    if is_page(head):
-        download.entry.discard()
-        raise page_error(download.shown, head.decode(errors="replace"))
+def _failure(state: RetryCallState) -> Transient:
+    failure = state.outcome.exception() if state.outcome else None
+    return failure if isinstance(failure, Transient) else Transient("no answer")
 
 
-def _check_hash(download: Download, answer: Answer) -> str:
-    actual, expected = digest(download.entry.part), download.options.sha256
-    if expected in {"", actual}:
-        return actual
-    download.entry.discard()
-    if answer.start:
-        raise Transient("the parts that came one after another do not fit together")
-    cut = "" if answer.end_is_marked else "; or was it cut short on its way? that cannot be seen"
-    raise DataError(
-        f"{download.shown}: the file's sha256 is {actual}, but data.sha256 expects {expected}",
-        hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty string)"
-        + cut,
+def _wait_s(state: RetryCallState) -> float:
+    """Return a growing number of seconds, or what the source asks for where that is longer."""
+    return min(max(_GROWING_WAIT(state), _failure(state).wait_s), MAX_WAIT_S)
+
+
+def _is_page(head: bytes) -> bool:
+    """Return whether bytes that begin with `head` are HTML."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    while text.startswith((b"<!--", b"<?xml")):
+        text = text.partition(b">")[2].lstrip()
+    return text.startswith(_PAGE_STARTS)
+
+
+def page_error(uri: str, page: str) -> DataError | QuotaExceeded:
+    """Return the error for a web page that came in place of a table.
+
+    Args:
+        uri: what was asked for, without secrets.
+        page: as much of its text as is known.
+    """
+    if any(sign in page.lower() for sign in _QUOTA_SIGNS):
+        return QuotaExceeded(
+            f"{uri}: Drive's download quota for this file is used up",
+            hint="wait (up to 24 hours), name other places of the file in data.mirrors, or make a copy "
+            "of it in your own Drive and use the copy's link",
+        )
+    return DataError(
+        f"{uri}: this is an HTML page: is the file shared with anyone who has the link?",
+        hint="open the address in a private browser window: it must offer the file itself, without "
+        "a login (on GitHub: the link behind “Raw”)",
     )

@@ -1,11 +1,12 @@
-"""Choosing the source that an address belongs to, and trying its mirrors in order."""
+"""Choose the source that an address belongs to, and try its mirrors in order."""
 
 import difflib
 import logging
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import (
     ConfigError,
     DataError,
@@ -13,10 +14,12 @@ from lightmodel.errors import (
     SourceUnavailable,
 )
 from lightmodel.sources.base import Fetched, FetchOptions, Source
-from lightmodel.sources.cache import Entry
-from lightmodel.sources.drive_links import is_drive, parse_link
+from lightmodel.sources.cache import CacheEntry
 
 SCHEMES = ("file", "https", "http", "gdrive", "s3", "az", "sklearn", "sample")
+_DRIVE_HOSTS = frozenset(
+    {"drive.google.com", "docs.google.com", "sheets.google.com", "drive.usercontent.google.com"}
+)
 # one letter before the colon is a drive of Windows, not a scheme
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 
@@ -24,56 +27,73 @@ logger = logging.getLogger(__name__)
 
 
 def source_for(uri: str) -> Source:
-    """Give the source that `uri` belongs to; its libraries are loaded only now.
+    """Return the source that `uri` belongs to; its libraries are loaded only now.
 
     Raises:
         ConfigError: the scheme is unknown.
     """
-    match scheme_of(uri):
-        case "file":
-            from lightmodel.sources.local import Local
+    scheme = scheme_of(uri)
+    if scheme == "file":
+        from lightmodel.sources.local import Local
 
-            return Local()
-        case "https" | "http":
-            from lightmodel.sources.http import Http
+        return Local()
+    if scheme in {"https", "http"}:
+        from lightmodel.sources.http import Http
 
-            return Http()
-        case "gdrive":
-            from lightmodel.sources.gdrive import GoogleDrive
+        return Http()
+    if scheme == "gdrive":
+        from lightmodel.sources.gdrive import GoogleDrive
 
-            return GoogleDrive()
-        case "s3":
-            from lightmodel.sources.s3 import S3
+        return GoogleDrive()
+    if scheme in {"s3", "az"}:
+        return _object_source(scheme)
+    if scheme in {"sklearn", "sample"}:
+        from lightmodel.sources.bundled import Bundled
 
-            return S3()
-        case "az":
-            from lightmodel.sources.azure_blob import AzureBlob
+        return Bundled()
+    raise ConfigError(
+        f"{redacted(uri)}: {scheme}:// is not a kind of address known here",
+        hint=_known_schemes(scheme),
+    )
 
-            return AzureBlob()
-        case "sklearn" | "sample":
-            from lightmodel.sources.bundled import Bundled
 
-            return Bundled()
-        case unknown:
-            raise ConfigError(
-                f"{redacted(uri)}: {unknown}:// is not a kind of address known here",
-                hint=_known_schemes(unknown),
-            )
+def _object_source(scheme: str) -> Source:
+    from lightmodel.sources.object_store import ObjectSource
+
+    if scheme == "s3":
+        from lightmodel.sources.s3 import S3Store
+
+        return ObjectSource(S3Store, "s3://bucket/folder/table.csv")
+    from lightmodel.sources.azure_blob import AzureStore
+
+    return ObjectSource(AzureStore, "az://container/folder/table.csv")
 
 
 def scheme_of(uri: str) -> str:
-    """Give the kind of an address in lower case: `file` for paths, `gdrive` for any Drive link."""
+    """Return the kind of an address in lower case: `file` for paths, `gdrive` for any Drive link."""
     if is_drive(uri):
         return "gdrive"
-    found = _SCHEME.match(uri)
-    if found is None:
+    match = _SCHEME.match(uri)
+    if match is None:
         return "file"
-    scheme = found[1].lower()
-    if found[2] or scheme == "file":
+    scheme = match[1].lower()
+    if match[2] or scheme == "file":
         return scheme
     if scheme in SCHEMES:
         raise ConfigError(f"{redacted(uri)}: two slashes are missing", hint=f"write {scheme}://…")
     return "file"
+
+
+def is_drive(uri: str) -> bool:
+    """Return whether an address is one of Drive's, with or without its scheme."""
+    if uri.lower().startswith("gdrive:"):
+        return True
+    address = uri if "://" in uri else f"https://{uri}"
+    try:
+        parts = urlsplit(address)
+        return parts.scheme.lower() in {"http", "https"} and parts.hostname in _DRIVE_HOSTS
+    except ValueError:
+        return False
 
 
 def _known_schemes(unknown: str) -> str:
@@ -92,36 +112,33 @@ def fetch_first(uris: Sequence[str], options: FetchOptions) -> Fetched:
         QuotaExceeded: all failed, each because its quota is used up.
         DataError: none of them has what was asked for.
     """
-    sources = {uri: source_for(uri) for uri in uris}  # a misspelt mirror is told now, not in need
+    sources = {uri: source_for(uri) for uri in uris}  # a misspelt mirror is reported in any case
     in_order = list(sources)
     if options.refresh == "never" and len(uris) > 1:
-        in_order.sort(key=lambda uri: not _is_here(uri, options))
+        in_order.sort(key=lambda uri: not _is_cached(uri, options))
     failures: list[LightModelError] = []
-    for uri in in_order:
+    for number, uri in enumerate(in_order, start=1):
         try:
             fetched = sources[uri].fetch(uri, options)
         except (SourceUnavailable, DataError) as error:
             failures.append(error)
+            rest = "trying the next place" if number < len(in_order) else "no place is left to try"
             if len(uris) > 1:
-                logger.warning("%s; %s", error.message, _what_is_left(len(failures), len(in_order)))
+                logger.warning("%s; %s", error.message, rest)
         else:
             if len(uris) > 1:
-                logger.info("the table comes from %s", _place(uri, uris[0]))
+                place = "source," if uri == uris[0] else "mirror"
+                logger.info("the table comes from the %s %s", place, redacted(uri))
             return fetched
     raise _all_failed(failures)
 
 
-def _is_here(uri: str, options: FetchOptions) -> bool:
-    key = parse_link(uri).uri if is_drive(uri) else uri
-    return Entry(options.cache, key).held(options.sha256) is not None
+def _is_cached(uri: str, options: FetchOptions) -> bool:
+    if is_drive(uri):
+        from lightmodel.sources.gdrive import parse_link
 
-
-def _what_is_left(failed: int, places: int) -> str:
-    return "trying the next place" if failed < places else "no place is left to try"
-
-
-def _place(uri: str, first: str) -> str:
-    return f"the source, {redacted(uri)}" if uri == first else f"the mirror {redacted(uri)}"
+        uri = parse_link(uri).uri
+    return CacheEntry(options.cache, uri).cached(options.sha256) is not None
 
 
 def _all_failed(failures: list[LightModelError]) -> LightModelError:

@@ -2,103 +2,94 @@
 
 gdown reads Drive's pages (the virus-scan form, and whatever Google puts there next). Its `download`
 is not used: it reports a missing, a private and a briefly failing file as the same error, does not
-show the headers that tell whether a file has changed, and goes on from a `.part` without asking
-whether that still belongs to the file.
+show the headers that tell whether a file has changed, and resumes a `.part` without asking whether
+that still belongs to the file.
 """
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 from gdown.download import get_url_from_gdrive_confirmation
 from gdown.exceptions import FileURLRetrievalError
 
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError, QuotaExceeded
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import Partial, State
-from lightmodel.sources.download import Answer, Backoff, Transient, bring
-from lightmodel.sources.drive_links import DriveLink, parse_link
-from lightmodel.sources.pages import page_error
-from lightmodel.sources.web import (
-    answer_from,
-    answer_going_on,
-    asked,
-    body,
-    check_status,
-    goes_on,
-    new_session,
-    range_headers,
-    state_of,
-)
+from lightmodel.sources.cache import FileState, PartialFile
+from lightmodel.sources.download import Answer, Transient, download, page_error
+from lightmodel.sources.http import WebClient, check_status, file_state, is_rest, range_headers
 
 MAX_PAGES = 5
 MAX_PAGE_CHUNKS = 16
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+_BY_PATH = re.compile(r"(?P<before>.*?)/d/(?P<published>e/)?(?P<id>[^/]+).*")
+_BY_QUERY = frozenset({"open", "uc", "download", "leaf", "viewer", "viewerng"})
+_FOLDERS = frozenset({"folders", "folderview", "embeddedfolderview", "my-drive", "shared-with-me"})
+_DOCUMENTS = frozenset({"document", "presentation", "drawings", "forms"})
+_WANTED = "name a CSV, Parquet, JSON Lines or Excel file, or a Google spreadsheet"
 
 
-@dataclass(frozen=True)
 class GoogleDrive:
     """The source of what lies on Drive."""
 
-    backoff: Backoff = field(default_factory=Backoff)
-
     def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Bring the file that any form of Drive link names here."""
+        """Download the file that any form of Drive link names."""
         link = parse_link(uri)
-        return bring(DriveFile(link, options.timeout_s), link.uri, options, self.backoff)
+        return download(DriveFile(link, options.timeout_s), link.uri, options)
 
 
 @dataclass(frozen=True)
 class DriveFile:
-    """One file on Drive."""
+    """One file on Drive; see `Remote`."""
 
-    link: DriveLink
+    link: "DriveLink"
     timeout_s: float
 
     @contextlib.contextmanager
-    def open(self, known: State | None, partial: Partial | None) -> Iterator[Answer]:
+    def open(self, known: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
         """Ask for the file, or for its rest; see `Remote`.
 
         Drive offers no conditional request: the whole file is asked for, and its headers, which come
         first, say whether the body has to be read.
         """
         with contextlib.ExitStack() as stack:
-            session = stack.enter_context(new_session())
-            response = self._find_file(session, stack)
+            client = stack.enter_context(WebClient(self.timeout_s))
+            response = self._find_file(client, stack)
             url = response.url
-            if partial is not None and state_of(response, url).is_same_as(partial.state):
-                headers = range_headers(partial)
-                rest = stack.enter_context(asked(session, url, self.timeout_s, headers))
-                if goes_on(rest, partial):
+            if partial is not None and file_state(response, url).is_same_as(partial.state):
+                rest = stack.enter_context(client.get(url, range_headers(partial)))
+                if is_rest(rest, partial):
                     response.close()
-                    yield answer_going_on(rest, url, self.timeout_s, partial)
+                    yield client.answer(rest, url, partial=partial)
                     return
                 rest.close()
-            yield answer_from(response, url, self.timeout_s, known)
+            yield client.answer(response, url, known)
 
-    def _find_file(
-        self, session: requests.Session, stack: contextlib.ExitStack
-    ) -> requests.Response:
+    def _find_file(self, client: WebClient, stack: contextlib.ExitStack) -> requests.Response:
         url = self.link.url
         for _ in range(MAX_PAGES):
-            response = stack.enter_context(asked(session, url, self.timeout_s, {}))
+            response = stack.enter_context(client.get(url))
             if _is_file(response):
                 return response
-            url = self._next_url(response)
+            url = self._next_url(client, response)
             response.close()
         raise DataError(
             f"{self.link.uri}: Drive only leads from page to page",
             hint="open the link in a private browser window: can the file be downloaded there?",
         )
 
-    def _next_url(self, response: requests.Response) -> str:
-        """Find out what Drive's page wants, and where it leads."""
+    def _next_url(self, client: WebClient, response: requests.Response) -> str:
+        """Return where Drive's page leads, or raise what it says."""
         if response.status_code == 500 and "/uc" in response.url:
             # so Drive answers for its own documents, which have no bytes; their page shows the kind
             return f"https://drive.google.com/open?id={self.link.id}"
-        text = self._text(response)
+        start = itertools.islice(client.body(response, response.url), MAX_PAGE_CHUNKS)
+        text = b"".join(start).decode(errors="replace")
         if response.status_code == 200:
             with contextlib.suppress(FileURLRetrievalError):
                 return self._export_url(response.url) or get_url_from_gdrive_confirmation(text)
@@ -112,22 +103,94 @@ class DriveFile:
         raise error
 
     def _export_url(self, page: str) -> str:
-        """Give where Google's own spreadsheet comes as CSV, or "" if this is not one's page."""
+        """Return where Google's own spreadsheet comes as CSV, or "" if this is not one's page."""
         path = urlsplit(page).path
         if "/document/" in path or "/presentation/" in path:
-            raise ConfigError(
-                f"{self.link.uri} is a Google document, not a table",
-                hint="name a CSV, Parquet, JSON Lines or Excel file, or a Google spreadsheet",
-            )
+            raise ConfigError(f"{self.link.uri} is a Google document, not a table", hint=_WANTED)
         sheet = "/spreadsheets/" in path and "/export" not in path
         return replace(self.link, kind="sheet").url if sheet else ""
-
-    def _text(self, response: requests.Response) -> str:
-        start = itertools.islice(body(response, response.url, self.timeout_s), MAX_PAGE_CHUNKS)
-        return b"".join(start).decode(errors="replace")
 
 
 def _is_file(response: requests.Response) -> bool:
     page = response.headers.get("Content-Type", "").lower().startswith("text/html")
     offered = "Content-Disposition" in response.headers
     return response.status_code == 200 and (offered or not page)
+
+
+@dataclass(frozen=True)
+class DriveLink:
+    """What a link names: a file, one sheet of a spreadsheet, or one that was published to the web."""
+
+    id: str
+    kind: str = "file"  # file | sheet | published
+    sheet: str = ""
+    resource_key: str = ""
+
+    @property
+    def uri(self) -> str:
+        """The one form to which all forms of this link are brought."""
+        if self.kind != "file":
+            return self.url
+        query = f"?{urlencode({'resourcekey': self.resource_key})}" if self.resource_key else ""
+        return f"gdrive://{self.id}{query}"
+
+    @property
+    def url(self) -> str:
+        """Where to ask for the bytes."""
+        key = {"resourcekey": self.resource_key} if self.resource_key else {}
+        sheet = {"gid": self.sheet} if self.sheet else {}
+        if self.kind == "file":
+            query = {"id": self.id, "export": "download"} | key
+            return f"https://drive.google.com/uc?{urlencode(query)}"
+        if self.kind == "published":
+            query = {"output": "csv"} | sheet
+            return f"https://docs.google.com/spreadsheets/d/e/{self.id}/pub?{urlencode(query)}"
+        query = {"format": "csv"} | sheet | key
+        return f"https://docs.google.com/spreadsheets/d/{self.id}/export?{urlencode(query)}"
+
+
+def parse_link(uri: str) -> DriveLink:
+    """Return what a link names.
+
+    Raises:
+        ConfigError: it names a folder, a document that is no table, or nothing.
+    """
+    link = _short_link(uri) if uri.lower().startswith("gdrive:") else _web_link(uri)
+    if _ID.fullmatch(link.id) and (not link.resource_key or _ID.fullmatch(link.resource_key)):
+        return link
+    raise ConfigError(
+        f"no file can be made out in the Drive address {redacted(uri)}",
+        hint="write gdrive:// and the id (letters, digits, - and _), which in the file's link stands "
+        "between /d/ and /view; or paste the whole link",
+    )
+
+
+def _short_link(uri: str) -> DriveLink:
+    name, _, query = uri.partition(":")[2].removeprefix("//").partition("?")
+    return DriveLink(name.rstrip("/"), resource_key=dict(parse_qsl(query)).get("resourcekey", ""))
+
+
+def _web_link(uri: str) -> DriveLink:
+    parts = urlsplit(uri if "://" in uri else f"https://{uri}")
+    query = dict(parse_qsl(parts.query))
+    key = query.get("resourcekey", "")
+    match = _BY_PATH.fullmatch(parts.path)
+    path = (match["before"] if match else parts.path).strip("/").split("/")
+    if _FOLDERS.intersection(path):
+        raise ConfigError(
+            f"{redacted(uri)} is a folder on Drive, and a table is one file",
+            hint="open the folder, choose the file, and copy its own link (Share → Copy link)",
+        )
+    for kind in _DOCUMENTS.intersection(path):
+        raise ConfigError(
+            f"{redacted(uri)} is a Google {kind.rstrip('s')}, not a table", hint=_WANTED
+        )
+    if match is None:
+        return DriveLink(query.get("id", "") if path[-1] in _BY_QUERY else "", resource_key=key)
+    if "spreadsheets" not in path:
+        return DriveLink(match["id"], resource_key=key)
+    gid = query.get("gid") or dict(parse_qsl(parts.fragment)).get("gid", "")
+    sheet = gid if re.fullmatch(r"[0-9]+", gid) else ""
+    if match["published"]:
+        return DriveLink(match["id"], "published", sheet)
+    return DriveLink(match["id"], "sheet", sheet, key)

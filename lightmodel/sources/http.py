@@ -1,61 +1,281 @@
-"""Tables at https:// and http:// addresses."""
+"""Tables at https:// and http:// addresses, and what other sources that are asked over HTTP need."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import email.utils
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
-from lightmodel.config.redact import redacted
+import requests
+import urllib3
+from werkzeug.http import parse_options_header
+
+from lightmodel.config.base import redacted
+from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import Partial, State
-from lightmodel.sources.download import Answer, Backoff, bring
-from lightmodel.sources.web import (
-    answer_from,
-    answer_going_on,
-    asked,
-    check_status,
-    condition_headers,
-    goes_on,
-    new_session,
-    range_headers,
+from lightmodel.sources.cache import FALLBACK, FileState, PartialFile, safe_name
+from lightmodel.sources.download import Answer, Transient, download
+
+CHUNK_BYTES = 1 << 16
+_RETRIED = frozenset({408, 425, 429})
+_NONSENSE = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+    UnicodeError,
 )
+_HEADERS = {
+    "User-Agent": "light-model",
+    "Accept-Encoding": "identity",  # offsets and lengths must count the file's own bytes
+    "Accept-Language": "en",  # some pages are recognised by their text
+}
+_ENDINGS = {
+    "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/x-ndjson": ".jsonl",
+    "application/jsonl": ".jsonl",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
 
 
-@dataclass(frozen=True)
 class Http:
     """The source of what a web server offers under a fixed address."""
 
-    backoff: Backoff = field(default_factory=Backoff)
-
     def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Bring the file at `uri` here."""
-        return bring(WebFile(uri, options.timeout_s), uri, options, self.backoff)
+        """Download the file at `uri`."""
+        return download(WebFile(uri, options.timeout_s), uri, options)
 
 
 @dataclass(frozen=True)
 class WebFile:
-    """One file on a web server."""
+    """One file on a web server; see `Remote`."""
 
     url: str
     timeout_s: float
 
     @contextlib.contextmanager
-    def open(self, known: State | None, partial: Partial | None) -> Iterator[Answer]:
+    def open(self, known: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
         """Ask for the file, or for its rest; see `Remote`."""
-        conditions = condition_headers(known)
+        conditions = _condition_headers(known)
         with contextlib.ExitStack() as stack:
-            session = stack.enter_context(new_session())
-            headers = conditions | range_headers(partial)
-            response = stack.enter_context(asked(session, self.url, self.timeout_s, headers))
-            if partial is not None and goes_on(response, partial):
-                yield answer_going_on(response, self.url, self.timeout_s, partial)
+            client = stack.enter_context(WebClient(self.timeout_s))
+            response = stack.enter_context(
+                client.get(self.url, conditions | range_headers(partial))
+            )
+            if partial is not None and is_rest(response, partial):
+                yield client.answer(response, self.url, partial=partial)
                 return
             if response.status_code in {206, 416}:
                 # the rest does not belong to the beginning that is here: the whole file, then
                 response.close()
-                whole = asked(session, self.url, self.timeout_s, conditions)
-                response = stack.enter_context(whole)
+                response = stack.enter_context(client.get(self.url, conditions))
             if known is not None and response.status_code == 304:
                 yield Answer(known, unchanged=True)
                 return
             check_status(response, redacted(self.url))
-            yield answer_from(response, self.url, self.timeout_s, known)
+            yield client.answer(response, self.url, known)
+
+
+class WebClient(contextlib.AbstractContextManager["WebClient"]):
+    """Sends GETs; proxies and certificates come from where `requests` always takes them."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._session = requests.Session()
+        self._session.headers.update(_HEADERS)
+
+    def __exit__(self, *error: object) -> None:
+        self._session.close()
+
+    @contextlib.contextmanager
+    def get(
+        self, url: str, headers: Mapping[str, str] | None = None
+    ) -> Iterator[requests.Response]:
+        """Send a GET, yield the response with its body unread, and close it afterwards."""
+        with _translate_http_errors(url, self.timeout_s):
+            response = self._session.get(url, headers=headers, stream=True, timeout=self.timeout_s)
+        with response:
+            yield response
+
+    def body(self, response: requests.Response, url: str) -> Iterator[bytes]:
+        """Yield the bytes of a response as they come."""
+        with _translate_http_errors(url, self.timeout_s):
+            yield from response.iter_content(CHUNK_BYTES)
+
+    def answer(
+        self,
+        response: requests.Response,
+        url: str,
+        known: FileState | None = None,
+        partial: PartialFile | None = None,
+    ) -> Answer:
+        """Return what a response sends, its body unread: the whole file, or the rest of `partial`."""
+        if partial is not None:
+            return Answer(partial.state, self.body(response, url), start=_offset(partial))
+        state = file_state(response, url)
+        if known is not None and state.is_same_as(known):
+            return Answer(known, unchanged=True)
+        end_is_marked = state.size is not None or "Transfer-Encoding" in response.headers
+        return Answer(state, self.body(response, url), end_is_marked=end_is_marked)
+
+
+@contextlib.contextmanager
+def _translate_http_errors(url: str, timeout_s: float) -> Iterator[None]:
+    """Translate what `requests` raises.
+
+    Raises:
+        Transient: worth another try.
+        SourceUnavailable: the certificate does not hold.
+        ConfigError: the address makes no sense.
+    """
+    try:
+        yield
+    except _NONSENSE as error:
+        raise ConfigError(
+            f"{redacted(url)}: this address makes no sense",
+            hint="look at data.source and data.mirrors",
+        ) from error
+    except requests.TooManyRedirects as error:
+        raise DataError(
+            f"{redacted(url)}: the address only leads to other addresses",
+            hint="open it in a private browser window: does the site want cookies or a login?",
+        ) from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise SourceUnavailable(
+                f"{redacted(url)}: the server's certificate is not trusted",
+                hint="behind a company proxy, let REQUESTS_CA_BUNDLE name a file with its certificate",
+            ) from error
+        raise Transient(_reason(error, timeout_s)) from error
+
+
+def _reason(error: Exception, timeout_s: float) -> str:
+    # Only the kind is named: the text of these errors holds the whole address, with its secrets.
+    text = str(error)
+    if isinstance(error, requests.Timeout) or "timed out" in text:
+        return f"no byte came for {timeout_s:g} s"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy did not let the connection through"
+    if "NameResolution" in text or "getaddrinfo" in text:
+        return "the host's name cannot be resolved"
+    if "refused" in text.lower():
+        return "the connection was refused"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError) or "IncompleteRead" in text:
+        return "the connection was cut in the middle of the answer"
+    return f"the connection failed ({type(error).__name__})"
+
+
+def check_status(response: requests.Response, uri: str) -> None:
+    """Raise what a status other than "here is the file" means for `uri`, which holds no secrets."""
+    status = response.status_code
+    if status in _RETRIED or status >= 500:
+        raise Transient(f"the server answered {status}", wait_s=_retry_after_s(response))
+    if status in {401, 403}:
+        raise DataError(
+            f"{uri}: the server refuses access ({status})",
+            hint="is the file shared with anyone who has the link, or has a signed link expired?",
+        )
+    if status in {404, 410}:
+        raise DataError(
+            f"{uri}: there is no such file ({status})",
+            hint="check the address letter by letter, and that the file has not been moved or deleted",
+        )
+    if status not in {200, 203}:
+        raise DataError(
+            f"{uri}: the server answered {status} and not with a file",
+            hint="open the address in a private browser window: it must offer the file itself",
+        )
+
+
+def _retry_after_s(response: requests.Response) -> float:
+    """Return the seconds that the header Retry-After asks for, as a number or a date; 0 without one."""
+    value = response.headers.get("Retry-After", "")
+    if value.isascii() and value.isdigit():
+        return float(value)
+    when = email.utils.parsedate_tz(value)
+    return max(0.0, email.utils.mktime_tz(when) - time.time()) if when else 0.0
+
+
+def _condition_headers(known: FileState | None) -> dict[str, str]:
+    """Return the headers that ask for the file only if it is no longer as `known`."""
+    if known is None:
+        return {}
+    headers = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
+    return {name: value for name, value in headers.items() if value}
+
+
+def range_headers(partial: PartialFile | None) -> dict[str, str]:
+    """Return the headers that ask for the rest of a file, if it is still the one that was begun.
+
+    Without a strong validator a server cannot promise that, and the whole file is asked for.
+    """
+    if partial is None:
+        return {}
+    strong = partial.state.etag if partial.state.etag.startswith('"') else ""
+    validator = strong or partial.state.modified
+    return {"Range": f"bytes={_offset(partial)}-", "If-Range": validator} if validator else {}
+
+
+def _offset(partial: PartialFile) -> int:
+    # a file that is complete but was never published: one byte more shows that it still is the same
+    size = partial.state.size
+    return partial.size if size is None else min(partial.size, size - 1)
+
+
+def is_rest(response: requests.Response, partial: PartialFile) -> bool:
+    """Return whether a response is the rest of what was begun, and not another file or the whole one."""
+    span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
+    if response.status_code != 206 or span is None or _is_encoded(response):
+        return False
+    state, (first, last, total) = partial.state, (int(number) for number in span.groups())
+    return (
+        (first, last, total) == (_offset(partial), total - 1, state.size)
+        and response.headers.get("ETag", state.etag) == state.etag
+        and response.headers.get("Last-Modified", state.modified) == state.modified
+    )
+
+
+def _is_encoded(response: requests.Response) -> bool:
+    """Return whether the bytes on the wire are not the file's own."""
+    return response.headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}
+
+
+def file_state(response: requests.Response, url: str) -> FileState:
+    """Read from the headers of a whole answer what the server says about the file at `url`."""
+    headers = response.headers
+    etag = headers.get("ETag") or headers.get("x-goog-hash") or ""  # Drive sends a checksum only
+    modified, length = headers.get("Last-Modified", ""), headers.get("Content-Length", "")
+    name = safe_name(_file_name(response, url))
+    if _is_encoded(response):
+        # requests unpacks it on the way: what arrives is neither as long nor as packed as announced
+        return FileState(name.removesuffix(".gz"), None, etag, modified)
+    size = int(length) if length.isascii() and length.isdigit() else None
+    return FileState(name, size, etag, modified)
+
+
+def _file_name(response: requests.Response, url: str) -> str:
+    """Return the first name that has an ending, else the first, with the ending of the media type."""
+    disposition = name_from_disposition(response.headers.get("Content-Disposition", ""))
+    names = [name for name in (disposition, _url_name(url), _url_name(response.url)) if name]
+    for name in names:
+        if PurePosixPath(name).suffix:
+            return name
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return (names[0] if names else FALLBACK) + _ENDINGS.get(kind, "")
+
+
+def _url_name(url: str) -> str:
+    return PurePosixPath(unquote(urlsplit(url).path)).name
+
+
+def name_from_disposition(header: str) -> str:
+    """Return the file name in a Content-Disposition header, or ""."""
+    with contextlib.suppress(UnicodeError):
+        # http.client reads headers as Latin-1, but many servers send UTF-8
+        header = header.encode("latin-1").decode("utf-8")
+    return parse_options_header(header)[1].get("filename", "")

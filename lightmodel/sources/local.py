@@ -8,10 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError
+from lightmodel.files import sha256_of
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import digest
 
 SHOWN = 3
 _TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx")
@@ -21,7 +21,7 @@ class Local:
     """The source of files on this machine."""
 
     def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Give the files that `uri` names, in the order of their names."""
+        """Return the files that `uri` names, in the order of their names."""
         paths = _matches(_path_of(uri))
         sizes = [_size(path) for path in paths]
         sha256 = _joint_hash(paths)
@@ -53,11 +53,11 @@ def _matches(path: Path) -> tuple[Path, ...]:
         raise DataError(f"{path} is a folder, and a table is a file", hint=_hint_in_folder(path))
     magic = glob.has_magic(str(path))
     # Path.glob needs a relative pattern, and the pattern here may begin anywhere
-    found = glob.glob(str(path), recursive=True) if magic else []  # noqa: PTH207 — see above
-    files = tuple(Path(name) for name in sorted(set(found)) if Path(name).is_file())
+    names = glob.glob(str(path), recursive=True) if magic else []  # noqa: PTH207 — see above
+    files = tuple(Path(name) for name in sorted(set(names)) if Path(name).is_file())
     if files:
         return files
-    if found:
+    if names:
         raise DataError(
             f"{path} matches only folders", hint=f"write {path}/*.csv for what is in them"
         )
@@ -67,7 +67,7 @@ def _matches(path: Path) -> tuple[Path, ...]:
 
 
 def _without_magic(pattern: Path) -> Path:
-    """Give the pattern up to its first wildcard, with the wildcards themselves taken out."""
+    """Return the pattern up to its first wildcard, with the wildcards themselves taken out."""
     parts = []
     for part in pattern.parts:
         parts.append(re.sub(r"[*?\[\]]", "", part))
@@ -112,7 +112,7 @@ def _size(path: Path) -> int:
 
 def _joint_hash(paths: tuple[Path, ...]) -> str:
     try:
-        hashes = [digest(path) for path in paths]
+        hashes = [sha256_of(path) for path in paths]
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be read: {error.strerror}",

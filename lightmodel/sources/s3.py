@@ -1,93 +1,72 @@
-"""Objects in S3, and in whatever speaks its protocol."""
+"""Objects in S3, and in whatever speaks its protocol, by s3fs.
 
-import contextlib
+Endpoint, region and credentials come from where AWS's libraries look: AWS_ENDPOINT_URL, AWS_PROFILE,
+AWS_ACCESS_KEY_ID, the machine's role.
+"""
+
 import errno
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import PurePosixPath
+import logging
+from typing import Any
 
-from lightmodel.config.redact import redacted
-from lightmodel.errors import ConfigError, DataError
-from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import State
-from lightmodel.sources.download import Backoff, Transient, bring
-from lightmodel.sources.names import safe_name
-from lightmodel.sources.object_store import (
-    StoredObject,
-    Unopened,
-    path_in_store,
-)
-from lightmodel.sources.s3_client import connect
+from lightmodel.errors import ConfigError
+from lightmodel.sources.download import Transient
+from lightmodel.sources.object_store import ObjectStore, Refused
 
 _LASTING = frozenset({errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS})
 
 
-@dataclass(frozen=True)
-class S3:
-    """The source of s3:// addresses."""
+class S3Store(ObjectStore):
+    """Objects in S3; see `ObjectStore`."""
 
-    backoff: Backoff = field(default_factory=Backoff)
+    etag_key, modified_key = "ETag", "LastModified"
 
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Bring the object at `uri` here."""
-        path = path_in_store(uri, "s3://bucket/folder/table.csv")
-        remote = Unopened(partial(_stored_object, uri, path, options.timeout_s))
-        return bring(remote, uri, options, self.backoff)
-
-
-def _stored_object(uri: str, path: str, timeout_s: float) -> StoredObject:
-    files = connect(timeout_s)
-
-    def describe() -> State:
-        with _faults(uri):
-            info = files.info(path, refresh=True)
-        if info["type"] == "directory":
-            raise DataError(
-                f"{redacted(uri)} is a folder, and a table is one object",
-                hint="name the object in it",
-            )
-        name = safe_name(PurePosixPath(path).name)
-        return State(name, int(info["size"]), str(info["ETag"]), str(info["LastModified"]))
-
-    def read(start: int, end: int) -> bytes:
-        with _faults(uri):
-            return bytes(files.cat_file(path, start=start, end=end))
-
-    return StoredObject(describe, read)
-
-
-@contextlib.contextmanager
-def _faults(uri: str) -> Iterator[None]:
-    """Translate what s3fs and botocore raise; see `Remote`."""
-    from botocore import exceptions as boto
-
-    shown = redacted(uri)
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{shown}: there is no such object", hint="check bucket and key letter by letter"
-        ) from error
-    except PermissionError as error:
-        raise DataError(
-            f"{shown}: S3 refuses access",
-            hint="may these credentials read the object (s3:GetObject, s3:ListBucket)? have they expired?",
-        ) from error
-    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound) as error:
-        raise ConfigError(
-            f"{shown}: no credentials for S3 were found",
-            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a public object also "
-            "has an https:// address",
-        ) from error
-    except (boto.ParamValidationError, boto.InvalidRegionError, ValueError) as error:
-        raise ConfigError(
-            f"{shown}: S3's library does not accept this ({type(error).__name__})",
-            hint="check the address and AWS_REGION, AWS_ENDPOINT_URL",
-        ) from error
-    except (boto.BotoCoreError, boto.ClientError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in _LASTING:
-            raise DataError(
-                f"{shown}: S3 does not accept the request", hint="check the address and AWS_REGION"
+    def _connect(self) -> Any:  # noqa: ANN401 — fsspec has no types
+        try:
+            import s3fs
+        except ImportError as error:
+            raise ConfigError(
+                "s3:// addresses need s3fs, which is not installed",
+                hint="pip install -r requirements/s3.txt",
             ) from error
-        raise Transient(f"S3 did not answer as it should ({type(error).__name__})") from error
+        for name in ("botocore", "aiobotocore"):  # they log where they found each setting
+            logging.getLogger(name).setLevel(logging.WARNING)
+        config = {
+            "connect_timeout": self.timeout_s,
+            "read_timeout": self.timeout_s,
+            "retries": {"max_attempts": 1, "mode": "standard"},  # trying again is our own business
+        }
+        files = s3fs.S3FileSystem(config_kwargs=config, skip_instance_cache=True)
+        files.retries = 1
+        return files
+
+    async def _list(self, files: Any, root: str) -> list[str]:  # noqa: ANN401 — fsspec has no types
+        return list(await files._find(root))
+
+    def _translated(self, error: Exception) -> Exception:
+        from botocore import exceptions as boto
+
+        lasting = isinstance(error, OSError) and error.errno in _LASTING
+        if isinstance(error, PermissionError):
+            return Refused(
+                "S3 refuses access",
+                "may these credentials read (s3:GetObject, s3:ListBucket) and, for a mirror, write "
+                "(s3:PutObject)? have they expired?",
+            )
+        if isinstance(
+            error, boto.NoCredentialsError | boto.PartialCredentialsError | boto.ProfileNotFound
+        ):
+            return ConfigError(
+                f"{self.shown}: no credentials for S3 were found",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a public object "
+                "also has an https:// address",
+            )
+        if isinstance(error, boto.ParamValidationError | boto.InvalidRegionError | ValueError):
+            return ConfigError(
+                f"{self.shown}: S3's library does not accept this ({type(error).__name__})",
+                hint="check the address, AWS_REGION and AWS_ENDPOINT_URL",
+            )
+        if lasting:
+            return Refused("S3 does not accept the request", "check the address and AWS_REGION")
+        if isinstance(error, boto.BotoCoreError | boto.ClientError | OSError):
+            return Transient(f"S3 did not answer as it should ({type(error).__name__})")
+        return error

@@ -1,15 +1,14 @@
-"""Taking a model back, removing old ones, and taking in a stray one."""
+"""Roll back to an earlier model, remove old ones, pack one for an image, and adopt a stray one."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
-from lightmodel.store.files import told
-from lightmodel.store.manifest import json_bytes
+from lightmodel.store.manifest import Signer, json_bytes
 from lightmodel.store.runtime import runtime_of_estimator, serves
-from lightmodel.store.signing import Signer
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
 from lightmodel.store.versions import MANIFEST, Store, Version
 
@@ -48,7 +47,7 @@ def rollback(
 
 
 def retire(store: Store, keep: int, signer: Signer) -> list[str]:
-    """Remove all but the newest `keep` versions, never the one that is served; give their names."""
+    """Remove all but the newest `keep` versions, never the one that is served; return their names."""
     try:
         served = newest_approved(store, signer).name
     except ArtefactMissing:
@@ -62,13 +61,13 @@ def retire(store: Store, keep: int, signer: Signer) -> list[str]:
 
 
 def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None) -> Version:
-    """Make a folder hold the model that would be served, and no other.
+    """Copy the model that would be served to a folder, in place of any other.
 
     Args:
         store: of models.
         signer: of the store.
         folder: to copy it to; versions that are there already are removed.
-        runtime: that the image will have, one of domain.runtime.RUNTIMES; None: any.
+        runtime: that the image will have, one of store.runtime.RUNTIMES; None: any.
 
     Raises:
         ArtefactMissing: no model is approved.
@@ -83,7 +82,7 @@ def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None)
             hint=f"docker build --build-arg RUNTIME={needed} …",
         )
     target = folder / version.name
-    with told(target):
+    with translate_os_errors(target):
         for earlier in Store(folder, store.kind, signer).names():
             shutil.rmtree(folder / earlier)
         shutil.copytree(version.folder, target)
@@ -93,7 +92,7 @@ def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None)
 
 
 def adopt(models: Store, splits: Store, file: Path) -> Version:
-    """Make an untested candidate of a model file of this project that lies outside any version.
+    """Publish a model file of this project that lies outside any version as an untested candidate.
 
     Unpickling runs code, and nothing vouches for a stray file: the user does, by asking for this.
     The candidate is to be judged on the newest split.

@@ -1,4 +1,4 @@
-"""Finished folds on disk, so that a killed training goes on where it was."""
+"""Finished folds on disk, so that an interrupted training resumes where it was."""
 
 import hashlib
 import logging
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lightmodel.contract.results import FoldFit
 from lightmodel.errors import ArtefactCorrupt, LightModelError
+from lightmodel.files import write_atomic
 from lightmodel.store import codec
-from lightmodel.store.files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class FoldCheckpoints:
         self._folder = folder
 
     def load(self, fold: int) -> FoldFit | None:
-        """Give a finished fold; half a file, or a damaged one, is none."""
+        """Return a finished fold; half a file, or a damaged one, is none."""
         try:
             data = self._path(fold).read_bytes()
         except OSError:
@@ -31,15 +31,17 @@ class FoldCheckpoints:
         if hashlib.sha256(pickled).digest() != digest:
             return None
         try:
-            kept = codec.unpickle(pickled, self._path(fold).name)
+            fold_data = codec.unpickle(pickled, self._path(fold).name)
         except ArtefactCorrupt:
             return None
         logger.info("fold %d was finished before", fold + 1)
         curve, train_curve = (
-            tuple((rounds, loss) for rounds, loss in kept.get(name, ()))
+            tuple((rounds, loss) for rounds, loss in fold_data.get(name, ()))
             for name in ("curve", "train_curve")
         )
-        return FoldFit(kept["scores"], kept["rounds"], curve, kept["model"], train_curve)
+        return FoldFit(
+            fold_data["scores"], fold_data["rounds"], curve, fold_data["model"], train_curve
+        )
 
     def save(self, fold: int, fit: FoldFit) -> None:
         """Keep a finished fold; a failure costs the resumption and no more."""
@@ -55,12 +57,12 @@ class FoldCheckpoints:
         )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path(fold), hashlib.sha256(pickled).digest() + pickled)
+            write_atomic(self._path(fold), hashlib.sha256(pickled).digest() + pickled)
         except (LightModelError, OSError) as error:
             logger.warning("fold %d cannot be kept for a later run: %s", fold + 1, error)
 
     def clear(self) -> None:
-        """Forget all folds."""
+        """Remove all folds."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, fold: int) -> Path:

@@ -1,21 +1,24 @@
 """Models to bytes and back: the only place that pickles and unpickles."""
 
+import importlib
 import io
 import json
 import pickle
+import sys
 from typing import Any
 
 import joblib
 
+from lightmodel.config.base import RENAMED_MODULES
 from lightmodel.errors import ArtefactCorrupt
-from lightmodel.store.own_code import own_code_of
+from lightmodel.store.user_code import user_code_of
 from lightmodel.store.versions import Version
 
 MODEL = "model.joblib"
 
 
 def dump(bundle: dict[str, Any]) -> bytes:
-    """Pickle a bundle; equal content gives equal bytes, whatever the identity of its parts.
+    """Return a pickled bundle; equal content gives equal bytes, whatever the identity of its parts.
 
     Plain values go through JSON first: a pickle refers back to a string that it has seen before, and
     whether two equal strings are one object depends on where they came from.
@@ -33,7 +36,7 @@ def dump(bundle: dict[str, Any]) -> bytes:
 
 
 def load(version: Version) -> dict[str, Any]:
-    """Unpickle a version's model: the bytes that were hashed are the bytes that are unpickled.
+    """Return a version's bundle, unpickled: the bytes that were hashed are the bytes that are unpickled.
 
     A user's own code in the version is executed first, for the pickle may name its classes.
 
@@ -41,12 +44,12 @@ def load(version: Version) -> dict[str, Any]:
         ArtefactCorrupt: they do not match the manifest, or cannot be unpickled here.
         ConfigError: the version's own code cannot be executed here.
     """
-    own_code_of(version)
+    user_code_of(version)
     return complete(unpickle(version.read(MODEL), version.name))
 
 
 def complete(bundle: dict[str, Any]) -> dict[str, Any]:
-    """Give a model's bundle with what earlier light-models did not write."""
+    """Return a model's bundle with what earlier light-models did not write."""
     earlier: dict[str, Any] = {
         "learner": bundle.get("runtime"),
         "steps": {"frequency": [], "module": [], "calibration": None},
@@ -56,12 +59,13 @@ def complete(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def unpickle(data: bytes, name: str) -> dict[str, Any]:
-    """Unpickle bytes that somebody vouches for: unpickling runs whatever code they name.
+    """Return the bundle in bytes that somebody vouches for: unpickling runs whatever code they name.
 
     Raises:
         ArtefactCorrupt: they cannot be unpickled here, or are no bundle.
     """
     try:
+        _alias_renamed_modules(data)
         bundle = joblib.load(io.BytesIO(data))
     except Exception as error:
         raise ArtefactCorrupt(
@@ -71,3 +75,10 @@ def unpickle(data: bytes, name: str) -> dict[str, Any]:
     if not isinstance(bundle, dict) or bundle.get("format") != 1:
         raise ArtefactCorrupt(f"{name} is not a model of this project")
     return bundle
+
+
+def _alias_renamed_modules(data: bytes) -> None:
+    """Let a pickle of an earlier version find the modules that it names under their present names."""
+    for earlier, present in RENAMED_MODULES.items():
+        if earlier.encode() in data and earlier not in sys.modules:
+            sys.modules[earlier] = importlib.import_module(present)

@@ -1,5 +1,9 @@
-"""The manifest: what a version holds and what it was made of. Its presence makes the version real."""
+"""The manifest: what a version holds and what it was made of. Its presence makes the version real.
 
+Manifests and verdicts may be signed.
+"""
+
+import hmac
 import json
 import math
 from collections.abc import Mapping
@@ -37,7 +41,7 @@ class Manifest:
         contract: of the data.
         task: kind and labels.
         threshold: of the decision (binary).
-        runtime: which libraries serving needs: one of domain.runtime.RUNTIMES.
+        runtime: which libraries serving needs: one of store.runtime.RUNTIMES.
         learner: what made the model, and opens its payload: such as "lightgbm" or "sklearn"; None:
             the name of the runtime, as it was before there were more of them.
         steps: what stands around it: some of "frequency", "module", "calibration".
@@ -69,14 +73,15 @@ class Manifest:
     format: int = FORMAT
 
     def to_json(self, *, signed: bool = True) -> bytes:
-        """Write it; the same manifest gives the same bytes. Unsigned is what a signature is made of.
+        """Return it as JSON, the same bytes each time; unsigned is what a signature is made of.
 
-        Later fields are left out where they say nothing: earlier manifests have none of them, and keep
+        Later fields are left out where they are empty: earlier manifests have none of them, and keep
         their hashes and signatures.
         """
         content = {**asdict(self), **({} if signed else {"signature": None})}
-        said = {key: value for key, value in content.items() if key not in _LATER or value}
-        return json_bytes(said)
+        return json_bytes(
+            {key: value for key, value in content.items() if key not in _LATER or value}
+        )
 
     @property
     def made_by(self) -> str:
@@ -85,7 +90,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: bytes, name: str) -> "Manifest":
-        """Read a manifest of the version `name`.
+        """Return the manifest of the version `name`.
 
         Raises:
             ArtefactCorrupt: it is no manifest, or one of another format or version.
@@ -110,7 +115,7 @@ class Manifest:
 
 
 def json_bytes(content: Mapping[str, Any]) -> bytes:
-    """Write JSON for people and hashes alike: sorted, indented, undefined numbers as null."""
+    """Return JSON for people and hashes alike: sorted, indented, undefined numbers as null."""
     text = json.dumps(
         _defined(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
@@ -126,7 +131,7 @@ def _defined(value: object) -> object:
 
 
 def read_json(data: bytes, name: str) -> dict[str, Any]:
-    """Read a JSON object.
+    """Return a JSON object from its bytes.
 
     Raises:
         ArtefactCorrupt: it is none.
@@ -138,3 +143,30 @@ def read_json(data: bytes, name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ArtefactCorrupt(f"{name} is not a JSON object")
     return content
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Signs with a key, and then refuses what is not signed with it; without a key it does neither."""
+
+    key: bytes | None = field(repr=False)
+
+    def sign(self, data: bytes) -> str | None:
+        """Return the HMAC-SHA256 of `data`, or None without a key."""
+        return hmac.new(self.key, data, "sha256").hexdigest() if self.key else None
+
+    def check(self, data: bytes, signature: str | None, name: str) -> None:
+        """Check a signature, in constant time.
+
+        Raises:
+            ArtefactCorrupt: there is a key, and the signature is absent or another.
+        """
+        expected = self.sign(data)
+        if expected is None:
+            return
+        if not isinstance(signature, str):
+            raise ArtefactCorrupt(
+                f"{name} is not signed", hint="it was made without the signing key"
+            )
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise ArtefactCorrupt(f"the signature of {name} does not hold")

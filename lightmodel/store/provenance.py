@@ -1,29 +1,138 @@
-"""Where an artefact comes from: the commit of the code, and the Python that runs it."""
+"""What an artefact was made of: its fingerprint, the commit of the code, the Python and its libraries.
 
+A fingerprint is one short line, the key to using an artefact again. It has four parts, such as
+`inputs=1f0c… parameters=9ab2… code=77d1… libraries=0e45…`, so that two of them show what changed.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import logging
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from lightmodel.store.fingerprint import versions
+logger = logging.getLogger(__name__)
 
+_DIGITS = 16
 _DESCRIBE = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
+def fingerprint(
+    inputs: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    modules: Iterable[str],
+    distributions: Iterable[str],
+) -> str:
+    """Return the fingerprint of what is made from these.
+
+    Args:
+        inputs: hashes of what is read.
+        parameters: the settings that matter.
+        modules: full names of the modules that do the work; what they import counts as well,
+            and so do C sources beside them.
+        distributions: the libraries whose version matters.
+    """
+    parts = {
+        "inputs": _hash_json(inputs),
+        "parameters": _hash_json(parameters),
+        "code": _hash_code(tuple(modules)),
+        "libraries": _hash_json(versions(distributions)),
+    }
+    return " ".join(f"{name}={digest}" for name, digest in parts.items())
+
+
+def what_changed(before: str, after: str) -> str:
+    """Return the names of the parts in which two fingerprints differ."""
+    pairs = zip(before.split(), after.split(), strict=False)
+    changed = [new.partition("=")[0] for old, new in pairs if old != new]
+    return ", ".join(changed) or "nothing"
+
+
+def versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Return the installed version of each distribution."""
+    return {name: metadata.version(name) for name in sorted(distributions)}
+
+
+def _hash_json(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+@cache
+def _hash_code(modules: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    for name, path in sorted(_closure(modules).items()):
+        beside = sorted(path.parent.glob("*.c"))
+        digest.update(
+            name.encode() + b"\0" + b"".join(part.read_bytes() for part in (path, *beside))
+        )
+    return digest.hexdigest()[:_DIGITS]
+
+
+def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
+    """Return the modules that these import within the package, and their files; nothing is imported."""
+    closure: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        path = _source(name)
+        if name in closure or path is None:
+            continue
+        closure[name] = path
+        waiting.extend(_imported(path))
+    return closure
+
+
+def _source(module: str) -> Path | None:
+    package = module.partition(".")[0]
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    base = Path(spec.origin).parent.joinpath(*module.split(".")[1:])
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _imported(path: Path) -> Iterator[str]:
+    package = __name__.partition(".")[0]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from (name for name in names if name.partition(".")[0] == package)
+
+
 def commit() -> str | None:
-    """Give the commit of the working folder, with "-dirty" after it; None where nobody knows it."""
+    """Return the commit of the working folder, with "-dirty" after it; None where nobody knows it."""
     try:
-        found = subprocess.run(  # noqa: S603 — a constant command
+        done = subprocess.run(  # noqa: S603 — a constant command
             _DESCRIBE, capture_output=True, text=True, timeout=10, check=True
         )
+    except subprocess.CalledProcessError as error:
+        if "dubious ownership" in error.stderr:
+            logger.warning(
+                "the commit is not known: this folder belongs to another user, and git refuses it; "
+                "`git config --global --add safe.directory %s` allows it",
+                Path.cwd(),
+            )
+        return _commit_of_image()
     except (OSError, subprocess.SubprocessError):
         return _commit_of_image()
-    return found.stdout.strip() or None
+    return done.stdout.strip() or None
 
 
 def _commit_of_image() -> str | None:
-    """Read what the Dockerfile wrote down: an image holds neither git nor a repository."""
+    """Return what the Dockerfile wrote down: an image holds neither git nor a repository."""
     try:
         return (Path(__file__).parents[2] / "COMMIT").read_text(encoding="ascii").strip() or None
     except OSError:
@@ -31,7 +140,7 @@ def _commit_of_image() -> str | None:
 
 
 def machine() -> dict[str, str]:
-    """Say what kind of machine this is: a model's bytes are the same on the same kind."""
+    """Return what kind of machine this is: a model's bytes are the same on the same kind."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -49,12 +158,12 @@ def _processor() -> str:
 
 
 def requirements(distributions: Iterable[str]) -> str:
-    """Write exact pins, one a line."""
+    """Return exact pins, one a line."""
     return "".join(f"{name}=={version}\n" for name, version in versions(distributions).items())
 
 
 def python_environment() -> str:
-    """Write MLflow's python_env.yaml for the Python that runs, beside a requirements.txt."""
+    """Return MLflow's python_env.yaml for the Python that runs, beside a requirements.txt."""
     try:
         pip = f"pip=={metadata.version('pip')}"
     except metadata.PackageNotFoundError:  # images and uv's environments do without it

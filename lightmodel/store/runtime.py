@@ -1,4 +1,4 @@
-"""Which libraries a model is served with, found from what trains it.
+"""Which libraries a model is served with, derived from what trains it.
 
 A training file is parsed, not searched: a comment, a string or a name that only looks like an import does
 not count.
@@ -23,7 +23,7 @@ _ESTIMATORS = {"lightgbm": "lightgbm", "neural": "neural"}
 
 
 def runtime_of_source(source: str, name: str) -> str:
-    """Give the runtime that a training file needs by its imports, wherever in it they stand.
+    """Return the runtime that a training file needs by its imports, wherever in it they stand.
 
     Args:
         source: of the file.
@@ -38,7 +38,7 @@ def runtime_of_source(source: str, name: str) -> str:
 
 
 def runtime_of_estimator(estimator: str) -> str:
-    """Give the runtime that `train.estimator` needs by its own name."""
+    """Return the runtime that `train.estimator` needs by its own name."""
     package = estimator.partition(".")[0]
     for runtime in ("boosters", "neural"):
         if package in _LIBRARIES[runtime]:
@@ -47,19 +47,19 @@ def runtime_of_estimator(estimator: str) -> str:
 
 
 def widest(*runtimes: str) -> str:
-    """Give the runtime that serves what each of these serves."""
+    """Return the runtime that serves what each of these serves."""
     return max(runtimes, key=RUNTIMES.index)
 
 
 def serves(runtime: str, needed: str) -> bool:
-    """Say whether an image of one runtime serves a model that needs another."""
+    """Return whether an image of one runtime serves a model that needs another."""
     if runtime == needed:
         return True
     return runtime in RUNTIMES and needed in RUNTIMES[:2] and widest(runtime, needed) == runtime
 
 
 def imported_packages(source: str, name: str) -> frozenset[str]:
-    """Give the top-level packages that a file imports.
+    """Return the top-level packages that a file imports.
 
     Raises:
         ConfigError: it is not Python.

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from lightmodel.contract.results import Verdict
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.store.files import write_whole
-from lightmodel.store.manifest import json_bytes, read_json
-from lightmodel.store.signing import Signer
+from lightmodel.files import write_atomic
+from lightmodel.store.manifest import Signer, json_bytes, read_json
 from lightmodel.store.versions import Store, Version
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ class StoredVerdict:
     signature: str | None = None
 
     def to_json(self, *, signed: bool = True) -> bytes:
-        """Write it; unsigned is what a signature is made of."""
+        """Return it as JSON; unsigned is what a signature is made of."""
         return json_bytes({**asdict(self), **({} if signed else {"signature": None})})
 
 
@@ -65,7 +64,7 @@ def write_verdict(
         signer: of the store.
         facts: `fingerprint` and `metrics` of StoredVerdict.
     """
-    write_whole(version.folder / REPORT, report)
+    write_atomic(version.folder / REPORT, report)
     stored = StoredVerdict(
         passed=verdict.passed,
         metric=verdict.metric,
@@ -89,7 +88,7 @@ def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> Stored
 
 def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
     signed = replace(verdict, signature=signer.sign(verdict.to_json(signed=False)))
-    write_whole(version.folder / VERDICT, signed.to_json())
+    write_atomic(version.folder / VERDICT, signed.to_json())
     return signed
 
 
@@ -102,7 +101,7 @@ def _manifest_sha256(version: Version) -> str:
 
 
 def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
-    """Read the verdict on a model; None where nobody tested it.
+    """Return the verdict on a model; None where nobody tested it.
 
     Raises:
         ArtefactCorrupt: it is about another manifest, its report is another, or its signature fails.
@@ -118,7 +117,7 @@ def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
 
 
 def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdict:
-    """Read a verdict on a model from bytes, wherever they lay; its report is not looked at.
+    """Return a verdict on a model from bytes, wherever they lay; its report is not looked at.
 
     Raises:
         ArtefactCorrupt: it is about another manifest, or its signature fails.
@@ -138,7 +137,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
 
 
 def read_report(version: Version, verdict: StoredVerdict) -> bytes:
-    """Read the report that a verdict names once, and give exactly the bytes that were checked.
+    """Return the report that a verdict names, read once: exactly the bytes that were checked.
 
     Raises:
         ArtefactCorrupt: it is gone, or another one.
@@ -156,7 +155,7 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
 
 
 def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ()) -> Version:
-    """Give the newest model whose verdict says passed and whose bytes match its manifest.
+    """Return the newest model whose verdict says passed and whose bytes match its manifest.
 
     Args:
         store: of models.
@@ -164,10 +163,10 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
         besides: versions to leave out.
 
     Raises:
-        ArtefactMissing: there is none; says what was found instead.
+        ArtefactMissing: there is none; the message counts what there is instead.
     """
     _warn_of_strays(store)
-    found = {"rejected": 0, "untested": 0, "damaged": 0}
+    passed_over = {"rejected": 0, "untested": 0, "damaged": 0}
     for version in store.newest_first():
         if version.name in besides:
             continue
@@ -176,11 +175,11 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
             if verdict and verdict.passed:
                 store.verify(version)
                 return version
-            found["rejected" if verdict else "untested"] += 1
+            passed_over["rejected" if verdict else "untested"] += 1
         except LightModelError as error:
-            found["damaged"] += 1
-            store.tell_once(version.name, error)
-    counts = ", ".join(f"{count} {word}" for word, count in found.items() if count)
+            passed_over["damaged"] += 1
+            store.warn_once(version.name, error)
+    counts = ", ".join(f"{count} {word}" for word, count in passed_over.items() if count)
     raise ArtefactMissing(
         f"there is no approved model in {_shown(store.folder)} ({counts or 'it holds none at all'})",
         hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
@@ -188,7 +187,7 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
 
 
 def _shown(folder: Path) -> str:
-    """Write a folder by its last two names: this message is answered over HTTP too."""
+    """Return the last two names of a folder: this message is answered over HTTP too."""
     return "/".join(folder.parts[-2:])
 
 
@@ -196,4 +195,4 @@ def _warn_of_strays(store: Store) -> None:
     for path in sorted(store.folder.glob("*.joblib")):
         hint = f"python -m lightmodel models adopt {path}"
         note = ArtefactMissing(f"{path.name} lies outside any version and is not served; `{hint}`")
-        store.tell_once(path.name, note)
+        store.warn_once(path.name, note)

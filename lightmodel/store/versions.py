@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.store.files import sha256_of, told, whole_file, write_whole
-from lightmodel.store.manifest import FileEntry, Manifest
-from lightmodel.store.signing import Signer
+from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
+from lightmodel.store.manifest import FileEntry, Manifest, Signer
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ _MADE_BY = {"split": "python run.py preprocess", "model": "python run.py"}
 
 
 def is_version_name(name: str) -> bool:
-    """Say whether a folder of that name may be a version's."""
+    """Return whether a folder of that name may be a version's."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -49,30 +48,32 @@ class Version:
     manifest: Manifest
 
     def file(self, name: str) -> Path:
-        """Give the path of a payload."""
-        self._entry(name)
-        return self.folder / name
+        """Return the path of a payload.
+
+        Raises:
+            ArtefactCorrupt: the version holds none of that name, or its manifest names a file elsewhere.
+        """
+        if name not in self.manifest.files:
+            raise ArtefactCorrupt(f"{self.name} holds no {name}")
+        path = self.folder / name
+        if self.folder not in path.parents or ".." in path.parts:
+            raise ArtefactCorrupt(f"{self.name}: its manifest names {name}, which lies elsewhere")
+        return path
 
     def read(self, name: str) -> bytes:
-        """Read a payload once, and give exactly the bytes that were checked.
+        """Return a payload, read once: exactly the bytes that were checked.
 
         Raises:
             ArtefactCorrupt: it is gone, or not what was written.
         """
-        entry = self._entry(name)
+        path = self.file(name)
         try:
-            data = (self.folder / name).read_bytes()
+            data = path.read_bytes()
         except OSError as error:
             raise ArtefactCorrupt(f"{self.name}: {name} cannot be read") from error
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
+        if hashlib.sha256(data).hexdigest() != self.manifest.files[name].sha256:
             raise ArtefactCorrupt(f"{self.name}: {name} is not what was written")
         return data
-
-    def _entry(self, name: str) -> FileEntry:
-        try:
-            return self.manifest.files[name]
-        except KeyError:
-            raise ArtefactCorrupt(f"{self.name} holds no {name}") from None
 
 
 @dataclass
@@ -89,8 +90,8 @@ class Draft:
 
     @contextmanager
     def path(self, name: str) -> Iterator[Path]:
-        """Give a path to write the payload `name` to."""
-        with whole_file(self.folder / name) as part:
+        """Yield a path to write the payload `name` to."""
+        with atomic_path(self.folder / name) as part:
             yield part
         written = self.folder / name
         self.files[name] = FileEntry(written.stat().st_size, sha256_of(written))
@@ -98,9 +99,9 @@ class Draft:
     def write(self, name: str, data: bytes) -> None:
         """Write a payload; `name` may hold one folder."""
         path = self.folder / name
-        with told(path):
+        with translate_os_errors(path):
             path.parent.mkdir(exist_ok=True)
-        write_whole(path, data)
+        write_atomic(path, data)
         self.files[name] = FileEntry(len(data), hashlib.sha256(data).hexdigest())
 
     def publish(self, **facts: Any) -> Version:  # noqa: ANN401 — the manifest's own fields
@@ -114,7 +115,7 @@ class Draft:
         )
         signature = self.signer.sign(manifest.to_json(signed=False))
         manifest = replace(manifest, signature=signature)
-        write_whole(self.folder / MANIFEST, manifest.to_json())
+        write_atomic(self.folder / MANIFEST, manifest.to_json())
         self.published = True
         logger.info("published %s %s", self.kind, self.name)
         return Version(self.name, self.folder, manifest)
@@ -130,7 +131,7 @@ class Store:
         self.kind = kind
         self.signer = signer
         self._clock = clock
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
@@ -142,7 +143,7 @@ class Store:
         created = self._stamp()
         name = f"{created.strftime(_STAMP)}-{secrets.token_hex(3)}"
         folder = self.folder / name
-        with told(folder):
+        with translate_os_errors(folder):
             folder.mkdir(parents=True)
         draft = Draft(name, folder, self.kind, self.signer, created)
         try:
@@ -152,7 +153,7 @@ class Store:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _stamp(self) -> datetime:
-        """Give the time, or the moment after the newest version where the clock is behind that."""
+        """Return the time, or the moment after the newest version where the clock is behind that."""
         now = self._clock()
         names = [name for name in self.names() if (self.folder / name / MANIFEST).exists()]
         if not names:
@@ -161,7 +162,7 @@ class Store:
         return max(now, newest + timedelta(microseconds=1))
 
     def names(self) -> list[str]:
-        """Give the names of all version folders, finished or not, newest first."""
+        """Return the names of all version folders, finished or not, newest first."""
         try:
             entries = [path.name for path in self.folder.iterdir()]
         except (FileNotFoundError, NotADirectoryError):
@@ -169,7 +170,7 @@ class Store:
         return sorted((name for name in entries if is_version_name(name)), reverse=True)
 
     def versions(self) -> list[Version]:
-        """Give all finished versions, newest first; what cannot be read is passed over, told once."""
+        """Return all finished versions, newest first; what cannot be read is skipped with one warning."""
         return list(self.newest_first())
 
     def newest_first(self) -> Iterator[Version]:
@@ -182,42 +183,43 @@ class Store:
             try:
                 manifest = Manifest.from_json(data, name)
             except ArtefactCorrupt as error:
-                self.tell_once(name, error)
+                self.warn_once(name, error)
                 continue
             yield Version(name, self.folder / name, manifest)
 
-    def tell_once(self, name: str, error: LightModelError) -> None:
-        """Warn of something wrong with a version, the first time that it is met."""
-        if name not in self._told:
-            self._told.add(name)
+    def warn_once(self, name: str, error: LightModelError) -> None:
+        """Log a warning of something wrong with a version, once for each."""
+        if name not in self._warned:
+            self._warned.add(name)
             logger.warning("passed over: %s", error.message)
 
     def newest(self) -> Version:
-        """Give the newest finished version.
+        """Return the newest finished version.
 
         Raises:
             ArtefactMissing: there is none.
         """
-        found = next(self.newest_first(), None)
-        if found is None:
+        version = next(self.newest_first(), None)
+        if version is None:
             raise ArtefactMissing(
                 f"there is no {self.kind} in {self.folder}",
                 hint=f"`{_MADE_BY[self.kind]}` makes one",
             )
-        return found
+        return version
 
     def get(self, name: str) -> Version:
-        """Give a version by its name or a unique beginning of it.
+        """Return a version by its name or a unique beginning of it.
 
         Raises:
             ArtefactMissing: none has that name, or more than one begins with it.
         """
-        found = [version for version in self.newest_first() if version.name.startswith(name)]
-        if len(found) == 1 and name:
-            return found[0]
-        if found:
-            raise ArtefactMissing(f"{len(found)} versions of a {self.kind} begin with {name!r}")
-        names = [version.name for version in self.newest_first()]
+        versions = self.versions()
+        matches = [version for version in versions if version.name.startswith(name)]
+        if len(matches) == 1 and name:
+            return matches[0]
+        if matches:
+            raise ArtefactMissing(f"{len(matches)} versions of a {self.kind} begin with {name!r}")
+        names = [version.name for version in versions]
         close = difflib.get_close_matches(name, names, n=3, cutoff=0.3) or names[:3]
         known = f"known are {', '.join(close)}" if close else f"{self.folder} holds none"
         raise ArtefactMissing(f"there is no {self.kind} {name!r}; {known}")
@@ -232,8 +234,11 @@ class Store:
         self.signer.check(
             manifest.to_json(signed=False), manifest.signature, f"{version.name}/{MANIFEST}"
         )
-        checked = {name: manifest.files[name] for name in names or manifest.files}
-        wrong = [name for name, entry in checked.items() if not _matches(version, name, entry)]
+        wrong = [
+            name
+            for name in names or manifest.files
+            if not _matches(version.file(name), manifest.files[name])
+        ]
         if wrong:
             raise ArtefactCorrupt(
                 f"{version.name}: {', '.join(sorted(wrong))} is not what was written",
@@ -253,9 +258,5 @@ class Store:
         return removed
 
 
-def _matches(version: Version, name: str, entry: FileEntry) -> bool:
-    path = version.folder / name
-    inside = version.folder in path.parents and ".." not in path.parts
-    if not inside or not path.is_file():
-        return False
-    return path.stat().st_size == entry.size and sha256_of(path) == entry.sha256
+def _matches(path: Path, entry: FileEntry) -> bool:
+    return path.is_file() and path.stat().st_size == entry.size and sha256_of(path) == entry.sha256

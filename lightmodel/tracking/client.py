@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from lightmodel.config import TrackingSection, environment
-from lightmodel.config.redact import redacted
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
 from lightmodel.tracking.models import keep_model, set_aliases
 from lightmodel.tracking.queue import PendingRun

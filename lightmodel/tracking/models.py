@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import lightmodel
-from lightmodel.store.own_code import FOLDER
+from lightmodel.store.user_code import FOLDER
 from lightmodel.tracking.records import AliasUpdate
 from lightmodel.tracking.runs import SuppressCode, find_run
 

@@ -13,8 +13,7 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt
-from lightmodel.store.files import told as translate_os_errors
-from lightmodel.store.files import write_whole
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.tracking.records import AliasUpdate, RunRecord
 
 
@@ -65,7 +64,7 @@ class Queue:
         path = self.folder / f"{stamp}-{secrets.token_hex(3)}.json"
         with translate_os_errors(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, _json().dump_json(pending, indent=1, fallback=str))
+        write_atomic(path, _json().dump_json(pending, indent=1, fallback=str))
         return path
 
     def files(self) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.csv as arrow_csv
 import pytest
 
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store
 from tests.fakes.project import SETTINGS, Project, shop_table
 

@@ -19,10 +19,10 @@ from lightmodel.errors import (
     SourceUnavailable,
 )
 from lightmodel.store import admin as upkeep
+from lightmodel.store.manifest import Signer
 from lightmodel.store.mirrors import factory as mirroring
 from lightmodel.store.mirrors.base import Mirror
 from lightmodel.store.mirrors.sync import pull, push
-from lightmodel.store.signing import Signer
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw, write_verdict
 from lightmodel.store.versions import Store, Version
 from tests.fakes.clouds import azurite, azurite_at, free_port, make_bucket, make_container, moto

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from lightmodel.config import load
-from lightmodel.notify.base import Notifier
-from lightmodel.notify.factory import open_notifier
+from lightmodel.notify.notifiers import Notifier, open_notifier
 from tests.fakes.project import ROOT
 from tests.fakes.server import free_port
 

@@ -4,8 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from lightmodel.contract.results import Verdict
-from lightmodel.store.manifest import Manifest
-from lightmodel.store.signing import Signer
+from lightmodel.store.manifest import Manifest, Signer
 from lightmodel.store.verdict import REPORT, read_verdict, write_verdict
 from lightmodel.store.versions import Store
 

@@ -1,6 +1,13 @@
-"""The port through which copies of published artefacts are kept elsewhere."""
+"""Where copies of published artefacts are kept: the protocol, and objects below a prefix of a store."""
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
+
+from lightmodel.errors import ConfigError, SourceUnavailable
+from lightmodel.sources.download import Transient
+from lightmodel.sources.object_store import ObjectStore, Refused
 
 
 class Mirror(Protocol):
@@ -19,13 +26,61 @@ class Mirror(Protocol):
         ...
 
     def names(self) -> frozenset[str]:
-        """Give the names of all objects that are there now."""
+        """Return the names of all objects that are there now."""
         ...
 
     def read(self, name: str, size: int = 0) -> bytes | None:
-        """Give an object of about `size` bytes, which say how long to wait; None where there is none."""
+        """Return an object of about `size` bytes, which say how long to wait; None where there is none."""
         ...
 
     def write(self, name: str, data: bytes) -> None:
-        """Lay an object there, over the one of that name."""
+        """Write an object, over the one of that name."""
         ...
+
+
+@dataclass(frozen=True)
+class ObjectMirror:
+    """One prefix of a bucket, or of a container; see `Mirror`."""
+
+    store: ObjectStore
+    root: str
+
+    @property
+    def uri(self) -> str:
+        """Its address, without secrets."""
+        return self.store.shown
+
+    def names(self) -> frozenset[str]:
+        """Return the names of all objects that are there now."""
+        with self._translated():
+            paths = self.store.paths(self.root)
+        return frozenset(path.removeprefix(f"{self.root}/") for path in paths)
+
+    def read(self, name: str, size: int = 0) -> bytes | None:
+        """Return an object of about `size` bytes; None where there is none."""
+        with self._translated():
+            try:
+                return self.store.read_whole(f"{self.root}/{name}", size)
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write an object, over the one of that name."""
+        with self._translated():
+            self.store.write(f"{self.root}/{name}", data)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"{self.uri}: there is no such bucket or container",
+                hint="make it, or check store.mirrors letter by letter",
+            ) from error
+        except Refused as error:
+            raise ConfigError(f"{self.uri}: {error.reason}", hint=error.hint) from error
+        except Transient as error:
+            raise SourceUnavailable(
+                f"{self.uri}: {error.reason}", hint="`python -m lightmodel models push` tries again"
+            ) from error

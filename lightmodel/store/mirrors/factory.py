@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from lightmodel.config import Config
+from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, LightModelError
+from lightmodel.sources.object_store import ObjectStore
 from lightmodel.store.factory import models_of
-from lightmodel.store.mirrors import sync as mirroring
-from lightmodel.store.mirrors.base import Mirror
-from lightmodel.store.mirrors.sync import Pulled
+from lightmodel.store.mirrors.base import Mirror, ObjectMirror
+from lightmodel.store.mirrors.sync import Pulled, pull, push
 
 logger = logging.getLogger(__name__)
 
@@ -18,12 +19,25 @@ LATER = "`python -m lightmodel models push` sends it later"
 
 
 def mirrors_of(config: Config, timeout_s: float) -> list[Mirror]:
-    """Give the mirrors that store.mirrors names; none is asked anything yet."""
-    return [_opened(uri, timeout_s) for uri in config.store.mirrors]
+    """Return the mirrors that store.mirrors names; none is asked anything yet."""
+    return [
+        ObjectMirror(_store(uri, timeout_s), uri.partition("://")[2].rstrip("/"))
+        for uri in config.store.mirrors
+    ]
+
+
+def _store(uri: str, timeout_s: float) -> ObjectStore:
+    if uri.startswith("s3://"):
+        from lightmodel.sources.s3 import S3Store
+
+        return S3Store(redacted(uri), timeout_s)
+    from lightmodel.sources.azure_blob import AzureStore
+
+    return AzureStore(redacted(uri), timeout_s)
 
 
 def named_mirrors(config: Config) -> list[Mirror]:
-    """Give the mirrors, for who needs one.
+    """Return the mirrors, for who needs one.
 
     Raises:
         ConfigError: store.mirrors is empty.
@@ -34,16 +48,6 @@ def named_mirrors(config: Config) -> list[Mirror]:
             hint='[store] mirrors = ["s3://bucket/prefix"], or az://container/prefix',
         )
     return mirrors_of(config, ASKED_FOR_S)
-
-
-def _opened(uri: str, timeout_s: float) -> Mirror:
-    if uri.startswith("s3://"):
-        from lightmodel.store.mirrors.s3 import open_s3
-
-        return open_s3(uri, timeout_s)
-    from lightmodel.store.mirrors.azure_blob import open_azure_blob
-
-    return open_azure_blob(uri, timeout_s)
 
 
 def send(config: Config) -> None:
@@ -58,7 +62,7 @@ def send(config: Config) -> None:
 
 def _send(config: Config, mirror: Mirror) -> None:
     try:
-        pushed = mirroring.push(models_of(config), mirror)
+        pushed = push(models_of(config), mirror)
     except LightModelError as error:
         logger.warning("not copied: %s; %s", error.message, error.hint or LATER)
     except Exception as error:  # noqa: BLE001 — whatever a cloud's library raises, the model is made
@@ -69,7 +73,7 @@ def _send(config: Config, mirror: Mirror) -> None:
 
 
 def pull_first(config: Config, name: str | None) -> Pulled:
-    """Bring a model from the first mirror that gives it.
+    """Bring a model here from the first mirror that has it.
 
     Raises:
         LightModelError: none does; the first one's reason.
@@ -77,7 +81,7 @@ def pull_first(config: Config, name: str | None) -> Pulled:
     failures: list[LightModelError] = []
     for mirror in named_mirrors(config):
         try:
-            return mirroring.pull(models_of(config), mirror, name)
+            return pull(models_of(config), mirror, name)
         except LightModelError as error:
             logger.warning("%s", error.message)
             failures.append(error)

@@ -9,10 +9,9 @@ import logging
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.store.files import told, write_whole
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest
 from lightmodel.store.mirrors.base import Mirror
 from lightmodel.store.verdict import (
@@ -84,7 +83,7 @@ def push(store: Store, mirror: Mirror) -> Pushed:
                 _send(mirror, version, verdict)
                 versions.append(version.name)
         except ArtefactCorrupt as error:
-            store.tell_once(version.name, error)
+            store.warn_once(version.name, error)
     return Pushed(tuple(versions), tuple(verdicts))
 
 
@@ -100,7 +99,7 @@ def _send(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
 
 
 def _send_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict, store: Store) -> bool:
-    """Replace the mirror's verdict where this one is later; say whether it was.
+    """Replace the mirror's verdict where this one is later; return whether it was.
 
     A rollback that somebody else sent stays: whoever tested the version since did not know of it.
     """
@@ -158,18 +157,18 @@ def pull(store: Store, mirror: Mirror, name: str | None = None) -> Pulled:
 
 
 def _names(mirror: Mirror, wanted: str | None) -> list[str]:
-    """Give the names of the versions to look at, newest first."""
+    """Return the names of the versions to look at, newest first."""
     parts = [name.rpartition("/") for name in mirror.names()]
     names = (folder for folder, _, file in parts if file == MANIFEST and is_version_name(folder))
-    found = sorted(names, reverse=True)
+    newest_first = sorted(names, reverse=True)
     if wanted is None:
-        return found
-    meant = [name for name in found if name.startswith(wanted)]
-    if len(meant) == 1 and wanted:
-        return meant
-    known = ", ".join((meant or found)[:3]) or "it holds none"
+        return newest_first
+    matches = [name for name in newest_first if name.startswith(wanted)]
+    if len(matches) == 1 and wanted:
+        return matches
+    known = ", ".join((matches or newest_first)[:3]) or "it holds none"
     raise ArtefactMissing(
-        f"{mirror.uri}: {len(meant)} models begin with {wanted!r}; known: {known}"
+        f"{mirror.uri}: {len(matches)} models begin with {wanted!r}; known: {known}"
     )
 
 
@@ -190,7 +189,7 @@ def _verdict_in(mirror: Mirror, version: Version, store: Store) -> StoredVerdict
 
 
 def _verdict_here(version: Version, store: Store) -> StoredVerdict | None:
-    """Give the verdict beside a version here; None where there is none, or no sound one."""
+    """Return the verdict beside a version here; None where there is none, or no sound one."""
     try:
         return read_verdict(version, store.signer)
     except LightModelError:
@@ -198,7 +197,7 @@ def _verdict_here(version: Version, store: Store) -> StoredVerdict | None:
 
 
 def _may_replace(new: StoredVerdict, old: StoredVerdict | None) -> bool:
-    """Say whether one verdict replaces another: the later one does, but only a rollback a rollback."""
+    """Return whether one verdict replaces another: the later one does, but only a rollback a rollback."""
     if old is None:
         return True
     return (old.by != "rollback" or new.by == "rollback") and _is_later(new, old)
@@ -227,25 +226,18 @@ def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
     was_there = (version.folder / MANIFEST).exists()
     try:
         for name, entry in version.manifest.files.items():
-            path = _place(version, name)
+            path = version.file(name)
             data = _checked(mirror, f"{version.name}/{name}", entry)
-            with told(path):
+            with translate_os_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            write_atomic(path, data)
         if with_verdict:
             _take_verdict(mirror, copy)
-        write_whole(version.folder / MANIFEST, copy.manifest)
+        write_atomic(version.folder / MANIFEST, copy.manifest)
     except BaseException:
         if not was_there:
             shutil.rmtree(version.folder, ignore_errors=True)
         raise
-
-
-def _place(version: Version, name: str) -> Path:
-    path = version.folder / name
-    if version.folder not in path.parents or ".." in path.parts:
-        raise ArtefactCorrupt(f"{version.name}: its manifest names a file that lies elsewhere")
-    return path
 
 
 def _take_verdict(mirror: Mirror, copy: _Copy) -> None:
@@ -253,8 +245,8 @@ def _take_verdict(mirror: Mirror, copy: _Copy) -> None:
     if verdict.report_sha256 is not None:
         name = f"{copy.version.name}/{REPORT}"
         entry = FileEntry(_ABOUT_A_REPORT, verdict.report_sha256)
-        write_whole(folder / REPORT, _checked(mirror, name, entry))
-    write_whole(folder / VERDICT, verdict.to_json())
+        write_atomic(folder / REPORT, _checked(mirror, name, entry))
+    write_atomic(folder / VERDICT, verdict.to_json())
 
 
 def _checked(mirror: Mirror, name: str, entry: FileEntry) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from lightmodel.config import Config, StoreSection, TrackingSection, load
+from lightmodel.config import Config, StoreSection, TrackingSection, environment, load
 from lightmodel.config.environment import for_child
 
 
@@ -38,3 +38,14 @@ def test_every_section_without_tables_comes_back() -> None:
     environ = for_child(sections)
     ours = {name: value for name, value in environ.items() if name.startswith("LIGHTMODEL__")}
     assert load(environ=ours).config == Config()
+
+
+@pytest.mark.parametrize(
+    ("quota", "at_most"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", 10_000)]
+)
+def test_a_container_grants_its_share_of_the_cores(
+    quota: str, at_most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("cpu.max").write_text(quota, encoding="ascii")
+    monkeypatch.setattr(environment, "_QUOTA_V2", Path("cpu.max"))
+    assert 1 <= environment.cores() <= at_most

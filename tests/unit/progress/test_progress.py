@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lightmodel.progress.amounts import shown_amount, shown_seconds
-from lightmodel.progress.base import Progress
+from lightmodel.progress.base import Progress, SilentProgress, format_progress, format_seconds
 from lightmodel.progress.log import LogProgress
-from lightmodel.progress.silent import SilentProgress
 from lightmodel.progress.terminal import TerminalProgress
 
 LONGEST_S = 20.0
@@ -172,9 +170,9 @@ def test_what_is_written_beside_the_bar_is_not_taken_for_markup(screen: Screen) 
     ],
 )
 def test_amounts_are_short(done: int, total: int | None, unit: str, shown: str) -> None:
-    assert shown_amount(done, total, unit) == shown
+    assert format_progress(done, total, unit) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(4.21, "4.2 s"), (200.0, "3 min 20 s")])
 def test_seconds_are_short(seconds: float, shown: str) -> None:
-    assert shown_seconds(seconds) == shown
+    assert format_seconds(seconds) == shown

@@ -1,0 +1,34 @@
+"""Values of single settings."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lightmodel.config import TuneSection
+from lightmodel.config.sections import parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), (" 20m ", 1200), ("2h", 7200), ("1.5 h", 5400), ("0", 0)],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5", "5d", "1e3", "5 m 3 s"])
+def test_any_other_text_is_no_duration(text: str) -> None:
+    assert parse_duration(text) is None
+
+
+@given(st.floats(0, 1e6), st.sampled_from("smh"))
+def test_a_written_duration_is_read_back(amount: float, unit: str) -> None:
+    seconds = parse_duration(f"{amount:.3f}{unit}")
+    assert seconds == float(f"{amount:.3f}") * {"s": 1, "m": 60, "h": 3600}[unit]
+
+
+def test_no_timeout_is_an_infinite_one() -> None:
+    assert TuneSection().timeout_s == math.inf
+    assert TuneSection(timeout="2m").timeout_s == 120

@@ -1,0 +1,163 @@
+"""Which source an address belongs to, and what becomes of it when a place fails."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lightmodel.errors import ConfigError, DataError, QuotaExceeded, SourceUnavailable
+from lightmodel.sources.base import FetchOptions
+from lightmodel.sources.factory import SCHEMES, fetch_first, source_for
+from tests.fakes.drive import QUOTA, Drive, page
+from tests.fakes.progress import Watching
+from tests.fakes.web import Reply, Web, csv_reply, stand_in_for_https, web_with
+
+BODY = b"x,target\n1,0\n2,1\n"
+NOBODY = "http://127.0.0.1:1/t.csv"
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> FetchOptions:
+    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 0, Watching())
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with web_with(csv_reply(BODY, etag='"1"')) as web:
+        yield web
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind"),
+    [
+        ("data/train.csv", "Local"),
+        ("data/part-*.parquet", "Local"),
+        ("/data/train.csv", "Local"),
+        (r"C:\data\train.csv", "Local"),
+        ("C:/data/train.csv", "Local"),
+        ("odd:name.csv", "Local"),
+        ("file:///data/train.csv", "Local"),
+        ("https://example.org/t.csv", "Http"),
+        ("HTTP://example.org/t.csv", "Http"),
+        ("gdrive://1AbC", "GoogleDrive"),
+        ("https://drive.google.com/file/d/1AbC/view", "GoogleDrive"),
+        ("https://docs.google.com/spreadsheets/d/1AbC/edit#gid=0", "GoogleDrive"),
+        ("drive.google.com/file/d/1AbC/view", "GoogleDrive"),
+        ("s3://bucket/t.csv", "ObjectSource"),
+        ("az://container/t.csv", "ObjectSource"),
+        ("sklearn://wine", "Bundled"),
+        ("sample://santander", "Bundled"),
+    ],
+)
+def test_an_address_leads_to_its_source(uri: str, kind: str) -> None:
+    assert type(source_for(uri)).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("uri", "hint"),
+    [
+        ("htps://example.org/t.csv", "did you mean https://?"),
+        ("hdfs://x/t.csv", "known are file://"),
+    ],
+)
+def test_an_unknown_kind_of_address_is_answered_with_the_known_ones(uri: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match="not a kind of address") as caught:
+        source_for(uri)
+    assert hint in caught.value.hint
+    assert all(f"{scheme}://" in caught.value.hint for scheme in SCHEMES)
+
+
+@pytest.mark.parametrize("uri", ["https:/example.org/t.csv", "s3:bucket/t.csv", "sample:santander"])
+def test_forgotten_slashes_are_pointed_out(uri: str) -> None:
+    with pytest.raises(ConfigError, match="slashes are missing"):
+        source_for(uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "module", "extra"),
+    [("s3://b/t.csv", "s3fs", "s3.txt"), ("az://c/t.csv", "adlfs", "azure.txt")],
+)
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(
+    uri: str, module: str, extra: str, options: FetchOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigError, match=module) as caught:
+        fetch_first([uri], options)
+    assert caught.value.hint == f"pip install -r requirements/{extra}"
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://bucket", "s3://bucket/", "s3:///t.csv", "az://c", "az://c/d/"]
+)
+def test_an_address_in_a_store_names_an_object(uri: str, options: FetchOptions) -> None:
+    with pytest.raises(ConfigError, match="names no"):
+        fetch_first([uri], options)
+
+
+def test_the_first_place_that_has_the_table_is_used_and_named(
+    web: Web, options: FetchOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    fetched = fetch_first(["not-here.csv", NOBODY, web.url, "not-there.csv"], options)
+    assert fetched.paths[0].read_bytes() == BODY
+    assert f"the table comes from the mirror {web.url}" in caplog.text
+    assert "there is no file not-here.csv" in caplog.text
+    assert "not-there.csv" not in caplog.text
+
+
+def test_a_mirror_is_not_asked_while_the_source_answers(web: Web, options: FetchOptions) -> None:
+    assert fetch_first([web.url, NOBODY], options).uri == web.url
+    with web_with(csv_reply(BODY)) as second:
+        fetch_first([web.url, second.url], options)
+        assert second.asked == []
+
+
+def test_a_mirror_with_the_expected_hash_is_used_when_the_source_has_another(
+    web: Web, options: FetchOptions, tmp_path: Path
+) -> None:
+    good = fetch_first([web.url], options).sha256
+    (tmp_path / "other.csv").write_text("something else")
+    assert fetch_first(["other.csv", web.url], replace(options, sha256=good)).uri == web.url
+
+
+def test_when_all_fail_each_failure_is_told(options: FetchOptions) -> None:
+    with web_with(Reply(b"", 403)) as web, pytest.raises(SourceUnavailable) as caught:
+        fetch_first(["not-here.csv", NOBODY, web.url], options)
+    lines = caught.value.message.splitlines()
+    assert "source nor its 2 mirror(s)" in lines[0]
+    for line, said in zip(lines[1:], ["no file not-here.csv", "refused", "403"], strict=True):
+        assert said in line
+    assert caught.value.hint
+
+
+def test_when_nothing_that_failed_may_pass_the_data_are_at_fault(options: FetchOptions) -> None:
+    with pytest.raises(DataError, match="mirror"):
+        fetch_first(["not-here.csv", "nor-here.csv"], options)
+
+
+def test_when_every_place_is_out_of_quota_that_is_the_error(
+    options: FetchOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drive = Drive()
+    drive.put("1", page(QUOTA))
+    with drive.serve() as web:
+        stand_in_for_https(web, monkeypatch, tmp_path)
+        with pytest.raises(QuotaExceeded, match="mirror"):
+            fetch_first(["gdrive://1", "https://drive.google.com/open?id=1&x=2"], options)
+
+
+@pytest.mark.parametrize("wrong", ["sample://santnader", "hdfs://x/t.csv"])
+def test_a_wrong_setting_is_not_hidden_by_a_mirror(
+    web: Web, options: FetchOptions, wrong: str
+) -> None:
+    with pytest.raises(ConfigError):
+        fetch_first([wrong, web.url], options)
+
+
+def test_a_misspelt_mirror_is_told_before_it_is_needed(web: Web, options: FetchOptions) -> None:
+    with pytest.raises(ConfigError, match="hdfs"):
+        fetch_first([web.url, "hdfs://x/t.csv"], options)
+    assert web.asked == []

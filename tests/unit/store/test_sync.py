@@ -1,0 +1,80 @@
+"""Of two verdicts on one version, which one holds in a mirror."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lightmodel.contract.results import Verdict
+from lightmodel.store.manifest import Signer
+from lightmodel.store.mirrors.sync import push
+from lightmodel.store.verdict import parse_verdict, read_verdict, withdraw, write_verdict
+from lightmodel.store.versions import Store, Version
+
+UNSIGNED = Signer(None)
+
+
+@dataclass
+class Shelf:
+    """A mirror in memory."""
+
+    uri: str = "memory://"
+    held: dict[str, bytes] = field(default_factory=dict)
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self.held)
+
+    def read(self, name: str, size: int = 0) -> bytes | None:  # noqa: ARG002 — the port's shape
+        return self.held.get(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        self.held[name] = data
+
+
+def store() -> Store:
+    return Store(Path("model"), "model", UNSIGNED)
+
+
+def approved() -> Version:
+    with store().draft() as draft:
+        draft.write("model.joblib", b"model")
+        draft.write("code/mine.py", b"x = 1")
+        version = draft.publish(inputs={}, parameters={}, rows={}, fingerprint="a=1")
+    judge(version)
+    return version
+
+
+def judge(version: Version) -> None:
+    write_verdict(version, Verdict(True, "auc", 0.9, ("fine",)), b"<html>", UNSIGNED)
+
+
+def held_by(shelf: Shelf, version: Version) -> str:
+    return parse_verdict(shelf.held[f"{version.name}/verdict.json"], version, UNSIGNED).by
+
+
+def test_own_code_is_sent_and_the_manifest_comes_last() -> None:
+    version, shelf = approved(), Shelf()
+    assert push(store(), shelf).versions == (version.name,)
+    assert shelf.held[f"{version.name}/code/mine.py"] == b"x = 1"
+    assert list(shelf.held)[-1] == f"{version.name}/manifest.json"
+
+
+def test_nobody_takes_back_a_rollback_that_somebody_else_sent() -> None:
+    version, shelf = approved(), Shelf()
+    push(store(), shelf)
+    before = (version.folder / "verdict.json").read_bytes()
+    verdict = read_verdict(version, UNSIGNED)
+    assert verdict is not None
+    withdraw(version, verdict, UNSIGNED)
+    assert push(store(), shelf).verdicts == (version.name,)
+    assert held_by(shelf, version) == "rollback"
+    (version.folder / "verdict.json").write_bytes(before)  # somebody who never pulled
+    judge(version)  # and tests it again
+    assert push(store(), shelf).verdicts == ()
+    assert held_by(shelf, version) == "rollback"
+
+
+def test_a_later_test_replaces_an_earlier_one() -> None:
+    version, shelf = approved(), Shelf()
+    push(store(), shelf)
+    judge(version)
+    assert push(store(), shelf).verdicts == (version.name,)
+    assert push(store(), shelf).verdicts == ()

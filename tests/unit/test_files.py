@@ -1,0 +1,65 @@
+"""A file is there whole or not at all, and what the system refuses is an error of ours."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from lightmodel.errors import ConfigError, LightModelError, StorageFull
+from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
+
+
+def test_a_file_is_replaced_in_one_step() -> None:
+    path = Path("table.csv")
+    write_atomic(path, b"old")
+    with atomic_path(path) as part:
+        part.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+    assert list(Path().iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(
+    error: type[BaseException],
+) -> None:
+    path = Path("table.csv")
+    write_atomic(path, b"old")
+
+    def interrupted() -> None:
+        with atomic_path(path) as part:
+            part.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
+    assert path.read_bytes() == b"old"
+    assert list(Path().iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, StorageFull),
+        (errno.EDQUOT, StorageFull),
+        (errno.EACCES, ConfigError),
+        (errno.EROFS, ConfigError),
+        (errno.ENOTDIR, ConfigError),
+    ],
+)
+def test_what_the_system_refuses_has_a_hint(number: int, kind: type[LightModelError]) -> None:
+    with pytest.raises(kind) as caught, translate_os_errors(Path("folder/table.csv")):
+        raise OSError(number, "refused")
+    assert "folder" in caught.value.message
+    assert caught.value.hint
+
+
+def test_any_other_error_of_the_system_stays_what_it_is() -> None:
+    with pytest.raises(FileNotFoundError), translate_os_errors(Path("table.csv")):
+        raise FileNotFoundError(errno.ENOENT, "a bug of ours")
+
+
+def test_the_hash_is_that_of_the_bytes() -> None:
+    Path("x").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256_of(Path("x")) == expected
