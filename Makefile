@@ -11,7 +11,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy f
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-tune bench-serve bench-compiled bench-deploy bench-push image soak coverage notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-tune bench-serve bench-compiled bench-deploy bench-push structure image soak coverage notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench-deploy: $(DEV_STAMP) ## Ten deployments under load, and what failed (needs
 
 bench-push: $(DEV_STAMP) ## From git push to the new version answering (needs Docker)
 	$(BIN)/python -m benchmarks.push
+
+structure: $(STAMP) ## Lines and modules, and the files that a request and a training run go through
+	$(BIN)/python -m benchmarks.structure
 
 image: $(DEV_STAMP) ## Build the images; print their sizes and how soon they answer (needs Docker)
 	$(BIN)/python -m benchmarks.image

@@ -26,8 +26,9 @@ from rich.table import Table
 from benchmarks.serving import ROOT, Running, Server, running, watched
 from lightmodel.config import Config, load
 from lightmodel.config.environment import cores
-from lightmodel.scoring.loaded_model import Served, Shelf
-from lightmodel.service.answer_forms import JSON, encoder
+from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.tables.bodies import BodyReader
 
 FOLDER = Path("var/bench/serve").absolute()
@@ -64,13 +65,13 @@ class Measured:
     parts_ms: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
-def model() -> Served:
+def model() -> LoadedModel:
     """Train the model of the benchmark, once."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "config.toml").write_text(SETTINGS)
     run = [sys.executable, str(ROOT / "run.py")]
     subprocess.run(run, cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)
-    return Shelf(config()).newest(None)
+    return ModelStoreView(config()).newest(None)
 
 
 def config() -> Config:
@@ -91,7 +92,7 @@ def _csv(header: bytes, rows: Sequence[bytes], size: int) -> bytes:
     return b"\n".join([header, *named, b""])
 
 
-def peers(served: Served) -> list[Server]:
+def peers(served: LoadedModel) -> list[Server]:
     """Make the peers' environment and their forms of the model, once."""
     python = FOLDER / "peers" / "bin" / "python"
     if not python.exists():
@@ -123,16 +124,16 @@ def peers(served: Served) -> list[Server]:
     ]
 
 
-def in_process(served: Served, body: bytes) -> float:
+def in_process(served: LoadedModel, body: bytes) -> float:
     """Read, score and encode rows in this process, in the blocks that the service takes; in seconds."""
     reader: BodyReader = served.body_reader(config())
     started = time.perf_counter()
-    encoded = encoder(JSON, served.contract, 0)
+    writer = JsonWriter()
     for block in reader.read(
         iter([body[at : at + _AT_ONCE] for at in range(0, len(body), _AT_ONCE)])
     ):
-        encoded.add(served.predictor.answer(block))
-    encoded.body()
+        writer.add(served.predictor.answer(block))
+    writer.body()
     return time.perf_counter() - started
 
 
@@ -140,7 +141,10 @@ _AT_ONCE = 256 << 10
 
 
 def measure_uploads(
-    servers: Sequence[Running], served: Served, files: dict[int, bytes], found: dict[str, Measured]
+    servers: Sequence[Running],
+    served: LoadedModel,
+    files: dict[int, bytes],
+    found: dict[str, Measured],
 ) -> None:
     """Send every file to everybody, in turns."""
     for size, body in files.items():

@@ -105,10 +105,10 @@ _shared = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 
 def post_worker_init(worker: ThreadWorker) -> None:
     """Load the model in the worker, and look for newer ones."""
-    from lightmodel.service import log_lines
+    from lightmodel.service.observability import configure_logging
 
-    log_lines.set_up(_serve.log_format)
-    worker.wsgi.extensions["holder"].watch()
+    configure_logging(_serve.log_format)
+    worker.wsgi.extensions["model_manager"].watch()
 
 
 def child_exit(_: Arbiter, worker: ThreadWorker) -> None:

@@ -19,7 +19,7 @@ from lightmodel.progress.base import SilentProgress
 from lightmodel.store.factory import run_lock, splits_of
 from lightmodel.store.versions import Version
 from lightmodel.tables.encode import feature_matrix
-from lightmodel.tracking.factory import recording
+from lightmodel.tracking.uploader import recording
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,21 +8,16 @@ import click
 
 from lightmodel import __version__
 from lightmodel.cli.compare import compare
-from lightmodel.cli.deploy import deploy
+from lightmodel.cli.deploy import deploy, monitor
 from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
-from lightmodel.cli.live import live
-from lightmodel.cli.models import models
-from lightmodel.cli.monitor import monitor
+from lightmodel.cli.feedback import export, live, truth
+from lightmodel.cli.models import models, runtime
 from lightmodel.cli.notify import notify
 from lightmodel.cli.reproduce import reproduce
-from lightmodel.cli.retry import retry
-from lightmodel.cli.run import run
-from lightmodel.cli.runtime import runtime
-from lightmodel.cli.serve import serve
-from lightmodel.cli.smoke import smoke
+from lightmodel.cli.run import retry, run
+from lightmodel.cli.serve import serve, smoke
 from lightmodel.cli.tracking import tracking
-from lightmodel.cli.truth import truth
 from lightmodel.cli.tune import tune
 from lightmodel.cli.webhook import webhook
 from lightmodel.errors import LightModelError
@@ -36,25 +31,11 @@ def commands() -> None:
     """A table in, a tested and served prediction model out."""
 
 
-for command in (
-    run,
-    retry,
-    compare,
-    models,
-    runtime,
-    reproduce,
-    serve,
-    tracking,
-    truth,
-    tune,
-    live,
-    smoke,
-    deploy,
-    monitor,
-    notify,
-    webhook,
-    docs,
-):
+_CHAIN = (run, retry, reproduce, compare, tune)
+_MODELS = (models, runtime, tracking)
+_SERVICE = (serve, smoke, truth, live, export)
+_DELIVERY = (deploy, monitor, webhook, notify)
+for command in (*_CHAIN, *_MODELS, *_SERVICE, *_DELIVERY, docs):
     commands.add_command(command)
 
 

@@ -1,36 +1,24 @@
 """`python -m lightmodel compare`: which way of fitting suits the table best."""
 
-import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from lightmodel.cli.options import settings
+from lightmodel.cli.options import run_context, settings
+from lightmodel.cli.output import NOTHING, metric_text, new_table, print_table
 from lightmodel.config import load
-from lightmodel.config.load import Loaded
 from lightmodel.config.sections import parse_duration
 from lightmodel.contract.metrics import METRICS
-from lightmodel.report.formatting import NOTHING
+from lightmodel.progress.base import format_progress
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation
     from lightmodel.search.entries import ComparisonResult, RankedResult
 
 _ALSO_SHOWN = 2
-_KILO = 1024.0
 _BOOSTERS = {"xgboost", "catboost"}
-
-
-def _seconds(_context: click.Context, _option: click.Parameter, text: str) -> float:
-    seconds = parse_duration(text)
-    if not seconds:
-        raise click.BadParameter(f"{text!r} is no length of time; write 90s, 5m or 2h")
-    return seconds
 
 
 @click.command()
@@ -42,7 +30,7 @@ def _seconds(_context: click.Context, _option: click.Parameter, text: str) -> fl
 @click.option(
     "--limit",
     metavar="DURATION",
-    callback=_seconds,
+    callback=lambda _context, _option, value: _seconds(value),
     default="5m",
     show_default=True,
     help="Time for each contender, such as 90s, 5m or 2h; what takes longer is not finished.",
@@ -65,16 +53,14 @@ def compare(
     loaded = load(config_file, sets)
     config = loaded.config
     # Imported here: --help needs none of it.
-    from lightmodel.pipeline import RunContext
+    from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
-    from lightmodel.progress import make_progress
     from lightmodel.store.factory import run_lock
-    from lightmodel.tracking import factory as tracking
 
-    file = _writable(loaded, config_file) if flags["write"] else None
-    with tracking.recording(config) as record:
-        context = RunContext(config, make_progress(), record)
+    keys = ("estimator", "parameters")
+    file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None
+    with run_context(config) as context:
         with run_lock(config.store.root):
             split = current_split(context)
         with run_lock(config.store.work / "comparisons"):
@@ -85,28 +71,25 @@ def compare(
         _write(compared, file)
 
 
-def _writable(loaded: Loaded, config_file: Path | None) -> Path:
-    from lightmodel.config.rewrite import rewritten, writable_file
-
-    file = writable_file(loaded, config_file, ("train.estimator", "train.parameters"))
-    rewritten(file, "train", loaded.config.train.model_dump(include={"estimator", "parameters"}))
-    return file
+def _seconds(duration: str) -> float:
+    seconds = parse_duration(duration)
+    if not seconds:
+        raise click.BadParameter(f"{duration!r} is no length of time; write 90s, 5m or 2h")
+    return seconds
 
 
 def _show(compared: "ComparisonResult") -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
     others = [name for name in METRICS if name in compared.winner.mean]
     also = [name for name in others if name != compared.metric.name][:_ALSO_SHOWN]
     also_titles = [METRICS[name].title for name in also]
     titles = [compared.metric.title, "spread", "pooled", "behind", *also_titles]
-    for name in ("", "contender", *titles, "fit s", "µs/row", "size"):
-        table.add_column(name, justify="left" if name == "contender" else "right")
-    table.add_column("", overflow="fold")
+    names = ("", "contender", *titles, "fit s", "µs/row", "size")
+    table = new_table(*names, "notes", left={"contender", "notes"})
     for place, one in enumerate(compared.ranking, 1):
         table.add_row(str(place), *_cells(one, compared, also))
     for absent in compared.left_out:
         table.add_row(NOTHING, absent.entry.name, *[""] * (len(titles) + 3), absent.reason)
-    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
+    print_table(table)
     click.echo("")
     for sentence in _sentences(compared):
         click.echo(sentence)
@@ -118,46 +101,34 @@ def _cells(one: "RankedResult", compared: "ComparisonResult", also: list[str]) -
     notes = [*(["in force"] if result.name == compared.present else []), *result.notes]
     return [
         result.name,
-        _number(one.mean[name]),
-        _number(one.spread[name]),
-        _number(result.pooled[name]),
+        metric_text(one.mean[name]),
+        metric_text(one.spread[name]),
+        metric_text(result.pooled[name]),
         behind,
-        *(_number(one.mean[other]) for other in also),
+        *(metric_text(one.mean[other]) for other in also),
         f"{result.fit_seconds:.1f}",
         f"{1e6 * result.row_seconds:.1f}",
-        _size(result.size),
+        format_progress(result.size, None, "bytes"),
         "; ".join(notes),
     ]
-
-
-def _number(value: float) -> str:
-    return NOTHING if math.isnan(value) else f"{value:.4f}"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB"):
-        if count < _KILO:
-            return f"{count:.0f} {unit}"
-        count /= _KILO
-    return f"{count:.1f} MB"
 
 
 def _sentences(compared: "ComparisonResult") -> list[str]:
     winner = compared.winner
     title, name = compared.metric.title, winner.result.name
     folds = len(winner.result.folds)
-    found = [
+    sentences = [
         f"{name} is the best by {title} over the {folds} folds.",
         *_chances(compared),
         compared.blended,
         *_needs(compared),
         f"Table and picture: {compared.folder}",
     ]
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _needs(compared: "ComparisonResult") -> list[str]:
-    """Say what the winner's serving image lacks by itself."""
+    """Return what the winner's serving image lacks by itself."""
     result = compared.winner.result
     members = result.parameters["members"] if result.weights else [{"estimator": result.estimator}]
     packages = {str(member["estimator"]).partition(".")[0] for member in members}
@@ -169,7 +140,7 @@ def _needs(compared: "ComparisonResult") -> list[str]:
 
 
 def _chances(compared: "ComparisonResult") -> list[str]:
-    """Say which differences are within the noise of the folds."""
+    """Return which differences are within the noise of the folds."""
     behind = compared.ranking[1:]
     tied = [one.result.name for one in behind if one.is_tied]
     if not behind:
@@ -187,10 +158,10 @@ def _chances(compared: "ComparisonResult") -> list[str]:
 
 def _show_tested(compared: "ComparisonResult", tested: "Evaluation") -> None:
     name, title = compared.metric.name, compared.metric.title
-    found, dummy = tested.metrics[name], tested.dummy[name]
+    measured, dummy = tested.metrics[name], tested.dummy[name]
     click.echo(
-        f"On the {tested.rows:,} test rows, read once: {title} {found.value:.4f} "
-        f"({found.low:.4f} to {found.high:.4f}); a constant answer has {_number(dummy)}."
+        f"On the {tested.rows:,} test rows, read once: {title} {measured.value:.4f} "
+        f"({measured.low:.4f} to {measured.high:.4f}); a constant answer has {metric_text(dummy)}."
     )
     other = tested.comparison
     if other:
@@ -213,8 +184,8 @@ def _write(compared: "ComparisonResult", file: Path) -> None:
     }
     rewrite(file, "train", values)
     because = (
-        f"{compared.metric.title} {_number(compared.winner.mean[compared.metric.name])}"
-        f" instead of {_number(present.mean[compared.metric.name])}"
+        f"{compared.metric.title} {metric_text(compared.winner.mean[compared.metric.name])}"
+        f" instead of {metric_text(present.mean[compared.metric.name])}"
         if present
         else "the settings before did not finish"
     )

@@ -1,6 +1,7 @@
-"""`python -m lightmodel deploy`: bring an image into service, or take it back."""
+"""`python -m lightmodel deploy` and `monitor`: bring an image into service, and keep it answering."""
 
 import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import click
 
 from lightmodel.cli.options import settings
 from lightmodel.config import load
+from lightmodel.errors import DeployFailed, LightModelError
 
 if TYPE_CHECKING:  # the rest is imported when a command runs
     from lightmodel.delivery.base import Deployment
@@ -60,3 +62,30 @@ def _run(deployment: "Deployment", image: str, flags: dict[str, bool]) -> None:
 def _interrupt(*_: object) -> None:
     """Clean up on SIGTERM as on Ctrl-C: process 1 of a container would ignore it."""
     raise KeyboardInterrupt
+
+
+@click.command()
+@click.option("--every", type=click.FloatRange(min=1), help="Seconds; without it, look once.")
+@settings
+def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Start the deployed service again where it is dead, unhealthy or does not answer.
+
+    One that answers is never touched. Tries get rarer, and `notify.urls` are told.
+    """
+    from lightmodel.delivery.factory import open_monitor
+
+    check = open_monitor(load(config_file, sets).config)
+    if every is None:
+        if wrong := check():
+            raise DeployFailed(wrong, hint="the log lines above say what was tried")
+        click.echo("the service answers")
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        try:
+            check()
+        except LightModelError as error:  # the engine is away: it may come back
+            click.echo(f"error: {error.message}", err=True)
+        stop.wait(every)

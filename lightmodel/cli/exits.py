@@ -37,5 +37,5 @@ MEANINGS = {
 
 
 def exit_code(error: errors.LightModelError) -> int:
-    """Give the code of an error."""
+    """Return the code of an error."""
     return EXIT_CODES.get(type(error), BUG)

@@ -1,4 +1,4 @@
-"""`python -m lightmodel models`: look at the versions, and take one back."""
+"""`python -m lightmodel models` and `runtime`: the versions, and what the newest is served with."""
 
 import json
 from collections.abc import Iterator
@@ -104,14 +104,14 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
     from lightmodel.store import admin as upkeep
     from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import send
-    from lightmodel.tracking.factory import tell_standing
+    from lightmodel.tracking.uploader import sync_aliases
 
     store, signer = _opened(config)
     with run_lock(config.store.root):
         result = upkeep.rollback(store, signer, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
-    tell_standing(config)
+    sync_aliases(config)
     send(config)
 
 
@@ -182,7 +182,7 @@ def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
     from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import pull_first
-    from lightmodel.tracking.factory import tell_standing
+    from lightmodel.tracking.uploader import sync_aliases
 
     with run_lock(config.store.root):
         pulled = pull_first(config, version)
@@ -190,4 +190,23 @@ def pull(config: Config, version: str | None) -> None:
         click.echo(f"verdict taken over: {name}")
     click.echo(f"{'pulled' if pulled.fetched else 'here already'}: {pulled.version}")
     if pulled.fetched or pulled.verdicts:
-        tell_standing(config)
+        sync_aliases(config)
+
+
+@click.command()
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@settings
+def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Print the runtime that the settings' model needs, or that a training FILE needs by its imports.
+
+    It names requirements/serve-RUNTIME.txt, from which the serving image is built.
+    """
+    from lightmodel.pipeline.reuse import needed_runtime
+    from lightmodel.store.runtime import runtime_of_source
+
+    if file:
+        click.echo(runtime_of_source(file.read_text(encoding="utf-8", errors="replace"), str(file)))
+        return
+    click.echo(needed_runtime(load(config_file, sets).config.train))

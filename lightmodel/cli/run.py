@@ -1,14 +1,18 @@
-"""`run.py`: the chain, whole or in part."""
+"""`run.py` and `python -m lightmodel retry`: the chain, whole or in part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lightmodel.cli.exits import MEANINGS
-from lightmodel.cli.options import settings
-from lightmodel.cli.outcomes import show_outcomes
+from lightmodel.cli.options import run_context, settings
+from lightmodel.cli.output import new_table, print_table
 from lightmodel.config import Config, load
+
+if TYPE_CHECKING:  # the chain is imported when it runs
+    from lightmodel.pipeline import Outcome
 
 STAGES = ("preprocess", "train", "testing")
 
@@ -44,11 +48,13 @@ def run(
         return
     if stages and (first or last):
         raise click.UsageError("name stages, or give --from and --to, not both")
-    _run(loaded.config, chosen_stages(stages, first, last), flags)
+    names = chosen_stages(stages, first, last)
+    modes = {"force": flags["force"], "dry_run": flags["dry_run"]}
+    _run(loaded.config, names, retry="train" in names, **modes)
 
 
 def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) -> tuple[str, ...]:
-    """Give the stages to run, in the chain's order."""
+    """Return the stages to run, in the chain's order."""
     if stages:
         return tuple(name for name in STAGES if name in stages)
     start = STAGES.index(first) if first else 0
@@ -58,16 +64,42 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
     return STAGES[start : end + 1]
 
 
-def _run(config: Config, names: Sequence[str], flags: dict[str, bool]) -> None:
-    # Imported here: --help and --print-config need none of it.
-    from lightmodel.pipeline import CHAIN, RunContext, run_chain
-    from lightmodel.progress import make_progress
-    from lightmodel.store.factory import run_lock
-    from lightmodel.tracking import factory as tracking
+@click.command()
+@settings
+@click.option(
+    "--tries", type=click.IntRange(0, 200), help="How many, for this time instead of train.retry."
+)
+def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
+    """Try other parameters where the gate said no to the newest candidate.
 
-    chosen = [stage for stage in CHAIN if stage.name in names]
-    with tracking.recording(config) as record, run_lock(config.store.root):
-        context = RunContext(
-            config, make_progress(), record, force=flags["force"], dry_run=flags["dry_run"]
-        )
-        show_outcomes(run_chain(context, chosen, retry="train" in names))
+    The best of them by out-of-fold score, if it is better than the candidate, is trained and tested
+    once. Ends with 0 where a candidate is approved, and with 10 where none is.
+    """
+    override = () if tries is None else (f"train.retry={tries}",)
+    _run(load(config_file, (*sets, *override)).config, STAGES[-1:], retry=True)
+
+
+def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
+    # Imported here: --help and --print-config need none of it.
+    from lightmodel.pipeline import CHAIN, run_chain
+    from lightmodel.store.factory import run_lock
+
+    stages = [stage for stage in CHAIN if stage.name in names]
+    with run_context(config, **modes) as context, run_lock(config.store.root):
+        _show_outcomes(run_chain(context, stages, retry=retry))
+
+
+def _show_outcomes(outcomes: "Iterable[Outcome]") -> None:
+    """Let the stages run, and print what they did, even where one ends in an error."""
+    names = ("stage", "did", "seconds", "rows", "metric", "version")
+    table = new_table(*names, left={"stage", "did", "metric", "version"})
+    try:
+        for one in outcomes:
+            did, rows = f"{one.did}: {one.why}", f"{one.rows:,}" if one.rows else ""
+            table.add_row(one.stage, did, f"{one.seconds:.1f}", rows, one.metric, one.version)
+            if one.report:
+                table.caption = f"report: {one.report}"
+                table.caption_justify = "left"
+    finally:
+        if table.row_count:
+            print_table(table)

@@ -1,4 +1,4 @@
-"""`python -m lightmodel tracking`: what MLflow was told, and what waits for it."""
+"""`python -m lightmodel tracking`: the queue of what MLflow was not sent yet."""
 
 import sys
 from pathlib import Path
@@ -7,12 +7,12 @@ import click
 
 from lightmodel.cli.options import settings
 from lightmodel.config import Config, load
-from lightmodel.errors import ConfigError
+from lightmodel.errors import ConfigError, LightModelError
 
 
 @click.group()
 def tracking() -> None:
-    """Look at what waits to be told to MLflow, deliver it, or tell it of a model."""
+    """Show or upload the queue of runs for MLflow, or add a model to it."""
 
 
 def _config(config_file: Path | None, sets: tuple[str, ...]) -> Config:
@@ -26,36 +26,44 @@ def _config(config_file: Path | None, sets: tuple[str, ...]) -> Config:
 
 @tracking.command()
 @settings
-@click.option("--behind-a-run", is_flag=True, hidden=True)
-def resend(config_file: Path | None, sets: tuple[str, ...], *, behind_a_run: bool) -> None:
-    """Deliver what MLflow was not told yet. Ends with 75 where it does not answer."""
-    from lightmodel.tracking.factory import deliver, deliver_behind_a_run, outbox_of, tracker_of
+@click.option("--follow", is_flag=True, hidden=True)
+def resend(config_file: Path | None, sets: tuple[str, ...], *, follow: bool) -> None:
+    """Upload what MLflow was not sent yet. Ends with 75 where it does not answer."""
+    from lightmodel.tracking.client import connect
+    from lightmodel.tracking.uploader import queue_of, upload, upload_on_lines
 
     config = _config(config_file, sets)
-    if not behind_a_run and not outbox_of(config).waiting():
+    queue, timeout_s = queue_of(config), config.tracking.timeout_s
+    if not follow and not queue.files():
         click.echo("nothing waits")
         return
-    tracker = tracker_of(config)
-    if behind_a_run:
-        delivery = deliver_behind_a_run(config, tracker, sys.stdin.buffer)
-    else:
-        delivery = deliver(config, tracker, lambda title: click.echo(f"delivered: {title}"))
-    for name, error in delivery.refused:
-        click.echo(f"stays: {name}: {error.message}", err=True)
-    if delivery.refused:
-        raise delivery.refused[0][1]
+    send = connect(config.tracking).send
+    results = (
+        upload_on_lines(queue, send, timeout_s, sys.stdin.buffer)
+        if follow
+        else upload(queue, send, timeout_s)
+    )
+    refused: LightModelError | None = None
+    for result in results:
+        if result.error:
+            click.echo(f"stays: {result.title}: {result.error.message}", err=True)
+            refused = refused or result.error
+        else:
+            click.echo(f"delivered: {result.title}")
+    if refused:
+        raise refused
 
 
 @tracking.command(name="list")
 @settings
-def list_waiting(config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """Say what waits, oldest first."""
-    from lightmodel.tracking.factory import outbox_of
+def list_pending(config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """List what waits in the queue, oldest first."""
+    from lightmodel.tracking.uploader import queue_of
 
-    outbox = outbox_of(_config(config_file, sets))
-    for path in outbox.waiting():
-        click.echo(f"{path.name}  {outbox.read(path).title}")
-    if not outbox.waiting():
+    queue = queue_of(_config(config_file, sets))
+    for path in queue.files():
+        click.echo(f"{path.name}  {queue.read(path).title}")
+    if not queue.files():
         click.echo("nothing waits")
 
 
@@ -63,12 +71,12 @@ def list_waiting(config_file: Path | None, sets: tuple[str, ...]) -> None:
 @click.argument("version", required=False)
 @settings
 def add(version: str | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """Tell MLflow of VERSION, or of the newest model: one that was tested while nothing was tracked."""
+    """Log VERSION, or the newest model, which was tested while nothing was tracked."""
     from lightmodel.errors import ArtefactMissing
     from lightmodel.pipeline.run_records import model_record
     from lightmodel.store.factory import models_of, signer_of
     from lightmodel.store.verdict import read_verdict
-    from lightmodel.tracking.factory import recording
+    from lightmodel.tracking.uploader import recording
 
     config = _config(config_file, sets)
     store = models_of(config)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from lightmodel.cli.options import settings
+from lightmodel.cli.options import run_context, settings
+from lightmodel.cli.output import new_table, print_table
 from lightmodel.config import Config, load
 
 if TYPE_CHECKING:  # imported when a study runs
@@ -46,30 +46,21 @@ def tune(
     compared with the present settings. The same command goes on with the same study, also after a
     kill, and several processes share its trials. No test row is read.
     """
-    own = [
-        f"tune.{name}={value}"
-        for name, value in (("trials", trials), ("timeout", timeout))
-        if value
-    ]
-    loaded = load(config_file, (*sets, *own))
+    options = {"trials": trials, "timeout": timeout}
+    overrides = [f"tune.{name}={value}" for name, value in options.items() if value]
+    loaded = load(config_file, (*sets, *overrides))
     if flags["ranges"]:
         click.echo("\n".join(_shown_ranges(loaded.config, released=flags["released"])))
         return
     # Imported here: --help needs none of it.
-    from lightmodel.config.rewrite import rewritten, writable_file
-    from lightmodel.pipeline import RunContext
+    from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
-    from lightmodel.progress import make_progress
     from lightmodel.store.factory import run_lock
-    from lightmodel.tracking import factory as tracking
 
-    keys = ("train.estimator", "train.parameters")
-    file = writable_file(loaded, config_file, keys) if flags["write"] else None
-    if file:  # one that resists is told of now
-        rewritten(file, "train", {"parameters": loaded.config.train.parameters})
-    with tracking.recording(loaded.config) as record:
-        context = RunContext(loaded.config, make_progress(), record)
+    keys = ("estimator", "parameters")
+    file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None
+    with run_context(loaded.config) as context:
         # Several processes may begin on one study together: whoever is second finds the split made.
         with run_lock(loaded.config.store.root, PATIENCE_S):
             split = current_split(context)
@@ -84,12 +75,12 @@ def tune(
 def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
     from lightmodel.search.ranges import search_space
 
-    found = search_space(config, released=released)
-    for one in found.ranges:
+    space = search_space(config, released=released)
+    for one in space.ranges:
         kind = "whole" if one.whole else "real"
         scale = ", log" if one.log else ""
         yield f"{one.name:<26} {one.low:g} to {one.high:g} ({kind}{scale})"
-    for name, value in found.given.items():
+    for name, value in space.given.items():
         yield f"{name:<26} {value} (given in train.parameters)"
 
 
@@ -114,9 +105,9 @@ def _show(tuned: "TuneResult") -> None:
         f"early, {counted['failed']} lost"
     )
     if tuned.finalists:
-        _console().print(_finalists_table(tuned))
+        print_table(_finalists_table(tuned))
     elif tuned.interrupted:
-        _console().print(_trials_table(tuned))
+        print_table(_trials_table(tuned))
     if tuned.others:
         click.echo(
             "other processes are still at work on this study; the last of them compares the best, "
@@ -128,6 +119,8 @@ def _show(tuned: "TuneResult") -> None:
 
 
 def _verdict(tuned: "TuneResult") -> str:
+    import tomlkit
+
     metric, winner = tuned.metric, tuned.winner
     present = next(one for one in tuned.finalists if one.trial is None)
     if winner is None:
@@ -135,30 +128,19 @@ def _verdict(tuned: "TuneResult") -> str:
             f"nothing is clearly better than the present settings: {metric.title} "
             f"{present.value(metric):.4f}"
         )
+    parameters = tomlkit.inline_table()
+    parameters.update(winner.candidate.parameters)
     return (
         f"trial {winner.trial.number if winner.trial else ''} is better than the present settings: "
         f"{metric.title} {winner.value(metric):.4f} instead of {present.value(metric):.4f}, out of fold\n"
-        f"  [train]\n  parameters = {_toml(winner.candidate.parameters)}"
-    )
-
-
-def _toml(parameters: Any) -> str:  # noqa: ANN401 — a mapping of whatever TOML holds
-    import tomlkit
-
-    return (
-        "{"
-        + ", ".join(
-            f"{name} = {tomlkit.item(value).as_string()}" for name, value in parameters.items()
-        )
-        + "}"
+        f"  [train]\n  parameters = {parameters.as_string()}"
     )
 
 
 def _finalists_table(tuned: "TuneResult") -> Table:
     metric = tuned.metric
-    table = _table(
-        "", "trial", f"{metric.title} of the trial", f"{metric.title} in full", "parameters"
-    )
+    titles = (f"{metric.title} of the trial", f"{metric.title} in full")
+    table = new_table("", "trial", *titles, "parameters", left={"parameters"})
     for rank, one in enumerate(tuned.finalists, 1):
         table.add_row(
             str(rank),
@@ -181,22 +163,8 @@ def _varied(one: "Finalist", tuned: "TuneResult") -> str:
 def _trials_table(tuned: "TuneResult") -> Table:
     from lightmodel.pipeline.best_trials import best_trials
 
-    table = _table("", "trial", tuned.metric.title, "parameters")
+    table = new_table("", "trial", tuned.metric.title, "parameters", left={"parameters"})
     for rank, trial in enumerate(best_trials(tuned.trials, tuned.metric, 5), 1):
         words = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
         table.add_row(str(rank), str(trial.number), f"{trial.value:.4f}", words)
     return table
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in names:
-        right = name != "parameters"
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    return table
-
-
-def _console() -> Console:
-    import sys
-
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)

@@ -1,7 +1,7 @@
 """Change values in a file of settings, leaving comments, order and everything else as they are."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,28 @@ from lightmodel.files import atomic_path
 _BOM = "\ufeff"
 
 
-def writable_file(loaded: Loaded, path: Path | None, keys: Iterable[str]) -> Path:
+def writable_file(loaded: Loaded, path: Path | None, section: str, keys: Collection[str]) -> Path:
     """Return the file that some settings can be written to.
 
     Args:
         loaded: the settings in force.
         path: of the file that they were read from; None: config.toml.
-        keys: such as "train.parameters".
+        section: such as "train".
+        keys: of the section.
 
     Raises:
-        ConfigError: one of them comes from elsewhere, which would go before the file.
+        ConfigError: one of them comes from elsewhere, which would go before the file; or the file
+            cannot be changed safely.
     """
     file = (path or Path("config.toml")).resolve()
-    for key in keys:
+    for key in (f"{section}.{name}" for name in keys):
         origin = loaded.origins.get(key, "")
         if origin.startswith(("--set", "LIGHTMODEL__")):
             raise ConfigError(
                 f"--write cannot work: {key} comes from {origin.split()[0]}, before any file",
                 hint=f"leave it out, or put its value into {file.name}",
             )
+    rewritten(file, section, getattr(loaded.config, section).model_dump(include=set(keys)))
     return file
 
 

@@ -53,7 +53,7 @@ CHAIN = (
 def run_chain(
     context: RunContext, stages: Sequence[Stage] = CHAIN, *, retry: bool = True
 ) -> Iterator[Outcome]:
-    """Run stages in order, handing each the versions that the earlier ones made or found.
+    """Run stages in order, handing each the versions that the earlier ones made or reused.
 
     Args:
         context: of the run.

@@ -53,7 +53,7 @@ class Candidate:
 class CandidateSearch:
     """What train.retry allows to try instead of the original, each chosen by the scores before it.
 
-    The search begins anew with every run and is told again what earlier runs found out: it then asks
+    The search begins anew with every run and is told the scores of earlier runs again: it then asks
     for the same candidates, and goes on where they ended.
     """
 
@@ -74,19 +74,19 @@ class CandidateSearch:
         if self._next is None and self._search and not full:
             parameters = self._search.ask()
             if parameters is not None:
-                found = Candidate.of(self._config, self._split, parameters)
-                self._next = replace(found, metrics=self._known.get(found.key))
+                candidate = Candidate.of(self._config, self._split, parameters)
+                self._next = replace(candidate, metrics=self._known.get(candidate.key))
         return self._next
 
     def tell(self, candidate: Candidate) -> None:
-        """Take the candidate that was asked for last, scored."""
+        """Record the scores of the candidate that was asked for last."""
         if self._search:
             self._search.tell(candidate.value(self._metric))
         self.scored.append(candidate)
         self._next = None
 
     def replay(self) -> bool:
-        """Take what earlier runs scored, and return whether nothing is left to be scored."""
+        """Record what earlier runs scored, and return whether nothing is left to be scored."""
         while (candidate := self.ask()) is not None:
             if candidate.metrics is None:
                 return False

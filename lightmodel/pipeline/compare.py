@@ -135,9 +135,9 @@ def _ranked(
     if mixed is None:
         return alone, "No blend of the best is of use: one of them gets all the weight."
     both = rank([*finished, mixed], metric)
-    found = next(one for one in both if one.result is mixed)
-    words = f"The blend {mixed.notes[0]} reaches {metric.title} {found.mean[metric.name]:.4f}"
-    if both[0] is not found:
+    ranked = next(one for one in both if one.result is mixed)
+    words = f"The blend {mixed.notes[0]} reaches {metric.title} {ranked.mean[metric.name]:.4f}"
+    if both[0] is not ranked:
         return alone, f"{words}, not better than {both[0].result.name} alone: it is not kept."
     return both, f"{words}: better than {both[1].result.name} alone, so it is kept."
 
@@ -203,8 +203,8 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
     candidate = _open_winner(context, winner)
     served = served_version(context)
     tested = evaluate_on_split(context, compared.split, prior, candidate, served).evaluation
-    found = tested.to_dict()
-    kept = {name: found[name] for name in ("rows", "metrics", "dummy", "comparison")}
+    evaluation = tested.to_dict()
+    kept = {name: evaluation[name] for name in ("rows", "metrics", "dummy", "comparison")}
     content = json_bytes({"winner": winner.name, **kept})
     write_atomic(compared.folder / "winner-on-test-rows.json", content)
     context.record(comparison_records(compared, tested))

@@ -1,6 +1,6 @@
 """The entries of a comparison: which take part, and how each is trained, as the chain would train it.
 
-Their models lie in store.work. Nothing of them is served or judged by the gate, and what was trained for
+Their models lie in store.work. None of them is served or passes the gate, and what was trained for
 an earlier comparison of the same table and settings is used again.
 """
 
@@ -117,8 +117,8 @@ def train_entry(config: Config, split_name: str, entry: Entry) -> str:
     }
     config = config.model_copy(update={"train": config.train.model_copy(update=own)})
     key = model_key(config, split)
-    found = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists()).version
-    return found.name if found else _train(config, models, split, key)
+    reuse = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists())
+    return reuse.version.name if reuse.version else _train(config, models, split, key)
 
 
 def _train(config: Config, models: Store, split: Version, key: str) -> str:
@@ -169,7 +169,7 @@ def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
 
 
 def read_result(models: Store, entry: Entry, name: str) -> CvResult:
-    """Read back what the cross-validation of an entry found out.
+    """Read back the cross-validation of an entry.
 
     Raises:
         ArtefactMissing: it was removed meanwhile.

@@ -18,8 +18,8 @@ from lightmodel.errors import (
 )
 from lightmodel.pipeline.context import RunContext, split_file
 from lightmodel.pipeline.preprocess import fetch_table, make_split
-from lightmodel.pipeline.reuse import Reuse, model_key
-from lightmodel.pipeline.train import train_or_reuse
+from lightmodel.pipeline.reuse import model_key
+from lightmodel.pipeline.train import fit_model
 from lightmodel.progress.base import Progress
 from lightmodel.store import codec
 from lightmodel.store.factory import models_of, splits_of
@@ -74,14 +74,14 @@ def run_reproduce(config: Config, progress: Progress, name: str, scratch: Path) 
     context = RunContext(_apart(settings, scratch), progress)
     split = _kept_split(settings, version) or _split_again(settings, context, version)
     if _train_sha256(split) == version.manifest.inputs["train_sha256"]:
-        outcome = train_or_reuse(context, split, Reuse(None, "reproduced"))
-        found = tuple(differences(version, context.models.get(outcome.version)))
+        again = context.models.get(fit_model(context, split).name)
+        lines = tuple(differences(version, again))
     else:
-        found = (_ROWS_DIFFER,)
+        lines = (_ROWS_DIFFER,)
     return Reproduced(
         version.name,
         version.manifest.files[codec.MODEL].sha256,
-        found,
+        lines,
         circumstances(version, model_key(settings, split)),
         version.manifest.commit,
     )

@@ -1,6 +1,6 @@
 """Run `retry`: where the gate rejects, other parameters are tried, and the best is tested once.
 
-The out-of-fold score alone chooses. A loser is neither refit nor published and never meets a test
+The out-of-fold score alone chooses. A loser is neither refit nor published and never sees a test
 row; its score is kept in retries/, so that nothing is tried twice.
 """
 
@@ -176,7 +176,6 @@ def _why_nothing(train: TrainSection) -> str:
 def _run_record(original: Version, candidate: Candidate) -> RunRecord:
     digits = hashlib.sha256(candidate.key.encode()).hexdigest()[:12]
     now = datetime.now(UTC).isoformat()
-    metrics = candidate.metrics or {}
     return RunRecord(
         f"{original.name}-attempt-{digits}",
         "attempt",
@@ -184,6 +183,6 @@ def _run_record(original: Version, candidate: Candidate) -> RunRecord:
         now,
         original.name,
         parameters=candidate.parameters,
-        metrics={name: value for name, value in metrics.items() if value is not None},
+        metrics=candidate.metrics or {},
         tags={"split": str(original.manifest.inputs["split"])},
     )

@@ -1,54 +1,50 @@
-"""What tracking is told: of a model once testing has judged it, and of a comparison."""
+"""The runs that are tracked: a model once testing has judged it, a comparison and its entries."""
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lightmodel.contract.results import Evaluation, Point
+from lightmodel.contract.results import Evaluation
 from lightmodel.store.verdict import StoredVerdict
 from lightmodel.store.versions import Version
-from lightmodel.tracking.records import RunRecord
+from lightmodel.tracking.records import Point, RunRecord
 
 if TYPE_CHECKING:
     from lightmodel.search.entries import ComparisonResult
 
 
 def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
-    """Give the record of a model: how it was made, how good it is, and what was decided."""
+    """Return the run of a model: how it was made, how good it is, and what was decided."""
     manifest = version.manifest
-    findings = json.loads(version.read("metrics.json"))
-    measured: dict[str, float | None] = {
-        **{f"oof_{name}": value for name, value in manifest.metrics.items()},
-        **{f"test_{name}": value for name, value in verdict.metrics.items()},
-        **{f"rows_{name}": float(count) for name, count in manifest.rows.items()},
-        "threshold": manifest.threshold,
-    }
     return RunRecord(
         key=version.name,
         kind="model",
         created=manifest.created,
         ended=verdict.created,
         parameters=manifest.parameters,
-        metrics={name: value for name, value in measured.items() if value is not None},
-        curves=_curves(findings["folds"]),
+        metrics={
+            **{f"oof_{name}": value for name, value in manifest.metrics.items()},
+            **{f"test_{name}": value for name, value in verdict.metrics.items()},
+            **{f"rows_{name}": float(count) for name, count in manifest.rows.items()},
+            "threshold": manifest.threshold,
+        },
+        curves=_curves(json.loads(version.read("metrics.json"))["folds"]),
         tags=_tags(version, verdict),
         version=version.folder,
     )
 
 
 def _curves(folds: list[dict[str, Any]]) -> dict[str, tuple[Point, ...]]:
-    """Give the losses of each fold by round, and each metric by fold."""
+    """Return the losses of each fold by round, and each metric by fold."""
     curves: dict[str, list[Point]] = {}
     for fold in folds:
         for kind, points in (("valid", fold["curve"]), ("train", fold.get("train_curve", ()))):
             if points:
                 name = f"fold_{fold['fold']:02d}/{kind}_loss"
-                curves[name] = [(at, value) for at, value in points if value is not None]
+                curves[name] = [(step, value) for step, value in points]
         for name, value in fold["metrics"].items():
-            if value is not None:
-                curves.setdefault(f"fold/{name}", []).append((fold["fold"], value))
+            curves.setdefault(f"fold/{name}", []).append((fold["fold"], value))
     return {name: tuple(points) for name, points in curves.items()}
 
 
@@ -77,17 +73,18 @@ def _tags(version: Version, verdict: StoredVerdict) -> Mapping[str, str]:
 def comparison_records(
     compared: "ComparisonResult", tested: Evaluation | None
 ) -> tuple[RunRecord, ...]:
-    """Tell of a comparison, and of each contender as a part of it."""
+    """Return the run of a comparison, and one for each contender as a part of it."""
     ended = datetime.now(UTC).isoformat()
     key = f"comparison-{compared.folder.name}"
-    found = {} if tested is None else tested.metrics
     whole = RunRecord(
         key,
         "comparison",
         compared.created,
         ended,
         parameters={"split": compared.split.name, "metric": compared.metric.name},
-        metrics=_known({f"test_{name}": item.value for name, item in found.items()}),
+        metrics={
+            f"test_{name}": item.value for name, item in (tested.metrics if tested else {}).items()
+        },
         tags={"winner": compared.winner.result.name},
         files=tuple(sorted(compared.folder.resolve().iterdir())),
     )
@@ -104,19 +101,13 @@ def _contender_records(compared: "ComparisonResult", key: str, ended: str) -> It
             ended,
             parent=key,
             parameters={"estimator": result.estimator, **result.parameters},
-            metrics=_known(
-                {
-                    **result.pooled,
-                    f"{compared.metric.name}_mean": one.mean[compared.metric.name],
-                    f"{compared.metric.name}_spread": one.spread[compared.metric.name],
-                    "fit_seconds": result.fit_seconds,
-                    "row_microseconds": 1e6 * result.row_seconds,
-                    "bytes": result.size,
-                }
-            ),
+            metrics={
+                **result.pooled,
+                f"{compared.metric.name}_mean": one.mean[compared.metric.name],
+                f"{compared.metric.name}_spread": one.spread[compared.metric.name],
+                "fit_seconds": result.fit_seconds,
+                "row_microseconds": 1e6 * result.row_seconds,
+                "bytes": result.size,
+            },
             tags={"contender": result.name, "place": str(place)},
         )
-
-
-def _known(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if math.isfinite(value)}

@@ -74,13 +74,18 @@ def train_or_reuse(
     """Fit a candidate by the context's settings where there is none to use again."""
     if context.dry_run and not reuse.version:
         return Outcome("train", "would run", reuse.why, "")
-    candidate = reuse.version or _fit(context, split, retry)
+    candidate = reuse.version or fit_model(context, split, retry)
     score = format_metric(candidate.manifest.metrics, deciding_metric(context.config, split))
     did, rows = "reused" if reuse.version else "made", split.manifest.rows["train"]
     return Outcome("train", did, reuse.why, candidate.name, rows, f"{score} out of fold")
 
 
-def _fit(context: RunContext, split: Version, retry: RetryInfo | None) -> Version:
+def fit_model(context: RunContext, split: Version, retry: RetryInfo | None = None) -> Version:
+    """Fit a model on a split by the context's settings, and return it as a new version.
+
+    Raises:
+        ConfigError: the settings do not suit the table, or train.module changed on the way.
+    """
     from lightmodel.training.train import train
 
     config, splits = context.config, context.splits
@@ -157,7 +162,7 @@ def publish_model(
         models: the store to write to.
         config: that it was trained by.
         split: that it was trained on.
-        trained: the model, and what was found out about it.
+        trained: the model, with its scores out of fold.
         key: its fingerprint, from before it was trained.
         retry: where a retry chose its parameters.
 

@@ -122,7 +122,7 @@ def run_tune(context: RunContext, split: Version, *, released: bool = False) -> 
 
 
 def _new_result(context: RunContext, split: Version, searched: Space) -> TuneResult:
-    """Name the study after all that decides on a trial's value, so that the same one goes on."""
+    """Return an empty result, named after all that decides on a trial's value: the same study goes on."""
     config, metric = context.config, deciding_metric(context.config, split)
     train = {**model_parameters(config)["train"], "parameters": dict(searched.given)}
     decides = {

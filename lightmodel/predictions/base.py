@@ -1,58 +1,132 @@
-"""Where logged answers and late truths end up."""
+"""What the prediction log takes, and the two tables in which a data base keeps it."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+import orjson
+
+Values = Sequence[Any] | npt.NDArray[Any]
+
+_ADD_TRUTHS = """
+INSERT INTO truths SELECT key, value, ? FROM {pairs} WHERE true
+ON CONFLICT (id) DO UPDATE SET truth = excluded.truth, time = excluded.time
+"""
+_MATCHED = """
+SELECT count(*) FROM {pairs} AS pair WHERE EXISTS (SELECT 1 FROM predictions WHERE id = pair.key)
+"""
+_ANSWERED = "SELECT version, count(*) FROM predictions GROUP BY version ORDER BY version"
+_LABELLED = """
+SELECT truth, CAST(prediction AS TEXT), CAST(probability AS TEXT)
+FROM (
+    SELECT id, prediction, probability, row_number()
+        OVER (PARTITION BY id ORDER BY time DESC, request DESC, row DESC) AS place
+    FROM predictions WHERE version = ? AND id IN (SELECT id FROM truths)
+) AS answers JOIN truths USING (id)
+WHERE place = 1 ORDER BY id
+"""
+_ROWS = """
+SELECT request, row, {time}, version, id, CAST(prediction AS TEXT), CAST(probability AS TEXT),
+       CAST(features AS TEXT), truth
+FROM predictions LEFT JOIN (SELECT id, truth FROM truths) AS labels USING (id)
+WHERE {time} LIKE ? ORDER BY time, request, row
+"""
+
+COLUMNS = ("request", "row", "time", "version", "id", "prediction", "probability", "features")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Answers of one model version whose truth has come, one for each id.
+class AnsweredRows:
+    """The rows of one answered request, in their order. Nobody changes them afterwards.
 
     Attributes:
-        predictions: labels or numbers; a sink that keeps only text gives their text.
-        probabilities: of the positive class, or {label: p}; None for regression.
-        truths: as `Sink.add_truths` took them.
+        request: its id, unique.
+        time: of the answer, UTC.
+        version: of the model that answered.
+        ids: of the rows, as they came; None when the table has no id column.
+        predictions: labels in their training type, or numbers.
+        probabilities: of the positive class, or {label: p} per row; None for regression.
+        features: name → values as they came (None where missing); None when not to be logged.
     """
 
-    predictions: Sequence[Any]
-    probabilities: Sequence[Any]
-    truths: Sequence[str]
+    request: str
+    time: datetime
+    version: str
+    ids: Values | None
+    predictions: Values
+    probabilities: Values | None
+    features: Mapping[str, Values] | None = None
 
 
-class Sink(Protocol):
-    """Keeps answered rows and their truths. Used by one thread at a time.
+def id_text(value: object) -> str | None:
+    """Return an id as text, so that an answer and its late label meet; data bases take no NUL."""
+    return None if value is None else str(value).replace("\0", "\ufffd")
 
-    A batch is lines of JSON, each one object with `request`, `time` (UTC, ISO 8601), `version` and
-    `rows`: lists of row (from 1), id (text or null), prediction, probability, features (object or
-    null). (request, row) names a row for good. A batch is kept whole or not at all, whenever the
-    process is killed; the same batch again changes nothing. What is kept is visible to the next call
-    of any process.
+
+class Sink(ABC):
+    """The tables `predictions` and `truths` of a data base. Used by one thread at a time.
+
+    A batch is a JSON list of objects with `request`, `time` (UTC, ISO 8601), `version` and `rows`:
+    lists of row (from 1), id (text or null), prediction, probability, features (object or null).
+    (request, row) names a row for good. A batch is kept whole or not at all, whenever the process
+    is killed. What is kept is visible to the next call of any process.
 
     Nothing is opened before the first call. Every method raises SourceUnavailable when trying again
-    later may help (and then works again by itself), `write` DataError when these bytes never will.
+    later may help (and then works again by itself), `write` DataError when this batch never will be
+    taken.
     """
 
-    def write(self, lines: bytes) -> int:
-        """Keep a batch; gives how many of its rows were not here before."""
-        ...
+    _WRITE: ClassVar[str]  # takes a batch
+    _PAIRS: ClassVar[str]  # a JSON object as a table of key and value
+    _TIME: ClassVar[str]  # of an answer, as text in ISO 8601
 
-    def add_truths(self, truths: Mapping[str, str], time: datetime) -> int:
-        """Keep truths by id, over earlier ones; gives how many ids the log has answers for.
+    def write(self, batch: str) -> int:
+        """Keep a batch; return how many rows that added."""
+        return self._change(self._WRITE, batch)
 
-        A truth may come before its answer.
+    def add_ground_truth(self, truths: Mapping[str, str], time: datetime) -> int:
+        """Keep labels by id, over earlier ones; return how many ids the log has answers for.
+
+        A label may come before its answer.
         """
-        ...
+        pairs = orjson.dumps(dict(truths)).decode()
+        moment = time.astimezone(UTC).isoformat()
+        self._change(_ADD_TRUTHS.format(pairs=self._PAIRS), moment, pairs)
+        ((matched,),) = self._select(_MATCHED.format(pairs=self._PAIRS), pairs)
+        return int(matched)
 
     def answered(self) -> Mapping[str, int]:
         """Count the rows of each model version, oldest version first."""
-        ...
+        return dict(self._select(_ANSWERED))
 
-    def judged(self, version: str) -> Judged:
-        """Give what a version answered last for each id that has a truth, in the order of the ids."""
-        ...
+    def labelled(self, version: str) -> list[tuple[str, Any, Any]]:
+        """Return ground truth, prediction and probability by id, where the ground truth is known.
 
+        Of several answers of this version to an id the last one counts. A prediction is a label or
+        a number; a probability is that of the positive class, {label: p}, or None for regression.
+        """
+        rows = self._select(_LABELLED, version)
+        return [(truth, orjson.loads(label), orjson.loads(score)) for truth, label, score in rows]
+
+    def rows(self, day: str = "") -> Iterator[tuple[Any, ...]]:
+        """Yield the answers of a UTC day ("2026-01-03"; "" for all), oldest first.
+
+        Each is the cells of COLUMNS and the ground truth or None; prediction, probability and
+        features are JSON texts.
+        """
+        return self._select(_ROWS.format(time=self._TIME), f"{day}%")
+
+    @abstractmethod
     def close(self) -> None:
-        """Let go of what is open; the next call opens it again."""
-        ...
+        """Close what is open; the next call opens it again."""
+
+    @abstractmethod
+    def _change(self, sql: str, *values: str) -> int:
+        """Run a statement, with `?` for each value, in a transaction; return the rows it changed."""
+
+    @abstractmethod
+    def _select(self, sql: str, *values: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query, with `?` for each value, without keeping them in memory."""

@@ -1,168 +1,131 @@
-"""From a configuration to the prediction log, and to what is asked of it later."""
+"""From a configuration to the prediction log, and to the tables that it ends in."""
 
 import logging
-from collections.abc import Callable
+import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lightmodel.config import Config, LogSection
 from lightmodel.contract.columns import Contract
-from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.predictions.base import Sink
 from lightmodel.predictions.feedback import TruthTable, truths_of
-from lightmodel.predictions.live_metrics import Live, judge
-from lightmodel.predictions.log import PredictionLog
-from lightmodel.predictions.none import NoLog
-from lightmodel.store.factory import models_of, signer_of
+from lightmodel.predictions.log import Count, PredictionLog, ship
+from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
 
 logger = logging.getLogger(__name__)
 
 
-def open_log(config: Config, count: Callable[[str, int], None]) -> PredictionLog:
-    """Open the prediction log of this process; where it cannot be kept, say so and go on without.
+def open_log(config: Config, count: Count) -> PredictionLog | None:
+    """Open the prediction log of this process; None where it is off.
+
+    Where it cannot be kept, a warning says so and serving goes on without.
 
     Args:
         config: with the section `log`.
-        count: is told of numbers of rows that were "spooled", "logged" or "dropped".
+        count: called with numbers of rows that were "spooled", "logged" or "dropped".
 
     Raises:
         ConfigError: PostgreSQL is asked for, and its URL or its library is not there.
     """
     log = config.log
     if log.sink == "none" or log.rate == 0:
-        return NoLog()
-    sink = _sink(log)
+        return None
+    server = _server(log)
     try:
-        _check_folder(log)
+        _check_folder(log.folder)
     except (OSError, ConfigError) as error:
         reason = f"{error.message}; {error.hint}" if isinstance(error, ConfigError) else error
         logger.warning("serving without a prediction log: %s", reason)
-        return NoLog()
-    from lightmodel.predictions.spooled import Limits, SpooledLog
-
-    limits = Limits(log.rate, log.queue_rows, log.spool_megabytes << 20)
-    return SpooledLog(_spool(log), sink, limits, count)
+        return None
+    if log.sink == "csv":
+        logger.warning(
+            'log.sink = "csv": rows are kept in %s; `python -m lightmodel export FILE` writes CSV',
+            _file(log),
+        )
+    return PredictionLog(_file(log), log, count, server)
 
 
 def open_sink(config: Config) -> Sink:
-    """Open the sink itself, with all that waits in the spool sent to it.
+    """Open the tables themselves, with all that waits in the spool shipped to them.
 
     Raises:
-        ConfigError: there is none, or it cannot work where it is.
-        SourceUnavailable: it is down.
+        ConfigError: there are none, or they cannot work where they are.
+        SourceUnavailable: the data base is down.
     """
     log = config.log
     if log.sink == "none":
         raise ConfigError(
             'there is no prediction log: log.sink is "none"', hint='set log.sink to "sqlite"'
         )
-    sink = _sink(log)
+    server = _server(log)
     try:
-        _check_folder(log)
+        _check_folder(log.folder)
     except OSError as error:
         raise ConfigError(
             f"log.folder cannot be used: {error.strerror or error}", hint="check who owns it"
         ) from error
-    from lightmodel.predictions.shipping import ship
-
-    ship(_spool(log), sink, _ignore, timeout_s=2.0)
-    return sink
+    if server is None:
+        return SqliteSink(_file(log))
+    ship(_file(log), server, lambda _name, _number: None, timeout_s=2.0)
+    return server
 
 
 def spooled_bytes(config: Config) -> int:
-    """Say how much waits to be sent."""
-    if config.log.sink == "none":
+    """Return the size of what waits to be shipped to the server; 0 where it cannot be read."""
+    path = _file(config.log)
+    if config.log.sink != "postgres" or not path.exists():
         return 0
-    from lightmodel.predictions.spool import waiting_bytes
+    with closing(SqliteSink(path)) as spool:
+        try:
+            return spool.used_bytes()
+        except SourceUnavailable:
+            return 0
 
-    return waiting_bytes(config.log.folder / "spool")
 
-
-def add_truths(config: Config, table: TruthTable, contract: Contract) -> dict[str, int]:
-    """Keep late truths; gives how many rows came, and how many ids have an answer or none.
+def add_ground_truth(config: Config, table: TruthTable, contract: Contract) -> dict[str, int]:
+    """Keep labels that came late; count the rows, and the ids that have an answer or none.
 
     Raises:
         ContractViolation: ids are missing, or values are no labels of the task.
-        SourceUnavailable: the sink is down.
+        SourceUnavailable: the data base is down.
     """
     truths = truths_of(table, contract)
     with closing(open_sink(config)) as sink:
-        matched = sink.add_truths(truths, datetime.now(UTC))
+        matched = sink.add_ground_truth(truths, datetime.now(UTC))
     return {"rows": len(table.ids), "matched": matched, "unmatched": len(truths) - matched}
 
 
-def live_metrics(config: Config) -> list[Live]:
-    """Measure each model version on the truths that have come, oldest version first.
-
-    Raises:
-        ArtefactMissing: no model is left that says what the answers mean.
-        SourceUnavailable: the sink is down.
-    """
-    contract = newest_contract(config)
-    known = {
-        version.name: Contract.from_dict(version.manifest.contract)
-        for version in models_of(config).versions()
-        if version.manifest.contract
-    }
-    with closing(open_sink(config)) as sink:
-        return [
-            judge(version, rows, known.get(version, contract).task, sink.judged(version))
-            for version, rows in sink.answered().items()
-        ]
-
-
-def newest_contract(config: Config) -> Contract:
-    """Give the contract of the newest approved model, without loading the model.
-
-    Raises:
-        ArtefactMissing: there is none.
-    """
-    from lightmodel.store.verdict import newest_approved
-
-    version = newest_approved(models_of(config), signer_of(config))
-    if version.manifest.contract is None:
-        raise ArtefactMissing(f"{version.name} holds no contract", hint="train anew")
-    return Contract.from_dict(version.manifest.contract)
-
-
-def _sink(log: LogSection) -> Sink:
-    if log.sink == "sqlite":
-        from lightmodel.predictions.sqlite import SqliteSink
-
-        return SqliteSink(log.folder)
-    if log.sink == "csv":
-        from lightmodel.predictions.csv_file import CsvSink
-
-        return CsvSink(log.folder)
+def _server(log: LogSection) -> Sink | None:
+    """Return the server that rows are shipped to; None where the SQLite file is the log."""
+    if log.sink != "postgres":
+        return None
     if log.url is None:
         raise ConfigError(
             'log.sink = "postgres" needs log.url',
             hint="set LIGHTMODEL__LOG__URL or LIGHTMODEL__LOG__URL_FILE",
         )
-    from lightmodel.predictions.postgres import PostgresSink
-
+    try:
+        from lightmodel.predictions.postgres import PostgresSink
+    except ImportError as error:
+        raise ConfigError(
+            'log.sink = "postgres" needs psycopg', hint="pip install -r requirements/postgres.txt"
+        ) from error
     return PostgresSink(log.url.get_secret_value())
 
 
-def _check_folder(log: LogSection) -> None:
-    """Make the folder, and see that files can be written and locked in it.
+def _check_folder(folder: Path) -> None:
+    """Make the folder, and check that files can be written in it.
 
     Raises:
         OSError: they cannot.
         ConfigError: SQLite does not work there.
     """
-    from lightmodel.predictions.spool import check_folder
-    from lightmodel.predictions.sqlite import check_sqlite
-
-    check_folder(_spool(log))
-    if log.sink == "sqlite":
-        check_sqlite(log.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
+    check_sqlite(folder)
 
 
-def _spool(log: LogSection) -> Path:
-    return log.folder / "spool"
-
-
-def _ignore(_name: str, _number: int) -> None:
-    """Rows that are sent from here are counted by nobody."""
+def _file(log: LogSection) -> Path:
+    return log.folder / ("spool.sqlite" if log.sink == "postgres" else "predictions.sqlite")

@@ -10,7 +10,7 @@ from typing import Any
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, Violation
-from lightmodel.predictions.identity import id_text
+from lightmodel.predictions.base import id_text
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_CELL = 1 << 20

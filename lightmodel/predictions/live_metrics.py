@@ -1,48 +1,85 @@
-"""How good the answers were, now that their truth is known."""
+"""How good the answers were, now that their ground truth is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from lightmodel.config import Config
+from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import Task, TaskKind, label_name
-from lightmodel.predictions.base import Judged
+from lightmodel.errors import ArtefactMissing
+from lightmodel.predictions.factory import open_sink
+from lightmodel.store.factory import models_of, signer_of
 from lightmodel.training.metrics import measure_answers
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveMetrics:
     """What a model version did.
 
     Attributes:
         rows: that it answered.
-        judged: ids among them whose truth is known.
+        labelled: ids among them whose ground truth is known.
         metrics: over those; NaN where one is undefined; empty when there are none.
     """
 
     version: str
     rows: int
-    judged: int = 0
+    labelled: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-def judge(version: str, rows: int, task: Task, judged: Judged) -> Live:
-    """Measure the answers of one version.
+def live_metrics(config: Config) -> list[LiveMetrics]:
+    """Measure each model version on the labels that have come, oldest version first.
+
+    Raises:
+        ArtefactMissing: no model is left that says what the answers mean.
+        SourceUnavailable: the sink is down.
+    """
+    contract = newest_contract(config)
+    known = {
+        version.name: Contract.from_dict(version.manifest.contract)
+        for version in models_of(config).versions()
+        if version.manifest.contract
+    }
+    with closing(open_sink(config)) as sink:
+        return [
+            measure(version, rows, known.get(version, contract).task, sink.labelled(version))
+            for version, rows in sink.answered().items()
+        ]
+
+
+def newest_contract(config: Config) -> Contract:
+    """Return the contract of the newest approved model, without loading the model.
+
+    Raises:
+        ArtefactMissing: there is none.
+    """
+    from lightmodel.store.verdict import newest_approved
+
+    version = newest_approved(models_of(config), signer_of(config))
+    if version.manifest.contract is None:
+        raise ArtefactMissing(f"{version.name} holds no contract", hint="train anew")
+    return Contract.from_dict(version.manifest.contract)
+
+
+def measure(
+    version: str, rows: int, task: Task, labelled: Iterable[tuple[str, Any, Any]]
+) -> LiveMetrics:
+    """Measure the answers of one version, whose labelled ones are as `Sink.labelled` returns them.
 
     Answers that are not of this task are left out: a log may hold those of other tables.
     """
     read = _number if task.kind is TaskKind.REGRESSION else _reader(task)
-    found = (
-        read(*row)
-        for row in zip(judged.truths, judged.predictions, judged.probabilities, strict=True)
-    )
-    known = [row for row in found if row is not None]
+    known = [row for row in (read(*answer) for answer in labelled) if row is not None]
     if not known:
-        return Live(version, rows)
+        return LiveMetrics(version, rows)
     target, decided, scores = (np.array(column, np.float64) for column in zip(*known, strict=True))
     metrics = measure_answers(task.kind, target, scores, decided.astype(np.int64))
-    return Live(version, rows, len(known), metrics)
+    return LiveMetrics(version, rows, len(known), metrics)
 
 
 _Row = tuple[float, float, float | list[float]]  # truth, decision, score

@@ -1,126 +1,130 @@
-"""The prediction log in a SQLite file, written by several processes."""
+"""The prediction log in a SQLite file, written by several processes; also the spool of a server."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-
-import orjson
+from typing import Any
 
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
-from lightmodel.predictions.base import Judged
+from lightmodel.predictions.base import Sink
 
-FILE = "predictions.sqlite"
 _OLDEST = (3, 38)  # the first one with the operators -> and ->>
-_BUSY_S = 10.0
+_BUSY_S = 5.0
+_PAGE = 4096
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "lustre", "glusterfs"}
 )
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS predictions (
+CREATE TABLE IF NOT EXISTS predictions (  -- each row is inserted once, hence without a key
     request TEXT NOT NULL, row INTEGER NOT NULL, time TEXT NOT NULL, version TEXT NOT NULL, id TEXT,
-    prediction TEXT, probability TEXT, features TEXT,  -- JSON
-    PRIMARY KEY (request, row)
-) WITHOUT ROWID;
+    prediction TEXT, probability TEXT, features TEXT  -- JSON
+);
 CREATE INDEX IF NOT EXISTS predictions_by_id ON predictions (id) WHERE id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS truths (
     id TEXT PRIMARY KEY, truth TEXT NOT NULL, time TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refused AS SELECT * FROM predictions WHERE false;
 """
-_WRITE = """
-INSERT OR IGNORE INTO predictions
-WITH line AS MATERIALIZED (
-    SELECT ?1 ->> 'request' AS request, ?1 ->> 'time' AS time, ?1 ->> 'version' AS version
-)
-SELECT request, value ->> 0, time, version, value ->> 1, value -> 2, value -> 3,
-       nullif(value -> 4, 'null')
-FROM line, json_each(?1, '$.rows')
+_OLDEST_ROWS = """
+SELECT rowid, json_object('request', request, 'time', time, 'version', version, 'rows', json_array(
+    json_array(row, id, json(prediction), json(probability), json(features))))
+FROM predictions ORDER BY rowid LIMIT ?
 """
-_TRUTH = """
-INSERT INTO truths SELECT key, value, ?2 FROM json_each(?1) WHERE true
-ON CONFLICT (id) DO UPDATE SET truth = excluded.truth, time = excluded.time
-"""
-_MATCHED = """
-SELECT count(*) FROM json_each(?) AS truth
-WHERE EXISTS (SELECT 1 FROM predictions WHERE id = truth.key)
-"""
-_ANSWERED = "SELECT version, count(*) FROM predictions GROUP BY version ORDER BY version"
-_JUDGED = """
-SELECT prediction, probability, truth
-FROM (
-    SELECT id, prediction, probability, row_number()
-        OVER (PARTITION BY id ORDER BY time DESC, request DESC, row DESC) AS place
-    FROM predictions WHERE version = ? AND id IN (SELECT id FROM truths)
-) JOIN truths USING (id)
-WHERE place = 1 ORDER BY id
+_USED = """
+SELECT (page_count - freelist_count) * page_size
+FROM pragma_page_count, pragma_freelist_count, pragma_page_size
+WHERE EXISTS (SELECT 1 FROM predictions)
 """
 
 
-class SqliteSink:
-    """A file `predictions.sqlite` in a folder on a local disk."""
+class SqliteSink(Sink):
+    """A SQLite file on a local disk.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+    Args:
+        path: of the file; its folder exists.
+        max_bytes: how large the file may become; None for any size.
+    """
+
+    _WRITE = """
+    INSERT INTO predictions (request, row, time, version, id, prediction, probability, features)
+    WITH requests AS MATERIALIZED (
+        SELECT value ->> 'request' AS request, value ->> 'time' AS time,
+               value ->> 'version' AS version, value -> 'rows' AS rows FROM json_each(?)
+    )
+    SELECT request, value ->> 0, time, version, value ->> 1, value -> 2, value -> 3,
+           nullif(value -> 4, 'null')
+    FROM requests, json_each(rows)
+    """
+    _PAIRS = "json_each(?)"
+    _TIME = "time"
+
+    def __init__(self, path: Path, max_bytes: int | None = None) -> None:
+        self.path = path
+        self._max_pages = max_bytes // _PAGE if max_bytes else None
         self._connection: sqlite3.Connection | None = None
 
-    def write(self, lines: bytes) -> int:
-        """Keep a batch; gives how many of its rows were not here before."""
-        try:
-            texts = [(line,) for line in lines.decode().split("\n") if line]
-        except UnicodeDecodeError:
-            raise DataError("the segment is not UTF-8") from None
-        with self._transaction() as connection:
-            return connection.executemany(_WRITE, texts).rowcount
+    def oldest(self, rows: int, size: int) -> list[tuple[int, str]]:
+        """Return place and JSON object of the oldest rows: `rows` at most, about `size` characters."""
+        batch: list[tuple[int, str]] = []
+        total = 0
+        for place, text in self._select(_OLDEST_ROWS, rows):
+            batch.append((place, text))
+            total += len(text)
+            if total >= size:
+                break
+        return batch
 
-    def add_truths(self, truths: Mapping[str, str], time: datetime) -> int:
-        """Keep truths by id; gives how many ids the log has answers for."""
-        document = orjson.dumps(dict(truths)).decode()
-        with self._transaction() as connection:
-            connection.execute(_TRUTH, (document, time.astimezone(UTC).isoformat()))
-            matched: int = connection.execute(_MATCHED, (document,)).fetchone()[0]
-            return matched
+    def remove(self, last: int) -> None:
+        """Remove the rows up to the place `last`."""
+        self._change("DELETE FROM predictions WHERE rowid <= ?", last)
 
-    def answered(self) -> Mapping[str, int]:
-        """Count the rows of each model version."""
-        with self._transaction() as connection:
-            return dict(connection.execute(_ANSWERED).fetchall())
+    def set_aside(self, place: int) -> None:
+        """Copy the row at a place to the table `refused`."""
+        self._change("INSERT INTO refused SELECT * FROM predictions WHERE rowid = ?", place)
 
-    def judged(self, version: str) -> Judged:
-        """Give what a version answered last for each id that has a truth."""
-        with self._transaction() as connection:
-            rows = connection.execute(_JUDGED, (version,)).fetchall()
-        predictions, probabilities, truths = zip(*rows, strict=True) if rows else ((), (), ())
-        load = orjson.loads
-        return Judged([*map(load, predictions)], [*map(load, probabilities)], truths)
+    def used_bytes(self) -> int:
+        """Return the size of what is kept; 0 without a row."""
+        return next((int(used) for (used,) in self._select(_USED)), 0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
+    def _change(self, sql: str, *values: str | int) -> int:
+        with self._opened() as connection, connection:
+            return connection.execute(sql, values).rowcount
+
+    def _select(self, sql: str, *values: str | int) -> Iterator[tuple[Any, ...]]:
+        with self._opened() as connection:
+            yield from connection.execute(sql, values)
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
-            with self._opened() as connection:
-                yield connection
+            if self._connection is None:
+                self._connection = self._connect()
+            yield self._connection
         except sqlite3.Error as error:
             if str(error) == "malformed JSON" or isinstance(error, sqlite3.IntegrityError):
                 raise DataError(f"SQLite cannot read it: {error}") from error
             self.close()
             raise SourceUnavailable(
-                f"{FILE} cannot be used: {error}",
-                hint="check the disk and who owns log.folder; rows wait in the spool until then",
+                f"{self.path.name} cannot be used: {error}",
+                hint="check the disk and who owns log.folder",
             ) from error
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = sqlite3.connect(self._path, timeout=_BUSY_S, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
-        return self._connection
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_BUSY_S, check_same_thread=False)
+        connection.execute(f"PRAGMA page_size = {_PAGE}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+        if self._max_pages:
+            connection.execute(f"PRAGMA max_page_count = {self._max_pages}")
+        return connection
 
 
 def check_sqlite(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
@@ -136,22 +140,22 @@ def check_sqlite(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None
     if sqlite3.sqlite_version_info < _OLDEST:
         raise ConfigError(
             f"this Python has SQLite {sqlite3.sqlite_version}, and the prediction log needs 3.38",
-            hint='set log.sink to "csv" or "postgres", or take a newer Python',
+            hint='take a newer Python, or set log.sink to "none"',
         )
     kind = _file_system(folder.resolve(), mounts)
     if kind in _NETWORK or kind.startswith("fuse.ssh"):
         raise ConfigError(
             f"log.folder lies on a network file system ({kind}), where SQLite's locks do not hold",
-            hint='set log.folder to a folder on a local disk, or log.sink to "postgres" or "csv"',
+            hint="set log.folder to a folder on a local disk; to keep the rows elsewhere, "
+            'log.sink to "postgres"',
         )
 
 
 def _file_system(folder: Path, mounts: Path) -> str:
-    """Name the file system that holds `folder`, or "" where that cannot be found out."""
+    """Return the kind of file system that holds `folder`, or "" where that is not known."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    found = [line.split() for line in lines]
-    kinds = {fields[1].replace("\\040", " "): fields[2] for fields in found if len(fields) > 2}
+    kinds = {point.replace("\\040", " "): kind for _, point, kind, *_ in map(str.split, lines)}
     return next((kinds[str(path)] for path in (folder, *folder.parents) if str(path) in kinds), "")

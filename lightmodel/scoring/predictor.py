@@ -1,18 +1,23 @@
-"""From checked rows to answers: score, decide, and say what contributed."""
+"""From checked rows to answers: scores, decisions, and what contributed to them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lightmodel.config import Config
 from lightmodel.contract.arrays import Matrix, Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import SampleRow
-from lightmodel.contract.task import TaskKind, label_name
+from lightmodel.contract.task import label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
-from lightmodel.tables.row_rules import Block
-from lightmodel.training.metrics import predicted_codes
+from lightmodel.store.manifest import Manifest
+from lightmodel.tables.bodies import BodyReader, Limits
+from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_rules import Block, RowRules
 
 SAME_SCORE = 1e-12
 
@@ -26,12 +31,45 @@ class Answers:
         predictions: labels in their training type, or numbers.
         scores: (rows,) of the positive class, (rows, classes), or the numbers themselves.
         contributions: of each row, the largest ones; None when nobody asked.
+        id_name: of the id column; None where the contract has none.
+        label_names: of all classes; empty for regression.
     """
 
     ids: Sequence[Any] | None
     predictions: Sequence[Any]
     scores: Scores
     contributions: Sequence[list[dict[str, Any]]] | None = None
+    id_name: str | None = None
+    label_names: tuple[str, ...] = ()
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether scores are probabilities of a positive class."""
+        return bool(self.label_names) and self.scores.ndim == 1
+
+    def probabilities(self) -> list[Any] | None:
+        """Return the positive class' probability of each row, or {label: p}; None for regression."""
+        if not self.label_names:
+            return None
+        rows: list[Any] = self.scores.tolist()
+        return (
+            rows
+            if self.is_binary
+            else [dict(zip(self.label_names, row, strict=True)) for row in rows]
+        )
+
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """Return the answers by column: the id's name, prediction, probability, contributions."""
+        columns: dict[str, Sequence[Any]] = {}
+        if self.ids is not None and self.id_name is not None:
+            columns[self.id_name] = self.ids
+        columns["prediction"] = self.predictions
+        probabilities = self.probabilities()
+        if probabilities is not None:
+            columns["probability"] = probabilities
+        if self.contributions is not None:
+            columns["contributions"] = self.contributions
+        return columns
 
 
 @dataclass(frozen=True)
@@ -40,8 +78,8 @@ class Predictor:
 
     Attributes:
         threshold: on the positive class' probability; None for other tasks.
-        score: gives (rows,) or (rows, classes) for features.
-        contribute: gives (rows, names + 1), or that times the classes; None where it cannot.
+        score: returns (rows,) or (rows, classes) for features.
+        contribute: returns (rows, names + 1), or that times the classes; None where it cannot.
         names: of all features that the model sees, those that are added among them.
     """
 
@@ -58,7 +96,7 @@ class Predictor:
         Args:
             block: of rows.
             threshold: instead of the model's own (binary).
-            explain: how many contributions to give for each row.
+            explain: number of contributions for each row.
 
         Raises:
             ContractViolation: with everything that is wrong with the rows.
@@ -68,18 +106,27 @@ class Predictor:
         scores = self.score(block.features)
         decided = self._decide(scores, self.threshold if threshold is None else threshold)
         contributions = self._explain(block.features, scores, explain) if explain else None
-        return Answers(block.ids, decided, scores, contributions)
+        return Answers(block.ids, decided, scores, contributions, self._id_name, self._label_names)
+
+    @cached_property
+    def _id_name(self) -> str | None:
+        return self.contract.id.name if self.contract.id else None
+
+    @cached_property
+    def _label_names(self) -> tuple[str, ...]:
+        return label_names(self.contract)
 
     def _decide(self, scores: Scores, threshold: float | None) -> list[Any]:
-        task = self.contract.task
-        if task.kind is TaskKind.REGRESSION:
+        labels = self.contract.task.labels
+        if not labels:
             numbers: list[Any] = scores.tolist()
             return numbers
-        codes = predicted_codes(scores, 0.5 if threshold is None else threshold)
-        return [task.labels[code] for code in codes.tolist()]
+        least = 0.5 if threshold is None else threshold
+        codes = scores.argmax(axis=1) if scores.ndim == 2 else scores >= least
+        return [labels[code] for code in codes.tolist()]
 
     def _explain(self, features: Matrix, scores: Scores, most: int) -> list[list[dict[str, Any]]]:
-        """Name the features that moved a row most, in the model's raw score, largest first."""
+        """Return the features that moved each row most, in the model's raw score, largest first."""
         if self.contribute is None:
             raise NotImplementedError
         names = self.names or self.contract.feature_names
@@ -94,31 +141,47 @@ class Predictor:
         ]
 
 
+@dataclass(frozen=True)
+class LoadedModel:
+    """An approved, verified and self-tested model, and where it came from.
+
+    Attributes:
+        predictor: answers rows.
+        rules: its contract, ready to check rows.
+        row_reader: reads rows of text.
+        manifest: of its version.
+        folder: of its version; holds report.html and, often, feature_importance_gain.png.
+    """
+
+    predictor: Predictor
+    rules: RowRules
+    row_reader: RowReader
+    manifest: Manifest
+    folder: Path
+
+    @property
+    def version(self) -> str:
+        """The name in `X-Model-Version`."""
+        return self.manifest.version
+
+    @property
+    def contract(self) -> Contract:
+        """What its rows must fit."""
+        return self.predictor.contract
+
+    def body_reader(self, config: Config) -> BodyReader:
+        """Return what reads requests for this model."""
+        limits = Limits(
+            config.serve.max_megabytes << 20,
+            config.serve.max_whole_megabytes << 20,
+            config.serve.max_columns,
+        )
+        return BodyReader(self.rules, self.row_reader, config.data, limits)
+
+
 def label_names(contract: Contract) -> tuple[str, ...]:
-    """Give the labels as keys and headings."""
+    """Return the labels as keys and headings."""
     return tuple(label_name(label) for label in contract.task.labels)
-
-
-def probabilities_of(answers: Answers, contract: Contract) -> list[Any]:
-    """Give the positive class' probability for each row, or {label: p}."""
-    if answers.scores.ndim == 1:
-        numbers: list[Any] = answers.scores.tolist()
-        return numbers
-    names = label_names(contract)
-    return [dict(zip(names, row, strict=True)) for row in answers.scores.tolist()]
-
-
-def answer_columns(answers: Answers, contract: Contract) -> dict[str, Sequence[Any]]:
-    """Give answers by column: the id under its own name, prediction, probability, contributions."""
-    columns: dict[str, Sequence[Any]] = {}
-    if answers.ids is not None and contract.id:
-        columns[contract.id.name] = answers.ids
-    columns["prediction"] = answers.predictions
-    if contract.task.kind.has_classes:
-        columns["probability"] = probabilities_of(answers, contract)
-    if answers.contributions is not None:
-        columns["contributions"] = answers.contributions
-    return columns
 
 
 def check_samples(predictor: Predictor, block: Block, samples: Sequence[SampleRow]) -> None:

@@ -6,21 +6,23 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from lightmodel.config import Config
 from lightmodel.contract.columns import Contract
-from lightmodel.predictions.factory import add_truths
+from lightmodel.predictions.factory import add_ground_truth
 from lightmodel.predictions.feedback import TruthTable, read_csv, read_records
-from lightmodel.service.model_manager import Holder
-from lightmodel.service.request_body import Incoming
+from lightmodel.service.model_manager import ModelManager
+from lightmodel.service.request_body import RequestBody
 
 
-def blueprint(holder: Holder, config: Config) -> Blueprint:
-    """Give the route; it takes the model's id column and its target, as CSV or JSON."""
+def blueprint(models: ModelManager, config: Config) -> Blueprint:
+    """Return the route; it takes the model's id column and its target, as CSV or JSON."""
     routes = Blueprint("truth", __name__)
 
     @routes.post("/truth")
     def truth() -> Response:
-        contract = holder.require().contract
-        body = Incoming(request, config.serve).whole(config.serve.max_whole_megabytes)
-        return jsonify(add_truths(config, _table(body, contract, config.data.decimal), contract))
+        contract = models.require().contract
+        body = RequestBody(request, config.serve).read_all()
+        return jsonify(
+            add_ground_truth(config, _table(body, contract, config.data.decimal), contract)
+        )
 
     return routes
 

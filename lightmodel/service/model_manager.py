@@ -1,85 +1,86 @@
-"""Holds the model that answers, and looks for a newer one."""
+"""The model that answers, replaced while the service runs."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lightmodel.errors import LightModelError
-from lightmodel.scoring.loaded_model import Served, Shelf
+from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.predictor import LoadedModel
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Holder:
-    """One model at a time, of which a request takes hold once, so that no answer is mixed.
+class ModelManager:
+    """One loaded model at a time; a request takes it once, so that no answer mixes two.
 
-    It is loaded in a worker, after the fork. A newer one is opened beside it, tested, and put in its
-    place; one that cannot be opened is told of once, and the old one goes on.
+    It is loaded in a worker, after the fork. A newer one is opened beside it, tested, and swapped in;
+    one that cannot be opened is reported once, and the old one goes on answering.
+
+    Attributes:
+        store: where approved models are found.
+        interval_s: between two looks at the store.
+        on_model_loaded: called with every model that begins to answer.
     """
 
-    shelf: Shelf
-    every: float
-    on_taken: Callable[[Served], None]
-    _served: Served | None = None
-    _why: LightModelError | None = None
+    store: ModelStoreView
+    interval_s: float
+    on_model_loaded: Callable[[LoadedModel], None]
+    _model: LoadedModel | None = None
+    _error: LightModelError | None = None
     _state: object = None
-    _looking: threading.Lock = field(default_factory=threading.Lock)
-    _closed: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def require(self) -> Served:
-        """Give the model.
+    def require(self) -> LoadedModel:
+        """Return the model.
 
         Raises:
             LightModelError: why there is none.
         """
-        if self._served is None:
-            self.look()
-        if self._served is None:
-            raise self._why or RuntimeError("looked, and found neither a model nor why")
-        return self._served
+        if self._model is None:
+            self.refresh()
+        if self._model is None:
+            raise self._error or RuntimeError("neither a model nor an error")
+        return self._model
 
-    def look(self) -> None:
-        """Look for a newer model, if anything has changed since the last look."""
-        with self._looking:
-            state = self.shelf.state()
+    def refresh(self) -> None:
+        """Load a newer model, if there is one and the store has changed since the last look."""
+        with self._lock:
+            state = self.store.state()
             if state == self._state:
                 return
             self._state = state
             try:
-                self._take(self.shelf.newest(self._served))
+                self._swap(self.store.newest(self._model))
             except LightModelError as error:
-                self._lose(error)
+                self._unload(error)
 
     def watch(self) -> None:
-        """Look again and again, in a thread of its own."""
+        """Refresh again and again, in a thread of its own."""
         threading.Thread(target=self._watch, name="model-watcher", daemon=True).start()
-
-    def close(self) -> None:
-        """Stop looking."""
-        self._closed.set()
 
     def _watch(self) -> None:
         while True:
             try:
-                self.look()
+                self.refresh()
             except Exception:
                 logger.exception("looking for a newer model failed; the next look may do better")
-            if self._closed.wait(self.every):
-                return
+            time.sleep(self.interval_s)
 
-    def _take(self, served: Served) -> None:
-        if served is self._served:
+    def _swap(self, model: LoadedModel) -> None:
+        if model is self._model:
             return
-        logger.info("serving %s", served.version)
-        self._served, self._why = served, None
-        self.on_taken(served)
+        logger.info("serving %s", model.version)
+        self._model, self._error = model, None
+        self.on_model_loaded(model)
 
-    def _lose(self, error: LightModelError) -> None:
-        """Go on with the old model, unless somebody took it back."""
-        if self._served is None or self.shelf.is_withdrawn(self._served.version):
+    def _unload(self, error: LightModelError) -> None:
+        """Unload the model if its approval was withdrawn; else it goes on answering."""
+        if self._model is None or self.store.is_withdrawn(self._model.version):
             logger.error("no model to serve: %s", error.message)
-            self._served, self._why = None, error
+            self._model, self._error = None, error
         else:
-            logger.error("going on with %s: %s", self._served.version, error.message)
+            logger.error("going on with %s: %s", self._model.version, error.message)

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from flask import Blueprint, Request, Response, g, request
@@ -15,21 +17,20 @@ from lightmodel.config import Config
 from lightmodel.config.environment import scoring_threads_of
 from lightmodel.contract.arrays import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
-from lightmodel.predictions.log import AnsweredRows, PredictionLog
-from lightmodel.scoring.loaded_model import Served
-from lightmodel.scoring.predictor import Answers, probabilities_of
-from lightmodel.service.answer_forms import (
+from lightmodel.predictions.base import AnsweredRows
+from lightmodel.predictions.log import PredictionLog
+from lightmodel.scoring.predictor import Answers, LoadedModel
+from lightmodel.service.answer_writers import (
     CSV,
     JSON,
     JSON_LINES,
-    Encoded,
-    encoder,
-    mlflow_encoder,
+    WRITERS,
+    JsonWriter,
+    MlflowWriter,
 )
-from lightmodel.service.metrics import Metrics
-from lightmodel.service.model_manager import Holder
-from lightmodel.service.request_body import Incoming
-from lightmodel.service.tracing import new_id
+from lightmodel.service.model_manager import ModelManager
+from lightmodel.service.observability import Metrics, new_id
+from lightmodel.service.request_body import RequestBody
 from lightmodel.tables.bodies import Form
 from lightmodel.tables.encode import plain_features
 from lightmodel.tables.findings import Findings
@@ -56,167 +57,185 @@ _NAMED = 20  # ignored columns in the header of an answer
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a request asks for besides scores."""
+class PredictOptions:
+    """What a request asks for in its query.
+
+    Attributes:
+        threshold: instead of the model's; None: the model's.
+        explain: number of contributions for each row.
+    """
 
     threshold: float | None = None
     explain: int = 0
 
 
 @dataclass
-class Timing:
-    """Seconds spent on reading rows, scoring them and writing answers."""
+class RequestScorer:
+    """Scores the rows of one request block by block, and keeps the answers.
 
-    read: float = 0.0
-    score: float = 0.0
-    encode: float = 0.0
+    Attributes:
+        model: which scores them.
+        options: of the request.
+        writer: encodes the answers.
+        semaphore: limits how many blocks are scored at once.
+        max_rows: of a request.
+        keep_features: whether features are wanted for the prediction log.
+        findings: violations, unseen categories and ignored columns so far.
+        read_s: spent on reading rows, which includes receiving them.
+        score_s: spent on scoring.
+        encode_s: spent on encoding answers.
+        answered: the answers so far.
+        features: of the answered rows, for the log.
+    """
 
-    def header(self, received: float) -> str:
-        """Give it as `Server-Timing`; rows are read while they are received."""
-        parts = {
-            "receive": received,
-            "parse": max(0.0, self.read - received),
-            "predict": self.score,
-            "encode": self.encode,
-        }
-        return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in parts.items())
-
-
-@dataclass
-class Answering:
-    """One request on its way: a model, what is wished, and what was found so far."""
-
-    served: Served
-    wish: Wish
-    encoded: Encoded
-    gate: threading.Semaphore
-    most_rows: int
+    model: LoadedModel
+    options: PredictOptions
+    writer: JsonWriter
+    semaphore: threading.Semaphore
+    max_rows: int
     keep_features: bool
     findings: Findings = field(default_factory=Findings)
-    timing: Timing = field(default_factory=Timing)
+    read_s: float = 0.0
+    score_s: float = 0.0
+    encode_s: float = 0.0
     answered: list[Answers] = field(default_factory=list)
     features: list[Matrix] = field(default_factory=list)
 
-    def take(self, block: Block) -> None:
+    def add(self, block: Block) -> None:
         """Score a block, as long as nothing was wrong with this or an earlier one."""
         self.findings.add(block)
-        if self.findings.rows > self.most_rows:
-            raise TooLarge(f"the request has more than {self.most_rows:,} rows (serve.max_rows)")
+        if self.findings.rows > self.max_rows:
+            raise TooLarge(f"the request has more than {self.max_rows:,} rows (serve.max_rows)")
         if self.findings.violations:
             self.answered.clear()
             self.features.clear()
             return
         started = time.perf_counter()
-        answers = self.served.predictor.answer(
-            block, threshold=self.wish.threshold, explain=self.wish.explain
+        answers = self.model.predictor.answer(
+            block, threshold=self.options.threshold, explain=self.options.explain
         )
         scored = time.perf_counter()
-        self.encoded.add(answers)
+        self.writer.add(answers)
         self.answered.append(replace(answers, contributions=None))  # encoded, and not logged
         if self.keep_features and self.findings.rows <= _LOGGED_WITH_FEATURES:
             self.features.append(block.features)
-        self.timing.score += scored - started
-        self.timing.encode += time.perf_counter() - scored
+        self.score_s += scored - started
+        self.encode_s += time.perf_counter() - scored
+
+    def server_timing(self, received_s: float) -> str:
+        """Return the header `Server-Timing`; rows are read while they are received."""
+        parts = {
+            "receive": received_s,
+            "parse": max(0.0, self.read_s - received_s),
+            "predict": self.score_s,
+            "encode": self.encode_s,
+        }
+        return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in parts.items())
 
 
-def blueprint(holder: Holder, config: Config, log: PredictionLog, metrics: Metrics) -> Blueprint:
-    """Give the routes; so many blocks are scored at once as there are scoring threads."""
+def blueprint(
+    models: ModelManager, config: Config, log: PredictionLog | None, metrics: Metrics
+) -> Blueprint:
+    """Return the routes; as many blocks are scored at once as there are scoring threads."""
     routes = Blueprint("predict", __name__)
-    gate = threading.Semaphore(scoring_threads_of(config))
+    semaphore = threading.Semaphore(scoring_threads_of(config))
 
-    def answer(served: Served, encoded: Encoded, wish: Wish) -> Response:
-        incoming = Incoming(request, config.serve)
-        limit, keep = config.serve.max_rows, config.log.features
-        done = Answering(served, wish, encoded, gate, limit, keep_features=keep)
-        _read_all(done, incoming, config)
-        log.record(rows_to_log(done))
-        _count(done, metrics)
-        return _response(done, incoming)
+    def answer(model: LoadedModel, writer: JsonWriter, options: PredictOptions) -> Response:
+        body = RequestBody(request, config.serve)
+        limit, keep = config.serve.max_rows, config.log.features and log is not None
+        scorer = RequestScorer(model, options, writer, semaphore, limit, keep_features=keep)
+        _score_all(scorer, body, config)
+        if log is not None:
+            log.record(_rows_to_log(scorer))
+        _count(scorer, metrics)
+        return _response(scorer, body)
 
     @routes.post("/predict")
     def predict() -> Response:
-        served = holder.require()
-        wish = _wish(served)
-        return answer(served, encoder(_wanted(request), served.contract, wish.explain), wish)
+        model = models.require()
+        options = _options(model)
+        writer = WRITERS[_accepted(request)](options.explain)
+        return answer(model, writer, options)
 
     @routes.post("/invocations")
     def invocations() -> Response:
-        return answer(holder.require(), mlflow_encoder(), Wish())
+        return answer(models.require(), MlflowWriter(), PredictOptions())
 
     return routes
 
 
-def _count(done: Answering, metrics: Metrics) -> None:
-    g.rows, g.version = done.findings.rows, done.served.version
-    metrics.count_rows(done.findings.rows, done.findings.unseen.total())
-    if done.served.contract.task.positive is not None:
-        for answers in done.answered:
+def _count(scorer: RequestScorer, metrics: Metrics) -> None:
+    g.rows, g.version = scorer.findings.rows, scorer.model.version
+    metrics.count_rows(scorer.findings.rows, scorer.findings.unseen.total())
+    for answers in scorer.answered:
+        if answers.is_binary:
             metrics.count_scores(answers.scores)
 
 
-def _read_all(answering: Answering, incoming: Incoming, config: Config) -> None:
-    """Read and score every block.
+def _score_all(scorer: RequestScorer, body: RequestBody, config: Config) -> None:
+    """Read and score every block of the body.
 
     Raises:
         ContractViolation: with everything that is wrong with any row.
     """
-    form, reader = _form(request), answering.served.body_reader(config)
+    form, reader = _form(request), scorer.model.body_reader(config)
     started = time.perf_counter()
-    blocks = reader.read(incoming.pieces(), form)
+    blocks = reader.read(body.pieces(), form)
     while block := next(blocks, None):
-        answering.timing.read += time.perf_counter() - started
-        with answering.gate if len(block.features) > _FEW else nullcontext():
-            answering.take(block)
+        scorer.read_s += time.perf_counter() - started
+        with scorer.semaphore if len(block.features) > _FEW else nullcontext():
+            scorer.add(block)
         started = time.perf_counter()
-    if found := answering.findings.violations:
-        raise ContractViolation(found, what="the request", hint="GET /schema says what is expected")
+    if violations := scorer.findings.violations:
+        raise ContractViolation(
+            violations, what="the request", hint="GET /schema says what is expected"
+        )
 
 
-def rows_to_log(done: Answering) -> AnsweredRows:
-    """Give the answered rows as the prediction log takes them."""
-    contract, answered = done.served.contract, done.answered
-    ids = (
-        None
-        if answered[0].ids is None
-        else list(chain.from_iterable(one.ids or () for one in answered))
-    )
-    probabilities = [probabilities_of(one, contract) for one in answered]
+def _rows_to_log(scorer: RequestScorer) -> AnsweredRows:
+    """Return the answered rows as the prediction log takes them."""
+    answered, features = scorer.answered, scorer.features
     return AnsweredRows(
         request=_unique_id(),
         time=datetime.now(UTC),
-        version=done.served.version,
-        ids=ids,
-        predictions=list(chain.from_iterable(one.predictions for one in answered)),
-        probabilities=list(chain.from_iterable(probabilities))
-        if contract.task.kind.has_classes
+        version=scorer.model.version,
+        ids=_joined([one.ids for one in answered]),
+        predictions=_joined([one.predictions for one in answered]) or [],
+        probabilities=_joined([one.probabilities() for one in answered]),
+        features=plain_features(np.concatenate(features), scorer.model.contract)
+        if features
         else None,
-        features=plain_features(np.concatenate(done.features), contract) if done.features else None,
     )
 
 
+def _joined(parts: Sequence[Sequence[Any] | None]) -> list[Any] | None:
+    """Return all parts as one list; None where the blocks have none."""
+    return None if parts[0] is None else list(chain.from_iterable(part or () for part in parts))
+
+
 def _unique_id() -> str:
-    """Give the request's id; one that the client chose may come again, and is made longer."""
+    """Return the request's id; one that the client chose may come again, and is made longer."""
     given = str(g.request_id)
     return f"{given}-{new_id()}" if "X-Request-ID" in request.headers else given
 
 
-def _response(answering: Answering, incoming: Incoming) -> Response:
+def _response(scorer: RequestScorer, body: RequestBody) -> Response:
     started = time.perf_counter()
-    response = Response(answering.encoded.body(), mimetype=answering.encoded.mimetype)
-    answering.timing.encode += time.perf_counter() - started
-    response.headers["X-Model-Version"] = answering.served.version
-    response.headers["Server-Timing"] = answering.timing.header(incoming.seconds)
-    if extra := answering.findings.extra:
+    response = Response(scorer.writer.body(), mimetype=scorer.writer.mimetype)
+    scorer.encode_s += time.perf_counter() - started
+    response.headers["X-Model-Version"] = scorer.model.version
+    response.headers["Server-Timing"] = scorer.server_timing(body.seconds)
+    if extra := scorer.findings.extra:
         more = f", and {len(extra) - _NAMED} more" if len(extra) > _NAMED else ""
         response.headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_NAMED])) + more
-    if unseen := answering.findings.unseen:
+    if unseen := scorer.findings.unseen:
         counts = ", ".join(f"{name}={count}" for name, count in sorted(unseen.items()))
         response.headers["X-Unseen-Categories"] = _printable(counts)
     return response
 
 
 def _printable(text: str) -> str:
-    """Make a text fit for a header: ASCII in one line, not too long."""
+    """Return a text fit for a header: ASCII in one line, not too long."""
     plain = text.encode("ascii", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else " " for letter in plain)[:2000]
 
@@ -230,8 +249,8 @@ def _form(asked: Request) -> Form | None:
         ) from None
 
 
-def _wanted(asked: Request) -> str:
-    """Give the form in which the answer is wanted."""
+def _accepted(asked: Request) -> str:
+    """Return the media type in which the answer is wanted."""
     if not asked.accept_mimetypes:
         return JSON
     best = asked.accept_mimetypes.best_match([JSON, CSV, JSON_LINES])
@@ -240,22 +259,22 @@ def _wanted(asked: Request) -> str:
     return str(best)
 
 
-def _wish(served: Served) -> Wish:
-    """Read the query.
+def _options(model: LoadedModel) -> PredictOptions:
+    """Return the options in the query.
 
     Raises:
         BadRequest: it asks for what makes no sense for this model.
     """
     threshold = request.args.get("threshold")
     explain = request.args.get("explain")
-    return Wish(
-        _threshold(threshold, served) if threshold is not None else None,
-        _explain(explain, served) if explain is not None else 0,
+    return PredictOptions(
+        _threshold(threshold, model) if threshold is not None else None,
+        _explain(explain, model) if explain is not None else 0,
     )
 
 
-def _threshold(text: str, served: Served) -> float:
-    if served.contract.task.positive is None:
+def _threshold(text: str, model: LoadedModel) -> float:
+    if model.contract.task.positive is None:
         raise BadRequest("a threshold makes sense for two classes only, and this model has not two")
     try:
         value = float(text)
@@ -266,9 +285,9 @@ def _threshold(text: str, served: Served) -> float:
     return value
 
 
-def _explain(text: str, served: Served) -> int:
-    most = len(served.contract.features)
-    if served.predictor.contribute is None:
+def _explain(text: str, model: LoadedModel) -> int:
+    most = len(model.contract.features)
+    if model.predictor.contribute is None:
         raise BadRequest("this model gives no contributions; LightGBM's do")
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
         raise BadRequest(f"explain is a whole number from 1 to {most}, the number of features")

@@ -36,13 +36,13 @@ STATUS: dict[type[errors.LightModelError], int] = {
 
 
 def init_app(app: Flask) -> None:
-    """Make every error of `app` a problem."""
-    app.register_error_handler(errors.LightModelError, _known)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _bug)
+    """Turn every error of `app` into a problem."""
+    app.register_error_handler(errors.LightModelError, _known_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
 
 
-def _known(error: errors.LightModelError) -> Response:
+def _known_error(error: errors.LightModelError) -> Response:
     more: dict[str, Any] = {"hint": error.hint} if error.hint else {}
     if isinstance(error, errors.ContractViolation):
         more["violations"] = [asdict(violation) for violation in error.violations]
@@ -50,17 +50,16 @@ def _known(error: errors.LightModelError) -> Response:
     return _problem(STATUS.get(type(error), 500), error.message, more)
 
 
-def _http(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     g.error = type(error).__name__
     response = _problem(error.code or 500, error.description or "", {})
-    kept = {"Allow", "Retry-After", "WWW-Authenticate", "Location"}
     for name, value in error.get_headers():
-        if name in kept:
+        if name in {"Allow", "Retry-After", "WWW-Authenticate", "Location"}:
             response.headers.add(name, value)
     return response
 
 
-def _bug(error: Exception) -> Response:
+def _unexpected_error(error: Exception) -> Response:
     g.error = "bug"
     logger.error("unexpected error", exc_info=error)
     return _problem(500, "something went wrong on our side; the log has the details", {})

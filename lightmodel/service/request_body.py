@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any, BinaryIO, cast
 
-from flask import Request, g
+from flask import Flask, Request, Response, g, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
 from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDecoder, NeedData
@@ -21,23 +21,34 @@ _DRAINED_S = 10.0
 _PARTS = 100
 
 
-class Incoming:
+def init_app(app: Flask, limits: ServeSection) -> None:
+    """Read what an error left of a body, so that the client sees the answer and not a reset."""
+
+    @app.after_request
+    def drain(response: Response) -> Response:
+        if response.status_code >= BadRequest.code:
+            body: RequestBody = g.get("request_body") or RequestBody(request, limits)
+            body.drain()
+        return response
+
+
+class RequestBody:
     """A body that is read once."""
 
-    def __init__(self, request: Request, limits: ServeSection) -> None:
+    def __init__(self, asked: Request, limits: ServeSection) -> None:
         self.bytes = 0
         self.seconds = 0.0
-        self._request = request
+        self._request = asked
         self._most = limits.max_megabytes << 20
         self._ends = time.monotonic() + limits.max_seconds
         self._limits = limits
-        self._stream = _fast(request)
+        self._stream = _unbuffered_stream(asked)
         self._over = self._broken = False
-        g.incoming = self
-        self._set_patience(limits.stall_seconds)
+        g.request_body = self
+        self._set_timeout(limits.stall_seconds)
 
     def pieces(self) -> Iterator[bytes]:
-        """Give the body, or of a form the file in the field `file`.
+        """Yield the body, or of a form the file in the field `file`.
 
         Raises:
             RequestEntityTooLarge: it has more bytes than serve.max_megabytes.
@@ -51,20 +62,20 @@ class Incoming:
             return self._file()
         return self._body()
 
-    def whole(self, megabytes: int) -> bytes:
-        """Give all of the body, or of the file in the form.
+    def read_all(self) -> bytes:
+        """Return all of the body, or of the file in the form.
 
         Raises:
-            RequestEntityTooLarge: it has more than so many MB.
+            RequestEntityTooLarge: it has more bytes than serve.max_whole_megabytes.
         """
-        held = bytearray()
+        content, megabytes = bytearray(), self._limits.max_whole_megabytes
         for piece in self.pieces():
-            held += piece
-            if len(held) > megabytes << 20:
+            content += piece
+            if len(content) > megabytes << 20:
                 raise RequestEntityTooLarge(
                     f"the body has more than {megabytes:,} MB (serve.max_whole_megabytes)"
                 )
-        return bytes(held)
+        return bytes(content)
 
     def _body(self) -> Iterator[bytes]:
         while piece := self._receive():
@@ -93,7 +104,7 @@ class Incoming:
         return piece
 
     def _file(self) -> Iterator[bytes]:
-        """Give the data of the form's first field `file`; what other fields hold is passed over."""
+        """Yield the data of the form's first field `file`; other fields are passed over."""
         boundary = self._request.mimetype_params.get("boundary", "").encode()
         if not boundary:
             raise BadRequest("the form's Content-Type names no boundary")
@@ -103,23 +114,22 @@ class Incoming:
             if not isinstance(event, File | Field):
                 continue
             names.append(event.name or "")
-            if (
-                event.name == "file"
-            ):  # the rest needs no decoder, which copies all of it three times
+            if event.name == "file":
+                # The rest needs no decoder, which copies all of it three times.
                 yield from _until(chain([_behind_head(decoder)], pieces), b"\n--" + boundary)
                 for _ in pieces:
                     pass
                 return
-        found = ", ".join(repr(name[:40]) for name in names if name) or "none"
+        present = ", ".join(repr(name[:40]) for name in names if name) or "none"
         raise DataError(
-            f"the form has no field `file`; its fields: {found}",
+            f"the form has no field `file`; its fields: {present}",
             hint="curl -F file=@rows.csv …/predict; in Postman the key is `file`, of type File",
         )
 
     def drain(self) -> None:
         """Read on for a while, and throw away: unread bytes would reset the connection."""
         stop, left = time.monotonic() + _DRAINED_S, self._most + _DRAINED
-        self._set_patience(2.0)
+        self._set_timeout(2.0)
         while not self._over and self.bytes < left and time.monotonic() < stop:
             try:
                 self._receive()
@@ -140,16 +150,16 @@ class Incoming:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
 
-    def _set_patience(self, seconds: float) -> None:
-        """Let the connection wait so long; gunicorn takes that back before the next request."""
+    def _set_timeout(self, seconds: float) -> None:
+        """Set the connection's timeout; gunicorn sets its own again before the next request."""
         connection: Any = self._request.environ.get("gunicorn.socket")
         if connection is not None:
             connection.settimeout(seconds)
 
 
-def _fast(request: Request) -> BinaryIO:
-    """Give what gunicorn's body object reads from: that one reads by the kilobyte, ten times slower."""
-    stream = request.environ["wsgi.input"]
+def _unbuffered_stream(asked: Request) -> BinaryIO:
+    """Return what gunicorn's body object reads from: that one reads by the kilobyte, ten times slower."""
+    stream = asked.environ["wsgi.input"]
     inner = getattr(stream, "reader", None)
     unreader: Any = getattr(inner, "unreader", None)
     if hasattr(unreader, "mxchunk"):
@@ -176,21 +186,21 @@ def _ready(decoder: MultipartDecoder) -> Iterator[Event]:
 
 
 def _behind_head(decoder: MultipartDecoder) -> bytes:
-    """Give what the decoder has of a part's data; the end of its head is still before it."""
-    held = bytes(decoder.buffer)
-    return held[2:] if held.startswith(b"\r\n") else held[1:]
+    """Return what the decoder has of a part's data; the end of its head is still before it."""
+    buffered = bytes(decoder.buffer)
+    return buffered[2:] if buffered.startswith(b"\r\n") else buffered[1:]
 
 
 def _until(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
-    """Give what comes before a mark, and before the carriage return that the mark's line may have."""
-    held = b""
+    """Yield what comes before a mark, and before the carriage return that the mark's line may have."""
+    rest = b""
     for piece in pieces:
-        text = held + piece
+        text = rest + piece
         at = text.find(mark)
         if at >= 0:
             yield text[:at].removesuffix(b"\r")
             return
         sure = max(0, len(text) - len(mark))
         yield text[:sure]
-        held = text[sure:]
+        rest = text[sure:]
     raise BadRequest("the form is damaged or cut short")

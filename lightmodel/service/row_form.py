@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.task import label_name
-from lightmodel.scoring.loaded_model import Served
+from lightmodel.scoring.predictor import LoadedModel
 
-LONGEST_SELECT = 50  # beyond it a list of suggestions beats a menu
-_EXPLAINED = 5
+_LONGEST_SELECT = 50  # beyond it a list of suggestions beats a menu
+_MOST_CONTRIBUTIONS = 5
 
 Kind = Literal["number", "choice", "suggestions"]
 
@@ -40,7 +40,7 @@ class Field:
 
 
 def fields_of(contract: Contract) -> tuple[Field, ...]:
-    """Give a control for each feature, in training order."""
+    """Return a control for each feature, in training order."""
     return tuple(_field(column) for column in contract.features)
 
 
@@ -51,7 +51,7 @@ def _field(column: Column) -> Field:
         step = "1" if column.type is ColumnType.INTEGER else "any"
         return Field(column.name, "number", required, _hint(column), step, lowest, highest)
     choices = ("true", "false") if column.type is ColumnType.BOOLEAN else column.categories
-    kind: Kind = "choice" if len(choices) <= LONGEST_SELECT else "suggestions"
+    kind: Kind = "choice" if len(choices) <= _LONGEST_SELECT else "suggestions"
     return Field(column.name, kind, required, _hint(column), choices=choices)
 
 
@@ -62,60 +62,58 @@ def _limit(value: float) -> str:
 def _hint(column: Column) -> str:
     parts = []
     if column.minimum is not None and column.maximum is not None:
-        parts.append(f"seen {plain(column.minimum)} to {plain(column.maximum)}")
-    if len(column.categories) > LONGEST_SELECT:
+        parts.append(f"seen {_number(column.minimum)} to {_number(column.maximum)}")
+    if len(column.categories) > _LONGEST_SELECT:
         parts.append(f"{len(column.categories):,} values seen")
     if column.missing:
         parts.append("may be empty")
     return ", ".join(parts)
 
 
-def plain(number: float) -> str:
-    """Write a number for reading, with as many digits as tell something."""
+def _number(number: float) -> str:
+    """Return a number for reading, with as many digits as tell something."""
     return f"{number:.6g}".replace("-", "\N{MINUS SIGN}")
 
 
-def facts_of(served: Served) -> dict[str, Any]:
-    """Give what the page's scripts need to know of the model, in JSON's types."""
-    contract = served.contract
-    task, target, own_id = contract.task, contract.target, contract.id
+def facts_of(model: LoadedModel) -> dict[str, Any]:
+    """Return what the page's scripts need to know of the model, in JSON's types."""
+    contract = model.contract
+    task, target, id_column = contract.task, contract.target, contract.id
     names = contract.feature_names
-    explained = min(_EXPLAINED, len(names)) if served.predictor.contribute else 0
+    explain = min(_MOST_CONTRIBUTIONS, len(names)) if model.predictor.contribute else 0
     return {
-        "version": served.version,
+        "version": model.version,
         "task": str(task.kind),
         "labels": [label_name(label) for label in task.labels],
-        "threshold": _threshold(served),
+        "threshold": _threshold(model),
         "target": target.name,
         "range": None if target.minimum is None else [target.minimum, target.maximum],
-        "id": own_id.name if own_id else None,
-        "explain": explained,
+        "id": id_column.name if id_column else None,
+        "explain": explain,
         "names": names,
         "numeric": [column.type.is_numeric for column in contract.features],
-        "samples": samples_of(served),
+        "samples": _samples(model),
     }
 
 
-def _threshold(served: Served) -> float | None:
-    if served.contract.task.positive is None:
+def _threshold(model: LoadedModel) -> float | None:
+    if model.contract.task.positive is None:
         return None
-    return 0.5 if served.predictor.threshold is None else served.predictor.threshold
+    return 0.5 if model.predictor.threshold is None else model.predictor.threshold
 
 
-def samples_of(served: Served) -> list[dict[str, Any]]:
-    """Give the stored rows as a form holds them: `values` of the features in order, and the `id`."""
-    own_id = served.contract.id
+def _samples(model: LoadedModel) -> list[dict[str, Any]]:
+    """Return the stored rows as a form shows them: `values` of the features in order, and the `id`."""
+    id_column = model.contract.id
     return [
         {
-            "values": [_text(sample["values"], name) for name in served.contract.feature_names],
-            "id": _text(sample["values"], own_id.name) if own_id else "",
+            "values": [_text(sample["values"], name) for name in model.contract.feature_names],
+            "id": _text(sample["values"], id_column.name) if id_column else "",
         }
-        for sample in served.manifest.samples
+        for sample in model.manifest.samples
     ]
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
     value = values.get(name)
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return "" if value is None else label_name(value)

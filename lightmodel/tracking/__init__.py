@@ -1,1 +1,1 @@
-"""Where runs are tracked and models registered: MLflow, whatever its store."""
+"""Runs, models and aliases at MLflow, and the queue of what could not be sent."""

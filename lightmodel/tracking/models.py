@@ -1,188 +1,212 @@
-"""Models at MLflow: logged with their run, registered, and pointed at by two aliases."""
+"""Models at MLflow: logged with their run in MLflow's own format, registered, pointed at by aliases."""
 
+import json
 import logging
 import shutil
-import tempfile
-from collections.abc import Callable
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from lightmodel.tracking.packing import pack_model
-from lightmodel.tracking.records import RunRecord, Standing
+import lightmodel
+from lightmodel.store.user_code import FOLDER
+from lightmodel.tracking.records import AliasUpdate
+from lightmodel.tracking.runs import SuppressCode, find_run
 
 if TYPE_CHECKING:  # MLflow takes seconds to import
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
-    from mlflow.exceptions import MlflowException
+    from mlflow.models import ModelSignature
 
 logger = logging.getLogger(__name__)
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 VERSION, SINCE = "light_model.version", "light_model.since"
 NAME = "model"
+LOADER = "lightmodel.tracking.pyfunc"
+CODE, DATA = "lightmodel.zip", "version"
+SERVING = (
+    *("filelock", "joblib", "mlflow", "numpy", "openpyxl", "orjson", "pandas", "pyarrow"),
+    *("pydantic", "python-dateutil", "requests"),
+)
+_LOADED = {"model.joblib", "manifest.json", FOLDER}  # a compiled form depends on the processor
+_UNKNOWN = "ENDPOINT_NOT_FOUND"  # of a server that does not know what it was asked for
+_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def keep_model(
-    client: "MlflowClient", name: str, run: "Run", version: Path, record: RunRecord
-) -> None:
+def keep_model(client: "MlflowClient", name: str, run: "Run", version: Path) -> None:
     """Log the model of a run and register it, as far as the server is able to.
 
-    Servers before MLflow 3, hosted ones among them, know no logged models: there it is a folder of the run.
-    """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        model: LoggedModel | None = log_model(client, run, version)
-    except MlflowException as error:
-        if not is_unknown(error):
-            raise
-        model = None
-        _upload(version, run, None, lambda path: client.log_artifacts(run.info.run_id, path, NAME))
-    try:
-        register(client, name, run, model, record)
-    except MlflowException as error:
-        if not is_unknown(error):
-            raise
-        logger.warning("this MLflow has no registry: %s is kept with its run alone", record.key)
-
-
-def is_unknown(error: "MlflowException") -> bool:
-    """Say whether a server does not know what it was asked for."""
-    return error.error_code == "ENDPOINT_NOT_FOUND" or "failed with error code 404" in error.message
-
-
-def log_model(client: "MlflowClient", run: "Run", version: Path) -> "LoggedModel":
-    """Keep the model of a run in MLflow's own format, unless it is there whole."""
-    logged = _logged(client, run)
-    if logged is not None:
-        return logged
-    made = client.create_logged_model(run.info.experiment_id, NAME, run.info.run_id)
-    _upload(
-        version, run, made.model_id, lambda path: client.log_model_artifacts(made.model_id, path)
-    )
-    ready = client.finalize_logged_model(made.model_id, "READY")
-    _connect(client, run, ready)
-    return ready
-
-
-def _connect(client: "MlflowClient", run: "Run", model: "LoggedModel") -> None:
-    from mlflow.entities import LoggedModelOutput
-
-    client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
-
-
-def _logged(client: "MlflowClient", run: "Run") -> "LoggedModel | None":
-    """Find a model that is whole; what a killed process left of one is removed."""
-    from mlflow.entities import LoggedModelStatus
-
-    ours = f"source_run_id = '{run.info.run_id}'"
-    for model in client.search_logged_models([run.info.experiment_id], ours):
-        if model.status == LoggedModelStatus.READY:
-            _connect(client, run, model)  # that may be where it was killed
-            return model
-        client.delete_logged_model(model.model_id)
-    return None
-
-
-def _upload(version: Path, run: "Run", model_id: str | None, upload: Callable[[str], None]) -> None:
-    from mlflow.models import Model
-
-    folder = Path(tempfile.mkdtemp())
-    try:
-        pack_model(version, folder / NAME, Model(run_id=run.info.run_id, model_id=model_id))
-        upload(str(folder / NAME))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def register(
-    client: "MlflowClient",
-    name: str,
-    run: "Run",
-    model: "LoggedModel | None",
-    record: RunRecord,
-) -> None:
-    """Make a version of the registered model of a run's model, unless there is one.
+    Servers before MLflow 3, hosted ones among them, know no logged models: there the model is a folder
+    of the run.
 
     Args:
         client: of MLflow.
         name: of the registered model.
-        run: of the model.
-        model: that was logged; None: it is a folder of the run.
-        record: of the run.
+        run: that the model belongs to.
+        version: folder of the model's version.
     """
-    if _registered(client, name, run.info.run_id):
-        return
-    ensure_registered_model(client, name)
-    client.create_model_version(
-        name,
-        f"models:/{model.model_id}" if model else f"{run.info.artifact_uri}/{NAME}",
-        run.info.run_id,
-        tags={VERSION: record.key},
-        description=record.key,
-        model_id=model.model_id if model else None,
-    )
+    model: LoggedModel | None = None
+    with SuppressCode(_UNKNOWN):
+        model = _log_model(client, run, version)
+    if model is None:
+        with _packed(version, run.info.run_id) as folder:
+            client.log_artifacts(run.info.run_id, folder, NAME)
+    with SuppressCode(_UNKNOWN):
+        if _registered(client, name, run) is None:
+            _create_registered_model(client, name)
+            client.create_model_version(
+                name,
+                f"models:/{model.model_id}" if model else f"{run.info.artifact_uri}/{NAME}",
+                run.info.run_id,
+                tags={VERSION: version.name},
+                description=version.name,
+                model_id=model.model_id if model else None,
+            )
 
 
-def ensure_registered_model(client: "MlflowClient", name: str) -> None:
-    """Make the registered model where there is none."""
-    from mlflow.exceptions import MlflowException
+def _log_model(client: "MlflowClient", run: "Run", version: Path) -> "LoggedModel":
+    """Log the model of a run, unless it is there whole; what a killed process left is removed."""
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
-    try:
+    run_id, experiment = run.info.run_id, run.info.experiment_id
+    model: LoggedModel | None = None
+    for found in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+        if found.status == LoggedModelStatus.READY:
+            model = found
+        else:
+            client.delete_logged_model(found.model_id)
+    if model is None:
+        model = client.create_logged_model(experiment, NAME, run_id)
+        with _packed(version, run_id, model.model_id) as folder:
+            client.log_model_artifacts(model.model_id, folder)
+        model = client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    return model
+
+
+def _create_registered_model(client: "MlflowClient", name: str) -> None:
+    with SuppressCode("RESOURCE_ALREADY_EXISTS"):
         client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
-def _registered(client: "MlflowClient", name: str, run_id: str) -> "ModelVersion | None":
-    found = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'", max_results=1)
+def _registered(client: "MlflowClient", name: str, run: "Run") -> "ModelVersion | None":
+    query = f"name = '{name}' and run_id = '{run.info.run_id}'"
+    found = client.search_model_versions(query, max_results=1)
     return found[0] if found else None
 
 
-def appoint(
-    client: "MlflowClient", name: str, standing: Standing, find: Callable[[str], "Run | None"]
-) -> None:
-    """Move the aliases, unless somebody said later how things stand.
+def set_aliases(client: "MlflowClient", experiment: str, name: str, update: AliasUpdate) -> None:
+    """Set champion and challenger, unless a later update came before.
 
     Args:
         client: of MLflow.
+        experiment: id of the one that the versions' runs belong to.
         name: of the registered model.
-        standing: which versions are champion and challenger.
-        find: gives the run of a version.
+        update: which versions the aliases are to point at.
     """
-    ensure_registered_model(client, name)
-    known = client.get_registered_model(name)
-    if known.tags.get(SINCE, "") > standing.since:
+
+    def number_of(version: str) -> str | None:
+        run = find_run(client, experiment, version) if version else None
+        found = _registered(client, name, run) if run else None
+        if version and found is None:
+            logger.warning(
+                "%s was never logged at MLflow, so no alias points at it; "
+                "`python -m lightmodel tracking add %s` logs it",
+                version,
+                version,
+            )
+        return str(found.version) if found else None
+
+    with SuppressCode(_UNKNOWN):
+        _create_registered_model(client, name)
+        known = client.get_registered_model(name)
+        if known.tags.get(SINCE, "") > update.since:
+            return
+        champion = number_of(update.champion)
+        challenger = number_of(update.challenger) or known.aliases.get(CHALLENGER)
+        _set_alias(client, name, CHAMPION, champion)
+        _set_alias(client, name, CHALLENGER, challenger if challenger != champion else None)
+        client.set_registered_model_tag(name, SINCE, update.since)
         return
-    champion = _number(client, name, standing.champion, find)
-    challenger = _number(client, name, standing.challenger, find) or known.aliases.get(CHALLENGER)
-    _point(client, name, CHAMPION, champion)
-    _point(client, name, CHALLENGER, challenger if challenger != champion else None)
-    client.set_registered_model_tag(name, SINCE, standing.since)
+    logger.warning("this MLflow has no registry: models are kept with their runs alone")
 
 
-def _number(
-    client: "MlflowClient", name: str, version: str, find: Callable[[str], "Run | None"]
-) -> str | None:
-    """Give MLflow's number of a version of ours."""
-    if not version:
-        return None
-    run = find(version)
-    found = _registered(client, name, run.info.run_id) if run else None
-    if found is None:
-        logger.warning(
-            "%s was never told to MLflow, so no alias points at it; "
-            "`python -m lightmodel tracking add %s` tells it",
-            version,
-            version,
-        )
-    return str(found.version) if found else None
-
-
-def _point(client: "MlflowClient", name: str, alias: str, number: str | None) -> None:
+def _set_alias(client: "MlflowClient", name: str, alias: str, number: str | None) -> None:
     if number is None:
         client.delete_registered_model_alias(name, alias)
     else:
         client.set_registered_model_alias(name, alias, number)
+
+
+@contextmanager
+def _packed(version: Path, run_id: str, model_id: str | None = None) -> Iterator[str]:
+    """Yield a folder in MLflow's format: the version's files, and this package's code as one zip."""
+    import pandas as pd
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    manifest = json.loads((version / "manifest.json").read_bytes())
+    model = Model(run_id=run_id, model_id=model_id)
+    with TemporaryDirectory() as folder:
+        data, code, target = (Path(folder) / name for name in (DATA, CODE, NAME))
+        shutil.copytree(
+            version,
+            data,
+            ignore=lambda at, names: set(names) - _LOADED if at == str(version) else set(),
+        )
+        _zip_package(code)
+        pyfunc.save_model(
+            path=str(target),
+            loader_module=LOADER,
+            data_path=str(data),
+            code_paths=[str(code)],
+            mlflow_model=model,
+            signature=_signature(manifest),
+            input_example=pd.DataFrame([sample["values"] for sample in manifest["samples"]]),
+            pip_requirements=_requirements(manifest["libraries"]),
+            metadata={"version": manifest["version"], "contract": manifest["contract"]},
+        )
+        # Python imports from a zip as from a folder, and a server takes one file sooner than hundreds.
+        model.flavors[pyfunc.FLAVOR_NAME][pyfunc.CODE] = f"code/{CODE}"
+        model.save(str(target / "MLmodel"))
+        yield str(target)
+
+
+def _requirements(libraries: dict[str, str]) -> list[str]:
+    """Return exact pins of what scoring needs: the libraries of the model, and what reads rows."""
+    pins = {**{name: metadata.version(name) for name in SERVING}, **libraries}
+    return [f"{name}=={version}" for name, version in sorted(pins.items())]
+
+
+def _zip_package(path: Path) -> None:
+    package = Path(lightmodel.__file__).parent
+    with zipfile.ZipFile(path, "w") as archive:
+        for module in sorted(package.rglob("*.py")):
+            entry = zipfile.ZipInfo(module.relative_to(package.parent).as_posix(), _EPOCH)
+            archive.writestr(entry, module.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def _signature(manifest: dict[str, Any]) -> "ModelSignature":
+    """Return the names of the columns that rows may have and the answer has.
+
+    Their types are left open: the contract checks them, as in the service, and reports more than MLflow.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, Schema
+
+    columns = manifest["contract"]["columns"]
+    inputs = [column["name"] for column in columns if column["role"] in {"id", "feature"}]
+    outputs = [column["name"] for column in columns if column["role"] == "id"] + ["prediction"]
+    if manifest["task"]["kind"] != "regression":
+        outputs.append("probability")
+    kind = AnyType()  # type: ignore[no-untyped-call]  # MLflow's own
+    given, answered = (
+        Schema([ColSpec(kind, name=name, required=False) for name in names])
+        for names in (inputs, outputs)
+    )
+    return ModelSignature(given, answered)

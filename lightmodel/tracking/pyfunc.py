@@ -10,13 +10,13 @@ import pandas as pd
 
 from lightmodel.config import DataSection
 from lightmodel.errors import ContractViolation, DataError, LightModelError
-from lightmodel.scoring.loaded_model import Served, open_version
-from lightmodel.scoring.predictor import Answers, answer_columns
+from lightmodel.scoring.model_store import open_version
+from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
 from lightmodel.tables.findings import Findings
 from lightmodel.tables.json_blocks import JsonBlocks, Record, records_in
-from lightmodel.tracking.failures import as_refusal
+from lightmodel.tracking.client import as_refusal
 
 _AT_ONCE = 10_000
 
@@ -25,7 +25,7 @@ _AT_ONCE = 10_000
 class RowModel:
     """A model as MLflow calls it."""
 
-    served: Served
+    served: LoadedModel
 
     def predict(self, rows: object, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 — MLflow passes both
         """Answer rows: id, prediction and probability of each, as the service's JSON has them.
@@ -57,7 +57,7 @@ class RowModel:
                 answered.append(self.served.predictor.answer(block))
         if found := findings.violations:
             raise ContractViolation(found, what="the table")
-        parts = [answer_columns(one, self.served.contract) for one in answered]
+        parts = [one.columns() for one in answered]
         return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
 
 
@@ -75,7 +75,7 @@ def _load_pyfunc(path: str) -> RowModel:
     return RowModel(open_version(Version(name, folder, replace(manifest, files=kept))))
 
 
-def _blocks(frame: pd.DataFrame, served: Served) -> Iterator[list[Record]]:
+def _blocks(frame: pd.DataFrame, served: LoadedModel) -> Iterator[list[Record]]:
     """Give a table as records, some thousand at a time.
 
     Raises:

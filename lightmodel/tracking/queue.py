@@ -1,120 +1,99 @@
-"""What is to be told to tracking, kept on disk until it was delivered."""
+"""The queue of what was not sent to MLflow yet: a folder with one JSON file for each run."""
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt
 from lightmodel.files import translate_os_errors, write_atomic
-from lightmodel.store.manifest import json_bytes, read_json
-from lightmodel.tracking.records import Destination, RunRecord, Standing
-
-_FORMAT = 1
-_LOCK = ".lock"
+from lightmodel.tracking.records import AliasUpdate, RunRecord
 
 
 @dataclass(frozen=True)
-class Letter:
-    """Something to tell, and where it belongs."""
+class PendingRun:
+    """A run to log, aliases to set after it, or one of the two.
 
-    content: RunRecord | Standing
-    to: Destination
+    Attributes:
+        experiment: name of the experiment that the run belongs to.
+        model: name of the registered model that the aliases belong to.
+        run: to log.
+        aliases: to set.
+        format: of the file.
+    """
+
+    experiment: str
+    model: str
+    run: RunRecord | None = None
+    aliases: AliasUpdate | None = None
+    format: Literal[2] = 2
 
     @property
     def title(self) -> str:
-        """What it is about, in a few words."""
-        if isinstance(self.content, RunRecord):
-            return f"{self.content.kind} {self.content.key}"
-        return f"champion {self.content.champion or 'none'}"
+        """Its kind and name, for people."""
+        if self.run:
+            return f"{self.run.kind} {self.run.key}"
+        return f"champion {(self.aliases and self.aliases.champion) or 'none'}"
 
 
-class Outbox:
-    """A folder with one JSON file for each letter, oldest first."""
+@cache
+def _json() -> TypeAdapter[PendingRun]:
+    return TypeAdapter(PendingRun)  # it takes some milliseconds to build
+
+
+class Queue:
+    """A folder of pending runs, oldest first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, letter: Letter) -> Path:
-        """Keep a letter, whole or not at all.
+    def put(self, pending: PendingRun) -> Path:
+        """Write a pending run, whole or not at all, and return its file.
 
         Raises:
             LightModelError: the folder cannot be written to, or the disk is full.
         """
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}.json"
-        with translate_os_errors(self.folder / name):
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+        path = self.folder / f"{stamp}-{secrets.token_hex(3)}.json"
+        with translate_os_errors(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.folder / name, json_bytes(_written(letter)))
-        return self.folder / name
+        write_atomic(path, _json().dump_json(pending, indent=1, fallback=str))
+        return path
 
-    def waiting(self) -> list[Path]:
-        """Give what was not delivered, oldest first."""
+    def files(self) -> list[Path]:
+        """Return the files of the pending runs, oldest first."""
         return sorted(self.folder.glob("2*.json"))
 
-    def read(self, path: Path) -> Letter:
-        """Read a letter.
+    def read(self, path: Path) -> PendingRun:
+        """Read a pending run.
 
         Raises:
-            ArtefactCorrupt: the file is none.
+            ArtefactCorrupt: the file holds none.
         """
         try:
-            return _read(read_json(path.read_bytes(), path.name))
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise ArtefactCorrupt(f"{path.name} is no record of a run") from error
+            return _json().validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ArtefactCorrupt(f"{path.name} is not a pending run") from error
 
     @contextmanager
-    def delivering(self, patience_s: float) -> Iterator[None]:
-        """Be the only one who delivers.
+    def lock(self, timeout_s: float) -> Iterator[None]:
+        """Keep other processes from uploading; the lock goes with the process.
 
         Raises:
-            AlreadyRunning: another process does, and for longer than `patience_s`.
+            AlreadyRunning: another process uploads, and for longer than `timeout_s`.
         """
-        with translate_os_errors(self.folder / _LOCK):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / _LOCK)
-            try:
-                lock.acquire(timeout=patience_s)
-            except Timeout:
-                raise AlreadyRunning(
-                    "another process delivers to tracking", hint="wait for it to end"
-                ) from None
+        path = self.folder / ".lock"
         try:
-            yield
-        finally:
-            lock.release()
-
-
-def _written(letter: Letter) -> dict[str, Any]:
-    record = asdict(letter.content)
-    if isinstance(letter.content, RunRecord):
-        record["files"] = [str(path.absolute()) for path in letter.content.files]
-        version = letter.content.version
-        record["version"] = str(version.absolute()) if version else None
-        record["parameters"] = json.loads(json.dumps(record["parameters"], default=str))
-    what = "run" if isinstance(letter.content, RunRecord) else "standing"
-    return {"format": _FORMAT, "what": what, "to": asdict(letter.to), "content": record}
-
-
-def _read(content: dict[str, Any]) -> Letter:
-    if content["format"] != _FORMAT:
-        raise ValueError(content["format"])
-    destination = Destination(**content["to"])
-    record = content["content"]
-    if content["what"] == "standing":
-        return Letter(Standing(**record), destination)
-    record["files"] = tuple(Path(path) for path in record["files"])
-    record["version"] = Path(record["version"]) if record["version"] else None
-    record["curves"] = {
-        name: tuple((at, value) for at, value in points if value is not None)
-        for name, points in record["curves"].items()
-    }
-    record["metrics"] = {
-        name: value for name, value in record["metrics"].items() if value is not None
-    }
-    return Letter(RunRecord(**record), destination)
+            with translate_os_errors(path), FileLock(path, timeout=timeout_s):
+                yield
+        except Timeout:
+            raise AlreadyRunning(
+                "another process uploads to MLflow", hint="wait for it to end"
+            ) from None

@@ -1,31 +1,27 @@
-"""What is told of a run to whoever keeps track of runs."""
+"""What is sent to MLflow: runs, and which versions the aliases of a registered model point at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from lightmodel.contract.results import Point
+from pydantic import PlainSerializer
 
 RunKind = Literal["model", "attempt", "study", "trial", "comparison"]
+Point = tuple[float, float | None]
+
+
+AbsolutePath = Annotated[Path, PlainSerializer(Path.absolute)]
 
 
 @dataclass(frozen=True)
-class Destination:
-    """Where something that is told belongs: an experiment, and a registered model."""
-
-    experiment: str
-    model: str
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Which version is served, and which was rejected last; "" for none.
+class AliasUpdate:
+    """Names the versions that the aliases champion and challenger are to point at.
 
     Attributes:
-        champion: name of the version that is served.
-        challenger: name of the one that testing rejected last, if that is what is told.
-        since: UTC, in ISO format; what was so earlier never replaces what is so later.
+        champion: version that is served; "" for none.
+        challenger: version that testing rejected last; "" leaves the alias as it is.
+        since: UTC, in ISO format; an earlier update never replaces a later one.
     """
 
     champion: str
@@ -35,18 +31,19 @@ class Standing:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run: a model that was tested, or something that was tried on the way to one.
+    """Describes one run: a model that was tested, or something that was tried on the way to one.
 
     Attributes:
-        key: names it, among all runs of one store; the same key told twice is the same run.
+        key: identifies the run among all runs of one store; a second record with the same key
+            updates the run.
         kind: what was run.
         created, ended: UTC, in ISO format.
         parent: key of the run that this one is a part of; "" for none.
-        parameters: that decided on it.
-        metrics: name → value; undefined ones are left out.
-        curves: metric name → (round, value) pairs.
-        tags: for people to search by.
-        files: to keep with it, by absolute path.
+        parameters: nested values are logged under names with dots.
+        metrics: name → value.
+        curves: metric name → (step, value) pairs. Here as in `metrics`, undefined values are left out.
+        tags: to search by.
+        files: to log with the run; they and `version` are absolute once queued.
         version: folder of the model's version, for the kind "model".
     """
 
@@ -56,8 +53,14 @@ class RunRecord:
     ended: str
     parent: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
     curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    files: tuple[Path, ...] = ()
-    version: Path | None = None
+    files: tuple[AbsolutePath, ...] = ()
+    version: AbsolutePath | None = None
+
+    @property
+    def manifest(self) -> Path | None:
+        """The manifest of the model's version, as long as that is there."""
+        path = self.version / "manifest.json" if self.version else None
+        return path if path and path.is_file() else None

@@ -1,60 +1,153 @@
-"""A run record as MLflow takes it: names it allows, values it has room for, batches of its size."""
+"""Runs at MLflow: names that it allows, values that it has room for, each run once."""
 
 import hashlib
 import json
+import logging
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.tracking.records import RunRecord
 
 if TYPE_CHECKING:  # MLflow takes seconds to import
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Metric, Param
+    from mlflow.entities import DatasetInput, Metric, Run
+
+logger = logging.getLogger(__name__)
 
 KEY, DIGEST, GONE = "light_model.key", "light_model.digest", "light_model.files"
 PARENT, COMMIT = "mlflow.parentRunId", "mlflow.source.git.commit"
 _NOT_ALLOWED = re.compile(r"[^\w\-. /:]")
 _LONGEST_NAME, _LONGEST_VALUE, _LONGEST_TAG = 250, 6000, 5000
-_PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 500
 _DIGEST_LETTERS = 36
+_FILE_TYPES = {".json", ".html", ".csv", ".png", ".txt", ".yaml"}
+_COLUMN_TYPES = {"integer": "long", "number": "double", "boolean": "boolean", "date": "datetime"}
 
 
-def digest_of(record: RunRecord) -> str:
-    """Give what tells two states of one run apart."""
-    return hashlib.sha256(json.dumps(asdict(record), default=str).encode()).hexdigest()
+@dataclass(frozen=True)
+class SuppressCode(AbstractContextManager["SuppressCode", bool]):
+    """Suppresses MLflow's errors of one code, as contextlib.suppress does those of one class."""
+
+    code: str
+
+    def __exit__(self, *raised: object) -> bool:
+        """Return whether the error has the code."""
+        return getattr(raised[1], "error_code", "") == self.code
 
 
-def milliseconds(moment: str) -> int:
-    """Turn an ISO time into MLflow's."""
-    return int(datetime.fromisoformat(moment).timestamp() * 1000)
+def find_run(client: "MlflowClient", experiment: str, key: str) -> "Run | None":
+    """Return the run with this key; None where there is none."""
+    found = client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1)
+    return found[0] if found else None
 
 
-def log_numbers(client: "MlflowClient", run: str, record: RunRecord) -> None:
-    """Write parameters, tags and metrics; the same ones again change nothing."""
-    from mlflow.entities import RunTag
+@contextmanager
+def log_run(client: "MlflowClient", experiment: str, record: RunRecord) -> Iterator["Run | None"]:
+    """Log everything but the model, which is logged inside; the run is finished on leaving.
 
-    tags = [RunTag(name, value) for name, value in tags_of(record).items()]
-    client.log_batch(run, tags=tags)
-    for params in _batches(_params(record.parameters), _PARAMS_AT_ONCE):
-        client.log_batch(run, params=params)
-    for metrics in _batches(_metrics(record), _METRICS_AT_ONCE):
-        client.log_batch(run, metrics=metrics)
+    Yields None where the run was finished with just this record before.
+    """
+    run = find_run(client, experiment, record.key)
+    run = run or _create_run(client, experiment, record.key, record.created)
+    digest = hashlib.sha256(json.dumps(asdict(record), default=str).encode()).hexdigest()
+    if run.data.tags.get(DIGEST) == digest:
+        yield None
+        return
+    _log_values(client, run, record)
+    _log_files(client, run.info.run_id, record)
+    yield run
+    client.set_tag(run.info.run_id, DIGEST, digest)
+    client.set_terminated(run.info.run_id, end_time=_ms(record.ended))
 
 
-def tags_of(record: RunRecord) -> dict[str, str]:
-    """Give the tags, the commit under the name that MLflow's page knows."""
+def _create_run(client: "MlflowClient", experiment: str, key: str, created: str) -> "Run":
+    return client.create_run(experiment, _ms(created), {KEY: key}, key)
+
+
+def _log_values(client: "MlflowClient", run: "Run", record: RunRecord) -> None:
+    from mlflow.entities import Param, RunTag
+
+    tags = _tags(record)
+    if record.parent:  # it may be logged later; then it is created here
+        experiment = run.info.experiment_id
+        parent = find_run(client, experiment, record.parent)
+        parent = parent or _create_run(client, experiment, record.parent, record.created)
+        tags[PARENT] = parent.info.run_id
+    client.log_batch(
+        run.info.run_id,
+        list(_metrics(record)),
+        [Param(_name(name), _value(value)) for name, value in _flat(record.parameters)],
+        [RunTag(name, value) for name, value in tags.items()],
+    )
+    if dataset := _dataset(record):
+        client.log_inputs(run.info.run_id, [dataset])
+
+
+def _log_files(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
+    """Log the files that are still there; a tag names those that are gone."""
+    gone = [path.name for path in record.files if not path.is_file()]
+    files = [path for path in record.files if path.is_file()]
+    if record.version and record.manifest:
+        files += [path for path in record.version.iterdir() if path.suffix in _FILE_TYPES]
+    elif record.version:
+        gone.append(f"model {record.version.name}")
+    for path in files:
+        client.log_artifact(run_id, str(path))
+    if gone:
+        logger.warning("%s: gone before they were logged: %s", record.key, ", ".join(gone))
+        client.set_tag(run_id, GONE, f"gone before they were logged: {', '.join(gone)}")
+
+
+def _tags(record: RunRecord) -> dict[str, str]:
+    """Return the tags, the commit under the name that MLflow's page knows."""
     tags = {_name(name): str(value)[:_LONGEST_TAG] for name, value in record.tags.items()}
     if commit := record.tags.get("commit"):
         tags[COMMIT] = commit
     return {**tags, KEY: record.key, "light_model.kind": record.kind}
 
 
-def dataset_of(record: RunRecord, columns: Sequence[Mapping[str, Any]]) -> "DatasetInput | None":
-    """Describe the table that a model was made of, without reading it; None where nobody knows it."""
+def _metrics(record: RunRecord) -> Iterator["Metric"]:
+    """Yield metrics, at the run's end, and the points of curves; those that are defined."""
+    from mlflow.entities import Metric
+
+    single = {name: ((0, value),) for name, value in record.metrics.items()}
+    for moment, curves in ((record.ended, single), (record.created, record.curves)):
+        for name, points in curves.items():
+            for step, value in points:
+                if value is not None and math.isfinite(value):
+                    yield Metric(_name(name), float(value), _ms(moment), int(step))
+
+
+def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield nested parameters under names with dots."""
+    for name, value in parameters.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _value(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text[:_LONGEST_VALUE]
+
+
+def _name(name: str) -> str:
+    return _NOT_ALLOWED.sub("_", name)[:_LONGEST_NAME]
+
+
+def _ms(moment: str) -> int:
+    """Return an ISO time in milliseconds, as MLflow counts it."""
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def _dataset(record: RunRecord) -> "DatasetInput | None":
+    """Describe the table that a model was made of, without reading it; None where it is unknown."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source, sha256 = record.tags.get("data.source"), record.tags.get("data.sha256")
@@ -62,69 +155,27 @@ def dataset_of(record: RunRecord, columns: Sequence[Mapping[str, Any]]) -> "Data
         return None
     scheme = source.partition("://")[0] if "://" in source else "local"
     kind = "http" if scheme == "https" else scheme
-    where = {"url" if kind == "http" else "uri": source, "sha256": sha256}
-    schema = {"mlflow_colspec": [_column(column) for column in columns]}
-    rows = {name: int(value) for name, value in record.metrics.items() if name.startswith("rows_")}
-    found = Dataset(
-        name=_data_name(source),
+    name = source.partition("?")[0].rstrip("/").rpartition("/")[2]
+    counts = ((name, value) for name, value in record.metrics.items() if name.startswith("rows_"))
+    rows = {name: int(value) for name, value in counts if value is not None}
+    dataset = Dataset(
+        name=name[:_LONGEST_NAME] or "table",
         digest=sha256[:_DIGEST_LETTERS],
         source_type=kind,
-        source=json.dumps(where),
-        schema=json.dumps(schema) if columns else None,
+        source=json.dumps({"url" if kind == "http" else "uri": source, "sha256": sha256}),
+        schema=_schema(record.manifest) if record.manifest else None,
         profile=json.dumps(rows),
     )
-    return DatasetInput(found, [InputTag("mlflow.data.context", "training")])
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
-_TYPES = {"integer": "long", "number": "double", "boolean": "boolean", "date": "datetime"}
-
-
-def _column(column: Mapping[str, Any]) -> dict[str, Any]:
-    kind = _TYPES.get(column["type"], "string")
-    return {"type": kind, "name": column["name"], "required": not column["missing"]}
-
-
-def _data_name(source: str) -> str:
-    name = source.partition("?")[0].rstrip("/").rpartition("/")[2]
-    return name[:_LONGEST_NAME] or "table"
-
-
-def _params(parameters: Mapping[str, Any]) -> Iterator["Param"]:
-    from mlflow.entities import Param
-
-    for name, value in flattened(parameters):
-        yield Param(_name(name), _value(value))
-
-
-def flattened(parameters: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield nested parameters under names with dots."""
-    for name, value in parameters.items():
-        if isinstance(value, Mapping) and value:
-            yield from flattened(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
-
-
-def _value(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def _metrics(record: RunRecord) -> Iterator["Metric"]:
-    from mlflow.entities import Metric
-
-    started, ended = milliseconds(record.created), milliseconds(record.ended)
-    for name, value in record.metrics.items():
-        yield Metric(_name(name), float(value), ended, 0)
-    for name, points in record.curves.items():
-        for at, value in points:
-            yield Metric(_name(name), float(value), started, int(at))
-
-
-def _name(name: str) -> str:
-    return _NOT_ALLOWED.sub("_", name)[:_LONGEST_NAME]
-
-
-def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while batch := list(islice(items, size)):
-        yield batch
+def _schema(manifest: Path) -> str:
+    columns = [
+        {
+            "type": _COLUMN_TYPES.get(column["type"], "string"),
+            "name": column["name"],
+            "required": not column["missing"],
+        }
+        for column in json.loads(manifest.read_bytes())["contract"]["columns"]
+    ]
+    return json.dumps({"mlflow_colspec": columns})

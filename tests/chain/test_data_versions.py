@@ -14,7 +14,7 @@ import pyarrow.csv as arrow_csv
 import pytest
 import yaml
 
-from lightmodel.cli.dvc import dvc_file
+from lightmodel.cli.docs import dvc_file
 from lightmodel.config import load
 from lightmodel.pipeline import CHAIN
 from tests.fakes.clouds import azurite, make_bucket, make_container, moto

@@ -9,7 +9,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.neural import LONGEST, WIDEST, NeuralLearner, larger
-from lightmodel.scoring.loaded_model import open_version
+from lightmodel.scoring.model_store import open_version
 from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store
 from tests.fakes.project import ROOT, Project

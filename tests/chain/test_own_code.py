@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.errors import LightModelError
-from lightmodel.scoring.loaded_model import open_version
+from lightmodel.scoring.model_store import open_version
 from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
 from tests.fakes.project import ROOT, SETTINGS, Project
@@ -191,7 +191,7 @@ def test_a_served_model_that_cannot_be_opened_does_not_bar_its_successor(own: Pr
 
 
 def test_dvc_watches_the_file() -> None:
-    from lightmodel.cli.dvc import dvc_file
+    from lightmodel.cli.docs import dvc_file
     from lightmodel.config import load
 
     assert '- "mine.py"' in dvc_file(load(sets=OWN[1:2], environ={}).config)

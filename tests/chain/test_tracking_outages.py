@@ -74,7 +74,7 @@ def test_a_refused_port_costs_a_warning_and_the_run_is_delivered_later(
     assert ran.code == 0
     assert ran.err.count("tracking: ") == 1
     assert "python -m lightmodel tracking resend" in ran.err
-    assert len(waiting(project)) == 2
+    assert len(waiting(project)) == 1
     name = project.models()[0].name
     assert f"model {name}" in project.tool("tracking", "list", **at(uri)).out
     down = project.tool("tracking", "resend", **at(uri))
@@ -120,7 +120,7 @@ def test_a_silent_server_costs_no_more_than_the_limit_and_leaves_no_process(
         ran = project.run(**at(uri, timeout_s=2))
         assert ran.code == 0
         assert "MLflow was not done within 2 s" in ran.err or "does not answer" in ran.err
-        assert len(waiting(project)) == 2
+        assert len(waiting(project)) == 1
         assert not [one for one in psutil.process_iter() if _is_ours(one, project)]
 
 

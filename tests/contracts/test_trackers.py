@@ -1,4 +1,4 @@
-"""What every tracker owes: told twice is kept once, told half is completed, and aliases follow."""
+"""What MLflow has to keep, in its own database and behind a server: each run once, and the aliases."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from lightmodel.config import environment
+from lightmodel.config import TrackingSection
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.tracking.base import Tracker
-from lightmodel.tracking.records import Destination, RunRecord, Standing
+from lightmodel.tracking.client import Tracker, connect
+from lightmodel.tracking.queue import PendingRun
+from lightmodel.tracking.records import AliasUpdate, RunRecord
 from tests.fakes.mlflow_server import mlflow_server, silent_server
 from tests.fakes.server import free_port
 
@@ -19,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
-TO = Destination("trials", "shop")
+EXPERIMENT, MODEL = "trials", "shop"
 WHEN, LATER = "2026-01-02T03:04:05+00:00", "2026-01-02T04:00:00+00:00"
 STUDY = RunRecord("study-1", "study", WHEN, LATER, metrics={"best": 0.9}, tags={"study": "one"})
 TRIAL = RunRecord(
@@ -35,37 +36,43 @@ TRIAL = RunRecord(
 )
 
 
-def tracker(uri: str, folder: Path) -> Any:
-    from lightmodel.tracking.server import open_mlflow, variables
+def open_tracker(uri: str, folder: Path, timeout_s: float = 5) -> Tracker:
+    return connect(TrackingSection(uri=uri, folder=folder, timeout_s=timeout_s))
 
-    environment.export(variables("", "", "", 5))
-    return open_mlflow(uri, folder)
+
+def send(tracker: Tracker, record: RunRecord) -> None:
+    tracker.send(PendingRun(EXPERIMENT, MODEL, record))
 
 
 @pytest.fixture(scope="module", params=["auto", pytest.param("server", marks=pytest.mark.mlflow)])
-def kept(
+def tracker(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Tracker]:
     folder = tmp_path_factory.mktemp("tracked")
     if request.param == "auto":
-        yield tracker("auto", folder)
+        yield open_tracker("auto", folder)
         return
     with mlflow_server(folder) as address:
-        yield tracker(address, folder)
+        yield open_tracker(address, folder)
 
 
-def runs(kept: Any, key: str) -> list[Any]:
-    experiment = kept.client.get_experiment_by_name(TO.experiment)
-    found: list[Any] = kept.client.search_runs(
-        [experiment.experiment_id], f"tags.`light_model.key` = '{key}'"
+def experiment_id(tracker: Tracker, name: str) -> str:
+    found = tracker.client.get_experiment_by_name(name)
+    assert found
+    return str(found.experiment_id)
+
+
+def runs(tracker: Tracker, key: str) -> list[Any]:
+    found: list[Any] = tracker.client.search_runs(
+        [experiment_id(tracker, EXPERIMENT)], f"tags.`light_model.key` = '{key}'"
     )
     return found
 
 
-def test_a_run_is_kept_once_with_all_that_was_told(kept: Any) -> None:
+def test_a_run_is_kept_once_with_all_that_was_told(tracker: Tracker) -> None:
     for _ in range(2):
-        kept.send(TRIAL, TO)
-    (run,) = runs(kept, TRIAL.key)
+        send(tracker, TRIAL)
+    (run,) = runs(tracker, TRIAL.key)
     assert run.info.status == "FINISHED"
     assert run.info.end_time - run.info.start_time == 55 * 60 * 1000 + 55 * 1000
     params = run.data.params
@@ -74,71 +81,92 @@ def test_a_run_is_kept_once_with_all_that_was_told(kept: Any) -> None:
     assert params["odd_name_"] == "null"
     assert run.data.metrics["oof_auc"] == 0.9
     assert run.data.tags["mlflow.source.git.commit"] == "c0ffee"
-    history = kept.client.get_metric_history(run.info.run_id, "fold_01/valid_loss")
+    history = tracker.client.get_metric_history(run.info.run_id, "fold_01/valid_loss")
     assert [(one.step, one.value) for one in history] == [(at, 1 / at) for at in range(1, 1200)]
 
 
-def test_a_part_may_come_before_the_whole(kept: Any) -> None:
-    kept.send(replace(TRIAL, key="early", parent="late-study"), TO)
-    kept.send(replace(STUDY, key="late-study"), TO)
-    (part,), (whole,) = runs(kept, "early"), runs(kept, "late-study")
+def test_a_part_may_come_before_the_whole(tracker: Tracker) -> None:
+    send(tracker, replace(TRIAL, key="early", parent="late-study"))
+    send(tracker, replace(STUDY, key="late-study"))
+    (part,), (whole,) = runs(tracker, "early"), runs(tracker, "late-study")
     assert part.data.tags["mlflow.parentRunId"] == whole.info.run_id
     assert (whole.data.metrics, whole.info.status) == ({"best": 0.9}, "FINISHED")
 
 
-def test_a_run_that_was_begun_by_a_killed_process_is_completed(kept: Any) -> None:
-    kept.send(replace(STUDY, key="first"), TO)  # the experiment is there
-    experiment = kept.client.get_experiment_by_name(TO.experiment).experiment_id
-    half = kept.client.create_run(experiment, tags={"light_model.key": "half"})
-    kept.client.log_batch(half.info.run_id, metrics=[])
-    kept.send(replace(STUDY, key="half"), TO)
-    (run,) = runs(kept, "half")
+def test_a_run_that_was_begun_by_a_killed_process_is_completed(tracker: Tracker) -> None:
+    send(tracker, replace(STUDY, key="first"))  # the experiment is there
+    experiment = experiment_id(tracker, EXPERIMENT)
+    half = tracker.client.create_run(experiment, tags={"light_model.key": "half"})
+    tracker.client.log_batch(half.info.run_id, metrics=[])
+    send(tracker, replace(STUDY, key="half"))
+    (run,) = runs(tracker, "half")
     assert (run.info.run_id, run.info.status) == (half.info.run_id, "FINISHED")
     assert run.data.metrics == {"best": 0.9}
 
 
-def test_the_same_run_with_other_facts_is_brought_up_to_date(kept: Any) -> None:
-    kept.send(replace(STUDY, key="again"), TO)
-    kept.send(
-        replace(STUDY, key="again", ended="2026-01-03T00:00:00+00:00", metrics={"best": 1.0}), TO
+def test_the_same_run_with_other_facts_is_brought_up_to_date(tracker: Tracker) -> None:
+    send(tracker, replace(STUDY, key="again"))
+    send(
+        tracker,
+        replace(STUDY, key="again", ended="2026-01-03T00:00:00+00:00", metrics={"best": 1.0}),
     )
-    (run,) = runs(kept, "again")
+    (run,) = runs(tracker, "again")
     assert run.data.metrics == {"best": 1.0}
 
 
-def test_files_are_kept_and_those_that_are_gone_are_named(kept: Any, tmp_path: Path) -> None:
+def test_files_are_kept_and_those_that_are_gone_are_named(tracker: Tracker, tmp_path: Path) -> None:
     (tmp_path / "plot.txt").write_text("here")
     files = (tmp_path / "plot.txt", tmp_path / "gone.txt")
     record = RunRecord("files", "model", WHEN, LATER, files=files, version=tmp_path / "no-model")
-    kept.send(record, TO)
-    (run,) = runs(kept, "files")
-    found = [file.path for file in kept.client.list_artifacts(run.info.run_id)]
+    send(tracker, record)
+    (run,) = runs(tracker, "files")
+    found = [file.path for file in tracker.client.list_artifacts(run.info.run_id)]
     assert found == ["plot.txt"]
     assert "gone.txt, model no-model" in run.data.tags["light_model.files"]
 
 
 def test_a_version_that_was_never_told_leaves_no_champion(
-    kept: Any, caplog: pytest.LogCaptureFixture
+    tracker: Tracker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept.appoint(Standing("20260101T000000000000Z-000000", "", WHEN), TO)
-    assert kept.client.get_registered_model(TO.model).aliases == {}
+    update = AliasUpdate("20260101T000000000000Z-000000", "", WHEN)
+    tracker.send(PendingRun(EXPERIMENT, MODEL, aliases=update))
+    assert tracker.client.get_registered_model(MODEL).aliases == {}
     assert "tracking add 20260101T000000000000Z-000000" in caplog.text
+
+
+def test_an_earlier_update_of_the_aliases_changes_nothing(tracker: Tracker) -> None:
+    for since in (LATER, WHEN):
+        tracker.send(PendingRun(EXPERIMENT, "twice", aliases=AliasUpdate("", "", since)))
+    assert tracker.client.get_registered_model("twice").tags["light_model.since"] == LATER
+
+
+def test_a_deleted_experiment_is_a_mistake(tracker: Tracker) -> None:
+    pending = PendingRun("deleted", MODEL, STUDY)
+    tracker.send(pending)
+    tracker.client.delete_experiment(experiment_id(tracker, "deleted"))
+    with pytest.raises(ConfigError, match="deleted at MLflow"):
+        tracker.send(pending)
+
+
+def test_half_a_database_of_a_killed_process_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db.part").write_text("half")
+    send(open_tracker("auto", tmp_path), STUDY)
+    assert (tmp_path / "mlflow.db").is_file()
+    assert not (tmp_path / "mlflow.db.part").exists()
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "sqlite:////proc/no/such.db"])
 def test_who_does_not_answer_is_worth_another_try(uri: str, tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable):
-        tracker(uri.format(port=free_port()), tmp_path).send(STUDY, TO)
+        send(open_tracker(uri.format(port=free_port()), tmp_path), STUDY)
 
 
 def test_silence_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with silent_server() as address:
-        silent = tracker(address, tmp_path)
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-        with pytest.raises(SourceUnavailable):
-            silent.send(STUDY, TO)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")  # it is set back afterwards
+    with silent_server() as address, pytest.raises(SourceUnavailable):
+        send(open_tracker(address, tmp_path, timeout_s=1), STUDY)
 
 
 def test_an_address_of_no_known_kind_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="MLflow refuses"):
-        tracker("nonsense://here", tmp_path).send(STUDY, TO)
+        send(open_tracker("nonsense://here", tmp_path), STUDY)

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lightmodel.predictions.lines import encode
-from lightmodel.predictions.log import AnsweredRows
+from lightmodel.predictions.base import AnsweredRows
+from lightmodel.predictions.encoding import encode
 
 VERSION = "20260101T000000000000Z-aaaaaa"
 LATER = "20260102T000000000000Z-bbbbbb"
@@ -25,6 +25,7 @@ def answered(request: str, ids: list[str], probabilities: list[float], **more: A
     return AnsweredRows(request=request, ids=ids, probabilities=probabilities, **facts)
 
 
-def lines(*requests: AnsweredRows) -> bytes:
+def batch(*requests: AnsweredRows) -> str:
     """A batch, as it reaches a sink."""
-    return b"".join(line.data for rows in requests for line in encode(rows))
+    objects = [block.data.decode() for rows in requests for block in encode(rows)]
+    return f"[{','.join(objects)}]"

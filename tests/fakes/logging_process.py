@@ -1,8 +1,8 @@
 """A process that answers requests without end and logs them, for tests that kill it.
 
 Arguments: the log's folder, a name for its requests, the most bytes that a file may have (0: any),
-and the sink.
-Each number of rows that was spooled or dropped becomes a line on its standard output.
+and the sink: "sqlite", or "server" for another SQLite file to which rows are shipped.
+Each number of rows that was spooled, logged or dropped becomes a line on its standard output.
 """
 
 import os
@@ -10,21 +10,19 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from lightmodel.predictions.base import Sink
-from lightmodel.predictions.csv_file import CsvSink
-from lightmodel.predictions.spooled import Limits, SpooledLog
+from lightmodel.config import LogSection
+from lightmodel.predictions.log import PredictionLog
 from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import answered
 
 ROWS = 7
-SINKS: dict[str, Callable[[Path], Sink]] = {"sqlite": SqliteSink, "csv": CsvSink}
+LIMITED_ID = 2_000  # characters: so that what waits in memory is soon full
 
 
 def main() -> None:
-    folder, name, most = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    folder, name, most, sink = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     if most:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
@@ -35,10 +33,12 @@ def main() -> None:
             ),
         )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    log = SpooledLog(folder / "spool", SINKS[sys.argv[4]](folder), Limits(), say)
+    server = SqliteSink(folder / "server.sqlite") if sink == "server" else None
+    log = PredictionLog(folder / "log.sqlite", LogSection(), say, server)
     number = 0
+    ids = ["a" * (LIMITED_ID if most else 1)] * ROWS
     while True:
-        log.record(answered(f"{name}-{number:06d}", ["a"] * ROWS, [0.5] * ROWS))
+        log.record(answered(f"{name}-{number:06d}", ids, [0.5] * ROWS))
         number += 1
         os.write(2, b"%d\n" % number)
         time.sleep(0.0005)

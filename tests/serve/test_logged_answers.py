@@ -1,27 +1,33 @@
 """The prediction log behind a server with two workers."""
 
-import os
-import signal
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
 import requests
 
 from tests.fakes.project import Project
-from tests.fakes.server import post, serving
+from tests.fakes.server import master_of, post, serving
 
 REQUESTS = 40
 
 
 def logged(project: Project) -> list[tuple[str, int, str, float]]:
     path = project.folder / "var" / "log" / "predictions.sqlite"
-    with sqlite3.connect(path) as connection:
-        found = connection.execute(
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(
             "SELECT id, row, prediction ->> '$', probability ->> '$' FROM predictions"
         ).fetchall()
-    connection.close()
-    return found
+
+
+def wait_for_rows(project: Project, rows: int) -> None:
+    for _ in range(500):
+        with suppress(sqlite3.OperationalError):  # no table yet
+            if len(logged(project)) == rows:
+                return
+        time.sleep(0.01)
+    raise AssertionError("nothing was written")
 
 
 def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_after(
@@ -50,12 +56,14 @@ def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_af
     assert live[1].split()[:3] == [project.models()[0].name, f"{REQUESTS * rows:,}", str(rows)]
 
 
-def test_a_killed_worker_costs_no_row_that_was_spooled(project: Project) -> None:
+def test_a_killed_worker_costs_no_row_that_was_written(project: Project) -> None:
     assert project.run().code == 0
     body = (project.splits()[0] / "test.csv").read_bytes()
     with serving(project, GUNICORN_CMD_ARGS="--workers=1") as address:
         rows = len(post(address, body).json())
-        os.kill(writer_of_a_segment(project), signal.SIGKILL)
+        wait_for_rows(project, rows)
+        (worker,) = master_of(address).children()
+        worker.kill()
         for _ in range(100):
             try:
                 assert len(post(address, body).json()) == rows
@@ -63,13 +71,3 @@ def test_a_killed_worker_costs_no_row_that_was_spooled(project: Project) -> None
             except requests.ConnectionError:
                 time.sleep(0.05)  # the next worker is on its way
     assert len(logged(project)) == 2 * rows
-
-
-def writer_of_a_segment(project: Project) -> int:
-    """Wait for a segment with rows in it, and give the process that writes it."""
-    for _ in range(500):
-        for path in (project.folder / "var" / "log" / "spool").glob("*.jsonl"):
-            if path.stat().st_size:
-                return int(path.name.split("-")[1])
-        time.sleep(0.01)
-    raise AssertionError("nothing was spooled")

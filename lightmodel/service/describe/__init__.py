@@ -1,1 +1,94 @@
-"""What programs read about the service, made from the model that answers."""
+"""What the service tells programs: whether it is ready, its model, OpenAPI, Postman, MLflow's probes."""
+
+from importlib import resources
+
+import orjson
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from lightmodel import __version__
+from lightmodel.service.describe.openapi import openapi_of
+from lightmodel.service.describe.postman import postman_of
+from lightmodel.service.describe.schema import sample_csv, schema_of
+from lightmodel.service.model_manager import ModelManager
+
+_ASSETS = "vendor/swagger-ui-4.15.5"
+_SWAGGER = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+# Swagger UI sets styles and draws with data: images; scripts come from this service only.
+_DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+
+
+def blueprint(models: ModelManager) -> Blueprint:
+    """Return the routes."""
+    routes = Blueprint("describe", __name__)
+    _add_probes(routes, models)
+    _add_model(routes, models)
+    _add_docs(routes)
+    return routes
+
+
+def _add_probes(routes: Blueprint, models: ModelManager) -> None:
+    @routes.get("/health")
+    def health() -> Response:
+        return jsonify(status="alive")
+
+    @routes.get("/ready")
+    def ready() -> Response:
+        return jsonify(status="ready", version=models.require().version)
+
+    @routes.get("/ping")
+    def ping() -> Response:
+        models.require()
+        return Response("\n", mimetype="text/plain")
+
+    @routes.get("/version")
+    def version() -> Response:
+        return Response(__version__, mimetype="text/plain")
+
+
+def _add_model(routes: Blueprint, models: ModelManager) -> None:
+    @routes.get("/model")
+    def model() -> Response:
+        return _json(models.require().manifest.to_json())
+
+    @routes.get("/schema")
+    def schema() -> Response:
+        return _json(orjson.dumps(schema_of(models.require())))
+
+    @routes.get("/sample.csv")
+    def sample() -> Response:
+        response = Response(sample_csv(models.require()), mimetype="text/csv")
+        response.headers["Content-Disposition"] = 'attachment; filename="sample.csv"'
+        return response
+
+    @routes.get("/openapi.json")
+    def openapi() -> Response:
+        return _json(orjson.dumps(openapi_of(models.require())))
+
+    @routes.get("/postman.json")
+    def postman() -> Response:
+        return _json(orjson.dumps(postman_of(models.require(), request.url_root.rstrip("/"))))
+
+
+def _add_docs(routes: Blueprint) -> None:
+    @routes.get("/docs")
+    def docs() -> Response:
+        response = Response(render_template("docs.html"))
+        response.headers["Content-Security-Policy"] = _DOCS_POLICY
+        return response
+
+    @routes.get("/docs/<name>")
+    def asset(name: str) -> Response:
+        if name not in _SWAGGER:
+            return Response(status=404)
+        file = resources.files("swagger_ui_bundle").joinpath(_ASSETS, name)
+        response = Response(file.read_bytes(), content_type=_SWAGGER[name])
+        response.headers["Cache-Control"] = "max-age=86400"
+        return response
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, mimetype="application/json")

@@ -2,9 +2,15 @@
 
 from lightmodel import __version__
 from lightmodel.contract.task import TaskKind
-from lightmodel.scoring.loaded_model import Served
-from lightmodel.service.describe.schema import csv_of, sample_records
-from lightmodel.service.describe.shapes import Json, answer_schema, problem_schema, row_schema
+from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.service.describe.schema import (
+    Json,
+    answer_schema,
+    csv_of,
+    problem_schema,
+    row_schema,
+    sample_records,
+)
 
 _PROBLEMS = {
     400: "the query or the body makes no sense",
@@ -17,29 +23,48 @@ _PROBLEMS = {
     429: "more requests than the rate limit allows",
     503: "there is no model to answer",
 }
+_READ_ONLY = {
+    "/health": ("the process answers", "application/json"),
+    "/ready": ("an approved, self-tested model is loaded", "application/json"),
+    "/ping": ("as MLflow's: the process answers and has a model", "text/plain"),
+    "/version": ("of light-model", "text/plain"),
+    "/model": ("the manifest of the model", "application/json"),
+    "/schema": ("the columns expected", "application/json"),
+    "/sample.csv": ("rows that can be sent to /predict as they are", "text/csv"),
+    "/metrics": ("for Prometheus", "text/plain"),
+}
+_ROW = {"$ref": "#/components/schemas/Row"}
+_TEXT = {"schema": {"type": "string"}}
+_JSON: Json = {"application/json": {"schema": {}}}
 
 
-def openapi_of(served: Served) -> Json:
-    """Describe the service for the contract of the model that answers."""
+def openapi_of(model: LoadedModel) -> Json:
+    """Return the description of the service for the contract of the model that answers."""
+    bodies = _row_bodies(model)
     return {
         "openapi": "3.0.3",
         "info": {
             "title": "light-model",
             "version": __version__,
-            "description": f"Predicts `{served.contract.target.name}`; model {served.version}.",
+            "description": f"Predicts `{model.contract.target.name}`; model {model.version}.",
         },
         "paths": {
-            "/predict": {"post": _predict(served)},
-            "/invocations": {"post": _invocations(served)},
-            **_questions(),
-            "/truth": {"post": _truth(served)},
-            "/train": {"post": _train()},
-            "/train/{id}": {"get": _watch()},
+            "/predict": {"post": _predict(model, bodies)},
+            "/invocations": {"post": _invocations(bodies)},
+            **{path: {"get": _get(path, *about)} for path, about in _READ_ONLY.items()},
+            "/truth": {"post": _truth(model)},
+            "/train": {"post": _train("Start a retraining", "train", "202", "started", 409)},
+            "/train/{id}": {
+                "get": {
+                    **_train("How a retraining goes", "watch", "200", "the job", 404),
+                    "parameters": [_parameter("id", "path", {"type": "string"}, required=True)],
+                }
+            },
         },
         "components": {
             "schemas": {
-                "Row": row_schema(served.contract),
-                "Answer": answer_schema(served.contract),
+                "Row": row_schema(model.contract),
+                "Answer": answer_schema(model.contract),
                 "Problem": problem_schema(),
             },
             "securitySchemes": {
@@ -52,182 +77,111 @@ def openapi_of(served: Served) -> Json:
     }
 
 
-def _predict(served: Served) -> Json:
-    answers = {"type": "array", "items": _ref("Answer")}
-    return {
-        "summary": "Rows in, one answer a row out, in their order",
-        "operationId": "predict",
-        "parameters": _parameters(served),
-        "requestBody": {"required": True, "content": _bodies(served)},
-        "responses": _responses(
-            {
-                "description": "one answer for each row",
-                "headers": {
-                    name: {"schema": {"type": "string"}}
-                    for name in ("X-Model-Version", "X-Request-ID", "X-Ignored-Columns")
-                },
-                "content": {
-                    "application/json": {"schema": answers},
-                    "text/csv": {"schema": {"type": "string"}},
-                    "application/x-ndjson": {"schema": {"type": "string"}},
-                },
-            }
-        ),
-    }
-
-
-def _parameters(served: Served) -> list[Json]:
-    found = []
-    if served.contract.task.kind is TaskKind.BINARY:
-        found.append(("threshold", {"type": "number", "minimum": 0, "maximum": 1}))
-    if served.predictor.contribute:
-        most = len(served.contract.features)
-        found.append(("explain", {"type": "integer", "minimum": 1, "maximum": most}))
-    about = {
-        "threshold": f"decide by this instead of {served.manifest.threshold}",
-        "explain": "name so many features that moved each row most",
-    }
-    return [
-        {"name": name, "in": "query", "schema": schema, "description": about[name]}
-        for name, schema in found
-    ]
-
-
-def _bodies(served: Served) -> Json:
-    records = sample_records(served)
-    text = csv_of(records[:2]).decode()
-    split = {
-        "type": "object",
-        "required": ["columns", "data"],
-        "properties": {
-            "columns": {"type": "array", "items": {"type": "string"}},
-            "data": {"type": "array", "items": {"type": "array", "items": {}}},
+def _predict(model: LoadedModel, bodies: Json) -> Json:
+    answers = {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
+    names = ("X-Model-Version", "X-Request-ID", "X-Ignored-Columns")
+    answer = {
+        "description": "one answer for each row",
+        "headers": dict.fromkeys(names, _TEXT),
+        "content": {
+            "application/json": {"schema": answers},
+            "text/csv": _TEXT,
+            "application/x-ndjson": _TEXT,
         },
     }
-    rows = {"type": "array", "items": _ref("Row"), "minItems": 1}
-    wrapped = [
-        {"type": "object", "required": [name], "properties": {name: schema}}
-        for name, schema in (("dataframe_split", split), ("dataframe_records", rows))
-    ]
-    form = {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "string", "format": "binary"}},
-    }
+    summary = "Rows in, one answer a row out, in their order"
+    return {**_post(summary, "predict", bodies, answer), "parameters": _options(model)}
+
+
+def _options(model: LoadedModel) -> list[Json]:
+    options = []
+    if model.contract.task.kind is TaskKind.BINARY:
+        text = f"decide by this instead of {model.manifest.threshold}"
+        share = {"type": "number", "minimum": 0, "maximum": 1}
+        options.append(_parameter("threshold", "query", share, description=text))
+    if model.predictor.contribute:
+        text = "name so many features that moved each row most"
+        most = {"type": "integer", "minimum": 1, "maximum": len(model.contract.features)}
+        options.append(_parameter("explain", "query", most, description=text))
+    return options
+
+
+def _parameter(name: str, where: str, schema: Json, **more: object) -> Json:
+    return {"name": name, "in": where, "schema": schema, **more}
+
+
+def _row_bodies(model: LoadedModel) -> Json:
+    """Return the content of `POST /predict` by media type, with sample rows as examples."""
+    records = sample_records(model)
+    rows = {"type": "array", "items": _ROW, "minItems": 1}
+    split = _object(
+        columns={"type": "array", "items": {"type": "string"}},
+        data={"type": "array", "items": {"type": "array", "items": {}}},
+    )
+    wrapped = [_object(dataframe_split=split), _object(dataframe_records=rows)]
     return {
         "application/json": {
-            "schema": {"anyOf": [_ref("Row"), rows, *wrapped]},
+            "schema": {"anyOf": [_ROW, rows, *wrapped]},
             "examples": {"row": {"value": records[0]}, "rows": {"value": records[:2]}},
         },
-        "text/csv": {"schema": {"type": "string"}, "example": text},
-        "application/x-ndjson": {"schema": {"type": "string"}},
-        "multipart/form-data": {"schema": form},
+        "text/csv": {**_TEXT, "example": csv_of(records[:2]).decode()},
+        "application/x-ndjson": _TEXT,
+        "multipart/form-data": {"schema": _object(file={"type": "string", "format": "binary"})},
     }
 
 
-def _invocations(served: Served) -> Json:
-    bodies = _bodies(served)
-    scores = {"predictions": {"type": "array", "items": {}}}
-    shape = {"type": "object", "required": ["predictions"], "properties": scores}
+def _object(**properties: Json) -> Json:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _invocations(bodies: Json) -> Json:
+    accepted = {kind: bodies[kind] for kind in ("application/json", "text/csv")}
+    scores = {"schema": _object(predictions={"type": "array", "items": {}})}
+    answer = {"description": "scores", "content": {"application/json": scores}}
+    summary = "As MLflow's scoring server: the scores alone"
+    return _post(summary, "invocations", accepted, answer)
+
+
+def _truth(model: LoadedModel) -> Json:
+    columns = (model.contract.id, model.contract.target)
+    record = _object(**{column.name: {} for column in columns if column})
+    schema = {"schema": {"type": "array", "items": record}}
+    bodies = {"application/json": schema, "text/csv": _TEXT}
+    answer = {"description": "how many were matched", "content": _JSON}
+    return _post("Labels that are known later, by id", "truth", bodies, answer, 500)
+
+
+def _post(summary: str, name: str, bodies: Json, answer: Json, *more: int) -> Json:
     return {
-        "summary": "As MLflow's scoring server: the scores alone",
-        "operationId": "invocations",
-        "requestBody": {
-            "required": True,
-            "content": {kind: bodies[kind] for kind in ("application/json", "text/csv")},
-        },
-        "responses": _responses(
-            {"description": "scores", "content": {"application/json": {"schema": shape}}}
-        ),
+        "summary": summary,
+        "operationId": name,
+        "requestBody": {"required": True, "content": bodies},
+        "responses": {"200": answer, **_problems(*_PROBLEMS, *more)},
     }
 
 
-def _questions() -> Json:
-    """Describe what is only read."""
-    plain = {
-        "/health": ("the process answers", "application/json"),
-        "/ready": ("an approved, self-tested model is loaded", "application/json"),
-        "/ping": ("as MLflow's: the process answers and has a model", "text/plain"),
-        "/version": ("of light-model", "text/plain"),
-        "/model": ("the manifest of the model", "application/json"),
-        "/schema": ("the columns expected", "application/json"),
-        "/sample.csv": ("rows that can be sent to /predict as they are", "text/csv"),
-        "/metrics": ("for Prometheus", "text/plain"),
-    }
+def _get(path: str, about: str, kind: str) -> Json:
+    answer = {"description": about, "content": {kind: {"schema": {}}}}
     return {
-        path: {
-            "get": {
-                "summary": about,
-                "operationId": path.strip("/").replace(".", "_"),
-                "responses": {
-                    "200": {"description": about, "content": {kind: {"schema": {}}}},
-                    **_problems(401, 429, 503),
-                },
-            }
-        }
-        for path, (about, kind) in plain.items()
+        "summary": about,
+        "operationId": path.strip("/").replace(".", "_"),
+        "responses": {"200": answer, **_problems(401, 429, 503)},
     }
 
 
-def _truth(served: Served) -> Json:
-    names = [column.name for column in (served.contract.id, served.contract.target) if column]
-    record = {"type": "object", "required": names, "properties": {name: {} for name in names}}
+def _train(summary: str, name: str, code: str, about: str, error: int) -> Json:
+    answer = {"description": about, "content": _JSON}
     return {
-        "summary": "Labels that are known later, by id",
-        "operationId": "truth",
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"type": "array", "items": record}},
-                "text/csv": {"schema": {"type": "string"}},
-            },
-        },
-        "responses": _responses(
-            {
-                "description": "how many were matched",
-                "content": {"application/json": {"schema": {}}},
-            },
-            500,
-        ),
-    }
-
-
-def _train() -> Json:
-    return {
-        "summary": "Start a retraining",
-        "operationId": "train",
+        "summary": summary,
+        "operationId": name,
         "security": [{"train": []}],
-        "responses": {
-            "202": {"description": "started", "content": {"application/json": {"schema": {}}}},
-            **_problems(401, 403, 409, 429, 501, 503),
-        },
+        "responses": {code: answer, **_problems(401, 403, error, 429, 501, 503)},
     }
-
-
-def _watch() -> Json:
-    about = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    return {
-        "summary": "How a retraining goes",
-        "operationId": "watch",
-        "security": [{"train": []}],
-        "parameters": [about],
-        "responses": {
-            "200": {"description": "the job", "content": {"application/json": {"schema": {}}}},
-            **_problems(401, 403, 404, 429, 501, 503),
-        },
-    }
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _responses(answer: Json, *more: int) -> Json:
-    return {"200": answer, **_problems(*_PROBLEMS, *more)}
 
 
 def _problems(*codes: int) -> Json:
-    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    content = {"application/problem+json": schema}
     return {
         str(code): {"description": _PROBLEMS.get(code, "see `detail`"), "content": content}
         for code in codes

@@ -4,10 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lightmodel.scoring.loaded_model import Served
-from lightmodel.service.describe.schema import csv_of, sample_records, sample_scores
-
-Json = dict[str, Any]
+from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.service.describe.schema import Json, csv_of, sample_records, sample_scores
 
 _SAME = """
 const near = (a, b) => Math.abs(a - b) <= 1e-12 * Math.max(Math.abs(a), Math.abs(b));
@@ -16,50 +14,50 @@ const same = (a, b) => typeof b === 'object'
 """
 
 
-def postman_of(served: Served, address: str) -> Json:
-    """Give the collection; its variable `baseUrl` is the address that it was fetched from."""
+def postman_of(model: LoadedModel, address: str) -> Json:
+    """Return the collection; its variable `baseUrl` is the address that it was fetched from."""
     return {
         "info": {
-            "name": f"light-model: {served.contract.target.name}",
+            "name": f"light-model: {model.contract.target.name}",
             "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
-            "description": f"Model {served.version}. Set `apiKey` where the service asks for one.",
+            "description": f"Model {model.version}. Set `apiKey` where the service asks for one.",
         },
         "variable": [{"key": "baseUrl", "value": address}, {"key": "apiKey", "value": ""}],
         "item": [
-            {"name": "The service", "item": list(_questions(served))},
-            {"name": "Predict", "item": list(_predictions(served))},
-            {"name": "Errors", "item": list(_errors(served))},
+            {"name": "The service", "item": list(_questions(model))},
+            {"name": "Predict", "item": list(_predictions(model))},
+            {"name": "Errors", "item": list(_errors(model))},
         ],
     }
 
 
-def _questions(served: Served) -> Iterable[Json]:
+def _questions(model: LoadedModel) -> Iterable[Json]:
     yield _item("Is the process alive?", "GET", "health", [_status(200)])
-    version = f"pm.expect(pm.response.json().version).to.eql({_js(served.version)});"
+    version = f"pm.expect(pm.response.json().version).to.eql({_js(model.version)});"
     yield _item("Is a model loaded?", "GET", "ready", [_status(200), _test("version", version)])
     yield _item("The model's manifest", "GET", "model", [_status(200)])
-    names = f"pm.expect(pm.response.json().columns.length).to.be.at.least({len(served.contract.features)});"
+    names = f"pm.expect(pm.response.json().columns.length).to.be.at.least({len(model.contract.features)});"
     yield _item("The columns expected", "GET", "schema", [_status(200), _test("columns", names)])
     yield _item("Rows to try it with", "GET", "sample.csv", [_status(200)])
     yield _item("Metrics", "GET", "metrics", [_status(200)])
 
 
-def _predictions(served: Served) -> Iterable[Json]:
-    records, scores = sample_records(served), sample_scores(served)
-    turned = [dict(reversed(record.items())) for record in records]
-    right = [_status(200), _scores(served, scores)]
-    first = [_status(200), _scores(served, scores[:1])]
+def _predictions(model: LoadedModel) -> Iterable[Json]:
+    records, scores = sample_records(model), sample_scores(model)
+    reordered = [dict(reversed(record.items())) for record in records]
+    right = [_status(200), _scores(model, scores)]
+    first = [_status(200), _scores(model, scores[:1])]
     yield _item("One row as JSON", "POST", "predict", first, _json(records[0]))
     yield _item("Rows as JSON", "POST", "predict", right, _json(records))
     yield _item("Rows as CSV", "POST", "predict", right, _csv(csv_of(records)))
-    yield _item("Columns in another order", "POST", "predict", right, _csv(csv_of(turned)))
+    yield _item("Columns in another order", "POST", "predict", right, _csv(csv_of(reordered)))
     file = _item("A file (choose one; /sample.csv is one)", "POST", "predict", right)
     part = {"key": "file", "type": "file", "src": "sample.csv"}
     file["request"]["body"] = {"mode": "formdata", "formdata": [part]}
     yield file
     split = {"columns": list(records[0]), "data": [list(record.values()) for record in records]}
     check = (
-        f"{_SAME}const want = {_js([list(s['score']) for s in served.manifest.samples])};"
+        f"{_SAME}const want = {_js([list(s['score']) for s in model.manifest.samples])};"
         "pm.response.json().predictions.forEach((score, at) => [].concat(score).forEach("
         "(one, k) => pm.expect(near(one, want[at][k])).to.be.true));"
     )
@@ -69,18 +67,18 @@ def _predictions(served: Served) -> Iterable[Json]:
     )
 
 
-def _errors(served: Served) -> Iterable[Json]:
-    records = sample_records(served)
-    missing = served.contract.features[0].name
+def _errors(model: LoadedModel) -> Iterable[Json]:
+    records = sample_records(model)
+    missing = model.contract.features[0].name
     without = [{k: v for k, v in record.items() if k != missing} for record in records]
     yield _item(
         "A column is missing", "POST", "predict", _problem(422, missing), _csv(csv_of(without))
     )
-    number = next((c.name for c in served.contract.features if c.type.is_numeric), None)
+    number = next((c.name for c in model.contract.features if c.type.is_numeric), None)
     if number is not None:
-        wrong = [records[0], {**records[-1], number: "abc"}]
+        invalid = [records[0], {**records[-1], number: "abc"}]
         tests = [*_problem(422, number), _test("row", _violation("rows[0]", 2))]
-        yield _item("Text in a column of numbers", "POST", "predict", tests, _csv(csv_of(wrong)))
+        yield _item("Text in a column of numbers", "POST", "predict", tests, _csv(csv_of(invalid)))
     yield _item("Nothing at all", "POST", "predict", _problem(422), _csv(b""))
     yield _item("An address that there is not", "GET", "nowhere", _problem(404))
 
@@ -126,8 +124,8 @@ def _violation(field: str, value: object) -> str:
     return f"pm.expect(pm.response.json().violations[0].{field}).to.eql({_js(value)});"
 
 
-def _scores(served: Served, scores: Sequence[Any]) -> str:
-    key = "probability" if served.contract.task.kind.has_classes else "prediction"
+def _scores(model: LoadedModel, scores: Sequence[Any]) -> str:
+    key = "probability" if model.contract.task.kind.has_classes else "prediction"
     code = (
         f"{_SAME}const want = {_js(scores)}; const rows = pm.response.json();"
         "pm.expect(rows.length).to.eql(want.length);"

@@ -1,34 +1,39 @@
-"""The columns that a request must have, what is answered, and rows to try it with."""
+"""Rows, answers and errors as schemas, and rows to try the service with."""
 
-import csv
-import io
 import math
 from typing import Any
 
-from lightmodel.contract.columns import Column, ColumnType, Role
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import TaskKind
-from lightmodel.scoring.loaded_model import Served
-from lightmodel.scoring.predictor import label_names
+from lightmodel.scoring.predictor import LoadedModel, label_names
+from lightmodel.service.answer_writers import csv_lines, csv_value
+
+Json = dict[str, Any]
+
+_MOST_CATEGORIES = 20  # named in the description of a column
 
 
-def schema_of(served: Served) -> dict[str, Any]:
-    """Give `GET /schema`: columns in training order, and the shape of an answer."""
-    contract = served.contract
-    wanted = [column for column in contract.columns if column.role in {Role.FEATURE, Role.ID}]
+def schema_of(model: LoadedModel) -> Json:
+    """Return `GET /schema`: columns in training order, and what is answered."""
+    contract = model.contract
     return {
-        "version": served.version,
-        "columns": [_column(column) for column in wanted],
+        "version": model.version,
+        "columns": [_column(column) for column in _request_columns(contract)],
         "answer": {
             "task": str(contract.task.kind),
             "labels": list(contract.task.labels),
-            "threshold": served.manifest.threshold,
+            "threshold": model.manifest.threshold,
             "target": contract.target.name,
         },
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _request_columns(contract: Contract) -> list[Column]:
+    return [column for column in contract.columns if column.role in {Role.FEATURE, Role.ID}]
+
+
+def _column(column: Column) -> Json:
+    described: Json = {
         "name": column.name,
         "role": str(column.role),
         "type": str(column.type),
@@ -36,21 +41,96 @@ def _column(column: Column) -> dict[str, Any]:
         "may_be_missing": column.missing or column.role is Role.ID,
     }
     if column.type.is_numeric and column.role is Role.FEATURE:
-        low, high = column.allowed
-        found["seen"] = {"minimum": column.minimum, "maximum": column.maximum}
-        if math.isfinite(low) and math.isfinite(high):
-            found["allowed"] = {"minimum": low, "maximum": high}
+        described["seen"] = {"minimum": column.minimum, "maximum": column.maximum}
+        if limits := _limits(column):
+            described["allowed"] = limits
     if column.categories:
-        found["categories"] = list(column.categories)
-    return found
+        described["categories"] = list(column.categories)
+    return described
 
 
-def sample_records(served: Served) -> list[dict[str, Any]]:
-    """Give the model's stored sample rows as a request would carry them, each with a made-up id."""
-    own_id = served.contract.id
+def _limits(column: Column) -> Json:
+    low, high = column.allowed
+    is_limited = math.isfinite(low) and math.isfinite(high)
+    return {"minimum": low, "maximum": high} if is_limited else {}
+
+
+def row_schema(contract: Contract) -> Json:
+    """Return the JSON schema of one row: every feature is required, further columns are ignored."""
+    return {
+        "type": "object",
+        "required": list(contract.feature_names),
+        "properties": {column.name: _value(column) for column in _request_columns(contract)},
+        "additionalProperties": True,
+    }
+
+
+def _value(column: Column) -> Json:
+    if column.role is Role.ID:
+        kind = "integer" if column.type is ColumnType.INTEGER else "string"
+        return {"type": kind, "description": "comes back as it is"}
+    nullable = {"nullable": column.missing}
+    if column.type is ColumnType.CATEGORY:
+        seen = ", ".join(column.categories[:_MOST_CATEGORIES])
+        seen += ", …" if len(column.categories) > _MOST_CATEGORIES else ""
+        text = f"seen: {seen}; any other is scored as missing"
+        return nullable | {"type": "string", "description": text}
+    if column.type is ColumnType.BOOLEAN:
+        return nullable | {"type": "boolean"}
+    text = f"seen: {column.minimum} to {column.maximum}"
+    return nullable | {"type": "number", "description": text} | _limits(column)
+
+
+def answer_schema(contract: Contract) -> Json:
+    """Return the JSON schema of the answer to one row."""
+    task = contract.task
+    properties: Json = {"prediction": {"description": f"of {contract.target.name}"}}
+    if task.kind is TaskKind.REGRESSION:
+        properties["prediction"]["type"] = "number"
+    else:
+        properties["prediction"]["enum"] = list(task.labels)
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    if task.kind is TaskKind.BINARY:
+        properties["probability"] = {**share, "description": f"of {task.positive}"}
+    if task.kind is TaskKind.MULTICLASS:
+        names = dict.fromkeys(label_names(contract), share)
+        properties["probability"] = {"type": "object", "properties": names, "required": [*names]}
+    if contract.id:
+        properties[contract.id.name] = {"description": "as it came", "nullable": True}
+    part = {"feature": {"type": "string"}, "value": {"type": "number"}}
+    properties["contributions"] = {
+        "type": "array",
+        "items": {"type": "object", "properties": part, "required": [*part]},
+    }
+    required = ["prediction"] + (["probability"] if task.kind.has_classes else [])
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def problem_schema() -> Json:
+    """Return the JSON schema of an error (RFC 9457)."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    violation = {
+        **dict.fromkeys(("column", "rule", "detail"), text),
+        "rows": {"type": "array", "items": number},
+        "total": number,
+    }
+    return {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            **dict.fromkeys(("type", "title", "detail", "hint", "request_id"), text),
+            "status": number,
+            "violations": {"type": "array", "items": {"type": "object", "properties": violation}},
+        },
+    }
+
+
+def sample_records(model: LoadedModel) -> list[Json]:
+    """Return the model's stored sample rows as a request carries them, each with a made-up id."""
+    id_column = model.contract.id
     return [
-        {**({own_id.name: _id(own_id, number)} if own_id else {}), **dict(sample["values"])}
-        for number, sample in enumerate(served.manifest.samples, start=1)
+        {**({id_column.name: _id(id_column, number)} if id_column else {}), **sample["values"]}
+        for number, sample in enumerate(model.manifest.samples, start=1)
     ]
 
 
@@ -58,30 +138,21 @@ def _id(column: Column, number: int) -> int | str:
     return number if column.type is ColumnType.INTEGER else f"sample-{number}"
 
 
-def sample_scores(served: Served) -> list[Any]:
-    """Give what is answered to them: probabilities, {label: p}, or numbers."""
-    scores = [list(sample["score"]) for sample in served.manifest.samples]
-    if served.contract.task.kind is TaskKind.MULTICLASS:
-        names = label_names(served.contract)
+def sample_scores(model: LoadedModel) -> list[Any]:
+    """Return what is answered to the sample rows: probabilities, {label: p}, or numbers."""
+    scores = [list(sample["score"]) for sample in model.manifest.samples]
+    if model.contract.task.kind is TaskKind.MULTICLASS:
+        names = label_names(model.contract)
         return [dict(zip(names, score, strict=True)) for score in scores]
     return [score[0] for score in scores]
 
 
-def sample_csv(served: Served) -> bytes:
-    """Give `GET /sample.csv`: it posts back with 200, and is answered with the stored scores."""
-    return csv_of(sample_records(served))
+def sample_csv(model: LoadedModel) -> bytes:
+    """Return `GET /sample.csv`: it posts back with 200, and is answered with the stored scores."""
+    return csv_of(sample_records(model))
 
 
-def csv_of(records: list[dict[str, Any]]) -> bytes:
-    """Write records as CSV; a missing value is an empty cell."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(records[0])
-    rows.writerows([[_cell(value) for value in record.values()] for record in records])
-    return text.getvalue().encode()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else value
+def csv_of(records: list[Json]) -> bytes:
+    """Return records as CSV with a header; a missing value is an empty cell."""
+    rows = [[csv_value(value) for value in record.values()] for record in records]
+    return csv_lines([list(records[0]), *rows])

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from lightmodel.errors import AlreadyRunning, SourceUnavailable
-from lightmodel.service.retraining.base import Job, State
+from lightmodel.service.retraining import Job, State
 
 _STATES: dict[str | None, State] = {None: "running", "SUCCESS": "approved", "UNSTABLE": "rejected"}
 _TIMEOUT_S = 10
@@ -23,30 +23,34 @@ class JenkinsRetraining:
 
     def start(self) -> Job:
         """Start one; see `Retraining`."""
-        about = self._ask("GET", f"{self.url.rstrip('/')}/api/json").json()
-        if about.get("inQueue") or (about.get("lastBuild") or {}).get("building"):
+        status = self._request("GET", f"{self.url.rstrip('/')}/api/json").json()
+        if status.get("inQueue") or (status.get("lastBuild") or {}).get("building"):
             raise AlreadyRunning("the Jenkins job is at work already", hint=f"see {self.url}")
-        answer = self._ask("POST", f"{self.url.rstrip('/')}/build")
+        answer = self._request("POST", f"{self.url.rstrip('/')}/build")
         queued = answer.headers.get("Location", "").rstrip("/").rpartition("/")[2]
         return Job(queued or "queued", "queued", datetime.now(UTC).isoformat(), url=self.url)
 
-    def find(self, job: str) -> Job | None:
-        """Give a job by the number of its queue item; see `Retraining`."""
-        if not job.isdigit():
+    def find(self, job_id: str) -> Job | None:
+        """Return a job by the number of its queue item; see `Retraining`."""
+        if not job_id.isdigit():
             return None
         top = self.url.partition("/job/")[0]
-        answer = self._ask("GET", f"{top}/queue/item/{job}/api/json", missing=True)
+        answer = self._request("GET", f"{top}/queue/item/{job_id}/api/json", missing=True)
         if answer.status_code == requests.codes.not_found:
             return None
         item: dict[str, Any] = answer.json()
         started = datetime.fromtimestamp(item.get("inQueueSince", 0) / 1000, UTC).isoformat()
         build = item.get("executable")
         if not build:
-            return Job(job, "failed" if item.get("cancelled") else "queued", started, url=self.url)
-        found: dict[str, Any] = self._ask("GET", f"{build['url'].rstrip('/')}/api/json").json()
-        return Job(job, _STATES.get(found.get("result"), "failed"), started, url=build["url"])
+            return Job(
+                job_id, "failed" if item.get("cancelled") else "queued", started, url=self.url
+            )
+        details: dict[str, Any] = self._request(
+            "GET", f"{build['url'].rstrip('/')}/api/json"
+        ).json()
+        return Job(job_id, _STATES.get(details.get("result"), "failed"), started, url=build["url"])
 
-    def _ask(self, method: str, url: str, *, missing: bool = False) -> requests.Response:
+    def _request(self, method: str, url: str, *, missing: bool = False) -> requests.Response:
         try:
             answer = requests.request(
                 method, url, auth=(self.user, self.token), timeout=_TIMEOUT_S, allow_redirects=False

@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from lightmodel.errors import AlreadyRunning
-from lightmodel.service.retraining.base import Job, State
+from lightmodel.service.retraining import Job, State
 
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 _STATES: dict[int, State] = {0: "approved", 10: "rejected"}
@@ -36,20 +36,20 @@ class ProcessRetraining:
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / ".lock"):
             for path in self._folder.glob("*.json"):
-                found = self.find(path.stem)
-                if found and found.state == "running":
+                other = self.find(path.stem)
+                if other and other.state == "running":
                     raise AlreadyRunning(
-                        f"retraining {found.id} is under way",
-                        hint=f"GET /train/{found.id} watches it",
+                        f"retraining {other.id} is under way",
+                        hint=f"GET /train/{other.id} watches it",
                     )
             now = datetime.now(UTC)
             name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
             job = Job(name, "running", now.isoformat())
             self._write(job, None)
-            keeper = [sys.executable, "-m", "lightmodel.service.retraining.process"]
+            supervisor = [sys.executable, "-m", "lightmodel.service.retraining.process"]
             with (self._folder / f"{name}.log").open("wb") as log:
-                subprocess.Popen(  # noqa: S603 — our own command
-                    [*keeper, str(self._folder), name, *self._command],
+                subprocess.Popen(  # noqa: S603 — this project's command
+                    [*supervisor, str(self._folder), name, *self._command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -57,28 +57,28 @@ class ProcessRetraining:
                 )
         return job
 
-    def find(self, job: str) -> Job | None:
-        """Give a job; see `Retraining`."""
-        if not _ID.fullmatch(job):
+    def find(self, job_id: str) -> Job | None:
+        """Return a job; see `Retraining`."""
+        if not _ID.fullmatch(job_id):
             return None
         try:
-            content: dict[str, Any] = json.loads((self._folder / f"{job}.json").read_bytes())
+            content: dict[str, Any] = json.loads((self._folder / f"{job_id}.json").read_bytes())
         except (OSError, ValueError):
             return None
         pid = content.pop("pid")
-        found = Job(**{**content, "last_lines": self._tail(job)})
-        died = found.state == "running" and not _is_alive(pid, found)
-        return replace(found, state="failed") if died else found
+        job = Job(**{**content, "last_lines": self._tail(job_id)})
+        died = job.state == "running" and not _is_alive(pid, job)
+        return replace(job, state="failed") if died else job
 
-    def keep(self, name: str) -> int:
+    def supervise(self, job_id: str) -> int:
         """Run the command to its end, and write down that it runs and how it ended."""
-        found = self.find(name)
-        if found is None:
+        job = self.find(job_id)
+        if job is None:
             return 1
-        self._write(found, os.getpid())
+        self._write(job, os.getpid())
         code = subprocess.run(self._command, check=False).returncode  # noqa: S603 — from `start`
         ended = datetime.now(UTC).isoformat()
-        self._write(Job(name, _STATES.get(code, "failed"), found.started, ended, code), None)
+        self._write(Job(job_id, _STATES.get(code, "failed"), job.started, ended, code), None)
         return code
 
     def _write(self, job: Job, pid: int | None) -> None:
@@ -87,9 +87,9 @@ class ProcessRetraining:
         part.write_text(json.dumps(content), encoding="utf-8")
         part.replace(self._folder / f"{job.id}.json")
 
-    def _tail(self, job: str) -> tuple[str, ...]:
+    def _tail(self, job_id: str) -> tuple[str, ...]:
         try:
-            with (self._folder / f"{job}.log").open("rb") as log:
+            with (self._folder / f"{job_id}.log").open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
                 return tuple(log.read().decode(errors="replace").splitlines()[-_LINES:])
         except OSError:
@@ -97,7 +97,7 @@ class ProcessRetraining:
 
 
 def _is_alive(pid: int | None, job: Job) -> bool:
-    """Say whether a process is at work, and is this job's and not a later one of its number."""
+    """Return whether a process runs, and is this job's and not a later one of its number."""
     if pid is None:  # it is about to write down its own
         return datetime.now(UTC) - datetime.fromisoformat(job.started) < _STARTING
     try:
@@ -110,4 +110,4 @@ def _is_alive(pid: int | None, job: Job) -> bool:
 
 if __name__ == "__main__":
     os.nice(10)
-    sys.exit(ProcessRetraining(Path(sys.argv[1]), sys.argv[3:]).keep(sys.argv[2]))
+    sys.exit(ProcessRetraining(Path(sys.argv[1]), sys.argv[3:]).supervise(sys.argv[2]))

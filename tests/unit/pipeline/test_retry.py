@@ -1,4 +1,4 @@
-"""What is tried where the gate said no, and what of it meets the test rows."""
+"""What is tried after a failed quality gate, and which models are scored on the test rows."""
 
 import json
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def test_the_best_by_out_of_fold_score_is_trained_tested_and_approved(project: P
     assert (parameters["max_rounds"], parameters["learning_rate"]) == (3, 0.5)
 
 
-def test_only_the_winner_meets_the_test_rows_and_only_once(project: Project) -> None:
+def test_only_the_winner_is_scored_on_the_test_rows_and_only_once(project: Project) -> None:
     ran = done(BETWEEN, "train.retry=3")
     assert ran.was_read == ["train", "test", "train", "train", "test"]
     assert len(project.models()) == 2

@@ -1,16 +1,18 @@
-"""What waits for tracking, on disk."""
+"""The queue of what was not sent to MLflow yet, on disk."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, LightModelError
-from lightmodel.tracking.queue import Letter, Outbox
-from lightmodel.tracking.records import Destination, RunRecord, Standing
+from lightmodel.tracking.queue import PendingRun, Queue
+from lightmodel.tracking.records import AliasUpdate, RunRecord
 
-TO = Destination("trials", "shop")
 WHEN = "2026-01-02T03:04:05+00:00"
 RUN = RunRecord(
     key="20260102T030405000000Z-abcdef",
@@ -24,62 +26,97 @@ RUN = RunRecord(
     files=(Path("/somewhere/plot.png"),),
     version=Path("/somewhere/model/20260102T030405000000Z-abcdef"),
 )
+ALIASES = AliasUpdate("one", "other", WHEN)
 
 
-@pytest.mark.parametrize("content", [RUN, Standing("one", "other", WHEN)])
-def test_a_letter_is_read_as_it_was_written(tmp_path: Path, content: RunRecord | Standing) -> None:
-    outbox = Outbox(tmp_path / "deep" / "box")
-    path = outbox.put(Letter(content, TO))
-    assert outbox.read(path) == Letter(content, TO)
+def pending(run: RunRecord | None = None, aliases: AliasUpdate | None = None) -> PendingRun:
+    return PendingRun("trials", "shop", run, aliases)
+
+
+def written_and_read(folder: Path, run: RunRecord) -> RunRecord:
+    queue = Queue(folder)
+    read = queue.read(queue.put(pending(run))).run
+    assert read is not None
+    return read
+
+
+@pytest.mark.parametrize("one", [pending(RUN), pending(RUN, ALIASES), pending(aliases=ALIASES)])
+def test_a_pending_run_is_read_as_it_was_written(tmp_path: Path, one: PendingRun) -> None:
+    queue = Queue(tmp_path / "deep" / "queue")
+    assert queue.read(queue.put(one)) == one
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.text(), st.floats()),
+    st.dictionaries(st.text(), st.lists(st.tuples(st.floats(0, 9), st.floats())).map(tuple)),
+    st.dictionaries(st.text(), st.text()),
+)
+def test_any_number_and_any_text_can_be_queued(
+    tmp_path_factory: pytest.TempPathFactory,
+    metrics: dict[str, float],
+    curves: dict[str, tuple[tuple[float, float], ...]],
+    tags: dict[str, str],
+) -> None:
+    run = RunRecord("k", "trial", WHEN, WHEN, metrics=metrics, curves=curves, tags=tags)
+    read = written_and_read(tmp_path_factory.getbasetemp() / "any", run)
+
+    def defined(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    assert read.metrics == {name: defined(value) for name, value in metrics.items()}
+    assert read.tags == tags
+    assert read.curves == {
+        name: tuple((step, defined(value)) for step, value in points)
+        for name, points in curves.items()
+    }
 
 
 def test_relative_paths_are_found_from_anywhere(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path)
-    record = RunRecord("k", "trial", WHEN, WHEN, files=(Path("plot.png"),), version=Path("model"))
-    read = outbox.read(outbox.put(Letter(record, TO))).content
-    assert isinstance(read, RunRecord)
+    run = RunRecord("k", "trial", WHEN, WHEN, files=(Path("plot.png"),), version=Path("model"))
+    read = written_and_read(tmp_path, run)
     assert (read.files, read.version) == ((Path.cwd() / "plot.png",), Path.cwd() / "model")
 
 
-def test_what_is_undefined_is_left_out(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path)
-    nan = float("nan")
-    record = RunRecord(
-        "k", "trial", WHEN, WHEN, metrics={"auc": nan, "f1": 1}, curves={"c": ((1, nan), (2, 3))}
-    )
-    read = outbox.read(outbox.put(Letter(record, TO))).content
-    assert isinstance(read, RunRecord)
-    assert (read.metrics, read.curves) == ({"f1": 1}, {"c": ((2, 3),)})
+def test_parameters_of_any_type_are_queued_as_text(tmp_path: Path) -> None:
+    run = RunRecord("k", "trial", WHEN, WHEN, parameters={"range": range(3), "at": Path("x")})
+    assert written_and_read(tmp_path, run).parameters == {"range": "range(0, 3)", "at": "x"}
 
 
-def test_letters_wait_oldest_first_and_nothing_else_does(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path)
-    assert outbox.waiting() == []
-    paths = [outbox.put(Letter(Standing(name, "", WHEN), TO)) for name in "abc"]
+def test_files_are_ordered_by_age_and_nothing_else_is_one(tmp_path: Path) -> None:
+    queue = Queue(tmp_path)
+    assert queue.files() == []
+    paths = [queue.put(pending(aliases=AliasUpdate(name, "", WHEN))) for name in "abc"]
     (tmp_path / "log").write_text("x")
     (tmp_path / f"{paths[0].name}.part").write_text("half")
-    assert outbox.waiting() == paths
+    assert queue.files() == paths
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format":1,"what":"run"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format":2,"run":{}}'])
 def test_rubbish_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "2x.json"
     path.write_text(text)
     with pytest.raises(ArtefactCorrupt, match=r"2x\.json"):
-        Outbox(tmp_path).read(path)
+        Queue(tmp_path).read(path)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises((LightModelError, OSError)):
-        Outbox(tmp_path / "file" / "box").put(Letter(RUN, TO))
+        Queue(tmp_path / "file" / "queue").put(pending(RUN))
 
 
-def test_one_process_delivers_at_a_time(tmp_path: Path) -> None:
+def test_titles_name_kind_and_key() -> None:
+    assert pending(RUN, ALIASES).title == f"model {RUN.key}"
+    assert pending(aliases=ALIASES).title == "champion one"
+    assert pending(aliases=AliasUpdate("", "", WHEN)).title == "champion none"
+
+
+def test_one_process_uploads_at_a_time(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from lightmodel.tracking.queue import Outbox\n"
-        "with Outbox(pathlib.Path(sys.argv[1])).delivering(0):\n"
+        "from lightmodel.tracking.queue import Queue\n"
+        "with Queue(pathlib.Path(sys.argv[1])).lock(0):\n"
         "    print('in', flush=True); sys.stdin.read()\n"
     )
     root = Path(__file__).parents[3]
@@ -91,8 +128,8 @@ def test_one_process_delivers_at_a_time(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"in\n"
-        with pytest.raises(AlreadyRunning), Outbox(tmp_path).delivering(0.05):
+        with pytest.raises(AlreadyRunning), Queue(tmp_path).lock(0.05):
             pass
         other.communicate(b"")
-    with Outbox(tmp_path).delivering(0):
+    with Queue(tmp_path).lock(0):
         pass

@@ -1,0 +1,164 @@
+"""The approved models of a store, opened and tested."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from lightmodel.config import Config
+from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.results import SampleRow
+from lightmodel.errors import ArtefactCorrupt, LightModelError
+from lightmodel.learners.base import FittedModel
+from lightmodel.learners.factory import load_model
+from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
+from lightmodel.store.factory import models_of, signer_of
+from lightmodel.store.user_code import user_features
+from lightmodel.store.verdict import newest_approved, read_verdict
+from lightmodel.store.versions import Version
+from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.plain_rows import read_rows
+from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_rules import RowRules
+from lightmodel.training.features import FeatureSteps
+from lightmodel.training.steps import Steps
+
+if TYPE_CHECKING:
+    from lightmodel.learners.lightgbm import LightGBMModel
+
+logger = logging.getLogger(__name__)
+
+
+class ModelStoreView:
+    """A store as a server sees it: its newest model that is approved and passes its self-test."""
+
+    def __init__(self, config: Config) -> None:
+        self.folder = config.store.root / "model"
+        self._store = models_of(config)
+        self._signer = signer_of(config)
+
+    def state(self) -> frozenset[tuple[str, int, int]]:
+        """Return a value that changes when a version comes, goes, or gets another verdict; cheap."""
+        files = set()
+        for path in (*self.folder.glob("*/verdict.json"), *self.folder.glob("*/manifest.json")):
+            try:
+                status = path.stat()
+            except OSError:
+                continue  # it was removed meanwhile
+            files.add((str(path), status.st_mtime_ns, status.st_ino))
+        return frozenset(files)
+
+    def newest(self, current: LoadedModel | None) -> LoadedModel:
+        """Return the newest approved model, opened; or `current` where it is that one.
+
+        Raises:
+            ArtefactMissing: no approved model answers as it did when it was made.
+        """
+        refused: set[str] = set()
+        while True:
+            version = newest_approved(self._store, self._signer, besides=refused)
+            if current and version.name == current.version:
+                return current
+            try:
+                return open_version(version)
+            except LightModelError as error:
+                self._store.warn_once(version.name, error)
+                refused.add(version.name)
+
+    def is_withdrawn(self, name: str) -> bool:
+        """Return whether the approval of a model that is still whole was withdrawn."""
+        try:
+            verdict = read_verdict(self._store.get(name), self._signer)
+        except LightModelError:
+            return False
+        return verdict is not None and not verdict.passed
+
+
+def open_version(version: Version) -> LoadedModel:
+    """Return one model, opened and tested on its sample rows.
+
+    Raises:
+        ArtefactCorrupt: its bytes are not those of its manifest, or it scores its samples otherwise.
+    """
+    manifest = version.manifest
+    rules = RowRules(Contract.from_dict(manifest.contract or {}))
+    steps = _steps(version, rules.contract)
+    explains = manifest.made_by == "lightgbm"
+    for predict, row_reader in _backends(version):
+        predictor = Predictor(
+            version.name,
+            rules.contract,
+            manifest.threshold,
+            steps.around(predict),
+            _contributions(version, steps.features) if explains else None,
+            steps.features.names,
+        )
+        try:
+            try_samples(predictor, rules, manifest.samples)
+        except ArtefactCorrupt as error:
+            last = error
+            logger.warning("%s", error.message)
+        else:
+            return LoadedModel(predictor, rules, row_reader, manifest, version.folder)
+    raise last
+
+
+def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
+    """Yield what scores and reads rows, the fastest first: the compiled model, and the bundle's."""
+    if "compiled.json" in version.manifest.files:
+        from lightmodel.learners.compiled import open_compiled
+        from lightmodel.learners.compiled.build import NotCompiledError
+
+        try:
+            trees, rows = open_compiled(version.read)
+        except NotCompiledError as why:
+            logger.warning("%s: its compiled model is not used: %s", version.name, why)
+        else:
+            yield trees.predict, rows
+    yield _open_bundle(version).predict, read_rows
+
+
+def _steps(version: Version, contract: Contract) -> Steps:
+    """Return the pre- and postprocessing of a version's model; most have none, and stay closed."""
+    if not version.manifest.steps:
+        return Steps(FeatureSteps(contract, {}))
+    from lightmodel.store import codec
+
+    return Steps.from_payload(codec.load(version), contract, user_features(version))
+
+
+def _open_bundle(version: Version) -> FittedModel:
+    from lightmodel.store import codec
+
+    bundle = codec.load(version)
+    return load_model(bundle["learner"], bundle["model"], threads=1)
+
+
+def _contributions(version: Version, steps: FeatureSteps) -> Callable[[Matrix], Matrix]:
+    """Return what explains scores; LightGBM itself is loaded when somebody asks."""
+    opening = threading.Lock()
+
+    @cache
+    def booster() -> "LightGBMModel":
+        model = _open_bundle(version)
+        return cast("LightGBMModel", model)
+
+    def contribute(features: Matrix) -> Matrix:
+        with opening:
+            model = booster()
+        return model.contributions(steps.extend(features))
+
+    return contribute
+
+
+def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
+    """Score the manifest's sample rows through the same code that reads requests.
+
+    Raises:
+        ArtefactCorrupt: they are not scored as when the model was made.
+    """
+    rows = [SampleRow(sample["values"], tuple(sample["score"])) for sample in samples]
+    block = JsonBlocks(rules, frozenset()).block([row.values for row in rows])
+    check_samples(predictor, block, rows)

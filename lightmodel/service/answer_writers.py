@@ -1,0 +1,114 @@
+"""Answers as JSON, JSON Lines or CSV, encoded block by block: the whole is held as bytes only."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import orjson
+
+from lightmodel.scoring.predictor import Answers
+
+JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
+
+
+class JsonWriter:
+    """Writes a JSON list with an object for each row.
+
+    Attributes:
+        mimetype: of the body.
+        explain: number of contributions of each row.
+    """
+
+    mimetype = JSON
+    _before, _between, _after = b"[", b",", b"]"
+
+    def __init__(self, explain: int = 0) -> None:
+        self.explain = explain
+        self._blocks: list[bytes] = []
+
+    def add(self, answers: Answers) -> None:
+        """Encode one block."""
+        self._blocks.append(self._encode(answers))
+
+    def body(self) -> bytes:
+        """Return the body of all blocks so far."""
+        return self._before + self._between.join(self._blocks) + self._after
+
+    def _encode(self, answers: Answers) -> bytes:
+        return orjson.dumps(self._rows(answers))[1:-1]
+
+    def _rows(self, answers: Answers) -> list[dict[str, Any]]:
+        columns = answers.columns()
+        names = tuple(columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+class JsonLinesWriter(JsonWriter):
+    """Writes a JSON object a line."""
+
+    mimetype = JSON_LINES
+    _before = _between = _after = b""
+
+    def _encode(self, answers: Answers) -> bytes:
+        return b"".join(orjson.dumps(row) + b"\n" for row in self._rows(answers))
+
+
+class MlflowWriter(JsonWriter):
+    """Writes what MLflow's scoring server answers: the scores, without ids."""
+
+    _before, _after = b'{"predictions":[', b"]}"
+
+    def _encode(self, answers: Answers) -> bytes:
+        return orjson.dumps(answers.scores.tolist())[1:-1]
+
+
+class CsvWriter(JsonWriter):
+    """Writes CSV with a header; contributions are two columns each."""
+
+    mimetype = CSV
+    _before = _between = _after = b""
+
+    def _encode(self, answers: Answers) -> bytes:
+        columns: list[Sequence[Any]] = [] if answers.ids is None else [answers.ids]
+        columns.append([csv_value(label) for label in answers.predictions])
+        if answers.label_names:
+            columns.extend(answers.scores.reshape(len(answers.scores), -1).T.tolist())
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        for row, contributions in zip(rows, answers.contributions or (), strict=False):
+            row += [cell for one in contributions for cell in (one["feature"], one["value"])]
+        return csv_lines(rows if self._blocks else [self._header(answers), *rows])
+
+    def _header(self, answers: Answers) -> list[str]:
+        names = [] if answers.ids is None else [answers.id_name or ""]
+        names.append("prediction")
+        if answers.is_binary:
+            names.append("probability")
+        else:
+            names += [f"probability_{label}" for label in answers.label_names]
+        for number in range(1, self.explain + 1):
+            names += [f"contribution_{number}_feature", f"contribution_{number}_value"]
+        return names
+
+
+WRITERS: dict[str, type[JsonWriter]] = {
+    writer.mimetype: writer for writer in (JsonWriter, CsvWriter, JsonLinesWriter)
+}
+
+
+def csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
+    """Return rows as CSV; a missing value is an empty cell."""
+    text = _csv_text(rows, csv.QUOTE_MINIMAL)
+    # Before Python 3.13, a cell with a lone carriage return is left without quotes.
+    return (text if "\r" not in text else _csv_text(rows, csv.QUOTE_NONNUMERIC)).encode()
+
+
+def _csv_text(rows: Sequence[Sequence[Any]], quoting: Literal[0, 2]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    return text.getvalue()
+
+
+def csv_value(value: object) -> object:
+    """Return a value as `csv_lines` takes it: a boolean is written as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else value

@@ -1,0 +1,183 @@
+"""What is recorded of every request: an id, a line in the log, and numbers for `GET /metrics`.
+
+gunicorn's settings name the folder where workers share their numbers, in PROMETHEUS_MULTIPROC_DIR,
+before this module is imported. Without it the numbers are those of this process.
+"""
+
+import logging
+import random
+import re
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import orjson
+from flask import Flask, Response, g, has_request_context, request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.values import MutexValue, ValueClass
+
+from lightmodel.contract.arrays import Scores
+from lightmodel.scoring.predictor import LoadedModel
+
+logger = logging.getLogger("lightmodel.access")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_FIELDS = ("method", "path", "status", "ms", "rows", "version", "error")
+_SCORE_EDGES = np.linspace(0, 1, 21)
+_SCORE_LABELS = tuple(f"{edge:.2f}" for edge in _SCORE_EDGES[1:])
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """Prometheus' counters and gauges; every method is cheap, and may be called from any thread."""
+
+    def __init__(self, spooled_bytes: Callable[[], int]) -> None:
+        self._spooled_bytes = spooled_bytes
+        self._registry = CollectorRegistry()
+        self._version = ""
+        self.requests = self._counter("requests", "Answers", "route", "method", "status")
+        self.seconds = Histogram(
+            "lightmodel_request_seconds",
+            "Time until the answer stood",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.errors = self._counter("errors", "Errors by kind", "kind")
+        self._rows = self._counter("rows", "Rows answered")
+        self._unseen = self._counter("unseen_categories", "Cells that training never saw")
+        text = "Probabilities of the positive class, by twentieths: above the one before, up to"
+        self._scores = self._counter("scores", text, "upto")
+        self._logged = self._counter("log_rows", "Rows logged, spooled and dropped", "what")
+        self._waiting = self._gauge("log_waiting_bytes", "Spooled, and not yet in the sink")
+        self._model = self._gauge("model_info", "1 for the version that answers", "version")
+        self._created = self._gauge("model_created_timestamp_seconds", "When that version was made")
+        self._swaps = self._counter("model_swaps", "Models taken up")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"lightmodel_{name}", text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        registry = self._registry
+        return Gauge(
+            f"lightmodel_{name}", text, labels, registry=registry, multiprocess_mode="mostrecent"
+        )
+
+    def count_rows(self, rows: int, unseen: int) -> None:
+        """Count the rows of an answer, and cells with a category that training never saw."""
+        self._rows.inc(rows)
+        if unseen:
+            self._unseen.inc(unseen)
+
+    def count_scores(self, scores: Scores) -> None:
+        """Count (rows,) probabilities by their size; classes and numbers are not counted."""
+        if len(scores) == 1:
+            at = min(int(scores[0] * len(_SCORE_LABELS)), len(_SCORE_LABELS) - 1)
+            self._scores.labels(_SCORE_LABELS[at]).inc()
+            return
+        counts = np.histogram(scores, _SCORE_EDGES)[0].tolist()
+        for label, count in zip(_SCORE_LABELS, counts, strict=True):
+            if count:
+                self._scores.labels(label).inc(count)
+
+    def count_log(self, what: str, rows: int) -> None:
+        """Count rows that were "logged", "spooled" or "dropped"."""
+        self._logged.labels(what).inc(rows)
+
+    def show_model(self, model: LoadedModel) -> None:
+        """Show which version answers from now on."""
+        if self._version:
+            self._model.labels(self._version).set(0)
+        self._version = model.version
+        self._model.labels(model.version).set(1)
+        self._created.set(datetime.fromisoformat(model.manifest.created).timestamp())
+        self._swaps.inc()
+
+    def page(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        self._waiting.set(self._spooled_bytes())
+        if ValueClass is MutexValue:
+            return generate_latest(self._registry)
+        merged = CollectorRegistry()
+        MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+        return generate_latest(merged)
+
+
+def init_app(app: Flask, metrics: Metrics) -> None:
+    """Record every request of `app`, and add the route of the metrics."""
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        seconds = time.perf_counter() - g.started
+        route = request.url_rule.rule if request.url_rule else "(none)"
+        metrics.requests.labels(route, request.method, response.status_code).inc()
+        metrics.seconds.labels(route).observe(seconds)
+        if "error" in g:
+            metrics.errors.labels(g.error).inc()
+        _log(response, seconds)
+        response.headers["X-Request-ID"] = g.request_id
+        return response
+
+    @app.get("/metrics")
+    def metrics_page() -> Response:
+        return Response(metrics.page(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _log(response: Response, seconds: float) -> None:
+    fields = {
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "ms": round(seconds * 1e3, 2),
+        **{name: g.get(name) for name in ("rows", "version", "error") if name in g},
+    }
+    logger.info("%(method)s %(path)s %(status)d", fields, extra=fields)
+
+
+def new_id() -> str:
+    """Return a new id of 24 hexadecimal digits; gunicorn seeds each worker's generator differently."""
+    return f"{random.getrandbits(96):024x}"
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON with its request's id; a traceback is a field of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if has_request_context() and "request_id" in g:
+            line["request_id"] = g.request_id
+        line.update({name: getattr(record, name) for name in _FIELDS if hasattr(record, name)})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+def configure_logging(form: str) -> None:
+    """Write this process's log to stderr, as "json", "text", or "auto": text on a terminal."""
+    handler = logging.StreamHandler(sys.stderr)
+    is_plain = form == "text" or (form == "auto" and sys.stderr.isatty())
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(plain if is_plain else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in ("gunicorn.error", "gunicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    logging.captureWarnings(capture=True)

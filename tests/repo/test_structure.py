@@ -1,0 +1,11 @@
+"""The package stays as small as it was made."""
+
+from benchmarks.structure import lines, modules
+
+MOST_LINES = 30_080
+MOST_MODULES = 288
+
+
+def test_the_package_is_no_bigger_than_it_was() -> None:
+    assert lines() <= MOST_LINES
+    assert modules() <= MOST_MODULES

@@ -1,0 +1,139 @@
+"""Errors become a message, a hint and an exit code; everything else is a bug."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from lightmodel.cli import commands
+from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, QualityGateFailed
+from tests.fakes.command_line import CommandLine
+
+
+@pytest.fixture
+def add_failing() -> Iterator[Callable[[BaseException], None]]:
+    """Add a command `fail` that raises what it is given."""
+
+    def add(error: BaseException) -> None:
+        def fail() -> None:
+            raise error
+
+        commands.add_command(click.Command("fail", callback=fail))
+
+    yield add
+    commands.commands.pop("fail", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (QualityGateFailed("AUC 0.6 is less than 0.7"), 10),
+        (AlreadyRunning("another run is under way"), 75),
+        (ConfigError("data.source is not set"), 78),
+        (LightModelError("an error of no known kind"), 1),
+    ],
+)
+def test_an_error_is_its_message_and_its_code(
+    call: CommandLine,
+    add_failing: Callable[[BaseException], None],
+    error: LightModelError,
+    code: int,
+) -> None:
+    add_failing(error)
+    ended = call("fail")
+    assert (ended.code, ended.out, ended.err) == (code, "", f"error: {error.message}\n")
+
+
+def test_a_hint_follows_on_a_line_of_its_own(
+    call: CommandLine, add_failing: Callable[[BaseException], None]
+) -> None:
+    add_failing(ConfigError("data.source is not set", hint="name a table"))
+    assert call("fail").err == "error: data.source is not set\nhint: name a table\n"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_an_interruption_is_130(
+    call: CommandLine, add_failing: Callable[[BaseException], None], error: BaseException
+) -> None:
+    add_failing(error)
+    ended = call("fail")
+    assert ended.code == 130
+    assert "interrupted" in ended.err
+
+
+def test_anything_else_is_a_bug_with_a_traceback(
+    call: CommandLine,
+    add_failing: Callable[[BaseException], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    add_failing(ZeroDivisionError("division by zero"))
+    assert call("fail").code == 1
+    assert "this is a bug" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("nonsense",), "No such command"),
+        (("run", "nonsense"), "is not one of"),
+        (("run", "--nonsense"), "No such option"),
+        (("run", "train", "--from", "train"), "not both"),
+        (("run", "--from", "testing", "--to", "train"), "comes after"),
+        (("compare", "--limit", "soon"), "no length of time"),
+        (("compare", "--limit", "0s"), "longer than nothing"),
+        (("monitor", "--every", "0"), "not in the range"),
+        (("truth", "missing.csv"), "does not exist"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_2(
+    call: CommandLine, words: tuple[str, ...], part: str
+) -> None:
+    ended = call(*words)
+    assert ended.code == 2
+    assert part in ended.err
+
+
+def test_help_names_every_command_and_exits_with_0(call: CommandLine) -> None:
+    ended = call("--help")
+    assert ended.code == 0
+    for name in commands.commands:
+        assert f"  {name} " in ended.out
+        assert call(name, "--help").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (("run", "--set", "train.folds=many"), 78, "train.folds"),
+        (("run", "--config", "missing.toml"), 78, "missing.toml"),
+        (("tracking", "list", "--set", "tracking.uri=none"), 78, "tracking.uri is none"),
+        (("tracking", "resend", "--set", "tracking.uri=none"), 78, "tracking.uri is none"),
+        (("webhook",), 78, "webhook"),
+        (("deploy", "azure"), 78, "azure"),
+        (("models", "show"), 66, "model"),
+        (("models", "rollback"), 66, "model"),
+        (("models", "pack", "image"), 66, "model"),
+        (("models", "push"), 78, "no mirror"),
+        (("reproduce", "2026"), 66, "2026"),
+        (("retry",), 66, ""),
+        (("truth", "labels.csv"), 66, "model"),
+        (("live",), 66, "model"),
+        (("smoke", "--wait", "0"), 66, "model"),
+    ],
+)
+def test_what_a_command_lacks_is_named(
+    call: CommandLine, words: tuple[str, ...], code: int, part: str
+) -> None:
+    Path("labels.csv").write_text("id,target\n")
+    ended = call(*words)
+    assert ended.code == code, ended.err
+    assert part in ended.err
+
+
+def test_a_wrong_setting_is_reported_before_gunicorn_starts(call: CommandLine) -> None:
+    Path("config.toml").write_text("[serve]\nport = 'many'\n")
+    ended = call("serve")
+    assert ended.code == 78
+    assert "serve.port" in ended.err

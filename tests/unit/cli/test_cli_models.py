@@ -1,0 +1,83 @@
+"""The versions, as `models` shows and changes them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lightmodel.contract.results import Verdict
+from lightmodel.store import codec
+from lightmodel.store.manifest import Signer
+from lightmodel.store.verdict import write_verdict
+from lightmodel.store.versions import Store, Version
+from tests.fakes.command_line import CommandLine
+
+UNSIGNED = Signer(None)
+
+
+def publish(*, passed: bool | None = True) -> Version:
+    """A model that was approved, rejected (False) or never tested (None)."""
+    with Store(Path("model"), "model", UNSIGNED).draft() as draft:
+        draft.write("model.joblib", codec.dump({"format": 1}))
+        version = draft.publish(inputs={}, parameters={}, rows={}, fingerprint="")
+    if passed is not None:
+        verdict = Verdict(passed, "auc", 0.9, ("because",))
+        write_verdict(version, verdict, b"<html>", UNSIGNED)
+    return version
+
+
+def test_the_list_marks_the_one_that_is_served(call: CommandLine) -> None:
+    first, rejected, untested = publish(), publish(passed=False), publish(passed=None)
+    ended = call("models")
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        f"  {untested.name}  untested",
+        f"  {rejected.name}  rejected  auc 0.9  because",
+        f"→ {first.name}  approved  auc 0.9  because",
+    ]
+
+
+def test_a_version_is_shown_by_the_beginning_of_its_name(call: CommandLine) -> None:
+    version = publish()
+    ended = call("models", "show", version.name[:-2])
+    manifest, _, standing = ended.out.partition("\n\n")
+    assert json.loads(manifest)["version"] == version.name
+    assert standing.startswith("standing: approved")
+
+
+def test_a_damaged_file_is_found_and_is_74(call: CommandLine) -> None:
+    whole, damaged = publish(), publish()
+    assert call("models", "verify").code == 0
+    (damaged.folder / "model.joblib").write_bytes(b"x")
+    ended = call("models", "verify")
+    assert ended.code == 74
+    assert f"{whole.name}  whole" in ended.out
+
+
+@pytest.mark.parametrize("words", [(), ("named",)])
+def test_rollback_withdraws_and_names_what_is_served_now(
+    call: CommandLine, words: tuple[str, ...]
+) -> None:
+    before, withdrawn = publish(), publish()
+    ended = call("models", "rollback", *(withdrawn.name for _ in words))
+    assert ended.code == 0
+    assert ended.out == f"withdrawn: {withdrawn.name}\nserved now: {before.name}\n"
+
+
+def test_the_last_model_is_withdrawn_by_force_only(call: CommandLine) -> None:
+    publish()
+    assert call("models", "rollback").code == 66
+    assert call("models", "rollback", "--force").out.endswith("served now: nothing\n")
+
+
+def test_retire_keeps_as_many_as_the_setting_says(call: CommandLine) -> None:
+    versions = [publish() for _ in range(3)]
+    ended = call("models", "--set", "store.keep=2", "retire")
+    assert ended.out == f"removed: {versions[0].name}\n"
+    assert call("models", "--set", "store.keep=2", "retire").out == "nothing to remove\n"
+
+
+def test_the_runtime_of_a_training_file_is_that_of_its_imports(call: CommandLine) -> None:
+    Path("mine.py").write_text("import sklearn.linear_model\n")
+    assert call("runtime", "mine.py").out == "sklearn\n"
+    assert call("runtime").out == "lightgbm\n"

@@ -1,0 +1,76 @@
+"""Which trials of a study are compared in full, in which order, and what is written about them."""
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+from lightmodel.config import Config
+from lightmodel.contract.metrics import METRICS
+from lightmodel.pipeline.best_trials import (
+    Finalist,
+    best_trials,
+    finalists_csv,
+    rank_finalists,
+    trials_csv,
+)
+from lightmodel.pipeline.candidates import Candidate
+from lightmodel.pipeline.tune import TuneResult
+from lightmodel.search.base import Space, TrialReport
+
+AUC, LOSS = METRICS["auc"], METRICS["log_loss"]
+
+
+def trial(number: int, value: float, leaves: int, state: Any = "complete") -> TrialReport:
+    return TrialReport(number, state, {"num_leaves": leaves}, value, (value,))
+
+
+def finalist(value: float | None, report: TrialReport | None = None) -> Finalist:
+    metrics = {"auc": value, "log_loss": value}
+    train = Config().train.model_copy(
+        update={"parameters": dict(report.parameters if report else {})}
+    )
+    return Finalist(report, Candidate(Config(train=train), "", metrics))
+
+
+def result(*finalists: Finalist, interrupted: bool = False) -> TuneResult:
+    ranked = rank_finalists(finalists, AUC)
+    space = Space((), {})
+    return TuneResult("tune-1", Path(), AUC, space, finalists=ranked, interrupted=interrupted)
+
+
+def test_the_best_come_first_and_each_set_of_parameters_once() -> None:
+    trials = [trial(0, 0.7, 4), trial(1, 0.9, 8), trial(2, 0.9, 8), trial(3, 0.8, 16)]
+    assert [one.number for one in best_trials(trials, AUC, 5)] == [1, 3, 0]
+    assert [one.number for one in best_trials(trials, LOSS, 2)] == [0, 3]
+
+
+def test_what_was_not_finished_is_no_finalist() -> None:
+    assert best_trials([trial(0, 0.9, 4, "pruned"), trial(1, math.nan, 8, "failed")], AUC, 5) == ()
+
+
+def test_among_equals_the_present_settings_come_first_and_the_undefined_last() -> None:
+    present, equal, undefined = finalist(0.8), finalist(0.8, trial(0, 0.8, 4)), finalist(None)
+    assert rank_finalists([undefined, equal, present], AUC) == (present, equal, undefined)
+
+
+def test_only_a_clear_gain_wins() -> None:
+    present = finalist(0.8)
+    clear, slight = finalist(0.81, trial(0, 0.8, 4)), finalist(0.8001, trial(1, 0.8, 8))
+    assert result(present, clear, slight).winner == clear
+    assert result(present, slight).winner is None
+    assert result(present).winner is None
+    assert result(present, clear, interrupted=True).winner is None
+    assert result(finalist(None), slight).winner == slight
+
+
+def test_trials_and_finalists_are_tables() -> None:
+    trials = [trial(0, 0.75, 4), TrialReport(1, "running", {"max_depth": 3})]
+    rows = list(csv.DictReader(io.StringIO(trials_csv(trials, AUC).decode())))
+    assert [row["state"] for row in rows] == ["complete", "running"]
+    assert (rows[0]["auc"], rows[0]["num_leaves"], rows[0]["max_depth"]) == ("0.75", "4", "")
+    finalists = [finalist(0.8, trials[0]), finalist(None)]
+    first, second = csv.DictReader(io.StringIO(finalists_csv(finalists, AUC).decode()))
+    assert (first["rank"], first["trial"], first["auc_of_trial"]) == ("1", "0", "0.75")
+    assert (second["trial"], second["auc"], second["num_leaves"]) == ("present settings", "", "")

@@ -1,0 +1,137 @@
+"""Which prediction log a configuration opens."""
+
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightmodel.config import Config, LogSection
+from lightmodel.errors import ConfigError, SourceUnavailable
+from lightmodel.predictions.factory import open_log, open_sink, spooled_bytes
+from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
+from tests.fakes.answers import VERSION, answered, batch
+from tests.fakes.postgres import postgres
+
+
+def configured(**settings: Any) -> Config:
+    return Config(log=LogSection(**settings))
+
+
+def ignore(_name: str, _number: int) -> None:
+    """Count nothing."""
+
+
+@pytest.mark.parametrize("sink", ["sqlite", "csv"])
+def test_what_is_recorded_is_found_by_whoever_asks(sink: str) -> None:
+    config = configured(sink=sink)
+    log = open_log(config, ignore)
+    assert log is not None
+    log.record(answered("r1", ["a", "b"], [0.1, 0.9]))
+    log.close()
+    opened = open_sink(config)
+    assert opened.answered() == {VERSION: 2}
+    opened.close()
+    assert Path("var/log").is_dir()
+
+
+def test_csv_is_kept_in_sqlite_and_the_log_names_the_command(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert open_log(configured(sink="csv"), ignore) is not None
+    (warning,) = [record.message for record in caplog.records]
+    assert "`python -m lightmodel export FILE`" in warning
+    assert str(Path("var/log/predictions.sqlite")) in warning
+
+
+@pytest.mark.postgres
+def test_asking_ships_first_what_a_dead_server_left_in_the_spool() -> None:
+    Path("var/log").mkdir(parents=True)
+    with closing(SqliteSink(Path("var/log/spool.sqlite"))) as spool:
+        spool.write(batch(answered("r1", ["a"], [0.1])))
+    with postgres() as cluster:
+        config = configured(sink="postgres", url=cluster.url)
+        with closing(open_sink(config)) as sink:
+            assert sink.answered() == {VERSION: 1}
+    assert spooled_bytes(config) == 0
+
+
+@pytest.mark.parametrize("settings", [{"sink": "none"}, {"rate": 0}])
+def test_no_log_touches_nothing(settings: dict[str, Any]) -> None:
+    assert open_log(configured(**settings), ignore) is None
+    assert spooled_bytes(configured(**settings)) == 0
+    assert not Path("var").exists()
+
+
+def test_asking_a_log_that_is_off_says_which_setting_to_change() -> None:
+    with pytest.raises(ConfigError, match=r"log\.sink"):
+        open_sink(configured(sink="none"))
+
+
+@pytest.mark.parametrize("sink", ["sqlite", "csv"])
+def test_where_the_folder_cannot_be_written_serving_goes_on_and_says_so_once(
+    sink: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path("var").write_text("in the way")
+    assert open_log(configured(sink=sink), ignore) is None
+    (said,) = [record.message for record in caplog.records]
+    assert "without a prediction log" in said
+    with pytest.raises(ConfigError, match=r"log\.folder"):
+        open_sink(configured(sink=sink))
+
+
+def test_a_read_only_folder_counts_as_one_that_cannot_be_written(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    if os.geteuid() == 0:
+        folder = Path("/proc/self")  # root may write anywhere but there
+    else:
+        folder = Path("shut")
+        folder.mkdir(mode=0o500)
+    assert open_log(configured(folder=folder), ignore) is None
+    assert "without a prediction log" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["cifs", "nfs4", "smb3", "fuse.sshfs"])
+def test_sqlite_is_refused_on_a_network_file_system(tmp_path: Path, kind: str) -> None:
+    mounts = tmp_path / "mounts"
+    share = tmp_path / "a share"
+    place = str(share).replace(" ", "\\040")
+    mounts.write_text(f"/dev/sda / ext4 rw 0 0\n//host/x {place} {kind} rw 0 0\n")
+    (share / "var" / "log").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=kind) as caught:
+        check_sqlite(share / "var" / "log", mounts)
+    assert "postgres" in caught.value.hint
+    check_sqlite(tmp_path, mounts)
+    check_sqlite(share, tmp_path / "no such list")
+
+
+def test_postgres_without_a_url_names_the_variable() -> None:
+    with pytest.raises(ConfigError, match=r"log\.url") as caught:
+        open_log(configured(sink="postgres"), ignore)
+    assert "LIGHTMODEL__LOG__URL" in caught.value.hint
+
+
+def test_postgres_without_its_library_names_the_file_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "lightmodel.predictions.postgres", raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match="psycopg") as caught:
+        open_log(configured(sink="postgres", url="postgresql://app@127.0.0.1/x"), ignore)
+    assert "requirements/postgres.txt" in caught.value.hint
+
+
+@pytest.mark.postgres
+def test_a_data_base_that_is_down_is_no_reason_not_to_serve() -> None:
+    config = configured(sink="postgres", url="postgresql://app:word@127.0.0.1:1/x")
+    log = open_log(config, ignore)
+    assert log is not None
+    assert spooled_bytes(config) == 0
+    log.record(answered("r1", ["a"], [0.1]))
+    log.close()
+    assert spooled_bytes(config) > 0
+    with pytest.raises(SourceUnavailable):
+        open_sink(config)

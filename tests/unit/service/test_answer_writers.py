@@ -1,0 +1,100 @@
+"""Answers in every form say the same, however they are cut into blocks."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightmodel.scoring.predictor import Answers
+from lightmodel.service.answer_writers import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    WRITERS,
+    CsvWriter,
+    JsonLinesWriter,
+    JsonWriter,
+    MlflowWriter,
+)
+
+IDS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.integers(-(1 << 63), (1 << 64) - 1),
+)
+
+
+def binary(ids: Sequence[Any] | None, scores: Sequence[float]) -> Answers:
+    decided = [score >= 0.5 for score in scores]
+    return Answers(ids, decided, np.array(scores), id_name="row", label_names=("false", "true"))
+
+
+def written(writer: JsonWriter, blocks: Sequence[Answers]) -> bytes:
+    for block in blocks:
+        writer.add(block)
+    return writer.body()
+
+
+@given(
+    rows=st.lists(st.tuples(IDS, st.floats(0, 1)), min_size=1, max_size=12), cut=st.integers(1, 12)
+)
+@settings(deadline=None)
+def test_all_forms_have_the_same_rows_in_order(rows: list[tuple[Any, float]], cut: int) -> None:
+    parts = [rows[at : at + cut] for at in range(0, len(rows), cut)]
+    blocks = [binary([one for one, _ in part], [score for _, score in part]) for part in parts]
+    listed = json.loads(written(JsonWriter(), blocks))
+    assert [(one["row"], one["probability"]) for one in listed] == rows
+    assert [one["prediction"] for one in listed] == [score >= 0.5 for _, score in rows]
+    lines = written(JsonLinesWriter(), blocks).split(b"\n")
+    assert lines.pop() == b""
+    assert [json.loads(line) for line in lines] == listed
+    text = written(CsvWriter(), blocks).decode()
+    header, *cells = csv.reader(io.StringIO(text, newline=""))
+    assert header == ["row", "prediction", "probability"]
+    assert [(one, label, float(score)) for one, label, score in cells] == [
+        (str(one["row"]), str(one["prediction"]).lower(), one["probability"]) for one in listed
+    ]
+
+
+def test_classes_have_a_probability_each() -> None:
+    scores = np.array([[0.2, 0.5, 0.3]])
+    answers = Answers(None, ["b"], scores, label_names=("a", "b", "c"))
+    assert json.loads(written(JsonWriter(), [answers])) == [
+        {"prediction": "b", "probability": {"a": 0.2, "b": 0.5, "c": 0.3}}
+    ]
+    assert written(CsvWriter(), [answers]).decode().splitlines() == [
+        "prediction,probability_a,probability_b,probability_c",
+        "b,0.2,0.5,0.3",
+    ]
+
+
+def test_a_number_is_the_prediction_alone() -> None:
+    answers = Answers([7], [1.5], np.array([1.5]), id_name="row")
+    assert json.loads(written(JsonWriter(), [answers])) == [{"row": 7, "prediction": 1.5}]
+    assert written(CsvWriter(), [answers]) == b"row,prediction\n7,1.5\n"
+
+
+def test_contributions_are_a_list_in_json_and_columns_in_csv() -> None:
+    found = [[{"feature": "age", "value": 0.25}]]
+    answers = Answers(None, [True], np.array([0.9]), found, label_names=("false", "true"))
+    (row,) = json.loads(written(JsonWriter(1), [answers]))
+    assert row["contributions"] == found[0]
+    assert written(CsvWriter(1), [answers]).decode().splitlines() == [
+        "prediction,probability,contribution_1_feature,contribution_1_value",
+        "true,0.9,age,0.25",
+    ]
+
+
+def test_mlflows_form_has_the_scores_of_all_blocks() -> None:
+    blocks = [binary(None, [0.25, 0.5]), binary(None, [1.0])]
+    assert json.loads(written(MlflowWriter(), blocks)) == {"predictions": [0.25, 0.5, 1.0]}
+
+
+@pytest.mark.parametrize("mimetype", [JSON, CSV, JSON_LINES])
+def test_a_writer_is_found_by_its_media_type(mimetype: str) -> None:
+    assert WRITERS[mimetype].mimetype == mimetype

@@ -1,0 +1,153 @@
+"""`POST /truth`, and what `truth` and `live` say of the same log."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.csv as arrow_csv
+import pytest
+from flask.testing import FlaskClient
+
+from lightmodel.config import Config, load
+from lightmodel.predictions.factory import open_log
+from lightmodel.service import create_app
+from tests.fakes.answers import answered
+from tests.fakes.project import SETTINGS, Project, shop_table
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with one approved model, whose log each test empties."""
+    project = Project(tmp_path_factory.mktemp("trained"))
+    arrow_csv.write_csv(shop_table(), project.folder / "shop.csv")
+    project.settings(SETTINGS)
+    assert project.run().code == 0
+    return project
+
+
+@pytest.fixture
+def config(trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.chdir(trained.folder)
+    return load(None, [f"log.folder={tmp_path / 'log'}"], {}).config
+
+
+@pytest.fixture
+def client(config: Config) -> Iterator[FlaskClient]:
+    with create_app(config).test_client() as opened:
+        yield opened
+
+
+def answer(config: Config, version: str, probabilities: dict[str, float]) -> None:
+    log = open_log(config, lambda _name, _number: None)
+    rows = answered("r1", list(probabilities), list(probabilities.values()), version=version)
+    assert log is not None
+    log.record(rows)
+    log.close()
+
+
+def test_truths_are_counted_by_whether_the_id_was_answered(
+    client: FlaskClient, config: Config, trained: Project
+) -> None:
+    answer(config, trained.models()[0].name, {"v1": 0.9, "v2": 0.2})
+    body = "visit_id,bought\nv1,yes\nv2,no\nv3,no\n"
+    shop = io.BytesIO(Path("shop.csv").read_bytes())
+    replies = [
+        client.post("/truth", data=body, content_type="text/csv; charset=utf-8"),
+        client.post("/truth", json=[{"visit_id": f"v{n}", "bought": "yes"} for n in (1, 2, 3)]),
+        client.post("/truth", data={"file": (shop, "truths.csv")}),
+    ]
+    assert [reply.status_code for reply in replies] == [200, 200, 200]
+    assert replies[0].json == replies[1].json == {"rows": 3, "matched": 2, "unmatched": 1}
+    assert replies[2].json == {"rows": 600, "matched": 0, "unmatched": 600}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "said"),
+    [
+        (b"visit_id,bought\nv1,perhaps\n", "text/csv", 422, "bought"),
+        (b"visit_id\nv1\n", "text/csv", 422, "bought"),
+        (b"", "text/csv", 422, "visit_id"),
+        (b'[{"visit_id": 1', "application/json", 400, "byte"),
+        (b"[1]", "application/json", 422, "JSON objects"),
+        (b"x", "application/zip", 415, "text/csv"),
+        (b"x", "multipart/form-data; boundary=x", 400, "cut short"),
+    ],
+)
+def test_what_holds_no_truths_is_a_problem_with_a_reason(
+    client: FlaskClient, body: bytes, kind: str, status: int, said: str
+) -> None:
+    reply = client.post("/truth", data=body, content_type=kind)
+    assert reply.status_code == status
+    assert reply.mimetype == "application/problem+json"
+    assert said in reply.text
+    assert "perhaps" not in reply.text
+
+
+def test_where_the_log_is_off_the_answer_names_the_setting(trained: Project) -> None:
+    config = load(trained.folder / "config.toml", ["log.sink=none"], {}).config
+    config = config.model_copy(
+        update={"store": config.store.model_copy(update={"root": trained.folder})}
+    )
+    with create_app(config).test_client() as client:
+        reply = client.post("/truth", json={"visit_id": "v1", "bought": "yes"})
+    assert reply.status_code == 500
+    assert "log.sink" in reply.text
+
+
+def test_truths_from_a_file_show_in_the_live_metrics(config: Config, trained: Project) -> None:
+    version = trained.models()[0].name
+    setting = f"log.folder={config.log.folder}"
+    empty = trained.tool("live", "--set", setting)
+    assert (empty.code, empty.out) == (0, "no row has been answered yet\n")
+    answer(config, version, {f"v{n}": 0.9 if n % 2 else 0.2 for n in range(40)})
+    early = trained.tool("live", "--set", setting)
+    assert "no truth has come yet" in early.out
+    lines = ["bought,visit_id"]
+    lines += [f"{'yes' if n % 2 or n == 0 else 'no'},v{n}" for n in range(20)]
+    Path("truths.csv").write_text("\n".join(lines))
+    told = trained.tool("truth", "truths.csv", "--set", setting)
+    assert (told.code, told.out) == (0, "20 rows: 20 ids were answered before, 0 not (yet)\n")
+    shown = trained.tool("live", "--set", setting)
+    header, row = shown.out.splitlines()
+    found = dict(zip(header.replace("with truth", "truth").split(), row.split(), strict=True))
+    assert (found["version"], found["rows"], found["truth"]) == (version, "40", "20")
+    assert found["accuracy"] == "0.9500"
+    assert {"auc", "log_loss", "f1", "brier"} <= set(found)
+
+
+def test_a_bad_file_of_truths_is_an_exit_code_and_a_reason(
+    config: Config, trained: Project
+) -> None:
+    Path("bad.csv").write_text(json.dumps({"visit_id": 1}))
+    told = trained.tool("truth", "bad.csv", "--set", f"log.folder={config.log.folder}")
+    assert told.code == 65
+    assert "'bought': is not in the table" in told.err
+
+
+def test_the_log_is_exported_with_the_labels_that_have_come(
+    config: Config, trained: Project
+) -> None:
+    version = trained.models()[0].name
+    answer(config, version, {"v1": 0.9, 'a "b", c': 0.2})
+    Path("truths.csv").write_text("bought,visit_id\nno,v1\n")
+    setting = f"log.folder={config.log.folder}"
+    assert trained.tool("truth", "truths.csv", "--set", setting).code == 0
+    assert trained.tool("export", "log.csv", "--set", setting).code == 0
+    with Path("log.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first == {
+        "request": "r1",
+        "row": "1",
+        "time": "2026-01-03T12:00:00.000000Z",
+        "version": version,
+        "id": "v1",
+        "prediction": "yes",
+        "probability": "0.9",
+        "features": "",
+        "truth": "no",
+    }
+    assert (second["id"], second["truth"]) == ('a "b", c', "")
+    shown = trained.tool("export", "-", "--day", "2026-01-04", "--set", setting)
+    assert shown.out == "request,row,time,version,id,prediction,probability,features,truth\n"

@@ -1,0 +1,129 @@
+"""Which model answers while models come, go and break."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from lightmodel.errors import ArtefactMissing, LightModelError
+from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.service.model_manager import ModelManager
+
+
+@dataclass(frozen=True)
+class Model:
+    """As much of a loaded model as its manager sees."""
+
+    version: str
+
+
+@dataclass
+class FakeStore:
+    """A store whose newest model a test sets."""
+
+    model: Model | None = None
+    error: LightModelError = field(default_factory=lambda: ArtefactMissing("there is no model"))
+    withdrawn: set[str] = field(default_factory=set)
+    changes: int = 0
+    opened: int = 0
+
+    def put(self, version: str | None) -> None:
+        self.model = Model(version) if version else None
+        self.changes += 1
+
+    def state(self) -> int:
+        return self.changes
+
+    def newest(self, current: Model | None) -> Model:
+        self.opened += 1
+        if self.model is None:
+            raise self.error
+        return current if current == self.model else self.model
+
+    def is_withdrawn(self, name: str) -> bool:
+        return name in self.withdrawn
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def loaded() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def manager(store: FakeStore, loaded: list[str]) -> ModelManager:
+    view = cast("ModelStoreView", store)
+    return ModelManager(view, 60.0, lambda model: loaded.append(model.version))
+
+
+def test_a_model_is_loaded_when_somebody_asks(
+    manager: ModelManager, store: FakeStore, loaded: list[str]
+) -> None:
+    store.put("a")
+    assert loaded == []
+    assert manager.require().version == "a"
+    assert manager.require().version == "a"
+    assert (loaded, store.opened) == (["a"], 1)
+
+
+def test_without_a_model_the_reason_is_raised_until_one_comes(
+    manager: ModelManager, store: FakeStore
+) -> None:
+    for _ in range(2):
+        with pytest.raises(ArtefactMissing, match="there is no model"):
+            manager.require()
+    assert store.opened == 0 or store.opened == 1
+    store.put("a")
+    assert manager.require().version == "a"
+
+
+def test_a_newer_model_is_swapped_in(
+    manager: ModelManager, store: FakeStore, loaded: list[str]
+) -> None:
+    store.put("a")
+    manager.refresh()
+    store.put("b")
+    assert manager.require().version == "a"
+    manager.refresh()
+    assert manager.require().version == "b"
+    assert loaded == ["a", "b"]
+
+
+def test_what_has_not_changed_is_not_opened_again(manager: ModelManager, store: FakeStore) -> None:
+    store.put("a")
+    for _ in range(3):
+        manager.refresh()
+    assert store.opened == 1
+
+
+def test_the_old_model_goes_on_where_no_newer_one_can_be_opened(
+    manager: ModelManager, store: FakeStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put("a")
+    manager.refresh()
+    store.put(None)
+    manager.refresh()
+    assert manager.require().version == "a"
+    assert "going on with a: there is no model" in caplog.text
+
+
+def test_a_withdrawn_model_is_unloaded(manager: ModelManager, store: FakeStore) -> None:
+    store.put("a")
+    manager.refresh()
+    store.withdrawn.add("a")
+    store.put(None)
+    manager.refresh()
+    with pytest.raises(ArtefactMissing):
+        manager.require()
+
+
+def test_the_type_of_the_fake_is_that_of_the_store() -> None:
+    for name in ("state", "newest", "is_withdrawn"):
+        assert callable(getattr(FakeStore, name))
+        assert callable(getattr(ModelStoreView, name))
+    assert hasattr(LoadedModel, "version")

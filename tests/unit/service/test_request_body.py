@@ -1,0 +1,118 @@
+"""A body is read whole, within its limits, in every way that it may be cut."""
+
+import io
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from flask import Flask, request
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from werkzeug.exceptions import BadRequest, HTTPException
+
+from lightmodel.config import ServeSection
+from lightmodel.errors import DataError
+from lightmodel.service.request_body import RequestBody, init_app
+
+FORM = "multipart/form-data; boundary=xyz"
+APP = Flask(__name__)
+
+
+class Slices(io.RawIOBase):
+    """A stream that gives a few bytes at a time, as a slow connection does."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        super().__init__()
+        self._content = io.BytesIO(content)
+        self._size = size
+
+    def read(self, size: int = -1) -> bytes:
+        return self._content.read(min(size, self._size) if size >= 0 else self._size)
+
+
+def received(
+    content: bytes,
+    kind: str = "text/csv",
+    size: int = 1 << 20,
+    read: Callable[[RequestBody], bytes] = lambda body: b"".join(body.pieces()),
+    **limits: int,
+) -> bytes:
+    environ = {
+        "wsgi.input": Slices(content, size),
+        "CONTENT_LENGTH": str(len(content)),
+        "CONTENT_TYPE": kind,
+    }
+    with APP.test_request_context(method="POST", environ_overrides=environ):
+        return read(RequestBody(request, ServeSection.model_validate(limits)))
+
+
+def form(file: bytes, *, before: bytes = b"", newline: bytes = b"\r\n") -> bytes:
+    """A form with a field `file`, and perhaps others before it."""
+    head = b'--xyz\nContent-Disposition: form-data; name="file"; filename="rows.csv"\n\n'
+    tail = b'\n--xyz\nContent-Disposition: form-data; name="after"\n\nx\n--xyz--\n'
+    return before + head.replace(b"\n", newline) + file + tail.replace(b"\n", newline)
+
+
+OTHER = b'--xyz\r\nContent-Disposition: form-data; name="other"\r\n\r\nignored\r\n'
+BYTES = st.binary(max_size=60).map(lambda content: content.replace(b"\n--xyz", b""))
+
+
+@given(content=BYTES, size=st.integers(1, 80))
+@settings(deadline=None)
+def test_a_raw_body_arrives_as_it_was_sent(content: bytes, size: int) -> None:
+    assert received(content, size=size) == content
+
+
+@given(content=BYTES, size=st.integers(1, 80), before=st.sampled_from([b"", OTHER, OTHER * 3]))
+@settings(deadline=None)
+def test_a_forms_file_arrives_as_it_was_sent(content: bytes, size: int, before: bytes) -> None:
+    assert received(form(content, before=before), FORM, size) == content
+
+
+@given(content=st.binary(max_size=200), size=st.integers(1, 80))
+@settings(deadline=None)
+def test_whatever_is_called_a_form_is_read_or_refused(content: bytes, size: int) -> None:
+    with suppress(BadRequest, DataError):
+        received(b"--xyz\r\n" + content, FORM, size)
+
+
+def test_a_form_without_the_field_is_told_which_it_has() -> None:
+    with pytest.raises(DataError, match="its fields: 'other'"):
+        received(OTHER + b"--xyz--\r\n", FORM)
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_a_form_needs_a_boundary(kind: str) -> None:
+    with pytest.raises(HTTPException, match="names no boundary"):
+        received(b"x", kind)
+
+
+def test_a_body_beyond_its_limit_is_refused_before_it_is_read() -> None:
+    with pytest.raises(HTTPException, match="more than 1 MB") as refused:
+        received(b"x" * ((1 << 20) + 1), max_megabytes=1)
+    assert refused.value.code == 413
+
+
+def test_what_is_kept_whole_has_a_limit_of_its_own() -> None:
+    content = b"x" * ((1 << 20) + 1)
+    assert received(content, read=RequestBody.read_all, max_whole_megabytes=2) == content
+    with pytest.raises(HTTPException, match="max_whole_megabytes") as refused:
+        received(content, read=RequestBody.read_all, max_whole_megabytes=1)
+    assert refused.value.code == 413
+
+
+def test_a_body_that_ends_early_is_refused() -> None:
+    environ = {"wsgi.input": io.BytesIO(b"half"), "CONTENT_LENGTH": "8"}
+    with APP.test_request_context(method="POST", environ_overrides=environ):
+        body = RequestBody(request, ServeSection())
+        with pytest.raises(HTTPException, match="before its announced end"):
+            b"".join(body.pieces())
+
+
+def test_an_error_reads_the_rest_of_the_body() -> None:
+    app = Flask(__name__)
+    init_app(app, ServeSection())
+    stream = io.BytesIO(b"rows")
+    answer = app.test_client().post("/nowhere", input_stream=stream, content_length=4)
+    assert answer.status_code == 404
+    assert stream.tell() == 4

@@ -1,0 +1,118 @@
+"""Who may ask, and how often, also with proxies in front."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightmodel.config import ServeSection, load
+from lightmodel.service import create_app
+from lightmodel.service.security import RateLimiter, init_app
+
+
+def statuses(proxies: int, forwarded: list[str]) -> list[int]:
+    limits = ["serve.rate_limit=1", "serve.workers=1", f"serve.proxies={proxies}"]
+    limits += ["log.sink=none", f"store.root={Path.cwd()}"]
+    client = create_app(load(None, limits, {}).config).test_client()
+    return [
+        client.get("/schema", headers={"X-Forwarded-For": one}).status_code for one in forwarded
+    ]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "limited"),
+    [
+        (1, ["1.2.3.4", "5.6.7.8"], False),
+        (1, ["1.2.3.4:1000", "1.2.3.4:2000"], True),  # as Azure forwards it
+        (1, ["[2001:db8::1]:1000", "[2001:db8::1]:2000"], True),
+        (1, ["2001:db8::1", "2001:db8::2"], False),
+        (0, ["1.2.3.4", "5.6.7.8"], True),  # nobody's word is taken without a proxy
+    ],
+)
+def test_each_address_behind_the_proxies_has_its_own_share(
+    proxies: int, forwarded: list[str], limited: bool
+) -> None:
+    assert (429 in statuses(proxies, forwarded)) == limited
+
+
+def guarded(**section: str) -> FlaskClient:
+    """An app of one route behind these settings."""
+    app = Flask(__name__)
+    init_app(app, ServeSection(**section), workers=1)
+
+    @app.get("/rows")
+    @app.get("/health")
+    def rows() -> str:
+        return "rows"
+
+    return app.test_client()
+
+
+KEYS = "# who may ask\nnightly:  swordfish \nplain:with:colons:last\n\nlonely\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"X-API-Key": "swordfish"}, 200),
+        ({"X-API-Key": " swordfish "}, 200),
+        ({"X-API-Key": "last"}, 200),
+        ({"X-API-Key": "lonely"}, 200),
+        ({"X-API-Key": "nightly"}, 401),
+        ({"X-API-Key": "nightly:swordfish"}, 401),
+        ({"X-API-Key": "Swordfish"}, 401),
+        ({"X-API-Key": "who may ask"}, 401),
+        ({"Authorization": "Bearer swordfish"}, 200),
+        ({"Authorization": "Bearer "}, 401),
+        ({"Authorization": "Basic YW55b25lOnN3b3JkZmlzaA=="}, 200),
+        ({"Authorization": "Basic c3dvcmRmaXNoOg=="}, 401),
+        ({"Authorization": "nonsense"}, 401),
+    ],
+)
+def test_a_key_is_asked_for_where_keys_are_set(headers: dict[str, str], status: int) -> None:
+    answer = guarded(api_keys=KEYS).get("/rows", headers=headers)
+    assert answer.status_code == status
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+def test_platforms_ask_for_health_without_a_key() -> None:
+    assert guarded(api_keys=KEYS).get("/health").status_code == 200
+
+
+def test_every_answer_tells_browsers_to_trust_nobody_else() -> None:
+    answer = guarded().get("/rows")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@given(rate=st.floats(0.5, 1_000), asked=st.integers(1, 50))
+@settings(deadline=None)
+def test_a_burst_is_a_second_of_the_rate_for_each_caller(rate: float, asked: int) -> None:
+    limiter = RateLimiter(rate, clock=lambda: 7.0)
+    for caller in ("a", "b"):
+        waits = [limiter.acquire(caller) for _ in range(asked)]
+        allowed = waits.count(0.0)
+        assert allowed == min(asked, max(1, int(rate)))
+        assert all(0 < wait <= 1 / rate + 1e-9 for wait in waits[allowed:])
+
+
+def test_tokens_come_back_with_time() -> None:
+    now = [0.0]
+    limiter = RateLimiter(2.0, clock=lambda: now[0])
+    assert [limiter.acquire("a") for _ in range(3)] == [0.0, 0.0, 0.5]
+    now[0] = 0.5
+    assert limiter.acquire("a") == 0.0
+    assert limiter.acquire("a") == 0.5
+
+
+def test_callers_are_forgotten_beyond_a_limit() -> None:
+    limiter = RateLimiter(1.0, clock=lambda: 0.0)
+    assert limiter.acquire("first") == 0.0
+    for number in range(10_000):
+        limiter.acquire(str(number))
+    assert limiter.acquire("first") == 0.0
