@@ -12,7 +12,6 @@ from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 
 if TYPE_CHECKING:  # the store is imported when a command needs it
-    from lightmodel.store.manifest import Signer
     from lightmodel.store.versions import Store, Version
 
 
@@ -24,35 +23,35 @@ def models(context: click.Context, config_file: Path | None, sets: tuple[str, ..
     config = load(config_file, sets).config
     context.obj = config
     if context.invoked_subcommand is None:
-        for line in _lines(*_opened(config)):
+        for line in _lines(_opened(config)):
             click.echo(line)
 
 
-def _opened(config: Config) -> "tuple[Store, Signer]":
-    from lightmodel.store import factory as stores
+def _opened(config: Config) -> "Store":
+    from lightmodel.store.factory import models_of
 
-    return stores.models_of(config), stores.signer_of(config)
+    return models_of(config)
 
 
-def _lines(store: "Store", signer: "Signer") -> Iterator[str]:
+def _lines(store: "Store") -> Iterator[str]:
     from lightmodel.store.verdict import newest_approved
 
     try:
-        served = newest_approved(store, signer).name
+        served = newest_approved(store).name
     except ArtefactMissing:
         served = ""
     for version in store.versions():
         mark = "→" if version.name == served else " "
-        yield f"{mark} {version.name}  {_standing(version, signer)}"
+        yield f"{mark} {version.name}  {_standing(version, store)}"
     if not store.versions():
         yield f"no model in {store.folder}; run.py makes one"
 
 
-def _standing(version: "Version", signer: "Signer") -> str:
+def _standing(version: "Version", store: "Store") -> str:
     from lightmodel.store.verdict import read_verdict
 
     try:
-        verdict = read_verdict(version, signer)
+        verdict = read_verdict(version, store.signer)
     except LightModelError:
         return "damaged"
     if verdict is None:
@@ -68,12 +67,12 @@ def show(config: Config, version: str | None) -> None:
     """Print the manifest of VERSION, or of the newest; a unique beginning of its name will do."""
     from lightmodel.contract.columns import Contract, describe
 
-    store, signer = _opened(config)
+    store = _opened(config)
     found = store.get(version) if version else store.newest()
     manifest = json.loads(found.manifest.to_json())
     contract = manifest.pop("contract", None)
     click.echo(json.dumps(manifest, indent=1, ensure_ascii=False))
-    click.echo(f"\nstanding: {_standing(found, signer)}")
+    click.echo(f"\nstanding: {_standing(found, store)}")
     if contract:
         click.echo("\n".join(["", "columns:", *describe(Contract.from_dict(contract))]))
 
@@ -82,7 +81,7 @@ def show(config: Config, version: str | None) -> None:
 @click.pass_obj
 def verify(config: Config) -> None:
     """Check every file of every version against its manifest."""
-    store, _ = _opened(config)
+    store = _opened(config)
     damaged: list[LightModelError] = []
     for version in store.versions():
         try:
@@ -106,9 +105,9 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
     from lightmodel.store.mirrors.factory import send
     from lightmodel.tracking.uploader import sync_aliases
 
-    store, signer = _opened(config)
+    store = _opened(config)
     with run_lock(config.store.root):
-        result = upkeep.rollback(store, signer, version, force=force)
+        result = upkeep.rollback(store, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
     sync_aliases(config)
@@ -121,8 +120,8 @@ def retire(config: Config) -> None:
     """Remove all but the last `store.keep` versions, never the one in use."""
     from lightmodel.store import admin as upkeep
 
-    store, signer = _opened(config)
-    removed = upkeep.retire(store, config.store.keep, signer)
+    store = _opened(config)
+    removed = upkeep.retire(store, config.store.keep)
     click.echo("\n".join(f"removed: {name}" for name in removed) or "nothing to remove")
 
 
@@ -136,7 +135,7 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
     """Make FOLDER hold the newest approved model, and no other: what an image serves."""
     from lightmodel.store import admin as upkeep
 
-    version = upkeep.pack(*_opened(config), folder, runtime)
+    version = upkeep.pack(_opened(config), folder, runtime)
     click.echo(f"packed: {version.name}")
 
 
@@ -162,7 +161,7 @@ def push(config: Config) -> None:
     failures: list[LightModelError] = []
     for mirror in named_mirrors(config):
         try:
-            pushed = mirroring.push(_opened(config)[0], mirror)
+            pushed = mirroring.push(_opened(config), mirror)
         except LightModelError as error:
             click.echo(f"{mirror.uri}  failed: {error.message}")
             failures.append(error)

@@ -74,14 +74,14 @@ def add(version: str | None, config_file: Path | None, sets: tuple[str, ...]) ->
     """Log VERSION, or the newest model, which was tested while nothing was tracked."""
     from lightmodel.errors import ArtefactMissing
     from lightmodel.pipeline.run_records import model_record
-    from lightmodel.store.factory import models_of, signer_of
+    from lightmodel.store.factory import models_of
     from lightmodel.store.verdict import read_verdict
     from lightmodel.tracking.uploader import recording
 
     config = _config(config_file, sets)
     store = models_of(config)
     found = store.get(version) if version else store.newest()
-    verdict = read_verdict(found, signer_of(config))
+    verdict = read_verdict(found, store.signer)
     if verdict is None:
         raise ArtefactMissing(
             f"{found.name} was not tested", hint="`python run.py testing` does it"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from lightmodel.config import Config
 from lightmodel.delivery.base import Deployment
 from lightmodel.notify.notifiers import open_notifier
-from lightmodel.store.factory import models_of, signer_of
+from lightmodel.store.factory import models_of
 
 
 def open_docker_host(config: Config, *, renew_proxy: bool = False) -> Deployment:
@@ -62,7 +62,7 @@ def smoke_test_service(config: Config, url: str, seconds: float) -> str:
     from lightmodel.delivery.smoke_test import over_http, smoke_test, wait_until_ready
     from lightmodel.store.verdict import newest_approved
 
-    manifest = newest_approved(models_of(config), signer_of(config)).manifest
+    manifest = newest_approved(models_of(config)).manifest
     ask = over_http(url.rstrip("/"), _key(config))
     wait_until_ready(ask, seconds)
     smoke_test(ask, manifest)

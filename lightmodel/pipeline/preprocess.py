@@ -88,7 +88,7 @@ def _approved(context: RunContext) -> Version | None:
     if context.config.data.contract == "new":
         return None
     try:
-        return newest_approved(context.models, context.signer)
+        return newest_approved(context.models)
     except ArtefactMissing:
         return None
 

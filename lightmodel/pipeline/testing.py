@@ -72,7 +72,7 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
 def served_version(context: RunContext, besides: str = "") -> Version | None:
     """Return the newest approved model, leaving out the version `besides`; None: there is none."""
     try:
-        return newest_approved(context.models, context.signer, besides={besides})
+        return newest_approved(context.models, besides={besides})
     except ArtefactMissing:
         return None
 

@@ -12,7 +12,7 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ArtefactMissing
 from lightmodel.predictions.factory import open_sink
-from lightmodel.store.factory import models_of, signer_of
+from lightmodel.store.factory import models_of
 from lightmodel.training.metrics import measure_answers
 
 _Row = tuple[float, float, float | list[float]]  # ground truth, decision, score
@@ -62,7 +62,7 @@ def newest_contract(config: Config) -> Contract:
     """
     from lightmodel.store.verdict import newest_approved
 
-    version = newest_approved(models_of(config), signer_of(config))
+    version = newest_approved(models_of(config))
     if version.manifest.contract is None:
         raise ArtefactMissing(f"{version.name} holds no contract", hint="train anew")
     return Contract.from_dict(version.manifest.contract)

@@ -14,7 +14,7 @@ from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
-from lightmodel.store.factory import models_of, signer_of
+from lightmodel.store.factory import models_of
 from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import newest_approved, read_verdict
 from lightmodel.store.versions import Version
@@ -37,7 +37,6 @@ class ModelStoreView:
     def __init__(self, config: Config) -> None:
         self.folder = config.store.root / "model"
         self._store = models_of(config)
-        self._signer = signer_of(config)
 
     def state(self) -> frozenset[tuple[str, int, int]]:
         """Return a value that changes when a version comes, goes, or gets another verdict; cheap."""
@@ -58,7 +57,7 @@ class ModelStoreView:
         """
         refused: set[str] = set()
         while True:
-            version = newest_approved(self._store, self._signer, besides=refused)
+            version = newest_approved(self._store, besides=refused)
             if current and version.name == current.version:
                 return current
             try:
@@ -70,7 +69,7 @@ class ModelStoreView:
     def is_withdrawn(self, name: str) -> bool:
         """Return whether the approval of a model that is still whole was withdrawn."""
         try:
-            verdict = read_verdict(self._store.get(name), self._signer)
+            verdict = read_verdict(self._store.get(name), self._store.signer)
         except LightModelError:
             return False
         return verdict is not None and not verdict.passed

@@ -7,7 +7,7 @@ from pathlib import Path
 from lightmodel.errors import ArtefactMissing, ConfigError
 from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
-from lightmodel.store.manifest import Signer, json_bytes
+from lightmodel.store.manifest import json_bytes
 from lightmodel.store.runtime import runtime_of_estimator, serves
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
 from lightmodel.store.versions import MANIFEST, Store, Version
@@ -21,20 +21,18 @@ class RolledBack:
     served: str
 
 
-def rollback(
-    store: Store, signer: Signer, name: str | None = None, *, force: bool = False
-) -> RolledBack:
+def rollback(store: Store, name: str | None = None, *, force: bool = False) -> RolledBack:
     """Withdraw a model, by default the one that is served; nothing is deleted.
 
     Raises:
         ArtefactMissing: there is no such approved model, or none would be left and `force` is off.
     """
-    version = store.get(name) if name else newest_approved(store, signer)
-    verdict = read_verdict(version, signer)
+    version = store.get(name) if name else newest_approved(store)
+    verdict = read_verdict(version, store.signer)
     if verdict is None or not verdict.passed:
         raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to withdraw")
     try:
-        left = newest_approved(store, signer, besides={version.name}).name
+        left = newest_approved(store, besides={version.name}).name
     except ArtefactMissing:
         if not force:
             raise ArtefactMissing(
@@ -42,14 +40,14 @@ def rollback(
                 hint="`--force` withdraws it all the same; then nothing can be served",
             ) from None
         left = ""
-    withdraw(version, verdict, signer)
+    withdraw(version, verdict, store.signer)
     return RolledBack(version.name, left)
 
 
-def retire(store: Store, keep: int, signer: Signer) -> list[str]:
+def retire(store: Store, keep: int) -> list[str]:
     """Remove all but the newest `keep` versions, never the one that is served; return their names."""
     try:
-        served = newest_approved(store, signer).name
+        served = newest_approved(store).name
     except ArtefactMissing:
         served = ""
     old = [version for version in store.versions()[keep:] if version.name != served]
@@ -60,12 +58,11 @@ def retire(store: Store, keep: int, signer: Signer) -> list[str]:
     return [version.name for version in old]
 
 
-def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None) -> Version:
+def pack(store: Store, folder: Path, runtime: str | None = None) -> Version:
     """Copy the model that would be served to a folder, in place of any other.
 
     Args:
         store: of models.
-        signer: of the store.
         folder: to copy it to; versions that are there already are removed.
         runtime: that the image will have, one of store.runtime.RUNTIMES; None: any.
 
@@ -74,7 +71,7 @@ def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None)
         ConfigError: the model needs another runtime.
         ArtefactCorrupt: the copy is not what was written.
     """
-    version = newest_approved(store, signer)
+    version = newest_approved(store)
     needed = str(version.manifest.runtime)
     if runtime and not serves(runtime, needed):
         raise ConfigError(
@@ -82,12 +79,13 @@ def pack(store: Store, signer: Signer, folder: Path, runtime: str | None = None)
             hint=f"docker build --build-arg RUNTIME={needed} …",
         )
     target = folder / version.name
+    copies = Store(folder, store.kind, store.signer)
     with translate_os_errors(target):
-        for earlier in Store(folder, store.kind, signer).names():
+        for earlier in copies.names():
             shutil.rmtree(folder / earlier)
         shutil.copytree(version.folder, target)
-    packed = Store(folder, store.kind, signer).get(version.name)
-    store.verify(packed)
+    packed = copies.get(version.name)
+    copies.verify(packed)
     return packed
 
 

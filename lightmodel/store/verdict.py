@@ -154,12 +154,11 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
     return report
 
 
-def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ()) -> Version:
+def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
     """Return the newest model whose verdict says passed and whose bytes match its manifest.
 
     Args:
         store: of models.
-        signer: of the store.
         besides: versions to leave out.
 
     Raises:
@@ -171,7 +170,7 @@ def newest_approved(store: Store, signer: Signer, besides: Collection[str] = ())
         if version.name in besides:
             continue
         try:
-            verdict = read_verdict(version, signer)
+            verdict = read_verdict(version, store.signer)
             if verdict and verdict.passed:
                 store.verify(version)
                 return version

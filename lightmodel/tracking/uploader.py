@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from lightmodel.config import Config, environment
 from lightmodel.errors import AlreadyRunning, ArtefactMissing, LightModelError, SourceUnavailable
-from lightmodel.store.factory import models_of, signer_of
+from lightmodel.store.factory import models_of
 from lightmodel.store.verdict import newest_approved
 from lightmodel.tracking.queue import PendingRun, Queue
 from lightmodel.tracking.records import AliasUpdate, RunRecord
@@ -99,7 +99,7 @@ class Uploader:
 
     def _aliases(self, run: RunRecord | None) -> AliasUpdate:
         try:
-            champion = newest_approved(models_of(self._config), signer_of(self._config)).name
+            champion = newest_approved(models_of(self._config)).name
         except ArtefactMissing:
             champion = ""
         challenger = run.key if run and run.tags.get("verdict") == "rejected" else ""

@@ -280,7 +280,7 @@ def judge(version: Version, *, passed: bool, signer: Signer = UNSIGNED) -> None:
 
 
 def roll_back(version: Version, where: str = "here") -> None:
-    upkeep.rollback(store(where), UNSIGNED, version.name, force=True)
+    upkeep.rollback(store(where), version.name, force=True)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -342,7 +342,7 @@ def test_a_model_comes_back_byte_for_byte_and_is_served(mirror: Mirror) -> None:
     pulled = pull(store("there"), mirror)
     assert (pulled.version, pulled.fetched) == (newest.name, True)
     assert files_of(Path("there/model", newest.name)) == files_of(newest.folder)
-    assert newest_approved(store("there"), UNSIGNED).name == newest.name
+    assert newest_approved(store("there")).name == newest.name
     assert pull(store("there"), mirror).fetched is False
 
 
@@ -379,7 +379,7 @@ def test_what_was_withdrawn_after_it_was_pulled_is_withdrawn_there_too(mirror: M
     push(store(), mirror)
     pulled = pull(store("there"), mirror)
     assert (pulled.version, pulled.verdicts) == (older.name, (newer.name,))
-    assert newest_approved(store("there"), UNSIGNED).name == older.name
+    assert newest_approved(store("there")).name == older.name
 
 
 def test_a_rollback_here_is_taken_back_by_nothing_from_a_mirror(mirror: Mirror) -> None:
@@ -548,4 +548,4 @@ def test_a_withdrawn_version_can_be_pulled_by_name_and_stays_withdrawn(mirror: M
     push(store(), mirror)
     assert pull(store("there"), mirror, version.name).fetched
     with pytest.raises(ArtefactMissing):
-        newest_approved(store("there"), UNSIGNED)
+        newest_approved(store("there"))

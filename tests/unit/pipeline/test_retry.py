@@ -75,7 +75,7 @@ def test_the_best_by_out_of_fold_score_is_trained_tested_and_approved(project: P
     assert ran.failure == ""
     original, winner = project.models()
     context = context_of()
-    assert newest_approved(context.models, context.signer).name == winner.name
+    assert newest_approved(context.models).name == winner.name
     manifest = json.loads((winner / "manifest.json").read_bytes())
     tried = attempts_of(winner)
     scores = [one["metrics"]["auc"] for one in tried["attempts"]]
@@ -186,7 +186,7 @@ def test_a_damaged_record_costs_the_tries_again(caplog: pytest.LogCaptureFixture
 def test_what_was_rolled_back_is_not_tried_again(project: Project) -> None:
     done(BETWEEN, "train.retry=1")
     context = context_of()
-    rollback(context.models, context.signer, force=True)
+    rollback(context.models, force=True)
     ran = done(BETWEEN, "train.retry=5", stages=2)
     assert "What a rollback withdrew is not tried again." in ran.failure
     assert len(project.models()) == 2

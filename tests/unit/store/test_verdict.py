@@ -16,14 +16,14 @@ def test_the_newest_approved_model_is_found() -> None:
     approved = model()
     model(passed=False)
     model(passed=None)
-    assert newest_approved(store(), UNSIGNED).name == approved.name
+    assert newest_approved(store()).name == approved.name
 
 
 def test_without_an_approved_model_it_is_said_what_was_found() -> None:
     model(passed=False)
     model(passed=None)
     with pytest.raises(ArtefactMissing, match=r"in model \(1 rejected, 1 untested\)"):
-        newest_approved(store(), UNSIGNED)
+        newest_approved(store())
 
 
 def test_a_verdict_reads_back_and_an_undefined_metric_is_null() -> None:
@@ -41,7 +41,7 @@ def test_a_damaged_model_is_passed_over_told_once_and_the_old_one_goes_on(
     path.write_bytes(path.read_bytes()[:-3] + b"   ")
     reader = store()
     for _ in range(2):
-        assert newest_approved(reader, UNSIGNED).name == old.name
+        assert newest_approved(reader).name == old.name
     assert len([record for record in caplog.records if damaged.name in record.message]) == 1
 
 
@@ -66,5 +66,5 @@ def test_a_stray_model_is_not_served_and_the_command_to_adopt_it_is_named(
 ) -> None:
     approved = model()
     Path("model", "better.joblib").write_bytes(b"anything")
-    assert newest_approved(store(), UNSIGNED).name == approved.name
+    assert newest_approved(store()).name == approved.name
     assert "models adopt model/better.joblib" in caplog.text
