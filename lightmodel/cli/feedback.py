@@ -38,18 +38,18 @@ def live(config_file: Path | None, sets: tuple[str, ...]) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @settings
 def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """Join the labels in FILE, a CSV with the id and the target column, to what was answered."""
+    """Join the labels in FILE, a table with the id and the target column, to what was answered."""
     from lightmodel.predictions.factory import add_ground_truth
-    from lightmodel.predictions.feedback import read_csv
+    from lightmodel.predictions.feedback import label_blocks
     from lightmodel.predictions.live_metrics import newest_contract
 
     config = load(config_file, sets).config
     contract = newest_contract(config)
-    table = read_csv(file.read_bytes(), contract, config.data.decimal)
-    counts = add_ground_truth(config, table, contract)
+    counts = add_ground_truth(config, label_blocks(file, contract, config), contract)
+    empty = f"; {counts['without_label']} without a label" if counts["without_label"] else ""
     click.echo(
         f"{counts['rows']} rows: {counts['matched']} ids were answered before, "
-        f"{counts['unmatched']} not (yet)"
+        f"{counts['unmatched']} not (yet){empty}"
     )
 
 

@@ -45,9 +45,14 @@ class Config(Section):
     webhook: WebhookSection = WebhookSection()
 
 
+SECTIONS = {
+    name: cast("type[Section]", field.annotation) for name, field in Config.model_fields.items()
+}
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One value as it was given, before it is checked."""
+    """One value as it was written, before it is validated."""
 
     section: str
     key: str
@@ -92,7 +97,7 @@ def load(
     sets: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """Read the configuration.
+    """Return the configuration, read from all its origins.
 
     Args:
         path: the TOML file; None means `config.toml` where it exists.
@@ -100,7 +105,7 @@ def load(
         environ: instead of the process's environment.
 
     Raises:
-        ConfigError: with every mistake at once: file, key, what was found, what is allowed.
+        ConfigError: with all mistakes together: origin, key, value, and what is allowed.
     """
     mistakes: list[str] = []
     environment = os.environ if environ is None else environ
@@ -140,14 +145,14 @@ def _of_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Ite
             mistakes.append(f"{origin}: {section}: must stand in a section, such as [data]")
             continue
         for key, value in table.items():
-            if _is_secret(section, key):
+            if is_secret(_field(section, key)):
                 mistakes.append(
                     f"{origin}: {section}.{key}: a secret does not belong in a file of settings; set "
                     f"{_variable(section, key)} or {_variable(section, key)}{FILE_SUFFIX}"
                 )
             else:
                 yield Setting(section, key, value, origin)
-        if not table and section not in Config.model_fields:
+        if not table and section not in SECTIONS:
             mistakes.append(f"{origin}: [{section}]: unknown section{_nearest(section, Config)}")
 
 
@@ -157,7 +162,9 @@ def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterat
             continue
         section, _, key = name.removeprefix(PREFIX).lower().partition("__")
         value = environ[name]
-        if key.endswith(FILE_SUFFIX.lower()) and _is_secret(section, key[: -len(FILE_SUFFIX)]):
+        if key.endswith(FILE_SUFFIX.lower()) and is_secret(
+            _field(section, key[: -len(FILE_SUFFIX)])
+        ):
             key = key[: -len(FILE_SUFFIX)]
             try:
                 value = Path(value).read_text(encoding="utf-8").strip()
@@ -174,7 +181,7 @@ def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Set
         section, dot, key = path.strip().partition(".")
         if not (equals and dot and key):
             mistakes.append(f"--set {item}: must be section.key=value")
-        elif _is_secret(section, key):
+        elif is_secret(_field(section, key)):
             mistakes.append(
                 f"--set {path}: a secret does not belong on a command line, where others can read it; "
                 f"set {_variable(section, key)}"
@@ -187,23 +194,17 @@ def _variable(section: str, key: str) -> str:
     return f"{PREFIX}{section}__{key}".upper()
 
 
-def _section_model(section: str) -> type[BaseModel] | None:
-    field = Config.model_fields.get(section)
-    return cast("type[BaseModel]", field.annotation) if field else None
-
-
 def _field(section: str, key: str) -> FieldInfo | None:
-    model = _section_model(section)
-    return model.model_fields.get(key) if model else None
+    return SECTIONS[section].model_fields.get(key) if section in SECTIONS else None
 
 
-def _is_secret(section: str, key: str) -> bool:
-    field = _field(section, key)
+def is_secret(field: FieldInfo | None) -> bool:
+    """Return whether a setting holds a secret, which stands in no file of settings and is never shown."""
     return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def _parsed(section: str, key: str, text: str) -> object:
-    """Turn a string of the environment or command line into what its field takes."""
+    """Return what a string of the environment or command line means to its field."""
     field = _field(section, key)
     if field is None or field.annotation is None:
         return text
@@ -227,34 +228,30 @@ def _nearest(word: str, model: type[BaseModel]) -> str:
 
 
 def _is_known(setting: Setting, mistakes: list[str]) -> bool:
-    model = _section_model(setting.section)
+    model = SECTIONS.get(setting.section)
     if model is None:
-        hint = _nearest(setting.section, Config)
-        mistakes.append(
-            f"{setting.origin}: {setting.path}: unknown section {setting.section!r}{hint}"
-        )
+        unknown = f"unknown section {setting.section!r}{_nearest(setting.section, Config)}"
     elif setting.key not in model.model_fields:
-        hint = _nearest(setting.key, model)
-        mistakes.append(f"{setting.origin}: {setting.path}: unknown key{hint}")
+        unknown = f"unknown key{_nearest(setting.key, model)}"
     else:
         return True
+    mistakes.append(f"{setting.origin}: {setting.path}: {unknown}")
     return False
 
 
 def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | None:
     tables: dict[str, dict[str, Any]] = {}
-    origins = {}
     for setting in settings:
         tables.setdefault(setting.section, {})[setting.key] = setting.value
-        origins[setting.path] = setting
+    by_path = {setting.path: setting for setting in settings}
     try:
         return Config.model_validate(tables)
     except ValidationError as error:
         for detail in error.errors():
             path = ".".join(str(part) for part in detail["loc"][:2])
             message = detail["msg"].removeprefix("Value error, ")
-            given = origins[path]
-            secret = _is_secret(given.section, given.key)
-            found = "" if secret else f"found {redacted(repr(given.value))}; "
-            mistakes.append(f"{given.origin}: {path}: {found}{message[:1].lower()}{message[1:]}")
+            setting = by_path[path]
+            secret = is_secret(_field(setting.section, setting.key))
+            value = "" if secret else f"found {redacted(repr(setting.value))}; "
+            mistakes.append(f"{setting.origin}: {path}: {value}{message[:1].lower()}{message[1:]}")
     return None

@@ -1,15 +1,12 @@
 """Write config.toml and docs/config.md from the sections, so that they cannot go out of date."""
 
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from lightmodel.config.base import Section
-from lightmodel.config.load import PREFIX, Config
+from lightmodel.config.load import PREFIX, SECTIONS, is_secret
 from lightmodel.config.rewrite import toml_item
 
 _INTRODUCTION = """\
@@ -22,10 +19,10 @@ _INTRODUCTION = """\
 def example_file() -> str:
     """Return config.toml: each key with its default, its comment above it."""
     lines = [_INTRODUCTION]
-    for name, section in _sections():
+    for name, section in SECTIONS.items():
         lines += [f"[{name}]"]
         for key, field in section.model_fields.items():
-            if not _is_secret(field):
+            if not is_secret(field):
                 comment = textwrap.wrap(f"{field.description}{_choices(field)}", 96)
                 lines += [*(f"# {line}" for line in comment), _assignment(key, field), ""]
     return "\n".join(lines)
@@ -43,25 +40,15 @@ def reference_page() -> str:
         "Secrets come from the environment only, or from a file that a variable with `_FILE` at its",
         f"end names: `{PREFIX}STORE__SIGNING_KEY_FILE=/run/secrets/key`.",
     ]
-    for name, section in _sections():
+    for name, section in SECTIONS.items():
         title = (section.__doc__ or "").strip().splitlines()[0]
         lines += ["", f"## [{name}]", "", title, "", "| key | default | |", "|---|---|---|"]
         for key, field in section.model_fields.items():
             default = field.get_default(call_default_factory=True)
-            shown = "secret" if _is_secret(field) else f"`{_toml(default)}`"
+            shown = "secret" if is_secret(field) else f"`{_toml(default)}`"
             description = f"{field.description}{_choices(field)}".replace("|", "\\|")
             lines.append(f"| `{name}.{key}` | {shown} | {description} |")
     return "\n".join(lines) + "\n"
-
-
-def _sections() -> Iterator[tuple[str, type[Section]]]:
-    for name, field in Config.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield name, field.annotation
-
-
-def _is_secret(field: FieldInfo) -> bool:
-    return SecretStr in get_args(field.annotation)
 
 
 def _choices(field: FieldInfo) -> str:

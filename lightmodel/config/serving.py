@@ -111,12 +111,13 @@ class LogSection(Section):
 
     sink: Literal["sqlite", "postgres", "csv", "none"] = Field(
         "sqlite",
-        description="Where answered rows are kept: a SQLite file or daily CSV files in log.folder, a "
-        "PostgreSQL data base, or nowhere.",
+        description="Where answered rows are kept: a SQLite file in log.folder, a PostgreSQL data "
+        "base, or nowhere. csv is sqlite; `python -m lightmodel export` writes either as CSV.",
     )
     folder: Path = Field(
         Path("var/log"),
-        description="Of the log and of what waits to be sent to it; one for each store.root.",
+        description="Of the log and of what waits to be sent to it, on a local disk; one for each "
+        "store.root.",
     )
     url: SecretStr | None = Field(
         None,

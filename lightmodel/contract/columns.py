@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from lightmodel.contract.cells import canonical
+from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.task import Task
 
 
@@ -71,10 +73,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """All columns, in the order of the training table, and the task."""
+    """All columns, in the order of the training table, the task, and how the table was written.
+
+    The dialect is None in the contracts of models that were made before it was kept.
+    """
 
     columns: tuple[Column, ...]
     task: Task
+    dialect: Dialect | None = None
 
     @property
     def features(self) -> tuple[Column, ...]:
@@ -102,6 +108,11 @@ class Contract:
         """The column that names a row, if there is one."""
         return next((column for column in self.columns if column.role is Role.ID), None)
 
+    @property
+    def decimal(self) -> str:
+        """The decimal mark of its training table, the point where that had none."""
+        return (self.dialect.decimal if self.dialect else "") or "."
+
     def expected(self, *, with_target: bool) -> tuple[Column, ...]:
         """Give the columns that a table must have; ignored ones and the id may be left out."""
         roles = {Role.FEATURE, Role.TARGET} if with_target else {Role.FEATURE}
@@ -110,17 +121,21 @@ class Contract:
     def widened(self, newer: "Contract") -> "Contract":
         """Take up what a newer table that fits this contract has seen: ranges and categories."""
         seen = {column.name: column for column in newer.columns}
-        columns = (_widened(column, seen.get(column.name)) for column in self.columns)
-        return Contract(tuple(columns), newer.task)
+        columns = (
+            _widened(column, seen.get(column.name), newer.decimal) for column in self.columns
+        )
+        return Contract(tuple(columns), newer.task, newer.dialect)
 
     def only(self, names: Container[str]) -> "Contract":
         """Leave out columns that a table may lack, and does."""
-        return Contract(tuple(item for item in self.columns if item.name in names), self.task)
+        return replace(self, columns=tuple(item for item in self.columns if item.name in names))
 
     def to_dict(self) -> dict[str, Any]:
         """Give it in JSON's types, without what is empty."""
+        dialect = {"dialect": self.dialect.to_dict()} if self.dialect else {}
         return {
             "task": self.task.to_dict(),
+            **dialect,
             "columns": [
                 {key: value for key, value in asdict(column).items() if value not in (None, ())}
                 for column in self.columns
@@ -131,19 +146,26 @@ class Contract:
     def from_dict(cls, content: dict[str, Any]) -> "Contract":
         """Read back what `to_dict` gave."""
         columns = tuple(Column.from_dict(column) for column in content["columns"])
-        return cls(columns, Task.from_dict(content["task"]))
+        dialect = Dialect.from_dict(content["dialect"]) if "dialect" in content else None
+        return cls(columns, Task.from_dict(content["task"]), dialect)
 
 
-def _widened(column: Column, seen: Column | None) -> Column:
-    if seen is None or seen.type.is_numeric != column.type.is_numeric:
+def _widened(column: Column, seen: Column | None, decimal: str) -> Column:
+    if seen is None:
         return column
+    if column.role in {Role.ID, Role.IGNORED}:
+        return replace(column, type=seen.type, missing=column.missing or seen.missing)
+    if seen.type.is_numeric != column.type.is_numeric:
+        return column
+    known = {canonical(text, decimal) for text in column.categories}
+    new = [text for text in seen.categories if canonical(text, decimal) not in known]
     return replace(
         column,
         type=ColumnType.NUMBER if ColumnType.NUMBER in {column.type, seen.type} else column.type,
         missing=column.missing or seen.missing,
         minimum=_outermost(min, column.minimum, seen.minimum),
         maximum=_outermost(max, column.maximum, seen.maximum),
-        categories=tuple(sorted({*column.categories, *seen.categories})),
+        categories=tuple(sorted((*column.categories, *new))),
     )
 
 

@@ -1,12 +1,14 @@
 """Find out a contract from a table: roles, types, ranges, categories and the task."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lightmodel.contract.cells import EXACT, one_of_each
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.task import Label, Task, TaskKind, ordered_labels
 from lightmodel.errors import DataError
 
@@ -37,8 +39,13 @@ class Inferred:
     warnings: tuple[str, ...]
 
 
-def infer(table: pa.Table, wishes: Wishes) -> Inferred:
+def infer(table: pa.Table, wishes: Wishes, dialect: Dialect | None = None) -> Inferred:
     """Find out the contract of a training table with distinct column names.
+
+    Args:
+        table: of plain types; a cell that means no value is null.
+        wishes: of the user.
+        dialect: how the table was written; becomes part of the contract.
 
     Raises:
         DataError: a named column is not there, or the target cannot be one.
@@ -47,15 +54,14 @@ def infer(table: pa.Table, wishes: Wishes) -> Inferred:
         require_column(table, name)
     warnings: list[str] = []
     id_name = _id_column(table, wishes) if wishes.id == "auto" else wishes.id
+    contract = Contract((), find_task(table[wishes.target], wishes), dialect)
     columns = []
     for name in table.column_names:
         role = _role(name, id_name, wishes)
-        columns.append(_column(name, role, table[name], warnings))
+        columns.append(_column(name, role, table[name], contract.decimal, warnings))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="look at data.ignore and data.id")
-    return Inferred(
-        Contract(tuple(columns), find_task(table[wishes.target], wishes)), tuple(warnings)
-    )
+    return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
 
 
 def require_column(table: pa.Table, name: str) -> None:
@@ -92,17 +98,39 @@ def _role(name: str, id_name: str, wishes: Wishes) -> Role:
     return Role.IGNORED if name in wishes.ignore else Role.FEATURE
 
 
-def _column(name: str, role: Role, values: pa.ChunkedArray, warnings: list[str]) -> Column:
+def _column(
+    name: str, role: Role, values: pa.ChunkedArray, decimal: str, warnings: list[str]
+) -> Column:
     kind = column_type(values.type)
     missing = values.null_count > 0
     if kind.is_numeric:
-        return _numeric(name, role, kind, values)
+        column = _numeric(name, role, kind, values)
+        _about_size(column, warnings)
+        return column
     if kind is not ColumnType.CATEGORY or role is not Role.FEATURE:
         if role is Role.FEATURE and kind is ColumnType.DATE:
             warnings.append(f"column {name!r} holds dates and is left out: derive numbers from it")
             role = Role.IGNORED
         return Column(name, role, kind, missing)
-    return _category(name, values, warnings)
+    return _category(name, values, decimal, warnings)
+
+
+def _about_size(column: Column, warnings: list[str]) -> None:
+    """Warn of whole numbers that float64 rounds, and refuse them in the target.
+
+    Raises:
+        DataError: the target holds such.
+    """
+    largest = max(abs(column.minimum or 0), abs(column.maximum or 0))
+    if column.type is not ColumnType.INTEGER or largest < EXACT:
+        return
+    what = (
+        f"column {column.name!r} holds whole numbers beyond 2^53, which a model cannot tell apart"
+    )
+    if column.role is Role.TARGET:
+        raise DataError(f"{what}, and is the target", hint="is it an id? Write labels as text")
+    if column.role is Role.FEATURE:
+        warnings.append(f"{what}: they are rounded; if it is an id, set data.id or data.ignore")
 
 
 def _numeric(name: str, role: Role, kind: ColumnType, values: pa.ChunkedArray) -> Column:
@@ -120,7 +148,7 @@ def _numeric(name: str, role: Role, kind: ColumnType, values: pa.ChunkedArray) -
     )
 
 
-def _category(name: str, values: pa.ChunkedArray, warnings: list[str]) -> Column:
+def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[str]) -> Column:
     distinct = values.drop_null().unique()
     missing = values.null_count > 0
     if len(distinct) > MAX_CATEGORIES and len(distinct) > 0.2 * len(values):
@@ -128,7 +156,7 @@ def _category(name: str, values: pa.ChunkedArray, warnings: list[str]) -> Column
             f"column {name!r} has {len(distinct):,} different texts in {len(values):,} rows and is left out"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
-    categories = tuple(sorted(distinct.to_pylist()))
+    categories = one_of_each(distinct.to_pylist(), decimal)
     return Column(name, Role.FEATURE, ColumnType.CATEGORY, missing, categories=categories)
 
 
@@ -181,7 +209,9 @@ def _is_quantity(values: pa.ChunkedArray) -> bool:
 
 
 def _labels(values: pa.ChunkedArray, wishes: Wishes) -> tuple[Label, ...]:
-    found = [_plain(label) for label in values.unique().to_pylist()]
+    distinct = values.unique().to_pylist()
+    texts = pa.types.is_string(values.type)
+    found = one_of_each(distinct) if texts else [_plain(label) for label in distinct]
     if len(found) > MAX_CLASSES:
         raise DataError(
             f"the target {wishes.target!r} has {len(found):,} different values, too many for classes",

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Vector
+from lightmodel.contract.arrays import Vector, float_vector
 from lightmodel.contract.columns import Column, Contract, Role
 
 SAMPLED_ROWS = 20_000
@@ -97,7 +97,7 @@ def _counts(values: pa.ChunkedArray) -> dict[str, int]:
 
 def present_numbers(values: pa.ChunkedArray) -> Vector:
     """Give the present values, sorted."""
-    numbers = values.cast(pa.float64()).to_numpy()
+    numbers = float_vector(values)
     present: Vector = np.sort(numbers[~np.isnan(numbers)])
     return present
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # pandas and scipy take seconds to import, and often nothing 
 logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.training.preprocess", "lightmodel.tables.reading")
-LIBRARIES = ("numpy", "pandas", "pandera", "pyarrow", "scipy")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy")
 _NOT_READING = ("source", "mirrors", "sha256", "refresh", "timeout_s", "retries", "contract")
 
 
@@ -72,13 +72,13 @@ def make_split(
         approved: the model whose contract is in force; None: a new contract is inferred.
         key: the split's fingerprint.
     """
-    from lightmodel.tables.reading import read_table
+    from lightmodel.tables.reading import read_source
     from lightmodel.training.preprocess import Choices, preprocess
 
     config = context.config
     choices = Choices(config.data, config.split, config.train)
-    table = read_table(fetched.paths, config.data)
-    result = preprocess(table, choices, _accepted(approved))
+    read = read_source(fetched.paths, config.data)
+    result = preprocess(read.table, choices, _accepted(approved), read.dialect)
     for warning in result.warnings:
         logger.warning("%s", warning)
     return _publish(context, result, fetched, approved, key)

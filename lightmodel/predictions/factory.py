@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +11,10 @@ from lightmodel.config import Config, LogSection
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.predictions.base import Sink
-from lightmodel.predictions.feedback import TruthTable, truths_of
+from lightmodel.predictions.feedback import truths_of
 from lightmodel.predictions.log import Count, PredictionLog, ship
 from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
+from lightmodel.tables.row_rules import Block
 
 logger = logging.getLogger(__name__)
 
@@ -84,17 +86,31 @@ def spooled_bytes(config: Config) -> int:
             return 0
 
 
-def add_ground_truth(config: Config, table: TruthTable, contract: Contract) -> dict[str, int]:
-    """Keep labels that came late; count the rows, and the ids that have an answer or none.
+def add_ground_truth(config: Config, blocks: Iterable[Block], contract: Contract) -> dict[str, int]:
+    """Keep labels that came late.
+
+    Args:
+        config: with the section `log`.
+        blocks: rows, read by `label_contract`.
+        contract: of the model.
+
+    Returns:
+        how many rows came, how many of them have no label yet, and how many ids have an answer or none.
 
     Raises:
         ContractViolation: ids are missing, or values are no labels of the task.
         SourceUnavailable: the data base is down.
     """
-    truths = truths_of(table, contract)
+    truths = truths_of(blocks, contract)
     with closing(open_sink(config)) as sink:
-        matched = sink.add_ground_truth(truths, datetime.now(UTC))
-    return {"rows": len(table.ids), "matched": matched, "unmatched": len(truths) - matched}
+        matched = sink.add_ground_truth(truths.labels, datetime.now(UTC))
+    unmatched = len(truths.labels) - matched
+    return {
+        "rows": truths.rows,
+        "matched": matched,
+        "unmatched": unmatched,
+        "without_label": truths.empty,
+    }
 
 
 def _server(log: LogSection) -> Sink | None:

@@ -1,178 +1,126 @@
-"""Late truths: from a table with an id and the target to one label, as text, for each id."""
+"""Labels that are known later: from rows with an id and the target to one label, as text, for each id."""
 
-import csv
-import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from lightmodel.contract.columns import Contract
+import numpy as np
+
+from lightmodel.config import Config
+from lightmodel.contract.arrays import Mask
+from lightmodel.contract.cells import NOT_THERE, UNSEEN, is_marked
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, Violation
 from lightmodel.predictions.base import id_text
+from lightmodel.scoring.predictor import LoadedModel, body_reader
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.bodies import BodyReader, Limits
+from lightmodel.tables.byte_stream import pieces_of
+from lightmodel.tables.findings import Findings
+from lightmodel.tables.row_rules import Block, RowRules
 
-_DELIMITERS = (",", ";", "\t", "|")
-_LONGEST_CELL = 1 << 20
+_WHAT = "the table of labels"
 
 
 @dataclass(frozen=True)
-class TruthTable:
-    """The two columns that matter, by row; a cell that is not there is None."""
+class Truths:
+    """Late labels.
 
-    ids: Sequence[object]
-    values: Sequence[object]
+    Attributes:
+        labels: id → the task's label or the number, as text; the last row of an id wins.
+        rows: of the table.
+        empty: rows whose label is not there yet; they are left out.
+    """
+
+    labels: Mapping[str, str]
+    rows: int
+    empty: int
 
 
-def truths_of(table: TruthTable, contract: Contract) -> Mapping[str, str]:
-    """Give the truth of each id, written as the task's label or as a number; the last row wins.
+def label_contract(contract: Contract) -> Contract:
+    """Return what a table of late labels must fit: the model's id, and its target as the only feature.
+
+    Raises:
+        DataError: the model's table has no id.
+    """
+    if contract.id is None:
+        raise DataError(
+            "the model's table has no id column, so that labels cannot be matched",
+            hint="name the column in data.id, and train on it",
+        )
+    target = Column(contract.target.name, Role.FEATURE, _type_of(contract.task), missing=True)
+    if target.type is ColumnType.CATEGORY:
+        target = replace(target, categories=tuple(map(label_name, contract.task.labels)))
+    return replace(contract, columns=(contract.id, target))
+
+
+def _type_of(task: Task) -> ColumnType:
+    if task.kind is TaskKind.REGRESSION:
+        return ColumnType.NUMBER
+    kinds = set(map(type, task.labels))
+    if kinds == {bool}:
+        return ColumnType.BOOLEAN
+    return ColumnType.NUMBER if kinds <= {int, float} else ColumnType.CATEGORY
+
+
+def label_reader(model: LoadedModel, config: Config) -> BodyReader:
+    """Return what reads late labels of a model's rows out of requests."""
+    return body_reader(RowRules(label_contract(model.contract)), model.row_reader, config)
+
+
+def label_blocks(file: Path, contract: Contract, config: Config) -> Iterator[Block]:
+    """Yield late labels from a file of any form, however big it is."""
+    reader = body_reader(RowRules(label_contract(contract)), read_rows, config)
+    limits = Limits(sys.maxsize, sys.maxsize, config.serve.max_columns)
+    return replace(reader, limits=limits).read(pieces_of(file))
+
+
+def truths_of(blocks: Iterable[Block], contract: Contract) -> Truths:
+    """Collect the labels of rows that were read by `label_contract`.
 
     Raises:
         ContractViolation: ids are missing, or values are no labels of the task.
     """
-    read = truth_reader(contract.task)
-    ids = [id_text(value) or None for value in table.ids]
-    truths = [None if value is None else read(value) for value in table.values]
-    kind = "a number" if contract.task.kind is TaskKind.REGRESSION else "a label of the model"
-    violations = [
-        _violation(_id_column(contract), "missing", "has no value", ids),
-        _violation(contract.target.name, "label", f"is not {kind}", truths),
-    ]
-    found = [violation for violation in violations if violation]
-    if found:
-        raise ContractViolation(found, what="the table of truths")
-    return {key: truth for key, truth in zip(ids, truths, strict=True) if key and truth}
+    id_name = contract.id.name if contract.id else ""
+    name_of, labels = _names(contract.task), dict[str, str]()
+    findings, empty = Findings(), 0
+    for block in blocks:
+        if block.ids is None:
+            absent = Violation(id_name, "absent", "is not in the table")
+            raise ContractViolation([absent], what=_WHAT)
+        values = np.ascontiguousarray(block.features[:, 0])
+        there = ~is_marked(values, NOT_THERE)
+        empty += int((~there).sum())
+        known = [id_text(value) or None for value in block.ids]
+        named = [name_of(value) for value in values.tolist()]
+        wrong = is_marked(values, UNSEEN)
+        wrong |= np.array([name is None for name in named], np.bool_) & np.isfinite(values)
+        missing = np.array([key is None for key in known], np.bool_) & there
+        found = _violations((id_name, "missing", "has no value"), missing)
+        found += _violations((contract.target.name, "label", "is not a label of the model"), wrong)
+        findings.add(replace(block, violations=(*block.violations, *found)))
+        pairs = zip(known, named, strict=True)
+        labels.update((key, name) for key, name in pairs if key is not None and name is not None)
+    if findings.violations:
+        raise ContractViolation(findings.violations, what=_WHAT)
+    return Truths(labels, findings.rows, empty)
 
 
-def _violation(
-    column: str, rule: str, detail: str, values: Sequence[str | None]
-) -> Violation | None:
-    rows = [row for row, value in enumerate(values, start=1) if value is None]
-    return Violation(column, rule, detail, tuple(rows[:SHOWN_ROWS]), len(rows)) if rows else None
+def _violations(rule: tuple[str, str, str], wrong: Mask) -> list[Violation]:
+    rows = (np.flatnonzero(wrong) + 1).tolist()
+    return [Violation(*rule, tuple(rows[:SHOWN_ROWS]), len(rows))] if rows else []
 
 
-def truth_reader(task: Task) -> Callable[[object], str | None]:
-    """Give what writes a truth as `label_name` does, or as a number; None for what is neither."""
+def _names(task: Task) -> Callable[[float], str | None]:
+    """Return what writes a value as a label's text; None for what is none, or not there."""
+    kind = _type_of(task)
     if task.kind is TaskKind.REGRESSION:
-        return _number
-    names = {label_name(label) for label in task.labels}
-    numbers = {_number(label): label_name(label) for label in task.labels if _is_number(label)}
-    boolean = any(isinstance(label, bool) for label in task.labels)
-
-    def label(value: object) -> str | None:
-        text = label_name(value).strip() if isinstance(value, str | int | float) else ""
-        if boolean:
-            text = {"1": "true", "0": "false"}.get(text, text.lower())
-        return text if text in names else numbers.get(_number(value))
-
-    return label
-
-
-def _is_number(label: Label) -> bool:
-    return isinstance(label, int | float) and not isinstance(label, bool)
-
-
-def _number(value: object) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return repr(number) if math.isfinite(number) else None
-
-
-def read_csv(data: bytes, contract: Contract, decimal: str = ".") -> TruthTable:
-    """Read a CSV file with a header; cells stay as they are written, so that an id 007 stays one.
-
-    Args:
-        data: in UTF-8.
-        contract: of the model.
-        decimal: the decimal mark; "auto" is the point here.
-
-    Raises:
-        DataError: it is no CSV, or has no rows.
-        ContractViolation: the column of the id or the target is not there.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError("the table of truths is not UTF-8 text", hint="save it as UTF-8") from None
-    wanted = (_id_column(contract), contract.target.name)
-    csv.field_size_limit(_LONGEST_CELL)
-    try:
-        header, rows = _rows(text, wanted)
-    except csv.Error as error:
-        raise DataError(f"the table of truths is no CSV: {error}") from None
-    places = _places(header, wanted)
-    cells = [
-        [row[at] if at < len(row) and row[at] != "" else None for at in places] for row in rows
-    ]
-    if not cells:
-        raise DataError("the table of truths holds no rows")
-    comma = decimal == "," and contract.task.kind is TaskKind.REGRESSION
-    values = [row[1].replace(",", ".") if comma and row[1] else row[1] for row in cells]
-    return TruthTable([row[0] for row in cells], values)
-
-
-def _rows(text: str, wanted: tuple[str, str]) -> tuple[list[str], list[list[str]]]:
-    """Split by the delimiter whose header has the wanted columns, or else by the comma."""
-    first = text.partition("\n")[0].rstrip("\r")
-    headers = {
-        mark: _stripped(next(csv.reader([first], delimiter=mark), [])) for mark in _DELIMITERS
-    }
-    fits = [mark for mark, header in headers.items() if set(wanted) <= set(header)]
-    mark = fits[0] if fits else ","
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    return _stripped(next(rows, [])), [row for row in rows if any(row)]
-
-
-def _stripped(cells: list[str]) -> list[str]:
-    return [cell.strip() for cell in cells]
-
-
-def _places(names: Sequence[str], wanted: tuple[str, str]) -> tuple[int, int]:
-    violations = [
-        Violation(name, "absent", "is not in the table")
-        if name not in names
-        else Violation(name, "duplicate_column", "stands in the table more than once")
-        for name in wanted
-        if names.count(name) != 1
-    ]
-    if violations:
-        hint = f"send the columns {wanted[0]} and {wanted[1]}"
-        raise ContractViolation(violations, what="the table of truths", hint=hint)
-    return names.index(wanted[0]), names.index(wanted[1])
-
-
-def read_records(records: object, contract: Contract) -> TruthTable:
-    """Read a list of JSON records (or one record) that hold the id and the target.
-
-    Raises:
-        DataError: it is no such list, or an empty one.
-        ContractViolation: the column of the id or the target is in none of them.
-    """
-    rows: Any = [records] if isinstance(records, dict) else records
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        name, target = _id_column(contract), contract.target.name
-        raise DataError(
-            "the truths are not a list of JSON objects",
-            hint=f'[{{"{name}": "…", "{target}": "…"}}]',
-        )
-    wanted = (_id_column(contract), contract.target.name)
-    _places(list({name: None for row in rows for name in row}), wanted)
-    return TruthTable([row.get(wanted[0]) for row in rows], [row.get(wanted[1]) for row in rows])
-
-
-def _id_column(contract: Contract) -> str:
-    """Name the column that truths are joined by.
-
-    Raises:
-        DataError: the table has none.
-    """
-    if contract.id is None:
-        raise DataError(
-            "the model's table has no id column, so that truths cannot be matched",
-            hint="name the column in data.id, and train on it",
-        )
-    return contract.id.name
+        return lambda value: repr(value) if math.isfinite(value) else None
+    keys: Iterable[Label] = task.labels
+    if kind is ColumnType.CATEGORY:
+        keys = range(len(task.labels))
+    names = {float(key): label_name(label) for key, label in zip(keys, task.labels, strict=True)}
+    return names.get

@@ -1,6 +1,6 @@
 """How good the answers were, now that their ground truth is known."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,8 @@ from lightmodel.errors import ArtefactMissing
 from lightmodel.predictions.factory import open_sink
 from lightmodel.store.factory import models_of, signer_of
 from lightmodel.training.metrics import measure_answers
+
+_Row = tuple[float, float, float | list[float]]  # ground truth, decision, score
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ def measure(
 
     Answers that are not of this task are left out: a log may hold those of other tables.
     """
-    read = _number if task.kind is TaskKind.REGRESSION else _reader(task)
-    known = [row for row in (read(*answer) for answer in labelled) if row is not None]
+    codes = {label_name(label): code for code, label in enumerate(task.labels)}
+    known = [row for answer in labelled if (row := _numbers(task, codes, answer)) is not None]
     if not known:
         return LiveMetrics(version, rows)
     target, decided, scores = (np.array(column, np.float64) for column in zip(*known, strict=True))
@@ -82,28 +84,17 @@ def measure(
     return LiveMetrics(version, rows, len(known), metrics)
 
 
-_Row = tuple[float, float, float | list[float]]  # truth, decision, score
-
-
-def _number(truth: str, prediction: Any, _probability: object) -> _Row | None:  # noqa: ANN401 — JSON
+def _numbers(task: Task, codes: Mapping[str, int], answer: tuple[str, Any, Any]) -> _Row | None:
+    """Return an answer as numbers; None for what is no answer of this task."""
+    truth, prediction, probability = answer
     try:
-        return float(truth), 0.0, float(prediction)
-    except (TypeError, ValueError):
+        if task.kind is TaskKind.REGRESSION:
+            return float(truth), 0.0, float(prediction)
+        scores = (
+            float(probability)
+            if task.kind is TaskKind.BINARY
+            else [float(probability[name]) for name in codes]
+        )
+        return codes[truth], codes[label_name(prediction)], scores
+    except (KeyError, TypeError, ValueError):
         return None
-
-
-def _reader(task: Task) -> Callable[[str, Any, Any], _Row | None]:
-    codes = {label_name(label): code for code, label in enumerate(task.labels)}
-
-    def read(truth: str, prediction: Any, probability: Any) -> _Row | None:  # noqa: ANN401 — JSON
-        try:
-            score = (
-                float(probability)
-                if task.kind is TaskKind.BINARY
-                else [float(probability[name]) for name in codes]
-            )
-            return codes[truth], codes[label_name(prediction)], score
-        except (KeyError, TypeError, ValueError):
-            return None
-
-    return read

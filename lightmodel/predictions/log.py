@@ -231,6 +231,6 @@ def _send(batch: list[tuple[int, str]], spool: SqliteSink, server: Sink, count: 
                 _send(half, spool, server, count)
             return
         spool.set_aside(last)
-        table = f"the table `refused` of {spool.path.name}"
+        table = f"the table refused of {spool.path.name}"
         logger.warning("prediction log: %s keeps a row: %s", table, error.message)
     spool.remove(last)

@@ -18,6 +18,7 @@ from lightmodel.store.manifest import Manifest
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.row_reader import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.sniff import dialect_for
 
 SAME_SCORE = 1e-12
 
@@ -171,12 +172,17 @@ class LoadedModel:
 
     def body_reader(self, config: Config) -> BodyReader:
         """Return what reads requests for this model."""
-        limits = Limits(
-            config.serve.max_megabytes << 20,
-            config.serve.max_whole_megabytes << 20,
-            config.serve.max_columns,
-        )
-        return BodyReader(self.rules, self.row_reader, config.data, limits)
+        return body_reader(self.rules, self.row_reader, config)
+
+
+def body_reader(rules: RowRules, reader: RowReader, config: Config) -> BodyReader:
+    """Return what reads rows of a contract, by its dialect and within the service's limits."""
+    limits = Limits(
+        config.serve.max_megabytes << 20,
+        config.serve.max_whole_megabytes << 20,
+        config.serve.max_columns,
+    )
+    return BodyReader(rules, reader, dialect_for(rules.contract, config.data), limits)
 
 
 def label_names(contract: Contract) -> tuple[str, ...]:

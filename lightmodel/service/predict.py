@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from flask import Blueprint, Request, Response, g, request
-from werkzeug.exceptions import BadRequest, NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
 from lightmodel.config.environment import scoring_threads_of
@@ -31,26 +31,10 @@ from lightmodel.service.answer_writers import (
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
-from lightmodel.tables.bodies import Form
 from lightmodel.tables.encode import plain_features
 from lightmodel.tables.findings import Findings
 from lightmodel.tables.row_rules import Block
 
-_FORMS: dict[str, Form | None] = {
-    "": None,
-    "multipart/form-data": None,
-    "application/x-www-form-urlencoded": None,  # what curl --data-binary says of any file
-    "application/octet-stream": None,
-    "application/gzip": None,
-    "application/x-gzip": None,
-    "application/vnd.apache.parquet": None,
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": None,
-    "text/csv": "csv",
-    "text/plain": "csv",
-    "application/json": "json",
-    "application/x-ndjson": "json_lines",
-    "application/jsonl": "json_lines",
-}
 _LOGGED_WITH_FEATURES = 10_000  # rows of a request; more of them would fill the memory
 _FEW = 256  # rows that are scored sooner than a turn comes
 _NAMED = 20  # ignored columns in the header of an answer
@@ -178,9 +162,9 @@ def _score_all(scorer: RequestScorer, body: RequestBody, config: Config) -> None
     Raises:
         ContractViolation: with everything that is wrong with any row.
     """
-    form, reader = _form(request), scorer.model.body_reader(config)
+    form, reader = body.form, scorer.model.body_reader(config)
     started = time.perf_counter()
-    blocks = reader.read(body.pieces(), form)
+    blocks = reader.read(body.pieces(), form, body.charset)
     while block := next(blocks, None):
         scorer.read_s += time.perf_counter() - started
         with scorer.semaphore if len(block.features) > _FEW else nullcontext():
@@ -238,15 +222,6 @@ def _printable(text: str) -> str:
     """Return a text fit for a header: ASCII in one line, not too long."""
     plain = text.encode("ascii", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else " " for letter in plain)[:2000]
-
-
-def _form(asked: Request) -> Form | None:
-    try:
-        return _FORMS[asked.mimetype]
-    except KeyError:
-        raise UnsupportedMediaType(
-            f"the Content-Type is none of {', '.join(sorted(filter(None, _FORMS)))}"
-        ) from None
 
 
 def _accepted(asked: Request) -> str:

@@ -9,12 +9,34 @@ from typing import Any, BinaryIO, cast
 
 from flask import Flask, Request, Response, g, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from lightmodel.config import ServeSection
 from lightmodel.errors import DataError
+from lightmodel.tables.detection import Form
 
+_FORMS: dict[str, Form | None] = {
+    "": None,
+    "multipart/form-data": None,
+    "application/x-www-form-urlencoded": None,  # what curl --data-binary says of any file
+    "application/octet-stream": None,
+    "application/gzip": None,
+    "application/x-gzip": None,
+    "application/vnd.apache.parquet": None,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": None,
+    "text/csv": "csv",
+    "text/plain": "csv",
+    "application/json": "json",
+    "application/x-ndjson": "json_lines",
+    "application/jsonl": "json_lines",
+}
 _AT_ONCE = 256 << 10
 _DRAINED = 64 << 20  # bytes read in vain so that an early answer reaches a client that still sends
 _DRAINED_S = 10.0
@@ -38,6 +60,7 @@ class RequestBody:
     def __init__(self, asked: Request, limits: ServeSection) -> None:
         self.bytes = 0
         self.seconds = 0.0
+        self.charset = asked.mimetype_params.get("charset", "")
         self._request = asked
         self._most = limits.max_megabytes << 20
         self._ends = time.monotonic() + limits.max_seconds
@@ -47,8 +70,22 @@ class RequestBody:
         g.request_body = self
         self._set_timeout(limits.stall_seconds)
 
+    @property
+    def form(self) -> Form | None:
+        """What the Content-Type says of the body; None: to be found out.
+
+        Raises:
+            UnsupportedMediaType: it is none of the forms that a table may have.
+        """
+        try:
+            return _FORMS[self._request.mimetype]
+        except KeyError:
+            raise UnsupportedMediaType(
+                f"the Content-Type is none of {', '.join(sorted(filter(None, _FORMS)))}"
+            ) from None
+
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body, or of a form the file in the field `file`.
+        """Return the body, or of a form the file in the field `file`; `charset` is known then.
 
         Raises:
             RequestEntityTooLarge: it has more bytes than serve.max_megabytes.
@@ -61,21 +98,6 @@ class RequestBody:
         if self._request.mimetype == "multipart/form-data":
             return self._file()
         return self._body()
-
-    def read_all(self) -> bytes:
-        """Return all of the body, or of the file in the form.
-
-        Raises:
-            RequestEntityTooLarge: it has more bytes than serve.max_whole_megabytes.
-        """
-        content, megabytes = bytearray(), self._limits.max_whole_megabytes
-        for piece in self.pieces():
-            content += piece
-            if len(content) > megabytes << 20:
-                raise RequestEntityTooLarge(
-                    f"the body has more than {megabytes:,} MB (serve.max_whole_megabytes)"
-                )
-        return bytes(content)
 
     def _body(self) -> Iterator[bytes]:
         while piece := self._receive():
@@ -104,7 +126,7 @@ class RequestBody:
         return piece
 
     def _file(self) -> Iterator[bytes]:
-        """Yield the data of the form's first field `file`; other fields are passed over."""
+        """Return the data of the form's first field `file`; other fields are passed over."""
         boundary = self._request.mimetype_params.get("boundary", "").encode()
         if not boundary:
             raise BadRequest("the form's Content-Type names no boundary")
@@ -115,11 +137,10 @@ class RequestBody:
                 continue
             names.append(event.name or "")
             if event.name == "file":
+                _, about = parse_options_header(event.headers.get("Content-Type", ""))
+                self.charset = about.get("charset", "")
                 # The rest needs no decoder, which copies all of it three times.
-                yield from _until(chain([_behind_head(decoder)], pieces), b"\n--" + boundary)
-                for _ in pieces:
-                    pass
-                return
+                return _part(chain([_behind_head(decoder)], pieces), boundary, pieces)
         present = ", ".join(repr(name[:40]) for name in names if name) or "none"
         raise DataError(
             f"the form has no field `file`; its fields: {present}",
@@ -189,6 +210,13 @@ def _behind_head(decoder: MultipartDecoder) -> bytes:
     """Return what the decoder has of a part's data; the end of its head is still before it."""
     buffered = bytes(decoder.buffer)
     return buffered[2:] if buffered.startswith(b"\r\n") else buffered[1:]
+
+
+def _part(data: Iterator[bytes], boundary: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what comes before the boundary, and pass over all that comes behind it."""
+    yield from _until(data, b"\n--" + boundary)
+    for _ in pieces:
+        pass
 
 
 def _until(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:

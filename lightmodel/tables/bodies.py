@@ -3,28 +3,26 @@
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from lightmodel.config import DataSection
-from lightmodel.errors import DataError, TooLarge
-from lightmodel.tables.byte_stream import Pieces, as_utf8, gathered, peeked, unpacked
+from lightmodel.contract.cells import whole_id
+from lightmodel.contract.dialect import Dialect
+from lightmodel.errors import ConfigError, DataError, TooLarge
+from lightmodel.tables.byte_stream import AT_ONCE, Pieces, Utf8, gathered, peeked, unpacked
 from lightmodel.tables.check import conform
 from lightmodel.tables.csv_blocks import CsvBlocks
-from lightmodel.tables.detection import refuse
+from lightmodel.tables.detection import Form, form_of, refuse
 from lightmodel.tables.encode import feature_matrix, plain_rows
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_reader import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 
-Form = Literal["csv", "json", "json_lines", "parquet", "excel"]
-
-_AT_ONCE = 256 << 10  # what fits the processor's caches is read soonest
 _FIRST = 4096
 _BYTES = 8  # of a number
 
@@ -46,19 +44,27 @@ class Limits:
 
 @dataclass(frozen=True)
 class BodyReader:
-    """Reads bodies for one contract, whatever their form."""
+    """Reads bodies for one contract, whatever their form.
+
+    Attributes:
+        rules: of the contract.
+        reader: of rows of text.
+        dialect: that they are read by.
+        limits: of a request.
+    """
 
     rules: RowRules
     reader: RowReader
-    options: DataSection
+    dialect: Dialect
     limits: Limits
 
-    def read(self, pieces: Pieces, form: Form | None = None) -> Iterator[Block]:
-        """Give blocks of rows; there is at least one row in all.
+    def read(self, pieces: Pieces, form: Form | None = None, charset: str = "") -> Iterator[Block]:
+        """Return blocks of rows; there is at least one row in all.
 
         Args:
             pieces: of the body as they arrive.
             form: None: found out from the beginning.
+            charset: of a text, where the sender names it.
 
         Raises:
             DataError: the body is no table, or none that fits the contract.
@@ -72,13 +78,23 @@ class BodyReader:
         if found in {"parquet", "excel"}:
             return iter([self._file(pieces, found)])
         form = form or found
-        text = as_utf8(gathered(pieces, _AT_ONCE), self.options.encoding)
+        text = self._text(pieces, form, charset)
         if form == "csv":
-            return CsvBlocks(self.rules, self.reader, self.options, self.limits.columns).read(text)
-        records = JsonBlocks(self.rules, frozenset(self.options.missing))
+            return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
+        records = JsonBlocks(self.rules, frozenset(self.dialect.na_values))
         if form == "json_lines":
             return records.read_lines(text)
         return iter([records.read(self._whole(text, "JSON"))])
+
+    def _text(self, pieces: Pieces, form: Form, charset: str) -> Pieces:
+        fallback = self.dialect.encoding if form == "csv" else "utf-8"
+        fallback = "" if fallback == "utf-8" else fallback
+        try:
+            return Utf8(gathered(pieces, AT_ONCE), told=charset, fallback=fallback)
+        except ConfigError as error:
+            if not charset:
+                raise
+            raise DataError(error.message, hint=error.hint) from None
 
     def _whole(self, pieces: Pieces, what: str) -> bytes:
         held = bytearray()
@@ -93,14 +109,30 @@ class BodyReader:
 
     def _file(self, pieces: Pieces, form: Form) -> Block:
         """Read what needs its end to be read, by way of a file."""
-        from lightmodel.tables.reading import read_table  # with pandas, if it is there
-
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"body.{form}"
             path.write_bytes(self._whole(pieces, form.title()))
             _refuse_bombs(path, form, self.limits.unpacked)
-            table = read_table((path,), self.options)
+            table = self._named_table(path)
         return self._block_of(table)
+
+    def _named_table(self, path: Path) -> pa.Table:
+        """Read a file whose first row holds names, or which has the columns that training had."""
+        from lightmodel.tables.reading import read_table  # with openpyxl, if need be
+
+        own = self.dialect
+        named = DataSection(header="yes", missing=own.na_values)
+        if not own.columns:
+            return read_table((path,), named)
+        with suppress(DataError):
+            table = read_table((path,), named)
+            if self.rules.places.keys() <= set(table.column_names):
+                return table
+            if tuple(table.column_names) == own.header:
+                return table.rename_columns(list(own.columns))
+        return read_table(
+            (path,), DataSection(header="no", columns=own.columns, missing=own.na_values)
+        )
 
     def _block_of(self, table: pa.Table) -> Block:
         contract = self.rules.contract
@@ -111,7 +143,8 @@ class BodyReader:
             return Block(nothing, None, conformed.violations, {}, conformed.extra)
         ids = None
         if contract.id and contract.id.name in table.column_names:
-            ids = [row[contract.id.name] for row in plain_rows(table.select([contract.id.name]))]
+            rows = plain_rows(table.select([contract.id.name]))
+            ids = [whole_id(row[contract.id.name]) for row in rows]
         features = feature_matrix(conformed.table, contract)
         return Block(features, ids, (), conformed.unseen, conformed.extra)
 
@@ -135,25 +168,3 @@ def _refuse_bombs(path: Path, form: Form, most: int) -> None:
         return  # whoever reads it says what is wrong
     if held > most:
         raise TooLarge(f"the file unpacks to more than {most >> 20:,} MB", hint="send it in parts")
-
-
-def form_of(first: bytes) -> Form:
-    """Say what a body is by its beginning, of some kilobytes."""
-    if first.startswith(b"PAR1"):
-        return "parquet"
-    if first.startswith(b"PK\x03\x04"):
-        return "excel"
-    text = first.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"["):
-        return "json"
-    if not text.startswith(b"{"):
-        return "csv"
-    line, end, _ = text.partition(b"\n")
-    return "json_lines" if end and _is_record(line) else "json"
-
-
-def _is_record(line: bytes) -> bool:
-    try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
-        return False

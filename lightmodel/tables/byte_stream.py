@@ -1,15 +1,45 @@
-"""Bytes that arrive piece by piece: unpacked, decoded and put together, in bounded memory."""
+"""Bytes that arrive piece by piece: unpacked, decoded and put together, in bounded memory.
+
+Files and the bodies of requests go through the same functions.
+"""
 
 import codecs
+import io
+import math
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
 
 from lightmodel.errors import ConfigError, DataError, TooLarge
-from lightmodel.tables.text import GZIP, MARKS
 
 Pieces = Iterator[bytes]
 
+GZIP = b"\x1f\x8b"
+AT_ONCE = 256 << 10  # what fits the processor's caches is read soonest
+WINDOWS = "cp1252"
 _UNPACKED_AT_ONCE = 1 << 20
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SURE = 4  # bytes, the first of which is beyond ASCII, tell UTF-8 from others
+_NAMES = {"utf-8": "UTF-8", WINDOWS: "Windows-1252"}
+
+
+def pieces_of(path: Path) -> Pieces:
+    """Yield a file's bytes, unpacked when it is gzip."""
+
+    def read() -> Pieces:
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(AT_ONCE):
+                yield piece
+
+    return gathered(unpacked(read()), AT_ONCE)
 
 
 def gathered(pieces: Pieces, size: int) -> Pieces:
@@ -27,7 +57,7 @@ def gathered(pieces: Pieces, size: int) -> Pieces:
 
 
 def peeked(pieces: Pieces, size: int) -> tuple[bytes, Pieces]:
-    """Give the beginning, of at least `size` bytes where there are as many, and all pieces again."""
+    """Return the beginning, of at least `size` bytes where there are as many, and all pieces again."""
     first = next(gathered(pieces, size), b"")
 
     def again() -> Pieces:
@@ -37,8 +67,16 @@ def peeked(pieces: Pieces, size: int) -> tuple[bytes, Pieces]:
     return first, again()
 
 
-def unpacked(pieces: Pieces, most: int) -> Pieces:
-    """Unpack what is gzip, and pass on what is not.
+def behind(pieces: Pieces, length: int) -> Pieces:
+    """Leave out so many bytes at the beginning."""
+    for piece in pieces:
+        if rest := piece[length:]:
+            yield rest
+        length = max(0, length - len(piece))
+
+
+def unpacked(pieces: Pieces, most: float = math.inf) -> Pieces:
+    """Unpack what is gzip, of one member or several, and pass on what is not.
 
     Raises:
         DataError: it is damaged or cut short.
@@ -48,63 +86,191 @@ def unpacked(pieces: Pieces, most: int) -> Pieces:
     return _gunzipped(pieces, most) if first.startswith(GZIP) else pieces
 
 
-def _gunzipped(pieces: Pieces, most: int) -> Pieces:
-    unpacker, total = zlib.decompressobj(wbits=31), 0
+def _gunzipped(pieces: Pieces, most: float) -> Pieces:
+    member, total = zlib.decompressobj(wbits=31), 0
     try:
         for piece in pieces:
             data = piece
-            while data and not unpacker.eof:
-                out = unpacker.decompress(data, _UNPACKED_AT_ONCE)
-                data = unpacker.unconsumed_tail
+            while data:
+                if member.eof:
+                    data = data.lstrip(b"\0")  # what some programs fill blocks up with
+                    if not data:
+                        break
+                    member = zlib.decompressobj(wbits=31)
+                out = member.decompress(data, _UNPACKED_AT_ONCE)
+                data = member.unused_data if member.eof else member.unconsumed_tail
                 total += len(out)
                 if total > most:
                     raise TooLarge(
-                        f"the gzip holds more than {most >> 20:,} MB", hint="send it in parts"
+                        f"the gzip holds more than {int(most) >> 20:,} MB", hint="send it in parts"
                     )
                 yield out
     except zlib.error:
         raise DataError("the gzip is damaged", hint="pack the file again") from None
-    if not unpacker.eof:
+    if not member.eof:
         raise DataError("the gzip is cut short", hint="pack the file again")
 
 
-def as_utf8(pieces: Pieces, encoding: str) -> Pieces:
-    """Give a text as UTF-8 without a byte-order mark, checked, whole characters in each piece.
+class Utf8:
+    """A text as UTF-8 without a byte-order mark, checked, whole characters in each piece.
+
+    A byte-order mark tells the encoding, or else whoever sent the text. Where neither does, it is
+    decided at the first character beyond ASCII: what is UTF-8 there is read as such, and all else by
+    `fallback`.
 
     Args:
-        pieces: of the text, in UTF-8, in what its byte-order mark says, or in `encoding`.
-        encoding: one of Python's names, or "auto".
+        pieces: of the text.
+        told: the encoding that is known, one of Python's names; "" when none is.
+        fallback: another one than UTF-8 that it may have; "" when there is none.
+
+    Attributes:
+        encoding: Python's name of it, as far as it is known yet; "ascii" until it matters.
+        marked: whether a byte-order mark tells it.
 
     Raises:
-        DataError: it is not in this encoding, or no text at all.
+        ConfigError: there is no such encoding.
+        DataError: from the iterator: it is not in this encoding, or no text at all.
     """
-    first, pieces = peeked(pieces, 4)
-    marked = next((name for mark, name in MARKS if first.startswith(mark)), "")
-    chosen = marked or ("utf-8" if encoding == "auto" else encoding)
-    try:
-        decoder = codecs.getincrementaldecoder(chosen.replace("utf-8", "utf-8-sig"))()
-    except LookupError:
-        raise ConfigError(f"data.encoding: there is no encoding {encoding!r}") from None
-    return _decoded(pieces, decoder, chosen)
 
+    def __init__(self, pieces: Pieces, *, told: str = "", fallback: str = "") -> None:
+        first, pieces = peeked(pieces, _SURE)
+        marked = next((name for mark, name in _MARKS if first.startswith(mark)), "")
+        told, self._fallback = told and known_encoding(told), fallback and known_encoding(fallback)
+        if not told and self._fallback and not _extends_ascii(self._fallback):
+            told = self._fallback
+        self.encoding, self.marked = marked or told or "ascii", bool(marked)
+        self._tried = [self.encoding]
+        if marked == "utf-8":
+            pieces = behind(pieces, len(codecs.BOM_UTF8))
+        known = marked or told
+        self._pieces = self._decoded(pieces, known) if known else self._decided(pieces)
 
-def _decoded(pieces: Pieces, decoder: codecs.IncrementalDecoder, name: str) -> Pieces:
-    plain = name == "utf-8"
-    try:
+    def __iter__(self) -> Pieces:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next piece, in UTF-8."""
+        try:
+            piece = next(self._pieces)
+        except UnicodeDecodeError:
+            raise self._wrong() from None
+        if b"\0" in piece:
+            raise binary_data()
+        return piece
+
+    def _decided(self, pieces: Pieces) -> Pieces:
+        for piece in pieces:
+            if piece.isascii():
+                yield piece
+                continue
+            held, complete = piece, False
+            while _beyond_ascii(held) > len(held) - _SURE and not complete:
+                more = next(pieces, b"")
+                held, complete = held + more, not more
+            if b"\0" in held:  # no encoding that extends ASCII has it
+                raise binary_data()
+            is_utf8 = not self._fallback or _is_utf8(held, complete=complete)
+            self.encoding = "utf-8" if is_utf8 else self._fallback
+            self._tried = ["utf-8", *filter(None, [self._fallback])]
+
+            def rest(held: bytes = held) -> Pieces:
+                yield held
+                yield from pieces
+
+            yield from self._decoded(rest(), self.encoding)
+
+    def _decoded(self, pieces: Pieces, name: str) -> Pieces:
+        plain = name in {"utf-8", "ascii"}
+        decoder = codecs.getincrementaldecoder(name)()
         for piece in pieces:
             if plain and piece.isascii() and not decoder.getstate()[0]:
-                text = piece
+                yield piece
             else:
-                text = decoder.decode(piece).encode()
-            if b"\0" in text:
-                raise DataError("the body holds binary data, not text", hint=_FORMATS)
-            yield text
+                yield decoder.decode(piece).encode()
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        raise DataError(
-            f"the text is not {name.upper()} throughout",
-            hint="save it as UTF-8, or let the service's data.encoding name its encoding",
+
+    def _wrong(self) -> DataError:
+        names = [_NAMES.get(name, name.upper()) for name in self._tried]
+        tried = f"not {names[0]}" if len(names) == 1 else f"neither {' nor '.join(names)}"
+        return DataError(
+            f"the text is {tried} throughout",
+            hint="save it as UTF-8, or name its encoding: data.encoding, or charset in a request",
+        )
+
+
+def binary_data() -> DataError:
+    """Return the error for what is no text."""
+    return DataError(
+        "this is not a text table, it holds binary data",
+        hint="tables are read from CSV, plain or packed with gzip, Parquet, JSON, JSON Lines and Excel "
+        "(.xlsx); for text in UTF-16 without a byte-order mark set data.encoding to utf-16-le",
+    )
+
+
+def known_encoding(name: str) -> str:
+    """Return Python's own name of an encoding.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    try:
+        "a".encode(name)
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise ConfigError(
+            f"there is no encoding {name!r} (data.encoding, or charset in a request)",
+            hint="examples are auto, utf-8, utf-16, latin-1, cp1252",
         ) from None
+    return "utf-8" if found == "utf-8-sig" else found  # a mark is dropped anyway
 
 
-_FORMATS = "send CSV, CSV packed with gzip, JSON, JSON Lines, Parquet or Excel (.xlsx)"
+def _extends_ascii(encoding: str) -> bool:
+    """Say whether bytes below 128 are ASCII in this encoding, whatever stands before them."""
+    stateful = encoding.startswith(("iso2022", "hz", "utf-7"))
+    return not stateful and "a,1\n".encode(encoding) == b"a,1\n"
+
+
+def _beyond_ascii(text: bytes) -> int:
+    """Return the place of the first byte beyond ASCII, of which there is one."""
+    try:
+        return len(text.decode("ascii"))
+    except UnicodeDecodeError as error:
+        return error.start
+
+
+def _is_utf8(text: bytes, *, complete: bool) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(text, final=complete)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class _Stream(io.RawIOBase):
+    """Pieces as a file that Arrow reads."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        parts, length = [self._left], len(self._left)
+        while size < 0 or length < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            length += len(piece)
+        data = b"".join(parts)
+        size = length if size < 0 else size
+        self._left = data[size:]
+        return data[:size]
+
+
+def stream_of(pieces: Pieces) -> pa.NativeFile:
+    """Return pieces as a file that Arrow reads; what they raise comes out of Arrow as it is."""
+    return pa.PythonFile(_Stream(pieces), mode="r")

@@ -1,6 +1,6 @@
 """Hold a table against a contract: every column by name, every violation at once.
 
-The same code serves the next training table, the test rows and every request.
+The same checks serve the next training table, the test rows and every request.
 """
 
 from collections import Counter
@@ -12,14 +12,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Mask, Vector
+from lightmodel.contract.arrays import Mask, Vector, float_vector
+from lightmodel.contract.cells import (
+    NOT_A_NUMBER,
+    NOT_THERE,
+    UNSEEN,
+    Categories,
+    canonical,
+    is_marked,
+    one_of_each,
+)
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.errors import SHOWN_ROWS, Violation
-from lightmodel.tables.cells import NOT_A_NUMBER, NOT_THERE, is_marked
+from lightmodel.tables.encode import (
+    booleans_from,
+    numbers_from,
+    texts_of,
+    truths,
+)
 
 _COMPARED = 5_000  # pairs of names; more of them take long, and help nobody
-_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-_TRUE, _FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
 
 
 @dataclass(frozen=True)
@@ -38,13 +50,17 @@ class Conformed:
     extra: tuple[str, ...]
 
 
-def conform(table: pa.Table, contract: Contract, *, with_target: bool) -> Conformed:
+def conform(
+    table: pa.Table, contract: Contract, *, with_target: bool, decimal: str = "."
+) -> Conformed:
     """Bring `table` into the contract's order and types, and report what does not fit.
 
     Args:
-        table: of plain types; its columns in any order, their names possibly repeated.
+        table: of plain types; its columns in any order, their names possibly repeated. A cell that
+            means no value is null.
         contract: to hold it against.
         with_target: whether the target must be there (training) or is ignored (requests).
+        decimal: the mark of numbers that are still text.
     """
     names = table.column_names
     violations = list(wrong_names(names, contract, with_target=with_target))
@@ -54,19 +70,18 @@ def conform(table: pa.Table, contract: Contract, *, with_target: bool) -> Confor
     for column in contract.columns:
         if names.count(column.name) != 1:
             continue
-        values = table[column.name]
+        columns[column.name] = table[column.name]
         if column.name in wanted:
-            values, found = _checked(values, column)
-            violations.extend(found)
-            if column.categories and column.role is Role.FEATURE:
-                unseen[column.name] = _count_unseen(values, column)
-        columns[column.name] = values
+            found = _checked(table[column.name], column, decimal)
+            violations.extend(found.violations)
+            columns[column.name] = found.values
+            unseen[column.name] = found.unseen
     known = {column.name for column in contract.columns}
     return Conformed(
         pa.table(columns),
         tuple(violations),
         {name: count for name, count in unseen.items() if count},
-        tuple(name for name in names if name not in known),
+        tuple(name for name in names if name and name not in known),
     )
 
 
@@ -86,7 +101,7 @@ def wrong_names(names: Sequence[str], contract: Contract, *, with_target: bool) 
     ]
     if len(found) == len(names):
         return violations
-    for name, count in Counter(names).items():
+    for name, count in Counter(filter(None, names)).items():  # nameless ones are left out
         if count > 1:
             detail = f"stands in the table {count} times"
             violations.append(Violation(name, "duplicate_column", detail))
@@ -100,79 +115,86 @@ def _meant(name: str, spare: Iterable[str]) -> str:
     return f"; {folded[near[0]]!r} may be meant" if near else ""
 
 
-def _checked(values: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, list[Violation]]:
-    """Cast one column to the contract's type and check its values."""
-    cast, wrong_type = _cast(values, column)
-    if wrong_type:
-        return values, [wrong_type]
-    violations = _absent(_mask(cast.is_null(nan_is_null=True)), column)
-    if column.type.is_numeric:
-        violations.extend(_outside(cast, column))
-    return cast, violations
+@dataclass(frozen=True)
+class _Checked:
+    """A column in the contract's type, what is wrong in it, and how many categories are new."""
+
+    values: pa.ChunkedArray
+    violations: Sequence[Violation] = ()
+    unseen: int = 0
 
 
-def _cast(values: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, Violation | None]:
-    if column.type.is_numeric:
-        return _as_numbers(values, column)
+def _checked(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
+    if column.type is ColumnType.CATEGORY:
+        return _categories(values, column, decimal)
+    if column.type is ColumnType.DATE:
+        return _Checked(values, _absent(values.is_null().to_numpy(), column))
+    if pa.types.is_temporal(values.type) or (
+        column.type.is_numeric and pa.types.is_boolean(values.type)
+    ):
+        detail = f"holds {values.type} values where {_WANTED[column.type.is_numeric]} are expected"
+        return _Checked(values, [Violation(column.name, "type", detail)])
+    numbers = _numbers(values, column, decimal)
+    violations = number_violations(numbers, column)
+    return _Checked(values if violations else _typed(values, numbers, column), violations)
+
+
+_WANTED = {True: "numbers", False: "true and false"}
+
+
+def _numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
+    """Return a column of numbers or booleans as float64, with what is none marked."""
+    boolean = column.type is ColumnType.BOOLEAN
+    if pa.types.is_string(values.type):
+        read = booleans_from if boolean else numbers_from
+        return read(values, (), decimal)
+    numbers = float_vector(values)
+    return truths(numbers) if boolean and not pa.types.is_boolean(values.type) else numbers
+
+
+def _typed(values: pa.ChunkedArray, numbers: Vector, column: Column) -> pa.ChunkedArray:
+    """Return a column that fits in the contract's type, which whole numbers keep."""
     if column.type is ColumnType.BOOLEAN:
-        return _as_booleans(values, column)
-    if column.type is ColumnType.CATEGORY and not pa.types.is_string(values.type):
-        return _as_texts(values), None
-    return values, None
-
-
-def _as_numbers(
-    values: pa.ChunkedArray, column: Column
-) -> tuple[pa.ChunkedArray, Violation | None]:
+        return pa.chunked_array([pa.array(numbers, from_pandas=True).cast(pa.bool_())])
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        return values, None
-    if pa.types.is_null(values.type):
-        return values.cast(pa.float64()), None
-    if not pa.types.is_string(values.type):
-        detail = f"holds {values.type} values where numbers are expected"
-        return values, Violation(column.name, "type", detail)
-    wrong = _mask(pc.fill_null(pc.invert(pc.match_substring_regex(values, _NUMBER)), False))
-    if wrong.any():
-        return values, _violation(column, "type", "is not a number", wrong)
-    return pc.utf8_trim_whitespace(values).cast(pa.float64()), None
+        return values
+    return pa.chunked_array([pa.array(numbers, from_pandas=True)])
 
 
-def _as_booleans(
-    values: pa.ChunkedArray, column: Column
-) -> tuple[pa.ChunkedArray, Violation | None]:
-    if pa.types.is_boolean(values.type):
-        return values, None
-    texts = _as_texts(values)
-    true = pc.is_in(texts, pa.array(_TRUE))
-    known = pc.or_(pc.or_(true, pc.is_in(texts, pa.array(_FALSE))), texts.is_null())
-    wrong = ~_mask(known)
-    if wrong.any():
-        return values, _violation(column, "type", "is neither true nor false", wrong)
-    return pc.if_else(texts.is_null(), pa.scalar(None, pa.bool_()), true), None
+def _categories(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
+    """Write each category as training knows it, and those that are new in one form each."""
+    texts = texts_of(values)
+    distinct = [text for text in texts.unique().to_pylist() if text is not None]
+    codes = Categories(column.categories, (), decimal).codes(distinct)
+    is_new = is_marked(codes, UNSEEN)
+    new = [text for text, unseen in zip(distinct, is_new, strict=True) if unseen]
+    names = _names(distinct, codes, column, one_of_each(new, decimal), decimal)
+    places = pc.index_in(texts, pa.array(distinct, pa.string()))
+    if names != distinct:
+        written = pc.take(pa.array(names, pa.string()), places.combine_chunks())
+        texts = pa.chunked_array([written])
+    unseen = 0
+    if new and column.role is Role.FEATURE:
+        unseen = int(pc.sum(pc.take(pa.array(is_new), places)).as_py())
+    return _Checked(texts, _absent(texts.is_null().to_numpy(), column), unseen)
 
 
-def _as_texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Write values as text; whole numbers without a decimal point, however they were read."""
-    if pa.types.is_floating(values.type):
-        present = values.drop_null()
-        whole = pc.and_(pc.equal(present, pc.floor(present)), pc.less(pc.abs(present), 2.0**53))
-        if len(present) and pc.all(whole).as_py():
-            values = values.cast(pa.int64())
-    return values.cast(pa.string())
-
-
-def _outside(values: pa.ChunkedArray, column: Column) -> list[Violation]:
-    """Find infinite values, and those far beyond what training saw."""
-    low, high = column.allowed
-    extremes = pc.min_max(values).as_py()
-    smallest, largest = extremes["min"], extremes["max"]
-    if smallest is None or (smallest >= low and largest <= high and abs(largest) != float("inf")):
-        return []
-    return _beyond(values.to_numpy().astype(np.float64), column)
+def _names(
+    texts: Sequence[str], codes: Vector, column: Column, new: Sequence[str], decimal: str
+) -> list[str | None]:
+    """Return for each text the category that it means, of those known or new; None for no value."""
+    forms: dict[str, str | None] = {canonical(text, decimal): text for text in new}
+    return [
+        column.categories[int(code)] if code == code else forms.get(canonical(text, decimal))
+        for text, code in zip(texts, codes, strict=True)
+    ]
 
 
 def number_violations(numbers: Vector, column: Column) -> list[Violation]:
     """Check one column of numbers, or of codes, in which `cells` has marked what is no number."""
+    low, high = column.allowed
+    if not len(numbers) or (low <= numbers.min() and numbers.max() <= high < np.inf):
+        return []
     wrong = is_marked(numbers, NOT_A_NUMBER)
     violations = []
     if wrong.any():
@@ -202,16 +224,6 @@ def _beyond(numbers: Vector, column: Column) -> list[Violation]:
         detail = f"is outside {low:g} to {high:g} (training saw {column.minimum:g} to {column.maximum:g})"
         violations.append(_violation(column, "range", detail, beyond))
     return violations
-
-
-def _count_unseen(values: pa.ChunkedArray, column: Column) -> int:
-    known = pc.is_in(values, pa.array(column.categories, pa.string()))
-    return int(pc.sum(pc.invert(pc.or_(known, values.is_null()))).as_py() or 0)
-
-
-def _mask(values: pa.ChunkedArray) -> Mask:
-    mask: Mask = values.to_numpy().astype(np.bool_)
-    return mask
 
 
 def _violation(column: Column, rule: str, detail: str, wrong: Mask) -> Violation:

@@ -1,16 +1,19 @@
-"""Columns of text: blanks and missing values, and the type that all of a column's cells agree on.
+"""Columns of a table in a few plain types: found from all of a column's cells, or from Arrow's types.
 
 A type is found from the whole column, never from its beginning, so that the order of the rows does
 not matter.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.tables.plain import TIMESTAMP
+from lightmodel.contract.cells import NAN_WORD, numbers_in
+from lightmodel.errors import DataError
+from lightmodel.tables.encode import trimmed
 
+TIMESTAMP = pa.timestamp("us")
 _WORDS = pa.array(["true", "True", "TRUE", "false", "False", "FALSE"])
 _TRUE = _WORDS[:3]
 _FIRST = 100
@@ -23,53 +26,52 @@ _TEMPORAL = (
     pa.timestamp("us", "UTC"),
     pa.timestamp("ns", "UTC"),
 )
+_PLAIN = {kind: pa.float64() for kind in (pa.float16(), pa.float32(), pa.float64(), pa.null())} | {
+    pa.bool_(): pa.bool_()
+}
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
-@dataclass(frozen=True)
-class Writing:
-    """How cells are written.
+def without_missing(table: pa.Table, missing: Sequence[str]) -> pa.Table:
+    """Return a table of plain types in which a cell that means no value is null.
 
-    Attributes:
-        missing: what a cell without a value holds, "" among them.
-        decimal: the decimal mark; "" when either may come (not both in one column).
+    A number, such as -999, means it however it is written; a text column without any value becomes
+    float64.
     """
-
-    missing: tuple[str, ...]
-    decimal: str = "."
-
-    @property
-    def missing_numbers(self) -> pa.Array:
-        """Those of `missing` that are numbers, such as -999: they mean it however written."""
-        numbers = []
-        for text in self.missing:
-            try:
-                numbers.append(float(text))
-            except ValueError:
-                continue
-        return pa.array([number for number in numbers if number == number], pa.float64())
+    columns = []
+    for values in table.columns:
+        if pa.types.is_string(values.type):
+            texts = _tidy(trimmed(values), missing)
+            columns.append(texts.cast(pa.float64()) if texts.null_count == len(texts) else texts)
+        else:
+            columns.append(without_numbers(values, missing))
+    return pa.table(columns, names=table.column_names)
 
 
-def tidy(values: pa.ChunkedArray, missing: tuple[str, ...]) -> pa.ChunkedArray:
-    """Strip the texts, and make those null that mean no value."""
-    trimmed = _trimmed(values)
-    absent = pc.is_in(trimmed, value_set=pa.array(missing, pa.string()))
-    if pc.any(absent).as_py():
-        return pc.if_else(absent, pa.scalar(None, pa.string()), trimmed)
-    return trimmed
+def without_numbers(values: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
+    """Make null what equals a number of `missing`, in a column of numbers."""
+    numbers = numbers_in(missing)
+    if pa.types.is_integer(values.type):
+        whole = [int(one) for one in numbers if one.is_integer() and abs(one) < _INT64_END]
+        wanted = pa.array(whole, pa.int64())
+    else:
+        wanted = pa.array(numbers, pa.float64())
+    if not (
+        len(wanted) and (pa.types.is_floating(values.type) or pa.types.is_integer(values.type))
+    ):
+        return values
+    absent = pc.is_in(values, value_set=wanted)
+    return pc.if_else(absent, None, values) if pc.any(absent).as_py() else values
 
 
-def tidy_texts(table: pa.Table, missing: tuple[str, ...]) -> pa.Table:
-    """Tidy all text columns of a table of plain types; its other columns stay as they are."""
-    for at, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            values = tidy(table.column(at), missing)
-            if values.null_count == len(values):
-                values = values.cast(pa.float64())
-            table = table.set_column(at, field.name, values)
-    return table
+def _tidy(texts: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
+    absent = pc.is_in(texts, value_set=pa.array(["", *missing], pa.string()))
+    return pc.if_else(absent, None, texts) if pc.any(absent).as_py() else texts
 
 
-def typed(values: pa.ChunkedArray, writing: Writing) -> pa.ChunkedArray:
+def typed(
+    values: pa.ChunkedArray, missing: Sequence[str], decimal: str = "."
+) -> tuple[pa.ChunkedArray, str]:
     """Give a column of text the type that all its cells agree on.
 
     Digits after a leading zero (007), and whole numbers too long for int64, stay text: as numbers
@@ -77,26 +79,21 @@ def typed(values: pa.ChunkedArray, writing: Writing) -> pa.ChunkedArray:
 
     Args:
         values: null where a cell holds exactly what means no value.
-        writing: how the cells are written.
+        missing: what means no value, when blanks around it are taken away.
+        decimal: the decimal mark; "" when either may come (not both in one column).
+
+    Returns:
+        the column, and the decimal mark of its numbers; "" when it has none.
     """
-    numbers = _numbers(values, writing.decimal)  # first, for a number has no blanks to strip
+    numbers = _numbers(values, decimal)  # first, for a number has no blanks to strip
+    if numbers is None:
+        texts = trimmed(values)
+        if texts is not values:
+            values = _tidy(texts, missing)
+            numbers = _numbers(values, decimal)
     if numbers is not None:
         return numbers
-    trimmed = _trimmed(values)
-    if trimmed is not values:
-        values = tidy(trimmed, writing.missing)
-        numbers = _numbers(values, writing.decimal)
-        if numbers is not None:
-            return numbers
-    return _booleans(values) if _are_words(values) else temporal(values)
-
-
-def without(values: pa.ChunkedArray, numbers: pa.Array) -> pa.ChunkedArray:
-    """Make null what equals one of `numbers`, in a column of numbers."""
-    if len(numbers) == 0 or not pa.types.is_floating(values.type):
-        return values
-    absent = pc.is_in(values, value_set=numbers)
-    return pc.if_else(absent, pa.scalar(None, values.type), values)
+    return (_booleans(values) if _are_words(values) else temporal(values)), ""
 
 
 def temporal(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -108,30 +105,20 @@ def temporal(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values
 
 
-def _trimmed(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Strip the texts; give back `values` itself where there is nothing to strip."""
-    trim = pc.ascii_trim_whitespace
-    if not pc.all(pc.string_is_ascii(values), min_count=0).as_py():
-        trim = pc.utf8_trim_whitespace
-    trimmed = trim(values)
-    return values if _length(trimmed) == _length(values) else trimmed
-
-
-def _length(values: pa.ChunkedArray) -> int:
-    return int(pc.sum(pc.binary_length(values)).as_py() or 0)
-
-
-def _numbers(values: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray | None:
-    """Give them as int64 or float64, as they are if they only look like numbers, else None."""
+def _numbers(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, str] | None:
+    """Return them as int64 or float64, as they are if they only look like numbers, else None."""
     if values.null_count == len(values):
-        return values.cast(pa.float64())
+        return values.cast(pa.float64()), ""
     whole = _cast(values, pa.int64())
     if whole is not None:
-        return values if _is_padded(values) else whole
+        return (values if _is_padded(values) else whole), ""
     for mark in decimal or ".,":
         numbers = _decimals(values, mark)
         if numbers is not None:
-            return values if _is_too_long(values, numbers) else numbers
+            if _is_too_long(values, numbers):
+                return values, ""
+            seen = decimal or pc.any(pc.match_substring(values, mark)).as_py()
+            return numbers, mark if seen else ""
     return None
 
 
@@ -158,7 +145,12 @@ def _decimals(values: pa.ChunkedArray, mark: str) -> pa.ChunkedArray | None:
         if pc.any(pc.match_substring(values, ".")).as_py():
             return None  # it parts thousands then, or dates
         values = pc.replace_substring(values, ",", ".")
-    return _cast(values, pa.float64())
+    numbers = _cast(values, pa.float64())
+    if numbers is not None and pc.any(pc.is_nan(numbers)).as_py():
+        words = values.filter(pc.is_nan(numbers))  # Arrow also takes nan(x)
+        if not pc.all(pc.match_substring_regex(words, f"^{NAN_WORD}$")).as_py():
+            return None
+    return numbers
 
 
 def _is_padded(values: pa.ChunkedArray) -> bool:
@@ -176,3 +168,71 @@ def _is_too_long(values: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
     if not _INT64_END <= largest < float("inf"):
         return False
     return bool(pc.all(pc.match_substring_regex(values, r"^[+-]?[0-9]+$")).as_py())
+
+
+def plain_types(table: pa.Table, what: str = "the table") -> pa.Table:
+    """Bring every column to int64, float64, string, bool, date32 or timestamp[us].
+
+    Whole numbers beyond int64 become strings (they are names, not amounts), a column without a
+    value float64, an instant with a zone its UTC time, a duration its seconds, a time of day text.
+
+    Args:
+        table: of any types.
+        what: the name that messages give it.
+
+    Raises:
+        DataError: a column holds lists, structures or bytes; all such columns are named.
+    """
+    columns, refused = [], []
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        try:
+            columns.append(_plain(values))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            refused.append(repr(name))
+    if refused:
+        raise DataError(
+            f"{what}: {len(refused)} column{'s hold' if len(refused) > 1 else ' holds'} no plain values: "
+            f"{', '.join(refused[:10])}{', …' if len(refused) > 10 else ''}",
+            hint="write lists and structures into columns of their own, or leave them out",
+        )
+    return pa.table(columns, names=table.column_names)
+
+
+def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(values.cast(kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return _plain(values.cast(kind.value_type))
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return _whole(values)
+    if pa.types.is_temporal(kind):
+        return _times(values)
+    return values.cast(_PLAIN.get(kind, pa.string()))
+
+
+def _whole(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_decimal(values.type) and values.type.scale > 0:
+        return values.cast(pa.string()).cast(
+            pa.float64()
+        )  # the nearest number, which a cast is not
+    try:
+        return values.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return values.cast(pa.string())
+
+
+def _times(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = values.type
+    if pa.types.is_date(kind):
+        return values.cast(pa.date32())
+    if pa.types.is_timestamp(kind):
+        # nanoseconds are cut off; a zone is dropped, and what stays is the time in UTC
+        finer = values.cast(pa.timestamp("us", kind.tz), safe=kind.unit != "ns")
+        return finer.cast(TIMESTAMP)
+    if pa.types.is_duration(kind):
+        return pc.multiply(
+            values.cast(pa.int64()).cast(pa.float64(), safe=False), _SECONDS[kind.unit]
+        )
+    texts = values.cast(pa.time64("us"), safe=False).cast(pa.string())
+    return pc.replace_substring_regex(texts, r"\.0+$", "")

@@ -1,4 +1,4 @@
-"""A CSV as blocks of checked rows, read as it arrives: its header by the contract's names."""
+"""A CSV as blocks of checked rows, read as it arrives, by the contract's names and dialect."""
 
 import csv
 import io
@@ -9,20 +9,32 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.config import DataSection
+from lightmodel.contract.cells import IN_NO_ROW, Layout, RawRows, is_marked, name_of
 from lightmodel.contract.columns import ColumnType
+from lightmodel.contract.dialect import Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
-from lightmodel.tables.byte_stream import Pieces
-from lightmodel.tables.cells import IN_NO_ROW, Layout, RawRows, is_marked
-from lightmodel.tables.dialect import Dialect, find_decimal, given_delimiter, sample_rows
+from lightmodel.tables.byte_stream import Pieces, behind
+from lightmodel.tables.header import fitted
 from lightmodel.tables.row_reader import RowReader
 from lightmodel.tables.row_rules import Block, Plan, RowRules
-from lightmodel.tables.whitespace import squeezing
+from lightmodel.tables.sniff import find_decimal, numbered_rows, sample_rows
+from lightmodel.tables.whitespace import rows_of
 
 LONGEST_ROW = 8 << 20
 _DELIMITERS = (",", ";", "\t", "|", " ")
 _SAMPLE_ROWS = 20
+_SAMPLE = 64 << 10
 _QUOTED_COMMA = re.compile(rb'"[+-]?[0-9]*,[0-9]')
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The names of a row's cells, how these are parted, and the bytes before the first row."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    quote: str
+    length: int
 
 
 @dataclass(frozen=True)
@@ -32,17 +44,17 @@ class CsvBlocks:
     Attributes:
         rules: of the contract.
         reader: of rows.
-        options: how the text is written, where that is not to be found out.
+        dialect: of the training table; what it leaves open is found out.
         columns: the most that a header may have.
     """
 
     rules: RowRules
     reader: RowReader
-    options: DataSection
+    dialect: Dialect
     columns: int
 
     def read(self, pieces: Pieces) -> Iterator[Block]:
-        """Give blocks of rows, at least one row in all.
+        """Yield blocks of rows, at least one row in all.
 
         Args:
             pieces: of the text, in UTF-8, some megabytes each.
@@ -55,52 +67,86 @@ class CsvBlocks:
         beginning, pieces = _with_header(pieces)
         header = self._header(beginning)
         plan = self.rules.plan(header.names)
-        layout = self._layout(plan, header)
-        below = _behind(pieces, header.length)
+        layout = self._layout(plan, header, beginning)
+        below = behind(pieces, header.length)
         if header.delimiter == " ":
-            below = _squeezed(below)
+            below = rows_of(" ", header.quote).regular_pieces(below)
         rows = 0
         for raw in _raw_rows(below, layout, self.reader):
             rows += len(raw.numbers)
-            yield self._block(raw, plan)
+            yield self._block(raw, plan, layout)
         if not rows:
             raise DataError("the body holds a header and no rows below it")
 
-    def _header(self, beginning: bytes) -> "_Header":
+    def _header(self, beginning: bytes) -> _Header:
         """Choose the delimiter under which most of the contract's columns are found."""
-        given = given_delimiter(self.options.delimiter)
         known = self.rules.known
-        candidates = []
-        for mark in [given] if given else _DELIMITERS:
-            candidates.append(_header(beginning, mark))
-            if self.rules.places.keys() <= set(candidates[-1].names):
+        found = []
+        for mark, quote in self._candidates(beginning):
+            found.append(self._named(beginning, mark, quote))
+            if self.rules.places.keys() <= set(found[-1].names):
                 break
-        best = max(candidates, key=lambda header: len(known & set(header.names)))
-        if self.options.columns and not known & set(best.names):
-            width = [
-                one for one in candidates if len(one.names) == len(self.options.columns)
-            ] or candidates
-            best = _Header(self.options.columns, width[0].delimiter, 0, beginning)
+        best = max(found, key=lambda header: len(known & set(header.names)))
         if len(best.names) > self.columns:
             raise TooLarge(
                 f"the header has {len(best.names):,} columns, and serve.max_columns is {self.columns:,}"
             )
         return best
 
-    def _layout(self, plan: Plan, header: "_Header") -> Layout:
+    def _candidates(self, beginning: bytes) -> list[tuple[str, str]]:
+        """Return pairs of a delimiter and a quote, the dialect's first."""
+        own = self.dialect
+        quote = '"' if own.quote == "'" and b'"' in beginning else own.quote
+        pairs = [(own.delimiter, quote)] if own.delimiter else []
+        return pairs + [(mark, '"') for mark in _DELIMITERS if mark != own.delimiter]
+
+    def _named(self, beginning: bytes, delimiter: str, quote: str) -> _Header:
+        """Read the first row as names, or name its cells by the dialect where it holds none."""
+        start, length = rows_of(delimiter, quote).first(beginning)
+        cells = _cells(beginning[start:length], delimiter, quote)
+        names = tuple(map(name_of, cells))
+        while len(names) > 1 and delimiter == " " and not names[-1]:
+            names = names[:-1]
+        columns = self.dialect.columns
+        if len(columns) == len(names) and not self.rules.places.keys() <= set(names):
+            length = length if names == self.dialect.header else 0
+            return _Header(columns, delimiter, quote, length)
+        _, end = rows_of(delimiter, quote).first(beginning[length : length + _SAMPLE])
+        first = _cells(beginning[length : length + end], delimiter, quote)
+        if len(first) != len(names) and delimiter != " ":
+            below = beginning[length : length + _SAMPLE].decode(errors="ignore")
+            names = fitted(
+                names, sample_rows(below, delimiter, quote, complete=True)[:_SAMPLE_ROWS]
+            )
+        return _Header(names, delimiter, quote, length)
+
+    def _layout(self, plan: Plan, header: _Header, beginning: bytes) -> Layout:
         return Layout(
             plan.kinds,
             plan.places,
             len(self.rules.places),
             delimiter=header.delimiter,
-            decimal=_decimal(header, self.options.decimal),
-            missing=self.options.missing,
+            quote=header.quote,
+            decimal=self._decimal(header, beginning),
+            missing=self.dialect.na_values,
         )
 
-    def _block(self, raw: RawRows, plan: Plan) -> Block:
+    def _decimal(self, header: _Header, beginning: bytes) -> str:
+        """Return the dialect's decimal mark where its delimiter is in use, or find it out."""
+        own = self.dialect
+        if own.decimal and own.delimiter in {"", header.delimiter}:
+            return own.decimal
+        sample = beginning[header.length :][:_SAMPLE]
+        if header.delimiter == "," and not _QUOTED_COMMA.search(sample):
+            return "."
+        below = sample.decode(errors="ignore")
+        rows = sample_rows(below, header.delimiter, header.quote, complete=False)[:_SAMPLE_ROWS]
+        return find_decimal(rows, header.delimiter) or "."
+
+    def _block(self, raw: RawRows, plan: Plan, layout: Layout) -> Block:
         texts = dict(zip(plan.texts, raw.texts, strict=True))
-        missing = frozenset(self.options.missing)
-        violations, unseen = self.rules.hold(raw.numbers, texts, missing)
+        missing = frozenset(self.dialect.na_values)
+        violations, unseen = self.rules.hold(raw.numbers, texts, missing, layout.decimal)
         if raw.ragged:
             violations = (_ragged(raw, len(plan.kinds)), *violations)
         return Block(raw.numbers, self._ids(texts), violations, unseen, plan.extra)
@@ -120,18 +166,8 @@ def _ragged(raw: RawRows, cells: int) -> Violation:
     return Violation("", "cells", f"has not {cells} cells, as the header has", rows, raw.ragged)
 
 
-@dataclass(frozen=True)
-class _Header:
-    """Names, and how they are written: the header's length is in bytes, with its line's end."""
-
-    names: tuple[str, ...]
-    delimiter: str
-    length: int
-    beginning: bytes
-
-
 def _with_header(pieces: Pieces) -> tuple[bytes, Pieces]:
-    """Read until there is a whole line; give what was read, and all of it again."""
+    """Read until there is a whole line; return what was read, and all of it again."""
     held = b""
     for piece in pieces:
         held += piece
@@ -149,53 +185,15 @@ def _with_header(pieces: Pieces) -> tuple[bytes, Pieces]:
     return held, again()
 
 
-def _header(beginning: bytes, delimiter: str) -> _Header:
-    """Split the first line that is not blank; quoted names may hold line ends."""
-    lines = io.StringIO(_first_lines(beginning).decode(), newline="").readlines()
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+def _cells(row: bytes, delimiter: str, quote: str) -> list[str]:
+    """Part one row; none where a cell has more than 128 KB, so that it is no header."""
+    if delimiter == " ":
+        row = rows_of(delimiter, quote).regular(row)
+    lines = io.StringIO(row.decode(errors="ignore"), newline="")
     try:
-        row = next(row for row in reader if row and (len(row) > 1 or row[0].strip()))
+        return next((cells for _, cells in numbered_rows(lines, delimiter, quote)), [])
     except csv.Error:
-        raise DataError("the first line is no header: a quote in it is never closed") from None
-    used = sum(len(line.encode()) for line in lines[: reader.line_num])
-    names = tuple(name.strip() for name in row)
-    while len(names) > 1 and delimiter == " " and not names[-1]:
-        names = names[:-1]
-    return _Header(names, delimiter, used, beginning)
-
-
-def _first_lines(beginning: bytes) -> bytes:
-    """Cut after the first line, where no quote in it is open; to decode more would take longer."""
-    start = len(beginning) - len(beginning.lstrip())
-    end = beginning.find(b"\n", start) + 1
-    return beginning if not end or beginning.count(b'"', 0, end) % 2 else beginning[:end]
-
-
-def _decimal(header: _Header, given: str) -> str:
-    """Find out the decimal mark from some rows, where a comma may be one."""
-    if given != "auto":
-        return given
-    sample = header.beginning[header.length :][: 64 << 10]
-    if header.delimiter == "," and not _QUOTED_COMMA.search(sample):
-        return "."
-    below = sample.decode(errors="ignore")
-    dialect = Dialect(header.delimiter)
-    rows = sample_rows(below, dialect, complete=False)[:_SAMPLE_ROWS]
-    return find_decimal(rows, dialect, given) or "."
-
-
-def _behind(pieces: Pieces, length: int) -> Pieces:
-    for piece in pieces:
-        if rest := piece[length:]:
-            yield rest
-        length = max(0, length - len(piece))
-
-
-def _squeezed(pieces: Pieces) -> Pieces:
-    squeeze = squeezing(" ", '"')
-    for piece in pieces:
-        yield squeeze(piece)
-    yield squeeze(b"")
+        return []
 
 
 def _raw_rows(pieces: Pieces, layout: Layout, reader: RowReader) -> Iterator[RawRows]:

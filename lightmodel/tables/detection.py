@@ -1,14 +1,19 @@
 """Which format a file has: by what it begins with, and by its name where that does not tell."""
 
+import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+
 from lightmodel.errors import DataError
-from lightmodel.tables.failures import reported
-from lightmodel.tables.text import unpacked
+from lightmodel.tables.byte_stream import peeked, pieces_of
 
 Format = Literal["csv", "parquet", "json_lines", "excel"]
+Form = Literal["csv", "json", "json_lines", "parquet", "excel"]
 
 _JSON_NAMES = (".jsonl", ".ndjson", ".json")
 _PARQUET_NAMES = (".parquet", ".pq")
@@ -34,8 +39,8 @@ def detect_format(path: Path) -> Format:
     Raises:
         DataError: it is not there, empty, or something known that is no table.
     """
-    with reported(path.name, "a table"), unpacked(path) as stream:
-        beginning = bytes(stream.read(4096))
+    with reported(path.name, "a table"):
+        beginning = peeked(pieces_of(path), 1)[0][:4096]
     refuse(beginning, path.name)
     if beginning.startswith(b"PAR1"):
         return "parquet"
@@ -87,8 +92,63 @@ def _zipped(path: Path) -> Format:
     )
 
 
+def form_of(first: bytes) -> Form:
+    """Say what a body is by its beginning, of some kilobytes."""
+    if first.startswith(b"PAR1"):
+        return "parquet"
+    if first.startswith(b"PK\x03\x04"):
+        return "excel"
+    text = first.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"["):
+        return "json"
+    if not text.startswith(b"{"):
+        return "csv"
+    line, end, _ = text.partition(b"\n")
+    return "json_lines" if end and _is_record(line) else "json"
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _looks_like_json(beginning: bytes) -> bool:
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"["):
         text = text[1:].lstrip()
     return text.startswith(b"{") and text[1:].lstrip()[:1] in (b'"', b"}")
+
+
+REMAKE = "fetch or export the file again; if it opens elsewhere, save it as CSV or Parquet"
+
+
+@contextmanager
+def reported(name: str, kind: str) -> Iterator[None]:
+    """Turn a library's failure into a DataError, and name the file in one that does not.
+
+    A library's own message may quote cells and is dropped.
+
+    Args:
+        name: of the file, without its folder.
+        kind: what the file was taken for, with its article: "a Parquet file".
+
+    Raises:
+        DataError: the block failed at reading.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{name}: there is no such file") from None
+    except MemoryError:
+        raise
+    except DataError as error:
+        if type(error) is not DataError or name in error.message:
+            raise
+        raise DataError(f"{name}: {error.message}", hint=error.hint) from None
+    except (pa.ArrowException, UnicodeError, OSError, EOFError) as error:
+        message = f"{name} cannot be read as {kind}: it is damaged, cut short, or something else"
+        if isinstance(error, PermissionError | IsADirectoryError):
+            message = f"{name} cannot be opened: {error.strerror or type(error).__name__}"
+        raise DataError(message, hint=REMAKE) from None

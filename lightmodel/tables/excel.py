@@ -7,9 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from lightmodel.config import DataSection
+from lightmodel.contract.dialect import Dialect
 from lightmodel.errors import ConfigError, DataError
-from lightmodel.tables.header import find_header
-from lightmodel.tables.names import check_names, named_columns
+from lightmodel.tables.base import TableRead
+from lightmodel.tables.column_types import without_missing
+from lightmodel.tables.header import check_names, find_header, named_columns
 from lightmodel.tables.records import column_of
 
 Row = tuple[object, ...]
@@ -18,7 +20,7 @@ _FORMULA_ERRORS = ("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "
 _SAMPLE_ROWS = 1_000
 
 
-def read(path: Path, options: DataSection) -> pa.Table:
+def read(path: Path, options: DataSection) -> TableRead:
     """Read a workbook's first sheet; see `TableFormat` for what holds of the table.
 
     Empty rows and columns around the cells are left out; the header is the first row that is left.
@@ -37,7 +39,10 @@ def read(path: Path, options: DataSection) -> pa.Table:
         raise DataError(f"the first sheet of {path.name} holds a header and no rows below it")
     missing = frozenset(("", *options.missing, *_FORMULA_ERRORS))
     columns = [column_of([row[at] for row in data], missing) for at in range(len(header.names))]
-    return named_columns(pa.table(columns, names=list(header.names)), path.name)
+    table = named_columns(pa.table(columns, names=list(header.names)), path.name)
+    return TableRead(
+        without_missing(table, options.missing), Dialect(na_values=("", *options.missing))
+    )
 
 
 def _sheet(path: Path) -> list[Row]:

@@ -1,14 +1,18 @@
-"""The first line of a CSV: names or data, and how many cells a row has."""
+"""Names of columns: found in the first line or given, all there, all distinct."""
 
-import io
 import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+
 from lightmodel.config import DataSection
-from lightmodel.errors import DataError
-from lightmodel.tables.dialect import Dialect, Rows, common_width, is_blank, numbered_rows
+from lightmodel.contract.cells import name_of
+from lightmodel.errors import ContractViolation, DataError, Violation
+from lightmodel.tables.sniff import Rows, common_width
 
 _log = logging.getLogger(__name__)
 
@@ -21,10 +25,15 @@ _NO_NAMES = 'name the columns with data.columns, or set data.header = "yes" if t
 
 @dataclass(frozen=True)
 class Header:
-    """Names of a row's cells, "" for one without, and whether they stand in the first row."""
+    """Names of a row's cells, "" for one without, and whether they stand in the first row.
+
+    Attributes:
+        replaced: the names in the first row, where the configuration gives others.
+    """
 
     names: tuple[str, ...]
     in_file: bool
+    replaced: tuple[str, ...] = ()
 
 
 def find_header(rows: Rows, options: DataSection, name: str) -> Header:
@@ -38,7 +47,7 @@ def find_header(rows: Rows, options: DataSection, name: str) -> Header:
     Raises:
         DataError: there are no names, or not as many as columns.
     """
-    first = tuple(cell.strip() for cell in rows[0])
+    first = tuple(name_of(cell) for cell in rows[0])
     in_file = options.header == "yes" or (options.header == "auto" and _is_names(rows, options))
     if options.columns:
         width = common_width(rows)
@@ -48,19 +57,11 @@ def find_header(rows: Rows, options: DataSection, name: str) -> Header:
             )
         if in_file and first != options.columns:
             _log.warning("%s: its first line holds names; data.columns replaces them", name)
-        return Header(options.columns, in_file)
+        return Header(options.columns, in_file, first if in_file else ())
     if in_file:
-        return Header(_fitted(first, rows[1:]), in_file=True)
+        return Header(fitted(first, rows[1:]), in_file=True)
     what = "the first line looks like data" if options.header == "auto" else "there is no header"
     raise DataError(f"{name}: {what}, and its {len(first)} columns have no names", hint=_NO_NAMES)
-
-
-def data_start(sample: str, dialect: Dialect) -> int:
-    """Give the place in the sample behind its first row that is not blank, of which there is one."""
-    lines = io.StringIO(sample, newline="").readlines()
-    rows = numbered_rows(lines, dialect)
-    last = next(number for number, row in rows if not is_blank(row))
-    return sum(len(line) for line in lines[:last])
 
 
 def is_number(cell: str) -> bool:
@@ -109,7 +110,7 @@ def _kind(cell: str) -> str:
     return "word" if cell.lower() in {"true", "false"} else "text"
 
 
-def _fitted(names: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
+def fitted(names: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
     """Bring the header to the width of the rows where a delimiter too many or too few explains it."""
     width = common_width(rows)
     if width and len(names) == width + 1 and not names[-1]:
@@ -121,3 +122,59 @@ def _fitted(names: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
         if [row[0] for row in full[:2]] in _COUNTING:
             return ("", *names)  # R leaves the row numbers without a name
     return names
+
+
+def check_names(names: Sequence[str], file: str) -> None:
+    """Refuse names that stand twice, with all of them.
+
+    Raises:
+        ContractViolation: some name does.
+    """
+    counts = Counter(name for name in names if name)
+    repeated = [
+        Violation(name, "duplicate_column", f"stands in the header {count} times")
+        for name, count in counts.items()
+        if count > 1
+    ]
+    if repeated:
+        raise ContractViolation(
+            repeated, what=file, hint="give each column a name of its own, or remove the copies"
+        )
+
+
+def named_columns(table: pa.Table, file: str) -> pa.Table:
+    """Leave out what export programs add: empty columns at the end, row numbers at the beginning.
+
+    Raises:
+        DataError: some other column has no name.
+    """
+    names = table.column_names
+    first, last = 0, len(names)
+    while last > 1 and not names[last - 1] and _is_empty(table.column(last - 1)):
+        last -= 1
+    if last > 1 and not names[0] and _counts_rows(table.column(0)):
+        _log.info("%s: its first column only numbers the rows and is left out", file)
+        first = 1
+    unnamed = [str(at + 1) for at in range(first, last) if not names[at]]
+    if unnamed:
+        raise DataError(
+            f"{file}: {len(unnamed)} of {last} columns ha{'ve' if len(unnamed) > 1 else 's'} "
+            f"no name (counted from 1: {', '.join(unnamed[:10])}{', …' if unnamed[10:] else ''})",
+            hint="name them in the file, or name all columns with data.columns",
+        )
+    if last - first < len(names):
+        table = table.select(range(first, last))
+    return table
+
+
+def _is_empty(values: pa.ChunkedArray) -> bool:
+    return bool(values.null_count == len(values))
+
+
+def _counts_rows(values: pa.ChunkedArray) -> bool:
+    """Say whether a column holds 0, 1, 2 … or 1, 2, 3 and so on."""
+    if not pa.types.is_integer(values.type) or values.null_count or not len(values):
+        return False
+    numbers = values.to_numpy()
+    first = numbers[0]
+    return first in (0, 1) and np.array_equal(numbers, np.arange(first, first + len(numbers)))

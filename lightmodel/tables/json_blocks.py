@@ -1,27 +1,34 @@
 """JSON records as blocks of checked rows: a body whole, or JSON Lines as they arrive."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import numpy as np
-import orjson
 
 from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.cells import (
+    NOT_A_NUMBER,
+    NOT_THERE,
+    boolean_in,
+    name_of,
+    number_in,
+    text_of,
+    truth_of,
+    whole_id,
+)
 from lightmodel.contract.columns import ColumnType
-from lightmodel.errors import ContractViolation, DataError, TooLarge, Violation
+from lightmodel.errors import DataError, TooLarge
 from lightmodel.tables.byte_stream import Pieces
-from lightmodel.tables.cells import NOT_A_NUMBER, NOT_THERE, boolean_in, number_in
+from lightmodel.tables.records import LAYOUT, Record, lines_in, loaded, records_in
 from lightmodel.tables.row_rules import Block, RowRules
 
-Record = Mapping[str, Any]
-
 LONGEST_LINE = 8 << 20
-LAYOUT = (
-    "send an object, an array of objects, or MLflow's dataframe_split, dataframe_records or inputs"
-)
 _NUMBERS = {int, float}
+_INT64_END = 2.0**63
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,8 @@ class JsonBlocks:
             DataError: it is not JSON, or holds no records.
             ContractViolation: no record has one of the columns.
         """
-        try:
-            content = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise DataError(
-                f"the body is not JSON (line {error.lineno}, column {error.colno})"
-            ) from None
-        return self.block(records_in(content))
+        records = records_in(loaded(body))
+        return self.block(records, exact=lambda: records_in(loaded(body, json.loads)))
 
     def read_lines(self, pieces: Pieces) -> Iterator[Block]:
         """Read JSON Lines as they arrive, some megabytes each; at least one record in all.
@@ -61,29 +63,53 @@ class JsonBlocks:
         """
         lines, known = 0, frozenset[str]()
         for text in _whole_lines(pieces):
-            records = list(_records(text, lines))
+            records = list(lines_in(text, lines))
             lines += text.count(b"\n")
             if records:
-                block = self.block(records, known)
+                block = self.block(
+                    records, known, lambda text=text: [*lines_in(text, 0, json.loads)]
+                )
                 known = known or frozenset(self.rules.places)
                 yield block
         if not known:
             raise DataError("the body holds no records", hint=LAYOUT)
 
-    def block(self, records: Sequence[Record], known: frozenset[str] = frozenset()) -> Block:
-        """Check records; a column counts as there when some record, or `known`, names it."""
-        names = _names(records)
+    def block(
+        self,
+        records: Sequence[Record],
+        known: frozenset[str] = frozenset(),
+        exact: Callable[[], Sequence[Record]] | None = None,
+    ) -> Block:
+        """Check records.
+
+        Args:
+            records: at least one.
+            known: columns that count as there, besides those that some record names.
+            exact: gives the records with whole numbers of any length, where `records` may have lost
+                some of their digits.
+        """
+        names, records = _with_clean_names(_names(records), records)
         plan = self.rules.plan((*names, *(known - set(names))) if known else names)
         features = self._features(records)
-        texts = {name: [_text(record.get(name)) for record in records] for name in self.rules.codes}
-        violations, unseen = self.rules.hold(features, texts, self.missing)
         own_id = self.rules.contract.id
-        ids = (
-            [record.get(own_id.name) for record in records]
-            if own_id and own_id.name in names
-            else None
-        )
+        id_name = own_id.name if own_id and own_id.name in names else None
+        columns = self._columns(records, id_name)
+        if exact and any(map(_lost_digits, columns.values())):
+            _, records = _with_clean_names(names, exact())
+            columns = self._columns(records, id_name)
+        ids = None if id_name is None else list(map(whole_id, columns[id_name]))
+        texts = {
+            column.name: list(map(text_of, columns[column.name]))
+            for column in self.rules.categorical
+        }
+        violations, unseen = self.rules.hold(features, texts, self.missing)
         return Block(features, ids, violations, unseen, plan.extra)
+
+    def _columns(self, records: Sequence[Record], id_name: str | None) -> dict[str, list[Any]]:
+        """Return the cells that are no numbers, by column."""
+        names = [column.name for column in self.rules.categorical]
+        names += [id_name] if id_name is not None else []
+        return {name: [record.get(name) for record in records] for name in names}
 
     def _features(self, records: Sequence[Record]) -> Matrix:
         numeric = self.rules.numeric
@@ -107,66 +133,27 @@ class JsonBlocks:
         return set() if ColumnType.BOOLEAN in types else _NUMBERS
 
 
-def records_in(content: object) -> list[Record]:
-    """Find the records in a JSON value: an object, an array of them, or one of MLflow's forms.
-
-    Raises:
-        DataError: there are none.
-        ContractViolation: dataframe_split names a column twice.
-    """
-    if isinstance(content, dict):
-        for form, read in _FORMS.items():
-            if isinstance(content.get(form), dict | list):
-                content = read(content[form])
-                break
-    records: list[Any] = content if isinstance(content, list) else [content]
-    wrong = [at for at, record in enumerate(records, start=1) if not isinstance(record, dict)]
-    if wrong or not records:
-        what = f"record {wrong[0]} is not a JSON object" if wrong else "the body holds no records"
-        raise DataError(what, hint=LAYOUT)
-    return records
+def _lost_digits(values: Sequence[object]) -> bool:
+    """Say whether a whole number was read as a float because it is too long."""
+    if float not in set(map(type, values)):
+        return False
+    return any(isinstance(value, float) and abs(value) >= _INT64_END for value in values)
 
 
-def _split(content: object) -> list[Record]:
-    columns = content.get("columns") if isinstance(content, dict) else None
-    data = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(columns, list) or not isinstance(data, list):
-        raise DataError("dataframe_split has not the lists `columns` and `data`", hint=LAYOUT)
-    names = [str(column) for column in columns]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        violations = [
-            Violation(name, "duplicate_column", "stands in dataframe_split more than once")
-            for name in repeated
-        ]
-        raise ContractViolation(violations, what="the request")
-    for number, row in enumerate(data, start=1):
-        if not isinstance(row, list) or len(row) != len(names):
-            raise DataError(
-                f"dataframe_split: row {number} has not {len(names)} values", hint=LAYOUT
-            )
-    return [dict(zip(names, row, strict=True)) for row in data]
+def _with_clean_names(
+    names: tuple[str, ...], records: Sequence[Record]
+) -> tuple[tuple[str, ...], Sequence[Record]]:
+    """Write names as the contract has them."""
+    clean = _clean(names)
+    if clean == names:
+        return names, records
+    known: Mapping[str, str] = dict(zip(names, clean, strict=True))
+    return clean, [{known[name]: value for name, value in one.items()} for one in records]
 
 
-def _inputs(content: object) -> object:
-    """Give records from columns: a name → a list of values, all of one length."""
-    if not isinstance(content, dict) or not content:
-        return content
-    columns = [value if isinstance(value, list) else [value] for value in content.values()]
-    if len({len(column) for column in columns}) > 1:
-        raise DataError("inputs: its lists differ in length", hint=LAYOUT)
-    return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _as_it_is(content: object) -> object:
-    return content
-
-
-_FORMS = {
-    "dataframe_split": _split,
-    "dataframe_records": _as_it_is,
-    "instances": _as_it_is,
-    "inputs": _inputs,
-}
+@lru_cache(16)
+def _clean(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(name_of, names))
 
 
 def _names(records: Sequence[Record]) -> tuple[str, ...]:
@@ -177,8 +164,8 @@ def _names(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def _number(value: object, missing: frozenset[str]) -> float:
-    if type(value) in _NUMBERS:
-        return float(value)  # type: ignore[arg-type]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
     if value is None:
         return float(NOT_THERE)
     return number_in(value, missing) if isinstance(value, str) else float(NOT_A_NUMBER)
@@ -187,20 +174,9 @@ def _number(value: object, missing: frozenset[str]) -> float:
 def _boolean(value: object, missing: frozenset[str]) -> float:
     if value is None:
         return float(NOT_THERE)
-    if isinstance(value, bool) or value in (0, 1):
-        return float(bool(value))
+    if isinstance(value, int | float):
+        return truth_of(float(value))
     return boolean_in(value, missing) if isinstance(value, str) else float(NOT_A_NUMBER)
-
-
-def _text(value: object) -> str:
-    """Write a value as it would stand in a CSV; whole numbers without a decimal point."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2.0**53:
-        return str(int(value))
-    return str(value).strip()
 
 
 def _whole_lines(pieces: Pieces) -> Pieces:
@@ -215,15 +191,3 @@ def _whole_lines(pieces: Pieces) -> Pieces:
             raise TooLarge(f"a line is longer than {LONGEST_LINE >> 20} MB")
     if left:
         yield left
-
-
-def _records(text: bytes, before: int) -> Iterator[Record]:
-    for number, line in enumerate(text.split(b"\n"), start=before + 1):
-        if line.strip():
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                record = None
-            if not isinstance(record, dict):
-                raise DataError(f"line {number} is not a JSON object", hint="write one a line")
-            yield record

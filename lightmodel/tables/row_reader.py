@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from lightmodel.tables.cells import Layout, RawRows
+from lightmodel.contract.cells import Layout, RawRows
 
 
 class RowReader(Protocol):

@@ -12,9 +12,16 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.arrays import Matrix, Vector
+from lightmodel.contract.cells import (
+    NOT_THERE,
+    UNSEEN,
+    Categories,
+    CellKind,
+    is_marked,
+    numbers_in,
+)
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.errors import ContractViolation, Violation
-from lightmodel.tables.cells import IN_NO_ROW, NOT_THERE, UNSEEN, CellKind, number_in
 from lightmodel.tables.check import number_violations, wrong_names
 
 _REMEMBERED = 16  # orders of columns
@@ -85,16 +92,23 @@ class RowRules:
         return frozenset(column.name for column in self.contract.columns)
 
     @cached_property
-    def codes(self) -> dict[str, dict[str | None, float]]:
-        """Category column → text → code; None stands for a cell of a row of another length."""
-        return {
-            column.name: {
-                None: float(IN_NO_ROW),
-                **{text: float(code) for code, text in enumerate(column.categories)},
+    def categorical(self) -> tuple[Column, ...]:
+        """The features whose cells are categories."""
+        return tuple(
+            column for column in self.contract.features if column.type is ColumnType.CATEGORY
+        )
+
+    @cached_property
+    def categories(self) -> Callable[[frozenset[str], str], dict[str, Categories]]:
+        """Return what finds the codes of each category column; remembered, as `plan` is."""
+
+        def prepare(missing: frozenset[str], decimal: str) -> dict[str, Categories]:
+            return {
+                column.name: Categories(column.categories, missing, decimal)
+                for column in self.categorical
             }
-            for column in self.contract.features
-            if column.type is ColumnType.CATEGORY
-        }
+
+        return lru_cache(_REMEMBERED)(prepare)
 
     @cached_property
     def _range(self) -> tuple[Vector, Vector]:
@@ -130,14 +144,18 @@ class RowRules:
             kinds.append(kind)
             places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
             texts.extend([name] if kind is CellKind.TEXT else [])
-        extra = tuple(name for name in names if name not in columns)
+        extra = tuple(name for name in names if name and name not in columns)
         return Plan(bytes(kinds), tuple(places), tuple(texts), extra)
 
     def _kind(self, column: Column) -> CellKind:
         return CellKind.TEXT if column.name not in self.places else _KINDS[column.type]
 
     def hold(
-        self, features: Matrix, texts: Mapping[str, Sequence[str | None]], missing: frozenset[str]
+        self,
+        features: Matrix,
+        texts: Mapping[str, Sequence[str | None]],
+        missing: frozenset[str],
+        decimal: str = ".",
     ) -> tuple[tuple[Violation, ...], dict[str, int]]:
         """Put the codes of categories into `features`, and check every cell.
 
@@ -145,6 +163,7 @@ class RowRules:
             features: (rows, features); the columns of categories are still to be filled.
             texts: of the category columns: "" is a missing value.
             missing: further texts that mean no value.
+            decimal: the mark in texts that are whole numbers.
 
         Returns:
             Violations, and how many categories of each column training never saw.
@@ -152,16 +171,11 @@ class RowRules:
         for number in _numbers_in(missing):
             features[features == number] = NOT_THERE
         unseen = {}
-        for name, codes in self.codes.items():
-            known: dict[str | None, float] = {
-                **dict.fromkeys(("", *missing), float(NOT_THERE)),
-                **codes,
-            }
-            column = np.array([known.get(text, UNSEEN) for text in texts[name]], np.float64)
-            features[:, self.places[name]] = column
-            if count := int(np.isnan(column).sum()):
-                count = int((column.view(np.uint64) == UNSEEN.view(np.uint64)).sum())
-                unseen.update({name: count} if count else {})
+        for name, categories in self.categories(missing, decimal).items():
+            codes = categories.codes(texts[name])
+            features[:, self.places[name]] = codes
+            if np.isnan(codes).any() and (count := int(is_marked(codes, UNSEEN).sum())):
+                unseen[name] = count
         return tuple(self._violations(features)), unseen
 
     def _violations(self, features: Matrix) -> list[Violation]:
@@ -180,8 +194,4 @@ class RowRules:
         ]
 
 
-@lru_cache(_REMEMBERED)
-def _numbers_in(missing: frozenset[str]) -> tuple[float, ...]:
-    """Give those of the texts that are numbers, such as -999: they mean it however written."""
-    numbers = (number_in(text, ()) for text in missing)
-    return tuple(number for number in numbers if number == number)
+_numbers_in = lru_cache(_REMEMBERED)(numbers_in)

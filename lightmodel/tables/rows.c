@@ -1,9 +1,11 @@
-/* Rows of a CSV text as numbers: one pass, no allocation, in the rules of domain/enforcement.py.
+/* Rows of a CSV text as numbers, in one pass: cells as Arrow parts them, read by the rules of domain/cells.py.
 
-A cell is an optional sign, digits, a decimal mark, digits and an exponent; blanks around it do not count.
-What means "no value" becomes NOT_THERE, what is no number NOT_A_NUMBER, and all of a row with too few or too
-many cells IN_NO_ROW: three NaNs that Python tells apart. */
+A cell that begins with a quote, after blanks or not, goes on to the quote that closes it, and what stands behind
+that one belongs to it too. A number is an optional sign, digits, a decimal mark, digits and an exponent; blanks
+around it do not count. What means "no value" becomes NOT_THERE, what is no number NOT_A_NUMBER, and all of a row
+with too few or too many cells IN_NO_ROW: three NaNs that Python tells apart. */
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,8 @@ many cells IN_NO_ROW: three NaNs that Python tells apart. */
 #define NOT_THERE 0x7ff8000000000000u
 #define NOT_A_NUMBER 0x7ff8000000000001u
 #define IN_NO_ROW 0x7ff8000000000002u
-#define LONGEST_NUMBER 400
+#define SHORT_TEXT 400
+#define NO_MARK ((char)0xff) /* a byte that no UTF-8 text holds */
 
 enum kind { IGNORED, NUMBER, BOOLEAN, TEXT };
 
@@ -33,8 +36,8 @@ struct outcome {
 
 struct cell {
     const char *start, *end;  /* without quotes and blanks */
-    int doubled;              /* whether it holds doubled quotes */
-    int broken;               /* whether something but blanks stands behind its closing quote */
+    char mark;                /* the decimal mark that it may hold */
+    int raw;                  /* it holds quotes to be undone, and goes from behind the first of them to its stop */
 };
 
 static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -42,7 +45,30 @@ static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e
 
 static int is_digit(char c) { return (unsigned char)(c - '0') < 10; }
 
-static int is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+/* Gives the bytes of the blank at p, of those that Python's str.strip() takes away; 0 when there is none. */
+static inline int blank_at(const char *p, const char *end) {
+    uint32_t c = (unsigned char)*p;
+    if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
+    if (c == 0xc2) return end - p > 1 && (p[1] == '\x85' || p[1] == '\xa0') ? 2 : 0;
+    if (c < 0xe1 || c > 0xe3 || end - p < 3) return 0;
+    c = c << 16 | (uint32_t)(unsigned char)p[1] << 8 | (unsigned char)p[2];
+    return c == 0xe19a80 || (c >= 0xe28080 && c <= 0xe2808a) || c == 0xe280a8 || c == 0xe280a9 ||
+           c == 0xe280af || c == 0xe2819f || c == 0xe38080 ? 3 : 0;
+}
+
+/* Gives the bytes of the blank that ends at `end`. */
+static inline int blank_before(const char *start, const char *end) {
+    if ((unsigned char)end[-1] < 0x80) return blank_at(end - 1, end);
+    for (int size = 2; size <= 3; size++)
+        if (end - start >= size && blank_at(end - size, end) == size) return size;
+    return 0;
+}
+
+static void trim(struct cell *cell) {
+    int size;
+    while (cell->start < cell->end && (size = blank_at(cell->start, cell->end))) cell->start += size;
+    while (cell->start < cell->end && (size = blank_before(cell->start, cell->end))) cell->end -= size;
+}
 
 static void put(double *to, uint64_t bits) { memcpy(to, &bits, sizeof bits); }
 
@@ -130,13 +156,17 @@ static const char *number(const char *p, char decimal, double *value, int *exact
 
 /* Reads what the fast way cannot; correctly rounded, as the C library does it. */
 static double slow_number(const char *start, const char *end, char decimal) {
-    char copy[LONGEST_NUMBER + 1];
+    char small[SHORT_TEXT + 1];
     size_t length = (size_t)(end - start);
+    char *copy = length <= SHORT_TEXT ? small : malloc(length + 1);
+    if (!copy) return NAN;
     memcpy(copy, start, length);
     copy[length] = 0;
     char *mark = decimal == '.' ? NULL : memchr(copy, decimal, length);
     if (mark) *mark = '.';
-    return strtod(copy, NULL);
+    double value = strtod(copy, NULL);
+    if (copy != small) free(copy);
+    return value;
 }
 
 static int is_missing(const struct layout *layout, struct cell cell) {
@@ -150,20 +180,31 @@ static int is_missing(const struct layout *layout, struct cell cell) {
     return 0;
 }
 
+/* Says whether a text is a word of small letters, however written. */
+static int is_word(const char *start, const char *end, const char *word) {
+    while (start < end && *word && (*start | 0x20) == *word) start++, word++;
+    return start == end && !*word;
+}
+
 static void put_number(const struct layout *layout, struct cell cell, double *to) {
     int exact = 0;
+    if (number(cell.start, cell.mark, to, &exact) == cell.end) {
+        if (!exact) *to = slow_number(cell.start, cell.end, cell.mark);
+        return;
+    }
     if (is_missing(layout, cell)) {
         put(to, NOT_THERE);
         return;
     }
-    const char *end = cell.doubled ? NULL : number(cell.start, layout->decimal, to, &exact);
-    if (end != cell.end || (!exact && end - cell.start > LONGEST_NUMBER))
-        put(to, NOT_A_NUMBER);
-    else if (!exact)
-        *to = slow_number(cell.start, end, layout->decimal);
+    int negative = *cell.start == '-';
+    if (negative || *cell.start == '+') cell.start++;
+    if (is_word(cell.start, cell.end, "nan")) put(to, NOT_THERE);
+    else if (is_word(cell.start, cell.end, "inf") || is_word(cell.start, cell.end, "infinity"))
+        *to = negative ? -INFINITY : INFINITY;
+    else put(to, NOT_A_NUMBER);
 }
 
-static int is_word(struct cell cell, const char *const *words) {
+static int is_one_of(struct cell cell, const char *const *words) {
     size_t length = (size_t)(cell.end - cell.start);
     for (; *words; words++)
         if (strlen(*words) == length && !memcmp(*words, cell.start, length)) return 1;
@@ -171,65 +212,108 @@ static int is_word(struct cell cell, const char *const *words) {
 }
 
 static void put_boolean(const struct layout *layout, struct cell cell, double *to) {
-    static const char *const yes[] = {"true", "True", "TRUE", "1", NULL};
-    static const char *const no[] = {"false", "False", "FALSE", "0", NULL};
+    static const char *const yes[] = {"true", "True", "TRUE", NULL};
+    static const char *const no[] = {"false", "False", "FALSE", NULL};
     if (is_missing(layout, cell)) put(to, NOT_THERE);
-    else if (is_word(cell, yes)) *to = 1.0;
-    else if (is_word(cell, no)) *to = 0.0;
-    else put(to, NOT_A_NUMBER);
+    else if (is_one_of(cell, yes)) *to = 1.0;
+    else if (is_one_of(cell, no)) *to = 0.0;
+    else {
+        put_number(layout, cell, to);
+        if (*to == *to && *to != 0.0 && *to != 1.0) put(to, NOT_A_NUMBER);
+        *to = *to == 0.0 ? 0.0 : *to;
+    }
+}
+
+/* Undoes the quotes of a raw cell; gives its text, which a zero byte follows, to be freed. */
+static char *undone(struct cell *cell, char quote) {
+    char *copy = malloc((size_t)(cell->end - cell->start) + 1), *to = copy;
+    if (!copy) return NULL;
+    const char *p = cell->start;
+    for (; p < cell->end && (*p != quote || (p + 1 < cell->end && p[1] == quote)); p++) {
+        p += *p == quote;
+        *to++ = *p;
+    }
+    for (p++; p < cell->end; p++) *to++ = *p;
+    *to = 0;
+    cell->start = copy;
+    cell->end = to;
+    trim(cell);
+    return copy;
+}
+
+static void put_cell(const struct layout *layout, struct cell cell, int kind, double *to) {
+    char *copy = cell.raw ? undone(&cell, layout->quote) : NULL;
+    if (cell.raw && !copy) put(to, NOT_A_NUMBER);
+    else if (kind == NUMBER) put_number(layout, cell, to);
+    else put_boolean(layout, cell, to);
+    free(copy);
+}
+
+static inline int stops(const struct layout *layout, char c) {
+    return c == layout->delimiter || c == '\n' || c == '\r';
+}
+
+/* Finds the quote that closes a cell; NULL when there is none. */
+static const char *closing_quote(const char *p, const char *end, char quote, int *doubled) {
+    for (; (p = memchr(p, quote, (size_t)(end - p))); p += 2) {
+        if (p + 1 >= end || p[1] != quote) return p;
+        *doubled = 1;
+    }
+    return NULL;
 }
 
 /* Finds a cell's content, and where it stops: at a delimiter, a line's end or the text's end. */
 static const char *find_cell(const struct layout *layout, const char *p, const char *end, struct cell *cell) {
-    const char *start = p, *inner = p;
-    cell->doubled = cell->broken = 0;
-    while (inner < end && (*inner == ' ' || *inner == '\t') && *inner != layout->delimiter) inner++;
+    const char *inner = p;
+    int size;
+    cell->raw = 0;
+    cell->mark = layout->decimal;
+    while (inner < end && !stops(layout, *inner) && (size = blank_at(inner, end))) inner += size;
     if (inner < end && *inner == layout->quote) {
-        const char *close = ++inner;
-        while (close < end && (*close != layout->quote || (close + 1 < end && close[1] == layout->quote))) {
-            if (*close == layout->quote) { cell->doubled = 1; close++; }
-            close++;
+        cell->start = inner + 1;
+        cell->end = closing_quote(cell->start, end, layout->quote, &cell->raw);
+        if (!cell->end) return NULL;
+        for (p = cell->end + 1; p < end && !stops(layout, *p); p += size ? size : 1) {
+            size = blank_at(p, end);
+            cell->raw |= !size;
         }
-        if (close >= end) return NULL;
-        start = inner;
-        cell->end = close;
-        for (p = close + 1; p < end && *p != layout->delimiter && *p != '\n' && *p != '\r'; p++)
-            cell->broken |= !is_blank(*p);
+        if (cell->raw) {
+            cell->end = p;
+            return p;
+        }
     } else {
-        for (p = inner; p < end && *p != layout->delimiter && *p != '\n' && *p != '\r';) p++;
+        if (layout->decimal == layout->delimiter) cell->mark = NO_MARK;
+        for (p = inner; p < end && !stops(layout, *p);) p++;
+        cell->start = inner;
         cell->end = p;
     }
-    while (start < cell->end && is_blank(*start)) start++;
-    while (start < cell->end && is_blank(cell->end[-1])) cell->end--;
-    cell->start = start;
+    trim(cell);
     return p;
 }
 
 static const char *read_cell(const struct layout *layout, const char *p, const char *end, int at,
-                             double *numbers, int64_t *spans, const char *text, int *broken) {
+                             double *numbers, int64_t *spans, const char *text) {
     int kind = at < layout->cells ? layout->kinds[at] : IGNORED;
     struct cell cell;
     if (kind == NUMBER) {
         int exact = 0;
         double *to = numbers + layout->places[at];
+        char mark = layout->decimal == layout->delimiter ? NO_MARK : layout->decimal;
         const char *stop = NULL;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        if (end - p > LONGEST_SHORT) stop = short_number(p, layout->decimal, to);
+        if (end - p > LONGEST_SHORT) stop = short_number(p, mark, to);
         if (stop && (*stop == layout->delimiter || *stop == '\n')) return stop;
 #endif
-        stop = number(p, layout->decimal, to, &exact);
-        if (stop && exact && stop < end && (*stop == layout->delimiter || *stop == '\n' || *stop == '\r'))
-            return stop;
+        stop = number(p, mark, to, &exact);
+        if (stop && exact && stop < end && stops(layout, *stop)) return stop;
     }
     p = find_cell(layout, p, end, &cell);
-    *broken |= p && cell.broken;
     if (!p || kind == IGNORED) return p;
-    if (kind == NUMBER) put_number(layout, cell, numbers + layout->places[at]);
-    else if (kind == BOOLEAN) put_boolean(layout, cell, numbers + layout->places[at]);
+    if (kind != TEXT) put_cell(layout, cell, kind, numbers + layout->places[at]);
     else {
         int64_t *span = spans + 2 * layout->places[at], length = cell.end - cell.start;
         span[0] = cell.start - text;
-        span[1] = cell.doubled ? -length : length;
+        span[1] = cell.raw ? -length : length;
     }
     return p;
 }
@@ -249,33 +333,36 @@ static const char *next_line(const char *p, const char *end, int final) {
     return p + 1;
 }
 
-static const char *skip_blank_lines(const char *p, const char *end, char delimiter) {
-    for (const char *q = p; q < end; q++) {
-        if (*q == '\n' || *q == '\r') p = q + 1;
-        else if ((*q != ' ' && *q != '\t' && *q != 0x1a) || *q == delimiter) return p;
+static const char *skip_blank_lines(const char *p, const char *end, char delimiter, int final) {
+    for (const char *q = p; q < end;) {
+        int size = *q == 0x1a ? 1 : *q == delimiter ? 0 : blank_at(q, end);
+        if (!size) return p;
+        q += size;
+        if (q[-1] == '\n' || q[-1] == '\r') p = q;
     }
-    return p;
+    return final ? end : p;
 }
 
 /* Reads whole rows from a text of so many bytes, which a zero byte follows, until the answer is full.
 
 numbers: (capacity, width), row by row; spans: (capacity, texts, 2), start and length of each text; the length
-is negative where quotes are doubled, the start in a row of another number of cells. final: no more text comes. Gives 0, or 1 when a quote is never closed, or in the middle of a cell. */
+is negative where quotes are to be undone, the start in a row of another number of cells. final: no more text
+comes. Gives 0, or 1 when a quote is never closed. */
 int read_rows(const struct layout *layout, const char *text, int64_t length, int final, double *numbers,
               int64_t *spans, int64_t capacity, struct outcome *outcome) {
-    const char *end = text + length, *p = skip_blank_lines(text, end, layout->delimiter);
+    const char *end = text + length, *p = skip_blank_lines(text, end, layout->delimiter, final);
     int64_t row = 0;
     memset(outcome, 0, sizeof *outcome);
     while (p < end && row < capacity) {
         double *to = numbers + row * layout->width;
         int64_t *spots = spans + row * layout->texts * 2;
         const char *stop = p;
-        int cells = 0, broken = 0;
+        int cells = 0;
         for (;; stop++) {
-            stop = read_cell(layout, stop, end, cells++, to, spots, text, &broken);
+            stop = read_cell(layout, stop, end, cells++, to, spots, text);
             if (!stop || stop >= end || *stop != layout->delimiter) break;
         }
-        if (broken || (!stop && final)) return 1;
+        if (!stop && final) return 1;
         const char *next = stop ? next_line(stop, end, final) : NULL;
         if (!next) break;
         if (cells != layout->cells) {
@@ -283,7 +370,7 @@ int read_rows(const struct layout *layout, const char *text, int64_t length, int
             blot(layout, to, spots);
         }
         row++;
-        p = skip_blank_lines(next, end, layout->delimiter);
+        p = skip_blank_lines(next, end, layout->delimiter, final);
     }
     outcome->rows = row;
     outcome->consumed = p - text;

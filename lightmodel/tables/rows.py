@@ -1,13 +1,14 @@
 """Rows of text through the compiled library: see rows.c."""
 
 import ctypes as c
+import re
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from lightmodel.contract.cells import OPEN_QUOTE, Layout, RawRows
 from lightmodel.errors import DataError
-from lightmodel.tables.cells import WRONG_QUOTE, Layout, RawRows
 
 _SEPARATOR = "\x1f"
 
@@ -54,7 +55,7 @@ class CompiledRows:
             c.byref(outcome),
         )
         if unclosed:
-            raise DataError(WRONG_QUOTE, hint="double the quotes inside a cell")
+            raise DataError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")
         texts = tuple(
             _texts(text, spans[: outcome.rows, at], layout.quote) for at in range(layout.texts)
         )
@@ -90,12 +91,22 @@ def _texts(text: bytes, spans: npt.NDArray[np.generic], quote: str) -> list[str 
     return [
         text[start : start + length].decode()
         if length >= 0 <= start
-        else _undoubled(text, start, -length, quote)
+        else _undone(text, start, -length, quote)
         for start, length in spans.tolist()
     ]
 
 
-def _undoubled(text: bytes, start: int, length: int, quote: str) -> str | None:
+def _undone(text: bytes, start: int, length: int, quote: str) -> str | None:
+    """Undo the quotes of a cell: a doubled one stands for itself, the first other one closes."""
     if start < 0:
         return None
-    return text[start : start + length].decode().replace(quote * 2, quote)
+    cell = text[start : start + length].decode()
+    closing = _closing(quote).match(cell)
+    within = closing[1] if closing else cell
+    return (within.replace(quote * 2, quote) + cell[len(within) + 1 :]).strip()
+
+
+@lru_cache(16)
+def _closing(quote: str) -> re.Pattern[str]:
+    mark = re.escape(quote)
+    return re.compile(f"((?:[^{mark}]|{mark}{mark})*+){mark}")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from lightmodel.errors import DataError, StorageFull
-from lightmodel.tables.failures import reported
+from lightmodel.tables.detection import reported
 
 OwnFormat = Literal["csv", "parquet"]
 

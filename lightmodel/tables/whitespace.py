@@ -1,41 +1,84 @@
-"""Text whose cells stand apart by a delimiter and any number of blanks, made regular."""
+"""The rows of a CSV text in regular expressions: where they end, and how to make them regular.
+
+A regular text has no blanks between a delimiter and an opening quote, and just one between two cells
+that are parted by blanks. Arrow reads it, and otherwise parts cells as is described here.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 
-_MOST_HELD = 16 << 20  # beyond, some quote is never closed, and waiting for its end costs memory
+from lightmodel.contract.cells import ASCII_BLANKS
 
-
-def squeezing(delimiter: str, quote: str) -> Callable[[bytes], bytes]:
-    """Give a function that is fed a text piece by piece, b"" at the end, and gives it back regular.
-
-    Between two cells just the delimiter is left, or one blank where that is a blank; what stands in
-    quotes is not touched. The function remembers the unfinished line between two calls.
-    """
-    pattern, between = _pattern(delimiter, quote), delimiter.encode()
-    mark = quote.encode()
-    held = b""
-
-    def squeeze(piece: bytes) -> bytes:
-        nonlocal held
-        text = held + bytes(piece)
-        cut = _last_line_end(text, mark) if piece else len(text)
-        held = text[cut:]
-        return pattern.sub(lambda found: found[1] or (between if found[2] else b""), text[:cut])
-
-    return squeeze
+_MOST_HELD = 8 << 20  # beyond, some quote is never closed, and waiting for its end costs memory
+_LONG_BLANKS = (
+    "\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
+)
+_LINE_START, _LINE_END = "(?:\\A|(?<=[\r\n]))", "(?=[\r\n]|\\Z)"
 
 
-def _pattern(delimiter: str, quote: str) -> re.Pattern[bytes]:
-    mark, blanks = re.escape(quote), "[ \t]"
-    quoted = f"({mark}(?:[^{mark}]|{mark}{mark})*{mark})"
-    ends = f"^{blanks}+|{blanks}+(?=\r|\n|\\Z)"
-    inner = f"{blanks}+" if delimiter == " " else f"{blanks}*{re.escape(delimiter)}{blanks}*"
-    return re.compile(f"{quoted}|{ends}|({inner})".encode(), re.MULTILINE)
+class Rows:
+    """The grammar of rows for one delimiter (" " for runs of blanks) and one quote."""
+
+    def __init__(self, delimiter: str, quote: str, *, single: bool = False) -> None:
+        within = ASCII_BLANKS.translate(dict.fromkeys(map(ord, f"\r\n{delimiter}")))
+        blank = f"(?:[{within}]|{_LONG_BLANKS})"
+        mark, part = re.escape(quote), re.escape(delimiter)
+        quoted = f"{mark}(?:[^{mark}]++|{mark}{mark})*+{mark}"
+        cell = f"(?:{blank}*+{quoted}[^{part}\r\n]*+|(?!{blank}*+{mark})[^{part}\r\n]*+)"
+        row = f"(?:{cell}{part})*+{cell}(?:\r\n|\n|\r(?!\\Z))"
+        blank_line = f"{_LINE_START}(?:{blank}|\x1a)++{_LINE_END}"
+        odd = f"(?:\\A|(?<=[{part}\r\n])){blank}*+({quoted})"
+        if delimiter == " ":
+            start = "(?:\\A|(?<=[ \t\r\n]))"
+            odd = f"{start}({quoted}[^ \t\r\n]*+)|{_LINE_START}[ \t]++|[ \t]++{_LINE_END}|([ \t]++)"
+        self._quote = quote.encode()
+        self._always = single or delimiter == " "
+        self._row, self._rows = _compiled(row), _compiled(f"(?:{row})*+")
+        self._blank_lines = _compiled(f"(?:(?:{blank}|\x1a)*+[\r\n])++")
+        self._odd = _compiled(f"{odd}|{blank_line}" if single else odd)
+        self._late_quote = _compiled(f"{blank}{mark}")
+
+    def end(self, text: bytes) -> int:
+        """Return where the last whole row ends, given that the text may go on."""
+        if self._quote in text:
+            return self._rows.match(text).end()  # type: ignore[union-attr]
+        return max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
+
+    def first(self, text: bytes) -> tuple[int, int]:
+        """Return where the first row begins and ends that is no line of blanks."""
+        blank = self._blank_lines.match(text)
+        start = blank.end() if blank else 0
+        row = self._row.match(text, start)
+        return start, row.end() if row else len(text)
+
+    def regular(self, rows: bytes) -> bytes:
+        """Return whole rows as regular text."""
+        if not self._always and not self._late_quote.search(rows):
+            return rows
+        return self._odd.sub(_kept, rows)
+
+    def regular_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield a text as regular text."""
+        held = b""
+        for piece in chain(pieces, [b""]):
+            text = held + piece
+            cut = self.end(text) if piece else len(text)
+            cut = len(text) if not cut and len(text) > _MOST_HELD else cut
+            held = text[cut:]
+            if cut:
+                yield self.regular(text[:cut])
 
 
-def _last_line_end(text: bytes, mark: bytes) -> int:
-    """Give the place behind the last line end that is outside quotes, or 0."""
-    cut = text.rfind(b"\n") + 1
-    closed = len(text) > _MOST_HELD or text.count(mark, 0, cut) % 2 == 0
-    return cut if closed else 0
+def _kept(found: re.Match[bytes]) -> bytes:
+    if found[1]:
+        return found[1]
+    return b" " if found.lastindex == 2 else b""
+
+
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(pattern.encode("latin-1"))
+
+
+rows_of = lru_cache(64)(Rows)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # it takes seconds to import
 
 _SERVERS = ("http://", "https://", "databricks")
 _REFUSED = frozenset({400, 401, 403, 404})
+_REFUSED_CODES = frozenset({"FEATURE_DISABLED", "INVALID_STATE"})  # MLflow counts them as 500
 _LONGEST_MESSAGE = 300
 
 
@@ -146,7 +147,7 @@ def translate_mlflow_errors() -> Iterator[None]:
         yield
     except MlflowException as error:
         status = error.get_http_status_code()  # type: ignore[no-untyped-call]  # MLflow's own
-        refused = status in _REFUSED or error.error_code == "INVALID_STATE"
+        refused = status in _REFUSED or error.error_code in _REFUSED_CODES
         raise _translated(error.message, refused=refused) from error
     except (SQLAlchemyError, OSError) as error:  # those of requests among them
         response = getattr(error, "response", None)

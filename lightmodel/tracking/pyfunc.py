@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 
 from lightmodel.config import DataSection
+from lightmodel.contract.cells import name_of
 from lightmodel.errors import ContractViolation, DataError, LightModelError
 from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
 from lightmodel.tables.findings import Findings
-from lightmodel.tables.json_blocks import JsonBlocks, Record, records_in
+from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.records import Record, records_in
+from lightmodel.tables.sniff import dialect_for
 from lightmodel.tracking.client import as_refusal
 
 _AT_ONCE = 10_000
@@ -48,7 +51,8 @@ class RowModel:
 
     def _answer(self, rows: object) -> pd.DataFrame:
         blocks = rows if isinstance(rows, Iterator) else iter([records_in(_plain(rows))])
-        reader = JsonBlocks(self.served.rules, frozenset(DataSection().missing))
+        dialect = dialect_for(self.served.contract, DataSection())
+        reader = JsonBlocks(self.served.rules, frozenset(dialect.na_values))
         findings, answered = Findings(), list[Answers]()
         for records in blocks:
             block = reader.block(records)
@@ -82,7 +86,7 @@ def _blocks(frame: pd.DataFrame, served: LoadedModel) -> Iterator[list[Record]]:
         ContractViolation: columns are absent, or stand in the table twice.
         DataError: it holds no rows.
     """
-    served.rules.plan(tuple(str(name) for name in frame.columns))
+    served.rules.plan(tuple(map(name_of, frame.columns)))
     if frame.empty:
         raise DataError("the table holds no rows")
     for start in range(0, len(frame), _AT_ONCE):

@@ -8,6 +8,7 @@ import pyarrow as pa
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.arrays import Codes, Mask, Vector
 from lightmodel.contract.columns import Contract
+from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.inference import Wishes, infer, require_column
 from lightmodel.contract.profile import Profile, profile
 from lightmodel.contract.results import Drift
@@ -15,7 +16,7 @@ from lightmodel.contract.task import label_name
 from lightmodel.errors import ContractViolation, DataError, DriftExceeded, Violation
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import target_vector
-from lightmodel.training.checks import check_training_table
+from lightmodel.training.checks import check_target
 from lightmodel.training.drift import measure_drift
 from lightmodel.training.split import Method, later_side, row_keys, side_for_testing, uniform
 
@@ -60,27 +61,27 @@ class Choices:
         return Wishes(self.data.target, self.data.id, ignore, self.train.task, self.train.positive)
 
 
-def preprocess(table: pa.Table, choices: Choices, accepted: Accepted | None) -> Preprocessed:
+def preprocess(
+    table: pa.Table, choices: Choices, accepted: Accepted | None, dialect: Dialect | None = None
+) -> Preprocessed:
     """Check a table and split it.
 
     Args:
         table: of plain types, as it was read.
         choices: of the user.
         accepted: what the newest approved model was trained on; None to start anew.
+        dialect: how the table was written.
 
     Raises:
         ContractViolation: with everything that is wrong with the table.
         DriftExceeded: it moved further than `data.max_drift`.
     """
     _refuse_repeated_names(table)
-    inferred = infer(table, choices.wishes)
-    contract, warnings = inferred.contract, list(inferred.warnings)
+    inferred = infer(table, choices.wishes, dialect)
+    warnings = list(inferred.warnings)
     drift: tuple[Drift, ...] = ()
-    if accepted:
-        table, contract = _kept(table, contract, accepted.contract, warnings)
-    violations = check_training_table(table, contract)
-    if violations:
-        raise ContractViolation(violations, what="the table")
+    old = accepted.contract if accepted else None
+    table, contract = _held(table, inferred.contract, old, warnings)
     if accepted:
         drift = measure_drift(table, contract, accepted.profile, choices.data.max_drift)
         _refuse_drift(drift, choices.data.max_drift)
@@ -102,19 +103,28 @@ def _refuse_repeated_names(table: pa.Table) -> None:
         )
 
 
-def _kept(
-    table: pa.Table, inferred: Contract, contract: Contract, warnings: list[str]
+def _held(
+    table: pa.Table, inferred: Contract, accepted: Contract | None, warnings: list[str]
 ) -> tuple[pa.Table, Contract]:
-    """Hold a table against the contract in force, and let that grow by what was seen."""
+    """Hold a table against the contract in force, and let that grow by what was seen.
+
+    Where none is in force, the table's own one holds; the table comes in its form either way.
+    """
+    contract = accepted or inferred
     if contract.target.name != inferred.target.name:
         raise DataError(
             f"the target is {inferred.target.name!r}, and the approved model under this store "
             f"predicts {contract.target.name!r}",
             hint=f"give each table a store.root of its own, or {NEW_CONTRACT[3:]}",
         )
-    conformed = conform(table, contract, with_target=True)
-    if conformed.violations:
-        raise ContractViolation(conformed.violations, what="the table", hint=NEW_CONTRACT)
+    conformed = conform(table, contract, with_target=True, decimal=inferred.decimal)
+    target = check_target(table[contract.target.name], contract)
+    wrong = [item for item in conformed.violations if not _is_missing_target(item, contract)]
+    if wrong or target:
+        hint = NEW_CONTRACT if accepted and wrong else ""
+        raise ContractViolation((*target, *wrong), what="the table", hint=hint)
+    if accepted is None:
+        return conformed.table, contract
     if conformed.extra:
         warnings.append(
             f"columns that the contract does not know are left out: {', '.join(conformed.extra)}"
@@ -122,6 +132,11 @@ def _kept(
     for name, count in conformed.unseen.items():
         warnings.append(f"column {name!r}: {count:,} rows hold a category that is new")
     return conformed.table, contract.widened(inferred).only(conformed.table.column_names)
+
+
+def _is_missing_target(item: Violation, contract: Contract) -> bool:
+    """Say whether a target has no value, for which `check_target` has better words."""
+    return item.column == contract.target.name and item.rule == "missing"
 
 
 def _refuse_drift(drift: tuple[Drift, ...], limit: float | None) -> None:

@@ -5,6 +5,7 @@ rows. So it keeps its side when the table grows or is sorted anew, equal rows st
 can be named that another model with the same settings was never trained on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Codes, Mask, Vector
+from lightmodel.contract.arrays import Codes, Mask, Vector, float_vector
+from lightmodel.contract.cells import EXACT, NOT_A_NUMBER, is_marked
 from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.tables.encode import numbers_from
 
 Keys = npt.NDArray[np.uint64]
 
@@ -44,18 +47,47 @@ def row_keys(table: pa.Table, contract: Contract, method: Method) -> Keys:
     else:
         names = contract.feature_names
     types = {column.name: column.type for column in contract.columns}
-    frame = pd.DataFrame(
-        {at: _hashable(table[name], types.get(name)) for at, name in enumerate(names)}
-    )
+    columns = [_hashable(table[name], types.get(name)) for name in names]
+    hashes = _hashes([rounded for rounded, _, _ in columns])
+    beyond = np.any([mask for _, _, mask in columns], axis=0)
+    if beyond.any():
+        hashes[beyond] = _hashes([exact for _, exact, _ in columns])[beyond]
+    return hashes
+
+
+def _hashes(columns: Sequence[npt.NDArray[np.generic]]) -> Keys:
+    frame = pd.DataFrame(dict(enumerate(columns)))
     hashes = pd.util.hash_pandas_object(frame, index=False, categorize=False)
     return hashes.to_numpy().astype(np.uint64)
 
 
-def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> npt.NDArray[np.generic]:
-    """Give values whose hash does not depend on how a whole number happened to be read."""
-    if kind is not None and (kind.is_numeric or kind is ColumnType.BOOLEAN):
-        numbers: Vector = values.cast(pa.float64()).to_numpy()
-        return numbers + 0.0  # -0.0 becomes 0.0
+_Values = npt.NDArray[np.generic]
+
+
+def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[_Values, _Values, Mask]:
+    """Return values whose hash does not depend on how a whole number happened to be read.
+
+    Numbers that float64 cannot hold come in a second array, as texts, with a mask of their rows.
+    """
+    if kind is None or not (kind.is_numeric or kind is ColumnType.BOOLEAN):
+        texts = _texts(values)
+        return texts, texts, _none(values)
+    is_text = pa.types.is_string(values.type)
+    numbers = numbers_from(values, ()) if is_text else float_vector(values)
+    numbers = numbers + 0.0  # -0.0 becomes 0.0
+    beyond = (
+        np.abs(numbers) >= EXACT if is_text or pa.types.is_integer(values.type) else _none(values)
+    )
+    if is_text:
+        beyond |= is_marked(numbers, NOT_A_NUMBER)
+    return numbers, _texts(values) if beyond.any() else numbers, beyond
+
+
+def _none(values: pa.ChunkedArray) -> Mask:
+    return np.zeros(len(values), dtype=np.bool_)
+
+
+def _texts(values: pa.ChunkedArray) -> _Values:
     return np.asarray(values.cast(pa.string()).to_pandas(), dtype=object)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.project import SETTINGS, Project, shop_table
 from tests.fakes.server import serving
+from tests.serve.tables.models import Models
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,9 @@ def shop(trained_shop: Project) -> Iterator[Shop]:
     }
     with serving(trained_shop, **limits) as address:
         yield Shop(address, trained_shop)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Models of small tables, trained when a test first asks for them."""
+    return Models(tmp_path_factory)

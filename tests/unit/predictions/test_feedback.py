@@ -1,23 +1,30 @@
-"""Late truths, as people send them."""
+"""Late labels, as people send them."""
 
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, DataError, LightModelError
-from lightmodel.predictions.feedback import TruthTable, read_csv, read_records, truths_of
+from lightmodel.predictions.feedback import Truths, label_contract, truths_of
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.bodies import BodyReader, Limits
+from lightmodel.tables.row_rules import RowRules
 
 REGRESSION = Task(TaskKind.REGRESSION)
+LIMITS = Limits(1 << 20, 1 << 20, 10)
 
 
 def contract(task: Task, *, with_id: bool = True) -> Contract:
     key = Column("key", Role.ID, ColumnType.CATEGORY, missing=False)
+    feature = Column("x", Role.FEATURE, ColumnType.NUMBER, missing=False)
     target = Column("y", Role.TARGET, ColumnType.CATEGORY, missing=False)
-    return Contract((key, target) if with_id else (target,), task)
+    columns = (key, feature, target) if with_id else (feature, target)
+    return Contract(columns, task)
 
 
 def classes(*labels: Label) -> Contract:
@@ -28,116 +35,140 @@ def classes(*labels: Label) -> Contract:
 YES_NO = classes("no", "yes")
 
 
+def read(data: bytes, own: Contract, dialect: Dialect | None = None) -> Truths:
+    """Read labels as the service does."""
+    rules = RowRules(label_contract(own))
+    reader = BodyReader(rules, read_rows, dialect or Dialect(), LIMITS)
+    return truths_of(reader.read(iter([data])), own)
+
+
+def cell(value: str, own: Contract, **fields: str) -> str:
+    """Read one label from a CSV."""
+    dialect = Dialect(delimiter=";", **fields)
+    (label,) = read(f"key;y\na;{value}\n".encode(), own, dialect).labels.values()
+    return label
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_csv_keeps_ids_as_they_are_written_whatever_the_delimiter(mark: str, end: str) -> None:
     rows = [["y", "more", "key"], ["yes", "1", "007"], ["no", "", "7"], ["yes", "", " a "]]
     data = end.join(mark.join(row) for row in rows).encode("utf-8-sig")
-    found = truths_of(read_csv(data, YES_NO), YES_NO)
-    assert found == {"007": "yes", "7": "no", " a ": "yes"}
+    assert read(data, YES_NO).labels == {"007": "yes", "7": "no", "a": "yes"}
 
 
 def test_records_and_csv_say_the_same() -> None:
-    records = read_records([{"key": 7, "y": "yes"}, {"key": "x", "y": "no", "z": 1}], YES_NO)
-    assert truths_of(records, YES_NO) == {"7": "yes", "x": "no"}
-    assert truths_of(read_records({"key": "x", "y": "no"}, YES_NO), YES_NO) == {"x": "no"}
+    records = b'[{"key": 7, "y": "yes"}, {"key": "x", "y": "no", "z": 1}]'
+    assert read(records, YES_NO).labels == {"7": "yes", "x": "no"}
+    assert read(b'{"key": "x", "y": "no"}', YES_NO).labels == {"x": "no"}
 
 
-def test_the_last_truth_of_an_id_holds() -> None:
-    assert truths_of(TruthTable(["a", "a"], ["no", "yes"]), YES_NO) == {"a": "yes"}
+def test_the_last_label_of_an_id_holds() -> None:
+    assert read(b"key,y\na,no\na,yes\n", YES_NO).labels == {"a": "yes"}
+
+
+def test_rows_whose_label_is_empty_are_counted_and_left_out() -> None:
+    found = read(b"key,y\na,yes\nb,\n,\nc,NA\n", YES_NO, Dialect(na_values=("", "NA")))
+    assert found == Truths({"a": "yes"}, 4, 3)
 
 
 @pytest.mark.parametrize(
     ("labels", "value", "meant"),
     [
         ((0, 1), "1", "1"),
-        ((0, 1), 1.0, "1"),
         ((0, 1), "1.0", "1"),
         ((0, 1), " 0 ", "0"),
         ((0.5, 1.5), "1.50", "1.5"),
-        ((False, True), True, "true"),
         ((False, True), "True", "true"),
         ((False, True), "0", "false"),
-        (("1", "2", "3"), 2, "2"),
+        (("1", "2", "3"), "2.0", "2"),
+        (("Zu\u0308rich", "Bern"), "Z\u00fcrich", "Zu\u0308rich"),
     ],
 )
 def test_a_label_is_known_however_it_is_written(
-    labels: tuple[Label, ...], value: Label, meant: str
+    labels: tuple[Label, ...], value: str, meant: str
 ) -> None:
-    own = classes(*labels)
-    assert truths_of(TruthTable(["a"], [value]), own) == {"a": meant}
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_keeps_every_bit(number: float) -> None:
-    own = contract(REGRESSION)
-    (truth,) = truths_of(TruthTable(["a"], [label_name(number)]), own).values()
-    assert float(truth) == number
-
-
-def test_a_decimal_comma_is_read_where_the_settings_say_so() -> None:
-    own = contract(REGRESSION)
-    data = b"key;y\na;1,5\n"
-    assert truths_of(read_csv(data, own, ","), own) == {"a": "1.5"}
-    with pytest.raises(ContractViolation, match="not a number"):
-        truths_of(read_csv(data, own, "auto"), own)
+    assert cell(value, classes(*labels)) == meant
 
 
 @pytest.mark.parametrize(
-    "value", ["maybe", "", None, float("nan"), float("inf"), [], {}, True, 10**400]
+    ("labels", "value", "meant"),
+    [((0, 1), "1.0", "1"), ((False, True), "true", "true"), (("1", "2", "3"), "2", "2")],
 )
-@pytest.mark.parametrize("own", [classes(0, 1), contract(REGRESSION)], ids=["classes", "number"])
-def test_what_is_no_truth_is_named_by_its_rows_and_never_quoted(
-    own: Contract, value: object
+def test_a_label_in_json_is_known_whatever_its_type(
+    labels: tuple[Label, ...], value: str, meant: str
 ) -> None:
+    found = read(f'{{"key": "a", "y": {value}}}'.encode(), classes(*labels))
+    assert found.labels == {"a": meant}
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
+def test_a_number_keeps_every_bit(number: float) -> None:
+    assert float(cell(label_name(number), contract(REGRESSION))) == number
+
+
+def test_the_decimal_mark_is_that_of_the_training_table() -> None:
+    own = contract(REGRESSION)
+    assert cell("1,5", own, decimal=",") == "1.5"
+    with pytest.raises(ContractViolation, match="not a number"):
+        cell("1,5", own, decimal=".")
+
+
+@pytest.mark.parametrize("value", ["maybe", "inf", "[]", "{}", "True"])
+@pytest.mark.parametrize("own", [classes(0, 1), contract(REGRESSION)], ids=["classes", "number"])
+def test_what_is_no_label_is_named_by_its_rows_and_never_quoted(own: Contract, value: str) -> None:
     with pytest.raises(ContractViolation) as caught:
-        truths_of(TruthTable(["a", "b", "c"], ["1", value, "0"]), own)
+        read(f"key,y\na,1\nb,{value}\nc,0\n".encode(), own)
     (violation,) = caught.value.violations
     assert (violation.column, violation.rows, violation.total) == ("y", (2,), 1)
     assert "maybe" not in caught.value.message
 
 
+def test_a_number_that_is_no_label_and_a_category_that_is_none_are_violations() -> None:
+    for own, value in ((classes(0, 1), "2"), (YES_NO, "perhaps")):
+        with pytest.raises(ContractViolation, match="not a label of the model"):
+            cell(value, own)
+
+
 def test_a_missing_id_is_a_violation() -> None:
     with pytest.raises(ContractViolation, match="key"):
-        truths_of(TruthTable(["a", None, ""], ["no", "no", "no"]), YES_NO)
+        read(b"key,y\na,no\n,no\n", YES_NO)
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "key"),
+        (b"", "empty"),
         (b"key,z\n1,2\n", "'y'"),
-        (b"key,y,y\n1,2,3\n", "more than once"),
+        (b"z,y\n1,yes\n", "'key'"),
+        (b"key,y,y\n1,2,3\n", "stands in the table 2 times"),
         (b"key,y\n", "no rows"),
         (b"key,y\n\xff,1\n", "UTF-8"),
-        (b"key,y\n" + b"a" * 2_000_000 + b",1\n", "no CSV"),
+        (b"[]", "no records"),
+        (b"[1]", "not a JSON object"),
     ],
 )
-def test_a_csv_that_cannot_be_used_is_refused_with_the_reason(data: bytes, said: str) -> None:
+def test_what_cannot_be_used_is_refused_with_the_reason(data: bytes, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        read_csv(data, YES_NO)
-
-
-@pytest.mark.parametrize("records", [[], 1, "x", None, [1], [{}], [{"key": 1}], {"y": 1}])
-def test_json_that_holds_no_truths_is_refused(records: object) -> None:
-    with pytest.raises(DataError, match="truths"):
-        read_records(records, YES_NO)
+        read(data, YES_NO)
 
 
 def test_without_an_id_column_the_error_says_what_to_do() -> None:
-    own = contract(REGRESSION, with_id=False)
     with pytest.raises(DataError, match="no id column") as caught:
-        read_csv(b"key,y\n1,2\n", own)
+        label_contract(contract(REGRESSION, with_id=False))
     assert "data.id" in caught.value.hint
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_whatever_the_bytes_only_our_own_errors_come(data: bytes) -> None:
     with contextlib.suppress(LightModelError):
-        truths_of(read_csv(data, YES_NO), YES_NO)
+        read(data, YES_NO)
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.sampled_from(["key,y", "key\ty"]))
+@settings(deadline=None)
 def test_whatever_the_cells_only_our_own_errors_come(text: str, header: str) -> None:
     with contextlib.suppress(LightModelError):
-        truths_of(read_csv(f"{header}\n{text}".encode(), YES_NO), YES_NO)
+        read(f"{header}\n{text}".encode(), YES_NO)

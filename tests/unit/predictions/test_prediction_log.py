@@ -254,7 +254,7 @@ def test_a_row_that_the_server_refuses_is_set_aside_and_does_not_hold_up_the_oth
     assert kept(path) == []
     assert kept(path, "refused") == [("strange", 1)]
     assert counts.of == {"logged": 3}
-    assert "`refused` of log.sqlite keeps a row: it is strange" in caplog.text
+    assert "the table refused of log.sqlite keeps a row: it is strange" in caplog.text
     server.close()
 
 

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pytest
 from flask.testing import FlaskClient
+from pyarrow import parquet
 
 from lightmodel.config import Config, load
 from lightmodel.predictions.factory import open_log
@@ -59,8 +61,22 @@ def test_truths_are_counted_by_whether_the_id_was_answered(
         client.post("/truth", data={"file": (shop, "truths.csv")}),
     ]
     assert [reply.status_code for reply in replies] == [200, 200, 200]
-    assert replies[0].json == replies[1].json == {"rows": 3, "matched": 2, "unmatched": 1}
-    assert replies[2].json == {"rows": 600, "matched": 0, "unmatched": 600}
+    counts = {"rows": 3, "matched": 2, "unmatched": 1, "without_label": 0}
+    assert replies[0].json == replies[1].json == counts
+    assert replies[2].json == {**counts, "rows": 600, "matched": 0, "unmatched": 600}
+
+
+def test_labels_come_in_any_form_and_empty_ones_are_counted(client: FlaskClient) -> None:
+    sink = io.BytesIO()
+    parquet.write_table(pa.table({"visit_id": ["v1", "v2"], "bought": ["yes", None]}), sink)
+    lines = b'{"visit_id": "v1", "bought": "yes"}\n{"visit_id": "v2"}\n'
+    replies = [
+        client.post("/truth", data=b"visit_id;bought\nv1;yes\nv2;\n", content_type="text/csv"),
+        client.post("/truth", data=lines, content_type="application/x-ndjson"),
+        client.post("/truth", data=sink.getvalue(), content_type="application/octet-stream"),
+    ]
+    counts = {"rows": 2, "matched": 0, "unmatched": 1, "without_label": 1}
+    assert [reply.json for reply in replies] == [counts] * 3
 
 
 @pytest.mark.parametrize(
@@ -68,9 +84,10 @@ def test_truths_are_counted_by_whether_the_id_was_answered(
     [
         (b"visit_id,bought\nv1,perhaps\n", "text/csv", 422, "bought"),
         (b"visit_id\nv1\n", "text/csv", 422, "bought"),
-        (b"", "text/csv", 422, "visit_id"),
-        (b'[{"visit_id": 1', "application/json", 400, "byte"),
-        (b"[1]", "application/json", 422, "JSON objects"),
+        (b"bought\nyes\n", "text/csv", 422, "visit_id"),
+        (b"", "text/csv", 422, "empty"),
+        (b'[{"visit_id": 1', "application/json", 422, "not JSON"),
+        (b"[1]", "application/json", 422, "JSON object"),
         (b"x", "application/zip", 415, "text/csv"),
         (b"x", "multipart/form-data; boundary=x", 400, "cut short"),
     ],

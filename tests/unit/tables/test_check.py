@@ -76,14 +76,18 @@ def test_every_violation_is_found_at_once(contract: Contract) -> None:
     assert set(found) == {
         ("colour", "absent"),
         ("age", "type"),
+        ("age", "range"),
         ("income", "infinite"),
         ("income", "range"),
         ("flag", "type"),
+        ("flag", "missing"),
     }
     assert found["age", "type"].rows == (2, 4)
     assert found["income", "infinite"].rows == (1,)
     assert found["income", "range"].rows == (4,)
+    assert found["age", "range"].rows == (3,)
     assert found["flag", "type"].rows == (1,)
+    assert found["flag", "missing"].rows == (2,)
 
 
 def test_an_age_of_5000_is_refused_and_one_a_little_higher_than_seen_is_not(

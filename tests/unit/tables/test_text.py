@@ -51,7 +51,7 @@ def test_a_wrong_encoding_is_named_with_what_to_set(tmp_path: Path, rows: int) -
 
     error = refusal(tmp_path, text, encoding="utf-8")
 
-    assert "'utf-8'" in error.message
+    assert "not UTF-8 throughout" in error.message
     assert "data.encoding" in error.hint
 
 

@@ -1,13 +1,17 @@
-"""How a CSV file is written: delimiter, quotes and decimal mark, found out from its beginning."""
+"""How a CSV is written: delimiter, quotes and decimal mark, found out from its beginning, or known."""
 
 import csv
 import io
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lightmodel.config import DataSection
+from lightmodel.contract.cells import BLANKS
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.dialect import Dialect
 from lightmodel.errors import ConfigError
 
 Rows = Sequence[Sequence[str]]
@@ -16,6 +20,7 @@ Rows = Sequence[Sequence[str]]
 # inside cells (decimal commas, words).
 _CANDIDATES = ("\t", ";", "|", ",")
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+_IN_CELLS = "\"'\r\n\0+-." + string.ascii_letters + string.digits
 _SAMPLE_ROWS = 1_000
 _NEAR = 0.02
 _POOR = 0.5
@@ -24,24 +29,8 @@ _POINT_NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """How cells stand apart.
-
-    Attributes:
-        delimiter: one ASCII character.
-        quote: '"', or "'" where texts are quoted by that.
-        loose: blanks around delimiters must be taken away before quotes can be understood; for
-            the delimiter " " any number of blanks is one delimiter.
-    """
-
-    delimiter: str
-    quote: str = '"'
-    loose: bool = False
-
-
-def find_dialect(sample: str, options: DataSection, *, complete: bool) -> Dialect:
-    """Find out the dialect of a text from its beginning, as far as `options` leave it open.
+def find_marks(sample: str, options: DataSection, *, complete: bool) -> tuple[str, str]:
+    """Find out the delimiter and the quote of a text, as far as `options` leave them open.
 
     Args:
         sample: the beginning.
@@ -53,13 +42,36 @@ def find_dialect(sample: str, options: DataSection, *, complete: bool) -> Dialec
     """
     quote = _quote(sample)
     delimiter = given_delimiter(options.delimiter)
-    if not delimiter:
-        delimiter = _delimiter(_Sample(sample, quote, complete, len(options.columns)))
-    if delimiter == " ":
-        return Dialect(" ", quote, loose=True)
-    rows = sample_rows(sample, Dialect(delimiter, quote), complete=complete)
-    loose = any(_is_quoted_after_blanks(cell, quote) for row in rows for cell in row)
-    return Dialect(delimiter, quote, loose)
+    return delimiter or _delimiter(_Sample(sample, quote, complete, len(options.columns))), quote
+
+
+def given_dialect(options: DataSection) -> Dialect:
+    """Return what the configuration says of a text; "" is to be found out.
+
+    Raises:
+        ConfigError: `options.delimiter` is no single ASCII character.
+    """
+    return Dialect(
+        delimiter=given_delimiter(options.delimiter),
+        decimal=options.decimal.replace("auto", ""),
+        encoding=options.encoding.replace("auto", "utf-8"),
+        columns=options.columns,
+        na_values=("", *options.missing),
+    )
+
+
+def dialect_for(contract: Contract, options: DataSection) -> Dialect:
+    """Return what rows of a model are read by: its contract's dialect.
+
+    Where that is not known, for the training table was no CSV or the model is an old one, the
+    configuration decides.
+    """
+    kept, given = contract.dialect, given_dialect(options)
+    if kept is None:
+        return given
+    if not kept.delimiter:
+        return replace(given, na_values=kept.na_values)
+    return replace(kept, decimal=kept.decimal or given.decimal)
 
 
 def given_delimiter(name: str) -> str:
@@ -71,7 +83,7 @@ def given_delimiter(name: str) -> str:
     if name == "auto":
         return ""
     delimiter = _NAMES.get(name, name)
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in "\"'\r\n\0":
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in _IN_CELLS:
         raise ConfigError(
             f"data.delimiter: {name!r} is no delimiter",
             hint="it is auto, one ASCII character, or one of tab, comma, semicolon, pipe, space",
@@ -79,22 +91,26 @@ def given_delimiter(name: str) -> str:
     return delimiter
 
 
-def numbered_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def numbered_rows(
+    lines: Iterable[str], delimiter: str, quote: str
+) -> Iterator[tuple[int, list[str]]]:
     """Split lines into rows of cells, each with the number of its last line, from 1.
 
     Raises:
         csv.Error: a cell is longer than 128 KB: most likely its quote is never closed.
     """
-    reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote)
+    reader = csv.reader(
+        lines, delimiter=delimiter, quotechar=quote, skipinitialspace=delimiter != " "
+    )
     for row in reader:
         yield reader.line_num, row
 
 
-def sample_rows(sample: str, dialect: Dialect, *, complete: bool) -> list[list[str]]:
-    """Give the first rows of a sample that are not blank, without one that is cut short."""
+def sample_rows(sample: str, delimiter: str, quote: str, *, complete: bool) -> list[list[str]]:
+    """Return the first rows of a sample that are not blank, without one that is cut short."""
     rows = []
     try:
-        for _, row in numbered_rows(io.StringIO(sample, newline=""), dialect):
+        for _, row in numbered_rows(io.StringIO(sample, newline=""), delimiter, quote):
             if not is_blank(row):
                 rows.append(row)
             if len(rows) == _SAMPLE_ROWS:
@@ -106,7 +122,7 @@ def sample_rows(sample: str, dialect: Dialect, *, complete: bool) -> list[list[s
 
 def is_blank(row: Sequence[str]) -> bool:
     """Say whether a row is an empty line, or one of blanks only."""
-    return not row or (len(row) == 1 and not row[0].strip(" \t\x1a"))
+    return not row or (len(row) == 1 and not row[0].strip(BLANKS + "\x1a"))
 
 
 def common_width(rows: Rows) -> int:
@@ -115,14 +131,12 @@ def common_width(rows: Rows) -> int:
     return max(counts, key=lambda width: (counts[width], width), default=0)
 
 
-def find_decimal(rows: Rows, dialect: Dialect, given: str) -> str:
+def find_decimal(rows: Rows, delimiter: str) -> str:
     """Find out the decimal mark from data rows; "" when there is none yet and both may come."""
-    if given != "auto":
-        return given
     cells = [cell.strip() for row in rows for cell in row]
     points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
     commas = [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
-    if dialect.delimiter != ";":  # a comma may part thousands there
+    if delimiter != ";":  # a comma may part thousands there
         if all(_THOUSANDS.fullmatch(cell) for cell in commas):
             commas = []
         return "," if len(commas) > points else "."
@@ -151,7 +165,7 @@ class _Sample:
 
     def rows(self, delimiter: str) -> Rows:
         """Split the text by a candidate."""
-        return sample_rows(self.text, Dialect(delimiter, self.quote), complete=self.complete)
+        return sample_rows(self.text, delimiter, self.quote, complete=self.complete)
 
 
 def _delimiter(sample: _Sample) -> str:
@@ -189,7 +203,3 @@ def _blanks_split_all(sample: _Sample, least: int) -> bool:
     bare = (re.sub(f"{sample.quote}[^{sample.quote}]*{sample.quote}", "q", line) for line in lines)
     widths = {len(line.split()) for line in bare} - {0}
     return len(widths) == 1 and max(widths) > least and sample.columns in {0, *widths}
-
-
-def _is_quoted_after_blanks(cell: str, quote: str) -> bool:
-    return cell[:1] in " \t" and cell.lstrip(" \t").startswith(quote)

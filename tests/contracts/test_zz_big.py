@@ -1,0 +1,275 @@
+"""Every reader of rows gives the same bits for the same text."""
+
+import csv
+import ctypes
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lightmodel.contract.cells import (
+    BLANKS,
+    IN_NO_ROW,
+    NOT_A_NUMBER,
+    NOT_THERE,
+    CellKind,
+    Layout,
+)
+from lightmodel.errors import DataError
+from lightmodel.learners.compiled import build
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.rows import CompiledRows
+
+N, B, T, I = CellKind.NUMBER, CellKind.BOOLEAN, CellKind.TEXT, CellKind.IGNORED  # noqa: E741
+LAYOUT = Layout(bytes([N, T, B, I, N]), (0, 0, 2, 0, 1), 3, missing=("NA", "?"))
+
+
+@pytest.fixture(
+    scope="module", params=["arrow", pytest.param("compiled", marks=pytest.mark.compiler)]
+)
+def reader(request: pytest.FixtureRequest) -> RowReader:
+    return read_rows if request.param == "arrow" else CompiledRows(build.load(build.build()))
+
+
+def bits(reader: RowReader, text: str, layout: Layout = LAYOUT) -> list[list[int]]:
+    numbers = reader(layout, text.encode(), final=True).numbers
+    found: list[list[int]] = np.ascontiguousarray(numbers).view(np.uint64).tolist()
+    return found
+
+
+def as_bits(*numbers: float) -> list[int]:
+    found: list[int] = np.array(numbers).view(np.uint64).tolist()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("1", 1.0),
+        ("-0.0", -0.0),
+        ("+7.", 7.0),
+        (".5", 0.5),
+        (" 12.50 ", 12.5),
+        ("\t3\t", 3.0),
+        ('"4.5"', 4.5),
+        ('" 4.5 "', 4.5),
+        ("1e3", 1000.0),
+        ("1E-2", 0.01),
+        ("1e999", np.inf),
+        ("-1e999", -np.inf),
+        ("1e-999", 0.0),
+        ("0.1", 0.1),
+        ("9007199254740993", 9007199254740992.0),
+        ("123456789012345678901234567890", 1.2345678901234568e29),
+        ("2.2250738585072011e-308", 2.2250738585072011e-308),
+        ("007", 7.0),
+        ("", NOT_THERE),
+        ("  ", NOT_THERE),
+        ("NA", NOT_THERE),
+        (' "NA"', NOT_THERE),
+        ("?", NOT_THERE),
+        ("nan", NOT_THERE),
+        ("-NaN", NOT_THERE),
+        ("nan(1)", NOT_A_NUMBER),
+        ("inf", np.inf),
+        ("-Infinity", -np.inf),
+        ("infinit", NOT_A_NUMBER),
+        ("\u00a012.5\u2003", 12.5),
+        ("\x1c1", 1.0),
+        ("1\u200b", NOT_A_NUMBER),
+        ('"1"5 ', 15.0),
+        ('"1" ', 1.0),
+        ('\u3000"1"', 1.0),
+        ("1" * 5_000, np.inf),
+        ("0." + "1" * 5_000, 1 / 9),
+        ("1_0", NOT_A_NUMBER),
+        ("0x1p3", NOT_A_NUMBER),
+        ("1,5", NOT_A_NUMBER),
+        ("1.5.2", NOT_A_NUMBER),
+        ("-", NOT_A_NUMBER),
+        (".", NOT_A_NUMBER),
+        ("e5", NOT_A_NUMBER),
+        ("1e", NOT_A_NUMBER),
+        ("1 2", NOT_A_NUMBER),
+        ("12a", NOT_A_NUMBER),
+        ("\u0661", NOT_A_NUMBER),
+    ],
+)
+def test_a_cell_is_read_as_what_it_says(reader: RowReader, cell: str, number: float) -> None:
+    quoted = f'"{cell}"' if "," in cell else cell
+    for after in ("0", "0.25\n5,x,0,z,1"):  # near the text's end, and far from it
+        text = f"{quoted},x,1,z,{after}\n"
+        assert bits(reader, text)[0][0] == as_bits(number)[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("true", 1.0),
+        ("FALSE", 0.0),
+        ("0", 0.0),
+        ("1", 1.0),
+        ("1.0", 1.0),
+        ("-0.0", 0.0),
+        ("2", NOT_A_NUMBER),
+        ("NA", NOT_THERE),
+        ("yes", NOT_A_NUMBER),
+    ],
+)
+def test_a_boolean_is_read_as_what_it_says(reader: RowReader, cell: str, value: float) -> None:
+    assert bits(reader, f"1,x,{cell},z,0\n")[0][2] == as_bits(value)[0]
+
+
+def test_texts_come_without_blanks_and_with_their_quotes_undone(reader: RowReader) -> None:
+    text = '1, a b ,1,z,0\n1,"c,""d""\n",1,z,0\n1,,1,z,0\n1,\u00e4,1,z,0\n'
+    found = reader(LAYOUT, text.encode(), final=True)
+    assert found.texts == (["a b", 'c,"d"', "", "\u00e4"],)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_in_any_way_and_blank_ones_are_no_rows(reader: RowReader, end: str) -> None:
+    text = end.join(["", "1,a,1,z,2", "  ", "3,b,0,z,4", "", "5,c,1,z,6"])
+    found = reader(LAYOUT, text.encode(), final=True)
+    assert found.numbers.tolist() == [[1, 2, 1], [3, 4, 0], [5, 6, 1]]
+    assert found.consumed == len(text)
+
+
+def test_rows_with_another_number_of_cells_are_counted_and_marked(reader: RowReader) -> None:
+    found = reader(LAYOUT, b"1,a,1,z,2\n1,a\n1,a,1,z,2,9\n3,b,1,z,4\n", final=True)
+    assert found.ragged == 2
+    assert found.texts == (["a", None, None, "b"],)
+    rows = np.ascontiguousarray(found.numbers).view(np.uint64).tolist()
+    assert rows[1] == rows[2] == as_bits(IN_NO_ROW) * 3
+
+
+def test_other_marks_part_cells_and_digits(reader: RowReader) -> None:
+    layout = Layout(bytes([N, N]), (0, 1), 2, delimiter=";", decimal=",")
+    assert reader(layout, b"1,5;-2\n,25;3,\n", final=True).numbers.tolist() == [
+        [1.5, -2],
+        [0.25, 3],
+    ]
+    assert bits(reader, "1.5;1\n", layout)[0][0] == as_bits(NOT_A_NUMBER)[0]
+
+
+def test_what_stands_behind_a_closing_quote_belongs_to_the_cell(reader: RowReader) -> None:
+    text = '1,"a"b,1,z,2\n1, "a ""b" "c" ,1,z,2\n1,a "b",1,z,2\n'
+    assert reader(LAYOUT, text.encode(), final=True).texts == (["ab", 'a "b "c"', 'a "b"'],)
+
+
+@pytest.mark.parametrize("text", ['1,"a,1,z,2\n', '1,"a""b,1,z,2\n', '"1,a', '1,a,0,0,1\n "1'])
+def test_a_quote_that_is_never_closed_is_an_error(reader: RowReader, text: str) -> None:
+    with pytest.raises(DataError, match="quote"):
+        reader(LAYOUT, text.encode(), final=True)
+
+
+MARKS = st.sampled_from(
+    ["NA", "?", "true", "FALSE", "1.0", "-999", "inf", "nan", "1e5", "\u00a0", "\x1a", '"', "'"]
+)
+CELLS = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.integers(-(10**22), 10**22).map(str),
+    st.text("0123456789.,-+eE ", max_size=12),
+    st.lists(MARKS | st.text(BLANKS, max_size=2) | st.text(max_size=3), max_size=4).map("".join),
+)
+PARTS = st.sampled_from([",", ";", "\t", "|", "\n", "\r", "\r\n", '"', "'", '""', ""])
+LAYOUTS = st.builds(
+    lambda kinds, delimiter, quote, decimal, missing: Layout(
+        bytes(kinds),
+        tuple(
+            kinds[:at].count(T) if kind == T else sum(one in {N, B} for one in kinds[:at])
+            for at, kind in enumerate(kinds)
+        ),
+        sum(one in {N, B} for one in kinds),
+        delimiter,
+        quote,
+        decimal,
+        missing,
+    ),
+    st.lists(st.sampled_from([N, B, T, I]), min_size=1, max_size=4),
+    st.sampled_from(",;\t|"),
+    st.sampled_from("\"'"),
+    st.sampled_from(".,"),
+    st.sampled_from([(), ("", "NA", "?", "-999")]),
+)
+
+
+def both_agree(layout: Layout, text: str) -> None:
+    data = text.encode()
+    compiled = CompiledRows(_library())
+    assert _all_rows(compiled, layout, data) == _all_rows(read_rows, layout, data)
+
+
+def _all_rows(reader: RowReader, layout: Layout, data: bytes) -> list[tuple[object, ...]]:
+    """Read until nothing is left, as the service does; rows and what they say."""
+    texts: list[list[object]] = [[] for _ in range(layout.texts)]
+    numbers: list[list[int]] = []
+    ragged = 0
+    while data:
+        try:
+            found = reader(layout, data, final=True)
+        except DataError as error:
+            return [(error.message,)]
+        for kept, new in zip(texts, found.texts, strict=True):
+            kept.extend(new)
+        numbers += np.ascontiguousarray(found.numbers).view(np.uint64).tolist()
+        ragged += found.ragged
+        if not found.consumed:
+            break
+        data = data[found.consumed :]
+    return [(texts, numbers, ragged)]
+
+
+@pytest.mark.compiler
+@settings(max_examples=6000, deadline=None)
+@given(
+    LAYOUTS, st.lists(st.lists(CELLS, min_size=1, max_size=5), min_size=1, max_size=8), st.data()
+)
+def test_the_readers_agree_on_written_rows(
+    layout: Layout, rows: list[list[str]], data: st.DataObject
+) -> None:
+    text = io.StringIO()
+    end = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    writer = csv.writer(
+        text, delimiter=layout.delimiter, quotechar=layout.quote, lineterminator=end
+    )
+    writer.writerows(row[: len(layout.kinds)] for row in rows)
+    both_agree(layout, text.getvalue())
+
+
+@pytest.mark.compiler
+@settings(max_examples=6000, deadline=None)
+@given(LAYOUTS, st.lists(CELLS | PARTS, max_size=30).map("".join))
+def test_the_readers_agree_on_any_text(layout: Layout, text: str) -> None:
+    both_agree(layout, text)
+
+
+@given(cut=st.integers(0, 60))
+def test_a_text_may_be_cut_anywhere(reader: RowReader, cut: int) -> None:
+    text = b'1,"a\n,b",1,z,2\r\n3,c,0,z,4\r\n\r\n5,"d""e",1,z,6\r\n'
+    first = reader(LAYOUT, text[:cut], final=False)
+    rest = reader(LAYOUT, text[first.consumed :], final=True)
+    numbers = np.concatenate([first.numbers, rest.numbers]).tolist()
+    assert numbers == [[1, 2, 1], [3, 4, 0], [5, 6, 1]]
+    assert first.texts[0] + rest.texts[0] == ["a\n,b", "c", 'd"e']
+
+
+_BUILT: list[ctypes.CDLL] = []
+
+
+def _library() -> ctypes.CDLL:
+    """Compile once for all examples."""
+    if not _BUILT:
+        _BUILT.append(build.load(build.build()))
+    return _BUILT[0]
+
+
+def test_without_a_compiler_there_is_a_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(build.NotCompiledError, match="no C compiler"):
+        build.build()

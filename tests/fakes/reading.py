@@ -1,0 +1,88 @@
+"""One table read as training reads it, and as a request: the two ways that must agree.
+
+All names of the product that the suites of the readers need stand here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from lightmodel.config import DataSection
+from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.inference import Wishes, infer
+from lightmodel.errors import ContractViolation
+from lightmodel.learners.compiled import build
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.bodies import BodyReader, Limits
+from lightmodel.tables.check import conform
+from lightmodel.tables.encode import feature_matrix
+from lightmodel.tables.reading import read_source
+from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.rows import CompiledRows
+from lightmodel.tables.sniff import dialect_for
+from lightmodel.training.checks import check_target
+
+arrow_rows: RowReader = read_rows
+
+
+@cache
+def compiled_rows() -> RowReader:
+    """Return the compiled reader, built once for all tests."""
+    return CompiledRows(build.load(build.build()))
+
+
+@dataclass(frozen=True)
+class Read:
+    """A training table: what a model of it would see, and what requests are held against."""
+
+    contract: Contract
+    matrix: Matrix
+    ids: list[str] | None
+
+
+def read_for_training(path: Path, options: DataSection) -> Read:
+    """Read a table as preprocess does, its target in column y.
+
+    Raises:
+        DataError: it cannot be trained on.
+    """
+    source = read_source([path], options)
+    table = source.table
+    contract = infer(table, Wishes(target="y", id=options.id), source.dialect).contract
+    conformed = conform(table, contract, with_target=True, decimal=contract.decimal)
+    if violations := (*check_target(table["y"], contract), *conformed.violations):
+        raise ContractViolation(violations, what="the table")
+    matrix = feature_matrix(conformed.table, contract)
+    ids = [str(one) for one in table[contract.id.name].to_pylist()] if contract.id else None
+    return Read(contract, matrix, ids)
+
+
+def read_request(
+    contract: Contract, reader: RowReader, options: DataSection, pieces: Sequence[bytes]
+) -> list[Block]:
+    """Read a body that arrives in pieces, as the service does."""
+    limits = Limits(1 << 24, 1 << 24, 1_000)
+    body = BodyReader(RowRules(contract), reader, dialect_for(contract, options), limits)
+    return list(body.read(iter(pieces), "csv"))
+
+
+def features_of(blocks: Iterable[Block]) -> Matrix:
+    """Return the features of all blocks; every NaN has the same bits."""
+    return plain_nans(np.concatenate([block.features for block in blocks]))
+
+
+def plain_nans(numbers: Matrix) -> Matrix:
+    """Return the numbers with one NaN for all of them, so that bits can be compared."""
+    return np.where(np.isnan(numbers), np.nan, numbers)
+
+
+def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
+    """Cut bytes into pieces at some places, wherever those are."""
+    ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
+    return [data[start:end] for start, end in pairwise(ends)]

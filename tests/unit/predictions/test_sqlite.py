@@ -1,0 +1,72 @@
+"""The prediction log's SQLite file."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lightmodel.errors import SourceUnavailable
+from lightmodel.predictions.sqlite import SqliteSink
+from tests.fakes.answers import VERSION, answered, batch
+
+EARLIER = """
+CREATE TABLE predictions (
+    request TEXT NOT NULL, row INTEGER NOT NULL, time TEXT NOT NULL, version TEXT NOT NULL, id TEXT,
+    prediction TEXT, probability TEXT, features TEXT, PRIMARY KEY (request, row)
+) WITHOUT ROWID;
+CREATE TABLE truths (id TEXT PRIMARY KEY, truth TEXT NOT NULL, time TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO predictions VALUES ('r0', 1, '2026-01-02', 'v0', 'a', '"yes"', '0.75', NULL);
+INSERT INTO truths VALUES ('a', 'no', '2026-01-02');
+"""
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> Iterator[SqliteSink]:
+    folder = tmp_path / "sink"
+    folder.mkdir()
+    with closing(SqliteSink(folder / "log.sqlite")) as opened:
+        yield opened
+
+
+def test_a_file_of_an_earlier_version_goes_on_being_used(sink: SqliteSink) -> None:
+    with closing(sqlite3.connect(sink.path)) as connection:
+        connection.executescript(EARLIER)
+    sink.write(batch(answered("r1", ["a", "b"], [0.9, 0.1])))
+    assert sink.answered() == {VERSION: 2, "v0": 1}
+    assert sink.labelled("v0") == [("no", "yes", 0.75)]
+    assert sink.labelled(VERSION) == [("no", "yes", 0.9)]
+    assert [row[0] for row in sink.rows()] == ["r0", "r1", "r1"]
+
+
+def test_a_folder_that_is_gone_is_an_outage_until_it_is_back(sink: SqliteSink) -> None:
+    folder = sink.path.parent
+    folder.rmdir()
+    folder.write_text("in the way")
+    rows = batch(answered("r1", ["a"], [0.5]))
+    with pytest.raises(SourceUnavailable) as caught:
+        sink.write(rows)
+    assert caught.value.hint
+    folder.unlink()
+    folder.mkdir()
+    assert sink.write(rows) == 1
+
+
+def test_a_file_that_is_no_data_base_is_an_outage_and_stays_as_it_is(sink: SqliteSink) -> None:
+    sink.path.write_bytes(b"something else" * 1_000)
+    with pytest.raises(SourceUnavailable, match=r"log\.sqlite"):
+        sink.write(batch(answered("r1", ["a"], [0.5])))
+    assert sink.path.read_bytes() == b"something else" * 1_000
+
+
+def test_the_oldest_rows_come_in_parts_and_go_when_they_are_removed(sink: SqliteSink) -> None:
+    sink.write(batch(*(answered(f"r{number}", ["a"] * 3, [0.5] * 3) for number in range(5))))
+    first = sink.oldest(4, 1 << 20)
+    assert len(first) == 4
+    assert len(sink.oldest(100, len(first[0][1]) + 1)) == 2
+    sink.remove(first[-1][0])
+    assert [row[:2] for row in sink.rows()][:2] == [("r1", 2), ("r1", 3)]
+    sink.remove(sink.oldest(100, 1 << 20)[-1][0])
+    assert sink.oldest(100, 1 << 20) == []
+    assert sink.used_bytes() == 0

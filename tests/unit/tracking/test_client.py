@@ -1,0 +1,81 @@
+"""What MLflow's errors become, and what no message shows."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
+from lightmodel.tracking.client import as_refusal, translate_mlflow_errors
+
+
+def of_mlflow(code: str) -> Callable[[], Exception]:
+    def make() -> Exception:
+        from mlflow.exceptions import RestException
+
+        made: Exception = RestException(
+            {"error_code": code, "message": "https://me:pw@x/?token=pw"}
+        )
+        return made
+
+    return make
+
+
+def of_requests(status: int | None) -> Callable[[], Exception]:
+    def make() -> Exception:
+        import requests
+
+        response = None
+        if status:
+            response = requests.Response()
+            response.status_code = status
+        return requests.HTTPError("of https://me:pw@x/", response=response)
+
+    return make
+
+
+def of_database() -> Exception:
+    from sqlalchemy.exc import OperationalError
+
+    return OperationalError("select", None, Exception("postgresql://me:pw@x/db"))
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (of_mlflow("PERMISSION_DENIED"), ConfigError),
+        (of_mlflow("UNAUTHENTICATED"), ConfigError),
+        (of_mlflow("INVALID_PARAMETER_VALUE"), ConfigError),
+        (of_mlflow("RESOURCE_DOES_NOT_EXIST"), ConfigError),
+        (of_mlflow("RESOURCE_ALREADY_EXISTS"), ConfigError),
+        (of_mlflow("FEATURE_DISABLED"), ConfigError),
+        (of_mlflow("INVALID_STATE"), ConfigError),
+        (of_mlflow("REQUEST_LIMIT_EXCEEDED"), SourceUnavailable),
+        (of_mlflow("INTERNAL_ERROR"), SourceUnavailable),
+        (of_requests(403), ConfigError),
+        (of_requests(503), SourceUnavailable),
+        (of_requests(None), SourceUnavailable),
+        (of_database, SourceUnavailable),
+        (lambda: OSError("disk"), SourceUnavailable),
+    ],
+)
+def test_a_refusal_is_a_mistake_and_all_else_is_worth_another_try(
+    make: Callable[[], Exception], expected: type[LightModelError]
+) -> None:
+    with pytest.raises(expected) as caught, translate_mlflow_errors():
+        raise make()
+    assert "pw" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_a_missing_package_is_named() -> None:
+    from importlib.metadata import version
+
+    with (
+        pytest.raises(ConfigError, match="no-such-package is not installed"),
+        translate_mlflow_errors(),
+    ):
+        version("no-such-package")
+
+
+def test_a_refusal_for_mlflow_has_message_and_hint() -> None:
+    assert as_refusal(ConfigError("wrong", hint="do this")).args == ("wrong; do this",)
+    assert as_refusal(ConfigError("wrong")).args == ("wrong",)
