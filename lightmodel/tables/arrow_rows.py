@@ -1,5 +1,6 @@
 """Rows of text through Arrow, where there is no compiled reader: as training reads them."""
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,12 +20,12 @@ from lightmodel.contract.cells import (
 )
 from lightmodel.errors import DataError
 from lightmodel.tables.encode import booleans_from, numbers_from, trimmed
-from lightmodel.tables.whitespace import rows_of
+from lightmodel.tables.whitespace import regular_rows_of
 
 
 def read_rows(layout: Layout, text: bytes, *, final: bool) -> RawRows:
     """Read rows; see `RowReader`."""
-    rows = rows_of(layout.delimiter, layout.quote, single=len(layout.kinds) == 1)
+    rows = regular_rows_of(layout.delimiter, layout.quote, single=len(layout.kinds) == 1)
     whole = text + b"\n" if final else text
     cut = rows.end(whole)
     if final and cut < len(whole):
@@ -72,6 +73,8 @@ def _parsed(layout: Layout, text: bytes, numbers: Sequence[CellKind]) -> tuple[p
             blank += 1
         return "skip"
 
+    if text.startswith(BOM_UTF8):  # here it is a letter like others, which Arrow would take away
+        text = b"\n" + text
     table = arrow_csv.read_csv(
         pa.BufferReader(text),
         read_options=arrow_csv.ReadOptions(

@@ -177,7 +177,8 @@ def _parsed(plan: _Plan) -> tuple[pa.Table, str]:
         pieces = rows.regular_pieces(pieces)
     last = dialect.delimiter.join([dialect.quote * 2] * plan.width)
     table = arrow_csv.read_csv(
-        stream_of(chain(pieces, [f"\n{last}\n".encode()])),
+        # a line before the first row, for Arrow takes away what looks like a byte-order mark there
+        stream_of(chain([b"\n"], pieces, [f"\n{last}\n".encode()])),
         read_options=arrow_csv.ReadOptions(column_names=names, block_size=max(_BLOCK, 8 * longest)),
         parse_options=arrow_csv.ParseOptions(
             delimiter=dialect.delimiter,

@@ -73,8 +73,9 @@ class CsvBlocks:
             below = rows_of(" ", header.quote).regular_pieces(below)
         rows = 0
         for raw in _raw_rows(below, layout, self.reader):
-            rows += len(raw.numbers)
-            yield self._block(raw, plan, layout)
+            if len(raw.numbers):  # or only lines of blanks
+                rows += len(raw.numbers)
+                yield self._block(raw, plan, layout)
         if not rows:
             raise DataError("the body holds a header and no rows below it")
 

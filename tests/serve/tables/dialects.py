@@ -92,7 +92,8 @@ def commas_that_part_thousands() -> Case:
 
 def decimal_commas_in_quotes() -> Case:
     text = lines("a,b,y", lambda row: f'"{row.a.replace(".", ",")}",{row.pick},{row.y}')
-    return of_text(text, decimal=",")
+    # points, where the dialect has commas between the same delimiters, are refused
+    return of_text(text, decimal=",", without=["CSV of pandas"])
 
 
 def parted_by_blanks() -> Case:
