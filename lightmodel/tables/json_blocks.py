@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
@@ -66,9 +66,7 @@ class JsonBlocks:
             records = list(lines_in(text, lines))
             lines += text.count(b"\n")
             if records:
-                block = self.block(
-                    records, known, lambda text=text: [*lines_in(text, 0, json.loads)]
-                )
+                block = self.block(records, known, partial(_exact_records, text))
                 known = known or frozenset(self.rules.places)
                 yield block
         if not known:
@@ -191,3 +189,8 @@ def _whole_lines(pieces: Pieces) -> Pieces:
             raise TooLarge(f"a line is longer than {LONGEST_LINE >> 20} MB")
     if left:
         yield left
+
+
+def _exact_records(text: bytes) -> list[Record]:
+    """Read lines once more, with whole numbers of any length exact."""
+    return list(lines_in(text, 0, json.loads))

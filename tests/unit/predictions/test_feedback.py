@@ -42,9 +42,9 @@ def read(data: bytes, own: Contract, dialect: Dialect | None = None) -> Truths:
     return truths_of(reader.read(iter([data])), own)
 
 
-def cell(value: str, own: Contract, **fields: str) -> str:
+def cell(value: str, own: Contract, decimal: str = ".") -> str:
     """Read one label from a CSV."""
-    dialect = Dialect(delimiter=";", **fields)
+    dialect = Dialect(delimiter=";", decimal=decimal)
     (label,) = read(f"key;y\na;{value}\n".encode(), own, dialect).labels.values()
     return label
 
