@@ -20,7 +20,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.scoring.model_store import ModelStoreView, open_version
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.store.factory import models_of, signer_of, splits_of
+from lightmodel.store.factory import models_of, splits_of
 from lightmodel.store.verdict import newest_approved
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tracking.pyfunc import RowModel
@@ -127,7 +127,7 @@ def train(
     sets = settings_for(folder, settings)
     run_chain(sets, example)
     config = load(example, sets).config
-    served = open_version(newest_approved(models_of(config), signer_of(config)))
+    served = open_version(newest_approved(models_of(config)))
     return Trained(config, served, *(_scores(config, served, side) for side in ("train", "test")))
 
 
