@@ -79,8 +79,10 @@ def compare(
 
 def _seconds(duration: str) -> float:
     seconds = parse_duration(duration)
-    if not seconds:
+    if seconds is None:
         raise click.BadParameter(f"{duration!r} is no length of time; write 90s, 5m or 2h")
+    if seconds == 0:
+        raise click.BadParameter("it must be longer than nothing")
     return seconds
 
 
