@@ -20,7 +20,7 @@ from lightmodel.errors import SHOWN_ROWS, DataError
 from lightmodel.tables.base import TableRead
 from lightmodel.tables.byte_stream import AT_ONCE, behind, gathered, stream_of
 from lightmodel.tables.column_types import plain_types, typed, without_numbers
-from lightmodel.tables.detection import reported
+from lightmodel.tables.detection import Text, open_text, reported
 from lightmodel.tables.encode import trimmed
 from lightmodel.tables.header import (
     Header,
@@ -39,7 +39,6 @@ from lightmodel.tables.sniff import (
     numbered_rows,
     sample_rows,
 )
-from lightmodel.tables.text import Text, open_text
 from lightmodel.tables.whitespace import rows_of
 
 _log = logging.getLogger(__name__)
