@@ -8,18 +8,15 @@ import click
 
 from lightmodel import __version__
 from lightmodel.cli.compare import compare
-from lightmodel.cli.deploy import deploy, monitor
+from lightmodel.cli.deploy import deploy, monitor, notify, webhook
 from lightmodel.cli.docs import docs
 from lightmodel.cli.exits import BUG, INTERRUPTED, exit_code
 from lightmodel.cli.feedback import export, live, truth
 from lightmodel.cli.models import models, runtime
-from lightmodel.cli.notify import notify
-from lightmodel.cli.reproduce import reproduce
-from lightmodel.cli.run import retry, run
+from lightmodel.cli.run import reproduce, retry, run
 from lightmodel.cli.serve import serve, smoke
 from lightmodel.cli.tracking import tracking
 from lightmodel.cli.tune import tune
-from lightmodel.cli.webhook import webhook
 from lightmodel.errors import LightModelError
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""`python -m lightmodel deploy` and `monitor`: bring an image into service, and keep it answering."""
+"""`python -m lightmodel deploy`, `monitor`, `webhook` and `notify`: a service brought out and looked after."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ import click
 
 from lightmodel.cli.common import settings
 from lightmodel.config import load
-from lightmodel.errors import DeployFailed, LightModelError
+from lightmodel.errors import DeployFailed, LightModelError, SourceUnavailable
 
 if TYPE_CHECKING:  # the rest is imported when a command runs
     from lightmodel.delivery.base import Deployment
@@ -89,3 +89,49 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
         except LightModelError as error:  # the engine is away: it may come back
             click.echo(f"error: {error.message}", err=True)
         stop.wait(every)
+
+
+@click.command()
+@click.option("--remove-on-exit", is_flag=True, help="Stay, and remove the webhook at the end.")
+@settings
+def webhook(config_file: Path | None, sets: tuple[str, ...], remove_on_exit: bool) -> None:
+    """Register the push webhook of `webhook.repository`, and check that Jenkins answers it.
+
+    Without `webhook.address` a tunnel is opened first, which lasts until Ctrl-C or SIGTERM.
+    """
+    from lightmodel.delivery.webhook import github_hooks, open_route, webhook_secret
+
+    config = load(config_file, sets).config
+    hooks, secret = github_hooks(config), webhook_secret(config)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with open_route(config) as route:
+        hook = hooks.register(route.url, secret)
+        click.echo(f"webhook {hook} of {config.webhook.repository} → {route.url}")
+        try:
+            hooks.check(hook)
+            click.echo("GitHub's ping was answered: a push starts a build")
+            if route.tunnelled or remove_on_exit:
+                click.echo("until Ctrl-C")
+                stop.wait()
+        finally:
+            if remove_on_exit:
+                hooks.remove(hook)
+                click.echo("the webhook was removed")
+
+
+@click.command()
+@click.argument("title")
+@click.option("--body", default="", help="What more there is to say.")
+@settings
+def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Send TITLE to every channel of `notify.urls`; without any, in the log."""
+    from lightmodel.notify.notifiers import open_notifier
+
+    section = load(config_file, sets).config.notify
+    if not open_notifier(section.channels, section.timeout_s).send(title, body):
+        raise SourceUnavailable(
+            "a channel of notify.urls did not take it",
+            hint="the line above says which; the others were told",
+        )

@@ -114,7 +114,7 @@ class Contract:
         return (self.dialect.decimal if self.dialect else "") or "."
 
     def expected(self, *, with_target: bool) -> tuple[Column, ...]:
-        """Give the columns that a table must have; ignored ones and the id may be left out."""
+        """Return the columns that a table must have; ignored ones and the id may be left out."""
         roles = {Role.FEATURE, Role.TARGET} if with_target else {Role.FEATURE}
         return tuple(column for column in self.columns if column.role in roles)
 
@@ -131,7 +131,7 @@ class Contract:
         return replace(self, columns=tuple(item for item in self.columns if item.name in names))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it in JSON's types, without what is empty."""
+        """Return it in JSON's types, without what is empty."""
         dialect = {"dialect": self.dialect.to_dict()} if self.dialect else {}
         return {
             "task": self.task.to_dict(),

@@ -40,7 +40,7 @@ class Inferred:
 
 
 def infer(table: pa.Table, wishes: Wishes, dialect: Dialect | None = None) -> Inferred:
-    """Find out the contract of a training table with distinct column names.
+    """Infer the contract of a training table with distinct column names.
 
     Args:
         table: of plain types; a cell that means no value is null.
@@ -161,7 +161,7 @@ def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[s
 
 
 def column_type(arrow: pa.DataType) -> ColumnType:
-    """Give the contract's type for one of Arrow's plain types."""
+    """Return the contract's type for one of Arrow's plain types."""
     if pa.types.is_integer(arrow):
         return ColumnType.INTEGER
     if pa.types.is_floating(arrow) or pa.types.is_null(arrow):
@@ -174,7 +174,7 @@ def column_type(arrow: pa.DataType) -> ColumnType:
 
 
 def find_task(target: pa.ChunkedArray, wishes: Wishes) -> Task:
-    """Find out the task from the target's values, or check the given one against them.
+    """Infer the task from the target's values, or check the given one against them.
 
     Raises:
         DataError: the target does not fit the task, or has too many classes to be one.
@@ -198,7 +198,7 @@ def find_task(target: pa.ChunkedArray, wishes: Wishes) -> Task:
 
 
 def _is_quantity(values: pa.ChunkedArray) -> bool:
-    """Say whether a target is a number to be estimated, rather than one of a few labels."""
+    """Return whether a target is a number to be estimated, rather than one of a few labels."""
     kind = column_type(values.type)
     if not kind.is_numeric or len(values) == 0:
         return False

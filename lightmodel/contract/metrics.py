@@ -21,11 +21,11 @@ class Metric:
     higher_is_better: bool = True
 
     def better(self, one: float, other: float) -> bool:
-        """Say whether `one` is strictly better than `other`; NaN is never better."""
+        """Return whether `one` is strictly better than `other`; NaN is never better."""
         return one > other if self.higher_is_better else one < other
 
     def worsened(self, value: float, share: float) -> float:
-        """Give the value that is `share` (0.01: one per cent) worse than `value`."""
+        """Return the value that is `share` (0.01: one per cent) worse than `value`."""
         return value - abs(value) * share * (1 if self.higher_is_better else -1)
 
 
@@ -51,7 +51,7 @@ _DEFAULT = {TaskKind.BINARY: "auc", TaskKind.MULTICLASS: "macro_f1", TaskKind.RE
 
 
 def gate_metric(name: str, kind: TaskKind) -> Metric:
-    """Give the metric that decides; "auto" is the task's default.
+    """Return the metric that decides; "auto" is the task's default.
 
     Raises:
         ConfigError: the metric does not suit the task.

@@ -44,7 +44,7 @@ class Profile:
     columns: dict[str, ColumnProfile]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it in JSON's types."""
+        """Return it in JSON's types."""
         return asdict(self)
 
     @classmethod
@@ -96,14 +96,14 @@ def _counts(values: pa.ChunkedArray) -> dict[str, int]:
 
 
 def present_numbers(values: pa.ChunkedArray) -> Vector:
-    """Give the present values, sorted."""
+    """Return the present values, sorted."""
     numbers = float_vector(values)
     present: Vector = np.sort(numbers[~np.isnan(numbers)])
     return present
 
 
 def _steps(numbers: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Give some values and the exact share of numbers up to each: all values where they are few."""
+    """Return some values and the exact share of numbers up to each: all values where they are few."""
     grid = np.unique(numbers)
     if len(grid) > GRID:
         grid = np.unique(np.quantile(numbers, np.linspace(0, 1, GRID + 1), method="lower"))

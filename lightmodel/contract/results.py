@@ -146,7 +146,7 @@ class Evaluation:
     calibration: CalibrationEffect | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it in JSON's types."""
+        """Return it in JSON's types."""
         return asdict(self)
 
 

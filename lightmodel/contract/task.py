@@ -36,7 +36,7 @@ class Task:
         return self.labels[1] if self.kind is TaskKind.BINARY else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it in JSON's types."""
+        """Return it in JSON's types."""
         return {"kind": str(self.kind), "labels": list(self.labels)}
 
     @classmethod
@@ -63,7 +63,7 @@ def ordered_labels(labels: Sequence[Label], positive: str = "auto") -> tuple[Lab
 
 
 def _is_positive(first: Label, second: Label, positive: str) -> bool:
-    """Say whether `first` rather than `second` is the positive label."""
+    """Return whether `first` rather than `second` is the positive label."""
     if positive != "auto":
         names = [label_name(first), label_name(second)]
         if positive not in names:

@@ -56,7 +56,7 @@ class AppService:
     api_key: str = ""
 
     def plan(self, image: str) -> list[str]:
-        """Say what `deploy` would do; see `Deployment`."""
+        """Return what `deploy` would do; see `Deployment`."""
         with translate_docker_errors("cannot look at the image"):
             found = image_of(self.client, image, _BUILD)
             manifest = manifest_of(self.client, str(found.id))

@@ -33,12 +33,12 @@ class Wanted:
 
 
 def has_slots(sku: str) -> bool:
-    """Say whether a plan has deployment slots: Standard, Premium and Isolated."""
+    """Return whether a plan has deployment slots: Standard, Premium and Isolated."""
     return sku.startswith(_SLOTS)
 
 
 def site_content(account: Account, plan: str, wanted: Wanted) -> dict[str, Any]:
-    """Give the body of a web app, or of a slot.
+    """Return the body of a web app, or of a slot.
 
     Args:
         account: whose settings it is for.
@@ -72,7 +72,7 @@ def site_content(account: Account, plan: str, wanted: Wanted) -> dict[str, Any]:
 
 
 def app_settings(start_seconds: int, wanted: Wanted) -> dict[str, str]:
-    """Give the environment that App Service starts the container with."""
+    """Return the environment that App Service starts the container with."""
     return {
         **wanted.environment,
         "WEBSITES_PORT": PORT,
@@ -84,20 +84,20 @@ def app_settings(start_seconds: int, wanted: Wanted) -> dict[str, str]:
 
 
 def find_site(account: Account) -> Resource:
-    """Give the web app, or None."""
+    """Return the web app, or None."""
     settings = account.settings
     return found_or_none(account.web.web_apps.get, settings.resource_group, settings.app)
 
 
 def running_image(account: Account) -> str:
-    """Give the image that the web app is set to, by digest."""
+    """Return the image that the web app is set to, by digest."""
     settings = account.settings
     found = account.web.web_apps.get_configuration(settings.resource_group, settings.app)
     return str(found.properties.linux_fx_version or "").removeprefix("DOCKER|")
 
 
 def running_settings(account: Account) -> dict[str, str]:
-    """Give the web app's environment."""
+    """Return the web app's environment."""
     settings = account.settings
     found = account.web.web_apps.list_application_settings(settings.resource_group, settings.app)
     return dict(found.properties or {})
@@ -160,7 +160,7 @@ _TIMEOUT_S = 30
 
 
 def find_registry(account: Account) -> Resource:
-    """Give the registry, or None."""
+    """Return the registry, or None."""
     settings = account.settings
     return found_or_none(
         account.registries.registries.get, settings.resource_group, settings.registry
@@ -168,7 +168,7 @@ def find_registry(account: Account) -> Resource:
 
 
 def make_registry(account: Account) -> Resource:
-    """Give the registry; make a basic one without an administrator where there is none."""
+    """Return the registry; make a basic one without an administrator where there is none."""
     found = find_registry(account)
     if found is not None:
         return found
@@ -217,7 +217,7 @@ def push_image(
 
 
 def registry_login(account: Account, server: str) -> dict[str, str] | None:
-    """Give what the engine logs in with: a token of this account; None where nobody is asked.
+    """Return what the engine logs in with: a token of this account; None where nobody is asked.
 
     Raises:
         SourceUnavailable: the registry does not answer.

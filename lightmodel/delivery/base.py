@@ -30,7 +30,7 @@ class Deployment(Protocol):
     """
 
     def plan(self, image: str) -> list[str]:
-        """Say what `deploy` would do, a step a line, and change nothing."""
+        """Return what `deploy` would do, a step a line, and change nothing."""
         ...
 
     def deploy(self, image: str) -> Deployed:

@@ -146,7 +146,7 @@ def start_candidate(
 
 
 def environment_of(deploy: DeploySection) -> dict[str, str]:
-    """Give the environment of the service: what deploy.env_file says, and that a proxy is in front.
+    """Return the environment of the service: what deploy.env_file says, and that a proxy is in front.
 
     Raises:
         ConfigError: the file cannot be read, or a line is not NAME=VALUE.
@@ -173,6 +173,6 @@ def _lines(deploy: DeploySection) -> list[str]:
 
 
 def settings_hash(deploy: DeploySection) -> str:
-    """Give what tells whether two containers of one image would run alike."""
+    """Return what tells whether two containers of one image would run alike."""
     content = json.dumps(sorted(environment_of(deploy).items()))
     return hashlib.sha256(content.encode()).hexdigest()

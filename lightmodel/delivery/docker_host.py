@@ -66,7 +66,7 @@ class DockerHost:
     renew_proxy: bool = False
 
     def plan(self, image: str) -> list[str]:
-        """Say what `deploy` would do; see `Deployment`."""
+        """Return what `deploy` would do; see `Deployment`."""
         with translate_docker_errors("cannot look at the Docker host"):
             found = image_of(self.client, image, _BUILD)
             manifest = manifest_of(self.client, str(found.id))
@@ -113,7 +113,7 @@ class DockerHost:
         return self.deploy(previous)
 
     def check(self) -> str:
-        """Say what keeps the service from answering; "" where it answers.
+        """Return what keeps the service from answering; "" where it answers.
 
         One missed question is no reason to act, and a container that is just starting gets its time.
 
@@ -173,7 +173,7 @@ class DockerHost:
         return lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
 
     def _live(self) -> "Container | None":
-        """Give the container that gets the requests, running or not."""
+        """Return the container that gets the requests, running or not."""
         proxy = find_container(self.client, f"{self.settings.name}-proxy")
         if proxy is None or proxy.status != "running":
             return None
@@ -184,7 +184,7 @@ class DockerHost:
         return same and live.labels.get(IMAGE) == image.id
 
     def _answers(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
-        """Say whether what is live is whole, and see that it stays so."""
+        """Return whether what is live is whole, and see that it stays so."""
         if live.status != "running" or proxy.ask(f"{HERE}/ready").status != OK:
             return False
         keep_running(live)  # a deployment that was killed had no time for it
@@ -218,7 +218,7 @@ class DockerHost:
 
 
 def _state(container: "Container | None", what: str) -> str:
-    """Say what is wrong with a container by its state; listed is not alive."""
+    """Return what is wrong with a container by its state; listed is not alive."""
     if container is None:
         return f"{what} has no container"
     return "" if container.status == "running" else f"{what} is {container.status}"

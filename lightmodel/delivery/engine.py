@@ -80,7 +80,7 @@ def image_of(client: "DockerClient", reference: str, hint: str) -> "Image":
 
 
 def find_container(client: "DockerClient", name: str) -> "Container | None":
-    """Give a container by its name, running or not."""
+    """Return a container by its name, running or not."""
     from docker.errors import NotFound
 
     try:
@@ -119,7 +119,7 @@ def keep_running(container: "Container") -> None:
 
 
 def one_file(name: str, content: bytes) -> bytes:
-    """Give a tar archive that holds one file, readable by all: how the engine takes files."""
+    """Return a tar archive that holds one file, readable by all: how the engine takes files."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo(name)
@@ -190,7 +190,7 @@ def manifest_of(client: "DockerClient", image: str) -> Manifest:
 
 
 def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
-    """Give version and bytes of each manifest."""
+    """Return version and bytes of each manifest."""
     from docker.errors import NotFound
 
     container = client.containers.create(image)

@@ -9,7 +9,7 @@ from lightmodel.store.factory import models_of
 
 
 def open_docker_host(config: Config, *, renew_proxy: bool = False) -> Deployment:
-    """Give the service on the Docker host that DOCKER_HOST names.
+    """Return the service on the Docker host that DOCKER_HOST names.
 
     Raises:
         SourceUnavailable: no engine answers.
@@ -21,7 +21,7 @@ def open_docker_host(config: Config, *, renew_proxy: bool = False) -> Deployment
 
 
 def open_app_service(config: Config) -> Deployment:
-    """Give the web app at Azure that the settings name.
+    """Return the web app at Azure that the settings name.
 
     Raises:
         ConfigError: a name is not set, or the SDK is not installed.
@@ -36,7 +36,7 @@ def open_app_service(config: Config) -> Deployment:
 
 
 def open_monitor(config: Config) -> Callable[[], str]:
-    """Give what looks after the service once: it says what is wrong still, "" for nothing.
+    """Return what looks after the service once: it says what is wrong still, "" for nothing.
 
     Raises:
         SourceUnavailable: no engine answers.

@@ -40,7 +40,7 @@ class Proxy:
     container: "Container"
 
     def live(self) -> Colour:
-        """Say which container gets the requests."""
+        """Return which container gets the requests."""
         code, _ = execute(self.container, ["test", "-f", f"{_LIVE}/green"])
         return "blue" if code else "green"
 
@@ -70,7 +70,7 @@ class Proxy:
 
 
 def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = False) -> Proxy:
-    """Give the proxy of a service; start it where it does not run, make it where there is none.
+    """Return the proxy of a service; start it where it does not run, make it where there is none.
 
     Args:
         client: of the engine.
@@ -98,7 +98,7 @@ def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = F
 
 
 def network_of(client: "DockerClient", deploy: DeploySection) -> "Network":
-    """Give the network of a service; make it where there is none."""
+    """Return the network of a service; make it where there is none."""
     found = client.networks.list(names=[f"^{deploy.name}$"])
     return found[0] if found else client.networks.create(deploy.name, check_duplicate=True)
 
@@ -116,7 +116,7 @@ def _create(client: "DockerClient", deploy: DeploySection, name: str) -> "Contai
 
 
 def hardening() -> dict[str, Any]:
-    """Give what every container of ours runs under: nothing to write to, and nothing to gain."""
+    """Return what every container of ours runs under: nothing to write to, and nothing to gain."""
     return {
         "read_only": True,
         "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 — in the container

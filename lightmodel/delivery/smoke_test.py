@@ -37,7 +37,7 @@ Ask = Callable[[str, bytes | None], Answer]
 
 
 def over_http(url: str, key: str = "") -> Ask:
-    """Give what asks a service at its address; `key` is an API key, "" where it wants none."""
+    """Return what asks a service at its address; `key` is an API key, "" where it wants none."""
     headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
 
     def ask(path: str, body: bytes | None = None) -> Answer:
@@ -110,7 +110,7 @@ def _asked(ask: Ask, path: str, body: bytes | None = None) -> object:
 
 
 def sample_request(samples: Sequence[dict[str, Any]]) -> bytes:
-    """Give the body of a `POST /predict` (JSON) that asks for a manifest's sample rows."""
+    """Return the body of a `POST /predict` (JSON) that asks for a manifest's sample rows."""
     return json.dumps([sample["values"] for sample in samples]).encode()
 
 

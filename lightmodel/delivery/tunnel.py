@@ -16,7 +16,7 @@ _REFUSED = (
 
 
 def policy(secret: str, path: str) -> dict[str, Any]:
-    """Give ngrok's traffic policy that lets only pushes through which GitHub has signed.
+    """Return ngrok's traffic policy that lets only pushes through which GitHub has signed.
 
     Args:
         secret: of the webhook.
@@ -52,7 +52,7 @@ class Credentials:
     authority: Path | None = None
 
     def options(self) -> dict[str, Any]:
-        """Give what ngrok's agent is told.
+        """Return what ngrok's agent is told.
 
         Raises:
             ConfigError: the certificates cannot be read.

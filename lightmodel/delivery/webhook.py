@@ -136,7 +136,7 @@ def _check(answer: requests.Response) -> None:
 
 
 def _replaces(address: str, hook: dict[str, Any]) -> bool:
-    """Say whether a webhook is the one to change: the same, or that of a tunnel that is gone."""
+    """Return whether a webhook is the one to change: the same, or that of a tunnel that is gone."""
     own = str(hook["config"].get("url", ""))
     tunnels = all(_host(one).endswith(_TUNNELS) for one in (own, address))
     return own == address or (tunnels and own.endswith(PATH))
@@ -170,7 +170,7 @@ class Route:
 
 
 def github_hooks(config: Config) -> GitHubHooks:
-    """Give the webhooks of the repository.
+    """Return the webhooks of the repository.
 
     Raises:
         ConfigError: repository or token is not set.
@@ -184,7 +184,7 @@ def github_hooks(config: Config) -> GitHubHooks:
 
 
 def webhook_secret(config: Config) -> str:
-    """Give what GitHub signs with.
+    """Return what GitHub signs with.
 
     Raises:
         ConfigError: it is not set.

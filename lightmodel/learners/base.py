@@ -37,11 +37,11 @@ class FittedModel(Protocol):
         ...
 
     def payload(self) -> dict[str, Any]:
-        """Give what goes into the bundle: plain Python and numpy values, or the estimator itself."""
+        """Return what goes into the bundle: plain Python and numpy values, or the estimator itself."""
         ...
 
     def importance(self) -> tuple[Importance, ...]:
-        """Say what each feature contributed, in training order."""
+        """Return what each feature contributed, in training order."""
         ...
 
 
@@ -49,7 +49,7 @@ class Trainer(Protocol):
     """A learner that holds one table, prepared once for all folds."""
 
     def describe(self) -> Mapping[str, Any]:
-        """Give the parameters in force, in JSON's types, for the manifest."""
+        """Return the parameters in force, in JSON's types, for the manifest."""
         ...
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:

@@ -25,7 +25,7 @@ class MemberSettings:
 def read_parameters(
     parameters: Mapping[str, Any],
 ) -> tuple[tuple[MemberSettings, ...], tuple[float, ...]]:
-    """Give members and weights of `train.parameters`; without weights, all count the same.
+    """Return members and weights of `train.parameters`; without weights, all count the same.
 
     Raises:
         ConfigError: they are not `{members = [{estimator = …, parameters = {…}}, …], weights = […]}`.
@@ -101,7 +101,7 @@ class BlendTrainer:
     weights: tuple[float, ...]
 
     def describe(self) -> Mapping[str, Any]:
-        """Give each member's weight and parameters, numbered from 1."""
+        """Return each member's weight and parameters, numbered from 1."""
         told: dict[str, Any] = {"estimator": "blend"}
         for at, (trainer, weight) in enumerate(zip(self.trainers, self.weights, strict=True), 1):
             told[f"{at}.weight"] = weight
@@ -137,7 +137,7 @@ class BlendTrainer:
 
 
 def _folds_of(folds: Sequence[FoldFit], member: int) -> list[FoldFit]:
-    """Give the folds as one member knows them; no learner fits anew by a fold's scores."""
+    """Return the folds as one member knows them; no learner fits anew by a fold's scores."""
     parts = [fold.model["members"][member] for fold in folds]
     return [
         FoldFit(fold.scores, part["rounds"], (), part["model"])
@@ -171,7 +171,7 @@ class BlendModel:
         return _weighted([member.predict(features) for member in self.members], self.weights)
 
     def payload(self) -> dict[str, Any]:
-        """Give the members' payloads and their weights."""
+        """Return the members' payloads and their weights."""
         parts = zip(self.learners, self.members, strict=True)
         return {
             "members": [{"learner": name, "model": one.payload()} for name, one in parts],
@@ -179,7 +179,7 @@ class BlendModel:
         }
 
     def importance(self) -> tuple[Importance, ...]:
-        """Give each feature's share of a member's gains, weighted; nothing where a member has none."""
+        """Return each feature's share of a member's gains, weighted; nothing where a member has none."""
         told = [member.importance() for member in self.members]
         sums = [sum(item.gain for item in one) for one in told]
         if not all(total > 0 for total in sums):

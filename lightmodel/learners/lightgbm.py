@@ -102,7 +102,7 @@ class LightGBMTrainer:
     _given_up: threading.Event = field(default_factory=threading.Event)
 
     def describe(self) -> Mapping[str, Any]:
-        """Give the parameters in force, but for those that decide on nothing."""
+        """Return the parameters in force, but for those that decide on nothing."""
         idle = {"num_threads", "metric", "verbosity"}
         settled = {name: value for name, value in self.parameters.items() if name not in idle}
         return {"estimator": "lightgbm", **settled, **asdict(self.stopping)}
@@ -169,7 +169,7 @@ class LightGBMModel:
         return scores
 
     def contributions(self, features: Matrix) -> Matrix:
-        """Say what each feature adds to the raw score, by SHAP; averaged over the boosters.
+        """Return what each feature adds to the raw score, by SHAP; averaged over the boosters.
 
         Returns:
             (rows, features + 1), the last being what every row starts from; side by side for
@@ -183,11 +183,11 @@ class LightGBMModel:
         return summed
 
     def payload(self) -> dict[str, Any]:
-        """Give model texts and feature names."""
+        """Return model texts and feature names."""
         return {"texts": list(self.texts), "names": list(self.names)}
 
     def importance(self) -> tuple[Importance, ...]:
-        """Give total gain and number of splits, averaged over the boosters."""
+        """Return total gain and number of splits, averaged over the boosters."""
         gains, splits = (
             np.mean([one.feature_importance(kind) for one in self._boosters], axis=0)
             for kind in ("gain", "split")
@@ -238,7 +238,7 @@ class LightGBMTrials:
 
     @property
     def settled(self) -> Mapping[str, Any]:
-        """Give the parameters that training would use."""
+        """Return the parameters that training would use."""
         return self.trainer.parameters
 
     def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
@@ -262,7 +262,7 @@ class LightGBMTrials:
         return FoldFit(boosted.scores, boosted.rounds, boosted.curve, {})
 
     def _suited_to(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what training would choose to go with another size of tree."""
+        """Return what training would choose to go with another size of tree."""
         if "num_leaves" not in parameters:
             return {}
         size, columns = int(parameters["num_leaves"]), self.trainer.dataset.num_feature()

@@ -49,14 +49,14 @@ TRIAL_STOPPING = Stopping(max_rounds=2_000, patience=50, evaluate_every=5)
 
 
 def main_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the same parameters by the main names of those that are known here."""
+    """Return the same parameters by the main names of those that are known here."""
     return {_MAIN.get(name, name): value for name, value in parameters.items()}
 
 
 def choose_parameters(
     dataset: lgb.Dataset, fixed: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Give num_leaves and what goes with it, leaving alone what is in `given`.
+    """Return num_leaves and what goes with it, leaving alone what is in `given`.
 
     Args:
         dataset: all training rows, constructed.
@@ -70,7 +70,7 @@ def choose_parameters(
 
 
 def suited(leaves: int, columns: int) -> dict[str, Any]:
-    """Give the parameters that go with a size of tree.
+    """Return the parameters that go with a size of tree.
 
     Bigger trees take smaller steps, so that the number of rounds stays in bounds. Stumps see few
     columns at a time, since they cannot join them anyway; bigger trees see more.
@@ -105,7 +105,7 @@ def _loss(parameters: Mapping[str, Any], part: tuple[lgb.Dataset, lgb.Dataset]) 
 
 
 def _is_past_best(losses: list[float]) -> bool:
-    """Say whether the last two sizes were clearly worse than an earlier one."""
+    """Return whether the last two sizes were clearly worse than an earlier one."""
     return len(losses) > 2 and min(losses[-2:]) > ALIKE * min(losses)
 
 

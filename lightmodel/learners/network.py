@@ -118,7 +118,7 @@ class Scaling:
     target_spread: float = 1.0
 
     def inputs(self, features: Matrix) -> Matrix:
-        """Give (rows, inputs) without missing values."""
+        """Return (rows, inputs) without missing values."""
         if self.columns is not None:
             scaled: Matrix = np.ascontiguousarray(self.columns.transform(features))
             return scaled
@@ -136,7 +136,7 @@ class Network:
 
     @cached_property
     def _run(self) -> Callable[[Matrix], Any]:
-        """Give the compiled network; JAX compiles once for each number of rows."""
+        """Return the compiled network; JAX compiles once for each number of rows."""
         built = self.architecture.build("float64")
         built.set_weights(self.weights)
         import jax
@@ -186,7 +186,7 @@ class NeuralModel:
         )
 
     def payload(self) -> dict[str, Any]:
-        """Give shapes, scales and weights: plain values, and what scikit-learn fitted."""
+        """Return shapes, scales and weights: plain values, and what scikit-learn fitted."""
         return {
             "networks": [
                 {
@@ -204,5 +204,5 @@ class NeuralModel:
         return scores
 
     def importance(self) -> tuple[Importance, ...]:
-        """Give nothing: a network does not say what its inputs contribute."""
+        """Return nothing: a network does not say what its inputs contribute."""
         return ()

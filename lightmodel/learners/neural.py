@@ -55,7 +55,7 @@ class NeuralParameters(BaseModel):
 
 
 def larger(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give parameters of networks that are wider or trained for longer, the nearest first, within bounds.
+    """Return parameters of networks that are wider or trained for longer, the nearest first, within bounds.
 
     Args:
         given: what stands in `train.parameters`.
@@ -134,7 +134,7 @@ class NeuralTrainer:
     given_up: bool = False
 
     def describe(self) -> Mapping[str, Any]:
-        """Give the parameters in force."""
+        """Return the parameters in force."""
         return {"estimator": "neural", "seed": self.seed, **self.parameters.model_dump(mode="json")}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:

@@ -13,7 +13,7 @@ def support_vectors(
     epsilon: float = 0.1,
     gamma: str | float = "scale",
 ) -> TransformedTargetRegressor:
-    """Give a support vector machine; `epsilon` is in standard deviations of the target."""
+    """Return a support vector machine; `epsilon` is in standard deviations of the target."""
     return _scaled(SVR(C=C, epsilon=epsilon, gamma=gamma))
 
 
@@ -24,7 +24,7 @@ def perceptron(
     early_stopping: bool = False,
     random_state: int = 0,
 ) -> TransformedTargetRegressor:
-    """Give a multilayer perceptron."""
+    """Return a multilayer perceptron."""
     return _scaled(
         MLPRegressor(
             hidden_layer_sizes=tuple(hidden_layer_sizes),

@@ -111,7 +111,7 @@ class SklearnTrainer:
     threads: int
 
     def describe(self) -> Mapping[str, Any]:
-        """Give the parameters in force; the number of jobs decides on nothing."""
+        """Return the parameters in force; the number of jobs decides on nothing."""
         parameters = self.estimator.get_params(deep=False)
         idle = {"n_jobs", "thread_count"}
         plain = {name: _plain(value) for name, value in parameters.items() if name not in idle}
@@ -154,7 +154,7 @@ class SklearnTrainer:
             ) from error
 
     def _needs_calibration(self) -> bool:
-        """Say whether a classifier gives no probabilities of its own."""
+        """Return whether a classifier gives no probabilities of its own."""
         return self.data.kind.has_classes and not hasattr(self.estimator, "predict_proba")
 
     def _scorer(self, target: Vector | Codes) -> BaseEstimator:
@@ -173,7 +173,7 @@ def _with_company(rows: Codes, data: TrainingData) -> Codes:
 
 
 def columns_transformer(data: TrainingData) -> ColumnTransformer:
-    """Give what imputes, scales and encodes the columns of a table."""
+    """Return what imputes, scales and encodes the columns of a table."""
     categorical = list(data.categorical)
     numeric = [at for at in range(len(data.names)) if at not in data.categorical]
     numbers = make_pipeline(
@@ -214,7 +214,7 @@ class SklearnModel:
         return scores
 
     def payload(self) -> dict[str, Any]:
-        """Give the pipelines themselves, and what their scores mean."""
+        """Return the pipelines themselves, and what their scores mean."""
         return {
             "estimators": self.estimators,
             "kind": str(self.kind),
@@ -223,7 +223,7 @@ class SklearnModel:
         }
 
     def importance(self) -> tuple[Importance, ...]:
-        """Give what the estimator says of its columns, summed over a feature's; else nothing."""
+        """Return what the estimator says of its columns, summed over a feature's; else nothing."""
         weights = [_column_weights(one) for one in self.estimators]
         if any(weight is None for weight in weights):
             return ()

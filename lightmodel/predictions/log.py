@@ -15,8 +15,7 @@ from filelock import FileLock, Timeout
 from lightmodel.config import LogSection
 from lightmodel.config.base import redacted
 from lightmodel.errors import DataError, SourceUnavailable
-from lightmodel.predictions.base import AnsweredRows, Sink
-from lightmodel.predictions.encoding import Block, encode
+from lightmodel.predictions.base import AnsweredRows, Block, Sink, encode
 from lightmodel.predictions.sqlite import SqliteSink
 
 logger = logging.getLogger(__name__)

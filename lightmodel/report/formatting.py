@@ -21,7 +21,7 @@ def metric_title(name: str) -> str:
 
 
 def lower_is_better(metric: str) -> bool:
-    """Say whether a smaller value of `metric` is the better one."""
+    """Return whether a smaller value of `metric` is the better one."""
     return metric in METRICS and not METRICS[metric].higher_is_better
 
 
@@ -93,7 +93,7 @@ def compact(value: float) -> str:
 
 
 def shown(name: object) -> str:
-    """Give a name as one line that any encoder accepts: no control characters, no breaks."""
+    """Return a name as one line that any encoder accepts: no control characters, no breaks."""
     text = " ".join(str(name).encode("utf-8", "replace").decode().split())
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cc")
 

@@ -94,7 +94,7 @@ class FeatureRow:
 
 
 def effect_rows(effect: CalibrationEffect | None) -> list[EffectRow]:
-    """Give a row for each number that calibration is about."""
+    """Return a row for each number that calibration is about."""
     if effect is None:
         return []
     rows = []
@@ -107,7 +107,7 @@ def effect_rows(effect: CalibrationEffect | None) -> list[EffectRow]:
 
 
 def compare(metric: str, new: float, old: float) -> Mark:
-    """Say how `new` does against `old`; nothing when a value or the direction is unknown."""
+    """Return how `new` does against `old`; nothing when a value or the direction is unknown."""
     if math.isnan(new) or math.isnan(old) or metric not in METRICS:
         return ""
     if not difference(new, old):
@@ -125,7 +125,7 @@ def interval_text(interval: Interval | None, dash: str = " \N{EN DASH} ") -> str
 
 
 def metric_rows(evaluation: Evaluation, deciding: str) -> tuple[MetricRow, ...]:
-    """Give a row for each metric, in the evaluation's order."""
+    """Return a row for each metric, in the evaluation's order."""
     return tuple(
         _metric_row(evaluation, name, interval, name == deciding)
         for name, interval in evaluation.metrics.items()
@@ -153,7 +153,7 @@ def _metric_row(evaluation: Evaluation, name: str, interval: Interval, deciding:
 
 
 def way_to_best(evaluation: Evaluation) -> float | None:
-    """Give how much of the way from the dummy's AUC of 0.5 to the best reachable one is done."""
+    """Return how much of the way from the dummy's AUC of 0.5 to the best reachable one is done."""
     best, auc = evaluation.best_reachable, evaluation.metrics.get("auc")
     if best is None or auc is None or not best > 0.5 or not math.isfinite(auc.value):
         return None
@@ -161,7 +161,7 @@ def way_to_best(evaluation: Evaluation) -> float | None:
 
 
 def tiles(evaluation: Evaluation, deciding: str, value: float, train_rows: int) -> tuple[Tile, ...]:
-    """Give the key numbers: the deciding metric, what it is compared with, what it rests on."""
+    """Return the key numbers: the deciding metric, what it is compared with, what it rests on."""
     found = [
         _deciding_tile(evaluation, deciding, value),
         _served_tile(evaluation, deciding),
@@ -216,12 +216,12 @@ def _task_tile(evaluation: Evaluation) -> Tile | None:
 
 
 def class_rows(classes: Iterable[ClassScore]) -> tuple[ClassScore, ...]:
-    """Give the classes, most rows first."""
+    """Return the classes, most rows first."""
     return tuple(sorted(classes, key=lambda each: (-each.rows, each.label)))
 
 
 def fold_summaries(folds: Sequence[FoldReport]) -> tuple[FoldSummary, ...]:
-    """Give each metric's mean and standard deviation over the folds that know it."""
+    """Return each metric's mean and standard deviation over the folds that know it."""
     names = dict.fromkeys(name for fold in folds for name in fold.metrics)
     return tuple(
         _fold_summary(name, [fold.metrics.get(name, math.nan) for fold in folds]) for name in names
@@ -236,7 +236,7 @@ def _fold_summary(name: str, values: list[float]) -> FoldSummary:
 
 
 def feature_rows(features: Iterable[Importance], most: int) -> tuple[FeatureRow, ...]:
-    """Give the first `most` features by gain, those of unknown gain last."""
+    """Return the first `most` features by gain, those of unknown gain last."""
     ordered = sorted(features, key=lambda each: (-_gain(each), each.feature))
     gains = [max(_gain(each), 0.0) for each in ordered]
     total, largest = sum(gains), max(gains, default=0.0)

@@ -226,7 +226,7 @@ def known_encoding(name: str) -> str:
 
 
 def _extends_ascii(encoding: str) -> bool:
-    """Say whether bytes below 128 are ASCII in this encoding, whatever stands before them."""
+    """Return whether bytes below 128 are ASCII in this encoding, whatever stands before them."""
     stateful = encoding.startswith(("iso2022", "hz", "utf-7"))
     return not stateful and "a,1\n".encode(encoding) == b"a,1\n"
 

@@ -86,7 +86,7 @@ def conform(
 
 
 def wrong_names(names: Sequence[str], contract: Contract, *, with_target: bool) -> list[Violation]:
-    """Give the columns that are absent, or stand in the table more than once."""
+    """Return the columns that are absent, or stand in the table more than once."""
     found = set(names)
     absent = [
         column.name

@@ -72,7 +72,7 @@ def _tidy(texts: pa.ChunkedArray, missing: Sequence[str]) -> pa.ChunkedArray:
 def typed(
     values: pa.ChunkedArray, missing: Sequence[str], decimal: str = "."
 ) -> tuple[pa.ChunkedArray, str]:
-    """Give a column of text the type that all its cells agree on.
+    """Return a column of text the type that all its cells agree on.
 
     Digits after a leading zero (007), and whole numbers too long for int64, stay text: as numbers
     they would lose what tells them apart.
@@ -123,7 +123,7 @@ def _numbers(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, st
 
 
 def _are_words(values: pa.ChunkedArray) -> bool:
-    """Say whether all are true or false; most columns are none by their first cells."""
+    """Return whether all are true or false; most columns are none by their first cells."""
     parts = (part.drop_null() for part in (values.slice(0, _FIRST), values))
     return all(pc.all(pc.is_in(part, _WORDS), min_count=0).as_py() for part in parts)
 
@@ -154,7 +154,7 @@ def _decimals(values: pa.ChunkedArray, mark: str) -> pa.ChunkedArray | None:
 
 
 def _is_padded(values: pa.ChunkedArray) -> bool:
-    """Say whether some whole number has a leading zero."""
+    """Return whether some whole number has a leading zero."""
     digits = values
     if pc.any(pc.starts_with(values, "-0")).as_py():
         digits = pc.utf8_ltrim(values, "-")
@@ -163,7 +163,7 @@ def _is_padded(values: pa.ChunkedArray) -> bool:
 
 
 def _is_too_long(values: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
-    """Say whether these are whole numbers that float64 cannot tell apart."""
+    """Return whether these are whole numbers that float64 cannot tell apart."""
     largest = pc.max(pc.abs(numbers)).as_py()
     if not _INT64_END <= largest < float("inf"):
         return False

@@ -125,7 +125,7 @@ def _plan(text: Text, options: DataSection) -> _Plan:
 
 
 def _is_decimal(rows: Rows, at: int, missing: Sequence[str]) -> bool:
-    """Say whether a column has decimal numbers and nothing else in the sample."""
+    """Return whether a column has decimal numbers and nothing else in the sample."""
     cells = {row[at].strip() for row in rows if at < len(row)} - {"", *missing}
     whole = sum(1 for cell in cells if cell.lstrip("+-").isdigit())
     return whole < len(cells) and all(is_number(cell) for cell in cells)
@@ -204,7 +204,7 @@ def _parsed(plan: _Plan) -> tuple[pa.Table, str]:
 
 
 def is_blank_line(row: arrow_csv.InvalidRow, dialect: Dialect) -> bool:
-    """Say whether a row with too few or too many cells is a line of blanks, which is no row."""
+    """Return whether a row with too few or too many cells is a line of blanks, which is no row."""
     return not row.text.strip(BLANKS + "\x1a") and dialect.delimiter not in row.text
 
 

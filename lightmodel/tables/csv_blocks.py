@@ -220,7 +220,7 @@ def _raw_rows(pieces: Pieces, layout: Layout, reader: RowReader) -> Iterator[Raw
 
 
 def _whole(text: str | None) -> int | str | None:
-    """Give an id that is a whole number as such; any other as it came."""
+    """Return an id that is a whole number as such; any other as it came."""
     if (
         text is None
         or not text.isascii()

@@ -43,7 +43,7 @@ _MARKUP = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<head", "HTML"), 
 
 
 def detect_format(path: Path) -> Format:
-    """Say what a file is.
+    """Return what a file is.
 
     Raises:
         DataError: it is not there, empty, or something known that is no table.
@@ -102,7 +102,7 @@ def _zipped(path: Path) -> Format:
 
 
 def form_of(first: bytes) -> Form:
-    """Say what a body is by its beginning, of some kilobytes."""
+    """Return what a body is by its beginning, of some kilobytes."""
     if first.startswith(b"PAR1"):
         return "parquet"
     if first.startswith(b"PK\x03\x04"):
@@ -228,6 +228,6 @@ def open_text(path: Path, encoding: str) -> Text:
 
 
 def _holds_controls(sample: str) -> bool:
-    """Say whether there are characters that no text has, beyond a stray one."""
+    """Return whether there are characters that no text has, beyond a stray one."""
     controls = len(sample) - len(sample.translate(_CONTROLS))
     return controls > 0.01 * len(sample)

@@ -37,7 +37,7 @@ class Header:
 
 
 def find_header(rows: Rows, options: DataSection, name: str) -> Header:
-    """Find out the names of a table's columns.
+    """Infer the names of a table's columns.
 
     Args:
         rows: the first ones that are not blank, at least one.
@@ -65,12 +65,12 @@ def find_header(rows: Rows, options: DataSection, name: str) -> Header:
 
 
 def is_number(cell: str) -> bool:
-    """Say whether a cell looks like a number, with either decimal mark."""
+    """Return whether a cell looks like a number, with either decimal mark."""
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
 def _is_names(rows: Rows, options: DataSection) -> bool:
-    """Say whether the first row holds names, by the votes of the columns."""
+    """Return whether the first row holds names, by the votes of the columns."""
     first = [cell.strip() for cell in rows[0]]
     if options.columns and [name.casefold() for name in first] == [
         name.casefold() for name in options.columns
@@ -92,7 +92,7 @@ def _is_names(rows: Rows, options: DataSection) -> bool:
 
 
 def _vote(cell: str, below: Sequence[str]) -> str:
-    """Say what a cell looks like, above others: a name above numbers, or one more datum."""
+    """Return what a cell looks like, above others: a name above numbers, or one more datum."""
     kind = _kind(cell)
     if not below:
         return "" if kind == "text" else "datum"
@@ -172,7 +172,7 @@ def _is_empty(values: pa.ChunkedArray) -> bool:
 
 
 def _counts_rows(values: pa.ChunkedArray) -> bool:
-    """Say whether a column holds 0, 1, 2 … or 1, 2, 3 and so on."""
+    """Return whether a column holds 0, 1, 2 … or 1, 2, 3 and so on."""
     if not pa.types.is_integer(values.type) or values.null_count or not len(values):
         return False
     numbers = values.to_numpy()

@@ -141,7 +141,7 @@ class JsonBlocks:
 
 
 def _lost_digits(values: Sequence[object]) -> bool:
-    """Say whether a whole number was read as a float because it is too long."""
+    """Return whether a whole number was read as a float because it is too long."""
     if float not in set(map(type, values)):
         return False
     return any(isinstance(value, float) and abs(value) >= _INT64_END for value in values)

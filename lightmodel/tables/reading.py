@@ -145,7 +145,7 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _common_type(parts: Sequence[pa.ChunkedArray]) -> pa.DataType:
-    """Give the type that holds all parts; one without a value is no obstacle to any type."""
+    """Return the type that holds all parts; one without a value is no obstacle to any type."""
     kinds = {part.type for part in parts if part.null_count < len(part)}
     if len(kinds) < 2:
         return kinds.pop() if kinds else pa.float64()

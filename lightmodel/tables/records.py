@@ -23,7 +23,7 @@ _MIDNIGHT = dt.time()
 
 
 def column_of(values: Sequence[object], missing: frozenset[str]) -> pa.Array:
-    """Give values the one type that suits them all; text where there is no other.
+    """Return values the one type that suits them all; text where there is no other.
 
     Whole floats in a column without others become integers, for spreadsheets do not tell the two
     apart. Text that is empty or in `missing` is null.
@@ -158,7 +158,7 @@ def _split(content: object) -> list[Record]:
 
 
 def _inputs(content: object) -> object:
-    """Give records from columns: a name → a list of values, all of one length."""
+    """Return records from columns: a name → a list of values, all of one length."""
     if not isinstance(content, dict) or not content:
         return content
     columns = [value if isinstance(value, list) else [value] for value in content.values()]

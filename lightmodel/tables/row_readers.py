@@ -98,7 +98,7 @@ class CompiledRows:
 
 
 def _most_rows(text: bytes, layout: Layout) -> int:
-    """Give how many rows of the right number of cells there can be; who asks comes again for more."""
+    """Return how many rows of the right number of cells there can be; who asks comes again for more."""
     return len(text) // len(layout.kinds) + 1
 
 

@@ -30,7 +30,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
 def find_marks(sample: str, options: DataSection, *, complete: bool) -> tuple[str, str]:
-    """Find out the delimiter and the quote of a text, as far as `options` leave them open.
+    """Infer the delimiter and the quote of a text, as far as `options` leave them open.
 
     Args:
         sample: the beginning.
@@ -75,7 +75,7 @@ def dialect_for(contract: Contract, options: DataSection) -> Dialect:
 
 
 def given_delimiter(name: str) -> str:
-    """Give the delimiter that the configuration names; "" when it is to be found out.
+    """Return the delimiter that the configuration names; "" when it is to be found out.
 
     Raises:
         ConfigError: it is no single ASCII character, nor one that cells are made of.
@@ -121,18 +121,18 @@ def sample_rows(sample: str, delimiter: str, quote: str, *, complete: bool) -> l
 
 
 def is_blank(row: Sequence[str]) -> bool:
-    """Say whether a row is an empty line, or one of blanks only."""
+    """Return whether a row is an empty line, or one of blanks only."""
     return not row or (len(row) == 1 and not row[0].strip(BLANKS + "\x1a"))
 
 
 def common_width(rows: Rows) -> int:
-    """Give the number of cells that most rows have; 0 for no rows."""
+    """Return the number of cells that most rows have; 0 for no rows."""
     counts = Counter(len(row) for row in rows)
     return max(counts, key=lambda width: (counts[width], width), default=0)
 
 
 def find_decimal(rows: Rows, delimiter: str) -> str:
-    """Find out the decimal mark from data rows; "" when there is none yet and both may come."""
+    """Infer the decimal mark from data rows; "" when there is none yet and both may come."""
     cells = [cell.strip() for row in rows for cell in row]
     points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
     commas = [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
@@ -182,7 +182,7 @@ def _delimiter(sample: _Sample) -> str:
 
 
 def _score(rows: Rows, columns: int) -> float:
-    """Give the share of rows with the common number of cells, 0 if that is one.
+    """Return the share of rows with the common number of cells, 0 if that is one.
 
     Half of it where the first row, which mostly holds the names, is split differently by more than
     one delimiter at its end, or where the number of columns is known to be another.
@@ -196,7 +196,7 @@ def _score(rows: Rows, columns: int) -> float:
 
 
 def _blanks_split_all(sample: _Sample, least: int) -> bool:
-    """Say whether runs of blanks split every line into equally many cells, and more than `least`."""
+    """Return whether runs of blanks split every line into equally many cells, and more than `least`."""
     lines = sample.text.splitlines()[: _SAMPLE_ROWS + 1]
     if not sample.complete and len(lines) <= _SAMPLE_ROWS:
         lines = lines[:-1]

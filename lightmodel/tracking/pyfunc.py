@@ -80,7 +80,7 @@ def _load_pyfunc(path: str) -> RowModel:
 
 
 def _blocks(frame: pd.DataFrame, served: LoadedModel) -> Iterator[list[Record]]:
-    """Give a table as records, some thousand at a time.
+    """Return a table as records, some thousand at a time.
 
     Raises:
         ContractViolation: columns are absent, or stand in the table twice.

@@ -43,7 +43,7 @@ class Calibration:
         return np.clip(likely, _TINY, 1 - _TINY)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it in JSON's types."""
+        """Return it in JSON's types."""
         return {"method": self.method, "across": self.across, "up": self.up}
 
     @classmethod
@@ -105,7 +105,7 @@ def _sigmoid(scores: Vector, truth: Vector) -> tuple[tuple[float, ...], tuple[fl
 
 
 def expected_error(scores: Scores, target: Codes, bins: int = 10) -> float:
-    """Give the expected calibration error of the likeliest class (or of the positive one): 0 is best."""
+    """Return the expected calibration error of the likeliest class (or of the positive one): 0 is best."""
     likely, hit = scores, target == 1
     if scores.ndim == 2:
         likely, hit = scores.max(axis=1), scores.argmax(axis=1) == target

@@ -37,7 +37,7 @@ class Counts:
         return cls(values, counts.astype(np.uint32))
 
     def look_up(self, column: Vector) -> Vector:
-        """Give (rows,) how many training rows have the same value; NaN for a missing one."""
+        """Return (rows,) how many training rows have the same value; NaN for a missing one."""
         found = np.full(len(column), np.nan)
         known = ~np.isnan(column)
         if not len(self.values):
@@ -70,7 +70,7 @@ class FeatureSteps:
         return (*self.contract.feature_names, *counted, *self.own_names)
 
     def extend(self, features: Matrix) -> Matrix:
-        """Give (rows, all features) for the contract's features of rows that were not trained on."""
+        """Return (rows, all features) for the contract's features of rows that were not trained on."""
         return self._extended(features, seen=0)
 
     def extend_training(self, features: Matrix) -> Matrix:
@@ -151,7 +151,7 @@ def call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
 
 
 def _where(error: Exception) -> str:
-    """Say what went wrong and in which line; an error's text may hold values, so only names are told."""
+    """Return what went wrong and in which line; an error's text may hold values, so only names are told."""
     lines = traceback.extract_tb(error.__traceback__)
     line = next((one for one in reversed(lines) if one.filename != __file__), lines[-1])
     told = f": {error}" if isinstance(error, _NoSuchColumn | NameError | AttributeError) else ""
@@ -171,7 +171,7 @@ class _Columns(dict[str, npt.NDArray[Any]]):
 
 
 def columns_by_name(features: Matrix, contract: Contract) -> Columns:
-    """Give the features of rows as a user's code sees them.
+    """Return the features of rows as a user's code sees them.
 
     Returns:
         name → (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).

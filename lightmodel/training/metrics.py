@@ -29,7 +29,7 @@ def predicted_codes(scores: Scores, threshold: float) -> Codes:
 def measure(
     kind: TaskKind, target: Vector, scores: Scores, threshold: float | None
 ) -> dict[str, float]:
-    """Give every metric of the task for scored rows.
+    """Return every metric of the task for scored rows.
 
     Args:
         kind: of the task.
@@ -44,7 +44,7 @@ def measure(
 def measure_answers(
     kind: TaskKind, target: Vector, scores: Scores, decided: Codes
 ) -> dict[str, float]:
-    """Give every metric of the task for rows that were answered, by what was decided then.
+    """Return every metric of the task for rows that were answered, by what was decided then.
 
     Args:
         kind: of the task.
@@ -63,7 +63,7 @@ def measure_answers(
 def measure_with_intervals(
     kind: TaskKind, target: Vector, scores: Scores, threshold: float | None, resamples: int
 ) -> dict[str, Interval]:
-    """Give every metric with its 95 % bootstrap interval (as wide as a point for 0 resamples)."""
+    """Return every metric with its 95 % bootstrap interval (as wide as a point for 0 resamples)."""
     values = measure(kind, target, scores, threshold)
     if resamples == 0:
         return {name: Interval(value, value, value) for name, value in values.items()}
@@ -119,7 +119,7 @@ def _binary(target: Codes, scores: Scores, decided: Codes, weights: Weights) -> 
 
 
 def weighted_auc(target: Codes, scores: Scores, weights: Weights) -> Vector:
-    """Give the area under the ROC curve for each row of weights; ties count half."""
+    """Return the area under the ROC curve for each row of weights; ties count half."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
     positive = np.add.reduceat(weights[:, order] * target[order], starts, axis=1)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.arrays import Codes, Mask, Vector
@@ -13,10 +14,9 @@ from lightmodel.contract.inference import Wishes, infer, require_column
 from lightmodel.contract.profile import Profile, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
-from lightmodel.errors import ContractViolation, DataError, DriftExceeded, Violation
+from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, DriftExceeded, Violation
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import target_vector
-from lightmodel.training.checks import check_target
 from lightmodel.training.drift import measure_drift
 from lightmodel.training.split import Method, later_side, row_keys, side_for_testing, uniform
 
@@ -135,7 +135,7 @@ def _held(
 
 
 def _is_missing_target(item: Violation, contract: Contract) -> bool:
-    """Say whether a target has no value, for which `check_target` has better words."""
+    """Return whether a target has no value, for which `check_target` has better words."""
     return item.column == contract.target.name and item.rule == "missing"
 
 
@@ -208,3 +208,36 @@ def _about_split(train: pa.Table, test: pa.Table, contract: Contract, folds: int
 def _class_counts(side: pa.Table, contract: Contract) -> Codes:
     codes = target_vector(side[contract.target.name], contract.task).astype(np.int64)
     return np.bincount(codes, minlength=len(contract.task.labels))
+
+
+def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation, ...]:
+    """Check the target for what no model can be trained on; infinite numbers break the contract.
+
+    Args:
+        values: of the target, in the contract's type.
+        contract: inferred from the table, or the one that it was held against.
+    """
+    name = contract.target.name
+    present = values.drop_null()
+    if not len(present):
+        return (Violation(name, "empty", "holds no value at all"),)
+    found = []
+    counts = present.value_counts()
+    if len(counts) == 1:
+        detail = "holds the same value in every row, so there is nothing to learn"
+        found.append(Violation(name, "constant", detail))
+    missing = values.is_null(nan_is_null=True).to_numpy()
+    if missing.any():
+        detail = "is the target and has no value: remove these rows"
+        found.append(_violation(name, "missing", detail, missing))
+    single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
+    if len(single) and contract.task.kind.has_classes:
+        detail = "is the only row of its class: remove it, or merge the class with another"
+        alone = pc.is_in(values, value_set=single).to_numpy() & ~missing
+        found.append(_violation(name, "single_row_class", detail, alone))
+    return tuple(found)
+
+
+def _violation(name: str, rule: str, detail: str, wrong: Mask) -> Violation:
+    rows = np.flatnonzero(wrong) + 1
+    return Violation(name, rule, detail, tuple(rows[:SHOWN_ROWS].tolist()), len(rows))

@@ -102,7 +102,7 @@ def uniform(keys: Keys, seed: int, purpose: int = 0) -> Vector:
 
 
 def side_for_testing(draws: Vector, test_share: float, classes: Vector | None) -> Mask:
-    """Say which rows are for testing.
+    """Return which rows are for testing.
 
     Args:
         draws: (rows,) from `uniform`.

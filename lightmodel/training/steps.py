@@ -21,7 +21,7 @@ class Steps:
     calibration: Calibration | None = None
 
     def around(self, predict: Predict, *, calibrated: bool = True) -> Predict:
-        """Give what scores the contract's features, from what scores all features."""
+        """Return what scores the contract's features, from what scores all features."""
         calibration = self.calibration if calibrated else None
         if not (self.features.counts or self.features.own or calibration):
             return predict
@@ -38,7 +38,7 @@ class Steps:
         return tuple(name for name, there in self.payload()["steps"].items() if there)
 
     def payload(self) -> dict[str, Any]:
-        """Give what goes into the bundle: one key in JSON's types, one of arrays."""
+        """Return what goes into the bundle: one key in JSON's types, one of arrays."""
         calibration = self.calibration.to_dict() if self.calibration else None
         counts = self.features.counts
         return {

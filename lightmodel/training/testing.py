@@ -105,7 +105,7 @@ def evaluate(
 
 
 def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
-    """Give features and target of rows, held against a contract as a request would be."""
+    """Return features and target of rows, held against a contract as a request would be."""
     conformed = conform(table, contract, with_target=True)
     if conformed.violations:
         raise ContractViolation(conformed.violations, what="the test table")
@@ -121,7 +121,7 @@ def _scored(table: pa.Table, model: Candidate) -> tuple[Vector, Scores]:
 def _calibration(
     candidate: Candidate, matrix: Matrix, target: Vector, after: Scores
 ) -> CalibrationEffect | None:
-    """Say what the correction of probabilities did to the test rows."""
+    """Return what the correction of probabilities did to the test rows."""
     if candidate.uncalibrated is None:
         return None
     kind, codes = candidate.contract.task.kind, target.astype(np.int64)
@@ -167,7 +167,7 @@ def _compare(
 
 
 def _unseen_by(served: Candidate, table: pa.Table) -> Mask:
-    """Say which rows the served model's split puts on its test side, were they in its table."""
+    """Return which rows the served model's split puts on its test side, were they in its table."""
     kind = served.contract.task.kind
     method = Method.parse(served.split.method, has_classes=kind.has_classes)
     if method.kind == "time":  # the later rows of a table that has grown since
@@ -231,7 +231,7 @@ def _binary_curves(target: Codes, scores: Scores, confusion: tuple[tuple[int, ..
 
 
 def _calibration_points(target: Codes, scores: Scores) -> tuple[tuple[Point, ...], tuple[int, ...]]:
-    """Give (mean probability, observed share) of ten bins, without the empty ones, and their rows."""
+    """Return (mean probability, observed share) of ten bins, without the empty ones, and their rows."""
     bins = np.clip((scores * 10).astype(np.int64), 0, 9)
     rows = np.bincount(bins, minlength=10)
     used = rows > 0

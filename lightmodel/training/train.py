@@ -219,7 +219,7 @@ def extended_data(
 def assign_folds(
     table: pa.Table, contract: Contract, section: TrainSection, split: SplitSection
 ) -> Codes:
-    """Give each row the fold that holds it out, counted from 0; -1 for none."""
+    """Return each row the fold that holds it out, counted from 0; -1 for none."""
     method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     if method.kind == "time":
         numbers = time_blocks(table[method.column], section.folds)
@@ -240,7 +240,7 @@ def assign_folds(
 
 
 def fold_rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
-    """Give the rows that a fold trains on and those that it holds out; time never looks ahead."""
+    """Return the rows that a fold trains on and those that it holds out; time never looks ahead."""
     kept = numbers < fold if by_time else numbers != fold
     return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
 

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lightmodel.predictions.base import AnsweredRows
-from lightmodel.predictions.encoding import encode
+from lightmodel.predictions.base import AnsweredRows, encode
 
 VERSION = "20260101T000000000000Z-aaaaaa"
 LATER = "20260102T000000000000Z-bbbbbb"

@@ -24,7 +24,7 @@ from lightmodel.tables.reading import read_source
 from lightmodel.tables.row_readers import CompiledRows, RowReader, read_rows
 from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.tables.sniff import dialect_for
-from lightmodel.training.checks import check_target
+from lightmodel.training.preprocess import check_target
 
 arrow_rows: RowReader = read_rows
 

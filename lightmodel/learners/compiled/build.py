@@ -73,7 +73,7 @@ def machine() -> str:
 
 
 def cpu_features() -> set[str]:
-    """Give the processor's features as Linux lists them; elsewhere none are known."""
+    """Return the processor's features as Linux lists them; elsewhere none are known."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -83,7 +83,7 @@ def cpu_features() -> set[str]:
 
 
 def sources_sha256() -> str:
-    """Give the hash of the C sources: a library of other sources takes other tables."""
+    """Return the hash of the C sources: a library of other sources takes other tables."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in _sources())).hexdigest()
 
 

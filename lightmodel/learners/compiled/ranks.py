@@ -44,7 +44,7 @@ class _Ranks:
 
 
 def ranks_of(tables: Tables, left_leaves: Sequence[LeafRanges]) -> Tables:
-    """Give columns of ranks and the tests on them; none where there is too much for bytes.
+    """Return columns of ranks and the tests on them; none where there is too much for bytes.
 
     Args:
         tables: `nodes`, `sets`, `first_node` and `first_leaf` of a model.
@@ -141,5 +141,5 @@ def _false_node_masks(
 
 
 def starts(lengths: Iterable[int]) -> Table:
-    """Give where each part starts when they are put in a row, and where the last one ends."""
+    """Return where each part starts when they are put in a row, and where the last one ends."""
     return np.cumsum([0, *lengths]).astype("i4")

@@ -125,7 +125,7 @@ def _put_sets(nodes: Table, facts: Mapping[str, str]) -> Table:
 
 
 def _ordered_leaves(left: list[int], right: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """Give the leaves from left to right, and the range of leaves on each node's left."""
+    """Return the leaves from left to right, and the range of leaves on each node's left."""
     nodes = range(len(left))
     if not all(child < 0 or child > at for at in nodes for child in (left[at], right[at])):
         raise NotCompiledError("its nodes are in an unknown order")

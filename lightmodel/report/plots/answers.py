@@ -141,7 +141,7 @@ def _name_classes(axes: Axes, names: list[str]) -> None:
 
 
 def _span(values: list[float]) -> Point:
-    """Give limits with some air, also around a single value."""
+    """Return limits with some air, also around a single value."""
     low, high = min(values), max(values)
     air = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
     return low - air, high + air

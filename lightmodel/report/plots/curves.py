@@ -190,14 +190,14 @@ def _with_dot(note: str, evaluation: Evaluation) -> str:
 
 
 def _rates(cells: _Cells) -> Point | None:
-    """Give (false, true) positive rate."""
+    """Return (false, true) positive rate."""
     if len(cells) != 2 or not all(len(row) == 2 and sum(row) > 0 for row in cells):
         return None
     return cells[0][1] / sum(cells[0]), cells[1][1] / sum(cells[1])
 
 
 def _found(cells: _Cells) -> Point | None:
-    """Give (recall, precision)."""
+    """Return (recall, precision)."""
     rates = _rates(cells)
     alarms = cells[0][1] + cells[1][1] if rates else 0
     return (rates[1], cells[1][1] / alarms) if rates and alarms else None
@@ -209,7 +209,7 @@ def _base_rate(evaluation: Evaluation) -> float | None:
 
 
 def _histograms(evaluation: Evaluation) -> tuple[Vector, Vector] | None:
-    """Give the counts of either class, where they fit their bins and some are not zero."""
+    """Return the counts of either class, where they fit their bins and some are not zero."""
     curves = evaluation.curves
     negative = np.array(curves.score_negative, np.float64)
     positive = np.array(curves.score_positive, np.float64)
@@ -226,7 +226,7 @@ def _two_labels(evaluation: Evaluation) -> tuple[str, str]:
 
 
 def _wilson(share: float, rows: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share seen in `rows` rows."""
+    """Return the 95 % interval of a share seen in `rows` rows."""
     if rows <= 0 or not 0 <= share <= 1:
         return share, share
     z = _NORMAL_95

@@ -103,7 +103,7 @@ def _ranked(features: Sequence[Importance]) -> list[Importance]:
 
 
 def _shares(known: Sequence[Importance]) -> float:
-    """Give the sum that bars are shares of, or NaN where shares make no sense."""
+    """Return the sum that bars are shares of, or NaN where shares make no sense."""
     total = sum(each.gain for each in known)
     return total if total > 0 and known[-1].gain >= 0 else math.nan
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.cli.docs import pages
+from lightmodel.cli.docs import example_file, pages
 from lightmodel.config import Config, load
-from lightmodel.config.reference import example_file
 
 ROOT = Path(__file__).parents[3]
 SECRETS = {

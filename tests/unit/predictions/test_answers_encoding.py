@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.predictions.base import AnsweredRows
-from lightmodel.predictions.encoding import encode
+from lightmodel.predictions.base import AnsweredRows, encode
 from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import answered, at, batch
 
