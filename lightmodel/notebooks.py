@@ -1,6 +1,6 @@
 """A project as a notebook uses it: the chain, the training rows and cross-validation, in a line each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -95,7 +95,7 @@ class Project:
         spec = replace(train_spec(self.config, "", SilentProgress()), checkpoints=None)
         return cross_validate(self.training_table, self.contract, spec)
 
-    def compare(self, settings: dict[str, Sequence[str]]) -> "pd.DataFrame":
+    def compare(self, settings: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
         """Cross-validate variants on the same folds.
 
         Args:

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lightmodel.cli.options import run_context, settings
-from lightmodel.cli.output import NOTHING, metric_text, new_table, print_table
+from lightmodel.cli.common import (
+    NOTHING,
+    metric_text,
+    new_table,
+    print_table,
+    run_context,
+    settings,
+)
 from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
 from lightmodel.contract.metrics import METRICS

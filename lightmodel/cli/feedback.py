@@ -9,8 +9,7 @@ from typing import Any, TextIO
 import click
 import orjson
 
-from lightmodel.cli.options import settings
-from lightmodel.cli.output import metric_text, new_table, print_table
+from lightmodel.cli.common import metric_text, new_table, print_table, settings
 from lightmodel.config import load
 from lightmodel.contract.task import label_name
 
@@ -75,7 +74,7 @@ def export(
 
 
 def _cells(row: tuple[Any, ...]) -> list[Any]:
-    """Write the prediction as a label, not as JSON, and an empty cell where there is nothing."""
+    """Return a row with its prediction as a label, not as JSON; None becomes an empty cell."""
     request, number, time, version, key, prediction, probability, features, truth = row
     label = label_name(orjson.loads(prediction))
     score = None if probability == "null" else probability

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.options import settings
+from lightmodel.cli.common import settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 
@@ -68,11 +68,11 @@ def show(config: Config, version: str | None) -> None:
     from lightmodel.contract.columns import Contract, describe
 
     store = _opened(config)
-    found = store.get(version) if version else store.newest()
-    manifest = json.loads(found.manifest.to_json())
+    chosen = store.get(version) if version else store.newest()
+    manifest = json.loads(chosen.manifest.to_json())
     contract = manifest.pop("contract", None)
     click.echo(json.dumps(manifest, indent=1, ensure_ascii=False))
-    click.echo(f"\nstanding: {_standing(found, store)}")
+    click.echo(f"\nstanding: {_standing(chosen, store)}")
     if contract:
         click.echo("\n".join(["", "columns:", *describe(Contract.from_dict(contract))]))
 

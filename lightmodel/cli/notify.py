@@ -1,10 +1,10 @@
-"""`python -m lightmodel notify`: tell people something."""
+"""`python -m lightmodel notify`: send a message to people."""
 
 from pathlib import Path
 
 import click
 
-from lightmodel.cli.options import settings
+from lightmodel.cli.common import settings
 from lightmodel.config import load
 from lightmodel.errors import SourceUnavailable
 
@@ -14,7 +14,7 @@ from lightmodel.errors import SourceUnavailable
 @click.option("--body", default="", help="What more there is to say.")
 @settings
 def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """Say TITLE on every channel of `notify.urls`; without any, in the log."""
+    """Send TITLE to every channel of `notify.urls`; without any, in the log."""
     from lightmodel.notify.notifiers import open_notifier
 
     section = load(config_file, sets).config.notify

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.options import settings
+from lightmodel.cli.common import settings
 from lightmodel.config import load
 from lightmodel.errors import NotReproduced
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lightmodel.cli.common import new_table, print_table, run_context, settings
 from lightmodel.cli.exits import MEANINGS
-from lightmodel.cli.options import run_context, settings
-from lightmodel.cli.output import new_table, print_table
 from lightmodel.config import Config, load
 
 if TYPE_CHECKING:  # the chain is imported when it runs

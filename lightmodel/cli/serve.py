@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lightmodel.cli.options import settings
+from lightmodel.cli.common import settings
 from lightmodel.config import load
 
 ROOT = Path(__file__).parents[2]

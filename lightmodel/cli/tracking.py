@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lightmodel.cli.options import settings
+from lightmodel.cli.common import settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ConfigError, LightModelError
 
@@ -80,12 +80,12 @@ def add(version: str | None, config_file: Path | None, sets: tuple[str, ...]) ->
 
     config = _config(config_file, sets)
     store = models_of(config)
-    found = store.get(version) if version else store.newest()
-    verdict = read_verdict(found, store.signer)
+    chosen = store.get(version) if version else store.newest()
+    verdict = read_verdict(chosen, store.signer)
     if verdict is None:
         raise ArtefactMissing(
-            f"{found.name} was not tested", hint="`python run.py testing` does it"
+            f"{chosen.name} was not tested", hint="`python run.py testing` does it"
         )
     with recording(config) as record:
-        record([model_record(found, verdict)])
-    click.echo(f"told: {found.name}")
+        record([model_record(chosen, verdict)])
+    click.echo(f"told: {chosen.name}")

@@ -180,7 +180,8 @@ class Categories:
         self._decimal = decimal
         texts = dict.fromkeys(("", *missing), float(NOT_THERE))
         texts.update((text, float(code)) for code, text in enumerate(known))
-        self._codes: dict[str | None, float] = {None: float(IN_NO_ROW), **texts}
+        self._codes: dict[str | None, float] = {None: float(IN_NO_ROW)}
+        self._codes.update(texts.items())
         forms = reversed(texts.items())  # the first of several with one form holds
         self._forms = {canonical(text, decimal): code for text, code in forms}
 

@@ -207,7 +207,7 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
     kept = {name: evaluation[name] for name in ("rows", "metrics", "dummy", "comparison")}
     content = json_bytes({"winner": winner.name, **kept})
     write_atomic(compared.folder / "winner-on-test-rows.json", content)
-    context.record(comparison_records(compared, tested))
+    context.record(tuple(comparison_records(compared, tested)))
     return tested
 
 

@@ -4,7 +4,6 @@ import logging
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from lightmodel.pipeline.train import fit_model
 from lightmodel.progress.base import Progress
 from lightmodel.store import codec
 from lightmodel.store.factory import models_of, splits_of
-from lightmodel.store.provenance import commit, machine
+from lightmodel.store.provenance import commit, machine, versions
 from lightmodel.store.user_code import FOLDER
 from lightmodel.store.versions import Store, Version
 
@@ -241,7 +240,7 @@ def circumstances(version: Version, key: str) -> tuple[str, ...]:
     lines = [
         *(["code: the sources that training imports"] if old["code"] != new["code"] else []),
         *_of_maps("", {"git commit": manifest.commit}, {"git commit": commit()}),
-        *_of_maps("library", manifest.libraries, _installed(manifest.libraries)),
+        *_of_maps("library", manifest.libraries, versions(manifest.libraries)),
         *_of_maps("", then, {name: now.get(name) for name in then}),
     ]
     if not then and (python := _python_of(version)) != platform.python_version():
@@ -254,16 +253,6 @@ def _of_maps(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
         old, new = before.get(name), after.get(name)
         if old != new:
             yield f"{kind} {name}: {_shown(old)}, and here {_shown(new)}".lstrip()
-
-
-def _installed(names: Mapping[str, str]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 def _python_of(version: Version) -> str:

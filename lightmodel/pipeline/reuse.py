@@ -106,7 +106,7 @@ def modules_of(train: TrainSection) -> tuple[str, ...]:
 
 
 def libraries_of(train: TrainSection) -> tuple[str, ...]:
-    """Return the distributions whose version matters, without those that are not installed.
+    """Return the names of the distributions whose version matters, where they are installed.
 
     Raises:
         ConfigError: train.module cannot be read, or is not Python.
@@ -117,7 +117,7 @@ def libraries_of(train: TrainSection) -> tuple[str, ...]:
     if train.module:
         packages |= imported_packages(_source(train), train.module)
     named = {name for package in packages for name in _distributions(package)}
-    return tuple(sorted(name for name in known | named if _is_installed(name)))
+    return tuple(sorted(known | named))
 
 
 def needed_runtime(train: TrainSection) -> str:
@@ -157,12 +157,3 @@ def _distributions(package: str) -> tuple[str, ...]:
 @cache
 def _installed() -> dict[str, list[str]]:
     return dict(metadata.packages_distributions())
-
-
-@cache
-def _is_installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

@@ -70,28 +70,20 @@ def _tags(version: Version, verdict: StoredVerdict) -> Mapping[str, str]:
     return {name: str(value) for name, value in tags.items() if value}
 
 
-def comparison_records(
-    compared: "ComparisonResult", tested: Evaluation | None
-) -> tuple[RunRecord, ...]:
-    """Return the run of a comparison, and one for each contender as a part of it."""
+def comparison_records(compared: "ComparisonResult", tested: Evaluation) -> Iterator[RunRecord]:
+    """Yield the run of a comparison, and one for each contender as a part of it."""
     ended = datetime.now(UTC).isoformat()
     key = f"comparison-{compared.folder.name}"
-    whole = RunRecord(
+    yield RunRecord(
         key,
         "comparison",
         compared.created,
         ended,
         parameters={"split": compared.split.name, "metric": compared.metric.name},
-        metrics={
-            f"test_{name}": item.value for name, item in (tested.metrics if tested else {}).items()
-        },
+        metrics={f"test_{name}": item.value for name, item in tested.metrics.items()},
         tags={"winner": compared.winner.result.name},
         files=tuple(sorted(compared.folder.resolve().iterdir())),
     )
-    return (whole, *_contender_records(compared, key, ended))
-
-
-def _contender_records(compared: "ComparisonResult", key: str, ended: str) -> Iterator[RunRecord]:
     for place, one in enumerate(compared.ranking, 1):
         result = one.result
         yield RunRecord(

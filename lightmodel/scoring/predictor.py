@@ -16,7 +16,7 @@ from lightmodel.contract.task import label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.store.manifest import Manifest
 from lightmodel.tables.bodies import BodyReader, Limits
-from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.tables.sniff import dialect_for
 

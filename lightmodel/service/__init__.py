@@ -16,8 +16,8 @@ from lightmodel.service import (
     predict,
     problems,
     request_body,
+    retraining,
     security,
-    train,
 )
 from lightmodel.service.model_manager import ModelManager
 
@@ -42,5 +42,5 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_blueprint(predict.blueprint(models, config, log, metrics))
     app.register_blueprint(feedback.blueprint(models, config))
     app.register_blueprint(pages.blueprint(models, config))
-    app.register_blueprint(train.blueprint(config))
+    app.register_blueprint(retraining.blueprint(config))
     return app

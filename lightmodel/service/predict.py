@@ -32,8 +32,7 @@ from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
 from lightmodel.tables.encode import plain_features
-from lightmodel.tables.findings import Findings
-from lightmodel.tables.row_rules import Block
+from lightmodel.tables.row_rules import Block, Findings
 
 _LOGGED_WITH_FEATURES = 10_000  # rows of a request; more of them would fill the memory
 _FEW = 256  # rows that are scored sooner than a turn comes

@@ -12,6 +12,7 @@ import logging
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -55,8 +56,12 @@ def what_changed(before: str, after: str) -> str:
 
 
 def versions(distributions: Iterable[str]) -> dict[str, str]:
-    """Return the installed version of each distribution."""
-    return {name: metadata.version(name) for name in sorted(distributions)}
+    """Return the version of each distribution, by name, without those that are not installed."""
+    found: dict[str, str] = {}
+    for name in sorted(distributions):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _hash_json(content: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from lightmodel.tables.csv_blocks import CsvBlocks
 from lightmodel.tables.detection import Form, form_of, refuse
 from lightmodel.tables.encode import feature_matrix, plain_rows
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 
 _FIRST = 4096

@@ -20,7 +20,7 @@ from lightmodel.errors import SHOWN_ROWS, DataError
 from lightmodel.tables.base import TableRead
 from lightmodel.tables.byte_stream import AT_ONCE, behind, gathered, stream_of
 from lightmodel.tables.column_types import plain_types, typed, without_numbers
-from lightmodel.tables.detection import reported
+from lightmodel.tables.detection import Text, open_text, reported
 from lightmodel.tables.encode import trimmed
 from lightmodel.tables.header import (
     Header,
@@ -39,7 +39,6 @@ from lightmodel.tables.sniff import (
     numbered_rows,
     sample_rows,
 )
-from lightmodel.tables.text import Text, open_text
 from lightmodel.tables.whitespace import rows_of
 
 _log = logging.getLogger(__name__)
@@ -177,7 +176,8 @@ def _parsed(plan: _Plan) -> tuple[pa.Table, str]:
         pieces = rows.regular_pieces(pieces)
     last = dialect.delimiter.join([dialect.quote * 2] * plan.width)
     table = arrow_csv.read_csv(
-        stream_of(chain(pieces, [f"\n{last}\n".encode()])),
+        # a line before the first row, for Arrow takes away what looks like a byte-order mark there
+        stream_of(chain([b"\n"], pieces, [f"\n{last}\n".encode()])),
         read_options=arrow_csv.ReadOptions(column_names=names, block_size=max(_BLOCK, 8 * longest)),
         parse_options=arrow_csv.ParseOptions(
             delimiter=dialect.delimiter,

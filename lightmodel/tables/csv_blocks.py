@@ -15,7 +15,7 @@ from lightmodel.contract.dialect import Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Pieces, behind
 from lightmodel.tables.header import fitted
-from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, Plan, RowRules
 from lightmodel.tables.sniff import find_decimal, numbered_rows, sample_rows
 from lightmodel.tables.whitespace import rows_of
@@ -73,8 +73,9 @@ class CsvBlocks:
             below = rows_of(" ", header.quote).regular_pieces(below)
         rows = 0
         for raw in _raw_rows(below, layout, self.reader):
-            rows += len(raw.numbers)
-            yield self._block(raw, plan, layout)
+            if len(raw.numbers):  # or only lines of blanks
+                rows += len(raw.numbers)
+                yield self._block(raw, plan, layout)
         if not rows:
             raise DataError("the body holds a header and no rows below it")
 

@@ -98,8 +98,8 @@ def booleans_from(texts: pa.ChunkedArray, missing: Collection[str], decimal: str
 
 def truths(numbers: Vector) -> Vector:
     """Return numbers as 1.0, 0.0 and the NaNs that they are; all others are NOT_A_NUMBER."""
-    found: Vector = np.abs(numbers)
-    found[~np.isin(found, (0.0, 1.0)) & (found == found)] = NOT_A_NUMBER
+    wrong = ~np.isin(numbers, (0.0, 1.0)) & (numbers == numbers)
+    found: Vector = np.where(wrong, NOT_A_NUMBER, np.abs(numbers))
     return found
 
 

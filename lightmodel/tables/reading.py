@@ -12,7 +12,7 @@ from lightmodel.config import DataSection
 from lightmodel.contract.cells import name_of
 from lightmodel.contract.dialect import Dialect
 from lightmodel.errors import DataError
-from lightmodel.tables import csv, excel, json_lines
+from lightmodel.tables import csv, excel, json_blocks
 from lightmodel.tables.base import TableFormat, TableRead
 from lightmodel.tables.column_types import plain_types, without_missing
 from lightmodel.tables.detection import Format, detect_format, reported
@@ -51,7 +51,7 @@ def _without_labels(table: pa.Table, file: str) -> pa.Table:
 FORMATS: Mapping[Format, TableFormat] = {
     "csv": csv.read,
     "parquet": read_parquet,
-    "json_lines": json_lines.read,
+    "json_lines": json_blocks.read,
     "excel": excel.read,
 }
 

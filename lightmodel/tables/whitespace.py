@@ -19,9 +19,19 @@ _LINE_START, _LINE_END = "(?:\\A|(?<=[\r\n]))", "(?=[\r\n]|\\Z)"
 
 
 class Rows:
-    """The grammar of rows for one delimiter (" " for runs of blanks) and one quote."""
+    """The grammar of rows for one delimiter and one quote.
 
-    def __init__(self, delimiter: str, quote: str, *, single: bool = False) -> None:
+    Args:
+        delimiter: between two cells.
+        quote: around a cell.
+        single: whether a row has one cell only; then a line of blanks is taken out, which elsewhere
+            Arrow tells of.
+        runs: whether any number of blanks is one delimiter, which is " " then.
+    """
+
+    def __init__(
+        self, delimiter: str, quote: str, *, single: bool = False, runs: bool = False
+    ) -> None:
         within = ASCII_BLANKS.translate(dict.fromkeys(map(ord, f"\r\n{delimiter}")))
         blank = f"(?:[{within}]|{_LONG_BLANKS})"
         mark, part = re.escape(quote), re.escape(delimiter)
@@ -30,11 +40,11 @@ class Rows:
         row = f"(?:{cell}{part})*+{cell}(?:\r\n|\n|\r(?!\\Z))"
         blank_line = f"{_LINE_START}(?:{blank}|\x1a)++{_LINE_END}"
         odd = f"(?:\\A|(?<=[{part}\r\n])){blank}*+({quoted})"
-        if delimiter == " ":
+        if runs:
             start = "(?:\\A|(?<=[ \t\r\n]))"
             odd = f"{start}({quoted}[^ \t\r\n]*+)|{_LINE_START}[ \t]++|[ \t]++{_LINE_END}|([ \t]++)"
         self._quote = quote.encode()
-        self._always = single or delimiter == " "
+        self._always = single or runs
         self._row, self._rows = _compiled(row), _compiled(f"(?:{row})*+")
         self._blank_lines = _compiled(f"(?:(?:{blank}|\x1a)*+[\r\n])++")
         self._odd = _compiled(f"{odd}|{blank_line}" if single else odd)
@@ -81,4 +91,13 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
     return re.compile(pattern.encode("latin-1"))
 
 
-rows_of = lru_cache(64)(Rows)
+@lru_cache(64)
+def rows_of(delimiter: str, quote: str, *, single: bool = False) -> Rows:
+    """Return the grammar of a text; cells that blanks part may be parted by any number of them."""
+    return Rows(delimiter, quote, single=single, runs=delimiter == " ")
+
+
+@lru_cache(64)
+def regular_rows_of(delimiter: str, quote: str, *, single: bool) -> Rows:
+    """Return the grammar of a text in which a blank parts cells as any delimiter does."""
+    return Rows(delimiter, quote, single=single)

@@ -15,9 +15,9 @@ from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
-from lightmodel.tables.findings import Findings
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.records import Record, records_in
+from lightmodel.tables.row_rules import Findings
 from lightmodel.tables.sniff import dialect_for
 from lightmodel.tracking.client import as_refusal
 

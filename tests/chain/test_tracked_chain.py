@@ -141,7 +141,7 @@ def test_both_addresses_of_a_model_load(tracked: Project, client: Any) -> None:
 
 
 @pytest.mark.parametrize("spoiled", ["absent", "text", "empty"])
-def test_rows_that_break_the_contract_are_told_as_by_the_service(
+def test_rows_that_break_the_contract_are_refused_as_by_the_service(
     tracked: Project, client: Any, spoiled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mlflow
@@ -156,12 +156,12 @@ def test_rows_that_break_the_contract_are_told_as_by_the_service(
         "empty": frame.head(0),
     }[spoiled]
     app = create_app(load().config).test_client()
-    told = app.post("/predict", json=json.loads(frame.to_json(orient="records")))
-    assert told.status_code == 422
+    refused = app.post("/predict", json=json.loads(frame.to_json(orient="records")))
+    assert refused.status_code == 422
     model = mlflow.pyfunc.load_model("models:/light-model@champion")
     with pytest.raises(MlflowException) as error:
         model.predict(frame)
-    for violation in (told.json or {}).get("violations", ()):
+    for violation in (refused.json or {}).get("violations", ()):
         assert violation["column"] in error.value.message
         assert violation["detail"] in error.value.message
 
@@ -187,7 +187,7 @@ def test_rollback_moves_the_champion(tracked: Project, client: Any, tmp_path: Pa
     assert "champion" not in own.get_registered_model("light-model").aliases
 
 
-def test_a_run_that_changes_nothing_tells_nothing(tracked: Project) -> None:
+def test_a_run_that_changes_nothing_logs_nothing(tracked: Project) -> None:
     before = sorted((tracked.folder / "model-development").rglob("*"))
     ran = tracked.run("--set", "gate.minimum=0.999", "--set", "train.seed=1", **TRACKED)
     assert ran.code == 10

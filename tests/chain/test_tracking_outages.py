@@ -1,4 +1,4 @@
-"""The chain where MLflow is down, slow, or killed in the middle: a warning, and delivered later."""
+"""The chain where MLflow is down, slow, or killed in the middle: a warning, and uploaded later."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def runs(client: Any, version: str = "") -> list[Any]:
     return found
 
 
-def test_a_refused_port_costs_a_warning_and_the_run_is_delivered_later(
+def test_a_refused_port_costs_a_warning_and_the_run_is_uploaded_later(
     project: Project, server: str
 ) -> None:
     uri = f"http://127.0.0.1:{free_port()}"
@@ -131,7 +131,7 @@ def _is_ours(process: psutil.Process, project: Project) -> bool:
         return False
 
 
-def test_files_that_are_gone_when_it_is_delivered_are_named(project: Project) -> None:
+def test_files_that_are_gone_when_it_is_uploaded_are_named(project: Project) -> None:
     project.run(**at(f"http://127.0.0.1:{free_port()}"))
     (version,) = project.models()
     version.rename(version.with_name("gone"))
@@ -142,7 +142,7 @@ def test_files_that_are_gone_when_it_is_delivered_are_named(project: Project) ->
     assert run.data.metrics["test_auc"] > 0.5
 
 
-def test_two_resends_and_one_that_is_killed_deliver_once(project: Project, server: str) -> None:
+def test_two_resends_and_one_that_is_killed_upload_once(project: Project, server: str) -> None:
     project.run(**at(f"http://127.0.0.1:{free_port()}"))
     name = project.models()[0].name
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **at(server)}
@@ -166,7 +166,7 @@ def test_two_resends_and_one_that_is_killed_deliver_once(project: Project, serve
     assert [str(model.status) for model in models] == ["READY"]
 
 
-def test_the_next_run_delivers_what_an_earlier_one_could_not(project: Project) -> None:
+def test_the_next_run_uploads_what_an_earlier_one_could_not(project: Project) -> None:
     assert project.run(**at(f"http://127.0.0.1:{free_port()}")).code == 0
     assert project.run("--force", **at("auto")).code == 0
     assert waiting(project) == []

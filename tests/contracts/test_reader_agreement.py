@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import CellKind, Layout
 from lightmodel.errors import DataError, LightModelError
-from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_readers import RowReader
 from tests.fakes.reading import (
     arrow_rows,
     compiled_rows,
@@ -112,7 +112,7 @@ def layouts(draw: st.DrawFn) -> Layout:
         bytes(kinds),
         tuple(places),
         len(numbers),
-        delimiter=draw(st.sampled_from(",;\t| ")),
+        delimiter=draw(st.sampled_from(",;\t|")),
         quote=draw(st.sampled_from("\"'")),
         decimal=draw(st.sampled_from(".,")),
         missing=tuple(draw(missing)),
@@ -187,10 +187,11 @@ TWO = Layout(bytes([N, T]), (0, 0), 1, missing=("NA",))
 @example((replace(TWO, quote="'"), "'1','it''s \"so\"'\n"), [])
 @example((replace(TWO, delimiter=";", decimal=","), '1,5;x\n1.5;y\n"1,5";z\n'), [])
 @example((replace(TWO, decimal=","), '"1,5",x\n1,5,y\n'), [])
-@example((replace(TWO, delimiter=" "), '1 "x y"\n 2 z\n'), [])
 @example((ONE_TEXT, "a\n\nb\n \n"), [])
 @example((ONE_TEXT, '""\n"a"\n'), [])
 @example((Layout(bytes([B]), (0,), 1), "1.0\n0.0\nTRUE\n-0\n1,0\n2\n"), [])
+@example((replace(TWO, delimiter="\t"), "\t\t\t"), [])
+@example((replace(TWO, delimiter="\t"), "\t\r\n \t\n1\tx\n"), [2])
 @example((Layout(bytes([N, I]), (0, 0), 1), f"{'9' * 5_000},\n0.{'3' * 5_000},\n"), [])
 def test_the_readers_agree_on_any_text(given_: tuple[Layout, str], cuts: list[int]) -> None:
     layout, text = given_
@@ -284,7 +285,7 @@ def tables(draw: st.DrawFn) -> Table:
         for row in zip(*columns, strict=True)
     ]
     form = {
-        "delimiter": draw(st.sampled_from(",;\t|")),
+        "delimiter": draw(st.sampled_from(",;\t| ")),
         "quotechar": draw(st.sampled_from('""\'')),
         "quoting": draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
         "lineterminator": draw(st.sampled_from(["\n", "\r\n", "\r"])),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lightmodel.contract.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
 from lightmodel.errors import DataError
 from lightmodel.learners.compiled import build
-from lightmodel.tables.row_reader import RowReader
+from lightmodel.tables.row_readers import RowReader
 from tests.fakes.reading import arrow_rows, compiled_rows
 
 N, B, T, I = CellKind.NUMBER, CellKind.BOOLEAN, CellKind.TEXT, CellKind.IGNORED  # noqa: E741
@@ -68,6 +68,13 @@ def as_bits(*numbers: float) -> list[int]:
         (f"0.{'3' * 5_000}", 1 / 3),
         ("9" * 5_000, np.inf),
         ("\u200b1", NOT_A_NUMBER),
+        ("nan", NOT_THERE),
+        ("-NaN", NOT_THERE),
+        ("nan(1)", NOT_A_NUMBER),
+        ("inf", np.inf),
+        ("-Infinity", -np.inf),
+        ("infinit", NOT_A_NUMBER),
+        ('"1"5 ', 15.0),
         ("1_0", NOT_A_NUMBER),
         ("0x1p3", NOT_A_NUMBER),
         ("1,5", NOT_A_NUMBER),

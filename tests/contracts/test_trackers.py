@@ -69,7 +69,7 @@ def runs(tracker: Tracker, key: str) -> list[Any]:
     return found
 
 
-def test_a_run_is_kept_once_with_all_that_was_told(tracker: Tracker) -> None:
+def test_a_run_is_logged_once_with_everything_in_it(tracker: Tracker) -> None:
     for _ in range(2):
         send(tracker, TRIAL)
     (run,) = runs(tracker, TRIAL.key)
@@ -114,7 +114,9 @@ def test_the_same_run_with_other_facts_is_brought_up_to_date(tracker: Tracker) -
     assert run.data.metrics == {"best": 1.0}
 
 
-def test_files_are_kept_and_those_that_are_gone_are_named(tracker: Tracker, tmp_path: Path) -> None:
+def test_files_are_logged_and_those_that_are_gone_are_named(
+    tracker: Tracker, tmp_path: Path
+) -> None:
     (tmp_path / "plot.txt").write_text("here")
     files = (tmp_path / "plot.txt", tmp_path / "gone.txt")
     record = RunRecord("files", "model", WHEN, LATER, files=files, version=tmp_path / "no-model")
@@ -125,7 +127,7 @@ def test_files_are_kept_and_those_that_are_gone_are_named(tracker: Tracker, tmp_
     assert "gone.txt, model no-model" in run.data.tags["light_model.files"]
 
 
-def test_a_version_that_was_never_told_leaves_no_champion(
+def test_a_version_that_was_never_logged_leaves_no_champion(
     tracker: Tracker, caplog: pytest.LogCaptureFixture
 ) -> None:
     update = AliasUpdate("20260101T000000000000Z-000000", "", WHEN)

@@ -78,7 +78,7 @@ def test_a_command_given_to_the_image_is_what_runs(images: str) -> None:
 
 def test_the_serving_image_holds_what_serving_needs_and_no_more(images: str) -> None:
     inside = "import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n)])"
-    names = ["pandas", "sklearn", "matplotlib", "pandera", "gdown", "pip", "docker", "mlflow"]
+    names = ["pandas", "sklearn", "matplotlib", "gdown", "pip", "docker", "mlflow"]
     python = ("docker", "run", "--rm", images, "python", "-c")
     assert shell(*python, inside.format(names=names)).split() == []
     look = "for t in gcc cc git npm; do command -v $t; done; ls; find var deploy -name '*.csv'; ls model"

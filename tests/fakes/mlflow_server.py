@@ -49,7 +49,7 @@ def mlflow_server(folder: Path, port: int | None = None) -> Iterator[str]:
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(1200):
+    for _ in range(3600):
         assert process.poll() is None, "mlflow server died; see server.log"
         try:
             if requests.get(url, timeout=5).ok:

@@ -14,7 +14,7 @@ from lightmodel.service import create_app
 answer = create_app(load().config).test_client().post(
     "/predict", json={"age": 30, "spent": 3.5, "where": "web"})
 assert answer.status_code == 200, answer.text
-heavy = {"lightgbm", "scipy", "sklearn", "pandas", "joblib", "matplotlib", "mlflow", "pandera"}
+heavy = {"lightgbm", "scipy", "sklearn", "pandas", "joblib", "matplotlib", "mlflow"}
 print(sorted(heavy & set(sys.modules)))
 """
 

@@ -36,7 +36,10 @@ def raw(client: FlaskClient, body: bytes, kind: str) -> TestResponse:
 
 
 def form(client: FlaskClient, body: bytes, file: str, kind: str | None = None) -> TestResponse:
-    return client.post("/predict", data={"file": (io.BytesIO(body), file, kind)})
+    about = f'Content-Disposition: form-data; name="file"; filename="{file}"\r\n'
+    about += f"Content-Type: {kind}\r\n" if kind else ""
+    data = f"--mark\r\n{about}\r\n".encode() + body + b"\r\n--mark--\r\n"
+    return raw(client, data, "multipart/form-data; boundary=mark")
 
 
 def _unpacked(case: Case) -> bytes:
@@ -268,7 +271,7 @@ def example(name: str, folder: Path) -> tuple[Trained, Case]:
     sources: Mapping[str, Callable[[], object]] = {
         "wine": lambda: wine(folder),
         "students": lambda: students(folder),
-        "santander": lambda: "sample://santander?rows=2500",
+        "santander": lambda: "sample://santander?rows=900&seed=1",
     }
     settings = {"data.source": sources[name]()} if name in sources else {}
     more = {"santander": {"train.parameters": "{num_leaves = 4, max_rounds = 40}"}}.get(name, {})

@@ -8,7 +8,7 @@ from typing import Any
 
 from lightmodel.learners.compiled import build
 from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
-from lightmodel.tables.rows import CompiledRows
+from lightmodel.tables.row_readers import CompiledRows
 
 LIBRARY, TABLES, ABOUT = "compiled.so", "compiled.npy", "compiled.json"
 

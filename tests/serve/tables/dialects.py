@@ -92,7 +92,7 @@ def commas_that_part_thousands() -> Case:
 
 def decimal_commas_in_quotes() -> Case:
     text = lines("a,b,y", lambda row: f'"{row.a.replace(".", ",")}",{row.pick},{row.y}')
-    return of_text(text, decimal=",")
+    return of_text(text, decimal=",", without=["CSV of pandas"])  # points are refused then
 
 
 def parted_by_blanks() -> Case:

@@ -11,8 +11,8 @@ from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, DataError, LightModelError
 from lightmodel.predictions.feedback import Truths, label_contract, truths_of
-from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
+from lightmodel.tables.row_readers import read_rows
 from lightmodel.tables.row_rules import RowRules
 
 REGRESSION = Task(TaskKind.REGRESSION)
@@ -42,9 +42,9 @@ def read(data: bytes, own: Contract, dialect: Dialect | None = None) -> Truths:
     return truths_of(reader.read(iter([data])), own)
 
 
-def cell(value: str, own: Contract, **fields: str) -> str:
+def cell(value: str, own: Contract, decimal: str = ".") -> str:
     """Read one label from a CSV."""
-    dialect = Dialect(delimiter=";", **fields)
+    dialect = Dialect(delimiter=";", decimal=decimal)
     (label,) = read(f"key;y\na;{value}\n".encode(), own, dialect).labels.values()
     return label
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from lightmodel.tables.plain import plain_types
 
 from lightmodel.errors import DataError
+from lightmodel.tables.column_types import plain_types
 
 INSTANT = dt.datetime(2020, 1, 31, 10, 0, 0, 123456)  # noqa: DTZ001 — plain tables have no zone
 

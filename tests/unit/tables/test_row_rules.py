@@ -13,9 +13,8 @@ from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ContractViolation, Violation
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import feature_matrix
-from lightmodel.tables.findings import Findings
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import Block, Findings, RowRules
 
 CONTRACT = Contract(
     (

@@ -43,7 +43,7 @@ def keys_in(queue: Queue) -> list[str]:
 
 
 class FakeServer:
-    """Remembers what it was sent; fails as told."""
+    """Remembers what it was sent; fails where it is made to."""
 
     def __init__(self, **failures: Exception) -> None:
         self.sent: list[str] = []
