@@ -7,17 +7,34 @@ import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from unicodedata import normalize
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from lightmodel.config.base import Section
 
 
+def _column(name: str) -> str:
+    """Write a column's name as tables have it: see `domain.cells.name_of`."""
+    return normalize("NFC", name.strip())
+
+
+def _columns(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_column, names))
+
+
+def _target(name: str) -> str:
+    if not _column(name):
+        raise ValueError("it is empty")
+    return _column(name)
+
+
 def _split_method(value: str) -> str:
-    kind, _, column = value.partition(":")
+    kind, colon, column = value.partition(":")
+    column = _column(column)
     plain = kind in {"auto", "stratified", "random"} and not column
     if plain or (kind in {"time", "group"} and column):
-        return value
+        return kind + colon + column
     raise ValueError("allowed are auto, stratified, random, time:<column> and group:<column>")
 
 
@@ -92,12 +109,18 @@ class DataSection(Section):
     retries: int = Field(
         4, ge=0, le=20, description="Further tries, with back-off, for each source."
     )
-    target: str = Field("target", min_length=1, description="The column to predict.")
-    id: str = Field(
+    target: Annotated[str, AfterValidator(_target)] = Field(
+        "target", min_length=1, description="The column to predict."
+    )
+    id: Annotated[str, AfterValidator(_column)] = Field(
         "auto", description="The column that names a row; auto: found by its name; empty: none."
     )
-    ignore: tuple[str, ...] = Field((), description="Columns that are not features.")
-    columns: tuple[str, ...] = Field((), description="Column names, for a file without a header.")
+    ignore: Annotated[tuple[str, ...], AfterValidator(_columns)] = Field(
+        (), description="Columns that are not features."
+    )
+    columns: Annotated[tuple[str, ...], AfterValidator(_columns)] = Field(
+        (), description="Column names, for a file without a header."
+    )
     header: Literal["auto", "yes", "no"] = Field(
         "auto", description="Whether the first line holds names."
     )
