@@ -1,4 +1,4 @@
-"""`python -m lightmodel deploy`, `monitor`, `webhook` and `notify`: a service brought out and looked after."""
+"""`python -m lightmodel deploy`, `monitor`, `webhook` and `notify`: a service brought out and kept up."""
 
 import signal
 import threading
