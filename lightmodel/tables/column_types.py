@@ -14,8 +14,7 @@ from lightmodel.errors import DataError
 from lightmodel.tables.encode import trimmed
 
 TIMESTAMP = pa.timestamp("us")
-_WORDS = pa.array(["true", "True", "TRUE", "false", "False", "FALSE"])
-_TRUE = _WORDS[:3]
+_TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
 _FIRST = 100
 _INT64_END = 2.0**63
 # cutting nanoseconds off, or a zone, is for `plain_types`
@@ -125,11 +124,14 @@ def _numbers(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, st
 def _are_words(values: pa.ChunkedArray) -> bool:
     """Return whether all are true or false; most columns are none by their first cells."""
     parts = (part.drop_null() for part in (values.slice(0, _FIRST), values))
-    return all(pc.all(pc.is_in(part, _WORDS), min_count=0).as_py() for part in parts)
+    words = pa.array(_TRUE + _FALSE)  # not while importing: Arrow then looks for pandas
+    return all(pc.all(pc.is_in(part, words), min_count=0).as_py() for part in parts)
 
 
 def _booleans(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(values.is_null(), pa.scalar(None, pa.bool_()), pc.is_in(values, _TRUE))
+    return pc.if_else(
+        values.is_null(), pa.scalar(None, pa.bool_()), pc.is_in(values, pa.array(_TRUE))
+    )
 
 
 def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
