@@ -21,7 +21,7 @@ from lightmodel.contract.columns import Contract
 from lightmodel.errors import DataError, LightModelError
 from lightmodel.store.factory import splits_of
 from tests.fakes.reading import arrow_rows, features_of, read_request
-from tests.fakes.trained import Trained, run_chain, settings_for, train
+from tests.fakes.trained import Trained, run_chain, scores_in, settings_for, train
 from tests.serve.tables.base import lines, rows
 from tests.serve.tables.models import Models, case_of
 
@@ -326,6 +326,67 @@ def test_a_ragged_row_is_named_by_its_number(models: Models) -> None:
     answer = post(models.client("commas", compiled=False), "a,c\n0.5,u\n0.5\n0.5,u\n0.5,u,v\n")
     assert answer.status_code == 422
     assert "rows 2, 4" in answer.get_json()["detail"]
+
+
+def test_ids_are_exact_in_an_answer_as_csv(models: Models) -> None:
+    for name in ("large ids", "huge ids", "padded ids"):
+        case, client = case_of(name), models.client(name, compiled=False)
+        for body, kind in (
+            (case.content, "text/csv"),
+            (case.frame.to_json(orient="records").encode(), "application/json"),
+        ):
+            headers = {"Accept": "text/csv"}
+            answer = client.post("/predict", data=body, content_type=kind, headers=headers)
+            _, *found = answer.text.splitlines()
+            assert [line.split(",")[0].strip('"') for line in found] == case.ids, name
+
+
+# ---- other ways to train ----------------------------------------------------------------------------
+
+
+def scored(model: Trained, *bodies: bytes) -> list[list[float]]:
+    """Post files, and return all scores in a fixed order."""
+    client, found = model.client(compiled=False), list[list[float]]()
+    for body in bodies:
+        answer = post(client, body)
+        assert answer.status_code == 200, answer.text
+        assert "X-Unseen-Categories" not in answer.headers
+        found += map(scores_in, answer.get_json())
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    "name", ["True, False, Unknown", "decomposed", "booleans with gaps", "large ids", "own missing"]
+)
+def test_a_split_in_parquet_is_no_other_table(tmp_path: Path, name: str) -> None:
+    case = case_of(name)
+    settings = {key.replace(".", "__"): json.dumps(value) for key, value in case.settings.items()}
+    model = trained_on(tmp_path, case.content, **settings, data__format="parquet")
+    assert scored(model, case.content) == sorted(model.train_scores + model.test_scores)
+
+
+def test_a_table_of_several_files_may_be_written_in_several_ways(tmp_path: Path) -> None:
+    """Then the dialect is known as far as they agree; each file is still read as in training."""
+    comma = lines("a,c,y", lambda row: f"{row.a},{'uvw'[row.pick]},{row.y}", made=rows()[:80])
+    point = lines(
+        "a;c;y",
+        lambda row: f"{row.a.replace('.', ',')};{'uvw'[row.pick]};{row.y}",
+        made=rows()[80:],
+    )
+    for name, text in (("part-1.csv", comma), ("part-2.csv", point)):
+        (tmp_path / name).write_text(text)
+    model = train(tmp_path, {"data.source": tmp_path / "part-*.csv", "data.target": "y"}.items())
+    found = scored(model, comma.encode(), point.encode())
+    assert found == sorted(model.train_scores + model.test_scores)
+
+
+@pytest.mark.parametrize("name", ["decimal commas", "Windows-1252", "single quotes"])
+def test_a_newer_table_may_be_written_otherwise(tmp_path: Path, name: str) -> None:
+    """The dialect belongs to the newest table, whatever the contract in force had."""
+    case = case_of(name)
+    trained_on(tmp_path, case.frame.to_csv(index=False))
+    model = trained_on(tmp_path, case.content, gate__max_regression="1")
+    assert scored(model, case.content) == sorted(model.train_scores + model.test_scores)
 
 
 # ---- models that exist ------------------------------------------------------------------------------

@@ -218,6 +218,14 @@ def test_a_table_is_scored_alike_in_every_form(models: Models, name: str) -> Non
     )
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_the_sample_that_the_service_gives_is_taken_back(models: Models, name: str) -> None:
+    client = models.client(name, compiled=False)
+    answer = raw(client, client.get("/sample.csv").data, "text/csv")
+    assert answer.status_code == 200, answer.text
+    assert "X-Unseen-Categories" not in answer.headers
+
+
 @pytest.mark.compiler
 @pytest.mark.parametrize("name", CASES)
 def test_the_compiled_reader_scores_a_table_alike(models: Models, name: str) -> None:
@@ -279,7 +287,9 @@ def example(name: str, folder: Path) -> tuple[Trained, Case]:
     options = FetchOptions(folder / "work" / "cache", "changed", "", 30, 0, Watching())
     content = fetch_first((model.config.data.source,), options).paths[0].read_bytes()
     mark = ";" if b";" in content.partition(b"\n")[0] else ","
-    return model, Case(content, pd.read_csv(io.BytesIO(content), sep=mark))
+    # openpyxl takes longer for a wide table than all else takes
+    without = frozenset({"Excel"} if name in {"digits", "santander"} else ())
+    return model, Case(content, pd.read_csv(io.BytesIO(content), sep=mark), without=without)
 
 
 @pytest.mark.compiler
