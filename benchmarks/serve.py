@@ -126,7 +126,7 @@ def peers(served: LoadedModel) -> list[Server]:
 
 def in_process(served: LoadedModel, body: bytes) -> float:
     """Read, score and encode rows in this process, in the blocks that the service takes; in seconds."""
-    reader: BodyReader = served.body_reader(config())
+    reader: BodyReader = served.body_reader
     started = time.perf_counter()
     writer = JsonWriter()
     for block in reader.read(

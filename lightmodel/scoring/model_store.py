@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,6 +36,7 @@ class ModelStoreView:
 
     def __init__(self, config: Config) -> None:
         self.folder = config.store.root / "model"
+        self._config = config
         self._store = models_of(config)
 
     def state(self) -> frozenset[tuple[str, int, int]]:
@@ -60,7 +62,7 @@ class ModelStoreView:
             if current and version.name == current.version:
                 return current
             try:
-                return open_version(version)
+                return replace(open_version(version), config=self._config)
             except LightModelError as error:
                 self._store.warn_once(version.name, error)
                 refused.add(version.name)

@@ -1,7 +1,7 @@
 """From checked rows to answers: scores, decisions, and what contributed to them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,7 @@ class LoadedModel:
         row_reader: reads rows of text.
         manifest: of its version.
         folder: of its version; holds report.html and, often, feature_importance_gain.png.
+        config: of the service: limits of a request, and how models of earlier releases read it.
     """
 
     predictor: Predictor
@@ -159,6 +160,7 @@ class LoadedModel:
     row_reader: RowReader
     manifest: Manifest
     folder: Path
+    config: Config = field(default_factory=Config)
 
     @property
     def version(self) -> str:
@@ -170,9 +172,10 @@ class LoadedModel:
         """What its rows must fit."""
         return self.predictor.contract
 
-    def body_reader(self, config: Config) -> BodyReader:
-        """Return what reads requests for this model."""
-        return body_reader(self.rules, self.row_reader, config)
+    @cached_property
+    def body_reader(self) -> BodyReader:
+        """What reads requests for this model."""
+        return body_reader(self.rules, self.row_reader, self.config)
 
 
 def body_reader(rules: RowRules, reader: RowReader, config: Config) -> BodyReader:

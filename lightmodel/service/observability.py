@@ -1,4 +1,4 @@
-"""What is recorded of every request: an id, a line in the log, and numbers for `GET /metrics`.
+"""What every answer carries, and what is recorded of it: id, headers, log line, `GET /metrics`.
 
 gunicorn's settings name the folder where workers share their numbers, in PROMETHEUS_MULTIPROC_DIR,
 before this module is imported. Without it the numbers are those of this process.
@@ -30,6 +30,14 @@ _FIELDS = ("method", "path", "status", "ms", "rows", "version", "error")
 _SCORE_EDGES = np.linspace(0, 1, 21)
 _SCORE_LABELS = tuple(f"{edge:.2f}" for edge in _SCORE_EDGES[1:])
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 
 class Metrics:
@@ -125,6 +133,8 @@ def init_app(app: Flask, metrics: Metrics) -> None:
         if "error" in g:
             metrics.errors.labels(g.error).inc()
         _log(response, seconds)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers["X-Request-ID"] = g.request_id
         return response
 

@@ -127,7 +127,7 @@ def blueprint(
         body = RequestBody(request, config.serve)
         limit, keep = config.serve.max_rows, config.log.features and log is not None
         scorer = RequestScorer(model, options, writer, semaphore, limit, keep_features=keep)
-        _score_all(scorer, body, config)
+        _score_all(scorer, body)
         if log is not None:
             log.record(_rows_to_log(scorer))
         _count(scorer, metrics)
@@ -155,13 +155,13 @@ def _count(scorer: RequestScorer, metrics: Metrics) -> None:
             metrics.count_scores(answers.scores)
 
 
-def _score_all(scorer: RequestScorer, body: RequestBody, config: Config) -> None:
+def _score_all(scorer: RequestScorer, body: RequestBody) -> None:
     """Read and score every block of the body.
 
     Raises:
         ContractViolation: with everything that is wrong with any row.
     """
-    form, reader = body.form, scorer.model.body_reader(config)
+    form, reader = body.form, scorer.model.body_reader
     started = time.perf_counter()
     blocks = reader.read(body.pieces(), form, body.charset)
     while block := next(blocks, None):

@@ -1,4 +1,4 @@
-"""Who may ask, how often, and what browsers may do with an answer: API keys, rate limit, headers."""
+"""Who may ask, and how often: API keys, a token for retraining, and a rate limit."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from pydantic import SecretStr
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
@@ -19,19 +19,15 @@ from lightmodel.config import ServeSection
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms ask these, and cannot log in
 _MAX_CALLERS = 10_000
 _BURST_S = 1.0
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
-    """Ask for a key where keys are set, limit each caller's rate, and add headers to each answer."""
+    """Ask for a key where keys are set, and limit each caller's rate where there is a limit."""
     keys = _read_keys(serve)
     limiter = RateLimiter(serve.rate_limit / workers) if serve.rate_limit else None
+
+    if not keys and not limiter:
+        return
 
     @app.before_request
     def check() -> None:
@@ -42,12 +38,6 @@ def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
             raise TooManyRequests(
                 f"more than {serve.rate_limit:g} requests a second", retry_after=math.ceil(wait)
             )
-
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
 
 
 def _address(remote: str) -> str:

@@ -17,7 +17,7 @@ from lightmodel.tables.byte_stream import Pieces, behind
 from lightmodel.tables.header import fitted
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, Plan, RowRules
-from lightmodel.tables.sniff import find_decimal, numbered_rows, sample_rows
+from lightmodel.tables.sniff import find_decimal, sample_rows
 from lightmodel.tables.whitespace import rows_of
 
 LONGEST_ROW = 8 << 20
@@ -153,7 +153,7 @@ class CsvBlocks:
         return Block(raw.numbers, self._ids(texts), violations, unseen, plan.extra)
 
     def _ids(self, texts: Mapping[str, list[str | None]]) -> list[Any] | None:
-        column = self.rules.contract.id
+        column = self.rules.id
         if column is None or column.name not in texts:
             return None
         ids = texts[column.name]
@@ -191,8 +191,11 @@ def _cells(row: bytes, delimiter: str, quote: str) -> list[str]:
     if delimiter == " ":
         row = rows_of(delimiter, quote).regular(row)
     lines = io.StringIO(row.decode(errors="ignore"), newline="")
+    blanks = delimiter != " "
     try:
-        return next((cells for _, cells in numbered_rows(lines, delimiter, quote)), [])
+        return next(
+            csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=blanks), []
+        )
     except csv.Error:
         return []
 

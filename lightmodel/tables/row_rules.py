@@ -84,6 +84,11 @@ class RowRules:
         return {name: at for at, name in enumerate(self.contract.feature_names)}
 
     @cached_property
+    def id(self) -> Column | None:
+        """The id column, if there is one."""
+        return self.contract.id
+
+    @cached_property
     def _features(self) -> tuple[Column, ...]:
         return self.contract.features
 
@@ -136,7 +141,7 @@ class RowRules:
         if wrong := wrong_names(names, self.contract, with_target=False):
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
-        own = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
+        own = {*self.places, *((self.id.name,) if self.id else ())}
         kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []

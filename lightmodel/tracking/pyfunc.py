@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lightmodel.config import DataSection
 from lightmodel.contract.cells import name_of
 from lightmodel.errors import ContractViolation, DataError, LightModelError
 from lightmodel.scoring.model_store import open_version
@@ -18,7 +17,6 @@ from lightmodel.store.versions import Version
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.records import Record, records_in
 from lightmodel.tables.row_rules import Findings
-from lightmodel.tables.sniff import dialect_for
 from lightmodel.tracking.client import as_refusal
 
 _AT_ONCE = 10_000
@@ -51,7 +49,7 @@ class RowModel:
 
     def _answer(self, rows: object) -> pd.DataFrame:
         blocks = rows if isinstance(rows, Iterator) else iter([records_in(_plain(rows))])
-        dialect = dialect_for(self.served.contract, DataSection())
+        dialect = self.served.body_reader.dialect
         reader = JsonBlocks(self.served.rules, frozenset(dialect.na_values))
         findings, answered = Findings(), list[Answers]()
         for records in blocks:

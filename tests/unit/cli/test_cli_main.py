@@ -82,7 +82,7 @@ def test_anything_else_is_a_bug_with_a_traceback(
         (("run", "train", "--from", "train"), "not both"),
         (("run", "--from", "testing", "--to", "train"), "comes after"),
         (("compare", "--limit", "soon"), "no length of time"),
-        (("compare", "--limit", "0s"), "no length of time"),
+        (("compare", "--limit", "0s"), "longer than nothing"),
         (("monitor", "--every", "0"), "not in the range"),
         (("truth", "missing.csv"), "does not exist"),
     ],

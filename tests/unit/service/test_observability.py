@@ -54,6 +54,14 @@ def test_an_id_that_is_none_is_replaced(client: FlaskClient, given: str) -> None
     assert len(answered) == 24
 
 
+def test_every_answer_tells_browsers_to_trust_nobody_else(client: FlaskClient) -> None:
+    for path in ("/rows/1", "/fails", "/nowhere"):
+        answer = client.get(path)
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_requests_are_counted_by_route_and_not_by_address(
     client: FlaskClient, metrics: Metrics
 ) -> None:

@@ -83,13 +83,6 @@ def test_platforms_ask_for_health_without_a_key() -> None:
     assert guarded(api_keys=KEYS).get("/health").status_code == 200
 
 
-def test_every_answer_tells_browsers_to_trust_nobody_else() -> None:
-    answer = guarded().get("/rows")
-    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Cache-Control"] == "no-store"
-
-
 @given(rate=st.floats(0.5, 1_000), asked=st.integers(1, 50))
 @settings(deadline=None)
 def test_a_burst_is_a_second_of_the_rate_for_each_caller(rate: float, asked: int) -> None:
