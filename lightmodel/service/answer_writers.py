@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import orjson
@@ -96,16 +97,21 @@ WRITERS: dict[str, type[JsonWriter]] = {
 }
 
 
-def csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
+def csv_lines(rows: Sequence[Sequence[Any]], delimiter: str = ",", quote: str = '"') -> bytes:
     """Return rows as CSV; a missing value is an empty cell."""
-    text = _csv_text(rows, csv.QUOTE_MINIMAL)
+    write = partial(_csv_text, rows, delimiter, quote)
+    text = write(csv.QUOTE_MINIMAL)
     # Before Python 3.13, a cell with a lone carriage return is left without quotes.
-    return (text if "\r" not in text else _csv_text(rows, csv.QUOTE_NONNUMERIC)).encode()
+    return (text if "\r" not in text else write(csv.QUOTE_NONNUMERIC)).encode()
 
 
-def _csv_text(rows: Sequence[Sequence[Any]], quoting: Literal[0, 2]) -> str:
+def _csv_text(
+    rows: Sequence[Sequence[Any]], delimiter: str, quote: str, quoting: Literal[0, 2]
+) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    csv.writer(
+        text, delimiter=delimiter, quotechar=quote, lineterminator="\n", quoting=quoting
+    ).writerows(rows)
     return text.getvalue()
 
 

@@ -124,7 +124,7 @@ def _row_bodies(model: LoadedModel) -> Json:
             "schema": {"anyOf": [_ROW, rows, *wrapped]},
             "examples": {"row": {"value": records[0]}, "rows": {"value": records[:2]}},
         },
-        "text/csv": {**_TEXT, "example": csv_of(records[:2]).decode()},
+        "text/csv": {**_TEXT, "example": csv_of(records[:2], model.contract).decode()},
         "application/x-ndjson": _TEXT,
         "multipart/form-data": {"schema": _object(file={"type": "string", "format": "binary"})},
     }

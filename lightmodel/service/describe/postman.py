@@ -49,8 +49,14 @@ def _predictions(model: LoadedModel) -> Iterable[Json]:
     first = [_status(200), _scores(model, scores[:1])]
     yield _item("One row as JSON", "POST", "predict", first, _json(records[0]))
     yield _item("Rows as JSON", "POST", "predict", right, _json(records))
-    yield _item("Rows as CSV", "POST", "predict", right, _csv(csv_of(records)))
-    yield _item("Columns in another order", "POST", "predict", right, _csv(csv_of(reordered)))
+    yield _item("Rows as CSV", "POST", "predict", right, _csv(csv_of(records, model.contract)))
+    yield _item(
+        "Columns in another order",
+        "POST",
+        "predict",
+        right,
+        _csv(csv_of(reordered, model.contract)),
+    )
     file = _item("A file (choose one; /sample.csv is one)", "POST", "predict", right)
     part = {"key": "file", "type": "file", "src": "sample.csv"}
     file["request"]["body"] = {"mode": "formdata", "formdata": [part]}
@@ -72,13 +78,23 @@ def _errors(model: LoadedModel) -> Iterable[Json]:
     missing = model.contract.features[0].name
     without = [{k: v for k, v in record.items() if k != missing} for record in records]
     yield _item(
-        "A column is missing", "POST", "predict", _problem(422, missing), _csv(csv_of(without))
+        "A column is missing",
+        "POST",
+        "predict",
+        _problem(422, missing),
+        _csv(csv_of(without, model.contract)),
     )
     number = next((c.name for c in model.contract.features if c.type.is_numeric), None)
     if number is not None:
         invalid = [records[0], {**records[-1], number: "abc"}]
         tests = [*_problem(422, number), _test("row", _violation("rows[0]", 2))]
-        yield _item("Text in a column of numbers", "POST", "predict", tests, _csv(csv_of(invalid)))
+        yield _item(
+            "Text in a column of numbers",
+            "POST",
+            "predict",
+            tests,
+            _csv(csv_of(invalid, model.contract)),
+        )
     yield _item("Nothing at all", "POST", "predict", _problem(422), _csv(b""))
     yield _item("An address that there is not", "GET", "nowhere", _problem(404))
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.task import TaskKind
 from lightmodel.scoring.predictor import LoadedModel, label_names
 from lightmodel.service.answer_writers import csv_lines, csv_value
@@ -149,10 +150,20 @@ def sample_scores(model: LoadedModel) -> list[Any]:
 
 def sample_csv(model: LoadedModel) -> bytes:
     """Return `GET /sample.csv`: it posts back with 200, and is answered with the stored scores."""
-    return csv_of(sample_records(model))
+    return csv_of(sample_records(model), model.contract)
 
 
-def csv_of(records: list[Json]) -> bytes:
-    """Return records as CSV with a header; a missing value is an empty cell."""
-    rows = [[csv_value(value) for value in record.values()] for record in records]
-    return csv_lines([list(records[0]), *rows])
+def csv_of(records: list[Json], contract: Contract) -> bytes:
+    """Return records as CSV with a header, written as the training table was.
+
+    A missing value is an empty cell, which blanks cannot part: a table of such gets commas.
+    """
+    dialect = contract.dialect or Dialect()
+    marks = (dialect.delimiter, dialect.quote, dialect.decimal or ".")
+    delimiter, quote, decimal = (",", '"', ".") if dialect.delimiter in {"", " "} else marks
+    rows = [[_cell(value, decimal) for value in record.values()] for record in records]
+    return csv_lines([list(records[0]), *rows], delimiter, quote)
+
+
+def _cell(value: object, decimal: str) -> object:
+    return repr(value).replace(".", decimal) if isinstance(value, float) else csv_value(value)
