@@ -112,9 +112,9 @@ class CsvBlocks:
         if len(columns) == len(names) and not self.rules.places.keys() <= set(names):
             length = length if names == self.dialect.header else 0
             return _Header(columns, delimiter, quote, length)
-        _, end = rows_of(delimiter, quote).first(beginning[length : length + _SAMPLE])
-        first = _cells(beginning[length : length + end], delimiter, quote)
-        if len(first) != len(names) and delimiter != " ":
+        start, end = rows_of(delimiter, quote).first(beginning, length)
+        first = beginning[start:end]
+        if delimiter != " " and first.count(delimiter.encode()) + 1 != len(names):
             below = beginning[length : length + _SAMPLE].decode(errors="ignore")
             names = fitted(
                 names, sample_rows(below, delimiter, quote, complete=True)[:_SAMPLE_ROWS]
@@ -208,6 +208,8 @@ def _raw_rows(pieces: Pieces, layout: Layout, reader: RowReader) -> Iterator[Raw
         while raw.consumed:
             yield raw
             left = left[raw.consumed :]
+            if not left:
+                break
             raw = reader(layout, left, final=False)
         if len(left) > LONGEST_ROW:
             raise TooLarge(

@@ -1,19 +1,19 @@
-"""The port that turns a text of rows into numbers."""
+"""What turns a text of rows into numbers: the compiled library (rows.c), or Arrow where there is none."""
 
 import ctypes as c
 import re
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from lightmodel.contract.arrays import Matrix, float_vector
+from lightmodel.contract.arrays import Matrix
 from lightmodel.contract.cells import (
     BLANKS,
     IN_NO_ROW,
@@ -24,7 +24,7 @@ from lightmodel.contract.cells import (
     number_in,
 )
 from lightmodel.errors import DataError
-from lightmodel.tables.encode import booleans_from, numbers_from, trimmed
+from lightmodel.tables.encode import booleans_from, numbers_from
 from lightmodel.tables.whitespace import regular_rows_of
 
 
@@ -147,6 +147,48 @@ def _closing(quote: str) -> re.Pattern[str]:
     return re.compile(f"((?:[^{mark}]|{mark}{mark})*+){mark}")
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """A layout, made ready for Arrow; the cells that are not ignored count from 0 here.
+
+    Attributes:
+        names: of all cells of a row.
+        plain: how cells are converted where numbers are written plainly.
+        texts: how they are converted where all come as text.
+        cells: of each kind, the columns and their places in the answer.
+        words: what means no value and is no number: a number is compared as such, later.
+    """
+
+    names: list[str]
+    plain: arrow_csv.ConvertOptions
+    texts: arrow_csv.ConvertOptions
+    cells: Mapping[CellKind, tuple[list[int], list[int]]]
+    words: list[str]
+
+
+@lru_cache(64)
+def _columns(layout: Layout) -> _Columns:
+    names = [str(at) for at in range(len(layout.kinds))]
+    wanted = [at for at, kind in enumerate(layout.kinds) if kind] or [0]
+    words = [text for text in layout.missing if number_in(text, ()) != number_in(text, ())]
+
+    def converted(number: pa.DataType) -> arrow_csv.ConvertOptions:
+        types = {CellKind.NUMBER: number}
+        return arrow_csv.ConvertOptions(
+            column_types={names[at]: types.get(layout.kinds[at], pa.string()) for at in wanted},
+            include_columns=[names[at] for at in wanted],
+            null_values=["", *words],
+            decimal_point=layout.decimal,
+        )
+
+    cells: dict[CellKind, tuple[list[int], list[int]]] = {kind: ([], []) for kind in CellKind}
+    for number, at in enumerate(wanted):
+        columns, places = cells[CellKind(layout.kinds[at])]
+        columns.append(number)
+        places.append(layout.places[at])
+    return _Columns(names, converted(pa.float64()), converted(pa.string()), cells, words)
+
+
 def read_rows(layout: Layout, text: bytes, *, final: bool) -> RawRows:
     """Read rows; see `RowReader`."""
     rows = regular_rows_of(layout.delimiter, layout.quote, single=len(layout.kinds) == 1)
@@ -154,38 +196,39 @@ def read_rows(layout: Layout, text: bytes, *, final: bool) -> RawRows:
     cut = rows.end(whole)
     if final and cut < len(whole):
         raise DataError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")
-    table, ragged = _table(layout, rows.regular(whole[:cut]))
-    total = table.num_rows + len(ragged)
-    regular = np.ones(total, dtype=np.bool_)
-    regular[ragged] = False
-    numbers = np.full((total, layout.width), IN_NO_ROW)
-    numbers[regular] = _numbers(layout, table)
-    return RawRows(
-        numbers, _text_columns(layout, table, regular.tolist()), min(cut, len(text)), len(ragged)
-    )
-
-
-def _table(layout: Layout, text: bytes) -> tuple[pa.Table, list[int]]:
-    """Part regular rows; numbers as such if all cells are written plainly. Gives ragged rows, too."""
+    parted, columns = rows.regular(whole[:cut]), _columns(layout)
+    if not parted.strip(b"\r\n"):
+        nothing = np.empty((0, layout.width))
+        return RawRows(nothing, tuple([] for _ in range(layout.texts)), min(cut, len(text)), 0)
     try:
-        table, ragged = _parsed(layout, text, [CellKind.NUMBER])
+        table, ragged = _parted(layout, parted, columns.names, columns.plain)
+        numbers = _plain_numbers(table, layout)
     except pa.ArrowInvalid:
-        return _parsed(layout, text, [])
-    numbers = (column for column in table.columns if pa.types.is_floating(column.type))
-    if any(pc.any(pc.is_nan(column)).as_py() for column in numbers):
-        return _parsed(layout, text, [])  # Arrow also takes nan(x)
-    return table, ragged
+        table, ragged = _parted(layout, parted, columns.names, columns.texts)
+        numbers = _numbers(table, layout)
+    for at, place in zip(*columns.cells[CellKind.BOOLEAN], strict=True):
+        numbers[:, place] = booleans_from(table.column(at), layout.missing, layout.decimal)
+    regular = np.ones(table.num_rows + len(ragged), dtype=np.bool_)
+    regular[ragged] = False
+    every = np.full((len(regular), layout.width), IN_NO_ROW)
+    every[regular] = numbers
+    texts = tuple(
+        _text_columns(table.column(at), regular.tolist()) for at in columns.cells[CellKind.TEXT][0]
+    )
+    return RawRows(every, texts, min(cut, len(text)), len(ragged))
 
 
-def _parsed(layout: Layout, text: bytes, numbers: Sequence[CellKind]) -> tuple[pa.Table, list[int]]:
-    names = [str(at) for at in range(len(layout.kinds))]
-    wanted = [name for name, kind in zip(names, layout.kinds, strict=True) if kind] or names[:1]
-    types = {
-        name: pa.float64() if kind in numbers else pa.string()
-        for name, kind in zip(names, layout.kinds, strict=True)
-    }
-    if not text.strip(b"\r\n"):
-        return pa.table({name: pa.array([], types[name]) for name in wanted}), []
+def _parted(
+    layout: Layout, text: bytes, names: list[str], convert: arrow_csv.ConvertOptions
+) -> tuple[pa.Table, list[int]]:
+    """Part regular rows into cells.
+
+    Returns:
+        the cells that are not ignored, and the places of rows with too few or too many.
+
+    Raises:
+        ArrowInvalid: a number is not written plainly.
+    """
     ragged: list[int] = []
     blank = 0
 
@@ -201,51 +244,44 @@ def _parsed(layout: Layout, text: bytes, numbers: Sequence[CellKind]) -> tuple[p
         text = b"\n" + text
     table = arrow_csv.read_csv(
         pa.BufferReader(text),
-        read_options=arrow_csv.ReadOptions(
-            column_names=names, block_size=len(text) + 1, use_threads=False
-        ),
-        parse_options=arrow_csv.ParseOptions(
+        arrow_csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=False),
+        arrow_csv.ParseOptions(
             delimiter=layout.delimiter,
             quote_char=layout.quote,
             newlines_in_values=True,
             invalid_row_handler=note,
         ),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=types,
-            include_columns=wanted,
-            null_values=["", *_words(layout.missing)],
-            decimal_point=layout.decimal,
-        ),
+        convert,
     )
     return table, ragged
 
 
-def _words(missing: Sequence[str]) -> list[str]:
-    """Return what means no value and is no number: a number is compared as such, later."""
-    return [text for text in missing if number_in(text, ()) != number_in(text, ())]
+def _plain_numbers(table: pa.Table, layout: Layout) -> Matrix:
+    """Return (rows, width) of cells whose numbers Arrow has read; booleans are not yet there.
 
-
-def _numbers(layout: Layout, table: pa.Table) -> Matrix:
+    Raises:
+        ArrowInvalid: a number is a word, such as nan(x).
+    """
     numbers = np.empty((table.num_rows, layout.width))
-    for at, (kind, place) in enumerate(zip(layout.kinds, layout.places, strict=True)):
-        if kind == CellKind.BOOLEAN:
-            numbers[:, place] = booleans_from(table[str(at)], layout.missing, layout.decimal)
-        elif kind == CellKind.NUMBER:
-            values = table[str(at)]
-            numbers[:, place] = (
-                float_vector(values)
-                if pa.types.is_floating(values.type)
-                else numbers_from(values, _words(layout.missing), layout.decimal)
-            )
+    columns, places = _columns(layout).cells[CellKind.NUMBER]
+    start = 0
+    for batch in table.select(columns).to_batches() if columns else ():
+        read = batch.to_tensor(null_to_nan=True).to_numpy()
+        if np.isnan(read).sum() > sum(column.null_count for column in batch.columns):
+            raise pa.ArrowInvalid("a word")
+        numbers[start : start + len(read), places] = read
+        start += len(read)
     return numbers
 
 
-def _text_columns(
-    layout: Layout, table: pa.Table, regular: Sequence[bool]
-) -> tuple[list[str | None], ...]:
-    columns = [str(at) for at, kind in enumerate(layout.kinds) if kind == CellKind.TEXT]
-    found = []
-    for name in columns:
-        cells = iter(trimmed(table[name]).to_pylist())
-        found.append([next(cells) if there else None for there in regular])
-    return tuple(found)
+def _numbers(table: pa.Table, layout: Layout) -> Matrix:
+    """Return (rows, width) of cells that are text; booleans are not yet there."""
+    numbers, known = np.empty((table.num_rows, layout.width)), _columns(layout)
+    for at, place in zip(*known.cells[CellKind.NUMBER], strict=True):
+        numbers[:, place] = numbers_from(table.column(at), known.words, layout.decimal)
+    return numbers
+
+
+def _text_columns(values: pa.ChunkedArray, regular: Sequence[bool]) -> list[str | None]:
+    texts = iter(values.to_pylist())
+    return [next(texts).strip() if there else None for there in regular]

@@ -48,7 +48,8 @@ class Rows:
         self._row, self._rows = _compiled(row), _compiled(f"(?:{row})*+")
         self._blank_lines = _compiled(f"(?:(?:{blank}|\x1a)*+[\r\n])++")
         self._odd = _compiled(f"{odd}|{blank_line}" if single else odd)
-        self._late_quote = _compiled(f"{blank}{mark}")
+        # a quote behind what may be a blank's last byte; to look for the quote first is faster
+        self._late_quote = _compiled(f"{mark}(?<=[{within}\x80-\xaf]{mark})")
 
     def end(self, text: bytes) -> int:
         """Return where the last whole row ends, given that the text may go on."""
@@ -56,16 +57,19 @@ class Rows:
             return self._rows.match(text).end()  # type: ignore[union-attr]
         return max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
 
-    def first(self, text: bytes) -> tuple[int, int]:
-        """Return where the first row begins and ends that is no line of blanks."""
-        blank = self._blank_lines.match(text)
-        start = blank.end() if blank else 0
+    def first(self, text: bytes, start: int = 0) -> tuple[int, int]:
+        """Return where the first row from `start` on begins and ends that is no line of blanks."""
+        blank = self._blank_lines.match(text, start)
+        start = blank.end() if blank else start
+        end = text.find(b"\n", start) + 1
+        if end and self._quote not in text[start:end] and b"\r" not in text[start : end - 2]:
+            return start, end  # as nearly all lines are
         row = self._row.match(text, start)
         return start, row.end() if row else len(text)
 
     def regular(self, rows: bytes) -> bytes:
         """Return whole rows as regular text."""
-        if not self._always and not self._late_quote.search(rows):
+        if not self._always and not (self._quote in rows and self._late_quote.search(rows)):
             return rows
         return self._odd.sub(_kept, rows)
 
