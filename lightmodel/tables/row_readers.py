@@ -173,7 +173,7 @@ def _columns(layout: Layout) -> _Columns:
     words = [text for text in layout.missing if number_in(text, ()) != number_in(text, ())]
 
     def converted(number: pa.DataType) -> arrow_csv.ConvertOptions:
-        types = {CellKind.NUMBER: number}
+        types = {int(CellKind.NUMBER): number}
         return arrow_csv.ConvertOptions(
             column_types={names[at]: types.get(layout.kinds[at], pa.string()) for at in wanted},
             include_columns=[names[at] for at in wanted],
