@@ -39,7 +39,7 @@ from lightmodel.tables.sniff import (
     numbered_rows,
     sample_rows,
 )
-from lightmodel.tables.whitespace import rows_of
+from lightmodel.tables.whitespace import OpenQuoteError, rows_of
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20
@@ -89,7 +89,7 @@ def read(path: Path, options: DataSection) -> TableRead:
             plan = replace(plan, regular=True)
         try:
             return _read(plan)
-        except (pa.ArrowInvalid, _Unreadable):
+        except (pa.ArrowInvalid, _Unreadable, OpenQuoteError):
             raise _explain(plan) from None
 
 
@@ -155,10 +155,16 @@ def _column(values: pa.ChunkedArray, plan: _Plan) -> tuple[pa.ChunkedArray, str]
         return without_numbers(values, dialect.na_values), dialect.decimal or "."
     if not pa.types.is_string(values.type):
         return values, ""
-    if not plan.regular and pc.any(pc.starts_with(trimmed(values), dialect.quote)).as_py():
-        raise _Unreadable  # the quote may stand behind blanks
+    if not plan.regular and _may_be_irregular(values, dialect.quote):
+        raise _Unreadable
     values, mark = typed(values, dialect.na_values, dialect.decimal)
     return without_numbers(values, dialect.na_values), mark
+
+
+def _may_be_irregular(texts: pa.ChunkedArray, quote: str) -> bool:
+    """Return whether a quote may stand behind blanks, or may have swallowed rows."""
+    found = pc.or_(pc.starts_with(trimmed(texts), quote), pc.match_substring_regex(texts, "[\r\n]"))
+    return bool(pc.any(found).as_py())
 
 
 def _parsed(plan: _Plan) -> tuple[pa.Table, str]:

@@ -262,10 +262,11 @@ static const char *closing_quote(const char *p, const char *end, char quote, int
     return NULL;
 }
 
-/* Finds a cell's content, and where it stops: at a delimiter, a line's end or the text's end. */
+/* Finds a cell's content, and where it stops: at a delimiter, a line's end or the text's end; NULL where a quote
+   is open. */
 static const char *find_cell(const struct layout *layout, const char *p, const char *end, struct cell *cell) {
     const char *inner = p;
-    int size;
+    int size, more = 0;
     cell->raw = 0;
     cell->mark = layout->decimal;
     while (inner < end && !stops(layout, *inner) && (size = blank_at(inner, end))) inner += size;
@@ -275,8 +276,12 @@ static const char *find_cell(const struct layout *layout, const char *p, const c
         if (!cell->end) return NULL;
         for (p = cell->end + 1; p < end && !stops(layout, *p); p += size ? size : 1) {
             size = blank_at(p, end);
-            cell->raw |= !size;
+            more |= !size;
         }
+        size_t length = (size_t)(cell->end - cell->start);
+        /* lines within quotes that go on behind them: the quote was never closed, and has swallowed rows */
+        if (more && (memchr(cell->start, '\n', length) || memchr(cell->start, '\r', length))) return NULL;
+        cell->raw |= more;
         if (cell->raw) {
             cell->end = p;
             return p;

@@ -9,13 +9,18 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
 
-from lightmodel.contract.cells import ASCII_BLANKS
+from lightmodel.contract.cells import ASCII_BLANKS, OPEN_QUOTE
+from lightmodel.errors import DataError
 
 _MOST_HELD = 8 << 20  # beyond, some quote is never closed, and waiting for its end costs memory
 _LONG_BLANKS = (
     "\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
 )
 _LINE_START, _LINE_END = "(?:\\A|(?<=[\r\n]))", "(?=[\r\n]|\\Z)"
+
+
+class OpenQuoteError(DataError):
+    """A quote is never closed, or only by one that was to open another cell."""
 
 
 class Rows:
@@ -36,7 +41,10 @@ class Rows:
         blank = f"(?:[{within}]|{_LONG_BLANKS})"
         mark, part = re.escape(quote), re.escape(delimiter)
         quoted = f"{mark}(?:[^{mark}]++|{mark}{mark})*+{mark}"
-        cell = f"(?:{blank}*+{quoted}[^{part}\r\n]*+|(?!{blank}*+{mark})[^{part}\r\n]*+)"
+        # Lines within quotes that go on behind them are rows that an open quote has swallowed.
+        one_line = f"{mark}(?:[^{mark}\r\n]++|{mark}{mark})*+{mark}[^{part}\r\n]*+"
+        lines = f"{quoted}{blank}*+(?=[{part}\r\n])"
+        cell = f"(?:{blank}*+(?:{one_line}|{lines})|(?!{blank}*+{mark})[^{part}\r\n]*+)"
         row = f"(?:{cell}{part})*+{cell}(?:\r\n|\n|\r(?!\\Z))"
         blank_line = f"{_LINE_START}(?:{blank}|\x1a)++{_LINE_END}"
         odd = f"(?:\\A|(?<=[{part}\r\n])){blank}*+({quoted})"
@@ -74,12 +82,17 @@ class Rows:
         return self._odd.sub(_kept, rows)
 
     def regular_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield a text as regular text."""
+        """Yield a text as regular text.
+
+        Raises:
+            OpenQuoteError: a quote is never closed.
+        """
         held = b""
         for piece in chain(pieces, [b""]):
             text = held + piece
-            cut = self.end(text) if piece else len(text)
-            cut = len(text) if not cut and len(text) > _MOST_HELD else cut
+            cut = self.end(text if piece else text + b"\n")
+            if len(text) - cut > (_MOST_HELD if piece else 0):
+                raise OpenQuoteError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")
             held = text[cut:]
             if cut:
                 yield self.regular(text[:cut])

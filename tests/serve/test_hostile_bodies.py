@@ -39,7 +39,7 @@ def problem(answer: requests.Response, status: int) -> dict[str, object]:
         (lambda text: set_cell(text, 1, b"", [2, 3]), "age", "missing", [3, 4], 2),
         (lambda text: set_cell(text, 1, b"0x10", [2]), "age", "type", [3], 1),
         (lambda text: set_cell(text, 1, b"1_0", [2]), "age", "type", [3], 1),
-        (lambda text: set_cell(text, 1, b"inf", [2]), "age", "type", [3], 1),
+        (lambda text: set_cell(text, 1, b"inf", [2]), "age", "infinite", [3], 1),
         (lambda text: set_cell(text, 1, b"30,40", [2, 9]), "", "cells", [3, 10], 2),
     ],
 )

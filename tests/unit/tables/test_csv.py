@@ -192,3 +192,9 @@ def _outcome(path: Path) -> str:
     except LightModelError as error:
         return error.message
     return "a table"
+
+
+@pytest.mark.parametrize("text", ['a,b\n"x,1\nr"s,2\nt,3\n', 'a,b\n"x,1\nq,2\nr"s,2\nt,3\n'])
+def test_rows_that_an_open_quote_would_swallow_are_refused(tmp_path: Path, text: str) -> None:
+    refused = refusal(tmp_path, text)
+    assert "quote" in f"{refused.message} {refused.hint}"
