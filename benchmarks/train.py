@@ -33,7 +33,7 @@ from lightmodel.pipeline.train import train_spec
 from lightmodel.progress.base import SilentProgress
 from lightmodel.tables.reading import read_table
 from lightmodel.training.metrics import measure
-from lightmodel.training.preprocess import Choices, preprocess
+from lightmodel.training.preprocess import PreprocessOptions, preprocess
 from lightmodel.training.train import TrainSpec, assign_folds, fit_folds, training_data
 
 FOLDER = Path("var/bench")
@@ -124,7 +124,7 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
     """Run both in turns on the training rows of the default split."""
     config = load(environ={}).config
     table = read_table([path], config.data)
-    split = preprocess(table, Choices(config.data, config.split, config.train), None)
+    split = preprocess(table, PreprocessOptions(config.data, config.split, config.train), None)
     data = training_data(split.train, split.contract)
     spec = replace(train_spec(config, "", SilentProgress()), checkpoints=None)
     numbers = assign_folds(split.train, split.contract, config.train, config.split)

@@ -21,8 +21,8 @@ _ID_NAME = re.compile(
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user says about the columns; see docs/config.md for each."""
+class ColumnHints:
+    """What the settings say about the columns, for inferring their contract; see docs/config.md."""
 
     target: str
     id: str = "auto"
@@ -39,25 +39,25 @@ class Inferred:
     warnings: tuple[str, ...]
 
 
-def infer(table: pa.Table, wishes: Wishes, dialect: Dialect | None = None) -> Inferred:
+def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -> Inferred:
     """Infer the contract of a training table with distinct column names.
 
     Args:
         table: of plain types; a cell that means no value is null.
-        wishes: of the user.
+        hints: from the settings.
         dialect: how the table was written; becomes part of the contract.
 
     Raises:
         DataError: a named column is not there, or the target cannot be one.
     """
-    for name in (wishes.target, wishes.id if wishes.id != "auto" else "", *wishes.ignore):
+    for name in (hints.target, hints.id if hints.id != "auto" else "", *hints.ignore):
         require_column(table, name)
     warnings: list[str] = []
-    id_name = _id_column(table, wishes) if wishes.id == "auto" else wishes.id
-    contract = Contract((), find_task(table[wishes.target], wishes), dialect)
+    id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
+    contract = Contract((), find_task(table[hints.target], hints), dialect)
     columns = []
     for name in table.column_names:
-        role = _role(name, id_name, wishes)
+        role = _role(name, id_name, hints)
         columns.append(_column(name, role, table[name], contract.decimal, warnings))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="look at data.ignore and data.id")
@@ -74,10 +74,10 @@ def require_column(table: pa.Table, name: str) -> None:
         )
 
 
-def _id_column(table: pa.Table, wishes: Wishes) -> str:
+def _id_column(table: pa.Table, hints: ColumnHints) -> str:
     """Find a column with an id's name, an id's type, and mostly distinct values."""
     for name in table.column_names:
-        taken = name == wishes.target or name in wishes.ignore
+        taken = name == hints.target or name in hints.ignore
         if not taken and _ID_NAME.fullmatch(name) and _names_rows(table[name]):
             return str(name)
     return ""
@@ -90,12 +90,12 @@ def _names_rows(values: pa.ChunkedArray) -> bool:
     return bool(pc.count_distinct(values).as_py() >= 0.5 * len(values))
 
 
-def _role(name: str, id_name: str, wishes: Wishes) -> Role:
-    if name == wishes.target:
+def _role(name: str, id_name: str, hints: ColumnHints) -> Role:
+    if name == hints.target:
         return Role.TARGET
     if name == id_name:
         return Role.ID
-    return Role.IGNORED if name in wishes.ignore else Role.FEATURE
+    return Role.IGNORED if name in hints.ignore else Role.FEATURE
 
 
 def _column(
@@ -173,25 +173,25 @@ def column_type(arrow: pa.DataType) -> ColumnType:
     return ColumnType.CATEGORY
 
 
-def find_task(target: pa.ChunkedArray, wishes: Wishes) -> Task:
+def find_task(target: pa.ChunkedArray, hints: ColumnHints) -> Task:
     """Infer the task from the target's values, or check the given one against them.
 
     Raises:
         DataError: the target does not fit the task, or has too many classes to be one.
     """
     values = target.drop_null()
-    if wishes.task == TaskKind.REGRESSION or (wishes.task == "auto" and _is_quantity(values)):
+    if hints.task == TaskKind.REGRESSION or (hints.task == "auto" and _is_quantity(values)):
         if not column_type(values.type).is_numeric:
             raise DataError(
-                f"the target {wishes.target!r} holds {column_type(values.type)} values, "
+                f"the target {hints.target!r} holds {column_type(values.type)} values, "
                 "and regression needs numbers"
             )
         return Task(TaskKind.REGRESSION)
-    labels = _labels(values, wishes)
+    labels = _labels(values, hints)
     kind = TaskKind.BINARY if len(labels) <= 2 else TaskKind.MULTICLASS
-    if wishes.task not in {"auto", kind}:
+    if hints.task not in {"auto", kind}:
         raise DataError(
-            f"the target {wishes.target!r} has {len(labels)} classes, which is not {wishes.task}",
+            f"the target {hints.target!r} has {len(labels)} classes, which is not {hints.task}",
             hint="set train.task to auto, binary, multiclass or regression",
         )
     return Task(kind, labels)
@@ -208,17 +208,17 @@ def _is_quantity(values: pa.ChunkedArray) -> bool:
     return bool(distinct > MAX_INTEGER_CLASSES or (distinct > 2 and distinct > 0.2 * len(values)))
 
 
-def _labels(values: pa.ChunkedArray, wishes: Wishes) -> tuple[Label, ...]:
+def _labels(values: pa.ChunkedArray, hints: ColumnHints) -> tuple[Label, ...]:
     distinct = values.unique().to_pylist()
     texts = pa.types.is_string(values.type)
     found = one_of_each(distinct) if texts else [_plain(label) for label in distinct]
     if len(found) > MAX_CLASSES:
         raise DataError(
-            f"the target {wishes.target!r} has {len(found):,} different values, too many for classes",
+            f"the target {hints.target!r} has {len(found):,} different values, too many for classes",
             hint="is it the right column? For numbers, set train.task=regression",
         )
     try:
-        return ordered_labels(found, wishes.positive)
+        return ordered_labels(found, hints.positive)
     except ValueError as error:
         raise DataError(f"train.positive: {error}") from None
 

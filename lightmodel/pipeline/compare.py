@@ -26,14 +26,14 @@ from lightmodel.pipeline.entries import (
     train_entries,
 )
 from lightmodel.pipeline.run_records import comparison_records
-from lightmodel.pipeline.testing import evaluate_on_split, open_candidate, served_version
+from lightmodel.pipeline.testing import evaluate_on_split, open_model, served_version
 from lightmodel.search.entries import ComparisonResult, CvResult, Entry, EntryResult, RankedResult
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version
 
 if TYPE_CHECKING:  # scipy and matplotlib take seconds to import
     from lightmodel.search.ranking import TrainRows
-    from lightmodel.training.testing import Candidate
+    from lightmodel.training.testing import ModelUnderTest
 
 logger = logging.getLogger(__name__)
 
@@ -211,14 +211,14 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
     return tested
 
 
-def _open_winner(context: RunContext, winner: CvResult) -> "Candidate":
+def _open_winner(context: RunContext, winner: CvResult) -> "ModelUnderTest":
     """Open the winner's model; a blend is put together from its members' models."""
     models = comparison_models(context.config)
     members = []
     for name in winner.versions:
         version = models.get(name)
         models.verify(version)
-        members.append(open_candidate(context.config, version))
+        members.append(open_model(context.config, version))
     if not winner.weights:
         return members[0]
 

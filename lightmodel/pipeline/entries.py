@@ -23,7 +23,7 @@ from lightmodel.errors import ArtefactMissing, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.reuse import find_reusable, model_key
-from lightmodel.pipeline.testing import defined, open_candidate
+from lightmodel.pipeline.testing import defined, open_model
 from lightmodel.pipeline.train import publish_model, train_spec
 from lightmodel.progress.base import SilentProgress
 from lightmodel.search.entries import CvResult, Entry, EntryResult, default_entries, is_installed
@@ -149,7 +149,7 @@ def _train(config: Config, models: Store, split: Version, key: str) -> str:
 
 def _row_seconds(config: Config, table: pa.Table, version: Version) -> float:
     """Time the model as it comes out of its bundle; the best of a few tries, in seconds a row."""
-    candidate = open_candidate(config, version)
+    candidate = open_model(config, version)
     features = feature_matrix(table.slice(0, TIMED_ROWS), candidate.contract)
     candidate.predict(features)
     seconds = []

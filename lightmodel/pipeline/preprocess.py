@@ -73,12 +73,12 @@ def make_split(
         key: the split's fingerprint.
     """
     from lightmodel.tables.reading import read_source
-    from lightmodel.training.preprocess import Choices, preprocess
+    from lightmodel.training.preprocess import PreprocessOptions, preprocess
 
     config = context.config
-    choices = Choices(config.data, config.split, config.train)
+    options = PreprocessOptions(config.data, config.split, config.train)
     read = read_source(fetched.paths, config.data)
-    result = preprocess(read.table, choices, _accepted(approved), read.dialect)
+    result = preprocess(read.table, options, _accepted(approved), read.dialect)
     for warning in result.warnings:
         logger.warning("%s", warning)
     return _publish(context, result, fetched, approved, key)

@@ -40,7 +40,7 @@ from lightmodel.store.verdict import (
 from lightmodel.store.versions import Version
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
-    from lightmodel.training.testing import Candidate, Evaluated
+    from lightmodel.training.testing import Evaluated, ModelUnderTest
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Ou
     )
 
 
-def open_candidate(config: Config, version: Version) -> "Candidate":
+def open_model(config: Config, version: Version) -> "ModelUnderTest":
     """Return a version's model, ready to be tested.
 
     Raises:
@@ -104,13 +104,13 @@ def open_candidate(config: Config, version: Version) -> "Candidate":
         LightModelError: it cannot be opened with the libraries that are here.
     """
     from lightmodel.training.steps import Steps
-    from lightmodel.training.testing import Candidate
+    from lightmodel.training.testing import ModelUnderTest
 
     bundle = codec.load(version)
     model = load_model(bundle["learner"], bundle["model"], threads_of(config))
     contract = Contract.from_dict(bundle["contract"])
     steps = Steps.from_payload(bundle, contract, user_features(version))
-    return Candidate(
+    return ModelUnderTest(
         steps.around(model.predict),
         contract,
         bundle["threshold"],
@@ -124,7 +124,7 @@ def evaluate_on_split(
     context: RunContext,
     split: Version,
     prior: Sequence[float],
-    candidate: "Candidate",
+    candidate: "ModelUnderTest",
     served: Version | None,
 ) -> "Evaluated":
     """Score a model on the test rows of a split, beside a dummy and the served model; log warnings.
@@ -146,7 +146,7 @@ def evaluate_on_split(
     other = None
     if served:
         try:
-            other = open_candidate(context.config, served)
+            other = open_model(context.config, served)
         except LightModelError as error:
             logger.warning(
                 "%s cannot be opened, so it is not compared: %s", served.name, error.message
@@ -169,7 +169,7 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
 
     split = context.splits.get(version.manifest.inputs["split"])
     findings = json.loads(version.read("metrics.json"))
-    candidate = open_candidate(context.config, version)
+    candidate = open_model(context.config, version)
     tested = evaluate_on_split(context, split, findings["prior"], candidate, served)
     verdict = judge(tested.evaluation, context.config.gate)
     return write_verdict(

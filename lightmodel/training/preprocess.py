@@ -10,7 +10,7 @@ from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.arrays import Codes, Mask, Vector
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.dialect import Dialect
-from lightmodel.contract.inference import Wishes, infer, require_column
+from lightmodel.contract.inference import ColumnHints, infer, require_column
 from lightmodel.contract.profile import Profile, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
@@ -44,7 +44,7 @@ class Preprocessed:
 
 
 @dataclass(frozen=True)
-class Choices:
+class PreprocessOptions:
     """The parts of the configuration that preprocess looks at."""
 
     data: DataSection
@@ -52,23 +52,28 @@ class Choices:
     train: TrainSection
 
     @property
-    def wishes(self) -> Wishes:
-        """What the user says about the columns."""
+    def hints(self) -> ColumnHints:
+        """The settings that inferring the contract looks at."""
         kind, _, column = self.split.method.partition(":")
         ignore = self.data.ignore
         if kind in {"time", "group"} and column not in ignore:
             ignore = (*ignore, column)
-        return Wishes(self.data.target, self.data.id, ignore, self.train.task, self.train.positive)
+        return ColumnHints(
+            self.data.target, self.data.id, ignore, self.train.task, self.train.positive
+        )
 
 
 def preprocess(
-    table: pa.Table, choices: Choices, accepted: Accepted | None, dialect: Dialect | None = None
+    table: pa.Table,
+    options: PreprocessOptions,
+    accepted: Accepted | None,
+    dialect: Dialect | None = None,
 ) -> Preprocessed:
     """Check a table and split it.
 
     Args:
         table: of plain types, as it was read.
-        choices: of the user.
+        options: from the configuration.
         accepted: what the newest approved model was trained on; None to start anew.
         dialect: how the table was written.
 
@@ -77,17 +82,17 @@ def preprocess(
         DriftExceeded: it moved further than `data.max_drift`.
     """
     _refuse_repeated_names(table)
-    inferred = infer(table, choices.wishes, dialect)
+    inferred = infer(table, options.hints, dialect)
     warnings = list(inferred.warnings)
     drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
     table, contract = _held(table, inferred.contract, old, warnings)
     if accepted:
-        drift = measure_drift(table, contract, accepted.profile, choices.data.max_drift)
-        _refuse_drift(drift, choices.data.max_drift)
-    side = _side(table, contract, choices.split)
+        drift = measure_drift(table, contract, accepted.profile, options.data.max_drift)
+        _refuse_drift(drift, options.data.max_drift)
+    side = _side(table, contract, options.split)
     train, test = table.filter(pa.array(~side)), table.filter(pa.array(side))
-    warnings += _about_split(train, test, contract, choices.train.folds)
+    warnings += _about_split(train, test, contract, options.train.folds)
     if contract.id and (repeated := _repeated(table[contract.id.name])):
         warnings.append(f"{repeated:,} rows repeat an id; rows of one id stay on one side")
     return Preprocessed(train, test, contract, profile(table, contract), drift, tuple(warnings))

@@ -37,7 +37,7 @@ FEWEST_COMPARED = 30
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ModelUnderTest:
     """A model as testing sees it: what scores a matrix, and what it was trained with.
 
     Attributes:
@@ -63,8 +63,8 @@ class Evaluated:
 def evaluate(
     table: pa.Table,
     prior: Vector,
-    candidate: Candidate,
-    served: Candidate | None,
+    candidate: ModelUnderTest,
+    served: ModelUnderTest | None,
     resamples: int,
     best_scores: Callable[[pa.Table], Scores | None],
 ) -> Evaluated:
@@ -113,13 +113,13 @@ def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
     return feature_matrix(conformed.table, contract), target
 
 
-def _scored(table: pa.Table, model: Candidate) -> tuple[Vector, Scores]:
+def _scored(table: pa.Table, model: ModelUnderTest) -> tuple[Vector, Scores]:
     matrix, target = _matrix(table, model.contract)
     return target, model.predict(matrix)
 
 
 def _calibration(
-    candidate: Candidate, matrix: Matrix, target: Vector, after: Scores
+    candidate: ModelUnderTest, matrix: Matrix, target: Vector, after: Scores
 ) -> CalibrationEffect | None:
     """Return what the correction of probabilities did to the test rows."""
     if candidate.uncalibrated is None:
@@ -137,7 +137,7 @@ def _calibration(
 
 
 def _compare(
-    table: pa.Table, candidate: Candidate, served: Candidate
+    table: pa.Table, candidate: ModelUnderTest, served: ModelUnderTest
 ) -> tuple[Comparison | None, tuple[str, ...]]:
     """Compare on the rows that the served model's split keeps for testing as well."""
     if served.contract.task != candidate.contract.task:
@@ -166,7 +166,7 @@ def _compare(
     ), ()
 
 
-def _unseen_by(served: Candidate, table: pa.Table) -> Mask:
+def _unseen_by(served: ModelUnderTest, table: pa.Table) -> Mask:
     """Return which rows the served model's split puts on its test side, were they in its table."""
     kind = served.contract.task.kind
     method = Method.parse(served.split.method, has_classes=kind.has_classes)

@@ -14,7 +14,7 @@ import numpy as np
 from lightmodel.config import DataSection
 from lightmodel.contract.arrays import Matrix
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import Wishes, infer
+from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import ContractViolation
 from lightmodel.learners.compiled import build
 from lightmodel.tables.bodies import BodyReader, Limits
@@ -52,7 +52,7 @@ def read_for_training(path: Path, options: DataSection) -> Read:
     """
     source = read_source([path], options)
     table = source.table
-    contract = infer(table, Wishes(target="y", id=options.id), source.dialect).contract
+    contract = infer(table, ColumnHints(target="y", id=options.id), source.dialect).contract
     conformed = conform(table, contract, with_target=True, decimal=contract.decimal)
     if violations := (*check_target(table["y"], contract), *conformed.violations):
         raise ContractViolation(violations, what="the table")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.contract.columns import ColumnType, Contract, Role
-from lightmodel.contract.inference import Wishes, infer
+from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.contract.task import Label, TaskKind, ordered_labels
 from lightmodel.errors import DataError
 
@@ -19,8 +19,8 @@ def table(**columns: Sequence[object]) -> pa.Table:
     return pa.table({**base, **columns})
 
 
-def contract_of(frame: pa.Table, **wishes: object) -> Contract:
-    return infer(frame, Wishes(**{"target": "target", **wishes})).contract  # type: ignore[arg-type]
+def contract_of(frame: pa.Table, **hints: object) -> Contract:
+    return infer(frame, ColumnHints(**{"target": "target", **hints})).contract  # type: ignore[arg-type]
 
 
 def test_roles_types_ranges_and_categories_are_found() -> None:
@@ -75,7 +75,7 @@ def test_dates_and_free_text_are_left_out_and_said_so() -> None:
             "day": [datetime.date(2026, 1, 1)] * many,
         }
     )
-    inferred = infer(frame, Wishes("target"))
+    inferred = infer(frame, ColumnHints("target"))
     assert inferred.contract.feature_names == ("x",)
     assert len(inferred.warnings) == 2
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.config import Config, DataSection, GateSection
-from lightmodel.contract.inference import Wishes, infer
+from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.contract.metrics import METRICS
 from lightmodel.errors import ArtefactCorrupt
 from lightmodel.pipeline.context import (
@@ -34,7 +34,7 @@ def splits() -> Store:
 
 
 def split(suffix: OwnFormat = "csv") -> Version:
-    contract = infer(TABLE, Wishes("bought")).contract.to_dict()
+    contract = infer(TABLE, ColumnHints("bought")).contract.to_dict()
     with splits().draft() as draft:
         for part, rows in (("train", TABLE.slice(0, 3)), ("test", TABLE.slice(3))):
             with draft.path(f"{part}.{suffix}") as path:

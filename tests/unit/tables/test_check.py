@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import Wishes, infer
+from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import Violation
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import feature_matrix
@@ -28,7 +28,7 @@ TRAINING = pa.table(
 
 @pytest.fixture
 def contract() -> Contract:
-    return infer(TRAINING, Wishes("target")).contract
+    return infer(TRAINING, ColumnHints("target")).contract
 
 
 def replaced(**columns: list[object]) -> pa.Table:
@@ -126,7 +126,7 @@ def test_an_unseen_category_is_counted_and_scored_as_missing(contract: Contract)
 
 def test_whole_numbers_in_a_text_column_are_its_categories() -> None:
     texts = pa.table({"code": ["1", "2", "x", "1"], "target": [0, 1, 0, 1]})
-    contract = infer(texts, Wishes("target")).contract
+    contract = infer(texts, ColumnHints("target")).contract
     for numbers in ([1, 2, 2, 1], [1.0, 2.0, None, 1.0]):
         table = pa.table({"code": numbers})
         conformed = conform(table, contract, with_target=False)
@@ -142,7 +142,7 @@ def test_whole_numbers_in_a_text_column_are_its_categories() -> None:
     )
 )
 def test_whatever_comes_is_either_a_violation_or_finite_numbers(values: list[object]) -> None:
-    contract = infer(TRAINING, Wishes("target")).contract
+    contract = infer(TRAINING, ColumnHints("target")).contract
     kinds = {type(value) for value in values if value is not None}
     mixed = len(kinds) > 1
     column = pa.array([str(value) if mixed and value is not None else value for value in values])

@@ -9,7 +9,7 @@ import pytest
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.profile import Profile
 from lightmodel.errors import ContractViolation, DataError, DriftExceeded
-from lightmodel.training.preprocess import Accepted, Choices, Preprocessed, preprocess
+from lightmodel.training.preprocess import Accepted, Preprocessed, PreprocessOptions, preprocess
 
 ROWS = 400
 
@@ -25,8 +25,8 @@ def table_of(rows: int = ROWS, seed: int = 0, **columns: Sequence[object]) -> pa
     return pa.table({**base, **columns})
 
 
-def choices(data: dict[str, object] | None = None, **split: object) -> Choices:
-    return Choices(
+def options(data: dict[str, object] | None = None, **split: object) -> PreprocessOptions:
+    return PreprocessOptions(
         DataSection.model_validate(data or {}), SplitSection.model_validate(split), TrainSection()
     )
 
@@ -37,13 +37,13 @@ def accepted_from(result: Preprocessed) -> Accepted:
 
 def broken_rules(table: pa.Table, accepted: Accepted | None = None) -> set[tuple[str, str]]:
     with pytest.raises(ContractViolation) as caught:
-        preprocess(table, choices(), accepted)
+        preprocess(table, options(), accepted)
     return {(item.column, item.rule) for item in caught.value.violations}
 
 
 def test_each_row_lands_on_one_side_and_shares_are_kept() -> None:
     table = table_of(5_000)
-    result = preprocess(table, choices(), None)
+    result = preprocess(table, options(), None)
     ids = [set(side["id"].to_pylist()) for side in (result.train, result.test)]
     assert ids[0] | ids[1] == set(table["id"].to_pylist())
     assert not ids[0] & ids[1]
@@ -54,7 +54,7 @@ def test_each_row_lands_on_one_side_and_shares_are_kept() -> None:
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
     table = table_of()
-    first, again, other = (preprocess(table, choices(seed=seed), None).test for seed in (0, 0, 1))
+    first, again, other = (preprocess(table, options(seed=seed), None).test for seed in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
 
@@ -86,45 +86,45 @@ def test_repeated_columns_are_named() -> None:
 
 def test_a_class_smaller_than_the_folds_is_a_warning() -> None:
     table = table_of(target=[*["a", "b"] * (ROWS // 2 - 2), *["c"] * 4])
-    warnings = preprocess(table, choices(), None).warnings
+    warnings = preprocess(table, options(), None).warnings
     assert any("class c has" in text and "fewer than the 10 folds" in text for text in warnings)
 
 
 def test_repeated_ids_are_a_warning_and_stay_on_one_side() -> None:
     table = table_of(id=[f"r{row // 2}" for row in range(ROWS)])
-    result = preprocess(table, choices({"id": "id"}), None)
+    result = preprocess(table, options({"id": "id"}), None)
     assert not set(result.train["id"].to_pylist()) & set(result.test["id"].to_pylist())
     assert any("repeat an id" in text for text in result.warnings)
 
 
 def test_a_split_by_time_tests_on_the_latest_and_leaves_the_time_out_of_the_features() -> None:
     table = table_of(day=list(range(ROWS, 0, -1)))
-    result = preprocess(table, choices(method="time:day"), None)
+    result = preprocess(table, options(method="time:day"), None)
     assert min(result.test["day"].to_pylist()) > max(result.train["day"].to_pylist())
     assert "day" not in result.contract.feature_names
 
 
 def test_a_split_by_group_keeps_groups_whole() -> None:
     table = table_of(who=[f"p{row % 30}" for row in range(ROWS)])
-    result = preprocess(table, choices(method="group:who"), None)
+    result = preprocess(table, options(method="group:who"), None)
     assert not set(result.train["who"].to_pylist()) & set(result.test["who"].to_pylist())
 
 
 def test_a_split_column_that_is_not_there_is_named() -> None:
     with pytest.raises(DataError, match="no column 'day'"):
-        preprocess(table_of(), choices(method="time:day"), None)
+        preprocess(table_of(), options(method="time:day"), None)
 
 
 def test_the_next_table_is_held_against_the_contract() -> None:
-    accepted = accepted_from(preprocess(table_of(), choices(), None))
+    accepted = accepted_from(preprocess(table_of(), options(), None))
     changed = table_of(seed=1, x=["?"] * ROWS).drop_columns(["colour"])
     assert broken_rules(changed, accepted) == {("x", "type"), ("colour", "absent")}
 
 
 def test_the_contract_grows_by_what_the_next_table_shows() -> None:
-    accepted = accepted_from(preprocess(table_of(), choices(), None))
+    accepted = accepted_from(preprocess(table_of(), options(), None))
     later = table_of(seed=1, extra=[1] * ROWS, colour=["pink", *["red"] * (ROWS - 1)])
-    result = preprocess(later, choices(), accepted)
+    result = preprocess(later, options(), accepted)
     colour = next(column for column in result.contract.columns if column.name == "colour")
     assert colour.categories == ("blue", "green", "pink", "red")
     assert "extra" not in result.train.column_names
@@ -133,52 +133,52 @@ def test_the_contract_grows_by_what_the_next_table_shows() -> None:
 
 
 def test_another_target_needs_another_store() -> None:
-    accepted = accepted_from(preprocess(table_of(), choices(), None))
+    accepted = accepted_from(preprocess(table_of(), options(), None))
     with pytest.raises(DataError, match="the target is 'colour'"):
-        preprocess(table_of(seed=1), choices({"target": "colour"}), accepted)
+        preprocess(table_of(seed=1), options({"target": "colour"}), accepted)
 
 
 def test_drift_is_reported_and_beyond_the_limit_stops_the_chain() -> None:
-    accepted = accepted_from(preprocess(table_of(2_000), choices(), None))
+    accepted = accepted_from(preprocess(table_of(2_000), options(), None))
     moved = table_of(2_000, seed=1)
     moved = moved.set_column(1, "x", pa.array(moved["x"].to_numpy() + 1))
-    result = preprocess(moved, choices(), accepted)
+    result = preprocess(moved, options(), accepted)
     assert (result.drift[0].column, result.drift[0].drifted) == ("x", True)
     assert not any(item.drifted for item in result.drift[1:])
     with pytest.raises(DriftExceeded, match=r"x \(ks 0\.3\d+\); nothing was trained"):
-        preprocess(moved, choices({"max_drift": 0.2}), accepted)
-    assert preprocess(moved, choices({"max_drift": 0.9}), accepted).test.num_rows > 0
+        preprocess(moved, options({"max_drift": 0.2}), accepted)
+    assert preprocess(moved, options({"max_drift": 0.9}), accepted).test.num_rows > 0
 
 
 def test_a_table_like_the_last_one_has_not_drifted() -> None:
-    accepted = accepted_from(preprocess(table_of(2_000), choices(), None))
-    drift = preprocess(table_of(2_000, seed=1), choices({"max_drift": 0.2}), accepted).drift
+    accepted = accepted_from(preprocess(table_of(2_000), options(), None))
+    drift = preprocess(table_of(2_000, seed=1), options({"max_drift": 0.2}), accepted).drift
     assert {item.column for item in drift} == {"x", "colour", "target"}
     assert not any(item.drifted for item in drift)
 
 
 def test_a_handful_of_rows_raises_no_alarm() -> None:
-    accepted = accepted_from(preprocess(table_of(2_000), choices(), None))
+    accepted = accepted_from(preprocess(table_of(2_000), options(), None))
     few = table_of(14, seed=3, target=[0, 1] * 7)
-    drift = preprocess(few, choices({"max_drift": 0.05}), accepted).drift
+    drift = preprocess(few, options({"max_drift": 0.05}), accepted).drift
     assert max(item.statistic for item in drift) > 0.05
     assert not any(item.drifted for item in drift)
 
 
 def test_missing_values_that_appear_are_drift() -> None:
     gaps = [None if row % 50 == 0 else float(row % 7) for row in range(2_000)]
-    accepted = accepted_from(preprocess(table_of(2_000, x=gaps), choices(), None))
+    accepted = accepted_from(preprocess(table_of(2_000, x=gaps), options(), None))
     more = [None if row % 2 == 0 else float(row % 7) for row in range(2_000)]
-    drift = preprocess(table_of(2_000, seed=1, x=more), choices(), accepted).drift
+    drift = preprocess(table_of(2_000, seed=1, x=more), options(), accepted).drift
     assert (drift[0].column, round(drift[0].statistic, 2), drift[0].drifted) == ("x", 0.48, True)
 
 
 def test_nan_counts_as_missing_as_a_null_does() -> None:
     gaps = [float("nan") if row % 4 == 0 else None if row % 4 == 1 else 1.5 for row in range(ROWS)]
-    found = preprocess(table_of(x=gaps), choices(), None).profile.columns["x"]
+    found = preprocess(table_of(x=gaps), options(), None).profile.columns["x"]
     assert (found.missing, found.mean, found.spread) == (0.5, 1.5, 0.0)
 
 
 def test_a_profile_survives_json() -> None:
-    profile = preprocess(table_of(), choices(), None).profile
+    profile = preprocess(table_of(), options(), None).profile
     assert Profile.from_dict(profile.to_dict()) == profile

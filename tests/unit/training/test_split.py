@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import Wishes, infer
+from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.training.split import (
     Method,
     fold_numbers,
@@ -33,7 +33,7 @@ def table_of(rows: int, seed: int = 0) -> pa.Table:
 
 
 def contract_of(table: pa.Table) -> Contract:
-    return infer(table, Wishes("target")).contract
+    return infer(table, ColumnHints("target")).contract
 
 
 def test_a_row_keeps_its_side_when_the_table_grows_or_is_sorted_anew() -> None:

@@ -16,8 +16,8 @@ from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import Block, RowRules
-from lightmodel.training.preprocess import Choices, Preprocessed, preprocess
-from lightmodel.training.testing import Candidate, Evaluated, evaluate
+from lightmodel.training.preprocess import Preprocessed, PreprocessOptions, preprocess
+from lightmodel.training.testing import Evaluated, ModelUnderTest, evaluate
 from lightmodel.training.train import Trained, TrainSpec, train
 from tests.fakes.project import shop_table
 
@@ -27,7 +27,7 @@ SPLIT = SplitSection()
 
 
 def split_of(table: pa.Table, target: str = "bought", split: SplitSection = SPLIT) -> Preprocessed:
-    return preprocess(table, Choices(DataSection(target=target), split, SECTION), None)
+    return preprocess(table, PreprocessOptions(DataSection(target=target), split, SECTION), None)
 
 
 def trained_on(
@@ -40,12 +40,14 @@ def trained_on(
     return train(split.train, split.contract, spec)
 
 
-def candidate(split: Preprocessed, trained: Trained, version: str = "new") -> Candidate:
+def candidate(split: Preprocessed, trained: Trained, version: str = "new") -> ModelUnderTest:
     model = LightGBMModel.from_payload(trained.payload, threads=1)
-    return Candidate(model.predict, split.contract, trained.threshold, SPLIT, version)
+    return ModelUnderTest(model.predict, split.contract, trained.threshold, SPLIT, version)
 
 
-def evaluated(split: Preprocessed, one: Candidate, served: Candidate | None = None) -> Evaluated:
+def evaluated(
+    split: Preprocessed, one: ModelUnderTest, served: ModelUnderTest | None = None
+) -> Evaluated:
     return evaluate(split.test, np.array([0.5]), one, served, 20, lambda _: None)
 
 
@@ -111,7 +113,7 @@ def test_served_and_candidate_are_compared_on_rows_that_neither_saw(
     assert comparison.candidate == comparison.served
 
     elsewhere = SplitSection(seed=7)
-    served = Candidate(one.predict, one.contract, one.threshold, elsewhere, "old")
+    served = ModelUnderTest(one.predict, one.contract, one.threshold, elsewhere, "old")
     fewer = evaluated(split, one, served).evaluation.comparison
     assert fewer is not None
     assert 0.15 < fewer.rows / split.test.num_rows < 0.45  # three in ten of its test rows
@@ -131,7 +133,7 @@ def test_what_cannot_be_compared_is_said(
     said: str,
 ) -> None:
     one = candidate(split, trained)
-    served = Candidate(one.predict, one.contract, one.threshold, change, "old")
+    served = ModelUnderTest(one.predict, one.contract, one.threshold, change, "old")
     found = evaluated(split, one, served)
     assert found.evaluation.comparison is None
     assert said in found.warnings[0]
@@ -139,7 +141,7 @@ def test_what_cannot_be_compared_is_said(
 
 def test_a_model_of_other_classes_is_not_compared(split: Preprocessed, trained: Trained) -> None:
     other = split_of(shop_table(), target="where")
-    served = Candidate(lambda features: features[:, 0], other.contract, None, SPLIT, "old")
+    served = ModelUnderTest(lambda features: features[:, 0], other.contract, None, SPLIT, "old")
     assert "other classes" in evaluated(split, candidate(split, trained), served).warnings[0]
 
 
