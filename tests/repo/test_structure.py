@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 28_456
+MOST_LINES = 28_600
 MOST_MODULES = 202
 
 
