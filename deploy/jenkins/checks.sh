@@ -15,7 +15,7 @@ docker build --target checks --build-arg "CONFIG=${CONFIG:-config.toml}" --build
 docker create --name "$name" -u "$(id -u):0" "$image" sh -c '
     python run.py --print-config &&
     ruff check . &&
-    python -m pytest -q -n auto -p no:cacheprovider --junitxml=/tmp/checks.xml tests/unit/config tests/unit/domain tests/unit/stages
+    python -m pytest -q -n auto -p no:cacheprovider --junitxml=/tmp/checks.xml tests/unit/config tests/unit/contract tests/unit/training
 ' >/dev/null
 code=0
 docker start -a "$name" || code=$?
