@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 from lightmodel.cli.exits import EXIT_CODES, MEANINGS
 from lightmodel.config import Config, load
 from lightmodel.config.load import PREFIX, SECTIONS, is_secret
-from lightmodel.config.rewrite import toml_item
 
 if TYPE_CHECKING:  # the chain is imported when the page is written
     from lightmodel.pipeline import Stage
@@ -176,4 +175,6 @@ def _assignment(key: str, field: FieldInfo) -> str:
 def _toml(value: Any) -> str:  # noqa: ANN401 — whatever a field may hold
     if value is None:
         return "not set"
+    from lightmodel.config.rewrite import toml_item  # wants tomlkit, which no serving image has
+
     return str(toml_item(str(value) if isinstance(value, Path) else value).as_string())

@@ -9,12 +9,13 @@ from tests.fakes.project import ROOT, Project
 
 SCRIPT = """
 import sys
+import lightmodel.cli
 from lightmodel.config import load
 from lightmodel.service import create_app
 answer = create_app(load().config).test_client().post(
     "/predict", json={"age": 30, "spent": 3.5, "where": "web"})
 assert answer.status_code == 200, answer.text
-heavy = {"lightgbm", "scipy", "sklearn", "pandas", "joblib", "matplotlib", "mlflow"}
+heavy = {"lightgbm", "scipy", "sklearn", "pandas", "joblib", "matplotlib", "mlflow", "tomlkit", "optuna"}
 print(sorted(heavy & set(sys.modules)))
 """
 
