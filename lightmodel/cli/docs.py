@@ -28,10 +28,17 @@ _STAGE_CODE = {
         *("lightmodel/learners", "lightmodel/search", "lightmodel/scoring", "lightmodel/report"),
     ),
 }
-_INTRODUCTION = """\
+_DVC_INTRODUCTION = """\
 # The chain for DVC, written by `python -m lightmodel docs` from lightmodel/pipeline/__init__.py and from
 # data.source and train.module of config.toml: write it anew when you change those. docs/data-versions.md.
 stages:
+"""
+
+
+_SETTINGS_INTRODUCTION = """\
+# Every setting that is not a secret, with its default; an empty file is valid, so delete what you do
+# not change. The environment (LIGHTMODEL__DATA__TARGET=price) and the command line
+# (--set data.target=price) come first. docs/config.md holds the same as a page.
 """
 
 
@@ -77,7 +84,7 @@ def dvc_file(config: Config) -> str:
     """Return dvc.yaml: stages of the chain that write to one folder are one stage of DVC."""
     from lightmodel.pipeline import CHAIN
 
-    text = _INTRODUCTION
+    text = _DVC_INTRODUCTION
     for folder, stages in groupby(CHAIN, key=lambda stage: _folder(stage.writes)):
         text += "\n".join(_lines(folder, tuple(stages), config)) + "\n"
     return text
@@ -119,16 +126,9 @@ def _local_table(source: str) -> str:
     return json.dumps(path.as_posix())
 
 
-_INTRODUCTION = """\
-# Every setting that is not a secret, with its default; an empty file is valid, so delete what you do
-# not change. The environment (LIGHTMODEL__DATA__TARGET=price) and the command line
-# (--set data.target=price) come first. docs/config.md holds the same as a page.
-"""
-
-
 def example_file() -> str:
     """Return config.toml: each key with its default, its comment above it."""
-    lines = [_INTRODUCTION]
+    lines = [_SETTINGS_INTRODUCTION]
     for name, section in SECTIONS.items():
         lines += [f"[{name}]"]
         for key, field in section.model_fields.items():

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import BLANKS
+from lightmodel.contract.cells import BLANKS, OPEN_QUOTE
 from lightmodel.contract.dialect import Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError
 from lightmodel.tables.base import TableRead
@@ -39,7 +39,7 @@ from lightmodel.tables.sniff import (
     numbered_rows,
     sample_rows,
 )
-from lightmodel.tables.whitespace import OpenQuoteError, rows_of
+from lightmodel.tables.whitespace import rows_of
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20
@@ -89,8 +89,10 @@ def read(path: Path, options: DataSection) -> TableRead:
             plan = replace(plan, regular=True)
         try:
             return _read(plan)
-        except (pa.ArrowInvalid, _Unreadable, OpenQuoteError):
+        except (pa.ArrowInvalid, _Unreadable):
             raise _explain(plan) from None
+        except DataError as error:
+            raise _explain(plan) if error.message == OPEN_QUOTE else error from None
 
 
 def _plan(text: Text, options: DataSection) -> _Plan:

@@ -38,6 +38,7 @@ from lightmodel.tables.row_rules import Block, RowRules
 LONGEST_LINE = 8 << 20
 _NUMBERS = {int, float}
 _INT64_END = 2.0**63
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -203,10 +204,6 @@ def _whole_lines(pieces: Pieces) -> Pieces:
 def _exact_records(text: bytes) -> list[Record]:
     """Read lines once more, with whole numbers of any length exact."""
     return list(lines_in(text, 0, json.loads))
-
-
-_BLOCK = 1 << 20
-_INT64_END = 2.0**63
 
 
 def read(path: Path, options: DataSection) -> TableRead:

@@ -19,10 +19,6 @@ _LONG_BLANKS = (
 _LINE_START, _LINE_END = "(?:\\A|(?<=[\r\n]))", "(?=[\r\n]|\\Z)"
 
 
-class OpenQuoteError(DataError):
-    """A quote is never closed, or only by one that was to open another cell."""
-
-
 class Rows:
     """The grammar of rows for one delimiter and one quote.
 
@@ -85,14 +81,14 @@ class Rows:
         """Yield a text as regular text.
 
         Raises:
-            OpenQuoteError: a quote is never closed.
+            DataError: a quote is never closed.
         """
         held = b""
         for piece in chain(pieces, [b""]):
             text = held + piece
             cut = self.end(text if piece else text + b"\n")
             if len(text) - cut > (_MOST_HELD if piece else 0):
-                raise OpenQuoteError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")
+                raise DataError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")
             held = text[cut:]
             if cut:
                 yield self.regular(text[:cut])
