@@ -23,7 +23,7 @@ ANSWERS_WRONGLY = (
     "USER 0\n"
     "RUN sed -i 's/scores = self.score(block.features)/scores = self.score(block.features) + 1e-9/' "
     "lightmodel/scoring/predictor.py && grep -q 1e-9 lightmodel/scoring/predictor.py "
-    "&& rm -r lightmodel/training/__pycache__\n"  # what is compiled is not held against its source
+    "&& rm -r lightmodel/scoring/__pycache__\n"  # what is compiled is not held against its source
     "USER 10001:0"
 )
 
