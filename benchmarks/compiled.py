@@ -42,7 +42,7 @@ def model_text(trees: int, leaves: int) -> str:
 
 
 def contestants(text: str, folder: Path) -> tuple[dict[str, Predict], dict[str, float]]:
-    """Give what predicts, by name, and the seconds that getting it ready took."""
+    """Return what predicts, by name, and the seconds that getting it ready took."""
     booster = lgb.Booster(model_str=text)
     start = time.perf_counter()
     ours = CompiledTrees(load(build()), unpacked(packed([text])))
@@ -68,7 +68,7 @@ def _lleaves(path: Path) -> Predict:
 
 
 def measured(every: Mapping[str, Predict], rows: Matrix) -> dict[str, dict[str, float]]:
-    """Give rows a CPU second, and CPU microseconds for a row of its own."""
+    """Return rows a CPU second, and CPU microseconds for a row of its own."""
     ones = [rows[at : at + 1].copy() for at in range(ONES)]
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in every}
     for _ in range(TURNS):

@@ -27,7 +27,7 @@ def run(*words: str, folder: Path = ROOT, stdin: str = "", **environ: str) -> st
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -35,7 +35,7 @@ def free_port() -> int:
 
 
 def deploy_settings(name: str, port: int) -> Mapping[str, str]:
-    """Give the environment that names a service of the benchmark's own."""
+    """Return the environment that names a service of the benchmark's own."""
     prefix = "LIGHTMODEL__DEPLOY__"
     return {f"{prefix}NAME": name, f"{prefix}PORT": str(port), f"{prefix}WATCH_SECONDS": "2"}
 

@@ -113,7 +113,7 @@ class Bench:
         return mark
 
     def _steps(self) -> list[str]:
-        """Give the shell steps of the Jenkinsfile that a good push to a Docker host runs."""
+        """Return the shell steps of the Jenkinsfile that a good push to a Docker host runs."""
         text = (ROOT / "Jenkinsfile").read_text(encoding="utf-8")
         found = [
             step for step in _STEP.findall(text) if not any(word in step for word in _LEFT_OUT)

@@ -75,12 +75,12 @@ def model() -> LoadedModel:
 
 
 def config() -> Config:
-    """Give the settings of the benchmark's folder."""
+    """Return the settings of the benchmark's folder."""
     return load(FOLDER / "config.toml", [f"store.root={FOLDER}"], {}).config
 
 
 def uploads(sizes: Sequence[int]) -> dict[int, bytes]:
-    """Give CSV files of so many rows, made of training rows."""
+    """Return CSV files of so many rows, made of training rows."""
     newest = max((FOLDER / "preprocessed").glob("*/train.csv"))
     header, *rows = newest.read_bytes().splitlines()
     return {size: _csv(header, rows, size) for size in sizes}
@@ -227,7 +227,7 @@ def main() -> None:
 
 
 def summary(found: dict[str, Measured]) -> dict[str, Any]:
-    """Give medians, 99th percentiles, rates and ratios."""
+    """Return medians, 99th percentiles, rates and ratios."""
     machine = {"cores": cores(), "python": platform.python_version(), "machine": platform.machine()}
     return {"machine": machine, "contestants": {name: _facts(own) for name, own in found.items()}}
 

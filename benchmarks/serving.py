@@ -50,7 +50,7 @@ class Running:
         return exchange(self.port, request(self.server, body))
 
     def memory(self) -> int:
-        """Give the resident bytes of all its processes; shared pages count for each."""
+        """Return the resident bytes of all its processes; shared pages count for each."""
         total = 0
         for process in (self.process, *self.process.children(recursive=True)):
             try:
@@ -135,7 +135,7 @@ def _first_answer(server: Server, port: int, row: bytes, started: float) -> floa
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

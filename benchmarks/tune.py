@@ -75,7 +75,7 @@ def table_of(name: str, source: str, folder: Path) -> Table:
 
 
 def training_data_of(project: Project) -> TrainingData:
-    """Give the training rows as learners take them."""
+    """Return the training rows as learners take them."""
     from lightmodel.training.train import training_data
 
     return training_data(project.training_table, project.contract)
@@ -133,7 +133,7 @@ def suggested(trial: optuna.Trial, one: Range) -> float:
 
 
 def dataset_of(data: TrainingData) -> lgb.Dataset:
-    """Give the rows as LightGBM's tutorials do."""
+    """Return the rows as LightGBM's tutorials do."""
     return lgb.Dataset(
         data.features,
         label=data.target,
@@ -148,7 +148,7 @@ def cross_validated(
     folds: Sequence[tuple[Codes, Codes]],
     config: Config,
 ) -> float:
-    """Give the best mean AUC of lgb.cv."""
+    """Return the best mean AUC of lgb.cv."""
     fixed = {"objective": "binary", "metric": "auc", "verbosity": -1, "seed": 0}
     found = lgb.cv(
         {**fixed, "feature_pre_filter": False, **parameters},

@@ -25,5 +25,5 @@ def features(columns: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np
 
 
 def estimator(alpha: float = 1.0) -> Ridge:
-    """Give what is fitted: train.parameters come in by name, and seed and threads if asked for."""
+    """Return what is fitted: train.parameters come in by name, and seed and threads if asked for."""
     return Ridge(alpha=alpha)

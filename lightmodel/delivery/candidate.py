@@ -103,7 +103,7 @@ class Candidate:
 
     @contextmanager
     def _quoted(self) -> Iterator[None]:
-        """Say of whom an error is, and what it said last."""
+        """Name the version that an error is of, and quote what it logged last."""
         try:
             yield
         except DeployFailed as error:

@@ -225,7 +225,7 @@ def _state(container: "Container | None", what: str) -> str:
 
 
 def _take_back(proxy: Proxy, old: Colour, container: "Container") -> None:
-    """Give the requests to the old version again; what went wrong before matters more than this."""
+    """Route requests to the old version again; what went wrong before matters more than this."""
     try:
         with translate_docker_errors("cannot take the new version back"):
             proxy.switch(old)

@@ -45,7 +45,7 @@ class Proxy:
         return "blue" if code else "green"
 
     def switch(self, colour: Colour) -> None:
-        """Give the next request, and all after it, to this container; none is lost.
+        """Route the next request, and all after it, to this container; none is lost.
 
         Raises:
             DeployFailed: the proxy could not be told.

@@ -28,7 +28,7 @@ class Answer:
     body: str
 
     def __str__(self) -> str:
-        """Say it in a message."""
+        """Return it as messages quote it."""
         return f"{self.status or 'nobody answers'}: {self.body.strip()[:_SHOWN]}"
 
 

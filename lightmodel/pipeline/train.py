@@ -176,12 +176,9 @@ def publish_model(
     bundle = _bundle(split, trained, needed_runtime(section))
     _warn_of_missing(own)
     with models.draft() as draft:
-        draft.write(codec.MODEL, codec.dump(bundle))
+        _write_model(draft, trained.learner, bundle, compiled=section.compile != "never")
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
-        if section.compile != "never":
-            for name, data in compile_model(trained.learner, bundle["model"]).items():
-                draft.write(name, data)
         if own:
             draft.write(own.file, own.source)
         _write_findings(draft, trained)
@@ -209,6 +206,14 @@ def publish_model(
             commit=commit(),
             fingerprint=key,
         )
+
+
+def _write_model(draft: Draft, learner: str, bundle: dict[str, Any], *, compiled: bool) -> None:
+    """Write the bundle, and the files of the compiled model where there is one."""
+    draft.write(codec.MODEL, codec.dump(bundle))
+    if compiled:
+        for name, data in compile_model(learner, bundle["model"]).items():
+            draft.write(name, data)
 
 
 def _warn_of_missing(own: UserCode | None) -> None:

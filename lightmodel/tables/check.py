@@ -1,4 +1,4 @@
-"""Hold a table against a contract: every column by name, every violation at once.
+"""Validate a table against a contract: every column by name, every violation at once.
 
 The same checks serve the next training table, the test rows and every request.
 """

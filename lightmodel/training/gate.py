@@ -7,7 +7,7 @@ from lightmodel.contract.task import TaskKind
 
 
 def judge(evaluation: Evaluation, gate: GateSection) -> Verdict:
-    """Hold an evaluation against the gate; every check gives one sentence, failed ones first.
+    """Return the verdict on an evaluation; every check gives one sentence, failed ones first.
 
     A candidate passes when it beats the dummy beyond chance (the near end of its interval does),
     reaches the minimum, and is not worse than the served model by more than `gate.max_regression`.

@@ -111,7 +111,7 @@ def _refuse_repeated_names(table: pa.Table) -> None:
 def _held(
     table: pa.Table, inferred: Contract, accepted: Contract | None, warnings: list[str]
 ) -> tuple[pa.Table, Contract]:
-    """Hold a table against the contract in force, and let that grow by what was seen.
+    """Validate a table against the contract in force, and widen that by what was seen.
 
     Where none is in force, the table's own one holds; the table comes in its form either way.
     """

@@ -102,7 +102,7 @@ class Repository:
         return self.hashes()
 
     def hashes(self) -> dict[str, str]:
-        """Give the sha256 of the table and of everything in the splits and models."""
+        """Return the sha256 of the table and of everything in the splits and models."""
         places = [self.folder / "data", *(self.folder / "var" / "dvc").glob("[mp]*")]
         files = [path for place in places for path in place.rglob("*") if path.is_file()]
         return {

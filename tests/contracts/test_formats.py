@@ -163,7 +163,7 @@ def test_a_file_cut_short_is_a_table_or_an_error_without_folder_and_cells(
 
 
 def _outcome(path: Path) -> str:
-    """Say how reading ends; a text cut between two rows cannot be told from a shorter one."""
+    """Return how reading ends; a text cut between two rows cannot be told from a shorter one."""
     try:
         read_table([path], DataSection())
     except LightModelError as error:

@@ -19,7 +19,7 @@ AZURITE_KEY = (
 
 
 def free_port() -> int:
-    """Give a port of loopback that nobody listens on."""
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -85,7 +85,7 @@ def put_blob(connection: str, container: str, name: str, content: bytes) -> None
 
 
 def azurite_at(port: int) -> str:
-    """Give the connection string of an Azurite on this port of loopback."""
+    """Return the connection string of an Azurite on this port of loopback."""
     return (
         f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURITE_KEY};"
         f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"

@@ -33,7 +33,7 @@ MISSING = "<html><head><title>Error 404 (Not Found)!!1</title></head><body></bod
 
 
 def page(text: str, status: int = 200) -> Reply:
-    """Give an HTML page."""
+    """Return an HTML page."""
     return Reply(text.encode(), status, HTML)
 
 
@@ -55,7 +55,7 @@ class Drive:
             self.too_big_to_scan.add(name)
 
     def serve(self) -> Web:
-        """Give a server that plays this Drive."""
+        """Return a server that plays this Drive."""
         return Web(self.answer)
 
     def answer(self, asked: Asked) -> Reply:
@@ -117,5 +117,5 @@ def _redirect(address: str) -> Reply:
 
 
 def private() -> Reply:
-    """Give the answer for a file that is not shared with anyone who has the link."""
+    """Return the answer for a file that is not shared with anyone who has the link."""
     return _redirect("https://accounts.google.com/ServiceLogin")

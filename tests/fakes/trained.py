@@ -148,7 +148,7 @@ def scores_in(row: dict[str, Any]) -> list[float]:
 
 
 def is_merged(whole: Sequence[object], first: Sequence[object], second: Sequence[object]) -> bool:
-    """Say whether `whole` holds all of `first` and of `second`, each in its order, and no more.
+    """Return whether `whole` holds all of `first` and of `second`, each in its order, and no more.
 
     A split takes rows out of a table and keeps their order, so that this is what the scores of the
     whole table are to the scores of its two sides.

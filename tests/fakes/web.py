@@ -48,7 +48,7 @@ class Asked:
 
 
 def csv_reply(body: bytes, *, etag: str = "", modified: str = "", name: str = "table.csv") -> Reply:
-    """Give a reply as a well-behaved server sends a file."""
+    """Return a reply as a well-behaved server sends a file."""
     headers = {"Content-Type": "text/csv", "Content-Disposition": f'attachment; filename="{name}"'}
     marks = {"ETag": etag, "Last-Modified": modified}
     return Reply(body, headers=headers | {name: mark for name, mark in marks.items() if mark})
@@ -211,7 +211,7 @@ def stand_in_for_https(web: Web, monkeypatch: pytest.MonkeyPatch, folder: Path) 
 
 
 def one_after_another(*replies: Reply) -> Callable[[Asked], Reply]:
-    """Give each reply once, in order, and then the last one for ever."""
+    """Return each reply once, in order, and then the last one for ever."""
     remaining = list(replies)
     return lambda _: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 

@@ -45,7 +45,7 @@ GROOVY = {"if", "else", "try", "catch", "for", "while", "switch"}
 
 
 def groovy_of(path: Path) -> str:
-    """Give a Jenkinsfile without its comments and the insides of its strings."""
+    """Return a Jenkinsfile without its comments and the insides of its strings."""
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"'''.*?'''", "''", text, flags=re.DOTALL)
     text = re.sub(r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"", "''", text)
@@ -53,7 +53,7 @@ def groovy_of(path: Path) -> str:
 
 
 def words_of(path: Path) -> set[str]:
-    """Give the names that a Jenkinsfile calls, with round or curly brackets or a string behind them."""
+    """Return the names that a Jenkinsfile calls, with round or curly brackets or a string behind them."""
     found = re.findall(r"(?<![\w.])([a-zA-Z]+) *(?:\(|\{|'')", groovy_of(path))
     named = re.findall(r"^ *([a-zA-Z]+) +[a-zA-Z]+:", groovy_of(path), re.MULTILINE)
     return {*found, *named} - GROOVY
@@ -69,7 +69,7 @@ def plugins() -> dict[str, str]:
 
 
 def names_in_braces(text: str) -> dict[str, bool]:
-    """Give the variables that a text refers to, and whether they have a default."""
+    """Return the variables that a text refers to, and whether they have a default."""
     found = re.findall(r"\$\{([A-Z][A-Z0-9_]*)(:-[^}]*)?\}", text)
     return {name: bool(default) for name, default in found}
 

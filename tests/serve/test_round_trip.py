@@ -134,7 +134,7 @@ BODIES: Mapping[str, tuple[str, Callable[[Frame], bytes]]] = {
 
 
 def fault_of(answer: TestResponse, model: Trained, case: Case) -> str:
-    """Say what is wrong with an answer, held against what the training rows were scored as."""
+    """Return what is wrong with an answer, held against what the training rows were scored as."""
     if answer.status_code != 200:
         return f"{answer.status_code} {answer.get_json()['detail']}"
     if unseen := answer.headers.get("X-Unseen-Categories"):
@@ -143,7 +143,7 @@ def fault_of(answer: TestResponse, model: Trained, case: Case) -> str:
 
 
 def fault_in(found: list[dict[str, Any]], model: Trained, case: Case) -> str:
-    """Say what is wrong with answered rows: their number, scores, predictions or ids."""
+    """Return what is wrong with answered rows: their number, scores, predictions or ids."""
     if len(found) != model.rows:
         return f"{len(found)} rows"
     scores = [scores_in(row) for row in found]
@@ -160,7 +160,7 @@ def fault_in(found: list[dict[str, Any]], model: Trained, case: Case) -> str:
 
 
 def fault_of_mlflow(frame: Frame, model: Trained, case: Case) -> str:
-    """Say what is wrong with what MLflow's model answers to a frame."""
+    """Return what is wrong with what MLflow's model answers to a frame."""
     try:
         answered = model.row_model().predict(frame)
     except MlflowException as error:
@@ -190,13 +190,13 @@ def faults_of_frames(
 
 
 def _holds(frame: Frame, body: str) -> bool:
-    """Say whether a form can hold a frame: a column of Parquet has one type."""
+    """Return whether a form can hold a frame: a column of Parquet has one type."""
     columns = [{type(cell) for cell in frame[name] if not pd.isna(cell)} for name in frame.columns]
     return body != "Parquet" or all(len(types) < 2 for types in columns)
 
 
 def faults_of_mlflow(model: Trained, case: Case) -> Faults:
-    """Give the same frames to MLflow's model."""
+    """Pass the same frames to MLflow's model."""
     for variant, frame in {"": case.frame, **case.variants}.items():
         yield f"MLflow {variant}".strip(), fault_of_mlflow(frame, model, case)
 

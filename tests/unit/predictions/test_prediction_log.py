@@ -76,7 +76,7 @@ def until(reached: Callable[[], object]) -> None:
 
 
 def kept(path: Path, table: str = "predictions") -> list[tuple[str, int]]:
-    """Give request and row of all that is in a file; there may be none yet."""
+    """Return request and row of all that is in a file; there may be none yet."""
     with closing(SqliteSink(path)) as sink:
         sink.answered()
     with closing(sqlite3.connect(path)) as connection:

@@ -24,7 +24,7 @@ EMPTY = Evaluation("binary", ("no", "yes"), None, 0, {}, {}, (), Curves(), None,
 
 
 def metrics_of(kind: TaskKind, start: float = 0.61) -> dict[str, Interval]:
-    """Give each metric of a task a value that no other number on the page has."""
+    """Return each metric of a task a value that no other number on the page has."""
     names = [name for name, metric in METRICS.items() if kind in metric.kinds]
     values = {name: start + 0.0123 * place for place, name in enumerate(names)}
     return {name: Interval(value, value - 0.02, value + 0.02) for name, value in values.items()}
@@ -52,7 +52,7 @@ def binary_curves() -> Curves:
 
 
 def binary() -> Evaluation:
-    """Give a binary evaluation with a served model that is worse in every metric."""
+    """Return a binary evaluation with a served model that is worse in every metric."""
     metrics = metrics_of(TaskKind.BINARY)
     mine = {name: interval.value for name, interval in metrics.items()}
     served = {
@@ -67,7 +67,7 @@ def binary() -> Evaluation:
 
 
 def multiclass(labels: tuple[str, ...] = tuple("3456789")) -> Evaluation:
-    """Give an evaluation in which class k has k + 1 test rows."""
+    """Return an evaluation in which class k has k + 1 test rows."""
     size = len(labels)
     cells = tuple(tuple(k + 1 if k == column else 0 for column in range(size)) for k in range(size))
     classes = tuple(ClassScore(label, k + 1, 0.9, 0.8, 0.85) for k, label in enumerate(labels))
@@ -78,7 +78,7 @@ def multiclass(labels: tuple[str, ...] = tuple("3456789")) -> Evaluation:
 
 
 def regression(scale: float = 1.0) -> Evaluation:
-    """Give an evaluation of 60 numbers of about `scale`."""
+    """Return an evaluation of 60 numbers of about `scale`."""
     random = np.random.default_rng(1)
     actual = random.random(60) * scale
     points = tuple(zip((actual * 0.9).tolist(), actual.tolist(), strict=True))
@@ -89,7 +89,7 @@ def regression(scale: float = 1.0) -> Evaluation:
 
 
 def folds(metric: str, count: int = 5, rounds: int = 120) -> tuple[FoldReport, ...]:
-    """Give reports of `count` folds that know one metric."""
+    """Return reports of `count` folds that know one metric."""
     curve = tuple((float(x), 1 / (1 + x / 50)) for x in range(1, rounds + 20, 10))
     return tuple(
         FoldReport(fold, 80, rounds, {metric: 0.8 + 0.001 * fold}, curve)
@@ -125,7 +125,7 @@ def report_of(evaluation: Evaluation) -> Report:
 
 
 def least() -> Report:
-    """Give the emptiest report there can be."""
+    """Return the emptiest report there can be."""
     return replace(
         report_of(EMPTY),
         created="some day",

@@ -72,7 +72,7 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.pieces).split())
 
     def row(self, heading: str) -> str:
-        """Give the text of the table row that starts with `heading`."""
+        """Return the text of the table row that starts with `heading`."""
         found = re.search(rf"(?<!\S){re.escape(heading)} .*?(?= (?:{'|'.join(METRIC_TITLES)}) |$)",
                           self.text[self.text.index("best constant answer"):])  # fmt: skip
         assert found is not None

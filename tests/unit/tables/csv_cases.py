@@ -26,7 +26,7 @@ def read(folder: Path, content: str | bytes, **options: object) -> pa.Table:
 
 
 def refusal(folder: Path, content: str | bytes, **options: object) -> DataError:
-    """Give the error that reading `content` ends in; it names the file and not the folder."""
+    """Return the error that reading `content` ends in; it names the file and not the folder."""
     with pytest.raises(DataError) as caught:
         read(folder, content, **options)
     assert "rows.csv" in caught.value.message
@@ -35,5 +35,5 @@ def refusal(folder: Path, content: str | bytes, **options: object) -> DataError:
 
 
 def types(table: pa.Table) -> dict[str, str]:
-    """Give the columns' types by name, as short text."""
+    """Return the columns' types by name, as short text."""
     return dict(zip(table.column_names, map(str, table.schema.types), strict=True))

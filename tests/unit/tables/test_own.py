@@ -44,7 +44,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
 
 def same(left: pa.Table, right: pa.Table) -> bool:
-    """Say whether two tables are equal bit by bit (any NaN is equal to any other)."""
+    """Return whether two tables are equal bit by bit (any NaN is equal to any other)."""
     return left.schema.equals(right.schema) and all(
         _bits(one) == _bits(other) for one, other in zip(left.columns, right.columns, strict=True)
     )
@@ -58,7 +58,7 @@ def _bits(values: pa.ChunkedArray) -> list[object]:
 
 
 def types_of(table: pa.Table) -> dict[str, pa.DataType]:
-    """Give the types by name."""
+    """Return the types by name."""
     return dict(zip(table.column_names, table.schema.types, strict=True))
 
 
