@@ -67,7 +67,8 @@ class PostgresSink(Sink):
 
     def _change(self, sql: str, *values: str) -> int:
         with self._transaction() as connection:
-            return connection.execute(_query(sql), values).rowcount
+            changed: int = connection.execute(_query(sql), values).rowcount
+        return changed
 
     def _select(self, sql: str, *values: str) -> Iterator[tuple[Any, ...]]:
         with self._transaction() as connection:
