@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice or neural or notebooks or mlflow or dvc or boosters
+MARKED := s3 or azure or browser or postgres or newman or schemathesis or compiler or docker or shell or notify or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or boosters
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
@@ -72,8 +72,10 @@ image: $(DEV_STAMP) ## Build the images; print their sizes and how soon they ans
 soak: $(DEV_STAMP) ## Ten minutes of requests, and what they do to the memory
 	$(BIN)/python -m benchmarks.soak
 
-docs: $(STAMP) ## Write the pages that are made from the code
+docs: $(STAMP) ## Write the pages that are made from the code, and build the site in var/site
 	$(BIN)/python -m lightmodel docs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/site.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them into docs/notebooks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/notebooks.txt
@@ -90,7 +92,7 @@ notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them in
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure dvc postgres serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify deploy-azure tunnel notebooks ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure dvc postgres serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify deploy-azure tunnel notebooks site ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

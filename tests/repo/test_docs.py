@@ -1,0 +1,112 @@
+"""The documentation's commands succeed, its links lead somewhere, its site loads nothing from outside."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.server import free_port
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SMALL = "sample://santander?rows=2000&seed=0"
+# Pages whose `sh` blocks are executed, in this order, in one fresh copy of the project. What needs Docker,
+# a terminal or labels that do not exist yet is a `console` block.
+EXECUTED: dict[str, dict[str, str]] = {
+    "start.md": {"LIGHTMODEL__DATA__SOURCE": SMALL},
+    "your-table.md": {},
+    "guide/training.md": {"LIGHTMODEL__DATA__SOURCE": SMALL},
+    "guide/search.md": {"LIGHTMODEL__DATA__SOURCE": SMALL},
+    "guide/tracking.md": {},
+    "guide/serving.md": {},
+    "guide/models.md": {},
+}
+
+
+def commands(page: Path) -> list[str]:
+    return re.findall(
+        r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+def links(page: Path) -> Iterator[str]:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not re.match(r"\w+:", target):
+            yield target
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What git tracks, in a folder of its own, with this environment as its own."""
+    folder = tmp_path_factory.mktemp("docs") / "light-model"
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    for name in names.decode().split("\0")[:-1]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def test_every_page_that_shows_commands_is_executed_or_shows_them_as_a_console() -> None:
+    known = {DOCS / name for name in EXECUTED}
+    assert all(commands(page) for page in known)
+    assert {page for page in (DOCS / "guide").glob("*.md") if commands(page)} <= known
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "model-development/README.md"])
+def test_links_of_the_pages_outside_the_site_lead_to_files(name: str) -> None:
+    page = ROOT / name
+    targets = list(links(page))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+    assert targets or name == "CONTRIBUTING.md"
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("name", EXECUTED)
+def test_the_commands_of_a_page_succeed(name: str, clone: Path) -> None:
+    port = str(free_port())
+    environ = {
+        name: value for name, value in os.environ.items() if name != "LIGHTMODEL__TRACKING__URI"
+    }
+    environ |= {"LIGHTMODEL__SERVE__PORT": port, **EXECUTED[name]}
+    script = "\n".join(commands(DOCS / name)).replace("5001", port)
+    log = clone.with_name(f"{Path(name).stem}.log")
+    with log.open("w") as file:
+        shell = ["bash", "-euxo", "pipefail", "-c", script]
+        ran = subprocess.Popen(
+            shell, cwd=clone, env=environ, stdout=file, stderr=file, start_new_session=True
+        )
+    try:
+        code = ran.wait(timeout=600)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(ran.pid, signal.SIGTERM)  # the service in the background
+    assert code == 0, log.read_text(encoding="utf-8")[-3_000:]
+
+
+@pytest.mark.docs
+def test_the_site_is_built_strictly_and_asks_nothing_of_other_hosts(clone: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict"],
+        cwd=clone,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    pages = list((clone / "var" / "site").rglob("*.html"))
+    assert len(pages) > 40
+    loaded = re.compile(
+        r'(?:<script[^>]* src|<img[^>]* src|<link[^>]* rel="?stylesheet"?[^>]* href)="?(\w+:)?//'
+    )
+    assert [page.name for page in pages if loaded.search(page.read_text(encoding="utf-8"))] == []
