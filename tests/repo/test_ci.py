@@ -1,0 +1,46 @@
+"""What CI runs, as scripts: every part is run by default and by the workflow, and none is left out."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = sorted(path.name for path in (ROOT / ".ci" / "parts").iterdir())
+SCRIPTS = [*(ROOT / ".ci" / "parts").iterdir(), *(ROOT / ".ci").glob("*.sh"), ROOT / ".ci" / "run"]
+
+
+def test_every_part_is_run_by_default() -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    found = re.search(r"set -- (.+)$", text, re.MULTILINE)
+    assert found
+    assert sorted(found[1].split()) == PARTS
+
+
+def test_the_workflow_runs_the_parts_as_jobs() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    jobs = workflow["jobs"]["parts"]["strategy"]["matrix"]["parts"]
+    # The Jenkinsfile wants a runner that GitHub's machines do not have.
+    assert sorted(" ".join(jobs).split()) == [part for part in PARTS if part != "jenkinsfile"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code"),
+    [('tests="3" skipped="0"', 0), ('tests="3" skipped="1"', 1), ('tests="0" skipped="0"', 1)],
+)
+def test_a_skipped_test_and_no_test_are_errors(tmp_path: Path, attributes: str, code: int) -> None:
+    (tmp_path / "a.xml").write_text(f"<testsuites><testsuite {attributes}/></testsuites>")
+    script = [sys.executable, str(ROOT / ".ci" / "nothing_skipped.py")]
+    done = subprocess.run([*script, "a.xml"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == code
+
+
+@pytest.mark.shell
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing(path: Path) -> None:
+    command = ["shellcheck", "-x", "-P", "SCRIPTDIR", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
