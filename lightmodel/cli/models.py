@@ -203,7 +203,7 @@ def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) 
     It names requirements/serve-RUNTIME.txt, from which the serving image is built.
     """
     from lightmodel.pipeline.reuse import needed_runtime
-    from lightmodel.store.runtime import runtime_of_source
+    from lightmodel.store.provenance import runtime_of_source
 
     if file:
         click.echo(runtime_of_source(file.read_text(encoding="utf-8", errors="replace"), str(file)))

@@ -8,7 +8,7 @@ from lightmodel.errors import ArtefactMissing, ConfigError
 from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.runtime import runtime_of_estimator, serves
+from lightmodel.store.provenance import runtime_of_estimator, serves
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
 from lightmodel.store.versions import MANIFEST, Store, Version
 
@@ -64,7 +64,7 @@ def pack(store: Store, folder: Path, runtime: str | None = None) -> Version:
     Args:
         store: of models.
         folder: to copy it to; versions that are there already are removed.
-        runtime: that the image will have, one of store.runtime.RUNTIMES; None: any.
+        runtime: that the image will have, one of store.provenance.RUNTIMES; None: any.
 
     Raises:
         ArtefactMissing: no model is approved.

@@ -3,14 +3,14 @@
 import hashlib
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lightmodel.contract.results import Verdict
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.store.manifest import Signer, json_bytes, read_json
+from lightmodel.store.manifest import Signed, Signer, read_json
 from lightmodel.store.versions import Store, Version
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ VERDICT, REPORT = "verdict.json", "report.html"
 
 
 @dataclass(frozen=True)
-class StoredVerdict:
+class StoredVerdict(Signed):
     """A verdict as it lies beside a model.
 
     Attributes:
@@ -45,11 +45,6 @@ class StoredVerdict:
     by: str
     fingerprint: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
-    signature: str | None = None
-
-    def to_json(self, *, signed: bool = True) -> bytes:
-        """Return it as JSON; unsigned is what a signature is made of."""
-        return json_bytes({**asdict(self), **({} if signed else {"signature": None})})
 
 
 def write_verdict(
@@ -87,7 +82,7 @@ def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> Stored
 
 
 def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
-    signed = replace(verdict, signature=signer.sign(verdict.to_json(signed=False)))
+    signed = signer.sign(verdict)
     write_atomic(version.folder / VERDICT, signed.to_json())
     return signed
 
@@ -130,7 +125,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
         verdict = StoredVerdict(**{key: content[key] for key in content.keys() & known})
     except (KeyError, TypeError) as error:
         raise ArtefactCorrupt(f"{name} lacks parts") from error
-    signer.check(verdict.to_json(signed=False), verdict.signature, name)
+    signer.check(verdict, name)
     if verdict.manifest_sha256 != _manifest_sha256(version):
         raise ArtefactCorrupt(f"{name} is about another manifest")
     return verdict

@@ -12,7 +12,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -106,15 +106,15 @@ class Draft:
 
     def publish(self, **facts: Any) -> Version:  # noqa: ANN401 — the manifest's own fields
         """Write the manifest: from now on the version exists."""
-        manifest = Manifest(
-            kind=self.kind,
-            version=self.name,
-            created=self.created.isoformat(),
-            files=dict(self.files),
-            **facts,
+        manifest = self.signer.sign(
+            Manifest(
+                kind=self.kind,
+                version=self.name,
+                created=self.created.isoformat(),
+                files=dict(self.files),
+                **facts,
+            )
         )
-        signature = self.signer.sign(manifest.to_json(signed=False))
-        manifest = replace(manifest, signature=signature)
         write_atomic(self.folder / MANIFEST, manifest.to_json())
         self.published = True
         logger.info("published %s %s", self.kind, self.name)
@@ -231,9 +231,7 @@ class Store:
             ArtefactCorrupt: naming what is wrong.
         """
         manifest = version.manifest
-        self.signer.check(
-            manifest.to_json(signed=False), manifest.signature, f"{version.name}/{MANIFEST}"
-        )
+        self.signer.check(manifest, f"{version.name}/{MANIFEST}")
         wrong = [
             name
             for name in names or manifest.files

@@ -176,9 +176,7 @@ def _copy(mirror: Mirror, name: str, store: Store) -> _Copy:
     data = _read(mirror, f"{name}/{MANIFEST}")
     manifest = Manifest.from_json(data, name)
     version = Version(name, store.folder / name, manifest)
-    store.signer.check(
-        manifest.to_json(signed=False), manifest.signature, f"{mirror.uri}/{name}/{MANIFEST}"
-    )
+    store.signer.check(manifest, f"{mirror.uri}/{name}/{MANIFEST}")
     if manifest.kind != store.kind:
         raise ArtefactCorrupt(f"{mirror.uri}/{name} is a {manifest.kind}, not a {store.kind}")
     return _Copy(version, data, _verdict_in(mirror, version, store))
