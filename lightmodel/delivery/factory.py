@@ -5,7 +5,7 @@ from collections.abc import Callable
 from lightmodel.config import Config
 from lightmodel.delivery.base import Deployment
 from lightmodel.notify.notifiers import open_notifier
-from lightmodel.store.factory import models_of
+from lightmodel.store.versions import models_of
 
 
 def open_docker_host(config: Config, *, renew_proxy: bool = False) -> Deployment:

@@ -12,7 +12,7 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ArtefactMissing
 from lightmodel.predictions.factory import open_sink
-from lightmodel.store.factory import models_of
+from lightmodel.store.versions import models_of
 from lightmodel.training.metrics import measure_answers
 
 _Row = tuple[float, float, float | list[float]]  # ground truth, decision, score

@@ -49,14 +49,14 @@ class Answer:
 
 
 class Remote(Protocol):
-    """One file somewhere else.
+    """Asks for one file somewhere else.
 
-    `open` raises Transient for what may pass and one of our own errors for what will not; so does
-    the iterator that it hands out.
+    It raises Transient for what may pass and one of our own errors for what will not; so does the
+    iterator that it hands out.
     """
 
-    def open(
-        self, known: FileState | None, partial: PartialFile | None
+    def __call__(
+        self, known: FileState | None, partial: PartialFile | None, /
     ) -> AbstractContextManager[Answer]:
         """Ask for the file.
 
@@ -77,7 +77,7 @@ def download(remote: Remote, uri: str, options: FetchOptions) -> Fetched:
         ConfigError: the cache cannot be written.
     """
     entry = CacheEntry(options.cache, uri)
-    with entry.locked():
+    with entry.lock():
         cached = entry.cached(options.sha256)
         if cached and options.refresh == "never":
             return entry.fetched(cached, changed=False)
@@ -132,7 +132,7 @@ class _Download:
     def _try_once(self) -> Fetched:
         entry, cached = self.entry, self.cached
         known = cached.state if cached and self.options.refresh == "changed" else None
-        with self.remote.open(known, entry.partial()) as answer:
+        with self.remote(known, entry.partial()) as answer:
             if cached and answer.unchanged:
                 logger.info("%s: not changed since %s", self.shown, cached.when)
                 return entry.fetched(cached, changed=False)

@@ -2,10 +2,10 @@
 
 import contextlib
 import email.utils
+import functools
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -43,42 +43,32 @@ _ENDINGS = {
 }
 
 
-class Http:
-    """The source of what a web server offers under a fixed address."""
-
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Download the file at `uri`."""
-        return download(WebFile(uri, options.timeout_s), uri, options)
+def fetch(uri: str, options: FetchOptions) -> Fetched:
+    """Download the file at `uri`; see `Source`."""
+    return download(functools.partial(_open, uri, options.timeout_s), uri, options)
 
 
-@dataclass(frozen=True)
-class WebFile:
-    """One file on a web server; see `Remote`."""
-
-    url: str
-    timeout_s: float
-
-    @contextlib.contextmanager
-    def open(self, known: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
-        """Ask for the file, or for its rest; see `Remote`."""
-        conditions = _condition_headers(known)
-        with contextlib.ExitStack() as stack:
-            client = stack.enter_context(WebClient(self.timeout_s))
-            response = stack.enter_context(
-                client.get(self.url, conditions | range_headers(partial))
-            )
-            if partial is not None and is_rest(response, partial):
-                yield client.answer(response, self.url, partial=partial)
-                return
-            if response.status_code in {206, 416}:
-                # the rest does not belong to the beginning that is here: the whole file, then
-                response.close()
-                response = stack.enter_context(client.get(self.url, conditions))
-            if known is not None and response.status_code == 304:
-                yield Answer(known, unchanged=True)
-                return
-            check_status(response, redacted(self.url))
-            yield client.answer(response, self.url, known)
+@contextlib.contextmanager
+def _open(
+    url: str, timeout_s: float, known: FileState | None, partial: PartialFile | None
+) -> Iterator[Answer]:
+    """Ask for the file, or for its rest; see `Remote`."""
+    conditions = _condition_headers(known)
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(WebClient(timeout_s))
+        response = stack.enter_context(client.get(url, conditions | range_headers(partial)))
+        if partial is not None and is_rest(response, partial):
+            yield client.answer(response, url, partial=partial)
+            return
+        if response.status_code in {206, 416}:
+            # the rest does not belong to the beginning that is here: the whole file, then
+            response.close()
+            response = stack.enter_context(client.get(url, conditions))
+        if known is not None and response.status_code == 304:
+            yield Answer(known, unchanged=True)
+            return
+        check_status(response, redacted(url))
+        yield client.answer(response, url, known)
 
 
 class WebClient(contextlib.AbstractContextManager["WebClient"]):

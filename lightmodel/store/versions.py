@@ -11,19 +11,23 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
+from filelock import Timeout
+
+from lightmodel.config import Config
+from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, ArtefactMissing, LightModelError
+from lightmodel.files import atomic_path, file_lock, sha256_of, translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest, Signer
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+LOCK = ".run.lock"
 ABANDONED = timedelta(days=1)
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
@@ -258,3 +262,43 @@ class Store:
 
 def _matches(path: Path, entry: FileEntry) -> bool:
     return path.is_file() and path.stat().st_size == entry.size and sha256_of(path) == entry.sha256
+
+
+def splits_of(config: Config) -> Store:
+    """Return the store of splits."""
+    return Store(config.store.root / "preprocessed", "split", signer_of(config))
+
+
+def models_of(config: Config) -> Store:
+    """Return the store of models."""
+    return Store(config.store.root / "model", "model", signer_of(config))
+
+
+def retries_of(config: Config) -> Store:
+    """Return the store of what retries tried."""
+    return Store(config.store.root / "retries", "retry", signer_of(config))
+
+
+def signer_of(config: Config) -> Signer:
+    """Return what signs and checks; without a key it does neither."""
+    key = config.store.signing_key
+    return Signer(key.get_secret_value().encode() if key else None)
+
+
+def run_lock(root: Path, patience_s: float = 0.0) -> AbstractContextManager[object]:
+    """Lock the store under `root`, and return what unlocks it; the system does when the process dies.
+
+    Args:
+        root: of the store.
+        patience_s: seconds to wait for another run to end.
+
+    Raises:
+        AlreadyRunning: another run holds it.
+    """
+    try:
+        return file_lock(root / LOCK, patience_s)
+    except Timeout:
+        raise AlreadyRunning(
+            f"another run is at work on the store {root.resolve().name}",
+            hint="wait for it to end, or give this run a store.root of its own",
+        ) from None

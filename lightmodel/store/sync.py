@@ -7,13 +7,16 @@ for a rollback, which nothing from elsewhere takes back.
 import hashlib
 import logging
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from lightmodel.config import Config
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest
-from lightmodel.store.mirrors.base import Mirror
+from lightmodel.store.mirrors import IN_THE_CHAIN_S, Mirror, mirrors_of, named_mirrors
 from lightmodel.store.verdict import (
     REPORT,
     VERDICT,
@@ -22,11 +25,12 @@ from lightmodel.store.verdict import (
     read_report,
     read_verdict,
 )
-from lightmodel.store.versions import MANIFEST, Store, Version, is_version_name
+from lightmodel.store.versions import MANIFEST, Store, Version, is_version_name, models_of
 
 logger = logging.getLogger(__name__)
 
 _ABOUT_A_REPORT = 1 << 20
+_LATER = "`python -m lightmodel models push` sends it later"
 
 
 @dataclass(frozen=True)
@@ -269,3 +273,41 @@ def _how_to_repair(mirror: Mirror, name: str) -> str:
         f"remove {mirror.uri}/{manifest}, and then, where the model was made, "
         "`python -m lightmodel models push`"
     )
+
+
+def send(config: Config) -> None:
+    """Send every mirror what it lacks; one that fails is a warning, for the work itself is done."""
+    mirrors = mirrors_of(config, IN_THE_CHAIN_S)
+    if not mirrors:
+        return
+    with ThreadPoolExecutor(len(mirrors), thread_name_prefix="mirror") as pool:
+        for _ in pool.map(partial(_push_or_warn, config), mirrors):
+            pass
+
+
+def _push_or_warn(config: Config, mirror: Mirror) -> None:
+    try:
+        pushed = push(models_of(config), mirror)
+    except LightModelError as error:
+        logger.warning("not copied: %s; %s", error.message, error.hint or _LATER)
+    except Exception as error:  # noqa: BLE001 — whatever a cloud's library raises, the model is made
+        logger.warning("not copied to %s: %s; %s", mirror.uri, type(error).__name__, _LATER)
+    else:
+        for name in (*pushed.versions, *pushed.verdicts):
+            logger.info("copied to %s: %s", mirror.uri, name)
+
+
+def pull_first(config: Config, name: str | None) -> Pulled:
+    """Bring a model here from the first mirror that has it.
+
+    Raises:
+        LightModelError: none does; the first one's reason.
+    """
+    failures: list[LightModelError] = []
+    for mirror in named_mirrors(config):
+        try:
+            return pull(models_of(config), mirror, name)
+        except LightModelError as error:
+            logger.warning("%s", error.message)
+            failures.append(error)
+    raise failures[0]
