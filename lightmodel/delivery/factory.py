@@ -27,8 +27,8 @@ def open_app_service(config: Config) -> Deployment:
         ConfigError: a name is not set, or the SDK is not installed.
         SourceUnavailable: no engine answers, which holds the image.
     """
-    from lightmodel.delivery.azure_account import open_account
     from lightmodel.delivery.azure_app_service import AppService
+    from lightmodel.delivery.azure_resources import open_account
     from lightmodel.delivery.engine import connect
 
     account = open_account(config.azure)
