@@ -127,7 +127,7 @@ def webhook(config_file: Path | None, sets: tuple[str, ...], remove_on_exit: boo
 @settings
 def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Send TITLE to every channel of `notify.urls`; without any, in the log."""
-    from lightmodel.notify.notifiers import open_notifier
+    from lightmodel.notify import open_notifier
 
     section = load(config_file, sets).config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):

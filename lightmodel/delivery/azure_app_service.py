@@ -21,7 +21,7 @@ from lightmodel.delivery.azure_resources import (
     translate_azure_errors,
 )
 from lightmodel.delivery.base import Deployed
-from lightmodel.delivery.candidate import environment_of
+from lightmodel.delivery.containers import environment_of
 from lightmodel.delivery.engine import image_of, manifest_of, translate_docker_errors
 from lightmodel.delivery.smoke_test import over_http, smoke_test, wait_until_ready
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed, SourceUnavailable

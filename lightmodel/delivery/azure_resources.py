@@ -56,16 +56,7 @@ def has_slots(sku: str) -> bool:
 
 @dataclass(frozen=True)
 class Account:
-    """What one set of settings gives access to, and what is done there.
-
-    Attributes:
-        settings: of the section `azure`.
-        credential: that asks for tokens.
-        groups: client of resource groups.
-        registries: client of container registries.
-        roles: client of role assignments.
-        web: client of plans and web apps.
-    """
+    """What one set of settings gives access to, by the SDK's clients, and what is done there."""
 
     settings: AzureSection
     credential: Any
@@ -142,10 +133,8 @@ class Account:
 
     def write_site(self, wanted: Wanted, registry: str, slot: str = "") -> Resource:
         """Make or change web app or slot, let it pull from the registry of this id, and start it."""
-        content, apps = (
-            _site_content(self.settings, str(self.find_plan().id), wanted),
-            self.web.web_apps,
-        )
+        content = _site_content(self.settings, str(self.find_plan().id), wanted)
+        apps = self.web.web_apps
         if slot:
             written = apps.begin_create_or_update_slot(*self._app, slot, content).result()
         else:

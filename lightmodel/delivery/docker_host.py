@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 from lightmodel.config import DeploySection
 from lightmodel.delivery.base import Deployed
-from lightmodel.delivery.candidate import (
+from lightmodel.delivery.containers import (
+    HERE,
     IMAGE,
     PREVIOUS,
+    PROXY_IMAGE,
     SETTINGS,
     STOP_S,
     Candidate,
+    Colour,
+    Proxy,
+    open_proxy,
     settings_hash,
     start_candidate,
 )
@@ -28,8 +33,6 @@ from lightmodel.delivery.engine import (
     retire_images,
     translate_docker_errors,
 )
-from lightmodel.delivery.proxy import HERE, Colour, Proxy, open_proxy
-from lightmodel.delivery.proxy import IMAGE as PROXY_IMAGE
 from lightmodel.delivery.smoke_test import OK, wait_until_ready
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.manifest import Manifest

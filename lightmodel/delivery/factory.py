@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from lightmodel.config import Config
 from lightmodel.delivery.base import Deployment
-from lightmodel.notify.notifiers import open_notifier
+from lightmodel.notify import open_notifier
 from lightmodel.store.versions import models_of
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from lightmodel.delivery.docker_host import DockerHost
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.notify.notifiers import Notifier
+from lightmodel.notify import Notifier
 
 logger = logging.getLogger(__name__)
 

@@ -58,12 +58,7 @@ class LogNotifier:
 
 @dataclass(frozen=True)
 class AppriseNotifier:
-    """Sends to each of apprise's addresses, and writes to the log; see `Notifier`.
-
-    Attributes:
-        urls: such as mailto://user:password@host?to=team@example.org; they hold secrets.
-        timeout_s: most seconds for each of them.
-    """
+    """Sends to each of apprise's addresses, which hold secrets, and writes to the log; see `Notifier`."""
 
     urls: Sequence[str]
     timeout_s: float
