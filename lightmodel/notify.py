@@ -3,33 +3,51 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from lightmodel.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 
-class Notifier(Protocol):
-    """Sends messages to people.
+@dataclass(frozen=True)
+class Notifier:
+    """Sends messages to people: to the log, and to each of apprise's addresses, which hold secrets.
 
     It is called after the work is done, and never in its way: a channel that fails or hangs costs a
     warning and at most the configured time, never an exception. What it logs of a failure holds no secret.
     """
 
+    urls: Sequence[str]
+    timeout_s: float
+
     def send(self, title: str, body: str) -> bool:
         """Send a message on every channel; return False where one of them did not take it."""
-        ...
+        logger.info("%s: %s", title, body)
+        all_taken = True
+        for number, url in enumerate(self.urls, start=1):
+            import apprise
+
+            channel = apprise.Apprise()
+            kind = url.partition(":")[0]
+            text = body or title  # apprise sends nothing without a body
+            if not channel.add(url) or not channel.notify(text, title, timeout=self.timeout_s):
+                logger.warning("notify.urls, line %d (%s): not taken: %s", number, kind, title)
+                all_taken = False
+        return all_taken
 
 
 def open_notifier(urls: Sequence[str], timeout_s: float) -> Notifier:
-    """Return the channels of apprise's addresses, or the log where there are none.
+    """Return what sends to the log, and to the channels of these addresses of apprise.
 
     Raises:
         ConfigError: apprise is not installed, or cannot read an address, which is named by its line only.
     """
-    if not urls:
-        return LogNotifier()
+    if urls:
+        _check_addresses(urls)
+    return Notifier(urls, timeout_s)
+
+
+def _check_addresses(urls: Sequence[str]) -> None:
     try:
         import apprise
     except ImportError:
@@ -44,36 +62,3 @@ def open_notifier(urls: Sequence[str], timeout_s: float) -> Notifier:
             f"notify.urls: apprise cannot read line {', '.join(unknown)}",
             hint="its own documentation lists the form of every address",
         )
-    return AppriseNotifier(urls, timeout_s)
-
-
-class LogNotifier:
-    """Writes a line to the log; see `Notifier`."""
-
-    def send(self, title: str, body: str) -> bool:
-        """Write the message."""
-        logger.info("%s: %s", title, body)
-        return True
-
-
-@dataclass(frozen=True)
-class AppriseNotifier:
-    """Sends to each of apprise's addresses, which hold secrets, and writes to the log; see `Notifier`."""
-
-    urls: Sequence[str]
-    timeout_s: float
-
-    def send(self, title: str, body: str) -> bool:
-        """Send the message on every channel; see `Notifier`."""
-        import apprise
-
-        logger.info("%s: %s", title, body)
-        all_taken = True
-        for number, url in enumerate(self.urls, start=1):
-            channel = apprise.Apprise()
-            kind = url.partition(":")[0]
-            text = body or title  # apprise sends nothing without a body
-            if not channel.add(url) or not channel.notify(text, title, timeout=self.timeout_s):
-                logger.warning("notify.urls, line %d (%s): not taken: %s", number, kind, title)
-                all_taken = False
-        return all_taken

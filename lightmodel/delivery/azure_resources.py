@@ -36,13 +36,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a web app should be.
-
-    Attributes:
-        image: by digest.
-        previous: that answered before; "" for none.
-        environment: of the service.
-    """
+    """How a web app should be: its image, and the one that answered before, by digest; "" for none."""
 
     image: str
     previous: str

@@ -56,11 +56,7 @@ _OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 class DockerHost:
     """One service on the host of an engine; see `Deployment`.
 
-    Attributes:
-        client: of the engine.
-        settings: of the service.
-        api_key: for asking it; "" where it wants none.
-        renew_proxy: replace a proxy whose image is not the newest.
+    Its `api_key` is "" where it wants none; with `renew_proxy`, a proxy of an older image is replaced.
     """
 
     client: "DockerClient"

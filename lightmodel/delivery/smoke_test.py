@@ -57,12 +57,7 @@ def over_http(url: str, key: str = "") -> Ask:
 
 
 def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambda: None) -> None:
-    """Wait for `/ready`.
-
-    Args:
-        ask: the service.
-        seconds: at most.
-        check: raises where waiting is of no use.
+    """Wait for `/ready`; `check` raises where waiting is of no use.
 
     Raises:
         DeployFailed: it is not ready in time.
@@ -97,11 +92,8 @@ def smoke_test(ask: Ask, manifest: Manifest) -> None:
 def _asked(ask: Ask, path: str, body: bytes | None = None) -> object:
     answer = ask(path, body)
     if answer.status != OK:
-        refused = answer.status in {401, 403}
-        hint = (
-            "the service asks for keys: LIGHTMODEL__DEPLOY__API_KEY must be one" if refused else ""
-        )
-        raise DeployFailed(f"{path}: {answer}", hint=hint)
+        keys = "the service asks for keys: LIGHTMODEL__DEPLOY__API_KEY must be one"
+        raise DeployFailed(f"{path}: {answer}", hint=keys if answer.status in {401, 403} else "")
     try:
         found: object = json.loads(answer.body)
     except ValueError:
@@ -117,12 +109,7 @@ def sample_request(samples: Sequence[dict[str, Any]]) -> bytes:
 def check_sample_answers(
     answers: object, samples: Sequence[dict[str, Any]], task: dict[str, Any]
 ) -> None:
-    """Compare a service's answers with the scores that were stored when the model was made.
-
-    Args:
-        answers: the JSON of `/predict`, one object a row.
-        samples: of the manifest: `values` and `score` of each row.
-        task: of the manifest.
+    """Compare a service's answers, one object a row, with the `score` of each of a manifest's samples.
 
     Raises:
         DeployFailed: a score differs by more than 1e-12, relatively, or is not there.

@@ -195,13 +195,11 @@ class _Download:
         self.entry.discard()
         if answer.start:
             raise Transient("the parts that came one after another do not fit together")
-        cut = (
-            "" if answer.end_is_marked else "; or was it cut short on its way? that cannot be seen"
-        )
+        cut = "; or was it cut short on its way? that cannot be seen"
         raise DataError(
             f"{self.shown}: the file's sha256 is {actual}, but data.sha256 expects {expected}",
             hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
-            f"string){cut}",
+            f"string){'' if answer.end_is_marked else cut}",
         )
 
 
@@ -224,12 +222,7 @@ def _is_page(head: bytes) -> bool:
 
 
 def page_error(uri: str, page: str) -> DataError | QuotaExceeded:
-    """Return the error for a web page that came in place of a table.
-
-    Args:
-        uri: what was asked for, without secrets.
-        page: as much of its text as is known.
-    """
+    """Return the error for a web page, as far as it is known, that came in place of a table."""
     if any(sign in page.lower() for sign in _QUOTA_SIGNS):
         return QuotaExceeded(
             f"{uri}: Drive's download quota for this file is used up",

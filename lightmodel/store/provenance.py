@@ -47,12 +47,8 @@ def fingerprint(
 ) -> str:
     """Return the fingerprint of what is made from these.
 
-    Args:
-        inputs: hashes of what is read.
-        parameters: the settings that matter.
-        modules: full names of the modules that do the work; what they import counts as well,
-            and so do C sources beside them.
-        distributions: the libraries whose version matters.
+    Of the modules that do the work, by their full names, what they import counts as well, and so do C
+    sources beside them.
     """
     parts = {
         "inputs": _hash_json(inputs),
@@ -183,10 +179,6 @@ def python_environment() -> str:
 
 def runtime_of_source(source: str, name: str) -> str:
     """Return the runtime that a training file needs by its imports, wherever in it they stand.
-
-    Args:
-        source: of the file.
-        name: of the file, for messages.
 
     Raises:
         ConfigError: it is not Python.

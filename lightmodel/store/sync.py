@@ -128,11 +128,7 @@ def pull(store: Store, mirror: Mirror, name: str | None = None) -> Pulled:
     """Bring a version here, by default the newest that is approved; whole, or not at all.
 
     On the way, versions that are here already get the mirror's verdict where that is the later one.
-
-    Args:
-        store: of models.
-        mirror: to bring it from.
-        name: of the version, or a unique beginning of it.
+    Instead of a name its beginning will do where that is unique.
 
     Raises:
         ArtefactMissing: the mirror has no such version.

@@ -50,15 +50,7 @@ class StoredVerdict(Signed):
 def write_verdict(
     version: Version, verdict: Verdict, report: bytes, signer: Signer, **facts: object
 ) -> StoredVerdict:
-    """Write the report, and then the verdict that names it.
-
-    Args:
-        version: that it is about.
-        verdict: the decision.
-        report: the page.
-        signer: of the store.
-        facts: `fingerprint` and `metrics` of StoredVerdict.
-    """
+    """Write the report, and then the verdict that names it; facts are StoredVerdict's other fields."""
     write_atomic(version.folder / REPORT, report)
     stored = StoredVerdict(
         passed=verdict.passed,
@@ -150,11 +142,7 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
 
 
 def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
-    """Return the newest model whose verdict says passed and whose bytes match its manifest.
-
-    Args:
-        store: of models.
-        besides: versions to leave out.
+    """Return the newest model, `besides` some, whose verdict says passed and whose bytes are its own.
 
     Raises:
         ArtefactMissing: there is none; the message counts what there is instead.

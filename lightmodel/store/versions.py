@@ -288,12 +288,8 @@ def signer_of(config: Config) -> Signer:
 def run_lock(root: Path, patience_s: float = 0.0) -> AbstractContextManager[object]:
     """Lock the store under `root`, and return what unlocks it; the system does when the process dies.
 
-    Args:
-        root: of the store.
-        patience_s: seconds to wait for another run to end.
-
     Raises:
-        AlreadyRunning: another run holds it.
+        AlreadyRunning: another run holds it, and for longer than `patience_s`.
     """
     try:
         return file_lock(root / LOCK, patience_s)
