@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from pydantic import SecretStr
@@ -134,12 +135,9 @@ def _check(answer: requests.Response) -> None:
 def _replaces(address: str, hook: dict[str, Any]) -> bool:
     """Return whether a webhook is the one to change: the same, or that of a tunnel that is gone."""
     own = str(hook["config"].get("url", ""))
-    tunnels = all(_host(one).endswith(_TUNNELS) for one in (own, address))
+    hosts = [str(urlsplit(url).hostname) for url in (own, address)]
+    tunnels = all(host.endswith(_TUNNELS) for host in hosts)
     return own == address or (tunnels and own.endswith(PATH))
-
-
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].partition(":")[0]
 
 
 def _answered(status: int, words: str) -> int:

@@ -92,13 +92,7 @@ class ObjectStore(ABC):
 
     def _state(self, path: str) -> FileState:
         with self._translate_to_data_errors():
-            state = self.info(path)
-        if state is None:
-            raise DataError(
-                f"{self.shown} is a folder, and a table is one object",
-                hint="name the object in it",
-            )
-        return state
+            return self.info(path)
 
     def _blocks(self, path: str, state: FileState, start: int) -> Iterator[bytes]:
         size = state.size or 0
@@ -118,14 +112,18 @@ class ObjectStore(ABC):
             raise DataError(
                 f"{self.shown}: there is no such object", hint="check the address letter by letter"
             ) from error
+        except IsADirectoryError as error:
+            raise DataError(
+                f"{self.shown} is a folder, and a table is one object", hint="name the object in it"
+            ) from error
         except Refused as error:
             raise DataError(f"{self.shown}: {error.reason}", hint=error.hint) from error
 
-    def info(self, path: str) -> FileState | None:
-        """Return the state of an object; None for a folder."""
+    def info(self, path: str) -> FileState:
+        """Return the state of an object; raise IsADirectoryError for a folder."""
         info = self._call(lambda files: files._info(path, refresh=True))
         if info["type"] == "directory":
-            return None
+            raise IsADirectoryError(path)
         name = safe_name(PurePosixPath(path).name)
         etag, modified = str(info[self.etag_key]), str(info[self.modified_key])
         return FileState(name, int(info["size"]), etag, modified)

@@ -101,16 +101,14 @@ class FoldCheckpoints:
 
     def load(self, fold: int) -> FoldFit | None:
         """Return a finished fold; half a file, or a damaged one, is none."""
+        path = self._path(fold)
         try:
-            data = self._path(fold).read_bytes()
-        except OSError:
-            return None
-        digest, pickled = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-        if hashlib.sha256(pickled).digest() != digest:
-            return None
-        try:
-            fold_data = unpickle(pickled, self._path(fold).name)
-        except ArtefactCorrupt:
+            data = path.read_bytes()
+            digest, pickled = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+            if hashlib.sha256(pickled).digest() != digest:
+                return None
+            fold_data = unpickle(pickled, path.name)
+        except (OSError, ArtefactCorrupt):
             return None
         logger.info("fold %d was finished before", fold + 1)
         curve, train_curve = (

@@ -56,15 +56,6 @@ class Pulled:
     verdicts: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """A version as a mirror has it; its folder is where it would lie here."""
-
-    version: Version
-    manifest: bytes
-    verdict: StoredVerdict
-
-
 def push(store: Store, mirror: Mirror) -> Pushed:
     """Send every approved version that a mirror lacks, and every verdict that is later than its own.
 
@@ -137,18 +128,19 @@ def pull(store: Store, mirror: Mirror, name: str | None = None) -> Pulled:
     """
     replaced: list[str] = []
     for candidate in _names(mirror, name):
-        copy = _copy(mirror, candidate, store)
-        mine = _verdict_here(copy.version, store)
-        verdict = copy.verdict if _may_replace(copy.verdict, mine) else mine
-        here = _is_whole(store, copy.version)
-        if here and verdict is copy.verdict:
-            _take_verdict(mirror, copy)
+        version, theirs = _version_in(mirror, candidate, store)
+        mine = _verdict_here(version, store)
+        is_later = _may_replace(theirs, mine)
+        verdict = theirs if is_later else mine
+        here = _is_whole(store, version)
+        if here and is_later:
+            _take_verdict(mirror, version, theirs)
             replaced.append(candidate)
         if not (name or (verdict and verdict.passed)):
             continue
         if not here:
-            _fetch(mirror, copy, with_verdict=verdict is copy.verdict)
-            store.verify(copy.version)
+            _fetch(mirror, version, theirs if is_later else None)
+            store.verify(version)
         return Pulled(candidate, not here, tuple(replaced))
     raise ArtefactMissing(
         f"{mirror.uri} holds no approved model",
@@ -172,14 +164,14 @@ def _names(mirror: Mirror, wanted: str | None) -> list[str]:
     )
 
 
-def _copy(mirror: Mirror, name: str, store: Store) -> _Copy:
-    data = _read(mirror, f"{name}/{MANIFEST}")
-    manifest = Manifest.from_json(data, name)
-    version = Version(name, store.folder / name, manifest)
+def _version_in(mirror: Mirror, name: str, store: Store) -> tuple[Version, StoredVerdict]:
+    """Return a version as a mirror has it, in the folder where it would lie here, and its verdict."""
+    manifest = Manifest.from_json(_read(mirror, f"{name}/{MANIFEST}"), name)
     store.signer.check(manifest, f"{mirror.uri}/{name}/{MANIFEST}")
     if manifest.kind != store.kind:
         raise ArtefactCorrupt(f"{mirror.uri}/{name} is a {manifest.kind}, not a {store.kind}")
-    return _Copy(version, data, _verdict_in(mirror, version, store))
+    version = Version(name, store.folder / name, manifest)
+    return version, _verdict_in(mirror, version, store)
 
 
 def _verdict_in(mirror: Mirror, version: Version, store: Store) -> StoredVerdict:
@@ -218,9 +210,8 @@ def _is_whole(store: Store, version: Version) -> bool:
     return True
 
 
-def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
+def _fetch(mirror: Mirror, version: Version, verdict: StoredVerdict | None) -> None:
     """Write a version as it was written first: nobody sees it before its manifest."""
-    version = copy.version
     was_there = (version.folder / MANIFEST).exists()
     try:
         for name, entry in version.manifest.files.items():
@@ -229,22 +220,21 @@ def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
             with translate_os_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data)
-        if with_verdict:
-            _take_verdict(mirror, copy)
-        write_atomic(version.folder / MANIFEST, copy.manifest)
+        if verdict is not None:
+            _take_verdict(mirror, version, verdict)
+        write_atomic(version.folder / MANIFEST, version.manifest.to_json())
     except BaseException:
         if not was_there:
             shutil.rmtree(version.folder, ignore_errors=True)
         raise
 
 
-def _take_verdict(mirror: Mirror, copy: _Copy) -> None:
-    folder, verdict = copy.version.folder, copy.verdict
+def _take_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
     if verdict.report_sha256 is not None:
-        name = f"{copy.version.name}/{REPORT}"
         entry = FileEntry(_ABOUT_A_REPORT, verdict.report_sha256)
-        write_atomic(folder / REPORT, _checked(mirror, name, entry))
-    write_atomic(folder / VERDICT, verdict.to_json())
+        report = _checked(mirror, f"{version.name}/{REPORT}", entry)
+        write_atomic(version.folder / REPORT, report)
+    write_atomic(version.folder / VERDICT, verdict.to_json())
 
 
 def _checked(mirror: Mirror, name: str, entry: FileEntry) -> bytes:

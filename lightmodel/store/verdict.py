@@ -5,7 +5,6 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lightmodel.contract.results import Verdict
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
@@ -162,15 +161,11 @@ def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
             passed_over["damaged"] += 1
             store.warn_once(version.name, error)
     counts = ", ".join(f"{count} {word}" for word, count in passed_over.items() if count)
+    shown = "/".join(store.folder.parts[-2:])  # this message is answered over HTTP too
     raise ArtefactMissing(
-        f"there is no approved model in {_shown(store.folder)} ({counts or 'it holds none at all'})",
+        f"there is no approved model in {shown} ({counts or 'it holds none at all'})",
         hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
     )
-
-
-def _shown(folder: Path) -> str:
-    """Return the last two names of a folder: this message is answered over HTTP too."""
-    return "/".join(folder.parts[-2:])
 
 
 def _warn_of_strays(store: Store) -> None:
