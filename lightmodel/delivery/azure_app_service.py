@@ -23,7 +23,7 @@ from lightmodel.delivery.azure_resources import (
 from lightmodel.delivery.base import Deployed
 from lightmodel.delivery.containers import environment_of
 from lightmodel.delivery.engine import image_of, manifest_of, translate_docker_errors
-from lightmodel.delivery.smoke_test import over_http, smoke_test, wait_until_ready
+from lightmodel.delivery.smoke_test import Ask, key_of, over_http, smoke_test, wait_until_ready
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed, SourceUnavailable
 from lightmodel.store.manifest import Manifest
 
@@ -41,12 +41,11 @@ _TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class AppService:
-    """One web app, whose image an engine holds; `api_key` is "" where it wants none; see `Deployment`."""
+    """One web app, whose image an engine holds; see `Deployment`."""
 
     account: Account
     client: "DockerClient"
     settings: DeploySection
-    api_key: str = ""
 
     def plan(self, image: str) -> list[str]:
         """Return what `deploy` would do; see `Deployment`."""
@@ -162,7 +161,7 @@ class AppService:
         if site is None:
             site = self.account.write_site(wanted, registry)
             logger.info("made the web app %s", self.account.settings.app)
-            self._settle(_address(site), manifest)
+            self._settle(site, manifest)
         elif has_slots(self.account.settings.sku):
             self._swap_in(site, wanted, manifest, registry)
         else:
@@ -175,7 +174,7 @@ class AppService:
         if {**running, PREVIOUS: ""} != {**settings, PREVIOUS: ""}:
             return False
         try:
-            smoke_test(over_http(_address(site), self.api_key), manifest)
+            smoke_test(self._ask(site), manifest)
         except DeployFailed:
             return False
         return True
@@ -183,10 +182,10 @@ class AppService:
     def _swap_in(self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str) -> None:
         """Let the new version prove itself in the slot, and swap; swap back where it fails after that."""
         slot = self.account.write_site(wanted, registry, SLOT)
-        self._settle(_address(slot), manifest)
+        self._settle(slot, manifest)
         self.account.swap()
         with _or_back(self.account.swap):
-            self._settle(_address(site), manifest)
+            self._settle(site, manifest)
 
     def _restart_with(
         self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str
@@ -197,28 +196,30 @@ class AppService:
         def back() -> None:
             older = before.pop(PREVIOUS, "")
             self.account.write_site(Wanted(wanted.previous, older, before), registry)
-            ask = over_http(_address(site), self.api_key)
-            wait_until_ready(ask, self.account.settings.start_seconds)
+            wait_until_ready(self._ask(site), self.account.settings.start_seconds)
 
         with _or_back(back):
             self.account.write_site(wanted, registry)
-            self._settle(_address(site), manifest)
+            self._settle(site, manifest)
 
-    def _settle(self, address: str, manifest: Manifest) -> None:
+    def _settle(self, site: Resource, manifest: Manifest) -> None:
         """Wait until the new version answers: the old one may do so for a while."""
         ends = time.monotonic() + self.account.settings.start_seconds
-        ask = over_http(address, self.api_key)
+        ask = self._ask(site)
         while True:
             try:
                 wait_until_ready(ask, max(0.0, ends - time.monotonic()))
                 smoke_test(ask, manifest)
             except DeployFailed as error:
                 if time.monotonic() > ends:
-                    message = f"the new version at {address}: {error.message}"
+                    message = f"the new version at {_address(site)}: {error.message}"
                     raise DeployFailed(message, hint=error.hint) from error
                 time.sleep(_LOOK_S)
             else:
                 return
+
+    def _ask(self, site: Resource) -> Ask:
+        return over_http(_address(site), key_of(self.settings))
 
 
 def _address(site: Resource) -> str:

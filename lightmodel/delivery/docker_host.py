@@ -33,7 +33,7 @@ from lightmodel.delivery.engine import (
     retire_images,
     translate_docker_errors,
 )
-from lightmodel.delivery.smoke_test import OK, wait_until_ready
+from lightmodel.delivery.smoke_test import OK, key_of, wait_until_ready
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.manifest import Manifest
 
@@ -56,12 +56,11 @@ _OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 class DockerHost:
     """One service on the host of an engine; see `Deployment`.
 
-    Its `api_key` is "" where it wants none; with `renew_proxy`, a proxy of an older image is replaced.
+    With `renew_proxy`, a proxy of an older image is replaced.
     """
 
     client: "DockerClient"
     settings: DeploySection
-    api_key: str = ""
     renew_proxy: bool = False
 
     def plan(self, image: str) -> list[str]:
@@ -200,7 +199,7 @@ class DockerHost:
         remove(left)  # by a deployment that was killed
         previous = live.labels.get(IMAGE, "") if live else ""
         container = start_candidate(self.client, self.settings, str(image.id), colour, previous)
-        candidate = Candidate(container, proxy, colour, manifest, self.api_key)
+        candidate = Candidate(container, proxy, colour, manifest, key_of(self.settings))
         try:
             logger.info("%s started as %s", manifest.version, container.name)
             candidate.wait_until_ready(self.settings.ready_seconds)

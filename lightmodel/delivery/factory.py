@@ -17,7 +17,7 @@ def open_docker_host(config: Config, *, renew_proxy: bool = False) -> Deployment
     from lightmodel.delivery.docker_host import DockerHost
     from lightmodel.delivery.engine import connect
 
-    return DockerHost(connect(), config.deploy, _key(config), renew_proxy)
+    return DockerHost(connect(), config.deploy, renew_proxy)
 
 
 def open_app_service(config: Config) -> Deployment:
@@ -32,7 +32,7 @@ def open_app_service(config: Config) -> Deployment:
     from lightmodel.delivery.engine import connect
 
     account = open_account(config.azure)
-    return AppService(account, connect(), config.deploy, _key(config))
+    return AppService(account, connect(), config.deploy)
 
 
 def open_monitor(config: Config) -> Callable[[], str]:
@@ -45,7 +45,7 @@ def open_monitor(config: Config) -> Callable[[], str]:
     from lightmodel.delivery.engine import connect
     from lightmodel.delivery.monitor import Monitor
 
-    host = DockerHost(connect(), config.deploy, _key(config))
+    host = DockerHost(connect(), config.deploy)
     memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
     memory.parent.mkdir(parents=True, exist_ok=True)
     notifier = open_notifier(config.notify.channels, config.notify.timeout_s)
@@ -59,15 +59,11 @@ def smoke_test_service(config: Config, url: str, seconds: float) -> str:
         DeployFailed: it does not become ready, serves another model, or scores otherwise.
         ArtefactMissing: no model here is approved.
     """
-    from lightmodel.delivery.smoke_test import over_http, smoke_test, wait_until_ready
+    from lightmodel.delivery.smoke_test import key_of, over_http, smoke_test, wait_until_ready
     from lightmodel.store.verdict import newest_approved
 
     manifest = newest_approved(models_of(config)).manifest
-    ask = over_http(url.rstrip("/"), _key(config))
+    ask = over_http(url.rstrip("/"), key_of(config.deploy))
     wait_until_ready(ask, seconds)
     smoke_test(ask, manifest)
     return manifest.version
-
-
-def _key(config: Config) -> str:
-    return config.deploy.api_key.get_secret_value() if config.deploy.api_key else ""

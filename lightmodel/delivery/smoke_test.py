@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from lightmodel.config import DeploySection
 from lightmodel.contract.task import Task, label_name
 from lightmodel.errors import DeployFailed
 from lightmodel.scoring.predictor import SAME_SCORE
@@ -34,6 +35,11 @@ class Answer:
 
 Ask = Callable[[str, bytes | None], Answer]
 """Asks for a path, or posts JSON to it."""
+
+
+def key_of(deploy: DeploySection) -> str:
+    """Return the API key for asking a service; "" where it wants none."""
+    return deploy.api_key.get_secret_value() if deploy.api_key else ""
 
 
 def over_http(url: str, key: str = "") -> Ask:

@@ -1,10 +1,8 @@
 """Tables at https:// and http:// addresses, and what other sources that are asked over HTTP need."""
 
 import contextlib
-import email.utils
 import functools
 import re
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -184,11 +182,9 @@ def check_status(response: requests.Response, uri: str) -> None:
 
 def _retry_after_s(response: requests.Response) -> float:
     """Return the seconds that the header Retry-After asks for, as a number or a date; 0 without one."""
-    value = response.headers.get("Retry-After", "")
-    if value.isascii() and value.isdigit():
-        return float(value)
-    when = email.utils.parsedate_tz(value)
-    return max(0.0, email.utils.mktime_tz(when) - time.time()) if when else 0.0
+    with contextlib.suppress(urllib3.exceptions.InvalidHeader, ValueError):
+        return urllib3.Retry().get_retry_after(response.raw) or 0.0
+    return 0.0
 
 
 def _condition_headers(known: FileState | None) -> dict[str, str]:

@@ -94,19 +94,18 @@ class Draft:
 
     @contextmanager
     def path(self, name: str) -> Iterator[Path]:
-        """Yield a path to write the payload `name` to."""
-        with atomic_path(self.folder / name) as part:
-            yield part
-        written = self.folder / name
-        self.files[name] = FileEntry(written.stat().st_size, sha256_of(written))
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a payload; `name` may hold one folder."""
+        """Yield a path to write the payload `name` to, which may hold one folder."""
         path = self.folder / name
         with translate_os_errors(path):
             path.parent.mkdir(exist_ok=True)
-        write_atomic(path, data)
-        self.files[name] = FileEntry(len(data), hashlib.sha256(data).hexdigest())
+        with atomic_path(path) as part:
+            yield part
+        self.files[name] = FileEntry(path.stat().st_size, sha256_of(path))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a payload."""
+        with self.path(name) as part:
+            part.write_bytes(data)
 
     def publish(self, **facts: Any) -> Version:  # noqa: ANN401 — the manifest's own fields
         """Write the manifest: from now on the version exists."""
