@@ -14,14 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lightmodel.config import DeploySection
-from lightmodel.delivery.engine import (
-    execute,
-    find_container,
-    image_of,
-    keep_running,
-    one_file,
-    remove,
-)
+from lightmodel.delivery import engine
 from lightmodel.delivery.smoke_test import OK, Answer, Ask, smoke_test, wait_until_ready
 from lightmodel.errors import ConfigError, DeployFailed
 from lightmodel.store.manifest import Manifest
@@ -55,7 +48,7 @@ class Proxy:
 
     def live(self) -> Colour:
         """Return which container gets the requests."""
-        code, _ = execute(self.container, ["test", "-f", f"{_LIVE}/green"])
+        code, _ = engine.execute(self.container, ["test", "-f", f"{_LIVE}/green"])
         return "blue" if code else "green"
 
     def switch(self, colour: Colour) -> None:
@@ -65,7 +58,7 @@ class Proxy:
             DeployFailed: the proxy could not be told.
         """
         command = ["touch"] if colour == "green" else ["rm", "-f"]
-        code, _ = execute(self.container, [*command, f"{_LIVE}/green"])
+        code, _ = engine.execute(self.container, [*command, f"{_LIVE}/green"])
         if code:
             raise DeployFailed(f"the proxy cannot switch: {command[0]} gives {code}")
 
@@ -73,10 +66,10 @@ class Proxy:
         """Ask from the proxy's place: GET, or POST a JSON body."""
         words = ["python", "-I", _ASK, url]
         if body is not None:
-            self.container.put_archive(_LIVE, one_file(_QUESTION, body))
+            self.container.put_archive(_LIVE, engine.one_file(_QUESTION, body))
             words.append(f"{_LIVE}/{_QUESTION}")
         environment = {"LIGHTMODEL_KEY": key} if key else None
-        _, output = execute(self.container, words, environment)
+        _, output = engine.execute(self.container, words, environment)
         try:
             return Answer(**json.loads(output))
         except ValueError:  # the proxy itself was stopped meanwhile
@@ -92,11 +85,11 @@ def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = F
         ConfigError: its image is not there, or its port is taken.
     """
     name = f"{deploy.name}-proxy"
-    image = image_of(client, PROXY_IMAGE, _HINT)
-    found = find_container(client, name)
+    image = engine.image_of(client, PROXY_IMAGE, _HINT)
+    found = engine.find_container(client, name)
     if found is not None and found.image != image:
         if renew:
-            remove(found)
+            engine.remove(found)
             found = None
         else:
             logger.warning(
@@ -140,7 +133,7 @@ def _start(container: "Container", port: int) -> None:
     try:
         container.start()
     except APIError as error:
-        remove(container)
+        engine.remove(container)
         if "port" in str(error).lower() or "address already in use" in str(error).lower():
             raise ConfigError(
                 f"port {port} of the Docker host is taken",
@@ -148,7 +141,7 @@ def _start(container: "Container", port: int) -> None:
                 "set deploy.port",
             ) from None
         raise
-    keep_running(container)
+    engine.keep_running(container)
     container.reload()
 
 

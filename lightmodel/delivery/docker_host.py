@@ -8,31 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lightmodel.config import DeploySection
+from lightmodel.delivery import containers, engine
 from lightmodel.delivery.base import Deployed
-from lightmodel.delivery.containers import (
-    HERE,
-    IMAGE,
-    PREVIOUS,
-    PROXY_IMAGE,
-    SETTINGS,
-    STOP_S,
-    Candidate,
-    Colour,
-    Proxy,
-    open_proxy,
-    settings_hash,
-    start_candidate,
-)
-from lightmodel.delivery.engine import (
-    find_container,
-    image_of,
-    keep_running,
-    lock,
-    manifest_of,
-    remove,
-    retire_images,
-    translate_docker_errors,
-)
+from lightmodel.delivery.containers import HERE, PROXY_IMAGE, STOP_S, Candidate, Colour, Proxy
+from lightmodel.delivery.engine import translate_docker_errors
 from lightmodel.delivery.smoke_test import OK, key_of, wait_until_ready
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.manifest import Manifest
@@ -66,8 +45,8 @@ class DockerHost:
     def plan(self, image: str) -> list[str]:
         """Return what `deploy` would do; see `Deployment`."""
         with translate_docker_errors("cannot look at the Docker host"):
-            found = image_of(self.client, image, _BUILD)
-            manifest = manifest_of(self.client, str(found.id))
+            found = engine.image_of(self.client, image, _BUILD)
+            manifest = engine.manifest_of(self.client, str(found.id))
             live = self._live()
         if live is not None and self._is_this(live, found):
             return [f"{image} ({manifest.version}) answers already: look at it, change nothing"]
@@ -83,9 +62,9 @@ class DockerHost:
     def deploy(self, image: str) -> Deployed:
         """Bring an image into service; see `Deployment`."""
         with translate_docker_errors(f"cannot deploy {image}"), self._alone():
-            found = image_of(self.client, image, _BUILD)
-            manifest = manifest_of(self.client, str(found.id))
-            proxy = open_proxy(self.client, self.settings, renew=self.renew_proxy)
+            found = engine.image_of(self.client, image, _BUILD)
+            manifest = engine.manifest_of(self.client, str(found.id))
+            proxy = containers.open_proxy(self.client, self.settings, renew=self.renew_proxy)
             live = self._live()
             changed = not (
                 live and self._is_this(live, found) and self._answers(proxy, live, manifest)
@@ -93,8 +72,8 @@ class DockerHost:
             if changed:
                 self._replace(proxy, live, found, manifest)
                 found.tag(self.settings.name, _LIVE)
-                before = live.labels.get(IMAGE, "") if live else ""
-                retire_images(self.client, image, self.settings.keep_images, before)
+                before = live.labels.get(containers.IMAGE, "") if live else ""
+                engine.retire_images(self.client, image, self.settings.keep_images, before)
         address = f"http://localhost:{self.settings.port}"
         return Deployed(str(found.id), manifest.version, address, changed)
 
@@ -102,7 +81,7 @@ class DockerHost:
         """Bring back the image that answered before; see `Deployment`."""
         with translate_docker_errors("cannot look at the Docker host"):
             live = self._live()
-        previous = live.labels.get(PREVIOUS, "") if live else ""
+        previous = live.labels.get(containers.PREVIOUS, "") if live else ""
         if not previous:
             raise ArtefactMissing(
                 f"before what answers now, nothing did on {self.settings.name}",
@@ -120,7 +99,7 @@ class DockerHost:
         """
         with translate_docker_errors("cannot look at the Docker host"):
             for remaining in reversed(range(_LOOKS)):
-                proxy = find_container(self.client, f"{self.settings.name}-proxy")
+                proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
                 live = self._live()
                 wrong = _state(proxy, "the proxy") or _state(live, "the service")
                 if not wrong and proxy:
@@ -140,14 +119,14 @@ class DockerHost:
             AlreadyRunning: a deployment is under way, which will see to it.
             ConfigError: the image that answered last is gone.
         """
-        image_of(self.client, self._live_image, "nothing was deployed here under this name")
+        engine.image_of(self.client, self._live_image, "nothing was deployed here under this name")
         with translate_docker_errors("cannot start the service again"), self._alone():
-            proxy = open_proxy(self.client, self.settings)
+            proxy = containers.open_proxy(self.client, self.settings)
             live = self._live()
             if live is not None:
                 logger.info("restarting %s, which is %s", live.name, live.status)
                 live.restart(timeout=_RESTART_S)
-                keep_running(live)
+                engine.keep_running(live)
                 wait_until_ready(
                     lambda path, body: proxy.ask(HERE + path, body), self.settings.ready_seconds
                 )
@@ -166,26 +145,27 @@ class DockerHost:
         return young and not again_and_again
 
     def _alone(self) -> AbstractContextManager[None]:
-        image_of(self.client, PROXY_IMAGE, "`docker build --target proxy -t light-model-proxy .`")
+        build = "`docker build --target proxy -t light-model-proxy .`"
+        engine.image_of(self.client, PROXY_IMAGE, build)
         seconds = self.settings.ready_seconds + self.settings.watch_seconds + 3 * STOP_S
-        return lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
+        return engine.lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
 
     def _live(self) -> "Container | None":
         """Return the container that gets the requests, running or not."""
-        proxy = find_container(self.client, f"{self.settings.name}-proxy")
+        proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
         if proxy is None or proxy.status != "running":
             return None
-        return find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
+        return engine.find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
 
     def _is_this(self, live: "Container", image: "Image") -> bool:
-        same = live.labels.get(SETTINGS) == settings_hash(self.settings)
-        return same and live.labels.get(IMAGE) == image.id
+        same = live.labels.get(containers.SETTINGS) == containers.settings_hash(self.settings)
+        return same and live.labels.get(containers.IMAGE) == image.id
 
     def _answers(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
         """Return whether what is live is whole, and see that it stays so."""
         if live.status != "running" or proxy.ask(f"{HERE}/ready").status != OK:
             return False
-        keep_running(live)  # a deployment that was killed had no time for it
+        engine.keep_running(live)  # a deployment that was killed had no time for it
         logger.info("%s answers already", manifest.version)
         return True
 
@@ -195,10 +175,12 @@ class DockerHost:
         """Start the new version, let it prove itself, switch, watch; or leave all as it was."""
         old = proxy.live()
         colour = _OTHER[old] if live else old
-        left = find_container(self.client, f"{self.settings.name}-{colour}")
-        remove(left)  # by a deployment that was killed
-        previous = live.labels.get(IMAGE, "") if live else ""
-        container = start_candidate(self.client, self.settings, str(image.id), colour, previous)
+        left = engine.find_container(self.client, f"{self.settings.name}-{colour}")
+        engine.remove(left)  # by a deployment that was killed
+        previous = live.labels.get(containers.IMAGE, "") if live else ""
+        container = containers.start_candidate(
+            self.client, self.settings, str(image.id), colour, previous
+        )
         candidate = Candidate(container, proxy, colour, manifest, key_of(self.settings))
         try:
             logger.info("%s started as %s", manifest.version, container.name)
@@ -211,7 +193,7 @@ class DockerHost:
         except BaseException:
             _take_back(proxy, old, container)
             raise
-        keep_running(container)
+        engine.keep_running(container)
         _stop(live)
 
 
@@ -227,7 +209,7 @@ def _take_back(proxy: Proxy, old: Colour, container: "Container") -> None:
     try:
         with translate_docker_errors("cannot take the new version back"):
             proxy.switch(old)
-            remove(container)
+            engine.remove(container)
         logger.warning("the new version was removed; what answered before goes on")
     except LightModelError as error:
         logger.warning("%s; the next deployment does it", error.message)
@@ -237,5 +219,5 @@ def _stop(old: "Container | None") -> None:
     """Let the old version finish what is under way, and remove it."""
     if old is not None:
         old.stop(timeout=STOP_S)
-        remove(old)
+        engine.remove(old)
         logger.info("the old version was removed")
