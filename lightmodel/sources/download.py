@@ -37,14 +37,13 @@ class Transient(Exception):
 class Answer:
     """What a source sends: the state of the file, then its bytes from `start` on.
 
-    With `unchanged`, the state is the known one and nothing is sent. Where `end_is_marked` is not set,
-    an answer that is cut short looks like a whole one.
+    They are not asked for where the state is the known one. Where `end_is_marked` is not set, an answer
+    that is cut short looks like a whole one.
     """
 
     state: FileState
     chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
     start: int = 0
-    unchanged: bool = False
     end_is_marked: bool = True
 
 
@@ -61,7 +60,7 @@ class Remote(Protocol):
         """Ask for the file.
 
         Args:
-            known: the state in which the file need not be sent.
+            known: the state in which the file need not be sent; the answer may have this very state.
             partial: what is here already; if it belongs to the file's state, the rest is enough.
         """
         ...
@@ -133,7 +132,8 @@ class _Download:
         entry, cached = self.entry, self.cached
         known = cached.state if cached and self.options.refresh == "changed" else None
         with self.remote(known, entry.partial()) as answer:
-            if cached and answer.unchanged:
+            state = answer.state
+            if cached and known and (state is known or state.is_same_as(known)):
                 logger.info("%s: not changed since %s", self.shown, cached.when)
                 return entry.fetched(cached, changed=False)
             self._receive(answer)

@@ -43,7 +43,7 @@ def fetch(uri: str, options: FetchOptions) -> Fetched:
 
 @contextlib.contextmanager
 def _open(
-    link: "DriveLink", timeout_s: float, known: FileState | None, partial: PartialFile | None
+    link: "DriveLink", timeout_s: float, _: FileState | None, partial: PartialFile | None
 ) -> Iterator[Answer]:
     """Ask for the file, or for its rest; see `Remote`.
 
@@ -58,10 +58,10 @@ def _open(
             rest = stack.enter_context(client.get(url, range_headers(partial)))
             if is_rest(rest, partial):
                 response.close()
-                yield client.answer(rest, url, partial=partial)
+                yield client.answer(rest, url, partial)
                 return
             rest.close()
-        yield client.answer(response, url, known)
+        yield client.answer(response, url)
 
 
 def _find_file(

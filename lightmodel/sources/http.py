@@ -56,17 +56,17 @@ def _open(
         client = stack.enter_context(WebClient(timeout_s))
         response = stack.enter_context(client.get(url, conditions | range_headers(partial)))
         if partial is not None and is_rest(response, partial):
-            yield client.answer(response, url, partial=partial)
+            yield client.answer(response, url, partial)
             return
         if response.status_code in {206, 416}:
             # the rest does not belong to the beginning that is here: the whole file, then
             response.close()
             response = stack.enter_context(client.get(url, conditions))
         if known is not None and response.status_code == 304:
-            yield Answer(known, unchanged=True)
+            yield Answer(known)
             return
         check_status(response, redacted(url))
-        yield client.answer(response, url, known)
+        yield client.answer(response, url)
 
 
 class WebClient(contextlib.AbstractContextManager["WebClient"]):
@@ -96,18 +96,12 @@ class WebClient(contextlib.AbstractContextManager["WebClient"]):
             yield from response.iter_content(CHUNK_BYTES)
 
     def answer(
-        self,
-        response: requests.Response,
-        url: str,
-        known: FileState | None = None,
-        partial: PartialFile | None = None,
+        self, response: requests.Response, url: str, partial: PartialFile | None = None
     ) -> Answer:
         """Return what a response sends, its body unread: the whole file, or the rest of `partial`."""
         if partial is not None:
             return Answer(partial.state, self.body(response, url), start=_offset(partial))
         state = file_state(response, url)
-        if known is not None and state.is_same_as(known):
-            return Answer(known, unchanged=True)
         end_is_marked = state.size is not None or "Transfer-Encoding" in response.headers
         return Answer(state, self.body(response, url), end_is_marked=end_is_marked)
 

@@ -77,14 +77,9 @@ class ObjectStore(ABC):
     modified_key: ClassVar[str]
 
     @contextlib.contextmanager
-    def open(
-        self, path: str, known: FileState | None, partial: PartialFile | None
-    ) -> Iterator[Answer]:
+    def open(self, path: str, _: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
         """Ask for an object, or for its rest; see `Remote`."""
         state = self._state(path)
-        if known is not None and state.is_same_as(known):
-            yield Answer(known, unchanged=True)
-            return
         start = 0
         if partial is not None and state.is_same_as(partial.state):
             start = min(partial.size, state.size or 0)
