@@ -50,12 +50,11 @@ def _open(
     Drive offers no conditional request: the whole file is asked for, and its headers, which come
     first, say whether the body has to be read.
     """
-    with contextlib.ExitStack() as stack:
-        client = stack.enter_context(WebClient(timeout_s))
-        response = _find_file(link, client, stack)
+    with WebClient(timeout_s) as client:
+        response = _find_file(link, client)
         url = response.url
         if partial is not None and file_state(response, url).is_same_as(partial.state):
-            rest = stack.enter_context(client.get(url, range_headers(partial)))
+            rest = client.get(url, range_headers(partial))
             if is_rest(rest, partial):
                 response.close()
                 yield client.answer(rest, url, partial)
@@ -64,12 +63,10 @@ def _open(
         yield client.answer(response, url)
 
 
-def _find_file(
-    link: "DriveLink", client: WebClient, stack: contextlib.ExitStack
-) -> requests.Response:
+def _find_file(link: "DriveLink", client: WebClient) -> requests.Response:
     url = link.url
     for _ in range(MAX_PAGES):
-        response = stack.enter_context(client.get(url))
+        response = client.get(url)
         if _is_file(response):
             return response
         url = _next_url(link, client, response)

@@ -52,16 +52,15 @@ def _open(
 ) -> Iterator[Answer]:
     """Ask for the file, or for its rest; see `Remote`."""
     conditions = _condition_headers(known)
-    with contextlib.ExitStack() as stack:
-        client = stack.enter_context(WebClient(timeout_s))
-        response = stack.enter_context(client.get(url, conditions | range_headers(partial)))
+    with WebClient(timeout_s) as client:
+        response = client.get(url, conditions | range_headers(partial))
         if partial is not None and is_rest(response, partial):
             yield client.answer(response, url, partial)
             return
         if response.status_code in {206, 416}:
             # the rest does not belong to the beginning that is here: the whole file, then
             response.close()
-            response = stack.enter_context(client.get(url, conditions))
+            response = client.get(url, conditions)
         if known is not None and response.status_code == 304:
             yield Answer(known)
             return
@@ -69,26 +68,23 @@ def _open(
         yield client.answer(response, url)
 
 
-class WebClient(contextlib.AbstractContextManager["WebClient"]):
-    """Sends GETs; proxies and certificates come from where `requests` always takes them."""
+class WebClient(contextlib.ExitStack):
+    """Sends GETs, and closes what was answered at its end.
+
+    Proxies and certificates come from where `requests` always takes them.
+    """
 
     def __init__(self, timeout_s: float) -> None:
+        super().__init__()
         self.timeout_s = timeout_s
-        self._session = requests.Session()
+        self._session = self.enter_context(requests.Session())
         self._session.headers.update(_HEADERS)
 
-    def __exit__(self, *error: object) -> None:
-        self._session.close()
-
-    @contextlib.contextmanager
-    def get(
-        self, url: str, headers: Mapping[str, str] | None = None
-    ) -> Iterator[requests.Response]:
-        """Send a GET, yield the response with its body unread, and close it afterwards."""
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+        """Send a GET, and return the response with its body unread."""
         with _translate_http_errors(url, self.timeout_s):
             response = self._session.get(url, headers=headers, stream=True, timeout=self.timeout_s)
-        with response:
-            yield response
+        return self.enter_context(response)
 
     def body(self, response: requests.Response, url: str) -> Iterator[bytes]:
         """Yield the bytes of a response as they come."""
