@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from lightmodel.config import DeploySection
+from lightmodel.config import Config, DeploySection
 from lightmodel.delivery.azure_resources import (
     PREVIOUS,
     SLOT,
@@ -18,11 +18,12 @@ from lightmodel.delivery.azure_resources import (
     Wanted,
     app_settings,
     has_slots,
+    open_account,
     translate_azure_errors,
 )
 from lightmodel.delivery.base import Deployed
 from lightmodel.delivery.containers import environment_of
-from lightmodel.delivery.engine import image_of, manifest_of, translate_docker_errors
+from lightmodel.delivery.engine import connect, image_of, manifest_of, translate_docker_errors
 from lightmodel.delivery.smoke_test import Ask, key_of, over_http, smoke_test, wait_until_ready
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed, SourceUnavailable
 from lightmodel.store.manifest import Manifest
@@ -37,6 +38,16 @@ _BUILD = "`docker build -t light-model .` makes one"
 _ANYBODY = "00000000-0000-0000-0000-000000000000"  # the user of a token, says the registry
 _LOOK_S = 1.0
 _TIMEOUT_S = 30
+
+
+def open_app_service(config: Config) -> "AppService":
+    """Return the web app at Azure that the settings name.
+
+    Raises:
+        ConfigError: a name is not set, or the SDK is not installed.
+        SourceUnavailable: no engine answers, which holds the image.
+    """
+    return AppService(open_account(config.azure), connect(), config.deploy)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lightmodel.config import DeploySection
+from lightmodel.config import Config, DeploySection
 from lightmodel.delivery import containers, engine
 from lightmodel.delivery.base import Deployed
 from lightmodel.delivery.containers import HERE, PROXY_IMAGE, STOP_S, Candidate, Colour, Proxy
@@ -29,6 +29,15 @@ _LOOKS, _LOOK_S = 3, 2.0
 _RESTART_S = 10
 _RESTARTS = 2  # by Docker itself, of a container that ends shortly after each start
 _OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
+
+
+def open_docker_host(config: Config, *, renew_proxy: bool = False) -> "DockerHost":
+    """Return the service on the Docker host that DOCKER_HOST names.
+
+    Raises:
+        SourceUnavailable: no engine answers.
+    """
+    return DockerHost(engine.connect(), config.deploy, renew_proxy)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,28 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lightmodel.delivery.docker_host import DockerHost
+from lightmodel.config import Config
+from lightmodel.delivery.docker_host import DockerHost, open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.notify import Notifier
+from lightmodel.notify import Notifier, open_notifier
 
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
+
+
+def open_monitor(config: Config) -> "Monitor":
+    """Return what looks after the service on the Docker host.
+
+    Raises:
+        SourceUnavailable: no engine answers.
+    """
+    host = open_docker_host(config)
+    memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    notifier = open_notifier(config.notify.channels, config.notify.timeout_s)
+    return Monitor(host, notifier, memory)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from typing import Any
 
 import requests
 
-from lightmodel.config import DeploySection
+from lightmodel.config import Config, DeploySection
 from lightmodel.contract.task import Task, label_name
 from lightmodel.errors import DeployFailed
 from lightmodel.scoring.predictor import SAME_SCORE
 from lightmodel.store.manifest import Manifest
+from lightmodel.store.verdict import newest_approved
+from lightmodel.store.versions import models_of
 
 OK = 200
 _LOOK_S = 0.25
@@ -60,6 +62,20 @@ def over_http(url: str, key: str = "") -> Ask:
         return Answer(answer.status_code, answer.text)
 
     return ask
+
+
+def smoke_test_service(config: Config, url: str, seconds: float) -> str:
+    """Ask a service for the sample rows of the newest approved model here; return that model's name.
+
+    Raises:
+        DeployFailed: it does not become ready, serves another model, or scores otherwise.
+        ArtefactMissing: no model here is approved.
+    """
+    manifest = newest_approved(models_of(config)).manifest
+    ask = over_http(url.rstrip("/"), key_of(config.deploy))
+    wait_until_ready(ask, seconds)
+    smoke_test(ask, manifest)
+    return manifest.version
 
 
 def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambda: None) -> None:

@@ -91,8 +91,12 @@ class CacheEntry:
 
     def cached(self, sha256: str) -> CachedFile | None:
         """Return the file that is here, if it is whole and, with `sha256` not empty, as expected."""
-        file = self._read_record()
-        if file is None or sha256 not in {"", file.sha256}:
+        try:
+            raw = json.loads((self.folder / RECORD).read_text("utf-8"))
+            file = CachedFile(state=FileState(**raw.pop("state")), **raw)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        if sha256 not in {"", file.sha256}:
             return None
         path = self.folder / file.state.name
         try:
@@ -102,13 +106,6 @@ class CacheEntry:
         if not whole:
             logger.warning("%s: the copy in %s is damaged", redacted(self.uri), self.folder)
         return file if whole else None
-
-    def _read_record(self) -> CachedFile | None:
-        try:
-            raw = json.loads((self.folder / RECORD).read_text("utf-8"))
-            return CachedFile(state=FileState(**raw.pop("state")), **raw)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
 
     def partial(self) -> PartialFile | None:
         """Return the beginning of a file that is here, if it is safe to resume."""
