@@ -1,9 +1,9 @@
 """Download one file: lock, ask, receive, check, publish; tried again after a failure that may pass."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -42,7 +42,7 @@ class Answer:
     """
 
     state: FileState
-    chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    chunks: Iterable[bytes] = ()
     start: int = 0
     end_is_marked: bool = True
 
@@ -50,8 +50,8 @@ class Answer:
 class Remote(Protocol):
     """Asks for one file somewhere else.
 
-    It raises Transient for what may pass and one of our own errors for what will not; so does the
-    iterator that it hands out.
+    It raises Transient for what may pass and one of our own errors for what will not; so does
+    iterating over what it hands out.
     """
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Models to bytes and back: the only place that pickles and unpickles."""
+"""Models, and finished folds of a training, to bytes and back: the only place that unpickles."""
 
 import hashlib
 import importlib

@@ -1,7 +1,7 @@
-"""Versions on disk: folders that are written once, whose manifest, written last, makes them real.
+"""Versions on disk, and the stores of them that a configuration names.
 
-Readers need no lock. A folder without a manifest does not exist for them, and one that vanishes while
-they look is normal.
+They are folders that are written once, whose manifest, written last, makes them real. Readers need no
+lock: a folder without a manifest does not exist for them, and one that vanishes while they look is normal.
 """
 
 import difflib
