@@ -4,8 +4,10 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock
 
 from lightmodel.errors import ConfigError, StorageFull
 
@@ -79,3 +81,15 @@ def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_lock(path: Path, timeout_s: float = -1) -> AbstractContextManager[object]:
+    """Lock a file, and return what unlocks it at its end; the system does when the process dies.
+
+    Raises:
+        filelock.Timeout: another process holds it, and for longer than `timeout_s`; negative: wait.
+        StorageFull, ConfigError: see `translate_os_errors`.
+    """
+    with translate_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path).acquire(timeout=timeout_s)

@@ -16,8 +16,7 @@ from lightmodel.pipeline import CHAIN, RunContext, run_chain
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.train import train_spec
 from lightmodel.progress.base import SilentProgress
-from lightmodel.store.factory import run_lock, splits_of
-from lightmodel.store.versions import Version
+from lightmodel.store.versions import Version, run_lock, splits_of
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tracking.uploader import recording
 

@@ -62,7 +62,7 @@ def compare(
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
-    from lightmodel.store.factory import run_lock
+    from lightmodel.store.versions import run_lock
 
     keys = ("estimator", "parameters")
     file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None

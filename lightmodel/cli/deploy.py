@@ -30,7 +30,7 @@ def deploy() -> None:
 )
 def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to the Docker host that DOCKER_HOST names (ssh://user@host too), without a lost request."""
-    from lightmodel.delivery.factory import open_docker_host
+    from lightmodel.delivery.docker_host import open_docker_host
 
     config = load(config_file, sets).config
     _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
@@ -43,7 +43,7 @@ def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags:
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 def azure(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
     """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
-    from lightmodel.delivery.factory import open_app_service
+    from lightmodel.delivery.azure_app_service import open_app_service
 
     _run(open_app_service(load(config_file, sets).config), image, flags)
 
@@ -72,9 +72,9 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
 
     One that answers is never touched. Tries get rarer, and `notify.urls` are told.
     """
-    from lightmodel.delivery.factory import open_monitor
+    from lightmodel.delivery.monitor import open_monitor
 
-    check = open_monitor(load(config_file, sets).config)
+    check = open_monitor(load(config_file, sets).config).check
     if every is None:
         if wrong := check():
             raise DeployFailed(wrong, hint="the log lines above say what was tried")
@@ -127,7 +127,7 @@ def webhook(config_file: Path | None, sets: tuple[str, ...], remove_on_exit: boo
 @settings
 def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Send TITLE to every channel of `notify.urls`; without any, in the log."""
-    from lightmodel.notify.notifiers import open_notifier
+    from lightmodel.notify import open_notifier
 
     section = load(config_file, sets).config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):

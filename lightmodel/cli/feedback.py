@@ -18,7 +18,7 @@ from lightmodel.contract.task import label_name
 @settings
 def live(config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Print what each model version answered, and its metrics on the rows whose truth has come."""
-    from lightmodel.predictions.live_metrics import live_metrics
+    from lightmodel.predictions.feedback import live_metrics
 
     versions = live_metrics(load(config_file, sets).config)
     if not versions:
@@ -39,9 +39,7 @@ def live(config_file: Path | None, sets: tuple[str, ...]) -> None:
 @settings
 def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Join the labels in FILE, a table with the id and the target column, to what was answered."""
-    from lightmodel.predictions.factory import add_ground_truth
-    from lightmodel.predictions.feedback import label_blocks
-    from lightmodel.predictions.live_metrics import newest_contract
+    from lightmodel.predictions.feedback import add_ground_truth, label_blocks, newest_contract
 
     config = load(config_file, sets).config
     contract = newest_contract(config)

@@ -28,7 +28,7 @@ def models(context: click.Context, config_file: Path | None, sets: tuple[str, ..
 
 
 def _opened(config: Config) -> "Store":
-    from lightmodel.store.factory import models_of
+    from lightmodel.store.versions import models_of
 
     return models_of(config)
 
@@ -101,8 +101,8 @@ def verify(config: Config) -> None:
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.store import admin as upkeep
-    from lightmodel.store.factory import run_lock
-    from lightmodel.store.mirrors.factory import send
+    from lightmodel.store.sync import send
+    from lightmodel.store.versions import run_lock
     from lightmodel.tracking.uploader import sync_aliases
 
     store = _opened(config)
@@ -145,9 +145,9 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 def adopt(config: Config, file: Path) -> None:
     """Make a version of a stray model FILE. Loading it runs code in it: adopt only your own."""
     from lightmodel.store import admin as upkeep
-    from lightmodel.store import factory as stores
+    from lightmodel.store.versions import models_of, splits_of
 
-    version = upkeep.adopt(stores.models_of(config), stores.splits_of(config), file)
+    version = upkeep.adopt(models_of(config), splits_of(config), file)
     click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")
 
 
@@ -155,13 +155,13 @@ def adopt(config: Config, file: Path) -> None:
 @click.pass_obj
 def push(config: Config) -> None:
     """Send store.mirrors every approved model that one lacks, and every verdict that changed."""
-    from lightmodel.store.mirrors import sync as mirroring
-    from lightmodel.store.mirrors.factory import named_mirrors
+    from lightmodel.store import sync
+    from lightmodel.store.mirrors import named_mirrors
 
     failures: list[LightModelError] = []
     for mirror in named_mirrors(config):
         try:
-            pushed = mirroring.push(_opened(config), mirror)
+            pushed = sync.push(_opened(config), mirror)
         except LightModelError as error:
             click.echo(f"{mirror.uri}  failed: {error.message}")
             failures.append(error)
@@ -179,8 +179,8 @@ def push(config: Config) -> None:
 @click.pass_obj
 def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
-    from lightmodel.store.factory import run_lock
-    from lightmodel.store.mirrors.factory import pull_first
+    from lightmodel.store.sync import pull_first
+    from lightmodel.store.versions import run_lock
     from lightmodel.tracking.uploader import sync_aliases
 
     with run_lock(config.store.root):
@@ -203,7 +203,7 @@ def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) 
     It names requirements/serve-RUNTIME.txt, from which the serving image is built.
     """
     from lightmodel.pipeline.reuse import needed_runtime
-    from lightmodel.store.runtime import runtime_of_source
+    from lightmodel.store.provenance import runtime_of_source
 
     if file:
         click.echo(runtime_of_source(file.read_text(encoding="utf-8", errors="replace"), str(file)))

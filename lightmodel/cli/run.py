@@ -83,7 +83,7 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
 def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
     # Imported here: --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, run_chain
-    from lightmodel.store.factory import run_lock
+    from lightmodel.store.versions import run_lock
 
     stages = [stage for stage in CHAIN if stage.name in names]
     with run_context(config, **modes) as context, run_lock(config.store.root):

@@ -27,7 +27,7 @@ def serve() -> None:
 @settings
 def smoke(url: str, seconds: float, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Ask the service at URL for the sample rows of the newest approved model, and compare."""
-    from lightmodel.delivery.factory import smoke_test_service
+    from lightmodel.delivery.smoke_test import smoke_test_service
 
     version = smoke_test_service(load(config_file, sets).config, url, seconds)
     click.echo(f"{version} answers at {url}, and scores its sample rows as stored")

@@ -55,7 +55,7 @@ def tune(
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
-    from lightmodel.store.factory import run_lock
+    from lightmodel.store.versions import run_lock
 
     keys = ("estimator", "parameters")
     file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None

@@ -1,31 +1,42 @@
-"""A web app, or its staging slot, as it should be; Azure's wire names stand here and nowhere else."""
+"""Azure's resources: a web app, or its staging slot, as it should be, and what it stands on.
 
+Azure's wire names stand here and nowhere else, and its failures are put into our words.
+"""
+
+import logging
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import requests
-
-from lightmodel.delivery.azure_account import Account, Resource, found_or_none
+from lightmodel.config import AzureSection
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
+PUBLIC = "https://management.azure.com"
 PREVIOUS = "LIGHT_MODEL_PREVIOUS_IMAGE"  # a setting, for settings are swapped with the image
 SLOT = "staging"
 PORT = "5001"
+Resource = Any
+"""A model of the SDK, or None where a function says so: its five packages share no base class."""
+
 _ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 _ALWAYS_ON_FROM_B = ("F", "D")
 _SLOTS = ("S", "P", "I")
+_WHO = (
+    "set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET of a service principal, or sign in "
+    "with `az login`"
+)
+_ROLE = (
+    "it needs Contributor and, for the registry, User Access Administrator on the resource group"
+)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a web app should be.
-
-    Attributes:
-        image: by digest.
-        previous: that answered before; "" for none.
-        environment: of the service.
-    """
+    """How a web app should be: its image, and the one that answered before, by digest; "" for none."""
 
     image: str
     previous: str
@@ -37,15 +48,200 @@ def has_slots(sku: str) -> bool:
     return sku.startswith(_SLOTS)
 
 
-def site_content(account: Account, plan: str, wanted: Wanted) -> dict[str, Any]:
-    """Return the body of a web app, or of a slot.
+@dataclass(frozen=True)
+class Account:
+    """What one set of settings gives access to, by the SDK's clients, and what is done there."""
 
-    Args:
-        account: whose settings it is for.
-        plan: id of the plan.
-        wanted: what it should run.
+    settings: AzureSection
+    credential: Any
+    groups: Any
+    registries: Any
+    roles: Any
+    web: Any
+
+    @property
+    def _app(self) -> tuple[str, str]:
+        return self.settings.resource_group, self.settings.app
+
+    def token(self) -> str:
+        """Return a token for the management API."""
+        scope = f"{self.settings.management.rstrip('/')}/.default"
+        return str(self.credential.get_token(scope).token)
+
+    def find_plan(self) -> Resource:
+        """Return the plan, or None."""
+        azure = self.settings
+        return _found_or_none(self.web.app_service_plans.get, azure.resource_group, azure.plan)
+
+    def find_registry(self) -> Resource:
+        """Return the registry, or None."""
+        azure = self.settings
+        return _found_or_none(self.registries.registries.get, azure.resource_group, azure.registry)
+
+    def find_site(self) -> Resource:
+        """Return the web app, or None."""
+        return _found_or_none(self.web.web_apps.get, *self._app)
+
+    def make_surroundings(self) -> Resource:
+        """Make group, plan and registry where they are missing; return the registry."""
+        azure, groups = self.settings, self.groups.resource_groups
+        if not groups.check_existence(azure.resource_group):
+            groups.create_or_update(azure.resource_group, {"location": azure.location})
+            logger.info("made the resource group %s", azure.resource_group)
+        found = self.find_plan()
+        if found is None or found.sku.name != azure.sku:
+            content = {
+                "location": azure.location,
+                "kind": "linux",
+                "sku": {"name": azure.sku},
+                "properties": {"reserved": True},
+            }
+            plans = self.web.app_service_plans
+            plans.begin_create_or_update(azure.resource_group, azure.plan, content).result()
+            logger.info("made the plan %s, %s", azure.plan, azure.sku)
+        return self.make_registry()
+
+    def make_registry(self) -> Resource:
+        """Return the registry; make a basic one without an administrator where there is none."""
+        found = self.find_registry()
+        if found is not None:
+            return found
+        azure = self.settings
+        content = {
+            "location": azure.location,
+            "sku": {"name": "Basic"},
+            "properties": {"adminUserEnabled": False},
+        }
+        registries = self.registries.registries
+        return registries.begin_create(azure.resource_group, azure.registry, content).result()
+
+    def running_image(self) -> str:
+        """Return the image that the web app is set to, by digest."""
+        found = self.web.web_apps.get_configuration(*self._app)
+        return str(found.properties.linux_fx_version or "").removeprefix("DOCKER|")
+
+    def running_settings(self) -> dict[str, str]:
+        """Return the web app's environment."""
+        found = self.web.web_apps.list_application_settings(*self._app)
+        return dict(found.properties or {})
+
+    def write_site(self, wanted: Wanted, registry: str, slot: str = "") -> Resource:
+        """Make or change web app or slot, let it pull from the registry of this id, and start it."""
+        content = _site_content(self.settings, str(self.find_plan().id), wanted)
+        apps = self.web.web_apps
+        if slot:
+            written = apps.begin_create_or_update_slot(*self._app, slot, content).result()
+        else:
+            written = apps.begin_create_or_update(*self._app, content).result()
+        self._allow_pull(registry, str(written.identity.principal_id))
+        if slot:
+            apps.restart_slot(*self._app, slot)
+        else:
+            apps.restart(*self._app)
+        return written
+
+    def swap(self) -> None:
+        """Let staging and production change places; requests go on."""
+        entity = {"targetSlot": SLOT, "preserveVnet": True}
+        self.web.web_apps.begin_swap_slot_with_production(*self._app, entity).result()
+
+    def _allow_pull(self, registry: str, principal: str) -> None:
+        """Let a web app's own identity pull from the registry; a second time changes nothing."""
+        from azure.core.exceptions import ResourceExistsError
+
+        prefix = f"/subscriptions/{self.settings.subscription}/providers"
+        role = f"{prefix}/Microsoft.Authorization/roleDefinitions/{_ACR_PULL}"
+        content = {
+            "properties": {
+                "roleDefinitionId": role,
+                "principalId": principal,
+                "principalType": "ServicePrincipal",  # or Azure looks for it before it is everywhere
+            }
+        }
+        name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{registry}/{principal}/{_ACR_PULL}"))
+        with suppress(ResourceExistsError):
+            self.roles.role_assignments.create(registry, name, content)
+
+
+def open_account(settings: AzureSection) -> Account:
+    """Build the clients; nothing is asked yet.
+
+    Raises:
+        ConfigError: the SDK is not installed, or a name is not set.
     """
-    settings = account.settings
+    for name in ("subscription", "registry", "app"):
+        if not getattr(settings, name):
+            raise ConfigError(f"azure.{name} is not set", hint="docs/runbook.md, Azure, lists them")
+    try:
+        from azure.identity import DefaultAzureCredential
+        from azure.mgmt.authorization import AuthorizationManagementClient
+        from azure.mgmt.containerregistry import ContainerRegistryManagementClient
+        from azure.mgmt.resource.resources import ResourceManagementClient
+        from azure.mgmt.web import WebSiteManagementClient
+    except ImportError:
+        raise ConfigError(
+            "deploying to Azure wants its SDK, which is not installed",
+            hint="`pip install -r requirements/deploy-azure.txt`",
+        ) from None
+    logging.getLogger("azure").setLevel(logging.WARNING)  # it logs each request, with its headers
+    url = settings.management.rstrip("/")
+    other = url != PUBLIC  # an authority that Microsoft's public directory cannot vouch for
+    credential = DefaultAzureCredential(disable_instance_discovery=other)
+    more: dict[str, Any] = {"base_url": url, "credential_scopes": [f"{url}/.default"]}
+    return Account(
+        settings,
+        credential,
+        *(
+            client(credential, settings.subscription, **more)
+            for client in (
+                ResourceManagementClient,
+                ContainerRegistryManagementClient,
+                AuthorizationManagementClient,
+                WebSiteManagementClient,
+            )
+        ),
+    )
+
+
+@contextmanager
+def translate_azure_errors(what: str) -> Iterator[None]:
+    """Turn what Azure says of a failure into words.
+
+    Raises:
+        ConfigError: it does not know who asks, or does not let them.
+        SourceUnavailable: it does not answer, or wants a pause.
+        DeployFailed: it refuses.
+    """
+    from azure.core import exceptions
+
+    try:
+        yield
+    except exceptions.ClientAuthenticationError as error:
+        said = str(error.message).splitlines()[0]
+        raise ConfigError(f"{what}: Azure does not know who asks: {said}", hint=_WHO) from None
+    except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
+        raise SourceUnavailable(
+            f"{what}: Azure does not answer: {type(error).__name__}",
+            hint="is the network there, and azure.management right?",
+        ) from None
+    except exceptions.HttpResponseError as error:
+        raise _refused(what, error.status_code or 0, str(error.message).splitlines()[0]) from error
+
+
+def app_settings(start_seconds: int, wanted: Wanted) -> dict[str, str]:
+    """Return the environment that App Service starts the container with."""
+    return {
+        **wanted.environment,
+        "WEBSITES_PORT": PORT,
+        "PORT": PORT,
+        "WEBSITES_CONTAINER_START_TIME_LIMIT": str(start_seconds),
+        "WEBSITES_ENABLE_APP_SERVICE_STORAGE": "false",
+        PREVIOUS: wanted.previous,
+    }
+
+
+def _site_content(settings: AzureSection, plan: str, wanted: Wanted) -> dict[str, Any]:
+    """Return the body of a web app, or of a slot, on the plan of this id."""
     return {
         "location": settings.location,
         "kind": "app,linux,container",
@@ -71,174 +267,19 @@ def site_content(account: Account, plan: str, wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def app_settings(start_seconds: int, wanted: Wanted) -> dict[str, str]:
-    """Return the environment that App Service starts the container with."""
-    return {
-        **wanted.environment,
-        "WEBSITES_PORT": PORT,
-        "PORT": PORT,
-        "WEBSITES_CONTAINER_START_TIME_LIMIT": str(start_seconds),
-        "WEBSITES_ENABLE_APP_SERVICE_STORAGE": "false",
-        PREVIOUS: wanted.previous,
-    }
+def _found_or_none(ask: Callable[..., Resource], *names: str) -> Resource:
+    """Ask for a resource; None where there is none."""
+    from azure.core.exceptions import ResourceNotFoundError
 
-
-def find_site(account: Account) -> Resource:
-    """Return the web app, or None."""
-    settings = account.settings
-    return found_or_none(account.web.web_apps.get, settings.resource_group, settings.app)
-
-
-def running_image(account: Account) -> str:
-    """Return the image that the web app is set to, by digest."""
-    settings = account.settings
-    found = account.web.web_apps.get_configuration(settings.resource_group, settings.app)
-    return str(found.properties.linux_fx_version or "").removeprefix("DOCKER|")
-
-
-def running_settings(account: Account) -> dict[str, str]:
-    """Return the web app's environment."""
-    settings = account.settings
-    found = account.web.web_apps.list_application_settings(settings.resource_group, settings.app)
-    return dict(found.properties or {})
-
-
-def write_site(account: Account, content: dict[str, Any], slot: str = "") -> Resource:
-    """Make or change the web app, or a slot of it."""
-    settings, apps = account.settings, account.web.web_apps
-    names = (settings.resource_group, settings.app)
-    if slot:
-        return apps.begin_create_or_update_slot(*names, slot, content).result()
-    return apps.begin_create_or_update(*names, content).result()
-
-
-def restart(account: Account, slot: str = "") -> None:
-    """Start the containers anew."""
-    settings, apps = account.settings, account.web.web_apps
-    if slot:
-        apps.restart_slot(settings.resource_group, settings.app, slot)
-    else:
-        apps.restart(settings.resource_group, settings.app)
-
-
-def swap(account: Account) -> None:
-    """Let staging and production change places; requests go on."""
-    settings = account.settings
-    entity = {"targetSlot": SLOT, "preserveVnet": True}
-    swapping = account.web.web_apps.begin_swap_slot_with_production(
-        settings.resource_group, settings.app, entity
-    )
-    swapping.result()
-
-
-def allow_pull(account: Account, registry: str, principal: str) -> None:
-    """Let a web app's own identity pull from the registry; a second time changes nothing."""
-    from azure.core.exceptions import ResourceExistsError
-
-    prefix = f"/subscriptions/{account.settings.subscription}/providers"
-    role = f"{prefix}/Microsoft.Authorization/roleDefinitions/{_ACR_PULL}"
-    content = {
-        "properties": {
-            "roleDefinitionId": role,
-            "principalId": principal,
-            "principalType": "ServicePrincipal",  # or Azure looks for it before it is everywhere
-        }
-    }
-    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{registry}/{principal}/{_ACR_PULL}"))
     try:
-        account.roles.role_assignments.create(registry, name, content)
-    except ResourceExistsError:
-        return
+        return ask(*names)
+    except ResourceNotFoundError:
+        return None
 
 
-if TYPE_CHECKING:  # imported when an engine is needed
-    from docker import DockerClient
-    from docker.models.images import Image
-
-_ANYBODY = "00000000-0000-0000-0000-000000000000"  # the user of a token, says the registry
-_TIMEOUT_S = 30
-
-
-def find_registry(account: Account) -> Resource:
-    """Return the registry, or None."""
-    settings = account.settings
-    return found_or_none(
-        account.registries.registries.get, settings.resource_group, settings.registry
-    )
-
-
-def make_registry(account: Account) -> Resource:
-    """Return the registry; make a basic one without an administrator where there is none."""
-    found = find_registry(account)
-    if found is not None:
-        return found
-    settings = account.settings
-    content = {
-        "location": settings.location,
-        "sku": {"name": "Basic"},
-        "properties": {"adminUserEnabled": False},
-    }
-    making = account.registries.registries.begin_create(
-        settings.resource_group, settings.registry, content
-    )
-    return making.result()
-
-
-def push_image(
-    account: Account, client: "DockerClient", image: "Image", server: str, name: str
-) -> str:
-    """Push an image; gives its reference by digest, which cannot be moved to another.
-
-    Args:
-        account: that may push.
-        client: of the engine that holds the image.
-        image: to push.
-        server: of the registry.
-        name: of the repository in it.
-
-    Raises:
-        DeployFailed: the registry does not take it.
-        SourceUnavailable: the registry does not answer.
-        ConfigError: the account may not push.
-    """
-    repository = f"{server}/{name}"
-    tag = str(image.id).rpartition(":")[2][:12]
-    image.tag(repository, tag)
-    login = registry_login(account, server)
-    digest = ""
-    for line in client.images.push(repository, tag, auth_config=login, stream=True, decode=True):
-        if "error" in line:
-            raise DeployFailed(f"{server} does not take the image: {line['error']}")
-        digest = line.get("aux", {}).get("Digest", digest)
-    client.images.remove(f"{repository}:{tag}")  # the image keeps its own names
-    if not digest:
-        raise DeployFailed(f"{server} did not say under which digest it keeps the image")
-    return f"{repository}@{digest}"
-
-
-def registry_login(account: Account, server: str) -> dict[str, str] | None:
-    """Return what the engine logs in with: a token of this account; None where nobody is asked.
-
-    Raises:
-        SourceUnavailable: the registry does not answer.
-        ConfigError: it does not take the account's token.
-    """
-    local = server.partition(":")[0] in {"localhost", "127.0.0.1"}  # as the engine itself has it
-    url = f"{'http' if local else 'https'}://{server}"
-    try:
-        if requests.get(f"{url}/v2/", timeout=_TIMEOUT_S).ok:
-            return None
-        content = {
-            "grant_type": "access_token",
-            "service": server,
-            "access_token": account.credential.get_token(account.scope).token,
-        }
-        answer = requests.post(f"{url}/oauth2/exchange", data=content, timeout=_TIMEOUT_S)
-    except requests.RequestException as error:
-        raise SourceUnavailable(f"{server} does not answer: {type(error).__name__}") from None
-    if not answer.ok:
-        raise ConfigError(
-            f"{server} does not take the token of this account ({answer.status_code})",
-            hint="it needs the role AcrPush on the registry, or Contributor",
-        )
-    return {"username": _ANYBODY, "password": answer.json()["refresh_token"]}
+def _refused(what: str, status: int, said: str) -> ConfigError | SourceUnavailable | DeployFailed:
+    if status == 403:
+        return ConfigError(f"{what}: Azure does not allow it: {said}", hint=_ROLE)
+    if status == 429 or status >= 500:
+        return SourceUnavailable(f"{what}: Azure answers {status}: {said}")
+    return DeployFailed(f"{what}: Azure answers {status}: {said}")

@@ -7,30 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lightmodel.config import DeploySection
+from lightmodel.config import Config, DeploySection
+from lightmodel.delivery import containers, engine
 from lightmodel.delivery.base import Deployed
-from lightmodel.delivery.candidate import (
-    IMAGE,
-    PREVIOUS,
-    SETTINGS,
-    STOP_S,
-    Candidate,
-    settings_hash,
-    start_candidate,
-)
-from lightmodel.delivery.engine import (
-    find_container,
-    image_of,
-    keep_running,
-    lock,
-    manifest_of,
-    remove,
-    retire_images,
-    translate_docker_errors,
-)
-from lightmodel.delivery.proxy import HERE, Colour, Proxy, open_proxy
-from lightmodel.delivery.proxy import IMAGE as PROXY_IMAGE
-from lightmodel.delivery.smoke_test import OK, wait_until_ready
+from lightmodel.delivery.containers import HERE, PROXY_IMAGE, STOP_S, Candidate, Colour, Proxy
+from lightmodel.delivery.engine import translate_docker_errors
+from lightmodel.delivery.smoke_test import OK, key_of, wait_until_ready
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.manifest import Manifest
 
@@ -49,27 +31,31 @@ _RESTARTS = 2  # by Docker itself, of a container that ends shortly after each s
 _OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 
 
+def open_docker_host(config: Config, *, renew_proxy: bool = False) -> "DockerHost":
+    """Return the service on the Docker host that DOCKER_HOST names.
+
+    Raises:
+        SourceUnavailable: no engine answers.
+    """
+    return DockerHost(engine.connect(), config.deploy, renew_proxy)
+
+
 @dataclass(frozen=True)
 class DockerHost:
     """One service on the host of an engine; see `Deployment`.
 
-    Attributes:
-        client: of the engine.
-        settings: of the service.
-        api_key: for asking it; "" where it wants none.
-        renew_proxy: replace a proxy whose image is not the newest.
+    With `renew_proxy`, a proxy of an older image is replaced.
     """
 
     client: "DockerClient"
     settings: DeploySection
-    api_key: str = ""
     renew_proxy: bool = False
 
     def plan(self, image: str) -> list[str]:
         """Return what `deploy` would do; see `Deployment`."""
         with translate_docker_errors("cannot look at the Docker host"):
-            found = image_of(self.client, image, _BUILD)
-            manifest = manifest_of(self.client, str(found.id))
+            found = engine.image_of(self.client, image, _BUILD)
+            manifest = engine.manifest_of(self.client, str(found.id))
             live = self._live()
         if live is not None and self._is_this(live, found):
             return [f"{image} ({manifest.version}) answers already: look at it, change nothing"]
@@ -85,9 +71,9 @@ class DockerHost:
     def deploy(self, image: str) -> Deployed:
         """Bring an image into service; see `Deployment`."""
         with translate_docker_errors(f"cannot deploy {image}"), self._alone():
-            found = image_of(self.client, image, _BUILD)
-            manifest = manifest_of(self.client, str(found.id))
-            proxy = open_proxy(self.client, self.settings, renew=self.renew_proxy)
+            found = engine.image_of(self.client, image, _BUILD)
+            manifest = engine.manifest_of(self.client, str(found.id))
+            proxy = containers.open_proxy(self.client, self.settings, renew=self.renew_proxy)
             live = self._live()
             changed = not (
                 live and self._is_this(live, found) and self._answers(proxy, live, manifest)
@@ -95,8 +81,8 @@ class DockerHost:
             if changed:
                 self._replace(proxy, live, found, manifest)
                 found.tag(self.settings.name, _LIVE)
-                before = live.labels.get(IMAGE, "") if live else ""
-                retire_images(self.client, image, self.settings.keep_images, before)
+                before = live.labels.get(containers.IMAGE, "") if live else ""
+                engine.retire_images(self.client, image, self.settings.keep_images, before)
         address = f"http://localhost:{self.settings.port}"
         return Deployed(str(found.id), manifest.version, address, changed)
 
@@ -104,7 +90,7 @@ class DockerHost:
         """Bring back the image that answered before; see `Deployment`."""
         with translate_docker_errors("cannot look at the Docker host"):
             live = self._live()
-        previous = live.labels.get(PREVIOUS, "") if live else ""
+        previous = live.labels.get(containers.PREVIOUS, "") if live else ""
         if not previous:
             raise ArtefactMissing(
                 f"before what answers now, nothing did on {self.settings.name}",
@@ -122,7 +108,7 @@ class DockerHost:
         """
         with translate_docker_errors("cannot look at the Docker host"):
             for remaining in reversed(range(_LOOKS)):
-                proxy = find_container(self.client, f"{self.settings.name}-proxy")
+                proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
                 live = self._live()
                 wrong = _state(proxy, "the proxy") or _state(live, "the service")
                 if not wrong and proxy:
@@ -142,14 +128,14 @@ class DockerHost:
             AlreadyRunning: a deployment is under way, which will see to it.
             ConfigError: the image that answered last is gone.
         """
-        image_of(self.client, self._live_image, "nothing was deployed here under this name")
+        engine.image_of(self.client, self._live_image, "nothing was deployed here under this name")
         with translate_docker_errors("cannot start the service again"), self._alone():
-            proxy = open_proxy(self.client, self.settings)
+            proxy = containers.open_proxy(self.client, self.settings)
             live = self._live()
             if live is not None:
                 logger.info("restarting %s, which is %s", live.name, live.status)
                 live.restart(timeout=_RESTART_S)
-                keep_running(live)
+                engine.keep_running(live)
                 wait_until_ready(
                     lambda path, body: proxy.ask(HERE + path, body), self.settings.ready_seconds
                 )
@@ -168,26 +154,27 @@ class DockerHost:
         return young and not again_and_again
 
     def _alone(self) -> AbstractContextManager[None]:
-        image_of(self.client, PROXY_IMAGE, "`docker build --target proxy -t light-model-proxy .`")
+        build = "`docker build --target proxy -t light-model-proxy .`"
+        engine.image_of(self.client, PROXY_IMAGE, build)
         seconds = self.settings.ready_seconds + self.settings.watch_seconds + 3 * STOP_S
-        return lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
+        return engine.lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
 
     def _live(self) -> "Container | None":
         """Return the container that gets the requests, running or not."""
-        proxy = find_container(self.client, f"{self.settings.name}-proxy")
+        proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
         if proxy is None or proxy.status != "running":
             return None
-        return find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
+        return engine.find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
 
     def _is_this(self, live: "Container", image: "Image") -> bool:
-        same = live.labels.get(SETTINGS) == settings_hash(self.settings)
-        return same and live.labels.get(IMAGE) == image.id
+        same = live.labels.get(containers.SETTINGS) == containers.settings_hash(self.settings)
+        return same and live.labels.get(containers.IMAGE) == image.id
 
     def _answers(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
         """Return whether what is live is whole, and see that it stays so."""
         if live.status != "running" or proxy.ask(f"{HERE}/ready").status != OK:
             return False
-        keep_running(live)  # a deployment that was killed had no time for it
+        engine.keep_running(live)  # a deployment that was killed had no time for it
         logger.info("%s answers already", manifest.version)
         return True
 
@@ -197,11 +184,13 @@ class DockerHost:
         """Start the new version, let it prove itself, switch, watch; or leave all as it was."""
         old = proxy.live()
         colour = _OTHER[old] if live else old
-        left = find_container(self.client, f"{self.settings.name}-{colour}")
-        remove(left)  # by a deployment that was killed
-        previous = live.labels.get(IMAGE, "") if live else ""
-        container = start_candidate(self.client, self.settings, str(image.id), colour, previous)
-        candidate = Candidate(container, proxy, colour, manifest, self.api_key)
+        left = engine.find_container(self.client, f"{self.settings.name}-{colour}")
+        engine.remove(left)  # by a deployment that was killed
+        previous = live.labels.get(containers.IMAGE, "") if live else ""
+        container = containers.start_candidate(
+            self.client, self.settings, str(image.id), colour, previous
+        )
+        candidate = Candidate(container, proxy, colour, manifest, key_of(self.settings))
         try:
             logger.info("%s started as %s", manifest.version, container.name)
             candidate.wait_until_ready(self.settings.ready_seconds)
@@ -213,7 +202,7 @@ class DockerHost:
         except BaseException:
             _take_back(proxy, old, container)
             raise
-        keep_running(container)
+        engine.keep_running(container)
         _stop(live)
 
 
@@ -229,7 +218,7 @@ def _take_back(proxy: Proxy, old: Colour, container: "Container") -> None:
     try:
         with translate_docker_errors("cannot take the new version back"):
             proxy.switch(old)
-            remove(container)
+            engine.remove(container)
         logger.warning("the new version was removed; what answered before goes on")
     except LightModelError as error:
         logger.warning("%s; the next deployment does it", error.message)
@@ -239,5 +228,5 @@ def _stop(old: "Container | None") -> None:
     """Let the old version finish what is under way, and remove it."""
     if old is not None:
         old.stop(timeout=STOP_S)
-        remove(old)
+        engine.remove(old)
         logger.info("the old version was removed")

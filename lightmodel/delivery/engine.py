@@ -138,20 +138,15 @@ def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Itera
     Raises:
         AlreadyRunning: another deployment is under way.
     """
-    _unlock_if_old(client, name)
-    held = _locked(client, name, image, seconds)
-    try:
-        yield
-    finally:
-        remove(held)
-
-
-def _locked(client: "DockerClient", name: str, image: str, seconds: float) -> "Container":
     from docker.errors import APIError
 
+    held = find_container(client, name)
+    if held is not None and float(held.labels.get(_UNTIL, "0")) < time.time():
+        logger.warning("an earlier deployment was killed; this one cleans up after it")
+        remove(held)
     labels = {_UNTIL: str(int(time.time() + seconds))}
     try:
-        return client.containers.create(image, name=name, labels=labels)
+        held = client.containers.create(image, name=name, labels=labels)
     except APIError as error:
         if error.status_code != _CONFLICT:
             raise
@@ -159,17 +154,10 @@ def _locked(client: "DockerClient", name: str, image: str, seconds: float) -> "C
             "another deployment of this service is under way",
             hint=f"wait for it; if it was killed, `docker rm {name}`",
         ) from None
-
-
-def _unlock_if_old(client: "DockerClient", name: str) -> None:
-    held = find_container(client, name)
-    if held is not None and float(held.labels.get(_UNTIL, "0")) < time.time():
-        logger.warning("an earlier deployment was killed; this one cleans up after it")
+    try:
+        yield
+    finally:
         remove(held)
-
-
-if TYPE_CHECKING:  # imported when an engine is needed
-    from docker import DockerClient
 
 
 def manifest_of(client: "DockerClient", image: str) -> Manifest:
@@ -212,13 +200,8 @@ def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
 def retire_images(client: "DockerClient", reference: str, keep: int, previous: str) -> None:
     """Remove serving images of this name beyond the newest `keep`, by their label.
 
-    One that a container uses, that a rollback would bring back, or that is called `latest`, stays.
-
-    Args:
-        client: of the engine.
-        reference: of the image that was deployed.
-        keep: so many.
-        previous: id of the image that answered before.
+    One that a container uses, that is called `latest`, or that a rollback would bring back, which is
+    `previous` by its id, stays.
     """
     name = reference.partition("@")[0].rpartition(":")[0] or reference
     own = [

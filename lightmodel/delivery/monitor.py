@@ -7,25 +7,33 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lightmodel.delivery.docker_host import DockerHost
+from lightmodel.config import Config
+from lightmodel.delivery.docker_host import DockerHost, open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.notify.notifiers import Notifier
+from lightmodel.notify import Notifier, open_notifier
 
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
 
 
+def open_monitor(config: Config) -> "Monitor":
+    """Return what looks after the service on the Docker host.
+
+    Raises:
+        SourceUnavailable: no engine answers.
+    """
+    host = open_docker_host(config)
+    memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    notifier = open_notifier(config.notify.channels, config.notify.timeout_s)
+    return Monitor(host, notifier, memory)
+
+
 @dataclass(frozen=True)
 class Incident:
-    """The time since the service stopped answering.
-
-    Attributes:
-        since: Unix time of the look that found it.
-        tries: how often it was started again.
-        next_try: Unix time before which it is not tried again.
-    """
+    """Since when the service does not answer, and before when it is not tried again, in Unix time."""
 
     since: float
     tries: int = 0
@@ -36,11 +44,7 @@ class Incident:
 class Monitor:
     """Looks at one service, and acts where it does not answer.
 
-    Attributes:
-        host: that the service runs on.
-        notifier: tells people.
-        memory: file that keeps an incident from one look to the next, and from one process to the next.
-        clock: gives Unix time.
+    The file `memory` keeps an incident from one look to the next, and from one process to the next.
     """
 
     host: DockerHost
@@ -49,10 +53,9 @@ class Monitor:
     clock: Callable[[], float] = time.time
 
     def check(self) -> str:
-        """Look once; start what does not answer again, unless that was tried a short while ago.
+        """Look once, start what does not answer again, and return what is wrong still, "" for nothing.
 
-        Returns:
-            What is wrong still; "" where the service answers.
+        It is not started where that was tried a short while ago.
 
         Raises:
             SourceUnavailable: no engine answers.

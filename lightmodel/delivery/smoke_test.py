@@ -9,10 +9,13 @@ from typing import Any
 
 import requests
 
+from lightmodel.config import Config, DeploySection
 from lightmodel.contract.task import Task, label_name
 from lightmodel.errors import DeployFailed
 from lightmodel.scoring.predictor import SAME_SCORE
 from lightmodel.store.manifest import Manifest
+from lightmodel.store.verdict import newest_approved
+from lightmodel.store.versions import models_of
 
 OK = 200
 _LOOK_S = 0.25
@@ -36,6 +39,11 @@ Ask = Callable[[str, bytes | None], Answer]
 """Asks for a path, or posts JSON to it."""
 
 
+def key_of(deploy: DeploySection) -> str:
+    """Return the API key for asking a service; "" where it wants none."""
+    return deploy.api_key.get_secret_value() if deploy.api_key else ""
+
+
 def over_http(url: str, key: str = "") -> Ask:
     """Return what asks a service at its address; `key` is an API key, "" where it wants none."""
     headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
@@ -56,13 +64,22 @@ def over_http(url: str, key: str = "") -> Ask:
     return ask
 
 
-def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambda: None) -> None:
-    """Wait for `/ready`.
+def smoke_test_service(config: Config, url: str, seconds: float) -> str:
+    """Ask a service for the sample rows of the newest approved model here; return that model's name.
 
-    Args:
-        ask: the service.
-        seconds: at most.
-        check: raises where waiting is of no use.
+    Raises:
+        DeployFailed: it does not become ready, serves another model, or scores otherwise.
+        ArtefactMissing: no model here is approved.
+    """
+    manifest = newest_approved(models_of(config)).manifest
+    ask = over_http(url.rstrip("/"), key_of(config.deploy))
+    wait_until_ready(ask, seconds)
+    smoke_test(ask, manifest)
+    return manifest.version
+
+
+def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambda: None) -> None:
+    """Wait for `/ready`; `check` raises where waiting is of no use.
 
     Raises:
         DeployFailed: it is not ready in time.
@@ -97,11 +114,8 @@ def smoke_test(ask: Ask, manifest: Manifest) -> None:
 def _asked(ask: Ask, path: str, body: bytes | None = None) -> object:
     answer = ask(path, body)
     if answer.status != OK:
-        refused = answer.status in {401, 403}
-        hint = (
-            "the service asks for keys: LIGHTMODEL__DEPLOY__API_KEY must be one" if refused else ""
-        )
-        raise DeployFailed(f"{path}: {answer}", hint=hint)
+        keys = "the service asks for keys: LIGHTMODEL__DEPLOY__API_KEY must be one"
+        raise DeployFailed(f"{path}: {answer}", hint=keys if answer.status in {401, 403} else "")
     try:
         found: object = json.loads(answer.body)
     except ValueError:
@@ -117,12 +131,7 @@ def sample_request(samples: Sequence[dict[str, Any]]) -> bytes:
 def check_sample_answers(
     answers: object, samples: Sequence[dict[str, Any]], task: dict[str, Any]
 ) -> None:
-    """Compare a service's answers with the scores that were stored when the model was made.
-
-    Args:
-        answers: the JSON of `/predict`, one object a row.
-        samples: of the manifest: `values` and `score` of each row.
-        task: of the manifest.
+    """Compare a service's answers, one object a row, with the `score` of each of a manifest's samples.
 
     Raises:
         DeployFailed: a score differs by more than 1e-12, relatively, or is not there.

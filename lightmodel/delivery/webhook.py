@@ -1,15 +1,20 @@
-"""GitHub's push webhook: registered by its REST API, and the route by which it reaches Jenkins."""
+"""GitHub's push webhook: registered by its REST API, and the route by which it reaches Jenkins.
 
+The route may be a tunnel by ngrok's own agent, in this process; nothing is downloaded.
+"""
+
+import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from pydantic import SecretStr
 
-from lightmodel.config import Config
+from lightmodel.config import Config, WebhookSection
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
 PATH = "/github-webhook/"
@@ -24,6 +29,10 @@ _REFUSALS = {
     404: ("GitHub shows no such repository to this token", f"check webhook.repository; {_SCOPE}"),
     422: ("GitHub does not take the webhook", "its address must be public, with https://"),
 }
+_NGROK_REFUSED = (
+    "LIGHTMODEL__WEBHOOK__NGROK_TOKEN must be the authtoken of https://dashboard.ngrok.com, "
+    "and webhook.domain one of that account"
+)
 _ANSWERS = {
     302: "Jenkins redirects: the address lacks the slash at its end",
     400: "Jenkins refuses the signature: webhook.secret is not the one that Jenkins has",
@@ -34,24 +43,14 @@ _ANSWERS = {
 
 @dataclass(frozen=True)
 class GitHubHooks:
-    """The webhooks of one repository.
-
-    Attributes:
-        api: address of the API.
-        repository: owner/name.
-        token: of somebody who may change webhooks.
-    """
+    """The webhooks of one repository (owner/name), for the token of somebody who may change them."""
 
     api: str
     repository: str
     token: str
 
     def register(self, url: str, secret: str) -> int:
-        """Make the webhook of a Jenkins, or change the one that is there; gives its number.
-
-        Args:
-            url: public address of Jenkins.
-            secret: to sign with.
+        """Make the webhook of the Jenkins at a public address, or change it; return its number.
 
         Raises:
             ConfigError: GitHub refuses; says which setting is wrong.
@@ -66,12 +65,11 @@ class GitHubHooks:
         return int(self._ask("POST", "", content)["id"])
 
     def check(self, hook: int) -> int:
-        """Let GitHub send a ping, and give the status that it was answered with.
+        """Let GitHub send a ping, and return the status that it was answered with.
 
         Raises:
             DeployFailed: it was answered with an error, or did not arrive.
-            ConfigError: as in `register`.
-            SourceUnavailable: as in `register`.
+            ConfigError, SourceUnavailable: as in `register`.
         """
         before = {delivery["id"] for delivery in self._ask("GET", f"/{hook}/deliveries")}
         self._ask("POST", f"/{hook}/pings")
@@ -90,8 +88,7 @@ class GitHubHooks:
         """Remove a webhook.
 
         Raises:
-            ConfigError: as in `register`.
-            SourceUnavailable: as in `register`.
+            ConfigError, SourceUnavailable: as in `register`.
         """
         self._ask("DELETE", f"/{hook}")
 
@@ -138,12 +135,9 @@ def _check(answer: requests.Response) -> None:
 def _replaces(address: str, hook: dict[str, Any]) -> bool:
     """Return whether a webhook is the one to change: the same, or that of a tunnel that is gone."""
     own = str(hook["config"].get("url", ""))
-    tunnels = all(_host(one).endswith(_TUNNELS) for one in (own, address))
+    hosts = [str(urlsplit(url).hostname) for url in (own, address)]
+    tunnels = all(host.endswith(_TUNNELS) for host in hosts)
     return own == address or (tunnels and own.endswith(PATH))
-
-
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].partition(":")[0]
 
 
 def _answered(status: int, words: str) -> int:
@@ -158,12 +152,7 @@ def _answered(status: int, words: str) -> int:
 
 @dataclass(frozen=True)
 class Route:
-    """The route from GitHub to Jenkins.
-
-    Attributes:
-        url: public address of Jenkins.
-        tunnelled: whether it lasts only as long as this process.
-    """
+    """The public address of Jenkins, and whether it lasts only as long as this process."""
 
     url: str
     tunnelled: bool
@@ -204,13 +193,81 @@ def open_route(config: Config) -> Iterator[Route]:
     if webhook.address:
         yield Route(webhook.address, tunnelled=False)
         return
-    from lightmodel.delivery.tunnel import Credentials, open_tunnel, policy
-
-    token = _secret(webhook.ngrok_token, "NGROK_TOKEN")
     rules = policy(webhook_secret(config), PATH)
-    credentials = Credentials(token, webhook.domain, webhook.ngrok_server, webhook.ngrok_ca)
-    with open_tunnel(webhook.target, credentials, rules) as url:
+    with open_tunnel(webhook, rules) as url:
         yield Route(url, tunnelled=True)
+
+
+def policy(secret: str, path: str) -> dict[str, Any]:
+    """Return ngrok's traffic policy that lets only pushes to `path` through which GitHub has signed."""
+    other = f"!(req.method == 'POST' && req.url.path == '{path}')"
+    verify = {"type": "verify-webhook", "config": {"provider": "github", "secret": secret}}
+    return {
+        "on_http_request": [
+            {
+                "expressions": [other],
+                "actions": [{"type": "deny", "config": {"status_code": 404}}],
+            },
+            {"actions": [verify]},
+        ]
+    }
+
+
+@contextmanager
+def open_tunnel(webhook: WebhookSection, rules: dict[str, Any]) -> Iterator[str]:
+    """Open a tunnel to webhook.target under a traffic policy, and close it at the end.
+
+    Yields:
+        Its public address.
+
+    Raises:
+        ConfigError: ngrok is not installed, or refuses the token, the domain or the policy.
+        SourceUnavailable: ngrok's service does not answer.
+    """
+    options = _ngrok_options(webhook)
+    try:
+        import ngrok
+    except ImportError:
+        raise ConfigError(
+            "the tunnel wants the package ngrok, which is not installed",
+            hint="`pip install -r requirements/tunnel.txt`; or webhook.address, a public one",
+        ) from None
+    try:
+        listener = ngrok.forward(webhook.target, traffic_policy=json.dumps(rules), **options)
+    except ValueError as error:  # ngrok's only kind: what was tried, and why not
+        raise _translated(" ".join(str(word) for word in error.args)) from None
+    try:
+        yield str(listener.url())
+    finally:
+        with suppress(Exception):  # closing a tunnel that broke is no news
+            ngrok.disconnect(listener.url())
+
+
+def _ngrok_options(webhook: WebhookSection) -> dict[str, Any]:
+    options: dict[str, Any] = {"authtoken": _secret(webhook.ngrok_token, "NGROK_TOKEN")}
+    if webhook.domain:
+        options["domain"] = webhook.domain
+    if webhook.ngrok_server:
+        options["server_addr"] = webhook.ngrok_server
+    if webhook.ngrok_ca:
+        try:
+            options["session_ca_cert"] = bytearray(webhook.ngrok_ca.read_bytes())
+        except OSError as error:
+            raise ConfigError(
+                f"webhook.ngrok_ca {webhook.ngrok_ca} cannot be read: {error.strerror}"
+            ) from None
+    return options
+
+
+def _translated(said: str) -> ConfigError | SourceUnavailable:
+    """Return a refusal, which has one of ngrok's numbers, or else that the service is out of reach."""
+    text = " ".join(said.split())
+    if "ERR_NGROK_" in text.upper() or "authentication" in text.lower():
+        return ConfigError(f"ngrok refuses: {text}", hint=_NGROK_REFUSED)
+    return SourceUnavailable(
+        f"ngrok's service does not answer: {text}",
+        hint="does this machine reach connect.ngrok-agent.com:443? Otherwise set webhook.address",
+    )
 
 
 def _secret(value: SecretStr | None, name: str) -> str:

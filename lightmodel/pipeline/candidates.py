@@ -12,9 +12,8 @@ from lightmodel.pipeline.context import RunContext, Scored, deciding_metric, met
 from lightmodel.pipeline.reuse import find_reusable, model_key
 from lightmodel.search.base import RejectedBaseline
 from lightmodel.search.factory import retry_search
-from lightmodel.store.factory import retries_of
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.versions import Version
+from lightmodel.store.versions import Version, retries_of
 
 ATTEMPTS = "attempts.json"
 

@@ -14,9 +14,8 @@ from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.metrics import Metric, gate_metric
 from lightmodel.errors import QualityGateFailed
 from lightmodel.progress.base import Progress
-from lightmodel.store.factory import models_of, splits_of
 from lightmodel.store.manifest import Signer
-from lightmodel.store.versions import Store, Version
+from lightmodel.store.versions import Store, Version, models_of, splits_of
 from lightmodel.tables.split_files import read_own
 from lightmodel.tracking.uploader import NO_TRACKING, Record
 

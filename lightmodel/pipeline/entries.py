@@ -29,8 +29,7 @@ from lightmodel.progress.base import SilentProgress
 from lightmodel.search.entries import CvResult, Entry, EntryResult, default_entries, is_installed
 from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store import codec
-from lightmodel.store.factory import signer_of, splits_of
-from lightmodel.store.versions import Store, Version
+from lightmodel.store.versions import Store, Version, signer_of, splits_of
 from lightmodel.tables.encode import feature_matrix
 
 TIMED_ROWS, TIMED_TIMES = 1_000, 3

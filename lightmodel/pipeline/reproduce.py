@@ -21,10 +21,9 @@ from lightmodel.pipeline.reuse import model_key
 from lightmodel.pipeline.train import fit_model
 from lightmodel.progress.base import Progress
 from lightmodel.store import codec
-from lightmodel.store.factory import models_of, splits_of
 from lightmodel.store.provenance import commit, machine, versions
 from lightmodel.store.user_code import FOLDER
-from lightmodel.store.versions import Store, Version
+from lightmodel.store.versions import Store, Version, models_of, splits_of
 
 logger = logging.getLogger(__name__)
 

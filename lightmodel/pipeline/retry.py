@@ -33,10 +33,9 @@ from lightmodel.pipeline.context import (
 from lightmodel.pipeline.reuse import Reuse, find_reusable, model_key
 from lightmodel.pipeline.testing import run_testing
 from lightmodel.pipeline.train import RetryInfo, clear_checkpoints, train_or_reuse, train_spec
-from lightmodel.store.factory import retries_of
 from lightmodel.store.provenance import commit
 from lightmodel.store.verdict import read_verdict
-from lightmodel.store.versions import Version
+from lightmodel.store.versions import Version, retries_of
 from lightmodel.tracking.records import RunRecord
 
 logger = logging.getLogger(__name__)

@@ -15,11 +15,12 @@ from typing import Any
 from lightmodel.config import Config, TrainSection
 from lightmodel.errors import LightModelError
 from lightmodel.pipeline.context import split_file
-from lightmodel.store.provenance import fingerprint, what_changed
-from lightmodel.store.runtime import (
+from lightmodel.store.provenance import (
+    fingerprint,
     imported_packages,
     runtime_of_estimator,
     runtime_of_source,
+    what_changed,
     widest,
 )
 from lightmodel.store.user_code import read_source

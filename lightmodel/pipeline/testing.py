@@ -28,8 +28,8 @@ from lightmodel.pipeline.context import (
 from lightmodel.pipeline.reuse import LEARNER_MODULES
 from lightmodel.pipeline.run_records import model_record
 from lightmodel.store import codec
-from lightmodel.store.mirrors.factory import send
 from lightmodel.store.provenance import fingerprint
+from lightmodel.store.sync import send
 from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import (
     StoredVerdict,

@@ -33,10 +33,17 @@ from lightmodel.pipeline.reuse import (
 )
 from lightmodel.progress.base import Progress
 from lightmodel.store import codec
-from lightmodel.store.checkpoints import FoldCheckpoints
+from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.provenance import commit, machine, python_environment, requirements, versions
-from lightmodel.store.runtime import NOT_SERVED, imported_packages
+from lightmodel.store.provenance import (
+    NOT_SERVED,
+    commit,
+    imported_packages,
+    machine,
+    python_environment,
+    requirements,
+    versions,
+)
 from lightmodel.store.user_code import UserCode, read_user_code
 from lightmodel.store.versions import Draft, Store, Version
 

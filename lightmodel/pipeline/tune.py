@@ -32,9 +32,8 @@ from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_paramete
 from lightmodel.pipeline.train import clear_checkpoints, train_spec
 from lightmodel.search.base import Space, StudyPlan, TrialReport
 from lightmodel.search.factory import open_study, prepare_trials
-from lightmodel.store.factory import run_lock
 from lightmodel.store.provenance import fingerprint
-from lightmodel.store.versions import Version
+from lightmodel.store.versions import Version, run_lock
 from lightmodel.tracking.records import RunRecord
 
 if TYPE_CHECKING:  # imported when a study runs

@@ -2,19 +2,14 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 from lightmodel.config import Config, LogSection
-from lightmodel.contract.columns import Contract
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.predictions.base import Sink
-from lightmodel.predictions.feedback import truths_of
 from lightmodel.predictions.log import Count, PredictionLog, ship
 from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
-from lightmodel.tables.row_rules import Block
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +19,7 @@ def open_log(config: Config, count: Count) -> PredictionLog | None:
 
     Where it cannot be kept, a warning says so and serving goes on without.
 
-    Args:
-        config: with the section `log`.
-        count: called with numbers of rows that were "spooled", "logged" or "dropped".
+    `count` is called with numbers of rows that were "spooled", "logged" or "dropped".
 
     Raises:
         ConfigError: PostgreSQL is asked for, and its URL or its library is not there.
@@ -84,33 +77,6 @@ def spooled_bytes(config: Config) -> int:
             return spool.used_bytes()
         except SourceUnavailable:
             return 0
-
-
-def add_ground_truth(config: Config, blocks: Iterable[Block], contract: Contract) -> dict[str, int]:
-    """Keep labels that came late.
-
-    Args:
-        config: with the section `log`.
-        blocks: rows, read by `label_contract`.
-        contract: of the model.
-
-    Returns:
-        how many rows came, how many of them have no label yet, and how many ids have an answer or none.
-
-    Raises:
-        ContractViolation: ids are missing, or values are no labels of the task.
-        SourceUnavailable: the data base is down.
-    """
-    truths = truths_of(blocks, contract)
-    with closing(open_sink(config)) as sink:
-        matched = sink.add_ground_truth(truths.labels, datetime.now(UTC))
-    unmatched = len(truths.labels) - matched
-    return {
-        "rows": truths.rows,
-        "matched": matched,
-        "unmatched": unmatched,
-        "without_label": truths.empty,
-    }
 
 
 def _server(log: LogSection) -> Sink | None:

@@ -1,10 +1,16 @@
-"""Labels that are known later: from rows with an id and the target to one label, as text, for each id."""
+"""Labels that are known later, and how good the answers were, now that these are known.
+
+From rows with an id and the target comes one label, as text, for each id.
+"""
 
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +19,20 @@ from lightmodel.contract.arrays import Mask
 from lightmodel.contract.cells import NOT_THERE, UNSEEN, is_marked
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
-from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, Violation
+from lightmodel.errors import SHOWN_ROWS, ArtefactMissing, ContractViolation, DataError, Violation
 from lightmodel.predictions.base import id_text
+from lightmodel.predictions.factory import open_sink
 from lightmodel.scoring.predictor import LoadedModel, body_reader
+from lightmodel.store.verdict import newest_approved
+from lightmodel.store.versions import models_of
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.byte_stream import pieces_of
 from lightmodel.tables.row_readers import read_rows
 from lightmodel.tables.row_rules import Block, Findings, RowRules
+from lightmodel.training.metrics import measure_answers
 
 _WHAT = "the table of labels"
+_Row = tuple[float, float, float | list[float]]  # ground truth, decision, score
 
 
 @dataclass(frozen=True)
@@ -123,3 +134,105 @@ def _names(task: Task) -> Callable[[float], str | None]:
         keys = range(len(task.labels))
     names = {float(key): label_name(label) for key, label in zip(keys, task.labels, strict=True)}
     return names.get
+
+
+def add_ground_truth(config: Config, blocks: Iterable[Block], contract: Contract) -> dict[str, int]:
+    """Keep labels that came late, read by `label_contract`.
+
+    Returns:
+        how many rows came, how many of them have no label yet, and how many ids have an answer or none.
+
+    Raises:
+        ContractViolation: ids are missing, or values are no labels of the task.
+        SourceUnavailable: the data base is down.
+    """
+    truths = truths_of(blocks, contract)
+    with closing(open_sink(config)) as sink:
+        matched = sink.add_ground_truth(truths.labels, datetime.now(UTC))
+    unmatched = len(truths.labels) - matched
+    return {
+        "rows": truths.rows,
+        "matched": matched,
+        "unmatched": unmatched,
+        "without_label": truths.empty,
+    }
+
+
+@dataclass(frozen=True)
+class LiveMetrics:
+    """What a model version did.
+
+    Attributes:
+        rows: that it answered.
+        labelled: ids among them whose ground truth is known.
+        metrics: over those; NaN where one is undefined; empty when there are none.
+    """
+
+    version: str
+    rows: int
+    labelled: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def live_metrics(config: Config) -> list[LiveMetrics]:
+    """Measure each model version on the labels that have come, oldest version first.
+
+    Raises:
+        ArtefactMissing: no model is left that says what the answers mean.
+        SourceUnavailable: the sink is down.
+    """
+    contract = newest_contract(config)
+    known = {
+        version.name: Contract.from_dict(version.manifest.contract)
+        for version in models_of(config).versions()
+        if version.manifest.contract
+    }
+    with closing(open_sink(config)) as sink:
+        return [
+            measure(version, rows, known.get(version, contract).task, sink.labelled(version))
+            for version, rows in sink.answered().items()
+        ]
+
+
+def newest_contract(config: Config) -> Contract:
+    """Return the contract of the newest approved model, without loading the model.
+
+    Raises:
+        ArtefactMissing: there is none.
+    """
+    version = newest_approved(models_of(config))
+    if version.manifest.contract is None:
+        raise ArtefactMissing(f"{version.name} holds no contract", hint="train anew")
+    return Contract.from_dict(version.manifest.contract)
+
+
+def measure(
+    version: str, rows: int, task: Task, labelled: Iterable[tuple[str, Any, Any]]
+) -> LiveMetrics:
+    """Measure the answers of one version, whose labelled ones are as `Sink.labelled` returns them.
+
+    Answers that are not of this task are left out: a log may hold those of other tables.
+    """
+    codes = {label_name(label): code for code, label in enumerate(task.labels)}
+    known = [row for answer in labelled if (row := _numbers(task, codes, answer)) is not None]
+    if not known:
+        return LiveMetrics(version, rows)
+    target, decided, scores = (np.array(column, np.float64) for column in zip(*known, strict=True))
+    metrics = measure_answers(task.kind, target, scores, decided.astype(np.int64))
+    return LiveMetrics(version, rows, len(known), metrics)
+
+
+def _numbers(task: Task, codes: Mapping[str, int], answer: tuple[str, Any, Any]) -> _Row | None:
+    """Return an answer as numbers; None for what is no answer of this task."""
+    truth, prediction, probability = answer
+    try:
+        if task.kind is TaskKind.REGRESSION:
+            return float(truth), 0.0, float(prediction)
+        scores = (
+            float(probability)
+            if task.kind is TaskKind.BINARY
+            else [float(probability[name]) for name in codes]
+        )
+        return codes[truth], codes[label_name(prediction)], scores
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -39,12 +39,7 @@ WHERE EXISTS (SELECT 1 FROM predictions)
 
 
 class SqliteSink(Sink):
-    """A SQLite file on a local disk.
-
-    Args:
-        path: of the file; its folder exists.
-        max_bytes: how large the file may become; None for any size.
-    """
+    """A SQLite file in a folder that exists on a local disk; `max_bytes` of None is any size."""
 
     _WRITE = """
     INSERT INTO predictions (request, row, time, version, id, prediction, probability, features)
@@ -128,11 +123,7 @@ class SqliteSink(Sink):
 
 
 def check_sqlite(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
-    """Refuse what SQLite does not work with.
-
-    Args:
-        folder: of the file.
-        mounts: where the system lists its file systems.
+    """Refuse what SQLite does not work with; `mounts` is where the system lists its file systems.
 
     Raises:
         ConfigError: the folder lies on a network file system, or SQLite is too old.

@@ -15,10 +15,9 @@ from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
-from lightmodel.store.factory import models_of
 from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import newest_approved, read_verdict
-from lightmodel.store.versions import Version
+from lightmodel.store.versions import Version, models_of
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader, read_rows
 from lightmodel.tables.row_rules import RowRules

@@ -3,8 +3,7 @@
 from flask import Blueprint, Response, jsonify, request
 
 from lightmodel.config import Config
-from lightmodel.predictions.factory import add_ground_truth
-from lightmodel.predictions.feedback import label_reader
+from lightmodel.predictions.feedback import add_ground_truth, label_reader
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.request_body import RequestBody
 

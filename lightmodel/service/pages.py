@@ -16,10 +16,9 @@ from lightmodel.report import formatting
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.row_form import facts_of, fields_of
-from lightmodel.store.factory import signer_of
 from lightmodel.store.manifest import Signer
 from lightmodel.store.verdict import StoredVerdict, read_report, read_verdict
-from lightmodel.store.versions import Version
+from lightmodel.store.versions import Version, signer_of
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""Where a table can come from: one module for each kind of address, `catalogue` chooses among them."""
+"""Where a table can come from: one module for each kind of address, `factory` chooses among them."""

@@ -56,7 +56,7 @@ class Fetched:
 class Source(Protocol):
     """A place that a table can come from.
 
-    `fetch` ends in complete, checked files or in an error, and never in half a file under its final
+    A fetch ends in complete, checked files or in an error, and never in half a file under its final
     name; killed at any moment, the next call works (and goes on from what is there, where the source
     can). What has not changed at the source is not transferred again. With `refresh="never"` and the
     file here already it opens no connection. It raises SourceUnavailable or QuotaExceeded when trying
@@ -64,6 +64,6 @@ class Source(Protocol):
     address makes no sense, StorageFull when the disk is full. No secret of the address is in a message.
     """
 
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
+    def __call__(self, uri: str, options: FetchOptions) -> Fetched:
         """Bring here what `uri` names."""
         ...

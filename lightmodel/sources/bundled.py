@@ -12,13 +12,13 @@ of a row are a sum of one quadratic per column, plus the prior: no model can ran
 import contextlib
 import csv
 import difflib
+import functools
 import hashlib
 import importlib.metadata
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
@@ -30,7 +30,7 @@ import pyarrow.csv as pa_csv
 
 from lightmodel.errors import ConfigError
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.cache import FileState, PartialFile
+from lightmodel.sources.cache import FileState
 from lightmodel.sources.download import Answer, download
 
 SKLEARN = ("breast_cancer", "wine", "diabetes", "digits")
@@ -65,34 +65,20 @@ class Table:
         return f"{self.scheme}://{self.name}" + (f"?{query}" if query else "")
 
 
-class Bundled:
-    """The source of tables that come with the project and its libraries."""
-
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Write the table that `uri` names, unless it is here already."""
-        table = parse_table(uri)
-        return download(BundledFile(table), table.uri, options)
+def fetch(uri: str, options: FetchOptions) -> Fetched:
+    """Write the table that `uri` names, unless it is here already; see `Source`."""
+    table = parse_table(uri)
+    return download(functools.partial(_open, table), table.uri, options)
 
 
-@dataclass(frozen=True)
-class BundledFile:
-    """One bundled table."""
-
-    table: Table
-
-    @contextlib.contextmanager
-    def open(self, known: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
-        """Return the table's bytes; see `Remote`. What was begun is begun again: that is quick."""
-        del partial
-        sample = self.table.scheme == "sample"
-        values = dict(self.table.parameters)
-        label = "-".join([self.table.name, *(f"{name}{value}" for name, value in values.items())])
-        state = FileState(f"{label}.csv", etag=_made_by("numpy" if sample else "scikit-learn"))
-        if known is not None and known.is_same_as(state):
-            yield Answer(known, unchanged=True)
-            return
-        chunks = sample_chunks(**values) if sample else sklearn_chunks(self.table.name)
-        yield Answer(state, chunks)
+@contextlib.contextmanager
+def _open(table: Table, *_: object) -> Iterator[Answer]:
+    """Return the table's bytes; see `Remote`. What was begun is begun again: that is quick."""
+    sample = table.scheme == "sample"
+    values = dict(table.parameters)
+    label = "-".join([table.name, *(f"{name}{value}" for name, value in values.items())])
+    state = FileState(f"{label}.csv", etag=_made_by("numpy" if sample else "scikit-learn"))
+    yield Answer(state, sample_chunks(**values) if sample else sklearn_chunks(table.name))
 
 
 def parse_table(uri: str) -> Table:
@@ -194,7 +180,7 @@ class _Shape(NamedTuple):
     stretch: Floats  # positives' spread over negatives' spread
 
 
-@cache
+@functools.cache
 def _shape() -> _Shape:
     # The columns are the same for every seed: a seed is another sample of the same population.
     random = np.random.default_rng(20190410)

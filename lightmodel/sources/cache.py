@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import StorageFull
-from lightmodel.files import sha256_of, translate_os_errors, write_atomic
+from lightmodel.files import file_lock, sha256_of, write_atomic
 from lightmodel.sources.base import Fetched
 
 RECORD, PART, PART_RECORD, LOCK = "source.json", "download.part", "download.json", ".lock"
@@ -81,26 +81,22 @@ class CacheEntry:
         self.folder = cache / hashlib.sha256(uri.encode()).hexdigest()[:16]
         self.part = self.folder / PART
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[object]:
         """Lock this entry against other processes, waiting for them if need be."""
-        with translate_os_errors(self.folder / LOCK):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / LOCK)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                logger.info("%s is being fetched by another process: waiting", redacted(self.uri))
-                lock.acquire()
         try:
-            yield
-        finally:
-            lock.release()
+            return file_lock(self.folder / LOCK, timeout_s=0)
+        except Timeout:
+            logger.info("%s is being fetched by another process: waiting", redacted(self.uri))
+            return file_lock(self.folder / LOCK)
 
     def cached(self, sha256: str) -> CachedFile | None:
         """Return the file that is here, if it is whole and, with `sha256` not empty, as expected."""
-        file = self._read_record()
-        if file is None or sha256 not in {"", file.sha256}:
+        try:
+            raw = json.loads((self.folder / RECORD).read_text("utf-8"))
+            file = CachedFile(state=FileState(**raw.pop("state")), **raw)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
+        if sha256 not in {"", file.sha256}:
             return None
         path = self.folder / file.state.name
         try:
@@ -110,13 +106,6 @@ class CacheEntry:
         if not whole:
             logger.warning("%s: the copy in %s is damaged", redacted(self.uri), self.folder)
         return file if whole else None
-
-    def _read_record(self) -> CachedFile | None:
-        try:
-            raw = json.loads((self.folder / RECORD).read_text("utf-8"))
-            return CachedFile(state=FileState(**raw.pop("state")), **raw)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
 
     def partial(self) -> PartialFile | None:
         """Return the beginning of a file that is here, if it is safe to resume."""

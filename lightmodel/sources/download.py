@@ -1,9 +1,9 @@
 """Download one file: lock, ask, receive, check, publish; tried again after a failure that may pass."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -37,31 +37,30 @@ class Transient(Exception):
 class Answer:
     """What a source sends: the state of the file, then its bytes from `start` on.
 
-    With `unchanged`, the state is the known one and nothing is sent. Where `end_is_marked` is not set,
-    an answer that is cut short looks like a whole one.
+    They are not asked for where the state is the known one. Where `end_is_marked` is not set, an answer
+    that is cut short looks like a whole one.
     """
 
     state: FileState
-    chunks: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    chunks: Iterable[bytes] = ()
     start: int = 0
-    unchanged: bool = False
     end_is_marked: bool = True
 
 
 class Remote(Protocol):
-    """One file somewhere else.
+    """Asks for one file somewhere else.
 
-    `open` raises Transient for what may pass and one of our own errors for what will not; so does
-    the iterator that it hands out.
+    It raises Transient for what may pass and one of our own errors for what will not; so does
+    iterating over what it hands out.
     """
 
-    def open(
-        self, known: FileState | None, partial: PartialFile | None
+    def __call__(
+        self, known: FileState | None, partial: PartialFile | None, /
     ) -> AbstractContextManager[Answer]:
         """Ask for the file.
 
         Args:
-            known: the state in which the file need not be sent.
+            known: the state in which the file need not be sent; the answer may have this very state.
             partial: what is here already; if it belongs to the file's state, the rest is enough.
         """
         ...
@@ -77,7 +76,7 @@ def download(remote: Remote, uri: str, options: FetchOptions) -> Fetched:
         ConfigError: the cache cannot be written.
     """
     entry = CacheEntry(options.cache, uri)
-    with entry.locked():
+    with entry.lock():
         cached = entry.cached(options.sha256)
         if cached and options.refresh == "never":
             return entry.fetched(cached, changed=False)
@@ -132,8 +131,9 @@ class _Download:
     def _try_once(self) -> Fetched:
         entry, cached = self.entry, self.cached
         known = cached.state if cached and self.options.refresh == "changed" else None
-        with self.remote.open(known, entry.partial()) as answer:
-            if cached and answer.unchanged:
+        with self.remote(known, entry.partial()) as answer:
+            state = answer.state
+            if cached and known and (state is known or state.is_same_as(known)):
                 logger.info("%s: not changed since %s", self.shown, cached.when)
                 return entry.fetched(cached, changed=False)
             self._receive(answer)
@@ -195,13 +195,11 @@ class _Download:
         self.entry.discard()
         if answer.start:
             raise Transient("the parts that came one after another do not fit together")
-        cut = (
-            "" if answer.end_is_marked else "; or was it cut short on its way? that cannot be seen"
-        )
+        cut = "; or was it cut short on its way? that cannot be seen"
         raise DataError(
             f"{self.shown}: the file's sha256 is {actual}, but data.sha256 expects {expected}",
             hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
-            f"string){cut}",
+            f"string){'' if answer.end_is_marked else cut}",
         )
 
 
@@ -224,12 +222,7 @@ def _is_page(head: bytes) -> bool:
 
 
 def page_error(uri: str, page: str) -> DataError | QuotaExceeded:
-    """Return the error for a web page that came in place of a table.
-
-    Args:
-        uri: what was asked for, without secrets.
-        page: as much of its text as is known.
-    """
+    """Return the error for a web page, as far as it is known, that came in place of a table."""
     if any(sign in page.lower() for sign in _QUOTA_SIGNS):
         return QuotaExceeded(
             f"{uri}: Drive's download quota for this file is used up",

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from lightmodel.config.base import redacted
-from lightmodel.errors import (
-    ConfigError,
-    DataError,
-    LightModelError,
-    SourceUnavailable,
-)
+from lightmodel.errors import ConfigError, DataError, LightModelError, SourceUnavailable
 from lightmodel.sources.base import Fetched, FetchOptions, Source
 from lightmodel.sources.cache import CacheEntry
 
@@ -34,39 +29,21 @@ def source_for(uri: str) -> Source:
     """
     scheme = scheme_of(uri)
     if scheme == "file":
-        from lightmodel.sources.local import Local
-
-        return Local()
-    if scheme in {"https", "http"}:
-        from lightmodel.sources.http import Http
-
-        return Http()
-    if scheme == "gdrive":
-        from lightmodel.sources.gdrive import GoogleDrive
-
-        return GoogleDrive()
-    if scheme in {"s3", "az"}:
-        return _object_source(scheme)
-    if scheme in {"sklearn", "sample"}:
-        from lightmodel.sources.bundled import Bundled
-
-        return Bundled()
-    raise ConfigError(
-        f"{redacted(uri)}: {scheme}:// is not a kind of address known here",
-        hint=_known_schemes(scheme),
-    )
-
-
-def _object_source(scheme: str) -> Source:
-    from lightmodel.sources.object_store import ObjectSource
-
-    if scheme == "s3":
-        from lightmodel.sources.s3 import S3Store
-
-        return ObjectSource(S3Store, "s3://bucket/folder/table.csv")
-    from lightmodel.sources.azure_blob import AzureStore
-
-    return ObjectSource(AzureStore, "az://container/folder/table.csv")
+        from lightmodel.sources.local import fetch
+    elif scheme in {"https", "http"}:
+        from lightmodel.sources.http import fetch
+    elif scheme == "gdrive":
+        from lightmodel.sources.gdrive import fetch
+    elif scheme in {"s3", "az"}:
+        from lightmodel.sources.object_store import fetch
+    elif scheme in {"sklearn", "sample"}:
+        from lightmodel.sources.bundled import fetch
+    else:
+        raise ConfigError(
+            f"{redacted(uri)}: {scheme}:// is not a kind of address known here",
+            hint=_known_schemes(scheme),
+        )
+    return fetch
 
 
 def scheme_of(uri: str) -> str:
@@ -119,7 +96,7 @@ def fetch_first(uris: Sequence[str], options: FetchOptions) -> Fetched:
     failures: list[LightModelError] = []
     for number, uri in enumerate(in_order, start=1):
         try:
-            fetched = sources[uri].fetch(uri, options)
+            fetched = sources[uri](uri, options)
         except (SourceUnavailable, DataError) as error:
             failures.append(error)
             rest = "trying the next place" if number < len(in_order) else "no place is left to try"

@@ -7,6 +7,7 @@ that still belongs to the file.
 """
 
 import contextlib
+import functools
 import itertools
 import re
 from collections.abc import Iterator
@@ -34,81 +35,75 @@ _DOCUMENTS = frozenset({"document", "presentation", "drawings", "forms"})
 _WANTED = "name a CSV, Parquet, JSON Lines or Excel file, or a Google spreadsheet"
 
 
-class GoogleDrive:
-    """The source of what lies on Drive."""
-
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Download the file that any form of Drive link names."""
-        link = parse_link(uri)
-        return download(DriveFile(link, options.timeout_s), link.uri, options)
+def fetch(uri: str, options: FetchOptions) -> Fetched:
+    """Download the file that any form of Drive link names; see `Source`."""
+    link = parse_link(uri)
+    return download(functools.partial(_open, link, options.timeout_s), link.uri, options)
 
 
-@dataclass(frozen=True)
-class DriveFile:
-    """One file on Drive; see `Remote`."""
+@contextlib.contextmanager
+def _open(
+    link: "DriveLink", timeout_s: float, _: FileState | None, partial: PartialFile | None
+) -> Iterator[Answer]:
+    """Ask for the file, or for its rest; see `Remote`.
 
-    link: "DriveLink"
-    timeout_s: float
+    Drive offers no conditional request: the whole file is asked for, and its headers, which come
+    first, say whether the body has to be read.
+    """
+    with WebClient(timeout_s) as client:
+        response = _find_file(link, client)
+        url = response.url
+        if partial is not None and file_state(response, url).is_same_as(partial.state):
+            rest = client.get(url, range_headers(partial))
+            if is_rest(rest, partial):
+                response.close()
+                yield client.answer(rest, url, partial)
+                return
+            rest.close()
+        yield client.answer(response, url)
 
-    @contextlib.contextmanager
-    def open(self, known: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
-        """Ask for the file, or for its rest; see `Remote`.
 
-        Drive offers no conditional request: the whole file is asked for, and its headers, which come
-        first, say whether the body has to be read.
-        """
-        with contextlib.ExitStack() as stack:
-            client = stack.enter_context(WebClient(self.timeout_s))
-            response = self._find_file(client, stack)
-            url = response.url
-            if partial is not None and file_state(response, url).is_same_as(partial.state):
-                rest = stack.enter_context(client.get(url, range_headers(partial)))
-                if is_rest(rest, partial):
-                    response.close()
-                    yield client.answer(rest, url, partial=partial)
-                    return
-                rest.close()
-            yield client.answer(response, url, known)
+def _find_file(link: "DriveLink", client: WebClient) -> requests.Response:
+    url = link.url
+    for _ in range(MAX_PAGES):
+        response = client.get(url)
+        if _is_file(response):
+            return response
+        url = _next_url(link, client, response)
+        response.close()
+    raise DataError(
+        f"{link.uri}: Drive only leads from page to page",
+        hint="open the link in a private browser window: can the file be downloaded there?",
+    )
 
-    def _find_file(self, client: WebClient, stack: contextlib.ExitStack) -> requests.Response:
-        url = self.link.url
-        for _ in range(MAX_PAGES):
-            response = stack.enter_context(client.get(url))
-            if _is_file(response):
-                return response
-            url = self._next_url(client, response)
-            response.close()
-        raise DataError(
-            f"{self.link.uri}: Drive only leads from page to page",
-            hint="open the link in a private browser window: can the file be downloaded there?",
-        )
 
-    def _next_url(self, client: WebClient, response: requests.Response) -> str:
-        """Return where Drive's page leads, or raise what it says."""
-        if response.status_code == 500 and "/uc" in response.url:
-            # so Drive answers for its own documents, which have no bytes; their page shows the kind
-            return f"https://drive.google.com/open?id={self.link.id}"
-        start = itertools.islice(client.body(response, response.url), MAX_PAGE_CHUNKS)
-        text = b"".join(start).decode(errors="replace")
-        if response.status_code == 200:
-            with contextlib.suppress(FileURLRetrievalError):
-                return self._export_url(response.url) or get_url_from_gdrive_confirmation(text)
-        error = page_error(self.link.uri, text)
-        if isinstance(error, QuotaExceeded):
-            raise error
-        check_status(response, self.link.uri)
-        path = urlsplit(response.url).path
-        if path.startswith("/open") or path.endswith("/view"):
-            raise Transient("Drive answered 500")  # and yet it is a file, not a document
+def _next_url(link: "DriveLink", client: WebClient, response: requests.Response) -> str:
+    """Return where Drive's page leads, or raise what it says."""
+    if response.status_code == 500 and "/uc" in response.url:
+        # so Drive answers for its own documents, which have no bytes; their page shows the kind
+        return f"https://drive.google.com/open?id={link.id}"
+    start = itertools.islice(client.body(response, response.url), MAX_PAGE_CHUNKS)
+    text = b"".join(start).decode(errors="replace")
+    if response.status_code == 200:
+        with contextlib.suppress(FileURLRetrievalError):
+            return _export_url(link, response.url) or get_url_from_gdrive_confirmation(text)
+    error = page_error(link.uri, text)
+    if isinstance(error, QuotaExceeded):
         raise error
+    check_status(response, link.uri)
+    path = urlsplit(response.url).path
+    if path.startswith("/open") or path.endswith("/view"):
+        raise Transient("Drive answered 500")  # and yet it is a file, not a document
+    raise error
 
-    def _export_url(self, page: str) -> str:
-        """Return where Google's own spreadsheet comes as CSV, or "" if this is not one's page."""
-        path = urlsplit(page).path
-        if "/document/" in path or "/presentation/" in path:
-            raise ConfigError(f"{self.link.uri} is a Google document, not a table", hint=_WANTED)
-        sheet = "/spreadsheets/" in path and "/export" not in path
-        return replace(self.link, kind="sheet").url if sheet else ""
+
+def _export_url(link: "DriveLink", page: str) -> str:
+    """Return where Google's own spreadsheet comes as CSV, or "" if this is not one's page."""
+    path = urlsplit(page).path
+    if "/document/" in path or "/presentation/" in path:
+        raise ConfigError(f"{link.uri} is a Google document, not a table", hint=_WANTED)
+    sheet = "/spreadsheets/" in path and "/export" not in path
+    return replace(link, kind="sheet").url if sheet else ""
 
 
 def _is_file(response: requests.Response) -> bool:

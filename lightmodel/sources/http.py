@@ -1,11 +1,9 @@
 """Tables at https:// and http:// addresses, and what other sources that are asked over HTTP need."""
 
 import contextlib
-import email.utils
+import functools
 import re
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -43,64 +41,50 @@ _ENDINGS = {
 }
 
 
-class Http:
-    """The source of what a web server offers under a fixed address."""
-
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Download the file at `uri`."""
-        return download(WebFile(uri, options.timeout_s), uri, options)
+def fetch(uri: str, options: FetchOptions) -> Fetched:
+    """Download the file at `uri`; see `Source`."""
+    return download(functools.partial(_open, uri, options.timeout_s), uri, options)
 
 
-@dataclass(frozen=True)
-class WebFile:
-    """One file on a web server; see `Remote`."""
-
-    url: str
-    timeout_s: float
-
-    @contextlib.contextmanager
-    def open(self, known: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
-        """Ask for the file, or for its rest; see `Remote`."""
-        conditions = _condition_headers(known)
-        with contextlib.ExitStack() as stack:
-            client = stack.enter_context(WebClient(self.timeout_s))
-            response = stack.enter_context(
-                client.get(self.url, conditions | range_headers(partial))
-            )
-            if partial is not None and is_rest(response, partial):
-                yield client.answer(response, self.url, partial=partial)
-                return
-            if response.status_code in {206, 416}:
-                # the rest does not belong to the beginning that is here: the whole file, then
-                response.close()
-                response = stack.enter_context(client.get(self.url, conditions))
-            if known is not None and response.status_code == 304:
-                yield Answer(known, unchanged=True)
-                return
-            check_status(response, redacted(self.url))
-            yield client.answer(response, self.url, known)
+@contextlib.contextmanager
+def _open(
+    url: str, timeout_s: float, known: FileState | None, partial: PartialFile | None
+) -> Iterator[Answer]:
+    """Ask for the file, or for its rest; see `Remote`."""
+    conditions = _condition_headers(known)
+    with WebClient(timeout_s) as client:
+        response = client.get(url, conditions | range_headers(partial))
+        if partial is not None and is_rest(response, partial):
+            yield client.answer(response, url, partial)
+            return
+        if response.status_code in {206, 416}:
+            # the rest does not belong to the beginning that is here: the whole file, then
+            response.close()
+            response = client.get(url, conditions)
+        if known is not None and response.status_code == 304:
+            yield Answer(known)
+            return
+        check_status(response, redacted(url))
+        yield client.answer(response, url)
 
 
-class WebClient(contextlib.AbstractContextManager["WebClient"]):
-    """Sends GETs; proxies and certificates come from where `requests` always takes them."""
+class WebClient(contextlib.ExitStack):
+    """Sends GETs, and closes what was answered at its end.
+
+    Proxies and certificates come from where `requests` always takes them.
+    """
 
     def __init__(self, timeout_s: float) -> None:
+        super().__init__()
         self.timeout_s = timeout_s
-        self._session = requests.Session()
+        self._session = self.enter_context(requests.Session())
         self._session.headers.update(_HEADERS)
 
-    def __exit__(self, *error: object) -> None:
-        self._session.close()
-
-    @contextlib.contextmanager
-    def get(
-        self, url: str, headers: Mapping[str, str] | None = None
-    ) -> Iterator[requests.Response]:
-        """Send a GET, yield the response with its body unread, and close it afterwards."""
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+        """Send a GET, and return the response with its body unread."""
         with _translate_http_errors(url, self.timeout_s):
             response = self._session.get(url, headers=headers, stream=True, timeout=self.timeout_s)
-        with response:
-            yield response
+        return self.enter_context(response)
 
     def body(self, response: requests.Response, url: str) -> Iterator[bytes]:
         """Yield the bytes of a response as they come."""
@@ -108,18 +92,12 @@ class WebClient(contextlib.AbstractContextManager["WebClient"]):
             yield from response.iter_content(CHUNK_BYTES)
 
     def answer(
-        self,
-        response: requests.Response,
-        url: str,
-        known: FileState | None = None,
-        partial: PartialFile | None = None,
+        self, response: requests.Response, url: str, partial: PartialFile | None = None
     ) -> Answer:
         """Return what a response sends, its body unread: the whole file, or the rest of `partial`."""
         if partial is not None:
             return Answer(partial.state, self.body(response, url), start=_offset(partial))
         state = file_state(response, url)
-        if known is not None and state.is_same_as(known):
-            return Answer(known, unchanged=True)
         end_is_marked = state.size is not None or "Transfer-Encoding" in response.headers
         return Answer(state, self.body(response, url), end_is_marked=end_is_marked)
 
@@ -194,11 +172,9 @@ def check_status(response: requests.Response, uri: str) -> None:
 
 def _retry_after_s(response: requests.Response) -> float:
     """Return the seconds that the header Retry-After asks for, as a number or a date; 0 without one."""
-    value = response.headers.get("Retry-After", "")
-    if value.isascii() and value.isdigit():
-        return float(value)
-    when = email.utils.parsedate_tz(value)
-    return max(0.0, email.utils.mktime_tz(when) - time.time()) if when else 0.0
+    with contextlib.suppress(urllib3.exceptions.InvalidHeader, ValueError):
+        return urllib3.Retry().get_retry_after(response.raw) or 0.0
+    return 0.0
 
 
 def _condition_headers(known: FileState | None) -> dict[str, str]:

@@ -17,21 +17,18 @@ SHOWN = 3
 _TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx")
 
 
-class Local:
-    """The source of files on this machine."""
-
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Return the files that `uri` names, in the order of their names."""
-        paths = _matches(_path_of(uri))
-        sizes = [_size(path) for path in paths]
-        sha256 = _joint_hash(paths)
-        if options.sha256 not in {"", sha256}:
-            raise DataError(
-                f"{uri}: the sha256 is {sha256}, but data.sha256 expects {options.sha256}",
-                hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
-                "string)",
-            )
-        return Fetched(paths, redacted(uri), sha256, sum(sizes), etag="", changed=False)
+def fetch(uri: str, options: FetchOptions) -> Fetched:
+    """Return the files that `uri` names, in the order of their names; see `Source`."""
+    paths = _matches(_path_of(uri))
+    sizes = [_size(path) for path in paths]
+    sha256 = _joint_hash(paths)
+    if options.sha256 not in {"", sha256}:
+        raise DataError(
+            f"{uri}: the sha256 is {sha256}, but data.sha256 expects {options.sha256}",
+            hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
+            "string)",
+        )
+    return Fetched(paths, redacted(uri), sha256, sum(sizes), etag="", changed=False)
 
 
 def _path_of(uri: str) -> Path:

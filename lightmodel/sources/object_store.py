@@ -1,6 +1,15 @@
-"""Objects in a store that fsspec reaches, as tables to fetch and as places for copies of models."""
+"""Objects in S3 and in Azure Storage, as tables to fetch and as places for copies of models.
+
+Endpoint, region and credentials come from where s3fs and AWS's libraries look (AWS_ENDPOINT_URL,
+AWS_PROFILE, AWS_ACCESS_KEY_ID, the machine's role), and where adlfs looks:
+AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME with a key, a SAS token, a service
+principal or the machine's identity.
+"""
 
 import contextlib
+import errno
+import functools
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +24,27 @@ from lightmodel.sources.download import Answer, Transient, download
 
 BLOCK_BYTES = 4 << 20
 SLOW_BYTES_PER_S = 1 << 16
+_LASTING = frozenset({errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS})
+_RETRIED = frozenset({408, 429})
+
+FileSystem = Any
+"""One of fsspec's, which has no types."""
+
+
+def fetch(uri: str, options: FetchOptions) -> Fetched:
+    """Download the object at `uri`; see `Source`."""
+    path = uri.partition("://")[2]
+    bucket, _, key = path.partition("/")
+    store = open_store(uri, options.timeout_s)
+    if not bucket or not key or key.endswith("/"):
+        raise ConfigError(f"{store.shown} names no object", hint=f"write {store.example}")
+    return download(functools.partial(store.open, path), uri, options)
+
+
+def open_store(uri: str, timeout_s: float) -> "ObjectStore":
+    """Return the store of an address, s3:// or az://; nothing is asked yet."""
+    kind = S3Store if uri.lower().startswith("s3:") else AzureStore
+    return kind(redacted(uri), timeout_s)
 
 
 class Refused(Exception):
@@ -30,9 +60,9 @@ class Refused(Exception):
 class ObjectStore(ABC):
     """Objects by path, such as `bucket/folder/table.csv`; it connects when it is first asked.
 
-    Every call ends within `timeout_s` and the time that its bytes take. It raises FileNotFoundError
-    where there is no such object or bucket, Refused, Transient for what may pass, and ConfigError
-    where credentials, settings or an extra are missing. No secret is in a message.
+    Every call ends within `timeout_s` and the time that its bytes take. But for `open`, it raises
+    FileNotFoundError where there is no such object or bucket, Refused, Transient for what may pass,
+    and ConfigError where credentials, settings or an extra are missing. No secret is in a message.
 
     Attributes:
         shown: the address, without secrets, for messages.
@@ -41,15 +71,54 @@ class ObjectStore(ABC):
 
     shown: str
     timeout_s: float
-    _files: Any = field(default=None, init=False)
+    _files: FileSystem = field(default=None, init=False)
+    example: ClassVar[str]
     etag_key: ClassVar[str]
     modified_key: ClassVar[str]
 
-    def info(self, path: str) -> FileState | None:
-        """Return the state of an object; None for a folder."""
+    @contextlib.contextmanager
+    def open(self, path: str, _: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
+        """Ask for an object, or for its rest; see `Remote`."""
+        state = self._state(path)
+        start = 0
+        if partial is not None and state.is_same_as(partial.state):
+            start = min(partial.size, state.size or 0)
+        yield Answer(state, self._blocks(path, state, start), start)
+
+    def _state(self, path: str) -> FileState:
+        with self._translate_to_data_errors():
+            return self.info(path)
+
+    def _blocks(self, path: str, state: FileState, start: int) -> Iterator[bytes]:
+        size = state.size or 0
+        for offset in range(start, size, BLOCK_BYTES):
+            with self._translate_to_data_errors():
+                block = self.read(path, offset, min(offset + BLOCK_BYTES, size))
+            yield block
+        # each block was a request of its own: were they all answered from one object?
+        if not self._state(path).is_same_as(state):
+            raise Transient("the object was replaced while it was read")
+
+    @contextlib.contextmanager
+    def _translate_to_data_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise DataError(
+                f"{self.shown}: there is no such object", hint="check the address letter by letter"
+            ) from error
+        except IsADirectoryError as error:
+            raise DataError(
+                f"{self.shown} is a folder, and a table is one object", hint="name the object in it"
+            ) from error
+        except Refused as error:
+            raise DataError(f"{self.shown}: {error.reason}", hint=error.hint) from error
+
+    def info(self, path: str) -> FileState:
+        """Return the state of an object; raise IsADirectoryError for a folder."""
         info = self._call(lambda files: files._info(path, refresh=True))
         if info["type"] == "directory":
-            return None
+            raise IsADirectoryError(path)
         name = safe_name(PurePosixPath(path).name)
         etag, modified = str(info[self.etag_key]), str(info[self.modified_key])
         return FileState(name, int(info["size"]), etag, modified)
@@ -72,7 +141,7 @@ class ObjectStore(ABC):
         """Return the paths of all objects below `root`."""
         return list(self._call(lambda files: self._list(files, root)))
 
-    def _call(self, ask: Callable[[Any], Awaitable[Any]], size: int = 0) -> Any:  # noqa: ANN401
+    def _call(self, ask: Callable[[FileSystem], Awaitable[Any]], size: int = 0) -> Any:  # noqa: ANN401
         """Run a coroutine within a limit: the libraries' own are minutes, retries included."""
         try:
             if self._files is None:
@@ -87,11 +156,11 @@ class ObjectStore(ABC):
             raise self._translated(error) from error
 
     @abstractmethod
-    def _connect(self) -> Any:  # noqa: ANN401 — fsspec has no types
+    def _connect(self) -> FileSystem:
         """Return fsspec's file system."""
 
     @abstractmethod
-    async def _list(self, files: Any, root: str) -> list[str]:  # noqa: ANN401 — fsspec has no types
+    async def _list(self, files: FileSystem, root: str) -> list[str]:
         """Return the paths below `root`."""
 
     @abstractmethod
@@ -99,70 +168,129 @@ class ObjectStore(ABC):
         """Return what an error of the store's library means."""
 
 
-@dataclass(frozen=True)
-class ObjectSource:
-    """The source of one store's addresses."""
+class S3Store(ObjectStore):
+    """Objects in S3, and in whatever speaks its protocol, by s3fs."""
 
-    store: Callable[[str, float], ObjectStore]
-    example: str
+    example = "s3://bucket/folder/table.csv"
+    etag_key, modified_key = "ETag", "LastModified"
 
-    def fetch(self, uri: str, options: FetchOptions) -> Fetched:
-        """Download the object at `uri`."""
-        path = uri.partition("://")[2]
-        bucket, _, key = path.partition("/")
-        if not bucket or not key or key.endswith("/"):
-            raise ConfigError(f"{redacted(uri)} names no object", hint=f"write {self.example}")
-        store = self.store(redacted(uri), options.timeout_s)
-        return download(StoredObject(store, path), uri, options)
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """One object of a store; see `Remote`."""
-
-    store: ObjectStore
-    path: str
-
-    @contextlib.contextmanager
-    def open(self, known: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
-        """Ask for the object, or for its rest; see `Remote`."""
-        state = self._state()
-        if known is not None and state.is_same_as(known):
-            yield Answer(known, unchanged=True)
-            return
-        resumes = partial is not None and state.is_same_as(partial.state)
-        start = min(partial.size, state.size or 0) if partial is not None and resumes else 0
-        yield Answer(state, self._blocks(state, start), start)
-
-    def _state(self) -> FileState:
-        with self._translated():
-            state = self.store.info(self.path)
-        if state is None:
-            raise DataError(
-                f"{self.store.shown} is a folder, and a table is one object",
-                hint="name the object in it",
-            )
-        return state
-
-    def _blocks(self, state: FileState, start: int) -> Iterator[bytes]:
-        size = state.size or 0
-        for offset in range(start, size, BLOCK_BYTES):
-            end = min(offset + BLOCK_BYTES, size)
-            with self._translated():
-                block = self.store.read(self.path, offset, end)
-            yield block
-        # each block was a request of its own: were they all answered from one object?
-        if not self._state().is_same_as(state):
-            raise Transient("the object was replaced while it was read")
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _connect(self) -> FileSystem:
         try:
-            yield
-        except FileNotFoundError as error:
-            raise DataError(
-                f"{self.store.shown}: there is no such object",
-                hint="check the address letter by letter",
+            import s3fs
+        except ImportError as error:
+            raise ConfigError(
+                "s3:// addresses need s3fs, which is not installed",
+                hint="pip install -r requirements/s3.txt",
             ) from error
-        except Refused as error:
-            raise DataError(f"{self.store.shown}: {error.reason}", hint=error.hint) from error
+        for name in ("botocore", "aiobotocore"):  # they log where they found each setting
+            logging.getLogger(name).setLevel(logging.WARNING)
+        config = {
+            "connect_timeout": self.timeout_s,
+            "read_timeout": self.timeout_s,
+            "retries": {"max_attempts": 1, "mode": "standard"},  # trying again is our own business
+        }
+        files = s3fs.S3FileSystem(config_kwargs=config, skip_instance_cache=True)
+        files.retries = 1
+        return files
+
+    async def _list(self, files: FileSystem, root: str) -> list[str]:
+        return list(await files._find(root))
+
+    def _translated(self, error: Exception) -> Exception:
+        from botocore import exceptions as boto
+
+        if isinstance(error, PermissionError):
+            return Refused(
+                "S3 refuses access",
+                "may these credentials read (s3:GetObject, s3:ListBucket) and, for a mirror, write "
+                "(s3:PutObject)? have they expired?",
+            )
+        if isinstance(
+            error, boto.NoCredentialsError | boto.PartialCredentialsError | boto.ProfileNotFound
+        ):
+            return ConfigError(
+                f"{self.shown}: no credentials for S3 were found",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a public object "
+                "also has an https:// address",
+            )
+        if isinstance(error, boto.ParamValidationError | boto.InvalidRegionError | ValueError):
+            return ConfigError(
+                f"{self.shown}: S3's library does not accept this ({type(error).__name__})",
+                hint="check the address, AWS_REGION and AWS_ENDPOINT_URL",
+            )
+        if isinstance(error, OSError) and error.errno in _LASTING:
+            return Refused("S3 does not accept the request", "check the address and AWS_REGION")
+        if isinstance(error, boto.BotoCoreError | boto.ClientError | OSError):
+            return Transient(f"S3 did not answer as it should ({type(error).__name__})")
+        return error
+
+
+class AzureStore(ObjectStore):
+    """Blobs in Azure Storage, by adlfs."""
+
+    example = "az://container/folder/table.csv"
+    etag_key, modified_key = "etag", "last_modified"
+
+    def _connect(self) -> FileSystem:
+        try:
+            import adlfs
+        except ImportError as error:
+            raise ConfigError(
+                "az:// addresses need adlfs, which is not installed",
+                hint="pip install -r requirements/azure.txt",
+            ) from error
+        for name in ("azure", "adlfs"):  # they log every header of every request
+            logging.getLogger(name).setLevel(logging.WARNING)
+        try:
+            return adlfs.AzureBlobFileSystem(
+                connection_timeout=self.timeout_s,
+                read_timeout=self.timeout_s,
+                skip_instance_cache=True,
+            )
+        except ValueError as error:
+            raise self._no_credentials() from error
+
+    def _no_credentials(self) -> ConfigError:
+        return ConfigError(
+            f"{self.shown}: no account or no credentials for Azure Storage were found",
+            hint="set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and a key, a SAS "
+            "token or a service principal; AZURE_STORAGE_ANON=true for a public container",
+        )
+
+    async def _list(self, files: FileSystem, root: str) -> list[str]:
+        """List blobs; adlfs' own listing takes a container that is not there for an empty one."""
+        container, _, prefix = root.partition("/")
+        begins = f"{prefix}/" if prefix else None
+        async with files.service_client.get_container_client(container) as client:
+            return [f"{container}/{blob.name}" async for blob in client.list_blobs(begins)]
+
+    def _translated(self, error: Exception) -> Exception:
+        from azure.core import exceptions as azure
+        from azure.identity import CredentialUnavailableError
+
+        if isinstance(error, azure.ResourceNotFoundError):
+            return FileNotFoundError(self.shown)
+        if isinstance(error, CredentialUnavailableError):
+            return self._no_credentials()
+        if isinstance(error, azure.HttpResponseError):
+            return _translated_status(error.status_code or 0)
+        if isinstance(error, TimeoutError):
+            return Transient("Azure did not answer in time")
+        if isinstance(error, azure.AzureError | OSError):
+            return Transient(f"Azure did not answer as it should ({type(error).__name__})")
+        return error
+
+
+def _translated_status(status: int) -> Exception:
+    if status in _RETRIED or status >= 500:
+        return Transient(f"Azure answered {status}")
+    if status in {0, 401, 403, 409}:
+        return Refused(
+            "Azure refuses access",
+            "may these credentials read (Storage Blob Data Reader) and, for a mirror, write (… "
+            "Contributor)? has the SAS expired?",
+        )
+    return Refused(
+        f"Azure does not accept the request ({status})",
+        "check the names of container and blob: az://container/folder/table.csv",
+    )

@@ -8,7 +8,7 @@ from lightmodel.errors import ArtefactMissing, ConfigError
 from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.runtime import runtime_of_estimator, serves
+from lightmodel.store.provenance import runtime_of_estimator, serves
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
 from lightmodel.store.versions import MANIFEST, Store, Version
 
@@ -61,10 +61,7 @@ def retire(store: Store, keep: int) -> list[str]:
 def pack(store: Store, folder: Path, runtime: str | None = None) -> Version:
     """Copy the model that would be served to a folder, in place of any other.
 
-    Args:
-        store: of models.
-        folder: to copy it to; versions that are there already are removed.
-        runtime: that the image will have, one of store.runtime.RUNTIMES; None: any.
+    The image will have the runtime, one of store.provenance.RUNTIMES; None for any.
 
     Raises:
         ArtefactMissing: no model is approved.

@@ -1,20 +1,29 @@
-"""Models to bytes and back: the only place that pickles and unpickles."""
+"""Models, and finished folds of a training, to bytes and back: the only place that unpickles."""
 
+import hashlib
 import importlib
 import io
 import json
+import logging
 import pickle
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 import joblib
 
 from lightmodel.config.base import RENAMED_MODULES
-from lightmodel.errors import ArtefactCorrupt
+from lightmodel.contract.results import FoldFit
+from lightmodel.errors import ArtefactCorrupt, LightModelError
+from lightmodel.files import write_atomic
 from lightmodel.store.user_code import user_code_of
 from lightmodel.store.versions import Version
 
 MODEL = "model.joblib"
+_DIGEST_BYTES = 32
+
+logger = logging.getLogger(__name__)
 
 
 def dump(bundle: dict[str, Any]) -> bytes:
@@ -82,3 +91,55 @@ def _alias_renamed_modules(data: bytes) -> None:
     for earlier, present in RENAMED_MODULES.items():
         if earlier.encode() in data and earlier not in sys.modules:
             sys.modules[earlier] = importlib.import_module(present)
+
+
+class FoldCheckpoints:
+    """One file for each fold: a sha256, and then the pickled fold."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self, fold: int) -> FoldFit | None:
+        """Return a finished fold; half a file, or a damaged one, is none."""
+        path = self._path(fold)
+        try:
+            data = path.read_bytes()
+            digest, pickled = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+            if hashlib.sha256(pickled).digest() != digest:
+                return None
+            fold_data = unpickle(pickled, path.name)
+        except (OSError, ArtefactCorrupt):
+            return None
+        logger.info("fold %d was finished before", fold + 1)
+        curve, train_curve = (
+            tuple((rounds, loss) for rounds, loss in fold_data.get(name, ()))
+            for name in ("curve", "train_curve")
+        )
+        return FoldFit(
+            fold_data["scores"], fold_data["rounds"], curve, fold_data["model"], train_curve
+        )
+
+    def save(self, fold: int, fit: FoldFit) -> None:
+        """Keep a finished fold; a failure costs the resumption and no more."""
+        pickled = dump(
+            {
+                "format": 1,
+                "scores": fit.scores,
+                "rounds": fit.rounds,
+                "curve": fit.curve,
+                "model": fit.model,
+                "train_curve": fit.train_curve,
+            }
+        )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._path(fold), hashlib.sha256(pickled).digest() + pickled)
+        except (LightModelError, OSError) as error:
+            logger.warning("fold %d cannot be kept for a later run: %s", fold + 1, error)
+
+    def clear(self) -> None:
+        """Remove all folds."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, fold: int) -> Path:
+        return self._folder / f"fold-{fold:03d}.bin"

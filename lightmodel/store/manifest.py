@@ -7,8 +7,8 @@ import hmac
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from lightmodel.errors import ArtefactCorrupt
 
@@ -24,8 +24,26 @@ class FileEntry:
     sha256: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """What is stored as JSON; its signature is an HMAC of all the rest, where signing is on."""
+
+    signature: str | None = None
+
+    def to_json(self, *, signed: bool = True) -> bytes:
+        """Return it as JSON, the same bytes each time; unsigned is what a signature is made of.
+
+        Later fields are left out where they are empty: earlier manifests have none of them, and keep
+        their hashes and signatures.
+        """
+        content = {**asdict(self), **({} if signed else {"signature": None})}
+        return json_bytes(
+            {key: value for key, value in content.items() if key not in _LATER or value}
+        )
+
+
 @dataclass(frozen=True)
-class Manifest:
+class Manifest(Signed):
     """See the fields; everything is in JSON's types.
 
     Attributes:
@@ -41,14 +59,13 @@ class Manifest:
         contract: of the data.
         task: kind and labels.
         threshold: of the decision (binary).
-        runtime: which libraries serving needs: one of store.runtime.RUNTIMES.
+        runtime: which libraries serving needs: one of store.provenance.RUNTIMES.
         learner: what made the model, and opens its payload: such as "lightgbm" or "sklearn"; None:
             the name of the runtime, as it was before there were more of them.
         steps: what stands around it: some of "frequency", "module", "calibration".
         libraries: name → version.
         commit: of the code, where git knows it.
         samples: rows with their scores, for self-tests.
-        signature: HMAC of all the rest, where signing is on.
     """
 
     kind: str
@@ -69,19 +86,7 @@ class Manifest:
     libraries: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
     samples: tuple[dict[str, Any], ...] = ()
-    signature: str | None = None
     format: int = FORMAT
-
-    def to_json(self, *, signed: bool = True) -> bytes:
-        """Return it as JSON, the same bytes each time; unsigned is what a signature is made of.
-
-        Later fields are left out where they are empty: earlier manifests have none of them, and keep
-        their hashes and signatures.
-        """
-        content = {**asdict(self), **({} if signed else {"signature": None})}
-        return json_bytes(
-            {key: value for key, value in content.items() if key not in _LATER or value}
-        )
 
     @property
     def made_by(self) -> str:
@@ -145,28 +150,33 @@ def read_json(data: bytes, name: str) -> dict[str, Any]:
     return content
 
 
+_Document = TypeVar("_Document", bound=Signed)
+
+
 @dataclass(frozen=True)
 class Signer:
     """Signs with a key, and then refuses what is not signed with it; without a key it does neither."""
 
     key: bytes | None = field(repr=False)
 
-    def sign(self, data: bytes) -> str | None:
-        """Return the HMAC-SHA256 of `data`, or None without a key."""
-        return hmac.new(self.key, data, "sha256").hexdigest() if self.key else None
+    def sign(self, document: _Document) -> _Document:
+        """Return a document with its signature, or with none without a key."""
+        return replace(document, signature=self._hmac(document) if self.key else None)
 
-    def check(self, data: bytes, signature: str | None, name: str) -> None:
+    def check(self, document: Signed, name: str) -> None:
         """Check a signature, in constant time.
 
         Raises:
             ArtefactCorrupt: there is a key, and the signature is absent or another.
         """
-        expected = self.sign(data)
-        if expected is None:
+        if not self.key:
             return
-        if not isinstance(signature, str):
+        if not isinstance(document.signature, str):
             raise ArtefactCorrupt(
                 f"{name} is not signed", hint="it was made without the signing key"
             )
-        if not hmac.compare_digest(expected.encode(), signature.encode()):
+        if not hmac.compare_digest(self._hmac(document).encode(), document.signature.encode()):
             raise ArtefactCorrupt(f"the signature of {name} does not hold")
+
+    def _hmac(self, document: Signed) -> str:
+        return hmac.new(self.key or b"", document.to_json(signed=False), "sha256").hexdigest()

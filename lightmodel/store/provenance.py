@@ -1,12 +1,14 @@
-"""What an artefact was made of: its fingerprint, the commit of the code, the Python and its libraries.
+"""What an artefact was made of, and which libraries serve a model, derived from what trains it.
 
 A fingerprint is one short line, the key to using an artefact again. It has four parts, such as
 `inputs=1f0c… parameters=9ab2… code=77d1… libraries=0e45…`, so that two of them show what changed.
+
+A training file is parsed, not searched: a comment, a string or a name that only looks like an import does
+not count.
 """
 
 import ast
 import hashlib
-import importlib.util
 import json
 import logging
 import platform
@@ -18,9 +20,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from lightmodel.errors import ConfigError
+
 logger = logging.getLogger(__name__)
 
+_PACKAGE = Path(__file__).parents[1]
 _DIGITS = 16
+RUNTIMES = ("lightgbm", "sklearn", "boosters", "neural")  # each serves what the first two can
+_LIBRARIES = {
+    "lightgbm": frozenset({"lightgbm", "numpy"}),
+    "sklearn": frozenset({"sklearn", "scipy", "pandas", "joblib"}),
+    "boosters": frozenset({"xgboost", "catboost"}),
+    "neural": frozenset({"keras", "jax", "flax", "torch", "skorch", "tensorflow"}),
+}
+# networks, but not our Keras on JAX
+NOT_SERVED = frozenset({"flax", "torch", "skorch", "tensorflow"})
+_ESTIMATORS = {"lightgbm": "lightgbm", "neural": "neural"}
 _DESCRIBE = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
@@ -32,12 +47,8 @@ def fingerprint(
 ) -> str:
     """Return the fingerprint of what is made from these.
 
-    Args:
-        inputs: hashes of what is read.
-        parameters: the settings that matter.
-        modules: full names of the modules that do the work; what they import counts as well,
-            and so do C sources beside them.
-        distributions: the libraries whose version matters.
+    Of the modules that do the work, by their full names, what they import counts as well, and so do C
+    sources beside them.
     """
     parts = {
         "inputs": _hash_json(inputs),
@@ -86,35 +97,21 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        path = _source(name)
-        if name in closure or path is None:
-            continue
-        closure[name] = path
-        waiting.extend(_imported(path))
+        base = _PACKAGE.parent.joinpath(*name.split("."))
+        for path in (base.with_suffix(".py"), base / "__init__.py"):
+            if name not in closure and _PACKAGE in path.parents and path.is_file():
+                closure[name] = path
+                waiting.extend(_imports(ast.parse(path.read_bytes())))
     return closure
 
 
-def _source(module: str) -> Path | None:
-    package = module.partition(".")[0]
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        return None
-    base = Path(spec.origin).parent.joinpath(*module.split(".")[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
-
-
-def _imported(path: Path) -> Iterator[str]:
-    package = __name__.partition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        names: list[str] = []
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """Yield the full names that a file imports; of `from a import b` these are `a` and `a.b`."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        yield from (name for name in names if name.partition(".")[0] == package)
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 def commit() -> str | None:
@@ -139,7 +136,7 @@ def commit() -> str | None:
 def _commit_of_image() -> str | None:
     """Return what the Dockerfile wrote down: an image holds neither git nor a repository."""
     try:
-        return (Path(__file__).parents[2] / "COMMIT").read_text(encoding="ascii").strip() or None
+        return (_PACKAGE.parent / "COMMIT").read_text(encoding="ascii").strip() or None
     except OSError:
         return None
 
@@ -178,3 +175,49 @@ def python_environment() -> str:
         f"build_dependencies:\n- {pip}\n"
         "dependencies:\n- -r requirements.txt\n"
     )
+
+
+def runtime_of_source(source: str, name: str) -> str:
+    """Return the runtime that a training file needs by its imports, wherever in it they stand.
+
+    Raises:
+        ConfigError: it is not Python.
+    """
+    packages = imported_packages(source, name)
+    needed = (runtime for runtime in reversed(RUNTIMES) if packages & _LIBRARIES[runtime])
+    return next(needed, RUNTIMES[0])
+
+
+def runtime_of_estimator(estimator: str) -> str:
+    """Return the runtime that `train.estimator` needs by its own name."""
+    package = estimator.partition(".")[0]
+    for runtime in ("boosters", "neural"):
+        if package in _LIBRARIES[runtime]:
+            return runtime
+    return _ESTIMATORS.get(estimator, "sklearn")
+
+
+def widest(*runtimes: str) -> str:
+    """Return the runtime that serves what each of these serves."""
+    return max(runtimes, key=RUNTIMES.index)
+
+
+def serves(runtime: str, needed: str) -> bool:
+    """Return whether an image of one runtime serves a model that needs another."""
+    if runtime == needed:
+        return True
+    return runtime in RUNTIMES and needed in RUNTIMES[:2] and widest(runtime, needed) == runtime
+
+
+def imported_packages(source: str, name: str) -> frozenset[str]:
+    """Return the top-level packages that a file imports.
+
+    Raises:
+        ConfigError: it is not Python.
+    """
+    try:
+        tree = ast.parse(source, filename=name)
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise ConfigError(f"{name}{line} is not Python", hint="does it run by itself?") from error
+    return frozenset(module.partition(".")[0] for module in _imports(tree))

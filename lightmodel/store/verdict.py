@@ -3,14 +3,13 @@
 import hashlib
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lightmodel.contract.results import Verdict
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.store.manifest import Signer, json_bytes, read_json
+from lightmodel.store.manifest import Signed, Signer, read_json
 from lightmodel.store.versions import Store, Version
 
 logger = logging.getLogger(__name__)
@@ -19,7 +18,7 @@ VERDICT, REPORT = "verdict.json", "report.html"
 
 
 @dataclass(frozen=True)
-class StoredVerdict:
+class StoredVerdict(Signed):
     """A verdict as it lies beside a model.
 
     Attributes:
@@ -45,25 +44,12 @@ class StoredVerdict:
     by: str
     fingerprint: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
-    signature: str | None = None
-
-    def to_json(self, *, signed: bool = True) -> bytes:
-        """Return it as JSON; unsigned is what a signature is made of."""
-        return json_bytes({**asdict(self), **({} if signed else {"signature": None})})
 
 
 def write_verdict(
     version: Version, verdict: Verdict, report: bytes, signer: Signer, **facts: object
 ) -> StoredVerdict:
-    """Write the report, and then the verdict that names it.
-
-    Args:
-        version: that it is about.
-        verdict: the decision.
-        report: the page.
-        signer: of the store.
-        facts: `fingerprint` and `metrics` of StoredVerdict.
-    """
+    """Write the report, and then the verdict that names it; facts are StoredVerdict's other fields."""
     write_atomic(version.folder / REPORT, report)
     stored = StoredVerdict(
         passed=verdict.passed,
@@ -87,7 +73,7 @@ def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> Stored
 
 
 def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
-    signed = replace(verdict, signature=signer.sign(verdict.to_json(signed=False)))
+    signed = signer.sign(verdict)
     write_atomic(version.folder / VERDICT, signed.to_json())
     return signed
 
@@ -130,7 +116,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
         verdict = StoredVerdict(**{key: content[key] for key in content.keys() & known})
     except (KeyError, TypeError) as error:
         raise ArtefactCorrupt(f"{name} lacks parts") from error
-    signer.check(verdict.to_json(signed=False), verdict.signature, name)
+    signer.check(verdict, name)
     if verdict.manifest_sha256 != _manifest_sha256(version):
         raise ArtefactCorrupt(f"{name} is about another manifest")
     return verdict
@@ -155,11 +141,7 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
 
 
 def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
-    """Return the newest model whose verdict says passed and whose bytes match its manifest.
-
-    Args:
-        store: of models.
-        besides: versions to leave out.
+    """Return the newest model, `besides` some, whose verdict says passed and whose bytes are its own.
 
     Raises:
         ArtefactMissing: there is none; the message counts what there is instead.
@@ -179,15 +161,11 @@ def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
             passed_over["damaged"] += 1
             store.warn_once(version.name, error)
     counts = ", ".join(f"{count} {word}" for word, count in passed_over.items() if count)
+    shown = "/".join(store.folder.parts[-2:])  # this message is answered over HTTP too
     raise ArtefactMissing(
-        f"there is no approved model in {_shown(store.folder)} ({counts or 'it holds none at all'})",
+        f"there is no approved model in {shown} ({counts or 'it holds none at all'})",
         hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
     )
-
-
-def _shown(folder: Path) -> str:
-    """Return the last two names of a folder: this message is answered over HTTP too."""
-    return "/".join(folder.parts[-2:])
 
 
 def _warn_of_strays(store: Store) -> None:

@@ -1,7 +1,7 @@
-"""Versions on disk: folders that are written once, whose manifest, written last, makes them real.
+"""Versions on disk, and the stores of them that a configuration names.
 
-Readers need no lock. A folder without a manifest does not exist for them, and one that vanishes while
-they look is normal.
+They are folders that are written once, whose manifest, written last, makes them real. Readers need no
+lock: a folder without a manifest does not exist for them, and one that vanishes while they look is normal.
 """
 
 import difflib
@@ -11,19 +11,23 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
+from filelock import Timeout
+
+from lightmodel.config import Config
+from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, ArtefactMissing, LightModelError
+from lightmodel.files import atomic_path, file_lock, sha256_of, translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest, Signer
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+LOCK = ".run.lock"
 ABANDONED = timedelta(days=1)
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
@@ -90,31 +94,30 @@ class Draft:
 
     @contextmanager
     def path(self, name: str) -> Iterator[Path]:
-        """Yield a path to write the payload `name` to."""
-        with atomic_path(self.folder / name) as part:
-            yield part
-        written = self.folder / name
-        self.files[name] = FileEntry(written.stat().st_size, sha256_of(written))
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a payload; `name` may hold one folder."""
+        """Yield a path to write the payload `name` to, which may hold one folder."""
         path = self.folder / name
         with translate_os_errors(path):
             path.parent.mkdir(exist_ok=True)
-        write_atomic(path, data)
-        self.files[name] = FileEntry(len(data), hashlib.sha256(data).hexdigest())
+        with atomic_path(path) as part:
+            yield part
+        self.files[name] = FileEntry(path.stat().st_size, sha256_of(path))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a payload."""
+        with self.path(name) as part:
+            part.write_bytes(data)
 
     def publish(self, **facts: Any) -> Version:  # noqa: ANN401 — the manifest's own fields
         """Write the manifest: from now on the version exists."""
-        manifest = Manifest(
-            kind=self.kind,
-            version=self.name,
-            created=self.created.isoformat(),
-            files=dict(self.files),
-            **facts,
+        manifest = self.signer.sign(
+            Manifest(
+                kind=self.kind,
+                version=self.name,
+                created=self.created.isoformat(),
+                files=dict(self.files),
+                **facts,
+            )
         )
-        signature = self.signer.sign(manifest.to_json(signed=False))
-        manifest = replace(manifest, signature=signature)
         write_atomic(self.folder / MANIFEST, manifest.to_json())
         self.published = True
         logger.info("published %s %s", self.kind, self.name)
@@ -231,9 +234,7 @@ class Store:
             ArtefactCorrupt: naming what is wrong.
         """
         manifest = version.manifest
-        self.signer.check(
-            manifest.to_json(signed=False), manifest.signature, f"{version.name}/{MANIFEST}"
-        )
+        self.signer.check(manifest, f"{version.name}/{MANIFEST}")
         wrong = [
             name
             for name in names or manifest.files
@@ -260,3 +261,39 @@ class Store:
 
 def _matches(path: Path, entry: FileEntry) -> bool:
     return path.is_file() and path.stat().st_size == entry.size and sha256_of(path) == entry.sha256
+
+
+def splits_of(config: Config) -> Store:
+    """Return the store of splits."""
+    return Store(config.store.root / "preprocessed", "split", signer_of(config))
+
+
+def models_of(config: Config) -> Store:
+    """Return the store of models."""
+    return Store(config.store.root / "model", "model", signer_of(config))
+
+
+def retries_of(config: Config) -> Store:
+    """Return the store of what retries tried."""
+    return Store(config.store.root / "retries", "retry", signer_of(config))
+
+
+def signer_of(config: Config) -> Signer:
+    """Return what signs and checks; without a key it does neither."""
+    key = config.store.signing_key
+    return Signer(key.get_secret_value().encode() if key else None)
+
+
+def run_lock(root: Path, patience_s: float = 0.0) -> AbstractContextManager[object]:
+    """Lock the store under `root`, and return what unlocks it; the system does when the process dies.
+
+    Raises:
+        AlreadyRunning: another run holds it, and for longer than `patience_s`.
+    """
+    try:
+        return file_lock(root / LOCK, patience_s)
+    except Timeout:
+        raise AlreadyRunning(
+            f"another run is at work on the store {root.resolve().name}",
+            hint="wait for it to end, or give this run a store.root of its own",
+        ) from None

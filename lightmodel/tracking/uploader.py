@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 from lightmodel.config import Config, environment
 from lightmodel.errors import AlreadyRunning, ArtefactMissing, LightModelError, SourceUnavailable
-from lightmodel.store.factory import models_of
 from lightmodel.store.verdict import newest_approved
+from lightmodel.store.versions import models_of
 from lightmodel.tracking.queue import PendingRun, Queue
 from lightmodel.tracking.records import AliasUpdate, RunRecord
 

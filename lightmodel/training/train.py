@@ -16,7 +16,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.learners.base import Learner, Trainer, TrainingData
 from lightmodel.progress.base import Progress
-from lightmodel.store.checkpoints import FoldCheckpoints
+from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
 from lightmodel.training.features import FeatureSteps, OwnFeatures, fit_features

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lightmodel.delivery.tunnel import policy
-from lightmodel.delivery.webhook import PATH, GitHubHooks
+from lightmodel.delivery.webhook import PATH, GitHubHooks, policy
 from tests.fakes.github import REPOSITORY, TOKEN, GitHub, github, jenkins_endpoint
 from tests.fakes.ngrok import TOKEN as KNOWN
 from tests.fakes.ngrok import ngrok_service

@@ -8,8 +8,9 @@ import pytest
 import requests
 
 from lightmodel.config import load
+from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
-from lightmodel.delivery.factory import open_app_service, open_docker_host
+from lightmodel.delivery.docker_host import open_docker_host
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed
 from tests.e2e.conftest import images, service
 from tests.fakes.azure import azure, registry

@@ -1,11 +1,11 @@
-"""What every mirror owes (`lightmodel.store.mirrors.base`), and copies of models over each of them."""
+"""What every mirror owes (`lightmodel.store.mirrors.Mirror`), and copies of models over each of them."""
 
 import json
 import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,8 @@ from lightmodel.errors import (
 )
 from lightmodel.store import admin as upkeep
 from lightmodel.store.manifest import Signer
-from lightmodel.store.mirrors import factory as mirroring
-from lightmodel.store.mirrors.base import Mirror
-from lightmodel.store.mirrors.sync import pull, push
+from lightmodel.store.mirrors import Mirror, mirrors_of
+from lightmodel.store.sync import pull, pull_first, push
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw, write_verdict
 from lightmodel.store.versions import Store, Version
 from tests.fakes.clouds import azurite, azurite_at, free_port, make_bucket, make_container, moto
@@ -108,7 +107,7 @@ def uri(cloud: Cloud) -> str:
 
 def opened(uri: str, timeout_s: float = 5.0) -> Mirror:
     config = load(None, [f'store.mirrors=["{uri}"]'], {}).config
-    (mirror,) = mirroring.mirrors_of(config, timeout_s)
+    (mirror,) = mirrors_of(config, timeout_s)
     return mirror
 
 
@@ -287,29 +286,21 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@dataclass
-class Dying:
+class Dying(Mirror):
     """A mirror that is killed, or kills who asks, before one of its answers."""
 
-    mirror: Mirror
-    dies_at: int = -1
-    written: list[str] = field(default_factory=list)
-    asked: int = 0
-
-    @property
-    def uri(self) -> str:
-        return self.mirror.uri
-
-    def names(self) -> frozenset[str]:
-        return self.mirror.names()
+    def __init__(self, mirror: Mirror, dies_at: int = -1) -> None:
+        super().__init__(mirror.store, mirror.root)
+        self.dies_at, self.asked = dies_at, 0
+        self.written: list[str] = []
 
     def read(self, name: str, size: int = 0) -> bytes | None:
         self._count()
-        return self.mirror.read(name, size)
+        return super().read(name, size)
 
     def write(self, name: str, data: bytes) -> None:
         self._count()
-        self.mirror.write(name, data)
+        super().write(name, data)
         self.written.append(name.partition("/")[2])
 
     def _count(self) -> None:
@@ -535,7 +526,7 @@ def test_the_next_mirror_gives_what_the_first_cannot(
     version = model(".")
     push(store("."), opened(f"{uri}/2"))
     config = load(None, [f'store.mirrors=["{uri}/1", "{uri}/2"]', "store.root=there"], {}).config
-    assert mirroring.pull_first(config, None).version == version.name
+    assert pull_first(config, None).version == version.name
     assert "holds no approved model" in caplog.text
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from lightmodel.config import load
-from lightmodel.notify.notifiers import Notifier, open_notifier
+from lightmodel.notify import Notifier, open_notifier
 from tests.fakes.project import ROOT
 from tests.fakes.server import free_port
 

@@ -62,7 +62,7 @@ class RemotePlace(Place, Protocol):
 
 
 def fetch(uri: str, options: FetchOptions) -> Fetched:
-    return source_for(uri).fetch(uri, options)
+    return source_for(uri)(uri, options)
 
 
 def files_in(folder: Path) -> set[str]:

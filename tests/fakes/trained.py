@@ -20,8 +20,8 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.scoring.model_store import ModelStoreView, open_version
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.store.factory import models_of, splits_of
 from lightmodel.store.verdict import newest_approved
+from lightmodel.store.versions import models_of, splits_of
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tracking.pyfunc import RowModel
 from tests.fakes.reading import compiled_rows

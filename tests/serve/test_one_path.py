@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from lightmodel.cli.exits import exit_code
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import DataError, LightModelError
-from lightmodel.store.factory import splits_of
+from lightmodel.store.versions import splits_of
 from tests.fakes.reading import arrow_rows, features_of, read_request
 from tests.fakes.trained import Trained, run_chain, scores_in, settings_for, train
 from tests.serve.tables.base import lines, rows

@@ -1,6 +1,7 @@
 """When the monitor acts, when it waits, and what it tells."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -11,6 +12,7 @@ from lightmodel.config import DeploySection
 from lightmodel.delivery.docker_host import DockerHost
 from lightmodel.delivery.monitor import Monitor
 from lightmodel.errors import AlreadyRunning, DeployFailed
+from lightmodel.notify import Notifier
 
 
 @dataclass
@@ -35,10 +37,12 @@ class Host:
         self.wrong = ""
 
 
-@dataclass
-class Told:
+@dataclass(frozen=True)
+class Told(Notifier):
     """A notifier that keeps what it is told."""
 
+    urls: Sequence[str] = ()
+    timeout_s: float = 0.0
     titles: list[str] = field(default_factory=list)
 
     def send(self, title: str, _: str) -> bool:

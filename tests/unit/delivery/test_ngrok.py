@@ -4,8 +4,10 @@ import sys
 from types import ModuleType
 
 import pytest
+from pydantic import SecretStr
 
-from lightmodel.delivery.tunnel import Credentials, open_tunnel, policy
+from lightmodel.config import WebhookSection
+from lightmodel.delivery.webhook import open_tunnel, policy
 from lightmodel.errors import ConfigError, SourceUnavailable
 
 
@@ -45,7 +47,7 @@ def test_a_refusal_is_told_from_a_service_out_of_reach(
     agent(monkeypatch, *said)
     with (
         pytest.raises(kind, match=words),
-        open_tunnel("http://localhost:8080", Credentials("token"), {}),
+        open_tunnel(WebhookSection(ngrok_token=SecretStr("token")), {}),
     ):
         pass
 
@@ -56,7 +58,7 @@ def test_without_the_package_the_message_names_what_to_install(
     monkeypatch.setitem(sys.modules, "ngrok", None)
     with (
         pytest.raises(ConfigError) as caught,
-        open_tunnel("http://localhost:8080", Credentials("t"), {}),
+        open_tunnel(WebhookSection(ngrok_token=SecretStr("t")), {}),
     ):
         pass
     assert "requirements/tunnel.txt" in caught.value.hint

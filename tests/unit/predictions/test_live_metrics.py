@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from lightmodel.contract.task import Task, TaskKind
-from lightmodel.predictions.live_metrics import measure
+from lightmodel.predictions.feedback import measure
 
 BINARY = Task(TaskKind.BINARY, ("no", "yes"))
 

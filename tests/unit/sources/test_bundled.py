@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lightmodel.errors import ConfigError
 from lightmodel.sources import bundled
 from lightmodel.sources.base import FetchOptions
-from lightmodel.sources.bundled import MAX_ROWS, MAX_SEED, Bundled, Table, parse_table
+from lightmodel.sources.bundled import MAX_ROWS, MAX_SEED, Table, parse_table
 from tests.fakes.progress import Watching
 
 ROWS = st.integers(1, MAX_ROWS)
@@ -28,7 +28,7 @@ def test_the_sample_is_what_the_generator_draws(
     options: FetchOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundled, "BLOCK_ROWS", 64)  # several blocks, the last one not full
-    (path,) = Bundled().fetch("sample://santander?rows=150&seed=7", options).paths
+    (path,) = bundled.fetch("sample://santander?rows=150&seed=7", options).paths
     table = pa_csv.read_csv(path)
     sample = bundled.generate(150, 7)
     assert table.column_names == ["ID_code", "target", *bundled.FEATURES]
@@ -39,7 +39,7 @@ def test_the_sample_is_what_the_generator_draws(
 
 
 def test_the_sample_is_written_without_quotes_as_kaggles_file_is(options: FetchOptions) -> None:
-    (path,) = Bundled().fetch("sample://santander?rows=2", options).paths
+    (path,) = bundled.fetch("sample://santander?rows=2", options).paths
     assert b'"' not in path.read_bytes()
     assert path.read_bytes().startswith(b"ID_code,target,var_0,")
 
@@ -49,8 +49,8 @@ def test_the_same_sample_has_the_same_bytes_and_another_seed_others(
 ) -> None:
     elsewhere = replace(options, cache=tmp_path / "elsewhere")
     uri = "sample://santander?rows=20&seed="
-    first, again = (Bundled().fetch(uri + "1", choice) for choice in (options, elsewhere))
-    assert first.sha256 == again.sha256 != Bundled().fetch(uri + "2", options).sha256
+    first, again = (bundled.fetch(uri + "1", choice) for choice in (options, elsewhere))
+    assert first.sha256 == again.sha256 != bundled.fetch(uri + "2", options).sha256
 
 
 def test_parameters_left_out_have_their_defaults() -> None:
@@ -62,9 +62,9 @@ def test_another_generator_makes_another_sample(
 ) -> None:
     watching = Watching()
     options = replace(options, progress=watching)
-    Bundled().fetch("sample://santander?rows=5", options)
+    bundled.fetch("sample://santander?rows=5", options)
     monkeypatch.setattr(bundled, "__file__", __file__)
-    assert not Bundled().fetch("sample://santander?rows=5", options).changed
+    assert not bundled.fetch("sample://santander?rows=5", options).changed
     assert len(watching.tasks) == 2
 
 
@@ -77,7 +77,7 @@ def test_scikit_learns_data_sets_come_with_their_target_last(
 ) -> None:
     from sklearn import datasets
 
-    (path,) = Bundled().fetch(f"sklearn://{name}", options).paths
+    (path,) = bundled.fetch(f"sklearn://{name}", options).paths
     table = pa_csv.read_csv(path)
     data = getattr(datasets, f"load_{name}")()
     assert (table.num_rows, table.num_columns) == (rows, columns)
@@ -87,7 +87,7 @@ def test_scikit_learns_data_sets_come_with_their_target_last(
 
 
 def test_the_pixels_of_digits_are_named_by_row_and_column(options: FetchOptions) -> None:
-    (path,) = Bundled().fetch("sklearn://digits", options).paths
+    (path,) = bundled.fetch("sklearn://digits", options).paths
     header = path.read_text().partition("\n")[0].split(",")
     assert header == [f"pixel_{row}_{column}" for row in range(8) for column in range(8)] + [
         "target"
@@ -139,5 +139,5 @@ def test_a_slip_is_answered_with_what_there_is(
     options: FetchOptions, uri: str, said: str, hint: str
 ) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
-        Bundled().fetch(uri, options)
+        bundled.fetch(uri, options)
     assert hint in caught.value.hint

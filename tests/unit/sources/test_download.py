@@ -65,7 +65,7 @@ def test_a_download_that_was_killed_goes_on_where_it_was(options: FetchOptions) 
         with start_fetching(web, options.cache) as process:
             wait_for(arrived())
             process.send_signal(signal.SIGKILL)
-        fetched = source_for(web.url).fetch(f"{web.url}/t.csv", options)
+        fetched = source_for(web.url)(f"{web.url}/t.csv", options)
     assert fetched.paths[0].read_bytes() == BODY
     assert fetched.changed
     start = int(web.asked[1].headers["Range"].removeprefix("bytes=").removesuffix("-"))

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from lightmodel.errors import ConfigError, DataError, QuotaExceeded, SourceUnavailable
+from lightmodel.sources import gdrive
 from lightmodel.sources.base import Fetched, FetchOptions
-from lightmodel.sources.gdrive import GoogleDrive
 from tests.fakes.drive import HTML, QUOTA, SIGN_IN, UUID, Drive, page, private
 from tests.fakes.progress import Watching
 from tests.fakes.web import Reply, Web, csv_reply, stand_in_for_https
@@ -41,7 +41,7 @@ def options(tmp_path: Path) -> FetchOptions:
 
 
 def fetch(options: FetchOptions, uri: str = LINK) -> Fetched:
-    return GoogleDrive().fetch(uri, options)
+    return gdrive.fetch(uri, options)
 
 
 def content(fetched: Fetched) -> bytes:

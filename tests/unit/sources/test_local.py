@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lightmodel.errors import ConfigError, DataError
+from lightmodel.sources import local
 from lightmodel.sources.base import FetchOptions
-from lightmodel.sources.local import Local
 from tests.fakes.progress import Watching
 
 
@@ -29,7 +29,7 @@ def data(tmp_path: Path) -> Path:
 def test_a_path_counts_from_the_working_folder_and_is_read_in_place(
     options: FetchOptions, data: Path
 ) -> None:
-    fetched = Local().fetch("data/a.csv", options)
+    fetched = local.fetch("data/a.csv", options)
     assert [path.absolute() for path in fetched.paths] == [data / "a.csv"]
     assert not options.cache.exists()
 
@@ -38,23 +38,23 @@ def test_a_path_may_begin_at_home(
     options: FetchOptions, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(data))
-    assert Local().fetch("~/a.csv", options).paths == (data / "a.csv",)
+    assert local.fetch("~/a.csv", options).paths == (data / "a.csv",)
 
 
 @pytest.mark.parametrize("form", ["file://{}", "file://localhost{}", "FILE://{}"])
 def test_a_file_address_is_decoded(options: FetchOptions, data: Path, form: str) -> None:
     uri = form.format(f"{data}/train%201.csv")
-    assert Local().fetch(uri, options).paths == (data / "train 1.csv",)
+    assert local.fetch(uri, options).paths == (data / "train 1.csv",)
 
 
 @pytest.mark.parametrize("uri", ["file://server/share/a.csv", "file:a.csv"])
 def test_a_file_address_of_another_machine_is_refused(options: FetchOptions, uri: str) -> None:
     with pytest.raises(ConfigError, match="another machine"):
-        Local().fetch(uri, options)
+        local.fetch(uri, options)
 
 
 def test_a_glob_gives_its_files_in_the_order_of_their_names(options: FetchOptions) -> None:
-    fetched = Local().fetch("data/[ab].csv", options)
+    fetched = local.fetch("data/[ab].csv", options)
     assert [path.name for path in fetched.paths] == ["a.csv", "b.csv"]
     hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in fetched.paths]
     assert fetched.sha256 == hashlib.sha256("\n".join(hashes).encode()).hexdigest()
@@ -62,7 +62,7 @@ def test_a_glob_gives_its_files_in_the_order_of_their_names(options: FetchOption
 
 
 def test_a_glob_may_go_deep(options: FetchOptions) -> None:
-    fetched = Local().fetch("data/**/*.csv", options)
+    fetched = local.fetch("data/**/*.csv", options)
     assert [path.name for path in fetched.paths] == ["a.csv", "b.csv", "c.csv", "train 1.csv"]
 
 
@@ -70,7 +70,7 @@ def test_a_name_that_looks_like_a_glob_but_is_a_file_is_that_file(
     options: FetchOptions, data: Path
 ) -> None:
     (data / "[ab].csv").write_text("x\n")
-    assert [path.name for path in Local().fetch("data/[ab].csv", options).paths] == ["[ab].csv"]
+    assert [path.name for path in local.fetch("data/[ab].csv", options).paths] == ["[ab].csv"]
 
 
 @pytest.mark.parametrize(
@@ -90,28 +90,28 @@ def test_a_slip_is_answered_with_what_is_there(
     options: FetchOptions, uri: str, said: str, hint: str
 ) -> None:
     with pytest.raises(DataError, match=said) as caught:
-        Local().fetch(uri, options)
+        local.fetch(uri, options)
     assert hint in caught.value.hint
 
 
 def test_a_folder_without_tables_says_so(options: FetchOptions, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError) as caught:
-        Local().fetch("empty", options)
+        local.fetch("empty", options)
     assert "none in this folder" in caught.value.hint
 
 
 def test_an_empty_file_is_no_table(options: FetchOptions, data: Path) -> None:
     (data / "a.csv").write_bytes(b"")
     with pytest.raises(DataError, match="is empty"):
-        Local().fetch("data/*.csv", options)
+        local.fetch("data/*.csv", options)
 
 
 def test_the_hash_of_a_changed_file_is_refused(options: FetchOptions, data: Path) -> None:
-    expected = replace(options, sha256=Local().fetch("data/a.csv", options).sha256)
+    expected = replace(options, sha256=local.fetch("data/a.csv", options).sha256)
     (data / "a.csv").write_text("x\nz.csv\n")
     with pytest.raises(DataError, match=r"data\.sha256 expects"):
-        Local().fetch("data/a.csv", expected)
+        local.fetch("data/a.csv", expected)
 
 
 def test_a_file_that_may_not_be_read(
@@ -122,4 +122,4 @@ def test_a_file_that_may_not_be_read(
 
     monkeypatch.setattr(Path, "open", refuse)  # a test may run as root, whom nothing stops
     with pytest.raises(DataError, match=r"a\.csv cannot be read: Permission denied"):
-        Local().fetch("data/a.csv", options)
+        local.fetch("data/a.csv", options)

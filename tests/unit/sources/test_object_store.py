@@ -1,5 +1,6 @@
 """An object that is read block by block is one object."""
 
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NoReturn
@@ -10,7 +11,7 @@ from lightmodel.sources import object_store
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.cache import FileState
 from lightmodel.sources.download import Transient, download
-from lightmodel.sources.object_store import ObjectStore, StoredObject
+from lightmodel.sources.object_store import ObjectStore
 from tests.fakes.progress import Watching
 
 PATH = "store/t.csv"
@@ -56,7 +57,7 @@ class MemoryStore(ObjectStore):
 
 def fetch(store: MemoryStore, tmp_path: Path) -> Fetched:
     options = FetchOptions(tmp_path / "cache", "changed", "", 5.0, 1, Watching(), lambda _: None)
-    return download(StoredObject(store, PATH), "s3://store/t.csv", options)
+    return download(partial(store.open, PATH), "s3://store/t.csv", options)
 
 
 def test_it_is_read_once_in_blocks(tmp_path: Path) -> None:

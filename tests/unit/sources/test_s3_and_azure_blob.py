@@ -80,7 +80,7 @@ def test_an_object_comes_in_blocks_and_under_its_name(
 ) -> None:
     monkeypatch.setattr(object_store, "BLOCK_BYTES", 30_000)
     uri = f"{bucket}/{BIG}"
-    (path,) = source_for(uri).fetch(uri, options).paths
+    (path,) = source_for(uri)(uri, options).paths
     assert path.read_bytes() == BODY
     assert path.name == "odd name_20(1).csv"
 
@@ -94,14 +94,14 @@ def test_what_is_no_table_is_refused_with_the_reason(
 ) -> None:
     uri = f"{bucket}/{key}"
     with pytest.raises(DataError, match=said) as caught:
-        source_for(uri).fetch(uri, options)
+        source_for(uri)(uri, options)
     assert caught.value.hint
 
 
 def test_a_bucket_that_is_not_there(bucket: str, options: FetchOptions) -> None:
     uri = f"{bucket}-gone/{BIG}"
     with pytest.raises(DataError, match="there is no such"):
-        source_for(uri).fetch(uri, options)
+        source_for(uri)(uri, options)
 
 
 @pytest.mark.s3
@@ -128,7 +128,7 @@ def test_a_wrong_setting_of_s3_is_a_matter_of_configuration(
     else:
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=said) as caught:
-        source_for("s3://").fetch(f"s3://tables/{BIG}", options)
+        source_for("s3://")(f"s3://tables/{BIG}", options)
     assert "AWS_" in caught.value.hint
 
 
@@ -140,7 +140,7 @@ def test_a_wrong_setting_of_azure_is_a_matter_of_configuration(
     if connection_string:
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection_string)
     with pytest.raises(ConfigError, match="no account or no credentials") as caught:
-        source_for("az://").fetch(f"az://tables/{BIG}", options)
+        source_for("az://")(f"az://tables/{BIG}", options)
     assert "AZURE_STORAGE_" in caught.value.hint
 
 
@@ -151,5 +151,5 @@ def test_a_wrong_key_is_refused_and_the_key_is_not_told(
     wrong = connection.replace("AccountKey=Eby8", "AccountKey=AAAA")
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", wrong)
     with pytest.raises(DataError, match="refuses access") as caught:
-        source_for("az://").fetch(f"az://tables/{BIG}", options)
+        source_for("az://")(f"az://tables/{BIG}", options)
     assert "AAAA" not in caught.value.message + caught.value.hint

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightmodel.contract.results import FoldFit
-from lightmodel.store.checkpoints import FoldCheckpoints
+from lightmodel.store.codec import FoldCheckpoints
 
 FIT = FoldFit(np.array([0.1, np.nan, 1 / 3]), 7, ((10.0, 0.5),), {"texts": ["tree"]})
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.errors import ConfigError
-from lightmodel.store.runtime import (
+from lightmodel.store.provenance import (
     RUNTIMES,
     runtime_of_estimator,
     runtime_of_source,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lightmodel.errors import AlreadyRunning
-from lightmodel.store.factory import run_lock
+from lightmodel.store.versions import run_lock
 
 
 def test_a_second_run_is_refused_until_the_first_ends() -> None:
@@ -13,6 +13,6 @@ def test_a_second_run_is_refused_until_the_first_ends() -> None:
         run_lock(Path("shop")),
         pytest.raises(AlreadyRunning, match="another run is at work on the store shop"),
     ):
-        run_lock(Path("shop")).__enter__()
+        run_lock(Path("shop"))
     with run_lock(Path("shop")):
         assert Path("shop", ".run.lock").exists()

@@ -1,28 +1,29 @@
 """Of two verdicts on one version, which one holds in a mirror."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightmodel.contract.results import Verdict
+from lightmodel.sources.object_store import S3Store
 from lightmodel.store.manifest import Signer
-from lightmodel.store.mirrors.sync import push
+from lightmodel.store.mirrors import Mirror
+from lightmodel.store.sync import push
 from lightmodel.store.verdict import parse_verdict, read_verdict, withdraw, write_verdict
 from lightmodel.store.versions import Store, Version
 
 UNSIGNED = Signer(None)
 
 
-@dataclass
-class Shelf:
+class Shelf(Mirror):
     """A mirror in memory."""
 
-    uri: str = "memory://"
-    held: dict[str, bytes] = field(default_factory=dict)
+    def __init__(self) -> None:
+        super().__init__(S3Store("memory://", 1.0), root="")  # never asked
+        self.held: dict[str, bytes] = {}
 
     def names(self) -> frozenset[str]:
         return frozenset(self.held)
 
-    def read(self, name: str, size: int = 0) -> bytes | None:  # noqa: ARG002 — the port's shape
+    def read(self, name: str, size: int = 0) -> bytes | None:  # noqa: ARG002 — of any size
         return self.held.get(name)
 
     def write(self, name: str, data: bytes) -> None:

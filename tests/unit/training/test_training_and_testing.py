@@ -13,7 +13,7 @@ from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.progress.base import SilentProgress
 from lightmodel.scoring.predictor import Predictor, check_samples
-from lightmodel.store.checkpoints import FoldCheckpoints
+from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.training.preprocess import Preprocessed, PreprocessOptions, preprocess

@@ -7,13 +7,16 @@ for a rollback, which nothing from elsewhere takes back.
 import hashlib
 import logging
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from lightmodel.config import Config
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest
-from lightmodel.store.mirrors.base import Mirror
+from lightmodel.store.mirrors import IN_THE_CHAIN_S, Mirror, mirrors_of, named_mirrors
 from lightmodel.store.verdict import (
     REPORT,
     VERDICT,
@@ -22,11 +25,12 @@ from lightmodel.store.verdict import (
     read_report,
     read_verdict,
 )
-from lightmodel.store.versions import MANIFEST, Store, Version, is_version_name
+from lightmodel.store.versions import MANIFEST, Store, Version, is_version_name, models_of
 
 logger = logging.getLogger(__name__)
 
 _ABOUT_A_REPORT = 1 << 20
+_LATER = "`python -m lightmodel models push` sends it later"
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,6 @@ class Pulled:
     version: str
     fetched: bool
     verdicts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Copy:
-    """A version as a mirror has it; its folder is where it would lie here."""
-
-    version: Version
-    manifest: bytes
-    verdict: StoredVerdict
 
 
 def push(store: Store, mirror: Mirror) -> Pushed:
@@ -124,11 +119,7 @@ def pull(store: Store, mirror: Mirror, name: str | None = None) -> Pulled:
     """Bring a version here, by default the newest that is approved; whole, or not at all.
 
     On the way, versions that are here already get the mirror's verdict where that is the later one.
-
-    Args:
-        store: of models.
-        mirror: to bring it from.
-        name: of the version, or a unique beginning of it.
+    Instead of a name its beginning will do where that is unique.
 
     Raises:
         ArtefactMissing: the mirror has no such version.
@@ -137,18 +128,19 @@ def pull(store: Store, mirror: Mirror, name: str | None = None) -> Pulled:
     """
     replaced: list[str] = []
     for candidate in _names(mirror, name):
-        copy = _copy(mirror, candidate, store)
-        mine = _verdict_here(copy.version, store)
-        verdict = copy.verdict if _may_replace(copy.verdict, mine) else mine
-        here = _is_whole(store, copy.version)
-        if here and verdict is copy.verdict:
-            _take_verdict(mirror, copy)
+        version, theirs = _version_in(mirror, candidate, store)
+        mine = _verdict_here(version, store)
+        is_later = _may_replace(theirs, mine)
+        verdict = theirs if is_later else mine
+        here = _is_whole(store, version)
+        if here and is_later:
+            _take_verdict(mirror, version, theirs)
             replaced.append(candidate)
         if not (name or (verdict and verdict.passed)):
             continue
         if not here:
-            _fetch(mirror, copy, with_verdict=verdict is copy.verdict)
-            store.verify(copy.version)
+            _fetch(mirror, version, theirs if is_later else None)
+            store.verify(version)
         return Pulled(candidate, not here, tuple(replaced))
     raise ArtefactMissing(
         f"{mirror.uri} holds no approved model",
@@ -172,16 +164,14 @@ def _names(mirror: Mirror, wanted: str | None) -> list[str]:
     )
 
 
-def _copy(mirror: Mirror, name: str, store: Store) -> _Copy:
-    data = _read(mirror, f"{name}/{MANIFEST}")
-    manifest = Manifest.from_json(data, name)
-    version = Version(name, store.folder / name, manifest)
-    store.signer.check(
-        manifest.to_json(signed=False), manifest.signature, f"{mirror.uri}/{name}/{MANIFEST}"
-    )
+def _version_in(mirror: Mirror, name: str, store: Store) -> tuple[Version, StoredVerdict]:
+    """Return a version as a mirror has it, in the folder where it would lie here, and its verdict."""
+    manifest = Manifest.from_json(_read(mirror, f"{name}/{MANIFEST}"), name)
+    store.signer.check(manifest, f"{mirror.uri}/{name}/{MANIFEST}")
     if manifest.kind != store.kind:
         raise ArtefactCorrupt(f"{mirror.uri}/{name} is a {manifest.kind}, not a {store.kind}")
-    return _Copy(version, data, _verdict_in(mirror, version, store))
+    version = Version(name, store.folder / name, manifest)
+    return version, _verdict_in(mirror, version, store)
 
 
 def _verdict_in(mirror: Mirror, version: Version, store: Store) -> StoredVerdict:
@@ -220,9 +210,8 @@ def _is_whole(store: Store, version: Version) -> bool:
     return True
 
 
-def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
+def _fetch(mirror: Mirror, version: Version, verdict: StoredVerdict | None) -> None:
     """Write a version as it was written first: nobody sees it before its manifest."""
-    version = copy.version
     was_there = (version.folder / MANIFEST).exists()
     try:
         for name, entry in version.manifest.files.items():
@@ -231,22 +220,21 @@ def _fetch(mirror: Mirror, copy: _Copy, *, with_verdict: bool) -> None:
             with translate_os_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data)
-        if with_verdict:
-            _take_verdict(mirror, copy)
-        write_atomic(version.folder / MANIFEST, copy.manifest)
+        if verdict is not None:
+            _take_verdict(mirror, version, verdict)
+        write_atomic(version.folder / MANIFEST, version.manifest.to_json())
     except BaseException:
         if not was_there:
             shutil.rmtree(version.folder, ignore_errors=True)
         raise
 
 
-def _take_verdict(mirror: Mirror, copy: _Copy) -> None:
-    folder, verdict = copy.version.folder, copy.verdict
+def _take_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
     if verdict.report_sha256 is not None:
-        name = f"{copy.version.name}/{REPORT}"
         entry = FileEntry(_ABOUT_A_REPORT, verdict.report_sha256)
-        write_atomic(folder / REPORT, _checked(mirror, name, entry))
-    write_atomic(folder / VERDICT, verdict.to_json())
+        report = _checked(mirror, f"{version.name}/{REPORT}", entry)
+        write_atomic(version.folder / REPORT, report)
+    write_atomic(version.folder / VERDICT, verdict.to_json())
 
 
 def _checked(mirror: Mirror, name: str, entry: FileEntry) -> bytes:
@@ -271,3 +259,41 @@ def _how_to_repair(mirror: Mirror, name: str) -> str:
         f"remove {mirror.uri}/{manifest}, and then, where the model was made, "
         "`python -m lightmodel models push`"
     )
+
+
+def send(config: Config) -> None:
+    """Send every mirror what it lacks; one that fails is a warning, for the work itself is done."""
+    mirrors = mirrors_of(config, IN_THE_CHAIN_S)
+    if not mirrors:
+        return
+    with ThreadPoolExecutor(len(mirrors), thread_name_prefix="mirror") as pool:
+        for _ in pool.map(partial(_push_or_warn, config), mirrors):
+            pass
+
+
+def _push_or_warn(config: Config, mirror: Mirror) -> None:
+    try:
+        pushed = push(models_of(config), mirror)
+    except LightModelError as error:
+        logger.warning("not copied: %s; %s", error.message, error.hint or _LATER)
+    except Exception as error:  # noqa: BLE001 — whatever a cloud's library raises, the model is made
+        logger.warning("not copied to %s: %s; %s", mirror.uri, type(error).__name__, _LATER)
+    else:
+        for name in (*pushed.versions, *pushed.verdicts):
+            logger.info("copied to %s: %s", mirror.uri, name)
+
+
+def pull_first(config: Config, name: str | None) -> Pulled:
+    """Bring a model here from the first mirror that has it.
+
+    Raises:
+        LightModelError: none does; the first one's reason.
+    """
+    failures: list[LightModelError] = []
+    for mirror in named_mirrors(config):
+        try:
+            return pull(models_of(config), mirror, name)
+        except LightModelError as error:
+            logger.warning("%s", error.message)
+            failures.append(error)
+    raise failures[0]

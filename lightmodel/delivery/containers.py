@@ -1,0 +1,282 @@
+"""The containers of a service on a Docker host: the proxy that owns its port, and the versions behind it.
+
+A new version is started beside the old one, made to prove itself, and watched; the proxy hands
+requests to the live one of the two.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lightmodel.config import DeploySection
+from lightmodel.delivery import engine
+from lightmodel.delivery.smoke_test import OK, Answer, Ask, smoke_test, wait_until_ready
+from lightmodel.errors import ConfigError, DeployFailed
+from lightmodel.store.manifest import Manifest
+
+if TYPE_CHECKING:  # imported when an engine is needed
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+logger = logging.getLogger(__name__)
+
+Colour = Literal["blue", "green"]
+PROXY_IMAGE = "light-model-proxy"
+HERE = "http://127.0.0.1:5001"
+IMAGE, SETTINGS, PREVIOUS, NAME = (
+    f"light-model.{word}" for word in ("image", "settings", "previous", "name")
+)
+STOP_S = 40  # the service finishes what is under way in serve.graceful_seconds
+_LIVE = "/var/lib/live"
+_ASK = "/usr/local/lib/ask.py"
+_QUESTION = "question.json"
+_HINT = "`docker build --target proxy -t light-model-proxy .` makes it"
+_LOOK_S = 1.0
+_LINES = 8
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """The container that owns the port."""
+
+    container: "Container"
+
+    def live(self) -> Colour:
+        """Return which container gets the requests."""
+        code, _ = engine.execute(self.container, ["test", "-f", f"{_LIVE}/green"])
+        return "blue" if code else "green"
+
+    def switch(self, colour: Colour) -> None:
+        """Route the next request, and all after it, to this container; none is lost.
+
+        Raises:
+            DeployFailed: the proxy could not be told.
+        """
+        command = ["touch"] if colour == "green" else ["rm", "-f"]
+        code, _ = engine.execute(self.container, [*command, f"{_LIVE}/green"])
+        if code:
+            raise DeployFailed(f"the proxy cannot switch: {command[0]} gives {code}")
+
+    def ask(self, url: str, body: bytes | None = None, key: str = "") -> Answer:
+        """Ask from the proxy's place: GET, or POST a JSON body."""
+        words = ["python", "-I", _ASK, url]
+        if body is not None:
+            self.container.put_archive(_LIVE, engine.one_file(_QUESTION, body))
+            words.append(f"{_LIVE}/{_QUESTION}")
+        environment = {"LIGHTMODEL_KEY": key} if key else None
+        _, output = engine.execute(self.container, words, environment)
+        try:
+            return Answer(**json.loads(output))
+        except ValueError:  # the proxy itself was stopped meanwhile
+            return Answer(0, "the proxy does not run")
+
+
+def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = False) -> Proxy:
+    """Return the proxy of a service; start it where it does not run, make it where there is none.
+
+    With `renew`, one that runs another image than the newest is replaced; nobody answers for a second.
+
+    Raises:
+        ConfigError: its image is not there, or its port is taken.
+    """
+    name = f"{deploy.name}-proxy"
+    image = engine.image_of(client, PROXY_IMAGE, _HINT)
+    found = engine.find_container(client, name)
+    if found is not None and found.image != image:
+        if renew:
+            engine.remove(found)
+            found = None
+        else:
+            logger.warning(
+                "%s runs an older image; `deploy docker --renew-proxy` replaces it", name
+            )
+    container = found or _create(client, deploy, name)
+    if container.status != "running":
+        _start(container, deploy.port)
+    return Proxy(container)
+
+
+def _create(client: "DockerClient", deploy: DeploySection, name: str) -> "Container":
+    if not client.networks.list(names=[f"^{deploy.name}$"]):
+        client.networks.create(deploy.name, check_duplicate=True)
+    return client.containers.create(
+        PROXY_IMAGE,
+        name=name,
+        labels={"light-model.part": "proxy", "light-model.name": deploy.name},
+        network=deploy.name,
+        ports={"5001/tcp": deploy.port},
+        volumes={f"{deploy.name}-live": {"bind": _LIVE, "mode": "rw"}},
+        **_hardening(),
+    )
+
+
+def _hardening() -> dict[str, Any]:
+    """Return what every container of ours runs under: nothing to write to, and nothing to gain."""
+    return {
+        "read_only": True,
+        "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 — in the container
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "pids_limit": 512,
+        "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+    }
+
+
+def _start(container: "Container", port: int) -> None:
+    from docker.errors import APIError
+
+    try:
+        container.start()
+    except APIError as error:
+        engine.remove(container)
+        if "port" in str(error).lower() or "address already in use" in str(error).lower():
+            raise ConfigError(
+                f"port {port} of the Docker host is taken",
+                hint=f"`docker ps --filter publish={port}` names a container that has it; stop it, or "
+                "set deploy.port",
+            ) from None
+        raise
+    engine.keep_running(container)
+    container.reload()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A container of the service, asked through its proxy.
+
+    Its colour is its name on the service's network; `key` is "" where the service wants none.
+    """
+
+    container: "Container"
+    proxy: Proxy
+    colour: Colour
+    manifest: Manifest
+    key: str
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait for `/ready`.
+
+        Raises:
+            DeployFailed: it ended, or did not become ready in time; says what it said last.
+        """
+        with self._quoted():
+            wait_until_ready(self._asking(self._address), seconds, self.check_alive)
+
+    def smoke_test(self, *, through_proxy: bool) -> None:
+        """Compare its answers to the model's own sample rows with what is stored.
+
+        It is asked at its own address, or as those ask who use the service.
+
+        Raises:
+            DeployFailed: it serves another model, or scores otherwise.
+        """
+        with self._quoted():
+            smoke_test(self._asking(HERE if through_proxy else self._address), self.manifest)
+
+    def watch(self, seconds: float) -> None:
+        """Look at it for a while, as those see it who use the service.
+
+        Raises:
+            DeployFailed: it ended, became unhealthy, or does not answer.
+        """
+        ends = time.monotonic() + seconds
+        ask = self._asking(HERE)
+        with self._quoted():
+            while time.monotonic() < ends:
+                time.sleep(min(_LOOK_S, seconds))
+                self.check_alive()
+                if (answer := ask("/ready", None)).status != OK:
+                    raise DeployFailed(f"it stopped answering; /ready: {answer}")
+
+    def check_alive(self) -> None:
+        """Look at the container itself.
+
+        Raises:
+            DeployFailed: it does not run, or Docker finds it unhealthy.
+        """
+        self.container.reload()
+        if self.container.status != "running" or self.container.health == "unhealthy":
+            state = self.container.attrs["State"]
+            health = "unhealthy, " if self.container.health == "unhealthy" else ""
+            raise DeployFailed(
+                f"its container is {health}{self.container.status}, exit code {state.get('ExitCode')}"
+            )
+
+    @property
+    def _address(self) -> str:
+        return f"http://{self.colour}:5001"
+
+    def _asking(self, address: str) -> Ask:
+        return lambda path, body: self.proxy.ask(address + path, body, self.key)
+
+    @contextmanager
+    def _quoted(self) -> Iterator[None]:
+        """Name the version that an error is of, and quote what it logged last."""
+        try:
+            yield
+        except DeployFailed as error:
+            said = self.container.logs(tail=_LINES).decode(errors="replace")
+            hint = error.hint or f"what the new version said last:\n{said}"
+            raise DeployFailed(f"the new version: {error.message}", hint=hint) from error
+
+
+def start_candidate(
+    client: "DockerClient", deploy: DeploySection, image: str, colour: Colour, previous: str
+) -> "Container":
+    """Start a container of an image, reachable by its colour on the service's network.
+
+    It is not restarted by Docker until it has proved itself. Images are named by their ids; `previous`
+    is the one that answers now, "" for none.
+    """
+    container = client.containers.create(
+        image,
+        name=f"{deploy.name}-{colour}",
+        environment=environment_of(deploy),
+        labels={
+            NAME: deploy.name,
+            IMAGE: image,
+            SETTINGS: settings_hash(deploy),
+            PREVIOUS: previous,
+        },
+        network=deploy.name,
+        networking_config={deploy.name: client.api.create_endpoint_config(aliases=[colour])},
+        volumes={f"{deploy.name}-log": {"bind": "/app/var/log", "mode": "rw"}},
+        **_hardening(),
+    )
+    container.start()
+    return container
+
+
+def environment_of(deploy: DeploySection) -> dict[str, str]:
+    """Return the environment of the service: what deploy.env_file says, and that a proxy is in front.
+
+    Raises:
+        ConfigError: the file cannot be read, or a line is not NAME=VALUE.
+    """
+    found = {"LIGHTMODEL__SERVE__PROXIES": "1"}
+    if deploy.env_file is None:
+        return found
+    try:
+        lines = deploy.env_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"deploy.env_file {deploy.env_file} cannot be read: {reason}") from None
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text and not text.startswith("#"):
+            name, equals, value = text.partition("=")
+            if not equals or not name.strip().replace("_", "").isalnum():
+                raise ConfigError(f"{deploy.env_file}, line {number}: must be NAME=VALUE")
+            found[name.strip()] = value
+    return found
+
+
+def settings_hash(deploy: DeploySection) -> str:
+    """Return what tells whether two containers of one image would run alike."""
+    content = json.dumps(sorted(environment_of(deploy).items()))
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,1 +1,0 @@
-"""Messages to people: the log, and by apprise a hundred channels."""

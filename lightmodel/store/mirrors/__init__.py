@@ -1,1 +1,0 @@
-"""Where copies of published artefacts are kept."""
