@@ -20,8 +20,8 @@ import lightgbm as lgb
 import numpy as np
 
 from lightmodel.contract.arrays import Matrix, Scores
-from lightmodel.learners.compiled.build import build, load
-from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
+from lightmodel.learners.compiled import build, load, packed, unpacked
+from lightmodel.learners.compiled.trees import CompiledTrees
 
 RESULTS = Path("benchmarks/results/compiled.json")
 COLUMNS, ROWS, ONES, TURNS = 200, 10_000, 1_000, 7

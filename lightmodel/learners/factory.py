@@ -86,7 +86,7 @@ def compile_model(learner: str, payload: dict[str, Any]) -> dict[str, bytes]:
     if learner != "lightgbm":
         return {}
     from lightmodel.learners.compiled import compiled_files
-    from lightmodel.learners.compiled.build import NotCompiledError
+    from lightmodel.learners.compiled.tables import NotCompiledError
 
     try:
         return compiled_files(payload)

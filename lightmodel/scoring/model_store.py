@@ -109,7 +109,7 @@ def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], Ro
     """Yield what scores and reads rows, the fastest first: the compiled model, and the bundle's."""
     if "compiled.json" in version.manifest.files:
         from lightmodel.learners.compiled import open_compiled
-        from lightmodel.learners.compiled.build import NotCompiledError
+        from lightmodel.learners.compiled.tables import NotCompiledError
 
         try:
             trees, rows = open_compiled(version.read)

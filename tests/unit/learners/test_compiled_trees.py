@@ -9,10 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightmodel.contract.arrays import Matrix
-from lightmodel.learners.compiled import compiled_files, open_compiled
-from lightmodel.learners.compiled.build import Built, NotCompiledError, build, load
-from lightmodel.learners.compiled.tables import tables_of
-from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
+from lightmodel.learners.compiled import (
+    Built,
+    build,
+    compiled_files,
+    load,
+    open_compiled,
+    packed,
+    unpacked,
+)
+from lightmodel.learners.compiled.tables import NotCompiledError, tables_of
+from lightmodel.learners.compiled.trees import CompiledTrees
 
 pytestmark = pytest.mark.compiler
 RANDOM = np.random.default_rng(0)
