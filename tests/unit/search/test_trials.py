@@ -79,7 +79,7 @@ def test_what_is_running_is_failed_when_time_is_over(context: TrialContext) -> N
     class Blocked(LightGBMTrials):
         def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
             begun.set()
-            self._given_up.wait()
+            self.trainer.given_up.wait()
             return super().fit_fold(parameters, fold)
 
     real = context.fitter
