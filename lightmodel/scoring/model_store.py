@@ -22,8 +22,7 @@ from lightmodel.store.versions import Version
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader, read_rows
 from lightmodel.tables.row_rules import RowRules
-from lightmodel.training.features import FeatureSteps
-from lightmodel.training.steps import Steps
+from lightmodel.training.features import FeatureSteps, Steps
 
 if TYPE_CHECKING:
     from lightmodel.learners.lightgbm import LightGBMModel

@@ -1,4 +1,4 @@
-"""The features that a model sees: those of the contract, and what is made from them."""
+"""What stands between rows and a learner's model: features that are added, scores that are corrected."""
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lightmodel.contract.arrays import Matrix, Vector
+from lightmodel.contract.arrays import Matrix, Scores, Vector
 from lightmodel.contract.columns import ColumnType, Contract
-from lightmodel.errors import ConfigError
+from lightmodel.errors import ArtefactCorrupt, ConfigError
+from lightmodel.training.calibration import Calibration
 
+Predict = Callable[[Matrix], Scores]
 Columns = Mapping[str, npt.NDArray[Any]]
 OwnFeatures = Callable[[Columns], Columns]
 
@@ -38,13 +40,11 @@ class Counts:
 
     def look_up(self, column: Vector) -> Vector:
         """Return (rows,) how many training rows have the same value; NaN for a missing one."""
-        found = np.full(len(column), np.nan)
         known = ~np.isnan(column)
-        if not len(self.values):
-            found[known] = 0.0
-            return found
-        at = np.minimum(np.searchsorted(self.values, column[known]), len(self.values) - 1)
-        found[known] = np.where(self.values[at] == column[known], self.counts[at], 0)
+        found = np.where(known, 0.0, np.nan)
+        if len(self.values):
+            at = np.minimum(np.searchsorted(self.values, column[known]), len(self.values) - 1)
+            found[known] = np.where(self.values[at] == column[known], self.counts[at], 0)
         return found
 
 
@@ -66,7 +66,7 @@ class FeatureSteps:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all features that the model sees."""
-        counted = (count_name(name) for name in self.counts)
+        counted = (f"{name} (count)" for name in self.counts)
         return (*self.contract.feature_names, *counted, *self.own_names)
 
     def extend(self, features: Matrix) -> Matrix:
@@ -87,10 +87,69 @@ class FeatureSteps:
         for at, (name, counts) in enumerate(self.counts.items(), width):
             every[:, at] = counts.look_up(features[:, position[name]]) - seen
         if self.own:
-            made = call_own(self.own, features, self.contract)
+            made = _call_own(self.own, features, self.contract)
             for at, name in enumerate(self.own_names, width + len(self.counts)):
                 every[:, at] = _as_numbers(name, made.get(name), len(features))
         return every
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Both ends of a model; they travel in its bundle."""
+
+    features: FeatureSteps
+    calibration: Calibration | None = None
+
+    def around(self, predict: Predict, *, calibrated: bool = True) -> Predict:
+        """Return what scores the contract's features, from what scores all features."""
+        calibration = self.calibration if calibrated else None
+        if not (self.features.counts or self.features.own or calibration):
+            return predict
+
+        def score(features: Matrix) -> Scores:
+            scores = predict(self.features.extend(features))
+            return calibration.apply(scores) if calibration else scores
+
+        return score
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What there is: "frequency", "module", "calibration"."""
+        return tuple(name for name, there in self.payload()["steps"].items() if there)
+
+    def payload(self) -> dict[str, Any]:
+        """Return what goes into the bundle: one key in JSON's types, one of arrays."""
+        calibration = self.calibration.to_dict() if self.calibration else None
+        counts = self.features.counts
+        return {
+            "steps": {
+                "frequency": list(counts),
+                "module": list(self.features.own_names),
+                "calibration": calibration,
+            },
+            "counts": [(one.values, one.counts) for one in counts.values()],
+        }
+
+    @classmethod
+    def from_payload(
+        cls, bundle: dict[str, Any], contract: Contract, own: OwnFeatures | None
+    ) -> "Steps":
+        """Read back what `payload` put into a bundle.
+
+        Raises:
+            ArtefactCorrupt: it adds features by the user's code, and that is not there.
+        """
+        steps = bundle["steps"]
+        pairs = zip(steps["frequency"], bundle["counts"], strict=True)
+        counts = {name: Counts(*arrays) for name, arrays in pairs}
+        names = tuple(steps["module"])
+        if names and own is None:
+            raise ArtefactCorrupt("the model adds features by code that it does not hold")
+        calibration = steps["calibration"]
+        return cls(
+            FeatureSteps(contract, counts, own if names else None, names),
+            Calibration.from_dict(calibration) if calibration else None,
+        )
 
 
 def fit_features(
@@ -101,22 +160,21 @@ def fit_features(
     Args:
         features: (rows, features) of the training rows.
         contract: of the split.
-        chosen: of `train.features`.
+        chosen: `train.features`.
         own: `features` of the user's module.
 
     Raises:
         ConfigError: the user's function fails, or gives what no model can use.
     """
-    counted = [
-        (at, column.name)
+    counts = {
+        column.name: Counts.of(features[:, at])
         for at, column in enumerate(contract.features)
         if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
-    ]
-    counts = {name: Counts.of(features[:, at]) for at, name in counted}
+    }
     steps = FeatureSteps(contract, counts)
     if own is None:
         return steps
-    names = tuple(call_own(own, features, contract))
+    names = tuple(_call_own(own, features, contract))
     taken = sorted({*names} & {*steps.names})
     if taken:
         raise ConfigError(
@@ -127,19 +185,14 @@ def fit_features(
     return steps
 
 
-def count_name(feature: str) -> str:
-    """Name the feature that counts the values of another."""
-    return f"{feature} (count)"
-
-
-def call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
+def _call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
     """Call the user's function.
 
     Raises:
         ConfigError: it fails, or gives no mapping.
     """
     try:
-        made = own(columns_by_name(features, contract))
+        made = own(_columns_by_name(features, contract))
     except Exception as error:
         raise ConfigError(
             f"train.module: features() failed{_where(error)}",
@@ -170,11 +223,10 @@ class _Columns(dict[str, npt.NDArray[Any]]):
         raise _NoSuchColumn(name)
 
 
-def columns_by_name(features: Matrix, contract: Contract) -> Columns:
+def _columns_by_name(features: Matrix, contract: Contract) -> Columns:
     """Return the features of rows as a user's code sees them.
 
-    Returns:
-        name → (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
+    Each is (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
     """
     columns = _Columns()
     for at, column in enumerate(contract.features):

@@ -185,7 +185,7 @@ def _best_reachable(kind: TaskKind, target: Vector, best: Scores | None) -> floa
 def _class_scores(task: Task, target: Vector, scores: Scores) -> tuple[ClassScore, ...]:
     if task.kind is not TaskKind.MULTICLASS:
         return ()
-    codes, decided = target.astype(np.int64), predicted_codes(scores, 0.5)
+    codes, decided = target.astype(np.int64), predicted_codes(scores, None)
     found = []
     for code, label in enumerate(task.labels):
         truth, chosen = codes == code, decided == code
@@ -202,7 +202,7 @@ def _curves(kind: TaskKind, target: Vector, scores: Scores, threshold: float | N
         every = max(1, -(-len(target) // DRAWN_ROWS))
         return Curves(predicted_actual=_points(scores[::every], target[::every]))
     codes = target.astype(np.int64)
-    decided = predicted_codes(scores, 0.5 if threshold is None else threshold)
+    decided = predicted_codes(scores, threshold)
     classes = 2 if kind is TaskKind.BINARY else scores.shape[1]
     confusion = np.bincount(codes * classes + decided, minlength=classes**2)
     table = tuple(tuple(row) for row in confusion.reshape(classes, classes).tolist())

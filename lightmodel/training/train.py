@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import SplitSection, TrainSection
-from lightmodel.contract.arrays import Codes, Matrix, Scores, Vector
+from lightmodel.contract.arrays import Codes, Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
 from lightmodel.contract.task import TaskKind
@@ -19,11 +19,9 @@ from lightmodel.progress.base import Progress
 from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
-from lightmodel.training.features import FeatureSteps, OwnFeatures, fit_features
-from lightmodel.training.metrics import measure
+from lightmodel.training.features import FeatureSteps, OwnFeatures, Predict, Steps, fit_features
+from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform
-from lightmodel.training.steps import Predict, Steps
-from lightmodel.training.threshold import choose_threshold
 
 SAMPLES = 5
 _FOLDS = 1  # a purpose of `uniform` of its own: folds must not follow the split
@@ -102,12 +100,7 @@ class CrossValidated:
 
 
 def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidated:
-    """Fit the folds, choose the threshold and score out of fold; no model is made.
-
-    Args:
-        table: the training rows, in the contract's types.
-        contract: of the split.
-        spec: how.
+    """Fit the folds on the training rows, choose the threshold and score out of fold; make no model.
 
     Raises:
         ConfigError: the settings do not suit the table.
@@ -158,13 +151,7 @@ def _calibrated(
 
 
 def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> Trained:
-    """Cross-validate, choose the threshold, and fit the final model.
-
-    Args:
-        table: the training rows, in the contract's types.
-        contract: of the split.
-        spec: how.
-    """
+    """Cross-validate on the training rows, choose the threshold, and fit the final model."""
     found = cross_validate(table, contract, spec)
     fit = found.trainer.refit if spec.section.final == "refit" else found.trainer.ensemble
     model = fit(found.fits)
@@ -173,9 +160,9 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> Trained:
         model.payload(),
         found.threshold,
         found.metrics,
-        tuple(_reports(found)),
+        _reports(found),
         model.importance(),
-        score_samples(table, contract, found.steps.around(model.predict)),
+        _score_samples(table, contract, found.steps.around(model.predict)),
         found.trainer.describe(),
         _prior(found.data),
         found.steps,
@@ -205,11 +192,7 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 def extended_data(
     table: pa.Table, contract: Contract, spec: TrainSpec
 ) -> tuple[TrainingData, FeatureSteps]:
-    """Turn training rows into what learners take, with the features that the settings add.
-
-    Returns:
-        the data, and what adds the same features to other rows.
-    """
+    """Do the same with the features that the settings add; return also what adds them to other rows."""
     data = training_data(table, contract)
     steps = fit_features(data.features, contract, spec.section.features, spec.own)
     features = steps.extend_training(data.features)
@@ -278,27 +261,23 @@ def _out_of_fold(fits: Sequence[FoldFit], numbers: Codes, data: TrainingData) ->
     return scores
 
 
-def _reports(found: CrossValidated) -> list[FoldReport]:
+def _reports(found: CrossValidated) -> tuple[FoldReport, ...]:
     reports = []
     for fold, fit in enumerate(found.fits):
-        target: Vector = found.data.target[found.numbers == fold]
-        scores = found.scores[found.numbers == fold]
+        rows = np.flatnonzero(found.numbers == fold)
+        target, scores = found.data.target[rows], found.scores[rows]
         metrics = measure(found.data.kind, target, scores, found.threshold)
         curves = fit.curve, fit.train_curve
-        reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, *curves))
-    return reports
+        reports.append(FoldReport(fold + 1, len(rows), fit.rounds, metrics, *curves))
+    return tuple(reports)
 
 
-def score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
+def _score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
     """Score the first rows as a server will: from JSON's values, without target and ignored columns."""
-    names = [column.name for column in contract.columns if column in contract.features]
-    if contract.id:
-        names.insert(0, contract.id.name)
-    few = table.select(names).slice(0, SAMPLES)
-    matrix: Matrix = feature_matrix(few, contract)
-    scores = predict(matrix)
-    rows = plain_rows(few)
+    ids = (contract.id.name,) if contract.id else ()
+    few = table.select((*ids, *contract.feature_names)).slice(0, SAMPLES)
+    scores = predict(feature_matrix(few, contract))
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
-        for row, score in zip(rows, scores, strict=True)
+        for row, score in zip(plain_rows(few), scores, strict=True)
     )
