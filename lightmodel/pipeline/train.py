@@ -254,7 +254,7 @@ def _inputs(split: Version, retry: RetryInfo | None) -> dict[str, Any]:
 
 
 def _write_findings(draft: Draft, trained: "Trained") -> None:
-    from lightmodel.report.plots import importance_png
+    from lightmodel.report.plots.training import importance_png
 
     findings = {
         "out_of_fold": trained.metrics,

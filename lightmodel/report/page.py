@@ -99,13 +99,12 @@ def _size(drift: Drift) -> float:
 def _pictures(report: Report) -> dict[str, Any]:
     # Drawing is slow to import, and whoever only needs the dataclass should not wait for it.
     from lightmodel.report import plots
+    from lightmodel.report.plots.training import folds, learning
 
     metric = report.verdict.metric
     decided = report.evaluation.metrics.get(metric)
-    training = (
-        plots.folds(report.folds, metric, decided.value if decided else None),
-        plots.learning(report.folds),
-    )
+    tested = decided.value if decided else None
+    training = folds(report.folds, metric, tested), learning(report.folds)
     return {
         "charts": plots.evaluation_charts(report.evaluation),
         "training_charts": [chart for chart in training if chart],
