@@ -20,7 +20,6 @@ from lightmodel.learners.boosting import (
     boost,
     choose_parameters,
     cut,
-    main_names,
     suited,
 )
 
@@ -204,7 +203,7 @@ class LightGBMTrials:
     Attributes:
         trainer: holds the binned table and the parameters in force.
         parts: (to fit, held out) of each fold.
-        given: names of the parameters that train.parameters names.
+        given: main names of the parameters that train.parameters names.
         stopping: of a trial's folds.
         at_once: folds that are fitted side by side, one thread each.
     """
@@ -214,19 +213,6 @@ class LightGBMTrials:
     given: frozenset[str]
     stopping: Stopping
     at_once: int
-
-    @classmethod
-    def cut(
-        cls,
-        trainer: LightGBMTrainer,
-        given: Mapping[str, Any],
-        folds: Sequence[tuple[Codes, Codes]],
-        stopping: Stopping,
-        threads: int,
-    ) -> "LightGBMTrials":
-        """Cut the table into its folds; `given` is train.parameters."""
-        parts = [cut(trainer.dataset, *rows) for rows in folds]
-        return cls(trainer, parts, frozenset(main_names(given)), stopping, threads)
 
     @property
     def settled(self) -> Mapping[str, Any]:

@@ -200,7 +200,7 @@ def publish_model(
             threshold=bundle["threshold"],
             runtime=bundle["runtime"],
             learner=trained.learner,
-            steps=trained.steps.names,
+            steps=trained.steps.kinds,
             samples=bundle["samples"],
             libraries=versions(libraries),
             commit=commit(),

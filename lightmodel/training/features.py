@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,85 +49,74 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class FeatureSteps:
-    """What is added to the features of a contract; fitted on training rows, the same in serving.
+class Steps:
+    """What stands at both ends of a model, fitted on training rows; it travels in the model's bundle.
 
     Attributes:
         contract: of the model.
         counts: by feature, in the contract's order.
-        own: the user's function, and the names of what it adds, in the order of training.
+        own: the user's function.
+        own_names: of what that adds, in the order of training.
+        calibration: of the scores.
     """
 
     contract: Contract
-    counts: Mapping[str, Counts]
+    counts: Mapping[str, Counts] = field(default_factory=dict)
     own: OwnFeatures | None = None
     own_names: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def feature_names(self) -> tuple[str, ...]:
         """Names of all features that the model sees."""
         counted = (f"{name} (count)" for name in self.counts)
         return (*self.contract.feature_names, *counted, *self.own_names)
 
-    def extend(self, features: Matrix) -> Matrix:
-        """Return (rows, all features) for the contract's features of rows that were not trained on."""
-        return self._extended(features, seen=0)
+    def extend(self, features: Matrix, *, training: bool = False) -> Matrix:
+        """Return (rows, all features) for the contract's features of rows.
 
-    def extend_training(self, features: Matrix) -> Matrix:
-        """Do the same for the training rows: each counts the others, as a new row would find them."""
-        return self._extended(features, seen=1)
-
-    def _extended(self, features: Matrix, seen: int) -> Matrix:
+        Of rows that were trained on, each counts the others, as a new row would find them.
+        """
         if not (self.counts or self.own):
             return features
         width = features.shape[1]
-        every = np.empty((len(features), len(self.names)), order="F")
+        every = np.empty((len(features), len(self.feature_names)), order="F")
         every[:, :width] = features
         position = {name: at for at, name in enumerate(self.contract.feature_names)}
         for at, (name, counts) in enumerate(self.counts.items(), width):
-            every[:, at] = counts.look_up(features[:, position[name]]) - seen
+            every[:, at] = counts.look_up(features[:, position[name]]) - int(training)
         if self.own:
             made = _call_own(self.own, features, self.contract)
             for at, name in enumerate(self.own_names, width + len(self.counts)):
                 every[:, at] = _as_numbers(name, made.get(name), len(features))
         return every
 
-
-@dataclass(frozen=True)
-class Steps:
-    """Both ends of a model; they travel in its bundle."""
-
-    features: FeatureSteps
-    calibration: Calibration | None = None
-
     def around(self, predict: Predict, *, calibrated: bool = True) -> Predict:
         """Return what scores the contract's features, from what scores all features."""
         calibration = self.calibration if calibrated else None
-        if not (self.features.counts or self.features.own or calibration):
+        if not (self.counts or self.own or calibration):
             return predict
 
         def score(features: Matrix) -> Scores:
-            scores = predict(self.features.extend(features))
+            scores = predict(self.extend(features))
             return calibration.apply(scores) if calibration else scores
 
         return score
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def kinds(self) -> tuple[str, ...]:
         """What there is: "frequency", "module", "calibration"."""
         return tuple(name for name, there in self.payload()["steps"].items() if there)
 
     def payload(self) -> dict[str, Any]:
         """Return what goes into the bundle: one key in JSON's types, one of arrays."""
-        calibration = self.calibration.to_dict() if self.calibration else None
-        counts = self.features.counts
         return {
             "steps": {
-                "frequency": list(counts),
-                "module": list(self.features.own_names),
-                "calibration": calibration,
+                "frequency": list(self.counts),
+                "module": list(self.own_names),
+                "calibration": self.calibration.to_dict() if self.calibration else None,
             },
-            "counts": [(one.values, one.counts) for one in counts.values()],
+            "counts": [(one.values, one.counts) for one in self.counts.values()],
         }
 
     @classmethod
@@ -145,16 +134,13 @@ class Steps:
         names = tuple(steps["module"])
         if names and own is None:
             raise ArtefactCorrupt("the model adds features by code that it does not hold")
-        calibration = steps["calibration"]
-        return cls(
-            FeatureSteps(contract, counts, own if names else None, names),
-            Calibration.from_dict(calibration) if calibration else None,
-        )
+        calibration = Calibration.from_dict(steps["calibration"]) if steps["calibration"] else None
+        return cls(contract, counts, own if names else None, names, calibration)
 
 
 def fit_features(
     features: Matrix, contract: Contract, chosen: Sequence[str], own: OwnFeatures | None
-) -> FeatureSteps:
+) -> Steps:
     """Learn from the training rows what the added features need.
 
     Args:
@@ -171,16 +157,15 @@ def fit_features(
         for at, column in enumerate(contract.features)
         if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
     }
-    steps = FeatureSteps(contract, counts)
+    steps = Steps(contract, counts)
     if own is None:
         return steps
     names = tuple(_call_own(own, features, contract))
-    taken = sorted({*names} & {*steps.names})
-    if taken:
+    if taken := sorted({*names} & {*steps.feature_names}):
         raise ConfigError(
             f"train.module: features() gives {', '.join(taken)}, which is there already"
         )
-    steps = FeatureSteps(contract, counts, own, names)
+    steps = Steps(contract, counts, own, names)
     _refuse_mixing_rows(steps, features)
     return steps
 
@@ -253,7 +238,7 @@ def _as_numbers(name: str, values: object, rows: int) -> Vector:
     return np.where(np.isinf(numbers), np.nan, numbers)
 
 
-def _refuse_mixing_rows(steps: FeatureSteps, features: Matrix) -> None:
+def _refuse_mixing_rows(steps: Steps, features: Matrix) -> None:
     """Refuse a function whose answer to a row depends on the rows beside it: serving sees others."""
     together = steps.extend(features)
     gaps = np.flatnonzero(np.isnan(features).any(axis=1))[:_CHECKED_ROWS]

@@ -19,7 +19,7 @@ from lightmodel.progress.base import Progress
 from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
-from lightmodel.training.features import FeatureSteps, OwnFeatures, Predict, Steps, fit_features
+from lightmodel.training.features import OwnFeatures, Predict, Steps, fit_features
 from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform
 
@@ -106,7 +106,7 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
         ConfigError: the settings do not suit the table.
     """
     refuse_calibrating_numbers(contract, spec.section)
-    data, features = extended_data(table, contract, spec)
+    data, steps = extended_data(table, contract, spec)
     numbers = assign_folds(table, contract, spec.section, spec.split)
     trainer = spec.learner.prepare(data)
     fits = fit_folds(trainer, numbers, spec)
@@ -118,7 +118,7 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
         codes = data.target[covered].astype(np.int64)
         threshold = choose_threshold(codes, scores[covered], spec.section)
     metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
-    steps = Steps(features, calibration)
+    steps = replace(steps, calibration=calibration)
     return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
 
@@ -191,12 +191,12 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 
 def extended_data(
     table: pa.Table, contract: Contract, spec: TrainSpec
-) -> tuple[TrainingData, FeatureSteps]:
+) -> tuple[TrainingData, Steps]:
     """Do the same with the features that the settings add; return also what adds them to other rows."""
     data = training_data(table, contract)
     steps = fit_features(data.features, contract, spec.section.features, spec.own)
-    features = steps.extend_training(data.features)
-    return replace(data, features=features, names=steps.names), steps
+    features = steps.extend(data.features, training=True)
+    return replace(data, features=features, names=steps.feature_names), steps
 
 
 def assign_folds(

@@ -32,7 +32,7 @@ arrow_rows: RowReader = read_rows
 @cache
 def compiled_rows() -> RowReader:
     """Return the compiled reader, built once for all tests."""
-    return CompiledRows(load(build()))
+    return CompiledRows(load(*build()))
 
 
 @dataclass(frozen=True)

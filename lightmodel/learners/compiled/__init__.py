@@ -10,8 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,32 +29,15 @@ _WIDE_NEEDS = ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe")
 _PATIENCE_S = 120
 
 
-@dataclass(frozen=True)
-class Built:
-    """A shared library, and where it runs.
-
-    Attributes:
-        machine: operating system and processor family.
-        cpu: features that the processor must have, as Linux names them.
-        sources: hash of what it was made from.
-    """
-
-    library: bytes
-    machine: str
-    cpu: tuple[str, ...]
-    sources: str
-
-
 def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:
     """Compile a LightGBM model, and return files by name.
 
     Raises:
         NotCompiledError: there is no C compiler, or the model is not of a kind that we compile.
     """
-    tables, built = packed(payload["texts"]), build()
-    about = {"machine": built.machine, "cpu": built.cpu, "sources": built.sources}
+    tables, (library, about) = packed(payload["texts"]), build()
     text = json.dumps(about, indent=1, sort_keys=True).encode() + b"\n"
-    return {LIBRARY: built.library, TABLES: tables, ABOUT: text}
+    return {LIBRARY: library, TABLES: tables, ABOUT: text}
 
 
 def open_compiled(
@@ -66,8 +48,7 @@ def open_compiled(
     Raises:
         NotCompiledError: it does not run here.
     """
-    about = json.loads(read(ABOUT))
-    library = load(Built(read(LIBRARY), about["machine"], tuple(about["cpu"]), about["sources"]))
+    library = load(read(LIBRARY), json.loads(read(ABOUT)))
     return CompiledTrees(library, unpacked(read(TABLES))), row_readers.CompiledRows(library)
 
 
@@ -101,8 +82,12 @@ def unpacked(data: bytes) -> list[Tables]:
         raise NotCompiledError(f"its tables cannot be read: {type(error).__name__}") from None
 
 
-def build() -> Built:
-    """Compile; some seconds.
+def build() -> tuple[bytes, dict[str, Any]]:
+    """Compile the C sources for this machine; some seconds.
+
+    Returns:
+        a shared library, and where it runs: `machine`, the operating system and processor family;
+        `cpu`, what the processor must have, as Linux names it; `sources`, hash of what it was made from.
 
     Raises:
         NotCompiledError: there is no C compiler, or it fails.
@@ -124,7 +109,8 @@ def build() -> Built:
         if done.returncode:
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
             raise NotCompiledError(f"{compiler} fails: {' '.join(last)[:200]}")
-        return Built(target.read_bytes(), _machine(), cpu, _sources_sha256())
+        about = {"machine": _machine(), "cpu": cpu, "sources": _sources_sha256()}
+        return target.read_bytes(), about
 
 
 def _machine() -> str:
@@ -151,20 +137,20 @@ def _sources() -> list[Path]:
     return [Path(row_readers.__file__).with_name("rows.c"), Path(__file__).with_name("trees.c")]
 
 
-def load(built: Built) -> ctypes.CDLL:
-    """Load a library that somebody vouches for: exactly these bytes.
+def load(library: bytes, about: Mapping[str, Any]) -> ctypes.CDLL:
+    """Load what `build` returned, which somebody vouches for: exactly these bytes.
 
     Raises:
         NotCompiledError: it does not run here.
     """
-    if built.sources != _sources_sha256():
+    if about["sources"] != _sources_sha256():
         raise NotCompiledError("it was compiled by another version of light-model")
-    if built.machine != _machine():
-        raise NotCompiledError(f"it was compiled for {built.machine}, and this is {_machine()}")
-    if lacking := sorted(set(built.cpu) - _cpu_features()):
+    if about["machine"] != _machine():
+        raise NotCompiledError(f"it was compiled for {about['machine']}, and this is {_machine()}")
+    if lacking := sorted(set(about["cpu"]) - _cpu_features()):
         raise NotCompiledError(f"this processor has no {', '.join(lacking)}")
     try:
-        return _opened(built.library)
+        return _opened(library)
     except OSError as error:
         raise NotCompiledError(f"it cannot be loaded: {type(error).__name__}") from None
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from lightmodel.contract.arrays import Matrix
 from lightmodel.learners.compiled import (
-    Built,
     build,
     compiled_files,
     load,
@@ -75,7 +74,7 @@ MODELS = {
     ),
     "own sigmoid": boosted(TABLE, sigmoid=0.7, num_leaves=5),
 }
-LIBRARY = load(build())
+LIBRARY = load(*build())
 
 
 def scorer(*texts: str) -> CompiledTrees:
@@ -141,12 +140,13 @@ def test_files_open_again_and_what_does_not_fit_says_why() -> None:
     assert np.array_equal(trees.predict(TABLE), by_lightgbm(MODELS["binary"], TABLE))
     with pytest.raises(NotCompiledError, match="tables cannot be read"):
         unpacked(files["compiled.npy"][:-300])
-    built = build()
+    library, about = build()
     for changed, why in (
-        (Built(built.library, "plan9-pdp11", (), built.sources), "compiled for plan9-pdp11"),
-        (Built(built.library, built.machine, ("flux",), built.sources), "no flux"),
-        (Built(built.library, built.machine, (), "0" * 64), "another version"),
-        (Built(b"rubbish" * 999, built.machine, (), built.sources), "cannot be loaded"),
+        ({"machine": "plan9-pdp11"}, "compiled for plan9-pdp11"),
+        ({"cpu": ("flux",)}, "no flux"),
+        ({"sources": "0" * 64}, "another version"),
     ):
         with pytest.raises(NotCompiledError, match=why):
-            load(changed)
+            load(library, {**about, **changed})
+    with pytest.raises(NotCompiledError, match="cannot be loaded"):
+        load(b"rubbish" * 999, about)
