@@ -116,9 +116,9 @@ def compare(metric: str, new: float, old: float) -> Mark:
 
 def interval_text(interval: Interval | None, dash: str = " \N{EN DASH} ") -> str:
     """Write a 95 % interval; empty when none was asked for or known."""
-    if interval is None or not math.isfinite(interval.low) or not math.isfinite(interval.high):
+    if interval is None or interval.low == interval.high:
         return ""
-    if interval.low == interval.high:
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
         return ""
     return f"{number(interval.low)}{dash}{number(interval.high)}"
 

@@ -36,12 +36,10 @@ class Trained:
         payload: of the final model.
         threshold: decision threshold (binary only).
         metrics: of the pooled out-of-fold scores.
-        folds: one report each.
         importance: of each feature, in training order.
         samples: five training rows with the final model's scores.
         parameters: of the learner, as it settled them for this table.
         prior: the best constant answer: (classes,) shares, the positive's alone (binary), or the mean.
-        steps: that stand around the model.
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN for a row of no fold.
     """
 
@@ -80,11 +78,8 @@ class CrossValidated:
     """The folds of a table, fitted and scored.
 
     Attributes:
-        trainer: holds the table.
         numbers: (rows,) the fold that holds each row out, -1 for none.
-        fits: one for each fold.
         scores: out of fold, corrected where the settings ask for that; NaN for a row of no fold.
-        steps: that stand around a model.
         threshold: decision threshold (binary only).
         metrics: of the pooled out-of-fold scores.
     """
@@ -105,7 +100,6 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
     Raises:
         ConfigError: the settings do not suit the table.
     """
-    refuse_calibrating_numbers(contract, spec.section)
     data, steps = extended_data(table, contract, spec)
     numbers = assign_folds(table, contract, spec.section, spec.split)
     trainer = spec.learner.prepare(data)
@@ -122,12 +116,7 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
     return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
 
-def refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
-    """Refuse a correction of probabilities where a number is predicted.
-
-    Raises:
-        ConfigError: train.calibration is on.
-    """
+def _refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
     if section.calibration != "none" and not contract.task.kind.has_classes:
         raise ConfigError(
             f"train.calibration = {section.calibration!r} corrects probabilities, and this task "
@@ -192,7 +181,12 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 def extended_data(
     table: pa.Table, contract: Contract, spec: TrainSpec
 ) -> tuple[TrainingData, Steps]:
-    """Do the same with the features that the settings add; return also what adds them to other rows."""
+    """Do the same with the features that the settings add; return also what adds them to other rows.
+
+    Raises:
+        ConfigError: the settings do not suit the table.
+    """
+    _refuse_calibrating_numbers(contract, spec.section)
     data = training_data(table, contract)
     steps = fit_features(data.features, contract, spec.section.features, spec.own)
     features = steps.extend(data.features, training=True)
@@ -222,21 +216,20 @@ def assign_folds(
     return np.where(numbers >= 0, packed, numbers)
 
 
-def fold_rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
+def fold_rows(numbers: Codes, fold: int, split: SplitSection) -> tuple[Codes, Codes]:
     """Return the rows that a fold trains on and those that it holds out; time never looks ahead."""
-    kept = numbers < fold if by_time else numbers != fold
+    kept = numbers < fold if split.method.startswith("time:") else numbers != fold
     return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
 
 
 def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit]:
     """Fit every fold, as many at a time as the learner can, leaving out those finished before."""
     count = int(numbers.max()) + 1
-    by_time = spec.split.method.startswith("time:")
 
     def fit(fold: int) -> FoldFit:
         done = spec.checkpoints.load(fold) if spec.checkpoints else None
         if done is None:
-            done = trainer.fit_fold(*fold_rows(numbers, fold, by_time=by_time))
+            done = trainer.fit_fold(*fold_rows(numbers, fold, spec.split))
             if spec.checkpoints:
                 spec.checkpoints.save(fold, done)
         done_folds.advance()
