@@ -83,14 +83,10 @@ def boost(
 ) -> Boosted:
     """Add trees until the loss on the held-out rows has not improved for `stopping.patience` rounds.
 
-    Args:
-        part: constructed rows to fit, and to stop by.
-        parameters: for LightGBM, with one of our objectives and no metric.
-        stopping: see there.
-        given_up: once set, nobody wants the result.
+    The parameters are LightGBM's, with one of our objectives and no metric.
 
     Raises:
-        CancelledError: `given_up` was set.
+        CancelledError: `given_up` was set, for nobody wants the result.
     """
     booster = lgb.Booster(dict(parameters), part[0])
     booster.add_valid(part[1], "held out")
@@ -158,12 +154,9 @@ def main_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def choose_parameters(
     dataset: lgb.Dataset, fixed: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return num_leaves and what goes with it, leaving alone what is in `given`.
+    """Return num_leaves and what goes with it, leaving alone what the user has `given`.
 
-    Args:
-        dataset: all training rows, constructed.
-        fixed: parameters in force, those of the user among them.
-        given: the user's own.
+    `fixed` are all parameters in force, those of the user among them.
     """
     given = main_names(given)  # LightGBM would take a main name before any other
     columns = dataset.num_feature()

@@ -18,12 +18,7 @@ logger = logging.getLogger(__name__)
 def make_learner(
     train: TrainSection, threads: int, own_estimator: Callable[..., Any] | None = None
 ) -> Learner:
-    """Return the learner that `train.estimator` names.
-
-    Args:
-        train: the settings.
-        threads: that fitting may use.
-        own_estimator: the `estimator` function of the user's module, for the estimator "module".
+    """Return the learner that `train.estimator` names; "module" is made by `own_estimator`.
 
     Raises:
         ConfigError: the parameters make no sense, or the user's function is needed and missing.

@@ -49,10 +49,7 @@ class NeuralParameters(BaseModel):
 
 
 def larger(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return parameters of networks that are wider or trained for longer, the nearest first, within bounds.
-
-    Args:
-        given: what stands in `train.parameters`.
+    """Yield `train.parameters` of wider or longer trained networks, the nearest first, within bounds.
 
     Raises:
         ConfigError: they do not suit a network.

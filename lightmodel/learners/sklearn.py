@@ -143,11 +143,9 @@ class SklearnTrainer:
         if has_classes:
             target = target.astype(np.int64)
         if has_classes and not hasattr(estimator, "predict_proba"):
+            # Calibration cannot hold out a row that is alone in its class.
             sizes = np.bincount(target)
-            held = (
-                sizes[target] >= 2
-            )  # calibration cannot hold out a row that is alone in its class
-            rows, target = rows[held], target[held]
+            rows, target = rows[sizes[target] >= 2], target[sizes[target] >= 2]
             folds = min(CALIBRATION_FOLDS, int(sizes[sizes >= 2].min()))
             estimator = CalibratedClassifierCV(estimator, cv=folds, ensemble=False)
         pipeline = Pipeline([("columns", columns_transformer(self.data)), ("estimator", estimator)])

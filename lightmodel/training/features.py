@@ -143,11 +143,7 @@ def fit_features(
 ) -> Steps:
     """Learn from the training rows what the added features need.
 
-    Args:
-        features: (rows, features) of the training rows.
-        contract: of the split.
-        chosen: `train.features`.
-        own: `features` of the user's module.
+    What is `chosen` stands in `train.features`; `own` is the function of the user's module.
 
     Raises:
         ConfigError: the user's function fails, or gives what no model can use.

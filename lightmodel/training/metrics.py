@@ -155,13 +155,7 @@ def _regression(target: Vector, scores: Scores, weights: Weights) -> Measured:
 
 
 def choose_threshold(target: Codes, scores: Scores, section: TrainSection) -> float:
-    """Choose on out-of-fold scores by `train.threshold`: 0.5, f1, youden or cost.
-
-    Args:
-        target: (rows,) 0 or 1.
-        scores: (rows,) probabilities of 1.
-        section: says how.
-    """
+    """Choose by `train.threshold` on out-of-fold probabilities of class 1: 0.5, f1, youden or cost."""
     if section.threshold == "0.5":
         return 0.5
     order = np.argsort(-scores, kind="stable")
