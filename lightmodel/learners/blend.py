@@ -14,17 +14,12 @@ from lightmodel.learners.base import FittedModel, Learner, Trainer, TrainingData
 Load = Callable[[str, dict[str, Any]], FittedModel]
 
 
-@dataclass(frozen=True)
-class MemberSettings:
-    """One entry of train.parameters.members."""
-
-    estimator: str
-    parameters: Mapping[str, Any]
+Member = tuple[str, dict[str, Any]]  # estimator, and its parameters
 
 
 def read_parameters(
     parameters: Mapping[str, Any],
-) -> tuple[tuple[MemberSettings, ...], tuple[float, ...]]:
+) -> tuple[tuple[Member, ...], tuple[float, ...]]:
     """Return members and weights of `train.parameters`; without weights, all count the same.
 
     Raises:
@@ -43,7 +38,7 @@ def read_parameters(
     return read, tuple(float(weight) / sum(weights) for weight in weights)
 
 
-def _member(entry: object) -> MemberSettings:
+def _member(entry: object) -> Member:
     if not isinstance(entry, dict) or not isinstance(entry.get("estimator"), str):
         raise _refused("each member names its estimator")
     if unknown := sorted(set(entry) - {"estimator", "parameters"}):
@@ -53,7 +48,7 @@ def _member(entry: object) -> MemberSettings:
     parameters = entry.get("parameters", {})
     if not isinstance(parameters, dict):
         raise _refused("a member's parameters are a table")
-    return MemberSettings(entry["estimator"], parameters)
+    return entry["estimator"], parameters
 
 
 def _are_weights(weights: object, count: int) -> bool:

@@ -51,8 +51,8 @@ def _blend(train: TrainSection, threads: int, own_estimator: Callable[..., Any] 
 
     members, weights = read_parameters(train.parameters)
     sections = [
-        train.model_copy(update={"estimator": one.estimator, "parameters": one.parameters})
-        for one in members
+        train.model_copy(update={"estimator": estimator, "parameters": parameters})
+        for estimator, parameters in members
     ]
     return BlendLearner([make_learner(one, threads, own_estimator) for one in sections], weights)
 

@@ -214,11 +214,6 @@ class LightGBMTrials:
     stopping: Stopping
     at_once: int
 
-    @property
-    def settled(self) -> Mapping[str, Any]:
-        """Return the parameters that training would use."""
-        return self.trainer.parameters
-
     def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
         """Boost on one thread; no model is kept.
 
@@ -226,9 +221,11 @@ class LightGBMTrials:
             CancelledError: `stop` was called.
             ConfigError: LightGBM refuses the parameters.
         """
-        every = {**self.settled, **self._suited_to(parameters), **parameters, "num_threads": 1}
+        trainer = self.trainer
+        every = {**trainer.parameters, **self._suited_to(parameters), **parameters}
+        every["num_threads"] = 1
         try:
-            return boost(self.parts[fold], every, self.stopping, self.trainer.given_up).fit
+            return boost(self.parts[fold], every, self.stopping, trainer.given_up).fit
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM refuses {dict(parameters)}: {error}") from error
 

@@ -179,7 +179,7 @@ def _trial_context(
     numbers = assign_folds(table, contract, section, config.split)
     folds = [fold_rows(numbers, at, config.split) for at in range(int(numbers.max()) + 1)]
     fitter = prepare_trials(fitting, data, folds, threads_of(config))
-    in_force = {**fitter.settled, **config.train.parameters}
+    in_force = {**fitter.trainer.parameters, **config.train.parameters}
     plan = StudyPlan(
         result.name,
         result.space.ranges,

@@ -96,12 +96,9 @@ def _shape(facts: Mapping[str, str], trees: int) -> Tables:
         raise NotCompiledError(f"its objective is {facts.get('objective', 'unknown')}")
     classes = int(facts["num_tree_per_iteration"])
     rounds = max(trees // classes, 1) if "average_output" in facts else 1
-    return {
-        "shape": np.array(
-            [trees, classes, int(facts["max_feature_idx"]) + 1, _OBJECTIVES[objective]], "i4"
-        ),
-        "scale": np.array([float(given.get("sigmoid", 1)), rounds], "f8"),
-    }
+    shape = [trees, classes, int(facts["max_feature_idx"]) + 1, _OBJECTIVES[objective]]
+    scale = [float(given.get("sigmoid", 1)), rounds]
+    return {"shape": np.array(shape, "i4"), "scale": np.array(scale, "f8")}
 
 
 def _tree(facts: Mapping[str, str]) -> Tree:

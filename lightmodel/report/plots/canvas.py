@@ -16,7 +16,6 @@ from html import escape
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -170,9 +169,7 @@ def _restyled(tag: str, key: str, used: Iterable[str]) -> str:
 
 def drawable(points: Iterable[Point]) -> tuple[Point, ...]:
     """Leave out the points that no axis can show."""
-    return tuple(
-        (x, y) for x, y in points if np.isfinite([x, y]).all() and max(abs(x), abs(y)) < LARGEST
-    )
+    return tuple((x, y) for x, y in points if abs(x) < LARGEST and abs(y) < LARGEST)
 
 
 def label_axes(axes: Axes, x: str, y: str) -> None:
