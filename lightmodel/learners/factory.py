@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def make_learner(
     train: TrainSection, threads: int, own_estimator: Callable[..., Any] | None = None
 ) -> Learner:
-    """Return the learner that `train.estimator` names; "module" is made by `own_estimator`.
+    """Return the learner that `train.estimator` names; "module": the user's `own_estimator` makes it.
 
     Raises:
         ConfigError: the parameters make no sense, or the user's function is needed and missing.
