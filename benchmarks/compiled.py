@@ -20,8 +20,8 @@ import lightgbm as lgb
 import numpy as np
 
 from lightmodel.contract.arrays import Matrix, Scores
-from lightmodel.learners.compiled.build import build, load
-from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
+from lightmodel.learners.compiled import build, load, packed, unpacked
+from lightmodel.learners.compiled.trees import CompiledTrees
 
 RESULTS = Path("benchmarks/results/compiled.json")
 COLUMNS, ROWS, ONES, TURNS = 200, 10_000, 1_000, 7
@@ -45,7 +45,7 @@ def contestants(text: str, folder: Path) -> tuple[dict[str, Predict], dict[str, 
     """Return what predicts, by name, and the seconds that getting it ready took."""
     booster = lgb.Booster(model_str=text)
     start = time.perf_counter()
-    ours = CompiledTrees(load(build()), unpacked(packed([text])))
+    ours = CompiledTrees(load(*build()), unpacked(packed([text])))
     seconds = {"ours": time.perf_counter() - start}
     every: dict[str, Predict] = {
         "lightgbm": lambda rows: np.asarray(booster.predict(rows, num_threads=1)),

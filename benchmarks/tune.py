@@ -87,7 +87,7 @@ def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Ma
     config = table.config
     ranges = search_space(config, released=False).ranges
     fitter = prepare_trials(config, table.data, table.folds, threads_of(config))
-    first = starting_point(ranges, fitter.settled)
+    first = starting_point(ranges, fitter.trainer.parameters)
     tune = config.tune
     plan = StudyPlan("ours", ranges, True, seed, trials, tune.startup, tune.keep_share, first)
     study = OptunaStudy(plan, FolderStorage(journal))

@@ -129,6 +129,6 @@ class Project:
         if contribute is None or fitted.data.kind is TaskKind.MULTICLASS:
             raise ConfigError("only LightGBM's models with one score a row explain themselves")
         table = pa.Table.from_pandas(rows[list(self.contract.feature_names)], preserve_index=False)
-        features = fitted.steps.features
-        parts = contribute(features.extend(feature_matrix(table, self.contract)))
-        return pd.DataFrame(parts[:, :-1], index=rows.index, columns=list(features.names))
+        parts = contribute(fitted.steps.extend(feature_matrix(table, self.contract)))
+        names = list(fitted.steps.feature_names)
+        return pd.DataFrame(parts[:, :-1], index=rows.index, columns=names)

@@ -1,6 +1,6 @@
 """A weighted mean of several learners' scores, as one learner."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,28 +14,20 @@ from lightmodel.learners.base import FittedModel, Learner, Trainer, TrainingData
 Load = Callable[[str, dict[str, Any]], FittedModel]
 
 
-@dataclass(frozen=True)
-class MemberSettings:
-    """One entry of train.parameters.members."""
-
-    estimator: str
-    parameters: Mapping[str, Any]
+Member = tuple[str, dict[str, Any]]  # estimator, and its parameters
 
 
 def read_parameters(
     parameters: Mapping[str, Any],
-) -> tuple[tuple[MemberSettings, ...], tuple[float, ...]]:
+) -> tuple[tuple[Member, ...], tuple[float, ...]]:
     """Return members and weights of `train.parameters`; without weights, all count the same.
 
     Raises:
         ConfigError: they are not `{members = [{estimator = …, parameters = {…}}, …], weights = […]}`.
     """
     members, weights = parameters.get("members"), parameters.get("weights")
-    if (
-        not isinstance(members, list)
-        or len(members) < 2
-        or set(parameters) - {"members", "weights"}
-    ):
+    unknown = set(parameters) - {"members", "weights"}
+    if not isinstance(members, list) or len(members) < 2 or unknown:
         raise _refused("it takes members, a list of at least two, and weights")
     read = tuple(_member(entry) for entry in members)
     weights = [1.0] * len(read) if weights is None else weights
@@ -46,7 +38,7 @@ def read_parameters(
     return read, tuple(float(weight) / sum(weights) for weight in weights)
 
 
-def _member(entry: object) -> MemberSettings:
+def _member(entry: object) -> Member:
     if not isinstance(entry, dict) or not isinstance(entry.get("estimator"), str):
         raise _refused("each member names its estimator")
     if unknown := sorted(set(entry) - {"estimator", "parameters"}):
@@ -56,7 +48,7 @@ def _member(entry: object) -> MemberSettings:
     parameters = entry.get("parameters", {})
     if not isinstance(parameters, dict):
         raise _refused("a member's parameters are a table")
-    return MemberSettings(entry["estimator"], parameters)
+    return entry["estimator"], parameters
 
 
 def _are_weights(weights: object, count: int) -> bool:
@@ -102,11 +94,11 @@ class BlendTrainer:
 
     def describe(self) -> Mapping[str, Any]:
         """Return each member's weight and parameters, numbered from 1."""
-        told: dict[str, Any] = {"estimator": "blend"}
+        described: dict[str, Any] = {"estimator": "blend"}
         for at, (trainer, weight) in enumerate(zip(self.trainers, self.weights, strict=True), 1):
-            told[f"{at}.weight"] = weight
-            told.update({f"{at}.{name}": value for name, value in trainer.describe().items()})
-        return told
+            own = {"weight": weight, **trainer.describe()}
+            described |= {f"{at}.{name}": value for name, value in own.items()}
+        return described
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
         """Fit every member, one after the other, and average their scores."""
@@ -122,27 +114,23 @@ class BlendTrainer:
 
     def refit(self, folds: Sequence[FoldFit]) -> "BlendModel":
         """Fit every member on all rows, as long as its folds say."""
-        return self._model(
-            trainer.refit(_folds_of(folds, at)) for at, trainer in enumerate(self.trainers)
-        )
+        return self._model([trainer.refit(own) for trainer, own in self._members(folds)])
 
     def ensemble(self, folds: Sequence[FoldFit]) -> "BlendModel":
         """Put each member's own models together."""
-        return self._model(
-            trainer.ensemble(_folds_of(folds, at)) for at, trainer in enumerate(self.trainers)
-        )
+        return self._model([trainer.ensemble(own) for trainer, own in self._members(folds)])
 
-    def _model(self, members: Iterable[FittedModel]) -> "BlendModel":
+    def _members(self, folds: Sequence[FoldFit]) -> Iterator[tuple[Trainer, list[FoldFit]]]:
+        """Yield trainers and the folds as each knows them; none fits anew by a fold's scores."""
+        for at, trainer in enumerate(self.trainers):
+            parts = [(fold.scores, fold.model["members"][at]) for fold in folds]
+            yield (
+                trainer,
+                [FoldFit(scores, one["rounds"], (), one["model"]) for scores, one in parts],
+            )
+
+    def _model(self, members: Sequence[FittedModel]) -> "BlendModel":
         return BlendModel(tuple(members), self.learners, self.weights)
-
-
-def _folds_of(folds: Sequence[FoldFit], member: int) -> list[FoldFit]:
-    """Return the folds as one member knows them; no learner fits anew by a fold's scores."""
-    parts = [fold.model["members"][member] for fold in folds]
-    return [
-        FoldFit(fold.scores, part["rounds"], (), part["model"])
-        for fold, part in zip(folds, parts, strict=True)
-    ]
 
 
 def _weighted(scores: Sequence[Scores], weights: Sequence[float]) -> Scores:

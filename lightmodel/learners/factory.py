@@ -18,12 +18,7 @@ logger = logging.getLogger(__name__)
 def make_learner(
     train: TrainSection, threads: int, own_estimator: Callable[..., Any] | None = None
 ) -> Learner:
-    """Return the learner that `train.estimator` names.
-
-    Args:
-        train: the settings.
-        threads: that fitting may use.
-        own_estimator: the `estimator` function of the user's module, for the estimator "module".
+    """Return the learner that `train.estimator` names; "module": the user's `own_estimator` makes it.
 
     Raises:
         ConfigError: the parameters make no sense, or the user's function is needed and missing.
@@ -56,8 +51,8 @@ def _blend(train: TrainSection, threads: int, own_estimator: Callable[..., Any] 
 
     members, weights = read_parameters(train.parameters)
     sections = [
-        train.model_copy(update={"estimator": one.estimator, "parameters": one.parameters})
-        for one in members
+        train.model_copy(update={"estimator": estimator, "parameters": parameters})
+        for estimator, parameters in members
     ]
     return BlendLearner([make_learner(one, threads, own_estimator) for one in sections], weights)
 
@@ -86,7 +81,7 @@ def compile_model(learner: str, payload: dict[str, Any]) -> dict[str, bytes]:
     if learner != "lightgbm":
         return {}
     from lightmodel.learners.compiled import compiled_files
-    from lightmodel.learners.compiled.build import NotCompiledError
+    from lightmodel.learners.compiled.tables import NotCompiledError
 
     try:
         return compiled_files(payload)

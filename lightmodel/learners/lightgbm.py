@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +14,14 @@ from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
-from lightmodel.learners.boosting import Boosted, Stopping, boost
-from lightmodel.learners.lightgbm_parameters import choose_parameters, main_names, suited
-
-Rows = tuple[Codes, Codes]  # to fit, and to hold out
+from lightmodel.learners.boosting import (
+    Part,
+    Stopping,
+    boost,
+    choose_parameters,
+    cut,
+    suited,
+)
 
 _OBJECTIVES = {
     TaskKind.BINARY: "binary",
@@ -70,11 +74,11 @@ class LightGBMLearner:
         given = {name: value for name, value in self._given.items() if name not in _OURS}
         try:
             dataset = _binned(data, {**fixed, **given})
-            stopping = Stopping(ours["max_rounds"], ours["patience"], ours["evaluate_every"])
             chosen = choose_parameters(dataset, {**fixed, **given}, given)
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM refuses train.parameters: {error}") from error
-        return LightGBMTrainer(data, dataset, {**fixed, **chosen}, stopping, self._keep_fold_models)
+        settled, stopping = {**fixed, **chosen}, Stopping(**ours)
+        return LightGBMTrainer(data, dataset, settled, stopping, self._keep_fold_models)
 
 
 def _binned(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
@@ -98,8 +102,8 @@ class LightGBMTrainer:
     parameters: Mapping[str, Any]
     stopping: Stopping
     keep_fold_models: bool
+    given_up: threading.Event = field(default_factory=threading.Event)
     _cutting: threading.Lock = field(default_factory=threading.Lock)
-    _given_up: threading.Event = field(default_factory=threading.Event)
 
     def describe(self) -> Mapping[str, Any]:
         """Return the parameters in force, but for those that decide on nothing."""
@@ -110,17 +114,17 @@ class LightGBMTrainer:
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
         """Boost on one thread; the held-out scores are those of the best round."""
         with self._cutting:  # cutting one table from several threads at once is not safe
-            fitted, stopped_by = (
-                self.dataset.subset(rows.tolist()).construct() for rows in (train, held_out)
-            )
+            part = cut(self.dataset, train, held_out)
         parameters = {**self.parameters, "num_threads": 1}
-        boosted = boost(fitted, stopped_by, parameters, self.stopping, self._given_up)
-        model = {"texts": [_text(boosted)]} if self.keep_fold_models else {}
-        return FoldFit(boosted.scores, boosted.rounds, boosted.curve, model, boosted.train_curve)
+        boosted = boost(part, parameters, self.stopping, self.given_up)
+        if not self.keep_fold_models:
+            return boosted.fit
+        text = boosted.booster.model_to_string(num_iteration=boosted.fit.rounds)
+        return replace(boosted.fit, model={"texts": [text]})
 
     def stop(self) -> None:
         """Let folds under way end at their next round."""
-        self._given_up.set()
+        self.given_up.set()
 
     def refit(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
         """Boost on all rows, for as many more rounds as there are more rows than in a fold."""
@@ -136,10 +140,6 @@ class LightGBMTrainer:
         """Average the folds' models."""
         texts = tuple(text for fold in folds for text in fold.model["texts"])
         return LightGBMModel(texts, self.data.names)
-
-
-def _text(boosted: Boosted) -> str:
-    return str(boosted.booster.model_to_string(num_iteration=boosted.rounds))
 
 
 @dataclass(frozen=True)
@@ -161,12 +161,7 @@ class LightGBMModel:
 
     def predict(self, features: Matrix) -> Scores:
         """Score rows."""
-        every = [
-            np.asarray(booster.predict(features, num_threads=self.threads))
-            for booster in self._boosters
-        ]
-        scores: Scores = np.mean(every, axis=0) if len(every) > 1 else every[0]
-        return scores
+        return self._mean(features)
 
     def contributions(self, features: Matrix) -> Matrix:
         """Return what each feature adds to the raw score, by SHAP; averaged over the boosters.
@@ -175,12 +170,15 @@ class LightGBMModel:
             (rows, features + 1), the last being what every row starts from; side by side for
             each class of a multiclass model.
         """
+        return self._mean(features, pred_contrib=True)
+
+    def _mean(self, features: Matrix, *, pred_contrib: bool = False) -> Scores:
         every = [
-            np.asarray(booster.predict(features, num_threads=self.threads, pred_contrib=True))
-            for booster in self._boosters
+            np.asarray(one.predict(features, num_threads=self.threads, pred_contrib=pred_contrib))
+            for one in self._boosters
         ]
-        summed: Matrix = np.mean(every, axis=0)
-        return summed
+        mean: Scores = np.mean(every, axis=0) if len(every) > 1 else every[0]
+        return mean
 
     def payload(self) -> dict[str, Any]:
         """Return model texts and feature names."""
@@ -205,41 +203,16 @@ class LightGBMTrials:
     Attributes:
         trainer: holds the binned table and the parameters in force.
         parts: (to fit, held out) of each fold.
-        given: names of the parameters that train.parameters names.
+        given: main names of the parameters that train.parameters names.
         stopping: of a trial's folds.
         at_once: folds that are fitted side by side, one thread each.
     """
 
     trainer: LightGBMTrainer
-    parts: Sequence[tuple[lgb.Dataset, lgb.Dataset]]
+    parts: Sequence[Part]
     given: frozenset[str]
     stopping: Stopping
     at_once: int
-    _given_up: threading.Event = field(default_factory=threading.Event)
-
-    @classmethod
-    def cut(
-        cls,
-        trainer: LightGBMTrainer,
-        given: Mapping[str, Any],
-        folds: Sequence[Rows],
-        stopping: Stopping,
-        threads: int,
-    ) -> "LightGBMTrials":
-        """Cut the table into its folds; `given` is train.parameters."""
-        parts = [
-            (
-                trainer.dataset.subset(fitted.tolist()).construct(),
-                trainer.dataset.subset(held_out.tolist()).construct(),
-            )
-            for fitted, held_out in folds
-        ]
-        return cls(trainer, parts, frozenset(main_names(given)), stopping, threads)
-
-    @property
-    def settled(self) -> Mapping[str, Any]:
-        """Return the parameters that training would use."""
-        return self.trainer.parameters
 
     def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
         """Boost on one thread; no model is kept.
@@ -248,27 +221,21 @@ class LightGBMTrials:
             CancelledError: `stop` was called.
             ConfigError: LightGBM refuses the parameters.
         """
-        every = {
-            **self.trainer.parameters,
-            **self._suited_to(parameters),
-            **parameters,
-            "num_threads": 1,
-        }
-        fitted, held_out = self.parts[fold]
+        trainer = self.trainer
+        every = {**trainer.parameters, **self._suited_to(parameters), **parameters}
+        every["num_threads"] = 1
         try:
-            boosted = boost(fitted, held_out, every, self.stopping, self._given_up)
+            return boost(self.parts[fold], every, self.stopping, trainer.given_up).fit
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM refuses {dict(parameters)}: {error}") from error
-        return FoldFit(boosted.scores, boosted.rounds, boosted.curve, {})
 
     def _suited_to(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return what training would choose to go with another size of tree."""
         if "num_leaves" not in parameters:
             return {}
-        size, columns = int(parameters["num_leaves"]), self.trainer.dataset.num_feature()
-        found = suited(size, columns)
+        found = suited(int(parameters["num_leaves"]), self.trainer.dataset.num_feature())
         return {name: value for name, value in found.items() if name not in self.given}
 
     def stop(self) -> None:
         """Let folds under way end at their next round."""
-        self._given_up.set()
+        self.trainer.stop()

@@ -60,7 +60,6 @@ class Architecture:
     Attributes:
         inputs: numbers of a row, after scaling.
         outputs: 1, or the number of classes.
-        kind: of the task.
         image: height and width, where the inputs are the pixels of a picture; else empty.
         width: filters of each convolution, or half the units of each hidden layer.
         dropout: share of the last hidden units that a training step leaves out.
@@ -75,13 +74,13 @@ class Architecture:
 
     def build(self, dtype: str) -> Any:  # noqa: ANN401 — Keras has no types
         """Build it, with new random weights."""
-        layers = load_keras().layers
-        entry = value = load_keras().Input((self.inputs,), dtype=dtype)
-        for layer in self._hidden(layers, dtype):
+        keras = load_keras()
+        entry = value = keras.Input((self.inputs,), dtype=dtype)
+        for layer in self._hidden(keras.layers, dtype):
             value = layer(value)
         activation = _OUTPUTS[TaskKind(self.kind)]
-        value = layers.Dense(self.outputs, activation=activation, dtype=dtype)(value)
-        return load_keras().Model(entry, value)
+        value = keras.layers.Dense(self.outputs, activation=activation, dtype=dtype)(value)
+        return keras.Model(entry, value)
 
     def _hidden(self, layers: Any, dtype: str) -> list[Any]:  # noqa: ANN401 — Keras has no types
         dense = layers.Dense(2 * self.width, activation="relu", dtype=dtype)
@@ -172,31 +171,23 @@ class NeuralModel:
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> "NeuralModel":
         """Build a model from what `payload` gave."""
-        return cls(
-            [
-                Network(
-                    Architecture(
-                        **{**one["architecture"], "image": tuple(one["architecture"]["image"])}
-                    ),
-                    Scaling(**one["scaling"]),
-                    one["weights"],
-                )
-                for one in payload["networks"]
-            ]
-        )
+        networks = [
+            Network(Architecture(**one["architecture"]), Scaling(**one["scaling"]), one["weights"])
+            for one in payload["networks"]
+        ]
+        return cls(networks)
 
     def payload(self) -> dict[str, Any]:
         """Return shapes, scales and weights: plain values, and what scikit-learn fitted."""
-        return {
-            "networks": [
-                {
-                    "architecture": asdict(one.architecture),
-                    "scaling": vars(one.scaling),
-                    "weights": one.weights,
-                }
-                for one in self.networks
-            ]
-        }
+        networks = [
+            {
+                "architecture": asdict(one.architecture),
+                "scaling": vars(one.scaling),
+                "weights": one.weights,
+            }
+            for one in self.networks
+        ]
+        return {"networks": networks}
 
     def predict(self, features: Matrix) -> Scores:
         """Score rows."""

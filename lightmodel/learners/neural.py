@@ -12,13 +12,7 @@ from lightmodel.contract.results import FoldFit, Point
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
-from lightmodel.learners.network import (
-    Architecture,
-    Network,
-    NeuralModel,
-    Scaling,
-    load_keras,
-)
+from lightmodel.learners.network import Architecture, Network, NeuralModel, Scaling, load_keras
 from lightmodel.learners.sklearn import columns_transformer
 
 WIDEST, LONGEST = 256, 400
@@ -55,10 +49,7 @@ class NeuralParameters(BaseModel):
 
 
 def larger(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Return parameters of networks that are wider or trained for longer, the nearest first, within bounds.
-
-    Args:
-        given: what stands in `train.parameters`.
+    """Yield `train.parameters` of wider or longer trained networks, the nearest first, within bounds.
 
     Raises:
         ConfigError: they do not suit a network.
@@ -98,11 +89,7 @@ class NeuralLearner:
     folds_at_once = 1
 
     def __init__(self, parameters: Mapping[str, Any], seed: int) -> None:
-        """Check the parameters; see NeuralParameters.
-
-        Raises:
-            ConfigError: one is unknown or out of its range.
-        """
+        """Check the parameters, as `read_parameters` does."""
         self._parameters = read_parameters(parameters)
         self._seed = seed
 
@@ -142,8 +129,7 @@ class NeuralTrainer:
         network, curve, train_curve = self._fit(train, self.parameters.epochs, held_out)
         rounds = min(curve, key=lambda point: point[1])[0]
         model = NeuralModel([network])
-        features = self.data.features[held_out]
-        scores = model.predict(features)
+        scores = model.predict(self.data.features[held_out])
         return FoldFit(scores, int(rounds), curve, model.payload(), train_curve)
 
     def stop(self) -> None:
@@ -173,7 +159,12 @@ class NeuralTrainer:
         built.compile(optimizer=optimizer, loss=_LOSSES[self.data.kind])
         callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=self._leave_if_given_up(built))]
         if held_out is not None:
-            callbacks.append(_early_stopping(keras, self.parameters.patience))
+            patience = self.parameters.patience
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    "val_loss", patience=patience, restore_best_weights=True
+                )
+            )
         history = built.fit(
             *self._examples(rows, scaling),
             batch_size=self.parameters.batch,
@@ -195,18 +186,17 @@ class NeuralTrainer:
     def _examples(self, rows: Codes, scaling: Scaling) -> tuple[Any, Any]:
         inputs = scaling.inputs(self.data.features[rows]).astype(np.float32)
         target: Vector = self.data.target[rows]
-        if self.data.kind is TaskKind.REGRESSION:
-            return inputs, ((target - scaling.target_centre) / scaling.target_spread).astype(
-                np.float32
-            )
-        return inputs, target.astype(np.int32)
+        if self.data.kind is not TaskKind.REGRESSION:
+            return inputs, target.astype(np.int32)
+        scaled = (target - scaling.target_centre) / scaling.target_spread
+        return inputs, scaled.astype(np.float32)
 
     def _architecture(self, scaling: Scaling) -> Architecture:
         inputs = scaling.inputs(self.data.features[:1]).shape[1]
         outputs = self.data.classes if self.data.kind is TaskKind.MULTICLASS else 1
         given = self.parameters
-        image = given.image or ()
-        return Architecture(inputs, outputs, str(self.data.kind), image, given.width, given.dropout)
+        kind, image = str(self.data.kind), given.image or ()
+        return Architecture(inputs, outputs, kind, image, given.width, given.dropout)
 
     def _scaling(self, rows: Codes) -> Scaling:
         features = self.data.features[rows]
@@ -224,7 +214,3 @@ class NeuralTrainer:
 
 def _points(losses: Sequence[float]) -> tuple[Point, ...]:
     return tuple((float(epoch), float(loss)) for epoch, loss in enumerate(losses, 1))
-
-
-def _early_stopping(keras: Any, patience: int) -> Any:  # noqa: ANN401 — Keras has no types
-    return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)

@@ -43,9 +43,9 @@ class SklearnLearner:
 
         Args:
             path: dotted path of a class; a name for people, where `own` is given.
-            parameters: for it.
-            seed: given as `random_state`, where it takes that.
-            threads: given as `n_jobs`, where it takes that.
+            parameters: of the estimator.
+            seed: passed on as `random_state`, where it takes that.
+            threads: passed on as `n_jobs`, where it takes that.
             own: makes the estimator instead.
 
         Raises:
@@ -138,13 +138,17 @@ class SklearnTrainer:
         return SklearnModel(estimators, self.data.kind, self.data.classes, self.data.names)
 
     def _fitted(self, rows: Codes) -> Pipeline:
-        rows = _with_company(rows, self.data) if self._needs_calibration() else rows
-        target: Vector | Codes = self.data.target[rows]
-        if self.data.kind.has_classes:
+        estimator, has_classes = clone(self.estimator), self.data.kind.has_classes
+        target = self.data.target[rows]
+        if has_classes:
             target = target.astype(np.int64)
-        pipeline = Pipeline(
-            [("columns", columns_transformer(self.data)), ("estimator", self._scorer(target))]
-        )
+        if has_classes and not hasattr(estimator, "predict_proba"):
+            # Calibration cannot hold out a row that is alone in its class.
+            sizes = np.bincount(target)
+            rows, target = rows[sizes[target] >= 2], target[sizes[target] >= 2]
+            folds = min(CALIBRATION_FOLDS, int(sizes[sizes >= 2].min()))
+            estimator = CalibratedClassifierCV(estimator, cv=folds, ensemble=False)
+        pipeline = Pipeline([("columns", columns_transformer(self.data)), ("estimator", estimator)])
         try:
             with threadpool_limits(self.threads):  # OpenMP's, which n_jobs does not govern
                 return pipeline.fit(self.data.features[rows], target)
@@ -152,24 +156,6 @@ class SklearnTrainer:
             raise ConfigError(
                 f"{self.path} cannot be fitted: {error}", hint="look at train.parameters"
             ) from error
-
-    def _needs_calibration(self) -> bool:
-        """Return whether a classifier gives no probabilities of its own."""
-        return self.data.kind.has_classes and not hasattr(self.estimator, "predict_proba")
-
-    def _scorer(self, target: Vector | Codes) -> BaseEstimator:
-        estimator = clone(self.estimator)
-        if not self._needs_calibration():
-            return estimator
-        smallest = int(np.unique(target, return_counts=True)[1].min())
-        folds = min(CALIBRATION_FOLDS, smallest)
-        return CalibratedClassifierCV(estimator, cv=folds, ensemble=False)
-
-
-def _with_company(rows: Codes, data: TrainingData) -> Codes:
-    """Leave out rows that are alone in their class: calibration cannot hold them out."""
-    target = data.target[rows].astype(np.int64)
-    return rows[np.bincount(target)[target] >= 2]
 
 
 def columns_transformer(data: TrainingData) -> ColumnTransformer:
@@ -250,10 +236,9 @@ def _column_weights(pipeline: Pipeline) -> Vector | None:
 
 
 def _column_owners(pipeline: Pipeline) -> Codes:
-    """Give, for each column that the estimator sees, the feature that it was made from."""
-    columns = pipeline.named_steps["columns"]
+    """Return, for each column that the estimator sees, the feature that it was made from."""
     owners: list[int] = []
-    for name, step, features in columns.transformers_:
+    for name, step, features in pipeline.named_steps["columns"].transformers_:
         if name == "numbers":
             owners.extend(features)
         elif name == "categories" and len(features):

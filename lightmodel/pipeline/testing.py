@@ -103,7 +103,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         ArtefactCorrupt: it is not what was written.
         LightModelError: it cannot be opened with the libraries that are here.
     """
-    from lightmodel.training.steps import Steps
+    from lightmodel.training.features import Steps
     from lightmodel.training.testing import ModelUnderTest
 
     bundle = codec.load(version)

@@ -207,7 +207,7 @@ def publish_model(
             threshold=bundle["threshold"],
             runtime=bundle["runtime"],
             learner=trained.learner,
-            steps=trained.steps.names,
+            steps=trained.steps.kinds,
             samples=bundle["samples"],
             libraries=versions(libraries),
             commit=commit(),
@@ -261,7 +261,7 @@ def _inputs(split: Version, retry: RetryInfo | None) -> dict[str, Any]:
 
 
 def _write_findings(draft: Draft, trained: "Trained") -> None:
-    from lightmodel.report.plots import importance_png
+    from lightmodel.report.plots.training import importance_png
 
     findings = {
         "out_of_fold": trained.metrics,

@@ -168,24 +168,17 @@ def _trial_context(
     """
     from lightmodel.search.ranges import starting_point
     from lightmodel.search.trials import TrialContext
-    from lightmodel.training.train import (
-        assign_folds,
-        extended_data,
-        fold_rows,
-        refuse_calibrating_numbers,
-    )
+    from lightmodel.training.train import assign_folds, extended_data, fold_rows
 
     config, tune, contract = context.config, context.config.tune, contract_of(split)
     given = {"parameters": dict(result.space.given), "folds": tune.folds}
     section = config.train.model_copy(update=given)
     fitting = config.model_copy(update={"train": section})
-    refuse_calibrating_numbers(contract, section)
-    numbers = assign_folds(table, contract, section, config.split)
-    by_time = config.split.method.startswith("time:")
-    folds = [fold_rows(numbers, at, by_time=by_time) for at in range(int(numbers.max()) + 1)]
     data, _ = extended_data(table, contract, train_spec(fitting, result.name, context.progress))
+    numbers = assign_folds(table, contract, section, config.split)
+    folds = [fold_rows(numbers, at, config.split) for at in range(int(numbers.max()) + 1)]
     fitter = prepare_trials(fitting, data, folds, threads_of(config))
-    in_force = {**fitter.settled, **config.train.parameters}
+    in_force = {**fitter.trainer.parameters, **config.train.parameters}
     plan = StudyPlan(
         result.name,
         result.space.ranges,

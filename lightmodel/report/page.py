@@ -29,8 +29,6 @@ class Report:
         created: when it was tested, in ISO format.
         source: URI of the table; secrets in it are masked on the page.
         split: version of the split.
-        train_rows: rows it was trained on.
-        test_rows: rows it was tested on.
         drift: of every column against the last accepted table; empty: nothing to compare with.
         parameters: of the learner.
         libraries: name → version.
@@ -99,13 +97,12 @@ def _size(drift: Drift) -> float:
 def _pictures(report: Report) -> dict[str, Any]:
     # Drawing is slow to import, and whoever only needs the dataclass should not wait for it.
     from lightmodel.report import plots
+    from lightmodel.report.plots.training import folds, learning
 
     metric = report.verdict.metric
     decided = report.evaluation.metrics.get(metric)
-    training = (
-        plots.folds(report.folds, metric, decided.value if decided else None),
-        plots.learning(report.folds),
-    )
+    tested = decided.value if decided else None
+    training = folds(report.folds, metric, tested), learning(report.folds)
     return {
         "charts": plots.evaluation_charts(report.evaluation),
         "training_charts": [chart for chart in training if chart],
@@ -121,15 +118,9 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "count": words.count,
-        "metric_title": words.metric_title,
-        "moment": words.moment,
-        "number": words.number,
-        "p_value": words.p_value,
-        "percent": words.percent,
-        "setting": words.setting,
-        "shown": words.shown,
-        "whole": words.whole,
-    }
+    writers = (
+        words.count, words.metric_title, words.moment, words.number, words.p_value,
+        words.percent, words.setting, words.shown, words.whole,
+    )  # fmt: skip
+    environment.filters |= {write.__name__: write for write in writers}
     return environment.get_template("report.html.j2")

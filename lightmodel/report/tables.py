@@ -76,7 +76,6 @@ class FoldSummary:
     """A metric over all folds: mean and standard deviation, NaN where there is none."""
 
     name: str
-    title: str
     mean: float
     spread: float
 
@@ -101,7 +100,7 @@ def effect_rows(effect: CalibrationEffect | None) -> list[EffectRow]:
     for name, before in effect.before.items():
         after = effect.after[name]
         mark: Mark = "better" if after < before else "worse" if after > before else "same"
-        title = METRICS[name].title if name in METRICS else "Calibration error"
+        title = "Calibration error" if name == "calibration_error" else metric_title(name)
         rows.append(EffectRow(title, before, after, mark))
     return rows
 
@@ -117,26 +116,21 @@ def compare(metric: str, new: float, old: float) -> Mark:
 
 def interval_text(interval: Interval | None, dash: str = " \N{EN DASH} ") -> str:
     """Write a 95 % interval; empty when none was asked for or known."""
-    if interval is None or not math.isfinite(interval.low) or not math.isfinite(interval.high):
+    if interval is None or interval.low == interval.high:
         return ""
-    if interval.low == interval.high:
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
         return ""
     return f"{number(interval.low)}{dash}{number(interval.high)}"
 
 
 def metric_rows(evaluation: Evaluation, deciding: str) -> tuple[MetricRow, ...]:
     """Return a row for each metric, in the evaluation's order."""
-    return tuple(
-        _metric_row(evaluation, name, interval, name == deciding)
-        for name, interval in evaluation.metrics.items()
-    )
+    return tuple(_metric_row(evaluation, name, name == deciding) for name in evaluation.metrics)
 
 
-def _metric_row(evaluation: Evaluation, name: str, interval: Interval, deciding: bool) -> MetricRow:
-    dummy = evaluation.dummy.get(name, math.nan)
-    comparison = evaluation.comparison
-    fresh = comparison.candidate.get(name, math.nan) if comparison else math.nan
-    served = comparison.served.get(name, math.nan) if comparison else math.nan
+def _metric_row(evaluation: Evaluation, name: str, deciding: bool) -> MetricRow:
+    interval, dummy = evaluation.metrics[name], evaluation.dummy.get(name, math.nan)
+    fresh, served = _compared(evaluation, name)
     return MetricRow(
         title=metric_title(name),
         lower=lower_is_better(name),
@@ -152,6 +146,14 @@ def _metric_row(evaluation: Evaluation, name: str, interval: Interval, deciding:
     )
 
 
+def _compared(evaluation: Evaluation, metric: str) -> tuple[float, float]:
+    """Return a metric of the candidate and of the served model; NaN where it is not known."""
+    comparison = evaluation.comparison
+    sides = (comparison.candidate, comparison.served) if comparison else ({}, {})
+    new, old = (side.get(metric, math.nan) for side in sides)
+    return new, old
+
+
 def way_to_best(evaluation: Evaluation) -> float | None:
     """Return how much of the way from the dummy's AUC of 0.5 to the best reachable one is done."""
     best, auc = evaluation.best_reachable, evaluation.metrics.get("auc")
@@ -162,8 +164,10 @@ def way_to_best(evaluation: Evaluation) -> float | None:
 
 def tiles(evaluation: Evaluation, deciding: str, value: float, train_rows: int) -> tuple[Tile, ...]:
     """Return the key numbers: the deciding metric, what it is compared with, what it rests on."""
+    dummy = evaluation.dummy.get(deciding, math.nan)
+    note = "" if math.isnan(dummy) else f"dummy {number(dummy)}"
     found = [
-        _deciding_tile(evaluation, deciding, value),
+        Tile(metric_title(deciding), number(value), note, compare(deciding, value, dummy)),
         _served_tile(evaluation, deciding),
         _best_tile(evaluation),
         _task_tile(evaluation),
@@ -172,18 +176,10 @@ def tiles(evaluation: Evaluation, deciding: str, value: float, train_rows: int) 
     return tuple(tile for tile in found if tile is not None)
 
 
-def _deciding_tile(evaluation: Evaluation, deciding: str, value: float) -> Tile:
-    dummy = evaluation.dummy.get(deciding, math.nan)
-    mark = compare(deciding, value, dummy)
-    note = "" if math.isnan(dummy) else f"dummy {number(dummy)}"
-    return Tile(metric_title(deciding), number(value), note, mark)
-
-
 def _served_tile(evaluation: Evaluation, deciding: str) -> Tile | None:
     if evaluation.comparison is None:
         return None
-    new = evaluation.comparison.candidate.get(deciding, math.nan)
-    old = evaluation.comparison.served.get(deciding, math.nan)
+    new, old = _compared(evaluation, deciding)
     title, note = f"Change in {metric_title(deciding)}", f"served model {number(old)}"
     return Tile(title, difference(new, old) or "no change", note, compare(deciding, new, old))
 
@@ -223,16 +219,14 @@ def class_rows(classes: Iterable[ClassScore]) -> tuple[ClassScore, ...]:
 def fold_summaries(folds: Sequence[FoldReport]) -> tuple[FoldSummary, ...]:
     """Return each metric's mean and standard deviation over the folds that know it."""
     names = dict.fromkeys(name for fold in folds for name in fold.metrics)
-    return tuple(
-        _fold_summary(name, [fold.metrics.get(name, math.nan) for fold in folds]) for name in names
-    )
-
-
-def _fold_summary(name: str, values: list[float]) -> FoldSummary:
-    known = [value for value in values if abs(value) < _LARGEST]
-    mean = fmean(known) if known else math.nan
-    spread = stdev(known) if len(known) > 1 else math.nan
-    return FoldSummary(name, metric_title(name), mean, spread)
+    summaries = []
+    for name in names:
+        values = [fold.metrics.get(name, math.nan) for fold in folds]
+        known = [value for value in values if abs(value) < _LARGEST]
+        mean = fmean(known) if known else math.nan
+        spread = stdev(known) if len(known) > 1 else math.nan
+        summaries.append(FoldSummary(name, mean, spread))
+    return tuple(summaries)
 
 
 def feature_rows(features: Iterable[Importance], most: int) -> tuple[FeatureRow, ...]:

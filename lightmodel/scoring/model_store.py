@@ -21,8 +21,7 @@ from lightmodel.store.versions import Version, models_of
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader, read_rows
 from lightmodel.tables.row_rules import RowRules
-from lightmodel.training.features import FeatureSteps
-from lightmodel.training.steps import Steps
+from lightmodel.training.features import Steps
 
 if TYPE_CHECKING:
     from lightmodel.learners.lightgbm import LightGBMModel
@@ -91,8 +90,8 @@ def open_version(version: Version) -> LoadedModel:
             rules.contract,
             manifest.threshold,
             steps.around(predict),
-            _contributions(version, steps.features) if explains else None,
-            steps.features.names,
+            _contributions(version, steps) if explains else None,
+            steps.feature_names,
         )
         try:
             try_samples(predictor, rules, manifest.samples)
@@ -108,7 +107,7 @@ def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], Ro
     """Yield what scores and reads rows, the fastest first: the compiled model, and the bundle's."""
     if "compiled.json" in version.manifest.files:
         from lightmodel.learners.compiled import open_compiled
-        from lightmodel.learners.compiled.build import NotCompiledError
+        from lightmodel.learners.compiled.tables import NotCompiledError
 
         try:
             trees, rows = open_compiled(version.read)
@@ -122,7 +121,7 @@ def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], Ro
 def _steps(version: Version, contract: Contract) -> Steps:
     """Return the pre- and postprocessing of a version's model; most have none, and stay closed."""
     if not version.manifest.steps:
-        return Steps(FeatureSteps(contract, {}))
+        return Steps(contract)
     from lightmodel.store import codec
 
     return Steps.from_payload(codec.load(version), contract, user_features(version))
@@ -135,7 +134,7 @@ def _open_bundle(version: Version) -> FittedModel:
     return load_model(bundle["learner"], bundle["model"], threads=1)
 
 
-def _contributions(version: Version, steps: FeatureSteps) -> Callable[[Matrix], Matrix]:
+def _contributions(version: Version, steps: Steps) -> Callable[[Matrix], Matrix]:
     """Return what explains scores; LightGBM itself is loaded when somebody asks."""
     opening = threading.Lock()
 

@@ -103,7 +103,7 @@ def comparison_png(ranking: Ranking, metric: Metric) -> bytes:
     """
     known = [one for one in ranking if math.isfinite(one.mean[metric.name])]
     if not known:
-        return canvas.png((560, 120), _draw_absence)
+        return canvas.text_png("No contender has a score that can be drawn.")
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[4, 1])
@@ -202,7 +202,3 @@ def _draw_seconds(axes: Axes, ranking: Ranking) -> None:
     axes.tick_params(axis="y", labelleft=False)
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
-
-
-def _draw_absence(figure: Figure) -> None:
-    figure.text(0.5, 0.5, "No contender has a score that can be drawn.", ha="center")

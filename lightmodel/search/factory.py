@@ -47,7 +47,7 @@ def prepare_trials(
         folds: row numbers to fit and to hold out, for each fold.
         threads: number of folds that are fitted at once, one thread each.
     """
-    from lightmodel.learners.boosting import Stopping
+    from lightmodel.learners.boosting import Stopping, cut, main_names
     from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
 
     train, tune = config.train, config.tune
@@ -55,7 +55,9 @@ def prepare_trials(
     trainer = learner.prepare(data)
     rounds = min(tune.max_rounds, trainer.stopping.max_rounds)
     stopping = Stopping(rounds, tune.patience, trainer.stopping.evaluate_every)
-    return LightGBMTrials.cut(trainer, train.parameters, folds, stopping, threads)
+    parts = [cut(trainer.dataset, *rows) for rows in folds]
+    given = frozenset(main_names(train.parameters))
+    return LightGBMTrials(trainer, parts, given, stopping, threads)
 
 
 def open_study(config: Config, plan: StudyPlan) -> "OptunaStudy":

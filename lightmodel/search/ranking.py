@@ -14,8 +14,7 @@ from lightmodel.contract.arrays import Codes, Mask, Matrix, Scores, Vector
 from lightmodel.contract.metrics import Metric
 from lightmodel.contract.task import TaskKind
 from lightmodel.search.entries import CvResult, Measured, RankedResult
-from lightmodel.training.metrics import measure
-from lightmodel.training.threshold import choose_threshold
+from lightmodel.training.metrics import choose_threshold, measure
 
 MEMBERS = 3
 _CERTAINTY = 0.95

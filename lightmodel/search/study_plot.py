@@ -23,7 +23,7 @@ def study_png(trials: Sequence[TrialReport], ranges: Sequence[Range], metric: Me
     """Draw trials by number with the best so far, and below each parameter against the score."""
     known = [trial for trial in trials if math.isfinite(trial.value)]
     if not known:
-        return canvas.png((560, 120), _draw_absence)
+        return canvas.text_png("No trial has a score yet.")
     rows = -(-len(ranges) // _COLUMNS)
 
     def draw(figure: Figure) -> None:
@@ -121,7 +121,3 @@ def _draw_slice(axes: Axes, trials: Sequence[TrialReport], one: Range, metric: M
     axes.set_xticks([one.low, one.high], [compact(one.low), compact(one.high)], minor=False)
     axes.set_xticks([], minor=True)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
-
-
-def _draw_absence(figure: Figure) -> None:
-    figure.text(0.5, 0.5, "No trial has a score yet.", ha="center")

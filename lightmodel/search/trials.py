@@ -17,8 +17,7 @@ from lightmodel.learners.lightgbm import LightGBMTrials
 from lightmodel.progress.base import Progress
 from lightmodel.search.base import Trial
 from lightmodel.search.studies import OptunaStudy
-from lightmodel.training.metrics import measure
-from lightmodel.training.threshold import choose_threshold
+from lightmodel.training.metrics import choose_threshold, measure
 
 _POLL_S = 0.2
 

@@ -28,8 +28,7 @@ class Calibration:
         """Correct scores, (rows,) or (rows, classes); those of several classes still add up to 1."""
         if scores.ndim == 1:
             return self._correct(scores, 0)
-        columns = [self._correct(scores[:, at], at) for at in range(scores.shape[1])]
-        every = np.column_stack(columns)
+        every = np.column_stack([self._correct(column, at) for at, column in enumerate(scores.T)])
         normal: Scores = every / every.sum(axis=1, keepdims=True)
         return normal
 
@@ -63,7 +62,7 @@ def fit_calibration(method: str, scores: Scores, target: Codes) -> Calibration:
     """
     columns = [(scores, target == 1)]
     if scores.ndim == 2:
-        columns = [(scores[:, at], target == at) for at in range(scores.shape[1])]
+        columns = [(column, target == at) for at, column in enumerate(scores.T)]
     fit = _isotonic if method == "isotonic" else _sigmoid
     fitted = [fit(column, truth.astype(np.float64)) for column, truth in columns]
     return Calibration(method, tuple(one[0] for one in fitted), tuple(one[1] for one in fitted))

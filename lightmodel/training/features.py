@@ -1,17 +1,19 @@
-"""The features that a model sees: those of the contract, and what is made from them."""
+"""What stands between rows and a learner's model: features that are added, scores that are corrected."""
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lightmodel.contract.arrays import Matrix, Vector
+from lightmodel.contract.arrays import Matrix, Scores, Vector
 from lightmodel.contract.columns import ColumnType, Contract
-from lightmodel.errors import ConfigError
+from lightmodel.errors import ArtefactCorrupt, ConfigError
+from lightmodel.training.calibration import Calibration
 
+Predict = Callable[[Matrix], Scores]
 Columns = Mapping[str, npt.NDArray[Any]]
 OwnFeatures = Callable[[Columns], Columns]
 
@@ -38,108 +40,140 @@ class Counts:
 
     def look_up(self, column: Vector) -> Vector:
         """Return (rows,) how many training rows have the same value; NaN for a missing one."""
-        found = np.full(len(column), np.nan)
         known = ~np.isnan(column)
-        if not len(self.values):
-            found[known] = 0.0
-            return found
-        at = np.minimum(np.searchsorted(self.values, column[known]), len(self.values) - 1)
-        found[known] = np.where(self.values[at] == column[known], self.counts[at], 0)
+        found = np.where(known, 0.0, np.nan)
+        if len(self.values):
+            at = np.minimum(np.searchsorted(self.values, column[known]), len(self.values) - 1)
+            found[known] = np.where(self.values[at] == column[known], self.counts[at], 0)
         return found
 
 
 @dataclass(frozen=True)
-class FeatureSteps:
-    """What is added to the features of a contract; fitted on training rows, the same in serving.
+class Steps:
+    """What stands at both ends of a model, fitted on training rows; it travels in the model's bundle.
 
     Attributes:
         contract: of the model.
         counts: by feature, in the contract's order.
-        own: the user's function, and the names of what it adds, in the order of training.
+        own: the user's function.
+        own_names: of what that adds, in the order of training.
+        calibration: of the scores.
     """
 
     contract: Contract
-    counts: Mapping[str, Counts]
+    counts: Mapping[str, Counts] = field(default_factory=dict)
     own: OwnFeatures | None = None
     own_names: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def feature_names(self) -> tuple[str, ...]:
         """Names of all features that the model sees."""
-        counted = (count_name(name) for name in self.counts)
+        counted = (f"{name} (count)" for name in self.counts)
         return (*self.contract.feature_names, *counted, *self.own_names)
 
-    def extend(self, features: Matrix) -> Matrix:
-        """Return (rows, all features) for the contract's features of rows that were not trained on."""
-        return self._extended(features, seen=0)
+    def extend(self, features: Matrix, *, training: bool = False) -> Matrix:
+        """Return (rows, all features) for the contract's features of rows.
 
-    def extend_training(self, features: Matrix) -> Matrix:
-        """Do the same for the training rows: each counts the others, as a new row would find them."""
-        return self._extended(features, seen=1)
-
-    def _extended(self, features: Matrix, seen: int) -> Matrix:
+        Of rows that were trained on, each counts the others, as a new row would find them.
+        """
         if not (self.counts or self.own):
             return features
         width = features.shape[1]
-        every = np.empty((len(features), len(self.names)), order="F")
+        every = np.empty((len(features), len(self.feature_names)), order="F")
         every[:, :width] = features
         position = {name: at for at, name in enumerate(self.contract.feature_names)}
         for at, (name, counts) in enumerate(self.counts.items(), width):
-            every[:, at] = counts.look_up(features[:, position[name]]) - seen
+            every[:, at] = counts.look_up(features[:, position[name]]) - int(training)
         if self.own:
-            made = call_own(self.own, features, self.contract)
+            made = _call_own(self.own, features, self.contract)
             for at, name in enumerate(self.own_names, width + len(self.counts)):
                 every[:, at] = _as_numbers(name, made.get(name), len(features))
         return every
 
+    def around(self, predict: Predict, *, calibrated: bool = True) -> Predict:
+        """Return what scores the contract's features, from what scores all features."""
+        calibration = self.calibration if calibrated else None
+        if not (self.counts or self.own or calibration):
+            return predict
+
+        def score(features: Matrix) -> Scores:
+            scores = predict(self.extend(features))
+            return calibration.apply(scores) if calibration else scores
+
+        return score
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What there is: "frequency", "module", "calibration"."""
+        return tuple(name for name, there in self.payload()["steps"].items() if there)
+
+    def payload(self) -> dict[str, Any]:
+        """Return what goes into the bundle: one key in JSON's types, one of arrays."""
+        return {
+            "steps": {
+                "frequency": list(self.counts),
+                "module": list(self.own_names),
+                "calibration": self.calibration.to_dict() if self.calibration else None,
+            },
+            "counts": [(one.values, one.counts) for one in self.counts.values()],
+        }
+
+    @classmethod
+    def from_payload(
+        cls, bundle: dict[str, Any], contract: Contract, own: OwnFeatures | None
+    ) -> "Steps":
+        """Read back what `payload` put into a bundle.
+
+        Raises:
+            ArtefactCorrupt: it adds features by the user's code, and that is not there.
+        """
+        steps = bundle["steps"]
+        pairs = zip(steps["frequency"], bundle["counts"], strict=True)
+        counts = {name: Counts(*arrays) for name, arrays in pairs}
+        names = tuple(steps["module"])
+        if names and own is None:
+            raise ArtefactCorrupt("the model adds features by code that it does not hold")
+        calibration = Calibration.from_dict(steps["calibration"]) if steps["calibration"] else None
+        return cls(contract, counts, own if names else None, names, calibration)
+
 
 def fit_features(
     features: Matrix, contract: Contract, chosen: Sequence[str], own: OwnFeatures | None
-) -> FeatureSteps:
+) -> Steps:
     """Learn from the training rows what the added features need.
 
-    Args:
-        features: (rows, features) of the training rows.
-        contract: of the split.
-        chosen: of `train.features`.
-        own: `features` of the user's module.
+    What is `chosen` stands in `train.features`; `own` is the function of the user's module.
 
     Raises:
         ConfigError: the user's function fails, or gives what no model can use.
     """
-    counted = [
-        (at, column.name)
+    counts = {
+        column.name: Counts.of(features[:, at])
         for at, column in enumerate(contract.features)
         if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
-    ]
-    counts = {name: Counts.of(features[:, at]) for at, name in counted}
-    steps = FeatureSteps(contract, counts)
+    }
+    steps = Steps(contract, counts)
     if own is None:
         return steps
-    names = tuple(call_own(own, features, contract))
-    taken = sorted({*names} & {*steps.names})
-    if taken:
+    names = tuple(_call_own(own, features, contract))
+    if taken := sorted({*names} & {*steps.feature_names}):
         raise ConfigError(
             f"train.module: features() gives {', '.join(taken)}, which is there already"
         )
-    steps = FeatureSteps(contract, counts, own, names)
+    steps = Steps(contract, counts, own, names)
     _refuse_mixing_rows(steps, features)
     return steps
 
 
-def count_name(feature: str) -> str:
-    """Name the feature that counts the values of another."""
-    return f"{feature} (count)"
-
-
-def call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
+def _call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
     """Call the user's function.
 
     Raises:
         ConfigError: it fails, or gives no mapping.
     """
     try:
-        made = own(columns_by_name(features, contract))
+        made = own(_columns_by_name(features, contract))
     except Exception as error:
         raise ConfigError(
             f"train.module: features() failed{_where(error)}",
@@ -170,11 +204,10 @@ class _Columns(dict[str, npt.NDArray[Any]]):
         raise _NoSuchColumn(name)
 
 
-def columns_by_name(features: Matrix, contract: Contract) -> Columns:
+def _columns_by_name(features: Matrix, contract: Contract) -> Columns:
     """Return the features of rows as a user's code sees them.
 
-    Returns:
-        name → (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
+    Each is (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
     """
     columns = _Columns()
     for at, column in enumerate(contract.features):
@@ -201,7 +234,7 @@ def _as_numbers(name: str, values: object, rows: int) -> Vector:
     return np.where(np.isinf(numbers), np.nan, numbers)
 
 
-def _refuse_mixing_rows(steps: FeatureSteps, features: Matrix) -> None:
+def _refuse_mixing_rows(steps: Steps, features: Matrix) -> None:
     """Refuse a function whose answer to a row depends on the rows beside it: serving sees others."""
     together = steps.extend(features)
     gaps = np.flatnonzero(np.isnan(features).any(axis=1))[:_CHECKED_ROWS]

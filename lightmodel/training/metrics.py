@@ -1,12 +1,14 @@
-"""Metrics of scored rows, for the rows as they are and for bootstrap resamples of them.
+"""Metrics of scored rows, and the score from which on a row counts as positive.
 
-Both go through the same formulas: a resample is a weight for each row, and every metric here is a
-function of weighted sums (the AUC, of weighted ranks), so that hundreds of resamples cost little.
+Rows as they are and bootstrap resamples of them go through the same formulas: a resample is a weight for
+each row, and every metric here is a function of weighted sums (the AUC, of weighted ranks), so that
+hundreds of resamples cost little.
 """
 
 import numpy as np
 import numpy.typing as npt
 
+from lightmodel.config import TrainSection
 from lightmodel.contract.arrays import Codes, Scores, Vector
 from lightmodel.contract.results import Interval
 from lightmodel.contract.task import TaskKind
@@ -18,10 +20,10 @@ Weights = npt.NDArray[np.float64]  # (resamples, rows)
 Measured = dict[str, Vector]  # metric → (resamples,)
 
 
-def predicted_codes(scores: Scores, threshold: float) -> Codes:
+def predicted_codes(scores: Scores, threshold: float | None) -> Codes:
     """Decide: the class whose score is largest, or 1 where a binary score reaches the threshold."""
     if scores.ndim == 1:
-        return (scores >= threshold).astype(np.int64)
+        return (scores >= (0.5 if threshold is None else threshold)).astype(np.int64)
     codes: Codes = scores.argmax(axis=1)
     return codes
 
@@ -37,26 +39,14 @@ def measure(
         scores: (rows,), or (rows, classes) for multiclass.
         threshold: decision threshold (binary).
     """
-    measured = _measured(kind, target, scores, threshold, np.ones((1, len(target))))
-    return {name: float(values[0]) for name, values in measured.items()}
+    return measure_answers(kind, target, scores, predicted_codes(scores, threshold))
 
 
 def measure_answers(
     kind: TaskKind, target: Vector, scores: Scores, decided: Codes
 ) -> dict[str, float]:
-    """Return every metric of the task for rows that were answered, by what was decided then.
-
-    Args:
-        kind: of the task.
-        target: (rows,) class codes or numbers.
-        scores: (rows,), or (rows, classes) for multiclass.
-        decided: (rows,) class codes; of use for binary only.
-    """
-    if kind is not TaskKind.BINARY:
-        return measure(kind, target, scores, None)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a metric may be undefined: NaN
-        codes, weights = target.astype(np.int64), np.ones((1, len(target)))
-        measured = _binary(codes, scores, decided, weights)
+    """Return the same by what was decided: (rows,) class codes, of use for binary only."""
+    measured = _measured(kind, target, scores, decided, np.ones((1, len(target))))
     return {name: float(values[0]) for name, values in measured.items()}
 
 
@@ -68,12 +58,12 @@ def measure_with_intervals(
     if resamples == 0:
         return {name: Interval(value, value, value) for name, value in values.items()}
     drawn: dict[str, list[Vector]] = {name: [] for name in values}
-    random = np.random.default_rng(0)
+    random, decided = np.random.default_rng(0), predicted_codes(scores, threshold)
     at_once = max(1, _CHUNK // len(target))
     for start in range(0, resamples, at_once):
         shape = (min(at_once, resamples - start), len(target))
         weights = random.poisson(1.0, shape).astype(np.float64)
-        for name, found in _measured(kind, target, scores, threshold, weights).items():
+        for name, found in _measured(kind, target, scores, decided, weights).items():
             drawn[name].append(found)
     return {name: _interval(value, np.concatenate(drawn[name])) for name, value in values.items()}
 
@@ -87,7 +77,7 @@ def _interval(value: float, drawn: Vector) -> Interval:
 
 
 def _measured(
-    kind: TaskKind, target: Vector, scores: Scores, threshold: float | None, weights: Weights
+    kind: TaskKind, target: Vector, scores: Scores, decided: Codes, weights: Weights
 ) -> Measured:
     with np.errstate(divide="ignore", invalid="ignore"):  # a metric may be undefined: NaN
         if kind is TaskKind.REGRESSION:
@@ -95,7 +85,6 @@ def _measured(
         codes = target.astype(np.int64)
         if kind is TaskKind.MULTICLASS:
             return _multiclass(codes, scores, weights)
-        decided = predicted_codes(scores, 0.5 if threshold is None else threshold)
         return _binary(codes, scores, decided, weights)
 
 
@@ -131,7 +120,7 @@ def weighted_auc(target: Codes, scores: Scores, weights: Weights) -> Vector:
 
 def _multiclass(target: Codes, scores: Scores, weights: Weights) -> Measured:
     rows = weights.sum(axis=1)
-    decided = predicted_codes(scores, 0.5)
+    decided = predicted_codes(scores, None)
     of_truth = np.clip(scores[np.arange(len(target)), target], _TINY, 1.0)
     present = np.unique(target)
     truth = weights @ (target[:, None] == present)
@@ -163,3 +152,27 @@ def _regression(target: Vector, scores: Scores, weights: Weights) -> Measured:
         "mae": weights @ np.abs(error) / rows,
         "r2": np.where(spread > 0, 1 - squares / spread, np.nan),
     }
+
+
+def choose_threshold(target: Codes, scores: Scores, section: TrainSection) -> float:
+    """Choose by `train.threshold` on out-of-fold probabilities of class 1: 0.5, f1, youden or cost."""
+    if section.threshold == "0.5":
+        return 0.5
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last = np.flatnonzero(np.diff(ranked, append=-np.inf))  # a threshold cuts between scores only
+    hits = np.cumsum(target[order])[last].astype(float)
+    false_alarms = last + 1 - hits
+    positives, negatives = hits[-1], false_alarms[-1]
+    if section.threshold == "f1":
+        merit = 2 * hits / (hits + false_alarms + positives)
+    elif section.threshold == "youden":
+        merit = hits / positives - false_alarms / negatives
+    else:
+        missed = positives - hits
+        merit = -(section.cost_false_positive * false_alarms + section.cost_false_negative * missed)
+        if merit.max() <= -section.cost_false_negative * positives:
+            return 1.0  # cheapest is to call nothing positive
+    # Half way to the next lower score, so that rounding cannot move a row across.
+    best = int(np.argmax(merit))
+    return float(ranked[last][best : best + 2].mean())

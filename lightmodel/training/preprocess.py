@@ -5,22 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy import stats
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
-from lightmodel.contract.arrays import Codes, Mask, Vector
+from lightmodel.contract.arrays import Mask, Vector
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.inference import ColumnHints, infer, require_column
-from lightmodel.contract.profile import Profile, profile
+from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, DriftExceeded, Violation
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import target_vector
-from lightmodel.training.drift import measure_drift
 from lightmodel.training.split import Method, later_side, row_keys, side_for_testing, uniform
 
-NEW_CONTRACT = "if the change is wanted, accept it with --set data.contract=new"
+_NEW_CONTRACT = "if the change is wanted, accept it with --set data.contract=new"
+_NOTABLE = 0.2  # of a drift's statistic
+_CHANCE = 0.001
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,18 @@ def preprocess(
     drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
     table, contract = _held(table, inferred.contract, old, warnings)
+    today = profile(table, contract)
     if accepted:
-        drift = measure_drift(table, contract, accepted.profile, options.data.max_drift)
+        drift = _measure_drift(table, today, accepted.profile, options.data.max_drift)
         _refuse_drift(drift, options.data.max_drift)
     side = _side(table, contract, options.split)
     train, test = table.filter(pa.array(~side)), table.filter(pa.array(side))
     warnings += _about_split(train, test, contract, options.train.folds)
-    if contract.id and (repeated := _repeated(table[contract.id.name])):
-        warnings.append(f"{repeated:,} rows repeat an id; rows of one id stay on one side")
-    return Preprocessed(train, test, contract, profile(table, contract), drift, tuple(warnings))
+    if contract.id:
+        repeated = table.num_rows - len(table[contract.id.name].unique())
+        if repeated:
+            warnings.append(f"{repeated:,} rows repeat an id; rows of one id stay on one side")
+    return Preprocessed(train, test, contract, today, drift, tuple(warnings))
 
 
 def _refuse_repeated_names(table: pa.Table) -> None:
@@ -120,13 +125,15 @@ def _held(
         raise DataError(
             f"the target is {inferred.target.name!r}, and the approved model under this store "
             f"predicts {contract.target.name!r}",
-            hint=f"give each table a store.root of its own, or {NEW_CONTRACT[3:]}",
+            hint=f"give each table a store.root of its own, or {_NEW_CONTRACT[3:]}",
         )
     conformed = conform(table, contract, with_target=True, decimal=inferred.decimal)
     target = check_target(table[contract.target.name], contract)
-    wrong = [item for item in conformed.violations if not _is_missing_target(item, contract)]
+    # For a target without a value, `check_target` has better words.
+    told = (contract.target.name, "missing")
+    wrong = [item for item in conformed.violations if (item.column, item.rule) != told]
     if wrong or target:
-        hint = NEW_CONTRACT if accepted and wrong else ""
+        hint = _NEW_CONTRACT if accepted and wrong else ""
         raise ContractViolation((*target, *wrong), what="the table", hint=hint)
     if accepted is None:
         return conformed.table, contract
@@ -139,9 +146,69 @@ def _held(
     return conformed.table, contract.widened(inferred).only(conformed.table.column_names)
 
 
-def _is_missing_target(item: Violation, contract: Contract) -> bool:
-    """Return whether a target has no value, for which `check_target` has better words."""
-    return item.column == contract.target.name and item.rule == "missing"
+def _measure_drift(
+    table: pa.Table, today: Profile, reference: Profile, limit: float | None
+) -> tuple[Drift, ...]:
+    """Compare `table`, which `today` describes, with that of `reference`, furthest column first.
+
+    A column has drifted when its statistic is beyond `limit` (else 0.2) and a sample of this
+    size would hardly ever show that by chance; so a handful of rows raises no alarm.
+    """
+    found = []
+    for name, now in today.columns.items():
+        before = reference.columns.get(name)
+        if before is None or (before.counts is None) != (now.counts is None):
+            continue
+        if now.counts is None:
+            test, (statistic, p_value) = (
+                "ks",
+                _numeric_drift(before, present_numbers(table[name]), now),
+            )
+        else:
+            test, (statistic, p_value) = "psi", _categorical_drift(before, now)
+        far = statistic > (_NOTABLE if limit is None else limit)
+        found.append(Drift(name, statistic, test, p_value, far and p_value < _CHANCE))
+    return tuple(sorted(found, key=lambda drift: (-drift.statistic, drift.column)))
+
+
+def _numeric_drift(
+    before: ColumnProfile, numbers: Vector, now: ColumnProfile
+) -> tuple[float, float]:
+    """Kolmogorov-Smirnov at the points that the profile holds; a change in missing counts as well."""
+    distance, enough = 0.0, 1.0
+    if before.grid and len(numbers):
+        shares = np.searchsorted(numbers, np.array(before.grid), side="right") / len(numbers)
+        distance = float(np.abs(shares - np.array(before.shares)).max())
+        enough = before.sampled * len(numbers) / (before.sampled + len(numbers))
+    gone = abs(now.missing - before.missing)
+    if gone > distance:
+        counts = [
+            [side.missing * side.rows, (1 - side.missing) * side.rows] for side in (before, now)
+        ]
+        return gone, _chi_squared(np.array(counts))
+    return distance, float(stats.kstwobign.sf(distance * np.sqrt(enough)))
+
+
+def _categorical_drift(before: ColumnProfile, now: ColumnProfile) -> tuple[float, float]:
+    """Population stability index over all categories and "missing", with a chi-squared test."""
+    old, new = before.counts or {}, now.counts or {}
+    names = sorted({*old, *new})
+    counts = np.array([[side.get(name, 0) for name in names] for side in (old, new)], dtype=float)
+    missing = [[side.missing * side.rows] for side in (before, now)]
+    counts = np.hstack([counts, missing])
+    counts = counts[:, counts.sum(axis=0) > 0]
+    if counts.shape[1] == 0 or not counts.sum(axis=1).all():
+        return 0.0, 1.0
+    smooth = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
+    psi = float(((smooth[1] - smooth[0]) * np.log(smooth[1] / smooth[0])).sum())
+    return psi, _chi_squared(counts)
+
+
+def _chi_squared(counts: Vector) -> float:
+    used = counts[:, counts.sum(axis=0) > 0]
+    if used.shape[1] < 2:
+        return 1.0
+    return float(stats.chi2_contingency(used).pvalue)
 
 
 def _refuse_drift(drift: tuple[Drift, ...], limit: float | None) -> None:
@@ -161,9 +228,13 @@ def _side(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
     method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     require_column(table, method.column)
     if method.kind == "time":
-        side = later_side(_without_gaps(table, method.column), split.test_share)
+        if gaps := table[method.column].null_count:
+            raise DataError(f"column {method.column!r} orders the rows, and {gaps} have no value")
+        side = later_side(table[method.column], split.test_share)
     else:
-        classes = _classes(table, contract) if method.kind == "stratified" else None
+        classes = None
+        if method.kind == "stratified" and contract.task.kind.has_classes:
+            classes = target_vector(table[contract.target.name], contract.task)
         draws = uniform(row_keys(table, contract, method), split.seed)
         side = side_for_testing(draws, split.test_share, classes)
     if side.all() or not side.any():
@@ -174,31 +245,15 @@ def _side(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
     return side
 
 
-def _without_gaps(table: pa.Table, name: str) -> pa.ChunkedArray:
-    if table[name].null_count:
-        raise DataError(
-            f"column {name!r} orders the rows, and {table[name].null_count} have no value"
-        )
-    return table[name]
-
-
-def _classes(table: pa.Table, contract: Contract) -> Vector | None:
-    if not contract.task.kind.has_classes:
-        return None
-    return target_vector(table[contract.target.name], contract.task)
-
-
-def _repeated(ids: pa.ChunkedArray) -> int:
-    return len(ids) - len(ids.unique())
-
-
 def _about_split(train: pa.Table, test: pa.Table, contract: Contract, folds: int) -> list[str]:
     """Warn of classes too small for every fold, or for any test."""
     if not contract.task.kind.has_classes:
         return []
     warnings = []
-    sides = [_class_counts(side, contract) for side in (train, test)]
-    for label, trained, tested in zip(contract.task.labels, *sides, strict=True):
+    target, task = contract.target.name, contract.task
+    codes = [target_vector(side[target], task).astype(np.int64) for side in (train, test)]
+    sides = [np.bincount(side, minlength=len(task.labels)) for side in codes]
+    for label, trained, tested in zip(task.labels, *sides, strict=True):
         name = label_name(label)
         if trained < folds:
             warnings.append(
@@ -210,18 +265,8 @@ def _about_split(train: pa.Table, test: pa.Table, contract: Contract, folds: int
     return warnings
 
 
-def _class_counts(side: pa.Table, contract: Contract) -> Codes:
-    codes = target_vector(side[contract.target.name], contract.task).astype(np.int64)
-    return np.bincount(codes, minlength=len(contract.task.labels))
-
-
 def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation, ...]:
-    """Check the target for what no model can be trained on; infinite numbers break the contract.
-
-    Args:
-        values: of the target, in the contract's type.
-        contract: inferred from the table, or the one that it was held against.
-    """
+    """Check the target, in the contract's type, for what no model can be trained on."""
     name = contract.target.name
     present = values.drop_null()
     if not len(present):

@@ -76,7 +76,7 @@ def evaluate(
         candidate: to be judged.
         served: the model that is served now, if any.
         resamples: for the confidence intervals.
-        best_scores: gives scores that nobody can beat, where the source knows them.
+        best_scores: returns scores that nobody can beat, where the source knows them.
 
     Raises:
         ContractViolation: the test rows do not fit the candidate's contract.
@@ -87,7 +87,7 @@ def evaluate(
     constant = (
         np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior[0])
     )
-    comparison, warnings = (None, ()) if served is None else _compare(table, candidate, served)
+    compared = _compare(table, candidate, served) if served else None
     evaluation = Evaluation(
         task=str(task.kind),
         labels=tuple(label_name(label) for label in task.labels),
@@ -97,11 +97,11 @@ def evaluate(
         dummy=measure(task.kind, target, constant, 0.5),
         classes=_class_scores(task, target, scores),
         curves=_curves(task.kind, target, scores, candidate.threshold),
-        comparison=comparison,
+        comparison=compared if isinstance(compared, Comparison) else None,
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
         calibration=_calibration(candidate, matrix, target, scores),
     )
-    return Evaluated(evaluation, warnings)
+    return Evaluated(evaluation, (compared,) if isinstance(compared, str) else ())
 
 
 def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
@@ -113,9 +113,9 @@ def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
     return feature_matrix(conformed.table, contract), target
 
 
-def _scored(table: pa.Table, model: ModelUnderTest) -> tuple[Vector, Scores]:
+def _metrics(table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
     matrix, target = _matrix(table, model.contract)
-    return target, model.predict(matrix)
+    return measure(model.contract.task.kind, target, model.predict(matrix), model.threshold)
 
 
 def _calibration(
@@ -138,32 +138,25 @@ def _calibration(
 
 def _compare(
     table: pa.Table, candidate: ModelUnderTest, served: ModelUnderTest
-) -> tuple[Comparison | None, tuple[str, ...]]:
-    """Compare on the rows that the served model's split keeps for testing as well."""
+) -> Comparison | str:
+    """Compare on the rows that the served model's split keeps for testing as well; or say why not."""
     if served.contract.task != candidate.contract.task:
-        return None, (f"{served.version} predicts other classes, so it is not compared",)
+        return f"{served.version} predicts other classes, so it is not compared"
     _, _, column = served.split.method.partition(":")
     if column and column not in table.column_names:
-        return None, (f"{served.version} was split by {column!r}, which is gone: not compared",)
+        return f"{served.version} was split by {column!r}, which is gone: not compared"
     try:
         unseen = table.filter(pa.array(_unseen_by(served, table)))
         if unseen.num_rows < FEWEST_COMPARED:
-            return None, (
-                f"only {unseen.num_rows} test rows are new to {served.version}, too few to compare",
+            return (
+                f"only {unseen.num_rows} test rows are new to {served.version}, too few to compare"
             )
-        target, old = _scored(unseen, served)
+        old = _metrics(unseen, served)
     except ContractViolation:
-        return None, (f"the test rows do not fit the contract of {served.version}: not compared",)
+        return f"the test rows do not fit the contract of {served.version}: not compared"
     except LightModelError as error:  # its own code, say, fails on a row of today
-        return None, (f"{served.version} is not compared: {error.message}",)
-    _, new = _scored(unseen, candidate)
-    kind = candidate.contract.task.kind
-    return Comparison(
-        served.version,
-        len(target),
-        measure(kind, target, new, candidate.threshold),
-        measure(kind, target, old, served.threshold),
-    ), ()
+        return f"{served.version} is not compared: {error.message}"
+    return Comparison(served.version, unseen.num_rows, _metrics(unseen, candidate), old)
 
 
 def _unseen_by(served: ModelUnderTest, table: pa.Table) -> Mask:
@@ -185,7 +178,7 @@ def _best_reachable(kind: TaskKind, target: Vector, best: Scores | None) -> floa
 def _class_scores(task: Task, target: Vector, scores: Scores) -> tuple[ClassScore, ...]:
     if task.kind is not TaskKind.MULTICLASS:
         return ()
-    codes, decided = target.astype(np.int64), predicted_codes(scores, 0.5)
+    codes, decided = target.astype(np.int64), predicted_codes(scores, None)
     found = []
     for code, label in enumerate(task.labels):
         truth, chosen = codes == code, decided == code
@@ -202,7 +195,7 @@ def _curves(kind: TaskKind, target: Vector, scores: Scores, threshold: float | N
         every = max(1, -(-len(target) // DRAWN_ROWS))
         return Curves(predicted_actual=_points(scores[::every], target[::every]))
     codes = target.astype(np.int64)
-    decided = predicted_codes(scores, 0.5 if threshold is None else threshold)
+    decided = predicted_codes(scores, threshold)
     classes = 2 if kind is TaskKind.BINARY else scores.shape[1]
     confusion = np.bincount(codes * classes + decided, minlength=classes**2)
     table = tuple(tuple(row) for row in confusion.reshape(classes, classes).tolist())
@@ -212,10 +205,10 @@ def _curves(kind: TaskKind, target: Vector, scores: Scores, threshold: float | N
 
 
 def _binary_curves(target: Codes, scores: Scores, confusion: tuple[tuple[int, ...], ...]) -> Curves:
-    both = len(np.unique(target)) == 2
-    none = np.empty(0)
-    false_alarms, hits, _ = roc_curve(target, scores) if both else (none, none, none)
-    precision, recall, _ = precision_recall_curve(target, scores) if both else (none, none, none)
+    false_alarms = hits = precision = recall = np.empty(0)
+    if len(np.unique(target)) == 2:
+        false_alarms, hits, _ = roc_curve(target, scores)
+        precision, recall, _ = precision_recall_curve(target, scores)
     calibration, calibration_rows = _calibration_points(target, scores)
     edges = np.linspace(0, 1, 41)
     return Curves(

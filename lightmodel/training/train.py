@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import SplitSection, TrainSection
-from lightmodel.contract.arrays import Codes, Matrix, Scores, Vector
+from lightmodel.contract.arrays import Codes, Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
 from lightmodel.contract.task import TaskKind
@@ -19,11 +19,9 @@ from lightmodel.progress.base import Progress
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
-from lightmodel.training.features import FeatureSteps, OwnFeatures, fit_features
-from lightmodel.training.metrics import measure
+from lightmodel.training.features import OwnFeatures, Predict, Steps, fit_features
+from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform
-from lightmodel.training.steps import Predict, Steps
-from lightmodel.training.threshold import choose_threshold
 
 SAMPLES = 5
 _FOLDS = 1  # a purpose of `uniform` of its own: folds must not follow the split
@@ -38,12 +36,10 @@ class Trained:
         payload: of the final model.
         threshold: decision threshold (binary only).
         metrics: of the pooled out-of-fold scores.
-        folds: one report each.
         importance: of each feature, in training order.
         samples: five training rows with the final model's scores.
         parameters: of the learner, as it settled them for this table.
         prior: the best constant answer: (classes,) shares, the positive's alone (binary), or the mean.
-        steps: that stand around the model.
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN for a row of no fold.
     """
 
@@ -82,11 +78,8 @@ class CrossValidated:
     """The folds of a table, fitted and scored.
 
     Attributes:
-        trainer: holds the table.
         numbers: (rows,) the fold that holds each row out, -1 for none.
-        fits: one for each fold.
         scores: out of fold, corrected where the settings ask for that; NaN for a row of no fold.
-        steps: that stand around a model.
         threshold: decision threshold (binary only).
         metrics: of the pooled out-of-fold scores.
     """
@@ -102,18 +95,12 @@ class CrossValidated:
 
 
 def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidated:
-    """Fit the folds, choose the threshold and score out of fold; no model is made.
-
-    Args:
-        table: the training rows, in the contract's types.
-        contract: of the split.
-        spec: how.
+    """Fit the folds on the training rows, choose the threshold and score out of fold; make no model.
 
     Raises:
         ConfigError: the settings do not suit the table.
     """
-    refuse_calibrating_numbers(contract, spec.section)
-    data, features = extended_data(table, contract, spec)
+    data, steps = extended_data(table, contract, spec)
     numbers = assign_folds(table, contract, spec.section, spec.split)
     trainer = spec.learner.prepare(data)
     fits = fit_folds(trainer, numbers, spec)
@@ -125,16 +112,11 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
         codes = data.target[covered].astype(np.int64)
         threshold = choose_threshold(codes, scores[covered], spec.section)
     metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
-    steps = Steps(features, calibration)
+    steps = replace(steps, calibration=calibration)
     return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
 
-def refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
-    """Refuse a correction of probabilities where a number is predicted.
-
-    Raises:
-        ConfigError: train.calibration is on.
-    """
+def _refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
     if section.calibration != "none" and not contract.task.kind.has_classes:
         raise ConfigError(
             f"train.calibration = {section.calibration!r} corrects probabilities, and this task "
@@ -158,13 +140,7 @@ def _calibrated(
 
 
 def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> Trained:
-    """Cross-validate, choose the threshold, and fit the final model.
-
-    Args:
-        table: the training rows, in the contract's types.
-        contract: of the split.
-        spec: how.
-    """
+    """Cross-validate on the training rows, choose the threshold, and fit the final model."""
     found = cross_validate(table, contract, spec)
     fit = found.trainer.refit if spec.section.final == "refit" else found.trainer.ensemble
     model = fit(found.fits)
@@ -173,9 +149,9 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> Trained:
         model.payload(),
         found.threshold,
         found.metrics,
-        tuple(_reports(found)),
+        _reports(found),
         model.importance(),
-        score_samples(table, contract, found.steps.around(model.predict)),
+        _score_samples(table, contract, found.steps.around(model.predict)),
         found.trainer.describe(),
         _prior(found.data),
         found.steps,
@@ -204,16 +180,17 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 
 def extended_data(
     table: pa.Table, contract: Contract, spec: TrainSpec
-) -> tuple[TrainingData, FeatureSteps]:
-    """Turn training rows into what learners take, with the features that the settings add.
+) -> tuple[TrainingData, Steps]:
+    """Do the same with the features that the settings add; return also what adds them to other rows.
 
-    Returns:
-        the data, and what adds the same features to other rows.
+    Raises:
+        ConfigError: the settings do not suit the table.
     """
+    _refuse_calibrating_numbers(contract, spec.section)
     data = training_data(table, contract)
     steps = fit_features(data.features, contract, spec.section.features, spec.own)
-    features = steps.extend_training(data.features)
-    return replace(data, features=features, names=steps.names), steps
+    features = steps.extend(data.features, training=True)
+    return replace(data, features=features, names=steps.feature_names), steps
 
 
 def assign_folds(
@@ -239,21 +216,20 @@ def assign_folds(
     return np.where(numbers >= 0, packed, numbers)
 
 
-def fold_rows(numbers: Codes, fold: int, *, by_time: bool) -> tuple[Codes, Codes]:
+def fold_rows(numbers: Codes, fold: int, split: SplitSection) -> tuple[Codes, Codes]:
     """Return the rows that a fold trains on and those that it holds out; time never looks ahead."""
-    kept = numbers < fold if by_time else numbers != fold
+    kept = numbers < fold if split.method.startswith("time:") else numbers != fold
     return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
 
 
 def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit]:
     """Fit every fold, as many at a time as the learner can, leaving out those finished before."""
     count = int(numbers.max()) + 1
-    by_time = spec.split.method.startswith("time:")
 
     def fit(fold: int) -> FoldFit:
         done = spec.checkpoints.load(fold) if spec.checkpoints else None
         if done is None:
-            done = trainer.fit_fold(*fold_rows(numbers, fold, by_time=by_time))
+            done = trainer.fit_fold(*fold_rows(numbers, fold, spec.split))
             if spec.checkpoints:
                 spec.checkpoints.save(fold, done)
         done_folds.advance()
@@ -278,27 +254,23 @@ def _out_of_fold(fits: Sequence[FoldFit], numbers: Codes, data: TrainingData) ->
     return scores
 
 
-def _reports(found: CrossValidated) -> list[FoldReport]:
+def _reports(found: CrossValidated) -> tuple[FoldReport, ...]:
     reports = []
     for fold, fit in enumerate(found.fits):
-        target: Vector = found.data.target[found.numbers == fold]
-        scores = found.scores[found.numbers == fold]
+        rows = np.flatnonzero(found.numbers == fold)
+        target, scores = found.data.target[rows], found.scores[rows]
         metrics = measure(found.data.kind, target, scores, found.threshold)
         curves = fit.curve, fit.train_curve
-        reports.append(FoldReport(fold + 1, len(target), fit.rounds, metrics, *curves))
-    return reports
+        reports.append(FoldReport(fold + 1, len(rows), fit.rounds, metrics, *curves))
+    return tuple(reports)
 
 
-def score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
+def _score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
     """Score the first rows as a server will: from JSON's values, without target and ignored columns."""
-    names = [column.name for column in contract.columns if column in contract.features]
-    if contract.id:
-        names.insert(0, contract.id.name)
-    few = table.select(names).slice(0, SAMPLES)
-    matrix: Matrix = feature_matrix(few, contract)
-    scores = predict(matrix)
-    rows = plain_rows(few)
+    ids = (contract.id.name,) if contract.id else ()
+    few = table.select((*ids, *contract.feature_names)).slice(0, SAMPLES)
+    scores = predict(feature_matrix(few, contract))
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
-        for row, score in zip(rows, scores, strict=True)
+        for row, score in zip(plain_rows(few), scores, strict=True)
     )

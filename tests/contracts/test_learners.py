@@ -226,10 +226,7 @@ def test_members_without_weights_count_the_same() -> None:
     members, weights = read_parameters(
         {"members": [{"estimator": "lightgbm"}, {"estimator": "a.B", "parameters": {"c": 1}}]}
     )
-    assert [(one.estimator, one.parameters) for one in members] == [
-        ("lightgbm", {}),
-        ("a.B", {"c": 1}),
-    ]
+    assert members == (("lightgbm", {}), ("a.B", {"c": 1}))
     assert weights == (0.5, 0.5)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lightmodel.contract.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
 from lightmodel.errors import DataError
 from lightmodel.learners.compiled import build
+from lightmodel.learners.compiled.tables import NotCompiledError
 from lightmodel.tables.row_readers import RowReader
 from tests.fakes.reading import arrow_rows, compiled_rows
 
@@ -188,5 +189,5 @@ def test_without_a_compiler_there_is_a_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(build.NotCompiledError, match="no C compiler"):
-        build.build()
+    with pytest.raises(NotCompiledError, match="no C compiler"):
+        build()

@@ -16,7 +16,7 @@ from lightmodel.contract.arrays import Matrix
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import ContractViolation
-from lightmodel.learners.compiled import build
+from lightmodel.learners.compiled import build, load
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import feature_matrix
@@ -32,7 +32,7 @@ arrow_rows: RowReader = read_rows
 @cache
 def compiled_rows() -> RowReader:
     """Return the compiled reader, built once for all tests."""
-    return CompiledRows(build.load(build.build()))
+    return CompiledRows(load(*build()))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import lightmodel.report.page
-import lightmodel.report.plots
+import lightmodel.report.plots.training
 import lightmodel.service
 from lightmodel.cli.run import run
 from lightmodel.config import Config, load
@@ -108,7 +108,7 @@ def run_chain(sets: Sequence[str], config_file: Path | None = None) -> None:
         patch.setattr(
             lightmodel.report.page, "_pictures", lambda _: {"charts": (), "training_charts": []}
         )
-        patch.setattr(lightmodel.report.plots, "importance_png", lambda *_, **__: b"")
+        patch.setattr(lightmodel.report.plots.training, "importance_png", lambda *_, **__: b"")
         run.main(
             [*words, *(word for one in sets for word in ("--set", one))], standalone_mode=False
         )

@@ -1,25 +1,45 @@
-"""LightGBM's model text as the flat tables that trees.c scores with."""
+"""LightGBM's model text as the flat tables that trees.c scores with.
+
+Beside the trees' nodes stand thresholds and categories as ranks that fit a byte.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from lightmodel.learners.compiled.build import NotCompiledError
-from lightmodel.learners.compiled.ranks import (
-    CATEGORICAL,
-    NODE,
-    ZERO,
-    Table,
-    Tables,
-    ranks_of,
-    starts,
-)
+Table: TypeAlias = npt.NDArray[Any]
+Tables: TypeAlias = dict[str, Table]
 
-IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2
+CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8  # flags of a node
+IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2  # from sums to scores
 _OBJECTIVES = {"binary": SIGMOID, "multiclass": SOFTMAX, "regression": IDENTITY}
+NUMBER, NUMBER_ZERO_MISSING, CATEGORY = 0, 1, 2  # kinds of a column of ranks
+
+NODE = np.dtype("f8,i4,i4,i4,i2,i2")
+NODE.names = ("threshold", "feature", "left", "right", "flags", "words")
+COLUMN = np.dtype("i4,i4,i4,i2,i2")
+COLUMN.names = ("feature", "start", "count", "kind", "missing")
+TEST = np.dtype("u2,i1,u1")
+TEST.names = ("column", "bound", "mask")
+
+ZERO = float(np.float32(1e-35))  # what LightGBM takes for zero
+
+MOST_THRESHOLDS = 255  # of a column
+MOST_COLUMNS = 1 << 16
+MOST_LEAVES = 256
+LOWEST, HIGHEST = -128, 127
+LEAVES_PER_BYTE = 8
+WAYS = 16  # of dealing with a missing value: flags of a node
+
+LeafRanges = Sequence[tuple[int, int]]
+
+
+class NotCompiledError(Exception):
+    """Why there is no compiled form; not an error of the user's, for there is another way."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +69,19 @@ def tables_of(text: str) -> Tables:
     facts = _fields(head)
     trees = [_tree(_fields(part)) for part in parts]
     shape = _shape(facts, len(trees))
-    sets_before = starts(len(tree.sets) for tree in trees)
+    sets_before = _starts(len(tree.sets) for tree in trees)
     for tree, before in zip(trees, sets_before, strict=False):
         tree.nodes["threshold"] += np.where(tree.nodes["flags"] & CATEGORICAL, before, 0)
     tables = {
         **shape,
-        "first_node": starts(len(tree.nodes) for tree in trees),
-        "first_leaf": starts(len(tree.leaves) for tree in trees),
+        "first_node": _starts(len(tree.nodes) for tree in trees),
+        "first_leaf": _starts(len(tree.leaves) for tree in trees),
         "nodes": _joined((tree.nodes for tree in trees), NODE),
         "leaves": _joined((tree.leaves for tree in trees), np.dtype("f8")),
         "sets": _joined((tree.sets for tree in trees), np.dtype("u4")),
     }
     left_leaves = [tree.left_leaves for tree in trees]
-    return {**tables, **ranks_of(tables, left_leaves)}
+    return {**tables, **_ranks_of(tables, left_leaves)}
 
 
 def _fields(part: str) -> dict[str, str]:
@@ -76,12 +96,9 @@ def _shape(facts: Mapping[str, str], trees: int) -> Tables:
         raise NotCompiledError(f"its objective is {facts.get('objective', 'unknown')}")
     classes = int(facts["num_tree_per_iteration"])
     rounds = max(trees // classes, 1) if "average_output" in facts else 1
-    return {
-        "shape": np.array(
-            [trees, classes, int(facts["max_feature_idx"]) + 1, _OBJECTIVES[objective]], "i4"
-        ),
-        "scale": np.array([float(given.get("sigmoid", 1)), rounds], "f8"),
-    }
+    shape = [trees, classes, int(facts["max_feature_idx"]) + 1, _OBJECTIVES[objective]]
+    scale = [float(given.get("sigmoid", 1)), rounds]
+    return {"shape": np.array(shape, "i4"), "scale": np.array(scale, "f8")}
 
 
 def _tree(facts: Mapping[str, str]) -> Tree:
@@ -132,17 +149,127 @@ def _ordered_leaves(left: list[int], right: list[int]) -> tuple[list[int], list[
     sizes = [0] * len(left)
     for at in reversed(nodes):
         sizes[at] = sum(1 if child < 0 else sizes[child] for child in (left[at], right[at]))
-    starts, order, left_leaves = [0] * len(left), [0] * (len(left) + 1), []
+    begins, order, left_leaves = [0] * len(left), [0] * (len(left) + 1), []
     for at in nodes:
-        middle = starts[at] + (1 if left[at] < 0 else sizes[left[at]])
-        left_leaves.append((starts[at], middle))
-        for child, start in ((left[at], starts[at]), (right[at], middle)):
+        middle = begins[at] + (1 if left[at] < 0 else sizes[left[at]])
+        left_leaves.append((begins[at], middle))
+        for child, start in ((left[at], begins[at]), (right[at], middle)):
             if child < 0:
                 order[start] = ~child
             else:
-                starts[child] = start
+                begins[child] = start
     return order, left_leaves
 
 
 def _joined(parts: Iterable[Table], kind: np.dtype[Any]) -> Table:
     return np.concatenate([np.empty(0, kind), *parts]).astype(kind)
+
+
+@dataclass(frozen=True)
+class _Ranks:
+    """Columns of ranks; and for each node its column, and the bound that ranks on its left are below."""
+
+    columns: Table
+    thresholds: Table
+    column: Table
+    bound: Table
+
+
+def _ranks_of(tables: Tables, left_leaves: Sequence[LeafRanges]) -> Tables:
+    """Return columns of ranks and the tests on them; none where there is too much for bytes.
+
+    Args:
+        tables: `nodes`, `sets`, `first_node` and `first_leaf` of a model.
+        left_leaves: for each tree, and each node of it, the first and last leaf (exclusive) on its left.
+    """
+    leaves = np.diff(tables["first_leaf"])
+    ranks = _with_categories(_of_numbers(tables["nodes"]), tables["nodes"], tables["sets"])
+    if len(ranks.columns) > MOST_COLUMNS or leaves.max(initial=0) > MOST_LEAVES:
+        ranks, left_leaves, leaves = _of_numbers(tables["nodes"][:0]), [], leaves[:0]
+    first_leaf_byte = _starts(-(-leaves // LEAVES_PER_BYTE))
+    masks = _false_node_masks(left_leaves, tables["first_node"], first_leaf_byte)
+    masked = np.array(list(masks), int).reshape(-1, 3)
+    masked = masked[np.argsort(masked[:, 0], kind="stable")]
+    tests = np.zeros(len(masked), TEST)
+    tests["column"], tests["bound"] = ranks.column[masked[:, 1]], ranks.bound[masked[:, 1]]
+    tests["mask"] = masked[:, 2]
+    return {
+        "columns": ranks.columns,
+        "thresholds": ranks.thresholds,
+        "first_leaf_byte": first_leaf_byte,
+        "first_test": _starts(np.bincount(masked[:, 0], minlength=first_leaf_byte[-1])),
+        "tests": tests,
+    }
+
+
+def _of_numbers(nodes: Table) -> _Ranks:
+    """Rank the thresholds of each feature, apart for each way of dealing with a missing value."""
+    flags = nodes["flags"]
+    numeric = np.flatnonzero(flags & CATEGORICAL == 0)
+    missing = flags & (MISSING_ZERO | MISSING_NAN)
+    group = nodes["feature"] * WAYS + np.where(missing, missing | flags & DEFAULT_LEFT, 0)
+    pairs = np.stack([group, nodes["threshold"]], axis=1)[numeric]
+    known, own = np.unique(pairs, axis=0, return_inverse=True)
+    groups = np.split(known, np.flatnonzero(np.diff(known[:, 0])) + 1) if len(known) else []
+    parts = [  # columns that bytes can rank: each compares rightly, whatever lies outside it
+        group[at : at + MOST_THRESHOLDS]
+        for group in groups
+        for at in range(0, len(group), MOST_THRESHOLDS)
+    ]
+    column, bound = np.zeros(len(nodes), int), np.zeros(len(nodes), int)
+    place = [(at, LOWEST + 1 + rank) for at, part in enumerate(parts) for rank in range(len(part))]
+    pairs_placed = np.array(place, int).reshape(-1, 2)[own.reshape(-1)]
+    column[numeric], bound[numeric] = pairs_placed.T
+    padded = [_padded(part[:, 1]) for part in parts]
+    places = _starts(len(values) for values in padded)
+    columns = [_column(part, int(start)) for part, start in zip(parts, places, strict=False)]
+    thresholds = np.concatenate([np.empty(0), *padded])
+    return _Ranks(np.array(columns, COLUMN), thresholds, column, bound)
+
+
+def _padded(thresholds: Table) -> Table:
+    """Fill up to 2^n - 1 for the binary search."""
+    room = (1 << len(thresholds).bit_length()) - 1
+    return np.concatenate([thresholds, np.full(room - len(thresholds), np.inf)])
+
+
+def _column(part: Table, start: int) -> tuple[int, int, int, int, int]:
+    feature, way = divmod(int(part[0, 0]), WAYS)
+    steps = len(part).bit_length()
+    if not way:  # a missing value counts as 0
+        return feature, start, steps, NUMBER, LOWEST + int((part[:, 1] < 0).sum())
+    kind = NUMBER_ZERO_MISSING if way & MISSING_ZERO else NUMBER
+    return feature, start, steps, kind, LOWEST if way & DEFAULT_LEFT else HIGHEST
+
+
+def _with_categories(ranks: _Ranks, nodes: Table, sets: Table) -> _Ranks:
+    """Add a column for each set of categories: rank 0 in it, and 1 outside."""
+    found: dict[tuple[int, bytes], int] = {}
+    columns: list[tuple[int, int, int, int, int]] = []
+    for at in np.flatnonzero(nodes["flags"] & CATEGORICAL):
+        feature, start = int(nodes["feature"][at]), int(nodes["threshold"][at])
+        words = int(nodes["words"][at])
+        key = (feature, sets[start : start + words].tobytes())
+        if key not in found:
+            found[key] = len(ranks.columns) + len(columns)
+            columns.append((feature, start, words, CATEGORY, 0))
+        ranks.column[at], ranks.bound[at] = found[key], 1
+    return replace(ranks, columns=np.concatenate([ranks.columns, np.array(columns, COLUMN)]))
+
+
+def _false_node_masks(
+    left_leaves: Sequence[LeafRanges], first_node: Table, first_leaf_byte: Table
+) -> Iterator[tuple[int, int, int]]:
+    """Yield (byte of leaves, node, mask): the leaves that remain when the node is false."""
+    firsts = zip(left_leaves, first_node.tolist(), first_leaf_byte.tolist(), strict=False)
+    for tree, first, tree_byte in firsts:
+        for node, (begin, end) in enumerate(tree, first):
+            for byte in range(begin // LEAVES_PER_BYTE, -(-end // LEAVES_PER_BYTE)):
+                start = LEAVES_PER_BYTE * byte
+                low, high = max(begin - start, 0), min(end - start, LEAVES_PER_BYTE)
+                yield tree_byte + byte, node, 255 & ~((1 << high) - (1 << low))
+
+
+def _starts(lengths: Iterable[int]) -> Table:
+    """Return where each part starts when they are put in a row, and where the last one ends."""
+    return np.cumsum([0, *lengths]).astype("i4")

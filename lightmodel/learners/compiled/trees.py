@@ -1,16 +1,13 @@
 """Scoring through the compiled library: see trees.c."""
 
 import ctypes
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lightmodel.contract.arrays import Matrix, Scores
-from lightmodel.learners.compiled.build import NotCompiledError
-from lightmodel.learners.compiled.ranks import COLUMN, NODE, TEST, Tables
-from lightmodel.learners.compiled.tables import tables_of
+from lightmodel.learners.compiled.tables import COLUMN, NODE, TEST, Tables
 
 _FEW = 8  # rows
 _KINDS: Mapping[str, Any] = {
@@ -25,6 +22,7 @@ _KINDS: Mapping[str, Any] = {
     "thresholds": "f8",
     "tests": TEST,
 }  # in the order of `struct model`
+STORED = ("shape", "scale", *_KINDS)
 
 
 class _Model(ctypes.Structure):
@@ -87,34 +85,3 @@ def _structure(tables: Tables) -> _Model:
             raise ValueError(f"{name} is not as it was written")
         setattr(model, name, tables[name].ctypes.data)
     return model
-
-
-def packed(texts: Sequence[str]) -> bytes:
-    """Turn models' texts into the bytes that `unpacked` reads.
-
-    Raises:
-        NotCompiledError: a model uses something that trees.c does not know.
-    """
-    stream = io.BytesIO()
-    np.save(stream, np.array(len(texts)), allow_pickle=False)
-    for text in texts:
-        tables = tables_of(text)
-        for name in ("shape", "scale", *_KINDS):
-            np.save(stream, tables[name], allow_pickle=False)
-    return stream.getvalue()
-
-
-def unpacked(data: bytes) -> list[Tables]:
-    """Read what `packed` wrote.
-
-    Raises:
-        NotCompiledError: it is something else.
-    """
-    stream = io.BytesIO(data)
-    try:
-        return [
-            {name: np.load(stream, allow_pickle=False) for name in ("shape", "scale", *_KINDS)}
-            for _ in range(int(np.load(stream, allow_pickle=False)))
-        ]
-    except (ValueError, OSError, EOFError) as error:
-        raise NotCompiledError(f"its tables cannot be read: {type(error).__name__}") from None

@@ -4,35 +4,12 @@ Every chart function gives None when there is nothing to draw.
 """
 
 from lightmodel.contract.results import Evaluation
-from lightmodel.report.plots.answers import confusion, predicted_actual, residuals
+from lightmodel.report.plots import answers, curves
 from lightmodel.report.plots.canvas import Chart
-from lightmodel.report.plots.curves import (
-    calibration,
-    decision,
-    precision_recall,
-    roc,
-    score_histogram,
-)
-from lightmodel.report.plots.training import folds, importance_png, learning
 
-__all__ = [
-    "Chart",
-    "calibration",
-    "confusion",
-    "decision",
-    "evaluation_charts",
-    "folds",
-    "importance_png",
-    "learning",
-    "precision_recall",
-    "predicted_actual",
-    "residuals",
-    "roc",
-    "score_histogram",
-]
 _OF_EVALUATION = (
-    roc, precision_recall, calibration, score_histogram, decision, confusion,
-    predicted_actual, residuals,
+    curves.roc, curves.precision_recall, curves.calibration, curves.score_histogram,
+    curves.decision, answers.confusion, answers.predicted_actual, answers.residuals,
 )  # fmt: skip
 
 

@@ -1,5 +1,8 @@
 """Charts of answers against the truth: which classes are mixed up, how far numbers are off."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,9 +12,8 @@ from lightmodel.contract.arrays import Matrix
 from lightmodel.contract.results import Evaluation, Point
 from lightmodel.report.formatting import compact, count, percent, shortened
 from lightmodel.report.plots import canvas
-from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO, Chart
+from lightmodel.report.plots.canvas import DASHED, INK, ONE, SIZE, TWO, Chart
 
-SIZE = (420.0, 310.0)
 MOST_CLASSES = 40
 _WITH_COUNTS = 12
 _WITH_SHARES = 20
@@ -30,10 +32,17 @@ def confusion(evaluation: Evaluation) -> Chart | None:
     cells, names = cells[np.ix_(kept, kept)], [labels[index] for index in kept]
     wide = len(names) > _WITH_COUNTS
     size = (680.0, 590.0) if wide else SIZE if len(names) <= _NARROW else (460.0, 420.0)
-    right = percent(float(np.trace(cells) / cells.sum())) if cells.sum() else ""
+    right = percent(float(np.trace(cells) / cells.sum())) if cells.any() else ""
     alt = f"Confusion matrix of {len(names)} classes; {right} of the rows are on the diagonal."
-    picture = canvas.svg("confusion", alt, size, lambda figure: _heat_map(figure, cells, names))
-    return Chart("confusion", "Confusion", _confusion_note(len(labels)), picture, wide)
+    note = "Blue is right, orange is mixed up; shares are of each true class' rows."
+    if len(labels) > MOST_CLASSES:
+        note += f" Shown are the {MOST_CLASSES} largest of {count(len(labels))} classes."
+
+    def draw(figure: Figure) -> None:
+        _heat_map(figure.subplots(), cells, names)
+
+    drawn = canvas.chart("confusion", "Confusion", alt, note, draw, size)
+    return replace(drawn, wide=wide)
 
 
 def predicted_actual(evaluation: Evaluation) -> Chart | None:
@@ -45,29 +54,26 @@ def predicted_actual(evaluation: Evaluation) -> Chart | None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         low, high = _span([value for point in points for value in point])
-        axes.plot([low, high], [low, high], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.plot([low, high], [low, high], linewidth=1.2, **DASHED)
         _dots(axes, points)
         canvas.label_axes(axes, "predicted", "actual")
         axes.set(xlim=(low, high), ylim=(low, high))
 
     note = f"{count(len(points))} test rows; on the dashed line the prediction is right."
     alt = f"Predicted against actual value of {count(len(points))} test rows."
-    picture = canvas.svg("actual", alt, SIZE, draw)
-    return Chart("actual", "Predicted and actual", note, picture)
+    return canvas.chart("actual", "Predicted and actual", alt, note, draw)
 
 
 def residuals(evaluation: Evaluation) -> Chart | None:
     """Draw what each prediction missed."""
-    points = [
-        (predicted, actual - predicted)
-        for predicted, actual in canvas.drawable(evaluation.curves.predicted_actual)
-    ]
+    known = canvas.drawable(evaluation.curves.predicted_actual)
+    points = [(predicted, actual - predicted) for predicted, actual in known]
     if not points:
         return None
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.axhline(0, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.axhline(0, linewidth=1.2, **DASHED)
         _dots(axes, points)
         canvas.label_axes(axes, "predicted", "actual less predicted")
         axes.set_xlim(_span([x for x, _ in points]))
@@ -76,18 +82,10 @@ def residuals(evaluation: Evaluation) -> Chart | None:
 
     note = "A cloud without a shape is good; a bend or a funnel is something left to learn."
     alt = f"Residuals of {count(len(points))} test rows against the prediction."
-    return Chart("residuals", "Residuals", note, canvas.svg("residuals", alt, SIZE, draw))
+    return canvas.chart("residuals", "Residuals", alt, note, draw)
 
 
-def _confusion_note(classes: int) -> str:
-    note = "Blue is right, orange is mixed up; shares are of each true class' rows."
-    if classes > MOST_CLASSES:
-        note += f" Shown are the {MOST_CLASSES} largest of {count(classes)} classes."
-    return note
-
-
-def _heat_map(figure: Figure, cells: Matrix, names: list[str]) -> None:
-    axes = figure.subplots()
+def _heat_map(axes: Axes, cells: Matrix, names: list[str]) -> None:
     total = np.maximum(cells.sum(axis=1, keepdims=True), 1)
     classes = len(names)
     for row, column in zip(*np.nonzero(cells), strict=True):
@@ -136,8 +134,7 @@ def _name_classes(axes: Axes, names: list[str]) -> None:
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def _span(values: list[float]) -> Point:
@@ -147,6 +144,7 @@ def _span(values: list[float]) -> Point:
     return low - air, high + air
 
 
-def _dots(axes: Axes, points: tuple[Point, ...] | list[Point]) -> None:
-    x, y = zip(*points, strict=True)
-    axes.plot(x, y, "o", color=ONE, markersize=4, markeredgewidth=0, alpha=0.4)
+def _dots(axes: Axes, points: Sequence[Point]) -> None:
+    axes.plot(
+        *zip(*points, strict=True), "o", color=ONE, markersize=4, markeredgewidth=0, alpha=0.4
+    )

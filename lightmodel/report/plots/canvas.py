@@ -16,7 +16,6 @@ from html import escape
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -38,6 +37,8 @@ _VARIABLES = {
     ONE: "--one",
     TWO: "--two",
 }
+DASHED: dict[str, Any] = {"color": MUTED, "linestyle": (0, (4, 3))}
+SIZE = (420.0, 310.0)  # points
 _LEGEND_LETTERS = 64
 _WIDEST = 1.3  # pixels a point: larger than that a picture looks coarse
 LARGEST = 1e100  # beyond it an axis' arithmetic overflows
@@ -78,7 +79,7 @@ _SETTINGS: dict[RcKeyType, Any] = {
 }
 _drawing = threading.Lock()
 
-Draw = Callable[[Figure], None]
+Draw = Callable[[Figure], object]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,6 @@ class Chart:
 
     Attributes:
         key: a short name, unique on the page.
-        title: of the picture.
         note: a sentence on what is to be seen.
         svg: an `<svg>` element.
         wide: whether it needs the page's whole width.
@@ -100,8 +100,10 @@ class Chart:
     wide: bool = False
 
 
-def svg(key: str, alt: str, size: tuple[float, float], draw: Draw) -> str:
-    """Draw an `<svg>` element of `size` (width, height in points); `alt` says what it shows."""
+def chart(
+    key: str, title: str, alt: str, note: str, draw: Draw, size: tuple[float, float] = SIZE
+) -> Chart:
+    """Draw a chart of `size` (width, height in points); `alt` says what it shows."""
     out = io.BytesIO()
     with _figure(size) as figure:
         FigureCanvasSVG(figure)
@@ -109,7 +111,8 @@ def svg(key: str, alt: str, size: tuple[float, float], draw: Draw) -> str:
         figure.savefig(
             out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
         )
-    return _embedded(out.getvalue().decode(), key, alt, size)
+    svg = _embedded(out.getvalue().decode(), key, alt, size)
+    return Chart(key, title, note, svg)
 
 
 def png(size: tuple[float, float], draw: Draw) -> bytes:
@@ -118,14 +121,14 @@ def png(size: tuple[float, float], draw: Draw) -> bytes:
     with _figure(size) as figure:
         FigureCanvasAgg(figure)
         draw(figure)
-        figure.savefig(
-            out,
-            format="png",
-            dpi=2 * _POINTS_PER_INCH,
-            facecolor=PAPER,
-            metadata={"Software": None},
-        )
+        dpi = 2 * _POINTS_PER_INCH
+        figure.savefig(out, format="png", dpi=dpi, facecolor=PAPER, metadata={"Software": None})
     return out.getvalue()
+
+
+def text_png(text: str) -> bytes:
+    """Draw one line, in the place of a picture that there is nothing for."""
+    return png((560, 120), lambda figure: figure.text(0.5, 0.5, text, ha="center"))
 
 
 @contextmanager
@@ -159,18 +162,14 @@ def _restyled(tag: str, key: str, used: Iterable[str]) -> str:
     tag = re.sub(r'(url\(|href=")#', rf"\1#{key}-", tag).replace("xlink:href", "href")
     tag = re.sub(r"; font-family: [^;\"]*| transform=\"rotate\(-0 [^\"]*\"", "", tag)
     tag = re.sub(r"\s+", " ", tag)
-    return re.sub(r"#[0-9a-f]{6}\b", lambda m: _variable(m[0]), tag)
-
-
-def _variable(colour: str) -> str:
-    return f"var({_VARIABLES[colour]})" if colour in _VARIABLES else colour
+    for colour, name in _VARIABLES.items():
+        tag = tag.replace(colour, f"var({name})")
+    return tag
 
 
 def drawable(points: Iterable[Point]) -> tuple[Point, ...]:
     """Leave out the points that no axis can show."""
-    return tuple(
-        (x, y) for x, y in points if np.isfinite([x, y]).all() and max(abs(x), abs(y)) < LARGEST
-    )
+    return tuple((x, y) for x, y in points if abs(x) < LARGEST and abs(y) < LARGEST)
 
 
 def label_axes(axes: Axes, x: str, y: str) -> None:

@@ -1,6 +1,7 @@
 """Charts of a binary model's probabilities: how they rank, and how far they can be believed."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,9 +11,8 @@ from lightmodel.contract.arrays import Vector
 from lightmodel.contract.results import Evaluation, Point
 from lightmodel.report.formatting import compact, count, number, percent, shortened
 from lightmodel.report.plots import canvas
-from lightmodel.report.plots.canvas import INK, MUTED, ONE, PAPER, TWO, Chart
+from lightmodel.report.plots.canvas import DASHED, INK, MUTED, ONE, PAPER, TWO, Chart
 
-SIZE = (420.0, 310.0)
 _NORMAL_95 = 1.96
 _Cells = tuple[tuple[int, ...], ...]
 
@@ -22,27 +22,27 @@ def roc(evaluation: Evaluation) -> Chart | None:
     points = canvas.drawable(evaluation.curves.roc)
     if len(points) < 2:
         return None
-    facts = [f"dummy {number(0.5)}"]
-    if evaluation.best_reachable is not None:
-        facts.insert(0, f"best reachable {number(evaluation.best_reachable)}")
+    facts = []
     if "auc" in evaluation.metrics:
-        facts.insert(0, f"AUC {number(evaluation.metrics['auc'].value)}")
+        facts.append(f"AUC {number(evaluation.metrics['auc'].value)}")
+    if evaluation.best_reachable is not None:
+        facts.append(f"best reachable {number(evaluation.best_reachable)}")
+    facts.append(f"dummy {number(0.5)}")
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.plot([0, 1], [0, 1], linewidth=1.2, **DASHED)
         _line(axes, points)
         for row, fact in enumerate(facts):
             height = 0.05 + 0.075 * (len(facts) - 1 - row)
-            first = fact.startswith("AUC")
-            weight, colour = ("bold", INK) if first else ("normal", MUTED)
+            weight, colour = ("bold", INK) if fact.startswith("AUC") else ("normal", MUTED)
             axes.text(0.985, height, fact, ha="right", color=colour, weight=weight)
         _mark(axes, _rates(evaluation.curves.confusion))
         _unit_square(axes, "false positive rate", "true positive rate")
 
     note = "How well the scores rank the rows, at every threshold at once"
     alt = f"ROC curve; {', '.join(facts)}."
-    return Chart("roc", "ROC", _with_dot(note, evaluation), canvas.svg("roc", alt, SIZE, draw))
+    return canvas.chart("roc", "ROC", alt, _with_dot(note, evaluation), draw)
 
 
 def precision_recall(evaluation: Evaluation) -> Chart | None:
@@ -55,10 +55,9 @@ def precision_recall(evaluation: Evaluation) -> Chart | None:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         if base is not None:
-            axes.axhline(base, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
-            above = base < 0.85
+            axes.axhline(base, linewidth=1.2, **DASHED)
             text = f"positives among all rows {percent(base)}"
-            height, side = (base + 0.02, "bottom") if above else (base - 0.02, "top")
+            height, side = (base + 0.02, "bottom") if base < 0.85 else (base - 0.02, "top")
             axes.text(0.015, height, text, color=MUTED, va=side)
         _line(axes, points)
         _mark(axes, _found(evaluation.curves.confusion))
@@ -66,7 +65,7 @@ def precision_recall(evaluation: Evaluation) -> Chart | None:
 
     note = _with_dot("What share of the alarms is right when more positives are found", evaluation)
     alt = "Precision and recall at every threshold."
-    return Chart("pr", "Precision and recall", note, canvas.svg("pr", alt, SIZE, draw))
+    return canvas.chart("pr", "Precision and recall", alt, note, draw)
 
 
 def calibration(evaluation: Evaluation) -> Chart | None:
@@ -79,25 +78,24 @@ def calibration(evaluation: Evaluation) -> Chart | None:
     ]
     if not bins:
         return None
-    points = [point for point, _ in bins]
-    sizes = [size for _, size in bins]
+    points, sizes = zip(*bins, strict=True)
     effect = evaluation.calibration
     before = canvas.drawable(effect.curve) if effect else []
 
     def draw(figure: Figure) -> None:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         limit = min(1.02, 1.1 * max(max(0.01, *point) for point in [*points, *before]))
-        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.plot([0, 1], [0, 1], linewidth=1.2, **DASHED)
         for (predicted, share), size in bins:
             axes.plot([predicted] * 2, _wilson(share, size), color=ONE, linewidth=1, alpha=0.5)
         if before:
-            across, up = zip(*before, strict=True)
             axes.plot(
-                across, up, color=TWO, marker="s", markersize=3.5, linewidth=1, label="before"
-            )
+                *zip(*before, strict=True), color=TWO, marker="s", markersize=3.5, linewidth=1,
+                label="before",
+            )  # fmt: skip
             axes.plot([], [], color=ONE, marker="o", markersize=4.5, label="calibrated")
             axes.legend(loc="upper left")
-        _line(axes, points, marker="o", markersize=4.5, fill=False)
+        axes.plot(*zip(*points, strict=True), color=ONE, marker="o", markersize=4.5)
         canvas.label_axes(axes, "", "observed share")
         axes.set(xlim=(-0.02 * limit, limit), ylim=(-0.02 * limit, limit))
         _draw_sizes(below, [x for x, _ in points], sizes, limit)
@@ -108,7 +106,7 @@ def calibration(evaluation: Evaluation) -> Chart | None:
     )
     alt = f"Calibration in {len(bins)} bins: predicted against observed share of positives"
     alt += ", before and after the correction." if before else "."
-    return Chart("calibration", "Calibration", note, canvas.svg("calibration", alt, SIZE, draw))
+    return canvas.chart("calibration", "Calibration", alt, note, draw)
 
 
 def score_histogram(evaluation: Evaluation) -> Chart | None:
@@ -132,7 +130,7 @@ def score_histogram(evaluation: Evaluation) -> Chart | None:
 
     note = "The less the two overlap, the easier the decision. Each class adds up to 100 %."
     alt = "Histogram of the predicted probability for either class."
-    return Chart("scores", "Scores by class", note, canvas.svg("scores", alt, SIZE, draw))
+    return canvas.chart("scores", "Scores by class", alt, note, draw)
 
 
 def decision(evaluation: Evaluation) -> Chart | None:
@@ -158,18 +156,13 @@ def decision(evaluation: Evaluation) -> Chart | None:
 
     note = "What another threshold would give on these rows. It was chosen without them."
     alt = "Precision, recall and F1 by threshold."
-    return Chart(
-        "decision", "Choice of the threshold", note, canvas.svg("decision", alt, SIZE, draw)
-    )
+    return canvas.chart("decision", "Choice of the threshold", alt, note, draw)
 
 
-def _line(
-    axes: Axes, points: tuple[Point, ...] | list[Point], *, fill: bool = True, **style: object
-) -> None:
+def _line(axes: Axes, points: Sequence[Point]) -> None:
     x, y = zip(*points, strict=True)
-    axes.plot(x, y, color=ONE, **style)  # type: ignore[arg-type]  # Line2D's own keywords
-    if fill:
-        axes.fill_between(x, y, color=ONE, alpha=0.08, linewidth=0)
+    axes.plot(x, y, color=ONE)
+    axes.fill_between(x, y, color=ONE, alpha=0.08, linewidth=0)
 
 
 def _unit_square(axes: Axes, x: str, y: str) -> None:
@@ -235,7 +228,7 @@ def _wilson(share: float, rows: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _draw_sizes(axes: Axes, places: list[float], sizes: list[int], limit: float) -> None:
+def _draw_sizes(axes: Axes, places: Sequence[float], sizes: Sequence[int], limit: float) -> None:
     """Draw a stem for each bin's rows; write the number where there is room."""
     axes.vlines(places, 0, sizes, color=MUTED, linewidth=6, alpha=0.45)
     taken = -math.inf

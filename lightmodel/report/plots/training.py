@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,16 +19,16 @@ from lightmodel.report.formatting import (
     shortened,
 )
 from lightmodel.report.plots import canvas
-from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO, Chart
+from lightmodel.report.plots.canvas import DASHED, INK, MUTED, ONE, TWO, Chart
 
-SIZE = (420.0, 310.0)
 _BAR = 17.0  # points of height for each feature
 
 
 def folds(reports: Sequence[FoldReport], metric: str, tested: float | None) -> Chart | None:
     """Draw `metric` of each fold, their mean, its value on the test rows, and the rounds kept."""
-    values = [(fold.fold, fold.metrics.get(metric, math.nan)) for fold in reports]
-    points = canvas.drawable((float(fold), value) for fold, value in values)
+    points = canvas.drawable(
+        (float(fold.fold), fold.metrics.get(metric, math.nan)) for fold in reports
+    )
     if not points:
         return None
     rounds = [(fold.fold, fold.rounds) for fold in reports if fold.rounds > 1]
@@ -49,9 +48,7 @@ def folds(reports: Sequence[FoldReport], metric: str, tested: float | None) -> C
     better = "Lower" if lower_is_better(metric) else "Higher"
     note = f"{better} is better. Dots far apart mean that single folds say little."
     alt = f"{metric_title(metric)} of {len(points)} folds; mean {number(mean)}."
-    return Chart(
-        "folds", f"{metric_title(metric)} by fold", note, canvas.svg("folds", alt, SIZE, draw)
-    )
+    return canvas.chart("folds", f"{metric_title(metric)} by fold", alt, note, draw)
 
 
 def learning(reports: Sequence[FoldReport]) -> Chart | None:
@@ -72,7 +69,7 @@ def learning(reports: Sequence[FoldReport]) -> Chart | None:
 
     note = "One line a fold; the dot is the round that was kept."
     alt = f"Validation loss by round of {len(lines)} folds."
-    return Chart("learning", "Learning curves", note, canvas.svg("learning", alt, SIZE, draw))
+    return canvas.chart("learning", "Learning curves", alt, note, draw)
 
 
 def importance_png(importance: Sequence[Importance], top: int = 30, *, kind: str = "gain") -> bytes:
@@ -81,37 +78,27 @@ def importance_png(importance: Sequence[Importance], top: int = 30, *, kind: str
     A learner that knows no gains gets a picture that says so. `kind` "split" draws how often the model
     splits on a feature instead.
     """
-    if kind == "split":
-        importance = [replace(each, gain=each.split) for each in importance]
-    known = _ranked(importance)
+    pairs = [(each.feature, each.split if kind == "split" else each.gain) for each in importance]
+    known = [(name, value) for name, value in pairs if abs(value) < canvas.LARGEST]
     if not known:
-        return canvas.png((560, 120), _draw_absence)
-    shares = _shares(known)
+        return canvas.text_png("This estimator does not tell what its features contribute.")
+    known.sort(key=lambda pair: (-pair[1], pair[0]))
     shown = known[:top]
+    total = sum(value for _, value in known)
+    has_shares = total > 0 and known[-1][1] >= 0
 
     def draw(figure: Figure) -> None:
-        _draw_bars(figure, shown, shares)
+        _draw_bars(figure.subplots(), shown, total if has_shares else math.nan)
         more = f", the first {len(shown)} of {count(len(known))}" if len(known) > top else ""
         figure.suptitle(f"Feature importance ({kind}){more}", fontsize=12, ha="left", x=0.01)
 
     return canvas.png((680, 76 + _BAR * len(shown)), draw)
 
 
-def _ranked(features: Sequence[Importance]) -> list[Importance]:
-    known = [each for each in features if abs(each.gain) < canvas.LARGEST]
-    return sorted(known, key=lambda each: (-each.gain, each.feature))
-
-
-def _shares(known: Sequence[Importance]) -> float:
-    """Return the sum that bars are shares of, or NaN where shares make no sense."""
-    total = sum(each.gain for each in known)
-    return total if total > 0 and known[-1].gain >= 0 else math.nan
-
-
-def _draw_bars(figure: Figure, features: Sequence[Importance], total: float) -> None:
-    axes = figure.subplots()
+def _draw_bars(axes: Axes, features: Sequence[tuple[str, float]], total: float) -> None:
+    """Draw a bar for each value, with its share of the total; with itself where that is NaN."""
     places = range(len(features))
-    gains = [each.gain for each in features]
+    gains = [gain for _, gain in features]
     axes.barh(places, gains, color=ONE, alpha=0.75, height=0.66)
     for place, gain in zip(places, gains, strict=True):
         text = compact(float(f"{gain:.3g}")) if math.isnan(total) else percent(gain / total)
@@ -119,30 +106,25 @@ def _draw_bars(figure: Figure, features: Sequence[Importance], total: float) -> 
             text, (max(gain, 0), place), (4, 0), textcoords="offset points", va="center",
             color=MUTED, fontsize=9.5,
         )  # fmt: skip
-    names = [shortened(each.feature, 42) for each in features]
+    names = [shortened(name, 42) for name, _ in features]
     if len(set(names)) < len(names):  # then the rank leads to the full name in the report
         names = [f"{name} ({rank})" for rank, name in enumerate(names, 1)]
     axes.set_yticks(places, names, color=INK)
     axes.set(xticks=[], ylim=(len(features) - 0.4, -0.6))
-    spread = max(gains) - min(0.0, *gains, 0.0) or 1.0
-    axes.set_xlim(min(0.0, *gains, 0.0), max(0.0, *gains, 0.0) + 0.09 * spread)
+    low = min([0.0, *gains])
+    axes.set_xlim(low, max([0.0, *gains]) + 0.09 * (max(gains) - low or 1.0))
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
-
-
-def _draw_absence(figure: Figure) -> None:
-    figure.text(0.5, 0.5, "This estimator does not tell what its features contribute.", ha="center")
 
 
 def _draw_folds(
     axes: Axes, points: Sequence[tuple[float, float]], mean: float, tested: float | None
 ) -> None:
-    x, y = zip(*points, strict=True)
     label = f"mean of the folds {number(mean)}"
-    axes.axhline(mean, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.3, label=label)
+    axes.axhline(mean, linewidth=1.3, label=label, **DASHED)
     if tested is not None and canvas.drawable([(0.0, tested)]):
         axes.axhline(tested, color=TWO, linewidth=1.3, label=f"test rows {number(tested)}")
-    axes.plot(x, y, "o", color=ONE, markersize=6)
+    axes.plot(*zip(*points, strict=True), "o", color=ONE, markersize=6)
     canvas.name_lines(axes)
 
 

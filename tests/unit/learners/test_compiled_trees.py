@@ -9,10 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightmodel.contract.arrays import Matrix
-from lightmodel.learners.compiled import compiled_files, open_compiled
-from lightmodel.learners.compiled.build import Built, NotCompiledError, build, load
-from lightmodel.learners.compiled.tables import tables_of
-from lightmodel.learners.compiled.trees import CompiledTrees, packed, unpacked
+from lightmodel.learners.compiled import (
+    build,
+    compiled_files,
+    load,
+    open_compiled,
+    packed,
+    unpacked,
+)
+from lightmodel.learners.compiled.tables import NotCompiledError, tables_of
+from lightmodel.learners.compiled.trees import CompiledTrees
 
 pytestmark = pytest.mark.compiler
 RANDOM = np.random.default_rng(0)
@@ -68,7 +74,7 @@ MODELS = {
     ),
     "own sigmoid": boosted(TABLE, sigmoid=0.7, num_leaves=5),
 }
-LIBRARY = load(build())
+LIBRARY = load(*build())
 
 
 def scorer(*texts: str) -> CompiledTrees:
@@ -134,12 +140,13 @@ def test_files_open_again_and_what_does_not_fit_says_why() -> None:
     assert np.array_equal(trees.predict(TABLE), by_lightgbm(MODELS["binary"], TABLE))
     with pytest.raises(NotCompiledError, match="tables cannot be read"):
         unpacked(files["compiled.npy"][:-300])
-    built = build()
+    library, about = build()
     for changed, why in (
-        (Built(built.library, "plan9-pdp11", (), built.sources), "compiled for plan9-pdp11"),
-        (Built(built.library, built.machine, ("flux",), built.sources), "no flux"),
-        (Built(built.library, built.machine, (), "0" * 64), "another version"),
-        (Built(b"rubbish" * 999, built.machine, (), built.sources), "cannot be loaded"),
+        ({"machine": "plan9-pdp11"}, "compiled for plan9-pdp11"),
+        ({"cpu": ("flux",)}, "no flux"),
+        ({"sources": "0" * 64}, "another version"),
     ):
         with pytest.raises(NotCompiledError, match=why):
-            load(changed)
+            load(library, {**about, **changed})
+    with pytest.raises(NotCompiledError, match="cannot be loaded"):
+        load(b"rubbish" * 999, about)

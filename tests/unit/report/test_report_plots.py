@@ -15,12 +15,13 @@ from PIL import Image
 
 from lightmodel.contract.results import Curves, Evaluation, FoldReport, Importance
 from lightmodel.report import plots
+from lightmodel.report.plots import answers, canvas, curves, training
 from tests.unit.report.report_samples import EMPTY, GAINS, binary, folds, multiclass, regression
 
 HOSTILE = '<script>$x_{1}$</script> & "quoted" #2458c5'
 
 
-def texts(chart: plots.Chart | None) -> list[str]:
+def texts(chart: canvas.Chart | None) -> list[str]:
     assert chart is not None
     root = ElementTree.fromstring(chart.svg)
     return ["".join(each.itertext()) for each in root.iter("text")]
@@ -46,7 +47,7 @@ def test_the_same_numbers_give_the_same_svg_whatever_else_was_drawn() -> None:
 
 
 def test_threads_draw_what_one_draws() -> None:
-    draw = (plots.roc, plots.score_histogram, plots.confusion) * 3
+    draw = (curves.roc, curves.score_histogram, answers.confusion) * 3
     alone = [each(binary()) for each in draw[:3]] * 3
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda each: each(binary()), draw)) == alone
@@ -55,7 +56,7 @@ def test_threads_draw_what_one_draws() -> None:
 def test_drawing_leaves_the_settings_of_the_process_alone() -> None:
     before = dict(mpl.rcParams)
     plots.evaluation_charts(binary())
-    plots.importance_png(GAINS)
+    training.importance_png(GAINS)
     assert dict(mpl.rcParams) == before
 
 
@@ -69,8 +70,8 @@ def test_a_picture_takes_its_colours_from_the_page() -> None:
 def test_no_two_elements_of_a_page_share_an_id_and_none_is_missing() -> None:
     charts = [
         *plots.evaluation_charts(binary()),
-        plots.folds(folds("auc"), "auc", 0.8),
-        plots.learning(folds("auc")),
+        training.folds(folds("auc"), "auc", 0.8),
+        training.learning(folds("auc")),
     ]
     page = "".join(chart.svg for chart in charts if chart)
     found = re.findall(r' id="([^"]+)"', page)
@@ -89,38 +90,38 @@ def test_the_picture_says_what_it_shows_to_those_who_cannot_see_it() -> None:
 
 def test_names_stay_text_and_are_never_markup_or_mathematics() -> None:
     evaluation = replace(binary(), labels=(HOSTILE[:30], "yes"))
-    (label,) = [text for text in texts(plots.score_histogram(evaluation)) if "script" in text]
+    (label,) = [text for text in texts(curves.score_histogram(evaluation)) if "script" in text]
     assert label.startswith("<script>$x_{1}$</script>")
 
 
 def test_the_roc_names_its_area_and_the_best_reachable_one() -> None:
-    assert "AUC 0.6100" in texts(plots.roc(binary()))
-    assert "best reachable 0.9000" in texts(plots.roc(binary()))
-    unknown = texts(plots.roc(replace(binary(), best_reachable=None)))
+    assert "AUC 0.6100" in texts(curves.roc(binary()))
+    assert "best reachable 0.9000" in texts(curves.roc(binary()))
+    unknown = texts(curves.roc(replace(binary(), best_reachable=None)))
     assert not [text for text in unknown if "best" in text]
 
 
 def test_precision_and_recall_name_the_share_of_positives() -> None:
-    found = texts(plots.precision_recall(binary()))
+    found = texts(curves.precision_recall(binary()))
     assert "positives among all rows 50.0\N{NO-BREAK SPACE}%" in found
 
 
 def test_calibration_writes_the_rows_of_each_bin() -> None:
-    assert {"200", "150", "50"} <= set(texts(plots.calibration(binary())))
+    assert {"200", "150", "50"} <= set(texts(curves.calibration(binary())))
 
 
 def test_a_small_confusion_matrix_shows_counts_and_shares() -> None:
-    found = texts(plots.confusion(binary()))
+    found = texts(answers.confusion(binary()))
     assert {"150", "50", "40", "160", "75\N{NO-BREAK SPACE}%", "20\N{NO-BREAK SPACE}%"} <= set(
         found
     )
 
 
 def test_a_large_confusion_matrix_shows_shares_only_and_then_none() -> None:
-    middling = texts(plots.confusion(multiclass(tuple(f"c{k}" for k in range(15)))))
+    middling = texts(answers.confusion(multiclass(tuple(f"c{k}" for k in range(15)))))
     assert middling.count("100") == 15
     assert "15" not in middling
-    huge = plots.confusion(multiclass(tuple(f"c{k}" for k in range(60))))
+    huge = answers.confusion(multiclass(tuple(f"c{k}" for k in range(60))))
     assert huge is not None
     assert "40 largest of 60" in huge.note
     assert "100" not in texts(huge)
@@ -129,10 +130,10 @@ def test_a_large_confusion_matrix_shows_shares_only_and_then_none() -> None:
 
 
 def test_the_threshold_chart_follows_the_histogram() -> None:
-    curves = Curves(score_edges=(0.0, 0.5, 1.0), score_negative=(6, 2), score_positive=(1, 3))
-    assert plots.decision(replace(EMPTY, curves=curves)) is not None
-    none = replace(curves, score_positive=(0, 0))
-    assert plots.decision(replace(EMPTY, curves=none)) is None
+    some = Curves(score_edges=(0.0, 0.5, 1.0), score_negative=(6, 2), score_positive=(1, 3))
+    assert curves.decision(replace(EMPTY, curves=some)) is not None
+    none = replace(some, score_positive=(0, 0))
+    assert curves.decision(replace(EMPTY, curves=none)) is None
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e12, 0.0])
@@ -150,7 +151,7 @@ def test_points_that_no_axis_can_show_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "curves",
+    "misfit",
     [
         Curves(score_edges=(0.0, 1.0), score_negative=(1, 2), score_positive=(1,)),
         Curves(score_edges=(1.0, 0.0), score_negative=(1,), score_positive=(1,)),
@@ -162,32 +163,32 @@ def test_points_that_no_axis_can_show_are_left_out() -> None:
         Curves(roc=((0.0, 0.0),), precision_recall=((0.0, 1.0),)),
     ],
 )
-def test_curves_that_do_not_fit_together_are_no_chart(curves: Curves) -> None:
-    assert keys(replace(EMPTY, curves=curves)) == []
+def test_curves_that_do_not_fit_together_are_no_chart(misfit: Curves) -> None:
+    assert keys(replace(EMPTY, curves=misfit)) == []
 
 
 def test_folds_show_their_mean_and_the_test_rows() -> None:
-    found = texts(plots.folds(folds("auc"), "auc", 0.81))
+    found = texts(training.folds(folds("auc"), "auc", 0.81))
     assert "mean of the folds 0.8030" in found
     assert "test rows 0.8100" in found
     assert "rounds" in found
 
 
 def test_a_learner_without_rounds_has_no_bars_for_them() -> None:
-    assert "rounds" not in texts(plots.folds(folds("rmse", rounds=1), "rmse", None))
+    assert "rounds" not in texts(training.folds(folds("rmse", rounds=1), "rmse", None))
 
 
 def test_a_single_fold_is_drawn_and_none_is_not() -> None:
-    assert plots.folds(folds("auc", 1), "auc", math.nan) is not None
-    assert plots.folds((), "auc", 0.8) is None
-    assert plots.folds(folds("auc"), "rmse", 0.8) is None
+    assert training.folds(folds("auc", 1), "auc", math.nan) is not None
+    assert training.folds((), "auc", 0.8) is None
+    assert training.folds(folds("auc"), "rmse", 0.8) is None
 
 
 def test_learning_curves_need_more_than_one_point() -> None:
-    assert plots.learning(folds("auc")) is not None
+    assert training.learning(folds("auc")) is not None
     short = FoldReport(1, 10, 1, {}, ((1.0, 0.5),))
-    assert plots.learning([short]) is None
-    assert plots.learning([replace(short, curve=((1.0, math.nan), (2.0, 0.4)))]) is None
+    assert training.learning([short]) is None
+    assert training.learning([replace(short, curve=((1.0, math.nan), (2.0, 0.4)))]) is None
 
 
 def size_of(png: bytes) -> tuple[int, int]:
@@ -197,16 +198,16 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 
 def test_the_importance_picture_is_the_same_each_time_and_holds_no_date() -> None:
-    png = plots.importance_png(GAINS)
-    assert png == plots.importance_png(tuple(reversed(GAINS)))
+    png = training.importance_png(GAINS)
+    assert png == training.importance_png(tuple(reversed(GAINS)))
     assert b"tEXt" not in png
 
 
 def test_the_importance_picture_shows_the_first_features_only() -> None:
-    thirty = plots.importance_png(GAINS)
-    assert thirty != plots.importance_png(GAINS[:30])  # it says that there are more
-    assert size_of(thirty) == size_of(plots.importance_png(GAINS[:30]))
-    assert size_of(plots.importance_png(GAINS, top=5))[1] < size_of(thirty)[1]
+    thirty = training.importance_png(GAINS)
+    assert thirty != training.importance_png(GAINS[:30])  # it says that there are more
+    assert size_of(thirty) == size_of(training.importance_png(GAINS[:30]))
+    assert size_of(training.importance_png(GAINS, top=5))[1] < size_of(thirty)[1]
 
 
 @pytest.mark.parametrize(
@@ -221,9 +222,9 @@ def test_the_importance_picture_shows_the_first_features_only() -> None:
     ],
 )
 def test_any_features_make_a_picture(features: tuple[Importance, ...]) -> None:
-    assert size_of(plots.importance_png(features))[0] >= 1000
+    assert size_of(training.importance_png(features))[0] >= 1000
 
 
 def test_the_importance_picture_is_on_white_so_that_it_reads_anywhere() -> None:
-    pixels = np.asarray(Image.open(io.BytesIO(plots.importance_png(GAINS))).convert("RGBA"))
+    pixels = np.asarray(Image.open(io.BytesIO(training.importance_png(GAINS))).convert("RGBA"))
     assert pixels[0, 0].min() >= 254

@@ -37,7 +37,7 @@ def context_of(
     folds = [(np.flatnonzero(numbers != at), np.flatnonzero(numbers == at)) for at in range(FOLDS)]
     fitter = prepare_trials(config, data, folds, threads=2)
     ranges = ranges or search_space(config, released=False).ranges
-    first = starting_point(ranges, fitter.settled)
+    first = starting_point(ranges, fitter.trainer.parameters)
     plan = StudyPlan("study", ranges, True, 0, 5, 2, keep_share, first)
     return TrialContext(
         data,
@@ -79,7 +79,7 @@ def test_what_is_running_is_failed_when_time_is_over(context: TrialContext) -> N
     class Blocked(LightGBMTrials):
         def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
             begun.set()
-            self._given_up.wait()
+            self.trainer.given_up.wait()
             return super().fit_fold(parameters, fold)
 
     real = context.fitter

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.training.features import FeatureSteps, OwnFeatures, fit_features
+from lightmodel.training.features import OwnFeatures, Steps, fit_features
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -31,19 +31,19 @@ NAN = float("nan")
 ROWS = np.array([[20, 0, 1], [20, 1, 0], [30, 1, 1], [NAN, 1, 0], [20, NAN, 1]])
 
 
-def fitted(own: OwnFeatures | None = None, *chosen: str) -> FeatureSteps:
+def fitted(own: OwnFeatures | None = None, *chosen: str) -> Steps:
     return fit_features(ROWS, CONTRACT, chosen, own)
 
 
 def test_without_steps_the_very_same_matrix_comes_back() -> None:
     steps = fitted()
     assert steps.extend(ROWS) is ROWS
-    assert steps.names == ("age", "where", "member")
+    assert steps.feature_names == ("age", "where", "member")
 
 
 def test_a_new_row_counts_the_training_rows_with_its_value() -> None:
     steps = fitted(None, "frequency")
-    assert steps.names == ("age", "where", "member", "age (count)", "where (count)")
+    assert steps.feature_names == ("age", "where", "member", "age (count)", "where (count)")
     new = np.array([[20, 1, 0], [30, 0, 0], [99, NAN, 1], [NAN, 1, 1]], dtype=float)
     assert np.array_equal(
         steps.extend(new)[:, 3:], [[3.0, 3.0], [1.0, 1.0], [0.0, NAN], [NAN, 3.0]], equal_nan=True
@@ -52,7 +52,7 @@ def test_a_new_row_counts_the_training_rows_with_its_value() -> None:
 
 def test_a_training_row_counts_the_others_as_if_it_were_new() -> None:
     steps = fitted(None, "frequency")
-    training = steps.extend_training(ROWS)
+    training = steps.extend(ROWS, training=True)
     for at in range(len(ROWS)):
         others = fit_features(np.delete(ROWS, at, axis=0), CONTRACT, ("frequency",), None)
         assert np.array_equal(training[at], others.extend(ROWS[at : at + 1])[0], equal_nan=True)
@@ -82,7 +82,7 @@ def test_own_features_see_names_numbers_and_words() -> None:
         return {"old_and_web": np.where(columns["where"] == "web", columns["age"], 0)}
 
     steps = fitted(own)
-    assert steps.names[-1] == "old_and_web"
+    assert steps.feature_names[-1] == "old_and_web"
     assert seen["where"] == ["shop", "web", "web", "web", None]
     assert seen["age"][:3] == [20, 20, 30]
     assert steps.extend(ROWS)[:3, 3].tolist() == [0, 20, 30]

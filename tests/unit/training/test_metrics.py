@@ -10,8 +10,12 @@ from sklearn import metrics as sk
 
 from lightmodel.config import TrainSection
 from lightmodel.contract.task import TaskKind
-from lightmodel.training.metrics import measure, measure_with_intervals, weighted_auc
-from lightmodel.training.threshold import choose_threshold
+from lightmodel.training.metrics import (
+    choose_threshold,
+    measure,
+    measure_with_intervals,
+    weighted_auc,
+)
 
 RANDOM = np.random.default_rng(0)
 

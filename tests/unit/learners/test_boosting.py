@@ -6,7 +6,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from lightmodel.learners.lightgbm_parameters import choose_parameters
+from lightmodel.learners.boosting import choose_parameters
 
 FIXED = {"objective": "regression", "verbosity": -1, "num_threads": 1, "seed": 0}
 
