@@ -86,15 +86,14 @@ class _Retry:
 
     def run(self) -> Iterator[Outcome]:
         search = CandidateSearch(self.context, self.split, self.original)
-        is_complete = search.replay()
         train = self.context.config.train
-        if is_complete and not search.scored:
+        if not (search.next or search.scored):
             raise gate_failure(self.rejected, _why_nothing(train))
-        if self.context.dry_run and not is_complete:
+        if search.next and self.context.dry_run:
             left = train.retry - len(search.scored)
             yield Outcome("retry", "would run", f"up to {left} other sets of parameters", "")
             return
-        if not is_complete:
+        if search.next:
             yield from self._score(search)
             self._record(search.scored)
         yield from self._train_and_test_best(search.scored)
@@ -112,22 +111,23 @@ class _Retry:
             return Outcome("retry", did, why, "", len(table), score)
 
         def score(candidate: Candidate) -> Outcome:
-            did, metrics = "reused", candidate.metrics
-            if metrics is None:
+            did = "reused"
+            if candidate.metrics is None:
                 spec = train_spec(candidate.config, candidate.key, self.context.progress)
                 did, metrics = "tried", cross_validate(table, contract, spec).metrics
-            candidate = replace(candidate, metrics=metrics)
-            search.tell(candidate)
+                candidate = replace(candidate, metrics=metrics)
+            search.add(candidate)
             is_best = best_candidate(self.original, search.scored, metric) is candidate
             why = "the best so far out of fold" if is_best else "not better out of fold"
             return outcome(did, why, candidate)
 
         for known in search.scored:
             yield outcome("reused", "scored before", known)
-        while (candidate := search.ask()) is not None:
+        while search.next:
             number, most = len(search.scored) + 1, self.context.config.train.retry
-            logger.info("try %d of %d: %s", number, most, format_parameters(candidate.parameters))
-            yield timed(partial(score, candidate))
+            parameters = format_parameters(search.next.parameters)
+            logger.info("try %d of %d: %s", number, most, parameters)
+            yield timed(partial(score, search.next))
 
     def _record(self, scored: list[Candidate]) -> None:
         """Keep what was tried for the next run, and send it to tracking."""

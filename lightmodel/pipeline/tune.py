@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -19,7 +18,6 @@ from lightmodel.contract.metrics import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.best_trials import (
-    Finalist,
     best_trials,
     cross_validate_fully,
     finalists_csv,
@@ -30,15 +28,20 @@ from lightmodel.pipeline.candidates import Candidate, format_parameters
 from lightmodel.pipeline.context import RunContext, contract_of, deciding_metric, read_split
 from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_parameters
 from lightmodel.pipeline.train import clear_checkpoints, train_spec
-from lightmodel.search.base import Space, StudyPlan, TrialReport
-from lightmodel.search.factory import open_study, prepare_trials
+from lightmodel.search.ranges import Space, search_space, starting_point
+from lightmodel.search.studies import StudyPlan, Trial, open_study
+from lightmodel.search.study_plot import study_png
+from lightmodel.search.trials import TrialContext, prepare_trials, run_trials
 from lightmodel.store.factory import run_lock
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
-
-if TYPE_CHECKING:  # imported when a study runs
-    from lightmodel.search.trials import TrialContext
+from lightmodel.training.train import (
+    assign_folds,
+    extended_data,
+    fold_rows,
+    refuse_calibrating_numbers,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -68,13 +71,13 @@ class TuneResult:
     folder: Path
     metric: Metric
     space: Space
-    trials: tuple[TrialReport, ...] = ()
-    finalists: tuple[Finalist, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    finalists: tuple[Candidate, ...] = ()
     others: int = 0
     interrupted: bool = False
 
     @property
-    def winner(self) -> Finalist | None:
+    def winner(self) -> Candidate | None:
         """The best trial, if all were compared and it is clearly better than the present settings.
 
         A search looks at the folds many times, so that the smallest gains are chance.
@@ -100,8 +103,6 @@ def run_tune(context: RunContext, split: Version, *, released: bool = False) -> 
         NotPossible: the estimator has no declared ranges.
         SourceUnavailable: the study's data base does not answer.
     """
-    from lightmodel.search.ranges import search_space
-
     searched = search_space(context.config, released=released)
     if not searched.ranges:
         raise ConfigError(
@@ -142,8 +143,6 @@ def _run_trials(
     context: RunContext, split: Version, table: pa.Table, result: TuneResult
 ) -> TuneResult:
     """Make the trials that are missing, and return the result with all that are there now."""
-    from lightmodel.search.trials import run_trials
-
     trial_context = _trial_context(context, split, table, result)
     ends = time.monotonic() + context.config.tune.timeout_s
     interrupted = False
@@ -162,20 +161,11 @@ def _run_trials(
 
 def _trial_context(
     context: RunContext, split: Version, table: pa.Table, result: TuneResult
-) -> "TrialContext":
+) -> TrialContext:
     """Prepare the table for all trials, and open the study.
 
     The study begins with what is in force; with `released`, train.parameters is a part of that.
     """
-    from lightmodel.search.ranges import starting_point
-    from lightmodel.search.trials import TrialContext
-    from lightmodel.training.train import (
-        assign_folds,
-        extended_data,
-        fold_rows,
-        refuse_calibrating_numbers,
-    )
-
     config, tune, contract = context.config, context.config.tune, contract_of(split)
     given = {"parameters": dict(result.space.given), "folds": tune.folds}
     section = config.train.model_copy(update=given)
@@ -190,7 +180,7 @@ def _trial_context(
     plan = StudyPlan(
         result.name,
         result.space.ranges,
-        result.metric.higher_is_better,
+        result.metric,
         config.train.seed,
         tune.trials,
         tune.startup,
@@ -198,9 +188,7 @@ def _trial_context(
         starting_point(result.space.ranges, in_force),
     )
     study = open_study(config, plan)
-    return TrialContext(
-        data, numbers, section, result.metric, fitter, study, context.progress, tune.trials
-    )
+    return TrialContext(data, numbers, section, fitter, study, context.progress)
 
 
 def _compare_best(
@@ -213,7 +201,7 @@ def _compare_best(
         raise ConfigError(
             "no trial was finished", hint="give it more time or trials: --timeout 20m --trials 50"
         )
-    finalists: list[Finalist] = []
+    finalists: list[Candidate] = []
     try:
         with run_lock(result.folder):
             for trial in (None, *best):
@@ -223,23 +211,22 @@ def _compare_best(
                         "trial %d in full: %s", trial.number, format_parameters(trial.parameters)
                     )
                     parameters = {**given, **trial.parameters}
-                candidate = Candidate.of(config, split, parameters)
-                scored = cross_validate_fully(context, split, table, result.folder, candidate)
-                finalists.append(Finalist(trial, scored))
+                candidate = Candidate.of(config, split, parameters, trial)
+                finalists.append(
+                    cross_validate_fully(context, split, table, result.folder, candidate)
+                )
     except AlreadyRunning:
         return replace(result, others=1)
     except KeyboardInterrupt:
         return replace(result, interrupted=True, finalists=rank_finalists(finalists, metric))
     ranked = rank_finalists(finalists, metric)
     for loser in ranked[1:]:
-        clear_checkpoints(loser.candidate.config, loser.candidate.key)
+        clear_checkpoints(loser.config, loser.key)
     return replace(result, finalists=ranked)
 
 
 def _write(result: TuneResult) -> None:
     """Write tables and picture beside the study."""
-    from lightmodel.search.study_plot import study_png
-
     write_atomic(result.folder / TRIALS, trials_csv(result.trials, result.metric))
     picture = study_png(result.trials, result.space.ranges, result.metric)
     write_atomic(result.folder / PLOT, picture)

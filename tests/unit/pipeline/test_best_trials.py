@@ -9,7 +9,6 @@ from typing import Any
 from lightmodel.config import Config
 from lightmodel.contract.metrics import METRICS
 from lightmodel.pipeline.best_trials import (
-    Finalist,
     best_trials,
     finalists_csv,
     rank_finalists,
@@ -17,24 +16,25 @@ from lightmodel.pipeline.best_trials import (
 )
 from lightmodel.pipeline.candidates import Candidate
 from lightmodel.pipeline.tune import TuneResult
-from lightmodel.search.base import Space, TrialReport
+from lightmodel.search.ranges import Space
+from lightmodel.search.studies import Trial
 
 AUC, LOSS = METRICS["auc"], METRICS["log_loss"]
 
 
-def trial(number: int, value: float, leaves: int, state: Any = "complete") -> TrialReport:
-    return TrialReport(number, state, {"num_leaves": leaves}, value, (value,))
+def trial(number: int, value: float, leaves: int, state: Any = "complete") -> Trial:
+    return Trial(number, state, {"num_leaves": leaves}, value, (value,))
 
 
-def finalist(value: float | None, report: TrialReport | None = None) -> Finalist:
+def finalist(value: float | None, report: Trial | None = None) -> Candidate:
     metrics = {"auc": value, "log_loss": value}
     train = Config().train.model_copy(
         update={"parameters": dict(report.parameters if report else {})}
     )
-    return Finalist(report, Candidate(Config(train=train), "", metrics))
+    return Candidate(Config(train=train), "", metrics, report)
 
 
-def result(*finalists: Finalist, interrupted: bool = False) -> TuneResult:
+def result(*finalists: Candidate, interrupted: bool = False) -> TuneResult:
     ranked = rank_finalists(finalists, AUC)
     space = Space((), {})
     return TuneResult("tune-1", Path(), AUC, space, finalists=ranked, interrupted=interrupted)
@@ -66,7 +66,7 @@ def test_only_a_clear_gain_wins() -> None:
 
 
 def test_trials_and_finalists_are_tables() -> None:
-    trials = [trial(0, 0.75, 4), TrialReport(1, "running", {"max_depth": 3})]
+    trials = [trial(0, 0.75, 4), Trial(1, "running", {"max_depth": 3})]
     rows = list(csv.DictReader(io.StringIO(trials_csv(trials, AUC).decode())))
     assert [row["state"] for row in rows] == ["complete", "running"]
     assert (rows[0]["auc"], rows[0]["num_leaves"], rows[0]["max_depth"]) == ("0.75", "4", "")
