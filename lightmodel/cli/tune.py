@@ -160,7 +160,7 @@ def _varied(one: "Candidate", tuned: "TuneResult") -> str:
 
 
 def _trials_table(tuned: "TuneResult") -> Table:
-    from lightmodel.pipeline.best_trials import best_trials
+    from lightmodel.search.study_report import best_trials
 
     table = new_table("", "trial", tuned.metric.title, "parameters", left={"parameters"})
     for rank, trial in enumerate(best_trials(tuned.trials, tuned.metric, 5), 1):

@@ -141,6 +141,17 @@ def best_candidate(
     return best
 
 
+def rank(candidates: Sequence[Candidate], metric: Metric) -> tuple[Candidate, ...]:
+    """Return the candidates of a study, the best first; among equals, the present settings come first."""
+    sign = -1 if metric.higher_is_better else 1
+
+    def place(one: Candidate) -> tuple[bool, float, bool]:
+        value = one.value(metric)
+        return value != value, sign * value, one.trial is not None
+
+    return tuple(sorted(candidates, key=place))
+
+
 def find_winner(context: RunContext, split: Version, original: Version) -> Version | None:
     """Return the model that an earlier retry put in the original's place; None: there is none."""
     config = context.config

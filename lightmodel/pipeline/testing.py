@@ -26,7 +26,6 @@ from lightmodel.pipeline.context import (
     read_split,
 )
 from lightmodel.pipeline.reuse import LEARNER_MODULES
-from lightmodel.pipeline.run_records import model_record
 from lightmodel.store import codec
 from lightmodel.store.mirrors.factory import send
 from lightmodel.store.provenance import fingerprint
@@ -38,6 +37,7 @@ from lightmodel.store.verdict import (
     write_verdict,
 )
 from lightmodel.store.versions import Version
+from lightmodel.tracking.records import model_record
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
     from lightmodel.training.testing import Evaluated, ModelUnderTest

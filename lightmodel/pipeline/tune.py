@@ -5,8 +5,10 @@ as `train` does it, beside the present settings, and that score decides.
 """
 
 import hashlib
+import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,27 +19,22 @@ from lightmodel.config.environment import threads_of
 from lightmodel.contract.metrics import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
-from lightmodel.pipeline.best_trials import (
-    best_trials,
-    cross_validate_fully,
-    finalists_csv,
-    rank_finalists,
-    trials_csv,
-)
-from lightmodel.pipeline.candidates import Candidate, format_parameters
-from lightmodel.pipeline.context import RunContext, contract_of, deciding_metric, read_split
-from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_parameters
-from lightmodel.pipeline.train import clear_checkpoints, train_spec
+from lightmodel.pipeline.candidates import Candidate, format_parameters, rank
+from lightmodel.pipeline.context import RunContext, Scored, contract_of, deciding_metric, read_split
+from lightmodel.pipeline.reuse import find_reusable, libraries_of, model_inputs, model_parameters
+from lightmodel.pipeline.train import clear_checkpoints, csv_bytes, train_spec
 from lightmodel.search.ranges import Space, search_space, starting_point
 from lightmodel.search.studies import StudyPlan, Trial, open_study
-from lightmodel.search.study_plot import study_png
+from lightmodel.search.study_report import best_trials, study_png, trial_rows
 from lightmodel.search.trials import TrialContext, prepare_trials, run_trials
 from lightmodel.store.factory import run_lock
+from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 from lightmodel.training.train import (
     assign_folds,
+    cross_validate,
     extended_data,
     fold_rows,
     refuse_calibrating_numbers,
@@ -48,7 +45,7 @@ logger = logging.getLogger(__name__)
 MODULES = ("lightmodel.search.trials", "lightmodel.learners.lightgbm")
 _OF_A_TRIAL = {"folds", "max_rounds", "patience"}
 WORTH = 1e-3  # a share of the present value
-TRIALS, FINALISTS, PLOT = "trials.csv", "finalists.csv", "study.png"
+TRIALS, FINALISTS, PLOT, SCORES = "trials.csv", "finalists.csv", "study.png", "scores.json"
 
 
 @dataclass(frozen=True)
@@ -93,10 +90,7 @@ class TuneResult:
 def run_tune(context: RunContext, split: Version, *, released: bool = False) -> TuneResult:
     """Search, and cross-validate the best in full.
 
-    Args:
-        context: of the run; `tune` of its settings says how much.
-        split: whose training rows are searched on.
-        released: search also what train.parameters names.
+    With `released`, what train.parameters names is searched as well.
 
     Raises:
         ConfigError: nothing is left to search, or no trial was finished in the time.
@@ -195,7 +189,7 @@ def _compare_best(
     context: RunContext, split: Version, table: pa.Table, result: TuneResult
 ) -> TuneResult:
     """Cross-validate the present settings and the best trials in full, one after the other."""
-    config, metric, given = context.config, result.metric, result.space.given
+    config, metric = context.config, result.metric
     best = best_trials(result.trials, metric, config.tune.finalists)
     if not best:
         raise ConfigError(
@@ -207,31 +201,70 @@ def _compare_best(
             for trial in (None, *best):
                 parameters = config.train.parameters
                 if trial:
-                    logger.info(
-                        "trial %d in full: %s", trial.number, format_parameters(trial.parameters)
-                    )
-                    parameters = {**given, **trial.parameters}
-                candidate = Candidate.of(config, split, parameters, trial)
-                finalists.append(
-                    cross_validate_fully(context, split, table, result.folder, candidate)
-                )
+                    words = format_parameters(trial.parameters)
+                    logger.info("trial %d in full: %s", trial.number, words)
+                    parameters = {**result.space.given, **trial.parameters}
+                one = Candidate.of(config, split, parameters, trial)
+                one = _cross_validate_fully(context, split, table, result.folder, one)
+                finalists.append(one)
     except AlreadyRunning:
         return replace(result, others=1)
     except KeyboardInterrupt:
-        return replace(result, interrupted=True, finalists=rank_finalists(finalists, metric))
-    ranked = rank_finalists(finalists, metric)
+        return replace(result, interrupted=True, finalists=rank(finalists, metric))
+    ranked = rank(finalists, metric)
     for loser in ranked[1:]:
         clear_checkpoints(loser.config, loser.key)
     return replace(result, finalists=ranked)
 
 
+def _cross_validate_fully(
+    context: RunContext, split: Version, table: pa.Table, folder: Path, candidate: Candidate
+) -> Candidate:
+    """Return a candidate with its scores by train.folds, fitting only what was not scored before.
+
+    The folds stay in the checkpoints, so that `train` by the same settings need not fit them again.
+    """
+    made = find_reusable(context.models, candidate.key).version
+    known = _known_scores(folder)
+    metrics: Scored | None = made.manifest.metrics if made else known.get(candidate.key)
+    if metrics is None:
+        spec = train_spec(candidate.config, candidate.key, context.progress)
+        metrics = cross_validate(table, contract_of(split), spec).metrics
+        write_atomic(folder / SCORES, json_bytes({**known, candidate.key: metrics}))
+    return replace(candidate, metrics=metrics)
+
+
+def _known_scores(folder: Path) -> dict[str, Scored]:
+    try:
+        scores: dict[str, Scored] = json.loads((folder / SCORES).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return scores
+
+
 def _write(result: TuneResult) -> None:
     """Write tables and picture beside the study."""
-    write_atomic(result.folder / TRIALS, trials_csv(result.trials, result.metric))
+    write_atomic(result.folder / TRIALS, csv_bytes(trial_rows(result.trials, result.metric)))
     picture = study_png(result.trials, result.space.ranges, result.metric)
     write_atomic(result.folder / PLOT, picture)
     if result.finalists:
         write_atomic(result.folder / FINALISTS, finalists_csv(result.finalists, result.metric))
+
+
+def finalists_csv(finalists: Sequence[Candidate], metric: Metric) -> bytes:
+    """Return a CSV with rank, trial, score of the trial, all metrics in full and parameters."""
+    return csv_bytes(
+        [
+            {
+                "rank": rank,
+                "trial": one.trial.number if one.trial else "present settings",
+                f"{metric.name}_of_trial": one.trial.value if one.trial else "",
+                **(one.metrics or {}),
+                **one.parameters,
+            }
+            for rank, one in enumerate(finalists, 1)
+        ]
+    )
 
 
 def _run_records(result: TuneResult) -> tuple[RunRecord, ...]:

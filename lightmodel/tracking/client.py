@@ -14,7 +14,7 @@ from lightmodel.config import TrackingSection, environment
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
 from lightmodel.tracking.models import keep_model, set_aliases
-from lightmodel.tracking.queue import PendingRun
+from lightmodel.tracking.records import PendingRun
 from lightmodel.tracking.runs import SuppressCode, log_run
 
 if TYPE_CHECKING:  # it takes seconds to import

@@ -21,8 +21,7 @@ from lightmodel.config import Config, environment
 from lightmodel.errors import AlreadyRunning, ArtefactMissing, LightModelError, SourceUnavailable
 from lightmodel.store.factory import models_of
 from lightmodel.store.verdict import newest_approved
-from lightmodel.tracking.queue import PendingRun, Queue
-from lightmodel.tracking.records import AliasUpdate, RunRecord
+from lightmodel.tracking.records import AliasUpdate, PendingRun, Queue, RunRecord
 
 logger = logging.getLogger(__name__)
 

@@ -8,16 +8,11 @@ from typing import Any
 
 from lightmodel.config import Config
 from lightmodel.contract.metrics import METRICS
-from lightmodel.pipeline.best_trials import (
-    best_trials,
-    finalists_csv,
-    rank_finalists,
-    trials_csv,
-)
-from lightmodel.pipeline.candidates import Candidate
-from lightmodel.pipeline.tune import TuneResult
+from lightmodel.pipeline.candidates import Candidate, rank
+from lightmodel.pipeline.tune import TuneResult, finalists_csv
 from lightmodel.search.ranges import Space
 from lightmodel.search.studies import Trial
+from lightmodel.search.study_report import best_trials, trial_rows
 
 AUC, LOSS = METRICS["auc"], METRICS["log_loss"]
 
@@ -35,7 +30,7 @@ def finalist(value: float | None, report: Trial | None = None) -> Candidate:
 
 
 def result(*finalists: Candidate, interrupted: bool = False) -> TuneResult:
-    ranked = rank_finalists(finalists, AUC)
+    ranked = rank(finalists, AUC)
     space = Space((), {})
     return TuneResult("tune-1", Path(), AUC, space, finalists=ranked, interrupted=interrupted)
 
@@ -52,7 +47,7 @@ def test_what_was_not_finished_is_no_finalist() -> None:
 
 def test_among_equals_the_present_settings_come_first_and_the_undefined_last() -> None:
     present, equal, undefined = finalist(0.8), finalist(0.8, trial(0, 0.8, 4)), finalist(None)
-    assert rank_finalists([undefined, equal, present], AUC) == (present, equal, undefined)
+    assert rank([undefined, equal, present], AUC) == (present, equal, undefined)
 
 
 def test_only_a_clear_gain_wins() -> None:
@@ -67,9 +62,9 @@ def test_only_a_clear_gain_wins() -> None:
 
 def test_trials_and_finalists_are_tables() -> None:
     trials = [trial(0, 0.75, 4), Trial(1, "running", {"max_depth": 3})]
-    rows = list(csv.DictReader(io.StringIO(trials_csv(trials, AUC).decode())))
-    assert [row["state"] for row in rows] == ["complete", "running"]
-    assert (rows[0]["auc"], rows[0]["num_leaves"], rows[0]["max_depth"]) == ("0.75", "4", "")
+    one, other = trial_rows(trials, AUC)
+    assert (one["state"], one["auc"], one["num_leaves"]) == ("complete", 0.75, 4)
+    assert (other["state"], other["max_depth"]) == ("running", 3)
     finalists = [finalist(0.8, trials[0]), finalist(None)]
     first, second = csv.DictReader(io.StringIO(finalists_csv(finalists, AUC).decode()))
     assert (first["rank"], first["trial"], first["auc_of_trial"]) == ("1", "0", "0.75")

@@ -1,4 +1,4 @@
-"""The picture of a study: what each trial reached, and where in its ranges the good ones lie."""
+"""What a study came to: its best trials, a table of all, and a picture."""
 
 import math
 from collections.abc import Sequence
@@ -18,6 +18,30 @@ from lightmodel.search.studies import Trial
 
 _COLUMNS = 4
 _WIDTH, _TOP, _ROW = 900.0, 300.0, 170.0
+
+
+def best_trials(trials: Sequence[Trial], metric: Metric, count: int) -> tuple[Trial, ...]:
+    """Return the best of the finished trials, the best first, each set of parameters once."""
+    finished = [trial for trial in trials if trial.state == "complete"]
+    ranked = sorted(finished, key=lambda one: one.value, reverse=metric.higher_is_better)
+    different = {tuple(sorted(trial.parameters.items())): trial for trial in reversed(ranked)}
+    return tuple(sorted(different.values(), key=ranked.index)[:count])
+
+
+def trial_rows(trials: Sequence[Trial], metric: Metric) -> list[dict[str, object]]:
+    """Return a row for each trial: number, state, value, number of folds, times and parameters."""
+    return [
+        {
+            "trial": trial.number,
+            "state": trial.state,
+            metric.name: trial.value,
+            "folds": len(trial.folds),
+            "created": trial.created,
+            "ended": trial.ended,
+            **trial.parameters,
+        }
+        for trial in trials
+    ]
 
 
 def study_png(trials: Sequence[Trial], ranges: Sequence[Range], metric: Metric) -> bytes:

@@ -3,7 +3,7 @@
 from lightmodel.contract.metrics import METRICS
 from lightmodel.search.ranges import Range
 from lightmodel.search.studies import Trial
-from lightmodel.search.study_plot import study_png
+from lightmodel.search.study_report import study_png
 
 
 def test_a_picture_is_drawn_whatever_a_study_holds() -> None:
