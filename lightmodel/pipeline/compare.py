@@ -25,7 +25,7 @@ from lightmodel.pipeline.entries import (
     remove_other_models,
     train_entries,
 )
-from lightmodel.pipeline.testing import evaluate_on_split, open_model, served_version
+from lightmodel.pipeline.testing import evaluate_on_split, open_model
 from lightmodel.pipeline.train import csv_bytes
 from lightmodel.search.comparison_report import as_excel, comparison_png, table_rows
 from lightmodel.search.entries import CvResult, Entry, RankedResult, choose_entries
@@ -83,12 +83,8 @@ def compare(
 ) -> ComparisonResult:
     """Train entries on the split's folds, side by side, rank them, and write down what came out.
 
-    Args:
-        context: of the run; its settings always take part.
-        split: to train on.
-        only: names of entries; all that suit where there are none.
-        limit_s: seconds for each.
-        ensemble: blend the best as well.
+    The settings in force always take part, beside the entries named in `only`, or all that suit. With
+    `ensemble`, the best are blended as well.
 
     Raises:
         DataError: none of them finished.
@@ -234,8 +230,9 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
     first = comparison_models(context.config).get(winner.versions[0])
     prior = json.loads(first.read("metrics.json"))["prior"]
     candidate = _open_winner(context, winner)
-    served = served_version(context)
-    tested = evaluate_on_split(context, compared.split, prior, candidate, served).evaluation
+    tested = evaluate_on_split(
+        context, compared.split, prior, candidate, context.served()
+    ).evaluation
     evaluation = tested.to_dict()
     kept = {name: evaluation[name] for name in ("rows", "metrics", "dummy", "comparison")}
     content = json_bytes({"winner": winner.name, **kept})

@@ -12,10 +12,10 @@ import pyarrow as pa
 from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.metrics import Metric, gate_metric
-from lightmodel.errors import QualityGateFailed
+from lightmodel.errors import ArtefactMissing, QualityGateFailed
 from lightmodel.progress.base import Progress
 from lightmodel.store.factory import models_of, splits_of
-from lightmodel.store.manifest import Signer
+from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.split_files import read_own
 from lightmodel.tracking.uploader import NO_TRACKING, Record
@@ -60,10 +60,12 @@ class RunContext:
         """The store's model/."""
         return models_of(self.config)
 
-    @property
-    def signer(self) -> Signer:
-        """What signs and checks manifests and verdicts."""
-        return self.models.signer
+    def served(self, besides: str = "") -> Version | None:
+        """Return the newest approved model, leaving out the version `besides`; None: there is none."""
+        try:
+            return newest_approved(self.models, besides={besides})
+        except ArtefactMissing:
+            return None
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,7 @@ def contract_of(split: Version) -> Contract:
 
 
 def read_split(splits: Store, split: Version, part: str) -> pa.Table:
-    """Read the "train" or the "test" rows of a split; the other part stays unopened.
-
-    Returns:
-        the rows in the types of the split's contract.
+    """Read the "train" or the "test" rows of a split, in its contract's types; the other stays unopened.
 
     Raises:
         ArtefactCorrupt: the file is not what was written.

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import time
+import timeit
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -98,11 +99,7 @@ def _row_seconds(config: Config, table: pa.Table, version: Version) -> float:
     candidate = open_model(config, version)
     features = feature_matrix(table.slice(0, TIMED_ROWS), candidate.contract)
     candidate.predict(features)
-    seconds = []
-    for _ in range(TIMED_TIMES):
-        started = time.perf_counter()
-        candidate.predict(features)
-        seconds.append(time.perf_counter() - started)
+    seconds = timeit.repeat(lambda: candidate.predict(features), number=1, repeat=TIMED_TIMES)
     return min(seconds) / len(features)
 
 

@@ -45,10 +45,6 @@ logger = logging.getLogger(__name__)
 def run_retry(context: RunContext, rejected: Outcome) -> Iterator[Outcome]:
     """Try what train.retry allows in the place of a candidate that testing rejected.
 
-    Args:
-        context: of the run.
-        rejected: the outcome of testing.
-
     Yields:
         The outcome of each try, and then those of training and testing the best one.
 
@@ -56,7 +52,7 @@ def run_retry(context: RunContext, rejected: Outcome) -> Iterator[Outcome]:
         QualityGateFailed: no try is possible or better, or the best one was rejected too.
     """
     model = context.models.get(rejected.version)
-    verdict = read_verdict(model, context.signer)
+    verdict = read_verdict(model, context.models.signer)
     if verdict and verdict.by == "rollback":
         raise gate_failure(rejected, "What a rollback withdrew is not tried again.")
     split = context.splits.get(model.manifest.inputs["split"])

@@ -103,12 +103,7 @@ def fit_model(context: RunContext, split: Version, retry: RetryInfo | None = Non
 
 
 def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
-    """Return how to train by these settings.
-
-    Args:
-        config: the settings.
-        key: fingerprint of the model; names the checkpoints of its folds.
-        progress: shows the folds under way.
+    """Return how to train by these settings; the model's fingerprint names its folds' checkpoints.
 
     Raises:
         ConfigError: train.module or train.parameters cannot be used.
@@ -156,15 +151,7 @@ def publish_model(
     key: str,
     retry: RetryInfo | None = None,
 ) -> Version:
-    """Write a trained model as a new version.
-
-    Args:
-        models: the store to write to.
-        config: that it was trained by.
-        split: that it was trained on.
-        trained: the model, with its scores out of fold.
-        key: its fingerprint, from before it was trained.
-        retry: where a retry chose its parameters.
+    """Write a trained model as a new version; `key` is its fingerprint from before it was trained.
 
     Raises:
         ConfigError: train.module is not what it was.
@@ -174,12 +161,12 @@ def publish_model(
         raise ConfigError(f"{section.module} was changed while it was trained", hint="run it again")
     own, libraries = own_code(section), libraries_of(section)
     bundle = _bundle(split, trained, needed_runtime(section))
-    _warn_of_missing(own)
     with models.draft() as draft:
         _write_model(draft, trained.learner, bundle, compiled=section.compile != "never")
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
         if own:
+            _warn_of_missing(own)
             draft.write(own.file, own.source)
         _write_findings(draft, trained)
         if retry:
@@ -216,12 +203,12 @@ def _write_model(draft: Draft, learner: str, bundle: dict[str, Any], *, compiled
             draft.write(name, data)
 
 
-def _warn_of_missing(own: UserCode | None) -> None:
-    packages = imported_packages(own.source.decode(errors="replace"), own.file) if own else ()
-    for package in sorted(NOT_SERVED.intersection(packages)):
+def _warn_of_missing(own: UserCode) -> None:
+    packages = imported_packages(own.source.decode(errors="replace"), own.file)
+    for package in sorted(NOT_SERVED & packages):
         logger.warning(
             "%s imports %s, which no serving image holds: add it to requirements/serve-neural.in",
-            own.file if own else "",
+            own.file,
             package,
         )
 

@@ -153,10 +153,7 @@ def choose_entries(
 ) -> tuple[list[Entry], dict[str, str]]:
     """Return the entries that suit a task, and why others cannot take part, by their names.
 
-    Args:
-        kind: of the task.
-        rows: number of training rows.
-        only: names of entries; all that suit where there are none.
+    Only those named in `only` are looked at, if there are any. `rows` counts the training rows.
 
     Raises:
         ConfigError: there is no entry of that name for this task.

@@ -167,12 +167,3 @@ def _translated(message: str, *, refused: bool) -> LightModelError:
         f"MLflow does not answer: {text}",
         hint="`python -m lightmodel tracking resend` uploads the queue, once it does",
     )
-
-
-def as_refusal(error: LightModelError) -> Exception:
-    """Return an error of this project as one that MLflow's scoring server shows to its caller."""
-    from mlflow.exceptions import MlflowException
-
-    text = f"{error.message}; {error.hint}" if error.hint else error.message
-    refusal: Exception = MlflowException.invalid_parameter_value(text)
-    return refusal

@@ -157,12 +157,9 @@ class UploadResult:
 def upload(
     queue: Queue, send: Callable[[PendingRun], None], timeout_s: float
 ) -> Iterator[UploadResult]:
-    """Upload what is queued, oldest first.
+    """Upload what is queued, oldest first, and remove it from the queue.
 
-    Args:
-        queue: what is pending; what was sent is removed.
-        send: logs one at MLflow.
-        timeout_s: how long to wait for another process that uploads.
+    Another process that uploads is waited for, for `timeout_s` at most.
 
     Raises:
         SourceUnavailable: MLflow does not answer; all the rest stays.
