@@ -61,12 +61,16 @@ class Candidate:
 
 
 class CandidateSearch:
-    """What train.retry allows to try instead of the original, each chosen by the scores before it.
+    """What train.retry allows to try instead of a model, each chosen by the scores before it.
 
     The search begins anew with every run and is told the scores of earlier runs again: it then asks
     for the same candidates, and goes on where they ended.
 
     Attributes:
+        context: of the run.
+        split: that all are trained on.
+        original: the model of the settings in force.
+        metric: that decides.
         scored: the candidates that have scores, those of earlier runs first.
         next: the candidate to score, with its scores where they are known; None: there are no more.
     """
@@ -74,13 +78,13 @@ class CandidateSearch:
     def __init__(self, context: RunContext, split: Version, original: Version) -> None:
         from lightmodel.search.retry_search import propose
 
-        self._config, self._split = context.config, split
-        self._metric = deciding_metric(context.config, split)
-        self._known = {} if context.force else _known_scores(context.config)
-        settled = original.manifest.parameters["learner"]
-        value = metric_value(original.manifest.metrics, self._metric)
-        self._proposals = propose(context.config, settled, value, self._metric)
+        self.context, self.split, self.original = context, split, original
+        self.metric = deciding_metric(context.config, split)
         self.scored: list[Candidate] = []
+        self._known = {} if context.force else _known_scores(context.config)
+        self._value = metric_value(original.manifest.metrics, self.metric)
+        settled = original.manifest.parameters["learner"]
+        self._proposals = propose(context.config, settled, self._value, self.metric)
         self.next = self._candidate(next(self._proposals, None))
         while self.next and self.next.metrics is not None:
             self.add(self.next)
@@ -89,14 +93,30 @@ class CandidateSearch:
         """Record the scores of the candidate that was next."""
         self.scored.append(candidate)
         self.next = None
-        if len(self.scored) < self._config.train.retry:
+        if len(self.scored) < self.context.config.train.retry:
             with suppress(StopIteration):
-                self.next = self._candidate(self._proposals.send(candidate.value(self._metric)))
+                self.next = self._candidate(self._proposals.send(candidate.value(self.metric)))
+
+    def best(self) -> Candidate | None:
+        """Return the best of those scored; None: none is better than the original."""
+        better = [
+            one for one in self.scored if self.metric.better(one.value(self.metric), self._value)
+        ]
+        return rank(better, self.metric)[0] if better else None
+
+    def attempts_json(self) -> bytes:
+        """Return what was tried in place of the original, for people and for the next run."""
+        tried = [
+            {"fingerprint": one.key, "parameters": one.parameters, "metrics": one.metrics}
+            for one in self.scored
+        ]
+        first = {"version": self.original.name, "metrics": self.original.manifest.metrics}
+        return json_bytes({"original": first, "attempts": tried})
 
     def _candidate(self, parameters: Mapping[str, Any] | None) -> Candidate | None:
         if parameters is None:
             return None
-        candidate = Candidate.of(self._config, self._split, parameters)
+        candidate = Candidate.of(self.context.config, self.split, parameters)
         return replace(candidate, metrics=self._known.get(candidate.key))
 
 
@@ -120,29 +140,8 @@ def format_parameters(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in parameters.items())
 
 
-def attempts_json(original: Version, candidates: Sequence[Candidate]) -> bytes:
-    """Return what was tried in place of the original as JSON, for people and for the next run."""
-    tried = [
-        {"fingerprint": one.key, "parameters": one.parameters, "metrics": one.metrics}
-        for one in candidates
-    ]
-    first = {"version": original.name, "metrics": original.manifest.metrics}
-    return json_bytes({"original": first, "attempts": tried})
-
-
-def best_candidate(
-    original: Version, candidates: Sequence[Candidate], metric: Metric
-) -> Candidate | None:
-    """Return the candidate with the best score out of fold; None: none is better than the original."""
-    best, value = None, metric_value(original.manifest.metrics, metric)
-    for candidate in candidates:
-        if metric.better(candidate.value(metric), value):
-            best, value = candidate, candidate.value(metric)
-    return best
-
-
 def rank(candidates: Sequence[Candidate], metric: Metric) -> tuple[Candidate, ...]:
-    """Return the candidates of a study, the best first; among equals, the present settings come first."""
+    """Return candidates, the best first; among equals, the present settings come before a study's."""
     sign = -1 if metric.higher_is_better else 1
 
     def place(one: Candidate) -> tuple[bool, float, bool]:
@@ -158,7 +157,5 @@ def find_winner(context: RunContext, split: Version, original: Version) -> Versi
     if not config.train.retry or context.force or not retries_of(config).names():
         return None
     search = CandidateSearch(context, split, original)
-    if search.next:
-        return None
-    best = best_candidate(original, search.scored, deciding_metric(config, split))
+    best = None if search.next else search.best()
     return find_reusable(context.models, best.key).version if best else None

@@ -18,7 +18,7 @@ from lightmodel.store.factory import models_of, splits_of
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version
 from lightmodel.tables.split_files import read_own
-from lightmodel.tracking.uploader import NO_TRACKING, Record
+from lightmodel.tracking.uploader import Record, no_tracking
 
 Pins = Mapping[str, str]  # the versions that a run has made or reused so far, by stage
 Scored = Mapping[str, float | None]  # metrics by name; None where one is undefined
@@ -46,7 +46,7 @@ class RunContext:
 
     config: Config
     progress: Progress
-    record: Record = NO_TRACKING
+    record: Record = no_tracking
     force: bool = False
     dry_run: bool = False
 

@@ -4,7 +4,7 @@ import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from lightmodel.config import Config, TrainSection
 from lightmodel.config.environment import threads_of
 from lightmodel.errors import ConfigError
 from lightmodel.learners.factory import compile_model, make_learner
-from lightmodel.pipeline.candidates import ATTEMPTS, find_winner
+from lightmodel.pipeline.candidates import ATTEMPTS, CandidateSearch, find_winner
 from lightmodel.pipeline.context import (
     Outcome,
     Pins,
@@ -46,14 +46,6 @@ if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and oft
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RetryInfo:
-    """What is kept with a model that a retry chose: in whose place it came, and all that was tried."""
-
-    original: str
-    record: bytes
-
-
 def run_train(context: RunContext, pins: Pins) -> Outcome:
     """Fit a candidate on the pinned split, or find the one that was fitted like this before."""
     pinned = pins.get("preprocess")
@@ -69,7 +61,7 @@ def run_train(context: RunContext, pins: Pins) -> Outcome:
 
 
 def train_or_reuse(
-    context: RunContext, split: Version, reuse: Reuse, retry: RetryInfo | None = None
+    context: RunContext, split: Version, reuse: Reuse, retry: CandidateSearch | None = None
 ) -> Outcome:
     """Fit a candidate by the context's settings where there is none to use again."""
     if context.dry_run and not reuse.version:
@@ -80,7 +72,7 @@ def train_or_reuse(
     return Outcome("train", did, reuse.why, candidate.name, rows, f"{score} out of fold")
 
 
-def fit_model(context: RunContext, split: Version, retry: RetryInfo | None = None) -> Version:
+def fit_model(context: RunContext, split: Version, retry: CandidateSearch | None = None) -> Version:
     """Fit a model on a split by the context's settings, and return it as a new version.
 
     Raises:
@@ -149,7 +141,7 @@ def publish_model(
     split: Version,
     trained: "Trained",
     key: str,
-    retry: RetryInfo | None = None,
+    retry: CandidateSearch | None = None,
 ) -> Version:
     """Write a trained model as a new version; `key` is its fingerprint from before it was trained.
 
@@ -170,7 +162,7 @@ def publish_model(
             draft.write(own.file, own.source)
         _write_findings(draft, trained)
         if retry:
-            draft.write(ATTEMPTS, retry.record)
+            draft.write(ATTEMPTS, retry.attempts_json())
         draft.write("requirements.txt", requirements(libraries).encode())
         draft.write("python_env.yaml", python_environment().encode())
         return draft.publish(
@@ -229,10 +221,10 @@ def _bundle(split: Version, trained: "Trained", runtime: str) -> dict[str, Any]:
     }
 
 
-def _inputs(split: Version, retry: RetryInfo | None) -> dict[str, Any]:
+def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
     return {
         "split": split.name,
-        **({"retry_of": retry.original} if retry else {}),
+        **({"retry_of": retry.original.name} if retry else {}),
         "train_sha256": split.manifest.files[split_file(split, "train")].sha256,
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
         "preprocess": dict(split.manifest.parameters),

@@ -53,11 +53,7 @@ class TuneResult:
     """What a study came to.
 
     Attributes:
-        name: of the study.
-        folder: of its files.
-        metric: that was searched for.
-        space: that was searched.
-        trials: all of them.
+        folder: of the study's files.
         finalists: in full, the best first, the present settings among them; none where others are
             still at work, or where it was interrupted before.
         others: number of trials that other processes have under way.
@@ -244,27 +240,25 @@ def _known_scores(folder: Path) -> dict[str, Scored]:
 
 def _write(result: TuneResult) -> None:
     """Write tables and picture beside the study."""
-    write_atomic(result.folder / TRIALS, csv_bytes(trial_rows(result.trials, result.metric)))
-    picture = study_png(result.trials, result.space.ranges, result.metric)
-    write_atomic(result.folder / PLOT, picture)
+    folder, metric = result.folder, result.metric
+    write_atomic(folder / TRIALS, csv_bytes(trial_rows(result.trials, metric)))
+    write_atomic(folder / PLOT, study_png(result.trials, result.space.ranges, metric))
     if result.finalists:
-        write_atomic(result.folder / FINALISTS, finalists_csv(result.finalists, result.metric))
+        write_atomic(folder / FINALISTS, csv_bytes(finalist_rows(result.finalists, metric)))
 
 
-def finalists_csv(finalists: Sequence[Candidate], metric: Metric) -> bytes:
-    """Return a CSV with rank, trial, score of the trial, all metrics in full and parameters."""
-    return csv_bytes(
-        [
-            {
-                "rank": rank,
-                "trial": one.trial.number if one.trial else "present settings",
-                f"{metric.name}_of_trial": one.trial.value if one.trial else "",
-                **(one.metrics or {}),
-                **one.parameters,
-            }
-            for rank, one in enumerate(finalists, 1)
-        ]
-    )
+def finalist_rows(finalists: Sequence[Candidate], metric: Metric) -> list[dict[str, object]]:
+    """Return a row for each: rank, trial, score of the trial, all metrics in full and parameters."""
+    return [
+        {
+            "rank": place,
+            "trial": one.trial.number if one.trial else "present settings",
+            f"{metric.name}_of_trial": one.trial.value if one.trial else "",
+            **(one.metrics or {}),
+            **one.parameters,
+        }
+        for place, one in enumerate(finalists, 1)
+    ]
 
 
 def _run_records(result: TuneResult) -> tuple[RunRecord, ...]:

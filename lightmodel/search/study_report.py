@@ -24,8 +24,10 @@ def best_trials(trials: Sequence[Trial], metric: Metric, count: int) -> tuple[Tr
     """Return the best of the finished trials, the best first, each set of parameters once."""
     finished = [trial for trial in trials if trial.state == "complete"]
     ranked = sorted(finished, key=lambda one: one.value, reverse=metric.higher_is_better)
-    different = {tuple(sorted(trial.parameters.items())): trial for trial in reversed(ranked)}
-    return tuple(sorted(different.values(), key=ranked.index)[:count])
+    different: dict[tuple[tuple[str, Any], ...], Trial] = {}
+    for trial in ranked:
+        different.setdefault(tuple(sorted(trial.parameters.items())), trial)
+    return tuple(different.values())[:count]
 
 
 def trial_rows(trials: Sequence[Trial], metric: Metric) -> list[dict[str, object]]:

@@ -30,9 +30,6 @@ class TrialContext:
         data: the training rows.
         numbers: (rows,) number of the fold that holds each row out, -1 for none.
         section: says how a threshold is chosen.
-        fitter: fits a fold with given parameters.
-        study: chooses the parameters.
-        progress: shows how many trials have ended.
     """
 
     data: TrainingData

@@ -32,12 +32,10 @@ _NAME = "light-model"
 _LONGEST_ERROR = 300
 
 
-def _ignore(records: Sequence[RunRecord]) -> None:
+def no_tracking(records: Sequence[RunRecord]) -> None:
+    """Log nothing at MLflow."""
     for record in records:
         logger.debug("not tracked: %s %s", record.kind, record.key)
-
-
-NO_TRACKING: Record = _ignore
 
 
 def queue_of(config: Config) -> Queue:
@@ -61,7 +59,7 @@ def recording(config: Config) -> Iterator[Record]:
     will follow soon, so that the second process is ready by then.
     """
     if not config.tracking.is_on:
-        yield NO_TRACKING
+        yield no_tracking
         return
     with Uploader(config) as uploader:
         yield uploader.record

@@ -9,7 +9,8 @@ from typing import Any
 from lightmodel.config import Config
 from lightmodel.contract.metrics import METRICS
 from lightmodel.pipeline.candidates import Candidate, rank
-from lightmodel.pipeline.tune import TuneResult, finalists_csv
+from lightmodel.pipeline.train import csv_bytes
+from lightmodel.pipeline.tune import TuneResult, finalist_rows
 from lightmodel.search.ranges import Space
 from lightmodel.search.studies import Trial
 from lightmodel.search.study_report import best_trials, trial_rows
@@ -66,6 +67,6 @@ def test_trials_and_finalists_are_tables() -> None:
     assert (one["state"], one["auc"], one["num_leaves"]) == ("complete", 0.75, 4)
     assert (other["state"], other["max_depth"]) == ("running", 3)
     finalists = [finalist(0.8, trials[0]), finalist(None)]
-    first, second = csv.DictReader(io.StringIO(finalists_csv(finalists, AUC).decode()))
+    first, second = csv.DictReader(io.StringIO(csv_bytes(finalist_rows(finalists, AUC)).decode()))
     assert (first["rank"], first["trial"], first["auc_of_trial"]) == ("1", "0", "0.75")
     assert (second["trial"], second["auc"], second["num_leaves"]) == ("present settings", "", "")
