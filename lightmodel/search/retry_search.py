@@ -11,7 +11,7 @@ from lightmodel.config import Config
 from lightmodel.contract.metrics import Metric
 from lightmodel.search.ranges import declared_ranges, starting_point
 from lightmodel.search.storages import silence_optuna
-from lightmodel.search.studies import direction, distribution, rounded, tpe
+from lightmodel.search.studies import distribution, rounded
 
 # Complete sets for train.parameters; each is sent its value out of fold, NaN where that is undefined.
 Proposals = Generator[dict[str, Any], float, None]
@@ -50,7 +50,10 @@ def _propose_nearby(
     near = [one.around(first[one.name], _NEIGHBOURHOOD) for one in ranges]
     distributions = {one.name: distribution(one) for one in near}
     silence_optuna()
-    study = optuna.create_study(direction=direction(metric), sampler=tpe(config.train.seed, 4))
+    study = optuna.create_study(
+        direction="maximize" if metric.higher_is_better else "minimize",
+        sampler=optuna.samplers.TPESampler(seed=config.train.seed, n_startup_trials=4),
+    )
     if not math.isnan(value):
         study.add_trial(
             optuna.trial.create_trial(params=first, distributions=distributions, value=value)

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lightmodel.config import Config
@@ -110,7 +109,7 @@ class OptunaStudy:
                 study_name=plan.name,
                 storage=storage.optuna,
                 load_if_exists=True,
-                direction=direction(plan.metric),
+                direction="maximize" if plan.metric.higher_is_better else "minimize",
                 sampler=_sampler(plan, storage.worker),
                 pruner=_pruner(plan),
             )
@@ -211,20 +210,10 @@ def distribution(one: Range) -> BaseDistribution:
     return FloatDistribution(one.low, one.high, log=one.log)
 
 
-def direction(metric: Metric) -> StudyDirection:
-    """Return which way a study of the metric goes."""
-    return StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
-
-
 def _sampler(plan: StudyPlan, worker: str) -> optuna.samplers.BaseSampler:
     """Return a sampler seeded for this process: two that begin together must not try the same."""
     seed = np.random.SeedSequence([plan.seed, zlib.crc32(worker.encode())]).generate_state(1)
-    return tpe(int(seed[0]), plan.startup)
-
-
-def tpe(seed: int, startup: int) -> optuna.samplers.BaseSampler:
-    """Return a sampler that draws so many trials at random before it learns."""
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
+    return optuna.samplers.TPESampler(seed=int(seed[0]), n_startup_trials=plan.startup)
 
 
 def _pruner(plan: StudyPlan) -> optuna.pruners.BasePruner:

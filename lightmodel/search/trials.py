@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,10 +67,10 @@ def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
     with context.progress.task("search", total=context.study.plan.trials, unit="trials") as steps:
 
         def work() -> None:
-            while not is_over() and (trial := context.study.ask()) is not None:
-                if not _run(context, trial):
-                    return
-                steps.advance()
+            with suppress(CancelledError):
+                while not is_over() and (trial := context.study.ask()) is not None:
+                    _run(context, trial)
+                    steps.advance()
 
         try:
             waiting = {pool.submit(work) for _ in range(count)}
@@ -86,16 +87,13 @@ def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _run(context: TrialContext, trial: Trial) -> bool:
-    """Run a trial, and return whether it ended by itself."""
+def _run(context: TrialContext, trial: Trial) -> None:
+    """Run a trial; one that does not end by itself is failed."""
     try:
         _fit_folds(context, trial)
-    except BaseException as error:
+    except BaseException:
         context.study.fail(trial.number)
-        if isinstance(error, CancelledError):
-            return False
         raise
-    return True
 
 
 def _fit_folds(context: TrialContext, trial: Trial) -> None:
