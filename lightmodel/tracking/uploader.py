@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,25 +51,21 @@ def registered_model_of(config: Config) -> str:
     return _NAME if root == Path.cwd() else f"{_NAME}-" + re.sub(r"[^\w.-]", "-", root.name)
 
 
-@contextmanager
-def recording(config: Config) -> Iterator[Record]:
-    """Yield a function that logs runs; on leaving, wait for the upload for tracking.timeout_s at most.
+def recording(config: Config) -> AbstractContextManager[Record]:
+    """Return a context with a function that logs runs, which waits in the end for their upload.
 
-    Whatever goes wrong is a warning. Calling the function with an empty sequence announces that runs
-    will follow soon, so that the second process is ready by then.
+    It waits for tracking.timeout_s at most, and whatever goes wrong is a warning. Calling the function
+    with an empty sequence announces that runs will follow soon, so that the second process is ready
+    by then.
     """
-    if not config.tracking.is_on:
-        yield no_tracking
-        return
-    with Uploader(config) as uploader:
-        yield uploader.record
+    return Uploader(config) if config.tracking.is_on else nullcontext(no_tracking)
 
 
 def sync_aliases(config: Config) -> None:
     """Let MLflow's champion follow the version that is served, with the care of `recording`."""
     if config.tracking.is_on:
-        with Uploader(config) as uploader:
-            uploader.record([None])
+        with Uploader(config) as record:
+            record([None])
 
 
 class Uploader:
@@ -119,8 +115,8 @@ class Uploader:
             with suppress(OSError):  # it died; what is queued stays
                 self._process.stdin.write(b"\n")
 
-    def __enter__(self) -> "Uploader":
-        return self
+    def __enter__(self) -> Callable[[Sequence[RunRecord | None]], None]:
+        return self.record
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Wait until everything is uploaded, but no longer than tracking.timeout_s."""
