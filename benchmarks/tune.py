@@ -29,12 +29,10 @@ from lightmodel.contract.metrics import METRICS
 from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
 from lightmodel.progress.base import SilentProgress
-from lightmodel.search.base import Range, StudyPlan
-from lightmodel.search.factory import prepare_trials
-from lightmodel.search.ranges import search_space, starting_point
+from lightmodel.search.ranges import Range, search_space, starting_point
 from lightmodel.search.storages import FolderStorage
-from lightmodel.search.studies import OptunaStudy, distribution
-from lightmodel.search.trials import TrialContext, run_trials
+from lightmodel.search.studies import OptunaStudy, StudyPlan, distribution
+from lightmodel.search.trials import TrialContext, prepare_trials, run_trials
 
 RESULTS = Path("benchmarks/results/tune.json")
 FINAL_FOLDS = 10
@@ -89,14 +87,13 @@ def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Ma
     fitter = prepare_trials(config, table.data, table.folds, threads_of(config))
     first = starting_point(ranges, fitter.trainer.parameters)
     tune = config.tune
-    plan = StudyPlan("ours", ranges, True, seed, trials, tune.startup, tune.keep_share, first)
+    plan = StudyPlan(
+        "ours", ranges, METRICS["auc"], seed, trials, tune.startup, tune.keep_share, first
+    )
     study = OptunaStudy(plan, FolderStorage(journal))
     try:
         run_trials(
-            TrialContext(
-                *(table.data, table.numbers, config.train, METRICS["auc"]),
-                *(fitter, study, SilentProgress(), trials),
-            ),
+            TrialContext(table.data, table.numbers, config.train, fitter, study, SilentProgress()),
             lambda: False,
         )
         done = [trial for trial in study.trials() if trial.state == "complete"]

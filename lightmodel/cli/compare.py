@@ -21,7 +21,8 @@ from lightmodel.progress.base import format_progress
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation
-    from lightmodel.search.entries import ComparisonResult, RankedResult
+    from lightmodel.pipeline.compare import ComparisonResult
+    from lightmodel.search.entries import RankedResult
 
 _ALSO_SHOWN = 2
 _BOOSTERS = {"xgboost", "catboost"}
@@ -95,8 +96,8 @@ def _show(compared: "ComparisonResult") -> None:
     table = new_table(*names, "notes", left={"contender", "notes"})
     for place, one in enumerate(compared.ranking, 1):
         table.add_row(str(place), *_cells(one, compared, also))
-    for absent in compared.left_out:
-        table.add_row(NOTHING, absent.entry.name, *[""] * (len(titles) + 3), absent.reason)
+    for name, reason in compared.left_out.items():
+        table.add_row(NOTHING, name, *[""] * (len(titles) + 3), reason)
     print_table(table)
     click.echo("")
     for sentence in _sentences(compared):

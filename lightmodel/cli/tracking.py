@@ -73,9 +73,9 @@ def list_pending(config_file: Path | None, sets: tuple[str, ...]) -> None:
 def add(version: str | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Log VERSION, or the newest model, which was tested while nothing was tracked."""
     from lightmodel.errors import ArtefactMissing
-    from lightmodel.pipeline.run_records import model_record
     from lightmodel.store.verdict import read_verdict
     from lightmodel.store.versions import models_of
+    from lightmodel.tracking.records import model_record
     from lightmodel.tracking.uploader import recording
 
     config = _config(config_file, sets)

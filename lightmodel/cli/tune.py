@@ -11,7 +11,7 @@ from lightmodel.cli.common import new_table, print_table, run_context, settings
 from lightmodel.config import Config, load
 
 if TYPE_CHECKING:  # imported when a study runs
-    from lightmodel.pipeline.best_trials import Finalist
+    from lightmodel.pipeline.candidates import Candidate
     from lightmodel.pipeline.tune import TuneResult
 
 
@@ -89,7 +89,7 @@ def _write(file: Path, tuned: "TuneResult") -> None:
     if tuned.winner is None:
         click.echo(f"{file.name} stays as it is")
         return
-    rewrite(file, "train", {"parameters": tuned.winner.candidate.parameters})
+    rewrite(file, "train", {"parameters": tuned.winner.parameters})
     click.echo(
         f"written: {file.name}; `python run.py` trains by it, from the folds fitted just now"
     )
@@ -128,7 +128,7 @@ def _verdict(tuned: "TuneResult") -> str:
             f"{present.value(metric):.4f}"
         )
     parameters = tomlkit.inline_table()
-    parameters.update(winner.candidate.parameters)
+    parameters.update(winner.parameters)
     return (
         f"trial {winner.trial.number if winner.trial else ''} is better than the present settings: "
         f"{metric.title} {winner.value(metric):.4f} instead of {present.value(metric):.4f}, out of fold\n"
@@ -151,7 +151,7 @@ def _finalists_table(tuned: "TuneResult") -> Table:
     return table
 
 
-def _varied(one: "Finalist", tuned: "TuneResult") -> str:
+def _varied(one: "Candidate", tuned: "TuneResult") -> str:
     if one.trial is None:
         return "the present settings"
     return ", ".join(
@@ -160,7 +160,7 @@ def _varied(one: "Finalist", tuned: "TuneResult") -> str:
 
 
 def _trials_table(tuned: "TuneResult") -> Table:
-    from lightmodel.pipeline.best_trials import best_trials
+    from lightmodel.search.study_report import best_trials
 
     table = new_table("", "trial", tuned.metric.title, "parameters", left={"parameters"})
     for rank, trial in enumerate(best_trials(tuned.trials, tuned.metric, 5), 1):

@@ -55,10 +55,7 @@ def run_chain(
 ) -> Iterator[Outcome]:
     """Run stages in order, handing each the versions that the earlier ones made or reused.
 
-    Args:
-        context: of the run.
-        stages: some of CHAIN, in its order.
-        retry: try other parameters where testing rejects the candidate and train.retry is not 0.
+    With `retry`, other parameters are tried where testing rejects the candidate.
 
     Yields:
         What each stage did. The last one is yielded before a failed gate is raised.

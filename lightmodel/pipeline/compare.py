@@ -6,10 +6,11 @@ are opened, and only the winner is tested on them.
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from lightmodel.config import TrainSection
 from lightmodel.contract.arrays import Matrix, Scores
@@ -19,21 +20,23 @@ from lightmodel.errors import ConfigError, DataError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import RunContext, contract_of, deciding_metric, read_split
 from lightmodel.pipeline.entries import (
-    choose_entries,
     comparison_models,
     read_result,
     remove_other_models,
     train_entries,
 )
-from lightmodel.pipeline.run_records import comparison_records
-from lightmodel.pipeline.testing import evaluate_on_split, open_model, served_version
-from lightmodel.search.entries import ComparisonResult, CvResult, Entry, EntryResult, RankedResult
+from lightmodel.pipeline.testing import evaluate_on_split, open_model
+from lightmodel.pipeline.train import csv_bytes
+from lightmodel.search.comparison_report import as_excel, comparison_png, table_rows
+from lightmodel.search.entries import CvResult, Entry, RankedResult, choose_entries
+from lightmodel.search.parallel import Failure
+from lightmodel.search.ranking import TrainRows, blend, rank
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version
-
-if TYPE_CHECKING:  # scipy and matplotlib take seconds to import
-    from lightmodel.search.ranking import TrainRows
-    from lightmodel.training.testing import ModelUnderTest
+from lightmodel.tables.encode import target_vector
+from lightmodel.tracking.records import RunRecord
+from lightmodel.training.testing import ModelUnderTest
+from lightmodel.training.train import assign_folds
 
 logger = logging.getLogger(__name__)
 
@@ -41,17 +44,47 @@ PRESENT = "present settings"
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 
 
+@dataclass(frozen=True)
+class ComparisonResult:
+    """The result of a comparison, before any test row was read.
+
+    Attributes:
+        split: the version that all entries were trained on.
+        metric: the metric that decides.
+        ranking: all entries that finished, the best first.
+        left_out: why the others did not finish, by their names.
+        blended: a sentence on the blend; "" where none was asked for.
+        present: name of the entry with the settings in force.
+        folder: where the comparison's files lie.
+        created: UTC, in ISO format.
+    """
+
+    split: Version
+    metric: Metric
+    ranking: tuple[RankedResult, ...]
+    left_out: Mapping[str, str]
+    blended: str
+    present: str
+    folder: Path
+    created: str
+
+    @property
+    def winner(self) -> RankedResult:
+        """The best entry."""
+        return self.ranking[0]
+
+    def present_result(self) -> RankedResult | None:
+        """Return the result of the settings in force, or None if they did not finish."""
+        return next((one for one in self.ranking if one.result.name == self.present), None)
+
+
 def compare(
     context: RunContext, split: Version, only: Sequence[str], limit_s: float, *, ensemble: bool
 ) -> ComparisonResult:
     """Train entries on the split's folds, side by side, rank them, and write down what came out.
 
-    Args:
-        context: of the run; its settings always take part.
-        split: to train on.
-        only: names of entries; all that suit where there are none.
-        limit_s: seconds for each.
-        ensemble: blend the best as well.
+    The settings in force always take part, beside the entries named in `only`, or all that suit. With
+    `ensemble`, the best are blended as well.
 
     Raises:
         DataError: none of them finished.
@@ -63,18 +96,24 @@ def compare(
             "--ensemble weighs scores as the models give them, and train.calibration corrects them",
             hint="compare with --set train.calibration=none; a blend that wins can be calibrated then",
         )
-    chosen, absent = choose_entries(split, only)
-    entries, _ = with_present(chosen, config.train)
-    results = []
+    kind, rows = contract_of(split).task.kind, split.manifest.rows["train"]
+    chosen, absent = choose_entries(kind, rows, only)
+    entries, present = with_present(chosen, config.train)
+    answers: dict[str, str | Failure] = {}
     with context.progress.task("comparison", total=len(entries), unit="contenders") as done:
-        for one in train_entries(config, split, entries, limit_s):
-            results.append(one)
-            count = f"{len(results)} of {len(entries)}"
-            reason = f": {one.reason}" if one.reason else ""
-            logger.info("%s is done (%s)%s", one.entry.name, count, reason)
+        for entry, answer in train_entries(config, split, entries, limit_s):
+            answers[entry.name] = answer
+            reason = f": {answer.reason}" if isinstance(answer, Failure) else ""
+            logger.info("%s is done (%d of %d)%s", entry.name, len(answers), len(entries), reason)
             done.advance()
-    results.sort(key=lambda one: entries.index(one.entry))
-    return rank_results(context, split, (*results, *absent), ensemble=ensemble)
+    trained, left_out = [], {}
+    for entry in entries:
+        answer = answers[entry.name]
+        if isinstance(answer, Failure):
+            left_out[entry.name] = answer.reason
+        else:
+            trained.append(read_result(config, entry, answer))
+    return rank_results(context, split, trained, left_out | absent, present, ensemble=ensemble)
 
 
 def with_present(entries: Sequence[Entry], train: TrainSection) -> tuple[tuple[Entry, ...], str]:
@@ -86,33 +125,30 @@ def with_present(entries: Sequence[Entry], train: TrainSection) -> tuple[tuple[E
 
 
 def rank_results(
-    context: RunContext, split: Version, results: Sequence[EntryResult], *, ensemble: bool
+    context: RunContext,
+    split: Version,
+    trained: Sequence[CvResult],
+    left_out: Mapping[str, str],
+    present: str,
+    *,
+    ensemble: bool,
 ) -> ComparisonResult:
     """Rank the entries that were trained, and write tables and picture into a folder of its own.
 
-    Args:
-        context: of the run.
-        split: that all were trained on.
-        results: how each entry ended.
-        ensemble: blend the best as well.
-
     Raises:
-        DataError: none of them finished.
+        DataError: there are none.
     """
-    created, models = datetime.now(UTC), comparison_models(context.config)
-    finished = [read_result(models, one.entry, one.version) for one in results if one.version]
-    left_out = tuple(one for one in results if not one.version)
-    if not finished:
-        reasons = "; ".join(f"{one.entry.name}: {one.reason}" for one in left_out)
+    created = datetime.now(UTC)
+    if not trained:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise DataError(f"nothing can be compared: {reasons}", hint="--limit gives more time")
     metric = deciding_metric(context.config, split)
-    ranking, blended = _ranked(context, split, finished, metric, ensemble=ensemble)
-    _, present = with_present([one.entry for one in results], context.config.train)
+    ranking, blended = _ranked(context, split, trained, metric, ensemble=ensemble)
     folder = context.config.store.work / "comparisons" / created.strftime(_STAMP)
     compared = ComparisonResult(
         split, metric, ranking, left_out, blended, present, folder, created.isoformat()
     )
-    remove_other_models(models, split)
+    remove_other_models(context.config, split)
     _write(compared)
     return compared
 
@@ -120,14 +156,12 @@ def rank_results(
 def _ranked(
     context: RunContext,
     split: Version,
-    finished: list[CvResult],
+    finished: Sequence[CvResult],
     metric: Metric,
     *,
     ensemble: bool,
 ) -> tuple[tuple[RankedResult, ...], str]:
     """Rank the entries; a blend joins them only where it is better than all."""
-    from lightmodel.search.ranking import blend, rank
-
     alone = rank(finished, metric)
     if not ensemble:
         return alone, ""
@@ -142,11 +176,7 @@ def _ranked(
     return both, f"{words}: better than {both[1].result.name} alone, so it is kept."
 
 
-def _training_rows(context: RunContext, split: Version) -> "TrainRows":
-    from lightmodel.search.ranking import TrainRows
-    from lightmodel.tables.encode import target_vector
-    from lightmodel.training.train import assign_folds
-
+def _training_rows(context: RunContext, split: Version) -> TrainRows:
     config, contract = context.config, contract_of(split)
     table = read_split(context.splits, split, "train")
     target = target_vector(table[contract.target.name], contract.task)
@@ -155,13 +185,12 @@ def _training_rows(context: RunContext, split: Version) -> "TrainRows":
 
 
 def _write(compared: ComparisonResult) -> None:
-    from lightmodel.search.comparison_report import as_csv, as_excel, comparison_png
-
     with translate_os_errors(compared.folder):
         compared.folder.mkdir(parents=True)
+    rows = table_rows(compared.ranking, compared.left_out, compared.metric)
     for name, data in (
-        ("comparison.csv", as_csv(compared.ranking, compared.left_out, compared.metric)),
-        ("comparison.xlsx", as_excel(compared.ranking, compared.left_out, compared.metric)),
+        ("comparison.csv", csv_bytes(rows)),
+        ("comparison.xlsx", as_excel(rows, compared.metric)),
         ("comparison.png", comparison_png(compared.ranking, compared.metric)),
         ("comparison.json", json_bytes(_facts(compared))),
     ):
@@ -185,7 +214,7 @@ def _facts(compared: ComparisonResult) -> dict[str, Any]:
             }
             for one in compared.ranking
         ],
-        "left_out": {one.entry.name: one.reason for one in compared.left_out},
+        "left_out": compared.left_out,
     }
 
 
@@ -201,17 +230,53 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
     first = comparison_models(context.config).get(winner.versions[0])
     prior = json.loads(first.read("metrics.json"))["prior"]
     candidate = _open_winner(context, winner)
-    served = served_version(context)
-    tested = evaluate_on_split(context, compared.split, prior, candidate, served).evaluation
+    tested = evaluate_on_split(
+        context, compared.split, prior, candidate, context.served()
+    ).evaluation
     evaluation = tested.to_dict()
     kept = {name: evaluation[name] for name in ("rows", "metrics", "dummy", "comparison")}
     content = json_bytes({"winner": winner.name, **kept})
     write_atomic(compared.folder / "winner-on-test-rows.json", content)
-    context.record(tuple(comparison_records(compared, tested)))
+    context.record(tuple(_run_records(compared, tested)))
     return tested
 
 
-def _open_winner(context: RunContext, winner: CvResult) -> "ModelUnderTest":
+def _run_records(compared: ComparisonResult, tested: Evaluation) -> Iterator[RunRecord]:
+    """Yield the run of a comparison, and one for each contender as a part of it."""
+    ended = datetime.now(UTC).isoformat()
+    key = f"comparison-{compared.folder.name}"
+    yield RunRecord(
+        key,
+        "comparison",
+        compared.created,
+        ended,
+        parameters={"split": compared.split.name, "metric": compared.metric.name},
+        metrics={f"test_{name}": item.value for name, item in tested.metrics.items()},
+        tags={"winner": compared.winner.result.name},
+        files=tuple(sorted(compared.folder.resolve().iterdir())),
+    )
+    for place, one in enumerate(compared.ranking, 1):
+        result = one.result
+        yield RunRecord(
+            f"{key}/{result.name}",
+            "trial",
+            compared.created,
+            ended,
+            parent=key,
+            parameters={"estimator": result.estimator, **result.parameters},
+            metrics={
+                **result.pooled,
+                f"{compared.metric.name}_mean": one.mean[compared.metric.name],
+                f"{compared.metric.name}_spread": one.spread[compared.metric.name],
+                "fit_seconds": result.fit_seconds,
+                "row_microseconds": 1e6 * result.row_seconds,
+                "bytes": result.size,
+            },
+            tags={"contender": result.name, "place": str(place)},
+        )
+
+
+def _open_winner(context: RunContext, winner: CvResult) -> ModelUnderTest:
     """Open the winner's model; a blend is put together from its members' models."""
     models = comparison_models(context.config)
     members = []

@@ -12,12 +12,12 @@ import pyarrow as pa
 from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.metrics import Metric, gate_metric
-from lightmodel.errors import QualityGateFailed
+from lightmodel.errors import ArtefactMissing, QualityGateFailed
 from lightmodel.progress.base import Progress
-from lightmodel.store.manifest import Signer
+from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
 from lightmodel.tables.split_files import read_own
-from lightmodel.tracking.uploader import NO_TRACKING, Record
+from lightmodel.tracking.uploader import Record, no_tracking
 
 Pins = Mapping[str, str]  # the versions that a run has made or reused so far, by stage
 Scored = Mapping[str, float | None]  # metrics by name; None where one is undefined
@@ -45,7 +45,7 @@ class RunContext:
 
     config: Config
     progress: Progress
-    record: Record = NO_TRACKING
+    record: Record = no_tracking
     force: bool = False
     dry_run: bool = False
 
@@ -59,10 +59,12 @@ class RunContext:
         """The store's model/."""
         return models_of(self.config)
 
-    @property
-    def signer(self) -> Signer:
-        """What signs and checks manifests and verdicts."""
-        return self.models.signer
+    def served(self, besides: str = "") -> Version | None:
+        """Return the newest approved model, leaving out the version `besides`; None: there is none."""
+        try:
+            return newest_approved(self.models, besides={besides})
+        except ArtefactMissing:
+            return None
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,7 @@ def contract_of(split: Version) -> Contract:
 
 
 def read_split(splits: Store, split: Version, part: str) -> pa.Table:
-    """Read the "train" or the "test" rows of a split; the other part stays unopened.
-
-    Returns:
-        the rows in the types of the split's contract.
+    """Read the "train" or the "test" rows of a split, in its contract's types; the other stays unopened.
 
     Raises:
         ArtefactCorrupt: the file is not what was written.

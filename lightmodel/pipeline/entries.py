@@ -1,4 +1,4 @@
-"""The entries of a comparison: which take part, and how each is trained, as the chain would train it.
+"""The entries of a comparison: each is trained as the chain would train it, and read back.
 
 Their models lie in store.work. None of them is served or passes the gate, and what was trained for
 an earlier comparison of the same table and settings is used again.
@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import time
+import timeit
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,18 +20,19 @@ import pyarrow as pa
 
 from lightmodel.config import Config
 from lightmodel.config.environment import threads_of
-from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.errors import ArtefactMissing
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.reuse import find_reusable, model_key
 from lightmodel.pipeline.testing import defined, open_model
 from lightmodel.pipeline.train import publish_model, train_spec
 from lightmodel.progress.base import SilentProgress
-from lightmodel.search.entries import CvResult, Entry, EntryResult, default_entries, is_installed
+from lightmodel.search.entries import CvResult, Entry
 from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store import codec
 from lightmodel.store.versions import Store, Version, signer_of, splits_of
 from lightmodel.tables.encode import feature_matrix
+from lightmodel.training.train import train
 
 TIMED_ROWS, TIMED_TIMES = 1_000, 3
 MOST_NOTES = 2
@@ -41,79 +43,26 @@ def comparison_models(config: Config) -> Store:
     return Store(config.store.work / "comparisons" / "models", "model", signer_of(config))
 
 
-def choose_entries(
-    split: Version, only: Sequence[str]
-) -> tuple[tuple[Entry, ...], tuple[EntryResult, ...]]:
-    """Return the entries of a comparison on a split, and those that cannot take part, with the reason.
-
-    Args:
-        split: to train on.
-        only: names of entries; all that suit where there are none.
-
-    Raises:
-        ConfigError: there is no entry of that name for this task.
-    """
-    kind, rows = contract_of(split).task.kind, split.manifest.rows["train"]
-    every = {one.name: one for one in default_entries(kind, rows)}
-    if unknown := [name for name in only if name not in every]:
-        raise ConfigError(
-            f"no contender of a {kind} task is called {', '.join(unknown)}",
-            hint=f"known are {', '.join(sorted(every))}",
-        )
-    chosen = [one for name, one in every.items() if not only or name in only]
-    reasons = [_why_absent(one, rows, named=one.name in only) for one in chosen]
-    pairs = list(zip(chosen, reasons, strict=True))
-    absent = tuple(EntryResult(one, reason=why) for one, why in pairs if why)
-    return tuple(one for one, why in pairs if not why), absent
-
-
-def _why_absent(entry: Entry, rows: int, *, named: bool) -> str:
-    if not is_installed(entry):
-        return f"not installed: pip install -r requirements/{entry.extra}.txt"
-    if entry.max_rows and rows > entry.max_rows and not named:
-        return (
-            f"left out: slow above {entry.max_rows:,} training rows, and here are {rows:,}; "
-            f"--only {entry.name} tries it"
-        )
-    return ""
-
-
 def train_entries(
     config: Config, split: Version, entries: Sequence[Entry], limit_s: float
-) -> Iterator[EntryResult]:
+) -> Iterator[tuple[Entry, str | Failure]]:
     """Train entries side by side, each on a thread of its own where there are enough of them.
 
-    Args:
-        config: the settings in force.
-        split: to train on.
-        entries: in the order in which to begin.
-        limit_s: seconds for each.
-
     Yields:
-        how each ended, as it ends.
+        each with the version of its model as soon as it ends, or why there is none.
     """
     threads = threads_of(config)
     count = min(threads, len(entries))
     per_entry = threads // count
-    train = config.train.model_copy(update={"threads": per_entry})
-    work = partial(train_entry, config.model_copy(update={"train": train}), split.name)
-    for entry, answer in run_parallel(
-        work, entries, processes=count, threads=per_entry, timeout_s=limit_s
-    ):
-        if isinstance(answer, Failure):
-            yield EntryResult(entry, reason=answer.reason)
-        else:
-            yield EntryResult(entry, version=answer)
+    section = config.train.model_copy(update={"threads": per_entry})
+    work = partial(train_entry, config.model_copy(update={"train": section}), split.name)
+    return run_parallel(work, entries, processes=count, threads=per_entry, timeout_s=limit_s)
 
 
 def train_entry(config: Config, split_name: str, entry: Entry) -> str:
     """Train an entry on a split, or find that it was, and return the version of its model."""
     models, split = comparison_models(config), splits_of(config).get(split_name)
-    own = {
-        "estimator": entry.estimator,
-        "parameters": dict(entry.parameters),
-        "compile": "never",
-    }
+    own = {"estimator": entry.estimator, "parameters": dict(entry.parameters), "compile": "never"}
     config = config.model_copy(update={"train": config.train.model_copy(update=own)})
     key = model_key(config, split)
     reuse = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists())
@@ -121,8 +70,6 @@ def train_entry(config: Config, split_name: str, entry: Entry) -> str:
 
 
 def _train(config: Config, models: Store, split: Version, key: str) -> str:
-    from lightmodel.training.train import train
-
     table = read_split(splits_of(config), split, "train")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
@@ -151,11 +98,7 @@ def _row_seconds(config: Config, table: pa.Table, version: Version) -> float:
     candidate = open_model(config, version)
     features = feature_matrix(table.slice(0, TIMED_ROWS), candidate.contract)
     candidate.predict(features)
-    seconds = []
-    for _ in range(TIMED_TIMES):
-        started = time.perf_counter()
-        candidate.predict(features)
-        seconds.append(time.perf_counter() - started)
+    seconds = timeit.repeat(lambda: candidate.predict(features), number=1, repeat=TIMED_TIMES)
     return min(seconds) / len(features)
 
 
@@ -167,13 +110,14 @@ def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     return list(dict.fromkeys(sentences))[:MOST_NOTES]
 
 
-def read_result(models: Store, entry: Entry, name: str) -> CvResult:
+def read_result(config: Config, entry: Entry, name: str) -> CvResult:
     """Read back the cross-validation of an entry.
 
     Raises:
         ArtefactMissing: it was removed meanwhile.
         ArtefactCorrupt: it is not what was written.
     """
+    models = comparison_models(config)
     version = models.get(name)
     findings = json.loads(version.read("metrics.json"))
     try:
@@ -200,8 +144,9 @@ def _scores_file(models: Store, name: str) -> Path:
     return models.folder.parent / "scores" / f"{name}.npz"
 
 
-def remove_other_models(models: Store, split: Version) -> None:
+def remove_other_models(config: Config, split: Version) -> None:
     """Remove the models of comparisons on other splits, and what a killed one left."""
+    models = comparison_models(config)
     every = models.versions()
     kept = {one.name for one in every if one.manifest.inputs["split"] == split.name}
     for name in models.names():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from lightmodel.config import Config
 from lightmodel.config.environment import threads_of
 from lightmodel.contract.profile import Profile
-from lightmodel.errors import ArtefactMissing
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
 from lightmodel.pipeline.reuse import Reuse, find_reusable
 from lightmodel.progress.base import Progress
@@ -16,7 +15,6 @@ from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.factory import fetch_first
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import commit, fingerprint, versions
-from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Version
 
 if TYPE_CHECKING:  # pandas and scipy take seconds to import, and often nothing is to do
@@ -35,7 +33,7 @@ def run_preprocess(context: RunContext, _: Pins) -> Outcome:
     if context.dry_run:
         return Outcome("preprocess", "would look", f"at {config.data.source}", "")
     fetched = fetch_table(config, context.progress)
-    approved = _approved(context)
+    approved = None if config.data.contract == "new" else context.served()
     key = fingerprint({"sha256": fetched.sha256}, _parameters(config), MODULES, LIBRARIES)
     reuse = _reusable(context, key, approved)
     split = reuse.version or make_split(context, fetched, approved, key)
@@ -64,13 +62,9 @@ def current_split(context: RunContext) -> Version:
 def make_split(
     context: RunContext, fetched: Fetched, approved: Version | None, key: str
 ) -> Version:
-    """Read a table, check it against the contract of the approved model, and split it.
+    """Read a table, check it, and split it; `key` is the split's fingerprint.
 
-    Args:
-        context: of the run.
-        fetched: the table's files.
-        approved: the model whose contract is in force; None: a new contract is inferred.
-        key: the split's fingerprint.
+    The contract in force is that of the approved model; without one, a new contract is inferred.
     """
     from lightmodel.tables.reading import read_source
     from lightmodel.training.preprocess import PreprocessOptions, preprocess
@@ -82,15 +76,6 @@ def make_split(
     for warning in result.warnings:
         logger.warning("%s", warning)
     return _publish(context, result, fetched, approved, key)
-
-
-def _approved(context: RunContext) -> Version | None:
-    if context.config.data.contract == "new":
-        return None
-    try:
-        return newest_approved(context.models)
-    except ArtefactMissing:
-        return None
 
 
 def _accepted(approved: Version | None) -> "Accepted | None":

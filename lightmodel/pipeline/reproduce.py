@@ -9,12 +9,7 @@ from typing import Any
 
 from lightmodel.config import Config, DataSection, SplitSection, TrainSection
 from lightmodel.config.base import redacted
-from lightmodel.errors import (
-    ArtefactCorrupt,
-    ArtefactMissing,
-    DataError,
-    NotPossible,
-)
+from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, DataError, NotPossible
 from lightmodel.pipeline.context import RunContext, split_file
 from lightmodel.pipeline.preprocess import fetch_table, make_split
 from lightmodel.pipeline.reuse import model_key
@@ -52,13 +47,10 @@ class Reproduced:
 
 
 def run_reproduce(config: Config, progress: Progress, name: str, scratch: Path) -> Reproduced:
-    """Train a version again, in a store of its own.
+    """Train a version again, in a store of its own in the folder `scratch`, which is empty.
 
-    Args:
-        config: in force; of it count the store, and how the source is reached.
-        progress: shows work under way.
-        name: of the version, or a unique beginning of it.
-        scratch: empty folder for what is made.
+    `name` may be a unique beginning of the version's. Of the settings in force count the store, and how
+    the source is reached.
 
     Raises:
         ArtefactMissing: there is no such model here.
@@ -227,9 +219,7 @@ def _first_line(before: str, after: str) -> str:
 def circumstances(version: Version, key: str) -> tuple[str, ...]:
     """Return what was not as it was when a version was made.
 
-    Args:
-        version: that was made then.
-        key: the fingerprint that the same settings and rows have here.
+    `key` is the fingerprint that the same settings and rows have here.
     """
     manifest = version.manifest
     then: dict[str, str] = manifest.inputs.get("machine", {})

@@ -15,7 +15,7 @@ from lightmodel.config.environment import threads_of
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
-from lightmodel.errors import ArtefactMissing, LightModelError
+from lightmodel.errors import LightModelError
 from lightmodel.learners.factory import load_model
 from lightmodel.pipeline.context import (
     Outcome,
@@ -26,18 +26,13 @@ from lightmodel.pipeline.context import (
     read_split,
 )
 from lightmodel.pipeline.reuse import LEARNER_MODULES
-from lightmodel.pipeline.run_records import model_record
 from lightmodel.store import codec
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.sync import send
 from lightmodel.store.user_code import user_features
-from lightmodel.store.verdict import (
-    StoredVerdict,
-    newest_approved,
-    read_verdict,
-    write_verdict,
-)
+from lightmodel.store.verdict import StoredVerdict, read_verdict, write_verdict
 from lightmodel.store.versions import Version
+from lightmodel.tracking.records import model_record
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
     from lightmodel.training.testing import Evaluated, ModelUnderTest
@@ -53,9 +48,9 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
     if context.dry_run and pinned == "":
         return Outcome("testing", "would run", "after train", "")
     version = context.models.get(pinned) if pinned else context.models.newest()
-    served = served_version(context, besides=version.name)
+    served = context.served(besides=version.name)
     key = _key(context.config, version, served)
-    stored = read_verdict(version, context.signer)
+    stored = read_verdict(version, context.models.signer)
     holds = stored is not None and (stored.by == "rollback" or stored.fingerprint == key)
     if stored and holds and not context.force:
         return _outcome(version, stored, "reused", "nothing changed")
@@ -67,14 +62,6 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
     context.record([model_record(version, verdict)])
     send(context.config)
     return _outcome(version, verdict, "made", why)
-
-
-def served_version(context: RunContext, besides: str = "") -> Version | None:
-    """Return the newest approved model, leaving out the version `besides`; None: there is none."""
-    try:
-        return newest_approved(context.models, besides={besides})
-    except ArtefactMissing:
-        return None
 
 
 def _key(config: Config, version: Version, served: Version | None) -> str:
@@ -129,13 +116,8 @@ def evaluate_on_split(
 ) -> "Evaluated":
     """Score a model on the test rows of a split, beside a dummy and the served model; log warnings.
 
-    Args:
-        context: of the run.
-        split: that the candidate was trained on.
-        prior: the best constant answer: share of each class, or the mean, among training rows.
-        candidate: to be tested.
-        served: the version that is served; one that cannot be opened is left out, for it must not
-            bar its successor.
+    `prior` is the best constant answer: the share of each class, or the mean, among training rows.
+    A served model that cannot be opened is left out, for it must not bar its successor.
 
     Raises:
         ArtefactCorrupt: the test rows are not what was written.
@@ -176,7 +158,7 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
         version,
         verdict,
         _report(version, split, tested, verdict, findings),
-        context.signer,
+        context.models.signer,
         fingerprint=key,
         metrics={name: item.value for name, item in tested.evaluation.metrics.items()},
     )
@@ -205,7 +187,10 @@ def _report(
         test_rows=manifest.rows["test"],
         evaluation=tested.evaluation,
         verdict=verdict,
-        folds=tuple(_fold_report(fold) for fold in findings["folds"]),
+        folds=tuple(
+            FoldReport(**{**fold, "metrics": defined(fold["metrics"])})
+            for fold in findings["folds"]
+        ),
         importance=tuple(Importance(name, gain, float("nan")) for name, gain in gains.items()),
         drift=tuple(Drift(**item) for item in checks["drift"]),
         warnings=(*checks["warnings"], *tested.warnings),
@@ -215,11 +200,6 @@ def _report(
         target=contract_of(version).target.name,
     )
     return render(report)
-
-
-def _fold_report(content: dict[str, Any]) -> FoldReport:
-    """Return a fold read back from JSON, where an undefined metric is null."""
-    return FoldReport(**{**content, "metrics": defined(content["metrics"])})
 
 
 def defined(metrics: dict[str, float | None]) -> dict[str, float]:

@@ -4,7 +4,7 @@ import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from lightmodel.config import Config, TrainSection
 from lightmodel.config.environment import threads_of
 from lightmodel.errors import ConfigError
 from lightmodel.learners.factory import compile_model, make_learner
-from lightmodel.pipeline.candidates import ATTEMPTS, find_winner
+from lightmodel.pipeline.candidates import ATTEMPTS, CandidateSearch, find_winner
 from lightmodel.pipeline.context import (
     Outcome,
     Pins,
@@ -53,14 +53,6 @@ if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and oft
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class RetryInfo:
-    """What is kept with a model that a retry chose: in whose place it came, and all that was tried."""
-
-    original: str
-    record: bytes
-
-
 def run_train(context: RunContext, pins: Pins) -> Outcome:
     """Fit a candidate on the pinned split, or find the one that was fitted like this before."""
     pinned = pins.get("preprocess")
@@ -76,7 +68,7 @@ def run_train(context: RunContext, pins: Pins) -> Outcome:
 
 
 def train_or_reuse(
-    context: RunContext, split: Version, reuse: Reuse, retry: RetryInfo | None = None
+    context: RunContext, split: Version, reuse: Reuse, retry: CandidateSearch | None = None
 ) -> Outcome:
     """Fit a candidate by the context's settings where there is none to use again."""
     if context.dry_run and not reuse.version:
@@ -87,7 +79,7 @@ def train_or_reuse(
     return Outcome("train", did, reuse.why, candidate.name, rows, f"{score} out of fold")
 
 
-def fit_model(context: RunContext, split: Version, retry: RetryInfo | None = None) -> Version:
+def fit_model(context: RunContext, split: Version, retry: CandidateSearch | None = None) -> Version:
     """Fit a model on a split by the context's settings, and return it as a new version.
 
     Raises:
@@ -110,12 +102,7 @@ def fit_model(context: RunContext, split: Version, retry: RetryInfo | None = Non
 
 
 def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
-    """Return how to train by these settings.
-
-    Args:
-        config: the settings.
-        key: fingerprint of the model; names the checkpoints of its folds.
-        progress: shows the folds under way.
+    """Return how to train by these settings; the model's fingerprint names its folds' checkpoints.
 
     Raises:
         ConfigError: train.module or train.parameters cannot be used.
@@ -161,17 +148,9 @@ def publish_model(
     split: Version,
     trained: "Trained",
     key: str,
-    retry: RetryInfo | None = None,
+    retry: CandidateSearch | None = None,
 ) -> Version:
-    """Write a trained model as a new version.
-
-    Args:
-        models: the store to write to.
-        config: that it was trained by.
-        split: that it was trained on.
-        trained: the model, with its scores out of fold.
-        key: its fingerprint, from before it was trained.
-        retry: where a retry chose its parameters.
+    """Write a trained model as a new version; `key` is its fingerprint from before it was trained.
 
     Raises:
         ConfigError: train.module is not what it was.
@@ -181,16 +160,16 @@ def publish_model(
         raise ConfigError(f"{section.module} was changed while it was trained", hint="run it again")
     own, libraries = own_code(section), libraries_of(section)
     bundle = _bundle(split, trained, needed_runtime(section))
-    _warn_of_missing(own)
     with models.draft() as draft:
         _write_model(draft, trained.learner, bundle, compiled=section.compile != "never")
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
         if own:
+            _warn_of_missing(own)
             draft.write(own.file, own.source)
         _write_findings(draft, trained)
         if retry:
-            draft.write(ATTEMPTS, retry.record)
+            draft.write(ATTEMPTS, retry.attempts_json())
         draft.write("requirements.txt", requirements(libraries).encode())
         draft.write("python_env.yaml", python_environment().encode())
         return draft.publish(
@@ -223,12 +202,12 @@ def _write_model(draft: Draft, learner: str, bundle: dict[str, Any], *, compiled
             draft.write(name, data)
 
 
-def _warn_of_missing(own: UserCode | None) -> None:
-    packages = imported_packages(own.source.decode(errors="replace"), own.file) if own else ()
-    for package in sorted(NOT_SERVED.intersection(packages)):
+def _warn_of_missing(own: UserCode) -> None:
+    packages = imported_packages(own.source.decode(errors="replace"), own.file)
+    for package in sorted(NOT_SERVED & packages):
         logger.warning(
             "%s imports %s, which no serving image holds: add it to requirements/serve-neural.in",
-            own.file if own else "",
+            own.file,
             package,
         )
 
@@ -249,10 +228,10 @@ def _bundle(split: Version, trained: "Trained", runtime: str) -> dict[str, Any]:
     }
 
 
-def _inputs(split: Version, retry: RetryInfo | None) -> dict[str, Any]:
+def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
     return {
         "split": split.name,
-        **({"retry_of": retry.original} if retry else {}),
+        **({"retry_of": retry.original.name} if retry else {}),
         "train_sha256": split.manifest.files[split_file(split, "train")].sha256,
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
         "preprocess": dict(split.manifest.parameters),

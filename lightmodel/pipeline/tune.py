@@ -5,12 +5,13 @@ as `train` does it, beside the present settings, and that score decides.
 """
 
 import hashlib
+import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -18,33 +19,31 @@ from lightmodel.config.environment import threads_of
 from lightmodel.contract.metrics import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
-from lightmodel.pipeline.best_trials import (
-    Finalist,
-    best_trials,
-    cross_validate_fully,
-    finalists_csv,
-    rank_finalists,
-    trials_csv,
-)
-from lightmodel.pipeline.candidates import Candidate, format_parameters
-from lightmodel.pipeline.context import RunContext, contract_of, deciding_metric, read_split
-from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_parameters
-from lightmodel.pipeline.train import clear_checkpoints, train_spec
-from lightmodel.search.base import Space, StudyPlan, TrialReport
-from lightmodel.search.factory import open_study, prepare_trials
+from lightmodel.pipeline.candidates import Candidate, format_parameters, rank
+from lightmodel.pipeline.context import RunContext, Scored, contract_of, deciding_metric, read_split
+from lightmodel.pipeline.reuse import find_reusable, libraries_of, model_inputs, model_parameters
+from lightmodel.pipeline.train import clear_checkpoints, csv_bytes, train_spec
+from lightmodel.search.ranges import Space, search_space, starting_point
+from lightmodel.search.studies import StudyPlan, Trial, open_study
+from lightmodel.search.study_report import best_trials, study_png, trial_rows
+from lightmodel.search.trials import TrialContext, prepare_trials, run_trials
+from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version, run_lock
 from lightmodel.tracking.records import RunRecord
-
-if TYPE_CHECKING:  # imported when a study runs
-    from lightmodel.search.trials import TrialContext
+from lightmodel.training.train import (
+    assign_folds,
+    cross_validate,
+    extended_data,
+    fold_rows,
+)
 
 logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.search.trials", "lightmodel.learners.lightgbm")
 _OF_A_TRIAL = {"folds", "max_rounds", "patience"}
 WORTH = 1e-3  # a share of the present value
-TRIALS, FINALISTS, PLOT = "trials.csv", "finalists.csv", "study.png"
+TRIALS, FINALISTS, PLOT, SCORES = "trials.csv", "finalists.csv", "study.png", "scores.json"
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,7 @@ class TuneResult:
     """What a study came to.
 
     Attributes:
-        name: of the study.
-        folder: of its files.
-        metric: that was searched for.
-        space: that was searched.
-        trials: all of them.
+        folder: of the study's files.
         finalists: in full, the best first, the present settings among them; none where others are
             still at work, or where it was interrupted before.
         others: number of trials that other processes have under way.
@@ -67,13 +62,13 @@ class TuneResult:
     folder: Path
     metric: Metric
     space: Space
-    trials: tuple[TrialReport, ...] = ()
-    finalists: tuple[Finalist, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    finalists: tuple[Candidate, ...] = ()
     others: int = 0
     interrupted: bool = False
 
     @property
-    def winner(self) -> Finalist | None:
+    def winner(self) -> Candidate | None:
         """The best trial, if all were compared and it is clearly better than the present settings.
 
         A search looks at the folds many times, so that the smallest gains are chance.
@@ -89,18 +84,13 @@ class TuneResult:
 def run_tune(context: RunContext, split: Version, *, released: bool = False) -> TuneResult:
     """Search, and cross-validate the best in full.
 
-    Args:
-        context: of the run; `tune` of its settings says how much.
-        split: whose training rows are searched on.
-        released: search also what train.parameters names.
+    With `released`, what train.parameters names is searched as well.
 
     Raises:
         ConfigError: nothing is left to search, or no trial was finished in the time.
         NotPossible: the estimator has no declared ranges.
         SourceUnavailable: the study's data base does not answer.
     """
-    from lightmodel.search.ranges import search_space
-
     searched = search_space(context.config, released=released)
     if not searched.ranges:
         raise ConfigError(
@@ -141,8 +131,6 @@ def _run_trials(
     context: RunContext, split: Version, table: pa.Table, result: TuneResult
 ) -> TuneResult:
     """Make the trials that are missing, and return the result with all that are there now."""
-    from lightmodel.search.trials import run_trials
-
     trial_context = _trial_context(context, split, table, result)
     ends = time.monotonic() + context.config.tune.timeout_s
     interrupted = False
@@ -161,15 +149,11 @@ def _run_trials(
 
 def _trial_context(
     context: RunContext, split: Version, table: pa.Table, result: TuneResult
-) -> "TrialContext":
+) -> TrialContext:
     """Prepare the table for all trials, and open the study.
 
     The study begins with what is in force; with `released`, train.parameters is a part of that.
     """
-    from lightmodel.search.ranges import starting_point
-    from lightmodel.search.trials import TrialContext
-    from lightmodel.training.train import assign_folds, extended_data, fold_rows
-
     config, tune, contract = context.config, context.config.tune, contract_of(split)
     given = {"parameters": dict(result.space.given), "folds": tune.folds}
     section = config.train.model_copy(update=given)
@@ -182,7 +166,7 @@ def _trial_context(
     plan = StudyPlan(
         result.name,
         result.space.ranges,
-        result.metric.higher_is_better,
+        result.metric,
         config.train.seed,
         tune.trials,
         tune.startup,
@@ -190,53 +174,87 @@ def _trial_context(
         starting_point(result.space.ranges, in_force),
     )
     study = open_study(config, plan)
-    return TrialContext(
-        data, numbers, section, result.metric, fitter, study, context.progress, tune.trials
-    )
+    return TrialContext(data, numbers, section, fitter, study, context.progress)
 
 
 def _compare_best(
     context: RunContext, split: Version, table: pa.Table, result: TuneResult
 ) -> TuneResult:
     """Cross-validate the present settings and the best trials in full, one after the other."""
-    config, metric, given = context.config, result.metric, result.space.given
+    config, metric = context.config, result.metric
     best = best_trials(result.trials, metric, config.tune.finalists)
     if not best:
         raise ConfigError(
             "no trial was finished", hint="give it more time or trials: --timeout 20m --trials 50"
         )
-    finalists: list[Finalist] = []
+    finalists: list[Candidate] = []
     try:
         with run_lock(result.folder):
             for trial in (None, *best):
                 parameters = config.train.parameters
                 if trial:
-                    logger.info(
-                        "trial %d in full: %s", trial.number, format_parameters(trial.parameters)
-                    )
-                    parameters = {**given, **trial.parameters}
-                candidate = Candidate.of(config, split, parameters)
-                scored = cross_validate_fully(context, split, table, result.folder, candidate)
-                finalists.append(Finalist(trial, scored))
+                    words = format_parameters(trial.parameters)
+                    logger.info("trial %d in full: %s", trial.number, words)
+                    parameters = {**result.space.given, **trial.parameters}
+                one = Candidate.of(config, split, parameters, trial)
+                one = _cross_validate_fully(context, split, table, result.folder, one)
+                finalists.append(one)
     except AlreadyRunning:
         return replace(result, others=1)
     except KeyboardInterrupt:
-        return replace(result, interrupted=True, finalists=rank_finalists(finalists, metric))
-    ranked = rank_finalists(finalists, metric)
+        return replace(result, interrupted=True, finalists=rank(finalists, metric))
+    ranked = rank(finalists, metric)
     for loser in ranked[1:]:
-        clear_checkpoints(loser.candidate.config, loser.candidate.key)
+        clear_checkpoints(loser.config, loser.key)
     return replace(result, finalists=ranked)
+
+
+def _cross_validate_fully(
+    context: RunContext, split: Version, table: pa.Table, folder: Path, candidate: Candidate
+) -> Candidate:
+    """Return a candidate with its scores by train.folds, fitting only what was not scored before.
+
+    The folds stay in the checkpoints, so that `train` by the same settings need not fit them again.
+    """
+    made = find_reusable(context.models, candidate.key).version
+    known = _known_scores(folder)
+    metrics: Scored | None = made.manifest.metrics if made else known.get(candidate.key)
+    if metrics is None:
+        spec = train_spec(candidate.config, candidate.key, context.progress)
+        metrics = cross_validate(table, contract_of(split), spec).metrics
+        write_atomic(folder / SCORES, json_bytes({**known, candidate.key: metrics}))
+    return replace(candidate, metrics=metrics)
+
+
+def _known_scores(folder: Path) -> dict[str, Scored]:
+    try:
+        scores: dict[str, Scored] = json.loads((folder / SCORES).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return scores
 
 
 def _write(result: TuneResult) -> None:
     """Write tables and picture beside the study."""
-    from lightmodel.search.study_plot import study_png
-
-    write_atomic(result.folder / TRIALS, trials_csv(result.trials, result.metric))
-    picture = study_png(result.trials, result.space.ranges, result.metric)
-    write_atomic(result.folder / PLOT, picture)
+    folder, metric = result.folder, result.metric
+    write_atomic(folder / TRIALS, csv_bytes(trial_rows(result.trials, metric)))
+    write_atomic(folder / PLOT, study_png(result.trials, result.space.ranges, metric))
     if result.finalists:
-        write_atomic(result.folder / FINALISTS, finalists_csv(result.finalists, result.metric))
+        write_atomic(folder / FINALISTS, csv_bytes(finalist_rows(result.finalists, metric)))
+
+
+def finalist_rows(finalists: Sequence[Candidate], metric: Metric) -> list[dict[str, object]]:
+    """Return a row for each: rank, trial, score of the trial, all metrics in full and parameters."""
+    return [
+        {
+            "rank": place,
+            "trial": one.trial.number if one.trial else "present settings",
+            f"{metric.name}_of_trial": one.trial.value if one.trial else "",
+            **(one.metrics or {}),
+            **one.parameters,
+        }
+        for place, one in enumerate(finalists, 1)
+    ]
 
 
 def _run_records(result: TuneResult) -> tuple[RunRecord, ...]:

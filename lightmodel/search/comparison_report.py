@@ -1,47 +1,43 @@
-"""A comparison as a table for programs, as a workbook for people, and as a picture."""
+"""A comparison as a table, as a workbook and as a picture."""
 
-import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from openpyxl import Workbook
+from openpyxl.styles import Font
 
 from lightmodel.contract.metrics import METRICS, Metric
 from lightmodel.report.formatting import metric_title, number, shortened
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO
-from lightmodel.search.entries import EntryResult, RankedResult
+from lightmodel.search.entries import RankedResult
 
 Ranking = Sequence[RankedResult]
-Left = Sequence[EntryResult]
 _WIDEST = 60  # letters of a column
 _FORMATS = {"bytes": "#,##0", "place": "#,##0", "fit_seconds": "0.00", "row_microseconds": "0.00"}
 _LINE = 27.0  # points of height for each entry
 _OUTLIER = 4.0  # times the spread of the better half: further off, an axis would show nothing else
 
 
-def as_csv(ranking: Ranking, left_out: Left, metric: Metric) -> bytes:
-    """Return the table as CSV in UTF-8; what is not known is empty."""
-    rows = _rows(ranking, left_out, metric)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+def table_rows(
+    ranking: Ranking, left_out: Mapping[str, str], metric: Metric
+) -> list[dict[str, Any]]:
+    """Return a row for each entry by column: the best first, those left out last, with the reasons."""
+    others = [name for name in METRICS if name in ranking[0].mean and name != metric.name]
+    rows = [_row(place, one, [metric.name, *others]) for place, one in enumerate(ranking, 1)]
+    absent = [{"contender": name, "notes": reason} for name, reason in left_out.items()]
+    return [*rows, *absent]
 
 
-def as_excel(ranking: Ranking, left_out: Left, metric: Metric) -> bytes:
+def as_excel(rows: list[dict[str, Any]], metric: Metric) -> bytes:
     """Return the table as a workbook: numbers as numbers, the header in bold and in sight."""
-    from openpyxl import Workbook
-    from openpyxl.styles import Font
-
-    rows = _rows(ranking, left_out, metric)
-    book = Workbook(write_only=False)
+    book = Workbook()
     book.remove(book.worksheets[0])
     sheet = book.create_sheet(f"by {metric_title(metric.name)}"[:31])
     sheet.append(list(rows[0]))
@@ -60,15 +56,6 @@ def as_excel(ranking: Ranking, left_out: Left, metric: Metric) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
-
-
-def _rows(ranking: Ranking, left_out: Left, metric: Metric) -> list[dict[str, Any]]:
-    """Return a row for each entry by column: the best first, those left out last."""
-    others = [name for name in METRICS if name in ranking[0].mean and name != metric.name]
-    names = [metric.name, *others]
-    rows = [_row(place, one, names) for place, one in enumerate(ranking, 1)]
-    absent = [{"contender": one.entry.name, "notes": one.reason} for one in left_out]
-    return [*rows, *absent]
 
 
 def _row(place: int, one: RankedResult, names: Sequence[str]) -> dict[str, Any]:

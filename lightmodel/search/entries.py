@@ -5,15 +5,13 @@ come first, so that none of them is left over at the end, alone on one of severa
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from lightmodel.contract.arrays import Scores
-from lightmodel.contract.metrics import Metric
 from lightmodel.contract.task import TaskKind
-from lightmodel.store.versions import Version
+from lightmodel.errors import ConfigError
 
 Measured = Mapping[str, float]  # a value for each metric
 
@@ -35,20 +33,6 @@ class Entry:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     max_rows: int = 0
     extra: str = ""
-
-
-@dataclass(frozen=True)
-class EntryResult:
-    """How the training of an entry ended.
-
-    Attributes:
-        version: of its model among those of comparisons; "" where there is none.
-        reason: why there is none, in words.
-    """
-
-    entry: Entry
-    version: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,40 +89,6 @@ class RankedResult:
     def is_tied(self) -> bool:
         """Whether it is behind the best by no more than chance may explain."""
         return not self.behind > self.noise
-
-
-@dataclass(frozen=True)
-class ComparisonResult:
-    """The result of a comparison, before any test row was read.
-
-    Attributes:
-        split: the version that all entries were trained on.
-        metric: the metric that decides.
-        ranking: all entries that finished, the best first.
-        left_out: the others, with the reasons.
-        blended: a sentence on the blend; "" where none was asked for.
-        present: name of the entry with the settings in force.
-        folder: where the comparison's files lie.
-        created: UTC, in ISO format.
-    """
-
-    split: Version
-    metric: Metric
-    ranking: tuple[RankedResult, ...]
-    left_out: tuple[EntryResult, ...]
-    blended: str
-    present: str
-    folder: Path
-    created: str
-
-    @property
-    def winner(self) -> RankedResult:
-        """The best entry."""
-        return self.ranking[0]
-
-    def present_result(self) -> RankedResult | None:
-        """Return the result of the settings in force, or None if they did not finish."""
-        return next((one for one in self.ranking if one.result.name == self.present), None)
 
 
 _KERNEL_ROWS = 5_000  # a kernel machine's time grows faster than the square of its rows
@@ -198,6 +148,34 @@ def default_entries(kind: TaskKind, rows: int) -> tuple[Entry, ...]:
     )
 
 
-def is_installed(entry: Entry) -> bool:
-    """Return whether an estimator's package is installed, without importing it."""
-    return importlib.util.find_spec(entry.estimator.partition(".")[0]) is not None
+def choose_entries(
+    kind: TaskKind, rows: int, only: Sequence[str]
+) -> tuple[list[Entry], dict[str, str]]:
+    """Return the entries that suit a task, and why others cannot take part, by their names.
+
+    Only those named in `only` are looked at, if there are any. `rows` counts the training rows.
+
+    Raises:
+        ConfigError: there is no entry of that name for this task.
+    """
+    every = {one.name: one for one in default_entries(kind, rows)}
+    if unknown := [name for name in only if name not in every]:
+        raise ConfigError(
+            f"no contender of a {kind} task is called {', '.join(unknown)}",
+            hint=f"known are {', '.join(sorted(every))}",
+        )
+    chosen = [one for name, one in every.items() if not only or name in only]
+    reasons = {one.name: _why_absent(one, rows, named=one.name in only) for one in chosen}
+    absent = {name: reason for name, reason in reasons.items() if reason}
+    return [one for one in chosen if one.name not in absent], absent
+
+
+def _why_absent(entry: Entry, rows: int, *, named: bool) -> str:
+    if importlib.util.find_spec(entry.estimator.partition(".")[0]) is None:
+        return f"not installed: pip install -r requirements/{entry.extra}.txt"
+    if entry.max_rows and rows > entry.max_rows and not named:
+        return (
+            f"left out: slow above {entry.max_rows:,} training rows, and here are {rows:,}; "
+            f"--only {entry.name} tries it"
+        )
+    return ""

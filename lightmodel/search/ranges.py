@@ -1,4 +1,4 @@
-"""The ranges of LightGBM's parameters: declared here, and changed by tune.ranges."""
+"""What a search varies: the ranges of LightGBM's parameters, declared here and changed by tune.ranges."""
 
 import difflib
 import math
@@ -9,9 +9,49 @@ from typing import Any, Literal
 from lightmodel.config import Config, RangeOverride
 from lightmodel.errors import ConfigError, NotPossible
 from lightmodel.learners.boosting import main_names
-from lightmodel.search.base import Range, Space
 
 Override = RangeOverride | Literal[False]
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values that a search may choose for one parameter.
+
+    Attributes:
+        name: of the parameter.
+        low, high: the bounds, both included.
+        whole: whether only whole numbers are chosen.
+        log: whether values are drawn on a logarithmic scale.
+    """
+
+    name: str
+    low: float
+    high: float
+    whole: bool = False
+    log: bool = False
+
+    def nearest(self, value: float) -> float:
+        """Return the value of the range that is nearest to `value`."""
+        within = min(max(value, self.low), self.high)
+        return round(within) if self.whole else float(within)
+
+    def around(self, value: float, factor: float) -> "Range":
+        """Return the part of the range around a value, up to a factor or as large a share away."""
+        if self.log and value > 0:
+            low, high = value / factor, value * factor
+        else:
+            reach = (self.high - self.low) * (1 - 1 / factor) / 2
+            low, high = value - reach, value + reach
+        low, high = self.nearest(low), self.nearest(high)
+        return replace(self, low=low, high=high) if low < high else self
+
+
+@dataclass(frozen=True)
+class Space:
+    """The ranges that are searched, and the parameters that every trial has besides."""
+
+    ranges: tuple[Range, ...]
+    given: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Searches by Optuna: studies that processes share, and the search of a retry.
+"""Studies of parameters by Optuna, which several processes share.
 
 A Tree-structured Parzen Estimator chooses parameters, and a percentile of the best prunes trials.
 """
@@ -6,34 +6,83 @@ A Tree-structured Parzen Estimator chooses parameters, and a percentile of the b
 import math
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lightmodel.search import base
-from lightmodel.search.base import Range, RejectedBaseline, StudyPlan, TrialReport, round_value
+from lightmodel.config import Config
+from lightmodel.contract.metrics import Metric
+from lightmodel.search.ranges import Range
 from lightmodel.search.storages import (
     WORKER,
+    FolderStorage,
+    PostgresStorage,
     StudyStorage,
     silence_optuna,
     translate_database_errors,
 )
 
 _HOPELESS = 10  # so many trials without any value, and the metric is taken for undefined
-_REPEATS = 50
 _COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-_STATES: Mapping[TrialState, base.TrialState] = {
+State = Literal["complete", "pruned", "failed", "running"]
+_STATES: Mapping[TrialState, State] = {
     TrialState.RUNNING: "running",
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What decides on a study.
+
+    Attributes:
+        name: identifies the study, whichever process or machine opens it.
+        ranges: the parameters to vary.
+        metric: to optimise.
+        seed: of the sampler.
+        trials: number of trials in all, over all processes.
+        startup: number of trials that are drawn at random before the sampler learns from them.
+        keep_share: a trial goes on only while it is among this share of the finished ones.
+        first: the parameters of the first trial.
+    """
+
+    name: str
+    ranges: tuple[Range, ...]
+    metric: Metric
+    seed: int
+    trials: int
+    startup: int
+    keep_share: float
+    first: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a study.
+
+    Attributes:
+        number: in its study, from 0.
+        parameters: the values tried, by the ranges' names.
+        value: the metric out of fold; of a pruned trial, over the folds that it saw; else NaN.
+        folds: the `value` after each fold.
+        created, ended: UTC in ISO format; `ended` is "" while the trial runs.
+    """
+
+    number: int
+    state: State
+    parameters: Mapping[str, Any]
+    value: float = math.nan
+    folds: tuple[float, ...] = ()
+    created: str = ""
+    ended: str = ""
 
 
 class OptunaStudy:
@@ -42,12 +91,15 @@ class OptunaStudy:
     What was told survives the death of this process. A trial whose process died is failed, counts for
     nothing, and another takes its place. Together, all processes run `plan.trials` trials. Every method
     raises SourceUnavailable where the storage does not answer.
+
+    Attributes:
+        plan: what decides on the study.
     """
 
     def __init__(self, plan: StudyPlan, storage: StudyStorage) -> None:
         """Open the study of the plan's name, or begin it."""
         silence_optuna()
-        self._plan = plan
+        self.plan = plan
         self._storage = storage
         self._lock = threading.Lock()
         self._distributions = {one.name: distribution(one) for one in plan.ranges}
@@ -57,7 +109,7 @@ class OptunaStudy:
                 study_name=plan.name,
                 storage=storage.optuna,
                 load_if_exists=True,
-                direction=_direction(higher_is_better=plan.higher_is_better),
+                direction="maximize" if plan.metric.higher_is_better else "minimize",
                 sampler=_sampler(plan, storage.worker),
                 pruner=_pruner(plan),
             )
@@ -65,18 +117,18 @@ class OptunaStudy:
             if not self._study.get_trials(deepcopy=False, states=(*_COUNTED, TrialState.WAITING)):
                 self._study.enqueue_trial(dict(plan.first))
 
-    def ask(self) -> base.Trial | None:
+    def ask(self) -> Trial | None:
         """Return the next trial, or None when enough have ended or are running."""
         with self._lock, translate_database_errors():
             self._fail_stale_trials()
-            if self._count() >= self._plan.trials or self._is_hopeless():
+            if self._count() >= self.plan.trials or self._is_hopeless():
                 return None
             trial = self._study.ask(self._distributions)
             self._storage.start_heartbeat(trial._trial_id)
             trial.set_user_attr(WORKER, self._storage.worker)
             self._trials[trial.number] = trial
-            if self._count(before=trial.number) < self._plan.trials:
-                return base.Trial(trial.number, _rounded(trial.params))
+            if self._count(before=trial.number) < self.plan.trials:
+                return Trial(trial.number, "running", rounded(trial.params))
         self.fail(trial.number)  # another process was quicker
         return None
 
@@ -104,7 +156,7 @@ class OptunaStudy:
         """Fail a trial, so that it counts for nothing; one that has ended stays as it is."""
         self._tell(number, None, TrialState.FAIL)
 
-    def trials(self) -> tuple[TrialReport, ...]:
+    def trials(self) -> tuple[Trial, ...]:
         """Return all trials by number."""
         with self._lock, translate_database_errors():
             self._fail_stale_trials()
@@ -137,75 +189,18 @@ class OptunaStudy:
             self._storage.stop_heartbeat(self._trials[number]._trial_id)
 
 
-class OptunaSearch:
-    """The search of a retry: a study in memory that begins with the rejected parameters."""
+def open_study(config: Config, plan: StudyPlan) -> OptunaStudy:
+    """Open a study, or begin it: in tune.storage if that is set, else in a folder of store.work.
 
-    def __init__(
-        self,
-        ranges: tuple[Range, ...],
-        given: Mapping[str, Any],
-        first: Mapping[str, float],
-        baseline: RejectedBaseline,
-        seed: int,
-    ) -> None:
-        """Begin the search.
-
-        Args:
-            ranges: the parameters to vary.
-            given: the parameters that every set has besides.
-            first: the rejected parameters, within the ranges.
-            baseline: their value, and whether higher is better.
-            seed: of the sampler.
-        """
-        silence_optuna()
-        self._given = dict(given)
-        self._distributions = {one.name: distribution(one) for one in ranges}
-        self._study = optuna.create_study(
-            direction=_direction(higher_is_better=baseline.higher_is_better),
-            sampler=_tpe(seed, startup=4),
-        )
-        self._values = {_key(first): baseline.value}
-        if not math.isnan(baseline.value):
-            past = optuna.trial.create_trial(
-                params=dict(first), distributions=self._distributions, value=baseline.value
-            )
-            self._study.add_trial(past)
-        self._asked: optuna.Trial | None = None
-
-    def ask(self) -> dict[str, Any] | None:
-        """Return a set unlike all before, or None where none was found."""
-        for _ in range(_REPEATS if self._distributions else 0):
-            self._asked = self._study.ask(self._distributions)
-            parameters = _rounded(self._asked.params)
-            if _key(parameters) not in self._values:
-                return {**parameters, **self._given}
-            self.tell(self._values[_key(parameters)])
-        return None
-
-    def tell(self, value: float) -> None:
-        """Record the value of the set asked for last; NaN where it is undefined."""
-        if self._asked is None:
-            raise RuntimeError("no set of parameters was asked for")
-        self._values[_key(_rounded(self._asked.params))] = value
-        failed = math.isnan(value)
-        self._study.tell(
-            self._asked, None if failed else value, state=TrialState.FAIL if failed else None
-        )
-
-
-class ListedSearch:
-    """The search of a retry through a list of sets, in their order."""
-
-    def __init__(self, sets: Iterable[Mapping[str, Any]]) -> None:
-        self._sets = iter(sets)
-
-    def ask(self) -> dict[str, Any] | None:
-        """Return the next set, or None after the last."""
-        found = next(self._sets, None)
-        return None if found is None else dict(found)
-
-    def tell(self, value: float) -> None:
-        """Do nothing: the list does not depend on values."""
+    Raises:
+        ConfigError: tune.storage is no address of a PostgreSQL database, or psycopg is missing.
+        SourceUnavailable: the database does not answer.
+        StorageFull, LightModelError: the folder cannot be written.
+    """
+    url = config.tune.storage
+    if url:
+        return OptunaStudy(plan, PostgresStorage(url.get_secret_value()))
+    return OptunaStudy(plan, FolderStorage(config.tune.folder(config.store.work, plan.name)))
 
 
 def distribution(one: Range) -> BaseDistribution:
@@ -215,18 +210,10 @@ def distribution(one: Range) -> BaseDistribution:
     return FloatDistribution(one.low, one.high, log=one.log)
 
 
-def _direction(*, higher_is_better: bool) -> StudyDirection:
-    return StudyDirection.MAXIMIZE if higher_is_better else StudyDirection.MINIMIZE
-
-
 def _sampler(plan: StudyPlan, worker: str) -> optuna.samplers.BaseSampler:
     """Return a sampler seeded for this process: two that begin together must not try the same."""
     seed = np.random.SeedSequence([plan.seed, zlib.crc32(worker.encode())]).generate_state(1)
-    return _tpe(int(seed[0]), plan.startup)
-
-
-def _tpe(seed: int, startup: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
+    return optuna.samplers.TPESampler(seed=int(seed[0]), n_startup_trials=plan.startup)
 
 
 def _pruner(plan: StudyPlan) -> optuna.pruners.BasePruner:
@@ -238,17 +225,17 @@ def _pruner(plan: StudyPlan) -> optuna.pruners.BasePruner:
     )
 
 
-def _report(trial: FrozenTrial) -> TrialReport:
+def _report(trial: FrozenTrial) -> Trial:
     folds = tuple(trial.intermediate_values[at] for at in sorted(trial.intermediate_values))
     value = math.nan
     if trial.state is TrialState.COMPLETE and trial.value is not None:
         value = trial.value
     elif trial.state is TrialState.PRUNED and folds:
         value = folds[-1]
-    return TrialReport(
+    return Trial(
         trial.number,
         _STATES[trial.state],
-        _rounded(trial.params),
+        rounded(trial.params),
         value,
         folds,
         _utc(trial.datetime_start),
@@ -256,12 +243,12 @@ def _report(trial: FrozenTrial) -> TrialReport:
     )
 
 
-def _rounded(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: round_value(value) for name, value in parameters.items()}
-
-
-def _key(parameters: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(parameters.items()))
+def rounded(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Round to four significant digits, as people read them; whole numbers stay."""
+    return {
+        name: value if isinstance(value, int) else float(f"{value:.4g}")
+        for name, value in parameters.items()
+    }
 
 
 def _utc(moment: datetime | None) -> str:

@@ -1,22 +1,22 @@
 """A study's trials, run side by side and each scored fold by fold out of fold."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
-from lightmodel.config import TrainSection
+from lightmodel.config import Config, TrainSection
 from lightmodel.contract.arrays import Codes, Scores
-from lightmodel.contract.metrics import Metric
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
-from lightmodel.learners.lightgbm import LightGBMTrials
+from lightmodel.learners.boosting import Stopping, cut, main_names
+from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
 from lightmodel.progress.base import Progress
-from lightmodel.search.base import Trial
-from lightmodel.search.studies import OptunaStudy
+from lightmodel.search.studies import OptunaStudy, Trial
 from lightmodel.training.metrics import choose_threshold, measure
 
 _POLL_S = 0.2
@@ -30,34 +30,48 @@ class TrialContext:
         data: the training rows.
         numbers: (rows,) number of the fold that holds each row out, -1 for none.
         section: says how a threshold is chosen.
-        metric: the metric to optimise.
-        fitter: fits a fold with given parameters.
-        study: chooses the parameters.
-        progress: shows how many trials have ended.
-        trials: their number in all.
     """
 
     data: TrainingData
     numbers: Codes
     section: TrainSection
-    metric: Metric
     fitter: LightGBMTrials
     study: OptunaStudy
     progress: Progress
-    trials: int
+
+
+def prepare_trials(
+    config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]], threads: int
+) -> LightGBMTrials:
+    """Prepare a table once for all trials of a study.
+
+    Args:
+        config: whose `train` and `tune` sections say what is fitted and when it stops.
+        data: the training rows.
+        folds: row numbers to fit and to hold out, for each fold.
+        threads: number of folds that are fitted at once, one thread each.
+    """
+    train, tune = config.train, config.tune
+    learner = LightGBMLearner(train.parameters, train.seed, threads, keep_fold_models=False)
+    trainer = learner.prepare(data)
+    rounds = min(tune.max_rounds, trainer.stopping.max_rounds)
+    stopping = Stopping(rounds, tune.patience, trainer.stopping.evaluate_every)
+    parts = [cut(trainer.dataset, *rows) for rows in folds]
+    given = frozenset(main_names(train.parameters))
+    return LightGBMTrials(trainer, parts, given, stopping, threads)
 
 
 def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
     """Run trials until the study has enough or `is_over`, which fails those that are running."""
     count = context.fitter.at_once
     pool = ThreadPoolExecutor(count, thread_name_prefix="trial")
-    with context.progress.task("search", total=context.trials, unit="trials") as steps:
+    with context.progress.task("search", total=context.study.plan.trials, unit="trials") as steps:
 
         def work() -> None:
-            while not is_over() and (trial := context.study.ask()) is not None:
-                if not _run(context, trial):
-                    return
-                steps.advance()
+            with suppress(CancelledError):
+                while not is_over() and (trial := context.study.ask()) is not None:
+                    _run(context, trial)
+                    steps.advance()
 
         try:
             waiting = {pool.submit(work) for _ in range(count)}
@@ -74,16 +88,13 @@ def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _run(context: TrialContext, trial: Trial) -> bool:
-    """Run a trial, and return whether it ended by itself."""
+def _run(context: TrialContext, trial: Trial) -> None:
+    """Run a trial; one that does not end by itself is failed."""
     try:
         _fit_folds(context, trial)
-    except BaseException as error:
+    except BaseException:
         context.study.fail(trial.number)
-        if isinstance(error, CancelledError):
-            return False
         raise
-    return True
 
 
 def _fit_folds(context: TrialContext, trial: Trial) -> None:
@@ -108,4 +119,4 @@ def score(context: TrialContext, fits: list[FoldFit]) -> float:
     target, threshold = context.data.target[rows], None
     if context.data.kind is TaskKind.BINARY and len(np.unique(target)) == 2:
         threshold = choose_threshold(target.astype(np.int64), scores, context.section)
-    return measure(context.data.kind, target, scores, threshold)[context.metric.name]
+    return measure(context.data.kind, target, scores, threshold)[context.study.plan.metric.name]

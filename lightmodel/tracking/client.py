@@ -14,7 +14,7 @@ from lightmodel.config import TrackingSection, environment
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
 from lightmodel.tracking.models import keep_model, set_aliases
-from lightmodel.tracking.queue import PendingRun
+from lightmodel.tracking.records import PendingRun
 from lightmodel.tracking.runs import SuppressCode, log_run
 
 if TYPE_CHECKING:  # it takes seconds to import
@@ -167,12 +167,3 @@ def _translated(message: str, *, refused: bool) -> LightModelError:
         f"MLflow does not answer: {text}",
         hint="`python -m lightmodel tracking resend` uploads the queue, once it does",
     )
-
-
-def as_refusal(error: LightModelError) -> Exception:
-    """Return an error of this project as one that MLflow's scoring server shows to its caller."""
-    from mlflow.exceptions import MlflowException
-
-    text = f"{error.message}; {error.hint}" if error.hint else error.message
-    refusal: Exception = MlflowException.invalid_parameter_value(text)
-    return refusal

@@ -43,12 +43,6 @@ def keep_model(client: "MlflowClient", name: str, run: "Run", version: Path) -> 
 
     Servers before MLflow 3, hosted ones among them, know no logged models: there the model is a folder
     of the run.
-
-    Args:
-        client: of MLflow.
-        name: of the registered model.
-        run: that the model belongs to.
-        version: folder of the model's version.
     """
     model: LoggedModel | None = None
     with SuppressCode(_UNKNOWN):
@@ -101,13 +95,9 @@ def _registered(client: "MlflowClient", name: str, run: "Run") -> "ModelVersion 
 
 
 def set_aliases(client: "MlflowClient", experiment: str, name: str, update: AliasUpdate) -> None:
-    """Set champion and challenger, unless a later update came before.
+    """Set champion and challenger of a registered model, unless a later update came before.
 
-    Args:
-        client: of MLflow.
-        experiment: id of the one that the versions' runs belong to.
-        name: of the registered model.
-        update: which versions the aliases are to point at.
+    `experiment` is the id of the one that the versions' runs belong to.
     """
 
     def number_of(version: str) -> str | None:

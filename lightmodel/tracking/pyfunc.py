@@ -17,7 +17,6 @@ from lightmodel.store.versions import Version
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.records import Record, records_in
 from lightmodel.tables.row_rules import Findings
-from lightmodel.tracking.client import as_refusal
 
 _AT_ONCE = 10_000
 
@@ -29,11 +28,9 @@ class RowModel:
     served: LoadedModel
 
     def predict(self, rows: object, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 — MLflow passes both
-        """Answer rows: id, prediction and probability of each, as the service's JSON has them.
+        """Return id, prediction and probability of each row, as the service's JSON has them.
 
-        Args:
-            rows: a table with the contract's columns by name, or records.
-            params: none are known.
+        Rows are a table with the contract's columns by name, or records.
 
         Raises:
             MlflowException: the rows do not fit the contract; all violations are named.
@@ -42,7 +39,10 @@ class RowModel:
         try:
             answered = self._answer(rows if frame is None else _blocks(frame, self.served))
         except LightModelError as error:
-            raise as_refusal(error) from error
+            from mlflow.exceptions import MlflowException
+
+            text = f"{error.message}; {error.hint}" if error.hint else error.message
+            raise MlflowException.invalid_parameter_value(text) from error
         if frame is not None:
             answered.index = frame.index
         return answered

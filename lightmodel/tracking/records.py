@@ -1,16 +1,28 @@
-"""What is sent to MLflow: runs, and which versions the aliases of a registered model point at."""
+"""What is sent to MLflow, runs and aliases, and the queue of what was not sent yet.
 
-from collections.abc import Mapping
+The queue is a folder with one JSON file for each run.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainSerializer
+from filelock import FileLock, Timeout
+from pydantic import PlainSerializer, TypeAdapter
+
+from lightmodel.errors import AlreadyRunning, ArtefactCorrupt
+from lightmodel.files import translate_os_errors, write_atomic
+from lightmodel.store.verdict import StoredVerdict
+from lightmodel.store.versions import Version
 
 RunKind = Literal["model", "attempt", "study", "trial", "comparison"]
 Point = tuple[float, float | None]
-
-
 AbsolutePath = Annotated[Path, PlainSerializer(Path.absolute)]
 
 
@@ -64,3 +76,141 @@ class RunRecord:
         """The manifest of the model's version, as long as that is there."""
         path = self.version / "manifest.json" if self.version else None
         return path if path and path.is_file() else None
+
+
+def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
+    """Return the run of a model: how it was made, how good it is, and what was decided."""
+    manifest = version.manifest
+    return RunRecord(
+        key=version.name,
+        kind="model",
+        created=manifest.created,
+        ended=verdict.created,
+        parameters=manifest.parameters,
+        metrics={
+            **{f"oof_{name}": value for name, value in manifest.metrics.items()},
+            **{f"test_{name}": value for name, value in verdict.metrics.items()},
+            **{f"rows_{name}": float(count) for name, count in manifest.rows.items()},
+            "threshold": manifest.threshold,
+        },
+        curves=_curves(json.loads(version.read("metrics.json"))["folds"]),
+        tags=_tags(version, verdict),
+        version=version.folder,
+    )
+
+
+def _curves(folds: list[dict[str, Any]]) -> dict[str, tuple[Point, ...]]:
+    """Return the losses of each fold by round, and each metric by fold."""
+    curves: dict[str, list[Point]] = {}
+    for fold in folds:
+        for kind, points in (("valid", fold["curve"]), ("train", fold.get("train_curve", ()))):
+            if points:
+                name = f"fold_{fold['fold']:02d}/{kind}_loss"
+                curves[name] = [(step, value) for step, value in points]
+        for name, value in fold["metrics"].items():
+            curves.setdefault(f"fold/{name}", []).append((fold["fold"], value))
+    return {name: tuple(points) for name, points in curves.items()}
+
+
+def _tags(version: Version, verdict: StoredVerdict) -> Mapping[str, str]:
+    manifest = version.manifest
+    inputs = manifest.inputs
+    tags = {
+        "version": version.name,
+        "verdict": "approved" if verdict.passed else "rejected",
+        "decided_by": verdict.metric,
+        "reasons": " · ".join(verdict.reasons),
+        "estimator": manifest.parameters.get("learner", {}).get("estimator"),
+        "runtime": manifest.runtime,
+        "task": (manifest.task or {}).get("kind"),
+        "commit": manifest.commit,
+        "fingerprint": manifest.fingerprint,
+        "retry_of": inputs.get("retry_of"),
+        "data.source": inputs.get("source"),
+        "data.sha256": inputs.get("sha256"),
+        "data.split": inputs.get("split"),
+        "data.train_sha256": inputs.get("train_sha256"),
+    }
+    return {name: str(value) for name, value in tags.items() if value}
+
+
+@dataclass(frozen=True)
+class PendingRun:
+    """A run to log, aliases to set after it, or one of the two.
+
+    Attributes:
+        experiment: name of the experiment that the run belongs to.
+        model: name of the registered model that the aliases belong to.
+        run: to log.
+        aliases: to set.
+        format: of the file.
+    """
+
+    experiment: str
+    model: str
+    run: RunRecord | None = None
+    aliases: AliasUpdate | None = None
+    format: Literal[2] = 2
+
+    @property
+    def title(self) -> str:
+        """Its kind and name, for people."""
+        if self.run:
+            return f"{self.run.kind} {self.run.key}"
+        return f"champion {(self.aliases and self.aliases.champion) or 'none'}"
+
+
+@cache
+def _json() -> TypeAdapter[PendingRun]:
+    return TypeAdapter(PendingRun)  # it takes some milliseconds to build
+
+
+class Queue:
+    """A folder of pending runs, oldest first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, pending: PendingRun) -> Path:
+        """Write a pending run, whole or not at all, and return its file.
+
+        Raises:
+            LightModelError: the folder cannot be written to, or the disk is full.
+        """
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+        path = self.folder / f"{stamp}-{secrets.token_hex(3)}.json"
+        with translate_os_errors(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, _json().dump_json(pending, indent=1, fallback=str))
+        return path
+
+    def files(self) -> list[Path]:
+        """Return the files of the pending runs, oldest first."""
+        return sorted(self.folder.glob("2*.json"))
+
+    def read(self, path: Path) -> PendingRun:
+        """Read a pending run.
+
+        Raises:
+            ArtefactCorrupt: the file holds none.
+        """
+        try:
+            return _json().validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ArtefactCorrupt(f"{path.name} is not a pending run") from error
+
+    @contextmanager
+    def lock(self, timeout_s: float) -> Iterator[None]:
+        """Keep other processes from uploading; the lock goes with the process.
+
+        Raises:
+            AlreadyRunning: another process uploads, and for longer than `timeout_s`.
+        """
+        path = self.folder / ".lock"
+        try:
+            with translate_os_errors(path), FileLock(path, timeout=timeout_s):
+                yield
+        except Timeout:
+            raise AlreadyRunning(
+                "another process uploads to MLflow", hint="wait for it to end"
+            ) from None

@@ -52,8 +52,7 @@ def log_run(client: "MlflowClient", experiment: str, record: RunRecord) -> Itera
 
     Yields None where the run was finished with just this record before.
     """
-    run = find_run(client, experiment, record.key)
-    run = run or _create_run(client, experiment, record.key, record.created)
+    run = _find_or_create(client, experiment, record.key, record.created)
     digest = hashlib.sha256(json.dumps(asdict(record), default=str).encode()).hexdigest()
     if run.data.tags.get(DIGEST) == digest:
         yield None
@@ -65,8 +64,9 @@ def log_run(client: "MlflowClient", experiment: str, record: RunRecord) -> Itera
     client.set_terminated(run.info.run_id, end_time=_ms(record.ended))
 
 
-def _create_run(client: "MlflowClient", experiment: str, key: str, created: str) -> "Run":
-    return client.create_run(experiment, _ms(created), {KEY: key}, key)
+def _find_or_create(client: "MlflowClient", experiment: str, key: str, created: str) -> "Run":
+    found = find_run(client, experiment, key)
+    return found or client.create_run(experiment, _ms(created), {KEY: key}, key)
 
 
 def _log_values(client: "MlflowClient", run: "Run", record: RunRecord) -> None:
@@ -75,8 +75,7 @@ def _log_values(client: "MlflowClient", run: "Run", record: RunRecord) -> None:
     tags = _tags(record)
     if record.parent:  # it may be logged later; then it is created here
         experiment = run.info.experiment_id
-        parent = find_run(client, experiment, record.parent)
-        parent = parent or _create_run(client, experiment, record.parent, record.created)
+        parent = _find_or_create(client, experiment, record.parent, record.created)
         tags[PARENT] = parent.info.run_id
     client.log_batch(
         run.info.run_id,

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +21,7 @@ from lightmodel.config import Config, environment
 from lightmodel.errors import AlreadyRunning, ArtefactMissing, LightModelError, SourceUnavailable
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
-from lightmodel.tracking.queue import PendingRun, Queue
-from lightmodel.tracking.records import AliasUpdate, RunRecord
+from lightmodel.tracking.records import AliasUpdate, PendingRun, Queue, RunRecord
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +32,10 @@ _NAME = "light-model"
 _LONGEST_ERROR = 300
 
 
-def _ignore(records: Sequence[RunRecord]) -> None:
+def no_tracking(records: Sequence[RunRecord]) -> None:
+    """Log nothing at MLflow."""
     for record in records:
         logger.debug("not tracked: %s %s", record.kind, record.key)
-
-
-NO_TRACKING: Record = _ignore
 
 
 def queue_of(config: Config) -> Queue:
@@ -54,25 +51,21 @@ def registered_model_of(config: Config) -> str:
     return _NAME if root == Path.cwd() else f"{_NAME}-" + re.sub(r"[^\w.-]", "-", root.name)
 
 
-@contextmanager
-def recording(config: Config) -> Iterator[Record]:
-    """Yield a function that logs runs; on leaving, wait for the upload for tracking.timeout_s at most.
+def recording(config: Config) -> AbstractContextManager[Record]:
+    """Return a context with a function that logs runs, which waits in the end for their upload.
 
-    Whatever goes wrong is a warning. Calling the function with an empty sequence announces that runs
-    will follow soon, so that the second process is ready by then.
+    It waits for tracking.timeout_s at most, and whatever goes wrong is a warning. Calling the function
+    with an empty sequence announces that runs will follow soon, so that the second process is ready
+    by then.
     """
-    if not config.tracking.is_on:
-        yield NO_TRACKING
-        return
-    with Uploader(config) as uploader:
-        yield uploader.record
+    return Uploader(config) if config.tracking.is_on else nullcontext(no_tracking)
 
 
 def sync_aliases(config: Config) -> None:
     """Let MLflow's champion follow the version that is served, with the care of `recording`."""
     if config.tracking.is_on:
-        with Uploader(config) as uploader:
-            uploader.record([None])
+        with Uploader(config) as record:
+            record([None])
 
 
 class Uploader:
@@ -122,8 +115,8 @@ class Uploader:
             with suppress(OSError):  # it died; what is queued stays
                 self._process.stdin.write(b"\n")
 
-    def __enter__(self) -> "Uploader":
-        return self
+    def __enter__(self) -> Callable[[Sequence[RunRecord | None]], None]:
+        return self.record
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Wait until everything is uploaded, but no longer than tracking.timeout_s."""
@@ -158,12 +151,9 @@ class UploadResult:
 def upload(
     queue: Queue, send: Callable[[PendingRun], None], timeout_s: float
 ) -> Iterator[UploadResult]:
-    """Upload what is queued, oldest first.
+    """Upload what is queued, oldest first, and remove it from the queue.
 
-    Args:
-        queue: what is pending; what was sent is removed.
-        send: logs one at MLflow.
-        timeout_s: how long to wait for another process that uploads.
+    Another process that uploads is waited for, for `timeout_s` at most.
 
     Raises:
         SourceUnavailable: MLflow does not answer; all the rest stays.

@@ -12,11 +12,16 @@ import pytest
 from lightmodel.config import load
 from lightmodel.errors import ArtefactCorrupt, DataError
 from lightmodel.pipeline import RunContext
-from lightmodel.pipeline.compare import evaluate_on_test, rank_results, with_present
-from lightmodel.pipeline.entries import train_entry
+from lightmodel.pipeline.compare import (
+    ComparisonResult,
+    evaluate_on_test,
+    rank_results,
+    with_present,
+)
+from lightmodel.pipeline.entries import read_result, train_entry
 from lightmodel.pipeline.preprocess import current_split
 from lightmodel.progress.base import SilentProgress
-from lightmodel.search.entries import ComparisonResult, Entry, EntryResult
+from lightmodel.search.entries import Entry
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 from tests.fakes.project import Project
@@ -39,13 +44,15 @@ def compared_in_process(
     context: RunContext, split: Version, failing: Sequence[str] = ()
 ) -> ComparisonResult:
     """Train in this process, one after the other, and compare."""
-    results = []
-    for one in with_present((FOREST, LINE), context.config.train)[0]:
-        if one.name in failing:
-            results.append(EntryResult(one, reason="not finished within 1 s"))
-        else:
-            results.append(EntryResult(one, version=train_entry(context.config, split.name, one)))
-    return rank_results(context, split, results, ensemble=True)
+    config = context.config
+    entries, present = with_present((FOREST, LINE), config.train)
+    trained = [
+        read_result(config, one, train_entry(config, split.name, one))
+        for one in entries
+        if one.name not in failing
+    ]
+    left_out = dict.fromkeys(failing, "not finished within 1 s")
+    return rank_results(context, split, trained, left_out, present, ensemble=True)
 
 
 def test_the_winner_is_found_shown_kept_and_written(project: Project) -> None:

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from lightmodel.contract.metrics import METRICS
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.search.base import Range, StudyPlan, Trial
+from lightmodel.search.ranges import Range
 from lightmodel.search.storages import FolderStorage, PostgresStorage
-from lightmodel.search.studies import OptunaStudy
+from lightmodel.search.studies import OptunaStudy, StudyPlan, Trial
 from tests.fakes.postgres import Postgres, postgres
 
 RANGES = (Range("leaves", 2, 64, whole=True, log=True), Range("step", 0.01, 0.5, log=True))
 PLAN = StudyPlan(
     "a study",
     RANGES,
-    True,
+    METRICS["auc"],
     seed=3,
     trials=6,
     startup=2,

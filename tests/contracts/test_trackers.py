@@ -10,8 +10,7 @@ import pytest
 from lightmodel.config import TrackingSection
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.tracking.client import Tracker, connect
-from lightmodel.tracking.queue import PendingRun
-from lightmodel.tracking.records import AliasUpdate, RunRecord
+from lightmodel.tracking.records import AliasUpdate, PendingRun, RunRecord
 from tests.fakes.mlflow_server import mlflow_server, silent_server
 from tests.fakes.server import free_port
 

@@ -1,11 +1,9 @@
 """The estimators that enter a comparison by default."""
 
-from dataclasses import replace
-
 import pytest
 
 from lightmodel.contract.task import TaskKind
-from lightmodel.search.entries import Entry, default_entries, is_installed
+from lightmodel.search.entries import choose_entries, default_entries
 
 
 @pytest.mark.parametrize("kind", list(TaskKind))
@@ -25,7 +23,17 @@ def test_a_large_table_changes_parameters_and_not_who_takes_part() -> None:
     assert forest.parameters["min_samples_leaf"] == 3
 
 
-def test_an_estimator_whose_package_is_missing_is_recognised() -> None:
-    entry = Entry("tree", "sklearn.tree.DecisionTreeClassifier")
-    assert is_installed(entry)
-    assert not is_installed(replace(entry, estimator="no_such_package.Tree"))
+def test_an_estimator_whose_package_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "xgboost" else 1)
+    chosen, absent = choose_entries(TaskKind.BINARY, 100, [])
+    assert "lightgbm" in [one.name for one in chosen]
+    assert absent == {"xgboost": "not installed: pip install -r requirements/boosters.txt"}
+
+
+def test_a_slow_estimator_takes_part_where_it_is_named() -> None:
+    _, absent = choose_entries(TaskKind.BINARY, 6_000, ["lightgbm"])
+    assert absent == {}
+    _, absent = choose_entries(TaskKind.BINARY, 6_000, [])
+    assert "slow above 5,000 training rows" in absent["svm"]
+    chosen, _ = choose_entries(TaskKind.BINARY, 6_000, ["svm"])
+    assert [one.name for one in chosen] == ["svm"]

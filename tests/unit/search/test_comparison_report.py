@@ -9,8 +9,9 @@ import openpyxl
 import pytest
 
 from lightmodel.contract.metrics import METRICS
-from lightmodel.search.comparison_report import as_csv, as_excel, comparison_png
-from lightmodel.search.entries import CvResult, Entry, EntryResult, RankedResult
+from lightmodel.pipeline.train import csv_bytes
+from lightmodel.search.comparison_report import as_excel, comparison_png, table_rows
+from lightmodel.search.entries import CvResult, RankedResult
 
 AUC, RMSE = METRICS["auc"], METRICS["rmse"]
 
@@ -33,11 +34,11 @@ def ranked(name: str, mean: float, metric: str = "auc", *, tied: bool = False) -
 
 
 BEST, NEXT = ranked("best", 0.9, tied=True), ranked("next", 0.8)
-LATE = EntryResult(Entry("late", "a.late"), reason="not finished within 5 s")
+LATE = {"late": "not finished within 5 s"}
 
 
 def test_the_table_has_a_line_for_each_and_for_those_left_out() -> None:
-    text = as_csv([BEST, NEXT], [LATE], AUC).decode()
+    text = csv_bytes(table_rows([BEST, NEXT], LATE, AUC)).decode()
     first, second, third = csv.DictReader(io.StringIO(text))
     assert (first["place"], first["contender"], first["auc_mean"]) == ("1", "best", "0.9")
     assert (first["row_microseconds"], first["bytes"], first["notes"]) == ("2.0", "1000", "slow")
@@ -48,7 +49,7 @@ def test_the_table_has_a_line_for_each_and_for_those_left_out() -> None:
 
 
 def test_the_workbook_holds_numbers_and_its_head_stays_in_sight() -> None:
-    book = openpyxl.load_workbook(io.BytesIO(as_excel([BEST, NEXT], [LATE], AUC)))
+    book = openpyxl.load_workbook(io.BytesIO(as_excel(table_rows([BEST, NEXT], LATE, AUC), AUC)))
     (sheet,) = book.worksheets
     assert (sheet.title, sheet.freeze_panes, sheet.max_row) == ("by AUC", "C2", 4)
     assert [cell.value for cell in sheet["C"]] == ["auc_mean", 0.9, 0.8, None]
@@ -56,16 +57,13 @@ def test_the_workbook_holds_numbers_and_its_head_stays_in_sight() -> None:
 
 
 def test_what_is_not_a_number_is_empty() -> None:
-    text = as_csv([BEST, ranked("none", math.nan)], [], AUC).decode()
-    assert list(csv.DictReader(io.StringIO(text)))[1]["auc_mean"] == ""
+    rows = table_rows([BEST, ranked("none", math.nan)], {}, AUC)
+    assert rows[1]["auc_mean"] is None
 
 
 def test_a_name_cannot_become_a_formula() -> None:
-    sheet = openpyxl.load_workbook(
-        io.BytesIO(
-            as_excel([BEST], [EntryResult(Entry("=1+1", "a.b"), reason="=HYPERLINK(1)")], AUC)
-        )
-    ).worksheets[0]
+    book = as_excel(table_rows([BEST], {"=1+1": "=HYPERLINK(1)"}, AUC), AUC)
+    sheet = openpyxl.load_workbook(io.BytesIO(book)).worksheets[0]
     assert sheet["B3"].data_type == "s"
 
 

@@ -17,10 +17,9 @@ from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials
 from lightmodel.progress.base import SilentProgress
-from lightmodel.search.base import Range, StudyPlan
-from lightmodel.search.factory import open_study, prepare_trials
-from lightmodel.search.ranges import search_space, starting_point
-from lightmodel.search.trials import TrialContext, run_trials, score
+from lightmodel.search.ranges import Range, search_space, starting_point
+from lightmodel.search.studies import StudyPlan, open_study
+from lightmodel.search.trials import TrialContext, prepare_trials, run_trials, score
 
 FOLDS, ROWS = 3, 150
 
@@ -38,16 +37,9 @@ def context_of(
     fitter = prepare_trials(config, data, folds, threads=2)
     ranges = ranges or search_space(config, released=False).ranges
     first = starting_point(ranges, fitter.trainer.parameters)
-    plan = StudyPlan("study", ranges, True, 0, 5, 2, keep_share, first)
+    plan = StudyPlan("study", ranges, METRICS["auc"], 0, 5, 2, keep_share, first)
     return TrialContext(
-        data,
-        numbers,
-        config.train,
-        METRICS["auc"],
-        fitter,
-        open_study(config, plan),
-        SilentProgress(),
-        plan.trials,
+        data, numbers, config.train, fitter, open_study(config, plan), SilentProgress()
     )
 
 
@@ -62,7 +54,7 @@ def test_a_study_gets_its_trials_and_no_more(context: TrialContext) -> None:
     for _ in range(2):
         run_trials(context, lambda: False)
         trials = context.study.trials()
-        assert [trial.state for trial in trials] == ["complete"] * context.trials
+        assert [trial.state for trial in trials] == ["complete"] * context.study.plan.trials
     assert all(len(trial.folds) == FOLDS - 1 for trial in trials)
 
 

@@ -1,11 +1,14 @@
 """What MLflow's errors become, and what no message shows."""
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
 from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
-from lightmodel.tracking.client import as_refusal, translate_mlflow_errors
+from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.tracking.client import translate_mlflow_errors
+from lightmodel.tracking.pyfunc import RowModel
 
 
 def of_mlflow(code: str) -> Callable[[], Exception]:
@@ -75,6 +78,19 @@ def test_a_missing_package_is_named() -> None:
         version("no-such-package")
 
 
-def test_a_refusal_for_mlflow_has_message_and_hint() -> None:
-    assert as_refusal(ConfigError("wrong", hint="do this")).args == ("wrong; do this",)
-    assert as_refusal(ConfigError("wrong")).args == ("wrong",)
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [(ConfigError("wrong", hint="do this"), "wrong; do this"), (ConfigError("wrong"), "wrong")],
+)
+def test_a_refusal_for_mlflow_has_message_and_hint(
+    monkeypatch: pytest.MonkeyPatch, error: ConfigError, shown: str
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(RowModel, "_answer", refuse)
+    with pytest.raises(MlflowException) as caught:
+        RowModel(cast("LoadedModel", None)).predict([{}])
+    assert caught.value.args == (shown,)

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, LightModelError
-from lightmodel.tracking.queue import PendingRun, Queue
-from lightmodel.tracking.records import AliasUpdate, RunRecord
+from lightmodel.tracking.records import AliasUpdate, PendingRun, Queue, RunRecord
 
 WHEN = "2026-01-02T03:04:05+00:00"
 RUN = RunRecord(
@@ -115,7 +114,7 @@ def test_titles_name_kind_and_key() -> None:
 def test_one_process_uploads_at_a_time(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from lightmodel.tracking.queue import Queue\n"
+        "from lightmodel.tracking.records import Queue\n"
         "with Queue(pathlib.Path(sys.argv[1])).lock(0):\n"
         "    print('in', flush=True); sys.stdin.read()\n"
     )

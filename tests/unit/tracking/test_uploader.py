@@ -12,8 +12,7 @@ import pytest
 from lightmodel.config import Config
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.tracking import uploader
-from lightmodel.tracking.queue import PendingRun, Queue
-from lightmodel.tracking.records import RunRecord
+from lightmodel.tracking.records import PendingRun, Queue, RunRecord
 from lightmodel.tracking.uploader import (
     UploadResult,
     queue_of,

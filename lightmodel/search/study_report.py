@@ -1,4 +1,4 @@
-"""The picture of a study: what each trial reached, and where in its ranges the good ones lie."""
+"""What a study came to: its best trials, a table of all, and a picture."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,40 @@ from lightmodel.contract.metrics import Metric
 from lightmodel.report.formatting import compact, number
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO
-from lightmodel.search.base import Range, TrialReport
+from lightmodel.search.ranges import Range
+from lightmodel.search.studies import Trial
 
 _COLUMNS = 4
 _WIDTH, _TOP, _ROW = 900.0, 300.0, 170.0
 
 
-def study_png(trials: Sequence[TrialReport], ranges: Sequence[Range], metric: Metric) -> bytes:
+def best_trials(trials: Sequence[Trial], metric: Metric, count: int) -> tuple[Trial, ...]:
+    """Return the best of the finished trials, the best first, each set of parameters once."""
+    finished = [trial for trial in trials if trial.state == "complete"]
+    ranked = sorted(finished, key=lambda one: one.value, reverse=metric.higher_is_better)
+    different: dict[tuple[tuple[str, Any], ...], Trial] = {}
+    for trial in ranked:
+        different.setdefault(tuple(sorted(trial.parameters.items())), trial)
+    return tuple(different.values())[:count]
+
+
+def trial_rows(trials: Sequence[Trial], metric: Metric) -> list[dict[str, object]]:
+    """Return a row for each trial: number, state, value, number of folds, times and parameters."""
+    return [
+        {
+            "trial": trial.number,
+            "state": trial.state,
+            metric.name: trial.value,
+            "folds": len(trial.folds),
+            "created": trial.created,
+            "ended": trial.ended,
+            **trial.parameters,
+        }
+        for trial in trials
+    ]
+
+
+def study_png(trials: Sequence[Trial], ranges: Sequence[Range], metric: Metric) -> bytes:
     """Draw trials by number with the best so far, and below each parameter against the score."""
     known = [trial for trial in trials if math.isfinite(trial.value)]
     if not known:
@@ -40,7 +67,7 @@ def study_png(trials: Sequence[TrialReport], ranges: Sequence[Range], metric: Me
     return canvas.png((_WIDTH, _TOP + _ROW * rows), draw)
 
 
-def _draw_history(axes: Axes, trials: Sequence[TrialReport], metric: Metric) -> None:
+def _draw_history(axes: Axes, trials: Sequence[Trial], metric: Metric) -> None:
     done, pruned = _by_state(trials)
     low, high = _window(done or pruned)
     _draw_points(axes, pruned, (low, high), f"given up early ({len(pruned)})", MUTED)
@@ -61,18 +88,18 @@ def _draw_history(axes: Axes, trials: Sequence[TrialReport], metric: Metric) -> 
     canvas.name_lines(axes)
 
 
-def _by_state(trials: Sequence[TrialReport]) -> tuple[list[TrialReport], list[TrialReport]]:
+def _by_state(trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
     """Return the trials that were finished, and those that were pruned."""
     done = [trial for trial in trials if trial.state == "complete"]
     return done, [trial for trial in trials if trial.state == "pruned"]
 
 
-def _best(done: Sequence[TrialReport], metric: Metric) -> TrialReport:
+def _best(done: Sequence[Trial], metric: Metric) -> Trial:
     choose = max if metric.higher_is_better else min
     return choose(done, key=lambda trial: trial.value)
 
 
-def _window(trials: Sequence[TrialReport]) -> tuple[float, float]:
+def _window(trials: Sequence[Trial]) -> tuple[float, float]:
     """Return the scores worth showing: a few bad ones must not press the good ones together."""
     values = [trial.value for trial in trials]
     low, high = np.quantile(values, [0.1, 0.9])
@@ -84,7 +111,7 @@ def _window(trials: Sequence[TrialReport]) -> tuple[float, float]:
 
 def _draw_points(
     axes: Axes,
-    trials: Sequence[TrialReport],
+    trials: Sequence[Trial],
     window: tuple[float, float],
     label: str,
     colour: str,
@@ -100,7 +127,7 @@ def _draw_points(
         axes.plot(places[beyond], np.full(int(beyond.sum()), edge), marker=marker, **style)
 
 
-def _draw_slice(axes: Axes, trials: Sequence[TrialReport], one: Range, metric: Metric) -> None:
+def _draw_slice(axes: Axes, trials: Sequence[Trial], one: Range, metric: Metric) -> None:
     done, pruned = _by_state([trial for trial in trials if one.name in trial.parameters])
     low, high = _window(done or pruned or trials)
     for some, colour, size in ((pruned, MUTED, 3.5), (done, ONE, 5.0)):

@@ -8,34 +8,30 @@ from typing import Any
 
 from lightmodel.config import Config
 from lightmodel.contract.metrics import METRICS
-from lightmodel.pipeline.best_trials import (
-    Finalist,
-    best_trials,
-    finalists_csv,
-    rank_finalists,
-    trials_csv,
-)
-from lightmodel.pipeline.candidates import Candidate
-from lightmodel.pipeline.tune import TuneResult
-from lightmodel.search.base import Space, TrialReport
+from lightmodel.pipeline.candidates import Candidate, rank
+from lightmodel.pipeline.train import csv_bytes
+from lightmodel.pipeline.tune import TuneResult, finalist_rows
+from lightmodel.search.ranges import Space
+from lightmodel.search.studies import Trial
+from lightmodel.search.study_report import best_trials, trial_rows
 
 AUC, LOSS = METRICS["auc"], METRICS["log_loss"]
 
 
-def trial(number: int, value: float, leaves: int, state: Any = "complete") -> TrialReport:
-    return TrialReport(number, state, {"num_leaves": leaves}, value, (value,))
+def trial(number: int, value: float, leaves: int, state: Any = "complete") -> Trial:
+    return Trial(number, state, {"num_leaves": leaves}, value, (value,))
 
 
-def finalist(value: float | None, report: TrialReport | None = None) -> Finalist:
+def finalist(value: float | None, report: Trial | None = None) -> Candidate:
     metrics = {"auc": value, "log_loss": value}
     train = Config().train.model_copy(
         update={"parameters": dict(report.parameters if report else {})}
     )
-    return Finalist(report, Candidate(Config(train=train), "", metrics))
+    return Candidate(Config(train=train), "", metrics, report)
 
 
-def result(*finalists: Finalist, interrupted: bool = False) -> TuneResult:
-    ranked = rank_finalists(finalists, AUC)
+def result(*finalists: Candidate, interrupted: bool = False) -> TuneResult:
+    ranked = rank(finalists, AUC)
     space = Space((), {})
     return TuneResult("tune-1", Path(), AUC, space, finalists=ranked, interrupted=interrupted)
 
@@ -52,7 +48,7 @@ def test_what_was_not_finished_is_no_finalist() -> None:
 
 def test_among_equals_the_present_settings_come_first_and_the_undefined_last() -> None:
     present, equal, undefined = finalist(0.8), finalist(0.8, trial(0, 0.8, 4)), finalist(None)
-    assert rank_finalists([undefined, equal, present], AUC) == (present, equal, undefined)
+    assert rank([undefined, equal, present], AUC) == (present, equal, undefined)
 
 
 def test_only_a_clear_gain_wins() -> None:
@@ -66,11 +62,11 @@ def test_only_a_clear_gain_wins() -> None:
 
 
 def test_trials_and_finalists_are_tables() -> None:
-    trials = [trial(0, 0.75, 4), TrialReport(1, "running", {"max_depth": 3})]
-    rows = list(csv.DictReader(io.StringIO(trials_csv(trials, AUC).decode())))
-    assert [row["state"] for row in rows] == ["complete", "running"]
-    assert (rows[0]["auc"], rows[0]["num_leaves"], rows[0]["max_depth"]) == ("0.75", "4", "")
+    trials = [trial(0, 0.75, 4), Trial(1, "running", {"max_depth": 3})]
+    one, other = trial_rows(trials, AUC)
+    assert (one["state"], one["auc"], one["num_leaves"]) == ("complete", 0.75, 4)
+    assert (other["state"], other["max_depth"]) == ("running", 3)
     finalists = [finalist(0.8, trials[0]), finalist(None)]
-    first, second = csv.DictReader(io.StringIO(finalists_csv(finalists, AUC).decode()))
+    first, second = csv.DictReader(io.StringIO(csv_bytes(finalist_rows(finalists, AUC)).decode()))
     assert (first["rank"], first["trial"], first["auc_of_trial"]) == ("1", "0", "0.75")
     assert (second["trial"], second["auc"], second["num_leaves"]) == ("present settings", "", "")
