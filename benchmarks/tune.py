@@ -28,7 +28,7 @@ from lightmodel.contract.arrays import Codes
 from lightmodel.contract.metrics import METRICS
 from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.base import Range, StudyPlan
 from lightmodel.search.factory import prepare_trials
 from lightmodel.search.ranges import search_space, starting_point

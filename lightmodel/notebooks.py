@@ -15,7 +15,7 @@ from lightmodel.errors import ConfigError, QualityGateFailed
 from lightmodel.pipeline import CHAIN, RunContext, run_chain
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.train import train_spec
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.store.factory import run_lock, splits_of
 from lightmodel.store.versions import Version
 from lightmodel.tables.encode import feature_matrix

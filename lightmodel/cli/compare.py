@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lightmodel.cli.common import (
+from lightmodel.cli import (
     NOTHING,
     metric_text,
     new_table,
@@ -17,7 +17,7 @@ from lightmodel.cli.common import (
 from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
 from lightmodel.contract.metrics import METRICS
-from lightmodel.progress.base import format_progress
+from lightmodel.progress import format_progress
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation

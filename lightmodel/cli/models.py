@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import settings
+from lightmodel.cli import configured, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 
@@ -17,10 +17,9 @@ if TYPE_CHECKING:  # the store is imported when a command needs it
 
 @click.group(invoke_without_command=True)
 @click.pass_context
-@settings
-def models(context: click.Context, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def models(context: click.Context, config: Config) -> None:
     """List the models, newest first; or look at one, verify, roll back, push, pull, and so on."""
-    config = load(config_file, sets).config
     context.obj = config
     if context.invoked_subcommand is None:
         for line in _lines(_opened(config)):

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import new_table, print_table, run_context, settings
-from lightmodel.cli.exits import MEANINGS
+from lightmodel.cli import (
+    MEANINGS,
+    configured,
+    make_progress,
+    new_table,
+    print_table,
+    run_context,
+    settings,
+)
 from lightmodel.config import Config, load
 from lightmodel.errors import NotReproduced
 
@@ -112,17 +119,15 @@ if TYPE_CHECKING:  # the chain is imported when it runs
 
 @click.command()
 @click.argument("version")
-@settings
-def reproduce(version: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def reproduce(config: Config, version: str) -> None:
     """Train the model VERSION again from what its manifest says, and compare the two.
 
     Ends with 0 where model.joblib is the same, byte for byte, and with 12 where it is not; then it says
     in what. Nothing in the store is touched. A unique beginning of VERSION will do.
     """
-    config = load(config_file, sets).config
     # Imported here: --help needs none of it.
     from lightmodel.pipeline.reproduce import run_reproduce
-    from lightmodel.progress import make_progress
 
     with TemporaryDirectory(prefix="light-model-") as scratch:
         done = run_reproduce(config, make_progress(), version, Path(scratch))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from lightmodel.cli.common import new_table, print_table, run_context, settings
+from lightmodel.cli import new_table, print_table, run_context, settings
 from lightmodel.config import Config, load
 
 if TYPE_CHECKING:  # imported when a study runs

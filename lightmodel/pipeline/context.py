@@ -13,7 +13,7 @@ from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.metrics import Metric, gate_metric
 from lightmodel.errors import QualityGateFailed
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.store.factory import models_of, splits_of
 from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version

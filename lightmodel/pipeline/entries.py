@@ -25,7 +25,7 @@ from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.reuse import find_reusable, model_key
 from lightmodel.pipeline.testing import defined, open_model
 from lightmodel.pipeline.train import publish_model, train_spec
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.entries import CvResult, Entry, EntryResult, default_entries, is_installed
 from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store import codec

@@ -11,7 +11,7 @@ from lightmodel.contract.profile import Profile
 from lightmodel.errors import ArtefactMissing
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
 from lightmodel.pipeline.reuse import Reuse, find_reusable
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.factory import fetch_first
 from lightmodel.store.manifest import json_bytes

@@ -31,7 +31,7 @@ from lightmodel.pipeline.reuse import (
     model_parameters,
     needed_runtime,
 )
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.store import codec
 from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.store.manifest import json_bytes

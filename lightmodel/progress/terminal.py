@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from lightmodel.progress.base import ProgressBar, format_progress
+from lightmodel.progress import ProgressBar, format_progress
 
 
 class _LostTerminal(io.TextIOBase):

@@ -14,7 +14,7 @@ from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.search.base import Trial
 from lightmodel.search.studies import OptunaStudy
 from lightmodel.training.metrics import measure

@@ -15,7 +15,7 @@ from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleR
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.learners.base import Learner, Trainer, TrainingData
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.store.checkpoints import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration

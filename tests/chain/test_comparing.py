@@ -15,7 +15,7 @@ from lightmodel.pipeline import RunContext
 from lightmodel.pipeline.compare import evaluate_on_test, rank_results, with_present
 from lightmodel.pipeline.entries import train_entry
 from lightmodel.pipeline.preprocess import current_split
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.entries import ComparisonResult, Entry, EntryResult
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord

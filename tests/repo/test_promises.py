@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 import lightmodel
 from lightmodel import errors
-from lightmodel.cli.exits import EXIT_CODES, MEANINGS
+from lightmodel.cli import EXIT_CODES, MEANINGS
 from lightmodel.cli.run import STAGES, run
 from lightmodel.config import GateSection
 from lightmodel.contract.metrics import METRICS
@@ -92,7 +92,7 @@ def test_the_doors_define_nothing() -> None:
 
 def test_help_and_settings_load_no_library_of_the_chain() -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import lightmodel.cli"],
+        [sys.executable, "-X", "importtime", "-m", "lightmodel", "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,8 +9,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lightmodel.progress.base import Progress, SilentProgress, format_progress, format_seconds
-from lightmodel.progress.log import LogProgress
+from lightmodel.progress import (
+    LogProgress,
+    Progress,
+    SilentProgress,
+    format_progress,
+    format_seconds,
+)
 from lightmodel.progress.terminal import TerminalProgress
 
 LONGEST_S = 20.0

@@ -16,7 +16,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.base import Range, StudyPlan
 from lightmodel.search.factory import open_study, prepare_trials
 from lightmodel.search.ranges import search_space, starting_point
