@@ -23,7 +23,7 @@ import optuna
 from sklearn.model_selection import StratifiedKFold
 
 from lightmodel.config import Config
-from lightmodel.config.environment import threads_of
+from lightmodel.config.load import threads_of
 from lightmodel.contract.arrays import Codes
 from lightmodel.contract.metrics import METRICS
 from lightmodel.learners.base import TrainingData

@@ -15,7 +15,7 @@ def tracking() -> None:
 
 
 def _check_tracked(config: Config) -> None:
-    if not config.tracking.is_on:
+    if config.tracking.uri == "none":
         raise ConfigError(
             "nothing is tracked: tracking.uri is none", hint="give it an address, or auto"
         )

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import Config
-from lightmodel.config.environment import threads_of
+from lightmodel.config.load import threads_of
 from lightmodel.errors import ArtefactMissing, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split

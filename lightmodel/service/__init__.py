@@ -5,7 +5,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel.config import Config, load
-from lightmodel.config.environment import workers_of
+from lightmodel.config.load import workers_of
 from lightmodel.predictions.factory import open_log, spooled_bytes
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (

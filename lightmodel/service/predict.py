@@ -14,7 +14,7 @@ from flask import Blueprint, Request, Response, g, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
-from lightmodel.config.environment import scoring_threads_of
+from lightmodel.config.load import scoring_threads_of
 from lightmodel.contract.arrays import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
 from lightmodel.predictions.base import AnsweredRows

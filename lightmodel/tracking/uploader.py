@@ -61,7 +61,7 @@ def recording(config: Config) -> Iterator[Record]:
     Whatever goes wrong is a warning. Calling the function with an empty sequence announces that runs
     will follow soon, so that the second process is ready by then.
     """
-    if not config.tracking.is_on:
+    if config.tracking.uri == "none":
         yield NO_TRACKING
         return
     with Uploader(config) as uploader:
@@ -70,7 +70,7 @@ def recording(config: Config) -> Iterator[Record]:
 
 def sync_aliases(config: Config) -> None:
     """Let MLflow's champion follow the version that is served, with the care of `recording`."""
-    if config.tracking.is_on:
+    if config.tracking.uri != "none":
         with Uploader(config) as uploader:
             uploader.record([None])
 
