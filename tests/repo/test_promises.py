@@ -22,7 +22,7 @@ from lightmodel.cli.run import STAGES, run
 from lightmodel.config import GateSection
 from lightmodel.contract.metrics import METRICS
 from lightmodel.pipeline import CHAIN
-from lightmodel.service.problems import STATUS
+from lightmodel.service import STATUS
 
 ROOT = Path(__file__).parents[2]
 MODULES = [module.name for module in pkgutil.walk_packages(lightmodel.__path__, "lightmodel.")]
