@@ -18,6 +18,7 @@ from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
 from lightmodel.contract.metrics import METRICS
 from lightmodel.progress import format_progress
+from lightmodel.store.factory import run_lock
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation
@@ -62,7 +63,6 @@ def compare(
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
-    from lightmodel.store.factory import run_lock
 
     keys = ("estimator", "parameters")
     file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None

@@ -2,16 +2,15 @@
 
 import signal
 import threading
-from typing import TYPE_CHECKING
 
 import click
 
 from lightmodel.cli import configured
 from lightmodel.config import Config
+from lightmodel.delivery.base import Deployment
+from lightmodel.delivery.factory import open_app_service, open_docker_host, open_monitor
 from lightmodel.errors import DeployFailed, LightModelError, SourceUnavailable
-
-if TYPE_CHECKING:  # the rest is imported when a command runs
-    from lightmodel.delivery.base import Deployment
+from lightmodel.notify.notifiers import open_notifier
 
 
 @click.group()
@@ -29,8 +28,6 @@ def deploy() -> None:
 )
 def docker(config: Config, image: str, **flags: bool) -> None:
     """Deploy to the Docker host that DOCKER_HOST names (ssh://user@host too), without a lost request."""
-    from lightmodel.delivery.factory import open_docker_host
-
     _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
@@ -41,12 +38,10 @@ def docker(config: Config, image: str, **flags: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 def azure(config: Config, image: str, **flags: bool) -> None:
     """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
-    from lightmodel.delivery.factory import open_app_service
-
     _run(open_app_service(config), image, flags)
 
 
-def _run(deployment: "Deployment", image: str, flags: dict[str, bool]) -> None:
+def _run(deployment: Deployment, image: str, flags: dict[str, bool]) -> None:
     """Plan, deploy or roll back, and say what answers now."""
     if flags["dry_run"]:
         click.echo("\n".join(deployment.plan(image)))
@@ -62,6 +57,14 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _stop_event() -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 @click.command()
 @click.option("--every", type=click.FloatRange(min=1), help="Seconds; without it, look once.")
 @configured
@@ -70,17 +73,13 @@ def monitor(config: Config, every: float | None) -> None:
 
     One that answers is never touched. Tries get rarer, and `notify.urls` are told.
     """
-    from lightmodel.delivery.factory import open_monitor
-
     check = open_monitor(config)
     if every is None:
         if wrong := check():
             raise DeployFailed(wrong, hint="the log lines above say what was tried")
         click.echo("the service answers")
         return
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_event()
     while not stop.is_set():
         try:
             check()
@@ -100,9 +99,7 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
     from lightmodel.delivery.webhook import github_hooks, open_route, webhook_secret
 
     hooks, secret = github_hooks(config), webhook_secret(config)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_event()
     with open_route(config) as route:
         hook = hooks.register(route.url, secret)
         click.echo(f"webhook {hook} of {config.webhook.repository} → {route.url}")
@@ -124,8 +121,6 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
 @configured
 def notify(config: Config, title: str, body: str) -> None:
     """Send TITLE to every channel of `notify.urls`; without any, in the log."""
-    from lightmodel.notify.notifiers import open_notifier
-
     section = config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):
         raise SourceUnavailable(

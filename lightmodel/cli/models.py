@@ -3,16 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from lightmodel.cli import configured, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
-
-if TYPE_CHECKING:  # the store is imported when a command needs it
-    from lightmodel.store.versions import Store, Version
+from lightmodel.store.factory import models_of, run_lock, splits_of
+from lightmodel.store.versions import Store, Version
 
 
 @click.group(invoke_without_command=True)
@@ -22,17 +20,11 @@ def models(context: click.Context, config: Config) -> None:
     """List the models, newest first; or look at one, verify, roll back, push, pull, and so on."""
     context.obj = config
     if context.invoked_subcommand is None:
-        for line in _lines(_opened(config)):
+        for line in _lines(models_of(config)):
             click.echo(line)
 
 
-def _opened(config: Config) -> "Store":
-    from lightmodel.store.factory import models_of
-
-    return models_of(config)
-
-
-def _lines(store: "Store") -> Iterator[str]:
+def _lines(store: Store) -> Iterator[str]:
     from lightmodel.store.verdict import newest_approved
 
     try:
@@ -46,7 +38,7 @@ def _lines(store: "Store") -> Iterator[str]:
         yield f"no model in {store.folder}; run.py makes one"
 
 
-def _standing(version: "Version", store: "Store") -> str:
+def _standing(version: Version, store: Store) -> str:
     from lightmodel.store.verdict import read_verdict
 
     try:
@@ -66,7 +58,7 @@ def show(config: Config, version: str | None) -> None:
     """Print the manifest of VERSION, or of the newest; a unique beginning of its name will do."""
     from lightmodel.contract.columns import Contract, describe
 
-    store = _opened(config)
+    store = models_of(config)
     chosen = store.get(version) if version else store.newest()
     manifest = json.loads(chosen.manifest.to_json())
     contract = manifest.pop("contract", None)
@@ -80,7 +72,7 @@ def show(config: Config, version: str | None) -> None:
 @click.pass_obj
 def verify(config: Config) -> None:
     """Check every file of every version against its manifest."""
-    store = _opened(config)
+    store = models_of(config)
     damaged: list[LightModelError] = []
     for version in store.versions():
         try:
@@ -100,11 +92,10 @@ def verify(config: Config) -> None:
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.store import admin as upkeep
-    from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import send
     from lightmodel.tracking.uploader import sync_aliases
 
-    store = _opened(config)
+    store = models_of(config)
     with run_lock(config.store.root):
         result = upkeep.rollback(store, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
@@ -119,7 +110,7 @@ def retire(config: Config) -> None:
     """Remove all but the last `store.keep` versions, never the one in use."""
     from lightmodel.store import admin as upkeep
 
-    store = _opened(config)
+    store = models_of(config)
     removed = upkeep.retire(store, config.store.keep)
     click.echo("\n".join(f"removed: {name}" for name in removed) or "nothing to remove")
 
@@ -134,7 +125,7 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
     """Make FOLDER hold the newest approved model, and no other: what an image serves."""
     from lightmodel.store import admin as upkeep
 
-    version = upkeep.pack(_opened(config), folder, runtime)
+    version = upkeep.pack(models_of(config), folder, runtime)
     click.echo(f"packed: {version.name}")
 
 
@@ -144,9 +135,8 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 def adopt(config: Config, file: Path) -> None:
     """Make a version of a stray model FILE. Loading it runs code in it: adopt only your own."""
     from lightmodel.store import admin as upkeep
-    from lightmodel.store import factory as stores
 
-    version = upkeep.adopt(stores.models_of(config), stores.splits_of(config), file)
+    version = upkeep.adopt(models_of(config), splits_of(config), file)
     click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")
 
 
@@ -160,7 +150,7 @@ def push(config: Config) -> None:
     failures: list[LightModelError] = []
     for mirror in named_mirrors(config):
         try:
-            pushed = mirroring.push(_opened(config), mirror)
+            pushed = mirroring.push(models_of(config), mirror)
         except LightModelError as error:
             click.echo(f"{mirror.uri}  failed: {error.message}")
             failures.append(error)
@@ -178,7 +168,6 @@ def push(config: Config) -> None:
 @click.pass_obj
 def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
-    from lightmodel.store.factory import run_lock
     from lightmodel.store.mirrors.factory import pull_first
     from lightmodel.tracking.uploader import sync_aliases
 

@@ -18,9 +18,11 @@ from lightmodel.cli import (
 )
 from lightmodel.config import Config, load
 from lightmodel.errors import NotReproduced
+from lightmodel.store.factory import run_lock
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.pipeline import Outcome
+    from lightmodel.pipeline.reproduce import Reproduced
 
 STAGES = ("preprocess", "train", "testing")
 
@@ -90,7 +92,6 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
 def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
     # Imported here: --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, run_chain
-    from lightmodel.store.factory import run_lock
 
     stages = [stage for stage in CHAIN if stage.name in names]
     with run_context(config, **modes) as context, run_lock(config.store.root):
@@ -111,10 +112,6 @@ def _show_outcomes(outcomes: "Iterable[Outcome]") -> None:
     finally:
         if table.row_count:
             print_table(table)
-
-
-if TYPE_CHECKING:  # the chain is imported when it runs
-    from lightmodel.pipeline.reproduce import Reproduced
 
 
 @click.command()

@@ -14,6 +14,7 @@ import orjson
 from lightmodel.cli import configured, metric_text, new_table, print_table
 from lightmodel.config import Config, load
 from lightmodel.contract.task import label_name
+from lightmodel.delivery.factory import smoke_test_service
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,8 +34,6 @@ def serve() -> None:
 @configured
 def smoke(config: Config, url: str, seconds: float) -> None:
     """Ask the service at URL for the sample rows of the newest approved model, and compare."""
-    from lightmodel.delivery.factory import smoke_test_service
-
     version = smoke_test_service(config, url, seconds)
     click.echo(f"{version} answers at {url}, and scores its sample rows as stored")
 

@@ -6,7 +6,8 @@ import click
 
 from lightmodel.cli import configured
 from lightmodel.config import Config
-from lightmodel.errors import ConfigError, LightModelError
+from lightmodel.errors import ArtefactMissing, ConfigError, LightModelError
+from lightmodel.store.factory import models_of
 
 
 @click.group()
@@ -70,9 +71,7 @@ def list_pending(config: Config) -> None:
 @configured
 def add(config: Config, version: str | None) -> None:
     """Log VERSION, or the newest model, which was tested while nothing was tracked."""
-    from lightmodel.errors import ArtefactMissing
     from lightmodel.pipeline.run_records import model_record
-    from lightmodel.store.factory import models_of
     from lightmodel.store.verdict import read_verdict
     from lightmodel.tracking.uploader import recording
 

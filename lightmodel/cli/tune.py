@@ -1,5 +1,6 @@
 """`python -m lightmodel tune`: search for better parameters."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from rich.table import Table
 
 from lightmodel.cli import new_table, print_table, run_context, settings
 from lightmodel.config import Config, load
+from lightmodel.store.factory import run_lock
 
 if TYPE_CHECKING:  # imported when a study runs
     from lightmodel.pipeline.best_trials import Finalist
@@ -55,7 +57,6 @@ def tune(
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
-    from lightmodel.store.factory import run_lock
 
     keys = ("estimator", "parameters")
     file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None
@@ -96,9 +97,7 @@ def _write(file: Path, tuned: "TuneResult") -> None:
 
 
 def _show(tuned: "TuneResult") -> None:
-    counted = dict.fromkeys(("complete", "pruned", "failed"), 0)
-    for trial in tuned.trials:
-        counted[trial.state] = counted.get(trial.state, 0) + 1
+    counted = Counter(trial.state for trial in tuned.trials)
     click.echo(
         f"study {tuned.name}: {counted['complete']} trials finished, {counted['pruned']} given up "
         f"early, {counted['failed']} lost"

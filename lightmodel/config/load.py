@@ -175,10 +175,9 @@ def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterat
             continue
         section, _, key = name.removeprefix(PREFIX).lower().partition("__")
         value = environ[name]
-        if key.endswith(FILE_SUFFIX.lower()) and is_secret(
-            _field(section, key[: -len(FILE_SUFFIX)])
-        ):
-            key = key[: -len(FILE_SUFFIX)]
+        named_by = key.removesuffix(FILE_SUFFIX.lower())
+        if named_by != key and is_secret(_field(section, named_by)):
+            key = named_by
             try:
                 value = Path(value).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:

@@ -121,8 +121,6 @@ def _card(model: LoadedModel, signer: Signer) -> dict[str, Any]:
         logger.warning("the model's card is not complete: %s", error.message)
     metrics = _metric_rows(manifest.metrics, verdict)
     return {
-        "task": _task(model),
-        "trained": formatting.moment(manifest.created),
         "facts": _facts(model),
         "metrics": metrics,
         "headline": f"{metrics[0]['title']} {metrics[0]['test']}" if verdict and metrics else "",
