@@ -66,13 +66,13 @@ def compare(
     chosen, absent = choose_entries(split, only)
     entries, _ = with_present(chosen, config.train)
     results = []
-    with context.progress.task("comparison", total=len(entries), unit="contenders") as done:
+    with context.progress.task("comparison", total=len(entries), unit="contenders") as advance:
         for one in train_entries(config, split, entries, limit_s):
             results.append(one)
             count = f"{len(results)} of {len(entries)}"
             reason = f": {one.reason}" if one.reason else ""
             logger.info("%s is done (%s)%s", one.entry.name, count, reason)
-            done.advance()
+            advance(1)
     results.sort(key=lambda one: entries.index(one.entry))
     return rank_results(context, split, (*results, *absent), ensemble=ensemble)
 

@@ -14,12 +14,7 @@ logger = logging.getLogger(__name__)
 _STEPS = ("bytes", "kB", "MB", "GB", "TB")
 
 
-class ProgressBar(Protocol):
-    """One piece of work under way."""
-
-    def advance(self, amount: int = 1) -> None:
-        """Count `amount` more units as done."""
-        ...
+Advance = Callable[[int], None]  # counts so many more units as done
 
 
 class Progress(Protocol):
@@ -27,41 +22,19 @@ class Progress(Protocol):
 
     def task(
         self, what: str, total: int | None = None, unit: str = ""
-    ) -> AbstractContextManager[ProgressBar]:
+    ) -> AbstractContextManager[Advance]:
         """Start to show `what`; `unit` is "bytes" or the plural of what is counted."""
         ...
-
-
-class _SilentBar:
-    def advance(self, amount: int = 1) -> None:
-        """Do nothing."""
 
 
 class SilentProgress:
     """Shows nothing: for tests, and for who uses this package as a library."""
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[ProgressBar]:
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
         """Show nothing of `what`."""
         del what, total, unit
-        yield _SilentBar()
-
-
-class _Counter:
-    def __init__(self, total: int | None, unit: str) -> None:
-        self._lock = threading.Lock()
-        self._done = 0
-        self._total = total
-        self._unit = unit
-
-    def advance(self, amount: int = 1) -> None:
-        """Count `amount` more."""
-        with self._lock:
-            self._done += amount
-
-    def __str__(self) -> str:
-        with self._lock:
-            return format_progress(self._done, self._total, self._unit)
+        yield lambda _amount: None
 
 
 @dataclass(frozen=True)
@@ -75,23 +48,28 @@ class LogProgress:
     clock: Callable[[], float] = time.monotonic
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[ProgressBar]:
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
         """Write about `what` until the block ends."""
-        counter, ended, start = _Counter(total, unit), threading.Event(), self.clock()
+        done, lock, ended, start = 0, threading.Lock(), threading.Event(), self.clock()
+
+        def advance(amount: int) -> None:
+            nonlocal done
+            with lock:
+                done += amount
 
         def log(state: str) -> None:
-            taken = format_seconds(self.clock() - start)
-            logger.info("%s: %s%s after %s", what, state, counter, taken)
+            amounts, taken = format_progress(done, total, unit), self.clock() - start
+            logger.info("%s: %s%s after %s", what, state, amounts, format_seconds(taken))
 
         def log_until_ended() -> None:
             while not ended.wait(self.every_s):
                 log("")
 
-        logger.info("%s: started%s", what, f", {counter}" if total else "")
+        logger.info("%s: started%s", what, f", {format_progress(0, total, unit)}" if total else "")
         thread = threading.Thread(target=log_until_ended, name=f"progress of {what}", daemon=True)
         thread.start()
         try:
-            yield counter
+            yield advance
         except BaseException:
             log("stopped at ")
             raise

@@ -4,7 +4,7 @@ import contextlib
 import io
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from typing import TextIO, cast
 
 from rich.console import Console
@@ -13,14 +13,13 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
 
-from lightmodel.progress import ProgressBar, format_progress
+from lightmodel.progress import Advance, format_progress
 
 
 class _LostTerminal(io.TextIOBase):
@@ -58,16 +57,6 @@ class _AmountColumn(ProgressColumn):
         return Text(format_progress(int(task.completed), total, task.fields["unit"]))
 
 
-@dataclass(frozen=True)
-class _Bar:
-    bars: Progress
-    task: TaskID
-
-    def advance(self, amount: int = 1) -> None:
-        """Move the bar."""
-        self.bars.advance(self.task, amount)
-
-
 class TerminalProgress:
     """Draws a bar for each piece of work; all that run at the same time stand below one another."""
 
@@ -78,11 +67,11 @@ class TerminalProgress:
         self._running = 0
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[ProgressBar]:
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
         """Draw a bar for `what` until the block ends; the finished bar stays."""
         bars = self._start()
         try:
-            yield _Bar(bars, bars.add_task(what, total=total, unit=unit))
+            yield partial(bars.advance, bars.add_task(what, total=total, unit=unit))
         finally:
             self._end()
 

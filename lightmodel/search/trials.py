@@ -52,13 +52,13 @@ def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
     """Run trials until the study has enough or `is_over`, which fails those that are running."""
     count = context.fitter.at_once
     pool = ThreadPoolExecutor(count, thread_name_prefix="trial")
-    with context.progress.task("search", total=context.trials, unit="trials") as steps:
+    with context.progress.task("search", total=context.trials, unit="trials") as advance:
 
         def work() -> None:
             while not is_over() and (trial := context.study.ask()) is not None:
                 if not _run(context, trial):
                     return
-                steps.advance()
+                advance(1)
 
         try:
             waiting = {pool.submit(work) for _ in range(count)}

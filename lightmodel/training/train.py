@@ -256,10 +256,10 @@ def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit
             done = trainer.fit_fold(*fold_rows(numbers, fold, by_time=by_time))
             if spec.checkpoints:
                 spec.checkpoints.save(fold, done)
-        done_folds.advance()
+        advance(1)
         return done
 
-    with spec.progress.task("cross-validation", total=count, unit="folds") as done_folds:
+    with spec.progress.task("cross-validation", total=count, unit="folds") as advance:
         pool = ThreadPoolExecutor(spec.learner.folds_at_once, thread_name_prefix="fold")
         try:
             return list(pool.map(fit, range(count)))
