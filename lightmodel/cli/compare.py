@@ -64,8 +64,7 @@ def compare(
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
 
-    keys = ("estimator", "parameters")
-    file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None
+    file = writable_file(loaded, config_file) if flags["write"] else None
     with run_context(config) as context:
         with run_lock(config.store.root):
             split = current_split(context)
@@ -190,7 +189,7 @@ def _write(compared: "ComparisonResult", file: Path) -> None:
         "estimator": result.estimator,
         "parameters": dict(result.parameters),
     }
-    rewrite(file, "train", values)
+    rewrite(file, values)
     because = (
         f"{compared.metric.title} {metric_text(compared.winner.mean[compared.metric.name])}"
         f" instead of {metric_text(present.mean[compared.metric.name])}"

@@ -58,8 +58,7 @@ def tune(
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
 
-    keys = ("estimator", "parameters")
-    file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None
+    file = writable_file(loaded, config_file) if flags["write"] else None
     with run_context(loaded.config) as context:
         # Several processes may begin on one study together: whoever is second finds the split made.
         with run_lock(loaded.config.store.root, PATIENCE_S):
@@ -90,7 +89,7 @@ def _write(file: Path, tuned: "TuneResult") -> None:
     if tuned.winner is None:
         click.echo(f"{file.name} stays as it is")
         return
-    rewrite(file, "train", {"parameters": tuned.winner.candidate.parameters})
+    rewrite(file, {"parameters": tuned.winner.candidate.parameters})
     click.echo(
         f"written: {file.name}; `python run.py` trains by it, from the folds fitted just now"
     )
