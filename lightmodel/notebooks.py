@@ -96,10 +96,7 @@ class Project:
         return cross_validate(self.training_table, self.contract, spec)
 
     def compare(self, settings: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
-        """Cross-validate variants on the same folds.
-
-        Args:
-            settings: name of the variant → its settings.
+        """Cross-validate variants (name → settings) on the same folds.
 
         Returns:
             a row for each variant, a column for each metric, pooled out of fold.

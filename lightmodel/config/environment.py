@@ -17,10 +17,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 def for_child(settings: Mapping[str, Section]) -> dict[str, str]:
     """Return the environment of a process of this project that is to see these sections as they are.
 
-    Secrets reach it this way only. It finds the package wherever it is started.
-
-    Args:
-        settings: name → section; those that are not named are left to the environment as it is.
+    Secrets reach it this way only. Sections that are not named are left to the environment as it
+    is. The process finds the package wherever it is started.
     """
     inherited_path = os.environ.get("PYTHONPATH")
     paths = os.pathsep.join([str(PROJECT), *([inherited_path] if inherited_path else [])])

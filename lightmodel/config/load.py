@@ -137,10 +137,10 @@ def load(
     return Loaded(config, {setting.path: setting.origin for setting in known})
 
 
-def _from_file(path: Path | None, mistakes: list[str]) -> list[Setting]:
-    if path is None and not Path("config.toml").exists():
-        return []
+def _from_file(path: Path | None, mistakes: list[str]) -> Iterator[Setting]:
     file = path or Path("config.toml")
+    if path is None and not file.exists():
+        return
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -148,8 +148,7 @@ def _from_file(path: Path | None, mistakes: list[str]) -> list[Setting]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mistakes.append(f"{file}: is not valid TOML: {error}")
     else:
-        return list(_of_tables(content, str(file), mistakes))
-    return []
+        yield from _of_tables(content, str(file), mistakes)
 
 
 def _of_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Iterator[Setting]:

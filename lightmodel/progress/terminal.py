@@ -1,11 +1,10 @@
 """Progress as bars that move, for somebody at a terminal."""
 
 import contextlib
-import io
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -22,23 +21,19 @@ from rich.text import Text
 from lightmodel.progress import Advance, format_progress
 
 
-class _LostTerminal(io.TextIOBase):
+class _LostTerminal:
     """A terminal that may go away: what cannot be written is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override] # read-only here, as on every real stream
-        return self._stream.encoding or "utf-8"
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — whatever a stream has
+        return getattr(self._stream, name)
 
     def isatty(self) -> bool:
         with contextlib.suppress(OSError, ValueError):
             return self._stream.isatty()
         return False
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):

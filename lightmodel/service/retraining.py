@@ -139,17 +139,12 @@ class JenkinsRetraining:
             return None
         item: dict[str, Any] = answer.json()
         started = datetime.fromtimestamp(item.get("inQueueSince", 0) / 1000, UTC).isoformat()
-        build = item.get("executable")
-        if not build:
-            return Job(
-                job_id, "failed" if item.get("cancelled") else "queued", started, url=self.url
-            )
-        details: dict[str, Any] = self._request(
-            "GET", f"{build['url'].rstrip('/')}/api/json"
-        ).json()
-        return Job(
-            job_id, _STATE_OF_BUILD.get(details.get("result"), "failed"), started, url=build["url"]
-        )
+        if build := item.get("executable"):
+            details = self._request("GET", f"{build['url'].rstrip('/')}/api/json").json()
+            outcome = _STATE_OF_BUILD.get(details.get("result"), "failed")
+            return Job(job_id, outcome, started, url=build["url"])
+        state: State = "failed" if item.get("cancelled") else "queued"
+        return Job(job_id, state, started, url=self.url)
 
     def _request(self, method: str, url: str, *, missing: bool = False) -> "requests.Response":
         import requests
@@ -169,12 +164,12 @@ class JenkinsRetraining:
         return answer
 
 
+@dataclass(frozen=True)
 class ProcessRetraining:
     """Runs a command at low priority, with its state and log in a folder; it outlives this server."""
 
-    def __init__(self, folder: Path, command: Sequence[str]) -> None:
-        self._folder = folder
-        self._command = tuple(command)
+    folder: Path
+    command: Sequence[str]
 
     def start(self) -> Job:
         """Start one.
@@ -182,9 +177,9 @@ class ProcessRetraining:
         Raises:
             AlreadyRunning: one is under way, perhaps since an earlier server.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / ".lock"):
-            for path in self._folder.glob("*.json"):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):
+            for path in self.folder.glob("*.json"):
                 other = self.find(path.stem)
                 if other and other.state == "running":
                     raise AlreadyRunning(
@@ -195,9 +190,9 @@ class ProcessRetraining:
             name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
             job = Job(name, "running", now.isoformat())
             self._write(job, None)
-            with (self._folder / f"{name}.log").open("wb") as log:
+            with (self.folder / f"{name}.log").open("wb") as log:
                 subprocess.Popen(  # noqa: S603 — this project's command
-                    [sys.executable, "-c", _SUPERVISE, str(self._folder), name, *self._command],
+                    [sys.executable, "-c", _SUPERVISE, str(self.folder), name, *self.command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -210,7 +205,7 @@ class ProcessRetraining:
         if not _ID.fullmatch(job_id):
             return None
         try:
-            content: dict[str, Any] = json.loads((self._folder / f"{job_id}.json").read_bytes())
+            content: dict[str, Any] = json.loads((self.folder / f"{job_id}.json").read_bytes())
         except (OSError, ValueError):
             return None
         pid = content.pop("pid")
@@ -224,20 +219,20 @@ class ProcessRetraining:
         if job is None:
             return 1
         self._write(job, os.getpid())
-        code = subprocess.run(self._command, check=False).returncode  # noqa: S603 — from `start`
+        code = subprocess.run(self.command, check=False).returncode  # noqa: S603 — from `start`
         ended = datetime.now(UTC).isoformat()
         self._write(Job(job_id, _STATE_OF_EXIT.get(code, "failed"), job.started, ended, code), None)
         return code
 
     def _write(self, job: Job, pid: int | None) -> None:
         content = {**asdict(job), "last_lines": (), "pid": pid}
-        part = self._folder / f"{job.id}.part"
+        part = self.folder / f"{job.id}.part"
         part.write_text(json.dumps(content), encoding="utf-8")
-        part.replace(self._folder / f"{job.id}.json")
+        part.replace(self.folder / f"{job.id}.json")
 
     def _tail(self, job_id: str) -> tuple[str, ...]:
         try:
-            with (self._folder / f"{job_id}.log").open("rb") as log:
+            with (self.folder / f"{job_id}.log").open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
                 return tuple(log.read().decode(errors="replace").splitlines()[-_LINES:])
         except OSError:

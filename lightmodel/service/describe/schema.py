@@ -148,11 +148,6 @@ def sample_scores(model: LoadedModel) -> list[Any]:
     return [score[0] for score in scores]
 
 
-def sample_csv(model: LoadedModel) -> bytes:
-    """Return `GET /sample.csv`: it posts back with 200, and is answered with the stored scores."""
-    return csv_of(sample_records(model), model.contract)
-
-
 def csv_of(records: list[Json], contract: Contract) -> bytes:
     """Return records as CSV with a header, written as the training table was.
 
