@@ -6,7 +6,7 @@ The form for one row is made of what the contract says of each feature.
 import hashlib
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.store.factory import signer_of
 from lightmodel.store.manifest import Signer
-from lightmodel.store.verdict import StoredVerdict, read_report, read_verdict
+from lightmodel.store.verdict import read_report, read_verdict
 from lightmodel.store.versions import Version
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ Kind = Literal["number", "choice", "suggestions"]
 def blueprint(models: ModelManager, config: Config) -> Blueprint:
     """Return the routes; every address on the page is relative, so a proxy may add a prefix."""
     routes = Blueprint("pages", __name__)
-    routes.add_app_template_filter(formatting.count, "count")
-    routes.add_app_template_filter(formatting.shown, "shown")
+    for name in ("count", "lower_is_better", "metric_title", "number", "shown"):
+        routes.add_app_template_filter(getattr(formatting, name), name)
     signer = signer_of(config)
 
     @routes.get("/")
@@ -119,11 +119,13 @@ def _card(model: LoadedModel, signer: Signer) -> dict[str, Any]:
             importances = orjson.loads(version.read(_IMPORTANCES))
     except ArtefactCorrupt as error:
         logger.warning("the model's card is not complete: %s", error.message)
-    metrics = _metric_rows(manifest.metrics, verdict)
+    test, decisive = (verdict.metrics, verdict.metric) if verdict else ({}, "")
     return {
         "facts": _facts(model),
-        "metrics": metrics,
-        "headline": f"{metrics[0]['title']} {metrics[0]['test']}" if verdict and metrics else "",
+        "metrics": _in_order(manifest.metrics.keys() | test.keys(), decisive),
+        "decisive": decisive,
+        "out_of_fold": manifest.metrics,
+        "test": test,
         "has_report": bool(verdict and verdict.report_sha256),
         "features": _feature_bars(importances),
         "has_picture": _PICTURE in manifest.files,
@@ -157,24 +159,11 @@ def _facts(model: LoadedModel) -> dict[str, str]:
     return facts
 
 
-def _metric_rows(
-    out_of_fold: Mapping[str, float | None], verdict: StoredVerdict | None
-) -> list[dict[str, Any]]:
-    """Return a row of the table for each metric, the one that the gate decided by first."""
-    test, decisive = (verdict.metrics, verdict.metric) if verdict else ({}, "")
+def _in_order(metrics: Collection[str], decisive: str) -> list[str]:
+    """Return the names of metrics, the one that the gate decided by first, unknown ones last."""
     known = [decisive, *METRICS]
-    names = sorted(out_of_fold.keys() | test.keys())
-    names.sort(key=lambda name: known.index(name) if name in known else len(known))
-    return [
-        {
-            "title": formatting.metric_title(name),
-            "out_of_fold": formatting.number(out_of_fold.get(name)),
-            "test": formatting.number(test.get(name)),
-            "lower_is_better": formatting.lower_is_better(name),
-            "decides": name == decisive,
-        }
-        for name in names
-    ]
+    places = {name: known.index(name) if name in known else len(known) for name in metrics}
+    return sorted(metrics, key=lambda name: (places[name], name))
 
 
 def _feature_bars(importances: Mapping[str, float]) -> list[dict[str, str]]:
