@@ -116,7 +116,7 @@ def _show(tuned: "TuneResult") -> None:
 
 
 def _verdict(tuned: "TuneResult") -> str:
-    import tomlkit
+    from lightmodel.config.rewrite import toml_item  # wants tomlkit, which no serving image has
 
     metric, winner = tuned.metric, tuned.winner
     present = next(one for one in tuned.finalists if one.trial is None)
@@ -125,12 +125,11 @@ def _verdict(tuned: "TuneResult") -> str:
             f"nothing is clearly better than the present settings: {metric.title} "
             f"{present.value(metric):.4f}"
         )
-    parameters = tomlkit.inline_table()
-    parameters.update(winner.candidate.parameters)
+    parameters = toml_item(winner.candidate.parameters).as_string()
     return (
         f"trial {winner.trial.number if winner.trial else ''} is better than the present settings: "
         f"{metric.title} {winner.value(metric):.4f} instead of {present.value(metric):.4f}, out of fold\n"
-        f"  [train]\n  parameters = {parameters.as_string()}"
+        f"  [train]\n  parameters = {parameters}"
     )
 
 

@@ -20,6 +20,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 from lightmodel.config import Config
 from lightmodel.errors import AlreadyRunning, NotPossible, SourceUnavailable
+from lightmodel.files import write_atomic
 from lightmodel.service.security import check_token
 
 if TYPE_CHECKING:  # only Jenkins is asked with it
@@ -226,9 +227,7 @@ class ProcessRetraining:
 
     def _write(self, job: Job, pid: int | None) -> None:
         content = {**asdict(job), "last_lines": (), "pid": pid}
-        part = self.folder / f"{job.id}.part"
-        part.write_text(json.dumps(content), encoding="utf-8")
-        part.replace(self.folder / f"{job.id}.json")
+        write_atomic(self.folder / f"{job.id}.json", json.dumps(content).encode())
 
     def _tail(self, job_id: str) -> tuple[str, ...]:
         try:
