@@ -24,13 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from lightmodel.config import load
-from lightmodel.config.environment import threads_of
+from lightmodel.config.load import threads_of
 from lightmodel.contract.arrays import Codes, Vector
 from lightmodel.contract.results import FoldFit
 from lightmodel.learners.base import Trainer, TrainingData
 from lightmodel.pipeline.preprocess import fetch_table
 from lightmodel.pipeline.train import train_spec
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.tables.reading import read_table
 from lightmodel.training.metrics import measure
 from lightmodel.training.preprocess import PreprocessOptions, preprocess

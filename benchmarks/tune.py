@@ -23,12 +23,12 @@ import optuna
 from sklearn.model_selection import StratifiedKFold
 
 from lightmodel.config import Config
-from lightmodel.config.environment import threads_of
+from lightmodel.config.load import threads_of
 from lightmodel.contract.arrays import Codes
 from lightmodel.contract.metrics import METRICS
 from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.ranges import Range, search_space, starting_point
 from lightmodel.search.storages import FolderStorage
 from lightmodel.search.studies import OptunaStudy, StudyPlan, distribution

@@ -15,7 +15,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from lightmodel.config import load
-from lightmodel.config.environment import workers_of
+from lightmodel.config.load import workers_of
 
 _config = load().config
 _serve = _config.serve

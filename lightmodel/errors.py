@@ -3,23 +3,6 @@
 A message says what is wrong, with names and counts; a hint says what to do next, ideally a command.
 Neither ever holds a cell value of somebody's data, a secret or a traceback. The exit code of each
 stands in `lightmodel.cli`, the HTTP status in `lightmodel.service`.
-
-    LightModelError
-    ├── ConfigError               a setting is wrong, or a needed extra is not installed
-    ├── DataError                 the table cannot be used
-    │   ├── ContractViolation     … because it breaks the data contract (all violations at once)
-    │   ├── DriftExceeded         … because it has moved too far from the last accepted one
-    │   └── TooLarge              … because it exceeds a limit of the service
-    ├── SourceUnavailable         the outside is down; trying again later may help
-    │   └── QuotaExceeded         … because the source's download quota is used up
-    ├── ArtefactMissing           an earlier stage did not run
-    ├── ArtefactCorrupt           bytes do not match their manifest, or a signature does not hold
-    ├── QualityGateFailed         the candidate is not good enough; the old model stays
-    ├── NotReproduced             a model that was trained again has other bytes
-    ├── AlreadyRunning            another run holds the lock
-    ├── DeployFailed              the new version was not taken into service; what answered goes on
-    ├── NotPossible               this installation cannot do it, whatever the settings
-    └── StorageFull               the disk has no room left
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ from lightmodel.errors import ConfigError, QualityGateFailed
 from lightmodel.pipeline import CHAIN, RunContext, run_chain
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.train import train_spec
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.store.versions import Version, run_lock, splits_of
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tracking.uploader import recording
@@ -95,10 +95,7 @@ class Project:
         return cross_validate(self.training_table, self.contract, spec)
 
     def compare(self, settings: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
-        """Cross-validate variants on the same folds.
-
-        Args:
-            settings: name of the variant → its settings.
+        """Cross-validate variants (name → settings) on the same folds.
 
         Returns:
             a row for each variant, a column for each metric, pooled out of fold.

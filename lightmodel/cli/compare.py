@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lightmodel.cli.common import (
+from lightmodel.cli import (
     NOTHING,
     metric_text,
     new_table,
@@ -17,7 +17,8 @@ from lightmodel.cli.common import (
 from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
 from lightmodel.contract.metrics import METRICS
-from lightmodel.progress.base import format_progress
+from lightmodel.progress import format_progress
+from lightmodel.store.versions import run_lock
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation
@@ -63,10 +64,8 @@ def compare(
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
-    from lightmodel.store.versions import run_lock
 
-    keys = ("estimator", "parameters")
-    file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None
+    file = writable_file(loaded, config_file) if flags["write"] else None
     with run_context(config) as context:
         with run_lock(config.store.root):
             split = current_split(context)
@@ -191,7 +190,7 @@ def _write(compared: "ComparisonResult", file: Path) -> None:
         "estimator": result.estimator,
         "parameters": dict(result.parameters),
     }
-    rewrite(file, "train", values)
+    rewrite(file, values)
     because = (
         f"{compared.metric.title} {metric_text(compared.winner.mean[compared.metric.name])}"
         f" instead of {metric_text(present.mean[compared.metric.name])}"

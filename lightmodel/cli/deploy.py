@@ -2,17 +2,17 @@
 
 import signal
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import settings
-from lightmodel.config import load
+from lightmodel.cli import configured
+from lightmodel.config import Config
+from lightmodel.delivery.azure_app_service import open_app_service
+from lightmodel.delivery.base import Deployment
+from lightmodel.delivery.docker_host import open_docker_host
+from lightmodel.delivery.monitor import open_monitor
 from lightmodel.errors import DeployFailed, LightModelError, SourceUnavailable
-
-if TYPE_CHECKING:  # the rest is imported when a command runs
-    from lightmodel.delivery.base import Deployment
+from lightmodel.notify import open_notifier
 
 
 @click.group()
@@ -21,34 +21,29 @@ def deploy() -> None:
 
 
 @deploy.command()
-@settings
+@configured
 @click.option("--image", default="light-model", show_default=True, help="By name, tag or id.")
 @click.option("--rollback", is_flag=True, help="Bring back the image that answered before.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 @click.option(
     "--renew-proxy", is_flag=True, help="Replace the proxy too: a second without answers."
 )
-def docker(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
+def docker(config: Config, image: str, **flags: bool) -> None:
     """Deploy to the Docker host that DOCKER_HOST names (ssh://user@host too), without a lost request."""
-    from lightmodel.delivery.docker_host import open_docker_host
-
-    config = load(config_file, sets).config
     _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
 @deploy.command()
-@settings
+@configured
 @click.option("--image", default="light-model", show_default=True, help="By name, tag or id.")
 @click.option("--rollback", is_flag=True, help="Bring back the image that answered before.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
-def azure(config_file: Path | None, sets: tuple[str, ...], image: str, **flags: bool) -> None:
+def azure(config: Config, image: str, **flags: bool) -> None:
     """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
-    from lightmodel.delivery.azure_app_service import open_app_service
-
-    _run(open_app_service(load(config_file, sets).config), image, flags)
+    _run(open_app_service(config), image, flags)
 
 
-def _run(deployment: "Deployment", image: str, flags: dict[str, bool]) -> None:
+def _run(deployment: Deployment, image: str, flags: dict[str, bool]) -> None:
     """Plan, deploy or roll back, and say what answers now."""
     if flags["dry_run"]:
         click.echo("\n".join(deployment.plan(image)))
@@ -64,25 +59,29 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _stop_event() -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 @click.command()
 @click.option("--every", type=click.FloatRange(min=1), help="Seconds; without it, look once.")
-@settings
-def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def monitor(config: Config, every: float | None) -> None:
     """Start the deployed service again where it is dead, unhealthy or does not answer.
 
     One that answers is never touched. Tries get rarer, and `notify.urls` are told.
     """
-    from lightmodel.delivery.monitor import open_monitor
-
-    check = open_monitor(load(config_file, sets).config).check
+    check = open_monitor(config).check
     if every is None:
         if wrong := check():
             raise DeployFailed(wrong, hint="the log lines above say what was tried")
         click.echo("the service answers")
         return
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_event()
     while not stop.is_set():
         try:
             check()
@@ -93,19 +92,16 @@ def monitor(every: float | None, config_file: Path | None, sets: tuple[str, ...]
 
 @click.command()
 @click.option("--remove-on-exit", is_flag=True, help="Stay, and remove the webhook at the end.")
-@settings
-def webhook(config_file: Path | None, sets: tuple[str, ...], remove_on_exit: bool) -> None:
+@configured
+def webhook(config: Config, remove_on_exit: bool) -> None:
     """Register the push webhook of `webhook.repository`, and check that Jenkins answers it.
 
     Without `webhook.address` a tunnel is opened first, which lasts until Ctrl-C or SIGTERM.
     """
     from lightmodel.delivery.webhook import github_hooks, open_route, webhook_secret
 
-    config = load(config_file, sets).config
     hooks, secret = github_hooks(config), webhook_secret(config)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_event()
     with open_route(config) as route:
         hook = hooks.register(route.url, secret)
         click.echo(f"webhook {hook} of {config.webhook.repository} → {route.url}")
@@ -124,12 +120,10 @@ def webhook(config_file: Path | None, sets: tuple[str, ...], remove_on_exit: boo
 @click.command()
 @click.argument("title")
 @click.option("--body", default="", help="What more there is to say.")
-@settings
-def notify(title: str, body: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def notify(config: Config, title: str, body: str) -> None:
     """Send TITLE to every channel of `notify.urls`; without any, in the log."""
-    from lightmodel.notify import open_notifier
-
-    section = load(config_file, sets).config.notify
+    section = config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):
         raise SourceUnavailable(
             "a channel of notify.urls did not take it",

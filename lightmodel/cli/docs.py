@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from lightmodel.cli.exits import EXIT_CODES, MEANINGS
+from lightmodel.cli import EXIT_CODES, MEANINGS
 from lightmodel.config import Config, load
 from lightmodel.config.load import PREFIX, SECTIONS, is_secret
 
@@ -65,7 +65,7 @@ def _errors_page() -> str:
     lines = [
         "# Errors and exit codes",
         "",
-        "Written by `make docs` from `lightmodel/cli/exits.py`. Only 75 is worth a retry.",
+        "Written by `make docs` from `lightmodel/cli/__init__.py`. Only 75 is worth a retry.",
         "",
         "| exit code | meaning | errors |",
         "|---|---|---|",

@@ -3,37 +3,27 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import settings
+from lightmodel.cli import configured, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
-
-if TYPE_CHECKING:  # the store is imported when a command needs it
-    from lightmodel.store.versions import Store, Version
+from lightmodel.store.versions import Store, Version, models_of, run_lock, splits_of
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
-@settings
-def models(context: click.Context, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def models(context: click.Context, config: Config) -> None:
     """List the models, newest first; or look at one, verify, roll back, push, pull, and so on."""
-    config = load(config_file, sets).config
     context.obj = config
     if context.invoked_subcommand is None:
-        for line in _lines(_opened(config)):
+        for line in _lines(models_of(config)):
             click.echo(line)
 
 
-def _opened(config: Config) -> "Store":
-    from lightmodel.store.versions import models_of
-
-    return models_of(config)
-
-
-def _lines(store: "Store") -> Iterator[str]:
+def _lines(store: Store) -> Iterator[str]:
     from lightmodel.store.verdict import newest_approved
 
     try:
@@ -47,7 +37,7 @@ def _lines(store: "Store") -> Iterator[str]:
         yield f"no model in {store.folder}; run.py makes one"
 
 
-def _standing(version: "Version", store: "Store") -> str:
+def _standing(version: Version, store: Store) -> str:
     from lightmodel.store.verdict import read_verdict
 
     try:
@@ -67,7 +57,7 @@ def show(config: Config, version: str | None) -> None:
     """Print the manifest of VERSION, or of the newest; a unique beginning of its name will do."""
     from lightmodel.contract.columns import Contract, describe
 
-    store = _opened(config)
+    store = models_of(config)
     chosen = store.get(version) if version else store.newest()
     manifest = json.loads(chosen.manifest.to_json())
     contract = manifest.pop("contract", None)
@@ -81,7 +71,7 @@ def show(config: Config, version: str | None) -> None:
 @click.pass_obj
 def verify(config: Config) -> None:
     """Check every file of every version against its manifest."""
-    store = _opened(config)
+    store = models_of(config)
     damaged: list[LightModelError] = []
     for version in store.versions():
         try:
@@ -102,10 +92,9 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw VERSION, or the one that is served; the one before it is served again."""
     from lightmodel.store import admin as upkeep
     from lightmodel.store.sync import send
-    from lightmodel.store.versions import run_lock
     from lightmodel.tracking.uploader import sync_aliases
 
-    store = _opened(config)
+    store = models_of(config)
     with run_lock(config.store.root):
         result = upkeep.rollback(store, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
@@ -120,7 +109,7 @@ def retire(config: Config) -> None:
     """Remove all but the last `store.keep` versions, never the one in use."""
     from lightmodel.store import admin as upkeep
 
-    store = _opened(config)
+    store = models_of(config)
     removed = upkeep.retire(store, config.store.keep)
     click.echo("\n".join(f"removed: {name}" for name in removed) or "nothing to remove")
 
@@ -135,7 +124,7 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
     """Make FOLDER hold the newest approved model, and no other: what an image serves."""
     from lightmodel.store import admin as upkeep
 
-    version = upkeep.pack(_opened(config), folder, runtime)
+    version = upkeep.pack(models_of(config), folder, runtime)
     click.echo(f"packed: {version.name}")
 
 
@@ -145,7 +134,6 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 def adopt(config: Config, file: Path) -> None:
     """Make a version of a stray model FILE. Loading it runs code in it: adopt only your own."""
     from lightmodel.store import admin as upkeep
-    from lightmodel.store.versions import models_of, splits_of
 
     version = upkeep.adopt(models_of(config), splits_of(config), file)
     click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")
@@ -161,7 +149,7 @@ def push(config: Config) -> None:
     failures: list[LightModelError] = []
     for mirror in named_mirrors(config):
         try:
-            pushed = sync.push(_opened(config), mirror)
+            pushed = sync.push(models_of(config), mirror)
         except LightModelError as error:
             click.echo(f"{mirror.uri}  failed: {error.message}")
             failures.append(error)
@@ -180,7 +168,6 @@ def push(config: Config) -> None:
 def pull(config: Config, version: str | None) -> None:
     """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
     from lightmodel.store.sync import pull_first
-    from lightmodel.store.versions import run_lock
     from lightmodel.tracking.uploader import sync_aliases
 
     with run_lock(config.store.root):

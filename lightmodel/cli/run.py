@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import new_table, print_table, run_context, settings
-from lightmodel.cli.exits import MEANINGS
+from lightmodel.cli import (
+    MEANINGS,
+    configured,
+    make_progress,
+    new_table,
+    print_table,
+    run_context,
+    settings,
+)
 from lightmodel.config import Config, load
 from lightmodel.errors import NotReproduced
+from lightmodel.store.versions import run_lock
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.pipeline import Outcome
+    from lightmodel.pipeline.reproduce import Reproduced
 
 STAGES = ("preprocess", "train", "testing")
 
@@ -83,7 +92,6 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
 def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
     # Imported here: --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, run_chain
-    from lightmodel.store.versions import run_lock
 
     stages = [stage for stage in CHAIN if stage.name in names]
     with run_context(config, **modes) as context, run_lock(config.store.root):
@@ -106,23 +114,17 @@ def _show_outcomes(outcomes: "Iterable[Outcome]") -> None:
             print_table(table)
 
 
-if TYPE_CHECKING:  # the chain is imported when it runs
-    from lightmodel.pipeline.reproduce import Reproduced
-
-
 @click.command()
 @click.argument("version")
-@settings
-def reproduce(version: str, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def reproduce(config: Config, version: str) -> None:
     """Train the model VERSION again from what its manifest says, and compare the two.
 
     Ends with 0 where model.joblib is the same, byte for byte, and with 12 where it is not; then it says
     in what. Nothing in the store is touched. A unique beginning of VERSION will do.
     """
-    config = load(config_file, sets).config
     # Imported here: --help needs none of it.
     from lightmodel.pipeline.reproduce import run_reproduce
-    from lightmodel.progress import make_progress
 
     with TemporaryDirectory(prefix="light-model-") as scratch:
         done = run_reproduce(config, make_progress(), version, Path(scratch))

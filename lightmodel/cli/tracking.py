@@ -1,13 +1,13 @@
 """`python -m lightmodel tracking`: the queue of what MLflow was not sent yet."""
 
 import sys
-from pathlib import Path
 
 import click
 
-from lightmodel.cli.common import settings
-from lightmodel.config import Config, load
-from lightmodel.errors import ConfigError, LightModelError
+from lightmodel.cli import configured
+from lightmodel.config import Config
+from lightmodel.errors import ArtefactMissing, ConfigError, LightModelError
+from lightmodel.store.versions import models_of
 
 
 @click.group()
@@ -15,24 +15,22 @@ def tracking() -> None:
     """Show or upload the queue of runs for MLflow, or add a model to it."""
 
 
-def _config(config_file: Path | None, sets: tuple[str, ...]) -> Config:
-    config = load(config_file, sets).config
-    if not config.tracking.is_on:
+def _check_tracked(config: Config) -> None:
+    if config.tracking.uri == "none":
         raise ConfigError(
             "nothing is tracked: tracking.uri is none", hint="give it an address, or auto"
         )
-    return config
 
 
 @tracking.command()
-@settings
+@configured
 @click.option("--follow", is_flag=True, hidden=True)
-def resend(config_file: Path | None, sets: tuple[str, ...], *, follow: bool) -> None:
+def resend(config: Config, *, follow: bool) -> None:
     """Upload what MLflow was not sent yet. Ends with 75 where it does not answer."""
     from lightmodel.tracking.client import connect
     from lightmodel.tracking.uploader import queue_of, upload, upload_on_lines
 
-    config = _config(config_file, sets)
+    _check_tracked(config)
     queue, timeout_s = queue_of(config), config.tracking.timeout_s
     if not follow and not queue.files():
         click.echo("nothing waits")
@@ -55,12 +53,13 @@ def resend(config_file: Path | None, sets: tuple[str, ...], *, follow: bool) -> 
 
 
 @tracking.command(name="list")
-@settings
-def list_pending(config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def list_pending(config: Config) -> None:
     """List what waits in the queue, oldest first."""
     from lightmodel.tracking.uploader import queue_of
 
-    queue = queue_of(_config(config_file, sets))
+    _check_tracked(config)
+    queue = queue_of(config)
     for path in queue.files():
         click.echo(f"{path.name}  {queue.read(path).title}")
     if not queue.files():
@@ -69,16 +68,14 @@ def list_pending(config_file: Path | None, sets: tuple[str, ...]) -> None:
 
 @tracking.command()
 @click.argument("version", required=False)
-@settings
-def add(version: str | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def add(config: Config, version: str | None) -> None:
     """Log VERSION, or the newest model, which was tested while nothing was tracked."""
-    from lightmodel.errors import ArtefactMissing
     from lightmodel.store.verdict import read_verdict
-    from lightmodel.store.versions import models_of
     from lightmodel.tracking.records import model_record
     from lightmodel.tracking.uploader import recording
 
-    config = _config(config_file, sets)
+    _check_tracked(config)
     store = models_of(config)
     chosen = store.get(version) if version else store.newest()
     verdict = read_verdict(chosen, store.signer)

@@ -1,5 +1,6 @@
 """`python -m lightmodel tune`: search for better parameters."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from lightmodel.cli.common import new_table, print_table, run_context, settings
+from lightmodel.cli import new_table, print_table, run_context, settings
 from lightmodel.config import Config, load
+from lightmodel.store.versions import run_lock
 
 if TYPE_CHECKING:  # imported when a study runs
     from lightmodel.pipeline.candidates import Candidate
@@ -55,10 +57,8 @@ def tune(
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
-    from lightmodel.store.versions import run_lock
 
-    keys = ("estimator", "parameters")
-    file = writable_file(loaded, config_file, "train", keys) if flags["write"] else None
+    file = writable_file(loaded, config_file) if flags["write"] else None
     with run_context(loaded.config) as context:
         # Several processes may begin on one study together: whoever is second finds the split made.
         with run_lock(loaded.config.store.root, PATIENCE_S):
@@ -89,16 +89,14 @@ def _write(file: Path, tuned: "TuneResult") -> None:
     if tuned.winner is None:
         click.echo(f"{file.name} stays as it is")
         return
-    rewrite(file, "train", {"parameters": tuned.winner.parameters})
+    rewrite(file, {"parameters": tuned.winner.parameters})
     click.echo(
         f"written: {file.name}; `python run.py` trains by it, from the folds fitted just now"
     )
 
 
 def _show(tuned: "TuneResult") -> None:
-    counted = dict.fromkeys(("complete", "pruned", "failed"), 0)
-    for trial in tuned.trials:
-        counted[trial.state] = counted.get(trial.state, 0) + 1
+    counted = Counter(trial.state for trial in tuned.trials)
     click.echo(
         f"study {tuned.name}: {counted['complete']} trials finished, {counted['pruned']} given up "
         f"early, {counted['failed']} lost"
@@ -118,7 +116,7 @@ def _show(tuned: "TuneResult") -> None:
 
 
 def _verdict(tuned: "TuneResult") -> str:
-    import tomlkit
+    from lightmodel.config.rewrite import toml_item  # wants tomlkit, which no serving image has
 
     metric, winner = tuned.metric, tuned.winner
     present = next(one for one in tuned.finalists if one.trial is None)
@@ -127,12 +125,11 @@ def _verdict(tuned: "TuneResult") -> str:
             f"nothing is clearly better than the present settings: {metric.title} "
             f"{present.value(metric):.4f}"
         )
-    parameters = tomlkit.inline_table()
-    parameters.update(winner.parameters)
+    parameters = toml_item(winner.parameters).as_string()
     return (
         f"trial {winner.trial.number if winner.trial else ''} is better than the present settings: "
         f"{metric.title} {winner.value(metric):.4f} instead of {present.value(metric):.4f}, out of fold\n"
-        f"  [train]\n  parameters = {parameters.as_string()}"
+        f"  [train]\n  parameters = {parameters}"
     )
 
 

@@ -1,7 +1,6 @@
 """Every setting, typed and documented once; read from file, environment and command line."""
 
-from lightmodel.config.delivery import AzureSection, DeploySection, NotifySection, WebhookSection
-from lightmodel.config.load import Config, Loaded, load
+from lightmodel.config.load import Config, load
 from lightmodel.config.sections import (
     DataSection,
     GateSection,
@@ -10,7 +9,14 @@ from lightmodel.config.sections import (
     TrainSection,
     TuneSection,
 )
-from lightmodel.config.serving import LogSection, ServeSection, StoreSection, TrackingSection
+from lightmodel.config.serving import (
+    AzureSection,
+    DeploySection,
+    LogSection,
+    ServeSection,
+    StoreSection,
+    TrackingSection,
+)
 
 __all__ = [
     "AzureSection",
@@ -18,9 +24,7 @@ __all__ = [
     "DataSection",
     "DeploySection",
     "GateSection",
-    "Loaded",
     "LogSection",
-    "NotifySection",
     "RangeOverride",
     "ServeSection",
     "SplitSection",
@@ -28,6 +32,5 @@ __all__ = [
     "TrackingSection",
     "TrainSection",
     "TuneSection",
-    "WebhookSection",
     "load",
 ]

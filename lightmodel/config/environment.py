@@ -1,4 +1,4 @@
-"""The environment of this process and of those that it starts: variables, cores and threads."""
+"""The environment as libraries and the processes that are started are to see it."""
 
 import json
 import os
@@ -8,21 +8,17 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from lightmodel.config.base import Section
-from lightmodel.config.load import FILE_SUFFIX, PREFIX, Config
+from lightmodel.config.load import FILE_SUFFIX, PREFIX
 
 PROJECT = Path(__file__).parents[2]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_QUOTA_V2 = Path("/sys/fs/cgroup/cpu.max")
-_QUOTA_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 
 
 def for_child(settings: Mapping[str, Section]) -> dict[str, str]:
     """Return the environment of a process of this project that is to see these sections as they are.
 
-    Secrets reach it this way only. It finds the package wherever it is started.
-
-    Args:
-        settings: name → section; those that are not named are left to the environment as it is.
+    Secrets reach it this way only. Sections that are not named are left to the environment as it
+    is. The process finds the package wherever it is started.
     """
     inherited_path = os.environ.get("PYTHONPATH")
     paths = os.pathsep.join([str(PROJECT), *([inherited_path] if inherited_path else [])])
@@ -57,39 +53,3 @@ def export(variables: Mapping[str, str]) -> None:
 def limit_native_threads(count: int) -> None:
     """Let libraries that this process loads from now on compute on `count` threads."""
     export(dict.fromkeys(_THREAD_VARIABLES, str(count)))
-
-
-def threads_of(config: Config) -> int:
-    """Return the threads for fitting: as many as this process may run on, unless set."""
-    return config.train.threads or cores()
-
-
-def workers_of(config: Config) -> int:
-    """Return the number of serving processes: one for each core, at most four, unless set."""
-    return config.serve.workers or min(cores(), 4)
-
-
-def scoring_threads_of(config: Config) -> int:
-    """Return the threads that score in one worker: all workers together use each core once."""
-    return config.serve.scoring_threads or max(1, cores() // workers_of(config))
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use: its affinity, and its container's share."""
-    affinity = hasattr(os, "sched_getaffinity")
-    allowed = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(allowed, _container_share(allowed)))
-
-
-def _container_share(default: int) -> int:
-    """Return what `docker run --cpus` grants, in whole cores; `default` where nothing is set."""
-    try:
-        if _QUOTA_V2.exists():
-            quota, period = _QUOTA_V2.read_text(encoding="ascii").split()
-        else:
-            quota = _QUOTA_V1.read_text(encoding="ascii")
-            period = _QUOTA_V1.with_name("cpu.cfs_period_us").read_text(encoding="ascii")
-        share = int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max"
-        return default
-    return round(share) if share > 0 else default

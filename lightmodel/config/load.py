@@ -1,4 +1,7 @@
-"""Read the settings: default < file < LIGHTMODEL__SECTION__KEY < --set section.key=value."""
+"""Read the settings: default < file < LIGHTMODEL__SECTION__KEY < --set section.key=value.
+
+Where a setting leaves a number of threads open, this machine decides it.
+"""
 
 import difflib
 import os
@@ -12,7 +15,6 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import Section, redacted
-from lightmodel.config.delivery import AzureSection, DeploySection, NotifySection, WebhookSection
 from lightmodel.config.sections import (
     DataSection,
     GateSection,
@@ -20,11 +22,22 @@ from lightmodel.config.sections import (
     TrainSection,
     TuneSection,
 )
-from lightmodel.config.serving import LogSection, ServeSection, StoreSection, TrackingSection
+from lightmodel.config.serving import (
+    AzureSection,
+    DeploySection,
+    LogSection,
+    NotifySection,
+    ServeSection,
+    StoreSection,
+    TrackingSection,
+    WebhookSection,
+)
 from lightmodel.errors import ConfigError
 
 PREFIX = "LIGHTMODEL__"
 FILE_SUFFIX = "_FILE"
+_QUOTA_V2 = Path("/sys/fs/cgroup/cpu.max")
+_QUOTA_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 
 
 class Config(Section):
@@ -124,10 +137,10 @@ def load(
     return Loaded(config, {setting.path: setting.origin for setting in known})
 
 
-def _from_file(path: Path | None, mistakes: list[str]) -> list[Setting]:
-    if path is None and not Path("config.toml").exists():
-        return []
+def _from_file(path: Path | None, mistakes: list[str]) -> Iterator[Setting]:
     file = path or Path("config.toml")
+    if path is None and not file.exists():
+        return
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -135,8 +148,7 @@ def _from_file(path: Path | None, mistakes: list[str]) -> list[Setting]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mistakes.append(f"{file}: is not valid TOML: {error}")
     else:
-        return list(_of_tables(content, str(file), mistakes))
-    return []
+        yield from _of_tables(content, str(file), mistakes)
 
 
 def _of_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Iterator[Setting]:
@@ -162,10 +174,9 @@ def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterat
             continue
         section, _, key = name.removeprefix(PREFIX).lower().partition("__")
         value = environ[name]
-        if key.endswith(FILE_SUFFIX.lower()) and is_secret(
-            _field(section, key[: -len(FILE_SUFFIX)])
-        ):
-            key = key[: -len(FILE_SUFFIX)]
+        named_by = key.removesuffix(FILE_SUFFIX.lower())
+        if named_by != key and is_secret(_field(section, named_by)):
+            key = named_by
             try:
                 value = Path(value).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
@@ -255,3 +266,39 @@ def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | Non
             value = "" if secret else f"found {redacted(repr(setting.value))}; "
             mistakes.append(f"{setting.origin}: {path}: {value}{message[:1].lower()}{message[1:]}")
     return None
+
+
+def threads_of(config: Config) -> int:
+    """Return the threads for fitting: as many as this process may run on, unless set."""
+    return config.train.threads or cores()
+
+
+def workers_of(config: Config) -> int:
+    """Return the number of serving processes: one for each core, at most four, unless set."""
+    return config.serve.workers or min(cores(), 4)
+
+
+def scoring_threads_of(config: Config) -> int:
+    """Return the threads that score in one worker: all workers together use each core once."""
+    return config.serve.scoring_threads or max(1, cores() // workers_of(config))
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use: its affinity, and its container's share."""
+    affinity = hasattr(os, "sched_getaffinity")
+    allowed = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min(allowed, _container_share(allowed)))
+
+
+def _container_share(default: int) -> int:
+    """Return what `docker run --cpus` grants, in whole cores; `default` where nothing is set."""
+    try:
+        if _QUOTA_V2.exists():
+            quota, period = _QUOTA_V2.read_text(encoding="ascii").split()
+        else:
+            quota = _QUOTA_V1.read_text(encoding="ascii")
+            period = _QUOTA_V1.with_name("cpu.cfs_period_us").read_text(encoding="ascii")
+        share = int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max"
+        return default
+    return round(share) if share > 0 else default

@@ -15,12 +15,11 @@ from lightmodel.config.base import Section
 
 
 def _column(name: str) -> str:
-    """Write a column's name as tables have it: see `domain.cells.name_of`."""
+    """Write a column's name as tables have it: see `contract.cells.name_of`."""
     return normalize("NFC", name.strip())
 
 
-def _columns(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(_column, names))
+Column = Annotated[str, AfterValidator(_column)]
 
 
 def _target(name: str) -> str:
@@ -112,13 +111,11 @@ class DataSection(Section):
     target: Annotated[str, AfterValidator(_target)] = Field(
         "target", min_length=1, description="The column to predict."
     )
-    id: Annotated[str, AfterValidator(_column)] = Field(
+    id: Column = Field(
         "auto", description="The column that names a row; auto: found by its name; empty: none."
     )
-    ignore: Annotated[tuple[str, ...], AfterValidator(_columns)] = Field(
-        (), description="Columns that are not features."
-    )
-    columns: Annotated[tuple[str, ...], AfterValidator(_columns)] = Field(
+    ignore: tuple[Column, ...] = Field((), description="Columns that are not features.")
+    columns: tuple[Column, ...] = Field(
         (), description="Column names, for a file without a header."
     )
     header: Literal["auto", "yes", "no"] = Field(

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import SecretStr
 
-from lightmodel.config import Config, WebhookSection
+from lightmodel.config import Config
+from lightmodel.config.serving import WebhookSection
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
 PATH = "/github-webhook/"

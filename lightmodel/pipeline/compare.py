@@ -100,12 +100,12 @@ def compare(
     chosen, absent = choose_entries(kind, rows, only)
     entries, present = with_present(chosen, config.train)
     answers: dict[str, str | Failure] = {}
-    with context.progress.task("comparison", total=len(entries), unit="contenders") as done:
+    with context.progress.task("comparison", total=len(entries), unit="contenders") as advance:
         for entry, answer in train_entries(config, split, entries, limit_s):
             answers[entry.name] = answer
             reason = f": {answer.reason}" if isinstance(answer, Failure) else ""
             logger.info("%s is done (%d of %d)%s", entry.name, len(answers), len(entries), reason)
-            done.advance()
+            advance(1)
     trained, left_out = [], {}
     for entry in entries:
         answer = answers[entry.name]

@@ -13,7 +13,7 @@ from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.metrics import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
 from lightmodel.tables.split_files import read_own

@@ -19,14 +19,14 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import Config
-from lightmodel.config.environment import threads_of
+from lightmodel.config.load import threads_of
 from lightmodel.errors import ArtefactMissing
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.reuse import find_reusable, model_key
 from lightmodel.pipeline.testing import defined, open_model
 from lightmodel.pipeline.train import publish_model, train_spec
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.entries import CvResult, Entry
 from lightmodel.search.parallel import Failure, run_parallel
 from lightmodel.store import codec

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config
-from lightmodel.config.environment import threads_of
+from lightmodel.config.load import threads_of
 from lightmodel.contract.profile import Profile
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
 from lightmodel.pipeline.reuse import Reuse, find_reusable
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.factory import fetch_first
 from lightmodel.store.manifest import json_bytes

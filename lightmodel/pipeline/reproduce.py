@@ -14,7 +14,7 @@ from lightmodel.pipeline.context import RunContext, split_file
 from lightmodel.pipeline.preprocess import fetch_table, make_split
 from lightmodel.pipeline.reuse import model_key
 from lightmodel.pipeline.train import fit_model
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.store import codec
 from lightmodel.store.provenance import commit, machine, versions
 from lightmodel.store.user_code import FOLDER

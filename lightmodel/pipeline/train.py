@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config, TrainSection
-from lightmodel.config.environment import threads_of
+from lightmodel.config.load import threads_of
 from lightmodel.errors import ConfigError
 from lightmodel.learners.factory import compile_model, make_learner
 from lightmodel.pipeline.candidates import ATTEMPTS, CandidateSearch, find_winner
@@ -31,7 +31,7 @@ from lightmodel.pipeline.reuse import (
     model_parameters,
     needed_runtime,
 )
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.store import codec
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.store.manifest import json_bytes

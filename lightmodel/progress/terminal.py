@@ -1,11 +1,10 @@
 """Progress as bars that move, for somebody at a terminal."""
 
 import contextlib
-import io
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TextIO, cast
+from functools import partial
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -13,33 +12,28 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
 
-from lightmodel.progress.base import ProgressBar, format_progress
+from lightmodel.progress import Advance, format_progress
 
 
-class _LostTerminal(io.TextIOBase):
+class _LostTerminal:
     """A terminal that may go away: what cannot be written is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override] # read-only here, as on every real stream
-        return self._stream.encoding or "utf-8"
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — whatever a stream has
+        return getattr(self._stream, name)
 
     def isatty(self) -> bool:
         with contextlib.suppress(OSError, ValueError):
             return self._stream.isatty()
         return False
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):
@@ -58,16 +52,6 @@ class _AmountColumn(ProgressColumn):
         return Text(format_progress(int(task.completed), total, task.fields["unit"]))
 
 
-@dataclass(frozen=True)
-class _Bar:
-    bars: Progress
-    task: TaskID
-
-    def advance(self, amount: int = 1) -> None:
-        """Move the bar."""
-        self.bars.advance(self.task, amount)
-
-
 class TerminalProgress:
     """Draws a bar for each piece of work; all that run at the same time stand below one another."""
 
@@ -78,11 +62,11 @@ class TerminalProgress:
         self._running = 0
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[ProgressBar]:
+    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
         """Draw a bar for `what` until the block ends; the finished bar stays."""
         bars = self._start()
         try:
-            yield _Bar(bars, bars.add_task(what, total=total, unit=unit))
+            yield partial(bars.advance, bars.add_task(what, total=total, unit=unit))
         finally:
             self._end()
 

@@ -15,7 +15,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.boosting import Stopping, cut, main_names
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.search.studies import OptunaStudy, Trial
 from lightmodel.training.metrics import choose_threshold, measure
 
@@ -65,13 +65,13 @@ def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
     """Run trials until the study has enough or `is_over`, which fails those that are running."""
     count = context.fitter.at_once
     pool = ThreadPoolExecutor(count, thread_name_prefix="trial")
-    with context.progress.task("search", total=context.study.plan.trials, unit="trials") as steps:
+    with context.progress.task("search", total=context.study.plan.trials, unit="trials") as advance:
 
         def work() -> None:
             with suppress(CancelledError):
                 while not is_over() and (trial := context.study.ask()) is not None:
                     _run(context, trial)
-                    steps.advance()
+                    advance(1)
 
         try:
             waiting = {pool.submit(work) for _ in range(count)}

@@ -1,25 +1,57 @@
-"""The service over HTTP. `create_app` is what gunicorn calls."""
+"""The service over HTTP. `create_app` is what gunicorn calls.
 
-from flask import Flask
+Errors are RFC 9457 problems: what, where, what next; never a traceback, a path or a cell value.
+"""
+
+import logging
+import re
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g
 from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from lightmodel import errors
 from lightmodel.config import Config, load
-from lightmodel.config.environment import workers_of
+from lightmodel.config.load import workers_of
 from lightmodel.predictions.factory import open_log, spooled_bytes
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
     describe,
-    feedback,
     observability,
     pages,
     predict,
-    problems,
     request_body,
     retraining,
     security,
 )
 from lightmodel.service.model_manager import ModelManager
+
+logger = logging.getLogger(__name__)
+
+_PATHS = re.compile(r"(?<![\w/:.])/(?:[^\s/:;,'\"]+/)+")  # absolute ones; their last name stays
+
+STATUS: dict[type[errors.LightModelError], int] = {
+    errors.ConfigError: 500,
+    errors.DataError: 422,
+    errors.ContractViolation: 422,
+    errors.DriftExceeded: 422,
+    errors.TooLarge: 413,
+    errors.SourceUnavailable: 503,
+    errors.QuotaExceeded: 503,
+    errors.ArtefactMissing: 503,
+    errors.ArtefactCorrupt: 503,
+    errors.QualityGateFailed: 500,
+    errors.NotReproduced: 500,
+    errors.AlreadyRunning: 409,
+    errors.DeployFailed: 500,
+    errors.NotPossible: 501,
+    errors.StorageFull: 507,
+}
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -37,10 +69,47 @@ def create_app(config: Config | None = None) -> Flask:
     request_body.init_app(app, config.serve)
     observability.init_app(app, metrics)
     security.init_app(app, config.serve, workers_of(config))
-    problems.init_app(app)
+    handle_errors(app)
     app.register_blueprint(describe.blueprint(models))
     app.register_blueprint(predict.blueprint(models, config, log, metrics))
-    app.register_blueprint(feedback.blueprint(models, config))
     app.register_blueprint(pages.blueprint(models, config))
     app.register_blueprint(retraining.blueprint(config))
     return app
+
+
+def handle_errors(app: Flask) -> None:
+    """Turn every error of `app` into a problem."""
+    app.register_error_handler(errors.LightModelError, _known_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
+
+
+def _known_error(error: errors.LightModelError) -> Response:
+    more: dict[str, Any] = {"hint": error.hint} if error.hint else {}
+    if isinstance(error, errors.ContractViolation):
+        more["violations"] = [asdict(violation) for violation in error.violations]
+    g.error = type(error).__name__
+    return _problem(STATUS.get(type(error), 500), error.message, more)
+
+
+def _http_error(error: HTTPException) -> Response:
+    g.error = type(error).__name__
+    response = _problem(error.code or 500, error.description or "", {})
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After", "WWW-Authenticate", "Location"}:
+            response.headers.add(name, value)
+    return response
+
+
+def _unexpected_error(error: Exception) -> Response:
+    g.error = "bug"
+    logger.error("unexpected error", exc_info=error)
+    return _problem(500, "something went wrong on our side; the log has the details", {})
+
+
+def _problem(status: int, detail: str, more: dict[str, Any]) -> Response:
+    title = HTTPStatus(status).phrase
+    detail = _PATHS.sub("…/", detail)
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    body["request_id"] = g.get("request_id", "")
+    return Response(orjson.dumps(body), status, mimetype="application/problem+json")

@@ -14,12 +14,7 @@ JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 
 class JsonWriter:
-    """Writes a JSON list with an object for each row.
-
-    Attributes:
-        mimetype: of the body.
-        explain: number of contributions of each row.
-    """
+    """Writes a JSON list with an object for each row, which has `explain` contributions."""
 
     mimetype = JSON
     _before, _between, _after = b"[", b",", b"]"

@@ -19,11 +19,6 @@ class ModelManager:
 
     It is loaded in a worker, after the fork. A newer one is opened beside it, tested, and swapped in;
     one that cannot be opened is reported once, and the old one goes on answering.
-
-    Attributes:
-        store: where approved models are found.
-        interval_s: between two looks at the store.
-        on_model_loaded: called with every model that begins to answer.
     """
 
     store: ModelStoreView

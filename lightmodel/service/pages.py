@@ -1,23 +1,28 @@
-"""`GET /`: a page on which people try the model and see how good it is, and two files of its version."""
+"""`GET /`: a page on which people try the model and see how good it is, and two files of its version.
+
+The form for one row is made of what the contract says of each feature.
+"""
 
 import hashlib
 import logging
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import orjson
 from flask import Blueprint, Response, abort, render_template, request
 
 from lightmodel.config import Config
+from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.metrics import METRICS
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import TaskKind, label_name
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.report import formatting
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.model_manager import ModelManager
-from lightmodel.service.row_form import facts_of, fields_of
 from lightmodel.store.manifest import Signer
-from lightmodel.store.verdict import StoredVerdict, read_report, read_verdict
+from lightmodel.store.verdict import read_report, read_verdict
 from lightmodel.store.versions import Version, signer_of
 
 logger = logging.getLogger(__name__)
@@ -27,13 +32,17 @@ _FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _IMPORTANCES, _PICTURE = "feature_importance_gain.json", "feature_importance_gain.png"
 _MANY_FIELDS = 12  # more of them are worth a search box
 _MOST_FEATURES = 15  # whose importance is shown
+_LONGEST_SELECT = 50  # beyond it a list of suggestions beats a menu
+_MOST_CONTRIBUTIONS = 5
+
+Kind = Literal["number", "choice", "suggestions"]
 
 
 def blueprint(models: ModelManager, config: Config) -> Blueprint:
     """Return the routes; every address on the page is relative, so a proxy may add a prefix."""
     routes = Blueprint("pages", __name__)
-    routes.add_app_template_filter(formatting.count, "count")
-    routes.add_app_template_filter(formatting.shown, "shown")
+    for name in ("count", "lower_is_better", "metric_title", "number", "shown"):
+        routes.add_app_template_filter(getattr(formatting, name), name)
     signer = signer_of(config)
 
     @routes.get("/")
@@ -109,13 +118,13 @@ def _card(model: LoadedModel, signer: Signer) -> dict[str, Any]:
             importances = orjson.loads(version.read(_IMPORTANCES))
     except ArtefactCorrupt as error:
         logger.warning("the model's card is not complete: %s", error.message)
-    metrics = _metric_rows(manifest.metrics, verdict)
+    test, decisive = (verdict.metrics, verdict.metric) if verdict else ({}, "")
     return {
-        "task": _task(model),
-        "trained": formatting.moment(manifest.created),
         "facts": _facts(model),
-        "metrics": metrics,
-        "headline": f"{metrics[0]['title']} {metrics[0]['test']}" if verdict and metrics else "",
+        "metrics": _in_order(manifest.metrics.keys() | test.keys(), decisive),
+        "decisive": decisive,
+        "out_of_fold": manifest.metrics,
+        "test": test,
         "has_report": bool(verdict and verdict.report_sha256),
         "features": _feature_bars(importances),
         "has_picture": _PICTURE in manifest.files,
@@ -149,24 +158,11 @@ def _facts(model: LoadedModel) -> dict[str, str]:
     return facts
 
 
-def _metric_rows(
-    out_of_fold: Mapping[str, float | None], verdict: StoredVerdict | None
-) -> list[dict[str, Any]]:
-    """Return a row of the table for each metric, the one that the gate decided by first."""
-    test, decisive = (verdict.metrics, verdict.metric) if verdict else ({}, "")
+def _in_order(metrics: Collection[str], decisive: str) -> list[str]:
+    """Return the names of metrics, the one that the gate decided by first, unknown ones last."""
     known = [decisive, *METRICS]
-    names = sorted(out_of_fold.keys() | test.keys())
-    names.sort(key=lambda name: known.index(name) if name in known else len(known))
-    return [
-        {
-            "title": formatting.metric_title(name),
-            "out_of_fold": formatting.number(out_of_fold.get(name)),
-            "test": formatting.number(test.get(name)),
-            "lower_is_better": formatting.lower_is_better(name),
-            "decides": name == decisive,
-        }
-        for name in names
-    ]
+    places = {name: known.index(name) if name in known else len(known) for name in metrics}
+    return sorted(metrics, key=lambda name: (places[name], name))
 
 
 def _feature_bars(importances: Mapping[str, float]) -> list[dict[str, str]]:
@@ -182,3 +178,107 @@ def _feature_bars(importances: Mapping[str, float]) -> list[dict[str, str]]:
         for name in names
         if importances[name] > 0
     ]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One control.
+
+    Attributes:
+        name: of the column, as it came: anything that a CSV's header can hold.
+        required: whether it must not be left empty.
+        step: of a number: "1" or "any".
+        lowest: the smallest number that passes; "" without a limit.
+        highest: the largest one.
+        choices: of a category or a boolean, as a request names them.
+        hint: what training saw, in words.
+    """
+
+    name: str
+    kind: Kind
+    required: bool
+    hint: str
+    step: str = "any"
+    lowest: str = ""
+    highest: str = ""
+    choices: tuple[str, ...] = ()
+
+
+def fields_of(contract: Contract) -> tuple[Field, ...]:
+    """Return a control for each feature, in training order."""
+    return tuple(_field(column) for column in contract.features)
+
+
+def _field(column: Column) -> Field:
+    required = not column.missing
+    if column.type.is_numeric:
+        lowest, highest = (_limit(value) for value in column.allowed)
+        step = "1" if column.type is ColumnType.INTEGER else "any"
+        return Field(column.name, "number", required, _hint(column), step, lowest, highest)
+    choices = ("true", "false") if column.type is ColumnType.BOOLEAN else column.categories
+    kind: Kind = "choice" if len(choices) <= _LONGEST_SELECT else "suggestions"
+    return Field(column.name, kind, required, _hint(column), choices=choices)
+
+
+def _limit(value: float) -> str:
+    return f"{value:.17g}" if math.isfinite(value) else ""
+
+
+def _hint(column: Column) -> str:
+    parts = []
+    if column.minimum is not None and column.maximum is not None:
+        parts.append(f"seen {_number(column.minimum)} to {_number(column.maximum)}")
+    if len(column.categories) > _LONGEST_SELECT:
+        parts.append(f"{len(column.categories):,} values seen")
+    if column.missing:
+        parts.append("may be empty")
+    return ", ".join(parts)
+
+
+def _number(number: float) -> str:
+    """Return a number for reading, with as many digits as tell something."""
+    return f"{number:.6g}".replace("-", "\N{MINUS SIGN}")
+
+
+def facts_of(model: LoadedModel) -> dict[str, Any]:
+    """Return what the page's scripts need to know of the model, in JSON's types."""
+    contract = model.contract
+    task, target, id_column = contract.task, contract.target, contract.id
+    names = contract.feature_names
+    explain = min(_MOST_CONTRIBUTIONS, len(names)) if model.predictor.contribute else 0
+    return {
+        "version": model.version,
+        "task": str(task.kind),
+        "labels": [label_name(label) for label in task.labels],
+        "threshold": _threshold(model),
+        "target": target.name,
+        "range": None if target.minimum is None else [target.minimum, target.maximum],
+        "id": id_column.name if id_column else None,
+        "explain": explain,
+        "names": names,
+        "numeric": [column.type.is_numeric for column in contract.features],
+        "samples": _samples(model),
+    }
+
+
+def _threshold(model: LoadedModel) -> float | None:
+    if model.contract.task.positive is None:
+        return None
+    return 0.5 if model.predictor.threshold is None else model.predictor.threshold
+
+
+def _samples(model: LoadedModel) -> list[dict[str, Any]]:
+    """Return the stored rows as a form shows them: `values` of the features in order, and the `id`."""
+    id_column = model.contract.id
+    return [
+        {
+            "values": [_text(sample["values"], name) for name in model.contract.feature_names],
+            "id": _text(sample["values"], id_column.name) if id_column else "",
+        }
+        for sample in model.manifest.samples
+    ]
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    return "" if value is None else label_name(value)

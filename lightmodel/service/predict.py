@@ -1,4 +1,7 @@
-"""`POST /predict`: rows in, one answer a row out; scored block by block while they arrive."""
+"""`POST /predict`: rows in, one answer a row out; scored block by block while they arrive.
+
+`POST /truth` reads the same forms: labels that are known later, for the live metrics.
+"""
 
 import threading
 import time
@@ -10,14 +13,15 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from flask import Blueprint, Request, Response, g, request
+from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
-from lightmodel.config.environment import scoring_threads_of
+from lightmodel.config.load import scoring_threads_of
 from lightmodel.contract.arrays import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
 from lightmodel.predictions.base import AnsweredRows
+from lightmodel.predictions.feedback import add_ground_truth, label_reader
 from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.answer_writers import (
@@ -39,42 +43,22 @@ _FEW = 256  # rows that are scored sooner than a turn comes
 _NAMED = 20  # ignored columns in the header of an answer
 
 
-@dataclass(frozen=True)
-class PredictOptions:
-    """What a request asks for in its query.
-
-    Attributes:
-        threshold: instead of the model's; None: the model's.
-        explain: number of contributions for each row.
-    """
-
-    threshold: float | None = None
-    explain: int = 0
-
-
 @dataclass
 class RequestScorer:
     """Scores the rows of one request block by block, and keeps the answers.
 
     Attributes:
-        model: which scores them.
-        options: of the request.
-        writer: encodes the answers.
-        semaphore: limits how many blocks are scored at once.
-        max_rows: of a request.
+        writer: encodes the answers, and says how many contributions they have.
+        threshold: instead of the model's; None: the model's.
         keep_features: whether features are wanted for the prediction log.
         findings: violations, unseen categories and ignored columns so far.
         read_s: spent on reading rows, which includes receiving them.
-        score_s: spent on scoring.
-        encode_s: spent on encoding answers.
-        answered: the answers so far.
         features: of the answered rows, for the log.
     """
 
     model: LoadedModel
-    options: PredictOptions
     writer: JsonWriter
-    semaphore: threading.Semaphore
+    threshold: float | None
     max_rows: int
     keep_features: bool
     findings: Findings = field(default_factory=Findings)
@@ -95,7 +79,7 @@ class RequestScorer:
             return
         started = time.perf_counter()
         answers = self.model.predictor.answer(
-            block, threshold=self.options.threshold, explain=self.options.explain
+            block, threshold=self.threshold, explain=self.writer.explain
         )
         scored = time.perf_counter()
         self.writer.add(answers)
@@ -122,12 +106,12 @@ def blueprint(
     """Return the routes; as many blocks are scored at once as there are scoring threads."""
     routes = Blueprint("predict", __name__)
     semaphore = threading.Semaphore(scoring_threads_of(config))
+    max_rows, keep = config.serve.max_rows, config.log.features and log is not None
 
-    def answer(model: LoadedModel, writer: JsonWriter, options: PredictOptions) -> Response:
+    def answer(model: LoadedModel, writer: JsonWriter, threshold: float | None = None) -> Response:
         body = RequestBody(request, config.serve)
-        limit, keep = config.serve.max_rows, config.log.features and log is not None
-        scorer = RequestScorer(model, options, writer, semaphore, limit, keep_features=keep)
-        _score_all(scorer, body)
+        scorer = RequestScorer(model, writer, threshold, max_rows, keep_features=keep)
+        _score_all(scorer, body, semaphore)
         if log is not None:
             log.record(_rows_to_log(scorer))
         _count(scorer, metrics)
@@ -136,13 +120,19 @@ def blueprint(
     @routes.post("/predict")
     def predict() -> Response:
         model = models.require()
-        options = _options(model)
-        writer = WRITERS[_accepted(request)](options.explain)
-        return answer(model, writer, options)
+        threshold, explain = _threshold(model), _explain(model)
+        return answer(model, WRITERS[_accepted()](explain), threshold)
 
     @routes.post("/invocations")
     def invocations() -> Response:
-        return answer(models.require(), MlflowWriter(), PredictOptions())
+        return answer(models.require(), MlflowWriter())
+
+    @routes.post("/truth")
+    def truth() -> Response:
+        model = models.require()
+        body = RequestBody(request, config.serve)
+        blocks = label_reader(model, config).read(body.pieces(), body.form, body.charset)
+        return jsonify(add_ground_truth(config, blocks, model.contract))
 
     return routes
 
@@ -155,18 +145,17 @@ def _count(scorer: RequestScorer, metrics: Metrics) -> None:
             metrics.count_scores(answers.scores)
 
 
-def _score_all(scorer: RequestScorer, body: RequestBody) -> None:
+def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Semaphore) -> None:
     """Read and score every block of the body.
 
     Raises:
         ContractViolation: with everything that is wrong with any row.
     """
-    form, reader = body.form, scorer.model.body_reader
     started = time.perf_counter()
-    blocks = reader.read(body.pieces(), form, body.charset)
+    blocks = scorer.model.body_reader.read(body.pieces(), body.form, body.charset)
     while block := next(blocks, None):
         scorer.read_s += time.perf_counter() - started
-        with scorer.semaphore if len(block.features) > _FEW else nullcontext():
+        with semaphore if len(block.features) > _FEW else nullcontext():
             scorer.add(block)
         started = time.perf_counter()
     if violations := scorer.findings.violations:
@@ -223,31 +212,21 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in plain)[:2000]
 
 
-def _accepted(asked: Request) -> str:
+def _accepted() -> str:
     """Return the media type in which the answer is wanted."""
-    if not asked.accept_mimetypes:
+    if not request.accept_mimetypes:
         return JSON
-    best = asked.accept_mimetypes.best_match([JSON, CSV, JSON_LINES])
+    best = request.accept_mimetypes.best_match([JSON, CSV, JSON_LINES])
     if best is None:
         raise NotAcceptable(f"answers come as {JSON}, {CSV} or {JSON_LINES}")
     return str(best)
 
 
-def _options(model: LoadedModel) -> PredictOptions:
-    """Return the options in the query.
-
-    Raises:
-        BadRequest: it asks for what makes no sense for this model.
-    """
-    threshold = request.args.get("threshold")
-    explain = request.args.get("explain")
-    return PredictOptions(
-        _threshold(threshold, model) if threshold is not None else None,
-        _explain(explain, model) if explain is not None else 0,
-    )
-
-
-def _threshold(text: str, model: LoadedModel) -> float:
+def _threshold(model: LoadedModel) -> float | None:
+    """Return the threshold in the query; BadRequest where it makes no sense for this model."""
+    text = request.args.get("threshold")
+    if text is None:
+        return None
     if model.contract.task.positive is None:
         raise BadRequest("a threshold makes sense for two classes only, and this model has not two")
     try:
@@ -259,7 +238,11 @@ def _threshold(text: str, model: LoadedModel) -> float:
     return value
 
 
-def _explain(text: str, model: LoadedModel) -> int:
+def _explain(model: LoadedModel) -> int:
+    """Return the number of contributions in the query; BadRequest as for the threshold."""
+    text = request.args.get("explain")
+    if text is None:
+        return 0
     most = len(model.contract.features)
     if model.predictor.contribute is None:
         raise BadRequest("this model gives no contributions; LightGBM's do")

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import Any, BinaryIO, cast
@@ -66,6 +66,7 @@ class RequestBody:
         self._ends = time.monotonic() + limits.max_seconds
         self._limits = limits
         self._stream = _unbuffered_stream(asked)
+        self._connection: Any = asked.environ.get("gunicorn.socket")
         self._over = self._broken = False
         g.request_body = self
         self._set_timeout(limits.stall_seconds)
@@ -140,7 +141,7 @@ class RequestBody:
                 _, about = parse_options_header(event.headers.get("Content-Type", ""))
                 self.charset = about.get("charset", "")
                 # The rest needs no decoder, which copies all of it three times.
-                return _part(chain([_behind_head(decoder)], pieces), boundary, pieces)
+                return _part(chain([_behind_head(decoder)], pieces), boundary)
         present = ", ".join(repr(name[:40]) for name in names if name) or "none"
         raise DataError(
             f"the form has no field `file`; its fields: {present}",
@@ -166,16 +167,14 @@ class RequestBody:
 
     def _hang_up(self) -> None:
         """Let gunicorn find an end where it would wait for the rest of the body."""
-        connection: Any = self._request.environ.get("gunicorn.socket")
-        if connection is not None:
+        if self._connection is not None:
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
+                self._connection.shutdown(socket.SHUT_RD)
 
     def _set_timeout(self, seconds: float) -> None:
         """Set the connection's timeout; gunicorn sets its own again before the next request."""
-        connection: Any = self._request.environ.get("gunicorn.socket")
-        if connection is not None:
-            connection.settimeout(seconds)
+        if self._connection is not None:
+            self._connection.settimeout(seconds)
 
 
 def _unbuffered_stream(asked: Request) -> BinaryIO:
@@ -190,20 +189,14 @@ def _unbuffered_stream(asked: Request) -> BinaryIO:
 
 def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[Event]:
     try:
-        for piece in pieces:
+        for piece in chain(pieces, [None]):
             decoder.receive_data(piece)
-            yield from _ready(decoder)
-        decoder.receive_data(None)
-        yield from _ready(decoder)
+            while not isinstance(event := decoder.next_event(), NeedData):
+                yield event
+                if isinstance(event, Epilogue):
+                    break
     except ValueError:
         raise BadRequest("the form is damaged or cut short") from None
-
-
-def _ready(decoder: MultipartDecoder) -> Iterator[Event]:
-    while not isinstance(event := decoder.next_event(), NeedData):
-        yield event
-        if isinstance(event, Epilogue):
-            return
 
 
 def _behind_head(decoder: MultipartDecoder) -> bytes:
@@ -212,21 +205,16 @@ def _behind_head(decoder: MultipartDecoder) -> bytes:
     return buffered[2:] if buffered.startswith(b"\r\n") else buffered[1:]
 
 
-def _part(data: Iterator[bytes], boundary: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what comes before the boundary, and pass over all that comes behind it."""
-    yield from _until(data, b"\n--" + boundary)
-    for _ in pieces:
-        pass
-
-
-def _until(pieces: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
-    """Yield what comes before a mark, and before the carriage return that the mark's line may have."""
-    rest = b""
+def _part(pieces: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
+    """Yield what comes before the boundary's line, and pass over all that comes behind it."""
+    mark, rest = b"\n--" + boundary, b""
     for piece in pieces:
         text = rest + piece
         at = text.find(mark)
         if at >= 0:
             yield text[:at].removesuffix(b"\r")
+            for _ in pieces:
+                pass
             return
         sure = max(0, len(text) - len(mark))
         yield text[:sure]

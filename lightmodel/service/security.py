@@ -18,14 +18,12 @@ from lightmodel.config import ServeSection
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms ask these, and cannot log in
 _MAX_CALLERS = 10_000
-_BURST_S = 1.0
 
 
 def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
     """Ask for a key where keys are set, and limit each caller's rate where there is a limit."""
     keys = _read_keys(serve)
     limiter = RateLimiter(serve.rate_limit / workers) if serve.rate_limit else None
-
     if not keys and not limiter:
         return
 
@@ -95,12 +93,7 @@ def check_token(token: SecretStr) -> None:
 
 @dataclass
 class RateLimiter:
-    """A token bucket for each caller, in this worker: a second's worth of requests at once.
-
-    Attributes:
-        rate: requests a second.
-        clock: seconds, which never go back.
-    """
+    """A token bucket for each caller, in this worker: `rate` requests a second, or at once."""
 
     rate: float
     clock: Callable[[], float] = time.monotonic
@@ -109,7 +102,7 @@ class RateLimiter:
 
     def acquire(self, caller: str) -> float:
         """Take a token; return 0, or the seconds until there is one."""
-        now, most = self.clock(), max(1.0, self.rate * _BURST_S)
+        now, most = self.clock(), max(1.0, self.rate)
         with self._lock:
             tokens, since = self._buckets.pop(caller, (most, now))
             tokens = min(most, tokens + (now - since) * self.rate)

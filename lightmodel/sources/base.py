@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 
 
 @dataclass(frozen=True)

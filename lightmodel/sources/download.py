@@ -155,11 +155,11 @@ class _Download:
             else:
                 entry.begin(state)
             progress = self.options.progress.task(f"Fetching {state.name}", state.size, "bytes")
-            with progress as bar, entry.writing(answer.start) as file:
-                bar.advance(answer.start)
+            with progress as advance, entry.writing(answer.start) as file:
+                advance(answer.start)
                 for chunk in answer.chunks:
                     file.write(chunk)
-                    bar.advance(len(chunk))
+                    advance(len(chunk))
 
     def _check_size(self, answer: Answer) -> None:
         size, announced = self.entry.part.stat().st_size, answer.state.size

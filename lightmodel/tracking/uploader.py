@@ -58,12 +58,12 @@ def recording(config: Config) -> AbstractContextManager[Record]:
     with an empty sequence announces that runs will follow soon, so that the second process is ready
     by then.
     """
-    return Uploader(config) if config.tracking.is_on else nullcontext(no_tracking)
+    return Uploader(config) if config.tracking.uri != "none" else nullcontext(no_tracking)
 
 
 def sync_aliases(config: Config) -> None:
     """Let MLflow's champion follow the version that is served, with the care of `recording`."""
-    if config.tracking.is_on:
+    if config.tracking.uri != "none":
         with Uploader(config) as record:
             record([None])
 

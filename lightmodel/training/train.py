@@ -15,7 +15,7 @@ from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleR
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.learners.base import Learner, Trainer, TrainingData
-from lightmodel.progress.base import Progress
+from lightmodel.progress import Progress
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
@@ -232,10 +232,10 @@ def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit
             done = trainer.fit_fold(*fold_rows(numbers, fold, spec.split))
             if spec.checkpoints:
                 spec.checkpoints.save(fold, done)
-        done_folds.advance()
+        advance(1)
         return done
 
-    with spec.progress.task("cross-validation", total=count, unit="folds") as done_folds:
+    with spec.progress.task("cross-validation", total=count, unit="folds") as advance:
         pool = ThreadPoolExecutor(spec.learner.folds_at_once, thread_name_prefix="fold")
         try:
             return list(pool.map(fit, range(count)))

@@ -20,7 +20,7 @@ from lightmodel.pipeline.compare import (
 )
 from lightmodel.pipeline.entries import read_result, train_entry
 from lightmodel.pipeline.preprocess import current_split
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.entries import Entry
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord

@@ -14,7 +14,7 @@ class Task:
     unit: str
     done: int = 0
 
-    def advance(self, amount: int = 1) -> None:
+    def __call__(self, amount: int) -> None:
         """Remember it."""
         self.done += amount
 
@@ -38,9 +38,9 @@ class Interrupted(Task):
 
     at: int = 0
 
-    def advance(self, amount: int = 1) -> None:
+    def __call__(self, amount: int) -> None:
         """Remember it, and then stop."""
-        super().advance(amount)
+        super().__call__(amount)
         if self.done >= self.at:
             raise KeyboardInterrupt
 

@@ -17,12 +17,12 @@ from packaging.requirements import Requirement
 
 import lightmodel
 from lightmodel import errors
-from lightmodel.cli.exits import EXIT_CODES, MEANINGS
+from lightmodel.cli import EXIT_CODES, MEANINGS
 from lightmodel.cli.run import STAGES, run
 from lightmodel.config import GateSection
 from lightmodel.contract.metrics import METRICS
 from lightmodel.pipeline import CHAIN
-from lightmodel.service.problems import STATUS
+from lightmodel.service import STATUS
 
 ROOT = Path(__file__).parents[2]
 MODULES = [module.name for module in pkgutil.walk_packages(lightmodel.__path__, "lightmodel.")]
@@ -92,7 +92,7 @@ def test_the_doors_define_nothing() -> None:
 
 def test_help_and_settings_load_no_library_of_the_chain() -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", "import lightmodel.cli"],
+        [sys.executable, "-X", "importtime", "-m", "lightmodel", "--help"],
         cwd=ROOT,
         capture_output=True,
         text=True,

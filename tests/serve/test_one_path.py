@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from mlflow.exceptions import MlflowException
 from werkzeug.test import TestResponse
 
-from lightmodel.cli.exits import exit_code
+from lightmodel.cli import exit_code
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import DataError, LightModelError
 from lightmodel.store.versions import splits_of

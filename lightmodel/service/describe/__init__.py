@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from lightmodel import __version__
 from lightmodel.service.describe.openapi import openapi_of
 from lightmodel.service.describe.postman import postman_of
-from lightmodel.service.describe.schema import sample_csv, schema_of
+from lightmodel.service.describe.schema import csv_of, sample_records, schema_of
 from lightmodel.service.model_manager import ModelManager
 
 _ASSETS = "vendor/swagger-ui-4.15.5"
@@ -60,7 +60,8 @@ def _add_model(routes: Blueprint, models: ModelManager) -> None:
 
     @routes.get("/sample.csv")
     def sample() -> Response:
-        response = Response(sample_csv(models.require()), mimetype="text/csv")
+        model = models.require()
+        response = Response(csv_of(sample_records(model), model.contract), mimetype="text/csv")
         response.headers["Content-Disposition"] = 'attachment; filename="sample.csv"'
         return response
 

@@ -7,6 +7,7 @@ from lightmodel.service.describe.schema import (
     Json,
     answer_schema,
     csv_of,
+    object_schema,
     problem_schema,
     row_schema,
     sample_records,
@@ -114,11 +115,14 @@ def _row_bodies(model: LoadedModel) -> Json:
     """Return the content of `POST /predict` by media type, with sample rows as examples."""
     records = sample_records(model)
     rows = {"type": "array", "items": _ROW, "minItems": 1}
-    split = _object(
-        columns={"type": "array", "items": {"type": "string"}},
-        data={"type": "array", "items": {"type": "array", "items": {}}},
-    )
-    wrapped = [_object(dataframe_split=split), _object(dataframe_records=rows)]
+    columns = {"type": "array", "items": {"type": "string"}}
+    data = {"type": "array", "items": {"type": "array", "items": {}}}
+    split = object_schema({"columns": columns, "data": data})
+    wrapped = [
+        object_schema({"dataframe_split": split}),
+        object_schema({"dataframe_records": rows}),
+    ]
+    file = {"type": "string", "format": "binary"}
     return {
         "application/json": {
             "schema": {"anyOf": [_ROW, rows, *wrapped]},
@@ -126,17 +130,13 @@ def _row_bodies(model: LoadedModel) -> Json:
         },
         "text/csv": {**_TEXT, "example": csv_of(records[:2], model.contract).decode()},
         "application/x-ndjson": _TEXT,
-        "multipart/form-data": {"schema": _object(file={"type": "string", "format": "binary"})},
+        "multipart/form-data": {"schema": object_schema({"file": file})},
     }
-
-
-def _object(**properties: Json) -> Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _invocations(bodies: Json) -> Json:
     accepted = {kind: bodies[kind] for kind in ("application/json", "text/csv")}
-    scores = {"schema": _object(predictions={"type": "array", "items": {}})}
+    scores = {"schema": object_schema({"predictions": {"type": "array", "items": {}}})}
     answer = {"description": "scores", "content": {"application/json": scores}}
     summary = "As MLflow's scoring server: the scores alone"
     return _post(summary, "invocations", accepted, answer)
@@ -144,7 +144,7 @@ def _invocations(bodies: Json) -> Json:
 
 def _truth(model: LoadedModel) -> Json:
     columns = (model.contract.id, model.contract.target)
-    record = _object(**{column.name: {} for column in columns if column})
+    record = object_schema({column.name: {} for column in columns if column})
     schema = {"schema": {"type": "array", "items": record}}
     bodies = {"application/json": schema, "text/csv": _TEXT}
     answer = {"description": "how many were matched", "content": _JSON}

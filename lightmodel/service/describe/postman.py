@@ -47,16 +47,10 @@ def _predictions(model: LoadedModel) -> Iterable[Json]:
     reordered = [dict(reversed(record.items())) for record in records]
     right = [_status(200), _scores(model, scores)]
     first = [_status(200), _scores(model, scores[:1])]
-    yield _item("One row as JSON", "POST", "predict", first, _json(records[0]))
-    yield _item("Rows as JSON", "POST", "predict", right, _json(records))
-    yield _item("Rows as CSV", "POST", "predict", right, _csv(csv_of(records, model.contract)))
-    yield _item(
-        "Columns in another order",
-        "POST",
-        "predict",
-        right,
-        _csv(csv_of(reordered, model.contract)),
-    )
+    yield _post("One row as JSON", first, records[0])
+    yield _post("Rows as JSON", right, records)
+    yield _post("Rows as CSV", right, csv_of(records, model.contract))
+    yield _post("Columns in another order", right, csv_of(reordered, model.contract))
     file = _item("A file (choose one; /sample.csv is one)", "POST", "predict", right)
     part = {"key": "file", "type": "file", "src": "sample.csv"}
     file["request"]["body"] = {"mode": "formdata", "formdata": [part]}
@@ -68,58 +62,41 @@ def _predictions(model: LoadedModel) -> Iterable[Json]:
         "(one, k) => pm.expect(near(one, want[at][k])).to.be.true));"
     )
     tests = [_status(200), _test("scores", check)]
-    yield _item(
-        "As MLflow's clients ask", "POST", "invocations", tests, _json({"dataframe_split": split})
-    )
+    yield _post("As MLflow's clients ask", tests, {"dataframe_split": split}, "invocations")
 
 
 def _errors(model: LoadedModel) -> Iterable[Json]:
-    records = sample_records(model)
-    missing = model.contract.features[0].name
+    contract, records = model.contract, sample_records(model)
+    missing = contract.features[0].name
     without = [{k: v for k, v in record.items() if k != missing} for record in records]
-    yield _item(
-        "A column is missing",
-        "POST",
-        "predict",
-        _problem(422, missing),
-        _csv(csv_of(without, model.contract)),
-    )
-    number = next((c.name for c in model.contract.features if c.type.is_numeric), None)
+    yield _post("A column is missing", _problem(422, missing), csv_of(without, contract))
+    number = next((column.name for column in contract.features if column.type.is_numeric), None)
     if number is not None:
         invalid = [records[0], {**records[-1], number: "abc"}]
         tests = [*_problem(422, number), _test("row", _violation("rows[0]", 2))]
-        yield _item(
-            "Text in a column of numbers",
-            "POST",
-            "predict",
-            tests,
-            _csv(csv_of(invalid, model.contract)),
-        )
-    yield _item("Nothing at all", "POST", "predict", _problem(422), _csv(b""))
+        yield _post("Text in a column of numbers", tests, csv_of(invalid, contract))
+    yield _post("Nothing at all", _problem(422), b"")
     yield _item("An address that there is not", "GET", "nowhere", _problem(404))
 
 
-def _item(
-    name: str, method: str, path: str, tests: Sequence[str], body: Json | None = None
-) -> Json:
+def _item(name: str, method: str, path: str, tests: Sequence[str]) -> Json:
     headers = [{"key": "X-API-Key", "value": "{{apiKey}}"}]
-    if body:
-        kind = "application/json" if body["options"]["raw"]["language"] == "json" else "text/csv"
-        headers.append({"key": "Content-Type", "value": kind})
-    request: Json = {"method": method, "header": headers, "url": f"{{{{baseUrl}}}}/{path}"}
-    if body:
-        request["body"] = body
-    lines = "\n".join(tests).splitlines()
-    script = {"type": "text/javascript", "exec": lines}
+    request = {"method": method, "header": headers, "url": f"{{{{baseUrl}}}}/{path}"}
+    script = {"type": "text/javascript", "exec": "\n".join(tests).splitlines()}
     return {"name": name, "request": request, "event": [{"listen": "test", "script": script}]}
 
 
-def _json(content: object) -> Json:
-    return {"mode": "raw", "raw": _js(content), "options": {"raw": {"language": "json"}}}
-
-
-def _csv(content: bytes) -> Json:
-    return {"mode": "raw", "raw": content.decode(), "options": {"raw": {"language": "text"}}}
+def _post(name: str, tests: Sequence[str], body: object, path: str = "predict") -> Json:
+    """Return a request with a body: bytes are CSV, all else is written as JSON."""
+    if isinstance(body, bytes):
+        text, language, kind = body.decode(), "text", "text/csv"
+    else:
+        text, language, kind = _js(body), "json", "application/json"
+    item = _item(name, "POST", path, tests)
+    item["request"]["header"].append({"key": "Content-Type", "value": kind})
+    options = {"raw": {"language": language}}
+    item["request"]["body"] = {"mode": "raw", "raw": text, "options": options}
+    return item
 
 
 def _test(name: str, code: str) -> str:

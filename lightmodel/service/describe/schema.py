@@ -82,27 +82,25 @@ def _value(column: Column) -> Json:
     return nullable | {"type": "number", "description": text} | _limits(column)
 
 
+def object_schema(properties: Json) -> Json:
+    """Return the JSON schema of an object with these properties, all of them required."""
+    return {"type": "object", "required": [*properties], "properties": properties}
+
+
 def answer_schema(contract: Contract) -> Json:
     """Return the JSON schema of the answer to one row."""
     task = contract.task
-    properties: Json = {"prediction": {"description": f"of {contract.target.name}"}}
-    if task.kind is TaskKind.REGRESSION:
-        properties["prediction"]["type"] = "number"
-    else:
-        properties["prediction"]["enum"] = list(task.labels)
+    values = {"enum": list(task.labels)} if task.kind.has_classes else {"type": "number"}
+    properties: Json = {"prediction": {"description": f"of {contract.target.name}", **values}}
     share = {"type": "number", "minimum": 0, "maximum": 1}
     if task.kind is TaskKind.BINARY:
         properties["probability"] = {**share, "description": f"of {task.positive}"}
     if task.kind is TaskKind.MULTICLASS:
-        names = dict.fromkeys(label_names(contract), share)
-        properties["probability"] = {"type": "object", "properties": names, "required": [*names]}
+        properties["probability"] = object_schema(dict.fromkeys(label_names(contract), share))
     if contract.id:
         properties[contract.id.name] = {"description": "as it came", "nullable": True}
-    part = {"feature": {"type": "string"}, "value": {"type": "number"}}
-    properties["contributions"] = {
-        "type": "array",
-        "items": {"type": "object", "properties": part, "required": [*part]},
-    }
+    part = object_schema({"feature": {"type": "string"}, "value": {"type": "number"}})
+    properties["contributions"] = {"type": "array", "items": part}
     required = ["prediction"] + (["probability"] if task.kind.has_classes else [])
     return {"type": "object", "required": required, "properties": properties}
 
@@ -146,11 +144,6 @@ def sample_scores(model: LoadedModel) -> list[Any]:
         names = label_names(model.contract)
         return [dict(zip(names, score, strict=True)) for score in scores]
     return [score[0] for score in scores]
-
-
-def sample_csv(model: LoadedModel) -> bytes:
-    """Return `GET /sample.csv`: it posts back with 200, and is answered with the stored scores."""
-    return csv_of(sample_records(model), model.contract)
 
 
 def csv_of(records: list[Json], contract: Contract) -> bytes:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lightmodel import errors
+from lightmodel.cli import BUG, EXIT_CODES, MEANINGS, exit_code
 from lightmodel.cli.docs import pages
-from lightmodel.cli.exits import BUG, EXIT_CODES, MEANINGS, exit_code
 from tests.fakes.command_line import CommandLine
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightmodel.cli.exits import MEANINGS
+from lightmodel.cli import MEANINGS
 from lightmodel.cli.run import STAGES, chosen_stages
 from tests.fakes.command_line import CommandLine
 

@@ -32,13 +32,13 @@ BLEND = {
 
 def test_comments_and_order_stay() -> None:
     FILE.write_text(BEFORE, encoding="utf-8")
-    rewrite(FILE, "train", {"estimator": "a.B"})
+    rewrite(FILE, {"estimator": "a.B"})
     assert FILE.read_text(encoding="utf-8") == BEFORE.replace('"lightgbm"', '"a.B"')
 
 
 def test_a_new_key_stands_at_the_end_of_its_section() -> None:
     FILE.write_text(BEFORE, encoding="utf-8")
-    rewrite(FILE, "train", {"parameters": {"alpha": 0.5}})
+    rewrite(FILE, {"parameters": {"alpha": 0.5}})
     lines = FILE.read_text(encoding="utf-8").splitlines()
     assert lines[lines.index('estimator = "lightgbm"') + 1] == "parameters = {alpha = 0.5}"
     assert load(FILE).config.gate.bootstrap == 7
@@ -50,24 +50,18 @@ def test_a_new_key_stands_at_the_end_of_its_section() -> None:
 )
 def test_nested_values_come_back_as_they_were(before: str) -> None:
     FILE.write_text(before, encoding="utf-8")
-    rewrite(FILE, "train", {"estimator": "blend", "parameters": BLEND})
+    rewrite(FILE, {"estimator": "blend", "parameters": BLEND})
     assert load(FILE).config.train.parameters == BLEND
 
 
 def test_a_file_that_is_not_there_is_made() -> None:
-    rewrite(FILE, "train", {"folds": 3})
+    rewrite(FILE, {"folds": 3})
     assert load(FILE).config.train.folds == 3
-
-
-def test_none_takes_a_key_out() -> None:
-    FILE.write_text(BEFORE, encoding="utf-8")
-    rewrite(FILE, "train", {"folds": None, "seed": None})
-    assert "folds" not in FILE.read_text(encoding="utf-8")
 
 
 def test_line_ends_of_windows_stay() -> None:
     FILE.write_bytes(BEFORE.replace("\n", "\r\n").encode())
-    rewrite(FILE, "train", {"folds": 5})
+    rewrite(FILE, {"folds": 5})
     assert FILE.read_bytes().count(b"\r\n") == BEFORE.count("\n")
 
 
@@ -76,7 +70,7 @@ def test_a_link_stays_a_link_and_rights_stay() -> None:
     real.write_text(BEFORE, encoding="utf-8")
     real.chmod(0o640)
     FILE.symlink_to(real)
-    rewrite(FILE, "train", {"folds": 5})
+    rewrite(FILE, {"folds": 5})
     assert FILE.is_symlink()
     assert (real.stat().st_mode & 0o777, load(real).config.train.folds) == (0o640, 5)
 
@@ -88,7 +82,7 @@ def test_a_link_stays_a_link_and_rights_stay() -> None:
 def test_a_file_that_makes_no_sense_stays_as_it_is(before: str, complaint: str) -> None:
     FILE.write_text(before, encoding="latin-1")
     with pytest.raises(ConfigError, match=complaint):
-        rewrite(FILE, "train", {"folds": 5})
+        rewrite(FILE, {"folds": 5})
     assert FILE.read_text(encoding="latin-1") == before
     assert [path.name for path in Path().iterdir()] == ["config.toml"]
 
@@ -96,6 +90,6 @@ def test_a_file_that_makes_no_sense_stays_as_it_is(before: str, complaint: str) 
 def test_values_that_are_not_valid_are_refused_and_nothing_changes() -> None:
     FILE.write_text(BEFORE, encoding="utf-8")
     with pytest.raises(ConfigError, match="folds"):
-        rewrite(FILE, "train", {"folds": 1})
+        rewrite(FILE, {"folds": 1})
     assert FILE.read_text(encoding="utf-8") == BEFORE
     assert [path.name for path in Path().iterdir()] == ["config.toml"]

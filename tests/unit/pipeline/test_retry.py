@@ -11,7 +11,7 @@ import pytest
 from lightmodel.config import load
 from lightmodel.errors import QualityGateFailed
 from lightmodel.pipeline import CHAIN, Outcome, RunContext, run_chain
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.store.admin import rollback
 from lightmodel.store.verdict import newest_approved
 from lightmodel.tables import split_files

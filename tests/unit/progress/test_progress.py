@@ -9,8 +9,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lightmodel.progress.base import Progress, SilentProgress, format_progress, format_seconds
-from lightmodel.progress.log import LogProgress
+from lightmodel.progress import (
+    LogProgress,
+    Progress,
+    SilentProgress,
+    format_progress,
+    format_seconds,
+)
 from lightmodel.progress.terminal import TerminalProgress
 
 LONGEST_S = 20.0
@@ -71,9 +76,9 @@ def test_any_kind_takes_whatever_comes(progress: Progress) -> None:
         progress.task("Fetching [red]x[/red]", 10, "bytes") as outer,
         progress.task("Folds") as inner,
     ):
-        outer.advance(5)
-        outer.advance(50)
-        inner.advance()
+        outer(5)
+        outer(50)
+        inner(1)
     with progress.task("", 0, "bytes"), progress.task("again", 3, "folds"):
         pass
 
@@ -87,8 +92,8 @@ def test_any_kind_may_be_used_from_several_threads(progress: Progress) -> None:
     def work() -> None:
         for _ in range(5):
             with progress.task("part", 5) as part:
-                part.advance()
-            whole.advance()
+                part(1)
+            whole(1)
 
     with progress.task("whole", 80) as whole:
         threads = [threading.Thread(target=work) for _ in range(4)]
@@ -100,7 +105,7 @@ def test_any_kind_may_be_used_from_several_threads(progress: Progress) -> None:
 
 def test_the_log_tells_the_start_and_the_end(log: pytest.LogCaptureFixture) -> None:
     with LogProgress(clock=ticking(100)).task("Fetching t.csv", 2_500_000, "bytes") as steps:
-        steps.advance(2_500_000)
+        steps(2_500_000)
     assert log.messages == [
         "Fetching t.csv: started, 0 bytes of 2.5 MB (0 %)",
         "Fetching t.csv: done, 2.5 MB of 2.5 MB (100 %) after 1 min 40 s",
@@ -112,14 +117,14 @@ def test_the_log_tells_where_work_stopped(log: pytest.LogCaptureFixture) -> None
         contextlib.suppress(KeyboardInterrupt),
         LogProgress(clock=ticking(5)).task("Fitting", 10, "folds") as steps,
     ):
-        steps.advance(3)
+        steps(3)
         raise KeyboardInterrupt
     assert log.messages[-1] == "Fitting: stopped at 3 of 10 folds (30 %) after 5.0 s"
 
 
 def test_the_log_tells_of_work_that_hangs(log: pytest.LogCaptureFixture) -> None:
     with LogProgress(every_s=0.01).task("Fitting", 10, "folds") as steps:
-        steps.advance()
+        steps(1)
         wait_for(lambda: sum("1 of 10 folds (10 %)" in line for line in log.messages) >= 2)
     assert any("done" in line for line in log.messages)
 
@@ -146,7 +151,7 @@ def screen() -> Iterator[Screen]:
 
 def test_the_terminal_shows_a_bar_with_amounts(screen: Screen) -> None:
     with TerminalProgress(screen).task("Fetching t.csv", 2_500_000, "bytes") as steps:
-        steps.advance(1_000_000)
+        steps(1_000_000)
     assert "Fetching t.csv" in screen.getvalue()
     assert "1.0 MB of 2.5 MB (40 %)" in screen.getvalue()
 

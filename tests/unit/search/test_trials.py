@@ -16,7 +16,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.search.ranges import Range, search_space, starting_point
 from lightmodel.search.studies import StudyPlan, open_study
 from lightmodel.search.trials import TrialContext, prepare_trials, run_trials, score

@@ -16,7 +16,7 @@ from lightmodel.config import load
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.service import create_app
-from lightmodel.service.row_form import Field, fields_of
+from lightmodel.service.pages import Field, fields_of
 from tests.fakes.odd_names import FEW, MANY, MARKUP, NAMES, SETTINGS, odd_table
 from tests.fakes.project import Project
 

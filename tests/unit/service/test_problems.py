@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, TooMa
 from werkzeug.test import TestResponse
 
 from lightmodel import errors
-from lightmodel.service.problems import STATUS, init_app
+from lightmodel.service import STATUS, handle_errors
 
 KINDS = [(kind, status) for kind, status in STATUS.items() if kind is not errors.ContractViolation]
 
@@ -16,7 +16,7 @@ KINDS = [(kind, status) for kind, status in STATUS.items() if kind is not errors
 def answer_to(error: Exception) -> TestResponse:
     """What a route answers that raises this."""
     app = Flask(__name__)
-    init_app(app)
+    handle_errors(app)
 
     @app.get("/")
     def fails() -> Response:

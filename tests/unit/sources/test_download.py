@@ -26,7 +26,7 @@ LONGEST_S = 30.0
 FETCH = """
 import sys
 from pathlib import Path
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.sources.factory import fetch_first
 from lightmodel.sources.base import FetchOptions
 sys.stdout.write("ready\\n")

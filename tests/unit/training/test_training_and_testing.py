@@ -11,7 +11,7 @@ from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.arrays import Matrix, Scores
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
-from lightmodel.progress.base import SilentProgress
+from lightmodel.progress import SilentProgress
 from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.json_blocks import JsonBlocks

@@ -1,6 +1,8 @@
-"""`python -m lightmodel truth`, `live` and `export`: late labels, live metrics, the log as a file."""
+"""`app.py`, and `python -m lightmodel smoke`, `truth`, `live` and `export`: the service, and its log."""
 
 import csv
+import os
+import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -9,18 +11,40 @@ from typing import Any, TextIO
 import click
 import orjson
 
-from lightmodel.cli.common import metric_text, new_table, print_table, settings
-from lightmodel.config import load
+from lightmodel.cli import configured, metric_text, new_table, print_table
+from lightmodel.config import Config, load
 from lightmodel.contract.task import label_name
+from lightmodel.delivery.smoke_test import smoke_test_service
+
+ROOT = Path(__file__).parents[2]
 
 
 @click.command()
-@settings
-def live(config_file: Path | None, sets: tuple[str, ...]) -> None:
+def serve() -> None:
+    """Start gunicorn on the newest approved model, by config.toml and the environment."""
+    load()  # a mistake in it is reported here, and not by gunicorn
+    options = ["-c", str(ROOT / "deploy" / "gunicorn.conf.py"), "--pythonpath", str(ROOT)]
+    command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.service:create_app()"]
+    os.execv(sys.executable, command)  # noqa: S606 — so that signals reach gunicorn itself
+
+
+@click.command()
+@click.argument("url", default="http://127.0.0.1:5001")
+@click.option("--wait", "seconds", default=60.0, show_default=True, help="Until it is ready.")
+@configured
+def smoke(config: Config, url: str, seconds: float) -> None:
+    """Ask the service at URL for the sample rows of the newest approved model, and compare."""
+    version = smoke_test_service(config, url, seconds)
+    click.echo(f"{version} answers at {url}, and scores its sample rows as stored")
+
+
+@click.command()
+@configured
+def live(config: Config) -> None:
     """Print what each model version answered, and its metrics on the rows whose truth has come."""
     from lightmodel.predictions.feedback import live_metrics
 
-    versions = live_metrics(load(config_file, sets).config)
+    versions = live_metrics(config)
     if not versions:
         click.echo("no row has been answered yet")
         return
@@ -36,12 +60,11 @@ def live(config_file: Path | None, sets: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@settings
-def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
+@configured
+def truth(config: Config, file: Path) -> None:
     """Join the labels in FILE, a table with the id and the target column, to what was answered."""
     from lightmodel.predictions.feedback import add_ground_truth, label_blocks, newest_contract
 
-    config = load(config_file, sets).config
     contract = newest_contract(config)
     counts = add_ground_truth(config, label_blocks(file, contract, config), contract)
     empty = f"; {counts['without_label']} without a label" if counts["without_label"] else ""
@@ -54,10 +77,8 @@ def truth(file: Path, config_file: Path | None, sets: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("file", type=click.File("w", encoding="utf-8", lazy=True))
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the answers of this UTC day.")
-@settings
-def export(
-    file: TextIO, day: datetime | None, config_file: Path | None, sets: tuple[str, ...]
-) -> None:
+@configured
+def export(config: Config, file: TextIO, day: datetime | None) -> None:
     """Write the prediction log to FILE as CSV ("-": to the screen).
 
     A line for each answered row, oldest first, with its ground truth where that is known.
@@ -65,7 +86,7 @@ def export(
     from lightmodel.predictions.base import COLUMNS
     from lightmodel.predictions.factory import open_sink
 
-    with closing(open_sink(load(config_file, sets).config)) as sink:
+    with closing(open_sink(config)) as sink:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*COLUMNS, "truth"))
         writer.writerows(map(_cells, sink.rows(day.date().isoformat() if day else "")))
