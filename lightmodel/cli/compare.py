@@ -16,7 +16,7 @@ from lightmodel.cli.common import (
 )
 from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.progress.base import format_progress
 
 if TYPE_CHECKING:  # the chain is imported when it runs

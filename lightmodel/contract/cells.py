@@ -13,8 +13,14 @@ from enum import IntEnum
 from unicodedata import normalize
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
-from lightmodel.contract.arrays import Mask, Matrix, Vector
+Matrix = npt.NDArray[np.float64]  # (rows, features): NaN is missing, categories are codes
+Vector = npt.NDArray[np.float64]  # (rows,)
+Codes = npt.NDArray[np.int64]  # (rows,): class codes, or row numbers
+Mask = npt.NDArray[np.bool_]  # (rows,)
+Scores = npt.NDArray[np.float64]  # (rows,) of a class or numbers, (rows, classes) for several
 
 # what str.strip() takes away; rows.c and Arrow take away the same
 ASCII_BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
@@ -197,6 +203,12 @@ class Categories:
 
     def _code(self, text: str) -> float:
         return self._forms.get(canonical(text, self._decimal), float(UNSEEN))
+
+
+def float_vector(values: pa.ChunkedArray) -> Vector:
+    """Return numbers as float64; a missing one is NaN, one beyond 2^53 is the nearest that there is."""
+    numbers: Vector = values.cast(pa.float64(), safe=False).to_numpy()
+    return numbers
 
 
 def numbers_in(texts: Iterable[str]) -> tuple[float, ...]:

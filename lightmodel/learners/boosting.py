@@ -13,7 +13,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from lightmodel.contract.arrays import Scores, Vector
+from lightmodel.contract.cells import Scores, Vector
 from lightmodel.contract.results import Point
 
 MAX_CURVE_POINTS = 100

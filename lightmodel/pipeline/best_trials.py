@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import Metric
 from lightmodel.files import write_atomic
 from lightmodel.pipeline.candidates import Candidate
 from lightmodel.pipeline.context import RunContext, Scored, contract_of

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from lightmodel.config.environment import threads_of
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.best_trials import (

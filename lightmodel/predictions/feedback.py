@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lightmodel.config import Config
-from lightmodel.contract.arrays import Mask
-from lightmodel.contract.cells import NOT_THERE, UNSEEN, is_marked
+from lightmodel.contract.cells import NOT_THERE, UNSEEN, Mask, is_marked
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, Violation

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from lightmodel.config import Config
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import SampleRow
 from lightmodel.errors import ArtefactCorrupt, LightModelError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lightmodel.config import Config
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import SampleRow
 from lightmodel.contract.task import label_name

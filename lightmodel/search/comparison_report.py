@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lightmodel.contract.metrics import METRICS, Metric
+from lightmodel.contract.task import METRICS, Metric
 from lightmodel.report.formatting import metric_title, number, shortened
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO

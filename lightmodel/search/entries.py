@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lightmodel.contract.arrays import Scores
-from lightmodel.contract.metrics import Metric
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.cells import Scores
+from lightmodel.contract.task import Metric, TaskKind
 from lightmodel.store.versions import Version
 
 Measured = Mapping[str, float]  # a value for each metric

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lightmodel.config import Config
-from lightmodel.contract.arrays import Codes
+from lightmodel.contract.cells import Codes
 from lightmodel.learners.base import TrainingData
 from lightmodel.search.base import RejectedBaseline, Search, StudyPlan
 

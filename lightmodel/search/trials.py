@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.arrays import Codes, Scores
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.results import FoldFit
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Metric, TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials
 from lightmodel.progress.base import Progress

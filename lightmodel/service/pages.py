@@ -9,8 +9,7 @@ import orjson
 from flask import Blueprint, Response, abort, render_template, request
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import METRICS
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import METRICS, TaskKind
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.report import formatting
 from lightmodel.scoring.predictor import LoadedModel

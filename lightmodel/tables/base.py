@@ -7,7 +7,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from lightmodel.config import DataSection
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 
 
 @dataclass(frozen=True)

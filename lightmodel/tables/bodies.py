@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import whole_id
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
 from lightmodel.tables.byte_stream import AT_ONCE, Pieces, Utf8, gathered, peeked, unpacked
 from lightmodel.tables.check import conform

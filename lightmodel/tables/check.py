@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Mask, Vector, float_vector
 from lightmodel.contract.cells import (
     NOT_A_NUMBER,
     NOT_THERE,
     UNSEEN,
     Categories,
+    Mask,
+    Vector,
     canonical,
+    float_vector,
     is_marked,
     one_of_each,
 )

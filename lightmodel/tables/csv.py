@@ -15,7 +15,7 @@ import pyarrow.csv as arrow_csv
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import BLANKS, OPEN_QUOTE
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError
 from lightmodel.tables.base import TableRead
 from lightmodel.tables.byte_stream import AT_ONCE, behind, gathered, stream_of

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.cells import IN_NO_ROW, Layout, RawRows, is_marked, name_of
-from lightmodel.contract.columns import ColumnType
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Pieces, behind
 from lightmodel.tables.header import fitted

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Matrix, Vector, float_vector
 from lightmodel.contract.cells import (
     ASCII_BLANKS,
     BLANKS,
@@ -17,6 +16,9 @@ from lightmodel.contract.cells import (
     NOT_THERE,
     NUMBER,
     TRUE,
+    Matrix,
+    Vector,
+    float_vector,
     text_of,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lightmodel.config import DataSection
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.tables.base import TableRead
 from lightmodel.tables.column_types import without_missing

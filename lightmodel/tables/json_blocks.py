@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from lightmodel.config import DataSection
-from lightmodel.contract.arrays import Matrix
 from lightmodel.contract.cells import (
     NOT_A_NUMBER,
     NOT_THERE,
+    Matrix,
     boolean_in,
     name_of,
     number_in,
@@ -25,8 +25,7 @@ from lightmodel.contract.cells import (
     truth_of,
     whole_id,
 )
-from lightmodel.contract.columns import ColumnType
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import DataError, TooLarge
 from lightmodel.tables.base import TableRead
 from lightmodel.tables.byte_stream import Pieces

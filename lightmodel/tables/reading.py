@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import name_of
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError
 from lightmodel.tables import csv, excel, json_blocks
 from lightmodel.tables.base import TableFormat, TableRead

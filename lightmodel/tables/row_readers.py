@@ -13,13 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from lightmodel.contract.arrays import Matrix
 from lightmodel.contract.cells import (
     BLANKS,
     IN_NO_ROW,
     OPEN_QUOTE,
     CellKind,
     Layout,
+    Matrix,
     RawRows,
     number_in,
 )

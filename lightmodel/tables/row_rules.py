@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.arrays import Matrix, Vector
 from lightmodel.contract.cells import (
     NOT_THERE,
     UNSEEN,
     Categories,
     CellKind,
+    Matrix,
+    Vector,
     is_marked,
     numbers_in,
 )

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import BLANKS
-from lightmodel.contract.columns import Contract
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Contract, Dialect
 from lightmodel.errors import ConfigError
 
 Rows = Sequence[Sequence[str]]

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import stats
 
-from lightmodel.contract.arrays import Vector
+from lightmodel.contract.cells import Vector
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift

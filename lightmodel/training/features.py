@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lightmodel.contract.arrays import Matrix, Vector
+from lightmodel.contract.cells import Matrix, Vector
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.errors import ConfigError
 

@@ -7,7 +7,7 @@ function of weighted sums (the AUC, of weighted ranks), so that hundreds of resa
 import numpy as np
 import numpy.typing as npt
 
-from lightmodel.contract.arrays import Codes, Scores, Vector
+from lightmodel.contract.cells import Codes, Scores, Vector
 from lightmodel.contract.results import Interval
 from lightmodel.contract.task import TaskKind
 

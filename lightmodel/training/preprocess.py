@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
-from lightmodel.contract.arrays import Codes, Mask, Vector
-from lightmodel.contract.columns import Contract
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.cells import Codes, Mask, Vector
+from lightmodel.contract.columns import Contract, Dialect
 from lightmodel.contract.inference import ColumnHints, infer, require_column
 from lightmodel.contract.profile import Profile, profile
 from lightmodel.contract.results import Drift

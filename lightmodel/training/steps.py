@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import ArtefactCorrupt
 from lightmodel.training.calibration import Calibration

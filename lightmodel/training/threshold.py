@@ -3,7 +3,7 @@
 import numpy as np
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.arrays import Codes, Scores
+from lightmodel.contract.cells import Codes, Scores
 
 
 def choose_threshold(target: Codes, scores: Scores, section: TrainSection) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lightmodel.config import DataSection
-from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.cells import Matrix
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import ContractViolation

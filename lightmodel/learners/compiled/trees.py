@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.learners.compiled.build import NotCompiledError
 from lightmodel.learners.compiled.ranks import COLUMN, NODE, TEST, Tables
 from lightmodel.learners.compiled.tables import tables_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.cells import Matrix
 from lightmodel.learners.compiled import compiled_files, open_compiled
 from lightmodel.learners.compiled.build import Built, NotCompiledError, build, load
 from lightmodel.learners.compiled.tables import tables_of

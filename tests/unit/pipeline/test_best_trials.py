@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.pipeline.best_trials import (
     Finalist,
     best_trials,

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, DataError, LightModelError
 from lightmodel.predictions.feedback import Truths, label_contract, truths_of

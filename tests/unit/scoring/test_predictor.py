@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.results import SampleRow
 from lightmodel.contract.task import Label, Task, TaskKind

@@ -8,7 +8,7 @@ import numpy as np
 import openpyxl
 import pytest
 
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.search.comparison_report import as_csv, as_excel, comparison_png
 from lightmodel.search.entries import CvResult, Entry, EntryResult, RankedResult
 

@@ -1,6 +1,6 @@
 """The picture of a study."""
 
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.search.base import Range, TrialReport
 from lightmodel.search.study_plot import study_png
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from lightmodel.config import DataSection
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError, DataError, TooLarge
 from lightmodel.tables.byte_stream import Utf8, gathered, peeked, unpacked

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.progress.base import SilentProgress
