@@ -15,9 +15,9 @@ from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, Violation
 from lightmodel.predictions.base import id_text
 from lightmodel.scoring.predictor import LoadedModel, body_reader
+from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.byte_stream import pieces_of
-from lightmodel.tables.row_readers import read_rows
 from lightmodel.tables.row_rules import Block, Findings, RowRules
 
 _WHAT = "the table of labels"

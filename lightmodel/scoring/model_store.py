@@ -19,8 +19,9 @@ from lightmodel.store.factory import models_of
 from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import newest_approved, read_verdict
 from lightmodel.store.versions import Version
+from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.row_readers import RowReader, read_rows
+from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.features import FeatureSteps
 from lightmodel.training.steps import Steps

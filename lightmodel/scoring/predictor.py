@@ -15,10 +15,10 @@ from lightmodel.contract.results import SampleRow
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.store.manifest import Manifest
+from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
-from lightmodel.tables.sniff import dialect_for
 
 SAME_SCORE = 1e-12
 

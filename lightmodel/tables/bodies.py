@@ -14,10 +14,19 @@ from lightmodel.config import DataSection
 from lightmodel.contract.cells import whole_id
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
-from lightmodel.tables.byte_stream import AT_ONCE, Pieces, Utf8, gathered, peeked, unpacked
+from lightmodel.tables.byte_stream import (
+    AT_ONCE,
+    Form,
+    Pieces,
+    Utf8,
+    form_of,
+    gathered,
+    peeked,
+    refuse,
+    unpacked,
+)
 from lightmodel.tables.check import conform
 from lightmodel.tables.csv_blocks import CsvBlocks
-from lightmodel.tables.detection import Form, form_of, refuse
 from lightmodel.tables.encode import feature_matrix, plain_rows
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader

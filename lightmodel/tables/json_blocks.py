@@ -1,20 +1,17 @@
-"""JSON records: a file or a body read whole, or JSON Lines as they arrive."""
+"""JSON: the records in a text, and requests of them as blocks of checked rows."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as arrow_json
+import orjson
 
-from lightmodel.config import DataSection
 from lightmodel.contract.cells import (
+    INT64_END,
     NOT_A_NUMBER,
     NOT_THERE,
     Matrix,
@@ -25,19 +22,19 @@ from lightmodel.contract.cells import (
     truth_of,
     whole_id,
 )
-from lightmodel.contract.columns import ColumnType, Dialect
-from lightmodel.errors import DataError, TooLarge
-from lightmodel.tables.base import TableRead
+from lightmodel.contract.columns import ColumnType
+from lightmodel.errors import ContractViolation, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Pieces
-from lightmodel.tables.column_types import plain_types, without_missing
-from lightmodel.tables.detection import Text, form_of, open_text, reported
-from lightmodel.tables.records import LAYOUT, Record, column_of, lines_in, loaded, records_in
 from lightmodel.tables.row_rules import Block, RowRules
 
+Record = Mapping[str, Any]
+
+LAYOUT = (
+    "send an object, an array of objects, or MLflow's dataframe_split, dataframe_records or inputs"
+)
+_LINES = "write one JSON object a line, or an array of objects, e.g. pandas' orient='records'"
 LONGEST_LINE = 8 << 20
 _NUMBERS = {int, float}
-_INT64_END = 2.0**63
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def _lost_digits(values: Sequence[object]) -> bool:
     """Return whether a whole number was read as a float because it is too long."""
     if float not in set(map(type, values)):
         return False
-    return any(isinstance(value, float) and abs(value) >= _INT64_END for value in values)
+    return any(isinstance(value, float) and abs(value) >= INT64_END for value in values)
 
 
 def _with_clean_names(
@@ -205,71 +202,103 @@ def _exact_records(text: bytes) -> list[Record]:
     return list(lines_in(text, 0, json.loads))
 
 
-def read(path: Path, options: DataSection) -> TableRead:
-    """Read records; see `TableFormat` for what holds of the table.
+def loaded(text: bytes, load: Callable[[bytes], Any] = orjson.loads) -> object:
+    """Return the one value that a JSON text holds.
 
-    A column is there when some record names it; where one does not, it is null.
+    Args:
+        text: in UTF-8.
+        load: `orjson.loads`, or the slower `json.loads`, which keeps whole numbers of any length.
 
     Raises:
-        DataError: a line is no JSON object (named by its number), or values are nested.
+        DataError: it is not JSON.
     """
-    missing = ("", *options.missing)
-    with reported(path.name, "JSON Lines"):
-        text = open_text(path, "utf-8")
-        table = _by_arrow(text)
-        if table is None:
-            table = _by_python(text, frozenset(missing))
-        table = plain_types(table, text.name)
-    table = table.rename_columns([name_of(name) for name in table.column_names])
-    return TableRead(without_missing(table, missing), Dialect(na_values=missing))
-
-
-def _by_arrow(text: Text) -> pa.Table | None:
-    """Read regular records fast; None when they are not regular."""
-    if not text.sample.lstrip().startswith("{"):
-        return None
-    longest = max(len(line) for line in text.sample.splitlines())
-    options = arrow_json.ReadOptions(block_size=max(_BLOCK, 8 * longest))
     try:
-        with text.open() as stream:
-            table = arrow_json.read_json(stream, read_options=options)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
-    # a whole number that is too long becomes a float, and loses its digits
-    numbers = [column for column in table.columns if pa.types.is_floating(column.type)]
-    largest = max((pc.max(pc.abs(column)).as_py() or 0.0 for column in numbers), default=0.0)
-    return table if table.num_columns and largest < _INT64_END else None
-
-
-def _by_python(text: Text, missing: frozenset[str]) -> pa.Table:
-    """Read records whose values change their type, an array of records, or say what is wrong."""
-    records = _records(text)
-    names = list(dict.fromkeys(name for record in records for name in record))
-    if not names:
-        raise DataError(f"{text.name} holds no records")
-    columns = {name: [record.get(name) for record in records] for name in names}
-    _refuse_nested(columns, text.name)
-    return pa.table([column_of(values, missing) for values in columns.values()], names=names)
-
-
-def _records(text: Text) -> Sequence[Record]:
-    """Read all records as a request's are read, but slower, with whole numbers of any length."""
-    content = b"".join(text.utf8())
-    if form_of(content) == "json":
-        return records_in(loaded(content, json.loads))
-    return list(lines_in(content, load=json.loads))
-
-
-def _refuse_nested(columns: dict[str, list[object]], name: str) -> None:
-    nested = [
-        repr(column)
-        for column, values in columns.items()
-        if any(isinstance(value, dict | list) for value in values)
-    ]
-    if nested:
-        more = ", …" if len(nested) > 10 else ""
+        return load(text)
+    except json.JSONDecodeError as error:  # orjson's is one, too
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DataError(f"the text is not JSON ({where})") from None
+    except (ValueError, RecursionError):
         raise DataError(
-            f"{name}: {len(nested)} column{'s hold' if len(nested) > 1 else ' holds'} lists or "
-            f"objects: {', '.join(nested[:10])}{more}",
-            hint="give each value a column of its own",
-        )
+            "the text is not JSON: it is nested too deep, or a number in it is too long"
+        ) from None
+
+
+def lines_in(
+    text: bytes, before: int = 0, load: Callable[[bytes], Any] = orjson.loads
+) -> Iterator[Record]:
+    """Yield the records of JSON Lines; `before` is how many lines came before.
+
+    Raises:
+        DataError: a line is no JSON object.
+    """
+    for number, line in enumerate(text.split(b"\n"), start=before + 1):
+        if line.strip():
+            try:
+                record = load(line)
+            except (ValueError, RecursionError):
+                raise DataError(f"line {number} is not JSON", hint=_LINES) from None
+            if not isinstance(record, dict):
+                raise DataError(f"line {number} is not a JSON object", hint=_LINES)
+            yield record
+
+
+def records_in(content: object) -> list[Record]:
+    """Find the records in a JSON value: an object, an array of them, or one of MLflow's forms.
+
+    Raises:
+        DataError: there are none.
+        ContractViolation: dataframe_split names a column twice.
+    """
+    if isinstance(content, dict):
+        for form, read in _FORMS.items():
+            if isinstance(content.get(form), dict | list):
+                content = read(content[form])
+                break
+    records: list[Any] = content if isinstance(content, list) else [content]
+    wrong = [at for at, record in enumerate(records, start=1) if not isinstance(record, dict)]
+    if wrong or not records:
+        what = f"record {wrong[0]} is not a JSON object" if wrong else "the body holds no records"
+        raise DataError(what, hint=LAYOUT)
+    return records
+
+
+def _split(content: object) -> list[Record]:
+    columns = content.get("columns") if isinstance(content, dict) else None
+    data = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(columns, list) or not isinstance(data, list):
+        raise DataError("dataframe_split has not the lists `columns` and `data`", hint=LAYOUT)
+    names = [str(column) for column in columns]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        violations = [
+            Violation(name, "duplicate_column", "stands in dataframe_split more than once")
+            for name in repeated
+        ]
+        raise ContractViolation(violations, what="the request")
+    for number, row in enumerate(data, start=1):
+        if not isinstance(row, list) or len(row) != len(names):
+            raise DataError(
+                f"dataframe_split: row {number} has not {len(names)} values", hint=LAYOUT
+            )
+    return [dict(zip(names, row, strict=True)) for row in data]
+
+
+def _inputs(content: object) -> object:
+    """Return records from columns: a name → a list of values, all of one length."""
+    if not isinstance(content, dict) or not content:
+        return content
+    columns = [value if isinstance(value, list) else [value] for value in content.values()]
+    if len({len(column) for column in columns}) > 1:
+        raise DataError("inputs: its lists differ in length", hint=LAYOUT)
+    return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _as_it_is(content: object) -> object:
+    return content
+
+
+_FORMS = {
+    "dataframe_split": _split,
+    "dataframe_records": _as_it_is,
+    "instances": _as_it_is,
+    "inputs": _inputs,
+}

@@ -16,7 +16,6 @@ from lightmodel.contract.cells import (
     NOT_THERE,
     UNSEEN,
     Categories,
-    CellKind,
     Matrix,
     Vector,
     is_marked,
@@ -25,6 +24,7 @@ from lightmodel.contract.cells import (
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
 from lightmodel.tables.check import number_violations, wrong_names
+from lightmodel.tables.row_readers import CellKind
 
 _REMEMBERED = 16  # orders of columns
 
