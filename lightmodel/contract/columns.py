@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from lightmodel.contract.cells import canonical
@@ -119,28 +120,28 @@ class Contract:
     task: Task
     dialect: Dialect | None = None
 
-    @property
+    @cached_property
     def features(self) -> tuple[Column, ...]:
         """The features, in training order: the only order in which they reach a model."""
         return tuple(column for column in self.columns if column.role is Role.FEATURE)
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(column.name for column in self.features)
 
-    @property
+    @cached_property
     def categorical(self) -> tuple[int, ...]:
         """Positions, among the features, of those that hold category codes."""
         pairs = enumerate(self.features)
         return tuple(at for at, column in pairs if column.type is ColumnType.CATEGORY)
 
-    @property
+    @cached_property
     def target(self) -> Column:
         """The column to predict."""
         return next(column for column in self.columns if column.role is Role.TARGET)
 
-    @property
+    @cached_property
     def id(self) -> Column | None:
         """The column that names a row, if there is one."""
         return next((column for column in self.columns if column.role is Role.ID), None)

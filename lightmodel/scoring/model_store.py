@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 from lightmodel.config import Config
 from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.results import SampleRow
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
@@ -97,7 +96,7 @@ def open_version(version: Version) -> LoadedModel:
             steps.features.names,
         )
         try:
-            try_samples(predictor, rules, manifest.samples)
+            _try_samples(predictor, rules, manifest.samples)
         except ArtefactCorrupt as error:
             last = error
             logger.warning("%s", error.message)
@@ -143,8 +142,7 @@ def _contributions(version: Version, steps: FeatureSteps) -> Callable[[Matrix], 
 
     @cache
     def booster() -> "LightGBMModel":
-        model = _open_bundle(version)
-        return cast("LightGBMModel", model)
+        return cast("LightGBMModel", _open_bundle(version))
 
     def contribute(features: Matrix) -> Matrix:
         with opening:
@@ -154,12 +152,7 @@ def _contributions(version: Version, steps: FeatureSteps) -> Callable[[Matrix], 
     return contribute
 
 
-def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
-    """Score the manifest's sample rows through the same code that reads requests.
-
-    Raises:
-        ArtefactCorrupt: they are not scored as when the model was made.
-    """
-    rows = [SampleRow(sample["values"], tuple(sample["score"])) for sample in samples]
-    block = JsonBlocks(rules, frozenset()).block([row.values for row in rows])
-    check_samples(predictor, block, rows)
+def _try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
+    """Score the manifest's sample rows through the same code that reads requests."""
+    block = JsonBlocks(rules, frozenset()).block([sample["values"] for sample in samples])
+    check_samples(predictor, block, [sample["score"] for sample in samples])

@@ -1,10 +1,9 @@
 """A CSV as blocks of checked rows, read as it arrives, by the contract's names and dialect."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -150,7 +149,7 @@ class CsvBlocks:
         return Block(raw.numbers, self._ids(texts), violations, unseen, plan.extra)
 
     def _ids(self, texts: Mapping[str, list[str | None]]) -> list[Any] | None:
-        column = self.rules.id
+        column = self.rules.contract.id
         if column is None or column.name not in texts:
             return None
         ids = texts[column.name]
@@ -176,25 +175,15 @@ def _with_header(pieces: Pieces) -> tuple[bytes, Pieces]:
     if not held.strip():
         raise DataError("the body is empty", hint="send a header and at least one row")
 
-    def again() -> Pieces:
-        yield held
-        yield from pieces
-
-    return held, again()
+    return held, chain([held], pieces)
 
 
 def _cells(row: bytes, delimiter: str, quote: str) -> list[str]:
     """Part one row; none where a cell has more than 128 KB, so that it is no header."""
     if delimiter == " ":
         row = rows_of(delimiter, quote).regular(row)
-    lines = io.StringIO(row.decode(errors="ignore"), newline="")
-    blanks = delimiter != " "
-    try:
-        return next(
-            csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=blanks), []
-        )
-    except csv.Error:
-        return []
+    rows = sample_rows(row.decode(errors="ignore"), delimiter, quote, complete=True)
+    return rows[0] if rows else []
 
 
 def _raw_rows(pieces: Pieces, layout: Layout, reader: RowReader) -> Iterator[RawRows]:

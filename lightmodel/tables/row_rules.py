@@ -1,6 +1,6 @@
 """Rows of a request: columns found by name, cells held against the contract, everything wrong told.
 
-Rows come in blocks, as numbers in training order. The rules are those of `enforcement`, which holds
+Rows come in blocks, as numbers in training order. The rules are those of `check`, which holds
 whole tables against the same contract.
 """
 
@@ -85,15 +85,6 @@ class RowRules:
         return {name: at for at, name in enumerate(self.contract.feature_names)}
 
     @cached_property
-    def id(self) -> Column | None:
-        """The id column, if there is one."""
-        return self.contract.id
-
-    @cached_property
-    def _features(self) -> tuple[Column, ...]:
-        return self.contract.features
-
-    @cached_property
     def known(self) -> frozenset[str]:
         """The names of all columns."""
         return frozenset(column.name for column in self.contract.columns)
@@ -101,9 +92,8 @@ class RowRules:
     @cached_property
     def categorical(self) -> tuple[Column, ...]:
         """The features whose cells are categories."""
-        return tuple(
-            column for column in self.contract.features if column.type is ColumnType.CATEGORY
-        )
+        features = self.contract.features
+        return tuple(column for column in features if column.type is ColumnType.CATEGORY)
 
     @cached_property
     def categories(self) -> Callable[[frozenset[str], str], dict[str, Categories]]:
@@ -125,9 +115,8 @@ class RowRules:
     @cached_property
     def numeric(self) -> tuple[Column, ...]:
         """The features whose cells are numbers or booleans."""
-        return tuple(
-            column for column in self.contract.features if column.type is not ColumnType.CATEGORY
-        )
+        features = self.contract.features
+        return tuple(column for column in features if column.type is not ColumnType.CATEGORY)
 
     @cached_property
     def plan(self) -> Callable[[tuple[str, ...]], Plan]:
@@ -142,20 +131,19 @@ class RowRules:
         if wrong := wrong_names(names, self.contract, with_target=False):
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
-        own = {*self.places, *((self.id.name,) if self.id else ())}
+        own = {*self.places, self.contract.id.name if self.contract.id else ""}
         kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []
         for name in names:
-            kind = self._kind(columns[name]) if name in own else CellKind.IGNORED
+            kind = CellKind.IGNORED
+            if name and name in own:
+                kind = _KINDS[columns[name].type] if name in self.places else CellKind.TEXT
             kinds.append(kind)
             places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
             texts.extend([name] if kind is CellKind.TEXT else [])
         extra = tuple(name for name in names if name and name not in columns)
         return Plan(bytes(kinds), tuple(places), tuple(texts), extra)
-
-    def _kind(self, column: Column) -> CellKind:
-        return CellKind.TEXT if column.name not in self.places else _KINDS[column.type]
 
     def hold(
         self,
@@ -196,7 +184,7 @@ class RowRules:
             violation
             for at in np.flatnonzero(~fine)
             for violation in number_violations(
-                np.ascontiguousarray(features[:, at]), self._features[at]
+                np.ascontiguousarray(features[:, at]), self.contract.features[at]
             )
         ]
 

@@ -186,6 +186,7 @@ def test_a_model_that_scores_its_samples_otherwise_is_refused(
     split: Preprocessed, trained: Trained
 ) -> None:
     block = block_of(split, [sample.values for sample in trained.samples])
-    check_samples(predictor(split, trained), block, trained.samples)
+    scores = [sample.score for sample in trained.samples]
+    check_samples(predictor(split, trained), block, scores)
     with pytest.raises(ArtefactCorrupt, match="not scored as stored"):
-        check_samples(predictor(split, trained, by=1e-9), block, trained.samples)
+        check_samples(predictor(split, trained, by=1e-9), block, scores)
