@@ -149,7 +149,7 @@ class Utf8:
     def __init__(self, pieces: Pieces, *, told: str = "", fallback: str = "") -> None:
         first, pieces = peeked(pieces, _SURE)
         marked = next((name for mark, name in _MARKS if first.startswith(mark)), "")
-        told, self._fallback = told and known_encoding(told), fallback and known_encoding(fallback)
+        told, self._fallback = told and _known(told), fallback and _known(fallback)
         if not told and self._fallback and not _extends_ascii(self._fallback):
             told = self._fallback
         self.encoding, self.marked = marked or told or "ascii", bool(marked)
@@ -215,18 +215,14 @@ def binary_data() -> DataError:
     )
 
 
-def known_encoding(name: str) -> str:
-    """Return Python's own name of an encoding.
-
-    Raises:
-        ConfigError: there is none of this name.
-    """
+def _known(encoding: str) -> str:
+    """Return Python's own name of an encoding."""
     try:
-        "a".encode(name)
-        found = codecs.lookup(name).name
+        "a".encode(encoding)
+        found = codecs.lookup(encoding).name
     except (LookupError, ValueError):
         raise ConfigError(
-            f"there is no encoding {name!r} (data.encoding, or charset in a request)",
+            f"there is no encoding {encoding!r} (data.encoding, or charset in a request)",
             hint="examples are auto, utf-8, utf-16, latin-1, cp1252",
         ) from None
     return "utf-8" if found == "utf-8-sig" else found  # a mark is dropped anyway

@@ -250,6 +250,8 @@ def column_of(values: Sequence[object], missing: frozenset[str]) -> pa.Array:
     kinds: set[type] = {type(cell) for cell in cells if cell is not None}
     if not kinds:
         return pa.nulls(len(cells), pa.float64())
+    if kinds & {dict, list}:
+        return pa.nulls(len(cells), pa.list_(pa.null()))  # which `plain_types` refuses
     if kinds == {bool}:
         return pa.array(cells, pa.bool_())
     if kinds <= {int, float}:

@@ -35,25 +35,15 @@ class _Header:
 
 @dataclass(frozen=True)
 class CsvBlocks:
-    """Reads CSV for one contract.
-
-    Attributes:
-        rules: of the contract.
-        reader: of rows.
-        dialect: of the training table; what it leaves open is found out.
-        columns: the most that a header may have.
-    """
+    """Reads CSV for one contract, by the dialect of its table; what that leaves open is found out."""
 
     rules: RowRules
     reader: RowReader
     dialect: Dialect
-    columns: int
+    columns: int  # the most that a header may have
 
     def read(self, pieces: Pieces) -> Iterator[Block]:
-        """Yield blocks of rows, at least one row in all.
-
-        Args:
-            pieces: of the text, in UTF-8, some megabytes each.
+        """Yield blocks of rows of a UTF-8 text, at least one row in all.
 
         Raises:
             DataError: it has no header or no rows, or its quotes make no sense.

@@ -134,8 +134,14 @@ def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
 
 def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
     """Return rows as JSON would carry them: NaN becomes None, dates become text."""
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return [{name: _plain(value) for name, value in row.items()} for row in rows]
+    columns = [plain_values(values) for values in table.columns]
+    names = table.column_names
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def plain_values(values: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column as JSON would carry them."""
+    return [_plain(value) for value in values.to_pylist()]
 
 
 def plain_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:

@@ -157,7 +157,6 @@ def _by_python(text: Text, missing: frozenset[str]) -> pa.Table:
     if not names:
         raise DataError(f"{text.name} holds no records")
     columns = {name: [record.get(name) for record in records] for name in names}
-    _refuse_nested(columns, text.name)
     return pa.table([column_of(values, missing) for values in columns.values()], names=names)
 
 
@@ -167,18 +166,3 @@ def _records(text: Text) -> Sequence[Record]:
     if form_of(content) == "json":
         return records_in(loaded(content, json.loads))
     return list(lines_in(content, load=json.loads))
-
-
-def _refuse_nested(columns: dict[str, list[object]], name: str) -> None:
-    nested = [
-        repr(column)
-        for column, values in columns.items()
-        if any(isinstance(value, dict | list) for value in values)
-    ]
-    if nested:
-        more = ", …" if len(nested) > 10 else ""
-        raise DataError(
-            f"{name}: {len(nested)} column{'s hold' if len(nested) > 1 else ' holds'} lists or "
-            f"objects: {', '.join(nested[:10])}{more}",
-            hint="give each value a column of its own",
-        )

@@ -1,7 +1,7 @@
 """JSON: the records in a text, and requests of them as blocks of checked rows."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
@@ -39,15 +39,10 @@ _NUMBERS = {int, float}
 
 @dataclass(frozen=True)
 class JsonBlocks:
-    """Reads JSON for one contract.
-
-    Attributes:
-        rules: of the contract.
-        missing: texts that mean no value.
-    """
+    """Reads JSON for one contract."""
 
     rules: RowRules
-    missing: frozenset[str]
+    missing: frozenset[str]  # texts that mean no value
 
     def read(self, body: bytes) -> Block:
         """Read a whole body.
@@ -72,7 +67,7 @@ class JsonBlocks:
             records = list(lines_in(text, lines))
             lines += text.count(b"\n")
             if records:
-                block = self.block(records, known, partial(_exact_records, text))
+                block = self.block(records, known, partial(lines_in, text, load=json.loads))
                 known = known or frozenset(self.rules.places)
                 yield block
         if not known:
@@ -82,7 +77,7 @@ class JsonBlocks:
         self,
         records: Sequence[Record],
         known: frozenset[str] = frozenset(),
-        exact: Callable[[], Sequence[Record]] | None = None,
+        exact: Callable[[], Iterable[Record]] | None = None,
     ) -> Block:
         """Check records.
 
@@ -99,7 +94,7 @@ class JsonBlocks:
         id_name = own_id.name if own_id and own_id.name in names else None
         columns = self._columns(records, id_name)
         if exact and any(map(_lost_digits, columns.values())):
-            _, records = _with_clean_names(names, exact())
+            _, records = _with_clean_names(names, list(exact()))
             columns = self._columns(records, id_name)
         ids = None if id_name is None else list(map(whole_id, columns[id_name]))
         texts = {
@@ -197,11 +192,6 @@ def _whole_lines(pieces: Pieces) -> Pieces:
         yield left
 
 
-def _exact_records(text: bytes) -> list[Record]:
-    """Read lines once more, with whole numbers of any length exact."""
-    return list(lines_in(text, 0, json.loads))
-
-
 def loaded(text: bytes, load: Callable[[bytes], Any] = orjson.loads) -> object:
     """Return the one value that a JSON text holds.
 
@@ -292,13 +282,9 @@ def _inputs(content: object) -> object:
     return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _as_it_is(content: object) -> object:
-    return content
-
-
-_FORMS = {
+_FORMS: Mapping[str, Callable[[Any], Any]] = {
     "dataframe_split": _split,
-    "dataframe_records": _as_it_is,
-    "instances": _as_it_is,
+    "dataframe_records": lambda records: records,
+    "instances": lambda records: records,
     "inputs": _inputs,
 }

@@ -123,7 +123,7 @@ class CompiledRows:
 
     def __call__(self, layout: Layout, text: bytes, *, final: bool) -> RawRows:
         """Read rows; see `RowReader`."""
-        capacity = _most_rows(text, layout)
+        capacity = len(text) // len(layout.kinds) + 1  # of rows of the right number of cells
         numbers = np.empty((capacity, layout.width))
         spans = np.empty((capacity, layout.texts, 2), np.int64)
         outcome = _Outcome()
@@ -143,11 +143,6 @@ class CompiledRows:
             _texts(text, spans[: outcome.rows, at], layout.quote) for at in range(layout.texts)
         )
         return RawRows(numbers[: outcome.rows], texts, outcome.consumed, outcome.ragged)
-
-
-def _most_rows(text: bytes, layout: Layout) -> int:
-    """Return how many rows of the right number of cells there can be; who asks comes again for more."""
-    return len(text) // len(layout.kinds) + 1
 
 
 @lru_cache(16)
