@@ -141,10 +141,7 @@ class LoadedModel:
     """An approved, verified and self-tested model, and where it came from.
 
     Attributes:
-        predictor: answers rows.
         rules: its contract, ready to check rows.
-        row_reader: reads rows of text.
-        manifest: of its version.
         folder: of its version; holds report.html and, often, feature_importance_gain.png.
         config: of the service: limits of a request, and how models of earlier releases read it.
     """
@@ -189,11 +186,6 @@ def label_names(contract: Contract) -> tuple[str, ...]:
 
 def check_samples(predictor: Predictor, block: Block, stored: Sequence[Sequence[float]]) -> None:
     """Score the stored rows again: a model that answers otherwise than when it was made is refused.
-
-    Args:
-        predictor: to check.
-        block: the values of the samples.
-        stored: their scores.
 
     Raises:
         ArtefactCorrupt: a score differs by more than 1e-12, relatively.

@@ -178,10 +178,6 @@ def plain_types(table: pa.Table, what: str = "the table") -> pa.Table:
     Whole numbers beyond int64 become strings (they are names, not amounts), a column without a
     value float64, an instant with a zone its UTC time, a duration its seconds, a time of day text.
 
-    Args:
-        table: of any types.
-        what: the name that messages give it.
-
     Raises:
         DataError: a column holds lists, structures or bytes; all such columns are named.
     """

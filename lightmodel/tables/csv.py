@@ -59,7 +59,7 @@ class _Plan:
     Attributes:
         start: bytes of the text before the first data row.
         numbers: positions of the columns that hold decimal numbers in the sample.
-        regular: whether the text is made regular first: see `row_readers.Rows`.
+        regular: whether the text is made regular first: see `row_readers.RowGrammar`.
     """
 
     text: Text

@@ -109,10 +109,15 @@ def texts_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return values of any type as texts, as `cells.text_of` writes each."""
     if pa.types.is_string(values.type):
         return trimmed(values)
-    coded = values.dictionary_encode().combine_chunks()
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    texts = [text_of(value) for value in coded.dictionary.to_pylist()]
-    return pa.chunked_array([pc.take(pa.array(texts, pa.string()), coded.indices)])
+    found = coded(values)
+    texts = [text_of(value) for value in found.dictionary.to_pylist()]
+    return pa.chunked_array([pc.take(pa.array(texts, pa.string()), found.indices)])
+
+
+def coded(values: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return values as places in a dictionary of those that differ; null is null."""
+    found = values.dictionary_encode().combine_chunks()
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
 def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
@@ -124,11 +129,9 @@ def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
     if task.kind is TaskKind.REGRESSION:
         return float_vector(values)
     codes = {label: float(code) for code, label in enumerate(task.labels)}
-    dictionary = values.combine_chunks().dictionary_encode()
-    if isinstance(dictionary, pa.ChunkedArray):
-        dictionary = dictionary.combine_chunks()
-    per_label = np.array([codes[label] for label in dictionary.dictionary.to_pylist()])
-    vector: Vector = per_label[dictionary.indices.to_numpy()]
+    found = coded(values)
+    per_label = np.array([codes[label] for label in found.dictionary.to_pylist()])
+    vector: Vector = per_label[found.indices.to_numpy()]
     return vector
 
 

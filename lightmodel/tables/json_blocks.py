@@ -114,7 +114,8 @@ class JsonBlocks:
         numeric = self.rules.numeric
         features = np.empty((len(records), len(self.rules.places)))
         rows = [[record.get(column.name) for column in numeric] for record in records]
-        if set(map(type, chain.from_iterable(rows))) <= self._plain:
+        plain = all(column.type is not ColumnType.BOOLEAN for column in numeric)
+        if plain and set(map(type, chain.from_iterable(rows))) <= _NUMBERS:
             numbers = np.array(rows, np.float64).reshape(len(rows), len(numeric))
             features[:, [self.rules.places[column.name] for column in numeric]] = numbers
             return features
@@ -124,12 +125,6 @@ class JsonBlocks:
                 read(row[at], self.missing) for row in rows
             ]
         return features
-
-    @property
-    def _plain(self) -> set[type]:
-        """The types that are numbers as they are, whatever the column."""
-        types = {column.type for column in self.rules.numeric}
-        return set() if ColumnType.BOOLEAN in types else _NUMBERS
 
 
 def _lost_digits(values: Sequence[object]) -> bool:
@@ -195,9 +190,7 @@ def _whole_lines(pieces: Pieces) -> Pieces:
 def loaded(text: bytes, load: Callable[[bytes], Any] = orjson.loads) -> object:
     """Return the one value that a JSON text holds.
 
-    Args:
-        text: in UTF-8.
-        load: `orjson.loads`, or the slower `json.loads`, which keeps whole numbers of any length.
+    `json.loads` is slower than `orjson.loads`, and keeps whole numbers of any length.
 
     Raises:
         DataError: it is not JSON.

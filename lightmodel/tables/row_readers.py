@@ -1,7 +1,7 @@
 """Rows of text: the grammar that says where they end, and what reads them as numbers.
 
 A regular text has no blanks between a delimiter and an opening quote, and just one between two cells
-that are parted by blanks. Arrow reads it, and otherwise parts cells as `Rows` describes.
+that are parted by blanks. Arrow reads it, and otherwise parts cells as `RowGrammar` describes.
 """
 
 import ctypes as c
@@ -190,7 +190,7 @@ def _closing(quote: str) -> re.Pattern[str]:
     return re.compile(f"((?:[^{mark}]|{mark}{mark})*+){mark}")
 
 
-class Rows:
+class RowGrammar:
     """The grammar of rows for one delimiter and one quote.
 
     Args:
@@ -276,9 +276,11 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
 
 
 @lru_cache(64)
-def rows_of(delimiter: str, quote: str, *, single: bool = False, parted: bool = False) -> Rows:
+def rows_of(
+    delimiter: str, quote: str, *, single: bool = False, parted: bool = False
+) -> RowGrammar:
     """Return the grammar of a text; any number of blanks parts cells, or one where `parted` says so."""
-    return Rows(delimiter, quote, single=single, runs=delimiter == " " and not parted)
+    return RowGrammar(delimiter, quote, single=single, runs=delimiter == " " and not parted)
 
 
 def is_blank_line(row: str, delimiter: str) -> bool:

@@ -91,12 +91,10 @@ def find_decimal(rows: Rows, delimiter: str) -> str:
     cells = [cell.strip() for row in rows for cell in row]
     points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
     commas = [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
-    if delimiter != ";":  # a comma may part thousands there
-        if all(_THOUSANDS.fullmatch(cell) for cell in commas):
-            commas = []
-        return "," if len(commas) > points else "."
-    if not commas and not points:
+    if delimiter == ";" and not commas and not points:
         return ""
+    if delimiter != ";" and all(map(_THOUSANDS.fullmatch, commas)):  # a comma may part thousands
+        commas = []
     return "," if len(commas) > points else "."
 
 

@@ -27,7 +27,7 @@ def write_table(table: pa.Table, path: Path, format: OwnFormat, threads: int) ->
     Args:
         table: of plain types, with distinct column names.
         path: to write; what is there is replaced.
-        format: "csv" or "parquet".
+        format: of the file.
         threads: how many write CSV side by side; at least 1.
 
     Raises:
@@ -42,10 +42,7 @@ def write_table(table: pa.Table, path: Path, format: OwnFormat, threads: int) ->
 def read_own(path: Path, format: OwnFormat, types: Mapping[str, pa.DataType]) -> pa.Table:  # noqa: A002 — see above
     """Read what `write_table` wrote, with the types that it had.
 
-    Args:
-        path: of the file.
-        format: "csv" or "parquet".
-        types: of the columns by name; one that is not named is found out.
+    The type of a column that `types` does not name is found out.
 
     Raises:
         DataError: it is not there, damaged, or lacks a column of `types`.
