@@ -16,6 +16,7 @@ from lightmodel.contract.cells import (
     NOT_THERE,
     NUMBER,
     TRUE,
+    Mask,
     Matrix,
     Vector,
     float_vector,
@@ -71,13 +72,13 @@ def numbers_from(texts: pa.ChunkedArray, missing: Collection[str], decimal: str 
     return _one_by_one(values, absent)
 
 
-def _present(values: pa.ChunkedArray, missing: Collection[str]) -> tuple[pa.ChunkedArray, Any]:
+def _present(values: pa.ChunkedArray, missing: Collection[str]) -> tuple[pa.ChunkedArray, Mask]:
     """Return texts that are null where they mean no value, and where that is."""
     absent = pc.is_in(values, value_set=pa.array([None, "", *missing], pa.string()))
     return pc.if_else(absent, None, values), absent.to_numpy()
 
 
-def _one_by_one(values: pa.ChunkedArray, absent: Any) -> Vector:  # noqa: ANN401 — a mask
+def _one_by_one(values: pa.ChunkedArray, absent: Mask) -> Vector:
     """Read those that are numbers, where some are not."""
     words = pc.match_substring_regex(values, f"^{NAN_WORD}$")
     numbers = np.full(len(values), NOT_A_NUMBER)
