@@ -110,13 +110,13 @@ class RowRules:
         if wrong := wrong_names(names, self.contract, with_target=False):
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
-        own = {*self.places, self.contract.id.name if self.contract.id else ""}
+        own = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
         kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []
         for name in names:
             kind = CellKind.IGNORED
-            if name and name in own:
+            if name in own:
                 kind = _KINDS[columns[name].type] if name in self.places else CellKind.TEXT
             kinds.append(kind)
             places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
