@@ -19,7 +19,7 @@ from pathlib import Path
 import lightgbm as lgb
 import numpy as np
 
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.learners.compiled import build, load, packed, unpacked
 from lightmodel.learners.compiled.trees import CompiledTrees
 

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from lightmodel.config import load
 from lightmodel.config.load import threads_of
-from lightmodel.contract.arrays import Codes, Vector
+from lightmodel.contract.cells import Codes, Vector
 from lightmodel.contract.results import FoldFit
 from lightmodel.learners.base import Trainer, TrainingData
 from lightmodel.pipeline.preprocess import fetch_table

@@ -24,8 +24,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from lightmodel.config import Config
 from lightmodel.config.load import threads_of
-from lightmodel.contract.arrays import Codes
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.cells import Codes
+from lightmodel.contract.task import METRICS
 from lightmodel.learners.base import TrainingData
 from lightmodel.notebooks import Project
 from lightmodel.progress import SilentProgress

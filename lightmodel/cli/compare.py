@@ -16,7 +16,7 @@ from lightmodel.cli import (
 )
 from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.progress import format_progress
 from lightmodel.store.versions import run_lock
 

@@ -8,13 +8,17 @@ training never saw.
 import datetime as dt
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from unicodedata import normalize
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
-from lightmodel.contract.arrays import Mask, Matrix, Vector
+Matrix = npt.NDArray[np.float64]  # (rows, features): NaN is missing, categories are codes
+Vector = npt.NDArray[np.float64]  # (rows,)
+Codes = npt.NDArray[np.int64]  # (rows,): class codes, or row numbers
+Mask = npt.NDArray[np.bool_]  # (rows,)
+Scores = npt.NDArray[np.float64]  # (rows,) of a class or numbers, (rows, classes) for several
 
 # what str.strip() takes away; rows.c and Arrow take away the same
 ASCII_BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
@@ -31,59 +35,8 @@ TRUE, FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _BITS = 0x7FF8000000000000 + np.arange(4, dtype=np.uint64)
 NOT_THERE, NOT_A_NUMBER, IN_NO_ROW, UNSEEN = _BITS.view(np.float64)
 EXACT = 2**53  # whole numbers beyond it do not all fit float64
+INT64_END = 2.0**63
 _UINT64, _INT64_START = 2**64, -(2**63)
-OPEN_QUOTE = "a quote is never closed"
-
-
-class CellKind(IntEnum):
-    """How a reader of rows treats a column."""
-
-    IGNORED = 0
-    NUMBER = 1
-    BOOLEAN = 2
-    TEXT = 3
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a text of rows is written, and what to make of it.
-
-    Attributes:
-        kinds: of each cell of a row, a CellKind as one byte.
-        places: of each cell among the numbers, or among the texts.
-        width: how many numbers a row of the answer has.
-        missing: what means no value, besides an empty cell.
-    """
-
-    kinds: bytes
-    places: tuple[int, ...]
-    width: int
-    delimiter: str = ","
-    quote: str = '"'
-    decimal: str = "."
-    missing: tuple[str, ...] = ()
-
-    @property
-    def texts(self) -> int:
-        """How many texts a row of the answer has."""
-        return self.kinds.count(CellKind.TEXT)
-
-
-@dataclass(frozen=True)
-class RawRows:
-    """Whole rows of a text, not yet held against a contract.
-
-    Attributes:
-        numbers: (rows, width), row by row; columns that no cell fills are undefined.
-        texts: of each TEXT column, one for each row, without blanks; None in a row of another length.
-        consumed: bytes that these rows took.
-        ragged: rows with too few or too many cells.
-    """
-
-    numbers: Matrix
-    texts: tuple[list[str | None], ...]
-    consumed: int
-    ragged: int
 
 
 def number_in(cell: str, missing: Collection[str], decimal: str = ".") -> float:
@@ -197,6 +150,12 @@ class Categories:
 
     def _code(self, text: str) -> float:
         return self._forms.get(canonical(text, self._decimal), float(UNSEEN))
+
+
+def float_vector(values: pa.ChunkedArray) -> Vector:
+    """Return numbers as float64; a missing one is NaN, one beyond 2^53 is the nearest that there is."""
+    numbers: Vector = values.cast(pa.float64(), safe=False).to_numpy()
+    return numbers
 
 
 def numbers_in(texts: Iterable[str]) -> tuple[float, ...]:

@@ -1,12 +1,12 @@
-"""The data contract: what each column is for, and what may stand in it."""
+"""The data contract: what each column is for, what may stand in it, and how its table was written."""
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from lightmodel.contract.cells import canonical
-from lightmodel.contract.dialect import Dialect
 from lightmodel.contract.task import Task
 
 
@@ -72,6 +72,44 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Dialect:
+    """What was found out once about the training table's text.
+
+    What is the same for every table (blanks, the words for true and false, how numbers are written)
+    stands in `cells`.
+
+    Attributes:
+        delimiter: one ASCII character between two cells, " " for any number of blanks; "" when the
+            training table was no CSV, so that it is not known.
+        quote: what texts are quoted by.
+        decimal: the decimal mark; "" when no number had one.
+        encoding: Python's name of it.
+        columns: the names of the cells of a row, "" for one that is left out, where they do not
+            stand in the first line; else ().
+        header: what stands in the first line instead of `columns`; () when that is data.
+        na_values: cells that mean no value, "" among them.
+    """
+
+    delimiter: str = ""
+    quote: str = '"'
+    decimal: str = ""
+    encoding: str = "utf-8"
+    columns: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
+    na_values: tuple[str, ...] = ("",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it in JSON's types, without what is empty."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", ())}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Dialect":
+        """Return what `to_dict` was called on."""
+        lists = {name: tuple(value) for name, value in content.items() if isinstance(value, list)}
+        return cls(**{**content, **lists})
+
+
+@dataclass(frozen=True)
 class Contract:
     """All columns, in the order of the training table, the task, and how the table was written.
 
@@ -82,28 +120,28 @@ class Contract:
     task: Task
     dialect: Dialect | None = None
 
-    @property
+    @cached_property
     def features(self) -> tuple[Column, ...]:
         """The features, in training order: the only order in which they reach a model."""
         return tuple(column for column in self.columns if column.role is Role.FEATURE)
 
-    @property
+    @cached_property
     def feature_names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(column.name for column in self.features)
 
-    @property
+    @cached_property
     def categorical(self) -> tuple[int, ...]:
         """Positions, among the features, of those that hold category codes."""
         pairs = enumerate(self.features)
         return tuple(at for at, column in pairs if column.type is ColumnType.CATEGORY)
 
-    @property
+    @cached_property
     def target(self) -> Column:
         """The column to predict."""
         return next(column for column in self.columns if column.role is Role.TARGET)
 
-    @property
+    @cached_property
     def id(self) -> Column | None:
         """The column that names a row, if there is one."""
         return next((column for column in self.columns if column.role is Role.ID), None)

@@ -7,8 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, one_of_each
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Label, Task, TaskKind, ordered_labels
 from lightmodel.errors import DataError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Vector, float_vector
+from lightmodel.contract.cells import Vector, float_vector
 from lightmodel.contract.columns import Column, Contract, Role
 
 SAMPLED_ROWS = 20_000

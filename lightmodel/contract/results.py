@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lightmodel.contract.arrays import Scores
+from lightmodel.contract.cells import Scores
 
 Point = tuple[float, float]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lightmodel.contract.arrays import Codes, Matrix, Scores, Vector
+from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 

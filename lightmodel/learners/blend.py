@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.arrays import Codes, Matrix, Scores
+from lightmodel.contract.cells import Codes, Matrix, Scores
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import FittedModel, Learner, Trainer, TrainingData

@@ -17,7 +17,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from lightmodel.contract.arrays import Codes, Scores, Vector
+from lightmodel.contract.cells import Codes, Scores, Vector
 from lightmodel.contract.results import FoldFit, Point
 
 MAX_CURVE_POINTS = 100

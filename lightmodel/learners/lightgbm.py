@@ -9,7 +9,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from lightmodel.contract.arrays import Codes, Matrix, Scores
+from lightmodel.contract.cells import Codes, Matrix, Scores
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightmodel.config.environment import preset
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.results import Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError

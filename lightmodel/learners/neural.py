@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lightmodel.contract.arrays import Codes, Vector
+from lightmodel.contract.cells import Codes, Vector
 from lightmodel.contract.results import FoldFit, Point
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError

@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from lightmodel.config.base import RENAMED_MODULES
-from lightmodel.contract.arrays import Codes, Matrix, Scores, Vector
+from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError

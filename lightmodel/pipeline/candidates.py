@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import Metric
 from lightmodel.errors import LightModelError
 from lightmodel.pipeline.context import RunContext, Scored, deciding_metric, metric_value
 from lightmodel.pipeline.reuse import find_reusable, model_key

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.arrays import Matrix, Scores
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.results import Evaluation
+from lightmodel.contract.task import Metric
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import RunContext, contract_of, deciding_metric, read_split

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
-from lightmodel.contract.metrics import Metric, gate_metric
+from lightmodel.contract.task import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
 from lightmodel.progress import Progress
 from lightmodel.store.verdict import newest_approved

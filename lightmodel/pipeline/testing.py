@@ -13,8 +13,8 @@ import numpy as np
 from lightmodel.config import Config, SplitSection
 from lightmodel.config.load import threads_of
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
+from lightmodel.contract.task import METRICS
 from lightmodel.errors import LightModelError
 from lightmodel.learners.factory import load_model
 from lightmodel.pipeline.context import (

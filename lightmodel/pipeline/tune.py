@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from lightmodel.config.load import threads_of
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.candidates import Candidate, format_parameters, rank

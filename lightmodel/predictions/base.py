@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from lightmodel.contract.arrays import Mask
+from lightmodel.contract.cells import Mask
 
 Values = Sequence[Any] | npt.NDArray[Any]
 

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from lightmodel.config import Config
-from lightmodel.contract.arrays import Mask
-from lightmodel.contract.cells import NOT_THERE, UNSEEN, is_marked
+from lightmodel.contract.cells import NOT_THERE, UNSEEN, Mask, is_marked
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import SHOWN_ROWS, ArtefactMissing, ContractViolation, DataError, Violation
@@ -25,9 +24,9 @@ from lightmodel.predictions.factory import open_sink
 from lightmodel.scoring.predictor import LoadedModel, body_reader
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
+from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.byte_stream import pieces_of
-from lightmodel.tables.row_readers import read_rows
 from lightmodel.tables.row_rules import Block, Findings, RowRules
 from lightmodel.training.metrics import measure_answers
 

@@ -4,7 +4,7 @@ import math
 import unicodedata
 from datetime import datetime
 
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 
 NOTHING = "\N{EN DASH}"
 _MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"

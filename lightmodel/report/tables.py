@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.results import (
     CalibrationEffect,
     ClassScore,
@@ -15,6 +14,7 @@ from lightmodel.contract.results import (
     Importance,
     Interval,
 )
+from lightmodel.contract.task import METRICS
 from lightmodel.report.formatting import (
     count,
     difference,

@@ -8,9 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from lightmodel.config import Config
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.results import SampleRow
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
@@ -18,8 +17,9 @@ from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
 from lightmodel.store.user_code import user_features
 from lightmodel.store.verdict import newest_approved, read_verdict
 from lightmodel.store.versions import Version, models_of
+from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.row_readers import RowReader, read_rows
+from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.features import Steps
 
@@ -94,7 +94,7 @@ def open_version(version: Version) -> LoadedModel:
             steps.feature_names,
         )
         try:
-            try_samples(predictor, rules, manifest.samples)
+            _try_samples(predictor, rules, manifest.samples)
         except ArtefactCorrupt as error:
             last = error
             logger.warning("%s", error.message)
@@ -140,8 +140,7 @@ def _contributions(version: Version, steps: Steps) -> Callable[[Matrix], Matrix]
 
     @cache
     def booster() -> "LightGBMModel":
-        model = _open_bundle(version)
-        return cast("LightGBMModel", model)
+        return cast("LightGBMModel", _open_bundle(version))
 
     def contribute(features: Matrix) -> Matrix:
         with opening:
@@ -151,12 +150,7 @@ def _contributions(version: Version, steps: Steps) -> Callable[[Matrix], Matrix]
     return contribute
 
 
-def try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
-    """Score the manifest's sample rows through the same code that reads requests.
-
-    Raises:
-        ArtefactCorrupt: they are not scored as when the model was made.
-    """
-    rows = [SampleRow(sample["values"], tuple(sample["score"])) for sample in samples]
-    block = JsonBlocks(rules, frozenset()).block([row.values for row in rows])
-    check_samples(predictor, block, rows)
+def _try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
+    """Score the manifest's sample rows through the same code that reads requests."""
+    block = JsonBlocks(rules, frozenset()).block([sample["values"] for sample in samples])
+    check_samples(predictor, block, [sample["score"] for sample in samples])

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from lightmodel.config import Config
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.results import SampleRow
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.store.manifest import Manifest
+from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
-from lightmodel.tables.sniff import dialect_for
 
 SAME_SCORE = 1e-12
 
@@ -53,11 +52,9 @@ class Answers:
         if not self.label_names:
             return None
         rows: list[Any] = self.scores.tolist()
-        return (
-            rows
-            if self.is_binary
-            else [dict(zip(self.label_names, row, strict=True)) for row in rows]
-        )
+        if self.is_binary:
+            return rows
+        return [dict(zip(self.label_names, row, strict=True)) for row in rows]
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """Return the answers by column: the id's name, prediction, probability, contributions."""
@@ -107,11 +104,8 @@ class Predictor:
         scores = self.score(block.features)
         decided = self._decide(scores, self.threshold if threshold is None else threshold)
         contributions = self._explain(block.features, scores, explain) if explain else None
-        return Answers(block.ids, decided, scores, contributions, self._id_name, self._label_names)
-
-    @cached_property
-    def _id_name(self) -> str | None:
-        return self.contract.id.name if self.contract.id else None
+        id_name = self.contract.id.name if self.contract.id else None
+        return Answers(block.ids, decided, scores, contributions, id_name, self._label_names)
 
     @cached_property
     def _label_names(self) -> tuple[str, ...]:
@@ -147,10 +141,7 @@ class LoadedModel:
     """An approved, verified and self-tested model, and where it came from.
 
     Attributes:
-        predictor: answers rows.
         rules: its contract, ready to check rows.
-        row_reader: reads rows of text.
-        manifest: of its version.
         folder: of its version; holds report.html and, often, feature_importance_gain.png.
         config: of the service: limits of a request, and how models of earlier releases read it.
     """
@@ -193,13 +184,8 @@ def label_names(contract: Contract) -> tuple[str, ...]:
     return tuple(label_name(label) for label in contract.task.labels)
 
 
-def check_samples(predictor: Predictor, block: Block, samples: Sequence[SampleRow]) -> None:
+def check_samples(predictor: Predictor, block: Block, stored: Sequence[Sequence[float]]) -> None:
     """Score the stored rows again: a model that answers otherwise than when it was made is refused.
-
-    Args:
-        predictor: to check.
-        block: the values of the samples.
-        samples: the values, with their scores.
 
     Raises:
         ArtefactCorrupt: a score differs by more than 1e-12, relatively.
@@ -207,6 +193,5 @@ def check_samples(predictor: Predictor, block: Block, samples: Sequence[SampleRo
     if block.violations:
         raise ArtefactCorrupt(f"{predictor.version}: its own sample rows break its contract")
     scores = predictor.score(block.features)
-    stored = np.array([sample.score for sample in samples]).reshape(scores.shape)
-    if not np.allclose(scores, stored, rtol=SAME_SCORE, atol=0):
+    if not np.allclose(scores, np.reshape(stored, scores.shape), rtol=SAME_SCORE, atol=0):
         raise ArtefactCorrupt(f"{predictor.version}: its sample rows are not scored as stored")

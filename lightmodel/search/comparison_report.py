@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
-from lightmodel.contract.metrics import METRICS, Metric
+from lightmodel.contract.task import METRICS, Metric
 from lightmodel.report.formatting import metric_title, number, shortened
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO

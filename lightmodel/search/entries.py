@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lightmodel.contract.arrays import Scores
+from lightmodel.contract.cells import Scores
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 

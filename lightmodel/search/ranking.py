@@ -10,9 +10,8 @@ from scipy.optimize import Bounds, LinearConstraint, minimize
 from scipy.stats import t as student
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.arrays import Codes, Mask, Matrix, Scores, Vector
-from lightmodel.contract.metrics import Metric
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
+from lightmodel.contract.task import Metric, TaskKind
 from lightmodel.search.entries import CvResult, Measured, RankedResult
 from lightmodel.training.metrics import choose_threshold, measure
 

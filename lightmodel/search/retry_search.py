@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import TrialState
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import Metric
 from lightmodel.search.ranges import declared_ranges, starting_point
 from lightmodel.search.storages import silence_optuna
 from lightmodel.search.studies import distribution, rounded

@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.trial import FrozenTrial, TrialState
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import Metric
 from lightmodel.search.ranges import Range
 from lightmodel.search.storages import (
     WORKER,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lightmodel.contract.metrics import Metric
+from lightmodel.contract.task import Metric
 from lightmodel.report.formatting import compact, number
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightmodel.config import Config, TrainSection
-from lightmodel.contract.arrays import Codes, Scores
+from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData

@@ -20,7 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MutexValue, ValueClass
 
-from lightmodel.contract.arrays import Scores
+from lightmodel.contract.cells import Scores
 from lightmodel.scoring.predictor import LoadedModel
 
 logger = logging.getLogger("lightmodel.access")

@@ -15,8 +15,7 @@ from flask import Blueprint, Response, abort, render_template, request
 
 from lightmodel.config import Config
 from lightmodel.contract.columns import Column, ColumnType, Contract
-from lightmodel.contract.metrics import METRICS
-from lightmodel.contract.task import TaskKind, label_name
+from lightmodel.contract.task import METRICS, TaskKind, label_name
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.report import formatting
 from lightmodel.scoring.predictor import LoadedModel

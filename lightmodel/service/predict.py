@@ -18,7 +18,7 @@ from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
 from lightmodel.config.load import scoring_threads_of
-from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.cells import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
 from lightmodel.predictions.base import AnsweredRows
 from lightmodel.predictions.feedback import add_ground_truth, label_reader

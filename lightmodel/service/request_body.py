@@ -20,7 +20,7 @@ from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDec
 
 from lightmodel.config import ServeSection
 from lightmodel.errors import DataError
-from lightmodel.tables.detection import Form
+from lightmodel.tables.byte_stream import Form
 
 _FORMS: dict[str, Form | None] = {
     "": None,

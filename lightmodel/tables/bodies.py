@@ -12,13 +12,22 @@ import pyarrow as pa
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import whole_id
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
-from lightmodel.tables.byte_stream import AT_ONCE, Pieces, Utf8, gathered, peeked, unpacked
+from lightmodel.tables.byte_stream import (
+    AT_ONCE,
+    Form,
+    Pieces,
+    Utf8,
+    form_of,
+    gathered,
+    peeked,
+    refuse,
+    unpacked,
+)
 from lightmodel.tables.check import conform
 from lightmodel.tables.csv_blocks import CsvBlocks
-from lightmodel.tables.detection import Form, form_of, refuse
-from lightmodel.tables.encode import feature_matrix, plain_rows
+from lightmodel.tables.encode import feature_matrix, plain_values
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
@@ -29,29 +38,16 @@ _BYTES = 8  # of a number
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may have.
+    """What a request may have."""
 
-    Attributes:
-        unpacked: bytes of a text, after gzip.
-        whole: bytes of a format that cannot be read in blocks.
-        columns: in the header.
-    """
-
-    unpacked: int
-    whole: int
-    columns: int
+    unpacked: int  # bytes of a text, after gzip
+    whole: int  # bytes of a format that cannot be read in blocks
+    columns: int  # in the header
 
 
 @dataclass(frozen=True)
 class BodyReader:
-    """Reads bodies for one contract, whatever their form.
-
-    Attributes:
-        rules: of the contract.
-        reader: of rows of text.
-        dialect: that they are read by.
-        limits: of a request.
-    """
+    """Reads bodies for one contract, whatever their form, by the dialect of its table."""
 
     rules: RowRules
     reader: RowReader
@@ -87,8 +83,7 @@ class BodyReader:
         return iter([records.read(self._whole(text, "JSON"))])
 
     def _text(self, pieces: Pieces, form: Form, charset: str) -> Pieces:
-        fallback = self.dialect.encoding if form == "csv" else "utf-8"
-        fallback = "" if fallback == "utf-8" else fallback
+        fallback = self.dialect.encoding.replace("utf-8", "") if form == "csv" else ""
         try:
             return Utf8(gathered(pieces, AT_ONCE), told=charset, fallback=fallback)
         except ConfigError as error:
@@ -130,9 +125,8 @@ class BodyReader:
                 return table
             if tuple(table.column_names) == own.header:
                 return table.rename_columns(list(own.columns))
-        return read_table(
-            (path,), DataSection(header="no", columns=own.columns, missing=own.na_values)
-        )
+        unnamed = DataSection(header="no", columns=own.columns, missing=own.na_values)
+        return read_table((path,), unnamed)
 
     def _block_of(self, table: pa.Table) -> Block:
         contract = self.rules.contract
@@ -143,8 +137,7 @@ class BodyReader:
             return Block(nothing, None, conformed.violations, {}, conformed.extra)
         ids = None
         if contract.id and contract.id.name in table.column_names:
-            rows = plain_rows(table.select([contract.id.name]))
-            ids = [whole_id(row[contract.id.name]) for row in rows]
+            ids = list(map(whole_id, plain_values(table[contract.id.name])))
         features = feature_matrix(conformed.table, contract)
         return Block(features, ids, (), conformed.unseen, conformed.extra)
 

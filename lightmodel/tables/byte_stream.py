@@ -1,22 +1,23 @@
-"""Bytes that arrive piece by piece: unpacked, decoded and put together, in bounded memory.
+"""Bytes that arrive piece by piece: what they are, unpacked and decoded, in bounded memory.
 
 Files and the bodies of requests go through the same functions.
 """
 
 import codecs
-import io
+import json
 import math
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-
-import pyarrow as pa
+from typing import Literal
 
 from lightmodel.errors import ConfigError, DataError, TooLarge
 
 Pieces = Iterator[bytes]
+Form = Literal["csv", "json", "json_lines", "parquet", "excel"]
 
-GZIP = b"\x1f\x8b"
+_GZIP = b"\x1f\x8b"
 AT_ONCE = 256 << 10  # what fits the processor's caches is read soonest
 WINDOWS = "cp1252"
 _UNPACKED_AT_ONCE = 1 << 20
@@ -29,6 +30,24 @@ _MARKS = (
 )
 _SURE = 4  # bytes, the first of which is beyond ASCII, tell UTF-8 from others
 _NAMES = {"utf-8": "UTF-8", WINDOWS: "Windows-1252"}
+_REFUSED = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls), or one with a password", "xlsx or CSV"),
+    (b"ARROW1", "an Arrow file", "Parquet"),
+    (b"FEA1", "a Feather file", "Parquet"),
+    (b"\x89HDF", "an HDF5 file", "Parquet"),
+    (b"SQLite format 3", "an SQLite data base", "CSV"),
+    (b"%PDF", "a PDF document", "CSV"),
+    (b"BZh", "packed with bzip2", "CSV, plain or packed with gzip"),
+    (b"\xfd7zXZ", "packed with xz", "CSV, plain or packed with gzip"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd", "CSV, plain or packed with gzip"),
+    (b"7z\xbc\xaf", "a 7-Zip archive", "CSV, plain or packed with gzip"),
+)
+_MARKUP = (
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<head", "an HTML page"),
+    (b"<?xml", "an XML document"),
+)
 
 
 def pieces_of(path: Path) -> Pieces:
@@ -59,12 +78,7 @@ def gathered(pieces: Pieces, size: int) -> Pieces:
 def peeked(pieces: Pieces, size: int) -> tuple[bytes, Pieces]:
     """Return the beginning, of at least `size` bytes where there are as many, and all pieces again."""
     first = next(gathered(pieces, size), b"")
-
-    def again() -> Pieces:
-        yield first
-        yield from pieces
-
-    return first, again()
+    return first, chain([first], pieces)
 
 
 def behind(pieces: Pieces, length: int) -> Pieces:
@@ -82,8 +96,8 @@ def unpacked(pieces: Pieces, most: float = math.inf) -> Pieces:
         DataError: it is damaged or cut short.
         TooLarge: it holds more than `most` bytes.
     """
-    first, pieces = peeked(pieces, len(GZIP))
-    return _gunzipped(pieces, most) if first.startswith(GZIP) else pieces
+    first, pieces = peeked(pieces, len(_GZIP))
+    return _gunzipped(pieces, most) if first.startswith(_GZIP) else pieces
 
 
 def _gunzipped(pieces: Pieces, most: float) -> Pieces:
@@ -135,7 +149,7 @@ class Utf8:
     def __init__(self, pieces: Pieces, *, told: str = "", fallback: str = "") -> None:
         first, pieces = peeked(pieces, _SURE)
         marked = next((name for mark, name in _MARKS if first.startswith(mark)), "")
-        told, self._fallback = told and known_encoding(told), fallback and known_encoding(fallback)
+        told, self._fallback = told and _known(told), fallback and _known(fallback)
         if not told and self._fallback and not _extends_ascii(self._fallback):
             told = self._fallback
         self.encoding, self.marked = marked or told or "ascii", bool(marked)
@@ -164,21 +178,14 @@ class Utf8:
             if piece.isascii():
                 yield piece
                 continue
-            held, complete = piece, False
-            while _beyond_ascii(held) > len(held) - _SURE and not complete:
-                more = next(pieces, b"")
-                held, complete = held + more, not more
+            enough = _beyond_ascii(piece) + _SURE
+            held, rest = peeked(chain([piece], pieces), enough)
             if b"\0" in held:  # no encoding that extends ASCII has it
                 raise binary_data()
-            is_utf8 = not self._fallback or _is_utf8(held, complete=complete)
+            is_utf8 = not self._fallback or _is_utf8(held, complete=len(held) < enough)
             self.encoding = "utf-8" if is_utf8 else self._fallback
             self._tried = ["utf-8", *filter(None, [self._fallback])]
-
-            def rest(held: bytes = held) -> Pieces:
-                yield held
-                yield from pieces
-
-            yield from self._decoded(rest(), self.encoding)
+            yield from self._decoded(rest, self.encoding)
 
     def _decoded(self, pieces: Pieces, name: str) -> Pieces:
         plain = name in {"utf-8", "ascii"}
@@ -208,18 +215,14 @@ def binary_data() -> DataError:
     )
 
 
-def known_encoding(name: str) -> str:
-    """Return Python's own name of an encoding.
-
-    Raises:
-        ConfigError: there is none of this name.
-    """
+def _known(encoding: str) -> str:
+    """Return Python's own name of an encoding."""
     try:
-        "a".encode(name)
-        found = codecs.lookup(name).name
+        "a".encode(encoding)
+        found = codecs.lookup(encoding).name
     except (LookupError, ValueError):
         raise ConfigError(
-            f"there is no encoding {name!r} (data.encoding, or charset in a request)",
+            f"there is no encoding {encoding!r} (data.encoding, or charset in a request)",
             hint="examples are auto, utf-8, utf-16, latin-1, cp1252",
         ) from None
     return "utf-8" if found == "utf-8-sig" else found  # a mark is dropped anyway
@@ -247,30 +250,37 @@ def _is_utf8(text: bytes, *, complete: bool) -> bool:
     return True
 
 
-class _Stream(io.RawIOBase):
-    """Pieces as a file that Arrow reads."""
+def refuse(beginning: bytes, name: str) -> None:
+    """Refuse, by its beginning, what is known to be no table.
 
-    def __init__(self, pieces: Pieces) -> None:
-        self._pieces = pieces
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        parts, length = [self._left], len(self._left)
-        while size < 0 or length < size:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
-            parts.append(piece)
-            length += len(piece)
-        data = b"".join(parts)
-        size = length if size < 0 else size
-        self._left = data[size:]
-        return data[:size]
+    Raises:
+        DataError: says what it is, and what to save it as.
+    """
+    for magic, what, form in _REFUSED:
+        if beginning.startswith(magic):
+            raise DataError(f"{name} is {what}", hint=f"save it as {form}")
+    text = beginning.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    for start, kind in _MARKUP:
+        if text.startswith(start):
+            raise DataError(
+                f"{name}: this is {kind}, not a table",
+                hint="the link may lead to a page about the file, or to a login; use the file's own",
+            )
 
 
-def stream_of(pieces: Pieces) -> pa.NativeFile:
-    """Return pieces as a file that Arrow reads; what they raise comes out of Arrow as it is."""
-    return pa.PythonFile(_Stream(pieces), mode="r")
+def form_of(first: bytes) -> Form:
+    """Return what a body is by its beginning, of some kilobytes."""
+    if first.startswith(b"PAR1"):
+        return "parquet"
+    if first.startswith(b"PK\x03\x04"):
+        return "excel"
+    text = first.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"["):
+        return "json"
+    if not text.startswith(b"{"):
+        return "csv"
+    line, end, _ = text.partition(b"\n")
+    try:
+        return "json_lines" if end and isinstance(json.loads(line), dict) else "json"
+    except (ValueError, RecursionError):
+        return "json"

@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Mask, Vector, float_vector
 from lightmodel.contract.cells import (
     NOT_A_NUMBER,
     NOT_THERE,
     UNSEEN,
     Categories,
+    Mask,
+    Vector,
     canonical,
+    float_vector,
     is_marked,
     one_of_each,
 )
@@ -26,6 +28,7 @@ from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.errors import SHOWN_ROWS, Violation
 from lightmodel.tables.encode import (
     booleans_from,
+    coded,
     numbers_from,
     texts_of,
     truths,
@@ -164,18 +167,17 @@ def _typed(values: pa.ChunkedArray, numbers: Vector, column: Column) -> pa.Chunk
 def _categories(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
     """Write each category as training knows it, and those that are new in one form each."""
     texts = texts_of(values)
-    distinct = [text for text in texts.unique().to_pylist() if text is not None]
+    found = coded(texts)
+    distinct = found.dictionary.to_pylist()
     codes = Categories(column.categories, (), decimal).codes(distinct)
     is_new = is_marked(codes, UNSEEN)
     new = [text for text, unseen in zip(distinct, is_new, strict=True) if unseen]
     names = _names(distinct, codes, column, one_of_each(new, decimal), decimal)
-    places = pc.index_in(texts, pa.array(distinct, pa.string()))
     if names != distinct:
-        written = pc.take(pa.array(names, pa.string()), places.combine_chunks())
-        texts = pa.chunked_array([written])
+        texts = pa.chunked_array([pc.take(pa.array(names, pa.string()), found.indices)])
     unseen = 0
     if new and column.role is Role.FEATURE:
-        unseen = int(pc.sum(pc.take(pa.array(is_new), places)).as_py())
+        unseen = int(pc.sum(pc.take(pa.array(is_new), found.indices)).as_py())
     return _Checked(texts, _absent(texts.is_null().to_numpy(), column), unseen)
 
 

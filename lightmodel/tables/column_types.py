@@ -1,22 +1,22 @@
-"""Columns of a table in a few plain types: found from all of a column's cells, or from Arrow's types.
+"""Columns of a table in a few plain types: found from text, from Python's values, or from Arrow's types.
 
 A type is found from the whole column, never from its beginning, so that the order of the rows does
 not matter.
 """
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.cells import NAN_WORD, numbers_in
+from lightmodel.contract.cells import EXACT, FALSE, INT64_END, NAN_WORD, TRUE, numbers_in, text_of
 from lightmodel.errors import DataError
 from lightmodel.tables.encode import trimmed
 
 TIMESTAMP = pa.timestamp("us")
-_TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
 _FIRST = 100
-_INT64_END = 2.0**63
+_INT64 = range(-(2**63), 2**63)
 # cutting nanoseconds off, or a zone, is for `plain_types`
 _TEMPORAL = (
     pa.date32(),
@@ -51,7 +51,7 @@ def without_numbers(values: pa.ChunkedArray, missing: Sequence[str]) -> pa.Chunk
     """Make null what equals a number of `missing`, in a column of numbers."""
     numbers = numbers_in(missing)
     if pa.types.is_integer(values.type):
-        whole = [int(one) for one in numbers if one.is_integer() and abs(one) < _INT64_END]
+        whole = [int(one) for one in numbers if one.is_integer() and abs(one) < INT64_END]
         wanted = pa.array(whole, pa.int64())
     else:
         wanted = pa.array(numbers, pa.float64())
@@ -124,13 +124,13 @@ def _numbers(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, st
 def _are_words(values: pa.ChunkedArray) -> bool:
     """Return whether all are true or false; most columns are none by their first cells."""
     parts = (part.drop_null() for part in (values.slice(0, _FIRST), values))
-    words = pa.array(_TRUE + _FALSE)  # not while importing: Arrow then looks for pandas
+    words = pa.array(TRUE + FALSE)  # not while importing: Arrow then looks for pandas
     return all(pc.all(pc.is_in(part, words), min_count=0).as_py() for part in parts)
 
 
 def _booleans(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(
-        values.is_null(), pa.scalar(None, pa.bool_()), pc.is_in(values, pa.array(_TRUE))
+        values.is_null(), pa.scalar(None, pa.bool_()), pc.is_in(values, pa.array(TRUE))
     )
 
 
@@ -167,7 +167,7 @@ def _is_padded(values: pa.ChunkedArray) -> bool:
 def _is_too_long(values: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
     """Return whether these are whole numbers that float64 cannot tell apart."""
     largest = pc.max(pc.abs(numbers)).as_py()
-    if not _INT64_END <= largest < float("inf"):
+    if not INT64_END <= largest < float("inf"):
         return False
     return bool(pc.all(pc.match_substring_regex(values, r"^[+-]?[0-9]+$")).as_py())
 
@@ -177,10 +177,6 @@ def plain_types(table: pa.Table, what: str = "the table") -> pa.Table:
 
     Whole numbers beyond int64 become strings (they are names, not amounts), a column without a
     value float64, an instant with a zone its UTC time, a duration its seconds, a time of day text.
-
-    Args:
-        table: of any types.
-        what: the name that messages give it.
 
     Raises:
         DataError: a column holds lists, structures or bytes; all such columns are named.
@@ -238,3 +234,62 @@ def _times(values: pa.ChunkedArray) -> pa.ChunkedArray:
         )
     texts = values.cast(pa.time64("us"), safe=False).cast(pa.string())
     return pc.replace_substring_regex(texts, r"\.0+$", "")
+
+
+def column_of(values: Sequence[object], missing: frozenset[str]) -> pa.Array:
+    """Return values the one type that suits them all; text where there is no other.
+
+    Whole floats in a column without others become integers, for spreadsheets do not tell the two
+    apart. Text that is empty or in `missing` is null.
+    """
+    cells = [_cell(value, missing) for value in values]
+    kinds: set[type] = {type(cell) for cell in cells if cell is not None}
+    if not kinds:
+        return pa.nulls(len(cells), pa.float64())
+    if kinds & {dict, list}:
+        return pa.nulls(len(cells), pa.list_(pa.null()))  # which `plain_types` refuses
+    if kinds == {bool}:
+        return pa.array(cells, pa.bool_())
+    if kinds <= {int, float}:
+        return _numbers_of(
+            [cell for cell in cells if cell is None or isinstance(cell, int | float)]
+        )
+    if kinds <= {dt.date, dt.datetime}:
+        times = pa.array(list(map(_instant, cells)), TIMESTAMP)
+        dates = times.cast(pa.date32())
+        return dates if dates.cast(TIMESTAMP).equals(times) else times
+    texts = pa.array([None if cell is None else text_of(cell) for cell in cells], pa.string())
+    return temporal(texts) if kinds == {str} else texts
+
+
+def _cell(value: object, missing: frozenset[str]) -> object:
+    if isinstance(value, str):
+        value = value.strip()
+        return None if not value or value in missing else value
+    return None if isinstance(value, float) and value != value else value
+
+
+def _instant(cell: object) -> dt.datetime | None:
+    if isinstance(cell, dt.datetime):
+        return cell
+    return dt.datetime.combine(cell, dt.time()) if isinstance(cell, dt.date) else None
+
+
+def _numbers_of(cells: Sequence[int | float | None]) -> pa.Array:
+    present = [cell for cell in cells if cell is not None]
+    kind: Callable[[object], object] = _float
+    if all(map(_is_int64, present)):
+        kind = int  # type: ignore[assignment]
+    elif all(isinstance(cell, int) for cell in present):
+        kind = str
+    return pa.array([None if cell is None else kind(cell) for cell in cells])
+
+
+def _is_int64(cell: float) -> bool:
+    if isinstance(cell, int):
+        return cell in _INT64
+    return cell.is_integer() and abs(cell) <= EXACT
+
+
+def _float(cell: object) -> float:
+    return float(str(cell))  # of an int of any size, where float() may overflow

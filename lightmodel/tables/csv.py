@@ -14,32 +14,33 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import BLANKS, OPEN_QUOTE
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError
-from lightmodel.tables.base import TableRead
-from lightmodel.tables.byte_stream import AT_ONCE, behind, gathered, stream_of
-from lightmodel.tables.column_types import plain_types, typed, without_numbers
-from lightmodel.tables.detection import Text, open_text, reported
-from lightmodel.tables.encode import trimmed
-from lightmodel.tables.header import (
-    Header,
+from lightmodel.tables.base import (
+    TableRead,
+    Text,
     check_names,
-    find_header,
-    is_number,
-    named_columns,
+    given_dialect,
+    open_text,
+    reported,
+    stream_of,
 )
+from lightmodel.tables.byte_stream import AT_ONCE, behind, gathered
+from lightmodel.tables.column_types import plain_types, typed, without_numbers
+from lightmodel.tables.encode import trimmed
+from lightmodel.tables.row_readers import OPEN_QUOTE, is_blank_line, rows_of
 from lightmodel.tables.sniff import (
+    Header,
     Rows,
     common_width,
     find_decimal,
+    find_header,
     find_marks,
-    given_dialect,
     is_blank,
+    is_number,
     numbered_rows,
     sample_rows,
 )
-from lightmodel.tables.whitespace import rows_of
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20
@@ -58,7 +59,7 @@ class _Plan:
     Attributes:
         start: bytes of the text before the first data row.
         numbers: positions of the columns that hold decimal numbers in the sample.
-        regular: whether the text is made regular first: see `squeeze`.
+        regular: whether the text is made regular first: see `row_readers.RowGrammar`.
     """
 
     text: Text
@@ -96,13 +97,14 @@ def read(path: Path, options: DataSection) -> TableRead:
 
 
 def _plan(text: Text, options: DataSection) -> _Plan:
-    delimiter, quote = find_marks(text.sample, options, complete=text.complete)
+    given = given_dialect(options)
+    delimiter, quote = find_marks(text.sample, given, complete=text.complete)
+    given = replace(given, delimiter=delimiter, quote=quote)
     rows = rows_of(delimiter, quote)
     sample, start = text.sample, 0
     if delimiter == " ":
         sample = rows.regular(sample.encode()).decode()
     cells = sample_rows(sample, delimiter, quote, complete=text.complete)
-    given = replace(given_dialect(options), delimiter=delimiter, quote=quote)
     if not cells and text.complete:
         raise DataError(f"{text.name} holds no rows", hint="fetch or export it again")
     if len(cells) < 2 and not text.complete:
@@ -146,7 +148,7 @@ def _read(plan: _Plan) -> TableRead:
         return _read(replace(plan, dialect=replace(plan.dialect, decimal=".")))
     table = pa.table([values for values, _ in found], names=list(plan.header.names))
     decimal = plan.dialect.decimal or "".join(marks)
-    table = plain_types(named_columns(table, plan.text.name), plan.text.name)
+    table = plain_types(table, plan.text.name)
     return TableRead(table, replace(plan.dialect, decimal=decimal, encoding=encoding))
 
 
@@ -192,7 +194,9 @@ def _parsed(plan: _Plan) -> tuple[pa.Table, str]:
             quote_char=dialect.quote,
             # without it Arrow may split such a cell at a block's end, without an error
             newlines_in_values=True,
-            invalid_row_handler=lambda row: "skip" if is_blank_line(row, dialect) else "error",
+            invalid_row_handler=lambda row: (
+                "skip" if is_blank_line(row.text, dialect.delimiter) else "error"
+            ),
         ),
         convert_options=arrow_csv.ConvertOptions(
             column_types=texts,
@@ -209,11 +213,6 @@ def _parsed(plan: _Plan) -> tuple[pa.Table, str]:
             "%s is not UTF-8; it is read as Windows-1252 (see data.encoding)", plan.text.name
         )
     return table.slice(0, table.num_rows - 1), "utf-8" if told else utf8.encoding
-
-
-def is_blank_line(row: arrow_csv.InvalidRow, dialect: Dialect) -> bool:
-    """Return whether a row with too few or too many cells is a line of blanks, which is no row."""
-    return not row.text.strip(BLANKS + "\x1a") and dialect.delimiter not in row.text
 
 
 def _explain(plan: _Plan) -> DataError:

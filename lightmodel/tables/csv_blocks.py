@@ -1,24 +1,20 @@
 """A CSV as blocks of checked rows, read as it arrives, by the contract's names and dialect."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.cells import IN_NO_ROW, Layout, RawRows, is_marked, name_of
-from lightmodel.contract.columns import ColumnType
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.cells import IN_NO_ROW, is_marked, name_of
+from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Pieces, behind
-from lightmodel.tables.header import fitted
-from lightmodel.tables.row_readers import RowReader
+from lightmodel.tables.row_readers import Layout, RawRows, RowReader, rows_of
 from lightmodel.tables.row_rules import Block, Plan, RowRules
-from lightmodel.tables.sniff import find_decimal, sample_rows
-from lightmodel.tables.whitespace import rows_of
+from lightmodel.tables.sniff import find_decimal, fitted, sample_rows
 
 LONGEST_ROW = 8 << 20
 _DELIMITERS = (",", ";", "\t", "|", " ")
@@ -39,25 +35,15 @@ class _Header:
 
 @dataclass(frozen=True)
 class CsvBlocks:
-    """Reads CSV for one contract.
-
-    Attributes:
-        rules: of the contract.
-        reader: of rows.
-        dialect: of the training table; what it leaves open is found out.
-        columns: the most that a header may have.
-    """
+    """Reads CSV for one contract, by the dialect of its table; what that leaves open is found out."""
 
     rules: RowRules
     reader: RowReader
     dialect: Dialect
-    columns: int
+    columns: int  # the most that a header may have
 
     def read(self, pieces: Pieces) -> Iterator[Block]:
-        """Yield blocks of rows, at least one row in all.
-
-        Args:
-            pieces: of the text, in UTF-8, some megabytes each.
+        """Yield blocks of rows of a UTF-8 text, at least one row in all.
 
         Raises:
             DataError: it has no header or no rows, or its quotes make no sense.
@@ -153,7 +139,7 @@ class CsvBlocks:
         return Block(raw.numbers, self._ids(texts), violations, unseen, plan.extra)
 
     def _ids(self, texts: Mapping[str, list[str | None]]) -> list[Any] | None:
-        column = self.rules.id
+        column = self.rules.contract.id
         if column is None or column.name not in texts:
             return None
         ids = texts[column.name]
@@ -179,25 +165,15 @@ def _with_header(pieces: Pieces) -> tuple[bytes, Pieces]:
     if not held.strip():
         raise DataError("the body is empty", hint="send a header and at least one row")
 
-    def again() -> Pieces:
-        yield held
-        yield from pieces
-
-    return held, again()
+    return held, chain([held], pieces)
 
 
 def _cells(row: bytes, delimiter: str, quote: str) -> list[str]:
     """Part one row; none where a cell has more than 128 KB, so that it is no header."""
     if delimiter == " ":
         row = rows_of(delimiter, quote).regular(row)
-    lines = io.StringIO(row.decode(errors="ignore"), newline="")
-    blanks = delimiter != " "
-    try:
-        return next(
-            csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=blanks), []
-        )
-    except csv.Error:
-        return []
+    rows = sample_rows(row.decode(errors="ignore"), delimiter, quote, complete=True)
+    return rows[0] if rows else []
 
 
 def _raw_rows(pieces: Pieces, layout: Layout, reader: RowReader) -> Iterator[RawRows]:

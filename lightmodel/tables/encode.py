@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Matrix, Vector, float_vector
 from lightmodel.contract.cells import (
     ASCII_BLANKS,
     BLANKS,
@@ -17,6 +16,10 @@ from lightmodel.contract.cells import (
     NOT_THERE,
     NUMBER,
     TRUE,
+    Mask,
+    Matrix,
+    Vector,
+    float_vector,
     text_of,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract
@@ -69,13 +72,13 @@ def numbers_from(texts: pa.ChunkedArray, missing: Collection[str], decimal: str 
     return _one_by_one(values, absent)
 
 
-def _present(values: pa.ChunkedArray, missing: Collection[str]) -> tuple[pa.ChunkedArray, Any]:
+def _present(values: pa.ChunkedArray, missing: Collection[str]) -> tuple[pa.ChunkedArray, Mask]:
     """Return texts that are null where they mean no value, and where that is."""
     absent = pc.is_in(values, value_set=pa.array([None, "", *missing], pa.string()))
     return pc.if_else(absent, None, values), absent.to_numpy()
 
 
-def _one_by_one(values: pa.ChunkedArray, absent: Any) -> Vector:  # noqa: ANN401 — a mask
+def _one_by_one(values: pa.ChunkedArray, absent: Mask) -> Vector:
     """Read those that are numbers, where some are not."""
     words = pc.match_substring_regex(values, f"^{NAN_WORD}$")
     numbers = np.full(len(values), NOT_A_NUMBER)
@@ -107,10 +110,15 @@ def texts_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return values of any type as texts, as `cells.text_of` writes each."""
     if pa.types.is_string(values.type):
         return trimmed(values)
-    coded = values.dictionary_encode().combine_chunks()
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-    texts = [text_of(value) for value in coded.dictionary.to_pylist()]
-    return pa.chunked_array([pc.take(pa.array(texts, pa.string()), coded.indices)])
+    found = coded(values)
+    texts = [text_of(value) for value in found.dictionary.to_pylist()]
+    return pa.chunked_array([pc.take(pa.array(texts, pa.string()), found.indices)])
+
+
+def coded(values: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return values as places in a dictionary of those that differ; null is null."""
+    found = values.dictionary_encode().combine_chunks()
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
 def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
@@ -122,18 +130,22 @@ def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
     if task.kind is TaskKind.REGRESSION:
         return float_vector(values)
     codes = {label: float(code) for code, label in enumerate(task.labels)}
-    dictionary = values.combine_chunks().dictionary_encode()
-    if isinstance(dictionary, pa.ChunkedArray):
-        dictionary = dictionary.combine_chunks()
-    per_label = np.array([codes[label] for label in dictionary.dictionary.to_pylist()])
-    vector: Vector = per_label[dictionary.indices.to_numpy()]
+    found = coded(values)
+    per_label = np.array([codes[label] for label in found.dictionary.to_pylist()])
+    vector: Vector = per_label[found.indices.to_numpy()]
     return vector
 
 
 def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
     """Return rows as JSON would carry them: NaN becomes None, dates become text."""
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return [{name: _plain(value) for name, value in row.items()} for row in rows]
+    columns = [plain_values(values) for values in table.columns]
+    names = table.column_names
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def plain_values(values: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column as JSON would carry them."""
+    return [_plain(value) for value in values.to_pylist()]
 
 
 def plain_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:

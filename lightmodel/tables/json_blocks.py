@@ -1,23 +1,20 @@
-"""JSON records: a file or a body read whole, or JSON Lines as they arrive."""
+"""JSON: the records in a text, and requests of them as blocks of checked rows."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as arrow_json
+import orjson
 
-from lightmodel.config import DataSection
-from lightmodel.contract.arrays import Matrix
 from lightmodel.contract.cells import (
+    INT64_END,
     NOT_A_NUMBER,
     NOT_THERE,
+    Matrix,
     boolean_in,
     name_of,
     number_in,
@@ -26,32 +23,26 @@ from lightmodel.contract.cells import (
     whole_id,
 )
 from lightmodel.contract.columns import ColumnType
-from lightmodel.contract.dialect import Dialect
-from lightmodel.errors import DataError, TooLarge
-from lightmodel.tables.base import TableRead
+from lightmodel.errors import ContractViolation, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Pieces
-from lightmodel.tables.column_types import plain_types, without_missing
-from lightmodel.tables.detection import Text, form_of, open_text, reported
-from lightmodel.tables.records import LAYOUT, Record, column_of, lines_in, loaded, records_in
 from lightmodel.tables.row_rules import Block, RowRules
 
+Record = Mapping[str, Any]
+
+LAYOUT = (
+    "send an object, an array of objects, or MLflow's dataframe_split, dataframe_records or inputs"
+)
+_LINES = "write one JSON object a line, or an array of objects, e.g. pandas' orient='records'"
 LONGEST_LINE = 8 << 20
 _NUMBERS = {int, float}
-_INT64_END = 2.0**63
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class JsonBlocks:
-    """Reads JSON for one contract.
-
-    Attributes:
-        rules: of the contract.
-        missing: texts that mean no value.
-    """
+    """Reads JSON for one contract."""
 
     rules: RowRules
-    missing: frozenset[str]
+    missing: frozenset[str]  # texts that mean no value
 
     def read(self, body: bytes) -> Block:
         """Read a whole body.
@@ -76,7 +67,7 @@ class JsonBlocks:
             records = list(lines_in(text, lines))
             lines += text.count(b"\n")
             if records:
-                block = self.block(records, known, partial(_exact_records, text))
+                block = self.block(records, known, partial(lines_in, text, load=json.loads))
                 known = known or frozenset(self.rules.places)
                 yield block
         if not known:
@@ -86,7 +77,7 @@ class JsonBlocks:
         self,
         records: Sequence[Record],
         known: frozenset[str] = frozenset(),
-        exact: Callable[[], Sequence[Record]] | None = None,
+        exact: Callable[[], Iterable[Record]] | None = None,
     ) -> Block:
         """Check records.
 
@@ -103,7 +94,7 @@ class JsonBlocks:
         id_name = own_id.name if own_id and own_id.name in names else None
         columns = self._columns(records, id_name)
         if exact and any(map(_lost_digits, columns.values())):
-            _, records = _with_clean_names(names, exact())
+            _, records = _with_clean_names(names, list(exact()))
             columns = self._columns(records, id_name)
         ids = None if id_name is None else list(map(whole_id, columns[id_name]))
         texts = {
@@ -123,7 +114,8 @@ class JsonBlocks:
         numeric = self.rules.numeric
         features = np.empty((len(records), len(self.rules.places)))
         rows = [[record.get(column.name) for column in numeric] for record in records]
-        if set(map(type, chain.from_iterable(rows))) <= self._plain:
+        plain = all(column.type is not ColumnType.BOOLEAN for column in numeric)
+        if plain and set(map(type, chain.from_iterable(rows))) <= _NUMBERS:
             numbers = np.array(rows, np.float64).reshape(len(rows), len(numeric))
             features[:, [self.rules.places[column.name] for column in numeric]] = numbers
             return features
@@ -134,18 +126,12 @@ class JsonBlocks:
             ]
         return features
 
-    @property
-    def _plain(self) -> set[type]:
-        """The types that are numbers as they are, whatever the column."""
-        types = {column.type for column in self.rules.numeric}
-        return set() if ColumnType.BOOLEAN in types else _NUMBERS
-
 
 def _lost_digits(values: Sequence[object]) -> bool:
     """Return whether a whole number was read as a float because it is too long."""
     if float not in set(map(type, values)):
         return False
-    return any(isinstance(value, float) and abs(value) >= _INT64_END for value in values)
+    return any(isinstance(value, float) and abs(value) >= INT64_END for value in values)
 
 
 def _with_clean_names(
@@ -201,76 +187,97 @@ def _whole_lines(pieces: Pieces) -> Pieces:
         yield left
 
 
-def _exact_records(text: bytes) -> list[Record]:
-    """Read lines once more, with whole numbers of any length exact."""
-    return list(lines_in(text, 0, json.loads))
+def loaded(text: bytes, load: Callable[[bytes], Any] = orjson.loads) -> object:
+    """Return the one value that a JSON text holds.
 
-
-def read(path: Path, options: DataSection) -> TableRead:
-    """Read records; see `TableFormat` for what holds of the table.
-
-    A column is there when some record names it; where one does not, it is null.
+    `json.loads` is slower than `orjson.loads`, and keeps whole numbers of any length.
 
     Raises:
-        DataError: a line is no JSON object (named by its number), or values are nested.
+        DataError: it is not JSON.
     """
-    missing = ("", *options.missing)
-    with reported(path.name, "JSON Lines"):
-        text = open_text(path, "utf-8")
-        table = _by_arrow(text)
-        if table is None:
-            table = _by_python(text, frozenset(missing))
-        table = plain_types(table, text.name)
-    table = table.rename_columns([name_of(name) for name in table.column_names])
-    return TableRead(without_missing(table, missing), Dialect(na_values=missing))
-
-
-def _by_arrow(text: Text) -> pa.Table | None:
-    """Read regular records fast; None when they are not regular."""
-    if not text.sample.lstrip().startswith("{"):
-        return None
-    longest = max(len(line) for line in text.sample.splitlines())
-    options = arrow_json.ReadOptions(block_size=max(_BLOCK, 8 * longest))
     try:
-        with text.open() as stream:
-            table = arrow_json.read_json(stream, read_options=options)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
-    # a whole number that is too long becomes a float, and loses its digits
-    numbers = [column for column in table.columns if pa.types.is_floating(column.type)]
-    largest = max((pc.max(pc.abs(column)).as_py() or 0.0 for column in numbers), default=0.0)
-    return table if table.num_columns and largest < _INT64_END else None
-
-
-def _by_python(text: Text, missing: frozenset[str]) -> pa.Table:
-    """Read records whose values change their type, an array of records, or say what is wrong."""
-    records = _records(text)
-    names = list(dict.fromkeys(name for record in records for name in record))
-    if not names:
-        raise DataError(f"{text.name} holds no records")
-    columns = {name: [record.get(name) for record in records] for name in names}
-    _refuse_nested(columns, text.name)
-    return pa.table([column_of(values, missing) for values in columns.values()], names=names)
-
-
-def _records(text: Text) -> Sequence[Record]:
-    """Read all records as a request's are read, but slower, with whole numbers of any length."""
-    content = b"".join(text.utf8())
-    if form_of(content) == "json":
-        return records_in(loaded(content, json.loads))
-    return list(lines_in(content, load=json.loads))
-
-
-def _refuse_nested(columns: dict[str, list[object]], name: str) -> None:
-    nested = [
-        repr(column)
-        for column, values in columns.items()
-        if any(isinstance(value, dict | list) for value in values)
-    ]
-    if nested:
-        more = ", …" if len(nested) > 10 else ""
+        return load(text)
+    except json.JSONDecodeError as error:  # orjson's is one, too
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DataError(f"the text is not JSON ({where})") from None
+    except (ValueError, RecursionError):
         raise DataError(
-            f"{name}: {len(nested)} column{'s hold' if len(nested) > 1 else ' holds'} lists or "
-            f"objects: {', '.join(nested[:10])}{more}",
-            hint="give each value a column of its own",
-        )
+            "the text is not JSON: it is nested too deep, or a number in it is too long"
+        ) from None
+
+
+def lines_in(
+    text: bytes, before: int = 0, load: Callable[[bytes], Any] = orjson.loads
+) -> Iterator[Record]:
+    """Yield the records of JSON Lines; `before` is how many lines came before.
+
+    Raises:
+        DataError: a line is no JSON object.
+    """
+    for number, line in enumerate(text.split(b"\n"), start=before + 1):
+        if line.strip():
+            try:
+                record = load(line)
+            except (ValueError, RecursionError):
+                raise DataError(f"line {number} is not JSON", hint=_LINES) from None
+            if not isinstance(record, dict):
+                raise DataError(f"line {number} is not a JSON object", hint=_LINES)
+            yield record
+
+
+def records_in(content: object) -> list[Record]:
+    """Find the records in a JSON value: an object, an array of them, or one of MLflow's forms.
+
+    Raises:
+        DataError: there are none.
+        ContractViolation: dataframe_split names a column twice.
+    """
+    if isinstance(content, dict):
+        for form, read in _FORMS.items():
+            if isinstance(content.get(form), dict | list):
+                content = read(content[form])
+                break
+    records: list[Any] = content if isinstance(content, list) else [content]
+    wrong = [at for at, record in enumerate(records, start=1) if not isinstance(record, dict)]
+    if wrong or not records:
+        what = f"record {wrong[0]} is not a JSON object" if wrong else "the body holds no records"
+        raise DataError(what, hint=LAYOUT)
+    return records
+
+
+def _split(content: object) -> list[Record]:
+    columns = content.get("columns") if isinstance(content, dict) else None
+    data = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(columns, list) or not isinstance(data, list):
+        raise DataError("dataframe_split has not the lists `columns` and `data`", hint=LAYOUT)
+    names = [str(column) for column in columns]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        violations = [
+            Violation(name, "duplicate_column", "stands in dataframe_split more than once")
+            for name in repeated
+        ]
+        raise ContractViolation(violations, what="the request")
+    for number, row in enumerate(data, start=1):
+        if not isinstance(row, list) or len(row) != len(names):
+            raise DataError(
+                f"dataframe_split: row {number} has not {len(names)} values", hint=LAYOUT
+            )
+    return [dict(zip(names, row, strict=True)) for row in data]
+
+
+def _inputs(content: object) -> object:
+    """Return records from columns: a name → a list of values, all of one length."""
+    if not isinstance(content, dict) or not content:
+        return content
+    columns = [value if isinstance(value, list) else [value] for value in content.values()]
+    if len({len(column) for column in columns}) > 1:
+        raise DataError("inputs: its lists differ in length", hint=LAYOUT)
+    return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+_FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "dataframe_split": _split,
+    "dataframe_records": lambda records: records,
+    "instances": lambda records: records,
+    "inputs": _inputs,
+}

@@ -1,58 +1,33 @@
 """Read the files of a source as one table, whatever format they have."""
 
+import codecs
 import logging
-import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import name_of
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError
-from lightmodel.tables import csv, excel, json_blocks
-from lightmodel.tables.base import TableFormat, TableRead
-from lightmodel.tables.column_types import plain_types, without_missing
-from lightmodel.tables.detection import Format, detect_format, reported
-from lightmodel.tables.header import check_names, named_columns
+from lightmodel.tables import csv
+from lightmodel.tables.base import TableFormat, TableRead, check_names, reported
+from lightmodel.tables.byte_stream import Form, peeked, pieces_of, refuse
+from lightmodel.tables.formats import read_excel, read_json, read_parquet
 
 _log = logging.getLogger(__name__)
-_ROW_LABELS = re.compile(r"__index_level_\d+__")  # pandas' name for an index without a name
+_JSON_NAMES = (".jsonl", ".ndjson", ".json")
+_PARQUET_NAMES = (".parquet", ".pq")
+_EXCEL_NAMES = (".xlsx", ".xlsm")
 
-
-def read_parquet(path: Path, options: DataSection) -> TableRead:
-    """Read a Parquet file; see `TableFormat` for what holds of the table.
-
-    Raises:
-        DataError: it is damaged, or holds nested values.
-    """
-    from pyarrow import parquet  # takes a while, and serving CSV does without
-
-    with reported(path.name, "a Parquet file"):
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
-        table.validate(full=True)  # Parquet does not say that its texts are UTF-8
-        table = _without_labels(table, path.name)
-        table = named_columns(plain_types(table, path.name), path.name)
-    table = without_missing(table, options.missing)
-    return TableRead(table, Dialect(na_values=("", *options.missing)))
-
-
-def _without_labels(table: pa.Table, file: str) -> pa.Table:
-    labels = [name for name in table.column_names if _ROW_LABELS.fullmatch(name)]
-    if labels:
-        _log.info("%s: pandas' unnamed row labels are left out", file)
-        table = table.drop_columns(labels)
-    return table.rename_columns([name_of(name) for name in table.column_names])
-
-
-FORMATS: Mapping[Format, TableFormat] = {
+FORMATS: Mapping[Form, TableFormat] = {
     "csv": csv.read,
     "parquet": read_parquet,
-    "json_lines": json_blocks.read,
-    "excel": excel.read,
+    "json_lines": read_json,
+    "excel": read_excel,
 }
 
 
@@ -104,16 +79,94 @@ def _common_dialect(dialects: Sequence[Dialect]) -> Dialect:
 
 
 def _read_one(path: Path, options: DataSection) -> TableRead:
-    kind = detect_format(path)
-    found = FORMATS[kind](path, options)
-    table = found.table
-    check_names(table.column_names, path.name)
-    if table.num_columns == 0 or table.num_rows == 0:
+    form = _form_of(path)
+    found = FORMATS[form](path, options)
+    check_names(found.table.column_names, path.name)
+    table = _without_added(found.table, path.name)
+    rows, columns = table.shape
+    if not rows or not columns:
         raise DataError(f"{path.name} holds no rows", hint="fetch or export it again")
-    _log.info(
-        "read %s (%s): rows=%d columns=%d", path.name, kind, table.num_rows, table.num_columns
+    _log.info("read %s (%s): rows=%d columns=%d", path.name, form, rows, columns)
+    return replace(found, table=table)
+
+
+def _form_of(path: Path) -> Form:
+    """Return what a file is.
+
+    Raises:
+        DataError: it is not there, empty, or something known that is no table.
+    """
+    with reported(path.name, "a table"):
+        beginning = peeked(pieces_of(path), 1)[0][:4096]
+    refuse(beginning, path.name)
+    if beginning.startswith(b"PAR1"):
+        return "parquet"
+    if beginning.startswith(b"PK\x03\x04"):
+        return _zipped(path)
+    name = path.name.lower()
+    for names, kind in ((_PARQUET_NAMES, "Parquet"), (_EXCEL_NAMES, "Excel (.xlsx)")):
+        if name.endswith(names) and b"\0" in beginning:
+            raise DataError(
+                f"{path.name} is no {kind} file, whatever its name says",
+                hint="fetch or export it again",
+            )
+    is_json = name.removesuffix(".gz").endswith(_JSON_NAMES) or _looks_like_json(beginning)
+    return "json_lines" if is_json else "csv"
+
+
+def _zipped(path: Path) -> Form:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise DataError(
+            f"{path.name} is a damaged ZIP or Excel file", hint="fetch or export it again"
+        ) from None
+    if "xl/workbook.xml" in members:
+        return "excel"
+    raise DataError(
+        f"{path.name} is a ZIP archive of {len(members)} file{'s' if len(members) != 1 else ''}",
+        hint="unpack it and name the table inside; a single CSV may be packed with gzip",
     )
-    return found
+
+
+def _looks_like_json(beginning: bytes) -> bool:
+    text = beginning.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"["):
+        text = text[1:].lstrip()
+    return text.startswith(b"{") and text[1:].lstrip()[:1] in (b'"', b"}")
+
+
+def _without_added(table: pa.Table, file: str) -> pa.Table:
+    """Leave out what export programs add: empty columns at the end, row numbers at the beginning.
+
+    Raises:
+        DataError: some other column has no name.
+    """
+    names = table.column_names
+    first, last = 0, len(names)
+    while last > 1 and not names[last - 1] and table.column(last - 1).null_count == table.num_rows:
+        last -= 1
+    if last > 1 and not names[0] and _counts_rows(table.column(0)):
+        _log.info("%s: its first column only numbers the rows and is left out", file)
+        first = 1
+    unnamed = [str(at + 1) for at in range(first, last) if not names[at]]
+    if unnamed:
+        raise DataError(
+            f"{file}: {len(unnamed)} of {last} columns ha{'ve' if len(unnamed) > 1 else 's'} "
+            f"no name (counted from 1: {', '.join(unnamed[:10])}{', …' if unnamed[10:] else ''})",
+            hint="name them in the file, or name all columns with data.columns",
+        )
+    return table.select(range(first, last))
+
+
+def _counts_rows(values: pa.ChunkedArray) -> bool:
+    """Return whether a column holds 0, 1, 2 … or 1, 2, 3 and so on."""
+    if not pa.types.is_integer(values.type) or values.null_count or not len(values):
+        return False
+    numbers = values.to_numpy()
+    first = numbers[0]
+    return first in (0, 1) and np.array_equal(numbers, np.arange(first, first + len(numbers)))
 
 
 def _refuse_other_columns(tables: Sequence[pa.Table], names: Sequence[str]) -> None:
@@ -135,13 +188,10 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
-    columns = []
-    for name in tables[0].column_names:
-        parts = [table[name] for table in tables]
-        kind = _common_type(parts)
-        chunks = [chunk for part in parts for chunk in part.cast(kind).chunks]
-        columns.append(pa.chunked_array(chunks, kind))
-    return pa.table(columns, names=tables[0].column_names)
+    names = tables[0].column_names
+    kinds = [_common_type([table[name] for table in tables]) for name in names]
+    schema = pa.schema(list(zip(names, kinds, strict=True)))
+    return pa.concat_tables([table.select(names).cast(schema) for table in tables])
 
 
 def _common_type(parts: Sequence[pa.ChunkedArray]) -> pa.DataType:

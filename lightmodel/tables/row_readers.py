@@ -1,31 +1,82 @@
-"""What turns a text of rows into numbers: the compiled library (rows.c), or Arrow where there is none."""
+"""Rows of text: the grammar that says where they end, and what reads them as numbers.
+
+A regular text has no blanks between a delimiter and an opening quote, and just one between two cells
+that are parted by blanks. Arrow reads it, and otherwise parts cells as `RowGrammar` describes.
+"""
 
 import ctypes as c
 import re
-from codecs import BOM_UTF8
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.csv as arrow_csv
 
-from lightmodel.contract.arrays import Matrix
-from lightmodel.contract.cells import (
-    BLANKS,
-    IN_NO_ROW,
-    OPEN_QUOTE,
-    CellKind,
-    Layout,
-    RawRows,
-    number_in,
-)
+from lightmodel.contract.cells import ASCII_BLANKS, BLANKS, Matrix
 from lightmodel.errors import DataError
-from lightmodel.tables.encode import booleans_from, numbers_from
-from lightmodel.tables.whitespace import regular_rows_of
+
+OPEN_QUOTE = "a quote is never closed"
+_SEPARATOR = "\x1f"
+_MOST_HELD = 8 << 20  # beyond, some quote is never closed, and waiting for its end costs memory
+_LONG_BLANKS = (
+    "\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
+)
+_LINE_START, _LINE_END = "(?:\\A|(?<=[\r\n]))", "(?=[\r\n]|\\Z)"
+
+
+class CellKind(IntEnum):
+    """How a reader of rows treats a column."""
+
+    IGNORED = 0
+    NUMBER = 1
+    BOOLEAN = 2
+    TEXT = 3
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a text of rows is written, and what to make of it.
+
+    Attributes:
+        kinds: of each cell of a row, a CellKind as one byte.
+        places: of each cell among the numbers, or among the texts.
+        width: how many numbers a row of the answer has.
+        missing: what means no value, besides an empty cell.
+    """
+
+    kinds: bytes
+    places: tuple[int, ...]
+    width: int
+    delimiter: str = ","
+    quote: str = '"'
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> int:
+        """How many texts a row of the answer has."""
+        return self.kinds.count(CellKind.TEXT)
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """Whole rows of a text, not yet held against a contract.
+
+    Attributes:
+        numbers: (rows, width), row by row; columns that no cell fills are undefined.
+        texts: of each TEXT column, one for each row, without blanks; None in a row of another length.
+        consumed: bytes that these rows took.
+        ragged: rows with too few or too many cells.
+    """
+
+    numbers: Matrix
+    texts: tuple[list[str | None], ...]
+    consumed: int
+    ragged: int
 
 
 class RowReader(Protocol):
@@ -43,9 +94,6 @@ class RowReader(Protocol):
             DataError: a quote is never closed.
         """
         ...
-
-
-_SEPARATOR = "\x1f"
 
 
 class _Layout(c.Structure):
@@ -75,7 +123,7 @@ class CompiledRows:
 
     def __call__(self, layout: Layout, text: bytes, *, final: bool) -> RawRows:
         """Read rows; see `RowReader`."""
-        capacity = _most_rows(text, layout)
+        capacity = len(text) // len(layout.kinds) + 1  # of rows of the right number of cells
         numbers = np.empty((capacity, layout.width))
         spans = np.empty((capacity, layout.texts, 2), np.int64)
         outcome = _Outcome()
@@ -90,16 +138,11 @@ class CompiledRows:
             c.byref(outcome),
         )
         if unclosed:
-            raise DataError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")
+            raise open_quote()
         texts = tuple(
             _texts(text, spans[: outcome.rows, at], layout.quote) for at in range(layout.texts)
         )
         return RawRows(numbers[: outcome.rows], texts, outcome.consumed, outcome.ragged)
-
-
-def _most_rows(text: bytes, layout: Layout) -> int:
-    """Return how many rows of the right number of cells there can be; who asks comes again for more."""
-    return len(text) // len(layout.kinds) + 1
 
 
 @lru_cache(16)
@@ -147,141 +190,104 @@ def _closing(quote: str) -> re.Pattern[str]:
     return re.compile(f"((?:[^{mark}]|{mark}{mark})*+){mark}")
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """A layout, made ready for Arrow; the cells that are not ignored count from 0 here.
+class RowGrammar:
+    """The grammar of rows for one delimiter and one quote.
 
-    Attributes:
-        names: of all cells of a row.
-        plain: how cells are converted where numbers are written plainly.
-        texts: how they are converted where all come as text.
-        cells: of each kind, the columns and their places in the answer.
-        words: what means no value and is no number: a number is compared as such, later.
+    Args:
+        delimiter: between two cells.
+        quote: around a cell.
+        single: whether a row has one cell only; then a line of blanks is taken out, which elsewhere
+            Arrow tells of.
+        runs: whether any number of blanks is one delimiter, which is " " then.
     """
 
-    names: list[str]
-    plain: arrow_csv.ConvertOptions
-    texts: arrow_csv.ConvertOptions
-    cells: Mapping[CellKind, tuple[list[int], list[int]]]
-    words: list[str]
+    def __init__(
+        self, delimiter: str, quote: str, *, single: bool = False, runs: bool = False
+    ) -> None:
+        within = ASCII_BLANKS.translate(dict.fromkeys(map(ord, f"\r\n{delimiter}")))
+        blank = f"(?:[{within}]|{_LONG_BLANKS})"
+        mark, part = re.escape(quote), re.escape(delimiter)
+        quoted = f"{mark}(?:[^{mark}]++|{mark}{mark})*+{mark}"
+        # Lines within quotes that go on behind them are rows that an open quote has swallowed.
+        one_line = f"{mark}(?:[^{mark}\r\n]++|{mark}{mark})*+{mark}[^{part}\r\n]*+"
+        lines = f"{quoted}{blank}*+(?=[{part}\r\n])"
+        cell = f"(?:{blank}*+(?:{one_line}|{lines})|(?!{blank}*+{mark})[^{part}\r\n]*+)"
+        row = f"(?:{cell}{part})*+{cell}(?:\r\n|\n|\r(?!\\Z))"
+        blank_line = f"{_LINE_START}(?:{blank}|\x1a)++{_LINE_END}"
+        odd = f"(?:\\A|(?<=[{part}\r\n])){blank}*+({quoted})"
+        if runs:
+            start = "(?:\\A|(?<=[ \t\r\n]))"
+            odd = f"{start}({quoted}[^ \t\r\n]*+)|{_LINE_START}[ \t]++|[ \t]++{_LINE_END}|([ \t]++)"
+        self._quote = quote.encode()
+        self._always = single or runs
+        self._row, self._rows = _compiled(row), _compiled(f"(?:{row})*+")
+        self._blank_lines = _compiled(f"(?:(?:{blank}|\x1a)*+[\r\n])++")
+        self._odd = _compiled(f"{odd}|{blank_line}" if single else odd)
+        # a quote behind what may be a blank's last byte; to look for the quote first is faster
+        self._late_quote = _compiled(f"{mark}(?<=[{within}\x80-\xaf]{mark})")
+
+    def end(self, text: bytes) -> int:
+        """Return where the last whole row ends, given that the text may go on."""
+        if self._quote in text:
+            return self._rows.match(text).end()  # type: ignore[union-attr]
+        return max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
+
+    def first(self, text: bytes, start: int = 0) -> tuple[int, int]:
+        """Return where the first row from `start` on begins and ends that is no line of blanks."""
+        blank = self._blank_lines.match(text, start)
+        start = blank.end() if blank else start
+        end = text.find(b"\n", start) + 1
+        if end and self._quote not in text[start:end] and b"\r" not in text[start : end - 2]:
+            return start, end  # as nearly all lines are
+        row = self._row.match(text, start)
+        return start, row.end() if row else len(text)
+
+    def regular(self, rows: bytes) -> bytes:
+        """Return whole rows as regular text."""
+        if not self._always and not (self._quote in rows and self._late_quote.search(rows)):
+            return rows
+        return self._odd.sub(_kept, rows)
+
+    def regular_pieces(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield a text as regular text.
+
+        Raises:
+            DataError: a quote is never closed.
+        """
+        held = b""
+        for piece in chain(pieces, [b""]):
+            text = held + piece
+            cut = self.end(text if piece else text + b"\n")
+            if len(text) - cut > (_MOST_HELD if piece else 0):
+                raise open_quote()
+            held = text[cut:]
+            if cut:
+                yield self.regular(text[:cut])
+
+
+def _kept(found: re.Match[bytes]) -> bytes:
+    if found[1]:
+        return found[1]
+    return b" " if found.lastindex == 2 else b""
+
+
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(pattern.encode("latin-1"))
 
 
 @lru_cache(64)
-def _columns(layout: Layout) -> _Columns:
-    names = [str(at) for at in range(len(layout.kinds))]
-    wanted = [at for at, kind in enumerate(layout.kinds) if kind] or [0]
-    words = [text for text in layout.missing if number_in(text, ()) != number_in(text, ())]
-
-    def converted(number: pa.DataType) -> arrow_csv.ConvertOptions:
-        types = {int(CellKind.NUMBER): number}
-        return arrow_csv.ConvertOptions(
-            column_types={names[at]: types.get(layout.kinds[at], pa.string()) for at in wanted},
-            include_columns=[names[at] for at in wanted],
-            null_values=["", *words],
-            decimal_point=layout.decimal,
-        )
-
-    cells: dict[CellKind, tuple[list[int], list[int]]] = {kind: ([], []) for kind in CellKind}
-    for number, at in enumerate(wanted):
-        columns, places = cells[CellKind(layout.kinds[at])]
-        columns.append(number)
-        places.append(layout.places[at])
-    return _Columns(names, converted(pa.float64()), converted(pa.string()), cells, words)
+def rows_of(
+    delimiter: str, quote: str, *, single: bool = False, parted: bool = False
+) -> RowGrammar:
+    """Return the grammar of a text; any number of blanks parts cells, or one where `parted` says so."""
+    return RowGrammar(delimiter, quote, single=single, runs=delimiter == " " and not parted)
 
 
-def read_rows(layout: Layout, text: bytes, *, final: bool) -> RawRows:
-    """Read rows; see `RowReader`."""
-    rows = regular_rows_of(layout.delimiter, layout.quote, single=len(layout.kinds) == 1)
-    whole = text + b"\n" if final else text
-    cut = rows.end(whole)
-    if final and cut < len(whole):
-        raise DataError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")
-    parted, columns = rows.regular(whole[:cut]), _columns(layout)
-    if not parted.strip(b"\r\n"):
-        nothing = np.empty((0, layout.width))
-        return RawRows(nothing, tuple([] for _ in range(layout.texts)), min(cut, len(text)), 0)
-    try:
-        table, ragged = _parted(layout, parted, columns.names, columns.plain)
-        numbers = _plain_numbers(table, layout)
-    except pa.ArrowInvalid:
-        table, ragged = _parted(layout, parted, columns.names, columns.texts)
-        numbers = _numbers(table, layout)
-    for at, place in zip(*columns.cells[CellKind.BOOLEAN], strict=True):
-        numbers[:, place] = booleans_from(table.column(at), layout.missing, layout.decimal)
-    regular = np.ones(table.num_rows + len(ragged), dtype=np.bool_)
-    regular[ragged] = False
-    every = np.full((len(regular), layout.width), IN_NO_ROW)
-    every[regular] = numbers
-    texts = tuple(
-        _text_columns(table.column(at), regular.tolist()) for at in columns.cells[CellKind.TEXT][0]
-    )
-    return RawRows(every, texts, min(cut, len(text)), len(ragged))
+def is_blank_line(row: str, delimiter: str) -> bool:
+    """Return whether a row with too few or too many cells is a line of blanks, which is no row."""
+    return not row.strip(BLANKS + "\x1a") and delimiter not in row
 
 
-def _parted(
-    layout: Layout, text: bytes, names: list[str], convert: arrow_csv.ConvertOptions
-) -> tuple[pa.Table, list[int]]:
-    """Part regular rows into cells.
-
-    Returns:
-        the cells that are not ignored, and the places of rows with too few or too many.
-
-    Raises:
-        ArrowInvalid: a number is not written plainly.
-    """
-    ragged: list[int] = []
-    blank = 0
-
-    def note(row: arrow_csv.InvalidRow) -> str:
-        nonlocal blank
-        if row.text.strip(BLANKS + "\x1a") or layout.delimiter in row.text:
-            ragged.append(row.number - 1 - blank)
-        else:
-            blank += 1
-        return "skip"
-
-    if text.startswith(BOM_UTF8):  # here it is a letter like others, which Arrow would take away
-        text = b"\n" + text
-    table = arrow_csv.read_csv(
-        pa.BufferReader(text),
-        arrow_csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=False),
-        arrow_csv.ParseOptions(
-            delimiter=layout.delimiter,
-            quote_char=layout.quote,
-            newlines_in_values=True,
-            invalid_row_handler=note,
-        ),
-        convert,
-    )
-    return table, ragged
-
-
-def _plain_numbers(table: pa.Table, layout: Layout) -> Matrix:
-    """Return (rows, width) of cells whose numbers Arrow has read; booleans are not yet there.
-
-    Raises:
-        ArrowInvalid: a number is a word, such as nan(x).
-    """
-    numbers = np.empty((table.num_rows, layout.width))
-    columns, places = _columns(layout).cells[CellKind.NUMBER]
-    start = 0
-    for batch in table.select(columns).to_batches() if columns else ():
-        read = batch.to_tensor(null_to_nan=True).to_numpy()
-        if np.isnan(read).sum() > sum(column.null_count for column in batch.columns):
-            raise pa.ArrowInvalid("a word")
-        numbers[start : start + len(read), places] = read
-        start += len(read)
-    return numbers
-
-
-def _numbers(table: pa.Table, layout: Layout) -> Matrix:
-    """Return (rows, width) of cells that are text; booleans are not yet there."""
-    numbers, known = np.empty((table.num_rows, layout.width)), _columns(layout)
-    for at, place in zip(*known.cells[CellKind.NUMBER], strict=True):
-        numbers[:, place] = numbers_from(table.column(at), known.words, layout.decimal)
-    return numbers
-
-
-def _text_columns(values: pa.ChunkedArray, regular: Sequence[bool]) -> list[str | None]:
-    texts = iter(values.to_pylist())
-    return [next(texts).strip() if there else None for there in regular]
+def open_quote() -> DataError:
+    """Return the error for a text whose last row has no end."""
+    return DataError(OPEN_QUOTE, hint="double the quotes inside a quoted cell")

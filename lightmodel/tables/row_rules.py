@@ -1,29 +1,29 @@
 """Rows of a request: columns found by name, cells held against the contract, everything wrong told.
 
-Rows come in blocks, as numbers in training order. The rules are those of `enforcement`, which holds
+Rows come in blocks, as numbers in training order. The rules are those of `check`, which holds
 whole tables against the same contract.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.arrays import Matrix, Vector
 from lightmodel.contract.cells import (
     NOT_THERE,
     UNSEEN,
     Categories,
-    CellKind,
+    Matrix,
     is_marked,
     numbers_in,
 )
-from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
 from lightmodel.tables.check import number_violations, wrong_names
+from lightmodel.tables.row_readers import CellKind
 
 _REMEMBERED = 16  # orders of columns
 
@@ -55,7 +55,7 @@ class Plan:
         kinds: of each cell of a row, a CellKind as one byte.
         places: of each cell among the features, or among the texts.
         texts: names of the columns that are read as text: categories, and the id.
-        extra: columns that the contract does not know; left out.
+        extra: as in `Block`.
     """
 
     kinds: bytes
@@ -72,89 +72,57 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
 class RowRules:
-    """A contract, made ready to hold many rows against it."""
+    """A contract, made ready to hold many rows against it.
 
-    contract: Contract
+    Attributes:
+        places: feature → its place.
+        known: the names of all columns.
+        categorical: the features whose cells are categories.
+        numeric: those whose cells are numbers or booleans.
+        plan: finds columns by their names, in whatever order they come; see `_plan`.
+    """
 
-    @cached_property
-    def places(self) -> dict[str, int]:
-        """Feature → its place."""
-        return {name: at for at, name in enumerate(self.contract.feature_names)}
+    def __init__(self, contract: Contract) -> None:
+        features = contract.features
+        self.contract = contract
+        self.places = {column.name: at for at, column in enumerate(features)}
+        self.known = frozenset(column.name for column in contract.columns)
+        self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
+        self.numeric = tuple(one for one in features if one.type is not ColumnType.CATEGORY)
+        self.plan = lru_cache(_REMEMBERED)(self._plan)  # most requests have the same columns
+        self._categories = lru_cache(_REMEMBERED)(self._prepared)
+        self._low, self._high = np.array([column.allowed for column in features]).reshape(-1, 2).T
 
-    @cached_property
-    def id(self) -> Column | None:
-        """The id column, if there is one."""
-        return self.contract.id
-
-    @cached_property
-    def _features(self) -> tuple[Column, ...]:
-        return self.contract.features
-
-    @cached_property
-    def known(self) -> frozenset[str]:
-        """The names of all columns."""
-        return frozenset(column.name for column in self.contract.columns)
-
-    @cached_property
-    def categorical(self) -> tuple[Column, ...]:
-        """The features whose cells are categories."""
-        return tuple(
-            column for column in self.contract.features if column.type is ColumnType.CATEGORY
-        )
-
-    @cached_property
-    def categories(self) -> Callable[[frozenset[str], str], dict[str, Categories]]:
-        """Return what finds the codes of each category column; remembered, as `plan` is."""
-
-        def prepare(missing: frozenset[str], decimal: str) -> dict[str, Categories]:
-            return {
-                column.name: Categories(column.categories, missing, decimal)
-                for column in self.categorical
-            }
-
-        return lru_cache(_REMEMBERED)(prepare)
-
-    @cached_property
-    def _range(self) -> tuple[Vector, Vector]:
-        allowed = np.array([column.allowed for column in self.contract.features])
-        return allowed[:, 0], allowed[:, 1]
-
-    @cached_property
-    def numeric(self) -> tuple[Column, ...]:
-        """The features whose cells are numbers or booleans."""
-        return tuple(
-            column for column in self.contract.features if column.type is not ColumnType.CATEGORY
-        )
-
-    @cached_property
-    def plan(self) -> Callable[[tuple[str, ...]], Plan]:
-        """Find the columns by name, in whatever order they come.
-
-        The function raises ContractViolation when some are absent, or stand there twice. It remembers:
-        most requests have the same columns.
-        """
-        return lru_cache(_REMEMBERED)(self._plan)
+    def _prepared(self, missing: frozenset[str], decimal: str) -> dict[str, Categories]:
+        """Return what finds the codes of each category column."""
+        return {
+            column.name: Categories(column.categories, missing, decimal)
+            for column in self.categorical
+        }
 
     def _plan(self, names: tuple[str, ...]) -> Plan:
+        """Return where cells go.
+
+        Raises:
+            ContractViolation: columns are absent, or stand there twice.
+        """
         if wrong := wrong_names(names, self.contract, with_target=False):
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
-        own = {*self.places, *((self.id.name,) if self.id else ())}
+        own = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
         kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []
         for name in names:
-            kind = self._kind(columns[name]) if name in own else CellKind.IGNORED
+            kind = CellKind.IGNORED
+            if name in own:
+                kind = _KINDS[columns[name].type] if name in self.places else CellKind.TEXT
             kinds.append(kind)
             places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
             texts.extend([name] if kind is CellKind.TEXT else [])
         extra = tuple(name for name in names if name and name not in columns)
         return Plan(bytes(kinds), tuple(places), tuple(texts), extra)
-
-    def _kind(self, column: Column) -> CellKind:
-        return CellKind.TEXT if column.name not in self.places else _KINDS[column.type]
 
     def hold(
         self,
@@ -177,7 +145,7 @@ class RowRules:
         for number in _numbers_in(missing):
             features[features == number] = NOT_THERE
         unseen = {}
-        for name, categories in self.categories(missing, decimal).items():
+        for name, categories in self._categories(missing, decimal).items():
             codes = categories.codes(texts[name])
             features[:, self.places[name]] = codes
             if np.isnan(codes).any() and (count := int(is_marked(codes, UNSEEN).sum())):
@@ -189,13 +157,13 @@ class RowRules:
         if not len(features):
             return []
         lowest, highest = features.min(axis=0), features.max(axis=0)  # NaN where there is one
-        low, high = self._range
-        fine = (lowest >= low) & (highest <= high) & np.isfinite(lowest) & np.isfinite(highest)
+        within = (lowest >= self._low) & (highest <= self._high)
+        fine = within & np.isfinite(lowest) & np.isfinite(highest)
         return [
             violation
             for at in np.flatnonzero(~fine)
             for violation in number_violations(
-                np.ascontiguousarray(features[:, at]), self._features[at]
+                np.ascontiguousarray(features[:, at]), self.contract.features[at]
             )
         ]
 
@@ -205,13 +173,7 @@ _numbers_in = lru_cache(_REMEMBERED)(numbers_in)
 
 @dataclass
 class Findings:
-    """Everything wrong in all blocks so far, with row numbers of the whole request.
-
-    Attributes:
-        rows: so far.
-        unseen: column → rows with a category that training never saw.
-        extra: columns that the contract does not know.
-    """
+    """Everything wrong in all blocks so far, with row numbers of the whole request; see `Block`."""
 
     rows: int = 0
     unseen: Counter[str] = field(default_factory=Counter)

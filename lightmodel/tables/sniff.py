@@ -1,94 +1,49 @@
-"""How a CSV is written: delimiter, quotes and decimal mark, found out from its beginning, or known."""
+"""How a table of text is written, from its beginning: delimiter, quote, decimal mark and header."""
 
 import csv
 import io
+import logging
 import re
-import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import BLANKS
-from lightmodel.contract.columns import Contract
-from lightmodel.contract.dialect import Dialect
-from lightmodel.errors import ConfigError
+from lightmodel.contract.cells import BLANKS, name_of
+from lightmodel.contract.columns import Dialect
+from lightmodel.errors import DataError
 
 Rows = Sequence[Sequence[str]]
+
+_log = logging.getLogger(__name__)
 
 # Where several split the sample equally well, the first is meant: the later ones also stand
 # inside cells (decimal commas, words).
 _CANDIDATES = ("\t", ";", "|", ",")
-_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
-_IN_CELLS = "\"'\r\n\0+-." + string.ascii_letters + string.digits
 _SAMPLE_ROWS = 1_000
 _NEAR = 0.02
 _POOR = 0.5
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT_NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
+_COUNTING = (["0", "1"], ["1", "2"], ["1"])
+_VOTERS = 200
+_NO_NAMES = 'name the columns with data.columns, or set data.header = "yes" if these are names'
 
 
-def find_marks(sample: str, options: DataSection, *, complete: bool) -> tuple[str, str]:
-    """Infer the delimiter and the quote of a text, as far as `options` leave them open.
+def find_marks(sample: str, given: Dialect, *, complete: bool) -> tuple[str, str]:
+    """Infer the delimiter and the quote of a text.
 
     Args:
         sample: the beginning.
-        options: `delimiter` counts here, and how many `columns` there are if they are named.
+        given: its `delimiter` holds if it has one, and as many `columns` as are named.
         complete: whether the sample is the whole text, rather than cut somewhere in a line.
-
-    Raises:
-        ConfigError: `options.delimiter` is no single ASCII character.
     """
     quote = _quote(sample)
-    delimiter = given_delimiter(options.delimiter)
-    return delimiter or _delimiter(_Sample(sample, quote, complete, len(options.columns))), quote
-
-
-def given_dialect(options: DataSection) -> Dialect:
-    """Return what the configuration says of a text; "" is to be found out.
-
-    Raises:
-        ConfigError: `options.delimiter` is no single ASCII character.
-    """
-    return Dialect(
-        delimiter=given_delimiter(options.delimiter),
-        decimal=options.decimal.replace("auto", ""),
-        encoding=options.encoding.replace("auto", "utf-8"),
-        columns=options.columns,
-        na_values=("", *options.missing),
-    )
-
-
-def dialect_for(contract: Contract, options: DataSection) -> Dialect:
-    """Return what rows of a model are read by: its contract's dialect.
-
-    Where that is not known, for the training table was no CSV or the model is an old one, the
-    configuration decides.
-    """
-    kept, given = contract.dialect, given_dialect(options)
-    if kept is None:
-        return given
-    if not kept.delimiter:
-        return replace(given, na_values=kept.na_values)
-    return replace(kept, decimal=kept.decimal or given.decimal)
-
-
-def given_delimiter(name: str) -> str:
-    """Return the delimiter that the configuration names; "" when it is to be found out.
-
-    Raises:
-        ConfigError: it is no single ASCII character, nor one that cells are made of.
-    """
-    if name == "auto":
-        return ""
-    delimiter = _NAMES.get(name, name)
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in _IN_CELLS:
-        raise ConfigError(
-            f"data.delimiter: {name!r} is no delimiter",
-            hint="it is auto, one ASCII character, or one of tab, comma, semicolon, pipe, space",
-        )
-    return delimiter
+    columns = len(given.columns)
+    return given.delimiter or _delimiter(_Sample(sample, quote, complete, columns)), quote
 
 
 def numbered_rows(
@@ -136,12 +91,10 @@ def find_decimal(rows: Rows, delimiter: str) -> str:
     cells = [cell.strip() for row in rows for cell in row]
     points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
     commas = [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
-    if delimiter != ";":  # a comma may part thousands there
-        if all(_THOUSANDS.fullmatch(cell) for cell in commas):
-            commas = []
-        return "," if len(commas) > points else "."
-    if not commas and not points:
+    if delimiter == ";" and not commas and not points:
         return ""
+    if delimiter != ";" and all(map(_THOUSANDS.fullmatch, commas)):  # a comma may part thousands
+        commas = []
     return "," if len(commas) > points else "."
 
 
@@ -203,3 +156,104 @@ def _blanks_split_all(sample: _Sample, least: int) -> bool:
     bare = (re.sub(f"{sample.quote}[^{sample.quote}]*{sample.quote}", "q", line) for line in lines)
     widths = {len(line.split()) for line in bare} - {0}
     return len(widths) == 1 and max(widths) > least and sample.columns in {0, *widths}
+
+
+@dataclass(frozen=True)
+class Header:
+    """Names of a row's cells, "" for one without, and whether they stand in the first row.
+
+    Attributes:
+        replaced: the names in the first row, where the configuration gives others.
+    """
+
+    names: tuple[str, ...]
+    in_file: bool
+    replaced: tuple[str, ...] = ()
+
+
+def find_header(rows: Rows, options: DataSection, name: str) -> Header:
+    """Infer the names of a table's columns.
+
+    Args:
+        rows: the first ones that are not blank, at least one.
+        options: `columns`, `header` and `missing` count here.
+        name: of the file, for messages.
+
+    Raises:
+        DataError: there are no names, or not as many as columns.
+    """
+    first = tuple(name_of(cell) for cell in rows[0])
+    in_file = options.header == "yes" or (options.header == "auto" and _is_names(rows, options))
+    if options.columns:
+        width = common_width(rows)
+        if len(options.columns) != width:
+            raise DataError(
+                f"{name} has {width} columns, and data.columns names {len(options.columns)}"
+            )
+        if in_file and first != options.columns:
+            _log.warning("%s: its first line holds names; data.columns replaces them", name)
+        return Header(options.columns, in_file, first if in_file else ())
+    if in_file:
+        return Header(fitted(first, rows[1:]), in_file=True)
+    what = "the first line looks like data" if options.header == "auto" else "there is no header"
+    raise DataError(f"{name}: {what}, and its {len(first)} columns have no names", hint=_NO_NAMES)
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell looks like a number, with either decimal mark."""
+    return _NUMBER.fullmatch(cell.strip()) is not None
+
+
+def _is_names(rows: Rows, options: DataSection) -> bool:
+    """Return whether the first row holds names, by the votes of the columns."""
+    first = [cell.strip() for cell in rows[0]]
+    if options.columns and [name.casefold() for name in first] == [
+        name.casefold() for name in options.columns
+    ]:
+        return True
+    missing = {"", *options.missing}
+    names = data = repeats = 0
+    for at, cell in enumerate(first):
+        below = [row[at].strip() for row in rows[1:_VOTERS] if at < len(row)]
+        if cell in missing:
+            continue
+        vote = _vote(cell, [value for value in below if value not in missing])
+        names += vote == "name"
+        data += vote == "datum"
+        repeats += cell in below
+    if names or data:
+        return names >= data
+    return not options.columns and repeats < max(1, len(first) / 2)
+
+
+def _vote(cell: str, below: Sequence[str]) -> str:
+    """Return what a cell looks like, above others: a name above numbers, or one more datum."""
+    kind = _kind(cell)
+    if not below:
+        return "" if kind == "text" else "datum"
+    numbers = sum(1 for value in below if _kind(value) != "text")
+    if numbers < 0.5 * len(below):
+        return ""
+    return "name" if kind == "text" else "datum" if kind == _kind(below[0]) else ""
+
+
+def _kind(cell: str) -> str:
+    if is_number(cell):
+        return "number"
+    if _DATE.fullmatch(cell):
+        return "time"
+    return "word" if cell.lower() in {"true", "false"} else "text"
+
+
+def fitted(names: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
+    """Bring the header to the width of the rows where a delimiter too many or too few explains it."""
+    width = common_width(rows)
+    if width and len(names) == width + 1 and not names[-1]:
+        return names[:-1]
+    if width and len(names) == width - 1:
+        full = [row for row in rows if len(row) == width]
+        if not any(row[-1].strip() for row in full):
+            return (*names, "")
+        if [row[0] for row in full[:2]] in _COUNTING:
+            return ("", *names)  # R leaves the row numbers without a name
+    return names

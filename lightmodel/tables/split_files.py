@@ -1,18 +1,15 @@
 """The project's own tables, the two sides of a split: written fast, and read back as they were."""
 
-import errno
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from lightmodel.errors import DataError, StorageFull
-from lightmodel.tables.detection import reported
+from lightmodel.errors import DataError
 
 OwnFormat = Literal["csv", "parquet"]
 
@@ -30,55 +27,47 @@ def write_table(table: pa.Table, path: Path, format: OwnFormat, threads: int) ->
     Args:
         table: of plain types, with distinct column names.
         path: to write; what is there is replaced.
-        format: "csv" or "parquet".
+        format: of the file.
         threads: how many write CSV side by side; at least 1.
 
     Raises:
-        StorageFull: the disk, or the quota on it, is full.
+        OSError: the disk is full, or refuses it otherwise.
     """
-    with _room_needed(path):
-        if format == "csv":
-            _write_csv(table, path, threads)
-        else:
-            _write_parquet(table, path)
+    if format == "csv":
+        _write_csv(table, path, threads)
+    else:
+        _write_parquet(table, path)
 
 
 def read_own(path: Path, format: OwnFormat, types: Mapping[str, pa.DataType]) -> pa.Table:  # noqa: A002 — see above
     """Read what `write_table` wrote, with the types that it had.
 
-    Args:
-        path: of the file.
-        format: "csv" or "parquet".
-        types: of the columns by name; one that is not named is found out.
+    The type of a column that `types` does not name is found out.
 
     Raises:
         DataError: it is not there, damaged, or lacks a column of `types`.
     """
-    with reported(path.name, f"a table of this project ({format})"):
+    try:
         table = _read_csv(path, types) if format == "csv" else _read_parquet(path, types)
+    except MemoryError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path.name}: there is no such file", hint=_DAMAGED) from None
+    except (pa.ArrowException, OSError):
+        message = f"{path.name} cannot be read as a table of this project ({format})"
+        raise DataError(message, hint=_DAMAGED) from None
     absent = [name for name in types if name not in table.column_names]
     if absent:
         raise DataError(f"{path.name} has no column {', '.join(absent[:10])}", hint=_DAMAGED)
     return table
 
 
-@contextmanager
-def _room_needed(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise StorageFull(
-                f"no room is left for {path.name}", hint="free some space, then run it again"
-            ) from None
-        raise
-
-
 def _write_csv(table: pa.Table, path: Path, threads: int) -> None:
     pending: deque[Future[pa.Buffer]] = deque()
     with path.open("wb") as file, ThreadPoolExecutor(threads, "csv") as pool:
         file.write(_text(table.slice(0, 0), header=True))
-        for block in _blocks(table):
+        most = max(1, _BLOCK_CELLS // max(1, table.num_columns))
+        for block in table.to_batches(max_chunksize=most):
             pending.append(pool.submit(_text, block))
             if len(pending) > threads:
                 file.write(pending.popleft().result())
@@ -86,22 +75,7 @@ def _write_csv(table: pa.Table, path: Path, threads: int) -> None:
             file.write(pending.popleft().result())
 
 
-def _blocks(table: pa.Table) -> Iterator[pa.Table]:
-    """Cut a table into pieces of about `_BLOCK_CELLS`, in order, without a copy."""
-    most = max(1, _BLOCK_CELLS // max(1, table.num_columns))
-    batches: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in table.to_batches(max_chunksize=most):
-        if rows + batch.num_rows > most:
-            yield pa.Table.from_batches(batches)
-            batches, rows = [], 0
-        batches.append(batch)
-        rows += batch.num_rows
-    if batches:
-        yield pa.Table.from_batches(batches)
-
-
-def _text(rows: pa.Table, *, header: bool = False) -> pa.Buffer:
+def _text(rows: pa.Table | pa.RecordBatch, *, header: bool = False) -> pa.Buffer:
     options = arrow_csv.WriteOptions(
         include_header=header, quoting_style="needed", batch_size=max(1, rows.num_rows)
     )

@@ -14,8 +14,7 @@ from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
-from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.records import Record, records_in
+from lightmodel.tables.json_blocks import JsonBlocks, Record, records_in
 from lightmodel.tables.row_rules import Findings
 
 _AT_ONCE = 10_000

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.arrays import Codes, Scores, Vector
+from lightmodel.contract.cells import Codes, Scores, Vector
 
 _TINY = 1e-15
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lightmodel.contract.arrays import Matrix, Scores, Vector
+from lightmodel.contract.cells import Matrix, Scores, Vector
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.errors import ArtefactCorrupt, ConfigError
 from lightmodel.training.calibration import Calibration

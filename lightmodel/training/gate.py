@@ -1,9 +1,8 @@
 """The quality gate: may this candidate be served?"""
 
 from lightmodel.config import GateSection
-from lightmodel.contract.metrics import Metric, gate_metric
 from lightmodel.contract.results import Evaluation, Verdict
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Metric, TaskKind, gate_metric
 
 
 def judge(evaluation: Evaluation, gate: GateSection) -> Verdict:

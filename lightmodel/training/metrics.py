@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.arrays import Codes, Scores, Vector
+from lightmodel.contract.cells import Codes, Scores, Vector
 from lightmodel.contract.results import Interval
 from lightmodel.contract.task import TaskKind
 

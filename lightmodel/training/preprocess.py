@@ -8,9 +8,8 @@ import pyarrow.compute as pc
 from scipy import stats
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
-from lightmodel.contract.arrays import Mask, Vector
-from lightmodel.contract.columns import Contract
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.cells import Mask, Vector
+from lightmodel.contract.columns import Contract, Dialect
 from lightmodel.contract.inference import ColumnHints, infer, require_column
 from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift

@@ -14,8 +14,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.arrays import Codes, Mask, Vector, float_vector
-from lightmodel.contract.cells import EXACT, NOT_A_NUMBER, is_marked
+from lightmodel.contract.cells import (
+    EXACT,
+    NOT_A_NUMBER,
+    Codes,
+    Mask,
+    Vector,
+    float_vector,
+    is_marked,
+)
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.tables.encode import numbers_from
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from lightmodel.config import SplitSection
-from lightmodel.contract.arrays import Codes, Mask, Matrix, Scores, Vector
+from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import (
     CalibrationEffect,

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import SplitSection, TrainSection
-from lightmodel.contract.arrays import Codes, Scores
+from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
 from lightmodel.contract.task import TaskKind

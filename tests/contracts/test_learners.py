@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from lightmodel.contract.arrays import Codes
+from lightmodel.contract.cells import Codes
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import FittedModel, Learner, TrainingData

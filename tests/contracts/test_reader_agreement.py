@@ -17,9 +17,8 @@ from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import CellKind, Layout
 from lightmodel.errors import DataError, LightModelError
-from lightmodel.tables.row_readers import RowReader
+from lightmodel.tables.row_readers import CellKind, Layout, RowReader
 from tests.fakes.reading import (
     arrow_rows,
     compiled_rows,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.contract.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE, CellKind, Layout
+from lightmodel.contract.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE
 from lightmodel.errors import DataError
 from lightmodel.learners.compiled import build
 from lightmodel.learners.compiled.tables import NotCompiledError
-from lightmodel.tables.row_readers import RowReader
+from lightmodel.tables.row_readers import CellKind, Layout, RowReader
 from tests.fakes.reading import arrow_rows, compiled_rows
 
 N, B, T, I = CellKind.NUMBER, CellKind.BOOLEAN, CellKind.TEXT, CellKind.IGNORED  # noqa: E741

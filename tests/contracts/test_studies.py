@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.search.ranges import Range
 from lightmodel.search.storages import FolderStorage, PostgresStorage

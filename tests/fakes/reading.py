@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 
 from lightmodel.config import DataSection
-from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.cells import Matrix
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import ContractViolation
 from lightmodel.learners.compiled import build, load
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.reading import read_source
-from lightmodel.tables.row_readers import CompiledRows, RowReader, read_rows
+from lightmodel.tables.row_readers import CompiledRows, RowReader
 from lightmodel.tables.row_rules import Block, RowRules
-from lightmodel.tables.sniff import dialect_for
 from lightmodel.training.preprocess import check_target
 
 arrow_rows: RowReader = read_rows

@@ -20,7 +20,7 @@ from lightmodel import errors
 from lightmodel.cli import EXIT_CODES, MEANINGS
 from lightmodel.cli.run import STAGES, run
 from lightmodel.config import GateSection
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.pipeline import CHAIN
 from lightmodel.service import STATUS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.learners.compiled.tables import COLUMN, NODE, TEST, Tables
 
 _FEW = 8  # rows

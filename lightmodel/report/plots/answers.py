@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.cells import Matrix
 from lightmodel.contract.results import Evaluation, Point
 from lightmodel.report.formatting import compact, count, percent, shortened
 from lightmodel.report.plots import canvas

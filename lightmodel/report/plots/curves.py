@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lightmodel.contract.arrays import Vector
+from lightmodel.contract.cells import Vector
 from lightmodel.contract.results import Evaluation, Point
 from lightmodel.report.formatting import compact, count, number, percent, shortened
 from lightmodel.report.plots import canvas

@@ -3,8 +3,7 @@
 import math
 from typing import Any
 
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import TaskKind
 from lightmodel.scoring.predictor import LoadedModel, label_names
 from lightmodel.service.answer_writers import csv_lines, csv_value

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.contract.arrays import Matrix
+from lightmodel.contract.cells import Matrix
 from lightmodel.learners.compiled import (
     build,
     compiled_files,

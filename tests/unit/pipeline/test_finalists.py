@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.pipeline.candidates import Candidate, rank
 from lightmodel.pipeline.train import csv_bytes
 from lightmodel.pipeline.tune import TuneResult, finalist_rows

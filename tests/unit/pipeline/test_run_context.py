@@ -7,7 +7,7 @@ import pytest
 
 from lightmodel.config import Config, DataSection, GateSection
 from lightmodel.contract.inference import ColumnHints, infer
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.errors import ArtefactCorrupt
 from lightmodel.pipeline.context import (
     Outcome,

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, DataError, LightModelError
 from lightmodel.predictions.feedback import Truths, label_contract, truths_of
+from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
-from lightmodel.tables.row_readers import read_rows
 from lightmodel.tables.row_rules import RowRules
 
 REGRESSION = Task(TaskKind.REGRESSION)

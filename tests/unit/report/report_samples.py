@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.results import (
     ClassScore,
     Comparison,
@@ -16,7 +15,7 @@ from lightmodel.contract.results import (
     Interval,
     Verdict,
 )
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import METRICS, TaskKind
 from lightmodel.report.page import Report
 
 GAINS = tuple(Importance(f"feature_{index}", 100.0 / (index + 1), 7.0) for index in range(40))

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.results import SampleRow
 from lightmodel.contract.task import Label, Task, TaskKind
 from lightmodel.errors import ArtefactCorrupt, ContractViolation, Violation
 from lightmodel.scoring.predictor import Predictor, check_samples
@@ -112,7 +111,7 @@ def test_of_several_classes_the_chosen_one_is_explained() -> None:
 
 @pytest.mark.parametrize(("change", "passes"), [(0.0, True), (1e-13, True), (1e-11, False)])
 def test_samples_must_be_scored_as_stored(change: float, passes: bool) -> None:
-    samples = [SampleRow({}, (0.25,)), SampleRow({}, (0.75,))]
+    samples = [(0.25,), (0.75,)]
     model = predictor(BINARY, np.array([0.25, 0.75]) * (1 + change))
     if passes:
         check_samples(model, block(2), samples)

@@ -8,7 +8,7 @@ import numpy as np
 import openpyxl
 import pytest
 
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.pipeline.train import csv_bytes
 from lightmodel.search.comparison_report import as_excel, comparison_png, table_rows
 from lightmodel.search.entries import CvResult, RankedResult

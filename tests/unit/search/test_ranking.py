@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.arrays import Scores
-from lightmodel.contract.metrics import METRICS
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.cells import Scores
+from lightmodel.contract.task import METRICS, TaskKind
 from lightmodel.search.entries import CvResult
 from lightmodel.search.ranking import TrainRows, blend, fit_weights, paired_difference, rank
 from lightmodel.training.metrics import measure

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.errors import NotPossible
 from lightmodel.search.ranges import search_space
 from lightmodel.search.retry_search import Proposals, propose

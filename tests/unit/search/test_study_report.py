@@ -1,6 +1,6 @@
 """The picture of a study."""
 
-from lightmodel.contract.metrics import METRICS
+from lightmodel.contract.task import METRICS
 from lightmodel.search.ranges import Range
 from lightmodel.search.studies import Trial
 from lightmodel.search.study_report import study_png

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from lightmodel.config import Config
-from lightmodel.contract.metrics import METRICS
 from lightmodel.contract.results import FoldFit
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import METRICS, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials

@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 
 from lightmodel.config import DataSection
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.dialect import Dialect
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError, DataError, TooLarge
+from lightmodel.tables.arrow_rows import read_rows
+from lightmodel.tables.base import given_dialect
 from lightmodel.tables.byte_stream import Utf8, gathered, peeked, unpacked
 from lightmodel.tables.csv_blocks import LONGEST_ROW, CsvBlocks
-from lightmodel.tables.row_readers import read_rows
 from lightmodel.tables.row_rules import RowRules
-from lightmodel.tables.sniff import given_dialect
 
 CONTRACT = Contract(
     (

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.errors import ConfigError, DataError
-from lightmodel.tables.detection import reported
+from lightmodel.tables.base import reported
 
 
 @pytest.mark.parametrize(

@@ -114,3 +114,10 @@ def test_what_is_no_record_is_named_without_its_cells(
 def test_a_name_alone_makes_no_json(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"rows\.jsonl: line 1 is not JSON"):
         read(tmp_path, "a,b\n1,2\n")
+
+
+def test_a_column_without_a_name_is_refused_unless_it_numbers_the_rows(tmp_path: Path) -> None:
+    table = read(tmp_path, '{"": 0, "a": 5}\n{"": 1, "a": 6}\n')
+    assert table.to_pydict() == {"a": [5, 6]}
+    with pytest.raises(DataError, match="1 of 2 columns has no name"):
+        read(tmp_path, '{"a": 5, "": "x"}\n')

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
-from lightmodel.contract.arrays import Matrix, Scores
+from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.progress import SilentProgress
@@ -186,6 +186,7 @@ def test_a_model_that_scores_its_samples_otherwise_is_refused(
     split: Preprocessed, trained: Trained
 ) -> None:
     block = block_of(split, [sample.values for sample in trained.samples])
-    check_samples(predictor(split, trained), block, trained.samples)
+    scores = [sample.score for sample in trained.samples]
+    check_samples(predictor(split, trained), block, scores)
     with pytest.raises(ArtefactCorrupt, match="not scored as stored"):
-        check_samples(predictor(split, trained, by=1e-9), block, trained.samples)
+        check_samples(predictor(split, trained, by=1e-9), block, scores)
