@@ -9,6 +9,7 @@ from lightmodel.config import Config, LogSection
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.predictions.base import Sink
 from lightmodel.predictions.log import Count, PredictionLog, ship
+from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
 
 logger = logging.getLogger(__name__)
@@ -88,12 +89,6 @@ def _server(log: LogSection) -> Sink | None:
             'log.sink = "postgres" needs log.url',
             hint="set LIGHTMODEL__LOG__URL or LIGHTMODEL__LOG__URL_FILE",
         )
-    try:
-        from lightmodel.predictions.postgres import PostgresSink
-    except ImportError as error:
-        raise ConfigError(
-            'log.sink = "postgres" needs psycopg', hint="pip install -r requirements/postgres.txt"
-        ) from error
     return PostgresSink(log.url.get_secret_value())
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
-
-import psycopg
+from typing import TYPE_CHECKING, Any
 
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.predictions.base import Sink
+
+if TYPE_CHECKING:  # of requirements/postgres.txt
+    import psycopg
 
 _CONNECT_S = 5
 _STATEMENT_MS = 60_000
@@ -29,7 +30,7 @@ class PostgresSink(Sink):
     """The tables in the data base that a URL names; a batch that comes again changes nothing.
 
     Raises:
-        ConfigError: the URL is none.
+        ConfigError: the URL is none, or psycopg is not installed.
     """
 
     _WRITE = """
@@ -49,19 +50,27 @@ class PostgresSink(Sink):
 
     def __init__(self, url: str) -> None:
         try:
+            import psycopg
+        except ImportError as error:
+            raise ConfigError(
+                'log.sink = "postgres" needs psycopg',
+                hint="pip install -r requirements/postgres.txt",
+            ) from error
+        try:
             psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
             raise ConfigError(
                 "log.url is no URL of a PostgreSQL data base",
                 hint="LIGHTMODEL__LOG__URL=postgresql://user:password@host:5432/name",
             ) from None
+        self._psycopg = psycopg
         self._url = url
         self._connection: psycopg.Connection | None = None
 
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
-            with suppress(psycopg.Error):
+            with suppress(self._psycopg.Error):
                 self._connection.close()
             self._connection = None
 
@@ -75,12 +84,12 @@ class PostgresSink(Sink):
             yield from connection.cursor().stream(_query(sql), values)
 
     @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection]:
+    def _transaction(self) -> "Iterator[psycopg.Connection]":
         try:
             connection = self._connection = self._connection or self._connect()
             with connection.transaction():
                 yield connection
-        except psycopg.Error as error:
+        except self._psycopg.Error as error:
             if (error.sqlstate or "").startswith(_REFUSED):
                 raise DataError(f"PostgreSQL refuses it: {type(error).__name__}") from error
             self.close()
@@ -89,8 +98,8 @@ class PostgresSink(Sink):
                 hint="check LIGHTMODEL__LOG__URL and the server; rows wait in the spool until then",
             ) from error
 
-    def _connect(self) -> psycopg.Connection:
-        connection = psycopg.connect(
+    def _connect(self) -> "psycopg.Connection":
+        connection = self._psycopg.connect(
             self._url,
             autocommit=True,
             connect_timeout=_CONNECT_S,
