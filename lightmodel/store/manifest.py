@@ -161,7 +161,7 @@ class Signer:
 
     def sign(self, document: _Document) -> _Document:
         """Return a document with its signature, or with none without a key."""
-        return replace(document, signature=self._hmac(document) if self.key else None)
+        return replace(document, signature=_hmac(self.key, document) if self.key else None)
 
     def check(self, document: Signed, name: str) -> None:
         """Check a signature, in constant time.
@@ -175,8 +175,9 @@ class Signer:
             raise ArtefactCorrupt(
                 f"{name} is not signed", hint="it was made without the signing key"
             )
-        if not hmac.compare_digest(self._hmac(document).encode(), document.signature.encode()):
+        if not hmac.compare_digest(_hmac(self.key, document).encode(), document.signature.encode()):
             raise ArtefactCorrupt(f"the signature of {name} does not hold")
 
-    def _hmac(self, document: Signed) -> str:
-        return hmac.new(self.key or b"", document.to_json(signed=False), "sha256").hexdigest()
+
+def _hmac(key: bytes, document: Signed) -> str:
+    return hmac.new(key, document.to_json(signed=False), "sha256").hexdigest()
