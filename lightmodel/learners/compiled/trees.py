@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,9 @@ class _Model(ctypes.Structure):
     """`struct model` of trees.c."""
 
     _fields_ = (
-        *((name, ctypes.c_int32) for name in ("trees", "classes", "features", "link")),
-        *((name, ctypes.c_int32) for name in ("ranked", "unused")),
-        *((name, ctypes.c_double) for name in ("steepness", "divisor")),
-        *((name, ctypes.c_void_p) for name in _KINDS),
+        *product(("trees", "classes", "features", "link", "ranked", "unused"), (ctypes.c_int32,)),
+        *product(("steepness", "divisor"), (ctypes.c_double,)),
+        *product(_KINDS, (ctypes.c_void_p,)),
     )
 
 
