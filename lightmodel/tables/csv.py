@@ -28,7 +28,14 @@ from lightmodel.tables.base import (
 from lightmodel.tables.byte_stream import AT_ONCE, behind, gathered
 from lightmodel.tables.column_types import plain_types, typed, without_numbers
 from lightmodel.tables.encode import trimmed
-from lightmodel.tables.row_readers import OPEN_QUOTE, is_blank_line, rows_of
+from lightmodel.tables.row_readers import (
+    OPEN_QUOTE,
+    is_blank,
+    is_blank_line,
+    numbered_rows,
+    rows_of,
+    sample_rows,
+)
 from lightmodel.tables.sniff import (
     Header,
     Rows,
@@ -36,10 +43,7 @@ from lightmodel.tables.sniff import (
     find_decimal,
     find_header,
     find_marks,
-    is_blank,
     is_number,
-    numbered_rows,
-    sample_rows,
 )
 
 _log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from lightmodel.contract.cells import IN_NO_ROW, is_marked, name_of
 from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Pieces, behind
-from lightmodel.tables.row_readers import Layout, RawRows, RowReader, rows_of
+from lightmodel.tables.row_readers import Layout, RawRows, RowReader, rows_of, sample_rows
 from lightmodel.tables.row_rules import Block, Plan, RowRules
-from lightmodel.tables.sniff import find_decimal, fitted, sample_rows
+from lightmodel.tables.sniff import find_decimal, fitted
 
 LONGEST_ROW = 8 << 20
 _DELIMITERS = (",", ";", "\t", "|", " ")

@@ -1,12 +1,14 @@
-"""Rows of text: the grammar that says where they end, and what reads them as numbers.
+"""Rows of text: where they end, how they are parted into cells, and what reads them as numbers.
 
 A regular text has no blanks between a delimiter and an opening quote, and just one between two cells
 that are parted by blanks. Arrow reads it, and otherwise parts cells as `RowGrammar` describes.
 """
 
+import csv
 import ctypes as c
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -20,6 +22,7 @@ from lightmodel.contract.cells import ASCII_BLANKS, BLANKS, Matrix
 from lightmodel.errors import DataError
 
 OPEN_QUOTE = "a quote is never closed"
+SAMPLE_ROWS = 1_000
 _SEPARATOR = "\x1f"
 _MOST_HELD = 8 << 20  # beyond, some quote is never closed, and waiting for its end costs memory
 _LONG_BLANKS = (
@@ -281,6 +284,40 @@ def rows_of(
 ) -> RowGrammar:
     """Return the grammar of a text; any number of blanks parts cells, or one where `parted` says so."""
     return RowGrammar(delimiter, quote, single=single, runs=delimiter == " " and not parted)
+
+
+def numbered_rows(
+    lines: Iterable[str], delimiter: str, quote: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Split lines into rows of cells, each with the number of its last line, from 1.
+
+    Raises:
+        csv.Error: a cell is longer than 128 KB: most likely its quote is never closed.
+    """
+    reader = csv.reader(
+        lines, delimiter=delimiter, quotechar=quote, skipinitialspace=delimiter != " "
+    )
+    for row in reader:
+        yield reader.line_num, row
+
+
+def sample_rows(sample: str, delimiter: str, quote: str, *, complete: bool) -> list[list[str]]:
+    """Return the first rows of a sample that are not blank, without one that is cut short."""
+    rows = []
+    try:
+        for _, row in numbered_rows(io.StringIO(sample, newline=""), delimiter, quote):
+            if not is_blank(row):
+                rows.append(row)
+            if len(rows) == SAMPLE_ROWS:
+                return rows
+    except csv.Error:
+        return rows
+    return rows if complete else rows[:-1]
+
+
+def is_blank(row: Sequence[str]) -> bool:
+    """Return whether a row is an empty line, or one of blanks only."""
+    return not row or (len(row) == 1 and not row[0].strip(BLANKS + "\x1a"))
 
 
 def is_blank_line(row: str, delimiter: str) -> bool:

@@ -1,17 +1,16 @@
 """How a table of text is written, from its beginning: delimiter, quote, decimal mark and header."""
 
-import csv
-import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import BLANKS, name_of
+from lightmodel.contract.cells import name_of
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError
+from lightmodel.tables.row_readers import SAMPLE_ROWS, sample_rows
 
 Rows = Sequence[Sequence[str]]
 
@@ -20,7 +19,6 @@ _log = logging.getLogger(__name__)
 # Where several split the sample equally well, the first is meant: the later ones also stand
 # inside cells (decimal commas, words).
 _CANDIDATES = ("\t", ";", "|", ",")
-_SAMPLE_ROWS = 1_000
 _NEAR = 0.02
 _POOR = 0.5
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
@@ -44,40 +42,6 @@ def find_marks(sample: str, given: Dialect, *, complete: bool) -> tuple[str, str
     quote = _quote(sample)
     columns = len(given.columns)
     return given.delimiter or _delimiter(_Sample(sample, quote, complete, columns)), quote
-
-
-def numbered_rows(
-    lines: Iterable[str], delimiter: str, quote: str
-) -> Iterator[tuple[int, list[str]]]:
-    """Split lines into rows of cells, each with the number of its last line, from 1.
-
-    Raises:
-        csv.Error: a cell is longer than 128 KB: most likely its quote is never closed.
-    """
-    reader = csv.reader(
-        lines, delimiter=delimiter, quotechar=quote, skipinitialspace=delimiter != " "
-    )
-    for row in reader:
-        yield reader.line_num, row
-
-
-def sample_rows(sample: str, delimiter: str, quote: str, *, complete: bool) -> list[list[str]]:
-    """Return the first rows of a sample that are not blank, without one that is cut short."""
-    rows = []
-    try:
-        for _, row in numbered_rows(io.StringIO(sample, newline=""), delimiter, quote):
-            if not is_blank(row):
-                rows.append(row)
-            if len(rows) == _SAMPLE_ROWS:
-                return rows
-    except csv.Error:
-        return rows
-    return rows if complete else rows[:-1]
-
-
-def is_blank(row: Sequence[str]) -> bool:
-    """Return whether a row is an empty line, or one of blanks only."""
-    return not row or (len(row) == 1 and not row[0].strip(BLANKS + "\x1a"))
 
 
 def common_width(rows: Rows) -> int:
@@ -150,8 +114,8 @@ def _score(rows: Rows, columns: int) -> float:
 
 def _blanks_split_all(sample: _Sample, least: int) -> bool:
     """Return whether runs of blanks split every line into equally many cells, and more than `least`."""
-    lines = sample.text.splitlines()[: _SAMPLE_ROWS + 1]
-    if not sample.complete and len(lines) <= _SAMPLE_ROWS:
+    lines = sample.text.splitlines()[: SAMPLE_ROWS + 1]
+    if not sample.complete and len(lines) <= SAMPLE_ROWS:
         lines = lines[:-1]
     bare = (re.sub(f"{sample.quote}[^{sample.quote}]*{sample.quote}", "q", line) for line in lines)
     widths = {len(line.split()) for line in bare} - {0}
