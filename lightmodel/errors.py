@@ -91,19 +91,19 @@ class ArtefactCorrupt(LightModelError):
 
 
 class QualityGateFailed(LightModelError):
-    """The candidate is not good enough; the model that is served stays."""
+    """The candidate failed the quality gate; the served model is unchanged."""
 
 
 class NotReproduced(LightModelError):
-    """A model that was trained again is not the same, byte for byte."""
+    """A retrained model differs from the original, byte for byte."""
 
 
 class AlreadyRunning(LightModelError):
-    """Another run works on the same store."""
+    """Another run is under way on the same store."""
 
 
 class DeployFailed(LightModelError):
-    """A new version did not prove itself; what answered before goes on, or does so again."""
+    """A deployment was rolled back, because the new version failed its smoke test."""
 
 
 class NotPossible(LightModelError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lightmodel.cli import (
+from lightmodel.cli.common import (
     NOTHING,
     metric_text,
     new_table,
@@ -33,7 +33,7 @@ _BOOSTERS = {"xgboost", "catboost"}
 @settings
 @click.option("--ensemble", is_flag=True, help="Blend the best three as well; keep it if better.")
 @click.option(
-    "--only", multiple=True, metavar="NAME", help="Only this contender; may be given several times."
+    "--only", multiple=True, metavar="NAME", help="Only this learner; may be given several times."
 )
 @click.option(
     "--limit",
@@ -41,7 +41,7 @@ _BOOSTERS = {"xgboost", "catboost"}
     callback=lambda _context, _option, value: _seconds(value),
     default="5m",
     show_default=True,
-    help="Time for each contender, such as 90s, 5m or 2h; what takes longer is not finished.",
+    help="Time for each learner, such as 90s, 5m or 2h; what takes longer is not finished.",
 )
 @click.option(
     "--write", is_flag=True, help="Put the winner into the file of settings, if it is better."
@@ -53,10 +53,10 @@ def compare(
     limit: float,
     **flags: bool,
 ) -> None:
-    """Compare ways of fitting: the same folds for all, and the test rows for the winner alone.
+    """Compare learners on the same folds.
 
-    The settings in force always take part. Table, workbook and picture lie in store.work under
-    comparisons/.
+    The test rows are for the winner alone. The settings in force always take part. Table, workbook and
+    picture lie in store.work under comparisons/.
     """
     loaded = load(config_file, sets)
     config = loaded.config

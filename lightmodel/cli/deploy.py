@@ -5,7 +5,7 @@ import threading
 
 import click
 
-from lightmodel.cli import configured
+from lightmodel.cli.common import configured
 from lightmodel.config import Config
 from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
@@ -17,19 +17,22 @@ from lightmodel.notify import open_notifier
 
 @click.group()
 def deploy() -> None:
-    """Bring an image into service, or take it back."""
+    """Bring an image into service, or roll back."""
 
 
 @deploy.command()
 @configured
 @click.option("--image", default="light-model", show_default=True, help="By name, tag or id.")
 @click.option("--rollback", is_flag=True, help="Bring back the image that answered before.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option(
     "--renew-proxy", is_flag=True, help="Replace the proxy too: a second without answers."
 )
 def docker(config: Config, image: str, **flags: bool) -> None:
-    """Deploy to the Docker host that DOCKER_HOST names (ssh://user@host too), without a lost request."""
+    """Deploy to a Docker host without losing a request.
+
+    DOCKER_HOST names it, ssh://user@host too.
+    """
     _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
@@ -39,7 +42,10 @@ def docker(config: Config, image: str, **flags: bool) -> None:
 @click.option("--rollback", is_flag=True, help="Bring back the image that answered before.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 def azure(config: Config, image: str, **flags: bool) -> None:
-    """Deploy to Azure App Service: what is missing there is made, and the public address proved."""
+    """Deploy to Azure App Service.
+
+    Missing resources are created, and the public address is checked by a smoke test.
+    """
     _run(open_app_service(config), image, flags)
 
 
@@ -71,9 +77,10 @@ def _stop_event() -> threading.Event:
 @click.option("--every", type=click.FloatRange(min=1), help="Seconds; without it, look once.")
 @configured
 def monitor(config: Config, every: float | None) -> None:
-    """Start the deployed service again where it is dead, unhealthy or does not answer.
+    """Restart the deployed service where it is dead.
 
-    One that answers is never touched. Tries get rarer, and `notify.urls` are told.
+    One that is unhealthy or does not answer is dead; one that answers is never touched. Tries get rarer,
+    and `notify.urls` are notified.
     """
     check = open_monitor(config).check
     if every is None:
@@ -94,7 +101,9 @@ def monitor(config: Config, every: float | None) -> None:
 @click.option("--remove-on-exit", is_flag=True, help="Stay, and remove the webhook at the end.")
 @configured
 def webhook(config: Config, remove_on_exit: bool) -> None:
-    """Register the push webhook of `webhook.repository`, and check that Jenkins answers it.
+    """Bring pushes at GitHub to Jenkins.
+
+    The push webhook of `webhook.repository` is registered, and Jenkins must answer its ping.
 
     Without `webhook.address` a tunnel is opened first, which lasts until Ctrl-C or SIGTERM.
     """
@@ -122,7 +131,10 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
 @click.option("--body", default="", help="What more there is to say.")
 @configured
 def notify(config: Config, title: str, body: str) -> None:
-    """Send TITLE to every channel of `notify.urls`; without any, in the log."""
+    """Send a notification.
+
+    TITLE goes to every channel of `notify.urls`; without any, it is logged.
+    """
     section = config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):
         raise SourceUnavailable(

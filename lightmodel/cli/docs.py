@@ -44,7 +44,10 @@ _SETTINGS_INTRODUCTION = """\
 
 @click.command()
 def docs() -> None:
-    """Write docs/config.md, docs/errors.md, examples/every-setting.toml and dvc.yaml anew."""
+    """Write the pages that are made from the code.
+
+    They are docs/config.md, docs/errors.md, examples/every-setting.toml and dvc.yaml.
+    """
     for path, text in pages().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

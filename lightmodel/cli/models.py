@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lightmodel.cli import configured, settings
+from lightmodel.cli.common import configured, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.versions import Store, Version, models_of, run_lock, splits_of
@@ -16,7 +16,7 @@ from lightmodel.store.versions import Store, Version, models_of, run_lock, split
 @click.pass_context
 @configured
 def models(context: click.Context, config: Config) -> None:
-    """List the models, newest first; or look at one, verify, roll back, push, pull, and so on."""
+    """List the model versions; show, roll back, mirror them."""
     context.obj = config
     if context.invoked_subcommand is None:
         for line in _lines(models_of(config)):
@@ -54,7 +54,10 @@ def _standing(version: Version, store: Store) -> str:
 @click.argument("version", required=False)
 @click.pass_obj
 def show(config: Config, version: str | None) -> None:
-    """Print the manifest of VERSION, or of the newest; a unique beginning of its name will do."""
+    """Print the manifest and the columns of a version.
+
+    It is that of VERSION, of which a unique beginning will do, or the newest one.
+    """
     from lightmodel.contract.columns import Contract, describe
 
     store = models_of(config)
@@ -89,7 +92,10 @@ def verify(config: Config) -> None:
 @click.option("--force", is_flag=True, help="Even if no approved model is left.")
 @click.pass_obj
 def rollback(config: Config, version: str | None, force: bool) -> None:
-    """Withdraw VERSION, or the one that is served; the one before it is served again."""
+    """Withdraw a version; the one before it is served again.
+
+    It is VERSION, or the one that is served. Nothing is deleted.
+    """
     from lightmodel.store import admin as upkeep
     from lightmodel.store.sync import send
     from lightmodel.tracking.uploader import sync_aliases
@@ -106,7 +112,10 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
 @models.command()
 @click.pass_obj
 def retire(config: Config) -> None:
-    """Remove all but the last `store.keep` versions, never the one in use."""
+    """Remove old versions, never the served one.
+
+    The last `store.keep` ones stay.
+    """
     from lightmodel.store import admin as upkeep
 
     store = models_of(config)
@@ -121,7 +130,10 @@ def retire(config: Config) -> None:
 )
 @click.pass_obj
 def pack(config: Config, folder: Path, runtime: str | None) -> None:
-    """Make FOLDER hold the newest approved model, and no other: what an image serves."""
+    """Copy the newest approved version into a folder.
+
+    FOLDER then holds this version and no other: what an image serves.
+    """
     from lightmodel.store import admin as upkeep
 
     version = upkeep.pack(models_of(config), folder, runtime)
@@ -132,7 +144,10 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def adopt(config: Config, file: Path) -> None:
-    """Make a version of a stray model FILE. Loading it runs code in it: adopt only your own."""
+    """Publish a stray model file as a version.
+
+    Loading FILE runs code in it: adopt only your own.
+    """
     from lightmodel.store import admin as upkeep
 
     version = upkeep.adopt(models_of(config), splits_of(config), file)
@@ -142,7 +157,10 @@ def adopt(config: Config, file: Path) -> None:
 @models.command()
 @click.pass_obj
 def push(config: Config) -> None:
-    """Send store.mirrors every approved model that one lacks, and every verdict that changed."""
+    """Copy approved versions to the mirrors.
+
+    Each of store.mirrors is sent every approved version that it lacks, and every verdict that changed.
+    """
     from lightmodel.store import sync
     from lightmodel.store.mirrors import named_mirrors
 
@@ -166,7 +184,10 @@ def push(config: Config) -> None:
 @click.argument("version", required=False)
 @click.pass_obj
 def pull(config: Config, version: str | None) -> None:
-    """Bring VERSION, or the newest approved model, from the first of store.mirrors that has it."""
+    """Copy a version back from a mirror.
+
+    It is VERSION, or the newest approved one, from the first of store.mirrors that has it.
+    """
     from lightmodel.store.sync import pull_first
     from lightmodel.tracking.uploader import sync_aliases
 
@@ -185,7 +206,9 @@ def pull(config: Config, version: str | None) -> None:
 )
 @settings
 def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
-    """Print the runtime that the settings' model needs, or that a training FILE needs by its imports.
+    """Print the runtime that a model needs.
+
+    It is that of the settings, or of a training FILE by its imports.
 
     It names requirements/serve-RUNTIME.txt, from which the serving image is built.
     """

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli import (
-    MEANINGS,
+from lightmodel.cli import MEANINGS
+from lightmodel.cli.common import (
     configured,
     make_progress,
     new_table,
@@ -44,10 +44,10 @@ def run(
     last: str | None,
     **flags: bool,
 ) -> None:
-    """Run the chain, or the STAGES named.
+    """Run the chain, or the stages named.
 
-    What has not changed since the last run is not done again. Where testing rejects what `train`
-    gave, train.retry says how many other parameters are tried.
+    What has not changed since the last run is reused. Where testing rejects the candidate, train.retry says
+    how many other sets of parameters are tried.
     """
     if flags["exit_codes"]:
         click.echo("\n".join(f"{code:>4}  {meaning}" for code, meaning in MEANINGS.items()))
@@ -80,10 +80,11 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
     "--tries", type=click.IntRange(0, 200), help="How many, for this time instead of train.retry."
 )
 def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
-    """Try other parameters where the gate said no to the newest candidate.
+    """Search for parameters that pass the quality gate.
 
-    The best of them by out-of-fold score, if it is better than the candidate, is trained and tested
-    once. Ends with 0 where a candidate is approved, and with 10 where none is.
+    It starts from the newest candidate, if that was rejected. The best of the others by out-of-fold score,
+    if it is better than the candidate, is trained and tested once. The exit code is 0 where a candidate is
+    approved, and 10 where none is.
     """
     override = () if tries is None else (f"train.retry={tries}",)
     _run(load(config_file, (*sets, *override)).config, STAGES[-1:], retry=True)
@@ -118,10 +119,11 @@ def _show_outcomes(outcomes: "Iterable[Outcome]") -> None:
 @click.argument("version")
 @configured
 def reproduce(config: Config, version: str) -> None:
-    """Train the model VERSION again from what its manifest says, and compare the two.
+    """Train a version again, and compare byte for byte.
 
-    Ends with 0 where model.joblib is the same, byte for byte, and with 12 where it is not; then it says
-    in what. Nothing in the store is touched. A unique beginning of VERSION will do.
+    Data, settings and seeds come from the manifest of VERSION, of which a unique beginning will do. The
+    exit code is 0 where model.joblib is the same, and 12 where it differs; the differences are listed. The
+    store is unchanged.
     """
     # Imported here: --help needs none of it.
     from lightmodel.pipeline.reproduce import run_reproduce
@@ -133,7 +135,7 @@ def reproduce(config: Config, version: str) -> None:
         return
     _tell("differs", done.differences)
     _tell("not as it was then", done.circumstances)
-    raise NotReproduced(f"{done.version} was trained again, and is another model", hint=_hint(done))
+    raise NotReproduced(f"the retrained model differs from {done.version}", hint=_hint(done))
 
 
 def _tell(title: str, lines: tuple[str, ...]) -> None:

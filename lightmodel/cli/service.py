@@ -1,4 +1,4 @@
-"""`app.py`, and `python -m lightmodel smoke`, `truth`, `live` and `export`: the service, and its log."""
+"""`app.py`, and `python -m lightmodel smoke`, `feedback`, `live` and `export`: the service, and its log."""
 
 import csv
 import os
@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 import orjson
 
-from lightmodel.cli import configured, metric_text, new_table, print_table
+from lightmodel.cli.common import configured, metric_text, new_table, print_table
 from lightmodel.config import Config, load
 from lightmodel.contract.task import label_name
 from lightmodel.delivery.smoke_test import smoke_test_service
@@ -33,7 +33,11 @@ def serve() -> None:
 @click.option("--wait", "seconds", default=60.0, show_default=True, help="Until it is ready.")
 @configured
 def smoke(config: Config, url: str, seconds: float) -> None:
-    """Ask the service at URL for the sample rows of the newest approved model, and compare."""
+    """Check a running service with sample rows.
+
+    The service at URL is asked for the sample rows of the newest approved model, and must score them as
+    stored.
+    """
     version = smoke_test_service(config, url, seconds)
     click.echo(f"{version} answers at {url}, and scores its sample rows as stored")
 
@@ -41,7 +45,10 @@ def smoke(config: Config, url: str, seconds: float) -> None:
 @click.command()
 @configured
 def live(config: Config) -> None:
-    """Print what each model version answered, and its metrics on the rows whose truth has come."""
+    """Print live metrics of each model version.
+
+    They are those of the answered rows whose labels have arrived.
+    """
     from lightmodel.predictions.feedback import live_metrics
 
     versions = live_metrics(config)
@@ -49,20 +56,25 @@ def live(config: Config) -> None:
         click.echo("no row has been answered yet")
         return
     names = list(dict.fromkeys(name for version in versions for name in version.metrics))
-    table = new_table("version", "rows", "with truth", *names, left={"version"})
+    table = new_table("version", "rows", "labelled", *names, left={"version"})
     for version in versions:
         metrics = [metric_text(version.metrics.get(name)) for name in names]
         table.add_row(version.version, f"{version.rows:,}", f"{version.labelled:,}", *metrics)
     print_table(table)
     if not any(version.labelled for version in versions):
-        click.echo("no truth has come yet: `python -m lightmodel truth FILE`, or POST /truth")
+        click.echo(
+            "no label has arrived yet: `python -m lightmodel feedback FILE`, or POST /feedback"
+        )
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @configured
-def truth(config: Config, file: Path) -> None:
-    """Join the labels in FILE, a table with the id and the target column, to what was answered."""
+def feedback(config: Config, file: Path) -> None:
+    """Join labels that arrived later to predictions.
+
+    FILE is a table with the id and the target column.
+    """
     from lightmodel.predictions.feedback import add_ground_truth, label_blocks, newest_contract
 
     contract = newest_contract(config)
@@ -79,9 +91,10 @@ def truth(config: Config, file: Path) -> None:
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the answers of this UTC day.")
 @configured
 def export(config: Config, file: TextIO, day: datetime | None) -> None:
-    """Write the prediction log to FILE as CSV ("-": to the screen).
+    """Write the prediction log as CSV.
 
-    A line for each answered row, oldest first, with its ground truth where that is known.
+    FILE gets a line for each answered row, oldest first, with its label where that is known; "-" is the
+    screen.
     """
     from lightmodel.predictions.base import COLUMNS
     from lightmodel.predictions.factory import open_sink

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from lightmodel.cli import configured
+from lightmodel.cli.common import configured
 from lightmodel.config import Config
 from lightmodel.errors import ArtefactMissing, ConfigError, LightModelError
 from lightmodel.store.versions import models_of
@@ -12,7 +12,7 @@ from lightmodel.store.versions import models_of
 
 @click.group()
 def tracking() -> None:
-    """Show or upload the queue of runs for MLflow, or add a model to it."""
+    """Show or upload the queue of runs for MLflow."""
 
 
 def _check_tracked(config: Config) -> None:
@@ -26,7 +26,10 @@ def _check_tracked(config: Config) -> None:
 @configured
 @click.option("--follow", is_flag=True, hidden=True)
 def resend(config: Config, *, follow: bool) -> None:
-    """Upload what MLflow was not sent yet. Ends with 75 where it does not answer."""
+    """Upload the queued runs.
+
+    The exit code is 75 where MLflow does not answer.
+    """
     from lightmodel.tracking.client import connect
     from lightmodel.tracking.uploader import queue_of, upload, upload_on_lines
 
@@ -55,7 +58,7 @@ def resend(config: Config, *, follow: bool) -> None:
 @tracking.command(name="list")
 @configured
 def list_pending(config: Config) -> None:
-    """List what waits in the queue, oldest first."""
+    """List the queued runs, oldest first."""
     from lightmodel.tracking.uploader import queue_of
 
     _check_tracked(config)
@@ -70,7 +73,10 @@ def list_pending(config: Config) -> None:
 @click.argument("version", required=False)
 @configured
 def add(config: Config, version: str | None) -> None:
-    """Log VERSION, or the newest model, which was tested while nothing was tracked."""
+    """Log a model that was tested while tracking was off.
+
+    It is VERSION, or the newest model.
+    """
     from lightmodel.store.verdict import read_verdict
     from lightmodel.tracking.records import model_record
     from lightmodel.tracking.uploader import recording

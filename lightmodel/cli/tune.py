@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from lightmodel.cli import new_table, print_table, run_context, settings
+from lightmodel.cli.common import new_table, print_table, run_context, settings
 from lightmodel.config import Config, load
 from lightmodel.store.versions import run_lock
 
@@ -22,8 +22,8 @@ PATIENCE_S = 60.0
 
 @click.command()
 @settings
-@click.option("--trials", help="Of the study in all, instead of tune.trials.")
-@click.option("--timeout", help="Most time for the search, such as 90s, 20m or 2h.")
+@click.option("--trials", help="Number of trials of the study in all, instead of tune.trials.")
+@click.option("--timeout", help="Longest time for the search, such as 90s, 20m or 2h.")
 @click.option(
     "--all",
     "released",
@@ -41,11 +41,11 @@ def tune(
     timeout: str | None,
     **flags: bool,
 ) -> None:
-    """Search for better train.parameters on the training rows of the newest split.
+    """Search for better parameters with Optuna.
 
-    Trials are scored by the gate's metric out of fold; the best are cross-validated in full and
-    compared with the present settings. The same command goes on with the same study, also after a
-    kill, and several processes share its trials. No test row is read.
+    train.parameters are tried on the training rows of the newest split, and scored by the gate's metric out
+    of fold; the best are cross-validated in full and compared with the present settings. The same command
+    resumes the same study, also after a kill, and several processes share its trials. No test row is read.
     """
     options = {"trials": trials, "timeout": timeout}
     overrides = [f"tune.{name}={value}" for name, value in options.items() if value]

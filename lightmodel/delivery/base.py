@@ -37,7 +37,7 @@ class Deployment(Protocol):
         """Bring an image into service.
 
         Raises:
-            DeployFailed: it did not prove itself; what answered before goes on.
+            DeployFailed: its smoke test failed, and the deployment was rolled back.
             SourceUnavailable: the host or the platform does not answer; trying again may help.
             ConfigError: it, or what is needed to reach it, is not as the settings say.
         """

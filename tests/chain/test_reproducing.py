@@ -123,7 +123,7 @@ def test_other_parameters_are_named_with_the_tree_that_differs(trained: Project)
         manifest["parameters"]["train"]["parameters"]["learning_rate"] = 0.01
 
     ran = trained.tool("reproduce", rewritten(trained, change))
-    assert (ran.code, "is another model" in ran.err) == (12, True)
+    assert (ran.code, "differs from" in ran.err) == (12, True)
     assert "parameter learning_rate: " in ran.out
     assert "model: before the first tree, line" in ran.out or "model: tree 0, line" in ran.out
     assert "samples: 5 of 5 rows" in ran.out

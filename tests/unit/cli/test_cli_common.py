@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lightmodel.cli import NOTHING, metric_text, new_table, print_table
+from lightmodel.cli.common import NOTHING, metric_text, new_table, print_table
 
 
 def test_numbers_are_right_aligned_and_names_left(capsys: pytest.CaptureFixture[str]) -> None:

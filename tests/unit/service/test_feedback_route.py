@@ -120,7 +120,7 @@ def test_truths_from_a_file_show_in_the_live_metrics(config: Config, trained: Pr
     assert (empty.code, empty.out) == (0, "no row has been answered yet\n")
     answer(config, version, {f"v{n}": 0.9 if n % 2 else 0.2 for n in range(40)})
     early = trained.tool("live", "--set", setting)
-    assert "no truth has come yet" in early.out
+    assert "no label has arrived yet" in early.out
     lines = ["bought,visit_id"]
     lines += [f"{'yes' if n % 2 or n == 0 else 'no'},v{n}" for n in range(20)]
     Path("truths.csv").write_text("\n".join(lines))
@@ -128,7 +128,7 @@ def test_truths_from_a_file_show_in_the_live_metrics(config: Config, trained: Pr
     assert (told.code, told.out) == (0, "20 rows: 20 ids were answered before, 0 not (yet)\n")
     shown = trained.tool("live", "--set", setting)
     header, row = shown.out.splitlines()
-    found = dict(zip(header.replace("with truth", "truth").split(), row.split(), strict=True))
+    found = dict(zip(header.split(), row.split(), strict=True))
     assert (found["version"], found["rows"], found["truth"]) == (version, "40", "20")
     assert found["accuracy"] == "0.9500"
     assert {"auc", "log_loss", "f1", "brier"} <= set(found)

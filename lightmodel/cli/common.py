@@ -1,0 +1,96 @@
+"""What commands share: the options --config and --set, a run's context, progress and tables."""
+
+import functools
+import math
+import sys
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lightmodel.config import Config, load
+from lightmodel.progress import LogProgress, Progress
+
+if TYPE_CHECKING:  # rich is imported when a table is printed, the chain when it runs
+    from rich.table import Table
+
+    from lightmodel.pipeline import RunContext
+
+Command = Callable[..., Any]
+NOTHING = "\N{EN DASH}"
+
+
+def settings(command: Command) -> Command:
+    """Add --config and --set; the command gets them as `config_file` and `sets`."""
+    command = click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Change a setting for this run; may be given several times.",
+    )(command)
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Read another file than config.toml.",
+    )(command)
+
+
+def configured(command: Command) -> Command:
+    """Add --config and --set; the command gets the settings that they lead to as `config`."""
+
+    @settings
+    @functools.wraps(command)
+    def with_config(
+        *context: click.Context,
+        config_file: Path | None,
+        sets: tuple[str, ...],
+        **arguments: object,
+    ) -> object:
+        return command(*context, config=load(config_file, sets).config, **arguments)
+
+    return with_config
+
+
+def make_progress() -> Progress:
+    """Return a bar on a terminal, and log lines elsewhere."""
+    if not sys.stderr.isatty():
+        return LogProgress()
+    from lightmodel.progress.terminal import TerminalProgress
+
+    return TerminalProgress(sys.stderr)
+
+
+@contextmanager
+def run_context(config: Config, **modes: bool) -> Iterator["RunContext"]:
+    """Open tracking for a run, and yield what it works with; `modes` are RunContext's."""
+    from lightmodel.pipeline import RunContext
+    from lightmodel.tracking.uploader import recording
+
+    with recording(config) as record:
+        yield RunContext(config, make_progress(), record, **modes)
+
+
+def new_table(*names: str, left: Container[str] = ()) -> "Table":
+    """Return an empty table with these headings; columns are aligned right unless they are in `left`."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
+    return table
+
+
+def print_table(table: "Table") -> None:
+    """Print it as wide as the terminal, or 180 characters wide into a file or a pipe."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
+
+
+def metric_text(value: float | None) -> str:
+    """Return a metric with four decimals, or a dash where it is not known."""
+    return NOTHING if value is None or math.isnan(value) else f"{value:.4f}"
