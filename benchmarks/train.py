@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lightmodel.config import load
-from lightmodel.config.load import threads_of
+from lightmodel.config.threads import threads_of
 from lightmodel.contract.cells import Codes, Vector
 from lightmodel.contract.results import FoldFit
 from lightmodel.learners.base import Trainer, TrainingData

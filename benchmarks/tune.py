@@ -23,7 +23,7 @@ import optuna
 from sklearn.model_selection import StratifiedKFold
 
 from lightmodel.config import Config
-from lightmodel.config.load import threads_of
+from lightmodel.config.threads import threads_of
 from lightmodel.contract.cells import Codes
 from lightmodel.contract.task import METRICS
 from lightmodel.learners.base import TrainingData
@@ -88,7 +88,14 @@ def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Ma
     first = starting_point(ranges, fitter.trainer.parameters)
     tune = config.tune
     plan = StudyPlan(
-        "ours", ranges, METRICS["auc"], seed, trials, tune.startup, tune.keep_share, first
+        "ours",
+        ranges,
+        METRICS["auc"],
+        seed,
+        trials,
+        tune.n_startup_trials,
+        tune.pruner_percentile,
+        first,
     )
     study = OptunaStudy(plan, FolderStorage(journal))
     try:

@@ -15,7 +15,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from lightmodel.config import load
-from lightmodel.config.load import workers_of
+from lightmodel.config.threads import workers_of
 
 _config = load().config
 _serve = _config.serve
@@ -89,8 +89,8 @@ threads = _serve.threads
 worker_class = Worker
 preload_app = False
 timeout = 60  # of a worker that shows no sign of life; requests may take longer
-graceful_timeout = _serve.graceful_seconds
-keepalive = _serve.keepalive_seconds
+graceful_timeout = _serve.graceful_timeout_s
+keepalive = _serve.keepalive_s
 max_requests = _serve.max_requests
 max_requests_jitter = _serve.max_requests // 10
 worker_tmp_dir = _memory  # a slow disk would look like a dead worker

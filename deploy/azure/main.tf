@@ -21,7 +21,7 @@ locals {
   settings = merge(var.environment, {
     WEBSITES_PORT                       = local.port
     PORT                                = local.port
-    WEBSITES_CONTAINER_START_TIME_LIMIT = tostring(var.start_seconds)
+    WEBSITES_CONTAINER_START_TIME_LIMIT = tostring(var.start_timeout_s)
     WEBSITES_ENABLE_APP_SERVICE_STORAGE = "false"
     LIGHTMODEL__SERVE__PROXIES          = "1"
   })

@@ -38,7 +38,7 @@ variable "app" {
   type        = string
 }
 
-variable "start_seconds" {
+variable "start_timeout_s" {
   description = "Most time for a container to start."
   type        = number
   default     = 600

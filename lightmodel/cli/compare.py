@@ -65,7 +65,7 @@ def compare(
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
 
-    file = writable_file(loaded, config_file) if flags["write"] else None
+    file = writable_file(loaded) if flags["write"] else None
     with run_context(config) as context:
         with run_lock(config.store.root):
             split = current_split(context)

@@ -28,6 +28,7 @@ _STAGE_CODE = {
         *("lightmodel/learners", "lightmodel/search", "lightmodel/scoring", "lightmodel/report"),
     ),
 }
+_BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 _DVC_INTRODUCTION = """\
 # The chain for DVC, written by `python -m lightmodel docs` from lightmodel/pipeline/__init__.py and from
 # data.source and train.module of config.toml: write it anew when you change those. docs/data-versions.md.
@@ -155,12 +156,13 @@ def reference_page() -> str:
     ]
     for name, section in SECTIONS.items():
         title = (section.__doc__ or "").strip().splitlines()[0]
-        lines += ["", f"## [{name}]", "", title, "", "| key | default | |", "|---|---|---|"]
+        lines += ["", f"## [{name}]", "", title, ""]
+        lines += ["| key | default | range | |", "|---|---|---|---|"]
         for key, field in section.model_fields.items():
             default = field.get_default(call_default_factory=True)
             shown = "secret" if is_secret(field) else f"`{_toml(default)}`"
             description = f"{field.description}{_choices(field)}".replace("|", "\\|")
-            lines.append(f"| `{name}.{key}` | {shown} | {description} |")
+            lines.append(f"| `{name}.{key}` | {shown} | {_range(field)} | {description} |")
     return "\n".join(lines) + "\n"
 
 
@@ -168,6 +170,16 @@ def _choices(field: FieldInfo) -> str:
     if get_origin(field.annotation) is not Literal:
         return ""
     return f" One of {', '.join(str(choice) for choice in get_args(field.annotation))}."
+
+
+def _range(field: FieldInfo) -> str:
+    """Return the bounds of a number, such as "1 to 65535" or "> 0"; "" where there are none."""
+    bounds = {
+        kind: getattr(one, kind) for one in field.metadata for kind in _BOUNDS if hasattr(one, kind)
+    }
+    if {"ge", "le"} <= bounds.keys():
+        return f"{bounds['ge']} to {bounds['le']}"
+    return ", ".join(f"{_BOUNDS[kind]} {bound}" for kind, bound in bounds.items())
 
 
 def _assignment(key: str, field: FieldInfo) -> str:

@@ -11,8 +11,9 @@ from typing import Any, TextIO
 import click
 import orjson
 
-from lightmodel.cli.common import configured, metric_text, new_table, print_table
+from lightmodel.cli.common import configured, metric_text, new_table, print_table, settings
 from lightmodel.config import Config, load
+from lightmodel.config.environment import for_service
 from lightmodel.contract.task import label_name
 from lightmodel.delivery.smoke_test import smoke_test_service
 
@@ -20,12 +21,23 @@ ROOT = Path(__file__).parents[2]
 
 
 @click.command()
-def serve() -> None:
-    """Start gunicorn on the newest approved model, by config.toml and the environment."""
-    load()  # a mistake in it is reported here, and not by gunicorn
-    options = ["-c", str(ROOT / "deploy" / "gunicorn.conf.py"), "--pythonpath", str(ROOT)]
+@settings
+def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
+    """Serve the newest approved model.
+
+    gunicorn is started with the settings of the section `serve`.
+    """
+    load(config_file, sets)  # a mistake in it is reported here, and not by gunicorn
+    options = ["-c", str(_gunicorn_file()), "--pythonpath", str(ROOT)]
     command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.service:create_app()"]
-    os.execv(sys.executable, command)  # noqa: S606 — so that signals reach gunicorn itself
+    environ = for_service(config_file, sets)
+    os.execve(sys.executable, command, environ)  # noqa: S606 — so that signals reach gunicorn itself
+
+
+def _gunicorn_file() -> Path:
+    """Return gunicorn's settings: of this checkout, or those that an installed package holds."""
+    packaged = ROOT / "lightmodel" / "deploy" / "gunicorn.conf.py"
+    return packaged if packaged.exists() else ROOT / "deploy" / "gunicorn.conf.py"
 
 
 @click.command()

@@ -58,7 +58,7 @@ def tune(
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
 
-    file = writable_file(loaded, config_file) if flags["write"] else None
+    file = writable_file(loaded) if flags["write"] else None
     with run_context(loaded.config) as context:
         # Several processes may begin on one study together: whoever is second finds the split made.
         with run_lock(loaded.config.store.root, PATIENCE_S):

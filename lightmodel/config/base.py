@@ -14,6 +14,24 @@ RENAMED_MODULES = {
     "lightmodel.adapters.learners.scaled_target": "lightmodel.learners.scaled_target"
 }
 
+# earlier path → path of a setting; the earlier ones stay valid until release 0.2
+RENAMED_SETTINGS = {
+    "data.missing": "data.na_values",
+    "tune.startup": "tune.n_startup_trials",
+    "tune.keep_share": "tune.pruner_percentile",
+    "serve.max_megabytes": "serve.max_body_mb",
+    "serve.max_whole_megabytes": "serve.max_buffered_mb",
+    "serve.max_seconds": "serve.request_timeout_s",
+    "serve.stall_seconds": "serve.read_timeout_s",
+    "serve.look_every_s": "serve.reload_interval_s",
+    "serve.graceful_seconds": "serve.graceful_timeout_s",
+    "serve.keepalive_seconds": "serve.keepalive_s",
+    "log.spool_megabytes": "log.spool_mb",
+    "deploy.ready_seconds": "deploy.ready_timeout_s",
+    "deploy.watch_seconds": "deploy.watch_s",
+    "azure.start_seconds": "azure.start_timeout_s",
+}
+
 
 class Section(BaseModel):
     """One table of config.toml: frozen, and closed to misspelt keys."""

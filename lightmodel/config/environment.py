@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from lightmodel.config.base import Section
-from lightmodel.config.load import FILE_SUFFIX, PREFIX
+from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX
 
 PROJECT = Path(__file__).parents[2]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,6 +31,15 @@ def for_child(settings: Mapping[str, Section]) -> dict[str, str]:
     files = {f"{name}{FILE_SUFFIX}" for name in variables}
     inherited = {name: value for name, value in os.environ.items() if name not in files}
     return {**inherited, "PYTHONPATH": paths, **variables}
+
+
+def for_service(path: Path | None, sets: Sequence[str]) -> dict[str, str]:
+    """Return the environment of a process that is to read the same settings as --config and --set say."""
+    variables = {FILE_VARIABLE: str(path.absolute())} if path else {}
+    for item in sets:
+        name, _, value = item.partition("=")
+        variables[f"{PREFIX}{name.strip().replace('.', '__')}".upper()] = value
+    return {**os.environ, **variables}
 
 
 def _text(value: object) -> str:

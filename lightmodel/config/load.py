@@ -1,12 +1,12 @@
-"""Read the settings: default < file < LIGHTMODEL__SECTION__KEY < --set section.key=value.
-
-Where a setting leaves a number of threads open, this machine decides it.
-"""
+"""Read the settings: default < file < LIGHTMODEL__SECTION__KEY < --set section.key=value."""
 
 import difflib
+import json
+import logging
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -14,7 +14,7 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from lightmodel.config.base import Section, redacted
+from lightmodel.config.base import RENAMED_SETTINGS, Section, redacted
 from lightmodel.config.sections import (
     DataSection,
     GateSection,
@@ -34,10 +34,11 @@ from lightmodel.config.serving import (
 )
 from lightmodel.errors import ConfigError
 
+logger = logging.getLogger(__name__)
+
 PREFIX = "LIGHTMODEL__"
+FILE_VARIABLE = "LIGHTMODEL_CONFIG"  # names another file than config.toml, as --config does
 FILE_SUFFIX = "_FILE"
-_QUOTA_V2 = Path("/sys/fs/cgroup/cpu.max")
-_QUOTA_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 
 
 class Config(Section):
@@ -80,10 +81,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A valid configuration and where each value came from (`section.key` → origin)."""
+    """A valid configuration, where each value came from (`section.key` → origin), and its file."""
 
     config: Config
     origins: Mapping[str, str]
+    file: Path
 
     def lines(self) -> Iterator[str]:
         """Yield each setting with its origin, as `--print-config` shows it; secrets are masked."""
@@ -113,7 +115,8 @@ def load(
     """Return the configuration, read from all its origins.
 
     Args:
-        path: the TOML file; None means `config.toml` where it exists.
+        path: the TOML file; None means the one that LIGHTMODEL_CONFIG names, or `config.toml` where it
+            exists.
         sets: `section.key=value` strings of the command line; the last one wins.
         environ: instead of the process's environment.
 
@@ -122,8 +125,10 @@ def load(
     """
     mistakes: list[str] = []
     environment = os.environ if environ is None else environ
+    named = path or environment.get(FILE_VARIABLE)
+    file = Path(named or "config.toml")
     settings = [
-        *_from_file(path, mistakes),
+        *(_from_file(file, mistakes) if named or file.exists() else ()),
         *_from_environment(environment, mistakes),
         *_from_command_line(sets, mistakes),
     ]
@@ -134,13 +139,10 @@ def load(
         head = f"the configuration has {count} mistake{'s' if count != 1 else ''}:"
         lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
         raise ConfigError(f"{head}\n{lines}", hint="docs/config.md lists every setting")
-    return Loaded(config, {setting.path: setting.origin for setting in known})
+    return Loaded(config, {setting.path: setting.origin for setting in known}, file)
 
 
-def _from_file(path: Path | None, mistakes: list[str]) -> Iterator[Setting]:
-    file = path or Path("config.toml")
-    if path is None and not file.exists():
-        return
+def _from_file(file: Path, mistakes: list[str]) -> Iterator[Setting]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -156,7 +158,8 @@ def _of_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Ite
         if not isinstance(table, dict):
             mistakes.append(f"{origin}: {section}: must stand in a section, such as [data]")
             continue
-        for key, value in table.items():
+        for name, written in table.items():
+            key, value = _renamed(section, name, written, origin)
             if is_secret(_field(section, key)):
                 mistakes.append(
                     f"{origin}: {section}.{key}: a secret does not belong in a file of settings; set "
@@ -173,7 +176,7 @@ def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterat
         if not name.startswith(PREFIX):
             continue
         section, _, key = name.removeprefix(PREFIX).lower().partition("__")
-        value = environ[name]
+        key, value = _renamed(section, key, environ[name], name)
         named_by = key.removesuffix(FILE_SUFFIX.lower())
         if named_by != key and is_secret(_field(section, named_by)):
             key = named_by
@@ -190,6 +193,7 @@ def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Set
     for item in sets:
         path, equals, value = item.partition("=")
         section, dot, key = path.strip().partition(".")
+        key, value = _renamed(section, key, value, f"--set {path}")
         if not (equals and dot and key):
             mistakes.append(f"--set {item}: must be section.key=value")
         elif is_secret(_field(section, key)):
@@ -199,6 +203,21 @@ def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Set
             )
         else:
             yield Setting(section, key, _parsed(section, key, value), f"--set {path}")
+
+
+def _renamed(section: str, key: str, value: Any, origin: str) -> tuple[str, Any]:  # noqa: ANN401
+    """Return the present name of a setting and its value in present units."""
+    path = f"{section}.{key}"
+    if path not in RENAMED_SETTINGS:
+        return key, value
+    name = RENAMED_SETTINGS[path]
+    logger.warning(
+        "%s: %s is called %s now; the old name ends with release 0.2", origin, path, name
+    )
+    if path == "tune.keep_share":  # a share has become a percentage
+        with suppress(TypeError, ValueError):
+            value = str(100 * float(value)) if isinstance(value, str) else 100 * value
+    return name.removeprefix(f"{section}."), value
 
 
 def _variable(section: str, key: str) -> str:
@@ -221,13 +240,21 @@ def _parsed(section: str, key: str, text: str) -> object:
         return text
     if text == "" and type(None) in get_args(field.annotation):
         return None
+    if text[:1] in {'"', "'"}:  # a quoted string is TOML's, also where bare text would do
+        return _as_toml(text)
     try:
         TypeAdapter(field.annotation).validate_python(text)
     except ValidationError:
-        try:
-            return tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            return text
+        return _as_toml(text)
+    return text
+
+
+def _as_toml(text: str) -> object:
+    """Return the value of a text in TOML or, where it is none, in JSON; else the text."""
+    with suppress(tomllib.TOMLDecodeError):
+        return tomllib.loads(f"value = {text}")["value"]
+    with suppress(json.JSONDecodeError):
+        return json.loads(text)
     return text
 
 
@@ -264,41 +291,10 @@ def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | Non
             setting = by_path[path]
             secret = is_secret(_field(setting.section, setting.key))
             value = "" if secret else f"found {redacted(repr(setting.value))}; "
-            mistakes.append(f"{setting.origin}: {path}: {value}{message[:1].lower()}{message[1:]}")
+            wanted = ""
+            if isinstance(setting.value, str) and detail["type"].endswith("_type"):
+                wanted = '; write it as TOML ({num_leaves = 31}, ["a", "b"]) or as JSON'
+            mistakes.append(
+                f"{setting.origin}: {path}: {value}{message[:1].lower()}{message[1:]}{wanted}"
+            )
     return None
-
-
-def threads_of(config: Config) -> int:
-    """Return the threads for fitting: as many as this process may run on, unless set."""
-    return config.train.threads or cores()
-
-
-def workers_of(config: Config) -> int:
-    """Return the number of serving processes: one for each core, at most four, unless set."""
-    return config.serve.workers or min(cores(), 4)
-
-
-def scoring_threads_of(config: Config) -> int:
-    """Return the threads that score in one worker: all workers together use each core once."""
-    return config.serve.scoring_threads or max(1, cores() // workers_of(config))
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use: its affinity, and its container's share."""
-    affinity = hasattr(os, "sched_getaffinity")
-    allowed = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(allowed, _container_share(allowed)))
-
-
-def _container_share(default: int) -> int:
-    """Return what `docker run --cpus` grants, in whole cores; `default` where nothing is set."""
-    try:
-        if _QUOTA_V2.exists():
-            quota, period = _QUOTA_V2.read_text(encoding="ascii").split()
-        else:
-            quota = _QUOTA_V1.read_text(encoding="ascii")
-            period = _QUOTA_V1.with_name("cpu.cfs_period_us").read_text(encoding="ascii")
-        share = int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):  # no such file, or "max"
-        return default
-    return round(share) if share > 0 else default

@@ -17,18 +17,14 @@ _SECTION = "train"
 _CHOSEN = ("estimator", "parameters")  # what a search or a comparison finds
 
 
-def writable_file(loaded: Loaded, path: Path | None) -> Path:
-    """Return the file that train.estimator and train.parameters can be written to.
-
-    Args:
-        loaded: the settings in force.
-        path: of the file that they were read from; None: config.toml.
+def writable_file(loaded: Loaded) -> Path:
+    """Return the file of the settings, to which train.estimator and train.parameters can be written.
 
     Raises:
         ConfigError: one of them comes from elsewhere, which would go before the file; or the file
             cannot be changed safely.
     """
-    file = (path or Path("config.toml")).resolve()
+    file = loaded.file.resolve()
     for key in (f"{_SECTION}.{name}" for name in _CHOSEN):
         origin = loaded.origins.get(key, "")
         if origin.startswith(("--set", "LIGHTMODEL__")):

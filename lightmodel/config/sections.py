@@ -89,58 +89,77 @@ class DataSection(Section):
     source: str = Field(
         "sample://santander?rows=20000",
         min_length=1,
-        description="A path or glob, https://, gdrive://<id> or any Drive link, s3://, az://, "
-        "sklearn://breast_cancer|wine|diabetes|digits, sample://santander?rows=…&seed=….",
+        description="Where the table is: a path or glob, https://, gdrive://<id> or any Drive link, "
+        "s3://, az://, sklearn://breast_cancer|wine|diabetes|digits, sample://santander?rows=…&seed=….",
     )
     mirrors: tuple[str, ...] = Field(
-        (), description="Sources to try, in order, when the first fails."
+        (), description="Sources of the same table, tried in this order when the first one fails."
     )
     sha256: Annotated[str, AfterValidator(_sha256)] = Field(
-        "", description="Expected hash of the downloaded file; empty: not checked."
+        "",
+        description="Expected SHA-256 of the downloaded file, in hexadecimal; empty: the hash is not "
+        "checked.",
     )
     refresh: Literal["always", "changed", "never"] = Field(
         "changed",
-        description="Download again: always, when the source says it changed, or never once it is here.",
+        description="When a table is downloaded again: always, when the source says that it changed, "
+        "or never once it is here.",
     )
     timeout_s: float = Field(
-        30.0, gt=0, description="Seconds without a byte before a try is given up."
+        30.0, gt=0, description="Seconds without a byte after which a download is tried again."
     )
     retries: int = Field(
-        4, ge=0, le=20, description="Further tries, with back-off, for each source."
+        4,
+        ge=0,
+        le=20,
+        description="Further tries of each source, with growing pauses between them.",
     )
     target: Annotated[str, AfterValidator(_target)] = Field(
-        "target", min_length=1, description="The column to predict."
+        "target", min_length=1, description="Name of the column to predict."
     )
     id: Column = Field(
-        "auto", description="The column that names a row; auto: found by its name; empty: none."
+        "auto",
+        description="Name of the column that identifies a row; auto: found by its name; empty: there "
+        "is none.",
     )
-    ignore: tuple[Column, ...] = Field((), description="Columns that are not features.")
+    ignore: tuple[Column, ...] = Field(
+        (), description='Columns that are not features, such as ["comment"].'
+    )
     columns: tuple[Column, ...] = Field(
-        (), description="Column names, for a file without a header."
+        (), description="Names of the columns, for a file without a header."
     )
     header: Literal["auto", "yes", "no"] = Field(
-        "auto", description="Whether the first line holds names."
+        "auto", description="Whether the first line holds the names of the columns; auto: detected."
     )
-    delimiter: str = Field("auto", description="Between two cells of a CSV; auto: found out.")
-    decimal: Literal["auto", ".", ","] = Field("auto", description="Decimal mark of a CSV.")
+    delimiter: str = Field(
+        "auto", description='What separates the cells of a CSV, such as ";"; auto: detected.'
+    )
+    decimal: Literal["auto", ".", ","] = Field(
+        "auto", description="Decimal mark of a CSV; auto: detected."
+    )
     encoding: str = Field(
-        "auto", description="Of a CSV: auto finds UTF-8, UTF-16 and Windows-1252."
+        "auto",
+        description="Encoding of a CSV, such as latin-1; auto: UTF-8, UTF-16 and Windows-1252 are "
+        "detected.",
     )
-    missing: tuple[str, ...] = Field(
+    na_values: tuple[str, ...] = Field(
         ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"),
-        description="Cells that mean: no value.",
+        description="Cells that mean a missing value.",
     )
-    format: Literal["csv", "parquet"] = Field("csv", description="Of the split's two tables.")
+    format: Literal["csv", "parquet"] = Field(
+        "csv", description="Format of the split's two tables."
+    )
     contract: Literal["keep", "new"] = Field(
         "keep",
-        description="keep: the table must fit the contract of the newest approved model; "
-        "new: accept a changed schema.",
+        description="keep: the table must fit the contract of the newest approved model; new: a "
+        "changed schema is accepted.",
     )
     max_drift: float | None = Field(
         None,
         ge=0,
-        description="Stop when a column drifts further than this from the last accepted table "
-        "(KS statistic for numbers, PSI for categories); not set: only report.",
+        description="The chain stops when a column drifts further than this from the last accepted "
+        "table (KS statistic for numbers, PSI for categories), such as 0.2; not set: "
+        "drift is only reported.",
     )
 
 
@@ -149,32 +168,41 @@ class SplitSection(Section):
 
     method: Annotated[str, AfterValidator(_split_method)] = Field(
         "auto",
-        description="stratified, random, time:<column>, group:<column>; "
-        "auto: stratified for classes, random for numbers.",
+        description="How test rows are chosen: stratified, random, time:<column> (the last rows), "
+        "group:<column> (whole groups); auto: stratified for classes, random for "
+        "numbers.",
     )
-    test_share: float = Field(0.3, gt=0, lt=1, description="Share of the rows kept for testing.")
-    seed: int = Field(0, ge=0, description="Another seed, another split.")
+    test_share: float = Field(
+        0.3, gt=0, lt=1, description="Share of the rows that are kept for testing."
+    )
+    seed: int = Field(
+        0, ge=0, description="Seed of the split: another seed chooses other test rows."
+    )
 
 
 class TrainSection(Section):
     """What is fitted, and how."""
 
     task: Literal["auto", "binary", "multiclass", "regression"] = Field(
-        "auto", description="auto: found out from the target."
+        "auto",
+        description="What is predicted: two classes, several classes, or a number; auto: found from "
+        "the target.",
     )
     positive: str = Field(
         "auto",
-        description="The label that counts as positive; auto: 1, yes, true, else the last by name.",
+        description="Label that counts as positive, for two classes; auto: 1, yes or true, else the "
+        "last one by name.",
     )
     estimator: Annotated[str, AfterValidator(_estimator)] = Field(
         "lightgbm",
-        description="lightgbm, neural (a small network), blend (of the members that train.parameters "
-        "name), module (what train.module's estimator() gives), or the dotted path of a scikit-learn "
-        "compatible estimator.",
+        description="The learner: lightgbm, neural (a small network), blend (of the members that "
+        "train.parameters name), module (the estimator() of train.module), or the dotted "
+        "path of a scikit-learn compatible estimator, such as sklearn.svm.SVC.",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
-        description="Parameters of the estimator, over this project's defaults.",
+        description="Parameters of the estimator, over the defaults of this project, such as "
+        "{num_leaves = 31}.",
     )
     module: str = Field(
         "",
@@ -183,35 +211,46 @@ class TrainSection(Section):
     )
     features: tuple[Literal["frequency"], ...] = Field(
         (),
-        description="frequency: adds, for each feature, how often its value stands in the training rows.",
+        description="Features that are added; frequency: for each feature, how often its value "
+        "occurs in the training rows.",
     )
     calibration: Literal["none", "sigmoid", "isotonic"] = Field(
         "none",
-        description="Corrects probabilities by the out-of-fold scores (classes only).",
+        description="How probabilities are calibrated, on out-of-fold scores (classes only).",
     )
-    folds: int = Field(10, ge=2, le=100, description="Of the cross-validation.")
-    seed: int = Field(0, ge=0, description="Of the folds and of the learner.")
+    folds: int = Field(10, ge=2, le=100, description="Number of folds of the cross-validation.")
+    seed: int = Field(0, ge=0, description="Seed of the folds and of the learner.")
     retry: int = Field(
         0,
         ge=0,
         le=200,
-        description="How many other sets of parameters a search tries where the gate said no. The best by "
-        "out-of-fold score is tested once; what train.parameters names stays as it is.",
+        description="How many other sets of parameters are tried when the quality gate rejects the "
+        "candidate. The best by out-of-fold score is tested once; what train.parameters "
+        "names stays as it is.",
     )
     final: Literal["refit", "ensemble"] = Field(
         "refit",
-        description="The model: one refit on all training rows, or the mean of the folds' models.",
+        description="What is served: one model, refitted on all training rows, or the mean of the "
+        "models of the folds.",
     )
     threshold: Literal["0.5", "f1", "youden", "cost"] = Field(
-        "f1", description="How the decision threshold is chosen on out-of-fold scores (binary)."
+        "f1",
+        description="How the decision threshold is chosen on out-of-fold scores (two classes only).",
     )
-    cost_false_positive: float = Field(1.0, gt=0, description='For threshold = "cost".')
-    cost_false_negative: float = Field(1.0, gt=0, description='For threshold = "cost".')
+    cost_false_positive: float = Field(
+        1.0, gt=0, description='Cost of a false positive, for threshold = "cost".'
+    )
+    cost_false_negative: float = Field(
+        1.0, gt=0, description='Cost of a false negative, for threshold = "cost".'
+    )
     compile: Literal["auto", "never"] = Field(
         "auto",
-        description="Compile LightGBM's trees for serving, where there is a C compiler (cc).",
+        description="auto: LightGBM's trees are compiled for serving where there is a C compiler "
+        "(cc).",
     )
-    threads: int = Field(0, ge=0, le=256, description="For fitting; 0: as many as there are cores.")
+    threads: int = Field(
+        0, ge=0, le=256, description="Number of threads for fitting; 0: as many as there are cores."
+    )
 
 
 class RangeOverride(Section):
@@ -227,39 +266,45 @@ class TuneSection(Section):
     """How `python -m lightmodel tune` searches for better train.parameters."""
 
     trials: int = Field(
-        50, ge=1, le=100_000, description="Of a study in all, whoever makes them and when."
+        50,
+        ge=1,
+        le=100_000,
+        description="Number of trials of a study in all, whichever process makes them.",
     )
     timeout: Annotated[str, AfterValidator(_duration)] = Field(
         "",
-        description="Most time for the search, such as 90s, 20m or 2h; empty: none.",
+        description="Longest time for the search, such as 90s, 20m or 2h; empty: no limit.",
     )
-    folds: int = Field(5, ge=2, le=100, description="Of a trial.")
-    max_rounds: int = Field(2_000, ge=1, description="Of boosting in a fold of a trial.")
+    folds: int = Field(5, ge=2, le=100, description="Number of folds of a trial.")
+    max_rounds: int = Field(2_000, ge=1, description="Most boosting rounds in a fold of a trial.")
     patience: int = Field(
-        50, ge=1, description="A fold of a trial ends after so many rounds without a better loss."
+        50,
+        ge=1,
+        description="Number of rounds without a better loss after which a fold of a trial ends.",
     )
-    startup: int = Field(
+    n_startup_trials: int = Field(
         8,
         ge=1,
-        description="Trials drawn at random before the search learns from them.",
+        description="Number of trials drawn at random before the search learns from them.",
     )
-    keep_share: float = Field(
-        0.5,
+    pruner_percentile: float = Field(
+        50.0,
         gt=0,
-        le=1,
-        description="From the second fold on, a trial goes on only if it is among this best share of the "
-        "trials that were finished, once four were; 1: all are finished.",
+        le=100,
+        description="From its second fold on, a trial continues only if it is among this best "
+        "percentage of the finished trials, once there are four; 100: no trial is "
+        "pruned.",
     )
     finalists: int = Field(
         5,
         ge=1,
         le=50,
-        description="The best trials, which are cross-validated by train.folds in full.",
+        description="Number of best trials that are cross-validated in full, with train.folds.",
     )
     ranges: dict[str, RangeOverride | Literal[False]] = Field(
         {},
-        description="Over those that `tune --ranges` shows, by LightGBM's names: "
-        "num_leaves = {low = 2, high = 64}, or lambda_l1 = false to leave one alone.",
+        description="Ranges over those that `tune --ranges` shows, by LightGBM's names: num_leaves = "
+        "{low = 2, high = 64}; lambda_l1 = false leaves a parameter alone.",
     )
     storage: SecretStr | None = Field(
         None,
@@ -283,19 +328,21 @@ class GateSection(Section):
 
     metric: Annotated[str, AfterValidator(_gate_metric)] = Field(
         "auto",
-        description="auto (auc, macro_f1 or rmse by the task), auc, log_loss, accuracy, precision, "
-        "recall, f1, brier, macro_f1, macro_precision, macro_recall, rmse, mae, r2.",
+        description="The metric that decides; auto: auc, macro_f1 or rmse, by the task. Others: "
+        "log_loss, accuracy, precision, recall, f1, brier, macro_precision, "
+        "macro_recall, mae, r2.",
     )
     minimum: float | None = Field(
         None,
-        description="The worst value that passes (the largest one for log_loss, brier, rmse and mae); "
-        "not set: it must only beat the dummy.",
+        description="The worst value that passes (the largest one for log_loss, brier, rmse and "
+        "mae), such as 0.8; not set: the candidate must only beat the dummy baseline.",
     )
     max_regression: float = Field(
         0.01,
         ge=0,
-        description="How much worse than the served model, as a share of its value, on the same rows.",
+        description="How much worse than the served model a candidate may be on the same rows, as a "
+        "share of its value.",
     )
     bootstrap: int = Field(
-        200, ge=0, le=10_000, description="Resamplings for confidence intervals."
+        200, ge=0, le=10_000, description="Number of resamplings for confidence intervals."
     )

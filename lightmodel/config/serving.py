@@ -31,71 +31,83 @@ class ServeSection(Section):
         0,
         ge=0,
         le=8,
-        description="Reverse proxies in front, whose X-Forwarded-For is believed.",
+        description="Number of reverse proxies in front of the service, whose X-Forwarded-For is "
+        "believed.",
     )
-    max_megabytes: int = Field(
+    max_body_mb: int = Field(
         512,
         ge=1,
-        description="Largest request, before and after unpacking; more is answered with 413.",
+        description="Largest request, before and after unpacking, in megabytes; a larger one is "
+        "answered with 413.",
     )
-    max_whole_megabytes: int = Field(
+    max_buffered_mb: int = Field(
         64,
         ge=1,
-        description="Largest JSON array, Parquet or Excel file: they cannot be read in blocks.",
+        description="Largest JSON array, Parquet or Excel file, which cannot be read in blocks, in "
+        "megabytes.",
     )
     max_rows: int = Field(5_000_000, ge=1, description="Most rows of a request.")
     max_columns: int = Field(5_000, ge=1, description="Most columns of a request.")
-    max_seconds: float = Field(
-        600.0, gt=0, description="Most time for receiving a request; then it is answered with 408."
+    request_timeout_s: float = Field(
+        600.0,
+        gt=0,
+        description="Seconds for receiving a whole request; a slower one is answered with 408.",
     )
-    stall_seconds: float = Field(
-        30.0, gt=0, description="Most time to wait for the next byte of a request."
+    read_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds to wait for the next byte of a request."
     )
-    look_every_s: float = Field(
-        1.0, gt=0, description="How often to look for a newer approved model."
+    reload_interval_s: float = Field(
+        1.0, gt=0, description="Seconds between two looks for a newer approved model."
     )
     workers: int = Field(
-        0, ge=0, le=64, description="Processes; 0: one for each core, at most four."
+        0, ge=0, le=64, description="Number of processes; 0: one for each core, at most four."
     )
     threads: int = Field(
         16,
         ge=1,
         le=512,
-        description="Requests that a worker receives side by side; scoring takes turns.",
+        description="Number of requests that a worker receives side by side; scoring takes turns.",
     )
     scoring_threads: int = Field(
         0,
         ge=0,
         le=256,
-        description="Threads that score, in a worker; 0: the cores divided by the workers.",
+        description="Number of threads of a worker that score; 0: the cores divided by the workers.",
     )
-    graceful_seconds: int = Field(
-        30, ge=1, description="Most time for requests under way when the service is stopped."
+    graceful_timeout_s: int = Field(
+        30,
+        ge=1,
+        description="Seconds that requests under way are given when the service is stopped.",
     )
-    keepalive_seconds: int = Field(5, ge=0, description="How long an idle connection is kept open.")
+    keepalive_s: int = Field(5, ge=0, description="Seconds that an idle connection is kept open.")
     max_requests: int = Field(
-        0, ge=0, description="A worker is replaced after so many requests; 0: never."
+        0, ge=0, description="Number of requests after which a worker is replaced; 0: never."
     )
     log_format: Literal["auto", "json", "text"] = Field(
-        "auto", description="Of the service's log lines; auto: text on a terminal, else JSON."
+        "auto",
+        description="Format of the service's log lines; auto: text on a terminal, else JSON.",
     )
     api_keys: SecretStr | None = Field(
-        None, description="Keys that may ask, one a line, `key` or `name:key`; none: everybody may."
+        None,
+        description="Keys that clients must send, one per line, `key` or `name:key`; none: everybody "
+        "may ask.",
     )
     rate_limit: float = Field(
         0.0,
         ge=0,
-        description="Requests a second for each key (or address); each worker allows its share. 0: any.",
+        description="Requests per second for each key (or address); each worker allows its share. 0: "
+        "no limit.",
     )
     train_token: SecretStr | None = Field(
-        None, description="Who has it may start a retraining by POST /train; none: nobody may."
+        None, description="Token that allows POST /train to start a retraining; none: nobody may."
     )
     jenkins_url: str = Field(
         "",
-        description="Of the Jenkins job that POST /train starts; empty: a process of this machine.",
+        description="Address of the Jenkins job that POST /train starts; empty: a process on this "
+        "machine.",
     )
-    jenkins_user: str = Field("", description="Who starts that job.")
-    jenkins_token: SecretStr | None = Field(None, description="That user's API token.")
+    jenkins_user: str = Field("", description="User who starts that job.")
+    jenkins_token: SecretStr | None = Field(None, description="API token of that user.")
 
     @field_validator("api_keys")
     @classmethod
@@ -111,30 +123,30 @@ class LogSection(Section):
 
     sink: Literal["sqlite", "postgres", "csv", "none"] = Field(
         "sqlite",
-        description="Where answered rows are kept: a SQLite file in log.folder, a PostgreSQL data "
-        "base, or nowhere. csv is sqlite; `python -m lightmodel export` writes either as CSV.",
+        description="Where answered rows are kept: a SQLite file in log.folder, a PostgreSQL "
+        "database, or nowhere. csv is sqlite; `python -m lightmodel export` writes either as CSV.",
     )
     folder: Path = Field(
         Path("var/log"),
-        description="Of the log and of what waits to be sent to it, on a local disk; one for each "
-        "store.root.",
+        description="Folder of the log and of its spool, on a local disk; one for each store.root.",
     )
     url: SecretStr | None = Field(
         None,
-        description="Of the PostgreSQL data base, postgresql://user:password@host:5432/name; one "
-        "data base (or schema) for each store.root.",
+        description="Address of the PostgreSQL database, postgresql://user:password@host:5432/name; "
+        "one database (or schema) for each store.root.",
     )
     rate: float = Field(1.0, ge=0, le=1, description="Share of the rows that are kept.")
-    features: bool = Field(False, description="Keep the features as well.")
+    features: bool = Field(False, description="Whether the features are kept as well.")
     queue_rows: int = Field(
         500_000,
         ge=1,
-        description="Rows that may wait in a worker's memory; further ones are dropped.",
+        description="Number of rows that may wait in a worker's memory; further ones are dropped.",
     )
-    spool_megabytes: int = Field(
+    spool_mb: int = Field(
         256,
         ge=1,
-        description="What may wait on disk while the sink is down; further rows are dropped.",
+        description="Size of the spool on disk while PostgreSQL is down, in megabytes; further rows "
+        "are dropped.",
     )
 
 
@@ -145,14 +157,15 @@ class StoreSection(Section):
         Path(), description="Folder of preprocessed/, model/ and retries/; one for each table."
     )
     work: Path = Field(Path("var"), description="Folder of downloads and of unfinished folds.")
-    keep: int = Field(10, ge=1, description="Versions that `models retire` leaves.")
+    keep: int = Field(10, ge=1, description="Number of versions that `models retire` leaves.")
     mirrors: Annotated[tuple[str, ...], AfterValidator(_mirrors)] = Field(
         (),
-        description="Where copies of approved models are kept: s3://bucket/prefix, "
-        "az://container/prefix; a prefix for each store.root.",
+        description="Where copies of approved models are kept, such as s3://bucket/prefix or "
+        "az://container/prefix; one prefix for each store.root.",
     )
     signing_key: SecretStr | None = Field(
-        None, description="Signs manifests and verdicts (HMAC); then unsigned ones are refused."
+        None,
+        description="Key that signs manifests and verdicts (HMAC); unsigned ones are then refused.",
     )
 
 
@@ -161,29 +174,38 @@ class TrackingSection(Section):
 
     uri: str = Field(
         "auto",
-        description="Of MLflow: auto (a SQLite file in tracking.folder), https://…, databricks, "
-        "postgresql://…; none: nothing is tracked.",
+        description="Address of MLflow: auto (a SQLite file in tracking.folder), https://…, "
+        "databricks, postgresql://…; none: nothing is tracked.",
     )
     folder: Path = Field(
         Path("model-development"),
-        description="Of mlflow.db, and of mlartifacts/ where no server keeps the files.",
+        description="Folder of mlflow.db, and of mlartifacts/ where no server keeps the files.",
     )
-    experiment: str = Field("light-model", min_length=1, description="That runs belong to.")
+    experiment: str = Field(
+        "light-model", min_length=1, description="Name of the experiment that runs belong to."
+    )
     registered_model: str = Field(
         "auto",
         min_length=1,
-        description="Whose aliases champion and challenger move; auto: light-model, and the name of "
-        "store.root after it where that is not the project's own folder.",
+        description="Name of the registered model whose aliases champion and challenger move; auto: "
+        "light-model, followed by the name of store.root where that is not the project's "
+        "own folder.",
     )
     timeout_s: float = Field(
         10.0,
         gt=0,
-        description="Most seconds that a run waits for MLflow in the end; what was not delivered then "
-        "waits for `python -m lightmodel tracking resend`.",
+        description="Seconds that a run waits for MLflow in the end; what was not uploaded stays in "
+        "the queue for `python -m lightmodel tracking resend`.",
     )
-    username: SecretStr | None = Field(None, description="For a server that wants one.")
-    password: SecretStr | None = Field(None, description="Likewise.")
-    token: SecretStr | None = Field(None, description="For a server that wants a bearer token.")
+    username: SecretStr | None = Field(
+        None, description="User name, for a server that asks for one."
+    )
+    password: SecretStr | None = Field(
+        None, description="Password, for a server that asks for one."
+    )
+    token: SecretStr | None = Field(
+        None, description="Bearer token, for a server that asks for one."
+    )
 
 
 class DeploySection(Section):
@@ -192,26 +214,32 @@ class DeploySection(Section):
     name: str = Field(
         "light-model",
         pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
-        description="Of the service on a Docker host: its containers, network and volumes are named "
-        "after it; one for each table.",
+        description="Name of the service on a Docker host, after which its containers, network and "
+        "volumes are named; one for each table.",
     )
-    port: int = Field(5001, ge=1, le=65535, description="Of the Docker host, where it answers.")
+    port: int = Field(
+        5001, ge=1, le=65535, description="Port of the Docker host on which the service answers."
+    )
     env_file: Path | None = Field(
         None,
-        description="NAME=VALUE lines for the service's environment, such as "
-        "LIGHTMODEL__SERVE__API_KEYS; secrets go there.",
+        description="File of NAME=VALUE lines for the service's environment, such as "
+        "LIGHTMODEL__SERVE__API_KEYS=…; secrets go there.",
     )
     api_key: SecretStr | None = Field(
-        None, description="For asking the service for its sample rows, where it wants keys."
+        None, description="Key for asking the service for its sample rows, where it wants keys."
     )
-    ready_seconds: float = Field(
-        60.0, gt=0, description="Most time for a new container to become ready."
+    ready_timeout_s: float = Field(
+        60.0, gt=0, description="Seconds for a new container to become ready."
     )
-    watch_seconds: float = Field(
-        60.0, ge=0, description="How long a new version is watched before the old one is removed."
+    watch_s: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds that a new version is watched before the old one is removed.",
     )
     keep_images: int = Field(
-        3, ge=1, description="Images of the service that are kept on a Docker host for rollbacks."
+        3,
+        ge=1,
+        description="Number of the service's images that are kept on a Docker host for rollbacks.",
     )
 
 
@@ -220,7 +248,7 @@ class AzureSection(Section):
 
     subscription: str = Field("", description="Id of the subscription.")
     resource_group: str = Field(
-        "light-model", min_length=1, description="Holds all that is made there."
+        "light-model", min_length=1, description="Resource group that holds all that is created."
     )
     location: str = Field("westeurope", min_length=1, description="Region.")
     registry: str = Field(
@@ -232,20 +260,23 @@ class AzureSection(Section):
     sku: str = Field(
         "B1",
         pattern=r"^[A-Z][A-Za-z0-9]*$",
-        description="Of the plan; from S1 on, versions are swapped without a gap.",
+        description="SKU of the plan; from S1 on, versions are swapped without a gap.",
     )
     app: str = Field(
         "",
         pattern=r"^([a-zA-Z0-9][a-zA-Z0-9-]{0,58}[a-zA-Z0-9])?$",
         description="Name of the web app, unique in all of Azure: https://NAME.azurewebsites.net.",
     )
-    start_seconds: int = Field(
-        600, ge=1, le=1800, description="Most time for a new version to start and prove itself."
+    start_timeout_s: int = Field(
+        600,
+        ge=1,
+        le=1800,
+        description="Seconds for a new version to start and pass its smoke test.",
     )
     management: str = Field(
         "https://management.azure.com",
         pattern=r"^https://\S+$",
-        description="Of Azure's management API; another one in sovereign clouds.",
+        description="Address of Azure's management API; sovereign clouds have another one.",
     )
 
 
@@ -254,10 +285,10 @@ class NotifySection(Section):
 
     urls: SecretStr | None = Field(
         None,
-        description="Addresses of apprise, one a line, such as mailto://user:password@host?to=me@host "
-        "or slack://…; none: only the log.",
+        description="Addresses of apprise, one per line, such as "
+        "mailto://user:password@host?to=me@host or slack://…; none: only the log.",
     )
-    timeout_s: float = Field(15.0, gt=0, description="Most time for telling one of them.")
+    timeout_s: float = Field(15.0, gt=0, description="Seconds for notifying one of them.")
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -271,7 +302,7 @@ class WebhookSection(Section):
     """How a push at GitHub reaches Jenkins."""
 
     repository: str = Field(
-        "", pattern=r"^([\w.-]+/[\w.-]+)?$", description="At GitHub: owner/name."
+        "", pattern=r"^([\w.-]+/[\w.-]+)?$", description="Repository at GitHub: owner/name."
     )
     address: str = Field(
         "",
@@ -279,14 +310,15 @@ class WebhookSection(Section):
         description="Public address of Jenkins; empty: an ngrok tunnel is opened.",
     )
     target: str = Field(
-        "http://localhost:8080", description="Where Jenkins listens, for the tunnel."
+        "http://localhost:8080", description="Address at which Jenkins listens, for the tunnel."
     )
     domain: str = Field(
         "",
-        description="The tunnel's fixed address, NAME.ngrok-free.app; empty: another at each start.",
+        description="Fixed address of the tunnel, NAME.ngrok-free.app; empty: another one at each "
+        "start.",
     )
     ngrok_server: str = Field(
-        "", description="Host and port of ngrok's service, for accounts with an own one."
+        "", description="Host and port of ngrok's service, for accounts with their own one."
     )
     ngrok_ca: Path | None = Field(
         None,
@@ -294,12 +326,12 @@ class WebhookSection(Section):
     )
     github_api: str = Field(
         "https://api.github.com",
-        description="Of GitHub; https://HOST/api/v3 for an Enterprise one.",
+        description="Address of GitHub's API; https://HOST/api/v3 for an Enterprise server.",
     )
     github_token: SecretStr | None = Field(
-        None, description="May read and write webhooks (classic: admin:repo_hook)."
+        None, description="Token that may read and write webhooks (classic: admin:repo_hook)."
     )
     secret: SecretStr | None = Field(
-        None, description="GitHub signs its pushes with it; Jenkins has the same."
+        None, description="Secret with which GitHub signs its pushes; Jenkins has the same one."
     )
     ngrok_token: SecretStr | None = Field(None, description="Authtoken of an ngrok account.")

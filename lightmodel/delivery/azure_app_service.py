@@ -180,7 +180,7 @@ class AppService:
         return Deployed(reference, manifest.version, _address(site), changed=True)
 
     def _answers_already(self, site: Resource, wanted: Wanted, manifest: Manifest) -> bool:
-        settings = app_settings(self.account.settings.start_seconds, wanted)
+        settings = app_settings(self.account.settings.start_timeout_s, wanted)
         running = self.account.running_settings()
         if {**running, PREVIOUS: ""} != {**settings, PREVIOUS: ""}:
             return False
@@ -207,7 +207,7 @@ class AppService:
         def back() -> None:
             older = before.pop(PREVIOUS, "")
             self.account.write_site(Wanted(wanted.previous, older, before), registry)
-            wait_until_ready(self._ask(site), self.account.settings.start_seconds)
+            wait_until_ready(self._ask(site), self.account.settings.start_timeout_s)
 
         with _or_back(back):
             self.account.write_site(wanted, registry)
@@ -215,7 +215,7 @@ class AppService:
 
     def _settle(self, site: Resource, manifest: Manifest) -> None:
         """Wait until the new version answers: the old one may do so for a while."""
-        ends = time.monotonic() + self.account.settings.start_seconds
+        ends = time.monotonic() + self.account.settings.start_timeout_s
         ask = self._ask(site)
         while True:
             try:

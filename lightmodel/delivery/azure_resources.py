@@ -228,13 +228,13 @@ def translate_azure_errors(what: str) -> Iterator[None]:
         raise _refused(what, error.status_code or 0, str(error.message).splitlines()[0]) from error
 
 
-def app_settings(start_seconds: int, wanted: Wanted) -> dict[str, str]:
+def app_settings(start_timeout_s: int, wanted: Wanted) -> dict[str, str]:
     """Return the environment that App Service starts the container with."""
     return {
         **wanted.environment,
         "WEBSITES_PORT": PORT,
         "PORT": PORT,
-        "WEBSITES_CONTAINER_START_TIME_LIMIT": str(start_seconds),
+        "WEBSITES_CONTAINER_START_TIME_LIMIT": str(start_timeout_s),
         "WEBSITES_ENABLE_APP_SERVICE_STORAGE": "false",
         PREVIOUS: wanted.previous,
     }
@@ -260,7 +260,7 @@ def _site_content(settings: AzureSection, plan: str, wanted: Wanted) -> dict[str
                 "minTlsVersion": "1.2",
                 "appSettings": [
                     {"name": name, "value": value}
-                    for name, value in app_settings(settings.start_seconds, wanted).items()
+                    for name, value in app_settings(settings.start_timeout_s, wanted).items()
                 ],
             },
         },

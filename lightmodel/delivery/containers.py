@@ -31,7 +31,7 @@ HERE = "http://127.0.0.1:5001"
 IMAGE, SETTINGS, PREVIOUS, NAME = (
     f"light-model.{word}" for word in ("image", "settings", "previous", "name")
 )
-STOP_S = 40  # the service finishes what is under way in serve.graceful_seconds
+STOP_S = 40  # the service finishes what is under way in serve.graceful_timeout_s
 _LIVE = "/var/lib/live"
 _ASK = "/usr/local/lib/ask.py"
 _QUESTION = "question.json"

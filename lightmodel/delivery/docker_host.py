@@ -62,9 +62,9 @@ class DockerHost:
         settings = self.settings
         return [
             f"start {image} ({manifest.version}) beside {live.name if live else 'nothing'}",
-            f"wait until it is ready, at most {settings.ready_seconds:g} s",
+            f"wait until it is ready, at most {settings.ready_timeout_s:g} s",
             f"compare its answers to {len(manifest.samples)} sample rows with its manifest",
-            f"switch port {settings.port} to it, and watch it for {settings.watch_seconds:g} s",
+            f"switch port {settings.port} to it, and watch it for {settings.watch_s:g} s",
             f"remove {live.name if live else 'nothing'}, and images beyond {settings.keep_images}",
         ]
 
@@ -137,7 +137,7 @@ class DockerHost:
                 live.restart(timeout=_RESTART_S)
                 engine.keep_running(live)
                 wait_until_ready(
-                    lambda path, body: proxy.ask(HERE + path, body), self.settings.ready_seconds
+                    lambda path, body: proxy.ask(HERE + path, body), self.settings.ready_timeout_s
                 )
                 return
         self.deploy(self._live_image)
@@ -150,13 +150,13 @@ class DockerHost:
         started = datetime.fromisoformat(live.attrs["State"]["StartedAt"][:19] + "+00:00")
         age = (datetime.now(UTC) - started).total_seconds()
         again_and_again = live.attrs["RestartCount"] > _RESTARTS
-        young = live.status == "running" and age < self.settings.ready_seconds
+        young = live.status == "running" and age < self.settings.ready_timeout_s
         return young and not again_and_again
 
     def _alone(self) -> AbstractContextManager[None]:
         build = "`docker build --target proxy -t light-model-proxy .`"
         engine.image_of(self.client, PROXY_IMAGE, build)
-        seconds = self.settings.ready_seconds + self.settings.watch_seconds + 3 * STOP_S
+        seconds = self.settings.ready_timeout_s + self.settings.watch_s + 3 * STOP_S
         return engine.lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
 
     def _live(self) -> "Container | None":
@@ -193,12 +193,12 @@ class DockerHost:
         candidate = Candidate(container, proxy, colour, manifest, key_of(self.settings))
         try:
             logger.info("%s started as %s", manifest.version, container.name)
-            candidate.wait_until_ready(self.settings.ready_seconds)
+            candidate.wait_until_ready(self.settings.ready_timeout_s)
             candidate.smoke_test(through_proxy=False)
             logger.info("it is ready, and scores the model's sample rows as stored; switching")
             proxy.switch(colour)
             candidate.smoke_test(through_proxy=True)
-            candidate.watch(self.settings.watch_seconds)
+            candidate.watch(self.settings.watch_s)
         except BaseException:
             _take_back(proxy, old, container)
             raise

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import Config
-from lightmodel.config.load import threads_of
+from lightmodel.config.threads import threads_of
 from lightmodel.errors import ArtefactMissing
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split

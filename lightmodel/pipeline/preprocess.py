@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config
-from lightmodel.config.load import threads_of
+from lightmodel.config.threads import threads_of
 from lightmodel.contract.profile import Profile
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
 from lightmodel.pipeline.reuse import Reuse, find_reusable

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.config import Config, DataSection, SplitSection, TrainSection
-from lightmodel.config.base import redacted
+from lightmodel.config.base import RENAMED_SETTINGS, redacted
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, DataError, NotPossible
 from lightmodel.pipeline.context import RunContext, split_file
 from lightmodel.pipeline.preprocess import fetch_table, make_split
@@ -117,7 +117,10 @@ def settings_of(config: Config, version: Version) -> Config:
 def _data_section(data: DataSection, version: Version, read: dict[str, Any]) -> DataSection:
     """Return where the table is and how it was read; without its mirrors where it is another one."""
     inputs = version.manifest.inputs
-    known: dict[str, Any] = {**data.model_dump(), **read, "sha256": inputs["sha256"]}
+    named = {
+        RENAMED_SETTINGS.get(f"data.{key}", key).removeprefix("data."): read[key] for key in read
+    }
+    known: dict[str, Any] = {**data.model_dump(), **named, "sha256": inputs["sha256"]}
     if redacted(data.source) != inputs["source"]:
         known |= {"source": inputs["source"], "mirrors": ()}
     return DataSection(**known)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightmodel.config import Config, SplitSection
-from lightmodel.config.load import threads_of
+from lightmodel.config.threads import threads_of
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
 from lightmodel.contract.task import METRICS

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config, TrainSection
-from lightmodel.config.load import threads_of
+from lightmodel.config.threads import threads_of
 from lightmodel.errors import ConfigError
 from lightmodel.learners.factory import compile_model, make_learner
 from lightmodel.pipeline.candidates import ATTEMPTS, CandidateSearch, find_winner

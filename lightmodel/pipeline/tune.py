@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lightmodel.config.load import threads_of
+from lightmodel.config.threads import threads_of
 from lightmodel.contract.task import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
@@ -169,8 +169,8 @@ def _trial_context(
         result.metric,
         config.train.seed,
         tune.trials,
-        tune.startup,
-        tune.keep_share,
+        tune.n_startup_trials,
+        tune.pruner_percentile,
         starting_point(result.space.ranges, in_force),
     )
     study = open_study(config, plan)

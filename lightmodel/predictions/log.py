@@ -64,7 +64,7 @@ class PredictionLog:
     ) -> None:
         self._limits = limits
         self._count = count
-        self._file = SqliteSink(path, limits.spool_megabytes << 20 if server else None)
+        self._file = SqliteSink(path, limits.spool_mb << 20 if server else None)
         self._server = server
         self._queue: deque[AnsweredRows] = deque()
         self._queued_rows = 0

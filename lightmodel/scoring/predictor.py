@@ -172,8 +172,8 @@ class LoadedModel:
 def body_reader(rules: RowRules, reader: RowReader, config: Config) -> BodyReader:
     """Return what reads rows of a contract, by its dialect and within the service's limits."""
     limits = Limits(
-        config.serve.max_megabytes << 20,
-        config.serve.max_whole_megabytes << 20,
+        config.serve.max_body_mb << 20,
+        config.serve.max_buffered_mb << 20,
         config.serve.max_columns,
     )
     return BodyReader(rules, reader, dialect_for(rules.contract, config.data), limits)

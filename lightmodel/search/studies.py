@@ -49,8 +49,8 @@ class StudyPlan:
         metric: to optimise.
         seed: of the sampler.
         trials: number of trials in all, over all processes.
-        startup: number of trials that are drawn at random before the sampler learns from them.
-        keep_share: a trial goes on only while it is among this share of the finished ones.
+        n_startup_trials: number of trials that are drawn at random before the sampler learns from them.
+        percentile: a trial continues only while it is among this best percentage of the finished ones.
         first: the parameters of the first trial.
     """
 
@@ -59,8 +59,8 @@ class StudyPlan:
     metric: Metric
     seed: int
     trials: int
-    startup: int
-    keep_share: float
+    n_startup_trials: int
+    percentile: float
     first: Mapping[str, Any]
 
 
@@ -213,15 +213,15 @@ def distribution(one: Range) -> BaseDistribution:
 def _sampler(plan: StudyPlan, worker: str) -> optuna.samplers.BaseSampler:
     """Return a sampler seeded for this process: two that begin together must not try the same."""
     seed = np.random.SeedSequence([plan.seed, zlib.crc32(worker.encode())]).generate_state(1)
-    return optuna.samplers.TPESampler(seed=int(seed[0]), n_startup_trials=plan.startup)
+    return optuna.samplers.TPESampler(seed=int(seed[0]), n_startup_trials=plan.n_startup_trials)
 
 
 def _pruner(plan: StudyPlan) -> optuna.pruners.BasePruner:
-    if plan.keep_share == 1:
+    if plan.percentile == 100:
         return optuna.pruners.NopPruner()
     # One fold alone says little: what it prunes by chance is often what would have been the best.
     return optuna.pruners.PercentilePruner(
-        100 * plan.keep_share, n_startup_trials=min(4, plan.startup), n_warmup_steps=1
+        plan.percentile, n_startup_trials=min(4, plan.n_startup_trials), n_warmup_steps=1
     )
 
 

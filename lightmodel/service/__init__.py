@@ -17,7 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel import errors
 from lightmodel.config import Config, load
-from lightmodel.config.load import workers_of
+from lightmodel.config.threads import workers_of
 from lightmodel.predictions.factory import open_log, spooled_bytes
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
@@ -60,7 +60,9 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     metrics = observability.Metrics(lambda: spooled_bytes(config))
-    models = ModelManager(ModelStoreView(config), config.serve.look_every_s, metrics.show_model)
+    models = ModelManager(
+        ModelStoreView(config), config.serve.reload_interval_s, metrics.show_model
+    )
     log = open_log(config, metrics.count_log)
     app.extensions["model_manager"] = models
     if proxies := config.serve.proxies:

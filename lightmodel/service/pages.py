@@ -52,7 +52,7 @@ def blueprint(models: ModelManager, config: Config) -> Blueprint:
             text = render_template("no_model.html", error=error)
             headers = {"Retry-After": "5", "Cache-Control": "no-store"}
             return Response(text, 503, headers, mimetype="text/html")
-        text = _model_page(model, _card(model, signer), config.serve.max_megabytes)
+        text = _model_page(model, _card(model, signer), config.serve.max_body_mb)
         return _conditional(text.encode(), "text/html")
 
     @routes.get("/model/report")
@@ -77,7 +77,7 @@ def _version_of(model: LoadedModel) -> Version:
     return Version(model.version, model.folder, model.manifest)
 
 
-def _model_page(model: LoadedModel, card: dict[str, Any], max_megabytes: int) -> str:
+def _model_page(model: LoadedModel, card: dict[str, Any], max_body_mb: int) -> str:
     fields, facts = fields_of(model.contract), facts_of(model)
     return render_template(
         "model.html",
@@ -87,7 +87,7 @@ def _model_page(model: LoadedModel, card: dict[str, Any], max_megabytes: int) ->
         first=facts["samples"][0] if facts["samples"] else {"values": [""] * len(fields), "id": ""},
         searchable=len(fields) > _MANY_FIELDS,
         card=card,
-        max_megabytes=max_megabytes,
+        max_body_mb=max_body_mb,
     )
 
 

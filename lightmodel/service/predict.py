@@ -1,6 +1,6 @@
 """`POST /predict`: rows in, one answer a row out; scored block by block while they arrive.
 
-`POST /truth` reads the same forms: labels that are known later, for the live metrics.
+`POST /feedback` reads the same forms: labels that arrive later, for the live metrics.
 """
 
 import threading
@@ -17,7 +17,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
-from lightmodel.config.load import scoring_threads_of
+from lightmodel.config.threads import scoring_threads_of
 from lightmodel.contract.cells import Matrix
 from lightmodel.errors import ContractViolation, TooLarge
 from lightmodel.predictions.base import AnsweredRows
@@ -127,8 +127,9 @@ def blueprint(
     def invocations() -> Response:
         return answer(models.require(), MlflowWriter())
 
-    @routes.post("/truth")
-    def truth() -> Response:
+    @routes.post("/truth")  # the earlier name, valid until release 0.2
+    @routes.post("/feedback")
+    def feedback() -> Response:
         model = models.require()
         body = RequestBody(request, config.serve)
         blocks = label_reader(model, config).read(body.pieces(), body.form, body.charset)

@@ -62,14 +62,14 @@ class RequestBody:
         self.seconds = 0.0
         self.charset = asked.mimetype_params.get("charset", "")
         self._request = asked
-        self._most = limits.max_megabytes << 20
-        self._ends = time.monotonic() + limits.max_seconds
+        self._most = limits.max_body_mb << 20
+        self._ends = time.monotonic() + limits.request_timeout_s
         self._limits = limits
         self._stream = _unbuffered_stream(asked)
         self._connection: Any = asked.environ.get("gunicorn.socket")
         self._over = self._broken = False
         g.request_body = self
-        self._set_timeout(limits.stall_seconds)
+        self._set_timeout(limits.read_timeout_s)
 
     @property
     def form(self) -> Form | None:
@@ -89,7 +89,7 @@ class RequestBody:
         """Return the body, or of a form the file in the field `file`; `charset` is known then.
 
         Raises:
-            RequestEntityTooLarge: it has more bytes than serve.max_megabytes.
+            RequestEntityTooLarge: it has more bytes than serve.max_body_mb.
             RequestTimeout: it takes too long.
             BadRequest: it ends before its announced end, or is no proper form.
         """
@@ -105,7 +105,9 @@ class RequestBody:
             if self.bytes > self._most:
                 raise self._too_large()
             if time.monotonic() > self._ends:
-                raise RequestTimeout(f"the body took more than {self._limits.max_seconds:g} s")
+                raise RequestTimeout(
+                    f"the body took more than {self._limits.request_timeout_s:g} s"
+                )
             yield piece
         announced = self._request.content_length
         if announced is not None and self.bytes < announced:
@@ -117,7 +119,7 @@ class RequestBody:
             piece = self._stream.read(_AT_ONCE)
         except TimeoutError:
             self._over = self._broken = True
-            raise RequestTimeout(f"no byte came for {self._limits.stall_seconds:g} s") from None
+            raise RequestTimeout(f"no byte came for {self._limits.read_timeout_s:g} s") from None
         except (OSError, ParseException):
             self._over = self._broken = True
             raise BadRequest("the connection broke within the body") from None
@@ -162,7 +164,7 @@ class RequestBody:
 
     def _too_large(self) -> RequestEntityTooLarge:
         return RequestEntityTooLarge(
-            f"the body has more than {self._limits.max_megabytes:,} MB (serve.max_megabytes)"
+            f"the body has more than {self._limits.max_body_mb:,} MB (serve.max_body_mb)"
         )
 
     def _hang_up(self) -> None:

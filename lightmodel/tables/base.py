@@ -36,7 +36,7 @@ class TableFormat(Protocol):
     """Reads one file of one format.
 
     The answer has plain types only: int64, float64, string, bool, date32 and timestamp[us] without
-    a zone. Texts have no blanks around them; one that is empty or among `options.missing` is null.
+    a zone. Texts have no blanks around them; one that is empty or among `options.na_values` is null.
     A column that holds nothing is float64. Column names are as `cells.name_of` writes them: that they
     are there and distinct is checked by who asks.
 
@@ -192,7 +192,7 @@ def given_dialect(options: DataSection) -> Dialect:
         decimal=options.decimal.replace("auto", ""),
         encoding=options.encoding.replace("auto", "utf-8"),
         columns=options.columns,
-        na_values=("", *options.missing),
+        na_values=("", *options.na_values),
     )
 
 

@@ -116,7 +116,7 @@ class BodyReader:
         from lightmodel.tables.reading import read_table  # with openpyxl, if need be
 
         own = self.dialect
-        named = DataSection(header="yes", missing=own.na_values)
+        named = DataSection(header="yes", na_values=own.na_values)
         if not own.columns:
             return read_table((path,), named)
         with suppress(DataError):
@@ -125,7 +125,7 @@ class BodyReader:
                 return table
             if tuple(table.column_names) == own.header:
                 return table.rename_columns(list(own.columns))
-        unnamed = DataSection(header="no", columns=own.columns, missing=own.na_values)
+        unnamed = DataSection(header="no", columns=own.columns, na_values=own.na_values)
         return read_table((path,), unnamed)
 
     def _block_of(self, table: pa.Table) -> Block:

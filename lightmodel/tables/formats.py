@@ -33,8 +33,8 @@ _SAMPLE_ROWS = 1_000
 def _table_read(table: pa.Table, options: DataSection) -> TableRead:
     """Return a table of plain types as `TableFormat` wants it."""
     table = table.rename_columns([name_of(name) for name in table.column_names])
-    dialect = Dialect(na_values=("", *options.missing))
-    return TableRead(without_missing(table, options.missing), dialect)
+    dialect = Dialect(na_values=("", *options.na_values))
+    return TableRead(without_missing(table, options.na_values), dialect)
 
 
 def read_parquet(path: Path, options: DataSection) -> TableRead:
@@ -72,7 +72,7 @@ def read_excel(path: Path, options: DataSection) -> TableRead:
     data = rows[1:] if header.in_file else rows
     if not data:
         raise DataError(f"the first sheet of {path.name} holds a header and no rows below it")
-    missing = frozenset(("", *options.missing, *_FORMULA_ERRORS))
+    missing = frozenset(("", *options.na_values, *_FORMULA_ERRORS))
     columns = [column_of([row[at] for row in data], missing) for at in range(len(header.names))]
     return _table_read(pa.table(columns, names=list(header.names)), options)
 
@@ -129,7 +129,7 @@ def read_json(path: Path, options: DataSection) -> TableRead:
         text = open_text(path, "utf-8")
         table = _by_arrow(text)
         if table is None:
-            table = _by_python(text, frozenset(("", *options.missing)))
+            table = _by_python(text, frozenset(("", *options.na_values)))
         return _table_read(plain_types(table, text.name), options)
 
 

@@ -175,7 +175,7 @@ def _is_names(rows: Rows, options: DataSection) -> bool:
         name.casefold() for name in options.columns
     ]:
         return True
-    missing = {"", *options.missing}
+    missing = {"", *options.na_values}
     names = data = repeats = 0
     for at, cell in enumerate(first):
         below = [row[at].strip() for row in rows[1:_VOTERS] if at < len(row)]

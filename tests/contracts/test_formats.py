@@ -110,7 +110,7 @@ def test_values_arrive_with_plain_types(written: Callable[[Columns], Path]) -> N
 def test_what_counts_as_missing_can_be_set(written: Callable[[Columns], Path]) -> None:
     path = written({"x": ["red", "absent", ""], "y": [1, 2, 3]})
 
-    table = read_table([path], DataSection(missing=("absent",)))
+    table = read_table([path], DataSection(na_values=("absent",)))
 
     assert table["x"].to_pylist() == ["red", None, None]
 

@@ -270,7 +270,7 @@ class Table:
 def tables(draw: st.DrawFn) -> Table:
     """Columns of one nature each, with gaps and blanks, and a target."""
     count = draw(st.integers(3, 12))
-    missing = draw(st.sampled_from([DataSection().missing, ("", "-1"), ("NA", "7")]))
+    missing = draw(st.sampled_from([DataSection().na_values, ("", "-1"), ("NA", "7")]))
     gap = st.sampled_from(["", *missing])
     blanks = draw(st.sampled_from(["", "", " ", "\u00a0", "\t", "\u3000"]))
     columns = []
@@ -298,7 +298,7 @@ def tables(draw: st.DrawFn) -> Table:
 @given(table=tables(), cuts=st.lists(st.integers(0, 10_000), max_size=3))
 def test_a_request_reads_what_training_read(reader: Maker, table: Table, cuts: list[int]) -> None:
     """Whatever training made of a text, the same text posted is read as the same."""
-    options = DataSection.model_validate({"missing": table.missing, "id": ""})
+    options = DataSection.model_validate({"na_values": table.missing, "id": ""})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.csv")
         path.write_bytes(table.data)

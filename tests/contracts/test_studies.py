@@ -21,8 +21,8 @@ PLAN = StudyPlan(
     METRICS["auc"],
     seed=3,
     trials=6,
-    startup=2,
-    keep_share=0.25,
+    n_startup_trials=2,
+    percentile=25.0,
     first={"leaves": 8, "step": 0.1},
 )
 Open = Callable[[StudyPlan], OptunaStudy]
@@ -106,7 +106,7 @@ def test_a_trial_without_a_value_counts_for_nothing(opened: Open, value: float |
 
 
 def test_what_falls_behind_the_finished_trials_is_given_up(opened: Open) -> None:
-    study = opened(replace(PLAN, startup=4))
+    study = opened(replace(PLAN, n_startup_trials=4))
     for at in range(4):
         one = asked(study)
         for fold in range(2):
@@ -120,7 +120,7 @@ def test_what_falls_behind_the_finished_trials_is_given_up(opened: Open) -> None
 
 
 def test_nothing_is_given_up_where_all_are_kept(opened: Open) -> None:
-    study = opened(replace(PLAN, keep_share=1.0))
+    study = opened(replace(PLAN, percentile=100.0))
     for _ in range(5):
         one = asked(study)
         study.report(one.number, 1, 0.9)

@@ -32,7 +32,7 @@ class Cloud:
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
-                "LIGHTMODEL__AZURE__START_SECONDS": "15",
+                "LIGHTMODEL__AZURE__START_TIMEOUT_S": "15",
                 **self.azure.environment,
                 **more,
             },
@@ -98,7 +98,7 @@ def test_the_web_app_is_set_up_as_the_service_needs_it(cloud: Cloud) -> None:
 
 def test_without_the_port_setting_nothing_is_found_to_answer(cloud: Cloud) -> None:
     cloud.azure.forgets = "WEBSITES_PORT"
-    done = cloud.deploy("--image", IMAGE, LIGHTMODEL__AZURE__START_SECONDS="3")
+    done = cloud.deploy("--image", IMAGE, LIGHTMODEL__AZURE__START_TIMEOUT_S="3")
     assert (done.code, "503" in done.err) == (11, True), done.err
     assert cloud.get("/ready").status_code == 503
 
@@ -133,7 +133,7 @@ def test_a_version_that_fails_is_taken_back(
     plan = {"LIGHTMODEL__AZURE__SKU": sku}
     assert cloud.deploy("--image", IMAGE, **plan).code == 0
     before = cloud.image()
-    quick = {**plan, "LIGHTMODEL__AZURE__START_SECONDS": "5"}
+    quick = {**plan, "LIGHTMODEL__AZURE__START_TIMEOUT_S": "5"}
     done = cloud.deploy("--image", variant(name, wrong), **quick)
     assert (done.code, said in done.err) == (11, True), done.err
     assert cloud.image() == before

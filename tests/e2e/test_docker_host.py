@@ -71,7 +71,7 @@ def test_a_version_that_does_not_prove_itself_never_gets_a_request(
     assert service.deploy("--image", IMAGE).code == 0
     before = service.images()
     with asking(service.address) as asked:
-        done = service.deploy("--image", bad, "--set", "deploy.ready_seconds=3")
+        done = service.deploy("--image", bad, "--set", "deploy.ready_timeout_s=3")
     assert (done.code, said in done.err) == (11, True), done.err
     assert service.images() == before
     assert asked.answered > 0
@@ -82,7 +82,7 @@ def test_a_version_that_dies_while_it_is_watched_is_taken_back(service: Deployme
     second = variant("second")
     assert service.deploy("--image", IMAGE).code == 0
     process = subprocess.Popen(
-        service.command("deploy", "docker", "--image", second, "--set", "deploy.watch_seconds=60"),
+        service.command("deploy", "docker", "--image", second, "--set", "deploy.watch_s=60"),
         cwd=service.folder,
         env=service.environment(),
         stderr=subprocess.PIPE,
@@ -135,7 +135,7 @@ def test_after_a_killed_deployment_the_next_one_cleans_up(service: Deployments) 
     process = subprocess.Popen(
         service.command("deploy", "docker", "--image", bad),
         cwd=service.folder,
-        env=service.environment(ready_seconds="60"),
+        env=service.environment(ready_timeout_s="60"),
     )
     while "green" not in service.images():
         time.sleep(0.1)
@@ -210,7 +210,7 @@ def test_what_is_found_dead_is_started_and_what_answers_is_left_alone(service: D
     before = started()
     assert service.run("monitor").code == 0
     assert started() == before
-    quick = ("--set", "deploy.ready_seconds=5")
+    quick = ("--set", "deploy.ready_timeout_s=5")
     client.containers.get(f"{service.name}-blue").kill()
     revived = service.run("monitor", *quick)
     assert (revived.code, "answers again" in revived.err) == (0, True), revived.err

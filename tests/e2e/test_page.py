@@ -476,7 +476,7 @@ def test_the_report_and_the_picture_open_without_complaint(visit: Visit) -> None
 
 def test_a_page_without_a_model_opens_it_once_it_is_there(browser: Any, project: Project) -> None:
     with serving(
-        project, LIGHTMODEL__SERVE__WORKERS="1", LIGHTMODEL__SERVE__LOOK_EVERY_S="0.2"
+        project, LIGHTMODEL__SERVE__WORKERS="1", LIGHTMODEL__SERVE__RELOAD_INTERVAL_S="0.2"
     ) as address:
         context = browser.new_context(viewport=PHONE)
         page = context.new_page()
@@ -494,7 +494,7 @@ def test_a_model_that_was_swapped_under_an_open_page_is_told(
 ) -> None:
     assert project.run().code == 0
     with serving(
-        project, LIGHTMODEL__SERVE__WORKERS="1", LIGHTMODEL__SERVE__LOOK_EVERY_S="0.2"
+        project, LIGHTMODEL__SERVE__WORKERS="1", LIGHTMODEL__SERVE__RELOAD_INTERVAL_S="0.2"
     ) as address:
         context = browser.new_context(viewport=DESK)
         page = Visit(context.new_page(), address).open()

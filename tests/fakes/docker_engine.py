@@ -72,7 +72,7 @@ class Deployments:
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self, **more: str) -> dict[str, str]:
-        given = {"name": self.name, "port": str(self.port), "watch_seconds": "1"}
+        given = {"name": self.name, "port": str(self.port), "watch_s": "1"}
         given |= {"keep_images": "50", **self.settings}
         own = {f"LIGHTMODEL__DEPLOY__{key.upper()}": value for key, value in given.items()}
         return {**os.environ, "PYTHONPATH": str(ROOT), **own, **more}

@@ -34,11 +34,11 @@ def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def shop(trained_shop: Project) -> Iterator[Shop]:
     """That model, served with small limits, so that tests reach them."""
     limits = {
-        "LIGHTMODEL__SERVE__MAX_MEGABYTES": "8",
-        "LIGHTMODEL__SERVE__MAX_WHOLE_MEGABYTES": "2",
+        "LIGHTMODEL__SERVE__MAX_BODY_MB": "8",
+        "LIGHTMODEL__SERVE__MAX_BUFFERED_MB": "2",
         "LIGHTMODEL__SERVE__MAX_ROWS": "100000",
         "LIGHTMODEL__SERVE__MAX_COLUMNS": "5000",
-        "LIGHTMODEL__SERVE__STALL_SECONDS": "2",
+        "LIGHTMODEL__SERVE__READ_TIMEOUT_S": "2",
     }
     with serving(trained_shop, **limits) as address:
         yield Shop(address, trained_shop)

@@ -77,7 +77,7 @@ def test_a_body_that_is_too_large_by_its_own_announcement_is_refused_not_reset(s
             connection.sendall(b"x" * (1 << 20))
         status, body = answer_on(connection)
     assert status == 413
-    assert "max_megabytes" in json.loads(body)["detail"]
+    assert "max_body_mb" in json.loads(body)["detail"]
 
 
 def test_a_line_of_100_mb_is_refused(trained_shop: Project) -> None:

@@ -39,7 +39,7 @@ def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_af
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: post(address, body).json(), range(REQUESTS)))
         told = requests.post(
-            f"{address}/truth",
+            f"{address}/feedback",
             data=(project.folder / "shop.csv").read_bytes(),
             headers={"Content-Type": "text/csv"},
             timeout=30,

@@ -314,7 +314,7 @@ def test_what_means_no_value_is_what_the_model_was_trained_with(models: Models) 
     """Not what the service's settings say."""
     model = models.model("own missing")
     config = model.config.model_copy(
-        update={"data": model.config.data.model_copy(update={"missing": ("NA",)})}
+        update={"data": model.config.data.model_copy(update={"na_values": ("NA",)})}
     )
     other = Trained(config, model.served, model.train_scores, model.test_scores)
     body = "a,b,c\n0.5,5,-1\n0.5,5,NA\n0.5,-1,v\n"
@@ -429,11 +429,11 @@ def test_the_training_file_is_a_file_of_ground_truth(judged: Trained) -> None:
     client = judged.client(compiled=False)
     body = (Path(str(judged.config.data.source))).read_bytes()
     for answer in (
-        client.post("/truth", data=body, content_type="text/csv"),
-        client.post("/truth", data={"file": (io.BytesIO(body), "rows.csv")}),
-        client.post("/truth", data=gzip.compress(body), content_type="text/csv"),
+        client.post("/feedback", data=body, content_type="text/csv"),
+        client.post("/feedback", data={"file": (io.BytesIO(body), "rows.csv")}),
+        client.post("/feedback", data=gzip.compress(body), content_type="text/csv"),
         client.post(
-            "/truth",
+            "/feedback",
             data=body.decode("cp1252").encode("utf-16"),
             content_type="text/csv; charset=utf-16",
         ),
@@ -455,7 +455,7 @@ def test_ground_truth_comes_in_every_form(judged: Trained) -> None:
         (parquet.getvalue(), "application/octet-stream"),
         (excel.getvalue(), "application/octet-stream"),
     ):
-        answer = client.post("/truth", data=body, content_type=kind)
+        answer = client.post("/feedback", data=body, content_type=kind)
         assert answer.status_code == 200, answer.text
         assert answer.get_json()["rows"] == 2
 
@@ -466,7 +466,7 @@ def test_rows_whose_label_is_still_empty_are_counted_and_passed_over(
 ) -> None:
     client = judged.client(compiled=False)
     answer = client.post(
-        "/truth", data=f"id;y\nx1;1,5\nx2;{empty}\nx3;2,5\n", content_type="text/csv"
+        "/feedback", data=f"id;y\nx1;1,5\nx2;{empty}\nx3;2,5\n", content_type="text/csv"
     )
     assert answer.status_code == 200, answer.text
     found = answer.get_json()
@@ -476,7 +476,7 @@ def test_rows_whose_label_is_still_empty_are_counted_and_passed_over(
 
 def test_a_label_that_is_none_is_still_refused(judged: Trained) -> None:
     answer = judged.client(compiled=False).post(
-        "/truth", data="id;y\nx1;1,5\nx2;many\n", content_type="text/csv"
+        "/feedback", data="id;y\nx1;1,5\nx2;many\n", content_type="text/csv"
     )
     assert answer.status_code == 422
     assert "many" not in answer.text

@@ -137,7 +137,7 @@ def test_more_than_the_rate_limit_is_told_when_to_come_again(trained_shop: Proje
 def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
     trained_shop: Project,
 ) -> None:
-    with serving(trained_shop, LIGHTMODEL__SERVE__GRACEFUL_SECONDS="50") as address:
+    with serving(trained_shop, LIGHTMODEL__SERVE__GRACEFUL_TIMEOUT_S="50") as address:
         shop = Shop(address, trained_shop)
         right = expected(shop)
         with closing(connect(address)) as idle, closing(connect(address)) as slow:
@@ -151,7 +151,7 @@ def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
             slow.sendall(GOOD[500:])
             status, body = answer_on(slow)
             assert (status, json.loads(body)) == (200, right)
-            master.wait(timeout=15)  # much sooner than graceful_seconds
+            master.wait(timeout=15)  # much sooner than graceful_timeout_s
 
 
 def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Project) -> None:

@@ -13,7 +13,7 @@ def test_a_service_that_answers_as_its_model_did_passes(shop: Shop) -> None:
 
 def test_another_model_than_the_newest_here_is_told(project: Project) -> None:
     assert project.run().code == 0
-    alone = {"LIGHTMODEL__SERVE__LOOK_EVERY_S": "3600", "LIGHTMODEL__SERVE__WORKERS": "1"}
+    alone = {"LIGHTMODEL__SERVE__RELOAD_INTERVAL_S": "3600", "LIGHTMODEL__SERVE__WORKERS": "1"}
     with serving(project, **alone) as address:
         assert project.tool("smoke", address).code == 0  # so the worker has loaded it
         newer = published_again(project.folder, project.models()[-1].name)

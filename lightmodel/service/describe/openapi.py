@@ -53,7 +53,7 @@ def openapi_of(model: LoadedModel) -> Json:
             "/predict": {"post": _predict(model, bodies)},
             "/invocations": {"post": _invocations(bodies)},
             **{path: {"get": _get(path, *about)} for path, about in _READ_ONLY.items()},
-            "/truth": {"post": _truth(model)},
+            "/feedback": {"post": _feedback(model)},
             "/train": {"post": _train("Start a retraining", "train", "202", "started", 409)},
             "/train/{id}": {
                 "get": {
@@ -142,13 +142,13 @@ def _invocations(bodies: Json) -> Json:
     return _post(summary, "invocations", accepted, answer)
 
 
-def _truth(model: LoadedModel) -> Json:
+def _feedback(model: LoadedModel) -> Json:
     columns = (model.contract.id, model.contract.target)
     record = object_schema({column.name: {} for column in columns if column})
     schema = {"schema": {"type": "array", "items": record}}
     bodies = {"application/json": schema, "text/csv": _TEXT}
     answer = {"description": "how many were matched", "content": _JSON}
-    return _post("Labels that are known later, by id", "truth", bodies, answer, 500)
+    return _post("Labels that arrive later, by id", "feedback", bodies, answer, 500)
 
 
 def _post(summary: str, name: str, bodies: Json, answer: Json, *more: int) -> Json:

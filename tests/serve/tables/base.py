@@ -17,7 +17,7 @@ import pandas as pd
 from lightmodel.config import DataSection
 
 Frame = pd.DataFrame
-NA = DataSection().missing
+NA = DataSection().na_values
 ROWS = 150
 
 

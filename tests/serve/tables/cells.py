@@ -24,7 +24,7 @@ def missing_among_numbers() -> Case:
 
 
 def own_missing() -> Case:
-    """`data.missing = ["", "-1"]`: then NA is a category, and -1 is none in any column."""
+    """`data.na_values = ["", "-1"]`: then NA is a category, and -1 is none in any column."""
     text = lines(
         "a,b,c,y",
         lambda row: (
@@ -35,7 +35,7 @@ def own_missing() -> Case:
     kept = pd.read_csv(io.StringIO(text), keep_default_na=False)
     return of_text(
         text,
-        settings={"data.missing": ["", "-1"]},
+        settings={"data.na_values": ["", "-1"]},
         na_values=["", "-1"],
         variants={"as they stand": lambda _: kept},
     )
@@ -51,7 +51,7 @@ def missing_number_written_twice() -> Case:
     kept = pd.read_csv(io.StringIO(text))
     return of_text(
         text,
-        settings={"data.missing": ["", "-999"]},
+        settings={"data.na_values": ["", "-999"]},
         na_values=["", "-999"],
         variants={"as numbers": lambda _: kept},
     )

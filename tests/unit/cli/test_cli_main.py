@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from lightmodel.cli import commands
+from lightmodel.cli import GROUPS, commands
+from lightmodel.config.environment import for_service
 from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, QualityGateFailed
 from tests.fakes.command_line import CommandLine
 
@@ -84,7 +85,7 @@ def test_anything_else_is_a_bug_with_a_traceback(
         (("compare", "--limit", "soon"), "no length of time"),
         (("compare", "--limit", "0s"), "longer than nothing"),
         (("monitor", "--every", "0"), "not in the range"),
-        (("truth", "missing.csv"), "does not exist"),
+        (("feedback", "missing.csv"), "does not exist"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_2(
@@ -118,7 +119,7 @@ def test_help_names_every_command_and_exits_with_0(call: CommandLine) -> None:
         (("models", "push"), 78, "no mirror"),
         (("reproduce", "2026"), 66, "2026"),
         (("retry",), 66, ""),
-        (("truth", "labels.csv"), 66, "model"),
+        (("feedback", "labels.csv"), 66, "model"),
         (("live",), 66, "model"),
         (("smoke", "--wait", "0"), 66, "model"),
     ],
@@ -137,3 +138,40 @@ def test_a_wrong_setting_is_reported_before_gunicorn_starts(call: CommandLine) -
     ended = call("serve")
     assert ended.code == 78
     assert "serve.port" in ended.err
+
+
+def test_help_shows_each_command_with_the_first_sentence_of_its_own() -> None:
+    context = click.Context(commands)
+    shown = {name: text for group in GROUPS.values() for name, (_, text) in group.items()}
+    for name in commands.list_commands(context):
+        command = commands.get_command(context, name)
+        assert command is not None
+        assert (command.help or "").partition("\n")[0] == shown[name]
+        children = command.commands.values() if isinstance(command, click.Group) else ()
+        for one in (command, *children):
+            first = (one.help or "").partition("\n")[0]
+            assert len(first) <= 60, first
+            assert first.endswith(".")
+            assert "..." not in one.get_short_help_str(65)
+
+
+def test_an_earlier_name_of_a_command_is_the_command() -> None:
+    context = click.Context(commands)
+    assert commands.get_command(context, "truth") is commands.get_command(context, "feedback")
+
+
+@pytest.mark.parametrize("words", [("--config", "other.toml"), ("--set", "serve.port=many")])
+def test_serving_takes_settings_as_every_command_does(
+    call: CommandLine, words: tuple[str, ...]
+) -> None:
+    Path("other.toml").write_text("[serve]\nport = 'many'\n")
+    ended = call("serve", *words)
+    assert ended.code == 78
+    assert "serve.port" in ended.err
+
+
+def test_a_service_is_given_the_file_and_the_settings_of_its_command_line() -> None:
+    environ = for_service(Path("other.toml"), ["serve.port=5002", "data.target = a=b"])
+    assert environ["LIGHTMODEL_CONFIG"] == str(Path("other.toml").absolute())
+    assert environ["LIGHTMODEL__SERVE__PORT"] == "5002"
+    assert environ["LIGHTMODEL__DATA__TARGET"] == " a=b"

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from lightmodel.config import Config, StoreSection, TrackingSection, load
 from lightmodel.config.environment import for_child
-from lightmodel.config.load import cores
+from lightmodel.config.threads import cores
 
 
 @pytest.mark.parametrize(

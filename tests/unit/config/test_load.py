@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.config import Config, load
+from lightmodel.config.base import RENAMED_SETTINGS
 from lightmodel.errors import ConfigError
 
 
@@ -134,3 +135,62 @@ def test_any_text_gives_settings_or_a_config_error(text: str) -> None:
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ConfigError, match="unknown section 'x'"):
         load(file, [text], {"LIGHTMODEL__X": text})
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(RENAMED_SETTINGS.items()))
+def test_an_earlier_name_is_valid_and_warned_about(
+    old: str, new: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    written_as = {"data.missing": ('["", "-1"]', ("", "-1")), "tune.keep_share": ("0.25", 25)}
+    text, wanted = written_as.get(old, ("7", 7))
+    section, _, key = old.partition(".")
+    name = new.partition(".")[2]
+    given = [
+        load(written(f"[{section}]\n{key} = {text}"), environ={}),
+        load(written(""), [f"{old}={text}"], {}),
+        load(written(""), environ={f"LIGHTMODEL__{section}__{key}".upper(): text}),
+    ]
+    for loaded in given:
+        assert getattr(getattr(loaded.config, section), name) == wanted
+        assert new in loaded.origins
+    assert caplog.text.count(f"{old} is called {new} now") == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{max_rounds = 50}",
+        '{"max_rounds": 50}',
+        '{ "max_rounds" : 50 }',
+    ],
+)
+def test_a_table_is_set_in_toml_or_json(text: str) -> None:
+    loaded = load(written(""), [f"train.parameters={text}"], {})
+    assert loaded.config.train.parameters == {"max_rounds": 50}
+
+
+@pytest.mark.parametrize(
+    "text", ["sample://santander", '"sample://santander"', "'sample://santander'"]
+)
+def test_quotes_around_a_string_are_no_part_of_it(text: str) -> None:
+    assert load(written(""), [f"data.source={text}"], {}).config.data.source == "sample://santander"
+    environ = {"LIGHTMODEL__DATA__SOURCE": text}
+    assert load(written(""), environ=environ).config.data.source == "sample://santander"
+
+
+@pytest.mark.parametrize("text", ["'", '"', "'a", "a'b", 'say "so"'])
+def test_a_quote_that_is_no_pair_stays(text: str) -> None:
+    assert load(written(""), [f"data.target={text}"], {}).config.data.target == text
+
+
+def test_what_is_neither_toml_nor_json_is_told_how_to_write_it() -> None:
+    with pytest.raises(ConfigError, match=r"write it as TOML .* or as JSON"):
+        load(written(""), ["train.parameters=max_rounds:50"], {})
+
+
+def test_a_variable_names_the_file_of_settings() -> None:
+    file = written("[data]\ntarget = 'y'")
+    loaded = load(environ={"LIGHTMODEL_CONFIG": str(file)})
+    assert (loaded.config.data.target, loaded.file) == ("y", file)
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
+        load(environ={"LIGHTMODEL_CONFIG": "nowhere.toml"})

@@ -176,7 +176,7 @@ def test_a_full_spool_drops_further_rows_counts_them_and_warns_once(
 ) -> None:
     server = Server(tmp_path)
     server.down = True
-    log = PredictionLog(path, LogSection(spool_megabytes=1), counts, server)
+    log = PredictionLog(path, LogSection(spool_mb=1), counts, server)
     for number in range(1_000):
         log.record(answered(f"r{number:03d}", ["a"] * 50, [0.5] * 50))
     log.close(LONGEST_S)

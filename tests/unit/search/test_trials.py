@@ -24,7 +24,7 @@ FOLDS, ROWS = 3, 150
 
 
 def context_of(
-    folder: Path, ranges: tuple[Range, ...] = (), keep_share: float = 1.0
+    folder: Path, ranges: tuple[Range, ...] = (), percentile: float = 100.0
 ) -> TrialContext:
     random = np.random.default_rng(0)
     features = random.normal(size=(ROWS, 3))
@@ -36,7 +36,7 @@ def context_of(
     fitter = prepare_trials(config, data, folds, threads=2)
     ranges = ranges or search_space(config, released=False).ranges
     first = starting_point(ranges, fitter.trainer.parameters)
-    plan = StudyPlan("study", ranges, METRICS["auc"], 0, 5, 2, keep_share, first)
+    plan = StudyPlan("study", ranges, METRICS["auc"], 0, 5, 2, percentile, first)
     return TrialContext(
         data, numbers, config.train, fitter, open_study(config, plan), SilentProgress()
     )

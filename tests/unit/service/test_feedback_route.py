@@ -1,4 +1,4 @@
-"""`POST /truth`, and what `truth` and `live` say of the same log."""
+"""`POST /feedback`, and what `feedback` and `live` say of the same log."""
 
 import csv
 import io
@@ -56,9 +56,9 @@ def test_truths_are_counted_by_whether_the_id_was_answered(
     body = "visit_id,bought\nv1,yes\nv2,no\nv3,no\n"
     shop = io.BytesIO(Path("shop.csv").read_bytes())
     replies = [
-        client.post("/truth", data=body, content_type="text/csv; charset=utf-8"),
-        client.post("/truth", json=[{"visit_id": f"v{n}", "bought": "yes"} for n in (1, 2, 3)]),
-        client.post("/truth", data={"file": (shop, "truths.csv")}),
+        client.post("/feedback", data=body, content_type="text/csv; charset=utf-8"),
+        client.post("/feedback", json=[{"visit_id": f"v{n}", "bought": "yes"} for n in (1, 2, 3)]),
+        client.post("/feedback", data={"file": (shop, "truths.csv")}),
     ]
     assert [reply.status_code for reply in replies] == [200, 200, 200]
     counts = {"rows": 3, "matched": 2, "unmatched": 1, "without_label": 0}
@@ -71,9 +71,9 @@ def test_labels_come_in_any_form_and_empty_ones_are_counted(client: FlaskClient)
     parquet.write_table(pa.table({"visit_id": ["v1", "v2"], "bought": ["yes", None]}), sink)
     lines = b'{"visit_id": "v1", "bought": "yes"}\n{"visit_id": "v2"}\n'
     replies = [
-        client.post("/truth", data=b"visit_id;bought\nv1;yes\nv2;\n", content_type="text/csv"),
-        client.post("/truth", data=lines, content_type="application/x-ndjson"),
-        client.post("/truth", data=sink.getvalue(), content_type="application/octet-stream"),
+        client.post("/feedback", data=b"visit_id;bought\nv1;yes\nv2;\n", content_type="text/csv"),
+        client.post("/feedback", data=lines, content_type="application/x-ndjson"),
+        client.post("/feedback", data=sink.getvalue(), content_type="application/octet-stream"),
     ]
     counts = {"rows": 2, "matched": 0, "unmatched": 1, "without_label": 1}
     assert [reply.json for reply in replies] == [counts] * 3
@@ -95,7 +95,7 @@ def test_labels_come_in_any_form_and_empty_ones_are_counted(client: FlaskClient)
 def test_what_holds_no_truths_is_a_problem_with_a_reason(
     client: FlaskClient, body: bytes, kind: str, status: int, said: str
 ) -> None:
-    reply = client.post("/truth", data=body, content_type=kind)
+    reply = client.post("/feedback", data=body, content_type=kind)
     assert reply.status_code == status
     assert reply.mimetype == "application/problem+json"
     assert said in reply.text
@@ -108,7 +108,7 @@ def test_where_the_log_is_off_the_answer_names_the_setting(trained: Project) -> 
         update={"store": config.store.model_copy(update={"root": trained.folder})}
     )
     with create_app(config).test_client() as client:
-        reply = client.post("/truth", json={"visit_id": "v1", "bought": "yes"})
+        reply = client.post("/feedback", json={"visit_id": "v1", "bought": "yes"})
     assert reply.status_code == 500
     assert "log.sink" in reply.text
 
@@ -124,12 +124,12 @@ def test_truths_from_a_file_show_in_the_live_metrics(config: Config, trained: Pr
     lines = ["bought,visit_id"]
     lines += [f"{'yes' if n % 2 or n == 0 else 'no'},v{n}" for n in range(20)]
     Path("truths.csv").write_text("\n".join(lines))
-    told = trained.tool("truth", "truths.csv", "--set", setting)
+    told = trained.tool("feedback", "truths.csv", "--set", setting)
     assert (told.code, told.out) == (0, "20 rows: 20 ids were answered before, 0 not (yet)\n")
     shown = trained.tool("live", "--set", setting)
     header, row = shown.out.splitlines()
     found = dict(zip(header.split(), row.split(), strict=True))
-    assert (found["version"], found["rows"], found["truth"]) == (version, "40", "20")
+    assert (found["version"], found["rows"], found["labelled"]) == (version, "40", "20")
     assert found["accuracy"] == "0.9500"
     assert {"auc", "log_loss", "f1", "brier"} <= set(found)
 
@@ -138,7 +138,7 @@ def test_a_bad_file_of_truths_is_an_exit_code_and_a_reason(
     config: Config, trained: Project
 ) -> None:
     Path("bad.csv").write_text(json.dumps({"visit_id": 1}))
-    told = trained.tool("truth", "bad.csv", "--set", f"log.folder={config.log.folder}")
+    told = trained.tool("feedback", "bad.csv", "--set", f"log.folder={config.log.folder}")
     assert told.code == 65
     assert "'bought': is not in the table" in told.err
 
@@ -150,7 +150,7 @@ def test_the_log_is_exported_with_the_labels_that_have_come(
     answer(config, version, {"v1": 0.9, 'a "b", c': 0.2})
     Path("truths.csv").write_text("bought,visit_id\nno,v1\n")
     setting = f"log.folder={config.log.folder}"
-    assert trained.tool("truth", "truths.csv", "--set", setting).code == 0
+    assert trained.tool("feedback", "truths.csv", "--set", setting).code == 0
     assert trained.tool("export", "log.csv", "--set", setting).code == 0
     with Path("log.csv").open(newline="") as file:
         first, second = csv.DictReader(file)

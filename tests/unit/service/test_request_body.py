@@ -87,7 +87,7 @@ def test_a_form_needs_a_boundary(kind: str) -> None:
 
 def test_a_body_beyond_its_limit_is_refused_before_it_is_read() -> None:
     with pytest.raises(HTTPException, match="more than 1 MB") as refused:
-        received(b"x" * ((1 << 20) + 1), max_megabytes=1)
+        received(b"x" * ((1 << 20) + 1), max_body_mb=1)
     assert refused.value.code == 413
 
 

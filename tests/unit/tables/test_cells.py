@@ -22,13 +22,13 @@ def test_numbers_among_missing_values_stay_numbers(tmp_path: Path) -> None:
 
 
 def test_a_missing_number_is_missing_however_it_is_written(tmp_path: Path) -> None:
-    table = read(tmp_path, "a,b\n-999,1\n-999.0,2\n3.5,-999\n", missing=("-999",))
+    table = read(tmp_path, "a,b\n-999,1\n-999.0,2\n3.5,-999\n", na_values=("-999",))
 
     assert table.to_pydict() == {"a": [None, None, 3.5], "b": [1, 2, None]}
 
 
 def test_an_empty_cell_is_missing_whatever_else_is(tmp_path: Path) -> None:
-    assert read(tmp_path, 'a,b\n"",1\nNA,2\n', missing=("-",))["a"].to_pylist() == [None, "NA"]
+    assert read(tmp_path, 'a,b\n"",1\nNA,2\n', na_values=("-",))["a"].to_pylist() == [None, "NA"]
 
 
 @pytest.mark.parametrize(
