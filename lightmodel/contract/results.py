@@ -1,9 +1,10 @@
 """What the stages find out, as frozen values that turn into JSON."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lightmodel.contract.cells import Scores
+if TYPE_CHECKING:  # listing models needs no numpy
+    from lightmodel.contract.cells import Scores
 
 Point = tuple[float, float]
 
@@ -20,7 +21,7 @@ class FoldFit:
         train_curve: (round, loss on the rows that were fitted) pairs, fewer still.
     """
 
-    scores: Scores
+    scores: "Scores"
     rounds: int
     curve: tuple[Point, ...]
     model: dict[str, Any]

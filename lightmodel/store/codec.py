@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import joblib
-
 from lightmodel.config.base import RENAMED_MODULES
 from lightmodel.contract.results import FoldFit
 from lightmodel.errors import ArtefactCorrupt, LightModelError
@@ -38,6 +36,8 @@ def dump(bundle: dict[str, Any]) -> bytes:
             plain[key] = json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             other[key] = value
+    import joblib  # half of what the chain imports, and needed only where a model is read or written
+
     canonical = {key: json.loads(text) for key, text in plain.items()}
     buffer = io.BytesIO()
     joblib.dump({**canonical, **other}, buffer, protocol=pickle.HIGHEST_PROTOCOL)
@@ -75,6 +75,8 @@ def unpickle(data: bytes, name: str) -> dict[str, Any]:
     """
     try:
         _alias_renamed_modules(data)
+        import joblib
+
         bundle = joblib.load(io.BytesIO(data))
     except Exception as error:
         raise ArtefactCorrupt(

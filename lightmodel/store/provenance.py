@@ -101,17 +101,30 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
         for path in (base.with_suffix(".py"), base / "__init__.py"):
             if name not in closure and _PACKAGE in path.parents and path.is_file():
                 closure[name] = path
-                waiting.extend(_imports(ast.parse(path.read_bytes())))
+                waiting.extend(_imports_of(path))
     return closure
+
+
+@cache
+def _imports_of(path: Path) -> tuple[str, ...]:
+    return tuple(_imports(ast.parse(path.read_bytes())))
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
     """Yield the full names that a file imports; of `from a import b` these are `a` and `a.b`."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements within a block; expressions, most of a file's nodes, hold none."""
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for node in getattr(block, name, ()):
+            yield node
+            yield from _statements(node)
 
 
 def commit() -> str | None:
