@@ -35,9 +35,9 @@ def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
 
 
 def _gunicorn_file() -> Path:
-    """Return gunicorn's settings: of this checkout, or those that an installed package holds."""
-    packaged = ROOT / "lightmodel" / "deploy" / "gunicorn.conf.py"
-    return packaged if packaged.exists() else ROOT / "deploy" / "gunicorn.conf.py"
+    """Return gunicorn's settings: of this checkout or, where the package is installed, of its share."""
+    file = ROOT / "deploy" / "gunicorn.conf.py"
+    return file if file.exists() else Path(sys.prefix) / "share" / "light-model" / file.name
 
 
 @click.command()
