@@ -50,7 +50,9 @@ _COMMANDS = """\
 # Commands
 
 This is what `--help` prints of each command. `run.py` is `python -m lightmodel run`, and `app.py` is
-`python -m lightmodel serve`."""
+`python -m lightmodel serve`. `pip install .` installs all of them as `light-model`; in bash
+`eval "$(_LIGHT_MODEL_COMPLETE=bash_source light-model)"` then completes their names (zsh: `zsh_source`,
+fish: `fish_source`)."""
 _HTTP = """\
 # HTTP API
 
@@ -137,9 +139,9 @@ def _help_of(command: click.Command, context: click.Context, level: int) -> Iter
         yield "```"
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
-            child = command.commands[name]
             full = name if level == 2 else f"{context.info_name} {name}"
-            yield from _help_of(child, click.Context(child, info_name=full), 3)
+            if child := command.get_command(context, name):
+                yield from _help_of(child, click.Context(child, info_name=full), 3)
 
 
 def openapi() -> dict[str, Any]:
