@@ -15,7 +15,6 @@ from lightmodel.cli.common import configured, metric_text, new_table, print_tabl
 from lightmodel.config import Config, load
 from lightmodel.config.environment import for_service
 from lightmodel.contract.task import label_name
-from lightmodel.delivery.smoke_test import smoke_test_service
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,6 +49,8 @@ def smoke(config: Config, url: str, seconds: float) -> None:
     The service at URL is asked for the sample rows of the newest approved model, and must score them as
     stored.
     """
+    from lightmodel.delivery.smoke_test import smoke_test_service  # a service starts without it
+
     version = smoke_test_service(config, url, seconds)
     click.echo(f"{version} answers at {url}, and scores its sample rows as stored")
 

@@ -4,10 +4,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
-
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from typing import TYPE_CHECKING, Protocol
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import DataError, QuotaExceeded, SourceUnavailable
@@ -15,9 +12,11 @@ from lightmodel.files import sha256_of, translate_os_errors
 from lightmodel.sources.base import Fetched, FetchOptions
 from lightmodel.sources.cache import CachedFile, CacheEntry, FileState, PartialFile
 
+if TYPE_CHECKING:  # tenacity brings asyncio, and is imported when a download begins
+    from tenacity import RetryCallState
+
 HEAD_BYTES = 4096
 MAX_WAIT_S = 60.0
-_GROWING_WAIT = wait_exponential_jitter(initial=1.0, max=MAX_WAIT_S, jitter=1.0)
 _PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta", b"<title")
 _QUOTA_SIGNS = ("quota exceeded", "too many users have viewed or downloaded this file")
 
@@ -106,6 +105,8 @@ class _Download:
 
     def run(self) -> Fetched:
         """Try until a file is here, or the last try failed."""
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
         tries = self.options.retries + 1
         retrying = Retrying(
             sleep=self.options.sleep,
@@ -123,7 +124,7 @@ class _Download:
                 hint="run again later: what has arrived is kept, and gone on from where the source can",
             ) from failure
 
-    def _log_failure(self, state: RetryCallState) -> None:
+    def _log_failure(self, state: "RetryCallState") -> None:
         number, tries = state.attempt_number + 1, self.options.retries + 1
         what = f"{self.shown}: {_failure(state)}; try {number} of {tries}"
         logger.warning("%s in %.1f s", what, state.upcoming_sleep)
@@ -203,14 +204,17 @@ class _Download:
         )
 
 
-def _failure(state: RetryCallState) -> Transient:
+def _failure(state: "RetryCallState") -> Transient:
     failure = state.outcome.exception() if state.outcome else None
     return failure if isinstance(failure, Transient) else Transient("no answer")
 
 
-def _wait_s(state: RetryCallState) -> float:
+def _wait_s(state: "RetryCallState") -> float:
     """Return a growing number of seconds, or what the source asks for where that is longer."""
-    return min(max(_GROWING_WAIT(state), _failure(state).wait_s), MAX_WAIT_S)
+    from tenacity.wait import wait_exponential_jitter
+
+    growing = wait_exponential_jitter(initial=1.0, max=MAX_WAIT_S, jitter=1.0)
+    return min(max(growing(state), _failure(state).wait_s), MAX_WAIT_S)
 
 
 def _is_page(head: bytes) -> bool:

@@ -97,12 +97,21 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        base = _PACKAGE.parent.joinpath(*name.split("."))
-        for path in (base.with_suffix(".py"), base / "__init__.py"):
-            if name not in closure and _PACKAGE in path.parents and path.is_file():
-                closure[name] = path
-                waiting.extend(_imports_of(path))
+        path = _file_of(name)
+        if name not in closure and path:
+            closure[name] = path
+            waiting.extend(_imports_of(path))
     return closure
+
+
+@cache
+def _file_of(module: str) -> Path | None:
+    """Return the file of a module of the package; None for all else, names within modules among it."""
+    if module.partition(".")[0] != _PACKAGE.name:
+        return None
+    base = _PACKAGE.parent.joinpath(*module.split("."))
+    files = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in files if path.is_file()), None)
 
 
 @cache
