@@ -9,8 +9,8 @@ trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check dvc==3.67.1
 export PATH="$folder/venv/bin:$PATH" DVC_NO_ANALYTICS=true
-mkdir -p "$folder/work/reports"
-cd "$folder/work"
+mkdir -p "$folder/project/reports"
+cd "$folder/project"
 git init --quiet
 git config user.name "A person"
 git config user.email person@example.org
