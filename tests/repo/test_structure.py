@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 26_700
+MOST_LINES = 27_000
 MOST_MODULES = 165
 
 
