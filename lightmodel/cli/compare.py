@@ -91,8 +91,8 @@ def _show(compared: "ComparisonResult") -> None:
     also = [name for name in others if name != compared.metric.name][:_ALSO_SHOWN]
     also_titles = [METRICS[name].title for name in also]
     titles = [compared.metric.title, "spread", "pooled", "behind", *also_titles]
-    names = ("", "contender", *titles, "fit s", "µs/row", "size")
-    table = new_table(*names, "notes", left={"contender", "notes"})
+    names = ("", "entry", *titles, "fit s", "µs/row", "size")
+    table = new_table(*names, "notes", left={"entry", "notes"})
     for place, one in enumerate(compared.ranking, 1):
         table.add_row(str(place), *_cells(one, compared, also))
     for name, reason in compared.left_out.items():

@@ -308,8 +308,8 @@ class TuneSection(Section):
     )
     storage: SecretStr | None = Field(
         None,
-        description="postgresql://user:password@host:5432/name, for studies that several machines "
-        "share; not set: a file under store.work.",
+        description="Address of a database for studies that several machines share, "
+        "postgresql://user:password@host:5432/name; not set: a file under store.work.",
     )
 
     @property

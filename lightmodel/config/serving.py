@@ -209,7 +209,7 @@ class TrackingSection(Section):
 
 
 class DeploySection(Section):
-    """Where images go, and how a new one proves itself."""
+    """Where images are deployed, and how a new version is checked."""
 
     name: str = Field(
         "light-model",
@@ -244,7 +244,7 @@ class DeploySection(Section):
 
 
 class AzureSection(Section):
-    """App Service, for `deploy azure`; who may do it is told by AZURE_… variables, or by az login."""
+    """App Service, for `deploy azure`; credentials come from AZURE_… variables, or from az login."""
 
     subscription: str = Field("", description="Id of the subscription.")
     resource_group: str = Field(
@@ -281,7 +281,7 @@ class AzureSection(Section):
 
 
 class NotifySection(Section):
-    """Who is told when a build does not deploy, or the service does not answer."""
+    """Who is notified when a build does not deploy, or the service does not answer."""
 
     urls: SecretStr | None = Field(
         None,

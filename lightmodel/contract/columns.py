@@ -73,7 +73,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What was found out once about the training table's text.
+    """What was detected once about the training table's text.
 
     What is the same for every table (blanks, the words for true and false, how numbers are written)
     stands in `cells`.

@@ -121,7 +121,7 @@ class CalibrationEffect:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that testing found out about a candidate.
+    """All results of testing a candidate.
 
     Attributes:
         task: binary, multiclass or regression.

@@ -191,7 +191,7 @@ class AppService:
         return True
 
     def _swap_in(self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str) -> None:
-        """Let the new version prove itself in the slot, and swap; swap back where it fails after that."""
+        """Smoke-test the new version in the slot, and swap; swap back where it fails after that."""
         slot = self.account.write_site(wanted, registry, SLOT)
         self._settle(slot, manifest)
         self.account.swap()

@@ -1,6 +1,6 @@
 """The containers of a service on a Docker host: the proxy that owns its port, and the versions behind it.
 
-A new version is started beside the old one, made to prove itself, and watched; the proxy hands
+A new version is started beside the old one, checked by a smoke test, and watched; the proxy hands
 requests to the live one of the two.
 """
 
@@ -230,8 +230,8 @@ def start_candidate(
 ) -> "Container":
     """Start a container of an image, reachable by its colour on the service's network.
 
-    It is not restarted by Docker until it has proved itself. Images are named by their ids; `previous`
-    is the one that answers now, "" for none.
+    It is not restarted by Docker until it has passed its smoke test. Images are named by their ids;
+    `previous` is the one that answers now, "" for none.
     """
     container = client.containers.create(
         image,

@@ -181,7 +181,7 @@ class DockerHost:
     def _replace(
         self, proxy: Proxy, live: "Container | None", image: "Image", manifest: Manifest
     ) -> None:
-        """Start the new version, let it prove itself, switch, watch; or leave all as it was."""
+        """Start the new version, smoke-test it, switch, watch; or leave all as it was."""
         old = proxy.live()
         colour = _OTHER[old] if live else old
         left = engine.find_container(self.client, f"{self.settings.name}-{colour}")

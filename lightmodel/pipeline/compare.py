@@ -100,7 +100,7 @@ def compare(
     chosen, absent = choose_entries(kind, rows, only)
     entries, present = with_present(chosen, config.train)
     answers: dict[str, str | Failure] = {}
-    with context.progress.task("comparison", total=len(entries), unit="contenders") as advance:
+    with context.progress.task("comparison", total=len(entries), unit="entries") as advance:
         for entry, answer in train_entries(config, split, entries, limit_s):
             answers[entry.name] = answer
             reason = f": {answer.reason}" if isinstance(answer, Failure) else ""
@@ -206,7 +206,7 @@ def _facts(compared: ComparisonResult) -> dict[str, Any]:
         "winner": compared.winner.result.name,
         "present": compared.present,
         "blend": compared.blended,
-        "contenders": [
+        "entries": [
             {
                 **{name: getattr(one.result, name) for name in names},
                 "behind": one.behind,
@@ -242,7 +242,7 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
 
 
 def _run_records(compared: ComparisonResult, tested: Evaluation) -> Iterator[RunRecord]:
-    """Yield the run of a comparison, and one for each contender as a part of it."""
+    """Yield the run of a comparison, and one for each entry as a part of it."""
     ended = datetime.now(UTC).isoformat()
     key = f"comparison-{compared.folder.name}"
     yield RunRecord(
@@ -272,7 +272,7 @@ def _run_records(compared: ComparisonResult, tested: Evaluation) -> Iterator[Run
                 "row_microseconds": 1e6 * result.row_seconds,
                 "bytes": result.size,
             },
-            tags={"contender": result.name, "place": str(place)},
+            tags={"entry": result.name, "place": str(place)},
         )
 
 

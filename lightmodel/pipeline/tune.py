@@ -89,7 +89,7 @@ def run_tune(context: RunContext, split: Version, *, released: bool = False) -> 
     Raises:
         ConfigError: nothing is left to search, or no trial was finished in the time.
         NotPossible: the estimator has no declared ranges.
-        SourceUnavailable: the study's data base does not answer.
+        SourceUnavailable: the study's database does not answer.
     """
     searched = search_space(context.config, released=released)
     if not searched.ranges:

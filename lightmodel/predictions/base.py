@@ -1,4 +1,4 @@
-"""What the prediction log takes, and the two tables in which a data base keeps it."""
+"""What the prediction log takes, and the two tables in which a database keeps it."""
 
 import re
 from abc import ABC, abstractmethod
@@ -67,12 +67,12 @@ class AnsweredRows:
 
 
 def id_text(value: object) -> str | None:
-    """Return an id as text, so that an answer and its late label meet; data bases take no NUL."""
+    """Return an id as text, so that an answer and its late label meet; databases take no NUL."""
     return None if value is None else str(value).replace("\0", "\ufffd")
 
 
 class Sink(ABC):
-    """The tables `predictions` and `truths` of a data base. Used by one thread at a time.
+    """The tables `predictions` and `truths` of a database. Used by one thread at a time.
 
     A batch is a JSON list of objects with `request`, `time` (UTC, ISO 8601), `version` and `rows`:
     lists of row (from 1), id (text or null), prediction, probability, features (object or null).
@@ -138,7 +138,7 @@ class Sink(ABC):
 
 
 _CELLS = 10_000  # of a block: encoding it keeps other threads waiting for a millisecond
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # as JSON writes it; no data base takes it
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # as JSON writes it; no database takes it
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 

@@ -48,7 +48,7 @@ def open_sink(config: Config) -> Sink:
 
     Raises:
         ConfigError: there are none, or they cannot work where they are.
-        SourceUnavailable: the data base is down.
+        SourceUnavailable: the database is down.
     """
     log = config.log
     if log.sink == "none":

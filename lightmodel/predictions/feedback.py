@@ -35,7 +35,7 @@ _Row = tuple[float, float, float | list[float]]  # ground truth, decision, score
 
 
 @dataclass(frozen=True)
-class Truths:
+class LateLabels:
     """Late labels.
 
     Attributes:
@@ -87,7 +87,7 @@ def label_blocks(file: Path, contract: Contract, config: Config) -> Iterator[Blo
     return replace(reader, limits=limits).read(pieces_of(file))
 
 
-def truths_of(blocks: Iterable[Block], contract: Contract) -> Truths:
+def late_labels(blocks: Iterable[Block], contract: Contract) -> LateLabels:
     """Collect the labels of rows that were read by `label_contract`.
 
     Raises:
@@ -115,7 +115,7 @@ def truths_of(blocks: Iterable[Block], contract: Contract) -> Truths:
         labels.update((key, name) for key, name in pairs if key is not None and name is not None)
     if findings.violations:
         raise ContractViolation(findings.violations, what=_WHAT)
-    return Truths(labels, findings.rows, empty)
+    return LateLabels(labels, findings.rows, empty)
 
 
 def _violations(rule: tuple[str, str, str], wrong: Mask) -> list[Violation]:
@@ -143,9 +143,9 @@ def add_ground_truth(config: Config, blocks: Iterable[Block], contract: Contract
 
     Raises:
         ContractViolation: ids are missing, or values are no labels of the task.
-        SourceUnavailable: the data base is down.
+        SourceUnavailable: the database is down.
     """
-    truths = truths_of(blocks, contract)
+    truths = late_labels(blocks, contract)
     with closing(open_sink(config)) as sink:
         matched = sink.add_ground_truth(truths.labels, datetime.now(UTC))
     unmatched = len(truths.labels) - matched

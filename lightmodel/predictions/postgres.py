@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS truths (
 
 
 class PostgresSink(Sink):
-    """The tables in the data base that a URL names; a batch that comes again changes nothing.
+    """The tables in the database that a URL names; a batch that comes again changes nothing.
 
     Raises:
         ConfigError: the URL is none, or psycopg is not installed.
@@ -60,7 +60,7 @@ class PostgresSink(Sink):
             psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
             raise ConfigError(
-                "log.url is no URL of a PostgreSQL data base",
+                "log.url is no URL of a PostgreSQL database",
                 hint="LIGHTMODEL__LOG__URL=postgresql://user:password@host:5432/name",
             ) from None
         self._psycopg = psycopg
@@ -94,7 +94,7 @@ class PostgresSink(Sink):
                 raise DataError(f"PostgreSQL refuses it: {type(error).__name__}") from error
             self.close()
             raise SourceUnavailable(
-                f"the prediction log's data base does not take it ({type(error).__name__})",
+                f"the prediction log's database does not take it ({type(error).__name__})",
                 hint="check LIGHTMODEL__LOG__URL and the server; rows wait in the spool until then",
             ) from error
 

@@ -31,7 +31,7 @@ def table_rows(
     """Return a row for each entry by column: the best first, those left out last, with the reasons."""
     others = [name for name in METRICS if name in ranking[0].mean and name != metric.name]
     rows = [_row(place, one, [metric.name, *others]) for place, one in enumerate(ranking, 1)]
-    absent = [{"contender": name, "notes": reason} for name, reason in left_out.items()]
+    absent = [{"entry": name, "notes": reason} for name, reason in left_out.items()]
     return [*rows, *absent]
 
 
@@ -69,7 +69,7 @@ def _row(place: int, one: RankedResult, names: Sequence[str]) -> dict[str, Any]:
     numbers["row_microseconds"] = 1e6 * result.row_seconds
     return {
         "place": place,
-        "contender": result.name,
+        "entry": result.name,
         **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
         "bytes": result.size,
         "notes": "; ".join(result.notes),
@@ -90,7 +90,7 @@ def comparison_png(ranking: Ranking, metric: Metric) -> bytes:
     """
     known = [one for one in ranking if math.isfinite(one.mean[metric.name])]
     if not known:
-        return canvas.text_png("No contender has a score that can be drawn.")
+        return canvas.text_png("No entry has a score that can be drawn.")
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[4, 1])

@@ -161,7 +161,7 @@ def choose_entries(
     every = {one.name: one for one in default_entries(kind, rows)}
     if unknown := [name for name in only if name not in every]:
         raise ConfigError(
-            f"no contender of a {kind} task is called {', '.join(unknown)}",
+            f"no entry of a {kind} task is called {', '.join(unknown)}",
             hint=f"known are {', '.join(sorted(every))}",
         )
     chosen = [one for name, one in every.items() if not only or name in only]

@@ -208,7 +208,7 @@ def _check_address(url: str) -> None:
         is_postgres = False
     if not is_postgres:
         raise ConfigError(
-            "tune.storage is no address of a PostgreSQL data base",
+            "tune.storage is no address of a PostgreSQL database",
             hint="LIGHTMODEL__TUNE__STORAGE=postgresql://user:password@host:5432/name; an @ or : in the "
             "password is written %40 or %3A",
         ) from None
@@ -232,6 +232,6 @@ def translate_database_errors() -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         raise SourceUnavailable(
-            f"the data base of the study (tune.storage) does not answer: {type(error).__name__}",
+            f"the database of the study (tune.storage) does not answer: {type(error).__name__}",
             hint="try again: what was told to it is kept; or look at LIGHTMODEL__TUNE__STORAGE",
         ) from None

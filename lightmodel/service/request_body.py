@@ -73,7 +73,7 @@ class RequestBody:
 
     @property
     def form(self) -> Form | None:
-        """What the Content-Type says of the body; None: to be found out.
+        """What the Content-Type says of the body; None: to be detected.
 
         Raises:
             UnsupportedMediaType: it is none of the forms that a table may have.

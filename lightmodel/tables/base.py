@@ -182,7 +182,7 @@ def stream_of(pieces: Pieces) -> pa.NativeFile:
 
 
 def given_dialect(options: DataSection) -> Dialect:
-    """Return what the configuration says of a text; "" is to be found out.
+    """Return what the configuration says of a text; "" is to be detected.
 
     Raises:
         ConfigError: `options.delimiter` is no single ASCII character, or one that cells are made of.

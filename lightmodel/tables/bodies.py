@@ -59,7 +59,7 @@ class BodyReader:
 
         Args:
             pieces: of the body as they arrive.
-            form: None: found out from the beginning.
+            form: None: detected from the beginning.
             charset: of a text, where the sender names it.
 
         Raises:

@@ -35,7 +35,7 @@ _REFUSED = (
     (b"ARROW1", "an Arrow file", "Parquet"),
     (b"FEA1", "a Feather file", "Parquet"),
     (b"\x89HDF", "an HDF5 file", "Parquet"),
-    (b"SQLite format 3", "an SQLite data base", "CSV"),
+    (b"SQLite format 3", "an SQLite database", "CSV"),
     (b"%PDF", "a PDF document", "CSV"),
     (b"BZh", "packed with bzip2", "CSV, plain or packed with gzip"),
     (b"\xfd7zXZ", "packed with xz", "CSV, plain or packed with gzip"),

@@ -38,7 +38,7 @@ _COMPARED = 5_000  # pairs of names; more of them take long, and help nobody
 
 
 @dataclass(frozen=True)
-class Conformed:
+class ValidatedTable:
     """A table in the contract's order and types, and what is wrong with it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Conformed:
 
 def conform(
     table: pa.Table, contract: Contract, *, with_target: bool, decimal: str = "."
-) -> Conformed:
+) -> ValidatedTable:
     """Bring `table` into the contract's order and types, and report what does not fit.
 
     Args:
@@ -80,7 +80,7 @@ def conform(
             columns[column.name] = found.values
             unseen[column.name] = found.unseen
     known = {column.name for column in contract.columns}
-    return Conformed(
+    return ValidatedTable(
         pa.table(columns),
         tuple(violations),
         {name: count for name, count in unseen.items() if count},

@@ -58,7 +58,7 @@ class _Unreadable(Exception):
 
 @dataclass(frozen=True)
 class _Plan:
-    """All that was found out before reading.
+    """What was detected before reading.
 
     Attributes:
         start: bytes of the text before the first data row.

@@ -35,7 +35,7 @@ class _Header:
 
 @dataclass(frozen=True)
 class CsvBlocks:
-    """Reads CSV for one contract, by the dialect of its table; what that leaves open is found out."""
+    """Reads CSV for one contract, by the dialect of its table; what that leaves open is detected."""
 
     rules: RowRules
     reader: RowReader

@@ -41,7 +41,7 @@ def read_source(paths: Sequence[Path], options: DataSection) -> TableRead:
 
     Args:
         paths: files with the same columns, in any order; each may be of another format.
-        options: how a CSV is written, where that is not to be found out.
+        options: how a CSV is written, where that is not to be detected.
 
     Returns:
         A table with at least one row, with distinct column names and plain types: int64, float64,

@@ -67,7 +67,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class RawRows:
-    """Whole rows of a text, not yet held against a contract.
+    """Whole rows of a text, not yet validated against a contract.
 
     Attributes:
         numbers: (rows, width), row by row; columns that no cell fills are undefined.

@@ -1,4 +1,4 @@
-"""Rows of a request: columns found by name, cells held against the contract, everything wrong told.
+"""Rows of a request: columns matched by name, cells validated by the contract, all violations reported.
 
 Rows come in blocks, as numbers in training order. The rules are those of `check`, which holds
 whole tables against the same contract.

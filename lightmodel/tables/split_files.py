@@ -42,7 +42,7 @@ def write_table(table: pa.Table, path: Path, format: OwnFormat, threads: int) ->
 def read_own(path: Path, format: OwnFormat, types: Mapping[str, pa.DataType]) -> pa.Table:  # noqa: A002 — see above
     """Read what `write_table` wrote, with the types that it had.
 
-    The type of a column that `types` does not name is found out.
+    The type of a column that `types` does not name is inferred.
 
     Raises:
         DataError: it is not there, damaged, or lacks a column of `types`.

@@ -185,7 +185,7 @@ def _call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns
 
 
 def _where(error: Exception) -> str:
-    """Return what went wrong and in which line; an error's text may hold values, so only names are told."""
+    """Return what went wrong and in which line; only names, for an error's text may hold values."""
     lines = traceback.extract_tb(error.__traceback__)
     line = next((one for one in reversed(lines) if one.filename != __file__), lines[-1])
     told = f": {error}" if isinstance(error, _NoSuchColumn | NameError | AttributeError) else ""

@@ -8,8 +8,9 @@ from lightmodel.contract.task import Metric, TaskKind, gate_metric
 def judge(evaluation: Evaluation, gate: GateSection) -> Verdict:
     """Return the verdict on an evaluation; every check gives one sentence, failed ones first.
 
-    A candidate passes when it beats the dummy beyond chance (the near end of its interval does),
-    reaches the minimum, and is not worse than the served model by more than `gate.max_regression`.
+    A candidate passes when it beats the dummy baseline by a significant margin (the near end of its
+    interval does), reaches the minimum, and is not worse than the served model by more than
+    `gate.max_regression`.
     """
     metric = gate_metric(gate.metric, TaskKind(evaluation.task))
     checks = [
@@ -30,7 +31,7 @@ def _beats_dummy(evaluation: Evaluation, metric: Metric) -> tuple[bool, str]:
         return True, f"{metric.title} {found.value:.4f} beats the dummy's {dummy:.4f}."
     return False, (
         f"{metric.title} {found.value:.4f} (95 % interval {found.low:.4f} to {found.high:.4f}) does "
-        f"not beat the dummy's {dummy:.4f} beyond chance."
+        f"not beat the dummy's {dummy:.4f} by a significant margin."
     )
 
 

@@ -105,7 +105,7 @@ def evaluate(
 
 
 def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
-    """Return features and target of rows, held against a contract as a request would be."""
+    """Return features and target of rows, validated against a contract as a request would be."""
     conformed = conform(table, contract, with_target=True)
     if conformed.violations:
         raise ContractViolation(conformed.violations, what="the test table")

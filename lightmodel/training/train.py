@@ -29,7 +29,7 @@ _FOLDS = 1  # a purpose of `uniform` of its own: folds must not follow the split
 
 @dataclass(frozen=True)
 class Trained:
-    """What training found out.
+    """The results of training.
 
     Attributes:
         learner: name of the learner that reads the payload.

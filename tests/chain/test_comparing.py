@@ -62,17 +62,17 @@ def test_the_winner_is_found_shown_kept_and_written(project: Project) -> None:
     (folder,) = comparisons(project)
     with (folder / "comparison.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    names = {row["contender"] for row in rows}
+    names = {row["entry"] for row in rows}
     assert {"logistic", "knn", "present settings"} <= names
     means = [float(row["auc_mean"]) for row in rows]
     assert means == sorted(means, reverse=True)
     assert all(float(row["fit_seconds"]) > 0 and int(row["bytes"]) > 500 for row in rows)
     sheet = openpyxl.load_workbook(folder / "comparison.xlsx").worksheets[0]
-    assert [cell.value for cell in sheet["B"][1:]] == [row["contender"] for row in rows]
+    assert [cell.value for cell in sheet["B"][1:]] == [row["entry"] for row in rows]
     assert sheet["C2"].value == pytest.approx(means[0])
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     tested = json.loads((folder / "winner-on-test-rows.json").read_bytes())
-    assert tested["winner"] == rows[0]["contender"] != "present settings"
+    assert tested["winner"] == rows[0]["entry"] != "present settings"
     settings = (project.folder / "config.toml").read_text(encoding="utf-8")
     assert f'estimator = "{rows[0]["estimator"]}"' in settings
     assert "folds = 4\n" in settings
@@ -182,8 +182,6 @@ def test_tracking_is_told_of_the_comparison_and_of_each_contender() -> None:
     assert (whole.kind, whole.parent) == ("comparison", "")
     assert whole.metrics["test_auc"] == tested.metrics["auc"].value
     assert {path.name for path in whole.files} >= {"comparison.png", "winner-on-test-rows.json"}
-    assert [part.tags["contender"] for part in parts] == [
-        one.result.name for one in compared.ranking
-    ]
+    assert [part.tags["entry"] for part in parts] == [one.result.name for one in compared.ranking]
     assert {part.parent for part in parts} == {whole.key}
     assert parts[0].metrics["auc"] == compared.winner.result.pooled["auc"]

@@ -1,4 +1,4 @@
-"""The chain with MLflow's own data base beside it, and what MLflow then knows."""
+"""The chain with MLflow's own database beside it, and what MLflow then knows."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from lightmodel.config import load
 from lightmodel.service import create_app
 from tests.fakes.project import SETTINGS, Project, shop_table
 
-# Of MLflow's own: one when it is imported, one when it asks its data base.
+# Of MLflow's own: one when it is imported, one when it asks its database.
 pytestmark = [
     pytest.mark.mlflow,
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),

@@ -23,7 +23,7 @@ from tests.fakes.server import free_port
 
 pytestmark = [
     pytest.mark.mlflow,
-    # Of MLflow's own: one when it is imported, one when it asks its data base.
+    # Of MLflow's own: one when it is imported, one when it asks its database.
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
@@ -60,7 +60,7 @@ def client_of(uri: str) -> Any:
 
 
 def runs(client: Any, version: str = "") -> list[Any]:
-    """The runs of a data base or server, or those of one model of ours."""
+    """The runs of a database or server, or those of one model of ours."""
     every = [one.experiment_id for one in client.search_experiments()]
     found: list[Any] = client.search_runs(every, f"tags.version = '{version}'" if version else "")
     return found

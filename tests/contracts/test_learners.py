@@ -261,10 +261,10 @@ def test_a_blend_of_nothing_sensible_is_a_config_error(parameters: dict[str, Any
 @pytest.mark.parametrize("kind", list(TaskKind))
 @pytest.mark.parametrize("name", ["xgboost", "catboost"])
 def test_a_booster_of_the_extra_keeps_the_seed_and_the_threads(name: str, kind: TaskKind) -> None:
-    contender = next(one for one in default_entries(kind, ROWS) if one.name == name)
+    entry = next(one for one in default_entries(kind, ROWS) if one.name == name)
     data, payloads = data_of(kind), []
     for _ in range(2):
-        learner = SklearnLearner(contender.estimator, contender.parameters, 3, 1)
+        learner = SklearnLearner(entry.estimator, entry.parameters, 3, 1)
         trainer = learner.prepare(data)
         fit = trainer.fit_fold(*halves())
         payloads.append(fit.scores)
@@ -277,12 +277,12 @@ def test_a_booster_of_the_extra_keeps_the_seed_and_the_threads(name: str, kind: 
 @pytest.mark.parametrize("kind", list(TaskKind))
 def test_every_contender_can_be_fitted_and_is_better_than_chance(kind: TaskKind) -> None:
     data = data_of(kind)
-    for contender in default_entries(kind, ROWS):
-        if contender.extra or contender.estimator == "lightgbm":
+    for entry in default_entries(kind, ROWS):
+        if entry.extra or entry.estimator == "lightgbm":
             continue
-        trainer = SklearnLearner(contender.estimator, contender.parameters, 0, 1).prepare(data)
+        trainer = SklearnLearner(entry.estimator, entry.parameters, 0, 1).prepare(data)
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")  # of fits that do not converge on so few rows
             scores = trainer.fit_fold(*halves()).scores
         last = scores[:, -1] if scores.ndim == 2 else scores
-        assert np.corrcoef(last, data.target[halves()[1]])[0, 1] > 0.4, contender.name
+        assert np.corrcoef(last, data.target[halves()[1]])[0, 1] > 0.4, entry.name

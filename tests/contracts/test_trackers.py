@@ -14,7 +14,7 @@ from lightmodel.tracking.records import AliasUpdate, PendingRun, RunRecord
 from tests.fakes.mlflow_server import mlflow_server, silent_server
 from tests.fakes.server import free_port
 
-# Of MLflow's own: one when it is imported, one when it asks its data base.
+# Of MLflow's own: one when it is imported, one when it asks its database.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),

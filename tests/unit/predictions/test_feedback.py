@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, DataError, LightModelError
-from lightmodel.predictions.feedback import Truths, label_contract, truths_of
+from lightmodel.predictions.feedback import LateLabels, label_contract, late_labels
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.row_rules import RowRules
@@ -34,11 +34,11 @@ def classes(*labels: Label) -> Contract:
 YES_NO = classes("no", "yes")
 
 
-def read(data: bytes, own: Contract, dialect: Dialect | None = None) -> Truths:
+def read(data: bytes, own: Contract, dialect: Dialect | None = None) -> LateLabels:
     """Read labels as the service does."""
     rules = RowRules(label_contract(own))
     reader = BodyReader(rules, read_rows, dialect or Dialect(), LIMITS)
-    return truths_of(reader.read(iter([data])), own)
+    return late_labels(reader.read(iter([data])), own)
 
 
 def cell(value: str, own: Contract, decimal: str = ".") -> str:
@@ -68,7 +68,7 @@ def test_the_last_label_of_an_id_holds() -> None:
 
 def test_rows_whose_label_is_empty_are_counted_and_left_out() -> None:
     found = read(b"key,y\na,yes\nb,\n,\nc,NA\n", YES_NO, Dialect(na_values=("", "NA")))
-    assert found == Truths({"a": "yes"}, 4, 3)
+    assert found == LateLabels({"a": "yes"}, 4, 3)
 
 
 @pytest.mark.parametrize(

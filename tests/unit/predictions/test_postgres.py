@@ -1,4 +1,4 @@
-"""The prediction log of a process whose data base is stopped and started again."""
+"""The prediction log of a process whose database is stopped and started again."""
 
 import hashlib
 import logging

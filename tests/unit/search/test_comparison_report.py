@@ -40,11 +40,11 @@ LATE = {"late": "not finished within 5 s"}
 def test_the_table_has_a_line_for_each_and_for_those_left_out() -> None:
     text = csv_bytes(table_rows([BEST, NEXT], LATE, AUC)).decode()
     first, second, third = csv.DictReader(io.StringIO(text))
-    assert (first["place"], first["contender"], first["auc_mean"]) == ("1", "best", "0.9")
+    assert (first["place"], first["entry"], first["auc_mean"]) == ("1", "best", "0.9")
     assert (first["row_microseconds"], first["bytes"], first["notes"]) == ("2.0", "1000", "slow")
     assert (first["estimator"], first["parameters"]) == ("a.best", "{'k': [1]}")
     assert second["behind"] == "0.1"
-    assert (third["contender"], third["auc_mean"]) == ("late", "")
+    assert (third["entry"], third["auc_mean"]) == ("late", "")
     assert third["notes"] == "not finished within 5 s"
 
 

@@ -98,7 +98,7 @@ def _zip_of(name: str) -> bytes:
         (b"PK\x03\x04 rubbish", "a damaged ZIP or Excel file"),
         (b"%PDF-1.7", "a PDF document"),
         (b"BZh91AY", "packed with bzip2"),
-        (b"SQLite format 3\0", "an SQLite data base"),
+        (b"SQLite format 3\0", "an SQLite database"),
     ],
 )
 def test_what_is_known_to_be_no_table_is_called_by_its_name(
