@@ -3,10 +3,15 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pyarrow.csv as arrow_csv
 import pytest
 
 from tests.fakes.project import SETTINGS, Project, shop_table
+
+# A busy machine is slow now and then: no example fails for having taken long.
+hypothesis.settings.register_profile("light-model", deadline=None)
+hypothesis.settings.load_profile("light-model")
 
 
 @pytest.fixture(autouse=True)

@@ -168,7 +168,7 @@ TWO = Layout(bytes([N, T]), (0, 0), 1, missing=("NA",))
 
 
 @pytest.mark.compiler
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(laid_out_texts(), st.lists(st.integers(0, 10_000), max_size=4))
 @example((TWO, '"1" ,z\n'), [])
 @example((TWO, '1,"a"b\n'), [])
@@ -294,7 +294,7 @@ def tables(draw: st.DrawFn) -> Table:
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(table=tables(), cuts=st.lists(st.integers(0, 10_000), max_size=3))
 def test_a_request_reads_what_training_read(reader: Maker, table: Table, cuts: list[int]) -> None:
     """Whatever training made of a text, the same text posted is read as the same."""

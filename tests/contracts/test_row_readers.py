@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE
@@ -174,7 +174,6 @@ def test_a_quote_that_is_never_closed_is_an_error(reader: RowReader, text: str) 
         reader(LAYOUT, text.encode(), final=True)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, 60))
 def test_a_text_may_be_cut_anywhere(reader: RowReader, cut: int) -> None:
     text = b'1,"a\n,b",1,z,2\r\n3,c,0,z,4\r\n\r\n5,"d""e",1,z,6\r\n'

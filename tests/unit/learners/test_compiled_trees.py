@@ -98,7 +98,7 @@ def test_scores_are_lightgbms_to_the_last_bit(name: str, order: Any) -> None:
             assert np.array_equal(scorer(text).predict(laid), by_lightgbm(text, rows))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), name=st.sampled_from(sorted(MODELS)))
 def test_values_on_a_threshold_go_where_lightgbm_sends_them(data: st.DataObject, name: str) -> None:
     tables = tables_of(MODELS[name])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.predictions.base import AnsweredRows, encode
@@ -94,7 +94,6 @@ def test_a_nul_becomes_a_sign_that_data_bases_take(text: str) -> None:
 @given(
     st.text(), st.text(), st.one_of(st.floats(), st.integers(-(2**63), 2**63 - 1), st.booleans())
 )
-@settings(deadline=None)
 def test_whatever_is_answered_comes_back_from_sqlite(key: str, label: str, cell: object) -> None:
     rows = answered("r1", [key], [0.5], predictions=[label], features={label: [cell]})
     with closing(SqliteSink(Path(":memory:"))) as sink:

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
@@ -102,7 +102,6 @@ def test_a_label_in_json_is_known_whatever_its_type(
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-@settings(deadline=None)
 def test_a_number_keeps_every_bit(number: float) -> None:
     assert float(cell(label_name(number), contract(REGRESSION))) == number
 
@@ -160,14 +159,12 @@ def test_without_an_id_column_the_error_says_what_to_do() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None)
 def test_whatever_the_bytes_only_our_own_errors_come(data: bytes) -> None:
     with contextlib.suppress(LightModelError):
         read(data, YES_NO)
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.sampled_from(["key,y", "key\ty"]))
-@settings(deadline=None)
 def test_whatever_the_cells_only_our_own_errors_come(text: str, header: str) -> None:
     with contextlib.suppress(LightModelError):
         read(f"{header}\n{text}".encode(), YES_NO)

@@ -335,7 +335,7 @@ reports = st.builds(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(reports)
 def test_whatever_was_measured_can_be_shown(report: Report) -> None:
     assert Page(render(report)).text

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -52,7 +52,6 @@ def predictor(
     own=st.none() | SHARES,
     given_one=st.none() | SHARES,
 )
-@settings(deadline=None)
 def test_two_classes_are_decided_as_they_were_tested(
     scores: Scores, own: float | None, given_one: float | None
 ) -> None:
@@ -65,7 +64,6 @@ def test_two_classes_are_decided_as_they_were_tested(
 
 
 @given(scores=arrays(np.float64, st.tuples(st.integers(1, 8), st.just(3)), elements=SHARES))
-@settings(deadline=None)
 def test_several_classes_are_decided_as_they_were_tested(scores: Scores) -> None:
     answers = predictor(CLASSES, scores).answer(block(len(scores)))
     assert answers.predictions == [code + 1 for code in predicted_codes(scores, 0.5)]

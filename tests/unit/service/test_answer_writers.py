@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.scoring.predictor import Answers
@@ -43,7 +43,6 @@ def written(writer: JsonWriter, blocks: Sequence[Answers]) -> bytes:
 @given(
     rows=st.lists(st.tuples(IDS, st.floats(0, 1)), min_size=1, max_size=12), cut=st.integers(1, 12)
 )
-@settings(deadline=None)
 def test_all_forms_have_the_same_rows_in_order(rows: list[tuple[Any, float]], cut: int) -> None:
     parts = [rows[at : at + cut] for at in range(0, len(rows), cut)]
     blocks = [binary([one for one, _ in part], [score for _, score in part]) for part in parts]

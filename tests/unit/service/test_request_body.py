@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 from flask import Flask, request
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest, HTTPException
 
@@ -56,19 +56,16 @@ BYTES = st.binary(max_size=60).map(lambda content: content.replace(b"\n--xyz", b
 
 
 @given(content=BYTES, size=st.integers(1, 80))
-@settings(deadline=None)
 def test_a_raw_body_arrives_as_it_was_sent(content: bytes, size: int) -> None:
     assert received(content, size=size) == content
 
 
 @given(content=BYTES, size=st.integers(1, 80), before=st.sampled_from([b"", OTHER, OTHER * 3]))
-@settings(deadline=None)
 def test_a_forms_file_arrives_as_it_was_sent(content: bytes, size: int, before: bytes) -> None:
     assert received(form(content, before=before), FORM, size) == content
 
 
 @given(content=st.binary(max_size=200), size=st.integers(1, 80))
-@settings(deadline=None)
 def test_whatever_is_called_a_form_is_read_or_refused(content: bytes, size: int) -> None:
     with suppress(BadRequest, DataError):
         received(b"--xyz\r\n" + content, FORM, size)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.config import ServeSection, load
@@ -84,7 +84,6 @@ def test_platforms_ask_for_health_without_a_key() -> None:
 
 
 @given(rate=st.floats(0.5, 1_000), asked=st.integers(1, 50))
-@settings(deadline=None)
 def test_a_burst_is_a_second_of_the_rate_for_each_caller(rate: float, asked: int) -> None:
     limiter = RateLimiter(rate, clock=lambda: 7.0)
     for caller in ("a", "b"):

@@ -140,7 +140,7 @@ DIALECTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     tables(),
     DIALECTS,
@@ -169,7 +169,7 @@ def _written(cell: object, decimal: str) -> object:
     return str(cell).replace(".", decimal) if isinstance(cell, float) else cell
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(
         [b"", b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"\xff\xfe", b"a,b\n", b'{"a":', b"["]

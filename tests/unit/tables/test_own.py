@@ -77,7 +77,7 @@ def wide_table(rows: int) -> pa.Table:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(table=tables())
 @example(table=pa.table({"only": pa.array([None, "", "x", None])}))
 @example(table=pa.table({"only": pa.array([None, 0.1, -0.0, 5e-324])}))

@@ -47,7 +47,7 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(records=st.lists(RECORDS, min_size=1, max_size=12))
 def test_rows_and_tables_are_judged_alike(records: list[dict[str, Any]]) -> None:
     schema = pa.schema(

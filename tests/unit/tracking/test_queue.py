@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, LightModelError
@@ -45,7 +45,6 @@ def test_a_pending_run_is_read_as_it_was_written(tmp_path: Path, one: PendingRun
     assert queue.read(queue.put(one)) == one
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.text(), st.floats()),
     st.dictionaries(st.text(), st.lists(st.tuples(st.floats(0, 9), st.floats())).map(tuple)),
