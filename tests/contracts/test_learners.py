@@ -1,4 +1,4 @@
-"""What every learner owes, run over all of them (ports/learner.py)."""
+"""What every learner owes, run over all of them."""
 
 import pickle
 import warnings
