@@ -14,6 +14,7 @@ hypothesis.settings.register_profile("light-model", deadline=None)
 hypothesis.settings.load_profile("light-model")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own hook reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let `--dist loadgroup` keep a file's tests together, and all that use the one Docker engine."""
     for item in items:
