@@ -32,7 +32,7 @@ test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
 	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" $(ARGS)
 
 test-marked: $(DEV_STAMP) ## The tests that need services, browsers or a compiler (see .ci/run)
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "$(MARKED)" $(ARGS)
+	$(BIN)/python -m pytest -m "$(MARKED)" $(ARGS)
 
 check: $(DEV_STAMP) ## Lint, types, layers
 	$(BIN)/ruff check .

@@ -14,14 +14,6 @@ hypothesis.settings.register_profile("light-model", deadline=None)
 hypothesis.settings.load_profile("light-model")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist's own hook reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let `--dist loadgroup` keep a file's tests together, and all that use the one Docker engine."""
-    for item in items:
-        group = "docker" if item.get_closest_marker("docker") else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine, and nothing of the repository's own folders, reaches a test."""
