@@ -205,7 +205,7 @@ def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Set
             yield Setting(section, key, _parsed(section, key, value), f"--set {path}")
 
 
-def _renamed(section: str, key: str, value: Any, origin: str) -> tuple[str, Any]:  # noqa: ANN401
+def _renamed(section: str, key: str, value: Any, origin: str) -> tuple[str, Any]:  # noqa: ANN401 — as written
     """Return the present name of a setting and its value in present units."""
     path = f"{section}.{key}"
     if path not in RENAMED_SETTINGS:

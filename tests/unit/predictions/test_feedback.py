@@ -161,10 +161,11 @@ def test_without_an_id_column_the_error_says_what_to_do() -> None:
 @given(st.binary(max_size=200))
 def test_whatever_the_bytes_only_our_own_errors_come(data: bytes) -> None:
     with contextlib.suppress(LightModelError):
-        read(data, YES_NO)
+        assert set(read(data, YES_NO).labels.values()) <= {"yes", "no"}
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.sampled_from(["key,y", "key\ty"]))
 def test_whatever_the_cells_only_our_own_errors_come(text: str, header: str) -> None:
     with contextlib.suppress(LightModelError):
-        read(f"{header}\n{text}".encode(), YES_NO)
+        found = read(f"{header}\n{text}".encode(), YES_NO)
+        assert set(found.labels.values()) <= {"yes", "no"}

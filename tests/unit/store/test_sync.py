@@ -13,7 +13,7 @@ from lightmodel.store.versions import Store, Version
 UNSIGNED = Signer(None)
 
 
-class Shelf(Mirror):
+class MemoryMirror(Mirror):
     """A mirror in memory."""
 
     def __init__(self) -> None:
@@ -47,35 +47,35 @@ def judge(version: Version) -> None:
     write_verdict(version, Verdict(True, "auc", 0.9, ("fine",)), b"<html>", UNSIGNED)
 
 
-def held_by(shelf: Shelf, version: Version) -> str:
-    return parse_verdict(shelf.held[f"{version.name}/verdict.json"], version, UNSIGNED).by
+def held_by(mirror: MemoryMirror, version: Version) -> str:
+    return parse_verdict(mirror.held[f"{version.name}/verdict.json"], version, UNSIGNED).by
 
 
 def test_own_code_is_sent_and_the_manifest_comes_last() -> None:
-    version, shelf = approved(), Shelf()
-    assert push(store(), shelf).versions == (version.name,)
-    assert shelf.held[f"{version.name}/code/mine.py"] == b"x = 1"
-    assert list(shelf.held)[-1] == f"{version.name}/manifest.json"
+    version, mirror = approved(), MemoryMirror()
+    assert push(store(), mirror).versions == (version.name,)
+    assert mirror.held[f"{version.name}/code/mine.py"] == b"x = 1"
+    assert list(mirror.held)[-1] == f"{version.name}/manifest.json"
 
 
 def test_nobody_takes_back_a_rollback_that_somebody_else_sent() -> None:
-    version, shelf = approved(), Shelf()
-    push(store(), shelf)
+    version, mirror = approved(), MemoryMirror()
+    push(store(), mirror)
     before = (version.folder / "verdict.json").read_bytes()
     verdict = read_verdict(version, UNSIGNED)
     assert verdict is not None
     withdraw(version, verdict, UNSIGNED)
-    assert push(store(), shelf).verdicts == (version.name,)
-    assert held_by(shelf, version) == "rollback"
+    assert push(store(), mirror).verdicts == (version.name,)
+    assert held_by(mirror, version) == "rollback"
     (version.folder / "verdict.json").write_bytes(before)  # somebody who never pulled
     judge(version)  # and tests it again
-    assert push(store(), shelf).verdicts == ()
-    assert held_by(shelf, version) == "rollback"
+    assert push(store(), mirror).verdicts == ()
+    assert held_by(mirror, version) == "rollback"
 
 
 def test_a_later_test_replaces_an_earlier_one() -> None:
-    version, shelf = approved(), Shelf()
-    push(store(), shelf)
+    version, mirror = approved(), MemoryMirror()
+    push(store(), mirror)
     judge(version)
-    assert push(store(), shelf).verdicts == (version.name,)
-    assert push(store(), shelf).verdicts == ()
+    assert push(store(), mirror).verdicts == (version.name,)
+    assert push(store(), mirror).verdicts == ()
