@@ -10,6 +10,7 @@ from lightmodel.config import Config
 from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
 from lightmodel.delivery.docker_host import open_docker_host
+from lightmodel.delivery.interruption import defer_signals
 from lightmodel.delivery.monitor import open_monitor
 from lightmodel.errors import DeployFailed, LightModelError, SourceUnavailable
 from lightmodel.notify import open_notifier
@@ -54,15 +55,10 @@ def _run(deployment: Deployment, image: str, flags: dict[str, bool]) -> None:
     if flags["dry_run"]:
         click.echo("\n".join(deployment.plan(image)))
         return
-    signal.signal(signal.SIGTERM, _interrupt)
+    defer_signals()
     done = deployment.rollback() if flags["rollback"] else deployment.deploy(image)
     what = "answers now" if done.changed else "answered already; nothing was changed"
     click.echo(f"{done.version} {what}: {done.address}")
-
-
-def _interrupt(*_: object) -> None:
-    """Clean up on SIGTERM as on Ctrl-C: process 1 of a container would ignore it."""
-    raise KeyboardInterrupt
 
 
 def _stop_event() -> threading.Event:

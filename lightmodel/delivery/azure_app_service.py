@@ -24,6 +24,7 @@ from lightmodel.delivery.azure_resources import (
 from lightmodel.delivery.base import Deployed
 from lightmodel.delivery.containers import environment_of
 from lightmodel.delivery.engine import connect, image_of, manifest_of, translate_docker_errors
+from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.delivery.smoke_test import Ask, key_of, over_http, smoke_test, wait_until_ready
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed, SourceUnavailable
 from lightmodel.store.manifest import Manifest
@@ -124,6 +125,7 @@ class AppService:
         login = self._login(server)
         images, digest = self.client.images, ""
         for line in images.push(repository, tag, auth_config=login, stream=True, decode=True):
+            raise_if_interrupted()
             if "error" in line:
                 raise DeployFailed(f"{server} does not take the image: {line['error']}")
             digest = line.get("aux", {}).get("Digest", digest)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lightmodel.config import DeploySection
 from lightmodel.delivery import engine
+from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.delivery.smoke_test import OK, Answer, Ask, smoke_test, wait_until_ready
 from lightmodel.errors import ConfigError, DeployFailed
 from lightmodel.store.manifest import Manifest
@@ -189,6 +190,7 @@ class Candidate:
         with self._quoted():
             while time.monotonic() < ends:
                 time.sleep(min(_LOOK_S, seconds))
+                raise_if_interrupted()
                 self.check_alive()
                 if (answer := ask("/ready", None)).status != OK:
                     raise DeployFailed(f"it stopped answering; /ready: {answer}")
@@ -248,7 +250,11 @@ def start_candidate(
         volumes={f"{deploy.name}-log": {"bind": "/app/var/log", "mode": "rw"}},
         **_hardening(),
     )
-    container.start()
+    try:
+        container.start()
+    except BaseException:
+        engine.remove(container)
+        raise
     return container
 
 

@@ -209,7 +209,10 @@ def retire_images(client: "DockerClient", reference: str, keep: int, previous: s
         for image in client.images.list(filters={"label": "light-model.service=serve"})
         if any(tag.rpartition(":")[0] == name for tag in image.tags)
     ]
-    used = {container.attrs["Image"] for container in client.containers.list(all=True)}
+    used = {
+        container.attrs["Image"]
+        for container in client.containers.list(all=True, ignore_removed=True)
+    }
     used.add(previous)
     newest_first = sorted(own, key=lambda image: str(image.attrs["Created"]), reverse=True)
     for image in newest_first[keep:]:

@@ -11,6 +11,7 @@ import requests
 
 from lightmodel.config import Config, DeploySection
 from lightmodel.contract.task import Task, label_name
+from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.errors import DeployFailed
 from lightmodel.scoring.predictor import SAME_SCORE
 from lightmodel.store.manifest import Manifest
@@ -83,9 +84,11 @@ def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambd
 
     Raises:
         DeployFailed: it is not ready in time.
+        KeyboardInterrupt: somebody pressed Ctrl-C meanwhile, or sent SIGTERM.
     """
     ends = time.monotonic() + seconds
     while True:
+        raise_if_interrupted()
         check()
         answer = ask("/ready", None)
         if answer.status == OK:

@@ -122,10 +122,14 @@ def test_an_interrupted_deployment_leaves_what_answered(service: Deployments) ->
         cwd=service.folder,
         env=service.environment(),
     )
-    while "green" not in service.images():
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 130
+    try:
+        while "green" not in service.images():
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130
+    finally:
+        process.kill()
+        process.wait()
     assert service.images() == before
 
 

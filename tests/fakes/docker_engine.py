@@ -97,7 +97,9 @@ class Deployments:
 
     def images(self) -> dict[str, str]:
         """Container → image id, of the service's containers."""
-        found = docker.from_env().containers.list(all=True, filters={"name": f"^{self.name}-"})
+        found = docker.from_env().containers.list(
+            all=True, ignore_removed=True, filters={"name": f"^{self.name}-"}
+        )
         return {str(one.name).removeprefix(f"{self.name}-"): one.attrs["Image"] for one in found}
 
     def live(self) -> str:
@@ -117,7 +119,9 @@ class Deployments:
     def clean(self) -> None:
         """Remove everything of the service."""
         client = docker.from_env()
-        for container in client.containers.list(all=True, filters={"name": f"^{self.name}-"}):
+        for container in client.containers.list(
+            all=True, ignore_removed=True, filters={"name": f"^{self.name}-"}
+        ):
             container.remove(force=True, v=True)
         for part in ("live", "log"):
             with suppress(NotFound):
