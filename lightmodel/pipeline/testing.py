@@ -175,9 +175,6 @@ def _report(
 
     manifest = version.manifest
     checks = json.loads(version.read("checks.json"))
-    gains: dict[str, float] = {}
-    if "feature_importance_gain.json" in manifest.files:
-        gains = json.loads(version.read("feature_importance_gain.json"))
     report = Report(
         version=version.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -191,7 +188,7 @@ def _report(
             FoldReport(**{**fold, "metrics": defined(fold["metrics"])})
             for fold in findings["folds"]
         ),
-        importance=tuple(Importance(name, gain, float("nan")) for name, gain in gains.items()),
+        importance=_importance(version),
         drift=tuple(Drift(**item) for item in checks["drift"]),
         warnings=(*checks["warnings"], *tested.warnings),
         parameters=manifest.parameters,
@@ -200,6 +197,15 @@ def _report(
         target=contract_of(version).target.name,
     )
     return render(report)
+
+
+def _importance(version: Version) -> tuple[Importance, ...]:
+    """Return gain and splits of each feature; NaN for splits that the learner does not count."""
+    gains, splits = (
+        json.loads(version.read(name)) if name in version.manifest.files else {}
+        for name in ("feature_importance_gain.json", "feature_importance_split.json")
+    )
+    return tuple(Importance(name, gain, splits.get(name, math.nan)) for name, gain in gains.items())
 
 
 def defined(metrics: dict[str, float | None]) -> dict[str, float]:

@@ -164,14 +164,10 @@ def publish_model(
         _write_model(draft, trained.learner, bundle, compiled=section.compile != "never")
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
-        if own:
-            _warn_of_missing(own)
-            draft.write(own.file, own.source)
         _write_findings(draft, trained)
         if retry:
             draft.write(ATTEMPTS, retry.attempts_json())
-        draft.write("requirements.txt", requirements(libraries).encode())
-        draft.write("python_env.yaml", python_environment().encode())
+        _write_environment(draft, own, libraries)
         return draft.publish(
             inputs=_inputs(split, retry),
             parameters={
@@ -200,6 +196,15 @@ def _write_model(draft: Draft, learner: str, bundle: dict[str, Any], *, compiled
     if compiled:
         for name, data in compile_model(learner, bundle["model"]).items():
             draft.write(name, data)
+
+
+def _write_environment(draft: Draft, own: UserCode | None, libraries: Sequence[str]) -> None:
+    """Write what the model needs to run elsewhere: the user's own code, libraries and Python."""
+    if own:
+        _warn_of_missing(own)
+        draft.write(own.file, own.source)
+    draft.write("requirements.txt", requirements(libraries).encode())
+    draft.write("python_env.yaml", python_environment().encode())
 
 
 def _warn_of_missing(own: UserCode) -> None:

@@ -14,7 +14,14 @@ from lightmodel.contract.inference import ColumnHints, infer, require_column
 from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
-from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, DriftExceeded, Violation
+from lightmodel.errors import (
+    SHOWN_ROWS,
+    ConfigError,
+    ContractViolation,
+    DataError,
+    DriftExceeded,
+    Violation,
+)
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import target_vector
 from lightmodel.training.split import Method, later_side, row_keys, side_for_testing, uniform
@@ -223,6 +230,16 @@ def _refuse_drift(drift: tuple[Drift, ...], limit: float | None) -> None:
     )
 
 
+def _classes(table: pa.Table, contract: Contract) -> Vector:
+    target = contract.target.name
+    if not contract.task.kind.has_classes:
+        raise ConfigError(
+            f"split.method=stratified needs classes, and the target {target!r} is a number",
+            hint="set split.method to auto or random",
+        )
+    return target_vector(table[target], contract.task)
+
+
 def _side(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
     method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     require_column(table, method.column)
@@ -231,9 +248,7 @@ def _side(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
             raise DataError(f"column {method.column!r} orders the rows, and {gaps} have no value")
         side = later_side(table[method.column], split.test_share)
     else:
-        classes = None
-        if method.kind == "stratified" and contract.task.kind.has_classes:
-            classes = target_vector(table[contract.target.name], contract.task)
+        classes = _classes(table, contract) if method.kind == "stratified" else None
         draws = uniform(row_keys(table, contract, method), split.seed)
         side = side_for_testing(draws, split.test_share, classes)
     if side.all() or not side.any():

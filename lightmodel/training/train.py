@@ -202,7 +202,7 @@ def assign_folds(
         numbers = time_blocks(table[method.column], section.folds)
     else:
         classes = None
-        if method.kind == "stratified":
+        if method.kind == "stratified" and contract.task.kind.has_classes:
             classes = target_vector(table[contract.target.name], contract.task)
         draws = uniform(row_keys(table, contract, method), section.seed, _FOLDS)
         numbers = fold_numbers(draws, section.folds, classes)

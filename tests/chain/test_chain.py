@@ -44,7 +44,10 @@ def test_one_command_makes_an_approved_model_and_a_report(project: Project) -> N
     assert manifest["task"] == {"kind": "binary", "labels": ["no", "yes"]}
     assert len(manifest["samples"]) == 5
     assert "report.html" in ran.out
-    assert b"<html" in (model / "report.html").read_bytes()
+    report = (model / "report.html").read_text(encoding="utf-8")
+    splits = json.loads((model / "feature_importance_split.json").read_bytes())
+    (most,) = re.findall(r">Splits</th>.*?<td>(\d+)</td></tr>", report, re.DOTALL)
+    assert most in {str(round(count)) for count in splits.values()}
 
 
 def test_a_second_run_does_nothing_and_says_why(project: Project) -> None:

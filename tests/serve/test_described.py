@@ -61,6 +61,9 @@ def test_openapis_schemas_hold_for_real_rows_and_answers(shop: Shop) -> None:
         "text/csv",
         "application/x-ndjson",
         "multipart/form-data",
+        "application/gzip",
+        "application/vnd.apache.parquet",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     }
     assert {one["name"] for one in posted["parameters"]} == {"threshold", "explain"}
 

@@ -34,6 +34,11 @@ _READ_ONLY = {
     "/sample.csv": ("rows that can be sent to /predict as they are", "text/csv"),
     "/metrics": ("for Prometheus", "text/plain"),
 }
+_BINARY = (  # a compressed CSV, Parquet, Excel
+    "application/gzip",
+    "application/vnd.apache.parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+)
 _ROW = {"$ref": "#/components/schemas/Row"}
 _TEXT = {"schema": {"type": "string"}}
 _JSON: Json = {"application/json": {"schema": {}}}
@@ -131,6 +136,7 @@ def _row_bodies(model: LoadedModel) -> Json:
         "text/csv": {**_TEXT, "example": csv_of(records[:2], model.contract).decode()},
         "application/x-ndjson": _TEXT,
         "multipart/form-data": {"schema": object_schema({"file": file})},
+        **{kind: {"schema": file} for kind in _BINARY},
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.profile import Profile
-from lightmodel.errors import ContractViolation, DataError, DriftExceeded
+from lightmodel.errors import ConfigError, ContractViolation, DataError, DriftExceeded
 from lightmodel.training.preprocess import Accepted, Preprocessed, PreprocessOptions, preprocess
 
 ROWS = 400
@@ -108,6 +108,12 @@ def test_a_split_by_group_keeps_groups_whole() -> None:
     table = table_of(who=[f"p{row % 30}" for row in range(ROWS)])
     result = preprocess(table, options(method="group:who"), None)
     assert not set(result.train["who"].to_pylist()) & set(result.test["who"].to_pylist())
+
+
+def test_a_stratified_split_of_numbers_is_refused() -> None:
+    numbers = np.random.default_rng(0).normal(size=ROWS).tolist()
+    with pytest.raises(ConfigError, match="'target' is a number"):
+        preprocess(table_of(target=numbers), options(method="stratified"), None)
 
 
 def test_a_split_column_that_is_not_there_is_named() -> None:
