@@ -1,6 +1,10 @@
 """What all sections have in common, the masking of secrets in addresses, and names of earlier versions."""
 
+import os
 import re
+
+# or it looks through all installed packages for plugins, which takes as long as the rest of its import
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 from pydantic import BaseModel, ConfigDict
 

@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from lightmodel.contract.cells import canonical
 from lightmodel.contract.task import Task
 
 
@@ -195,6 +194,10 @@ def _widened(column: Column, seen: Column | None, decimal: str) -> Column:
         return replace(column, type=seen.type, missing=column.missing or seen.missing)
     if seen.type.is_numeric != column.type.is_numeric:
         return column
+    from lightmodel.contract.cells import (
+        canonical,
+    )  # with NumPy, which those who only read need not
+
     known = {canonical(text, decimal) for text in column.categories}
     new = [text for text in seen.categories if canonical(text, decimal) not in known]
     return replace(

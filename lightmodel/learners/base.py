@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
+
+if TYPE_CHECKING:
+    from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class TrainingData:
         classes: how many classes there are; 0 for regression.
     """
 
-    features: Matrix
-    target: Vector
+    features: "Matrix"
+    target: "Vector"
     names: tuple[str, ...]
     categorical: tuple[int, ...]
     kind: TaskKind
@@ -32,7 +34,7 @@ class TrainingData:
 class FittedModel(Protocol):
     """A model that can score; `from_payload` of its class takes back what `payload` gave."""
 
-    def predict(self, features: Matrix) -> Scores:
+    def predict(self, features: "Matrix") -> "Scores":
         """Score rows: probability of the positive class, one per class, or the number."""
         ...
 
@@ -52,7 +54,7 @@ class Trainer(Protocol):
         """Return the parameters in force, in JSON's types, for the manifest."""
         ...
 
-    def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
+    def fit_fold(self, train: "Codes", held_out: "Codes") -> FoldFit:
         """Fit on the rows `train`, stop by the rows `held_out`, and score those."""
         ...
 

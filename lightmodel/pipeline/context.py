@@ -6,28 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from lightmodel.config import Config
-from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
 from lightmodel.progress import Progress
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
-from lightmodel.tables.split_files import read_own
 from lightmodel.tracking.uploader import Record, no_tracking
+
+if TYPE_CHECKING:  # most of a run that finds nothing changed would be spent on importing it
+    import pyarrow as pa
 
 Pins = Mapping[str, str]  # the versions that a run has made or reused so far, by stage
 Scored = Mapping[str, float | None]  # metrics by name; None where one is undefined
-
-_ARROW_TYPES = {
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.NUMBER: pa.float64(),
-    ColumnType.BOOLEAN: pa.bool_(),
-    ColumnType.CATEGORY: pa.string(),
-}
 
 
 @dataclass(frozen=True)
@@ -114,15 +108,17 @@ def contract_of(split: Version) -> Contract:
     return Contract.from_dict(split.manifest.contract or {})
 
 
-def read_split(splits: Store, split: Version, part: str) -> pa.Table:
+def read_split(splits: Store, split: Version, part: str) -> "pa.Table":
     """Read the "train" or the "test" rows of a split, in its contract's types; the other stays unopened.
 
     Raises:
         ArtefactCorrupt: the file is not what was written.
     """
+    from lightmodel.tables.split_files import ARROW_TYPES, read_own
+
     name = split_file(split, part)
     splits.verify(split, name)
-    types = {column.name: _ARROW_TYPES.get(column.type) for column in contract_of(split).columns}
+    types = {column.name: ARROW_TYPES.get(column.type) for column in contract_of(split).columns}
     known = {name: kind for name, kind in types.items() if kind is not None}
     return read_own(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import Config
 from lightmodel.config.threads import threads_of
-from lightmodel.contract.profile import Profile
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
 from lightmodel.pipeline.reuse import Reuse, find_reusable
 from lightmodel.progress import Progress
@@ -79,6 +78,7 @@ def make_split(
 
 
 def _accepted(approved: Version | None) -> "Accepted | None":
+    from lightmodel.contract.profile import Profile
     from lightmodel.training.preprocess import Accepted
 
     if approved is None or approved.manifest.contract is None:

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lightmodel.config import Config, SplitSection
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.columns import Contract
@@ -122,7 +120,9 @@ def evaluate_on_split(
     Raises:
         ArtefactCorrupt: the test rows are not what was written.
     """
-    from lightmodel.sources.bundled import best_scores
+    import numpy as np
+
+    from lightmodel.sources.sample_data import best_scores
     from lightmodel.training.testing import evaluate
 
     other = None

@@ -1,32 +1,19 @@
 """Tables that need no network: scikit-learn's data sets and the generated Santander sample.
 
-They are written once and then kept like any download, under their parameters. What made them (this
-module's code, the libraries' versions) stands in for an ETag.
-
-The sample has the shape of Kaggle's Santander competition: 200 anonymous columns `var_0 … var_199`,
-about 10 % positives. Within each class every column is an independent normal variable, so the log-odds
-of a row are a sum of one quadratic per column, plus the prior: no model can rank the rows better than
-`posterior` does.
+They are written once and then kept like any download, under their parameters. What made them (the
+generator's code, the libraries' versions) stands in for an ETag.
 """
 
 import contextlib
-import csv
 import difflib
 import functools
 import hashlib
 import importlib.metadata
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 
 from lightmodel.errors import ConfigError
 from lightmodel.sources.base import Fetched, FetchOptions
@@ -38,16 +25,7 @@ SAMPLES = ("santander",)
 DEFAULTS = {"rows": 20_000, "seed": 0}
 MAX_ROWS = 1_000_000
 MAX_SEED = 2**63 - 1
-BLOCK_ROWS = 4096
-_WRITING = pa_csv.WriteOptions(include_header=False, quoting_style="none")
-
-COLUMNS = 200
-POSITIVE_SHARE = 0.1
-ID, TARGET = "ID_code", "target"
-FEATURES = tuple(f"var_{index}" for index in range(COLUMNS))
-DECIMALS = 4
-
-Floats = npt.NDArray[np.float64]
+_GENERATOR = Path(__file__).with_name("sample_data.py")
 
 
 @dataclass(frozen=True)
@@ -75,10 +53,18 @@ def fetch(uri: str, options: FetchOptions) -> Fetched:
 def _open(table: Table, *_: object) -> Iterator[Answer]:
     """Return the table's bytes; see `Remote`. What was begun is begun again: that is quick."""
     sample = table.scheme == "sample"
-    values = dict(table.parameters)
-    label = "-".join([table.name, *(f"{name}{value}" for name, value in values.items())])
+    label = "-".join([table.name, *(f"{name}{value}" for name, value in table.parameters)])
     state = FileState(f"{label}.csv", etag=_made_by("numpy" if sample else "scikit-learn"))
-    yield Answer(state, sample_chunks(**values) if sample else sklearn_chunks(table.name))
+    yield Answer(state, _chunks(table))
+
+
+def _chunks(table: Table) -> Iterator[bytes]:
+    from lightmodel.sources import sample_data  # not needed for a table that is here already
+
+    if table.scheme == "sample":
+        yield from sample_data.sample_chunks(**dict(table.parameters))
+    else:
+        yield from sample_data.sklearn_chunks(table.name)
 
 
 def parse_table(uri: str) -> Table:
@@ -132,99 +118,5 @@ def _made_by(library: str) -> str:
     versions = [f"{name}-{importlib.metadata.version(name)}" for name in (library, "pyarrow")]
     if library == "scikit-learn":
         return " ".join(versions)
-    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    code = hashlib.sha256(_GENERATOR.read_bytes()).hexdigest()[:12]
     return " ".join([f"generator-{code}", *versions])
-
-
-def sample_chunks(rows: int, seed: int) -> Iterator[bytes]:
-    """Yield the Santander sample as CSV, block by block."""
-    names = (ID, TARGET, *FEATURES)
-    yield _header(names)
-    sample = generate(rows, seed)
-    for start in range(0, rows, BLOCK_ROWS):
-        end = min(start + BLOCK_ROWS, rows)
-        ids = pa.array([f"row_{row}" for row in range(start, end)])
-        features = np.ascontiguousarray(sample.features[start:end].T)
-        yield _csv([ids, sample.target[start:end], *features], names)
-
-
-def sklearn_chunks(name: str) -> Iterator[bytes]:
-    """Yield one of scikit-learn's data sets as CSV, the target in the last column."""
-    from sklearn import datasets
-
-    data = getattr(datasets, f"load_{name}")()
-    names = [str(feature) for feature in data.feature_names]
-    yield _header([*names, "target"])
-    yield _csv([*np.ascontiguousarray(data.data.T), data.target], [*names, "target"])
-
-
-def _header(names: Iterable[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(names)
-    return text.getvalue().encode()
-
-
-def _csv(columns: list[object], names: Iterable[str]) -> bytes:
-    sink = pa.BufferOutputStream()
-    arrays = [column if isinstance(column, pa.Array) else pa.array(column) for column in columns]
-    pa_csv.write_csv(pa.record_batch(arrays, names=list(names)), sink, _WRITING)
-    return bytes(sink.getvalue())
-
-
-class _Shape(NamedTuple):
-    """Per column: centre and spread of the negatives, then how the positives differ from them."""
-
-    centre: Floats
-    spread: Floats
-    shift: Floats  # in units of the negatives' spread
-    stretch: Floats  # positives' spread over negatives' spread
-
-
-@functools.cache
-def _shape() -> _Shape:
-    # The columns are the same for every seed: a seed is another sample of the same population.
-    random = np.random.default_rng(20190410)
-    centre = random.uniform(-10, 20, COLUMNS).round(2)
-    spread = random.uniform(0.5, 8, COLUMNS).round(2)
-    strength = random.gamma(2.0, 0.049, COLUMNS)  # a few strong columns, many weak ones
-    shift = strength * random.choice([-1.0, 1.0], COLUMNS)
-    stretch = random.normal(1.0, 0.05, COLUMNS)
-    return _Shape(centre, spread, shift, stretch)
-
-
-class Sample(NamedTuple):
-    """A generated table: `features` (rows, 200) rounded to four decimals, `target` (rows,) of 0 and 1."""
-
-    features: Floats
-    target: npt.NDArray[np.int64]
-
-
-def generate(rows: int, seed: int) -> Sample:
-    """Return `rows` random rows; the same seed gives the same rows, and another seed independent ones."""
-    shape = _shape()
-    random = np.random.default_rng([20190226, seed])
-    target = (random.random(rows) < POSITIVE_SHARE).astype(np.int64)
-    features = random.standard_normal((rows, COLUMNS))
-    positive = target == 1
-    features[positive] = features[positive] * shape.stretch + shape.shift
-    features *= shape.spread
-    features += shape.centre
-    return Sample(features.round(DECIMALS, out=features), target)
-
-
-def posterior(features: Floats) -> Floats:
-    """Return P(target = 1) of each row of `features` (rows, 200), exact by construction."""
-    shape = _shape()
-    standard = (features - shape.centre) / shape.spread
-    positive = (standard - shape.shift) / shape.stretch
-    log_ratio = (standard**2 - positive**2) / 2 - np.log(shape.stretch)
-    logit = log_ratio.sum(axis=1) + np.log(POSITIVE_SHARE / (1 - POSITIVE_SHARE))
-    probability: Floats = 1 / (1 + np.exp(-logit))
-    return probability
-
-
-def best_scores(uri: str, table: pa.Table) -> Floats | None:
-    """Return scores that no model can beat where `uri` names this sample, else None."""
-    if not uri.startswith("sample://santander") or not set(FEATURES) <= set(table.column_names):
-        return None
-    return posterior(np.column_stack([table[name].to_numpy() for name in FEATURES]))

@@ -105,7 +105,21 @@ class _Download:
 
     def run(self) -> Fetched:
         """Try until a file is here, or the last try failed."""
+        try:
+            return self._try_once()
+        except Transient as failure:
+            return self._try_again(failure)
+
+    def _try_again(self, first: Transient) -> Fetched:
+        """Make the tries that are left; tenacity takes a while to import and is seldom needed."""
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
+        tried = [first]
+
+        def attempt() -> Fetched:
+            if tried:
+                raise tried.pop()
+            return self._try_once()
 
         tries = self.options.retries + 1
         retrying = Retrying(
@@ -117,7 +131,7 @@ class _Download:
             reraise=True,
         )
         try:
-            return retrying(self._try_once)
+            return retrying(attempt)
         except Transient as failure:
             raise SourceUnavailable(
                 f"{self.shown}: {failure.reason} ({tries} {'tries' if tries > 1 else 'try'})",

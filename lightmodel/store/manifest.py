@@ -3,11 +3,12 @@
 Manifests and verdicts may be signed.
 """
 
+import hashlib
 import hmac
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from lightmodel.errors import ArtefactCorrupt
@@ -36,7 +37,8 @@ class Signed:
         Later fields are left out where they are empty: earlier manifests have none of them, and keep
         their hashes and signatures.
         """
-        content = {**asdict(self), **({} if signed else {"signature": None})}
+        content = {item.name: getattr(self, item.name) for item in fields(self) if item.init}
+        content |= {} if signed else {"signature": None}
         return json_bytes(
             {key: value for key, value in content.items() if key not in _LATER or value}
         )
@@ -87,11 +89,17 @@ class Manifest(Signed):
     commit: str | None = None
     samples: tuple[dict[str, Any], ...] = ()
     format: int = FORMAT
+    _read_sha256: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def made_by(self) -> str:
         """The learner, whether the manifest names it or not."""
         return self.learner or str(self.runtime)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the bytes that it was read from, or that `to_json` gives."""
+        return self._read_sha256 or hashlib.sha256(self.to_json()).hexdigest()
 
     @classmethod
     def from_json(cls, data: bytes, name: str) -> "Manifest":
@@ -106,7 +114,7 @@ class Manifest(Signed):
                 f"{name}: its manifest has format {content.get('format')!r}, and this is {FORMAT}",
                 hint="use the light-model that wrote it, or train anew",
             )
-        known = {item.name for item in fields(cls)}
+        known = {item.name for item in fields(cls) if item.init}
         try:
             content["files"] = {key: FileEntry(**entry) for key, entry in content["files"].items()}
             content["samples"] = tuple(content["samples"])
@@ -116,6 +124,7 @@ class Manifest(Signed):
             raise ArtefactCorrupt(f"{name}: its manifest lacks parts: {error}") from error
         if manifest.version != name:
             raise ArtefactCorrupt(f"{name}: its manifest is of {manifest.version}")
+        object.__setattr__(manifest, "_read_sha256", hashlib.sha256(data).hexdigest())
         return manifest
 
 
@@ -130,6 +139,8 @@ def json_bytes(content: Mapping[str, Any]) -> bytes:
 def _defined(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, FileEntry):
+        value = vars(value)
     if isinstance(value, Mapping):
         return {key: _defined(item) for key, item in value.items()}
     return [_defined(item) for item in value] if isinstance(value, list | tuple) else value

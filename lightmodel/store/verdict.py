@@ -56,7 +56,7 @@ def write_verdict(
         metric=verdict.metric,
         value=verdict.value,
         reasons=verdict.reasons,
-        manifest_sha256=_manifest_sha256(version),
+        manifest_sha256=version.manifest.sha256,
         report_sha256=hashlib.sha256(report).hexdigest(),
         created=_now(),
         by="testing",
@@ -80,10 +80,6 @@ def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerd
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _manifest_sha256(version: Version) -> str:
-    return hashlib.sha256(version.manifest.to_json()).hexdigest()
 
 
 def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
@@ -117,7 +113,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
     except (KeyError, TypeError) as error:
         raise ArtefactCorrupt(f"{name} lacks parts") from error
     signer.check(verdict, name)
-    if verdict.manifest_sha256 != _manifest_sha256(version):
+    if verdict.manifest_sha256 != version.manifest.sha256:
         raise ArtefactCorrupt(f"{name} is about another manifest")
     return verdict
 

@@ -9,10 +9,17 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from lightmodel.contract.columns import ColumnType
 from lightmodel.errors import DataError
 
 OwnFormat = Literal["csv", "parquet"]
 
+ARROW_TYPES = {
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.CATEGORY: pa.string(),
+}
 _BLOCK_CELLS = 200_000  # 2 to 4 MB of text
 _GROUP_ROWS = 65_536
 _DAMAGED = "run preprocess again"

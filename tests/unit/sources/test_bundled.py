@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.errors import ConfigError
-from lightmodel.sources import bundled
+from lightmodel.sources import bundled, sample_data
 from lightmodel.sources.base import FetchOptions
 from lightmodel.sources.bundled import MAX_ROWS, MAX_SEED, Table, parse_table
 from tests.fakes.progress import Watching
@@ -27,14 +27,14 @@ def options(tmp_path: Path) -> FetchOptions:
 def test_the_sample_is_what_the_generator_draws(
     options: FetchOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundled, "BLOCK_ROWS", 64)  # several blocks, the last one not full
+    monkeypatch.setattr(sample_data, "BLOCK_ROWS", 64)  # several blocks, the last one not full
     (path,) = bundled.fetch("sample://santander?rows=150&seed=7", options).paths
     table = pa_csv.read_csv(path)
-    sample = bundled.generate(150, 7)
-    assert table.column_names == ["ID_code", "target", *bundled.FEATURES]
+    sample = sample_data.generate(150, 7)
+    assert table.column_names == ["ID_code", "target", *sample_data.FEATURES]
     assert table["ID_code"].to_pylist() == [f"row_{row}" for row in range(150)]
     assert np.array_equal(table["target"].to_numpy(), sample.target)
-    features = np.column_stack([table[name].to_numpy() for name in bundled.FEATURES])
+    features = np.column_stack([table[name].to_numpy() for name in sample_data.FEATURES])
     assert np.array_equal(features, sample.features)
 
 
@@ -63,7 +63,7 @@ def test_another_generator_makes_another_sample(
     watching = Watching()
     options = replace(options, progress=watching)
     bundled.fetch("sample://santander?rows=5", options)
-    monkeypatch.setattr(bundled, "__file__", __file__)
+    monkeypatch.setattr(bundled, "_GENERATOR", Path(__file__))
     assert not bundled.fetch("sample://santander?rows=5", options).changed
     assert len(watching.tasks) == 2
 
