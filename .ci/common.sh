@@ -4,13 +4,29 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DEBIAN_FRONTEND=noninteractive CI=true
 BASE_IMAGE=python:3.11-slim-bookworm
-mkdir -p var/ci
+mkdir -p var/ci/coverage
+
+one_at_a_time() {
+    # Parts that run side by side share one environment and one package manager.
+    flock var/ci/lock "$@"
+}
 
 packages() {
     # The list is fetched once for all parts.
-    [ -f var/ci/apt ] || apt-get update -qq
+    [ -f var/ci/apt ] || one_at_a_time apt-get update -qq
     touch var/ci/apt
-    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    one_at_a_time apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# marked_tests NAME MARKERS: MARKERS may use a variable of the Makefile. With branch coverage, of which the part `coverage` makes one; nothing is skipped.
+marked_tests() {
+    one_at_a_time make .venv/.requirements-dev
+    one_at_a_time .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/ci.txt
+    PATH="$PWD/var/ci/node_modules/.bin:$PWD/.venv/bin:$PWD/var/ci/bin:$PATH" \
+        COVERAGE_FILE="$PWD/var/ci/coverage/$1" \
+        make test-marked MARKED="$2" \
+        ARGS="--durations=25 --junitxml=var/ci/$1.xml --cov --cov-report= --cov-fail-under=0"
+    .venv/bin/python .ci/nothing_skipped.py "var/ci/$1.xml"
 }
 
 docker_engine() {
