@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
@@ -192,7 +191,9 @@ def _numeric_drift(
             [side.missing * side.rows, (1 - side.missing) * side.rows] for side in (before, now)
         ]
         return gone, _chi_squared(np.array(counts))
-    return distance, float(stats.kstwobign.sf(distance * np.sqrt(enough)))
+    from scipy.special import kolmogorov
+
+    return distance, float(kolmogorov(distance * np.sqrt(enough)))
 
 
 def _categorical_drift(before: ColumnProfile, now: ColumnProfile) -> tuple[float, float]:
@@ -214,7 +215,9 @@ def _chi_squared(counts: Vector) -> float:
     used = counts[:, counts.sum(axis=0) > 0]
     if used.shape[1] < 2:
         return 1.0
-    return float(stats.chi2_contingency(used).pvalue)
+    from scipy.stats import chi2_contingency  # takes long, and a first table is compared with none
+
+    return float(chi2_contingency(used).pvalue)
 
 
 def _refuse_drift(drift: tuple[Drift, ...], limit: float | None) -> None:
