@@ -168,7 +168,7 @@ def _label_scores(
     for label, (colour, drawn) in kinds.items():
         if drawn:
             axes.plot([], [], "D", color=colour, markersize=6.5, label=label)
-    canvas.name_lines(axes)
+    canvas.add_legend(axes)
     canvas.label_axes(axes, f"{metric.title} of each held-out fold", "")
     width = limits[1] - limits[0]
     axes.set_xlim(limits[0] - 0.03 * width, limits[1] + 0.17 * width)

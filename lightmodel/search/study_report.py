@@ -85,7 +85,7 @@ def _draw_history(axes: Axes, trials: Sequence[Trial], metric: Metric) -> None:
     axes.set_ylim(low, high)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    canvas.name_lines(axes)
+    canvas.add_legend(axes)
 
 
 def _by_state(trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:

@@ -143,7 +143,7 @@ def test_calibration_is_fitted_served_and_told(own: Project) -> None:
     version = newest(own)
     assert version.manifest.steps == ("calibration",)
     page = (version.folder / "report.html").read_text(encoding="utf-8")
-    assert "What calibration did" in page
+    assert "Effect of calibration" in page
     assert 0 < open_version(version).predictor.score(np.array([[30.0, 5.0, 0.0]]))[0] < 1
 
 
