@@ -83,7 +83,7 @@ def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Ma
     """Search as `python -m lightmodel tune` does, its preparation included."""
     started = time.perf_counter()
     config = table.config
-    ranges = search_space(config, released=False).ranges
+    ranges = search_space(config, include_fixed=False).ranges
     fitter = prepare_trials(config, table.data, table.folds, threads_of(config))
     first = starting_point(ranges, fitter.trainer.parameters)
     tune = config.tune
@@ -114,7 +114,7 @@ def plain(table: Table, trials: int, seed: int) -> tuple[float, Mapping[str, Any
     """Search as tutorials do: a study over lgb.cv with early stopping, on all threads."""
     started = time.perf_counter()
     config = table.config
-    ranges = search_space(config, released=False).ranges
+    ranges = search_space(config, include_fixed=False).ranges
     distributions = {one.name: distribution(one) for one in ranges}
     dataset = dataset_of(table.data)
 
@@ -131,7 +131,7 @@ def plain(table: Table, trials: int, seed: int) -> tuple[float, Mapping[str, Any
 
 def suggested(trial: optuna.Trial, one: Range) -> float:
     """Ask for a value of a range."""
-    if one.whole:
+    if one.is_int:
         return trial.suggest_int(one.name, int(one.low), int(one.high), log=one.log)
     return trial.suggest_float(one.name, one.low, one.high, log=one.log)
 

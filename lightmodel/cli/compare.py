@@ -128,7 +128,7 @@ def _sentences(compared: "ComparisonResult") -> list[str]:
     sentences = [
         f"{name} is the best by {title} over the {folds} folds.",
         *_chances(compared),
-        compared.blended,
+        compared.blend_note,
         *_needs(compared),
         f"Table and picture: {compared.folder}",
     ]

@@ -51,7 +51,7 @@ def tune(
     overrides = [f"tune.{name}={value}" for name, value in options.items() if value]
     loaded = load(config_file, (*sets, *overrides))
     if flags["ranges"]:
-        click.echo("\n".join(_shown_ranges(loaded.config, released=flags["released"])))
+        click.echo("\n".join(_shown_ranges(loaded.config, include_fixed=flags["released"])))
         return
     # Imported here: --help needs none of it.
     from lightmodel.config.rewrite import writable_file
@@ -63,7 +63,7 @@ def tune(
         # Several processes may begin on one study together: whoever is second finds the split made.
         with run_lock(loaded.config.store.root, PATIENCE_S):
             split = current_split(context)
-        tuned = run_tune(context, split, released=flags["released"])
+        tuned = run_tune(context, split, include_fixed=flags["released"])
     _show(tuned)
     if tuned.interrupted:
         raise KeyboardInterrupt
@@ -71,15 +71,15 @@ def tune(
         _write(file, tuned)
 
 
-def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
+def _shown_ranges(config: Config, *, include_fixed: bool) -> Iterator[str]:
     from lightmodel.search.ranges import search_space
 
-    space = search_space(config, released=released)
+    space = search_space(config, include_fixed=include_fixed)
     for one in space.ranges:
-        kind = "whole" if one.whole else "real"
+        kind = "whole" if one.is_int else "real"
         scale = ", log" if one.log else ""
         yield f"{one.name:<26} {one.low:g} to {one.high:g} ({kind}{scale})"
-    for name, value in space.given.items():
+    for name, value in space.fixed.items():
         yield f"{name:<26} {value} (given in train.parameters)"
 
 

@@ -1,8 +1,8 @@
 """The chain: what each stage reads, writes and calls. Start reading here.
 
 Around each pure stage of `lightmodel.training` stands one `run_<stage>`, in the module of the same name:
-it resolves the inputs, decides whether an earlier result can be used again, calls the stage, publishes
-what came out, and returns what it did. Where testing rejects, `run_retry` may try other parameters.
+it resolves the inputs, decides whether an earlier result can be reused, calls the stage, publishes its
+result, and returns an outcome. If testing rejects a candidate, `run_retry` may try other parameters.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ __all__ = ["CHAIN", "Outcome", "Pins", "RunContext", "Stage", "run_chain"]
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the chain; `reads` and `writes` are for people."""
+    """One step of the chain; `reads` and `writes` describe it to users."""
 
     name: str
     reads: str
@@ -53,15 +53,15 @@ CHAIN = (
 def run_chain(
     context: RunContext, stages: Sequence[Stage] = CHAIN, *, retry: bool = True
 ) -> Iterator[Outcome]:
-    """Run stages in order, handing each the versions that the earlier ones made or reused.
+    """Run stages in order, passing to each the versions that the earlier ones made or reused.
 
-    With `retry`, other parameters are tried where testing rejects the candidate.
+    With `retry`, other parameters are tried if testing rejects the candidate.
 
     Yields:
-        What each stage did. The last one is yielded before a failed gate is raised.
+        The outcome of each stage; the last one is yielded before QualityGateFailed is raised.
 
     Raises:
-        QualityGateFailed: the candidate was rejected, now or earlier, and so was what a retry chose.
+        QualityGateFailed: testing rejects the candidate, and the retry's best one if there is one.
     """
     pins: dict[str, str] = {}
     for stage in stages:
@@ -73,5 +73,5 @@ def run_chain(
         if not retry:
             raise gate_failure(outcome)
         if not context.config.train.retry:
-            raise gate_failure(outcome, "Nothing else was tried: train.retry is 0.")
+            raise gate_failure(outcome, "No other parameters were tried: train.retry is 0.")
         yield from run_retry(context, outcome)

@@ -1,4 +1,4 @@
-"""Candidates, which a retry or a study proposes: what is known of them, and which is the best."""
+"""Candidates that a retry or a study proposes: their scores, and the choice of the best."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ class Candidate:
     """A set of parameters to train with.
 
     Attributes:
-        config: as the run's, but for train.parameters.
-        key: fingerprint of the model that these would make.
-        metrics: out of fold; None while nobody has scored it.
-        trial: of a study, that the parameters come from.
+        config: the run's settings, with these train.parameters.
+        key: fingerprint of the model that this config would train.
+        metrics: out-of-fold metrics; None until they are computed.
+        trial: the study's trial that the parameters come from, if any.
     """
 
     config: Config
@@ -44,7 +44,7 @@ class Candidate:
         parameters: Mapping[str, Any],
         trial: "Trial | None" = None,
     ) -> "Candidate":
-        """Return the candidate that these train.parameters would be; nobody has scored it."""
+        """Return an unscored candidate with these train.parameters."""
         train = config.train.model_copy(update={"parameters": dict(parameters)})
         config = config.model_copy(update={"train": train})
         return cls(config, model_key(config, split), trial=trial)
@@ -55,23 +55,23 @@ class Candidate:
         return self.config.train.parameters
 
     def value(self, metric: Metric) -> float:
-        """Return one of its metrics; NaN where it is undefined or not scored."""
+        """Return one of its metrics; NaN if it is undefined or not computed."""
         return metric_value(self.metrics or {}, metric)
 
 
 class CandidateSearch:
-    """What train.retry allows to try instead of a model, each chosen by the scores before it.
+    """A search for a better model after a rejection, of at most train.retry candidates.
 
-    The search begins anew with every run and is told the scores of earlier runs again: it then asks
-    for the same candidates, and goes on where they ended.
+    Each proposal depends on the scores before it. A run replays the stored scores of earlier runs, which
+    leads to the same proposals, and continues where they ended.
 
     Attributes:
         context: of the run.
-        split: that all are trained on.
-        original: the model of the settings in force.
-        metric: that decides.
+        split: the split that all candidates are trained on.
+        original: the model trained with the settings in force.
+        metric: the deciding metric.
         scored: the candidates that have scores, those of earlier runs first.
-        next: the candidate to score, with its scores where they are known; None: there are no more.
+        next: the candidate to score; None if there are no more.
     """
 
     def __init__(self, context: RunContext, split: Version, original: Version) -> None:
@@ -80,16 +80,16 @@ class CandidateSearch:
         self.context, self.split, self.original = context, split, original
         self.metric = deciding_metric(context.config, split)
         self.scored: list[Candidate] = []
-        self._known = {} if context.force else _known_scores(context.config)
-        self._value = metric_value(original.manifest.metrics, self.metric)
-        settled = original.manifest.parameters["learner"]
-        self._proposals = propose(context.config, settled, self._value, self.metric)
+        self._stored = {} if context.force else _stored_scores(context.config)
+        self._baseline = metric_value(original.manifest.metrics, self.metric)
+        parameters = original.manifest.parameters["learner"]
+        self._proposals = propose(context.config, parameters, self._baseline, self.metric)
         self.next = self._candidate(next(self._proposals, None))
         while self.next and self.next.metrics is not None:
             self.add(self.next)
 
     def add(self, candidate: Candidate) -> None:
-        """Record the scores of the candidate that was next."""
+        """Add the candidate that was next, now scored, and choose the following one."""
         self.scored.append(candidate)
         self.next = None
         if len(self.scored) < self.context.config.train.retry:
@@ -97,40 +97,40 @@ class CandidateSearch:
                 self.next = self._candidate(self._proposals.send(candidate.value(self.metric)))
 
     def best(self) -> Candidate | None:
-        """Return the best of those scored; None: none is better than the original."""
+        """Return the best scored candidate; None if none is better than the original."""
         better = [
-            one for one in self.scored if self.metric.better(one.value(self.metric), self._value)
+            one for one in self.scored if self.metric.better(one.value(self.metric), self._baseline)
         ]
         return rank(better, self.metric)[0] if better else None
 
     def attempts_json(self) -> bytes:
-        """Return what was tried in place of the original, for people and for the next run."""
-        tried = [
+        """Return the original and the scored candidates as JSON, for readers and for the next run."""
+        attempts = [
             {"fingerprint": one.key, "parameters": one.parameters, "metrics": one.metrics}
             for one in self.scored
         ]
         first = {"version": self.original.name, "metrics": self.original.manifest.metrics}
-        return json_bytes({"original": first, "attempts": tried})
+        return json_bytes({"original": first, "attempts": attempts})
 
     def _candidate(self, parameters: Mapping[str, Any] | None) -> Candidate | None:
         if parameters is None:
             return None
         candidate = Candidate.of(self.context.config, self.split, parameters)
-        return replace(candidate, metrics=self._known.get(candidate.key))
+        return replace(candidate, metrics=self._stored.get(candidate.key))
 
 
-def _known_scores(config: Config) -> dict[str, Scored]:
+def _stored_scores(config: Config) -> dict[str, Scored]:
     """Read the out-of-fold metrics of all earlier retries, by the candidates' fingerprints."""
     retries = retries_of(config)
     known: dict[str, Scored] = {}
     for version in retries.newest_first():
         try:
             retries.verify(version)
-            tried = json.loads(version.read(ATTEMPTS))["attempts"]
+            attempts = json.loads(version.read(ATTEMPTS))["attempts"]
         except LightModelError as error:
             retries.warn_once(version.name, error)
             continue
-        known = {**{one["fingerprint"]: one["metrics"] for one in tried}, **known}
+        known = {**{one["fingerprint"]: one["metrics"] for one in attempts}, **known}
     return known
 
 
@@ -140,18 +140,18 @@ def format_parameters(parameters: Mapping[str, Any]) -> str:
 
 
 def rank(candidates: Sequence[Candidate], metric: Metric) -> tuple[Candidate, ...]:
-    """Return candidates, the best first; among equals, the present settings come before a study's."""
+    """Sort candidates, the best first; among equals the present settings come before a trial."""
     sign = -1 if metric.higher_is_better else 1
 
-    def place(one: Candidate) -> tuple[bool, float, bool]:
+    def order(one: Candidate) -> tuple[bool, float, bool]:
         value = one.value(metric)
         return value != value, sign * value, one.trial is not None
 
-    return tuple(sorted(candidates, key=place))
+    return tuple(sorted(candidates, key=order))
 
 
 def find_winner(context: RunContext, split: Version, original: Version) -> Version | None:
-    """Return the model that an earlier retry put in the original's place; None: there is none."""
+    """Return the model that an earlier retry chose instead of the original; None if there is none."""
     config = context.config
     if not config.train.retry or context.force or not retries_of(config).names():
         return None

@@ -1,7 +1,7 @@
-"""Run `compare`: several ways of fitting on the same folds, and the best of them on the test rows, once.
+"""Run `compare`: cross-validate several estimators on the same folds, and test the best of them once.
 
-The scores out of fold choose the winner. All that is known of the folds is written before the test rows
-are opened, and only the winner is tested on them.
+The out-of-fold scores choose the winner. All cross-validation results are written before the test rows
+are opened, and only the winner is scored on them.
 """
 
 import json
@@ -46,16 +46,16 @@ _STAMP = "%Y%m%dT%H%M%S%fZ"
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """The result of a comparison, before any test row was read.
+    """The result of a comparison, before any test row is read.
 
     Attributes:
-        split: the version that all entries were trained on.
-        metric: the metric that decides.
+        split: the split that all entries were trained on.
+        metric: the deciding metric.
         ranking: all entries that finished, the best first.
-        left_out: why the others did not finish, by their names.
-        blended: a sentence on the blend; "" where none was asked for.
+        left_out: name of each other entry → the reason why it did not finish.
+        blend_note: a sentence on the blend; "" if none was requested.
         present: name of the entry with the settings in force.
-        folder: where the comparison's files lie.
+        folder: the folder of the comparison's files.
         created: UTC, in ISO format.
     """
 
@@ -63,7 +63,7 @@ class ComparisonResult:
     metric: Metric
     ranking: tuple[RankedResult, ...]
     left_out: Mapping[str, str]
-    blended: str
+    blend_note: str
     present: str
     folder: Path
     created: str
@@ -81,43 +81,43 @@ class ComparisonResult:
 def compare(
     context: RunContext, split: Version, only: Sequence[str], limit_s: float, *, ensemble: bool
 ) -> ComparisonResult:
-    """Train entries on the split's folds, side by side, rank them, and write down what came out.
+    """Train entries on the split's folds in parallel, rank them, and write the results.
 
-    The settings in force always take part, beside the entries named in `only`, or all that suit. With
-    `ensemble`, the best are blended as well.
+    The settings in force always take part, with the entries named in `only`, or else all that suit. With
+    `ensemble`, the best are blended as well. Each entry may take `limit_s` seconds.
 
     Raises:
-        DataError: none of them finished.
-        ConfigError: there is no such entry, or a blend is asked for where probabilities are calibrated.
+        DataError: no entry finished.
+        ConfigError: there is no such entry, or `ensemble` is combined with calibration.
     """
     config = context.config
     if ensemble and config.train.calibration != "none":
         raise ConfigError(
-            "--ensemble weighs scores as the models give them, and train.calibration corrects them",
-            hint="compare with --set train.calibration=none; a blend that wins can be calibrated then",
+            "--ensemble blends uncalibrated scores, so train.calibration must be none",
+            hint="compare with --set train.calibration=none; a blend that wins can be calibrated later",
         )
     kind, rows = contract_of(split).task.kind, split.manifest.rows["train"]
-    chosen, absent = choose_entries(kind, rows, only)
+    chosen, unsuited = choose_entries(kind, rows, only)
     entries, present = with_present(chosen, config.train)
-    answers: dict[str, str | Failure] = {}
+    results: dict[str, str | Failure] = {}
     with context.progress.task("comparison", total=len(entries), unit="entries") as advance:
-        for entry, answer in train_entries(config, split, entries, limit_s):
-            answers[entry.name] = answer
-            reason = f": {answer.reason}" if isinstance(answer, Failure) else ""
-            logger.info("%s is done (%d of %d)%s", entry.name, len(answers), len(entries), reason)
+        for entry, result in train_entries(config, split, entries, limit_s):
+            results[entry.name] = result
+            reason = f": {result.reason}" if isinstance(result, Failure) else ""
+            logger.info("entry %s: %d of %d done%s", entry.name, len(results), len(entries), reason)
             advance(1)
     trained, left_out = [], {}
     for entry in entries:
-        answer = answers[entry.name]
-        if isinstance(answer, Failure):
-            left_out[entry.name] = answer.reason
+        result = results[entry.name]
+        if isinstance(result, Failure):
+            left_out[entry.name] = result.reason
         else:
-            trained.append(read_result(config, entry, answer))
-    return rank_results(context, split, trained, left_out | absent, present, ensemble=ensemble)
+            trained.append(read_result(config, entry, result))
+    return rank_results(context, split, trained, left_out | unsuited, present, ensemble=ensemble)
 
 
 def with_present(entries: Sequence[Entry], train: TrainSection) -> tuple[tuple[Entry, ...], str]:
-    """Return the entries, the settings in force among them, and the name under which these are."""
+    """Return the entries with the settings in force among them, and the name of that entry."""
     for one in entries:
         if (one.estimator, dict(one.parameters)) == (train.estimator, train.parameters):
             return tuple(entries), one.name
@@ -133,10 +133,10 @@ def rank_results(
     *,
     ensemble: bool,
 ) -> ComparisonResult:
-    """Rank the entries that were trained, and write tables and picture into a folder of its own.
+    """Rank the trained entries, and write tables and a picture into a new folder.
 
     Raises:
-        DataError: there are none.
+        DataError: no entry was trained.
     """
     created = datetime.now(UTC)
     if not trained:
@@ -161,19 +161,19 @@ def _ranked(
     *,
     ensemble: bool,
 ) -> tuple[tuple[RankedResult, ...], str]:
-    """Rank the entries; a blend joins them only where it is better than all."""
-    alone = rank(finished, metric)
+    """Rank the entries; a blend joins them only if it is better than all."""
+    ranking = rank(finished, metric)
     if not ensemble:
-        return alone, ""
-    mixed = blend(finished, _training_rows(context, split), metric, context.config.train)
-    if mixed is None:
-        return alone, "No blend of the best is of use: one of them gets all the weight."
-    both = rank([*finished, mixed], metric)
-    ranked = next(one for one in both if one.result is mixed)
-    words = f"The blend {mixed.notes[0]} reaches {metric.title} {ranked.mean[metric.name]:.4f}"
-    if both[0] is not ranked:
-        return alone, f"{words}, not better than {both[0].result.name} alone: it is not kept."
-    return both, f"{words}: better than {both[1].result.name} alone, so it is kept."
+        return ranking, ""
+    blended = blend(finished, _training_rows(context, split), metric, context.config.train)
+    if blended is None:
+        return ranking, "No blend was made: fewer than two entries would have a weight."
+    extended = rank([*finished, blended], metric)
+    ranked = next(one for one in extended if one.result is blended)
+    text = f"The blend {blended.notes[0]} reaches {metric.title} {ranked.mean[metric.name]:.4f}"
+    if extended[0] is not ranked:
+        return ranking, f"{text}. It is not kept: {extended[0].result.name} alone is no worse."
+    return extended, f"{text}. It is kept: it is better than {extended[1].result.name} alone."
 
 
 def _training_rows(context: RunContext, split: Version) -> TrainRows:
@@ -192,12 +192,12 @@ def _write(compared: ComparisonResult) -> None:
         ("comparison.csv", csv_bytes(rows)),
         ("comparison.xlsx", as_excel(rows, compared.metric)),
         ("comparison.png", comparison_png(compared.ranking, compared.metric)),
-        ("comparison.json", json_bytes(_facts(compared))),
+        ("comparison.json", json_bytes(_summary(compared))),
     ):
         write_atomic(compared.folder / name, data)
 
 
-def _facts(compared: ComparisonResult) -> dict[str, Any]:
+def _summary(compared: ComparisonResult) -> dict[str, Any]:
     names = ("name", "estimator", "parameters", "folds", "pooled")
     return {
         "created": compared.created,
@@ -205,7 +205,7 @@ def _facts(compared: ComparisonResult) -> dict[str, Any]:
         "metric": compared.metric.name,
         "winner": compared.winner.result.name,
         "present": compared.present,
-        "blend": compared.blended,
+        "blend": compared.blend_note,
         "entries": [
             {
                 **{name: getattr(one.result, name) for name in names},
@@ -219,12 +219,12 @@ def _facts(compared: ComparisonResult) -> dict[str, Any]:
 
 
 def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluation:
-    """Score the winner on the test rows, beside a dummy and the model that is served now, if any.
+    """Score the winner on the test rows, beside a dummy and the served model, if any.
 
-    What came out is written beside the comparison, and both are sent to tracking.
+    The evaluation is written into the comparison's folder, and both are sent to tracking.
 
     Raises:
-        ArtefactCorrupt: the test rows are not what was written.
+        ArtefactCorrupt: the file of test rows does not match its manifest.
     """
     winner = compared.winner.result
     first = comparison_models(context.config).get(winner.versions[0])
@@ -242,7 +242,7 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
 
 
 def _run_records(compared: ComparisonResult, tested: Evaluation) -> Iterator[RunRecord]:
-    """Yield the run of a comparison, and one for each entry as a part of it."""
+    """Yield the record of a comparison, and one of each ranked entry as its child."""
     ended = datetime.now(UTC).isoformat()
     key = f"comparison-{compared.folder.name}"
     yield RunRecord(
@@ -277,7 +277,7 @@ def _run_records(compared: ComparisonResult, tested: Evaluation) -> Iterator[Run
 
 
 def _open_winner(context: RunContext, winner: CvResult) -> ModelUnderTest:
-    """Open the winner's model; a blend is put together from its members' models."""
+    """Open the winner's model; a blend is assembled from its members' models."""
     models = comparison_models(context.config)
     members = []
     for name in winner.versions:

@@ -1,4 +1,4 @@
-"""What every stage of the chain is given, and what it answers."""
+"""Define what every stage of the chain receives and returns."""
 
 import math
 import time
@@ -26,14 +26,14 @@ Scored = Mapping[str, float | None]  # metrics by name; None where one is undefi
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run works with.
+    """The settings and services that a run works with.
 
     Attributes:
         config: the settings in force.
         progress: shows work under way.
-        record: sends runs to tracking, or by an empty sequence announces that one will come; never
+        record: sends runs to tracking; an empty sequence announces that one will follow. It never
             raises.
-        force: run stages though nothing has changed.
+        force: run stages even if nothing has changed.
         dry_run: only report what would be done.
     """
 
@@ -45,16 +45,16 @@ class RunContext:
 
     @cached_property
     def splits(self) -> Store:
-        """The store's preprocessed/."""
+        """The store of splits, preprocessed/."""
         return splits_of(self.config)
 
     @cached_property
     def models(self) -> Store:
-        """The store's model/."""
+        """The store of models, model/."""
         return models_of(self.config)
 
     def served(self, besides: str = "") -> Version | None:
-        """Return the newest approved model, leaving out the version `besides`; None: there is none."""
+        """Return the newest approved model other than `besides`; None if there is none."""
         try:
             return newest_approved(self.models, besides={besides})
         except ArtefactMissing:
@@ -63,18 +63,18 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage did.
+    """The outcome of a stage.
 
     Attributes:
-        stage: its name.
+        stage: name of the stage.
         did: "made", "reused", or "would …" in a dry run.
-        why: in a few words.
-        version: of what it made or reused; "" when there is none yet.
-        rows: it worked on.
-        metric: name and value worth showing.
-        rejected: why the candidate was not approved; "" when it was, or when nobody asked.
-        report: where the report lies.
-        seconds: it took.
+        why: the reason, in a few words.
+        version: of what it made or reused; "" if there is none yet.
+        rows: number of rows that it worked on.
+        metric: a metric to show, as "AUC 0.8312".
+        rejected: why the candidate was not approved; "" if it was, or was not tested.
+        report: path of the report, if there is one.
+        seconds: duration.
     """
 
     stage: str
@@ -89,17 +89,17 @@ class Outcome:
 
 
 def timed(work: Callable[[], Outcome]) -> Outcome:
-    """Return the outcome of the work, with the seconds that it took."""
+    """Do the work, and return its outcome with the duration."""
     started = time.perf_counter()
     outcome = work()
     return replace(outcome, seconds=time.perf_counter() - started)
 
 
 def gate_failure(tested: Outcome, sentence: str = "") -> QualityGateFailed:
-    """Return the error that goes with a rejected candidate, its message ended by `sentence`."""
+    """Return the error for a rejected candidate; `sentence` ends its message."""
     return QualityGateFailed(
         f"{tested.version} is not approved: {tested.rejected} {sentence}".rstrip(),
-        hint=f"the model that is served stays; look at {tested.report}",
+        hint=f"the served model is unchanged; look at {tested.report}",
     )
 
 
@@ -109,10 +109,10 @@ def contract_of(split: Version) -> Contract:
 
 
 def read_split(splits: Store, split: Version, part: str) -> "pa.Table":
-    """Read the "train" or the "test" rows of a split, in its contract's types; the other stays unopened.
+    """Read the "train" or the "test" rows of a split, in its contract's types, without opening the other.
 
     Raises:
-        ArtefactCorrupt: the file is not what was written.
+        ArtefactCorrupt: the file does not match its manifest.
     """
     from lightmodel.tables.split_files import ARROW_TYPES, read_own
 
@@ -129,12 +129,12 @@ def split_file(split: Version, part: str) -> str:
 
 
 def deciding_metric(config: Config, split: Version) -> Metric:
-    """Return the metric of the gate, by which retries and studies choose as well."""
+    """Return the metric that decides at the gate, in retries and in studies."""
     return gate_metric(config.gate.metric, contract_of(split).task.kind)
 
 
 def metric_value(metrics: Scored, metric: Metric) -> float:
-    """Return one metric of many; NaN where it is undefined."""
+    """Return the value of a metric; NaN if it is undefined."""
     value = metrics.get(metric.name)
     return math.nan if value is None else value
 

@@ -1,7 +1,7 @@
-"""The entries of a comparison: each is trained as the chain would train it, and read back.
+"""Train the entries of a comparison as the chain would, and read their results back.
 
-Their models lie in store.work. None of them is served or passes the gate, and what was trained for
-an earlier comparison of the same table and settings is used again.
+Their models lie in store.work, and are neither served nor tested by the gate. Models of an earlier
+comparison of the same table and settings are reused.
 """
 
 import io
@@ -24,7 +24,7 @@ from lightmodel.errors import ArtefactMissing
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.reuse import find_reusable, model_key
-from lightmodel.pipeline.testing import defined, open_model
+from lightmodel.pipeline.testing import nan_for_null, open_model
 from lightmodel.pipeline.train import publish_model, train_spec
 from lightmodel.progress import SilentProgress
 from lightmodel.search.entries import CvResult, Entry
@@ -34,8 +34,8 @@ from lightmodel.store.versions import Store, Version, signer_of, splits_of
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.training.train import train
 
-TIMED_ROWS, TIMED_TIMES = 1_000, 3
-MOST_NOTES = 2
+TIMED_ROWS, TIMING_REPEATS = 1_000, 3
+MAX_NOTES = 2
 
 
 def comparison_models(config: Config) -> Store:
@@ -46,10 +46,10 @@ def comparison_models(config: Config) -> Store:
 def train_entries(
     config: Config, split: Version, entries: Sequence[Entry], limit_s: float
 ) -> Iterator[tuple[Entry, str | Failure]]:
-    """Train entries side by side, each on a thread of its own where there are enough of them.
+    """Train entries in parallel, which share the available threads.
 
     Yields:
-        each with the version of its model as soon as it ends, or why there is none.
+        Each entry as soon as it ends, with the version of its model or the reason of its failure.
     """
     threads = threads_of(config)
     count = min(threads, len(entries))
@@ -60,10 +60,10 @@ def train_entries(
 
 
 def train_entry(config: Config, split_name: str, entry: Entry) -> str:
-    """Train an entry on a split, or find that it was, and return the version of its model."""
+    """Train an entry on a split, or reuse its model, and return the version of that."""
     models, split = comparison_models(config), splits_of(config).get(split_name)
-    own = {"estimator": entry.estimator, "parameters": dict(entry.parameters), "compile": "never"}
-    config = config.model_copy(update={"train": config.train.model_copy(update=own)})
+    new = {"estimator": entry.estimator, "parameters": dict(entry.parameters), "compile": "never"}
+    config = config.model_copy(update={"train": config.train.model_copy(update=new)})
     key = model_key(config, split)
     reuse = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists())
     return reuse.version.name if reuse.version else _train(config, models, split, key)
@@ -78,9 +78,9 @@ def _train(config: Config, models: Store, split: Version, key: str) -> str:
         trained = train(table, contract_of(split), spec)
         seconds = time.perf_counter() - started
         version = publish_model(models, config, split, trained, key)
-    kept = io.BytesIO()
+    buffer = io.BytesIO()
     np.savez(
-        kept,
+        buffer,
         scores=trained.out_of_fold,
         fit_seconds=seconds,
         row_seconds=_row_seconds(config, table, version),
@@ -89,25 +89,25 @@ def _train(config: Config, models: Store, split: Version, key: str) -> str:
     path = _scores_file(models, version.name)
     with translate_os_errors(path):
         path.parent.mkdir(exist_ok=True)
-    write_atomic(path, kept.getvalue())
+    write_atomic(path, buffer.getvalue())
     return version.name
 
 
 def _row_seconds(config: Config, table: pa.Table, version: Version) -> float:
-    """Time the model as it comes out of its bundle; the best of a few tries, in seconds a row."""
+    """Time the scoring by the stored model: the best of a few repeats, in seconds per row."""
     candidate = open_model(config, version)
     features = feature_matrix(table.slice(0, TIMED_ROWS), candidate.contract)
     candidate.predict(features)
-    seconds = timeit.repeat(lambda: candidate.predict(features), number=1, repeat=TIMED_TIMES)
+    seconds = timeit.repeat(lambda: candidate.predict(features), number=1, repeat=TIMING_REPEATS)
     return min(seconds) / len(features)
 
 
 def _notes(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Return the first sentence of each warning, once; announcements of changes are left out."""
-    coming = (FutureWarning, DeprecationWarning, PendingDeprecationWarning)
-    of_now = [one for one in caught if not issubclass(one.category, coming)]
-    sentences = [" ".join(str(one.message).split()).partition(". ")[0] for one in of_now]
-    return list(dict.fromkeys(sentences))[:MOST_NOTES]
+    """Return the first sentence of each distinct warning, except those about future changes."""
+    of_future = (FutureWarning, DeprecationWarning, PendingDeprecationWarning)
+    present = [one for one in caught if not issubclass(one.category, of_future)]
+    sentences = [" ".join(str(one.message).split()).partition(". ")[0] for one in present]
+    return list(dict.fromkeys(sentences))[:MAX_NOTES]
 
 
 def read_result(config: Config, entry: Entry, name: str) -> CvResult:
@@ -115,27 +115,27 @@ def read_result(config: Config, entry: Entry, name: str) -> CvResult:
 
     Raises:
         ArtefactMissing: it was removed meanwhile.
-        ArtefactCorrupt: it is not what was written.
+        ArtefactCorrupt: a file does not match the manifest.
     """
     models = comparison_models(config)
     version = models.get(name)
-    findings = json.loads(version.read("metrics.json"))
+    results = json.loads(version.read("metrics.json"))
     try:
         data = _scores_file(models, name).read_bytes()
     except OSError as error:
-        raise ArtefactMissing(f"{name}.npz is gone from the comparisons in store.work") from error
-    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+        raise ArtefactMissing(f"{name}.npz was removed from store.work/comparisons") from error
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return CvResult(
             entry.name,
             entry.estimator,
             entry.parameters,
-            kept["scores"],
-            tuple(defined(fold["metrics"]) for fold in findings["folds"]),
-            defined(findings["out_of_fold"]),
-            float(kept["fit_seconds"]),
-            float(kept["row_seconds"]),
+            arrays["scores"],
+            tuple(nan_for_null(fold["metrics"]) for fold in results["folds"]),
+            nan_for_null(results["out_of_fold"]),
+            float(arrays["fit_seconds"]),
+            float(arrays["row_seconds"]),
             version.manifest.files[codec.MODEL].size,
-            tuple(str(note) for note in kept["notes"]),
+            tuple(str(note) for note in arrays["notes"]),
             (name,),
         )
 
@@ -145,7 +145,7 @@ def _scores_file(models: Store, name: str) -> Path:
 
 
 def remove_other_models(config: Config, split: Version) -> None:
-    """Remove the models of comparisons on other splits, and what a killed one left."""
+    """Remove models of comparisons on other splits, and remains of killed comparisons."""
     models = comparison_models(config)
     every = models.versions()
     kept = {one.name for one in every if one.manifest.inputs["split"] == split.name}

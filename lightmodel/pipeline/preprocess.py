@@ -1,4 +1,4 @@
-"""Run `preprocess`: the table that the configuration names becomes a split."""
+"""Run `preprocess`: turn the table that data.source names into a split."""
 
 import json
 import logging
@@ -16,18 +16,18 @@ from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.versions import Version
 
-if TYPE_CHECKING:  # pandas and scipy take seconds to import, and often nothing is to do
+if TYPE_CHECKING:  # pandas and scipy take seconds to import, often for nothing
     from lightmodel.training.preprocess import Accepted, Preprocessed
 
 logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.training.preprocess", "lightmodel.tables.reading")
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy")
-_NOT_READING = ("source", "mirrors", "sha256", "refresh", "timeout_s", "retries", "contract")
+_NOT_IN_FINGERPRINT = ("source", "mirrors", "sha256", "refresh", "timeout_s", "retries", "contract")
 
 
 def run_preprocess(context: RunContext, _: Pins) -> Outcome:
-    """Fetch, check and split the table, or find the split of the same table and settings."""
+    """Fetch, check and split the table, or reuse the split of the same table and settings."""
     config = context.config
     if context.dry_run:
         return Outcome("preprocess", "would look", f"at {config.data.source}", "")
@@ -44,8 +44,8 @@ def fetch_table(config: Config, progress: Progress) -> Fetched:
     """Fetch the files that `data.source` or one of its mirrors names.
 
     Raises:
-        SourceUnavailable, QuotaExceeded: no place gave it now.
-        DataError: no place has what was asked for.
+        SourceUnavailable, QuotaExceeded: no location can deliver them now.
+        DataError: no location has them.
     """
     data = config.data
     cache = config.store.work / "cache"
@@ -54,7 +54,7 @@ def fetch_table(config: Config, progress: Progress) -> Fetched:
 
 
 def current_split(context: RunContext) -> Version:
-    """Return the split of the table and settings in force, made now where there is none."""
+    """Return the split of the table and settings in force, which is made if there is none."""
     return context.splits.get(run_preprocess(context, {}).version)
 
 
@@ -88,16 +88,16 @@ def _accepted(approved: Version | None) -> "Accepted | None":
 
 
 def _parameters(config: Config) -> dict[str, Any]:
-    """Return the settings that decide on the split's bytes."""
+    """Return the settings that determine the split's bytes."""
     return {
-        "data": config.data.model_dump(exclude=set(_NOT_READING)),
+        "data": config.data.model_dump(exclude=set(_NOT_IN_FINGERPRINT)),
         "split": config.split.model_dump(),
         "train": config.train.model_dump(include={"task", "positive", "folds"}),
     }
 
 
 def _reusable(context: RunContext, key: str, approved: Version | None) -> Reuse:
-    """Look for a split checked against the model approved now, or that this model came from."""
+    """Find a split that was validated against the approved model, or that trained this model."""
     if context.force:
         return Reuse(None, "forced")
     name = approved.name if approved else None

@@ -1,4 +1,4 @@
-"""Run `reproduce`: train a model again from what its manifest says, and compare the two byte for byte."""
+"""Run `reproduce`: train a model again from its manifest, and compare the two byte for byte."""
 
 import logging
 import platform
@@ -22,8 +22,8 @@ from lightmodel.store.versions import Store, Version, models_of, splits_of
 
 logger = logging.getLogger(__name__)
 
-_ROWS_DIFFER = "the training rows: the same table is split into other ones here"
-_SHOWN = 40
+_ROWS_DIFFER = "the training rows: the same table is split into different ones here"
+_SHOWN = 40  # characters of a line
 _OF_THE_TABLE = frozenset({"contract", "counts"})  # bundle entries with values from the table
 
 
@@ -34,8 +34,8 @@ class Reproduced:
     Attributes:
         version: of the original.
         sha256: of its model.joblib.
-        differences: between the two models; none: they are the same, byte for byte.
-        circumstances: what was not as it was then: code, libraries, machine.
+        differences: between the two models; empty if they are the same, byte for byte.
+        circumstances: what has changed since the original: code, libraries, machine.
         commit: of the code that made the original.
     """
 
@@ -47,21 +47,21 @@ class Reproduced:
 
 
 def run_reproduce(config: Config, progress: Progress, name: str, scratch: Path) -> Reproduced:
-    """Train a version again, in a store of its own in the folder `scratch`, which is empty.
+    """Train a version again, in a temporary store in the empty folder `scratch`.
 
-    `name` may be a unique beginning of the version's. Of the settings in force count the store, and how
-    the source is reached.
+    `name` may be a unique prefix of the version. Of the settings in force, only the store and those that
+    say how the source is reached are used.
 
     Raises:
         ArtefactMissing: there is no such model here.
         NotPossible: it was not made by the chain, or by a newer light-model.
-        DataError: neither its split nor its table is there as it was.
+        DataError: neither its split nor its table is available unchanged.
     """
     models = models_of(config)
     version = _find(models, name)
     models.verify(version)
     settings = settings_of(config, version)
-    context = RunContext(_apart(settings, scratch), progress)
+    context = RunContext(_isolated(settings, scratch), progress)
     split = _kept_split(settings, version) or _split_again(settings, context, version)
     if _train_sha256(split) == version.manifest.inputs["train_sha256"]:
         again = context.models.get(fit_model(context, split).name)
@@ -82,7 +82,7 @@ def _find(models: Store, name: str) -> Version:
         return models.get(name)
     except ArtefactMissing as error:
         raise ArtefactMissing(
-            error.message, hint=f"`python -m lightmodel models pull {name}` brings it from a mirror"
+            error.message, hint=f"`python -m lightmodel models pull {name}` copies it from a mirror"
         ) from None
 
 
@@ -90,11 +90,11 @@ def settings_of(config: Config, version: Version) -> Config:
     """Return the settings that a model was made with; the store and its mirrors are those in force.
 
     Raises:
-        NotPossible: they are not known, or not here.
+        NotPossible: they are unknown, or this version of light-model does not have them.
     """
     parameters = version.manifest.parameters
     if "train" not in parameters:
-        raise NotPossible(f"{version.name} was adopted, and nobody knows how it was made")
+        raise NotPossible(f"{version.name} was adopted, so its settings are unknown")
     preprocess: dict[str, Any] = version.manifest.inputs.get("preprocess", {})
     train = {**preprocess.get("train", {}), **parameters["train"]}
     if train.get("module"):
@@ -115,7 +115,7 @@ def settings_of(config: Config, version: Version) -> Config:
 
 
 def _data_section(data: DataSection, version: Version, read: dict[str, Any]) -> DataSection:
-    """Return where the table is and how it was read; without its mirrors where it is another one."""
+    """Return how to fetch and read the table; if data.source names another one, without its mirrors."""
     inputs = version.manifest.inputs
     named = {
         RENAMED_SETTINGS.get(f"data.{key}", key).removeprefix("data."): read[key] for key in read
@@ -126,22 +126,22 @@ def _data_section(data: DataSection, version: Version, read: dict[str, Any]) -> 
     return DataSection(**known)
 
 
-def _apart(settings: Config, scratch: Path) -> Config:
-    """Return settings by which nothing that is made comes near the store."""
+def _isolated(settings: Config, scratch: Path) -> Config:
+    """Return settings whose store is in `scratch`, so that nothing is written to the real one."""
     store = settings.store.model_copy(update={"root": scratch, "work": scratch / "work"})
-    # a compiled form depends on the processor, and is no part of the promise
+    # a compiled model depends on the processor, and is not compared
     train = settings.train.model_copy(update={"compile": "never"})
     return settings.model_copy(update={"store": store, "train": train})
 
 
 def _kept_split(settings: Config, version: Version) -> Version | None:
-    """Return the split that the model was trained on, where it is here and whole."""
+    """Return the split that the model was trained on, if it is here and undamaged."""
     splits = splits_of(settings)
     try:
         split = splits.get(str(version.manifest.inputs["split"]))
         splits.verify(split)
     except (ArtefactMissing, ArtefactCorrupt) as error:
-        logger.info("its split is made again: %s", error.message)
+        logger.info("the split of %s is made again: %s", version.name, error.message)
         return None
     same = _train_sha256(split) == version.manifest.inputs["train_sha256"]
     return split if same and split.manifest.contract == version.manifest.contract else None
@@ -152,12 +152,12 @@ def _split_again(settings: Config, context: RunContext, version: Version) -> Ver
         fetched = fetch_table(settings, context.progress)
     except DataError as error:
         raise DataError(
-            f"the table that {version.name} was made of is not there as it was: {error.message}",
-            hint=f"bring back the file with the sha256 {settings.data.sha256}, or the folder "
+            f"the table that {version.name} was made of is not available unchanged: {error.message}",
+            hint=f"restore the file with the sha256 {settings.data.sha256}, or the folder "
             f"preprocessed/{version.manifest.inputs['split']}",
         ) from error
     split = make_split(context, fetched, approved=version, key="")
-    # as the chain reads it: the order of keys counts in a pickle
+    # read as by the chain: the order of keys counts in a pickle
     return context.splits.get(split.name)
 
 
@@ -170,24 +170,24 @@ def differences(one: Version, other: Version) -> Iterator[str]:
     if one.read(codec.MODEL) == other.read(codec.MODEL):
         return
     learners = one.manifest.parameters["learner"], other.manifest.parameters["learner"]
-    lines = [*_of_maps("parameter", *learners)]
+    lines = [*_compare_maps("parameter", *learners)]
     before, after = (_flat(codec.load(version)) for version in (one, other))
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key), after.get(key)
         if codec.dump({key: old}) != codec.dump({key: new}):
             lines.extend(_difference(key, old, new))
-    yield from lines or ["the bytes, though nothing in them: other versions pickle otherwise"]
+    yield from lines or ["only the bytes: other library versions pickle equal contents otherwise"]
 
 
 def _flat(bundle: dict[str, Any]) -> dict[str, Any]:
     """Return a bundle with the parts of its model on one level with the rest."""
     model: Mapping[str, Any] = bundle.pop("model", None) or {}
-    return {**bundle, **{f"model: its {name}": part for name, part in model.items()}}
+    return {**bundle, **{f"model: {name}": part for name, part in model.items()}}
 
 
 def _difference(key: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 — of a bundle
-    if key == "model: its texts" and old and new:
-        yield from _of_texts(old, new)
+    if key == "model: texts" and old and new:
+        yield from _compare_texts(old, new)
     elif key == "samples":
         old, new = old or (), new or ()
         same = sum(bool(one == other) for one, other in zip(old, new, strict=False))
@@ -195,12 +195,12 @@ def _difference(key: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 
     elif key.startswith("model") or key in _OF_THE_TABLE:
         yield key
     else:
-        yield f"{key}: {_shown(old)}, and here {_shown(new)}"
+        yield f"{key}: {_shown(old)} originally, {_shown(new)} here"
 
 
-def _of_texts(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+def _compare_texts(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
     if len(before) != len(after):
-        yield f"model: {len(before)} texts, and here {len(after)}"
+        yield f"model: {len(before)} texts originally, {len(after)} here"
     for number, (old, new) in enumerate(zip(before, after, strict=False)):
         if old != new:
             text = f"text {number}, " if len(before) > 1 else ""
@@ -211,16 +211,16 @@ def _first_line(before: str, after: str) -> str:
     """Return the first line in which two of LightGBM's texts differ, and its tree."""
     tree = "before the first tree"
     old, new = before.splitlines(), after.splitlines()
-    for number, (mine, theirs) in enumerate(zip(old, new, strict=False), 1):
-        if mine != theirs:
-            return f"{tree}, line {number} ({mine.partition('=')[0][:_SHOWN]})"
-        if mine.startswith("Tree="):
-            tree = f"tree {mine.removeprefix('Tree=')}"
-    return f"{len(old)} lines, and here {len(new)}"
+    for number, (old_line, new_line) in enumerate(zip(old, new, strict=False), 1):
+        if old_line != new_line:
+            return f"{tree}, line {number} ({old_line.partition('=')[0][:_SHOWN]})"
+        if old_line.startswith("Tree="):
+            tree = f"tree {old_line.removeprefix('Tree=')}"
+    return f"{len(old)} lines originally, {len(new)} here"
 
 
 def circumstances(version: Version, key: str) -> tuple[str, ...]:
-    """Return what was not as it was when a version was made.
+    """Return what has changed since a version was made.
 
     `key` is the fingerprint that the same settings and rows have here.
     """
@@ -231,20 +231,20 @@ def circumstances(version: Version, key: str) -> tuple[str, ...]:
     old, new = parts
     lines = [
         *(["code: the sources that training imports"] if old["code"] != new["code"] else []),
-        *_of_maps("", {"git commit": manifest.commit}, {"git commit": commit()}),
-        *_of_maps("library", manifest.libraries, versions(manifest.libraries)),
-        *_of_maps("", then, {name: now.get(name) for name in then}),
+        *_compare_maps("", {"git commit": manifest.commit}, {"git commit": commit()}),
+        *_compare_maps("library", manifest.libraries, versions(manifest.libraries)),
+        *_compare_maps("", then, {name: now.get(name) for name in then}),
     ]
     if not then and (python := _python_of(version)) != platform.python_version():
-        lines.append(f"python: {python}, and here {platform.python_version()}")
+        lines.append(f"python: {python} originally, {platform.python_version()} here")
     return tuple(lines)
 
 
-def _of_maps(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _compare_maps(kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
         if old != new:
-            yield f"{kind} {name}: {_shown(old)}, and here {_shown(new)}".lstrip()
+            yield f"{kind} {name}: {_shown(old)} originally, {_shown(new)} here".lstrip()
 
 
 def _python_of(version: Version) -> str:

@@ -1,7 +1,7 @@
-"""Run `retry`: where the gate rejects, other parameters are tried, and the best is tested once.
+"""Run `retry`: after a rejection by the gate, try other parameters, and test the best set once.
 
-The out-of-fold score alone chooses. A loser is neither refit nor published and never sees a test
-row; its score is kept in retries/, so that nothing is tried twice.
+Only out-of-fold scores choose the best. The others are neither refit nor published nor scored on test
+rows; their scores are kept in retries/, so that nothing is tried twice.
 """
 
 import hashlib
@@ -38,29 +38,29 @@ logger = logging.getLogger(__name__)
 
 
 def run_retry(context: RunContext, rejected: Outcome) -> Iterator[Outcome]:
-    """Try what train.retry allows in the place of a candidate that testing rejected.
+    """Try up to train.retry other sets of parameters after testing rejected a candidate.
 
     Yields:
         The outcome of each try, and then those of training and testing the best one.
 
     Raises:
-        QualityGateFailed: no try is possible or better, or the best one was rejected too.
+        QualityGateFailed: no try is possible or better, or the best one is rejected too.
     """
     model = context.models.get(rejected.version)
     verdict = read_verdict(model, context.models.signer)
     if verdict and verdict.by == "rollback":
-        raise gate_failure(rejected, "What a rollback withdrew is not tried again.")
+        raise gate_failure(rejected, "A version that was rolled back is not retried.")
     split = context.splits.get(model.manifest.inputs["split"])
     original = find_reusable(context.models, model_key(context.config, split)).version
     if original is None:
         raise gate_failure(
             rejected,
-            "It was not made by the settings and code in force: `python run.py` does that.",
+            "It was not trained with the settings and code in force: run `python run.py` first.",
         )
     search, train = CandidateSearch(context, split, original), context.config.train
     if not (search.next or search.scored):
-        given = f" with {', '.join(sorted(train.parameters))} given" if train.parameters else ""
-        why = f"Nothing else is known to try for train.estimator = {train.estimator!r}{given}."
+        fixed = f" with {', '.join(sorted(train.parameters))} fixed" if train.parameters else ""
+        why = f"There are no other parameters to try for train.estimator = {train.estimator!r}{fixed}."
         raise gate_failure(rejected, why)
     if search.next and context.dry_run:
         left = train.retry - len(search.scored)
@@ -73,7 +73,7 @@ def run_retry(context: RunContext, rejected: Outcome) -> Iterator[Outcome]:
 
 
 def _score(search: CandidateSearch) -> Iterator[Outcome]:
-    """Cross-validate what was not scored before, each candidate chosen by those before it."""
+    """Cross-validate the candidates without a score, each chosen by the scores before it."""
     from lightmodel.training.train import cross_validate
 
     context, contract = search.context, contract_of(search.split)
@@ -99,12 +99,12 @@ def _score(search: CandidateSearch) -> Iterator[Outcome]:
     while search.next:
         number, most = len(search.scored) + 1, context.config.train.retry
         parameters = format_parameters(search.next.parameters)
-        logger.info("try %d of %d: %s", number, most, parameters)
+        logger.info("retry %d of %d: %s", number, most, parameters)
         yield timed(partial(score, search.next))
 
 
 def _record(search: CandidateSearch) -> None:
-    """Keep what was tried for the next run, and send it to tracking."""
+    """Store the scored candidates for the next run, and send them to tracking."""
     original = search.original
     with retries_of(search.context.config).draft() as draft:
         draft.write(ATTEMPTS, search.attempts_json())
@@ -127,19 +127,19 @@ def _train_and_test_best(search: CandidateSearch, rejected: Outcome) -> Iterator
         for one in search.scored:
             if version or one is not best:
                 clear_checkpoints(one.config, one.key)
-    others = f"of the other parameters tried ({count})"
+    others = f"of the other sets of parameters ({count})"
     if best is None:
         raise gate_failure(rejected, f"None {others} is better out of fold.")
     if version and version.name == rejected.version:
-        raise gate_failure(rejected, f"It is the best {others} out of fold.")
-    reuse = Reuse(version, f"the best of the others tried ({count})")
-    of_best = replace(context, config=best.config)
-    trained = timed(lambda: train_or_reuse(of_best, search.split, reuse, search))
+        raise gate_failure(rejected, f"It is already the best {others} out of fold.")
+    reuse = Reuse(version, f"the best of the other sets of parameters ({count})")
+    best_context = replace(context, config=best.config)
+    trained = timed(lambda: train_or_reuse(best_context, search.split, reuse, search))
     yield trained
-    tested = timed(lambda: run_testing(of_best, {"train": trained.version}))
+    tested = timed(lambda: run_testing(best_context, {"train": trained.version}))
     yield tested
     if tested.rejected:
-        raise gate_failure(tested, "It was the best of a retry, out of fold.")
+        raise gate_failure(tested, "It had the best out-of-fold score of the retry.")
 
 
 def _run_record(original: Version, candidate: Candidate) -> RunRecord:

@@ -1,7 +1,7 @@
-"""Whether a version made before will do: what a model is made from, as a fingerprint.
+"""Decide by fingerprints whether an earlier version can be reused.
 
-A model counts as the same where its training rows, its settings, the code that trains it and the
-libraries that it is made with are the same.
+Two models have the same fingerprint if their training rows, their settings, the code that trains them
+and the libraries in use are the same.
 """
 
 import hashlib
@@ -40,12 +40,12 @@ _LEARNER_LIBRARIES = {
     "neural": (*_ALWAYS, "jax", "keras", "scikit-learn"),
     "blend": _ALWAYS,
 }
-_NOT_OF_A_MODEL = {"threads", "task", "positive", "retry"}
+_NOT_IN_FINGERPRINT = {"threads", "task", "positive", "retry"}
 
 
 @dataclass(frozen=True)
 class Reuse:
-    """Whether an earlier version will do, and why, either way."""
+    """The earlier version that can be reused, if any, and the reason either way."""
 
     version: Version | None
     why: str
@@ -54,7 +54,7 @@ class Reuse:
 def find_reusable(
     store: Store, key: str, suits: Callable[[Version], bool] = lambda _: True
 ) -> Reuse:
-    """Return the newest whole version with this fingerprint, or what differs from the newest."""
+    """Find the newest version with this fingerprint; if there is none, say what has changed."""
     versions = store.versions()
     for version in versions:
         if version.manifest.fingerprint != key or not suits(version):
@@ -73,7 +73,7 @@ def find_reusable(
 
 
 def model_key(config: Config, split: Version) -> str:
-    """Return the fingerprint of the model that these settings make of this split."""
+    """Return the fingerprint of the model that these settings train on this split."""
     train = config.train
     inputs, parameters = model_inputs(config, split), model_parameters(config)
     return fingerprint(inputs, parameters, modules_of(train), libraries_of(train))
@@ -93,15 +93,15 @@ def model_inputs(config: Config, split: Version) -> dict[str, str]:
 
 
 def model_parameters(config: Config) -> dict[str, Any]:
-    """Return the settings that decide on the model's bytes: folds follow the split's method."""
-    train = config.train.model_dump(exclude=_NOT_OF_A_MODEL)
-    # Its content is an input; the folder that it lies in decides on nothing.
+    """Return the settings that determine the model's bytes; folds depend on the split's method."""
+    train = config.train.model_dump(exclude=_NOT_IN_FINGERPRINT)
+    # The module's content is an input; its folder does not matter.
     train["module"] = PurePath(config.train.module).name
     return {"train": train, "split": config.split.model_dump(include={"method"})}
 
 
 def modules_of(train: TrainSection) -> tuple[str, ...]:
-    """Return the names of this project's modules that do the work."""
+    """Return the names of this project's modules whose code determines the model."""
     used = {module for one in _estimators(train) for module in LEARNER_MODULES[_learner(one)]}
     return (*MODULES, *sorted(used))
 
@@ -149,8 +149,8 @@ def _source(train: TrainSection) -> str:
 
 
 def _distributions(package: str) -> tuple[str, ...]:
-    """Return what brings an importable package; nothing for Python's own and this project's."""
-    if package in {"sklearn", "lightgbm", "numpy"}:  # all the usual ones, without looking around
+    """Return the distributions of an importable package; none for the standard library's."""
+    if package in {"sklearn", "lightgbm", "numpy"}:  # the usual ones, without the slow look-up
         return ("scikit-learn",) if package == "sklearn" else (package,)
     return tuple(sorted(set(_installed().get(package, ()))))
 

@@ -1,4 +1,4 @@
-"""Run `testing`: a candidate gets its report and its verdict."""
+"""Run `testing`: evaluate a candidate, and write its report and verdict."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ from lightmodel.store.verdict import StoredVerdict, read_verdict, write_verdict
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import model_record
 
-if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
+if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often for nothing
     from lightmodel.training.testing import Evaluated, ModelUnderTest
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ MODULES = ("lightmodel.training.testing", "lightmodel.training.gate", "lightmode
 
 
 def run_testing(context: RunContext, pins: Pins) -> Outcome:
-    """Test the pinned candidate on its own split, or find the verdict that still holds."""
+    """Test the pinned candidate on its own split, or reuse a verdict that still holds."""
     pinned = pins.get("train")
     if context.dry_run and pinned == "":
         return Outcome("testing", "would run", "after train", "")
@@ -85,8 +85,8 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
     """Return a version's model, ready to be tested.
 
     Raises:
-        ArtefactCorrupt: it is not what was written.
-        LightModelError: it cannot be opened with the libraries that are here.
+        ArtefactCorrupt: it does not match its manifest.
+        LightModelError: it cannot be opened with the installed libraries.
     """
     from lightmodel.training.features import Steps
     from lightmodel.training.testing import ModelUnderTest
@@ -114,30 +114,30 @@ def evaluate_on_split(
 ) -> "Evaluated":
     """Score a model on the test rows of a split, beside a dummy and the served model; log warnings.
 
-    `prior` is the best constant answer: the share of each class, or the mean, among training rows.
-    A served model that cannot be opened is left out, for it must not bar its successor.
+    `prior` is the best constant prediction: the share of each class, or the mean, of the training rows.
+    A served model that cannot be opened is left out, so that it does not block its successor.
 
     Raises:
-        ArtefactCorrupt: the test rows are not what was written.
+        ArtefactCorrupt: the file of test rows does not match its manifest.
     """
     import numpy as np
 
     from lightmodel.sources.sample_data import best_scores
     from lightmodel.training.testing import evaluate
 
-    other = None
+    opponent = None
     if served:
         try:
-            other = open_model(context.config, served)
+            opponent = open_model(context.config, served)
         except LightModelError as error:
             logger.warning(
-                "%s cannot be opened, so it is not compared: %s", served.name, error.message
+                "model %s cannot be opened, so it is not compared: %s", served.name, error.message
             )
     tested = evaluate(
         read_split(context.splits, split, "test"),
         np.array(prior),
         candidate,
-        other,
+        opponent,
         context.config.gate.bootstrap,
         partial(best_scores, str(split.manifest.inputs["source"])),
     )
@@ -150,14 +150,14 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
     from lightmodel.training.gate import judge
 
     split = context.splits.get(version.manifest.inputs["split"])
-    findings = json.loads(version.read("metrics.json"))
+    results = json.loads(version.read("metrics.json"))
     candidate = open_model(context.config, version)
-    tested = evaluate_on_split(context, split, findings["prior"], candidate, served)
+    tested = evaluate_on_split(context, split, results["prior"], candidate, served)
     verdict = judge(tested.evaluation, context.config.gate)
     return write_verdict(
         version,
         verdict,
-        _report(version, split, tested, verdict, findings),
+        _report(version, split, tested, verdict, results),
         context.models.signer,
         fingerprint=key,
         metrics={name: item.value for name, item in tested.evaluation.metrics.items()},
@@ -169,7 +169,7 @@ def _report(
     split: Version,
     tested: "Evaluated",
     verdict: Verdict,
-    findings: dict[str, Any],
+    results: dict[str, Any],
 ) -> bytes:
     from lightmodel.report.page import Report, render
 
@@ -185,8 +185,8 @@ def _report(
         evaluation=tested.evaluation,
         verdict=verdict,
         folds=tuple(
-            FoldReport(**{**fold, "metrics": defined(fold["metrics"])})
-            for fold in findings["folds"]
+            FoldReport(**{**fold, "metrics": nan_for_null(fold["metrics"])})
+            for fold in results["folds"]
         ),
         importance=_importance(version),
         drift=tuple(Drift(**item) for item in checks["drift"]),
@@ -200,7 +200,7 @@ def _report(
 
 
 def _importance(version: Version) -> tuple[Importance, ...]:
-    """Return gain and splits of each feature; NaN for splits that the learner does not count."""
+    """Return gain and number of splits of each feature; NaN if the learner does not count splits."""
     gains, splits = (
         json.loads(version.read(name)) if name in version.manifest.files else {}
         for name in ("feature_importance_gain.json", "feature_importance_split.json")
@@ -208,6 +208,6 @@ def _importance(version: Version) -> tuple[Importance, ...]:
     return tuple(Importance(name, gain, splits.get(name, math.nan)) for name, gain in gains.items())
 
 
-def defined(metrics: dict[str, float | None]) -> dict[str, float]:
+def nan_for_null(metrics: dict[str, float | None]) -> dict[str, float]:
     """Return metrics read from JSON, with NaN for null."""
     return {name: math.nan if value is None else value for name, value in metrics.items()}

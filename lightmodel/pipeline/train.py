@@ -1,4 +1,4 @@
-"""Run `train`: a split becomes a candidate."""
+"""Run `train`: fit a candidate on a split."""
 
 import csv
 import io
@@ -47,14 +47,14 @@ from lightmodel.store.provenance import (
 from lightmodel.store.user_code import UserCode, read_user_code
 from lightmodel.store.versions import Draft, Store, Version
 
-if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
+if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often for nothing
     from lightmodel.training.train import Trained, TrainSpec
 
 logger = logging.getLogger(__name__)
 
 
 def run_train(context: RunContext, pins: Pins) -> Outcome:
-    """Fit a candidate on the pinned split, or find the one that was fitted like this before."""
+    """Fit a candidate on the pinned split, or reuse the one with the same fingerprint."""
     pinned = pins.get("preprocess")
     if context.dry_run and pinned == "":
         return Outcome("train", "would run", "if the table or a setting of it changed", "")
@@ -63,14 +63,14 @@ def run_train(context: RunContext, pins: Pins) -> Outcome:
         return train_or_reuse(context, split, Reuse(None, "forced"))
     reuse = find_reusable(context.models, model_key(context.config, split))
     if reuse.version and (winner := find_winner(context, split, reuse.version)):
-        reuse = Reuse(winner, "nothing changed, the best of a retry")
+        reuse = Reuse(winner, "nothing changed; the best of a retry")
     return train_or_reuse(context, split, reuse)
 
 
 def train_or_reuse(
     context: RunContext, split: Version, reuse: Reuse, retry: CandidateSearch | None = None
 ) -> Outcome:
-    """Fit a candidate by the context's settings where there is none to use again."""
+    """Fit a candidate with the context's settings, unless there is one to reuse."""
     if context.dry_run and not reuse.version:
         return Outcome("train", "would run", reuse.why, "")
     candidate = reuse.version or fit_model(context, split, retry)
@@ -80,10 +80,10 @@ def train_or_reuse(
 
 
 def fit_model(context: RunContext, split: Version, retry: CandidateSearch | None = None) -> Version:
-    """Fit a model on a split by the context's settings, and return it as a new version.
+    """Fit a model on a split with the context's settings, and return it as a new version.
 
     Raises:
-        ConfigError: the settings do not suit the table, or train.module changed on the way.
+        ConfigError: the settings do not suit the table, or train.module changed meanwhile.
     """
     from lightmodel.training.train import train
 
@@ -102,7 +102,7 @@ def fit_model(context: RunContext, split: Version, retry: CandidateSearch | None
 
 
 def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
-    """Return how to train by these settings; the model's fingerprint names its folds' checkpoints.
+    """Return a training's specification; `key`, the model's fingerprint, names the checkpoints of folds.
 
     Raises:
         ConfigError: train.module or train.parameters cannot be used.
@@ -110,16 +110,16 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
     from lightmodel.training.train import TrainSpec
 
     section = config.train
-    own = own_code(section)
-    is_own = section.estimator in {"module", "blend"}
-    own_estimator = own.function("estimator") if own and is_own else None
+    code = load_user_code(section)
+    has_estimator = section.estimator in {"module", "blend"}
+    estimator = code.function("estimator") if code and has_estimator else None
     return TrainSpec(
         section,
         config.split,
-        make_learner(section, threads_of(config), own_estimator),
+        make_learner(section, threads_of(config), estimator),
         _checkpoints(config, key),
         progress,
-        own.function("features") if own else None,
+        code.function("features") if code else None,
     )
 
 
@@ -129,12 +129,12 @@ def _checkpoints(config: Config, key: str) -> FoldCheckpoints:
 
 
 def clear_checkpoints(config: Config, key: str) -> None:
-    """Remove the finished folds of the training with this fingerprint."""
+    """Remove the checkpoints of folds of the training with this fingerprint."""
     _checkpoints(config, key).clear()
 
 
-def own_code(section: TrainSection) -> UserCode | None:
-    """Return the user's module that train.module names, executed.
+def load_user_code(section: TrainSection) -> UserCode | None:
+    """Read and execute the user's module that train.module names, if it names one.
 
     Raises:
         ConfigError: it cannot be read or executed.
@@ -150,24 +150,24 @@ def publish_model(
     key: str,
     retry: CandidateSearch | None = None,
 ) -> Version:
-    """Write a trained model as a new version; `key` is its fingerprint from before it was trained.
+    """Write a trained model as a new version; `key` is its fingerprint from before training.
 
     Raises:
-        ConfigError: train.module is not what it was.
+        ConfigError: train.module changed during training.
     """
     section = config.train
     if model_key(config, split) != key:
-        raise ConfigError(f"{section.module} was changed while it was trained", hint="run it again")
-    own, libraries = own_code(section), libraries_of(section)
+        raise ConfigError(f"{section.module} changed during training", hint="run it again")
+    code, libraries = load_user_code(section), libraries_of(section)
     bundle = _bundle(split, trained, needed_runtime(section))
     with models.draft() as draft:
         _write_model(draft, trained.learner, bundle, compiled=section.compile != "never")
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
-        _write_findings(draft, trained)
+        _write_results(draft, trained)
         if retry:
             draft.write(ATTEMPTS, retry.attempts_json())
-        _write_environment(draft, own, libraries)
+        _write_environment(draft, code, libraries)
         return draft.publish(
             inputs=_inputs(split, retry),
             parameters={
@@ -198,27 +198,27 @@ def _write_model(draft: Draft, learner: str, bundle: dict[str, Any], *, compiled
             draft.write(name, data)
 
 
-def _write_environment(draft: Draft, own: UserCode | None, libraries: Sequence[str]) -> None:
-    """Write what the model needs to run elsewhere: the user's own code, libraries and Python."""
-    if own:
-        _warn_of_missing(own)
-        draft.write(own.file, own.source)
+def _write_environment(draft: Draft, code: UserCode | None, libraries: Sequence[str]) -> None:
+    """Write what the model needs to run elsewhere: the user's code, libraries and Python version."""
+    if code:
+        _warn_of_missing(code)
+        draft.write(code.file, code.source)
     draft.write("requirements.txt", requirements(libraries).encode())
     draft.write("python_env.yaml", python_environment().encode())
 
 
-def _warn_of_missing(own: UserCode) -> None:
-    packages = imported_packages(own.source.decode(errors="replace"), own.file)
+def _warn_of_missing(code: UserCode) -> None:
+    packages = imported_packages(code.source.decode(errors="replace"), code.file)
     for package in sorted(NOT_SERVED & packages):
         logger.warning(
-            "%s imports %s, which no serving image holds: add it to requirements/serve-neural.in",
-            own.file,
+            "%s imports %s, which no serving image contains: add it to requirements/serve-neural.in",
+            code.file,
             package,
         )
 
 
 def _bundle(split: Version, trained: "Trained", runtime: str) -> dict[str, Any]:
-    """Return what goes into model.joblib: all that serving and testing need, and nothing of this run."""
+    """Return the content of model.joblib: what serving and testing need, and nothing of this run."""
     return {
         "format": 1,
         "learner": trained.learner,
@@ -244,16 +244,16 @@ def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
     }
 
 
-def _write_findings(draft: Draft, trained: "Trained") -> None:
+def _write_results(draft: Draft, trained: "Trained") -> None:
     from lightmodel.report.plots.training import importance_png
 
-    findings = {
+    results = {
         "out_of_fold": trained.metrics,
         "threshold": trained.threshold,
         "prior": trained.prior,
         "folds": [asdict(fold) for fold in trained.folds],
     }
-    draft.write("metrics.json", json_bytes(findings))
+    draft.write("metrics.json", json_bytes(results))
     folds = [
         {"fold": one.fold, "rows": one.rows, "rounds": one.rounds, **one.metrics}
         for one in trained.folds

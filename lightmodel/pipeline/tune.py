@@ -1,7 +1,7 @@
-"""Run `tune`: a study searches for better train.parameters on the training rows of a split.
+"""Run `tune`: search for better train.parameters by a study on the training rows of a split.
 
-No test row is read. Trials are cheap and few of them are finished; the best are then cross-validated
-as `train` does it, beside the present settings, and that score decides.
+No test row is read. Trials are cheap, and weak ones are pruned; the best are then cross-validated in
+full, as `train` does, together with the present settings, and that score decides.
 """
 
 import hashlib
@@ -42,20 +42,20 @@ logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.search.trials", "lightmodel.learners.lightgbm")
 _OF_A_TRIAL = {"folds", "max_rounds", "patience"}
-WORTH = 1e-3  # a share of the present value
+MIN_GAIN = 1e-3  # relative to the value of the present settings
 TRIALS, FINALISTS, PLOT, SCORES = "trials.csv", "finalists.csv", "study.png", "scores.json"
 
 
 @dataclass(frozen=True)
 class TuneResult:
-    """What a study came to.
+    """The result of a study.
 
     Attributes:
         folder: of the study's files.
-        finalists: in full, the best first, the present settings among them; none where others are
-            still at work, or where it was interrupted before.
-        others: number of trials that other processes have under way.
-        interrupted: somebody pressed Ctrl-C.
+        finalists: candidates cross-validated in full, the best first, the present settings among them;
+            empty while other processes run trials, or if the study was interrupted before.
+        others: number of trials that other processes are running.
+        interrupted: whether the user pressed Ctrl-C.
     """
 
     name: str
@@ -71,37 +71,37 @@ class TuneResult:
     def winner(self) -> Candidate | None:
         """The best trial, if all were compared and it is clearly better than the present settings.
 
-        A search looks at the folds many times, so that the smallest gains are chance.
+        A search sees the folds many times, so that very small gains are chance.
         """
         if self.interrupted or not self.finalists or not self.finalists[0].trial:
             return None
         present = next(one for one in self.finalists if one.trial is None)
         best, value = (one.value(self.metric) for one in (self.finalists[0], present))
-        worth = self.metric.worsened(value, -WORTH)
-        return self.finalists[0] if value != value or self.metric.better(best, worth) else None
+        least = self.metric.worsened(value, -MIN_GAIN)
+        return self.finalists[0] if value != value or self.metric.better(best, least) else None
 
 
-def run_tune(context: RunContext, split: Version, *, released: bool = False) -> TuneResult:
-    """Search, and cross-validate the best in full.
+def run_tune(context: RunContext, split: Version, *, include_fixed: bool = False) -> TuneResult:
+    """Run the study, and cross-validate the best trials in full.
 
-    With `released`, what train.parameters names is searched as well.
+    With `include_fixed`, parameters that train.parameters fixes are searched as well.
 
     Raises:
-        ConfigError: nothing is left to search, or no trial was finished in the time.
+        ConfigError: nothing is left to search, or no trial finished in time.
         NotPossible: the estimator has no declared ranges.
         SourceUnavailable: the study's database does not answer.
     """
-    searched = search_space(context.config, released=released)
+    searched = search_space(context.config, include_fixed=include_fixed)
     if not searched.ranges:
         raise ConfigError(
-            "nothing is left to search: train.parameters names all that has a range",
-            hint="add --all to search those as well, beginning with what they are now",
+            "nothing is left to search: train.parameters fixes every parameter that has a range",
+            hint="add --all to search those as well, starting from their present values",
         )
     result = _new_result(context, split, searched)
     with translate_os_errors(result.folder):
         result.folder.mkdir(parents=True, exist_ok=True)
     table = read_split(context.splits, split, "train")
-    logger.info("study %s", result.name)
+    logger.info("running study %s", result.name)
     result = _run_trials(context, split, table, result)
     if not (result.interrupted or result.others):
         result = _compare_best(context, split, table, result)
@@ -111,9 +111,9 @@ def run_tune(context: RunContext, split: Version, *, released: bool = False) -> 
 
 
 def _new_result(context: RunContext, split: Version, searched: Space) -> TuneResult:
-    """Return an empty result, named after all that decides on a trial's value: the same study goes on."""
+    """Return an empty result, named after all that determines trial values, so that a study resumes."""
     config, metric = context.config, deciding_metric(context.config, split)
-    train = {**model_parameters(config)["train"], "parameters": dict(searched.given)}
+    train = {**model_parameters(config)["train"], "parameters": dict(searched.fixed)}
     decides = {
         "train": {name: value for name, value in train.items() if name != "folds"},
         "split": config.split.model_dump(include={"method"}),
@@ -130,7 +130,7 @@ def _new_result(context: RunContext, split: Version, searched: Space) -> TuneRes
 def _run_trials(
     context: RunContext, split: Version, table: pa.Table, result: TuneResult
 ) -> TuneResult:
-    """Make the trials that are missing, and return the result with all that are there now."""
+    """Run the trials that are missing, and return the result with all trials so far."""
     trial_context = _trial_context(context, split, table, result)
     ends = time.monotonic() + context.config.tune.timeout_s
     interrupted = False
@@ -152,11 +152,11 @@ def _trial_context(
 ) -> TrialContext:
     """Prepare the table for all trials, and open the study.
 
-    The study begins with what is in force; with `released`, train.parameters is a part of that.
+    The study begins with the settings in force, including searched ones of train.parameters.
     """
     config, tune, contract = context.config, context.config.tune, contract_of(split)
-    given = {"parameters": dict(result.space.given), "folds": tune.folds}
-    section = config.train.model_copy(update=given)
+    update = {"parameters": dict(result.space.fixed), "folds": tune.folds}
+    section = config.train.model_copy(update=update)
     fitting = config.model_copy(update={"train": section})
     data, _ = extended_data(table, contract, train_spec(fitting, result.name, context.progress))
     numbers = assign_folds(table, contract, section, config.split)
@@ -185,7 +185,7 @@ def _compare_best(
     best = best_trials(result.trials, metric, config.tune.finalists)
     if not best:
         raise ConfigError(
-            "no trial was finished", hint="give it more time or trials: --timeout 20m --trials 50"
+            "no trial finished", hint="allow more time or trials: --timeout 20m --trials 50"
         )
     finalists: list[Candidate] = []
     try:
@@ -193,9 +193,9 @@ def _compare_best(
             for trial in (None, *best):
                 parameters = config.train.parameters
                 if trial:
-                    words = format_parameters(trial.parameters)
-                    logger.info("trial %d in full: %s", trial.number, words)
-                    parameters = {**result.space.given, **trial.parameters}
+                    text = format_parameters(trial.parameters)
+                    logger.info("cross-validating trial %d in full: %s", trial.number, text)
+                    parameters = {**result.space.fixed, **trial.parameters}
                 one = Candidate.of(config, split, parameters, trial)
                 one = _cross_validate_fully(context, split, table, result.folder, one)
                 finalists.append(one)
@@ -212,13 +212,13 @@ def _compare_best(
 def _cross_validate_fully(
     context: RunContext, split: Version, table: pa.Table, folder: Path, candidate: Candidate
 ) -> Candidate:
-    """Return a candidate with its scores by train.folds, fitting only what was not scored before.
+    """Return a candidate with its scores over train.folds, which are reused if they are known.
 
-    The folds stay in the checkpoints, so that `train` by the same settings need not fit them again.
+    Fitted folds are kept as checkpoints, so that `train` with the same settings need not fit them again.
     """
-    made = find_reusable(context.models, candidate.key).version
+    model = find_reusable(context.models, candidate.key).version
     known = _known_scores(folder)
-    metrics: Scored | None = made.manifest.metrics if made else known.get(candidate.key)
+    metrics: Scored | None = model.manifest.metrics if model else known.get(candidate.key)
     if metrics is None:
         spec = train_spec(candidate.config, candidate.key, context.progress)
         metrics = cross_validate(table, contract_of(split), spec).metrics
@@ -235,7 +235,7 @@ def _known_scores(folder: Path) -> dict[str, Scored]:
 
 
 def _write(result: TuneResult) -> None:
-    """Write tables and picture beside the study."""
+    """Write tables and a picture into the study's folder."""
     folder, metric = result.folder, result.metric
     write_atomic(folder / TRIALS, csv_bytes(trial_rows(result.trials, metric)))
     write_atomic(folder / PLOT, study_png(result.trials, result.space.ranges, metric))
@@ -244,7 +244,7 @@ def _write(result: TuneResult) -> None:
 
 
 def finalist_rows(finalists: Sequence[Candidate], metric: Metric) -> list[dict[str, object]]:
-    """Return a row for each: rank, trial, score of the trial, all metrics in full and parameters."""
+    """Return a row per finalist: rank, trial, its score, all metrics in full, and parameters."""
     return [
         {
             "rank": place,
@@ -258,13 +258,13 @@ def finalist_rows(finalists: Sequence[Candidate], metric: Metric) -> list[dict[s
 
 
 def _run_records(result: TuneResult) -> tuple[RunRecord, ...]:
-    """Return what tracking keeps: the study, and each trial that ended with a value."""
+    """Return the records for tracking: the study, and each trial that ended with a value."""
     names = [name for name in (TRIALS, FINALISTS, PLOT) if (result.folder / name).exists()]
     now, metric = datetime.now(UTC).isoformat(), result.metric.name
     tags, metrics = {"trials": str(len(result.trials))}, {}
     for best in best_trials(result.trials, result.metric, 1):
         metrics = {metric: best.value}
-        # As tags: of a run, MLflow lets nobody change a parameter, and a study goes on.
+        # Logged as tags: MLflow's parameters cannot change, and a study may be resumed.
         tags |= {f"best.{name}": str(value) for name, value in best.parameters.items()}
     study = RunRecord(
         result.name,

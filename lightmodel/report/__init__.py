@@ -1,1 +1,1 @@
-"""Pictures and the report: results in, bytes out."""
+"""Render results as charts and as the report: results in, bytes out."""

@@ -1,4 +1,4 @@
-"""How the report writes numbers and names: for reading, not for parsing."""
+"""Format numbers and names for readers of the report, not for parsing."""
 
 import math
 import unicodedata
@@ -6,18 +6,18 @@ from datetime import datetime
 
 from lightmodel.contract.task import METRICS
 
-NOTHING = "\N{EN DASH}"
+NO_VALUE = "\N{EN DASH}"
 _MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SMALL = 0.1  # below it three digits are enough, and line up with four of 0.5
-_SMALLEST_PLAIN, _SMALLEST_HUGE = -4, 9  # powers of ten that are written out
+_SMALL = 0.1  # smaller values get three digits, which align with four digits of 0.5
+_SMALLEST_PLAIN, _SMALLEST_HUGE = -4, 9  # powers of ten without an exponent
 _HUGE = 1e12
 _STEPS = ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
 
 
 def metric_title(name: str) -> str:
     """Write a metric's key as a heading: `log_loss` becomes "Log loss"."""
-    return METRICS[name].title if name in METRICS else shown(name)
+    return METRICS[name].title if name in METRICS else one_line(name)
 
 
 def lower_is_better(metric: str) -> bool:
@@ -28,7 +28,7 @@ def lower_is_better(metric: str) -> bool:
 def number(value: float | None, digits: int = 4) -> str:
     """Write a number with `digits` significant digits and thousands separators; NaN as a dash."""
     if value is None or math.isnan(value):
-        return NOTHING
+        return NO_VALUE
     if math.isinf(value):
         return "∞" if value > 0 else f"{_MINUS}∞"
     if value == 0:
@@ -45,12 +45,12 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def difference(new: float, old: float) -> str:
-    """Write `new` less `old` with its sign; empty when both read the same, a dash when unknown.
+    """Write `new` minus `old` with its sign; empty if both look the same, a dash if unknown.
 
-    It has their decimals, and is the difference of the two numbers as a reader sees them.
+    It is the difference of the two numbers as they are displayed, with their number of decimals.
     """
     if math.isnan(new) or math.isnan(old):
-        return NOTHING
+        return NO_VALUE
     texts = number(new), number(old)
     if texts[0] == texts[1]:
         return ""
@@ -68,19 +68,19 @@ def count(value: int) -> str:
 
 
 def whole(value: float) -> str:
-    """Write a count that came as a float; NaN as a dash."""
-    return count(round(value)) if math.isfinite(value) else NOTHING
+    """Write a count that is stored as a float; NaN as a dash."""
+    return count(round(value)) if math.isfinite(value) else NO_VALUE
 
 
 def percent(share: float, decimals: int = 1) -> str:
     """Write a share of one in per cent, with a space that does not break."""
-    return f"{100 * share:,.{decimals}f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else NOTHING
+    return f"{100 * share:,.{decimals}f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else NO_VALUE
 
 
 def p_value(value: float) -> str:
-    """Write a p-value, which says nothing beyond its third digit."""
+    """Write a p-value with three decimals, as more are not meaningful."""
     if math.isnan(value):
-        return NOTHING
+        return NO_VALUE
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -92,15 +92,15 @@ def compact(value: float) -> str:
     return f"{value:,.5g}".replace("-", _MINUS)
 
 
-def shown(name: object) -> str:
+def one_line(name: object) -> str:
     """Return a name as one line that any encoder accepts: no control characters, no breaks."""
     text = " ".join(str(name).encode("utf-8", "replace").decode().split())
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cc")
 
 
 def shortened(name: object, length: int) -> str:
-    """Cut the middle out of a long name: both ends tell columns apart better than one."""
-    text = shown(name)
+    """Cut the middle out of a long name: both ends distinguish columns better than one."""
+    text = one_line(name)
     if len(text) <= length:
         return text
     tail = (length - 1) * 2 // 5
@@ -108,21 +108,21 @@ def shortened(name: object, length: int) -> str:
 
 
 def moment(text: str) -> str:
-    """Write an ISO time to the minute; anything else as it came."""
+    """Write an ISO time to the minute; return any other text unchanged."""
     try:
         return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M %Z}".strip()
     except ValueError:
-        return shown(text)
+        return one_line(text)
 
 
 def setting(value: object) -> str:
-    """Write a parameter's value: lists and tables in one line, nothing as a dash."""
+    """Write a parameter's value: lists and tables in one line, None and "" as a dash."""
     if value is None or value == "":
-        return NOTHING
+        return NO_VALUE
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(setting(each) for each in value) or NOTHING
+        return ", ".join(setting(each) for each in value) or NO_VALUE
     if isinstance(value, dict):
-        return ", ".join(f"{shown(key)} = {setting(each)}" for key, each in value.items())
-    return shown(value)
+        return ", ".join(f"{one_line(key)} = {setting(each)}" for key, each in value.items())
+    return one_line(value)

@@ -1,4 +1,4 @@
-"""The report on one candidate: a page that needs nothing but itself."""
+"""Render the report on one candidate: a self-contained HTML page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lightmodel.config.base import redacted
 from lightmodel.contract.results import Drift, Evaluation, FoldReport, Importance, Verdict
-from lightmodel.report import formatting as words
-from lightmodel.report import tables
+from lightmodel.report import formatting, tables
 
-_MOST_FEATURES = 100
+_MAX_FEATURES = 100
 _TASKS = {
     "binary": "Binary classification",
     "multiclass": "Classification into {} classes",
@@ -22,18 +21,18 @@ _TASKS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What the page tells of.
+    """The content of the page.
 
     Attributes:
         version: of the model.
         created: when it was tested, in ISO format.
         source: URI of the table; secrets in it are masked on the page.
         split: version of the split.
-        drift: of every column against the last accepted table; empty: nothing to compare with.
+        drift: of every column against the last accepted table; empty if there is none.
         parameters: of the learner.
         libraries: name → version.
-        commit: of git, where there is one.
-        target: name of the column that is predicted, when known.
+        commit: of git, if known.
+        target: name of the column that is predicted, if known.
     """
 
     version: str
@@ -55,7 +54,7 @@ class Report:
 
 
 def render(report: Report) -> bytes:
-    """Write the page: HTML in UTF-8, with nothing to load; the same report gives the same bytes."""
+    """Return the page: HTML in UTF-8 that loads nothing; equal reports give equal bytes."""
     text = _template().render(
         report=report,
         evaluation=report.evaluation,
@@ -63,13 +62,13 @@ def render(report: Report) -> bytes:
         task=_task(report.evaluation),
         source=redacted(report.source),
         **_numbers(report),
-        **_pictures(report),
+        **_charts(report),
     )
     return text.encode("utf-8", "replace")
 
 
 def _task(evaluation: Evaluation) -> str:
-    return _TASKS[evaluation.task].format(words.count(len(evaluation.labels)))
+    return _TASKS[evaluation.task].format(formatting.count(len(evaluation.labels)))
 
 
 def _numbers(report: Report) -> dict[str, Any]:
@@ -79,12 +78,12 @@ def _numbers(report: Report) -> dict[str, Any]:
         "metrics": tables.metric_rows(evaluation, verdict.metric),
         "tiles": tables.tiles(evaluation, verdict.metric, verdict.value, report.train_rows),
         "interval": tables.interval_text(decided, " to "),
-        "way": tables.way_to_best(evaluation),
+        "reached": tables.share_of_reachable(evaluation),
         "classes": tables.class_rows(evaluation.classes),
         "few_rows": tables.FEW_ROWS,
         "effects": tables.effect_rows(evaluation.calibration),
         "summaries": tables.fold_summaries(report.folds),
-        "features": tables.feature_rows(report.importance, _MOST_FEATURES),
+        "features": tables.feature_rows(report.importance, _MAX_FEATURES),
         "unused": tables.unused(report.importance),
         "drift": sorted(report.drift, key=lambda each: (not each.drifted, -_size(each))),
     }
@@ -94,8 +93,8 @@ def _size(drift: Drift) -> float:
     return drift.statistic if drift.statistic == drift.statistic else -1.0
 
 
-def _pictures(report: Report) -> dict[str, Any]:
-    # Drawing is slow to import, and whoever only needs the dataclass should not wait for it.
+def _charts(report: Report) -> dict[str, Any]:
+    # matplotlib is slow to import, and not needed for the dataclass.
     from lightmodel.report import plots
     from lightmodel.report.plots.training import folds, learning
 
@@ -119,8 +118,8 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     writers = (
-        words.count, words.metric_title, words.moment, words.number, words.p_value,
-        words.percent, words.setting, words.shown, words.whole,
+        formatting.count, formatting.metric_title, formatting.moment, formatting.number, formatting.p_value,
+        formatting.percent, formatting.setting, formatting.one_line, formatting.whole,
     )  # fmt: skip
     environment.filters |= {write.__name__: write for write in writers}
     return environment.get_template("report.html.j2")

@@ -1,4 +1,4 @@
-"""The rows of the report's tables: what is compared with what, and which of them is better."""
+"""Compute the rows of the report's tables, and which of two compared values is better."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -34,18 +34,18 @@ _LARGEST = 1e150  # the square of anything larger overflows
 class MetricRow:
     """One metric: the candidate, the dummy, and the served model on rows new to both models.
 
-    `against_dummy` and `against_served` say how the candidate does, with the metric's direction in
-    mind; `fresh` is the candidate's value on the rows of the comparison.
+    `against_dummy` and `against_served` say whether the candidate is better, given the metric's
+    direction; `on_new_rows` is the candidate's value on the rows of the comparison.
     """
 
     title: str
-    lower: bool
+    lower_is_better: bool
     deciding: bool
     value: float
     interval: str
     dummy: float
     against_dummy: Mark
-    fresh: float
+    on_new_rows: float
     served: float
     change: str
     against_served: Mark
@@ -53,7 +53,7 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Tile:
-    """A key number."""
+    """A key figure at the top of the page."""
 
     title: str
     value: str
@@ -63,7 +63,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class EffectRow:
-    """What calibration did to a number; lower is better."""
+    """A metric before and after calibration; lower is better."""
 
     title: str
     before: float
@@ -73,7 +73,7 @@ class EffectRow:
 
 @dataclass(frozen=True)
 class FoldSummary:
-    """A metric over all folds: mean and standard deviation, NaN where there is none."""
+    """A metric over all folds: mean and standard deviation, NaN if undefined."""
 
     name: str
     mean: float
@@ -93,7 +93,7 @@ class FeatureRow:
 
 
 def effect_rows(effect: CalibrationEffect | None) -> list[EffectRow]:
-    """Return a row for each number that calibration is about."""
+    """Return a row for each metric of calibration."""
     if effect is None:
         return []
     rows = []
@@ -106,7 +106,7 @@ def effect_rows(effect: CalibrationEffect | None) -> list[EffectRow]:
 
 
 def compare(metric: str, new: float, old: float) -> Mark:
-    """Return how `new` does against `old`; nothing when a value or the direction is unknown."""
+    """Return whether `new` is better than `old`; "" if a value or the direction is unknown."""
     if math.isnan(new) or math.isnan(old) or metric not in METRICS:
         return ""
     if not difference(new, old):
@@ -115,7 +115,7 @@ def compare(metric: str, new: float, old: float) -> Mark:
 
 
 def interval_text(interval: Interval | None, dash: str = " \N{EN DASH} ") -> str:
-    """Write a 95 % interval; empty when none was asked for or known."""
+    """Write a 95 % interval; empty if it was not computed or is undefined."""
     if interval is None or interval.low == interval.high:
         return ""
     if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
@@ -130,32 +130,32 @@ def metric_rows(evaluation: Evaluation, deciding: str) -> tuple[MetricRow, ...]:
 
 def _metric_row(evaluation: Evaluation, name: str, deciding: bool) -> MetricRow:
     interval, dummy = evaluation.metrics[name], evaluation.dummy.get(name, math.nan)
-    fresh, served = _compared(evaluation, name)
+    on_new_rows, served = _compared(evaluation, name)
     return MetricRow(
         title=metric_title(name),
-        lower=lower_is_better(name),
+        lower_is_better=lower_is_better(name),
         deciding=deciding,
         value=interval.value,
         interval=interval_text(interval),
         dummy=dummy,
         against_dummy=compare(name, interval.value, dummy),
-        fresh=fresh,
+        on_new_rows=on_new_rows,
         served=served,
-        change=difference(fresh, served),
-        against_served=compare(name, fresh, served),
+        change=difference(on_new_rows, served),
+        against_served=compare(name, on_new_rows, served),
     )
 
 
 def _compared(evaluation: Evaluation, metric: str) -> tuple[float, float]:
     """Return a metric of the candidate and of the served model; NaN where it is not known."""
     comparison = evaluation.comparison
-    sides = (comparison.candidate, comparison.served) if comparison else ({}, {})
-    new, old = (side.get(metric, math.nan) for side in sides)
+    both = (comparison.candidate, comparison.served) if comparison else ({}, {})
+    new, old = (metrics.get(metric, math.nan) for metrics in both)
     return new, old
 
 
-def way_to_best(evaluation: Evaluation) -> float | None:
-    """Return how much of the way from the dummy's AUC of 0.5 to the best reachable one is done."""
+def share_of_reachable(evaluation: Evaluation) -> float | None:
+    """Return the share reached of the distance from the dummy's AUC of 0.5 to the best reachable."""
     best, auc = evaluation.best_reachable, evaluation.metrics.get("auc")
     if best is None or auc is None or not best > 0.5 or not math.isfinite(auc.value):
         return None
@@ -163,17 +163,17 @@ def way_to_best(evaluation: Evaluation) -> float | None:
 
 
 def tiles(evaluation: Evaluation, deciding: str, value: float, train_rows: int) -> tuple[Tile, ...]:
-    """Return the key numbers: the deciding metric, what it is compared with, what it rests on."""
+    """Return the key figures: the deciding metric, its comparisons, and the number of rows."""
     dummy = evaluation.dummy.get(deciding, math.nan)
     note = "" if math.isnan(dummy) else f"dummy {number(dummy)}"
-    found = [
+    optional = [
         Tile(metric_title(deciding), number(value), note, compare(deciding, value, dummy)),
         _served_tile(evaluation, deciding),
         _best_tile(evaluation),
         _task_tile(evaluation),
         Tile("Test rows", count(evaluation.rows), f"{count(train_rows)} for training"),
     ]
-    return tuple(tile for tile in found if tile is not None)
+    return tuple(tile for tile in optional if tile is not None)
 
 
 def _served_tile(evaluation: Evaluation, deciding: str) -> Tile | None:
@@ -185,11 +185,11 @@ def _served_tile(evaluation: Evaluation, deciding: str) -> Tile | None:
 
 
 def _best_tile(evaluation: Evaluation) -> Tile | None:
-    way = way_to_best(evaluation)
-    if way is None:
+    share = share_of_reachable(evaluation)
+    if share is None:
         return None
     note = f"best reachable AUC {number(evaluation.best_reachable)}"
-    return Tile("Of what is reachable", percent(way), note)
+    return Tile("Share of reachable AUC", percent(share), note)
 
 
 def _task_tile(evaluation: Evaluation) -> Tile | None:
@@ -217,7 +217,7 @@ def class_rows(classes: Iterable[ClassScore]) -> tuple[ClassScore, ...]:
 
 
 def fold_summaries(folds: Sequence[FoldReport]) -> tuple[FoldSummary, ...]:
-    """Return each metric's mean and standard deviation over the folds that know it."""
+    """Return each metric's mean and standard deviation over the folds where it is defined."""
     names = dict.fromkeys(name for fold in folds for name in fold.metrics)
     summaries = []
     for name in names:
@@ -252,5 +252,5 @@ def _gain(feature: Importance) -> float:
 
 
 def unused(features: Iterable[Importance]) -> int:
-    """Count the features that no split is made on."""
+    """Count the features that no split uses."""
     return sum(each.gain == 0 for each in features)

@@ -1,1 +1,1 @@
-"""Studies of parameters, and comparisons of estimators, on training rows only."""
+"""Study parameters and compare estimators, on training rows only."""

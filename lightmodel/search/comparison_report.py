@@ -1,4 +1,4 @@
-"""A comparison as a table, as a workbook and as a picture."""
+"""Report a comparison as a table, a workbook and a picture."""
 
 import io
 import math
@@ -19,16 +19,16 @@ from lightmodel.report.plots.canvas import INK, MUTED, ONE, TWO
 from lightmodel.search.entries import RankedResult
 
 Ranking = Sequence[RankedResult]
-_WIDEST = 60  # letters of a column
+_MAX_WIDTH = 60  # characters of a column
 _FORMATS = {"bytes": "#,##0", "place": "#,##0", "fit_seconds": "0.00", "row_microseconds": "0.00"}
-_LINE = 27.0  # points of height for each entry
-_OUTLIER = 4.0  # times the spread of the better half: further off, an axis would show nothing else
+_ENTRY_HEIGHT = 27.0  # points
+_OUTLIER = 4.0  # ranges of the better half: an axis that reached further would show little else
 
 
 def table_rows(
     ranking: Ranking, left_out: Mapping[str, str], metric: Metric
 ) -> list[dict[str, Any]]:
-    """Return a row for each entry by column: the best first, those left out last, with the reasons."""
+    """Return a row (column → value) per entry: the best first, last those left out, with reasons."""
     others = [name for name in METRICS if name in ranking[0].mean and name != metric.name]
     rows = [_row(place, one, [metric.name, *others]) for place, one in enumerate(ranking, 1)]
     absent = [{"entry": name, "notes": reason} for name, reason in left_out.items()]
@@ -36,7 +36,7 @@ def table_rows(
 
 
 def as_excel(rows: list[dict[str, Any]], metric: Metric) -> bytes:
-    """Return the table as a workbook: numbers as numbers, the header in bold and in sight."""
+    """Return the table as an Excel workbook with a bold, frozen header; numbers stay numbers."""
     book = Workbook()
     book.remove(book.worksheets[0])
     sheet = book.create_sheet(f"by {metric_title(metric.name)}"[:31])
@@ -47,8 +47,8 @@ def as_excel(rows: list[dict[str, Any]], metric: Metric) -> bytes:
     sheet.auto_filter.ref = sheet.dimensions
     for title, *cells in sheet.columns:
         title.font = Font(bold=True)
-        widest = max(len(_shown(cell.value)) for cell in (title, *cells))
-        sheet.column_dimensions[title.column_letter].width = min(widest + 2, _WIDEST)
+        widest = max(len(_cell_text(cell.value)) for cell in (title, *cells))
+        sheet.column_dimensions[title.column_letter].width = min(widest + 2, _MAX_WIDTH)
         for cell in cells:
             cell.number_format = _FORMATS.get(str(title.value), "0.0000")
             if isinstance(cell.value, str):
@@ -78,38 +78,38 @@ def _row(place: int, one: RankedResult, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _shown(value: object) -> str:
+def _cell_text(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value or "")
 
 
 def comparison_png(ranking: Ranking, metric: Metric) -> bytes:
     """Draw the entries by the deciding metric, the best on top, as a PNG on white.
 
-    A dot is a fold; the diamond is their mean, and the bar one standard deviation to either side. What
-    is far worse than the others is named at the edge. Those that finished without a score are left out.
+    A dot is a fold; the diamond is their mean, and the bar one standard deviation to either side. The
+    mean of a far worse entry is written at the edge. Entries without a score are left out.
     """
-    known = [one for one in ranking if math.isfinite(one.mean[metric.name])]
-    if not known:
+    scored = [one for one in ranking if math.isfinite(one.mean[metric.name])]
+    if not scored:
         return canvas.text_png("No entry has a score that can be drawn.")
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[4, 1])
-        limits = _limits(known, metric)
-        for place, one in enumerate(known):
+        limits = _limits(scored, metric)
+        for place, one in enumerate(scored):
             _draw_entry(left, place, one, metric, limits)
-        _finish_scores(left, known, metric, limits)
-        _draw_seconds(right, known)
+        _label_scores(left, scored, metric, limits)
+        _draw_fit_times(right, scored)
         better = "higher" if metric.higher_is_better else "lower"
         figure.suptitle(
             f"{metric.title} by cross-validation ({better} is better)",
             fontsize=12, ha="left", x=0.01,
         )  # fmt: skip
 
-    return canvas.png((760, 110 + _LINE * len(known)), draw)
+    return canvas.png((760, 110 + _ENTRY_HEIGHT * len(scored)), draw)
 
 
 def _limits(ranking: Ranking, metric: Metric) -> tuple[float, float]:
-    """Return the span of values to show: all folds, but for entries that are far off."""
+    """Return the limits of the axis: they span all folds, except those of entries far off."""
     better_half = ranking[: max(2, (len(ranking) + 1) // 2)]
     low, high = _span(better_half, metric)
     reach = _OUTLIER * ((high - low) or abs(high) or 1.0)
@@ -153,23 +153,23 @@ def _draw_entry(
     )  # fmt: skip
 
 
-def _finish_scores(
+def _label_scores(
     axes: Axes, ranking: Ranking, metric: Metric, limits: tuple[float, float]
 ) -> None:
-    """Add the line of the best, the legend and the names."""
+    """Draw the line of the best entry, the legend and the names of the entries."""
     axes.axvline(
         ranking[0].mean[metric.name], color=TWO, linewidth=1, linestyle=(0, (4, 3)), zorder=0
     )
     kinds = {
-        "the best": (TWO, True),
-        "behind it by no more than chance": (ONE, any(one.is_tied for one in ranking[1:])),
-        "clearly behind": (MUTED, not all(one.is_tied for one in ranking)),
+        "best": (TWO, True),
+        "not significantly worse": (ONE, any(one.is_tied for one in ranking[1:])),
+        "significantly worse": (MUTED, not all(one.is_tied for one in ranking)),
     }
     for label, (colour, drawn) in kinds.items():
         if drawn:
             axes.plot([], [], "D", color=colour, markersize=6.5, label=label)
-    canvas.name_lines(axes)
-    canvas.label_axes(axes, f"{metric.title} of the folds held out", "")
+    canvas.add_legend(axes)
+    canvas.label_axes(axes, f"{metric.title} of each held-out fold", "")
     width = limits[1] - limits[0]
     axes.set_xlim(limits[0] - 0.03 * width, limits[1] + 0.17 * width)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
@@ -179,7 +179,7 @@ def _finish_scores(
     axes.grid(visible=False, axis="y")
 
 
-def _draw_seconds(axes: Axes, ranking: Ranking) -> None:
+def _draw_fit_times(axes: Axes, ranking: Ranking) -> None:
     seconds = [max(one.result.fit_seconds, 1e-3) for one in ranking]
     bars = axes.barh(range(len(ranking)), seconds, color=MUTED, alpha=0.45, height=0.5)
     texts = [f"{value:,.2g}" if value < 10 else f"{value:,.0f}" for value in seconds]

@@ -1,7 +1,7 @@
-"""The entries of a comparison, their results out of fold, and the estimators that enter by default.
+"""Define the entries of a comparison, their cross-validation results, and the default entries.
 
-All but LightGBM stand behind the imputing, encoding and scaling of the sklearn learner. The slowest
-come first, so that none of them is left over at the end, alone on one of several cores.
+All but LightGBM are preceded by the sklearn learner's imputation, encoding and scaling. The slowest
+come first, so that none of them runs alone at the end while the other cores are idle.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ from lightmodel.contract.cells import Scores
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 
-Measured = Mapping[str, float]  # a value for each metric
+MetricValues = Mapping[str, float]  # metric name → value
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Entry:
     """An estimator with its parameters.
 
     Attributes:
-        name: for people, and for --only.
-        estimator: as train.estimator.
-        parameters: as train.parameters.
-        max_rows: training rows above which it enters only when it is named; 0 for no limit.
-        extra: name of the requirements/<extra>.txt that installs it; "" for none.
+        name: unique, shown in reports and accepted by --only.
+        estimator: value of train.estimator.
+        parameters: value of train.parameters.
+        max_rows: above so many training rows it takes part only if --only names it; 0: no limit.
+        extra: requirements/<extra>.txt installs its package; "": nothing more is needed.
     """
 
     name: str
@@ -37,29 +37,29 @@ class Entry:
 
 @dataclass(frozen=True)
 class CvResult:
-    """The cross-validation of an entry, on the same folds as all others.
+    """The cross-validation result of an entry; all entries share the same folds.
 
     Attributes:
         name: of the entry.
         estimator, parameters: as in config.toml.
-        scores: (rows,) or (rows, classes) of the training rows, NaN for a row of no fold.
+        scores: out of fold, (rows,) or (rows, classes); NaN for rows in no fold.
         folds: metrics of each fold, in the order of their numbers.
-        pooled: metrics of all scores together.
-        fit_seconds: for all folds and the final model.
-        row_seconds: to score a row.
-        size: of the bundle, in bytes.
-        notes: warnings of the training, such as a fit that did not converge.
-        versions: of the models, among those of comparisons: one, or one for each member of a blend.
-        weights: of a blend's members; empty for anything else.
-        threshold: of a blend (binary only); any other has it in its bundle.
+        pooled: metrics of the out-of-fold scores of all rows together.
+        fit_seconds: time to fit all folds and the final model.
+        row_seconds: time to score one row.
+        size: of model.joblib, in bytes.
+        notes: warnings raised in training, such as a fit that did not converge.
+        versions: versions of the models, in the comparisons' store: one, or one per member of a blend.
+        weights: of a blend's members; empty for any other entry.
+        threshold: of a binary blend; other models keep theirs in model.joblib.
     """
 
     name: str
     estimator: str
     parameters: Mapping[str, Any]
     scores: Scores
-    folds: tuple[Measured, ...]
-    pooled: Measured
+    folds: tuple[MetricValues, ...]
+    pooled: MetricValues
     fit_seconds: float
     row_seconds: float
     size: int
@@ -71,39 +71,39 @@ class CvResult:
 
 @dataclass(frozen=True)
 class RankedResult:
-    """A cross-validation beside the best one.
+    """A cross-validation result, compared with the best one.
 
     Attributes:
         mean, spread: of each metric over the folds; the spread is the standard deviation.
         behind: how much worse than the best, in the deciding metric's own unit; 0 for the best.
-        noise: half the width of the 95 % interval of `behind`, from the folds' paired differences.
+        noise: half the width of the 95 % interval of `behind`, from paired differences of folds.
     """
 
     result: CvResult
-    mean: Measured
-    spread: Measured
+    mean: MetricValues
+    spread: MetricValues
     behind: float
     noise: float
 
     @property
     def is_tied(self) -> bool:
-        """Whether it is behind the best by no more than chance may explain."""
+        """Whether it is not significantly worse than the best."""
         return not self.behind > self.noise
 
 
 _KERNEL_ROWS = 5_000  # a kernel machine's time grows faster than the square of its rows
 _NEIGHBOUR_ROWS = 50_000  # each row is compared with all others
-_FEW_ROWS = 2_000  # of fewer, a tenth is too little to stop by, and a half too little to grow on
-_OF_MANY_ROWS: Mapping[str, Mapping[str, Any]] = {
+_FEW_ROWS = 2_000  # below it, a tenth is too little for early stopping, and half for a tree
+_LARGE_TABLE_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "mlp": {"early_stopping": True},
     "random-forest": {"max_samples": 0.5},
 }
 _BOOSTERS = "boosters"
 _TREES = {"n_estimators": 100, "min_samples_leaf": 3}
-_THIRD = {**_TREES, "max_features": 0.33}  # all columns at each cut take three times as long
+_REGRESSION_TREES = {**_TREES, "max_features": 0.33}  # all columns would take three times as long
 _PERCEPTRON = {"hidden_layer_sizes": [100], "alpha": 0.001, "max_iter": 300}
 _NEIGHBOURS = {"n_neighbors": 15, "weights": "distance"}
-_SLOWER_STEPS = {"learning_rate": 0.05, "max_iter": 300}
+_HIST_BOOSTING = {"learning_rate": 0.05, "max_iter": 300}
 _XGBOOST = {"n_estimators": 300, "learning_rate": 0.05, "max_depth": 5, "subsample": 0.8}
 _CATBOOST = {"iterations": 200, "verbose": False, "allow_writing_files": False}
 _ALPHAS = [0.01, 0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0]
@@ -116,7 +116,7 @@ _CLASSIFIERS = (
     Entry("mlp", "sklearn.neural_network.MLPClassifier", _PERCEPTRON),
     _LIGHTGBM,
     Entry("random-forest", f"{_ENSEMBLE}.RandomForestClassifier", _TREES),
-    Entry("hist-gradient-boosting", f"{_ENSEMBLE}.HistGradientBoostingClassifier", _SLOWER_STEPS),
+    Entry("hist-gradient-boosting", f"{_ENSEMBLE}.HistGradientBoostingClassifier", _HIST_BOOSTING),
     Entry("xgboost", "xgboost.XGBClassifier", _XGBOOST, extra=_BOOSTERS),
     Entry("extra-trees", f"{_ENSEMBLE}.ExtraTreesClassifier", _TREES),
     Entry("knn", "sklearn.neighbors.KNeighborsClassifier", _NEIGHBOURS, _NEIGHBOUR_ROWS),
@@ -126,10 +126,10 @@ _REGRESSORS = (
     Entry("svm", f"{_SCALED_TARGET}.support_vectors", {"C": 1.0}, 2 * _KERNEL_ROWS),
     Entry("catboost", "catboost.CatBoostRegressor", _CATBOOST, extra=_BOOSTERS),
     Entry("mlp", f"{_SCALED_TARGET}.perceptron", _PERCEPTRON),
-    Entry("random-forest", f"{_ENSEMBLE}.RandomForestRegressor", _THIRD),
+    Entry("random-forest", f"{_ENSEMBLE}.RandomForestRegressor", _REGRESSION_TREES),
     _LIGHTGBM,
-    Entry("extra-trees", f"{_ENSEMBLE}.ExtraTreesRegressor", _THIRD),
-    Entry("hist-gradient-boosting", f"{_ENSEMBLE}.HistGradientBoostingRegressor", _SLOWER_STEPS),
+    Entry("extra-trees", f"{_ENSEMBLE}.ExtraTreesRegressor", _REGRESSION_TREES),
+    Entry("hist-gradient-boosting", f"{_ENSEMBLE}.HistGradientBoostingRegressor", _HIST_BOOSTING),
     Entry("xgboost", "xgboost.XGBRegressor", _XGBOOST, extra=_BOOSTERS),
     Entry("knn", "sklearn.neighbors.KNeighborsRegressor", _NEIGHBOURS, _NEIGHBOUR_ROWS),
     Entry("lasso", "sklearn.linear_model.LassoCV"),
@@ -138,12 +138,12 @@ _REGRESSORS = (
 
 
 def default_entries(kind: TaskKind, rows: int) -> tuple[Entry, ...]:
-    """Return the entries that suit a task with so many training rows."""
+    """Return the default entries for a task with this number of training rows."""
     entries = _CLASSIFIERS if kind.has_classes else _REGRESSORS
     if rows <= _FEW_ROWS:
         return entries
     return tuple(
-        replace(one, parameters={**one.parameters, **_OF_MANY_ROWS.get(one.name, {})})
+        replace(one, parameters={**one.parameters, **_LARGE_TABLE_PARAMETERS.get(one.name, {})})
         for one in entries
     )
 
@@ -151,31 +151,31 @@ def default_entries(kind: TaskKind, rows: int) -> tuple[Entry, ...]:
 def choose_entries(
     kind: TaskKind, rows: int, only: Sequence[str]
 ) -> tuple[list[Entry], dict[str, str]]:
-    """Return the entries that suit a task, and why others cannot take part, by their names.
+    """Return the entries that take part, and by name the reasons why others cannot.
 
-    Only those named in `only` are looked at, if there are any. `rows` counts the training rows.
+    If `only` is not empty, it names all entries to consider. `rows` is the number of training rows.
 
     Raises:
-        ConfigError: there is no entry of that name for this task.
+        ConfigError: `only` names an entry that this task does not have.
     """
-    every = {one.name: one for one in default_entries(kind, rows)}
-    if unknown := [name for name in only if name not in every]:
+    available = {one.name: one for one in default_entries(kind, rows)}
+    if unknown := [name for name in only if name not in available]:
         raise ConfigError(
             f"no entry of a {kind} task is called {', '.join(unknown)}",
-            hint=f"known are {', '.join(sorted(every))}",
+            hint=f"known are {', '.join(sorted(available))}",
         )
-    chosen = [one for name, one in every.items() if not only or name in only]
-    reasons = {one.name: _why_absent(one, rows, named=one.name in only) for one in chosen}
-    absent = {name: reason for name, reason in reasons.items() if reason}
-    return [one for one in chosen if one.name not in absent], absent
+    chosen = [one for name, one in available.items() if not only or name in only]
+    reasons = {one.name: _why_left_out(one, rows, named=one.name in only) for one in chosen}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    return [one for one in chosen if one.name not in left_out], left_out
 
 
-def _why_absent(entry: Entry, rows: int, *, named: bool) -> str:
+def _why_left_out(entry: Entry, rows: int, *, named: bool) -> str:
     if importlib.util.find_spec(entry.estimator.partition(".")[0]) is None:
         return f"not installed: pip install -r requirements/{entry.extra}.txt"
     if entry.max_rows and rows > entry.max_rows and not named:
         return (
-            f"left out: slow above {entry.max_rows:,} training rows, and here are {rows:,}; "
-            f"--only {entry.name} tries it"
+            f"left out: slow above {entry.max_rows:,} training rows, and this table has {rows:,}; "
+            f"--only {entry.name} includes it"
         )
     return ""

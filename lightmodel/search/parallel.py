@@ -1,8 +1,8 @@
-"""Tasks in worker processes side by side, each of which may be killed alone.
+"""Run tasks in parallel worker processes, each of which can be killed without the others.
 
-Only a process can be ended in the middle of a fit, or run out of memory alone. Workers are spawned
-(LightGBM hangs in a fork), keep what they imported for their next task, and end when their parent
-does, however that came about.
+Only a process can be stopped in the middle of a fit, or run out of memory on its own. Workers are
+spawned (LightGBM hangs after a fork), keep their imports for the next task, and exit with their
+parent, even if that is killed.
 """
 
 import logging
@@ -24,33 +24,33 @@ from lightmodel.errors import LightModelError
 logger = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 _PARENT_DIED = 1
-_MAX_LETTERS = 200
+_MAX_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task has no answer, in words."""
+    """The reason why a task has no result."""
 
     reason: str
 
 
 def run_parallel(
-    work: Callable[[Task], Answer],
+    work: Callable[[Task], Result],
     tasks: Sequence[Task],
     *,
     processes: int,
     threads: int,
     timeout_s: float,
-) -> Iterator[tuple[Task, Answer | Failure]]:
-    """Call `work` with each task, and yield each task with its answer as soon as it has one.
+) -> Iterator[tuple[Task, Result | Failure]]:
+    """Call `work` with each task, and yield each task with its result or failure as soon as it ends.
 
     Args:
-        work: a function that can be pickled, as can tasks and answers.
-        tasks: are begun in this order.
+        work: a function that can be pickled, as must be tasks and results.
+        tasks: are started in this order.
         processes: number of workers.
-        threads: of native libraries in each worker.
+        threads: number of threads that native libraries use in each worker.
         timeout_s: seconds that a task may take before its worker is killed.
     """
     pool = ProcessPool(
@@ -60,7 +60,7 @@ def run_parallel(
         context=multiprocessing.get_context("spawn"),
     )
     try:
-        # Pickled here, a task is unpickled, with all that it imports, within its own time.
+        # Pickled here, so that unpickling a task, its imports included, counts towards its time.
         futures: dict[Future[Any], Task] = {
             pool.schedule(_call, (pickle.dumps((work, task)),), timeout=timeout_s): task
             for task in tasks
@@ -74,8 +74,8 @@ def run_parallel(
 
 
 def _initialize(threads: int) -> None:
-    """Prepare a worker before it imports anything that is native."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends native code, where Python's handler waits
+    """Prepare a worker before it imports native libraries."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # stops native code at once
     limit_native_threads(threads)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
@@ -87,16 +87,16 @@ def _exit_with_parent() -> None:
         os._exit(_PARENT_DIED)
 
 
-def _call(pickled: bytes) -> Any:  # noqa: ANN401 — an Answer or a Failure
+def _call(pickled: bytes) -> Any:  # noqa: ANN401 — a Result or a Failure
     try:
-        work, task = pickle.loads(pickled)  # noqa: S301 — of the parent
+        work, task = pickle.loads(pickled)  # noqa: S301 — pickled by the parent
         return work(task)
     except LightModelError as error:
         return Failure(f"failed: {error.message}")
     except Exception as error:
         logger.debug("a task failed", exc_info=True)
-        words = " ".join(str(error).split())[:_MAX_LETTERS]
-        return Failure(f"failed: {type(error).__name__}: {words}")
+        text = " ".join(str(error).split())[:_MAX_CHARACTERS]
+        return Failure(f"failed: {type(error).__name__}: {text}")
 
 
 def _failure(error: BaseException, timeout_s: float) -> Failure:
@@ -105,5 +105,5 @@ def _failure(error: BaseException, timeout_s: float) -> Failure:
     if not isinstance(error, ProcessExpired):
         return Failure(f"its process died ({error})")
     if error.exitcode == -signal.SIGKILL:
-        return Failure("its process died (killed, perhaps for want of memory)")
+        return Failure("its process died (killed, perhaps out of memory)")
     return Failure(f"its process died (exit code {error.exitcode})")

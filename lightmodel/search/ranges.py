@@ -1,4 +1,4 @@
-"""What a search varies: the ranges of LightGBM's parameters, declared here and changed by tune.ranges."""
+"""Define the search space: ranges of LightGBM's parameters, which tune.ranges may override."""
 
 import difflib
 import math
@@ -19,24 +19,24 @@ class Range:
 
     Attributes:
         name: of the parameter.
-        low, high: the bounds, both included.
-        whole: whether only whole numbers are chosen.
+        low, high: the bounds, inclusive.
+        is_int: whether only whole numbers are chosen.
         log: whether values are drawn on a logarithmic scale.
     """
 
     name: str
     low: float
     high: float
-    whole: bool = False
+    is_int: bool = False
     log: bool = False
 
     def nearest(self, value: float) -> float:
         """Return the value of the range that is nearest to `value`."""
         within = min(max(value, self.low), self.high)
-        return round(within) if self.whole else float(within)
+        return round(within) if self.is_int else float(within)
 
     def around(self, value: float, factor: float) -> "Range":
-        """Return the part of the range around a value, up to a factor or as large a share away."""
+        """Narrow the range around a value: by `factor` on a log scale, else by its share of the width."""
         if self.log and value > 0:
             low, high = value / factor, value * factor
         else:
@@ -48,10 +48,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Space:
-    """The ranges that are searched, and the parameters that every trial has besides."""
+    """The ranges to search, and the fixed parameters that every trial has as well."""
 
     ranges: tuple[Range, ...]
-    given: Mapping[str, Any]
+    fixed: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Tunable:
 
     Attributes:
         range: the values that are searched unless tune.ranges says otherwise.
-        least, most: the values that LightGBM accepts; no search goes further.
+        minimum, maximum: bounds of the values that LightGBM accepts.
         default: LightGBM's own value.
-        searched: whether it is searched without being named in tune.ranges.
+        searched: whether it is searched even if tune.ranges does not name it.
     """
 
     range: Range
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     default: float
     searched: bool = True
 
@@ -76,15 +76,15 @@ _TINY, _ANY = 1e-12, 1e9
 DECLARED: Mapping[str, Tunable] = {
     one.range.name: one
     for one in (
-        Tunable(Range("num_leaves", 2, 128, whole=True, log=True), 2, 131_072, 31),
+        Tunable(Range("num_leaves", 2, 128, is_int=True, log=True), 2, 131_072, 31),
         Tunable(Range("learning_rate", 0.02, 0.5, log=True), _TINY, 10, 0.1),
-        Tunable(Range("min_data_in_leaf", 2, 100, whole=True, log=True), 0, _ANY, 20),
+        Tunable(Range("min_data_in_leaf", 2, 100, is_int=True, log=True), 0, _ANY, 20),
         Tunable(Range("feature_fraction", 0.05, 1.0, log=True), _TINY, 1, 1),
         Tunable(Range("bagging_fraction", 0.4, 1.0), _TINY, 1, 1),
-        Tunable(Range("bagging_freq", 1, 7, whole=True), 0, 10_000, 0),
+        Tunable(Range("bagging_freq", 1, 7, is_int=True), 0, 10_000, 0),
         Tunable(Range("lambda_l1", 1e-3, 10.0, log=True), 0, _ANY, 0),
         Tunable(Range("lambda_l2", 1e-3, 10.0, log=True), 0, _ANY, 0),
-        Tunable(Range("max_depth", 2, 12, whole=True), 1, 1_000, 12, searched=False),
+        Tunable(Range("max_depth", 2, 12, is_int=True), 1, 1_000, 12, searched=False),
         Tunable(
             Range("min_sum_hessian_in_leaf", 1e-3, 10.0, log=True), 0, _ANY, 1e-3, searched=False
         ),
@@ -95,43 +95,43 @@ DECLARED: Mapping[str, Tunable] = {
         Tunable(Range("cat_smooth", 1.0, 100.0, log=True), 0, _ANY, 10, searched=False),
         Tunable(Range("cat_l2", 0.1, 100.0, log=True), 0, _ANY, 10, searched=False),
         Tunable(
-            Range("min_data_per_group", 5, 500, whole=True, log=True), 1, _ANY, 100, searched=False
+            Range("min_data_per_group", 5, 500, is_int=True, log=True), 1, _ANY, 100, searched=False
         ),
         Tunable(Range("scale_pos_weight", 0.1, 10.0, log=True), _TINY, _ANY, 1, searched=False),
     )
 }
 
 
-def search_space(config: Config, *, released: bool) -> Space:
-    """Return what `tune` searches; with `released`, also what train.parameters names.
+def search_space(config: Config, *, include_fixed: bool) -> Space:
+    """Return what `tune` searches; with `include_fixed`, also what train.parameters fixes.
 
     Raises:
         NotPossible: the estimator has no declared ranges.
-        ConfigError: tune.ranges has mistakes.
+        ConfigError: tune.ranges is invalid; lists every mistake.
     """
     if config.train.estimator != "lightgbm":
         raise NotPossible(
             f"train.estimator = {config.train.estimator!r} has no declared ranges to search",
-            hint="`tune` is for lightgbm",
+            hint="`tune` supports only lightgbm",
         )
-    given = config.train.parameters
-    ranges = declared_ranges(config.tune.ranges, {} if released else given)
+    parameters = config.train.parameters
+    ranges = declared_ranges(config.tune.ranges, {} if include_fixed else parameters)
     searched = {one.name for one in ranges}
-    kept = {
+    fixed = {
         name: value
-        for name, value in given.items()
+        for name, value in parameters.items()
         if not searched & set(main_names({name: value}))
     }
-    return Space(ranges, kept)
+    return Space(ranges, fixed)
 
 
 def declared_ranges(
-    overrides: Mapping[str, Override], given: Mapping[str, Any]
+    overrides: Mapping[str, Override], fixed: Mapping[str, Any]
 ) -> tuple[Range, ...]:
-    """Return the declared ranges, changed by `overrides`, without the parameters `given`.
+    """Return the declared ranges, changed by `overrides`, without the parameters in `fixed`.
 
     Raises:
-        ConfigError: lists every mistake in the overrides.
+        ConfigError: the overrides are invalid; lists every mistake.
     """
     mistakes: list[str] = []
     by_name = _by_main_names(overrides, mistakes)
@@ -148,13 +148,13 @@ def declared_ranges(
             f"{'s' if len(mistakes) > 1 else ''}:\n{lines}",
             hint="`python -m lightmodel tune --ranges` shows what can be searched",
         )
-    fixed = main_names(given)
-    return tuple(one for one in chosen if one.name not in fixed)
+    excluded = main_names(fixed)
+    return tuple(one for one in chosen if one.name not in excluded)
 
 
-def starting_point(ranges: tuple[Range, ...], settled: Mapping[str, Any]) -> dict[str, float]:
-    """Return the values within the ranges that are nearest to the parameters of a training."""
-    known = main_names(settled)
+def starting_point(ranges: tuple[Range, ...], parameters: Mapping[str, Any]) -> dict[str, float]:
+    """Return the values within the ranges that are nearest to parameters of a model, or to defaults."""
+    known = main_names(parameters)
     return {
         one.name: one.nearest(float(known.get(one.name, DECLARED[one.name].default)))
         for one in ranges
@@ -165,14 +165,14 @@ def _by_main_names(
     overrides: Mapping[str, Override], mistakes: list[str]
 ) -> dict[str, Override | None]:
     by_name: dict[str, Override | None] = {}
-    for given, override in overrides.items():
-        (name,) = main_names({given: None})
+    for alias, override in overrides.items():
+        (name,) = main_names({alias: None})
         if name not in DECLARED:
             close = difflib.get_close_matches(name, DECLARED, n=1)
-            known = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(DECLARED)}"
-            mistakes.append(f"{given}: cannot be searched; {known}")
+            known = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(DECLARED)}"
+            mistakes.append(f"{alias}: cannot be searched; {known}")
         elif name in by_name:
-            mistakes.append(f"{given}: is another name of {name}, which is there as well")
+            mistakes.append(f"{alias}: is an alias of {name}, which is set as well")
         else:
             by_name[name] = override
     return by_name
@@ -182,17 +182,17 @@ def _overridden(tunable: Tunable, override: RangeOverride, mistakes: list[str]) 
     changes = override.model_dump(exclude_none=True, exclude={"type"})
     changed = replace(tunable.range, **changes)
     name = changed.name
-    if override.type and (override.type == "int") != changed.whole:
-        kind = "whole numbers (int)" if changed.whole else "numbers (float)"
+    if override.type and (override.type == "int") != changed.is_int:
+        kind = "whole numbers (int)" if changed.is_int else "numbers (float)"
         mistakes.append(f"{name}: takes {kind}, found type = {override.type!r}")
     if not (math.isfinite(changed.low) and math.isfinite(changed.high)):
         mistakes.append(f"{name}: low and high must be finite")
     elif changed.low >= changed.high:
         mistakes.append(f"{name}: low = {changed.low:g} must be less than high = {changed.high:g}")
-    elif changed.low < tunable.least or changed.high > tunable.most:
-        mistakes.append(f"{name}: must lie within {tunable.least:g} and {tunable.most:g}")
+    elif changed.low < tunable.minimum or changed.high > tunable.maximum:
+        mistakes.append(f"{name}: must lie within {tunable.minimum:g} and {tunable.maximum:g}")
     elif changed.log and changed.low <= 0:
-        mistakes.append(f"{name}: low must be positive, or say log = false")
-    elif changed.whole and (changed.low % 1 or changed.high % 1):
+        mistakes.append(f"{name}: low must be positive, or set log = false")
+    elif changed.is_int and (changed.low % 1 or changed.high % 1):
         mistakes.append(f"{name}: low and high must be whole numbers")
     return changed

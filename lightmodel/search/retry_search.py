@@ -1,4 +1,4 @@
-"""What a retry tries in the place of parameters that the quality gate rejected."""
+"""Propose other parameters after the quality gate rejected a model."""
 
 import math
 from collections.abc import Generator, Mapping
@@ -11,42 +11,42 @@ from lightmodel.config import Config
 from lightmodel.contract.task import Metric
 from lightmodel.search.ranges import declared_ranges, starting_point
 from lightmodel.search.storages import silence_optuna
-from lightmodel.search.studies import distribution, rounded
+from lightmodel.search.studies import distribution, round_parameters
 
-# Complete sets for train.parameters; each is sent its value out of fold, NaN where that is undefined.
+# Yields complete train.parameters, and is sent the out-of-fold value of each; NaN: undefined.
 Proposals = Generator[dict[str, Any], float, None]
-_NEIGHBOURHOOD = 4.0  # the factor within which a retry stays around the rejected parameters
-_REPEATS = 50
+_NEIGHBOURHOOD = 4.0  # a retry stays within this factor of the rejected parameters
+_MAX_REPEATS = 50  # in a row: nothing new is left in the ranges
 
 
-def propose(config: Config, settled: Mapping[str, Any], value: float, metric: Metric) -> Proposals:
-    """Yield one set of parameters after the other; none where the estimator has no ranges.
+def propose(config: Config, trained: Mapping[str, Any], value: float, metric: Metric) -> Proposals:
+    """Yield sets of parameters one by one; none if the estimator has no ranges.
 
-    The same values sent lead to the same sets, so that a search can be repeated from stored values.
+    The same values sent back lead to the same proposals: a search can be replayed from stored values.
 
     Args:
-        config: by which the rejected model was trained.
-        settled: all parameters of that model, including those chosen from the table.
-        value: its metric out of fold; NaN where that is undefined.
-        metric: that decides.
+        config: settings of the rejected model.
+        trained: all parameters of that model, including those derived from the table.
+        value: its out-of-fold metric; NaN if that is undefined.
+        metric: the deciding metric.
     """
     if config.train.estimator == "neural":
         from lightmodel.learners.neural import larger
 
         yield from larger(config.train.parameters)
     elif config.train.estimator == "lightgbm":
-        yield from _propose_nearby(config, settled, value, metric)
+        yield from _propose_nearby(config, trained, value, metric)
 
 
 def _propose_nearby(
-    config: Config, settled: Mapping[str, Any], value: float, metric: Metric
+    config: Config, trained: Mapping[str, Any], value: float, metric: Metric
 ) -> Proposals:
-    """Search by a study in memory, which begins with the rejected parameters; no set comes twice."""
-    given = config.train.parameters
-    ranges = declared_ranges(config.tune.ranges, given)
+    """Search near the rejected parameters with a study in memory; no set is proposed twice."""
+    fixed = config.train.parameters
+    ranges = declared_ranges(config.tune.ranges, fixed)
     if not ranges:
         return
-    first = starting_point(ranges, settled)
+    first = starting_point(ranges, trained)
     near = [one.around(first[one.name], _NEIGHBOURHOOD) for one in ranges]
     distributions = {one.name: distribution(one) for one in near}
     silence_optuna()
@@ -60,15 +60,15 @@ def _propose_nearby(
         )
     values = {tuple(sorted(first.items())): value}
     repeats = 0
-    while repeats < _REPEATS:
+    while repeats < _MAX_REPEATS:
         trial = study.ask(distributions)
-        parameters = rounded(trial.params)
+        parameters = round_parameters(trial.params)
         key = tuple(sorted(parameters.items()))
         if key in values:
             repeats += 1
         else:
             repeats = 0
-            values[key] = yield {**parameters, **given}
+            values[key] = yield {**parameters, **fixed}
         failed = math.isnan(values[key])
         study.tell(
             trial, None if failed else values[key], state=TrialState.FAIL if failed else None

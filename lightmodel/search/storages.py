@@ -1,4 +1,4 @@
-"""Where the trials of a study are kept, and which of their processes are still alive."""
+"""Store the trials of a study, and recognise those whose process died."""
 
 import logging
 import threading
@@ -29,10 +29,10 @@ _HEARTBEAT_S, _GRACE_S = 15, 60
 
 
 class StudyStorage(Protocol):
-    """Keeps trials for this process and others, and recognises those whose process died.
+    """Stores trials of several processes, and recognises those whose process died.
 
     Attributes:
-        worker: a name of this process that no other has.
+        worker: a unique name of this process.
     """
 
     worker: str
@@ -43,27 +43,27 @@ class StudyStorage(Protocol):
         ...
 
     def start_heartbeat(self, trial_id: int) -> None:
-        """Show others from now on that this process runs a trial."""
+        """Signal to other processes that this one is running a trial."""
         ...
 
     def stop_heartbeat(self, trial_id: int) -> None:
-        """Stop showing it: the trial has ended."""
+        """Stop the signal: the trial has ended."""
         ...
 
     def is_stale(self, trial: FrozenTrial) -> bool:
-        """Return whether the process of a running trial died, where Optuna does not know it."""
+        """Return whether a running trial's process died without Optuna noticing."""
         ...
 
     def close(self) -> None:
-        """Release what this process holds."""
+        """Release locks, threads and connections of this process."""
         ...
 
 
 class FolderStorage:
-    """A journal that the processes of one machine append to in turns.
+    """A journal file that the processes of one machine share.
 
-    Each process locks a file of its name: the system unlocks it however the process ends, so that
-    its trials are known to be stale at once. Optuna's own lock of a journal outlives its process.
+    Each process locks a file named after it. The operating system releases the lock however the process
+    ends, so its trials are recognised as stale at once; Optuna's own journal lock outlives its process.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -75,20 +75,20 @@ class FolderStorage:
         self.worker = uuid.uuid4().hex
         self._workers = folder / "workers"
         self._lock = FileLock(self._workers / self.worker, thread_local=False)
-        journal, turn = folder / "journal.log", FileLock(folder / "journal.lock")
+        journal, journal_lock = folder / "journal.log", FileLock(folder / "journal.lock")
         with translate_os_errors(journal):
             self._workers.mkdir(parents=True, exist_ok=True)
-            with turn:
-                _cut_half_line(journal)
-            backend = JournalFileBackend(str(journal), lock_obj=turn)  # type: ignore[arg-type] # by shape
+            with journal_lock:
+                _truncate_partial_line(journal)
+            backend = JournalFileBackend(str(journal), lock_obj=journal_lock)  # type: ignore[arg-type]
             self.optuna = JournalStorage(backend)
             self._lock.acquire()
 
     def start_heartbeat(self, trial_id: int) -> None:
-        """Do nothing: the lock speaks for all trials."""
+        """Do nothing: the lock covers all trials of the process."""
 
     def stop_heartbeat(self, trial_id: int) -> None:
-        """Do nothing, for the same reason."""
+        """Do nothing: the lock covers all trials of the process."""
 
     def is_stale(self, trial: FrozenTrial) -> bool:
         """Return whether no process holds the lock of the trial's worker."""
@@ -116,8 +116,8 @@ class FolderStorage:
             (self._workers / self.worker).unlink()
 
 
-def _cut_half_line(journal: Path) -> None:
-    """Remove what a process that was killed while writing left at the end."""
+def _truncate_partial_line(journal: Path) -> None:
+    """Remove an incomplete last line, left by a process that was killed while writing."""
     content = journal.read_bytes() if journal.exists() else b""
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
@@ -126,75 +126,75 @@ def _cut_half_line(journal: Path) -> None:
 
 
 def _is_fresh(trial: FrozenTrial) -> bool:
-    """Return whether a trial that names no worker yet may still get one: it does a moment later."""
+    """Return whether a trial started so recently that its worker may not be recorded yet."""
     started = trial.datetime_start or datetime.now()  # noqa: DTZ005 — as Optuna writes it
     return datetime.now() - started < timedelta(seconds=_GRACE_S)  # noqa: DTZ005 — likewise
 
 
 class PostgresStorage:
-    """A PostgreSQL database that several machines reach, with Optuna's heartbeats.
+    """A PostgreSQL database that several machines share, with Optuna's heartbeats.
 
-    Optuna beats in its own loop only, which is not used here, and from a thread for each trial that
-    a single lost beat ends. Here one thread beats for all trials of the process.
+    Optuna sends heartbeats only in its own loop, which is not used here, and from a thread per trial
+    that a single failed heartbeat ends. Here one thread sends them for all trials of the process.
     """
 
     def __init__(self, url: str) -> None:
         """Connect, and create Optuna's tables where they are missing.
 
         Raises:
-            ConfigError: psycopg is not installed, or the URL is no address of such a database.
+            ConfigError: psycopg is not installed, or the URL is not that of a PostgreSQL database.
             SourceUnavailable: the database does not answer.
         """
         self.worker = uuid.uuid4().hex
-        self.optuna = _connected(url)
+        self.optuna = _connect(url)
         self._running: set[int] = set()
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True)
         self._thread.start()
 
     def start_heartbeat(self, trial_id: int) -> None:
-        """Record a heartbeat of a trial, now and again and again."""
+        """Record a heartbeat of a trial now, and then every 15 seconds."""
         self.optuna.record_heartbeat(trial_id)
         self._running.add(trial_id)
 
     def stop_heartbeat(self, trial_id: int) -> None:
-        """Record no more heartbeats of a trial."""
+        """Stop recording heartbeats of a trial."""
         self._running.discard(trial_id)
 
     def is_stale(self, trial: FrozenTrial) -> bool:
-        """Return whether a trial's process died before the first heartbeat: Optuna misses those."""
+        """Return whether a trial's process died before its first heartbeat, which Optuna misses."""
         return WORKER not in trial.user_attrs and not _is_fresh(trial)
 
     def close(self) -> None:
-        """End the thread, and close the connections."""
+        """Stop the heartbeat thread, and close the connections."""
         self._closed.set()
         self._thread.join()
         self.optuna.remove_session()
         self.optuna.engine.dispose()
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         while not self._closed.wait(_HEARTBEAT_S):
             for trial_id in tuple(self._running):
                 try:
                     self.optuna.record_heartbeat(trial_id)
-                except Exception as error:  # noqa: BLE001 — the next beat may be recorded again
-                    logger.debug("no heartbeat of trial %d: %s", trial_id, type(error).__name__)
+                except Exception as error:  # noqa: BLE001 — the next one may succeed
+                    logger.debug("heartbeat of trial %d failed: %s", trial_id, type(error).__name__)
 
 
-def _connected(url: str) -> RDBStorage:
-    _check_address(url)
+def _connect(url: str) -> RDBStorage:
+    _check_url(url)
     silence_optuna()
-    _, _, rest = url.partition("://")
+    _, _, address = url.partition("://")
     with translate_database_errors():
         return RDBStorage(
-            f"postgresql+psycopg://{rest}",
+            f"postgresql+psycopg://{address}",
             engine_kwargs={"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}},
             heartbeat_interval=_HEARTBEAT_S,
             grace_period=_GRACE_S,
         )
 
 
-def _check_address(url: str) -> None:
+def _check_url(url: str) -> None:
     try:
         import psycopg
     except ModuleNotFoundError:
@@ -208,16 +208,16 @@ def _check_address(url: str) -> None:
         is_postgres = False
     if not is_postgres:
         raise ConfigError(
-            "tune.storage is no address of a PostgreSQL database",
-            hint="LIGHTMODEL__TUNE__STORAGE=postgresql://user:password@host:5432/name; an @ or : in the "
-            "password is written %40 or %3A",
+            "tune.storage is not the URL of a PostgreSQL database",
+            hint="set LIGHTMODEL__TUNE__STORAGE=postgresql://user:password@host:5432/name; in the "
+            "password, write @ as %40 and : as %3A",
         ) from None
 
 
 def silence_optuna() -> None:
-    """Stop Optuna from logging what is no warning, and from warning of its heartbeats.
+    """Limit Optuna's log to warnings, and suppress its warnings about heartbeats.
 
-    They have been experimental for years, and are not used by Optuna's own loop here.
+    These have been experimental for years, and are not sent by Optuna's own loop here.
     """
     optuna.logging.disable_default_handler()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -227,11 +227,11 @@ def silence_optuna() -> None:
 
 @contextmanager
 def translate_database_errors() -> Iterator[None]:
-    """Raise SourceUnavailable for the errors of a database, whose texts may contain a password."""
+    """Raise SourceUnavailable for database errors, without their texts: they may hold a password."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         raise SourceUnavailable(
             f"the database of the study (tune.storage) does not answer: {type(error).__name__}",
-            hint="try again: what was told to it is kept; or look at LIGHTMODEL__TUNE__STORAGE",
+            hint="try again: all recorded trials are kept; or check LIGHTMODEL__TUNE__STORAGE",
         ) from None

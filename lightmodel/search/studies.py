@@ -1,6 +1,6 @@
-"""Studies of parameters by Optuna, which several processes share.
+"""Run Optuna studies of parameters, which several processes can share.
 
-A Tree-structured Parzen Estimator chooses parameters, and a percentile of the best prunes trials.
+A Tree-structured Parzen Estimator (TPE) chooses parameters, and a percentile pruner stops weak trials.
 """
 
 import math
@@ -28,7 +28,7 @@ from lightmodel.search.storages import (
     translate_database_errors,
 )
 
-_HOPELESS = 10  # so many trials without any value, and the metric is taken for undefined
+_MIN_ALL_FAILED = 10  # so many trials, all failed: the metric is undefined
 _COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 State = Literal["complete", "pruned", "failed", "running"]
 _STATES: Mapping[TrialState, State] = {
@@ -41,7 +41,7 @@ _STATES: Mapping[TrialState, State] = {
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What decides on a study.
+    """The definition of a study.
 
     Attributes:
         name: identifies the study, whichever process or machine opens it.
@@ -86,18 +86,18 @@ class Trial:
 
 
 class OptunaStudy:
-    """One process's part in a study; thread-safe.
+    """One process's handle of a study; thread-safe.
 
-    What was told survives the death of this process. A trial whose process died is failed, counts for
-    nothing, and another takes its place. Together, all processes run `plan.trials` trials. Every method
-    raises SourceUnavailable where the storage does not answer.
+    Recorded values survive the death of this process. A trial whose process died is marked as failed,
+    does not count, and is replaced by another. Together, all processes run `plan.trials` trials. Every
+    method raises SourceUnavailable if the storage does not answer.
 
     Attributes:
-        plan: what decides on the study.
+        plan: the definition of the study.
     """
 
     def __init__(self, plan: StudyPlan, storage: StudyStorage) -> None:
-        """Open the study of the plan's name, or begin it."""
+        """Open the study with the plan's name, or create it."""
         silence_optuna()
         self.plan = plan
         self._storage = storage
@@ -121,15 +121,15 @@ class OptunaStudy:
         """Return the next trial, or None when enough have ended or are running."""
         with self._lock, translate_database_errors():
             self._fail_stale_trials()
-            if self._count() >= self.plan.trials or self._is_hopeless():
+            if self._count() >= self.plan.trials or self._have_all_failed():
                 return None
             trial = self._study.ask(self._distributions)
             self._storage.start_heartbeat(trial._trial_id)
             trial.set_user_attr(WORKER, self._storage.worker)
             self._trials[trial.number] = trial
             if self._count(before=trial.number) < self.plan.trials:
-                return Trial(trial.number, "running", rounded(trial.params))
-        self.fail(trial.number)  # another process was quicker
+                return Trial(trial.number, "running", round_parameters(trial.params))
+        self.fail(trial.number)  # another process took the last place
         return None
 
     def report(self, number: int, fold: int, value: float) -> bool:
@@ -137,23 +137,23 @@ class OptunaStudy:
         with self._lock, translate_database_errors():
             try:
                 self._trials[number].report(value, fold)
-            except optuna.exceptions.UpdateFinishedTrialError:  # another process took it for stale
+            except optuna.exceptions.UpdateFinishedTrialError:  # another process found it stale
                 return True
             return self._trials[number].should_prune()
 
     def complete(self, number: int, value: float) -> None:
-        """Record the value of a finished trial; NaN fails it."""
+        """Record the value of a finished trial; NaN marks it as failed."""
         if math.isnan(value):
             self.fail(number)
         else:
             self._tell(number, value, TrialState.COMPLETE)
 
     def prune(self, number: int) -> None:
-        """End a trial that is not worth going on with."""
+        """Mark a trial as pruned: it is not worth continuing."""
         self._tell(number, None, TrialState.PRUNED)
 
     def fail(self, number: int) -> None:
-        """Fail a trial, so that it counts for nothing; one that has ended stays as it is."""
+        """Mark a trial as failed, so that it does not count; one that has ended is left unchanged."""
         self._tell(number, None, TrialState.FAIL)
 
     def trials(self) -> tuple[Trial, ...]:
@@ -161,7 +161,7 @@ class OptunaStudy:
         with self._lock, translate_database_errors():
             self._fail_stale_trials()
             stored = self._study.get_trials(deepcopy=False, states=tuple(_STATES))
-        return tuple(map(_report, stored))
+        return tuple(map(_as_trial, stored))
 
     def close(self) -> None:
         """Release the storage: this process runs no more trials."""
@@ -172,10 +172,10 @@ class OptunaStudy:
         counted = self._study.get_trials(deepcopy=False, states=_COUNTED)
         return sum(trial.number < before for trial in counted)
 
-    def _is_hopeless(self) -> bool:
+    def _have_all_failed(self) -> bool:
         stored = self._study.get_trials(deepcopy=False)
         failed = sum(trial.state is TrialState.FAIL for trial in stored)
-        return failed >= _HOPELESS and failed == len(stored)
+        return failed >= _MIN_ALL_FAILED and failed == len(stored)
 
     def _fail_stale_trials(self) -> None:
         optuna.storages.fail_stale_trials(self._study)
@@ -190,10 +190,10 @@ class OptunaStudy:
 
 
 def open_study(config: Config, plan: StudyPlan) -> OptunaStudy:
-    """Open a study, or begin it: in tune.storage if that is set, else in a folder of store.work.
+    """Open or create a study, in tune.storage if that is set, else in a folder of store.work.
 
     Raises:
-        ConfigError: tune.storage is no address of a PostgreSQL database, or psycopg is missing.
+        ConfigError: tune.storage is not the URL of a PostgreSQL database, or psycopg is missing.
         SourceUnavailable: the database does not answer.
         StorageFull, LightModelError: the folder cannot be written.
     """
@@ -205,7 +205,7 @@ def open_study(config: Config, plan: StudyPlan) -> OptunaStudy:
 
 def distribution(one: Range) -> BaseDistribution:
     """Return a range as Optuna's distribution."""
-    if one.whole:
+    if one.is_int:
         return IntDistribution(int(one.low), int(one.high), log=one.log)
     return FloatDistribution(one.low, one.high, log=one.log)
 
@@ -219,13 +219,13 @@ def _sampler(plan: StudyPlan, worker: str) -> optuna.samplers.BaseSampler:
 def _pruner(plan: StudyPlan) -> optuna.pruners.BasePruner:
     if plan.percentile == 100:
         return optuna.pruners.NopPruner()
-    # One fold alone says little: what it prunes by chance is often what would have been the best.
+    # One fold alone is noisy: pruning by it often loses the trial that would have been the best.
     return optuna.pruners.PercentilePruner(
         plan.percentile, n_startup_trials=min(4, plan.n_startup_trials), n_warmup_steps=1
     )
 
 
-def _report(trial: FrozenTrial) -> Trial:
+def _as_trial(trial: FrozenTrial) -> Trial:
     folds = tuple(trial.intermediate_values[at] for at in sorted(trial.intermediate_values))
     value = math.nan
     if trial.state is TrialState.COMPLETE and trial.value is not None:
@@ -235,7 +235,7 @@ def _report(trial: FrozenTrial) -> Trial:
     return Trial(
         trial.number,
         _STATES[trial.state],
-        rounded(trial.params),
+        round_parameters(trial.params),
         value,
         folds,
         _utc(trial.datetime_start),
@@ -243,8 +243,8 @@ def _report(trial: FrozenTrial) -> Trial:
     )
 
 
-def rounded(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Round to four significant digits, as people read them; whole numbers stay."""
+def round_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Round floats to four significant digits, for readability; leave integers unchanged."""
     return {
         name: value if isinstance(value, int) else float(f"{value:.4g}")
         for name, value in parameters.items()
@@ -252,5 +252,5 @@ def rounded(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _utc(moment: datetime | None) -> str:
-    """Return a moment in ISO format; Optuna's have the machine's time zone and do not say so."""
+    """Return a time in UTC and ISO format; Optuna's are local times without a time zone."""
     return "" if moment is None else moment.astimezone(UTC).isoformat()

@@ -1,4 +1,4 @@
-"""What a study came to: its best trials, a table of all, and a picture."""
+"""Report on a study: its best trials, a table of all trials, and a picture."""
 
 import math
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def study_png(trials: Sequence[Trial], ranges: Sequence[Range], metric: Metric) 
 def _draw_history(axes: Axes, trials: Sequence[Trial], metric: Metric) -> None:
     done, pruned = _by_state(trials)
     low, high = _window(done or pruned)
-    _draw_points(axes, pruned, (low, high), f"given up early ({len(pruned)})", MUTED)
+    _draw_points(axes, pruned, (low, high), f"pruned ({len(pruned)})", MUTED)
     _draw_points(axes, done, (low, high), f"finished ({len(done)})", ONE)
     if done:
         collect = np.maximum if metric.higher_is_better else np.minimum
@@ -85,11 +85,11 @@ def _draw_history(axes: Axes, trials: Sequence[Trial], metric: Metric) -> None:
     axes.set_ylim(low, high)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    canvas.name_lines(axes)
+    canvas.add_legend(axes)
 
 
 def _by_state(trials: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
-    """Return the trials that were finished, and those that were pruned."""
+    """Return the finished and the pruned trials."""
     done = [trial for trial in trials if trial.state == "complete"]
     return done, [trial for trial in trials if trial.state == "pruned"]
 
@@ -100,7 +100,7 @@ def _best(done: Sequence[Trial], metric: Metric) -> Trial:
 
 
 def _window(trials: Sequence[Trial]) -> tuple[float, float]:
-    """Return the scores worth showing: a few bad ones must not press the good ones together."""
+    """Return the range of scores to show, so that a few bad ones do not squeeze the others."""
     values = [trial.value for trial in trials]
     low, high = np.quantile(values, [0.1, 0.9])
     reach = 1.5 * (high - low)
@@ -116,7 +116,7 @@ def _draw_points(
     label: str,
     colour: str,
 ) -> None:
-    """Draw dots, and at the edge a small triangle for each that lies beyond it."""
+    """Draw dots, and a triangle at the edge for each value outside the window."""
     low, high = window
     places = np.array([trial.number for trial in trials])
     values = np.array([trial.value for trial in trials])
@@ -130,9 +130,9 @@ def _draw_points(
 def _draw_slice(axes: Axes, trials: Sequence[Trial], one: Range, metric: Metric) -> None:
     done, pruned = _by_state([trial for trial in trials if one.name in trial.parameters])
     low, high = _window(done or pruned or trials)
-    for some, colour, size in ((pruned, MUTED, 3.5), (done, ONE, 5.0)):
-        x = [trial.parameters[one.name] for trial in some]
-        y = [min(max(trial.value, low), high) for trial in some]
+    for group, colour, size in ((pruned, MUTED, 3.5), (done, ONE, 5.0)):
+        x = [trial.parameters[one.name] for trial in group]
+        y = [min(max(trial.value, low), high) for trial in group]
         axes.plot(x, y, "o", color=colour, markersize=size, alpha=0.7, clip_on=False)
     if done:
         best = _best(done, metric)

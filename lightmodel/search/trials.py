@@ -1,4 +1,4 @@
-"""A study's trials, run side by side and each scored fold by fold out of fold."""
+"""Run the trials of a study in parallel, and score each out of fold, one fold at a time."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,16 +24,16 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What the trials of a study have in common.
+    """What the trials of a study share.
 
     Attributes:
         data: the training rows.
-        numbers: (rows,) number of the fold that holds each row out, -1 for none.
-        section: says how a threshold is chosen.
+        fold_numbers: (rows,) number of the fold that holds each row out, -1 for none.
+        section: training settings; they say how the decision threshold is chosen.
     """
 
     data: TrainingData
-    numbers: Codes
+    fold_numbers: Codes
     section: TrainSection
     fitter: LightGBMTrials
     study: OptunaStudy
@@ -43,13 +43,13 @@ class TrialContext:
 def prepare_trials(
     config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]], threads: int
 ) -> LightGBMTrials:
-    """Prepare a table once for all trials of a study.
+    """Prepare the training rows once for all trials of a study.
 
     Args:
         config: whose `train` and `tune` sections say what is fitted and when it stops.
         data: the training rows.
         folds: row numbers to fit and to hold out, for each fold.
-        threads: number of folds that are fitted at once, one thread each.
+        threads: number of folds fitted in parallel, with one thread each.
     """
     train, tune = config.train, config.tune
     learner = LightGBMLearner(train.parameters, train.seed, threads, keep_fold_models=False)
@@ -62,7 +62,7 @@ def prepare_trials(
 
 
 def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
-    """Run trials until the study has enough or `is_over`, which fails those that are running."""
+    """Run trials until the study has enough, or `is_over` returns true: running ones then fail."""
     count = context.fitter.at_once
     pool = ThreadPoolExecutor(count, thread_name_prefix="trial")
     with context.progress.task("search", total=context.study.plan.trials, unit="trials") as advance:
@@ -89,7 +89,7 @@ def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
 
 
 def _run(context: TrialContext, trial: Trial) -> None:
-    """Run a trial; one that does not end by itself is failed."""
+    """Run a trial, and mark it as failed if it raises."""
     try:
         _fit_folds(context, trial)
     except BaseException:
@@ -98,7 +98,7 @@ def _run(context: TrialContext, trial: Trial) -> None:
 
 
 def _fit_folds(context: TrialContext, trial: Trial) -> None:
-    last = int(context.numbers.max())
+    last = int(context.fold_numbers.max())
     fits: list[FoldFit] = []
     value = math.nan
     for fold in range(last + 1):
@@ -113,8 +113,9 @@ def _fit_folds(context: TrialContext, trial: Trial) -> None:
 
 
 def score(context: TrialContext, fits: list[FoldFit]) -> float:
-    """Return the metric of the rows that the first folds hold out, taken together."""
-    rows = np.concatenate([np.flatnonzero(context.numbers == fold) for fold in range(len(fits))])
+    """Return the metric over all rows that the folds fitted so far hold out."""
+    numbers = context.fold_numbers
+    rows = np.concatenate([np.flatnonzero(numbers == fold) for fold in range(len(fits))])
     scores: Scores = np.concatenate([fit.scores for fit in fits])
     target, threshold = context.data.target[rows], None
     if context.data.kind is TaskKind.BINARY and len(np.unique(target)) == 2:

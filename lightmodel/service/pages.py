@@ -140,7 +140,7 @@ def _task(model: LoadedModel) -> str:
 def _facts(model: LoadedModel) -> dict[str, str]:
     manifest = model.manifest
     learner = str(manifest.parameters.get("learner", {}).get("estimator", manifest.runtime))
-    plain_name = formatting.shown(learner.rpartition(".")[2])
+    plain_name = formatting.one_line(learner.rpartition(".")[2])
     facts = {
         "Version": model.version,
         "Trained": formatting.moment(manifest.created),

@@ -1,1 +1,1 @@
-"""Runs, models and aliases at MLflow, and the queue of what could not be sent."""
+"""Log runs, models and aliases to MLflow, and queue what could not be sent."""

@@ -1,4 +1,4 @@
-"""MLflow, in its own database or behind a server: connecting, and what its errors mean."""
+"""Connect to MLflow, in a local database or on a server, and translate its errors."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from filelock import FileLock
 from lightmodel.config import TrackingSection, environment
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, LightModelError, SourceUnavailable
-from lightmodel.tracking.models import keep_model, set_aliases
+from lightmodel.tracking.models import log_and_register, set_aliases
 from lightmodel.tracking.records import PendingRun
 from lightmodel.tracking.runs import SuppressCode, log_run
 
@@ -31,8 +31,8 @@ class Tracker:
     """A connection to MLflow.
 
     Attributes:
-        client: of MLflow.
-        artifacts: folder of the files, where no server decides on that.
+        client: MLflow's client.
+        artifacts: folder of artifacts; None if a server decides where they are stored.
     """
 
     client: "MlflowClient"
@@ -41,42 +41,42 @@ class Tracker:
     def send(self, pending: PendingRun) -> None:
         """Log a run, register its model, and set the aliases.
 
-        What is sent twice is there once; what a killed process sent half is completed. A file or
-        folder that is gone is left out, and a tag of the run names it.
+        A run that is sent twice is logged once; what a killed process sent partly is completed. A
+        missing file or folder is left out, and a tag of the run names it.
 
         Raises:
-            SourceUnavailable: MLflow does not answer, or not now.
-            ConfigError: it refuses. No error quotes a secret.
+            SourceUnavailable: MLflow does not answer, or has a temporary failure.
+            ConfigError: MLflow refuses the request. No error message contains a secret.
         """
         with translate_mlflow_errors():
-            experiment = self._experiment(pending.experiment)
+            experiment = self._experiment_id(pending.experiment)
             if pending.run:
                 with log_run(self.client, experiment, pending.run) as run:
                     if run and pending.run.version and pending.run.manifest:
-                        keep_model(self.client, pending.model, run, pending.run.version)
+                        log_and_register(self.client, pending.model, run, pending.run.version)
             if pending.aliases:
                 set_aliases(self.client, experiment, pending.model, pending.aliases)
 
-    def _experiment(self, name: str) -> str:
-        """Return the id of an experiment, which is created where there is none."""
+    def _experiment_id(self, name: str) -> str:
+        """Return the id of an experiment, which is created if it does not exist."""
         if self.client.get_experiment_by_name(name) is None:
             location = self.artifacts.absolute().as_uri() if self.artifacts else None
             with SuppressCode("RESOURCE_ALREADY_EXISTS"):
                 self.client.create_experiment(name, location)
-        found = self.client.get_experiment_by_name(name)
-        if found is None or found.lifecycle_stage != "active":
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None or experiment.lifecycle_stage != "active":
             raise ConfigError(
-                f"the experiment {name!r} was deleted at MLflow",
+                f"the MLflow experiment {name!r} was deleted",
                 hint="restore it there, or set tracking.experiment to another name",
             )
-        return str(found.experiment_id)
+        return str(experiment.experiment_id)
 
 
 def connect(tracking: TrackingSection) -> Tracker:
-    """Connect to what tracking.uri names.
+    """Connect to MLflow at tracking.uri.
 
     Raises:
-        ConfigError: MLflow is not installed, or knows no such address.
+        ConfigError: MLflow is not installed, or does not support the URI.
         SourceUnavailable: the database cannot be opened.
     """
     environment.export(_variables(tracking))
@@ -84,8 +84,8 @@ def connect(tracking: TrackingSection) -> Tracker:
         import mlflow
     except ImportError:
         raise ConfigError(
-            "tracking wants MLflow, which is not installed",
-            hint='`pip install -r requirements.txt`; tracking.uri = "none" does without',
+            "tracking needs MLflow, which is not installed",
+            hint='`pip install -r requirements.txt`, or set tracking.uri = "none"',
         ) from None
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -97,7 +97,7 @@ def connect(tracking: TrackingSection) -> Tracker:
 
 
 def _variables(tracking: TrackingSection) -> dict[str, str]:
-    """Return the environment variables that MLflow reads: secrets, time limits, no calls home."""
+    """Return environment variables for MLflow: secrets, timeouts, and telemetry switched off."""
     secrets = {name: getattr(tracking, name) for name in ("username", "password", "token")}
     return {
         **{
@@ -115,9 +115,9 @@ def _variables(tracking: TrackingSection) -> dict[str, str]:
 
 
 def _create_database(folder: Path) -> str:
-    """Return the address of the SQLite file, which gets its name once its tables are there.
+    """Return the URI of the SQLite file, which is created under another name, then renamed.
 
-    Creating them takes seconds, and a process that is killed meanwhile leaves half of them.
+    Creating its tables takes seconds, and a process that is killed meanwhile leaves only some of them.
     """
     import mlflow
 
@@ -137,8 +137,8 @@ def translate_mlflow_errors() -> Iterator[None]:
     """Turn what MLflow raises into errors of this project.
 
     Raises:
-        SourceUnavailable: it does not answer, or not now.
-        ConfigError: it refuses.
+        SourceUnavailable: MLflow does not answer, or has a temporary failure.
+        ConfigError: MLflow refuses the request.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -161,9 +161,9 @@ def _translated(message: str, *, refused: bool) -> LightModelError:
     text = redacted(" ".join(message.split()))[:_LONGEST_MESSAGE]
     if refused:
         return ConfigError(
-            f"MLflow refuses: {text}", hint="look at tracking.uri and who may write there"
+            f"MLflow refuses: {text}", hint="check tracking.uri, and your permission to write there"
         )
     return SourceUnavailable(
         f"MLflow does not answer: {text}",
-        hint="`python -m lightmodel tracking resend` uploads the queue, once it does",
+        hint="once it answers, `python -m lightmodel tracking resend` uploads the queue",
     )

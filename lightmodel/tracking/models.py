@@ -1,4 +1,4 @@
-"""Models at MLflow: logged with their run in MLflow's own format, registered, pointed at by aliases."""
+"""Log models to MLflow in its own format, register them, and set their aliases."""
 
 import json
 import logging
@@ -33,16 +33,16 @@ SERVING = (
     *("filelock", "joblib", "mlflow", "numpy", "openpyxl", "orjson", "pandas", "pyarrow"),
     *("pydantic", "python-dateutil", "requests"),
 )
-_LOADED = {"model.joblib", "manifest.json", FOLDER}  # a compiled form depends on the processor
-_UNKNOWN = "ENDPOINT_NOT_FOUND"  # of a server that does not know what it was asked for
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LOADED = {"model.joblib", "manifest.json", FOLDER}  # a compiled model depends on the processor
+_UNKNOWN = "ENDPOINT_NOT_FOUND"  # error code of a server without such an endpoint
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time, so that equal code gives equal bytes
 
 
-def keep_model(client: "MlflowClient", name: str, run: "Run", version: Path) -> None:
-    """Log the model of a run and register it, as far as the server is able to.
+def log_and_register(client: "MlflowClient", name: str, run: "Run", version: Path) -> None:
+    """Log the model of a run and register it, as far as the server supports this.
 
-    Servers before MLflow 3, hosted ones among them, know no logged models: there the model is a folder
-    of the run.
+    Servers before MLflow 3, hosted ones among them, have no logged models: there the model is logged as
+    artifacts of the run.
     """
     model: LoggedModel | None = None
     with SuppressCode(_UNKNOWN):
@@ -64,16 +64,16 @@ def keep_model(client: "MlflowClient", name: str, run: "Run", version: Path) -> 
 
 
 def _log_model(client: "MlflowClient", run: "Run", version: Path) -> "LoggedModel":
-    """Log the model of a run, unless it is there whole; what a killed process left is removed."""
+    """Log the model of a run unless it is logged; delete incomplete ones of killed processes."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     run_id, experiment = run.info.run_id, run.info.experiment_id
     model: LoggedModel | None = None
-    for found in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
-        if found.status == LoggedModelStatus.READY:
-            model = found
+    for logged in client.search_logged_models([experiment], f"source_run_id = '{run_id}'"):
+        if logged.status == LoggedModelStatus.READY:
+            model = logged
         else:
-            client.delete_logged_model(found.model_id)
+            client.delete_logged_model(logged.model_id)
     if model is None:
         model = client.create_logged_model(experiment, NAME, run_id)
         with _packed(version, run_id, model.model_id) as folder:
@@ -90,27 +90,27 @@ def _create_registered_model(client: "MlflowClient", name: str) -> None:
 
 def _registered(client: "MlflowClient", name: str, run: "Run") -> "ModelVersion | None":
     query = f"name = '{name}' and run_id = '{run.info.run_id}'"
-    found = client.search_model_versions(query, max_results=1)
-    return found[0] if found else None
+    registered = client.search_model_versions(query, max_results=1)
+    return registered[0] if registered else None
 
 
 def set_aliases(client: "MlflowClient", experiment: str, name: str, update: AliasUpdate) -> None:
-    """Set champion and challenger of a registered model, unless a later update came before.
+    """Set the aliases champion and challenger of a registered model, unless a later update was made.
 
-    `experiment` is the id of the one that the versions' runs belong to.
+    `experiment` is the id of the experiment that the versions' runs belong to.
     """
 
     def number_of(version: str) -> str | None:
         run = find_run(client, experiment, version) if version else None
-        found = _registered(client, name, run) if run else None
-        if version and found is None:
+        registered = _registered(client, name, run) if run else None
+        if version and registered is None:
             logger.warning(
-                "%s was never logged at MLflow, so no alias points at it; "
+                "model %s is not logged at MLflow, so no alias points at it; "
                 "`python -m lightmodel tracking add %s` logs it",
                 version,
                 version,
             )
-        return str(found.version) if found else None
+        return str(registered.version) if registered else None
 
     with SuppressCode(_UNKNOWN):
         _create_registered_model(client, name)
@@ -123,7 +123,7 @@ def set_aliases(client: "MlflowClient", experiment: str, name: str, update: Alia
         _set_alias(client, name, CHALLENGER, challenger if challenger != champion else None)
         client.set_registered_model_tag(name, SINCE, update.since)
         return
-    logger.warning("this MLflow has no registry: models are kept with their runs alone")
+    logger.warning("this MLflow has no model registry: models are only logged with their runs")
 
 
 def _set_alias(client: "MlflowClient", name: str, alias: str, number: str | None) -> None:
@@ -161,14 +161,14 @@ def _packed(version: Path, run_id: str, model_id: str | None = None) -> Iterator
             pip_requirements=_requirements(manifest["libraries"]),
             metadata={"version": manifest["version"], "contract": manifest["contract"]},
         )
-        # Python imports from a zip as from a folder, and a server takes one file sooner than hundreds.
+        # Python imports from a zip as from a folder, and one file uploads faster than hundreds.
         model.flavors[pyfunc.FLAVOR_NAME][pyfunc.CODE] = f"code/{CODE}"
         model.save(str(target / "MLmodel"))
         yield str(target)
 
 
 def _requirements(libraries: dict[str, str]) -> list[str]:
-    """Return exact pins of what scoring needs: the libraries of the model, and what reads rows."""
+    """Return exact pins for scoring: libraries of the model, and those that read rows."""
     pins = {**{name: metadata.version(name) for name in SERVING}, **libraries}
     return [f"{name}=={version}" for name, version in sorted(pins.items())]
 
@@ -177,14 +177,14 @@ def _zip_package(path: Path) -> None:
     package = Path(lightmodel.__file__).parent
     with zipfile.ZipFile(path, "w") as archive:
         for module in sorted(package.rglob("*.py")):
-            entry = zipfile.ZipInfo(module.relative_to(package.parent).as_posix(), _EPOCH)
+            entry = zipfile.ZipInfo(module.relative_to(package.parent).as_posix(), _ZIP_EPOCH)
             archive.writestr(entry, module.read_bytes(), zipfile.ZIP_DEFLATED)
 
 
 def _signature(manifest: dict[str, Any]) -> "ModelSignature":
-    """Return the names of the columns that rows may have and the answer has.
+    """Return the names of the input and output columns.
 
-    Their types are left open: the contract checks them, as in the service, and reports more than MLflow.
+    Their types are left open: the contract checks them as in the service, and reports more than MLflow.
     """
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, Schema
@@ -195,8 +195,8 @@ def _signature(manifest: dict[str, Any]) -> "ModelSignature":
     if manifest["task"]["kind"] != "regression":
         outputs.append("probability")
     kind = AnyType()  # type: ignore[no-untyped-call]  # MLflow's own
-    given, answered = (
+    input_schema, output_schema = (
         Schema([ColSpec(kind, name=name, required=False) for name in names])
         for names in (inputs, outputs)
     )
-    return ModelSignature(given, answered)
+    return ModelSignature(input_schema, output_schema)

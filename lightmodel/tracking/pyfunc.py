@@ -1,4 +1,4 @@
-"""What MLflow loads a model with: it answers rows as the service does."""
+"""The model that MLflow loads: it scores rows as the service does."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,19 +17,19 @@ from lightmodel.store.versions import Version
 from lightmodel.tables.json_blocks import JsonBlocks, Record, records_in
 from lightmodel.tables.row_rules import Findings
 
-_AT_ONCE = 10_000
+_BLOCK_ROWS = 10_000
 
 
 @dataclass(frozen=True)
 class RowModel:
-    """A model as MLflow calls it."""
+    """A model with the interface that MLflow expects."""
 
     served: LoadedModel
 
     def predict(self, rows: object, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 — MLflow passes both
         """Return id, prediction and probability of each row, as the service's JSON has them.
 
-        Rows are a table with the contract's columns by name, or records.
+        `rows` is a DataFrame with the contract's columns, or a list of records.
 
         Raises:
             MlflowException: the rows do not fit the contract; all violations are named.
@@ -56,8 +56,8 @@ class RowModel:
             findings.add(block)
             if not findings.violations:
                 answered.append(self.served.predictor.answer(block))
-        if found := findings.violations:
-            raise ContractViolation(found, what="the table")
+        if violations := findings.violations:
+            raise ContractViolation(violations, what="the table")
         parts = [one.columns() for one in answered]
         return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
 
@@ -66,7 +66,7 @@ def _load_pyfunc(path: str) -> RowModel:
     """Open the version in a folder; MLflow calls this function by its name.
 
     Raises:
-        ArtefactCorrupt: its bytes are not those of its manifest, or it scores its samples otherwise.
+        ArtefactCorrupt: it does not match its manifest, or scores its sample rows differently.
     """
     folder = Path(path)
     data = (folder / "manifest.json").read_bytes()
@@ -77,17 +77,17 @@ def _load_pyfunc(path: str) -> RowModel:
 
 
 def _blocks(frame: pd.DataFrame, served: LoadedModel) -> Iterator[list[Record]]:
-    """Return a table as records, some thousand at a time.
+    """Yield a table as records, in blocks of 10,000 rows.
 
     Raises:
-        ContractViolation: columns are absent, or stand in the table twice.
-        DataError: it holds no rows.
+        ContractViolation: columns are missing, or occur twice.
+        DataError: the table has no rows.
     """
     served.rules.plan(tuple(map(name_of, frame.columns)))
     if frame.empty:
         raise DataError("the table holds no rows")
-    for start in range(0, len(frame), _AT_ONCE):
-        part = frame.iloc[start : start + _AT_ONCE]
+    for start in range(0, len(frame), _BLOCK_ROWS):
+        part = frame.iloc[start : start + _BLOCK_ROWS]
         columns = {str(name): _cells(part[name]) for name in frame.columns}
         yield [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -98,5 +98,5 @@ def _cells(column: "pd.Series[Any]") -> list[Any]:
 
 
 def _plain(value: object) -> object:
-    """Turn numpy's values into Python's."""
+    """Convert NumPy's values to Python's."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

@@ -1,4 +1,4 @@
-"""What is sent to MLflow, runs and aliases, and the queue of what was not sent yet.
+"""Define the runs and aliases that are sent to MLflow, and the queue of those not yet sent.
 
 The queue is a folder with one JSON file for each run.
 """
@@ -31,8 +31,8 @@ class AliasUpdate:
     """Names the versions that the aliases champion and challenger are to point at.
 
     Attributes:
-        champion: version that is served; "" for none.
-        challenger: version that testing rejected last; "" leaves the alias as it is.
+        champion: the served version; "" for none.
+        challenger: the version that testing rejected last; "" leaves the alias as it is.
         since: UTC, in ISO format; an earlier update never replaces a later one.
     """
 
@@ -43,19 +43,19 @@ class AliasUpdate:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Describes one run: a model that was tested, or something that was tried on the way to one.
+    """Describes one run: a tested model, an attempt of a retry, a study, a trial or a comparison.
 
     Attributes:
         key: identifies the run among all runs of one store; a second record with the same key
             updates the run.
-        kind: what was run.
+        kind: of the run.
         created, ended: UTC, in ISO format.
         parent: key of the run that this one is a part of; "" for none.
         parameters: nested values are logged under names with dots.
         metrics: name → value.
         curves: metric name → (step, value) pairs. Here as in `metrics`, undefined values are left out.
-        tags: to search by.
-        files: to log with the run; they and `version` are absolute once queued.
+        tags: name → value, to search by.
+        files: paths to log with the run; they and `version` are absolute once queued.
         version: folder of the model's version, for the kind "model".
     """
 
@@ -73,13 +73,13 @@ class RunRecord:
 
     @property
     def manifest(self) -> Path | None:
-        """The manifest of the model's version, as long as that is there."""
+        """The path of the manifest of the model's version, as long as the file exists."""
         path = self.version / "manifest.json" if self.version else None
         return path if path and path.is_file() else None
 
 
 def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
-    """Return the run of a model: how it was made, how good it is, and what was decided."""
+    """Return the record of a tested model: its parameters, metrics and verdict."""
     manifest = version.manifest
     return RunRecord(
         key=version.name,
@@ -143,7 +143,7 @@ class PendingRun:
         model: name of the registered model that the aliases belong to.
         run: to log.
         aliases: to set.
-        format: of the file.
+        format: version of the file format.
     """
 
     experiment: str
@@ -154,7 +154,7 @@ class PendingRun:
 
     @property
     def title(self) -> str:
-        """Its kind and name, for people."""
+        """The kind and key of the run, or the champion, for messages."""
         if self.run:
             return f"{self.run.kind} {self.run.key}"
         return f"champion {(self.aliases and self.aliases.champion) or 'none'}"
@@ -172,7 +172,7 @@ class Queue:
         self.folder = folder
 
     def put(self, pending: PendingRun) -> Path:
-        """Write a pending run, whole or not at all, and return its file.
+        """Write a pending run atomically, and return the path of its file.
 
         Raises:
             LightModelError: the folder cannot be written to, or the disk is full.
@@ -192,7 +192,7 @@ class Queue:
         """Read a pending run.
 
         Raises:
-            ArtefactCorrupt: the file holds none.
+            ArtefactCorrupt: the file does not contain one.
         """
         try:
             return _json().validate_json(path.read_bytes())
@@ -201,10 +201,10 @@ class Queue:
 
     @contextmanager
     def lock(self, timeout_s: float) -> Iterator[None]:
-        """Keep other processes from uploading; the lock goes with the process.
+        """Keep other processes from uploading; the lock is released even if the process is killed.
 
         Raises:
-            AlreadyRunning: another process uploads, and for longer than `timeout_s`.
+            AlreadyRunning: another process still uploads after `timeout_s` seconds.
         """
         path = self.folder / ".lock"
         try:
@@ -212,5 +212,5 @@ class Queue:
                 yield
         except Timeout:
             raise AlreadyRunning(
-                "another process uploads to MLflow", hint="wait for it to end"
+                "another process is uploading to MLflow", hint="wait for it to end"
             ) from None

@@ -1,4 +1,4 @@
-"""Runs at MLflow: names that it allows, values that it has room for, each run once."""
+"""Log runs to MLflow, each once, with names and lengths of values that it allows."""
 
 import hashlib
 import json
@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # MLflow takes seconds to import
 
 logger = logging.getLogger(__name__)
 
-KEY, DIGEST, GONE = "light_model.key", "light_model.digest", "light_model.files"
+KEY, DIGEST, MISSING = "light_model.key", "light_model.digest", "light_model.files"
 PARENT, COMMIT = "mlflow.parentRunId", "mlflow.source.git.commit"
 _NOT_ALLOWED = re.compile(r"[^\w\-. /:]")
 _LONGEST_NAME, _LONGEST_VALUE, _LONGEST_TAG = 250, 6000, 5000
-_DIGEST_LETTERS = 36
+_DIGEST_LENGTH = 36
 _FILE_TYPES = {".json", ".html", ".csv", ".png", ".txt", ".yaml"}
 _COLUMN_TYPES = {"integer": "long", "number": "double", "boolean": "boolean", "date": "datetime"}
 
@@ -36,21 +36,21 @@ class SuppressCode(AbstractContextManager["SuppressCode", bool]):
     code: str
 
     def __exit__(self, *raised: object) -> bool:
-        """Return whether the error has the code."""
+        """Return whether the error has the code, which suppresses it."""
         return getattr(raised[1], "error_code", "") == self.code
 
 
 def find_run(client: "MlflowClient", experiment: str, key: str) -> "Run | None":
     """Return the run with this key; None where there is none."""
-    found = client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1)
-    return found[0] if found else None
+    runs = client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1)
+    return runs[0] if runs else None
 
 
 @contextmanager
 def log_run(client: "MlflowClient", experiment: str, record: RunRecord) -> Iterator["Run | None"]:
-    """Log everything but the model, which is logged inside; the run is finished on leaving.
+    """Log a run except for its model, which the caller logs inside; finish the run on leaving.
 
-    Yields None where the run was finished with just this record before.
+    Yields the run, or None if it was finished with the same record before.
     """
     run = _find_or_create(client, experiment, record.key, record.created)
     digest = hashlib.sha256(json.dumps(asdict(record), default=str).encode()).hexdigest()
@@ -65,15 +65,15 @@ def log_run(client: "MlflowClient", experiment: str, record: RunRecord) -> Itera
 
 
 def _find_or_create(client: "MlflowClient", experiment: str, key: str, created: str) -> "Run":
-    found = find_run(client, experiment, key)
-    return found or client.create_run(experiment, _ms(created), {KEY: key}, key)
+    run = find_run(client, experiment, key)
+    return run or client.create_run(experiment, _ms(created), {KEY: key}, key)
 
 
 def _log_values(client: "MlflowClient", run: "Run", record: RunRecord) -> None:
     from mlflow.entities import Param, RunTag
 
     tags = _tags(record)
-    if record.parent:  # it may be logged later; then it is created here
+    if record.parent:  # the parent may be logged later; then it is created here
         experiment = run.info.experiment_id
         parent = _find_or_create(client, experiment, record.parent, record.created)
         tags[PARENT] = parent.info.run_id
@@ -88,22 +88,22 @@ def _log_values(client: "MlflowClient", run: "Run", record: RunRecord) -> None:
 
 
 def _log_files(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
-    """Log the files that are still there; a tag names those that are gone."""
-    gone = [path.name for path in record.files if not path.is_file()]
+    """Log the files that exist; a tag names those that are missing."""
+    missing = [path.name for path in record.files if not path.is_file()]
     files = [path for path in record.files if path.is_file()]
     if record.version and record.manifest:
         files += [path for path in record.version.iterdir() if path.suffix in _FILE_TYPES]
     elif record.version:
-        gone.append(f"model {record.version.name}")
+        missing.append(f"model {record.version.name}")
     for path in files:
         client.log_artifact(run_id, str(path))
-    if gone:
-        logger.warning("%s: gone before they were logged: %s", record.key, ", ".join(gone))
-        client.set_tag(run_id, GONE, f"gone before they were logged: {', '.join(gone)}")
+    if missing:
+        logger.warning("run %s: missing files are not logged: %s", record.key, ", ".join(missing))
+        client.set_tag(run_id, MISSING, f"missing, so not logged: {', '.join(missing)}")
 
 
 def _tags(record: RunRecord) -> dict[str, str]:
-    """Return the tags, the commit under the name that MLflow's page knows."""
+    """Return the tags, with the commit also under the name that MLflow's page shows."""
     tags = {_name(name): str(value)[:_LONGEST_TAG] for name, value in record.tags.items()}
     if commit := record.tags.get("commit"):
         tags[COMMIT] = commit
@@ -111,7 +111,7 @@ def _tags(record: RunRecord) -> dict[str, str]:
 
 
 def _metrics(record: RunRecord) -> Iterator["Metric"]:
-    """Yield metrics, at the run's end, and the points of curves; those that are defined."""
+    """Yield the defined values: metrics at the run's end, and the points of curves."""
     from mlflow.entities import Metric
 
     single = {name: ((0, value),) for name, value in record.metrics.items()}
@@ -141,12 +141,12 @@ def _name(name: str) -> str:
 
 
 def _ms(moment: str) -> int:
-    """Return an ISO time in milliseconds, as MLflow counts it."""
+    """Convert an ISO time to milliseconds since 1970, as MLflow stores it."""
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
 def _dataset(record: RunRecord) -> "DatasetInput | None":
-    """Describe the table that a model was made of, without reading it; None where it is unknown."""
+    """Describe the table that a model was trained on, without reading it; None if it is unknown."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source, sha256 = record.tags.get("data.source"), record.tags.get("data.sha256")
@@ -159,7 +159,7 @@ def _dataset(record: RunRecord) -> "DatasetInput | None":
     rows = {name: int(value) for name, value in counts if value is not None}
     dataset = Dataset(
         name=name[:_LONGEST_NAME] or "table",
-        digest=sha256[:_DIGEST_LETTERS],
+        digest=sha256[:_DIGEST_LENGTH],
         source_type=kind,
         source=json.dumps({"url" if kind == "http" else "uri": source, "sha256": sha256}),
         schema=_schema(record.manifest) if record.manifest else None,

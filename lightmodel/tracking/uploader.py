@@ -33,13 +33,13 @@ _LONGEST_ERROR = 300
 
 
 def no_tracking(records: Sequence[RunRecord]) -> None:
-    """Log nothing at MLflow."""
+    """Discard the records, for tracking is off."""
     for record in records:
         logger.debug("not tracked: %s %s", record.kind, record.key)
 
 
 def queue_of(config: Config) -> Queue:
-    """Return the queue of what was not sent to MLflow yet."""
+    """Return the queue of runs that were not sent to MLflow yet."""
     return Queue(config.store.work / "tracking")
 
 
@@ -52,17 +52,16 @@ def registered_model_of(config: Config) -> str:
 
 
 def recording(config: Config) -> AbstractContextManager[Record]:
-    """Return a context with a function that logs runs, which waits in the end for their upload.
+    """Return a context manager whose function logs runs; on leaving it waits for their upload.
 
-    It waits for tracking.timeout_s at most, and whatever goes wrong is a warning. Calling the function
-    with an empty sequence announces that runs will follow soon, so that the second process is ready
-    by then.
+    It waits for at most tracking.timeout_s, and failures are only warnings. Calling the function with
+    an empty sequence announces that runs will follow, so that the second process starts in time.
     """
     return Uploader(config) if config.tracking.uri != "none" else nullcontext(no_tracking)
 
 
 def sync_aliases(config: Config) -> None:
-    """Let MLflow's champion follow the version that is served, with the care of `recording`."""
+    """Set MLflow's champion to the served version; as in `recording`, failures are only warnings."""
     if config.tracking.uri != "none":
         with Uploader(config) as record:
             record([None])
@@ -78,12 +77,12 @@ class Uploader:
         self._process: subprocess.Popen[bytes] | None = None
 
     def record(self, runs: Sequence[RunRecord | None]) -> None:
-        """Queue runs, and after a model the aliases; None stands for the aliases alone."""
+        """Queue runs, and with each model the aliases; None queues the aliases alone."""
         experiment, model = self._config.tracking.experiment, registered_model_of(self._config)
         try:
             for run in runs:
-                follows = run is None or run.kind == "model"
-                aliases = self._aliases(run) if follows else None
+                has_aliases = run is None or run.kind == "model"
+                aliases = self._aliases(run) if has_aliases else None
                 self._queue.put(PendingRun(experiment, model, run, aliases))
                 self._queued = True
             self._start()
@@ -99,7 +98,7 @@ class Uploader:
         return AliasUpdate(champion, challenger, since=datetime.now(UTC).isoformat())
 
     def _start(self) -> None:
-        """Start the second process unless that was done, and tell it to upload what was queued."""
+        """Start the second process if it is not running, and signal it to upload queued runs."""
         if self._process is None:
             sections = {"tracking": self._config.tracking, "store": self._config.store}
             self._process = subprocess.Popen(  # noqa: S603 — our own command
@@ -109,10 +108,10 @@ class Uploader:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env=environment.for_child(sections),
-                start_new_session=True,  # Ctrl-C is for the run
+                start_new_session=True,  # Ctrl-C must not reach it
             )
         if self._queued and self._process.stdin:
-            with suppress(OSError):  # it died; what is queued stays
+            with suppress(OSError):  # it died; the queue is kept
                 self._process.stdin.write(b"\n")
 
     def __enter__(self) -> Callable[[Sequence[RunRecord | None]], None]:
@@ -124,25 +123,25 @@ class Uploader:
         if process is None:
             return
         why = "not every run was accepted"
-        wanted = self._queued and kind is not KeyboardInterrupt
+        must_wait = self._queued and kind is not KeyboardInterrupt
         try:
-            if wanted:
+            if must_wait:
                 log = process.communicate(timeout=timeout_s)[1].decode(errors="replace")
                 if "error: " in log:
                     why = " ".join(log.rpartition("error: ")[2].split())[:_LONGEST_ERROR]
         except subprocess.TimeoutExpired:
-            why = f"MLflow was not done within {timeout_s:g} s"
+            why = f"MLflow did not finish within {timeout_s:g} s"
         finally:
             process.kill()
             process.communicate()
-        if wanted and (waiting := len(self._queue.files())):
-            queued = "1 run stays" if waiting == 1 else f"{waiting} runs stay"
-            logger.warning("tracking: %s, and %s in the queue: %s uploads", why, queued, RESEND)
+        if must_wait and (waiting := len(self._queue.files())):
+            queued = "1 run remains" if waiting == 1 else f"{waiting} runs remain"
+            logger.warning("tracking: %s; %s queued, to upload with %s", why, queued, RESEND)
 
 
 @dataclass(frozen=True)
 class UploadResult:
-    """What became of one pending run; with an error it stays in the queue."""
+    """The result of uploading one pending run; after an error it stays in the queue."""
 
     title: str
     error: LightModelError | None = None
@@ -151,13 +150,13 @@ class UploadResult:
 def upload(
     queue: Queue, send: Callable[[PendingRun], None], timeout_s: float
 ) -> Iterator[UploadResult]:
-    """Upload what is queued, oldest first, and remove it from the queue.
+    """Upload the queued runs, oldest first, and remove each from the queue.
 
-    Another process that uploads is waited for, for `timeout_s` at most.
+    If another process is uploading, wait for it for at most `timeout_s` seconds.
 
     Raises:
-        SourceUnavailable: MLflow does not answer; all the rest stays.
-        AlreadyRunning: another process uploads.
+        SourceUnavailable: MLflow does not answer; the remaining runs stay queued.
+        AlreadyRunning: another process still uploads.
     """
     with queue.lock(timeout_s):
         for path in queue.files():

@@ -143,7 +143,7 @@ def test_calibration_is_fitted_served_and_told(own: Project) -> None:
     version = newest(own)
     assert version.manifest.steps == ("calibration",)
     page = (version.folder / "report.html").read_text(encoding="utf-8")
-    assert "What calibration did" in page
+    assert "Effect of calibration" in page
     assert 0 < open_version(version).predictor.score(np.array([[30.0, 5.0, 0.0]]))[0] < 1
 
 
@@ -175,7 +175,7 @@ def test_a_file_that_changes_while_it_is_trained_makes_no_model(own: Project) ->
     )
     (own.folder / "mine.py").write_text(changing, encoding="utf-8")
     ran = own.run("--set", "train.module=mine.py")
-    assert (ran.code, "was changed while it was trained" in ran.err) == (78, True), ran.err
+    assert (ran.code, "changed during training" in ran.err) == (78, True), ran.err
     assert own.models() == []
 
 

@@ -90,7 +90,7 @@ def test_what_kept_the_contract_of_an_earlier_model_is_made_again_without_that(
     ran = project.tool("reproduce", newer.name)
     assert (ran.code, SAME in ran.out) == (0, True), ran.out + ran.err
     ran = project.tool("reproduce", older.name)
-    assert (ran.code, "is not there as it was" in ran.err) == (65, True)
+    assert (ran.code, "is not available unchanged" in ran.err) == (65, True)
     sha256 = json.loads((older / "manifest.json").read_bytes())["inputs"]["sha256"]
     assert sha256 in ran.err
 
@@ -145,11 +145,11 @@ def test_what_was_not_as_it_was_is_said_with_the_commit_that_brings_it_back(
     assert ran.code == 12
     for line in (
         "code: the sources",
-        "git commit: 0123abcd-dirty, and here",
-        "library lightgbm: 3.0.0, and here 4",
-        "library gone: 1.0, and here none",
-        "processor: Abacus, and here",
-        "python: 3.4.1, and here 3.",
+        "git commit: 0123abcd-dirty originally",
+        "library lightgbm: 3.0.0 originally, 4",
+        "library gone: 1.0 originally, none here",
+        "processor: Abacus originally",
+        "python: 3.4.1 originally, 3.",
     ):
         assert f"\n  {line}" in ran.out
     assert "git checkout 0123abcd`" in ran.err

@@ -22,10 +22,10 @@ def test_a_run_tries_by_itself_what_its_settings_allow(project: Project) -> None
         "train made: there is none yet",
         "testing made: untested",
         "retry tried: the best so far out of fold",
-        "train made: the best of the others tried (1)",
+        "train made: the best of the other sets of parameters (1)",
         "testing made: untested",
     ]
-    assert "try 1 of 1: num_leaves=" in ran.err
+    assert "retry 1 of 1: num_leaves=" in ran.err
     assert f"→ {project.models()[1].name}" in project.tool("models").out
     again = project.run(*BETWEEN, "--set", "train.retry=1")
     assert (again.code, len(project.models())) == (0, 2)

@@ -119,7 +119,7 @@ def test_a_silent_server_costs_no_more_than_the_limit_and_leaves_no_process(
     with silent_server() as uri:
         ran = project.run(**at(uri, timeout_s=2))
         assert ran.code == 0
-        assert "MLflow was not done within 2 s" in ran.err or "does not answer" in ran.err
+        assert "MLflow did not finish within 2 s" in ran.err or "does not answer" in ran.err
         assert len(waiting(project)) == 1
         assert not [one for one in psutil.process_iter() if _is_ours(one, project)]
 

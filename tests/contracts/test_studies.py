@@ -14,7 +14,7 @@ from lightmodel.search.storages import FolderStorage, PostgresStorage
 from lightmodel.search.studies import OptunaStudy, StudyPlan, Trial
 from tests.fakes.postgres import Postgres, postgres
 
-RANGES = (Range("leaves", 2, 64, whole=True, log=True), Range("step", 0.01, 0.5, log=True))
+RANGES = (Range("leaves", 2, 64, is_int=True, log=True), Range("step", 0.01, 0.5, log=True))
 PLAN = StudyPlan(
     "a study",
     RANGES,
@@ -68,7 +68,7 @@ def test_it_asks_within_the_ranges_until_there_are_enough(opened: Open) -> None:
         for bounds in RANGES:
             value = one.parameters[bounds.name]
             assert bounds.low <= value <= bounds.high
-            assert not bounds.whole or value == int(value)
+            assert not bounds.is_int or value == int(value)
         study.complete(one.number, at / 10)
     assert study.ask() is None
 
@@ -206,8 +206,8 @@ def test_half_a_line_of_a_killed_writer_is_cut_off(tmp_path: Path) -> None:
         *("postgresql://me:p@ss:secret@127.0.0.1:5432/db", "postgresql://me:secret@host:port/db"),
     ],
 )
-def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
-    with pytest.raises(ConfigError, match="no address") as caught:
+def test_an_invalid_url_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(ConfigError, match="not the URL") as caught:
         PostgresStorage(url)
     assert "secret" not in str(caught.value)
 

@@ -1,6 +1,6 @@
-"""Pictures of results. The only folder that imports matplotlib, so import it late.
+"""Draw charts of results. Only this folder imports matplotlib, which is slow: import it late.
 
-Every chart function gives None when there is nothing to draw.
+Every chart function returns None if there is nothing to draw.
 """
 
 from lightmodel.contract.results import Evaluation

@@ -1,4 +1,4 @@
-"""Charts of answers against the truth: which classes are mixed up, how far numbers are off."""
+"""Charts of predictions against true values: confusion matrix, predicted and actual, residuals."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from lightmodel.report.formatting import compact, count, percent, shortened
 from lightmodel.report.plots import canvas
 from lightmodel.report.plots.canvas import DASHED, INK, ONE, SIZE, TWO, Chart
 
-MOST_CLASSES = 40
+MAX_CLASSES = 40
 _WITH_COUNTS = 12
 _WITH_SHARES = 20
 _NARROW = 5
@@ -28,20 +28,20 @@ def confusion(evaluation: Evaluation) -> Chart | None:
     cells = np.array(counts, np.float64)
     if not cells.any():
         return None
-    kept = np.sort(np.argsort(-cells.sum(axis=1), kind="stable")[:MOST_CLASSES])
+    kept = np.sort(np.argsort(-cells.sum(axis=1), kind="stable")[:MAX_CLASSES])
     cells, names = cells[np.ix_(kept, kept)], [labels[index] for index in kept]
     wide = len(names) > _WITH_COUNTS
     size = (680.0, 590.0) if wide else SIZE if len(names) <= _NARROW else (460.0, 420.0)
-    right = percent(float(np.trace(cells) / cells.sum())) if cells.any() else ""
-    alt = f"Confusion matrix of {len(names)} classes; {right} of the rows are on the diagonal."
-    note = "Blue is right, orange is mixed up; shares are of each true class' rows."
-    if len(labels) > MOST_CLASSES:
-        note += f" Shown are the {MOST_CLASSES} largest of {count(len(labels))} classes."
+    accuracy = percent(float(np.trace(cells) / cells.sum())) if cells.any() else ""
+    alt = f"Confusion matrix of {len(names)} classes; {accuracy} of the rows are on the diagonal."
+    note = "Blue cells are correct, orange ones are errors; shares are per true class."
+    if len(labels) > MAX_CLASSES:
+        note += f" Only the {MAX_CLASSES} largest of {count(len(labels))} classes are shown."
 
     def draw(figure: Figure) -> None:
         _heat_map(figure.subplots(), cells, names)
 
-    drawn = canvas.chart("confusion", "Confusion", alt, note, draw, size)
+    drawn = canvas.chart("confusion", "Confusion matrix", alt, note, draw, size)
     return replace(drawn, wide=wide)
 
 
@@ -59,13 +59,13 @@ def predicted_actual(evaluation: Evaluation) -> Chart | None:
         canvas.label_axes(axes, "predicted", "actual")
         axes.set(xlim=(low, high), ylim=(low, high))
 
-    note = f"{count(len(points))} test rows; on the dashed line the prediction is right."
+    note = f"{count(len(points))} test rows; on the dashed line, predictions are exact."
     alt = f"Predicted against actual value of {count(len(points))} test rows."
     return canvas.chart("actual", "Predicted and actual", alt, note, draw)
 
 
 def residuals(evaluation: Evaluation) -> Chart | None:
-    """Draw what each prediction missed."""
+    """Draw the residual of each prediction."""
     known = canvas.drawable(evaluation.curves.predicted_actual)
     points = [(predicted, actual - predicted) for predicted, actual in known]
     if not points:
@@ -75,12 +75,12 @@ def residuals(evaluation: Evaluation) -> Chart | None:
         axes = figure.subplots()
         axes.axhline(0, linewidth=1.2, **DASHED)
         _dots(axes, points)
-        canvas.label_axes(axes, "predicted", "actual less predicted")
+        canvas.label_axes(axes, "predicted", "actual minus predicted")
         axes.set_xlim(_span([x for x, _ in points]))
         far = max(abs(y) for _, y in points) or 1.0
         axes.set_ylim(-1.08 * far, 1.08 * far)
 
-    note = "A cloud without a shape is good; a bend or a funnel is something left to learn."
+    note = "A shapeless cloud is good; a bend or a funnel shows a pattern that the model misses."
     alt = f"Residuals of {count(len(points))} test rows against the prediction."
     return canvas.chart("residuals", "Residuals", alt, note, draw)
 
@@ -104,7 +104,7 @@ def _heat_map(axes: Axes, cells: Matrix, names: list[str]) -> None:
 def _write_cell(
     axes: Axes, place: tuple[int, int], rows: float, share: float, classes: int
 ) -> None:
-    """Write count and share, or the share alone, or nothing: what the cell has room for."""
+    """Write count and share, only the share, or nothing, depending on the room in a cell."""
     if classes > _WITH_COUNTS:
         if classes <= _WITH_SHARES:
             axes.text(*place, f"{100 * share:.0f}", ha="center", va="center", fontsize=9)
@@ -138,10 +138,10 @@ def _name_classes(axes: Axes, names: list[str]) -> None:
 
 
 def _span(values: list[float]) -> Point:
-    """Return limits with some air, also around a single value."""
+    """Return axis limits with a margin, also around a single value."""
     low, high = min(values), max(values)
-    air = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - air, high + air
+    margin = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
 
 
 def _dots(axes: Axes, points: Sequence[Point]) -> None:

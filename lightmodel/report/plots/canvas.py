@@ -1,4 +1,4 @@
-"""A surface to draw on: out comes SVG that follows the page's colours, or PNG.
+"""Draw figures as SVG that follows the page's colours, or as PNG.
 
 A figure belongs to one thread, but matplotlib's settings belong to the process. So one figure is
 drawn at a time, under a lock, with this project's settings over matplotlib's own defaults: whatever
@@ -39,8 +39,8 @@ _VARIABLES = {
 }
 DASHED: dict[str, Any] = {"color": MUTED, "linestyle": (0, (4, 3))}
 SIZE = (420.0, 310.0)  # points
-_LEGEND_LETTERS = 64
-_WIDEST = 1.3  # pixels a point: larger than that a picture looks coarse
+_LEGEND_CHARACTERS = 64
+_MAX_SCALE = 1.3  # pixels per point: a larger picture looks coarse
 LARGEST = 1e100  # beyond it an axis' arithmetic overflows
 _POINTS_PER_INCH = 72
 _SETTINGS: dict[RcKeyType, Any] = {
@@ -88,7 +88,7 @@ class Chart:
 
     Attributes:
         key: a short name, unique on the page.
-        note: a sentence on what is to be seen.
+        note: caption that says how to read it.
         svg: an `<svg>` element.
         wide: whether it needs the page's whole width.
     """
@@ -127,14 +127,14 @@ def png(size: tuple[float, float], draw: Draw) -> bytes:
 
 
 def text_png(text: str) -> bytes:
-    """Draw one line, in the place of a picture that there is nothing for."""
+    """Draw one line of text, in place of a picture without data."""
     return png((560, 120), lambda figure: figure.text(0.5, 0.5, text, ha="center"))
 
 
 @contextmanager
 def _figure(size: tuple[float, float]) -> Iterator[Figure]:
     settings = {**mpl.rcParamsDefault, **_SETTINGS}
-    del settings["backend"]  # it is the one setting that a context does not give back
+    del settings["backend"]  # the one setting that rc_context does not restore
     with _drawing, mpl.rc_context(settings), warnings.catch_warnings():
         # The browser has the letters that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
@@ -142,7 +142,7 @@ def _figure(size: tuple[float, float]) -> Iterator[Figure]:
 
 
 def _embedded(text: str, key: str, alt: str, size: tuple[float, float]) -> str:
-    """Turn matplotlib's file into an element of a page: no prologue, own ids, colours by name."""
+    """Turn matplotlib's SVG file into an element: no prologue, unique ids, colours as variables."""
     body = text[text.index("<svg") :]
     body = body[body.index(">") + 1 :].strip()
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", body, flags=re.DOTALL)
@@ -151,7 +151,7 @@ def _embedded(text: str, key: str, alt: str, size: tuple[float, float]) -> str:
     # Names of columns stand between tags, never within: there "<" and ">" are escaped.
     body = re.sub(r"<[^<>]+>", lambda tag: _restyled(tag[0], key, used), body)
     head = (
-        f'<svg viewBox="0 0 {size[0]:g} {size[1]:g}" style="max-width: {_WIDEST * size[0]:.0f}px" '
+        f'<svg viewBox="0 0 {size[0]:g} {size[1]:g}" style="max-width: {_MAX_SCALE * size[0]:.0f}px" '
         f'role="img" aria-label="{escape(alt)}">'
     )
     return head + re.sub(r">\s*\n\s*<", ">\n<", body)
@@ -168,7 +168,7 @@ def _restyled(tag: str, key: str, used: Iterable[str]) -> str:
 
 
 def drawable(points: Iterable[Point]) -> tuple[Point, ...]:
-    """Leave out the points that no axis can show."""
+    """Return the points that an axis can show."""
     return tuple((x, y) for x, y in points if abs(x) < LARGEST and abs(y) < LARGEST)
 
 
@@ -180,10 +180,10 @@ def label_axes(axes: Axes, x: str, y: str) -> None:
         axis.set_major_formatter(FuncFormatter(lambda value, _: compact(round(value, 12))))
 
 
-def name_lines(axes: Axes) -> None:
-    """Put the legend above the plot, where it hides nothing: in one line if it fits."""
+def add_legend(axes: Axes) -> None:
+    """Add a legend above the plot, where it hides nothing: in one line if it fits."""
     names = [str(line.get_label()) for line in axes.get_legend_handles_labels()[0]]
-    columns = len(names) if sum(map(len, names)) + 4 * len(names) < _LEGEND_LETTERS else 1
+    columns = len(names) if sum(map(len, names)) + 4 * len(names) < _LEGEND_CHARACTERS else 1
     axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1.02), ncols=columns, columnspacing=1.2, fontsize=10
     )

@@ -1,4 +1,4 @@
-"""Charts of a binary model's probabilities: how they rank, and how far they can be believed."""
+"""Charts of a binary model's probabilities: ranking, calibration and decision threshold."""
 
 import math
 from collections.abc import Sequence
@@ -60,10 +60,10 @@ def precision_recall(evaluation: Evaluation) -> Chart | None:
             height, side = (base + 0.02, "bottom") if base < 0.85 else (base - 0.02, "top")
             axes.text(0.015, height, text, color=MUTED, va=side)
         _line(axes, points)
-        _mark(axes, _found(evaluation.curves.confusion))
+        _mark(axes, _recall_precision(evaluation.curves.confusion))
         _unit_square(axes, "recall", "precision")
 
-    note = _with_dot("What share of the alarms is right when more positives are found", evaluation)
+    note = _with_dot("How precise the positive predictions are at each recall", evaluation)
     alt = "Precision and recall at every threshold."
     return canvas.chart("pr", "Precision and recall", alt, note, draw)
 
@@ -101,48 +101,48 @@ def calibration(evaluation: Evaluation) -> Chart | None:
         _draw_sizes(below, [x for x, _ in points], sizes, limit)
 
     note = (
-        "Whether 20 % means 20 %: on the dashed line the probabilities can be taken at their "
-        "word. Thin bars: 95 % intervals; below: rows in each bin."
+        "On the dashed line, probabilities equal the observed shares. Thin bars are 95 % intervals; "
+        "the lower panel shows the rows in each bin."
     )
     alt = f"Calibration in {len(bins)} bins: predicted against observed share of positives"
-    alt += ", before and after the correction." if before else "."
+    alt += ", before and after calibration." if before else "."
     return canvas.chart("calibration", "Calibration", alt, note, draw)
 
 
 def score_histogram(evaluation: Evaluation) -> Chart | None:
-    """Draw how the scores of either class spread, and where the threshold cuts them."""
-    sides = _histograms(evaluation)
-    if sides is None:
+    """Draw the distribution of the scores of each class, and the threshold."""
+    both = _histograms(evaluation)
+    if both is None:
         return None
     edges = evaluation.curves.score_edges
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for side, label, colour in zip(sides, _two_labels(evaluation), (MUTED, ONE), strict=True):
-            shares = side / max(side.sum(), 1)
-            name = f"{label} ({count(int(side.sum()))} rows)"
+        for counts, label, colour in zip(both, _two_labels(evaluation), (MUTED, ONE), strict=True):
+            shares = counts / max(counts.sum(), 1)
+            name = f"{label} ({count(int(counts.sum()))} rows)"
             axes.stairs(shares, edges, fill=True, color=colour, alpha=0.3)
             axes.stairs(shares, edges, color=colour, linewidth=1.4, label=name)
         canvas.label_axes(axes, "predicted probability", "share of the class' rows")
         axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
         _draw_threshold(axes, evaluation.threshold, (edges[0], edges[-1]))
-        canvas.name_lines(axes)
+        canvas.add_legend(axes)
 
-    note = "The less the two overlap, the easier the decision. Each class adds up to 100 %."
+    note = "The less the classes overlap, the better. Each class adds up to 100 %."
     alt = "Histogram of the predicted probability for either class."
     return canvas.chart("scores", "Scores by class", alt, note, draw)
 
 
 def decision(evaluation: Evaluation) -> Chart | None:
-    """Draw what other thresholds would give: precision, recall and F1, at the histogram's edges."""
-    sides = _histograms(evaluation)
-    if sides is None or not sides[1].sum():
+    """Draw precision, recall and F1 by threshold, at the edges of the histogram."""
+    both = _histograms(evaluation)
+    if both is None or not both[1].sum():
         return None
     edges = np.array(evaluation.curves.score_edges[:-1])
-    wrong, right = (side[::-1].cumsum()[::-1] for side in sides)
-    recall = right / sides[1].sum()
-    precision = np.where(wrong + right > 0, right / np.maximum(wrong + right, 1), np.nan)
-    f1 = 2 * right / (wrong + right + sides[1].sum())
+    fp, tp = (counts[::-1].cumsum()[::-1] for counts in both)
+    recall = tp / both[1].sum()
+    precision = np.where(fp + tp > 0, tp / np.maximum(fp + tp, 1), np.nan)
+    f1 = 2 * tp / (fp + tp + both[1].sum())
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -152,11 +152,11 @@ def decision(evaluation: Evaluation) -> Chart | None:
         _unit_square(axes, "threshold", "")
         axes.set_ylim(-0.01, 1.13)
         _draw_threshold(axes, evaluation.threshold, (0.0, 1.0))
-        canvas.name_lines(axes)
+        canvas.add_legend(axes)
 
-    note = "What another threshold would give on these rows. It was chosen without them."
+    note = "Metrics on the test rows by threshold. Its choice did not use these rows."
     alt = "Precision, recall and F1 by threshold."
-    return canvas.chart("decision", "Choice of the threshold", alt, note, draw)
+    return canvas.chart("decision", "Metrics by threshold", alt, note, draw)
 
 
 def _line(axes: Axes, points: Sequence[Point]) -> None:
@@ -171,7 +171,7 @@ def _unit_square(axes: Axes, x: str, y: str) -> None:
 
 
 def _mark(axes: Axes, point: Point | None) -> None:
-    """Mark where the threshold puts the model."""
+    """Mark the model's operating point at its threshold."""
     if point is not None:
         axes.plot(*point, marker="o", markersize=8, color=TWO, markeredgecolor=PAPER, zorder=5)
 
@@ -179,7 +179,7 @@ def _mark(axes: Axes, point: Point | None) -> None:
 def _with_dot(note: str, evaluation: Evaluation) -> str:
     if _rates(evaluation.curves.confusion) is None or evaluation.threshold is None:
         return f"{note}."
-    return f"{note}. The dot is the threshold {number(evaluation.threshold, 3)}."
+    return f"{note}. The dot marks the threshold {number(evaluation.threshold, 3)}."
 
 
 def _rates(cells: _Cells) -> Point | None:
@@ -189,11 +189,11 @@ def _rates(cells: _Cells) -> Point | None:
     return cells[0][1] / sum(cells[0]), cells[1][1] / sum(cells[1])
 
 
-def _found(cells: _Cells) -> Point | None:
+def _recall_precision(cells: _Cells) -> Point | None:
     """Return (recall, precision)."""
     rates = _rates(cells)
-    alarms = cells[0][1] + cells[1][1] if rates else 0
-    return (rates[1], cells[1][1] / alarms) if rates and alarms else None
+    predicted = cells[0][1] + cells[1][1] if rates else 0
+    return (rates[1], cells[1][1] / predicted) if rates and predicted else None
 
 
 def _base_rate(evaluation: Evaluation) -> float | None:
@@ -202,7 +202,7 @@ def _base_rate(evaluation: Evaluation) -> float | None:
 
 
 def _histograms(evaluation: Evaluation) -> tuple[Vector, Vector] | None:
-    """Return the counts of either class, where they fit their bins and some are not zero."""
+    """Return the counts of each class, if they fit the bins and are not all zero."""
     curves = evaluation.curves
     negative = np.array(curves.score_negative, np.float64)
     positive = np.array(curves.score_positive, np.float64)
@@ -219,7 +219,7 @@ def _two_labels(evaluation: Evaluation) -> tuple[str, str]:
 
 
 def _wilson(share: float, rows: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share seen in `rows` rows."""
+    """Return the 95 % Wilson interval of a share observed in `rows` rows."""
     if rows <= 0 or not 0 <= share <= 1:
         return share, share
     z = _NORMAL_95

@@ -1,4 +1,4 @@
-"""Charts of what training saw: its folds, its rounds and its features."""
+"""Charts of training: metrics by fold, learning curves and feature importance."""
 
 import math
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def folds(reports: Sequence[FoldReport], metric: str, tested: float | None) -> C
         axes.set_xlim(min(x for x, _ in points) - 0.6, max(x for x, _ in points) + 0.6)
 
     better = "Lower" if lower_is_better(metric) else "Higher"
-    note = f"{better} is better. Dots far apart mean that single folds say little."
+    note = f"{better} is better. Widely spread dots mean that a single fold is unreliable."
     alt = f"{metric_title(metric)} of {len(points)} folds; mean {number(mean)}."
     return canvas.chart("folds", f"{metric_title(metric)} by fold", alt, note, draw)
 
@@ -67,7 +67,7 @@ def learning(reports: Sequence[FoldReport]) -> Chart | None:
             axes.plot(kept, np.interp(kept, x, y), "o", color=TWO, markersize=4.5)
         canvas.label_axes(axes, "round", "validation loss")
 
-    note = "One line a fold; the dot is the round that was kept."
+    note = "One line per fold; the dot marks the round that was kept."
     alt = f"Validation loss by round of {len(lines)} folds."
     return canvas.chart("learning", "Learning curves", alt, note, draw)
 
@@ -75,13 +75,13 @@ def learning(reports: Sequence[FoldReport]) -> Chart | None:
 def importance_png(importance: Sequence[Importance], top: int = 30, *, kind: str = "gain") -> bytes:
     """Draw the `top` features with the largest gain as a PNG on white; the same bytes each time.
 
-    A learner that knows no gains gets a picture that says so. `kind` "split" draws how often the model
+    If the learner has no gains, the picture says so. With `kind` "split", draw how often the model
     splits on a feature instead.
     """
     pairs = [(each.feature, each.split if kind == "split" else each.gain) for each in importance]
     known = [(name, value) for name, value in pairs if abs(value) < canvas.LARGEST]
     if not known:
-        return canvas.text_png("This estimator does not tell what its features contribute.")
+        return canvas.text_png("This estimator does not report feature importance.")
     known.sort(key=lambda pair: (-pair[1], pair[0]))
     shown = known[:top]
     total = sum(value for _, value in known)
@@ -96,7 +96,7 @@ def importance_png(importance: Sequence[Importance], top: int = 30, *, kind: str
 
 
 def _draw_bars(axes: Axes, features: Sequence[tuple[str, float]], total: float) -> None:
-    """Draw a bar for each value, with its share of the total; with itself where that is NaN."""
+    """Draw a bar per value, labelled with its share of the total, or the value if that is NaN."""
     places = range(len(features))
     gains = [gain for _, gain in features]
     axes.barh(places, gains, color=ONE, alpha=0.75, height=0.66)
@@ -107,7 +107,7 @@ def _draw_bars(axes: Axes, features: Sequence[tuple[str, float]], total: float) 
             color=MUTED, fontsize=9.5,
         )  # fmt: skip
     names = [shortened(name, 42) for name, _ in features]
-    if len(set(names)) < len(names):  # then the rank leads to the full name in the report
+    if len(set(names)) < len(names):  # the rank leads to the full name in the report
         names = [f"{name} ({rank})" for rank, name in enumerate(names, 1)]
     axes.set_yticks(places, names, color=INK)
     axes.set(xticks=[], ylim=(len(features) - 0.4, -0.6))
@@ -125,7 +125,7 @@ def _draw_folds(
     if tested is not None and canvas.drawable([(0.0, tested)]):
         axes.axhline(tested, color=TWO, linewidth=1.3, label=f"test rows {number(tested)}")
     axes.plot(*zip(*points, strict=True), "o", color=ONE, markersize=6)
-    canvas.name_lines(axes)
+    canvas.add_legend(axes)
 
 
 def _draw_rounds(axes: Axes, rounds: Sequence[tuple[int, int]]) -> None:

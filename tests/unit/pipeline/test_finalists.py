@@ -1,4 +1,4 @@
-"""Which trials of a study are compared in full, in which order, and what is written about them."""
+"""The finalists of a study: their choice, their order, the winner, and the tables."""
 
 import csv
 import io
@@ -22,12 +22,12 @@ def trial(number: int, value: float, leaves: int, state: Any = "complete") -> Tr
     return Trial(number, state, {"num_leaves": leaves}, value, (value,))
 
 
-def finalist(value: float | None, report: Trial | None = None) -> Candidate:
+def finalist(value: float | None, of_trial: Trial | None = None) -> Candidate:
     metrics = {"auc": value, "log_loss": value}
     train = Config().train.model_copy(
-        update={"parameters": dict(report.parameters if report else {})}
+        update={"parameters": dict(of_trial.parameters if of_trial else {})}
     )
-    return Candidate(Config(train=train), "", metrics, report)
+    return Candidate(Config(train=train), "", metrics, of_trial)
 
 
 def result(*finalists: Candidate, interrupted: bool = False) -> TuneResult:
@@ -42,7 +42,7 @@ def test_the_best_come_first_and_each_set_of_parameters_once() -> None:
     assert [one.number for one in best_trials(trials, LOSS, 2)] == [0, 3]
 
 
-def test_what_was_not_finished_is_no_finalist() -> None:
+def test_an_unfinished_trial_is_no_finalist() -> None:
     assert best_trials([trial(0, 0.9, 4, "pruned"), trial(1, math.nan, 8, "failed")], AUC, 5) == ()
 
 
@@ -61,7 +61,7 @@ def test_only_a_clear_gain_wins() -> None:
     assert result(finalist(None), slight).winner == slight
 
 
-def test_trials_and_finalists_are_tables() -> None:
+def test_trials_and_finalists_are_written_as_tables() -> None:
     trials = [trial(0, 0.75, 4), Trial(1, "running", {"max_depth": 3})]
     one, other = trial_rows(trials, AUC)
     assert (one["state"], one["auc"], one["num_leaves"]) == ("complete", 0.75, 4)

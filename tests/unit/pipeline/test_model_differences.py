@@ -1,4 +1,4 @@
-"""What is reported where a model was trained again and became another one."""
+"""The differences that are reported if a retrained model is not equal to the original."""
 
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,17 @@ def model(text: str = TEXT, **bundle: Any) -> Version:
     return published({"seed": 0}, {}, model={"texts": [text], "mapping": 1}, **bundle)
 
 
-def test_the_same_bytes_differ_in_nothing() -> None:
+def test_equal_bytes_have_no_differences() -> None:
     assert list(differences(model(threshold=0.5), model(threshold=0.5))) == []
 
 
-def test_a_tree_is_named_by_its_number_and_line() -> None:
+def test_a_difference_names_its_tree_and_line() -> None:
     other = TEXT.replace("num_leaves=4", "num_leaves=5")
     assert list(differences(model(), model(other))) == ["model: tree 1, line 8 (num_leaves)"]
     other = TEXT.replace("v4", "v3")
     lines = list(differences(model(), model(other)))
     assert lines == ["model: before the first tree, line 2 (version)"]
-    assert list(differences(model(), model(TEXT + "\n"))) == ["model: 8 lines, and here 9"]
+    assert list(differences(model(), model(TEXT + "\n"))) == ["model: 8 lines originally, 9 here"]
 
 
 def test_values_of_the_table_are_not_shown() -> None:
@@ -53,9 +53,9 @@ def test_parameters_and_plain_entries_are_shown_with_both_values() -> None:
     one = published({"seed": 0, "alpha": 1}, {}, threshold=0.5, model={})
     other = published({"seed": 0, "alpha": 2}, {}, threshold=0.25, model={"coefficients": [1]})
     assert list(differences(one, other)) == [
-        "parameter alpha: 1, and here 2",
-        "threshold: 0.5, and here 0.25",
-        "model: its coefficients",
+        "parameter alpha: 1 originally, 2 here",
+        "threshold: 0.5 originally, 0.25 here",
+        "model: coefficients",
     ]
 
 
@@ -63,6 +63,6 @@ def test_circumstances_name_code_and_libraries_that_changed() -> None:
     version = published({}, {"numpy": "0.1", "gone-from-here": "1.0"}, model={})
     code, numpy, gone = circumstances(version, KEY.replace("code=3", "code=9"))
     assert code == "code: the sources that training imports"
-    assert numpy.startswith("library numpy: 0.1, and here ")
-    assert gone == "library gone-from-here: 1.0, and here none"
+    assert numpy.startswith("library numpy: 0.1 originally, ")
+    assert gone == "library gone-from-here: 1.0 originally, none here"
     assert circumstances(published({}, {}, model={}), KEY) == ()

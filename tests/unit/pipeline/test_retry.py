@@ -1,4 +1,4 @@
-"""What is tried after a failed quality gate, and which models are scored on the test rows."""
+"""Retries after a failed quality gate, and which models are scored on the test rows."""
 
 import json
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from lightmodel.store.verdict import newest_approved
 from lightmodel.tables import split_files
 from tests.fakes.project import Project
 
-# Three rounds reach an AUC of 0.80 on the test rows; what the first try of a retry finds, 0.83.
+# Three rounds reach an AUC of 0.80 on the test rows; the first try of a retry reaches 0.83.
 POOR = "train.parameters={max_rounds = 3, learning_rate = 0.5}"
 BETWEEN, OUT_OF_REACH = "gate.minimum=0.815", "gate.minimum=0.999"
 
 
 @dataclass(frozen=True)
-class Done:
-    """A run: its lines, why it failed, and the parts of the split that it read."""
+class RunResult:
+    """A run: its outcomes, its failure, and the parts of the split that it read."""
 
     outcomes: list[Outcome]
     failure: str
-    was_read: list[str]
+    parts_read: list[str]
 
     @property
     def did(self) -> list[tuple[str, str]]:
@@ -40,12 +40,12 @@ def context_of(*sets: str, force: bool = False, dry_run: bool = False) -> RunCon
     return RunContext(config, SilentProgress(), force=force, dry_run=dry_run)
 
 
-def done(*sets: str, stages: int = 0, **flags: bool) -> Done:
-    """Run the chain, from one of its stages on."""
-    was_read: list[str] = []
+def run_stages(*sets: str, stages: int = 0, **flags: bool) -> RunResult:
+    """Run the chain, without its first `stages` stages."""
+    parts_read: list[str] = []
 
     def read_own(path: Path, *arguments: Any) -> pa.Table:
-        was_read.append(path.stem)
+        parts_read.append(path.stem)
         return split_files.read_own(path, *arguments)
 
     outcomes, failure = [], ""
@@ -53,10 +53,10 @@ def done(*sets: str, stages: int = 0, **flags: bool) -> Done:
         patch.setattr("lightmodel.pipeline.context.read_own", read_own)
         try:
             for outcome in run_chain(context_of(*sets, **flags), CHAIN[stages:]):
-                outcomes.append(outcome)  # noqa: PERF402 — those before a failure count
+                outcomes.append(outcome)  # noqa: PERF402 — those before a failure are needed
         except QualityGateFailed as error:
             failure = error.message
-    return Done(outcomes, failure, was_read)
+    return RunResult(outcomes, failure, parts_read)
 
 
 def attempts_of(folder: Path) -> dict[str, Any]:
@@ -70,140 +70,145 @@ pytestmark = pytest.mark.usefixtures("project")
 
 
 def test_the_best_by_out_of_fold_score_is_trained_tested_and_approved(project: Project) -> None:
-    ran = done(BETWEEN, "train.retry=2")
+    ran = run_stages(BETWEEN, "train.retry=2")
     assert ran.did == [*MADE, ("retry", "tried"), ("retry", "tried"), *MADE[1:]]
     assert ran.failure == ""
     original, winner = project.models()
     context = context_of()
     assert newest_approved(context.models).name == winner.name
     manifest = json.loads((winner / "manifest.json").read_bytes())
-    tried = attempts_of(winner)
-    scores = [one["metrics"]["auc"] for one in tried["attempts"]]
-    assert max(scores) > tried["original"]["metrics"]["auc"]
-    assert manifest["metrics"] == tried["attempts"][scores.index(max(scores))]["metrics"]
-    assert manifest["inputs"]["retry_of"] == tried["original"]["version"] == original.name
+    record = attempts_of(winner)
+    scores = [one["metrics"]["auc"] for one in record["attempts"]]
+    assert max(scores) > record["original"]["metrics"]["auc"]
+    assert manifest["metrics"] == record["attempts"][scores.index(max(scores))]["metrics"]
+    assert manifest["inputs"]["retry_of"] == record["original"]["version"] == original.name
     parameters = manifest["parameters"]["train"]["parameters"]
-    assert parameters == tried["attempts"][scores.index(max(scores))]["parameters"]
+    assert parameters == record["attempts"][scores.index(max(scores))]["parameters"]
     assert (parameters["max_rounds"], parameters["learning_rate"]) == (3, 0.5)
 
 
 def test_only_the_winner_is_scored_on_the_test_rows_and_only_once(project: Project) -> None:
-    ran = done(BETWEEN, "train.retry=3")
-    assert ran.was_read == ["train", "test", "train", "train", "test"]
+    ran = run_stages(BETWEEN, "train.retry=3")
+    assert ran.parts_read == ["train", "test", "train", "train", "test"]
     assert len(project.models()) == 2
     assert not any(path.is_file() for path in Path("var", "checkpoints").rglob("*"))
 
 
 def test_the_next_run_does_nothing_more_and_is_approved() -> None:
-    done(BETWEEN, "train.retry=2")
-    again = done(BETWEEN, "train.retry=2")
-    assert (again.did, again.failure, again.was_read) == (REUSED, "", [])
+    run_stages(BETWEEN, "train.retry=2")
+    again = run_stages(BETWEEN, "train.retry=2")
+    assert (again.did, again.failure, again.parts_read) == (REUSED, "", [])
     assert "the best of a retry" in again.outcomes[1].why
 
 
-def test_where_none_is_better_nothing_is_tested_and_nothing_is_tried_twice(
+def test_if_none_is_better_none_is_tested_and_no_parameters_are_tried_twice(
     project: Project,
 ) -> None:
     good = "train.parameters={num_leaves = 4, max_rounds = 10, feature_fraction = 1.0}"
     settings = (good, OUT_OF_REACH, "train.retry=2")
-    ran = done(*settings)
+    ran = run_stages(*settings)
     assert ran.did == [*MADE, ("retry", "tried"), ("retry", "tried")]
-    assert "None of the other parameters tried (2) is better out of fold." in ran.failure
-    assert ran.was_read.count("test") == 1
-    again = done(*settings)
-    assert (again.did, again.was_read) == (REUSED, [])
-    assert "None of the other parameters" in again.failure
+    assert "None of the other sets of parameters (2) is better out of fold." in ran.failure
+    assert ran.parts_read.count("test") == 1
+    again = run_stages(*settings)
+    assert (again.did, again.parts_read) == (REUSED, [])
+    assert "None of the other sets" in again.failure
     assert len(project.models()) == 1
 
 
-def test_a_winner_that_is_rejected_too_ends_it_for_good(project: Project) -> None:
-    ran = done(OUT_OF_REACH, "train.retry=2")
+def test_a_winner_that_is_rejected_too_ends_the_retries(project: Project) -> None:
+    ran = run_stages(OUT_OF_REACH, "train.retry=2")
     assert ran.did[-1] == ("testing", "made")
-    assert "It was the best of a retry" in ran.failure
+    assert "It had the best out-of-fold score of the retry" in ran.failure
     assert project.models()[1].name in ran.failure
-    again = done(OUT_OF_REACH, "train.retry=2")
-    assert (again.did, again.was_read) == (REUSED, [])
-    assert "It is the best of the other parameters tried (2) out of fold." in again.failure
+    again = run_stages(OUT_OF_REACH, "train.retry=2")
+    assert (again.did, again.parts_read) == (REUSED, [])
+    assert (
+        "It is already the best of the other sets of parameters (2) out of fold." in again.failure
+    )
 
 
-def test_more_tries_only_add_to_those_made_before() -> None:
-    done(OUT_OF_REACH, "train.retry=2")
-    ran = done(OUT_OF_REACH, "train.retry=3")
+def test_a_larger_number_of_tries_continues_the_earlier_ones() -> None:
+    run_stages(OUT_OF_REACH, "train.retry=2")
+    ran = run_stages(OUT_OF_REACH, "train.retry=3")
     tries = [outcome.did for outcome in ran.outcomes if outcome.stage == "retry"]
     assert tries == ["reused", "reused", "tried"]
 
 
 def test_another_metric_of_the_gate_chooses_among_the_same_scores() -> None:
-    done(OUT_OF_REACH, "train.retry=2")
-    ran = done("gate.metric=log_loss", "gate.minimum=0.001", "train.retry=2")
+    run_stages(OUT_OF_REACH, "train.retry=2")
+    ran = run_stages("gate.metric=log_loss", "gate.minimum=0.001", "train.retry=2")
     assert ("retry", "tried") not in ran.did
     assert ran.failure
 
 
-def test_zero_tries_change_nothing(project: Project) -> None:
-    ran = done(OUT_OF_REACH)
+def test_a_retry_of_zero_tries_nothing(project: Project) -> None:
+    ran = run_stages(OUT_OF_REACH)
     assert ran.did == MADE
     assert "train.retry is 0" in ran.failure
     assert not Path("retries").exists()
     assert len(project.models()) == 1
-    done(OUT_OF_REACH, "train.retry=1")
-    assert done(OUT_OF_REACH).did[1] == ("train", "reused")  # the number is no part of a model
+    run_stages(OUT_OF_REACH, "train.retry=1")
+    assert run_stages(OUT_OF_REACH).did[1] == (
+        "train",
+        "reused",
+    )  # the number is no part of a model
 
 
 def test_force_tries_everything_again_to_the_same_scores(project: Project) -> None:
-    done(BETWEEN, "train.retry=2")
-    ran = done(BETWEEN, "train.retry=2", force=True)
+    run_stages(BETWEEN, "train.retry=2")
+    ran = run_stages(BETWEEN, "train.retry=2", force=True)
     assert ran.did == [*MADE, ("retry", "tried"), ("retry", "tried"), *MADE[1:]]
     one, other = (attempts_of(model) for model in project.models()[1::2])
     assert one["attempts"] == other["attempts"]
 
 
-def test_a_dry_run_says_that_it_would_and_tries_nothing() -> None:
-    done(BETWEEN)
-    ran = done(BETWEEN, "train.retry=2", stages=1, dry_run=True)
+def test_a_dry_run_announces_the_retry_and_tries_nothing() -> None:
+    run_stages(BETWEEN)
+    ran = run_stages(BETWEEN, "train.retry=2", stages=1, dry_run=True)
     assert ran.did == [*REUSED[1:], ("retry", "would run")]
     assert not Path("retries").exists()
 
 
 def test_a_damaged_winner_is_made_again_without_trying_anything(project: Project) -> None:
-    done(BETWEEN, "train.retry=2")
+    run_stages(BETWEEN, "train.retry=2")
     winner = project.models()[1] / "model.joblib"
     winner.write_bytes(winner.read_bytes()[:-1] + b"x")
-    ran = done(BETWEEN, "train.retry=2", stages=1)
+    ran = run_stages(BETWEEN, "train.retry=2", stages=1)
     assert (ran.did[-2:], ran.failure) == (MADE[1:], "")
     assert ("retry", "tried") not in ran.did
 
 
-def test_a_damaged_record_costs_the_tries_again(caplog: pytest.LogCaptureFixture) -> None:
-    done(OUT_OF_REACH, "train.retry=1")
+def test_a_damaged_record_repeats_the_tries(caplog: pytest.LogCaptureFixture) -> None:
+    run_stages(OUT_OF_REACH, "train.retry=1")
     (record,) = Path("retries").glob("*/attempts.json")
     record.write_bytes(b"{}")
-    ran = done(OUT_OF_REACH, "train.retry=1")
+    ran = run_stages(OUT_OF_REACH, "train.retry=1")
     assert ("retry", "tried") in ran.did
     assert "passed over" in caplog.text
 
 
-def test_what_was_rolled_back_is_not_tried_again(project: Project) -> None:
-    done(BETWEEN, "train.retry=1")
+def test_a_version_that_was_rolled_back_is_not_retried(project: Project) -> None:
+    run_stages(BETWEEN, "train.retry=1")
     context = context_of()
     rollback(context.models, force=True)
-    ran = done(BETWEEN, "train.retry=5", stages=2)
-    assert "What a rollback withdrew is not tried again." in ran.failure
+    ran = run_stages(BETWEEN, "train.retry=5", stages=2)
+    assert "A version that was rolled back is not retried." in ran.failure
     assert len(project.models()) == 2
 
 
 def test_an_estimator_without_alternatives_says_so() -> None:
-    ran = done(
+    ran = run_stages(
         "train.estimator=sklearn.dummy.DummyClassifier", "train.parameters={}", "train.retry=3"
     )
     assert ran.did == MADE
     assert (
-        "Nothing else is known to try for train.estimator = 'sklearn.dummy.DummyClassifier'."
+        "There are no other parameters to try for train.estimator = 'sklearn.dummy.DummyClassifier'."
         in ran.failure
     )
 
 
-def test_a_candidate_of_other_settings_is_not_varied() -> None:
-    done(OUT_OF_REACH)
-    ran = done(OUT_OF_REACH, "train.retry=1", "train.seed=7", stages=2)
-    assert "It was not made by the settings and code in force" in ran.failure
+def test_a_candidate_of_other_settings_is_not_retried() -> None:
+    run_stages(OUT_OF_REACH)
+    ran = run_stages(OUT_OF_REACH, "train.retry=1", "train.seed=7", stages=2)
+    assert "It was not trained with the settings and code in force" in ran.failure

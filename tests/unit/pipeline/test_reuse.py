@@ -1,4 +1,4 @@
-"""When an earlier version is used again, and what decides on a model's bytes."""
+"""When an earlier version is reused, and what the fingerprint of a model depends on."""
 
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def settings(**train: Any) -> Config:
     return Config(train=TrainSection(**train))
 
 
-def test_nothing_is_reused_of_an_empty_store() -> None:
+def test_nothing_is_reused_from_an_empty_store() -> None:
     reuse = find_reusable(models(), KEY)
     assert (reuse.version, reuse.why) == (None, "there is none yet")
 
@@ -83,7 +83,7 @@ def test_a_model_depends_on_rows_and_parameters_but_not_on_threads_or_retries() 
     assert model_key(settings(), split(b"a,b\n1,3\n")) != key
 
 
-def test_own_code_counts_by_content_and_name_not_by_folder() -> None:
+def test_user_code_is_identified_by_content_and_name_not_by_folder() -> None:
     keys = set()
     for folder in ("one", "two"):
         Path(folder).mkdir()
@@ -103,7 +103,7 @@ def test_a_blend_depends_on_what_its_members_depend_on() -> None:
     assert needed_runtime(blend) == "sklearn"
 
 
-def test_own_code_brings_the_libraries_that_it_imports() -> None:
+def test_user_code_adds_the_libraries_that_it_imports() -> None:
     Path("mine.py").write_text("import pandas\nimport nowhere_installed\n", encoding="utf-8")
     train = TrainSection(module="mine.py")
     assert "pandas" in libraries_of(train)
@@ -111,6 +111,6 @@ def test_own_code_brings_the_libraries_that_it_imports() -> None:
     assert "pandas" not in libraries_of(TrainSection())
 
 
-def test_own_code_that_is_not_there_is_named() -> None:
+def test_missing_user_code_is_named() -> None:
     with pytest.raises(ConfigError, match=r"gone\.py"):
         libraries_of(TrainSection(module="gone.py"))

@@ -1,4 +1,4 @@
-"""What stages are given and answer: metrics for people, the parts of a split, the gate's error."""
+"""The stages' inputs and outcomes: formatted metrics, the parts of a split, the gate's error."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_a_part_is_read_in_the_types_of_the_contract(suffix: OwnFormat) -> None:
     assert contract_of(version).target.name == "bought"
 
 
-def test_a_damaged_part_is_refused_and_the_other_one_is_not_looked_at() -> None:
+def test_a_damaged_part_is_refused_and_the_other_one_is_not_opened() -> None:
     version = split()
     version.file("test.csv").write_bytes(b"damaged")
     assert read_split(splits(), version, "train").num_rows == 3
@@ -64,7 +64,7 @@ def test_the_metric_of_the_gate_decides() -> None:
     assert deciding_metric(config, split()).name == "f1"
 
 
-def test_metrics_are_written_for_people() -> None:
+def test_metrics_are_formatted_with_four_decimals() -> None:
     assert format_metric({"auc": 0.81254}, AUC) == "AUC 0.8125"
     assert format_metric({"auc": None}, AUC) == format_metric({}, AUC) == "AUC undefined"
     assert metric_value({"auc": 0.5}, AUC) == 0.5

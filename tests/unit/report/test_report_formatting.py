@@ -25,13 +25,11 @@ from lightmodel.report import formatting as words
         (1.2345e15, "1.234 × 10¹⁵"),  # noqa: RUF001 — the sign that is shown
         (3.21e-7, "3.21 × 10⁻⁷"),  # noqa: RUF001 — the sign that is shown
         (math.inf, "∞"),
-        (math.nan, words.NOTHING),
-        (None, words.NOTHING),
+        (math.nan, words.NO_VALUE),
+        (None, words.NO_VALUE),
     ],
 )
-def test_a_number_is_written_with_the_digits_that_say_something(
-    value: float | None, text: str
-) -> None:
+def test_a_number_is_written_with_its_significant_digits(value: float | None, text: str) -> None:
     assert words.number(value) == text
 
 
@@ -56,7 +54,7 @@ def test_a_difference_is_that_of_the_numbers_as_shown() -> None:
     assert words.difference(0.87316, 0.87314) == "+0.0001"
     assert words.difference(0.10001, 0.09998) == ""
     assert words.difference(0.87310001, 0.87310002) == ""
-    assert words.difference(math.nan, 0.5) == words.NOTHING
+    assert words.difference(math.nan, 0.5) == words.NO_VALUE
     assert words.difference(math.inf, 0.5) == "+∞"
     assert words.difference(2e-9, 1e-9).startswith("+1.00")
 
@@ -105,8 +103,8 @@ def test_a_time_is_shown_to_the_minute_and_other_text_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, words.NOTHING),
-        ([], words.NOTHING),
+        (None, words.NO_VALUE),
+        ([], words.NO_VALUE),
         (True, "yes"),
         (0.08, "0.08"),
         (["a", 2], "a, 2"),

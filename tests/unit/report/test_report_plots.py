@@ -1,4 +1,4 @@
-"""Pictures: the same bytes each time, in the page's colours, whatever the numbers."""
+"""Charts: the same bytes each time, in the page's colours, whatever the numbers."""
 
 import io
 import math
@@ -46,7 +46,7 @@ def test_the_same_numbers_give_the_same_svg_whatever_else_was_drawn() -> None:
         assert plots.evaluation_charts(binary()) == first
 
 
-def test_threads_draw_what_one_draws() -> None:
+def test_parallel_threads_draw_the_same_charts() -> None:
     draw = (curves.roc, curves.score_histogram, answers.confusion) * 3
     alone = [each(binary()) for each in draw[:3]] * 3
     with ThreadPoolExecutor(4) as pool:
@@ -60,7 +60,7 @@ def test_drawing_leaves_the_settings_of_the_process_alone() -> None:
     assert dict(mpl.rcParams) == before
 
 
-def test_a_picture_takes_its_colours_from_the_page() -> None:
+def test_a_chart_takes_its_colours_from_the_page() -> None:
     charts = plots.evaluation_charts(binary()) + plots.evaluation_charts(regression())
     for chart in charts:
         assert "var(--one)" in chart.svg
@@ -74,12 +74,12 @@ def test_no_two_elements_of_a_page_share_an_id_and_none_is_missing() -> None:
         training.learning(folds("auc")),
     ]
     page = "".join(chart.svg for chart in charts if chart)
-    found = re.findall(r' id="([^"]+)"', page)
-    assert len(found) == len(set(found)) > 0
-    assert set(re.findall(r'(?:url\(|href=")#([^")]+)', page)) == set(found)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) > 0
+    assert set(re.findall(r'(?:url\(|href=")#([^")]+)', page)) == set(ids)
 
 
-def test_the_picture_says_what_it_shows_to_those_who_cannot_see_it() -> None:
+def test_a_chart_has_a_description_for_screen_readers() -> None:
     for chart in plots.evaluation_charts(binary()):
         root = ElementTree.fromstring(chart.svg)
         assert root.get("role") == "img"
@@ -102,8 +102,8 @@ def test_the_roc_names_its_area_and_the_best_reachable_one() -> None:
 
 
 def test_precision_and_recall_name_the_share_of_positives() -> None:
-    found = texts(curves.precision_recall(binary()))
-    assert "positives among all rows 50.0\N{NO-BREAK SPACE}%" in found
+    drawn_texts = texts(curves.precision_recall(binary()))
+    assert "positives among all rows 50.0\N{NO-BREAK SPACE}%" in drawn_texts
 
 
 def test_calibration_writes_the_rows_of_each_bin() -> None:
@@ -111,9 +111,9 @@ def test_calibration_writes_the_rows_of_each_bin() -> None:
 
 
 def test_a_small_confusion_matrix_shows_counts_and_shares() -> None:
-    found = texts(answers.confusion(binary()))
+    drawn_texts = texts(answers.confusion(binary()))
     assert {"150", "50", "40", "160", "75\N{NO-BREAK SPACE}%", "20\N{NO-BREAK SPACE}%"} <= set(
-        found
+        drawn_texts
     )
 
 
@@ -168,17 +168,17 @@ def test_curves_that_do_not_fit_together_are_no_chart(misfit: Curves) -> None:
 
 
 def test_folds_show_their_mean_and_the_test_rows() -> None:
-    found = texts(training.folds(folds("auc"), "auc", 0.81))
-    assert "mean of the folds 0.8030" in found
-    assert "test rows 0.8100" in found
-    assert "rounds" in found
+    drawn_texts = texts(training.folds(folds("auc"), "auc", 0.81))
+    assert "mean of the folds 0.8030" in drawn_texts
+    assert "test rows 0.8100" in drawn_texts
+    assert "rounds" in drawn_texts
 
 
 def test_a_learner_without_rounds_has_no_bars_for_them() -> None:
     assert "rounds" not in texts(training.folds(folds("rmse", rounds=1), "rmse", None))
 
 
-def test_a_single_fold_is_drawn_and_none_is_not() -> None:
+def test_a_single_fold_is_drawn_and_no_folds_are_not() -> None:
     assert training.folds(folds("auc", 1), "auc", math.nan) is not None
     assert training.folds((), "auc", 0.8) is None
     assert training.folds(folds("auc"), "rmse", 0.8) is None
@@ -221,7 +221,7 @@ def test_the_importance_picture_shows_the_first_features_only() -> None:
         (Importance(HOSTILE, 1.0, 0.0), Importance("名前\ud800\n\0", 1e-300, 0.0)),
     ],
 )
-def test_any_features_make_a_picture(features: tuple[Importance, ...]) -> None:
+def test_any_features_can_be_drawn(features: tuple[Importance, ...]) -> None:
     assert size_of(training.importance_png(features))[0] >= 1000
 
 

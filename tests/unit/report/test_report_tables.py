@@ -11,24 +11,24 @@ from tests.unit.report.report_samples import binary, folds, multiclass, regressi
 
 
 @pytest.mark.parametrize("metric", ["auc", "accuracy", "macro_f1", "r2"])
-def test_more_is_better_for_most_metrics(metric: str) -> None:
+def test_higher_is_better_for_most_metrics(metric: str) -> None:
     assert tables.compare(metric, 0.9, 0.8) == "better"
     assert tables.compare(metric, 0.8, 0.9) == "worse"
 
 
 @pytest.mark.parametrize("metric", ["log_loss", "brier", "rmse", "mae"])
-def test_less_is_better_for_losses_and_errors(metric: str) -> None:
+def test_lower_is_better_for_losses_and_errors(metric: str) -> None:
     assert tables.compare(metric, 0.8, 0.9) == "better"
     assert tables.compare(metric, 0.9, 0.8) == "worse"
 
 
-def test_nothing_is_said_about_what_cannot_be_compared() -> None:
+def test_incomparable_values_have_no_mark() -> None:
     assert tables.compare("auc", math.nan, 0.5) == ""
     assert tables.compare("auc", 0.5, math.nan) == ""
     assert tables.compare("of_my_own", 0.9, 0.5) == ""
 
 
-def test_values_that_read_the_same_are_the_same() -> None:
+def test_values_that_look_equal_are_marked_as_the_same() -> None:
     assert tables.compare("auc", 0.87310001, 0.87310002) == "same"
 
 
@@ -38,21 +38,21 @@ def test_the_change_is_that_on_the_rows_of_the_comparison() -> None:
     elsewhere = replace(evaluation.comparison, candidate={"auc": 0.7}, served={"auc": 0.8})
     row = tables.metric_rows(replace(evaluation, comparison=elsewhere), "auc")[0]
     assert row.value == evaluation.metrics["auc"].value
-    assert (row.fresh, row.served, row.against_served) == (0.7, 0.8, "worse")
+    assert (row.on_new_rows, row.served, row.against_served) == (0.7, 0.8, "worse")
 
 
-def test_an_interval_that_was_not_asked_for_is_not_shown() -> None:
+def test_an_interval_that_was_not_computed_is_not_shown() -> None:
     assert tables.interval_text(Interval(0.5, 0.5, 0.5)) == ""
     assert tables.interval_text(Interval(0.5, math.nan, 0.6)) == ""
     assert tables.interval_text(None) == ""
     assert tables.interval_text(Interval(0.5, 0.4, 0.6), " to ") == "0.4000 to 0.6000"
 
 
-def test_the_way_to_the_best_starts_at_the_dummy() -> None:
+def test_the_share_of_the_reachable_auc_starts_at_the_dummy() -> None:
     evaluation = replace(binary(), metrics={"auc": Interval(0.7, 0.7, 0.7)}, best_reachable=0.9)
-    assert tables.way_to_best(evaluation) == pytest.approx(0.5)
-    assert tables.way_to_best(replace(evaluation, best_reachable=0.5)) is None
-    assert tables.way_to_best(replace(evaluation, best_reachable=None)) is None
+    assert tables.share_of_reachable(evaluation) == pytest.approx(0.5)
+    assert tables.share_of_reachable(replace(evaluation, best_reachable=0.5)) is None
+    assert tables.share_of_reachable(replace(evaluation, best_reachable=None)) is None
 
 
 def test_every_task_has_three_to_five_key_numbers() -> None:
@@ -61,9 +61,9 @@ def test_every_task_has_three_to_five_key_numbers() -> None:
 
 
 def test_a_tile_shows_a_lower_loss_as_better() -> None:
-    found = {tile.title: tile for tile in tables.tiles(binary(), "log_loss", 0.4, 100)}
-    assert found["Log loss"].mark == "better"
-    assert found["Change in Log loss"].mark == "better"
+    tiles = {tile.title: tile for tile in tables.tiles(binary(), "log_loss", 0.4, 100)}
+    assert tiles["Log loss"].mark == "better"
+    assert tiles["Change in Log loss"].mark == "better"
 
 
 def test_the_classes_with_most_rows_come_first() -> None:

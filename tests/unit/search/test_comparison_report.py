@@ -1,4 +1,4 @@
-"""A comparison as CSV, workbook and picture, also where numbers are missing or far off."""
+"""A comparison as CSV, workbook and picture, also where scores are missing or far off."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ BEST, NEXT = ranked("best", 0.9, tied=True), ranked("next", 0.8)
 LATE = {"late": "not finished within 5 s"}
 
 
-def test_the_table_has_a_line_for_each_and_for_those_left_out() -> None:
+def test_the_table_has_a_row_for_each_entry_and_for_those_left_out() -> None:
     text = csv_bytes(table_rows([BEST, NEXT], LATE, AUC)).decode()
     first, second, third = csv.DictReader(io.StringIO(text))
     assert (first["place"], first["entry"], first["auc_mean"]) == ("1", "best", "0.9")
@@ -48,7 +48,7 @@ def test_the_table_has_a_line_for_each_and_for_those_left_out() -> None:
     assert third["notes"] == "not finished within 5 s"
 
 
-def test_the_workbook_holds_numbers_and_its_head_stays_in_sight() -> None:
+def test_the_workbook_holds_numbers_and_its_header_is_frozen() -> None:
     book = openpyxl.load_workbook(io.BytesIO(as_excel(table_rows([BEST, NEXT], LATE, AUC), AUC)))
     (sheet,) = book.worksheets
     assert (sheet.title, sheet.freeze_panes, sheet.max_row) == ("by AUC", "C2", 4)
@@ -56,7 +56,7 @@ def test_the_workbook_holds_numbers_and_its_head_stays_in_sight() -> None:
     assert sheet["C2"].number_format == "0.0000"
 
 
-def test_what_is_not_a_number_is_empty() -> None:
+def test_an_undefined_metric_is_an_empty_cell() -> None:
     rows = table_rows([BEST, ranked("none", math.nan)], {}, AUC)
     assert rows[1]["auc_mean"] is None
 
@@ -68,7 +68,7 @@ def test_a_name_cannot_become_a_formula() -> None:
 
 
 @pytest.mark.parametrize(
-    "standings",
+    "ranking",
     [
         [BEST, NEXT],
         [BEST],
@@ -77,13 +77,13 @@ def test_a_name_cannot_become_a_formula() -> None:
         [ranked("none", math.nan)],
     ],
 )
-def test_a_picture_is_the_same_each_time(standings: list[RankedResult]) -> None:
-    picture = comparison_png(standings, AUC)
+def test_a_picture_is_the_same_each_time(ranking: list[RankedResult]) -> None:
+    picture = comparison_png(ranking, AUC)
     assert picture.startswith(b"\x89PNG")
-    assert picture == comparison_png(standings, AUC)
+    assert picture == comparison_png(ranking, AUC)
 
 
-def test_where_less_is_better_the_far_off_are_on_the_right() -> None:
+def test_where_lower_is_better_outliers_are_on_the_right() -> None:
     near = [ranked("a", 1.0, "rmse"), ranked("b", 1.05, "rmse")]
     far = ranked("c", 1e6, "rmse")
     assert comparison_png([*near, far], RMSE) != comparison_png([*near, near[1]], RMSE)

@@ -1,4 +1,4 @@
-"""A study's trials on a small table: how many are run, what ends them, and how they are scored."""
+"""A study's trials on a small table: their number, what stops them, and how they are scored."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ def context_of(
     config = Config.model_validate({"tune": {"max_rounds": 10}, "store": {"work": folder}})
     folds = [(np.flatnonzero(numbers != at), np.flatnonzero(numbers == at)) for at in range(FOLDS)]
     fitter = prepare_trials(config, data, folds, threads=2)
-    ranges = ranges or search_space(config, released=False).ranges
+    ranges = ranges or search_space(config, include_fixed=False).ranges
     first = starting_point(ranges, fitter.trainer.parameters)
     plan = StudyPlan("study", ranges, METRICS["auc"], 0, 5, 2, percentile, first)
     return TrialContext(
@@ -44,12 +44,12 @@ def context_of(
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[TrialContext]:
-    made = context_of(tmp_path)
-    yield made
-    made.study.close()
+    created = context_of(tmp_path)
+    yield created
+    created.study.close()
 
 
-def test_a_study_gets_its_trials_and_no_more(context: TrialContext) -> None:
+def test_a_study_runs_exactly_its_number_of_trials(context: TrialContext) -> None:
     for _ in range(2):
         run_trials(context, lambda: False)
         trials = context.study.trials()
@@ -57,25 +57,25 @@ def test_a_study_gets_its_trials_and_no_more(context: TrialContext) -> None:
     assert all(len(trial.folds) == FOLDS - 1 for trial in trials)
 
 
-def test_a_finished_trial_is_scored_by_all_rows_together(context: TrialContext) -> None:
+def test_a_finished_trial_is_scored_on_all_rows_together(context: TrialContext) -> None:
     run_trials(context, lambda: False)
     first = context.study.trials()[0]
     fits = [context.fitter.fit_fold(first.parameters, fold) for fold in range(FOLDS)]
     assert first.value == pytest.approx(score(context, fits), abs=0.02)
 
 
-def test_what_is_running_is_failed_when_time_is_over(context: TrialContext) -> None:
-    begun = threading.Event()
+def test_running_trials_fail_when_the_time_is_over(context: TrialContext) -> None:
+    started = threading.Event()
 
     class Blocked(LightGBMTrials):
         def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
-            begun.set()
+            started.set()
             self.trainer.given_up.wait()
             return super().fit_fold(parameters, fold)
 
     real = context.fitter
     blocked = Blocked(real.trainer, real.parts, real.given, real.stopping, real.at_once)
-    run_trials(replace(context, fitter=blocked), begun.is_set)
+    run_trials(replace(context, fitter=blocked), started.is_set)
     assert {trial.state for trial in context.study.trials()} == {"failed"}
 
 

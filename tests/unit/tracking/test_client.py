@@ -60,7 +60,7 @@ def of_database() -> Exception:
         (lambda: OSError("disk"), SourceUnavailable),
     ],
 )
-def test_a_refusal_is_a_mistake_and_all_else_is_worth_another_try(
+def test_a_refusal_is_a_config_error_and_any_other_failure_is_temporary(
     make: Callable[[], Exception], expected: type[LightModelError]
 ) -> None:
     with pytest.raises(expected) as caught, translate_mlflow_errors():

@@ -81,7 +81,7 @@ def test_parameters_of_any_type_are_queued_as_text(tmp_path: Path) -> None:
     assert written_and_read(tmp_path, run).parameters == {"range": "range(0, 3)", "at": "x"}
 
 
-def test_files_are_ordered_by_age_and_nothing_else_is_one(tmp_path: Path) -> None:
+def test_files_are_ordered_by_age_and_others_are_ignored(tmp_path: Path) -> None:
     queue = Queue(tmp_path)
     assert queue.files() == []
     paths = [queue.put(pending(aliases=AliasUpdate(name, "", WHEN))) for name in "abc"]
@@ -91,7 +91,7 @@ def test_files_are_ordered_by_age_and_nothing_else_is_one(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format":2,"run":{}}'])
-def test_rubbish_is_named(tmp_path: Path, text: str) -> None:
+def test_an_invalid_file_is_named_in_the_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "2x.json"
     path.write_text(text)
     with pytest.raises(ArtefactCorrupt, match=r"2x\.json"):

@@ -55,14 +55,14 @@ class FakeServer:
         self.sent.append(pending.run.key)
 
 
-def test_what_is_sent_leaves_the_queue_oldest_first(tmp_path: Path) -> None:
+def test_sent_runs_leave_the_queue_oldest_first(tmp_path: Path) -> None:
     server, queue = FakeServer(), queue_with(tmp_path, "a", "b")
     results = list(upload(queue, server.send, 0))
     assert (server.sent, queue.files()) == (["a", "b"], [])
     assert results == [UploadResult("trial a"), UploadResult("trial b")]
 
 
-def test_what_is_refused_stays_and_holds_nothing_up(tmp_path: Path) -> None:
+def test_a_refused_run_stays_queued_and_does_not_block_the_others(tmp_path: Path) -> None:
     server = FakeServer(a=ConfigError("no"))
     queue = queue_with(tmp_path, "a", "b")
     refused, accepted = upload(queue, server.send, 0)
@@ -79,7 +79,7 @@ def test_a_file_that_is_no_pending_run_stays(tmp_path: Path) -> None:
     assert accepted.error is None
 
 
-def test_nobody_answers_and_all_stays(tmp_path: Path) -> None:
+def test_without_an_answer_every_run_stays_queued(tmp_path: Path) -> None:
     server = FakeServer(b=SourceUnavailable("down"))
     queue = queue_with(tmp_path, "a", "b", "c")
     with pytest.raises(SourceUnavailable):
@@ -108,7 +108,7 @@ def test_each_line_uploads_what_was_queued_by_then(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("at_normal_priority")
-def test_only_the_last_failure_counts(tmp_path: Path) -> None:
+def test_only_a_failure_of_the_last_upload_is_raised(tmp_path: Path) -> None:
     server = FakeServer(a=SourceUnavailable("down"))
     queue = queue_with(tmp_path, "a")
     results = upload_on_lines(queue, server.send, 0, io.BytesIO(b"\n"))
@@ -143,7 +143,7 @@ def _stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr(uploader, "_COMMAND", (sys.executable, "-c", code))
 
 
-def test_what_the_second_process_cannot_send_is_one_warning(
+def test_a_failed_upload_by_the_second_process_is_one_warning(
     configured: Configured, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _stand_in(monkeypatch, "import sys; sys.stdin.read(); sys.exit('error: MLflow is down')")
@@ -151,20 +151,20 @@ def test_what_the_second_process_cannot_send_is_one_warning(
     with recording(config) as record:
         record([run("a"), run("b")])
     (warning,) = caplog.messages
-    assert "MLflow is down, and 2 runs stay in the queue" in warning
+    assert "MLflow is down; 2 runs remain queued" in warning
     assert keys_in(queue_of(config)) == ["trial a", "trial b"]
 
 
-def test_a_hanging_process_costs_the_limit_and_is_killed(
+def test_a_hanging_process_is_killed_at_the_time_limit(
     configured: Configured, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _stand_in(monkeypatch, "import time; time.sleep(600)")
     with recording(configured(timeout_s=0.2)) as record:
         record([run("a")])
-    assert "not done within 0.2 s, and 1 run stays" in caplog.text
+    assert "did not finish within 0.2 s; 1 run remains" in caplog.text
 
 
-def test_an_announcement_alone_waits_for_nobody(
+def test_an_announcement_alone_does_not_wait(
     configured: Configured, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _stand_in(monkeypatch, "import time; time.sleep(600)")
@@ -187,7 +187,7 @@ def test_a_model_is_queued_with_the_aliases_that_follow_it(
     assert (pending.aliases.champion, pending.aliases.challenger) == ("", "m")
 
 
-def test_a_folder_that_cannot_be_written_to_costs_a_warning(
+def test_a_folder_that_cannot_be_written_to_is_a_warning(
     configured: Configured, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _stand_in(monkeypatch, "")
