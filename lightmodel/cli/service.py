@@ -13,7 +13,7 @@ import orjson
 
 from lightmodel.cli.common import configured, metric_text, new_table, print_table, settings
 from lightmodel.config import Config, load
-from lightmodel.config.environment import for_service
+from lightmodel.config.environment import service_environment
 from lightmodel.contract.task import label_name
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
     load(config_file, sets)  # reports invalid settings before gunicorn starts
     options = ["-c", str(_gunicorn_file()), "--pythonpath", str(ROOT)]
     command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.service:create_app()"]
-    environ = for_service(config_file, sets)
+    environ = service_environment(config_file, sets)
     os.execve(sys.executable, command, environ)  # noqa: S606 — so that signals reach gunicorn itself
 
 

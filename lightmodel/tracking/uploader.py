@@ -108,7 +108,7 @@ class Uploader:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=environment.for_child(sections),
+                env=environment.child_environment(sections),
                 start_new_session=True,  # Ctrl-C is for the run
             )
         if self._queued and self._process.stdin:

@@ -118,7 +118,7 @@ def test_a_time_limit_ends_the_search_with_what_is_known(table: Project) -> None
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--timeout", "soon"), 78, "write a number of seconds"),
+        (("--timeout", "soon"), 78, "write a duration"),
         (("--trials", "0"), 78, "tune.trials"),
         (("--trials", "many"), 78, "tune.trials"),
         (("--set", "tune.ranges={num_leafs = {low = 2}}"), 78, "did you mean 'num_leaves'"),

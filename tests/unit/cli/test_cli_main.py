@@ -7,7 +7,7 @@ import click
 import pytest
 
 from lightmodel.cli import GROUPS, commands
-from lightmodel.config.environment import for_service
+from lightmodel.config.environment import service_environment
 from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, QualityGateFailed
 from tests.fakes.command_line import CommandLine
 
@@ -171,7 +171,7 @@ def test_serve_takes_config_and_set_like_every_command(
 
 
 def test_the_service_inherits_config_and_set_through_its_environment() -> None:
-    environ = for_service(Path("other.toml"), ["serve.port=5002", "data.target = a=b"])
+    environ = service_environment(Path("other.toml"), ["serve.port=5002", "data.target = a=b"])
     assert environ["LIGHTMODEL_CONFIG"] == str(Path("other.toml").absolute())
     assert environ["LIGHTMODEL__SERVE__PORT"] == "5002"
     assert environ["LIGHTMODEL__DATA__TARGET"] == " a=b"
