@@ -59,7 +59,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Develop": {
         "compare": ("compare", "Compare learners on the same folds."),
         "tune": ("tune", "Search for better parameters with Optuna."),
-        "docs": ("docs", "Generate the pages that come from the code."),
+        "docs": ("docs", "Generate documentation and examples from the code."),
     },
     "Deploy": {
         "deploy": ("deploy", "Deploy an image, or roll back."),

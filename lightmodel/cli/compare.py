@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lightmodel.cli.common import (
-    DASH,
-    metric_text,
-    new_table,
-    print_table,
-    run_context,
-    settings,
-)
+from lightmodel.cli.common import DASH, metric_text, new_table, print_table, run_context, settings
 from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
 from lightmodel.contract.task import METRICS
@@ -134,7 +127,7 @@ def _summary(compared: "ComparisonResult") -> list[str]:
 
 
 def _requirements(compared: "ComparisonResult") -> list[str]:
-    """Return which requirements file the winner needs beyond those of a serving image."""
+    """Return a sentence on the additional requirements of the winner, if it has any."""
     result = compared.winner.result
     members = result.parameters["members"] if result.weights else [{"estimator": result.estimator}]
     packages = {str(member["estimator"]).partition(".")[0] for member in members}
@@ -144,7 +137,7 @@ def _requirements(compared: "ComparisonResult") -> list[str]:
 
 
 def _ties(compared: "ComparisonResult") -> list[str]:
-    """Return which entries are tied with the winner, within the noise between folds."""
+    """Return sentences on the entries that tie with the winner, within the noise between folds."""
     behind = compared.ranking[1:]
     tied = [entry.result.name for entry in behind if entry.is_tied]
     if not behind:

@@ -45,9 +45,9 @@ _SETTINGS_INTRODUCTION = """\
 
 @click.command()
 def docs() -> None:
-    """Generate the pages that come from the code.
+    """Generate documentation and examples from the code.
 
-    They are docs/config.md, docs/errors.md, examples/every-setting.toml and dvc.yaml.
+    The files are docs/config.md, docs/errors.md, examples/every-setting.toml and dvc.yaml.
     """
     for path, text in pages().items():
         path.parent.mkdir(exist_ok=True)
@@ -75,9 +75,7 @@ def _errors_page() -> str:
         "|---|---|---|",
     ]
     for code, meaning in MEANINGS.items():
-        names = [
-            f"`{error.__name__}`" for error, its_code in EXIT_CODES.items() if its_code == code
-        ]
+        names = [f"`{error.__name__}`" for error, value in EXIT_CODES.items() if value == code]
         lines.append(f"| {code} | {meaning} | {', '.join(names)} |")
     lines += ["", "| error | description |", "|---|---|"]
     for error in EXIT_CODES:
@@ -171,16 +169,16 @@ def reference_page() -> str:
 def _choices(field: FieldInfo) -> str:
     if get_origin(field.annotation) is not Literal:
         return ""
-    return f" One of {', '.join(str(choice) for choice in get_args(field.annotation))}."
+    return f" One of {', '.join(_toml(choice) for choice in get_args(field.annotation))}."
 
 
 def _range(field: FieldInfo) -> str:
     """Return the bounds of a number, such as "1 to 65535" or "> 0"; "" where there are none."""
     bounds = {
-        kind: getattr(bound, kind)
-        for bound in field.metadata
+        kind: getattr(rule, kind)
+        for rule in field.metadata
         for kind in _BOUNDS
-        if hasattr(bound, kind)
+        if hasattr(rule, kind)
     }
     if {"ge", "le"} <= bounds.keys():
         return f"{bounds['ge']} to {bounds['le']}"

@@ -206,9 +206,9 @@ def pull(config: Config, version: str | None) -> None:
 def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Print the runtime that a model needs.
 
-    The model is the one of the settings, or of a training FILE, judged by its imports.
+    It follows from the settings or, with a training FILE, from its imports.
 
-    The serving image is built from requirements/serve-RUNTIME.txt.
+    A serving image installs requirements/serve-RUNTIME.txt.
     """
     from lightmodel.pipeline.reuse import needed_runtime
     from lightmodel.store.provenance import runtime_of_source

@@ -76,13 +76,13 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
 
 @click.command()
 @settings
-@click.option("--tries", type=click.IntRange(0, 200), help="Overrides train.retry for this run.")
+@click.option("--tries", type=click.IntRange(0, 200), help="Override train.retry for this run.")
 def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
     """Search for parameters that pass the quality gate.
 
     The search starts from the newest candidate, if that was rejected. The best set of parameters by
-    out-of-fold score is trained and tested once, if it beats the candidate. The exit code is 0 if a model
-    is approved, else 10.
+    out-of-fold score is trained and tested once, if it beats the candidate. The exit code is 0 if a
+    candidate is approved, and 10 if none is.
     """
     override = () if tries is None else (f"train.retry={tries}",)
     _run(load(config_file, (*sets, *override)).config, STAGES[-1:], retry=True)
@@ -129,9 +129,7 @@ def reproduce(config: Config, version: str) -> None:
     with TemporaryDirectory(prefix="light-model-") as scratch:
         result = run_reproduce(config, make_progress(), version, Path(scratch))
     if not result.differences:
-        click.echo(
-            f"{result.version}: identical, byte for byte (model.joblib, sha256 {result.sha256})"
-        )
+        click.echo(f"{result.version}: identical, byte for byte (sha256 {result.sha256})")
         return
     _print_lines("differs", result.differences)
     _print_lines("has changed since then", result.circumstances)

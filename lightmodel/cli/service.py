@@ -48,7 +48,7 @@ def _gunicorn_file() -> Path:
 def smoke(config: Config, url: str, seconds: float) -> None:
     """Check a running service with sample rows.
 
-    The service at URL must give the sample rows of the newest approved model exactly their stored scores.
+    The service at URL must reproduce the stored scores of the newest approved model's sample rows.
     """
     from lightmodel.delivery.smoke_test import smoke_test_service  # not needed to start a service
 
@@ -102,9 +102,7 @@ def feedback(config: Config, file: Path) -> None:
 
 @click.command()
 @click.argument("file", type=click.File("w", encoding="utf-8", lazy=True))
-@click.option(
-    "--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the rows answered on this UTC day."
-)
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only rows of this UTC day.")
 @configured
 def export(config: Config, file: TextIO, day: datetime | None) -> None:
     """Write the prediction log as CSV.

@@ -116,7 +116,7 @@ def _winner_text(tuned: "TuneResult") -> str:
     from lightmodel.config.rewrite import toml_item  # needs tomlkit, which no serving image has
 
     metric, winner = tuned.metric, tuned.winner
-    present = next(one for one in tuned.finalists if one.trial is None)
+    present = next(candidate for candidate in tuned.finalists if candidate.trial is None)
     if winner is None:
         return (
             f"nothing is clearly better than the present settings: {metric.title} "
@@ -134,22 +134,19 @@ def _finalists_table(tuned: "TuneResult") -> Table:
     metric = tuned.metric
     titles = (f"{metric.title} of the trial", f"{metric.title} in full")
     table = new_table("", "trial", *titles, "parameters", left={"parameters"})
-    for rank, one in enumerate(tuned.finalists, 1):
-        table.add_row(
-            str(rank),
-            str(one.trial.number) if one.trial else "present",
-            f"{one.trial.value:.4f}" if one.trial else "",
-            f"{one.value(metric):.4f}",
-            _parameters_text(one, tuned),
-        )
+    for rank, candidate in enumerate(tuned.finalists, 1):
+        trial = candidate.trial
+        number, value = (str(trial.number), f"{trial.value:.4f}") if trial else ("present", "")
+        parameters = _parameters_text(candidate, tuned)
+        table.add_row(str(rank), number, value, f"{candidate.value(metric):.4f}", parameters)
     return table
 
 
-def _parameters_text(one: "Candidate", tuned: "TuneResult") -> str:
-    if one.trial is None:
+def _parameters_text(candidate: "Candidate", tuned: "TuneResult") -> str:
+    if candidate.trial is None:
         return "the present settings"
     return ", ".join(
-        f"{item.name}={one.trial.parameters[item.name]}" for item in tuned.space.ranges
+        f"{item.name}={candidate.trial.parameters[item.name]}" for item in tuned.space.ranges
     )
 
 

@@ -108,9 +108,7 @@ def _display(value: object) -> str:
 
 
 def load(
-    path: Path | None = None,
-    sets: Sequence[str] = (),
-    environ: Mapping[str, str] | None = None,
+    path: Path | None = None, sets: Sequence[str] = (), environ: Mapping[str, str] | None = None
 ) -> Loaded:
     """Return the configuration, merged from all origins.
 
@@ -168,7 +166,7 @@ def _from_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> I
             else:
                 yield Setting(section, key, value, origin)
         if not table and section not in SECTIONS:
-            mistakes.append(f"{origin}: [{section}]: unknown section{_nearest(section, Config)}")
+            mistakes.append(f"{origin}: [{section}]: unknown section{_suggestion(section, Config)}")
 
 
 def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[Setting]:
@@ -258,7 +256,7 @@ def _as_toml(text: str) -> object:
     return text
 
 
-def _nearest(word: str, model: type[BaseModel]) -> str:
+def _suggestion(word: str, model: type[BaseModel]) -> str:
     close = difflib.get_close_matches(word, model.model_fields, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
@@ -268,9 +266,9 @@ def _nearest(word: str, model: type[BaseModel]) -> str:
 def _is_known(setting: Setting, mistakes: list[str]) -> bool:
     model = SECTIONS.get(setting.section)
     if model is None:
-        problem = f"unknown section {setting.section!r}{_nearest(setting.section, Config)}"
+        problem = f"unknown section {setting.section!r}{_suggestion(setting.section, Config)}"
     elif setting.key not in model.model_fields:
-        problem = f"unknown key{_nearest(setting.key, model)}"
+        problem = f"unknown key{_suggestion(setting.key, model)}"
     else:
         return True
     mistakes.append(f"{setting.origin}: {setting.path}: {problem}")

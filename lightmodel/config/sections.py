@@ -264,14 +264,10 @@ class TuneSection(Section):
     """How `python -m lightmodel tune` searches for better train.parameters."""
 
     trials: int = Field(
-        50,
-        ge=1,
-        le=100_000,
-        description="Number of trials of a study, over all processes.",
+        50, ge=1, le=100_000, description="Number of trials of a study, over all processes."
     )
     timeout: Annotated[str, AfterValidator(_duration)] = Field(
-        "",
-        description="Time limit of the search, such as 90s, 20m or 2h; empty: no limit.",
+        "", description="Time limit of the search, such as 90s, 20m or 2h; empty: no limit."
     )
     folds: int = Field(
         5, ge=2, le=100, description="Number of folds of a trial's cross-validation."
@@ -283,9 +279,7 @@ class TuneSection(Section):
         description="Early stopping: number of rounds without a better loss after which a fold ends.",
     )
     n_startup_trials: int = Field(
-        8,
-        ge=1,
-        description="Number of random trials before the sampler learns from the results.",
+        8, ge=1, description="Number of random trials before the sampler learns from the results."
     )
     pruner_percentile: float = Field(
         50.0,

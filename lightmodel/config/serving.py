@@ -77,9 +77,7 @@ class ServeSection(Section):
         description="Number of scoring threads of a worker; 0: the cores divided by the workers.",
     )
     graceful_timeout_s: int = Field(
-        30,
-        ge=1,
-        description="Seconds in which running requests may finish when the service stops.",
+        30, ge=1, description="Seconds in which running requests may finish when the service stops."
     )
     keepalive_s: int = Field(
         5, ge=0, description="Seconds for which an idle connection is kept open."
@@ -283,7 +281,7 @@ class NotifySection(Section):
 
     urls: SecretStr | None = Field(
         None,
-        description="apprise URLs, one per line, such as mailto://user:password@host?to=me@host or "
+        description="URLs of apprise, one per line, such as mailto://user:password@host?to=me@host or "
         "slack://…; not set: notifications are only logged.",
     )
     timeout_s: float = Field(15.0, gt=0, description="Seconds to wait for each of them.")
