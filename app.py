@@ -1,4 +1,4 @@
-"""Serve the newest approved model on port 5001."""
+"""Serve the newest approved model, on port 5001 by default."""
 
 from lightmodel.cli import main
 

@@ -1,4 +1,4 @@
-"""Run the stage `preprocess` alone; the same as `python run.py preprocess`."""
+"""Run only the stage `preprocess`, like `python run.py preprocess`."""
 
 from lightmodel.cli import main
 

@@ -1,4 +1,4 @@
-"""Run the chain: preprocess, train, testing. `python run.py --help` says more."""
+"""Run the chain: preprocess, train, testing. See `python run.py --help`."""
 
 from lightmodel.cli import main
 

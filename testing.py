@@ -1,4 +1,4 @@
-"""Run the stage `testing` alone; the same as `python run.py testing`."""
+"""Run only the stage `testing`, like `python run.py testing`."""
 
 from lightmodel.cli import main
 

@@ -1,4 +1,4 @@
-"""Run the stage `train` alone; the same as `python run.py train`."""
+"""Run only the stage `train`, like `python run.py train`."""
 
 from lightmodel.cli import main
 

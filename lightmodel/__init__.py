@@ -1,3 +1,3 @@
-"""light-model: from a table to an approved, served prediction model."""
+"""light-model turns a table into an approved, served prediction model."""
 
 __version__ = "0.1.0"

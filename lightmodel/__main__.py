@@ -1,4 +1,4 @@
-"""`python -m lightmodel`: the commands that are not the chain itself."""
+"""`python -m lightmodel`: all commands of the project."""
 
 from lightmodel.cli import main
 

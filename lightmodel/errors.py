@@ -1,8 +1,8 @@
-"""The errors that a user can meet, as a small tree.
+"""The errors that a user can meet, as a small class hierarchy.
 
 A message says what is wrong, with names and counts; a hint says what to do next, ideally a command.
-Neither ever holds a cell value of somebody's data, a secret or a traceback. The exit code of each
-stands in `lightmodel.cli`, the HTTP status in `lightmodel.service`.
+Neither ever holds a cell value of the user's data, a secret or a traceback. `lightmodel.cli` maps each
+class to an exit code, `lightmodel.service` to an HTTP status.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SHOWN_VIOLATIONS = 20
 
 
 class LightModelError(Exception):
-    """Base of everything that is reported as one message and a hint, without a traceback."""
+    """Base class of errors that are reported as a message and a hint, without a traceback."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class LightModelError(Exception):
 
 
 class ConfigError(LightModelError):
-    """A setting is wrong, or something that it asks for is not installed."""
+    """A setting is invalid, or something that it needs is not installed."""
 
 
 class DataError(LightModelError):
@@ -31,10 +31,10 @@ class DataError(LightModelError):
 
 @dataclass(frozen=True)
 class Violation:
-    """One rule that one column breaks.
+    """One rule of the contract that one column breaks.
 
-    `rows` are 1-based numbers of data rows (the header does not count), at most five;
-    `total` is how many rows break the rule, 0 when the rule is about the column as a whole.
+    `rows` holds the 1-based numbers of at most five data rows (the header does not count); `total` is
+    the number of rows that break the rule, 0 when the rule is about the column as a whole.
     """
 
     column: str
@@ -44,17 +44,17 @@ class Violation:
     total: int = 0
 
     def __str__(self) -> str:
-        where = ""
+        location = ""
         if self.total:
             numbers = ", ".join(str(row) for row in self.rows)
             more = ", …" if self.total > len(self.rows) else ""
-            where = f" (row{'s' if self.total > 1 else ''} {numbers}{more}; {self.total} in all)"
+            location = f" (row{'s' if self.total > 1 else ''} {numbers}{more}; {self.total} in all)"
         subject = f"column {self.column!r}: " if self.column else ""
-        return f"{subject}{self.detail}{where}"
+        return f"{subject}{self.detail}{location}"
 
 
 class ContractViolation(DataError):
-    """The table breaks the data contract; `violations` holds every rule that it breaks."""
+    """The table breaks the data contract; `violations` holds each broken rule."""
 
     def __init__(self, violations: Sequence[Violation], *, what: str, hint: str = "") -> None:
         self.violations = tuple(violations)
@@ -67,27 +67,27 @@ class ContractViolation(DataError):
 
 
 class DriftExceeded(DataError):
-    """The table has moved further from the last accepted one than `data.max_drift` allows."""
+    """The table has drifted further from the last accepted one than `data.max_drift` allows."""
 
 
 class TooLarge(DataError):
-    """The table has more bytes, rows or columns than the service takes."""
+    """The table has more bytes, rows or columns than the service accepts."""
 
 
 class SourceUnavailable(LightModelError):
-    """A source did not answer, or not with the whole file. The only error worth a retry."""
+    """A source did not answer, or sent an incomplete file; a retry may succeed."""
 
 
 class QuotaExceeded(SourceUnavailable):
-    """The source refuses because its download quota is used up."""
+    """The source refuses a download because its quota is used up."""
 
 
 class ArtefactMissing(LightModelError):
-    """A split, a model or a verdict that this step needs is not in the store."""
+    """A split, a model or a verdict that a command needs is not in the store."""
 
 
 class ArtefactCorrupt(LightModelError):
-    """An artefact's bytes do not hash to its manifest, or its signature does not hold."""
+    """An artefact does not match the hash in its manifest, or its signature is invalid."""
 
 
 class QualityGateFailed(LightModelError):
@@ -99,7 +99,7 @@ class NotReproduced(LightModelError):
 
 
 class AlreadyRunning(LightModelError):
-    """Another run is under way on the same store."""
+    """Another run is in progress on the same store."""
 
 
 class DeployFailed(LightModelError):
@@ -107,7 +107,7 @@ class DeployFailed(LightModelError):
 
 
 class NotPossible(LightModelError):
-    """This installation cannot do what was asked, e.g. train where only serving is installed."""
+    """This installation cannot do what was asked, such as train where only serving is installed."""
 
 
 class StorageFull(LightModelError):

@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all, their hashes, and what the system refuses to write."""
+"""Atomic writes, file hashes, file locks, and the translation of errors of the operating system."""
 
 import errno
 import hashlib
@@ -18,10 +18,10 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, err
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; what was written there becomes `path`, on disk, in one step.
+    """Yield a temporary path; on success its file replaces `path` atomically and durably.
 
     Raises:
-        StorageFull: the disk is full; nothing is left behind.
+        StorageFull: the disk, or the quota on it, is full; the temporary file is removed.
         ConfigError: the folder cannot be written to.
     """
     part = path.with_name(path.name + PART)
@@ -30,7 +30,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield part
             _flush(part)
             part.replace(path)
-            with suppress(OSError):  # some file systems cannot flush a folder, and need not
+            with suppress(OSError):  # some file systems cannot flush a folder, and do not need it
                 _flush(path.parent)
         except BaseException:
             with suppress(OSError):
@@ -39,22 +39,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file in one step; see `atomic_path`."""
+    """Write a file atomically; see `atomic_path`."""
     with atomic_path(path) as part:
         part.write_bytes(data)
 
 
 @contextmanager
 def translate_os_errors(path: Path) -> Iterator[None]:
-    """Translate what the system refuses while `path` is written.
+    """Turn operating system errors while `path` is written into errors with a hint.
 
     Raises:
         StorageFull: the disk, or the quota on it, is full.
@@ -66,7 +66,7 @@ def translate_os_errors(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise StorageFull(
                 f"no room left to write {path.name} in {path.parent}: the disk or its quota is full",
-                hint="free some space and run again: what was downloaded is kept; "
+                hint="free some space and run again: downloads are kept; "
                 "`python -m lightmodel models retire` removes old versions",
             ) from error
         if error.errno in _REFUSED:
@@ -78,16 +78,16 @@ def translate_os_errors(path: Path) -> Iterator[None]:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, read in blocks."""
+    """Return the SHA-256 of a file in hexadecimal, read in blocks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_lock(path: Path, timeout_s: float = -1) -> AbstractContextManager[object]:
-    """Lock a file, and return what unlocks it at its end; the system does when the process dies.
+    """Lock a file, and return the context manager that unlocks it; so does the end of the process.
 
     Raises:
-        filelock.Timeout: another process holds it, and for longer than `timeout_s`; negative: wait.
+        filelock.Timeout: another process still holds it after `timeout_s` seconds; negative: no limit.
         StorageFull, ConfigError: see `translate_os_errors`.
     """
     with translate_os_errors(path):

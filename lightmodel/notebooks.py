@@ -1,4 +1,4 @@
-"""A project as a notebook uses it: the chain, the training rows and cross-validation, in a line each."""
+"""A project in a notebook: the chain, the training rows and cross-validation, in one line each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Project:
-    """Settings, and what they lead to.
+    """A project with its settings, as `Project(("train.folds=5",))`.
 
     Attributes:
-        sets: settings over those of the file, such as "train.folds=5".
-        file: config.toml, or another.
+        sets: settings that override those of the file, such as "train.folds=5".
+        file: the settings file; None means config.toml.
     """
 
     sets: tuple[str, ...] = ()
@@ -48,10 +48,10 @@ class Project:
         return load(self.file, self.sets).config
 
     def run(self, *stages: str) -> "pd.DataFrame":
-        """Run the chain, or the stages named.
+        """Run the chain, or only the named stages.
 
         Returns:
-            a row for each stage, and one more, "gate", where the model was rejected.
+            a row for each stage, and one more, "gate", if the model was rejected.
         """
         import pandas as pd
 
@@ -62,7 +62,7 @@ class Project:
             context = RunContext(self.config, SilentProgress(), record)
             try:
                 for outcome in run_chain(context, chosen):
-                    rows.append([getattr(outcome, name) for name in columns])  # noqa: PERF401 — those before a failure count
+                    rows.append([getattr(outcome, name) for name in columns])  # noqa: PERF401 — keeps the rows before a failure
             except QualityGateFailed as error:
                 rows.append(["gate", "rejected", error.message, 0, "", ""])
         return pd.DataFrame(rows, columns=columns).set_index("stage")
@@ -74,21 +74,21 @@ class Project:
 
     @cached_property
     def contract(self) -> Contract:
-        """The contract of the newest split."""
+        """The data contract of the newest split."""
         return contract_of(self.split)
 
     @cached_property
     def training_table(self) -> pa.Table:
-        """The training rows, in the contract's types."""
+        """The training rows as an Arrow table, in the contract's types."""
         return read_split(splits_of(self.config), self.split, "train")
 
     def training_rows(self) -> "pd.DataFrame":
-        """Return the training rows."""
+        """Return the training rows as a DataFrame."""
         frame: pd.DataFrame = self.training_table.to_pandas()
         return frame
 
     def cross_validate(self) -> "CrossValidated":
-        """Fit the folds by these settings; no model is made, and no test row is read."""
+        """Cross-validate these settings; no model is published, and no test row is read."""
         from lightmodel.training.train import cross_validate
 
         spec = replace(train_spec(self.config, "", SilentProgress()), checkpoints=None)
@@ -98,34 +98,36 @@ class Project:
         """Cross-validate variants (name → settings) on the same folds.
 
         Returns:
-            a row for each variant, a column for each metric, pooled out of fold.
+            a row for each variant, a column for each metric of the pooled out-of-fold scores.
         """
         import pandas as pd
 
         variants = {name: self.with_settings(*sets) for name, sets in settings.items()}
-        metrics = {name: one.cross_validate().metrics for name, one in variants.items()}
+        metrics = {name: project.cross_validate().metrics for name, project in variants.items()}
         return pd.DataFrame(metrics).T
 
     def explain(self, fitted: "CrossValidated", rows: "pd.DataFrame") -> "pd.DataFrame":
-        """Refit the model, and return what each feature adds to the raw score of some rows.
+        """Refit the model, and return the contribution of each feature to the raw scores of some rows.
 
         Args:
-            fitted: what `cross_validate` returned, by LightGBM with one score a row.
-            rows: with the contract's columns.
+            fitted: the result of `cross_validate`, by LightGBM with one score per row.
+            rows: the rows to explain, with the contract's columns.
 
         Returns:
-            a row for each of the rows, a column for each feature.
+            a row for each of `rows`, a column for each feature.
 
         Raises:
-            ConfigError: the model cannot explain itself.
+            ConfigError: the model has no feature contributions.
         """
         import pandas as pd
 
         model = fitted.trainer.refit(fitted.fits)
-        contribute = getattr(model, "contributions", None)
-        if contribute is None or fitted.data.kind is TaskKind.MULTICLASS:
-            raise ConfigError("only LightGBM's models with one score a row explain themselves")
+        contributions = getattr(model, "contributions", None)
+        if contributions is None or fitted.data.kind is TaskKind.MULTICLASS:
+            raise ConfigError(
+                "only LightGBM models with one score per row have feature contributions"
+            )
         table = pa.Table.from_pandas(rows[list(self.contract.feature_names)], preserve_index=False)
-        parts = contribute(fitted.steps.extend(feature_matrix(table, self.contract)))
+        parts = contributions(fitted.steps.extend(feature_matrix(table, self.contract)))
         names = list(fitted.steps.feature_names)
         return pd.DataFrame(parts[:, :-1], index=rows.index, columns=names)

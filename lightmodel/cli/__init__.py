@@ -1,4 +1,4 @@
-"""The command line: arguments in, work done, errors turned into exit codes."""
+"""The command line: parse the arguments, run the command, and turn errors into exit codes."""
 
 import logging
 import os
@@ -31,41 +31,41 @@ EXIT_CODES: dict[type[errors.LightModelError], int] = {
 }
 MEANINGS = {
     0: "success: the newest candidate is approved",
-    BUG: "a bug: the traceback says where",
-    USAGE: "wrong usage of the command line",
+    BUG: "a bug in light-model; the log holds the traceback",
+    USAGE: "invalid command-line arguments",
     10: "quality gate failed; the served model is unchanged",
     11: "deployment rolled back: the new version failed its smoke test",
     12: "the retrained model differs from the original; the differences are listed",
-    65: "the table cannot be used; tell its owner",
-    66: "an earlier stage did not run",
+    65: "the table cannot be used; report it to its owner",
+    66: "a split, model or verdict is missing; run the earlier stages first",
     74: "an artefact is damaged, or the disk is full; the served model is unchanged",
-    75: "something outside does not answer, or another run is under way; try again later",
-    78: "a setting is wrong",
+    75: "an external service does not answer, or another run is in progress; try again later",
+    78: "a setting is invalid, or something that it needs is not installed",
     INTERRUPTED: "interrupted; the next run resumes",
 }
-# Groups of commands: name, the module that is imported when it is asked for, what --help says of it.
+# Group → command → its module, which is imported only when the command is called, and its summary.
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
-        "run": ("run", "Run the chain, or the stages named."),
+        "run": ("run", "Run the chain, or some of its stages."),
         "retry": ("run", "Search for parameters that pass the quality gate."),
         "serve": ("service", "Serve the newest approved model."),
     },
     "Models": {
-        "models": ("models", "List the model versions; show, roll back, mirror them."),
-        "reproduce": ("run", "Train a version again, and compare byte for byte."),
+        "models": ("models", "List, inspect, roll back or mirror model versions."),
+        "reproduce": ("run", "Retrain a version, and compare it byte for byte."),
         "runtime": ("models", "Print the runtime that a model needs."),
-        "tracking": ("tracking", "Show or upload the queue of runs for MLflow."),
+        "tracking": ("tracking", "List or upload the runs queued for MLflow."),
     },
     "Develop": {
         "compare": ("compare", "Compare learners on the same folds."),
         "tune": ("tune", "Search for better parameters with Optuna."),
-        "docs": ("docs", "Write the pages that are made from the code."),
+        "docs": ("docs", "Generate documentation and examples from the code."),
     },
     "Deploy": {
-        "deploy": ("deploy", "Bring an image into service, or roll back."),
+        "deploy": ("deploy", "Deploy an image, or roll back."),
         "smoke": ("service", "Check a running service with sample rows."),
-        "monitor": ("deploy", "Restart the deployed service where it is dead."),
-        "webhook": ("deploy", "Bring pushes at GitHub to Jenkins."),
+        "monitor": ("deploy", "Restart the deployed service when it fails."),
+        "webhook": ("deploy", "Trigger Jenkins on each push to GitHub."),
         "notify": ("deploy", "Send a notification."),
     },
     "Watch": {
@@ -75,7 +75,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 _MODULE_OF = {name: module for group in GROUPS.values() for name, (module, _) in group.items()}
-_RENAMED = {"truth": "feedback"}  # old names, valid until release 0.2
+_RENAMED_COMMANDS = {"truth": "feedback"}  # old names, valid until release 0.2
 
 
 class _Commands(click.Group):
@@ -84,15 +84,15 @@ class _Commands(click.Group):
         return [*super().list_commands(context), *_MODULE_OF]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Return a command, from its module."""
-        name = _RENAMED.get(name, name)
+        """Return a command, imported from its module."""
+        name = _RENAMED_COMMANDS.get(name, name)
         if name not in _MODULE_OF:
             return super().get_command(context, name)
         command: click.Command = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a section for each group; no command's module is imported for it."""
+        """Write a section for each group without importing the modules of the commands."""
         del context
         for title, group in GROUPS.items():
             with formatter.section(title):
@@ -102,31 +102,31 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="light-model")
 def commands() -> None:
-    """A table in, a tested and served prediction model out."""
+    """Turn a table into a tested, deployed prediction model."""
 
 
-def main(*words: str) -> None:
-    """Run the command that `words` and the process's arguments name, and exit with its code."""
+def main(*command: str) -> None:
+    """Run `command` followed by the arguments of the process, and exit with its code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.captureWarnings(capture=True)
-    door = sys.argv[0].rpartition("/")[2]
-    name = door if words or door == "light-model" else "python -m lightmodel"
-    code = _guarded([*words, *sys.argv[1:]], name)
+    script = sys.argv[0].rpartition("/")[2]
+    name = script if command or script == "light-model" else "python -m lightmodel"
+    code = _run_command([*command, *sys.argv[1:]], name)
     if "ngrok" in sys.modules:
-        _leave_at_once(code)
+        _exit_immediately(code)
     sys.exit(code)
 
 
-def _leave_at_once(code: int) -> None:
-    """End without Python's own clean-up, which the threads of ngrok's agent do not always survive."""
+def _exit_immediately(code: int) -> None:
+    """Exit without Python's clean-up, which can crash the threads of ngrok's agent."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def _guarded(arguments: list[str], name: str) -> int:
-    """Run a command; every error that a user can mend becomes a message, a hint and a code."""
+def _run_command(arguments: list[str], name: str) -> int:
+    """Return the exit code of a command; an error that a user can fix is shown as message and hint."""
     try:
         commands(arguments, prog_name=name, standalone_mode=False)
     except click.ClickException as error:
@@ -143,11 +143,11 @@ def _guarded(arguments: list[str], name: str) -> int:
             click.echo(f"hint: {error.hint}", err=True)
         return exit_code(error)
     except Exception:
-        logger.exception("this is a bug of light-model, not of yours; please report it")
+        logger.exception("this is a bug in light-model; please report it")
         return BUG
     return 0
 
 
 def exit_code(error: errors.LightModelError) -> int:
-    """Return the code of an error."""
+    """Return the exit code of an error: 1, as for a bug, where its class has none."""
     return EXIT_CODES.get(type(error), BUG)

@@ -1,4 +1,4 @@
-"""What commands share: the options --config and --set, a run's context, progress and tables."""
+"""Helpers of several commands: the options --config and --set, a run's context, progress and tables."""
 
 import functools
 import math
@@ -19,28 +19,28 @@ if TYPE_CHECKING:  # rich is imported when a table is printed, the chain when it
     from lightmodel.pipeline import RunContext
 
 Command = Callable[..., Any]
-NOTHING = "\N{EN DASH}"
+DASH = "\N{EN DASH}"
 
 
 def settings(command: Command) -> Command:
-    """Add --config and --set; the command gets them as `config_file` and `sets`."""
+    """Add --config and --set, which the command receives as `config_file` and `sets`."""
     command = click.option(
         "--set",
         "sets",
         multiple=True,
         metavar="SECTION.KEY=VALUE",
-        help="Change a setting for this run; may be given several times.",
+        help="Override a setting for this run; repeatable.",
     )(command)
     return click.option(
         "--config",
         "config_file",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Read another file than config.toml.",
+        help="Read this file instead of config.toml.",
     )(command)
 
 
 def configured(command: Command) -> Command:
-    """Add --config and --set; the command gets the settings that they lead to as `config`."""
+    """Add --config and --set; the command receives the loaded settings as `config`."""
 
     @settings
     @functools.wraps(command)
@@ -56,7 +56,7 @@ def configured(command: Command) -> Command:
 
 
 def make_progress() -> Progress:
-    """Return a bar on a terminal, and log lines elsewhere."""
+    """Return progress bars for a terminal, else progress in the log."""
     if not sys.stderr.isatty():
         return LogProgress()
     from lightmodel.progress.terminal import TerminalProgress
@@ -66,7 +66,7 @@ def make_progress() -> Progress:
 
 @contextmanager
 def run_context(config: Config, **modes: bool) -> Iterator["RunContext"]:
-    """Open tracking for a run, and yield what it works with; `modes` are RunContext's."""
+    """Open tracking, and yield the context of a run; `modes` are boolean fields of RunContext."""
     from lightmodel.pipeline import RunContext
     from lightmodel.tracking.uploader import recording
 
@@ -75,7 +75,7 @@ def run_context(config: Config, **modes: bool) -> Iterator["RunContext"]:
 
 
 def new_table(*names: str, left: Container[str] = ()) -> "Table":
-    """Return an empty table with these headings; columns are aligned right unless they are in `left`."""
+    """Return an empty table with these column names, aligned right unless they are in `left`."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -85,12 +85,12 @@ def new_table(*names: str, left: Container[str] = ()) -> "Table":
 
 
 def print_table(table: "Table") -> None:
-    """Print it as wide as the terminal, or 180 characters wide into a file or a pipe."""
+    """Print a table as wide as the terminal, or 180 characters wide into a file or a pipe."""
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
 
 
 def metric_text(value: float | None) -> str:
-    """Return a metric with four decimals, or a dash where it is not known."""
-    return NOTHING if value is None or math.isnan(value) else f"{value:.4f}"
+    """Return a metric with four decimals, or a dash for None and NaN."""
+    return DASH if value is None or math.isnan(value) else f"{value:.4f}"

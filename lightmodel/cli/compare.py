@@ -1,4 +1,4 @@
-"""`python -m lightmodel compare`: which way of fitting suits the table best."""
+"""`python -m lightmodel compare`: train several learners on the same folds, and rank them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lightmodel.cli.common import (
-    NOTHING,
-    metric_text,
-    new_table,
-    print_table,
-    run_context,
-    settings,
-)
+from lightmodel.cli.common import DASH, metric_text, new_table, print_table, run_context, settings
 from lightmodel.config import load
 from lightmodel.config.sections import parse_duration
 from lightmodel.contract.task import METRICS
@@ -25,27 +18,25 @@ if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.pipeline.compare import ComparisonResult
     from lightmodel.search.entries import RankedResult
 
-_ALSO_SHOWN = 2
+_EXTRA_METRICS = 2
 _BOOSTERS = {"xgboost", "catboost"}
 
 
 @click.command()
 @settings
-@click.option("--ensemble", is_flag=True, help="Blend the best three as well; keep it if better.")
 @click.option(
-    "--only", multiple=True, metavar="NAME", help="Only this learner; may be given several times."
+    "--ensemble", is_flag=True, help="Also blend the best three; rank the blend if it beats all."
 )
+@click.option("--only", multiple=True, metavar="NAME", help="Try only this learner; repeatable.")
 @click.option(
     "--limit",
     metavar="DURATION",
     callback=lambda _context, _option, value: _seconds(value),
     default="5m",
     show_default=True,
-    help="Time for each learner, such as 90s, 5m or 2h; what takes longer is not finished.",
+    help="Time limit for each learner, such as 90s, 5m or 2h; a slower one is not ranked.",
 )
-@click.option(
-    "--write", is_flag=True, help="Put the winner into the file of settings, if it is better."
-)
+@click.option("--write", is_flag=True, help="Write the winner to the settings file, if better.")
 def compare(
     config_file: Path | None,
     sets: tuple[str, ...],
@@ -55,12 +46,12 @@ def compare(
 ) -> None:
     """Compare learners on the same folds.
 
-    The test rows are for the winner alone. The settings in force always take part. Table, workbook and
-    picture lie in store.work under comparisons/.
+    The settings in force always take part, and only the winner is evaluated on the test rows. A table, a
+    workbook and a plot are written to the folder comparisons/ of store.work.
     """
     loaded = load(config_file, sets)
     config = loaded.config
-    # Imported here: --help needs none of it.
+    # Imported here because --help needs none of it.
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline import compare as comparison
     from lightmodel.pipeline.preprocess import current_split
@@ -72,7 +63,7 @@ def compare(
         with run_lock(config.store.work / "comparisons"):
             compared = comparison.compare(context, split, only, limit, ensemble=flags["ensemble"])
             _show(compared)
-            _show_tested(compared, comparison.evaluate_on_test(context, compared))
+            _show_test_result(compared, comparison.evaluate_on_test(context, compared))
     if file:
         _write(compared, file)
 
@@ -80,40 +71,40 @@ def compare(
 def _seconds(duration: str) -> float:
     seconds = parse_duration(duration)
     if seconds is None:
-        raise click.BadParameter(f"{duration!r} is no length of time; write 90s, 5m or 2h")
+        raise click.BadParameter(f"{duration!r} is not a duration; write 90s, 5m or 2h")
     if seconds == 0:
-        raise click.BadParameter("it must be longer than nothing")
+        raise click.BadParameter("the duration must be greater than zero")
     return seconds
 
 
 def _show(compared: "ComparisonResult") -> None:
-    others = [name for name in METRICS if name in compared.winner.mean]
-    also = [name for name in others if name != compared.metric.name][:_ALSO_SHOWN]
-    also_titles = [METRICS[name].title for name in also]
-    titles = [compared.metric.title, "spread", "pooled", "behind", *also_titles]
+    available = [name for name in METRICS if name in compared.winner.mean]
+    extra = [name for name in available if name != compared.metric.name][:_EXTRA_METRICS]
+    extra_titles = [METRICS[name].title for name in extra]
+    titles = [compared.metric.title, "spread", "pooled", "behind", *extra_titles]
     names = ("", "entry", *titles, "fit s", "µs/row", "size")
     table = new_table(*names, "notes", left={"entry", "notes"})
-    for place, one in enumerate(compared.ranking, 1):
-        table.add_row(str(place), *_cells(one, compared, also))
+    for rank, entry in enumerate(compared.ranking, 1):
+        table.add_row(str(rank), *_cells(entry, compared, extra))
     for name, reason in compared.left_out.items():
-        table.add_row(NOTHING, name, *[""] * (len(titles) + 3), reason)
+        table.add_row(DASH, name, *[""] * (len(titles) + 3), reason)
     print_table(table)
     click.echo("")
-    for sentence in _sentences(compared):
+    for sentence in _summary(compared):
         click.echo(sentence)
 
 
-def _cells(one: "RankedResult", compared: "ComparisonResult", also: list[str]) -> list[str]:
-    name, result = compared.metric.name, one.result
-    behind = "" if one is compared.winner else f"{one.behind:.4f} ± {one.noise:.4f}"
+def _cells(entry: "RankedResult", compared: "ComparisonResult", extra: list[str]) -> list[str]:
+    name, result = compared.metric.name, entry.result
+    behind = "" if entry is compared.winner else f"{entry.behind:.4f} ± {entry.noise:.4f}"
     notes = [*(["in force"] if result.name == compared.present else []), *result.notes]
     return [
         result.name,
-        metric_text(one.mean[name]),
-        metric_text(one.spread[name]),
+        metric_text(entry.mean[name]),
+        metric_text(entry.spread[name]),
         metric_text(result.pooled[name]),
         behind,
-        *(metric_text(one.mean[other]) for other in also),
+        *(metric_text(entry.mean[other]) for other in extra),
         f"{result.fit_seconds:.1f}",
         f"{1e6 * result.row_seconds:.1f}",
         format_progress(result.size, None, "bytes"),
@@ -121,61 +112,59 @@ def _cells(one: "RankedResult", compared: "ComparisonResult", also: list[str]) -
     ]
 
 
-def _sentences(compared: "ComparisonResult") -> list[str]:
+def _summary(compared: "ComparisonResult") -> list[str]:
     winner = compared.winner
     title, name = compared.metric.title, winner.result.name
     folds = len(winner.result.folds)
     sentences = [
-        f"{name} is the best by {title} over the {folds} folds.",
-        *_chances(compared),
+        f"{name} has the best mean {title} over the {folds} folds.",
+        *_ties(compared),
         compared.blend_note,
-        *_needs(compared),
-        f"Table and picture: {compared.folder}",
+        *_requirements(compared),
+        f"Table and plot: {compared.folder}",
     ]
     return [sentence for sentence in sentences if sentence]
 
 
-def _needs(compared: "ComparisonResult") -> list[str]:
-    """Return what the winner's serving image lacks by itself."""
+def _requirements(compared: "ComparisonResult") -> list[str]:
+    """Return a sentence on the additional requirements of the winner, if it has any."""
     result = compared.winner.result
     members = result.parameters["members"] if result.weights else [{"estimator": result.estimator}]
     packages = {str(member["estimator"]).partition(".")[0] for member in members}
     if not packages & _BOOSTERS:
         return []
-    return [
-        f"Where {result.name} is trained or served, requirements/boosters.txt is needed as well."
-    ]
+    return [f"To train or serve {result.name}, also install requirements/boosters.txt."]
 
 
-def _chances(compared: "ComparisonResult") -> list[str]:
-    """Return which differences are within the noise of the folds."""
+def _ties(compared: "ComparisonResult") -> list[str]:
+    """Return sentences on the entries that tie with the winner, within the noise between folds."""
     behind = compared.ranking[1:]
-    tied = [one.result.name for one in behind if one.is_tied]
+    tied = [entry.result.name for entry in behind if entry.is_tied]
     if not behind:
         return []
     if not tied:
-        return ["It is better than every other by more than the folds' differences vary by chance."]
+        return ["Its lead over every other entry is larger than the noise between folds."]
     if len(tied) == len(behind):
-        return ["None of the others is behind by more than the folds' differences vary by chance."]
+        return ["Its lead over every other entry is within the noise between folds: all are tied."]
     names = ", ".join(tied)
     return [
-        f"Its lead over {names} is within what the folds vary by chance: take that as a tie.",
-        "Between ties, choose by time, size or what you can explain.",
+        f"Its lead over {names} is within the noise between folds: a tie.",
+        "Choose between tied entries by time, size or interpretability.",
     ]
 
 
-def _show_tested(compared: "ComparisonResult", tested: "Evaluation") -> None:
+def _show_test_result(compared: "ComparisonResult", tested: "Evaluation") -> None:
     name, title = compared.metric.name, compared.metric.title
     measured, dummy = tested.metrics[name], tested.dummy[name]
     click.echo(
         f"On the {tested.rows:,} test rows, read once: {title} {measured.value:.4f} "
-        f"({measured.low:.4f} to {measured.high:.4f}); a constant answer has {metric_text(dummy)}."
+        f"({measured.low:.4f} to {measured.high:.4f}); the dummy baseline has {metric_text(dummy)}."
     )
     other = tested.comparison
     if other:
         click.echo(
-            f"On the {other.rows:,} of them that the served model never saw, {title} "
-            f"{other.candidate[name]:.4f}, and {other.served[name]:.4f} for it ({other.version})."
+            f"On the {other.rows:,} of them that the served model {other.version} never saw: {title} "
+            f"{other.candidate[name]:.4f}, and {other.served[name]:.4f} for the served model."
         )
 
 
@@ -184,17 +173,17 @@ def _write(compared: "ComparisonResult", file: Path) -> None:
 
     result, present = compared.winner.result, compared.present_result()
     if result.name == compared.present:
-        click.echo(f"{file} stays: its own settings are the best.")
+        click.echo(f"{file} is unchanged: its settings are the best.")
         return
     values: Mapping[str, Any] = {
         "estimator": result.estimator,
         "parameters": dict(result.parameters),
     }
     rewrite(file, values)
-    because = (
+    reason = (
         f"{compared.metric.title} {metric_text(compared.winner.mean[compared.metric.name])}"
         f" instead of {metric_text(present.mean[compared.metric.name])}"
         if present
-        else "the settings before did not finish"
+        else "the previous settings did not finish"
     )
-    click.echo(f"{file}: train.estimator and train.parameters are now {result.name}'s ({because}).")
+    click.echo(f"{file}: train.estimator and train.parameters are now {result.name}'s ({reason}).")

@@ -1,4 +1,4 @@
-"""`python -m lightmodel deploy`, `monitor`, `webhook` and `notify`: a service brought out and kept up."""
+"""`python -m lightmodel deploy`, `monitor`, `webhook` and `notify`: deploy a service, and watch it."""
 
 import signal
 import threading
@@ -18,30 +18,28 @@ from lightmodel.notify import open_notifier
 
 @click.group()
 def deploy() -> None:
-    """Bring an image into service, or roll back."""
+    """Deploy an image, or roll back."""
 
 
 @deploy.command()
 @configured
-@click.option("--image", default="light-model", show_default=True, help="By name, tag or id.")
-@click.option("--rollback", is_flag=True, help="Bring back the image that answered before.")
-@click.option("--dry-run", is_flag=True, help="Show the plan; change nothing.")
-@click.option(
-    "--renew-proxy", is_flag=True, help="Replace the proxy too: a second without answers."
-)
+@click.option("--image", default="light-model", show_default=True, help="Its name, tag or id.")
+@click.option("--rollback", is_flag=True, help="Redeploy the previous image.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
+@click.option("--renew-proxy", is_flag=True, help="Replace the proxy too: a second of downtime.")
 def docker(config: Config, image: str, **flags: bool) -> None:
     """Deploy to a Docker host without losing a request.
 
-    DOCKER_HOST names it, ssh://user@host too.
+    DOCKER_HOST holds its address, such as ssh://user@host; unset means this machine.
     """
     _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
 @deploy.command()
 @configured
-@click.option("--image", default="light-model", show_default=True, help="By name, tag or id.")
-@click.option("--rollback", is_flag=True, help="Bring back the image that answered before.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+@click.option("--image", default="light-model", show_default=True, help="Its name, tag or id.")
+@click.option("--rollback", is_flag=True, help="Redeploy the previous image.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 def azure(config: Config, image: str, **flags: bool) -> None:
     """Deploy to Azure App Service.
 
@@ -51,14 +49,14 @@ def azure(config: Config, image: str, **flags: bool) -> None:
 
 
 def _run(deployment: Deployment, image: str, flags: dict[str, bool]) -> None:
-    """Plan, deploy or roll back, and say what answers now."""
+    """Plan, deploy or roll back, and print which version answers now."""
     if flags["dry_run"]:
         click.echo("\n".join(deployment.plan(image)))
         return
     defer_signals()
-    done = deployment.rollback() if flags["rollback"] else deployment.deploy(image)
-    what = "answers now" if done.changed else "answered already; nothing was changed"
-    click.echo(f"{done.version} {what}: {done.address}")
+    result = deployment.rollback() if flags["rollback"] else deployment.deploy(image)
+    status = "answers now" if result.changed else "was already deployed; nothing was changed"
+    click.echo(f"{result.version} {status}: {result.address}")
 
 
 def _stop_event() -> threading.Event:
@@ -70,38 +68,40 @@ def _stop_event() -> threading.Event:
 
 
 @click.command()
-@click.option("--every", type=click.FloatRange(min=1), help="Seconds; without it, look once.")
+@click.option(
+    "--every", type=click.FloatRange(min=1), help="Seconds between checks; without it, check once."
+)
 @configured
 def monitor(config: Config, every: float | None) -> None:
-    """Restart the deployed service where it is dead.
+    """Restart the deployed service when it fails.
 
-    One that is unhealthy or does not answer is dead; one that answers is never touched. Tries get rarer,
-    and `notify.urls` are notified.
+    A service that is unhealthy or does not answer is restarted, with growing pauses between attempts, and
+    `notify.urls` are notified. A service that answers is never touched.
     """
     check = open_monitor(config).check
     if every is None:
-        if wrong := check():
-            raise DeployFailed(wrong, hint="the log lines above say what was tried")
+        if problem := check():
+            raise DeployFailed(problem, hint="the log lines above say what was tried")
         click.echo("the service answers")
         return
     stop = _stop_event()
     while not stop.is_set():
         try:
             check()
-        except LightModelError as error:  # the engine is away: it may come back
+        except LightModelError as error:  # Docker may be unreachable for a while only
             click.echo(f"error: {error.message}", err=True)
         stop.wait(every)
 
 
 @click.command()
-@click.option("--remove-on-exit", is_flag=True, help="Stay, and remove the webhook at the end.")
+@click.option("--remove-on-exit", is_flag=True, help="Wait for Ctrl-C, then remove the webhook.")
 @configured
 def webhook(config: Config, remove_on_exit: bool) -> None:
-    """Bring pushes at GitHub to Jenkins.
+    """Trigger Jenkins on each push to GitHub.
 
-    The push webhook of `webhook.repository` is registered, and Jenkins must answer its ping.
+    A webhook is registered at `webhook.repository`, and Jenkins must answer GitHub's ping.
 
-    Without `webhook.address` a tunnel is opened first, which lasts until Ctrl-C or SIGTERM.
+    Without `webhook.address` a tunnel is opened first, and kept open until Ctrl-C or SIGTERM.
     """
     from lightmodel.delivery.webhook import github_hooks, open_route, webhook_secret
 
@@ -114,7 +114,7 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
             hooks.check(hook)
             click.echo("GitHub's ping was answered: a push starts a build")
             if route.tunnelled or remove_on_exit:
-                click.echo("until Ctrl-C")
+                click.echo("waiting until Ctrl-C")
                 stop.wait()
         finally:
             if remove_on_exit:
@@ -124,16 +124,16 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
 
 @click.command()
 @click.argument("title")
-@click.option("--body", default="", help="What more there is to say.")
+@click.option("--body", default="", help="Text below the title.")
 @configured
 def notify(config: Config, title: str, body: str) -> None:
     """Send a notification.
 
-    TITLE goes to every channel of `notify.urls`; without any, it is logged.
+    TITLE is logged, and sent to every channel of `notify.urls`.
     """
     section = config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):
         raise SourceUnavailable(
-            "a channel of notify.urls did not take it",
-            hint="the line above says which; the others were told",
+            "a channel of notify.urls did not accept the message",
+            hint="the log line above names it; the other channels have the message",
         )

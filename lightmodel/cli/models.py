@@ -1,4 +1,4 @@
-"""`python -m lightmodel models` and `runtime`: the versions, and what the newest is served with."""
+"""`python -m lightmodel models` and `runtime`: manage model versions, and name their runtime."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from lightmodel.store.versions import Store, Version, models_of, run_lock, split
 @click.pass_context
 @configured
 def models(context: click.Context, config: Config) -> None:
-    """List the model versions; show, roll back, mirror them."""
+    """List, inspect, roll back or mirror model versions."""
     context.obj = config
     if context.invoked_subcommand is None:
         for line in _lines(models_of(config)):
@@ -32,12 +32,12 @@ def _lines(store: Store) -> Iterator[str]:
         served = ""
     for version in store.versions():
         mark = "→" if version.name == served else " "
-        yield f"{mark} {version.name}  {_standing(version, store)}"
+        yield f"{mark} {version.name}  {_status(version, store)}"
     if not store.versions():
-        yield f"no model in {store.folder}; run.py makes one"
+        yield f"no model in {store.folder}; `python run.py` trains one"
 
 
-def _standing(version: Version, store: Store) -> str:
+def _status(version: Version, store: Store) -> str:
     from lightmodel.store.verdict import read_verdict
 
     try:
@@ -46,8 +46,8 @@ def _standing(version: Version, store: Store) -> str:
         return "damaged"
     if verdict is None:
         return "untested"
-    word = "approved" if verdict.passed else "rejected"
-    return f"{word}  {verdict.metric} {verdict.value}  {verdict.reasons[0]}"
+    status = "approved" if verdict.passed else "rejected"
+    return f"{status}  {verdict.metric} {verdict.value}  {verdict.reasons[0]}"
 
 
 @models.command()
@@ -56,7 +56,7 @@ def _standing(version: Version, store: Store) -> str:
 def show(config: Config, version: str | None) -> None:
     """Print the manifest and the columns of a version.
 
-    It is that of VERSION, of which a unique beginning will do, or the newest one.
+    VERSION may be a unique prefix of its name; the default is the newest version.
     """
     from lightmodel.contract.columns import Contract, describe
 
@@ -65,7 +65,7 @@ def show(config: Config, version: str | None) -> None:
     manifest = json.loads(chosen.manifest.to_json())
     contract = manifest.pop("contract", None)
     click.echo(json.dumps(manifest, indent=1, ensure_ascii=False))
-    click.echo(f"\nstanding: {_standing(chosen, store)}")
+    click.echo(f"\nstatus: {_status(chosen, store)}")
     if contract:
         click.echo("\n".join(["", "columns:", *describe(Contract.from_dict(contract))]))
 
@@ -79,7 +79,7 @@ def verify(config: Config) -> None:
     for version in store.versions():
         try:
             store.verify(version)
-            click.echo(f"{version.name}  whole")
+            click.echo(f"{version.name}  intact")
         except LightModelError as error:
             click.echo(f"{version.name}  {error.message}")
             damaged.append(error)
@@ -89,20 +89,20 @@ def verify(config: Config) -> None:
 
 @models.command()
 @click.argument("version", required=False)
-@click.option("--force", is_flag=True, help="Even if no approved model is left.")
+@click.option("--force", is_flag=True, help="Do so even if no approved model is left.")
 @click.pass_obj
 def rollback(config: Config, version: str | None, force: bool) -> None:
     """Withdraw a version; the one before it is served again.
 
-    It is VERSION, or the one that is served. Nothing is deleted.
+    The default VERSION is the served one. Nothing is deleted.
     """
-    from lightmodel.store import admin as upkeep
+    from lightmodel.store import admin
     from lightmodel.store.sync import send
     from lightmodel.tracking.uploader import sync_aliases
 
     store = models_of(config)
     with run_lock(config.store.root):
-        result = upkeep.rollback(store, version, force=force)
+        result = admin.rollback(store, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
     sync_aliases(config)
@@ -114,29 +114,27 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
 def retire(config: Config) -> None:
     """Remove old versions, never the served one.
 
-    The last `store.keep` ones stay.
+    The newest `store.keep` versions are kept.
     """
-    from lightmodel.store import admin as upkeep
+    from lightmodel.store import admin
 
     store = models_of(config)
-    removed = upkeep.retire(store, config.store.keep)
+    removed = admin.retire(store, config.store.keep)
     click.echo("\n".join(f"removed: {name}" for name in removed) or "nothing to remove")
 
 
 @models.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--runtime", help="That the image will have, such as sklearn: it must serve the model."
-)
+@click.option("--runtime", help="Runtime of the image, such as sklearn; it must serve the model.")
 @click.pass_obj
 def pack(config: Config, folder: Path, runtime: str | None) -> None:
     """Copy the newest approved version into a folder.
 
-    FOLDER then holds this version and no other: what an image serves.
+    FOLDER then holds this version only, and a serving image is built from it.
     """
-    from lightmodel.store import admin as upkeep
+    from lightmodel.store import admin
 
-    version = upkeep.pack(models_of(config), folder, runtime)
+    version = admin.pack(models_of(config), folder, runtime)
     click.echo(f"packed: {version.name}")
 
 
@@ -146,11 +144,11 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 def adopt(config: Config, file: Path) -> None:
     """Publish a stray model file as a version.
 
-    Loading FILE runs code in it: adopt only your own.
+    Loading FILE runs the code in it: adopt only files that you trust.
     """
-    from lightmodel.store import admin as upkeep
+    from lightmodel.store import admin
 
-    version = upkeep.adopt(models_of(config), splits_of(config), file)
+    version = admin.adopt(models_of(config), splits_of(config), file)
     click.echo(f"adopted as {version.name}; `python run.py testing` decides whether it is served")
 
 
@@ -159,7 +157,7 @@ def adopt(config: Config, file: Path) -> None:
 def push(config: Config) -> None:
     """Copy approved versions to the mirrors.
 
-    Each of store.mirrors is sent every approved version that it lacks, and every verdict that changed.
+    Each of store.mirrors receives the approved versions that it lacks, and the verdicts that changed.
     """
     from lightmodel.store import sync
     from lightmodel.store.mirrors import named_mirrors
@@ -172,8 +170,8 @@ def push(config: Config) -> None:
             click.echo(f"{mirror.uri}  failed: {error.message}")
             failures.append(error)
             continue
-        for what, names in (("sent", pushed.versions), ("verdict sent", pushed.verdicts)):
-            click.echo("".join(f"{mirror.uri}  {what}: {name}\n" for name in names), nl=False)
+        for action, names in (("sent", pushed.versions), ("verdict sent", pushed.verdicts)):
+            click.echo("".join(f"{mirror.uri}  {action}: {name}\n" for name in names), nl=False)
         if not (pushed.versions or pushed.verdicts):
             click.echo(f"{mirror.uri}  nothing to send")
     if failures:
@@ -186,7 +184,7 @@ def push(config: Config) -> None:
 def pull(config: Config, version: str | None) -> None:
     """Copy a version back from a mirror.
 
-    It is VERSION, or the newest approved one, from the first of store.mirrors that has it.
+    VERSION (default: the newest approved one) comes from the first of store.mirrors that has it.
     """
     from lightmodel.store.sync import pull_first
     from lightmodel.tracking.uploader import sync_aliases
@@ -194,8 +192,8 @@ def pull(config: Config, version: str | None) -> None:
     with run_lock(config.store.root):
         pulled = pull_first(config, version)
     for name in pulled.verdicts:
-        click.echo(f"verdict taken over: {name}")
-    click.echo(f"{'pulled' if pulled.fetched else 'here already'}: {pulled.version}")
+        click.echo(f"verdict updated: {name}")
+    click.echo(f"{'pulled' if pulled.fetched else 'already here'}: {pulled.version}")
     if pulled.fetched or pulled.verdicts:
         sync_aliases(config)
 
@@ -208,9 +206,9 @@ def pull(config: Config, version: str | None) -> None:
 def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Print the runtime that a model needs.
 
-    It is that of the settings, or of a training FILE by its imports.
+    It follows from the settings or, with a training FILE, from its imports.
 
-    It names requirements/serve-RUNTIME.txt, from which the serving image is built.
+    A serving image installs requirements/serve-RUNTIME.txt.
     """
     from lightmodel.pipeline.reuse import needed_runtime
     from lightmodel.store.provenance import runtime_of_source

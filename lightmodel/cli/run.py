@@ -1,4 +1,4 @@
-"""`run.py`, and `python -m lightmodel retry` and `reproduce`: the chain, whole, in part or once more."""
+"""`run.py`, and `python -m lightmodel retry` and `reproduce`: run the chain, or retrain a version."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,10 +32,10 @@ STAGES = ("preprocess", "train", "testing")
 @settings
 @click.option("--from", "first", type=click.Choice(STAGES), help="Start with this stage.")
 @click.option("--to", "last", type=click.Choice(STAGES), help="End with this stage.")
-@click.option("--force", is_flag=True, help="Run stages though nothing has changed.")
-@click.option("--dry-run", is_flag=True, help="Say what would run, and why; change nothing.")
-@click.option("--print-config", is_flag=True, help="Show each setting and where it comes from.")
-@click.option("--exit-codes", is_flag=True, help="Show what each exit code means.")
+@click.option("--force", is_flag=True, help="Run stages even if nothing has changed.")
+@click.option("--dry-run", is_flag=True, help="Print what would run, and why; change nothing.")
+@click.option("--print-config", is_flag=True, help="Print each setting and where it comes from.")
+@click.option("--exit-codes", is_flag=True, help="Print the meaning of each exit code.")
 def run(
     stages: tuple[str, ...],
     config_file: Path | None,
@@ -44,10 +44,10 @@ def run(
     last: str | None,
     **flags: bool,
 ) -> None:
-    """Run the chain, or the stages named.
+    """Run the chain, or some of its stages.
 
-    What has not changed since the last run is reused. Where testing rejects the candidate, train.retry says
-    how many other sets of parameters are tried.
+    Results whose inputs have not changed are reused. If testing rejects the candidate, up to train.retry
+    other sets of parameters are tried.
     """
     if flags["exit_codes"]:
         click.echo("\n".join(f"{code:>4}  {meaning}" for code, meaning in MEANINGS.items()))
@@ -57,7 +57,7 @@ def run(
         click.echo("\n".join(loaded.lines()))
         return
     if stages and (first or last):
-        raise click.UsageError("name stages, or give --from and --to, not both")
+        raise click.UsageError("name stages or use --from and --to, not both")
     names = chosen_stages(stages, first, last)
     modes = {"force": flags["force"], "dry_run": flags["dry_run"]}
     _run(loaded.config, names, retry="train" in names, **modes)
@@ -76,22 +76,20 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
 
 @click.command()
 @settings
-@click.option(
-    "--tries", type=click.IntRange(0, 200), help="How many, for this time instead of train.retry."
-)
+@click.option("--tries", type=click.IntRange(0, 200), help="Override train.retry for this run.")
 def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
     """Search for parameters that pass the quality gate.
 
-    It starts from the newest candidate, if that was rejected. The best of the others by out-of-fold score,
-    if it is better than the candidate, is trained and tested once. The exit code is 0 where a candidate is
-    approved, and 10 where none is.
+    The search starts from the newest candidate, if that was rejected. The best set of parameters by
+    out-of-fold score is trained and tested once, if it beats the candidate. The exit code is 0 if a
+    candidate is approved, and 10 if none is.
     """
     override = () if tries is None else (f"train.retry={tries}",)
     _run(load(config_file, (*sets, *override)).config, STAGES[-1:], retry=True)
 
 
 def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
-    # Imported here: --help and --print-config need none of it.
+    # Imported here because --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, run_chain
 
     stages = [stage for stage in CHAIN if stage.name in names]
@@ -100,15 +98,16 @@ def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) ->
 
 
 def _show_outcomes(outcomes: "Iterable[Outcome]") -> None:
-    """Let the stages run, and print what they did, even where one ends in an error."""
+    """Run the stages, and print the outcome of each, even if one raises an error."""
     names = ("stage", "did", "seconds", "rows", "metric", "version")
     table = new_table(*names, left={"stage", "did", "metric", "version"})
     try:
-        for one in outcomes:
-            did, rows = f"{one.did}: {one.why}", f"{one.rows:,}" if one.rows else ""
-            table.add_row(one.stage, did, f"{one.seconds:.1f}", rows, one.metric, one.version)
-            if one.report:
-                table.caption = f"report: {one.report}"
+        for outcome in outcomes:
+            did, rows = f"{outcome.did}: {outcome.why}", f"{outcome.rows:,}" if outcome.rows else ""
+            seconds = f"{outcome.seconds:.1f}"
+            table.add_row(outcome.stage, did, seconds, rows, outcome.metric, outcome.version)
+            if outcome.report:
+                table.caption = f"report: {outcome.report}"
                 table.caption_justify = "left"
     finally:
         if table.row_count:
@@ -119,36 +118,35 @@ def _show_outcomes(outcomes: "Iterable[Outcome]") -> None:
 @click.argument("version")
 @configured
 def reproduce(config: Config, version: str) -> None:
-    """Train a version again, and compare byte for byte.
+    """Retrain a version, and compare it byte for byte.
 
-    Data, settings and seeds come from the manifest of VERSION, of which a unique beginning will do. The
-    exit code is 0 where model.joblib is the same, and 12 where it differs; the differences are listed. The
-    store is unchanged.
+    VERSION may be a unique prefix; data, settings and seeds come from its manifest. The exit code is 0 if
+    model.joblib is identical, and 12 if it differs; the differences are listed. The store is unchanged.
     """
-    # Imported here: --help needs none of it.
+    # Imported here because --help needs none of it.
     from lightmodel.pipeline.reproduce import run_reproduce
 
     with TemporaryDirectory(prefix="light-model-") as scratch:
-        done = run_reproduce(config, make_progress(), version, Path(scratch))
-    if not done.differences:
-        click.echo(f"{done.version}: the same, byte for byte (model.joblib, sha256 {done.sha256})")
+        result = run_reproduce(config, make_progress(), version, Path(scratch))
+    if not result.differences:
+        click.echo(f"{result.version}: identical, byte for byte (sha256 {result.sha256})")
         return
-    _tell("differs", done.differences)
-    _tell("not as it was then", done.circumstances)
-    raise NotReproduced(f"the retrained model differs from {done.version}", hint=_hint(done))
+    _print_lines("differs", result.differences)
+    _print_lines("has changed since then", result.circumstances)
+    raise NotReproduced(f"the retrained model differs from {result.version}", hint=_hint(result))
 
 
-def _tell(title: str, lines: tuple[str, ...]) -> None:
+def _print_lines(title: str, lines: tuple[str, ...]) -> None:
     if lines:
         click.echo("\n".join([f"{title}:", *(f"  {line}" for line in lines)]))
 
 
-def _hint(done: "Reproduced") -> str:
-    about = {line.partition(" ")[0].rstrip(":") for line in done.circumstances}
-    commit = (done.commit or "").removesuffix("-dirty")
-    if "code" in about and commit:
-        unsaved = "; it had changes that were not committed" if done.commit != commit else ""
-        return f"`git checkout {commit}` brings back the code that made it{unsaved}"
-    if "library" in about:
-        return f"pip install -r model/{done.version}/requirements.txt, in an environment of its own"
-    return "only the same kind of machine gives the same bytes" if about else "please report it"
+def _hint(result: "Reproduced") -> str:
+    changed = {line.partition(" ")[0].rstrip(":") for line in result.circumstances}
+    commit = (result.commit or "").removesuffix("-dirty")
+    if "code" in changed and commit:
+        uncommitted = ", which had uncommitted changes" if result.commit != commit else ""
+        return f"`git checkout {commit}` restores the code that trained it{uncommitted}"
+    if "library" in changed:
+        return f"`pip install -r model/{result.version}/requirements.txt` in a new environment"
+    return "only the same kind of machine gives the same bytes" if changed else "please report it"

@@ -1,4 +1,4 @@
-"""`app.py`, and `python -m lightmodel smoke`, `feedback`, `live` and `export`: the service, and its log."""
+"""`app.py`, and `python -m lightmodel smoke`, `feedback`, `live` and `export`: the service and its log."""
 
 import csv
 import os
@@ -13,7 +13,7 @@ import orjson
 
 from lightmodel.cli.common import configured, metric_text, new_table, print_table, settings
 from lightmodel.config import Config, load
-from lightmodel.config.environment import for_service
+from lightmodel.config.environment import service_environment
 from lightmodel.contract.task import label_name
 
 ROOT = Path(__file__).parents[2]
@@ -24,32 +24,33 @@ ROOT = Path(__file__).parents[2]
 def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Serve the newest approved model.
 
-    gunicorn is started with the settings of the section `serve`.
+    This starts gunicorn with the settings of the section `serve`.
     """
-    load(config_file, sets)  # a mistake in it is reported here, and not by gunicorn
+    load(config_file, sets)  # reports invalid settings before gunicorn starts
     options = ["-c", str(_gunicorn_file()), "--pythonpath", str(ROOT)]
     command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.service:create_app()"]
-    environ = for_service(config_file, sets)
+    environ = service_environment(config_file, sets)
     os.execve(sys.executable, command, environ)  # noqa: S606 — so that signals reach gunicorn itself
 
 
 def _gunicorn_file() -> Path:
-    """Return gunicorn's settings: of this checkout or, where the package is installed, of its share."""
+    """Return the path of gunicorn.conf.py, in this checkout or in an installed package's share/."""
     file = ROOT / "deploy" / "gunicorn.conf.py"
     return file if file.exists() else Path(sys.prefix) / "share" / "light-model" / file.name
 
 
 @click.command()
 @click.argument("url", default="http://127.0.0.1:5001")
-@click.option("--wait", "seconds", default=60.0, show_default=True, help="Until it is ready.")
+@click.option(
+    "--wait", "seconds", default=60.0, show_default=True, help="Seconds to wait until it is ready."
+)
 @configured
 def smoke(config: Config, url: str, seconds: float) -> None:
     """Check a running service with sample rows.
 
-    The service at URL is asked for the sample rows of the newest approved model, and must score them as
-    stored.
+    The service at URL must reproduce the stored scores of the newest approved model's sample rows.
     """
-    from lightmodel.delivery.smoke_test import smoke_test_service  # a service starts without it
+    from lightmodel.delivery.smoke_test import smoke_test_service  # not needed to start a service
 
     version = smoke_test_service(config, url, seconds)
     click.echo(f"{version} answers at {url}, and scores its sample rows as stored")
@@ -60,7 +61,7 @@ def smoke(config: Config, url: str, seconds: float) -> None:
 def live(config: Config) -> None:
     """Print live metrics of each model version.
 
-    They are those of the answered rows whose labels have arrived.
+    They cover the answered rows whose labels have arrived.
     """
     from lightmodel.predictions.feedback import live_metrics
 
@@ -76,7 +77,7 @@ def live(config: Config) -> None:
     print_table(table)
     if not any(version.labelled for version in versions):
         click.echo(
-            "no label has arrived yet: `python -m lightmodel feedback FILE`, or POST /feedback"
+            "no label has arrived yet: use `python -m lightmodel feedback FILE` or POST /feedback"
         )
 
 
@@ -86,7 +87,7 @@ def live(config: Config) -> None:
 def feedback(config: Config, file: Path) -> None:
     """Join labels that arrived later to predictions.
 
-    FILE is a table with the id and the target column.
+    FILE is a table with the id column and the target column.
     """
     from lightmodel.predictions.feedback import add_ground_truth, label_blocks, newest_contract
 
@@ -94,20 +95,20 @@ def feedback(config: Config, file: Path) -> None:
     counts = add_ground_truth(config, label_blocks(file, contract, config), contract)
     empty = f"; {counts['without_label']} without a label" if counts["without_label"] else ""
     click.echo(
-        f"{counts['rows']} rows: {counts['matched']} ids were answered before, "
-        f"{counts['unmatched']} not (yet){empty}"
+        f"{counts['rows']} rows: {counts['matched']} ids match predictions, "
+        f"{counts['unmatched']} do not (yet){empty}"
     )
 
 
 @click.command()
 @click.argument("file", type=click.File("w", encoding="utf-8", lazy=True))
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only the answers of this UTC day.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only rows of this UTC day.")
 @configured
 def export(config: Config, file: TextIO, day: datetime | None) -> None:
     """Write the prediction log as CSV.
 
-    FILE gets a line for each answered row, oldest first, with its label where that is known; "-" is the
-    screen.
+    FILE receives a line for each answered row, oldest first, with its label where that is known; "-"
+    means standard output.
     """
     from lightmodel.predictions.base import COLUMNS
     from lightmodel.predictions.factory import open_sink
@@ -119,7 +120,7 @@ def export(config: Config, file: TextIO, day: datetime | None) -> None:
 
 
 def _cells(row: tuple[Any, ...]) -> list[Any]:
-    """Return a row with its prediction as a label, not as JSON; None becomes an empty cell."""
+    """Return the cells of a row of the log, its prediction as a label instead of JSON."""
     request, number, time, version, key, prediction, probability, features, truth = row
     label = label_name(orjson.loads(prediction))
     score = None if probability == "null" else probability

@@ -1,4 +1,4 @@
-"""`python -m lightmodel tracking`: the queue of what MLflow was not sent yet."""
+"""`python -m lightmodel tracking`: the queue of runs that were not uploaded to MLflow yet."""
 
 import sys
 
@@ -12,13 +12,13 @@ from lightmodel.store.versions import models_of
 
 @click.group()
 def tracking() -> None:
-    """Show or upload the queue of runs for MLflow."""
+    """List or upload the runs queued for MLflow."""
 
 
 def _check_tracked(config: Config) -> None:
     if config.tracking.uri == "none":
         raise ConfigError(
-            "nothing is tracked: tracking.uri is none", hint="give it an address, or auto"
+            "tracking is off: tracking.uri is none", hint="set it to an address, or to auto"
         )
 
 
@@ -28,7 +28,7 @@ def _check_tracked(config: Config) -> None:
 def resend(config: Config, *, follow: bool) -> None:
     """Upload the queued runs.
 
-    The exit code is 75 where MLflow does not answer.
+    The exit code is 75 if MLflow does not answer.
     """
     from lightmodel.tracking.client import connect
     from lightmodel.tracking.uploader import queue_of, upload, upload_on_lines
@@ -36,7 +36,7 @@ def resend(config: Config, *, follow: bool) -> None:
     _check_tracked(config)
     queue, timeout_s = queue_of(config), config.tracking.timeout_s
     if not follow and not queue.files():
-        click.echo("nothing waits")
+        click.echo("the queue is empty")
         return
     send = connect(config.tracking).send
     results = (
@@ -44,15 +44,15 @@ def resend(config: Config, *, follow: bool) -> None:
         if follow
         else upload(queue, send, timeout_s)
     )
-    refused: LightModelError | None = None
+    first_error: LightModelError | None = None
     for result in results:
         if result.error:
-            click.echo(f"stays: {result.title}: {result.error.message}", err=True)
-            refused = refused or result.error
+            click.echo(f"still queued: {result.title}: {result.error.message}", err=True)
+            first_error = first_error or result.error
         else:
-            click.echo(f"delivered: {result.title}")
-    if refused:
-        raise refused
+            click.echo(f"uploaded: {result.title}")
+    if first_error:
+        raise first_error
 
 
 @tracking.command(name="list")
@@ -66,7 +66,7 @@ def list_pending(config: Config) -> None:
     for path in queue.files():
         click.echo(f"{path.name}  {queue.read(path).title}")
     if not queue.files():
-        click.echo("nothing waits")
+        click.echo("the queue is empty")
 
 
 @tracking.command()
@@ -75,7 +75,7 @@ def list_pending(config: Config) -> None:
 def add(config: Config, version: str | None) -> None:
     """Log a model that was tested while tracking was off.
 
-    It is VERSION, or the newest model.
+    The default VERSION is the newest model.
     """
     from lightmodel.store.verdict import read_verdict
     from lightmodel.tracking.records import model_record
@@ -86,9 +86,7 @@ def add(config: Config, version: str | None) -> None:
     chosen = store.get(version) if version else store.newest()
     verdict = read_verdict(chosen, store.signer)
     if verdict is None:
-        raise ArtefactMissing(
-            f"{chosen.name} was not tested", hint="`python run.py testing` does it"
-        )
+        raise ArtefactMissing(f"{chosen.name} has no verdict", hint="run `python run.py testing`")
     with recording(config) as record:
         record([model_record(chosen, verdict)])
-    click.echo(f"told: {chosen.name}")
+    click.echo(f"logged: {chosen.name}")

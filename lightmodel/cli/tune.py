@@ -16,24 +16,21 @@ if TYPE_CHECKING:  # imported when a study runs
     from lightmodel.pipeline.candidates import Candidate
     from lightmodel.pipeline.tune import TuneResult
 
-
-PATIENCE_S = 60.0
+LOCK_TIMEOUT_S = 60.0
 
 
 @click.command()
 @settings
-@click.option("--trials", help="Number of trials of the study in all, instead of tune.trials.")
-@click.option("--timeout", help="Longest time for the search, such as 90s, 20m or 2h.")
+@click.option("--trials", help="Total number of trials, instead of tune.trials.")
+@click.option("--timeout", help="Time limit of the search, such as 90s, 20m or 2h.")
 @click.option(
     "--all",
     "released",
     is_flag=True,
-    help="Search what train.parameters names as well, from there.",
+    help="Also search the parameters that train.parameters sets, starting from their values.",
 )
-@click.option(
-    "--write", is_flag=True, help="Put the winner's parameters into the file of settings."
-)
-@click.option("--ranges", is_flag=True, help="Show what is searched, and do nothing.")
+@click.option("--write", is_flag=True, help="Write the winner's parameters to the settings file.")
+@click.option("--ranges", is_flag=True, help="Print the ranges to search, and do nothing.")
 def tune(
     config_file: Path | None,
     sets: tuple[str, ...],
@@ -43,9 +40,9 @@ def tune(
 ) -> None:
     """Search for better parameters with Optuna.
 
-    train.parameters are tried on the training rows of the newest split, and scored by the gate's metric out
-    of fold; the best are cross-validated in full and compared with the present settings. The same command
-    resumes the same study, also after a kill, and several processes share its trials. No test row is read.
+    Each trial cross-validates parameters on the training rows of the newest split, by the gate's metric.
+    The best are cross-validated in full and compared with the present settings. The same command resumes
+    an interrupted study, and several processes can share one. No test row is read.
     """
     options = {"trials": trials, "timeout": timeout}
     overrides = [f"tune.{name}={value}" for name, value in options.items() if value]
@@ -53,15 +50,15 @@ def tune(
     if flags["ranges"]:
         click.echo("\n".join(_shown_ranges(loaded.config, include_fixed=flags["released"])))
         return
-    # Imported here: --help needs none of it.
+    # Imported here because --help needs none of it.
     from lightmodel.config.rewrite import writable_file
     from lightmodel.pipeline.preprocess import current_split
     from lightmodel.pipeline.tune import run_tune
 
     file = writable_file(loaded) if flags["write"] else None
     with run_context(loaded.config) as context:
-        # Several processes may begin on one study together: whoever is second finds the split made.
-        with run_lock(loaded.config.store.root, PATIENCE_S):
+        # When several processes start the same study, the first one makes the split.
+        with run_lock(loaded.config.store.root, LOCK_TIMEOUT_S):
             split = current_split(context)
         tuned = run_tune(context, split, include_fixed=flags["released"])
     _show(tuned)
@@ -75,31 +72,31 @@ def _shown_ranges(config: Config, *, include_fixed: bool) -> Iterator[str]:
     from lightmodel.search.ranges import search_space
 
     space = search_space(config, include_fixed=include_fixed)
-    for one in space.ranges:
-        kind = "whole" if one.is_int else "real"
-        scale = ", log" if one.log else ""
-        yield f"{one.name:<26} {one.low:g} to {one.high:g} ({kind}{scale})"
+    for item in space.ranges:
+        kind = "int" if item.is_int else "float"
+        scale = ", log" if item.log else ""
+        yield f"{item.name:<26} {item.low:g} to {item.high:g} ({kind}{scale})"
     for name, value in space.fixed.items():
-        yield f"{name:<26} {value} (given in train.parameters)"
+        yield f"{name:<26} {value} (fixed by train.parameters)"
 
 
 def _write(file: Path, tuned: "TuneResult") -> None:
     from lightmodel.config.rewrite import rewrite
 
     if tuned.winner is None:
-        click.echo(f"{file.name} stays as it is")
+        click.echo(f"{file.name} is unchanged")
         return
     rewrite(file, {"parameters": tuned.winner.parameters})
     click.echo(
-        f"written: {file.name}; `python run.py` trains by it, from the folds fitted just now"
+        f"written: {file.name}; `python run.py` trains with it, and reuses the folds fitted just now"
     )
 
 
 def _show(tuned: "TuneResult") -> None:
-    counted = Counter(trial.state for trial in tuned.trials)
+    counts = Counter(trial.state for trial in tuned.trials)
     click.echo(
-        f"study {tuned.name}: {counted['complete']} trials finished, {counted['pruned']} given up "
-        f"early, {counted['failed']} lost"
+        f"study {tuned.name}: {counts['complete']} trials completed, {counts['pruned']} pruned, "
+        f"{counts['failed']} failed"
     )
     if tuned.finalists:
         print_table(_finalists_table(tuned))
@@ -107,19 +104,19 @@ def _show(tuned: "TuneResult") -> None:
         print_table(_trials_table(tuned))
     if tuned.others:
         click.echo(
-            "other processes are still at work on this study; the last of them compares the best, "
-            "or the same command does later"
+            "other processes still work on this study; the last one to finish compares the best trials, "
+            "or run the same command again later"
         )
     elif tuned.finalists and not tuned.interrupted:
-        click.echo(_verdict(tuned))
+        click.echo(_winner_text(tuned))
     click.echo(f"files: {tuned.folder}")
 
 
-def _verdict(tuned: "TuneResult") -> str:
-    from lightmodel.config.rewrite import toml_item  # wants tomlkit, which no serving image has
+def _winner_text(tuned: "TuneResult") -> str:
+    from lightmodel.config.rewrite import toml_item  # needs tomlkit, which no serving image has
 
     metric, winner = tuned.metric, tuned.winner
-    present = next(one for one in tuned.finalists if one.trial is None)
+    present = next(candidate for candidate in tuned.finalists if candidate.trial is None)
     if winner is None:
         return (
             f"nothing is clearly better than the present settings: {metric.title} "
@@ -137,22 +134,19 @@ def _finalists_table(tuned: "TuneResult") -> Table:
     metric = tuned.metric
     titles = (f"{metric.title} of the trial", f"{metric.title} in full")
     table = new_table("", "trial", *titles, "parameters", left={"parameters"})
-    for rank, one in enumerate(tuned.finalists, 1):
-        table.add_row(
-            str(rank),
-            str(one.trial.number) if one.trial else "now",
-            f"{one.trial.value:.4f}" if one.trial else "",
-            f"{one.value(metric):.4f}",
-            _varied(one, tuned),
-        )
+    for rank, candidate in enumerate(tuned.finalists, 1):
+        trial = candidate.trial
+        number, value = (str(trial.number), f"{trial.value:.4f}") if trial else ("present", "")
+        parameters = _parameters_text(candidate, tuned)
+        table.add_row(str(rank), number, value, f"{candidate.value(metric):.4f}", parameters)
     return table
 
 
-def _varied(one: "Candidate", tuned: "TuneResult") -> str:
-    if one.trial is None:
+def _parameters_text(candidate: "Candidate", tuned: "TuneResult") -> str:
+    if candidate.trial is None:
         return "the present settings"
     return ", ".join(
-        f"{item.name}={one.trial.parameters[item.name]}" for item in tuned.space.ranges
+        f"{item.name}={candidate.trial.parameters[item.name]}" for item in tuned.space.ranges
     )
 
 
@@ -161,6 +155,6 @@ def _trials_table(tuned: "TuneResult") -> Table:
 
     table = new_table("", "trial", tuned.metric.title, "parameters", left={"parameters"})
     for rank, trial in enumerate(best_trials(tuned.trials, tuned.metric, 5), 1):
-        words = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
-        table.add_row(str(rank), str(trial.number), f"{trial.value:.4f}", words)
+        text = ", ".join(f"{name}={value}" for name, value in trial.parameters.items())
+        table.add_row(str(rank), str(trial.number), f"{trial.value:.4f}", text)
     return table

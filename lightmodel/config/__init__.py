@@ -1,4 +1,4 @@
-"""Every setting, typed and documented once; read from file, environment and command line."""
+"""All settings, typed and documented; read from file, environment and command line."""
 
 from lightmodel.config.load import Config, load
 from lightmodel.config.sections import (

@@ -1,4 +1,4 @@
-"""What all sections have in common, the masking of secrets in addresses, and names of earlier versions."""
+"""The base class of sections, the masking of secrets in URLs, and renamed modules and settings."""
 
 import os
 import re
@@ -13,12 +13,12 @@ _QUERY = re.compile(
     r"(?i)([?&](?:[\w-]*(?:sig|signature|token|key|secret|password|credential)[\w-]*)=)[^&\s'\"]+"
 )
 
-# earlier name → name; configurations, manifests and pickled models of earlier versions have it
+# old → new name; configurations, manifests and pickled models of earlier versions use the old one
 RENAMED_MODULES = {
     "lightmodel.adapters.learners.scaled_target": "lightmodel.learners.scaled_target"
 }
 
-# earlier path → path of a setting; the earlier ones stay valid until release 0.2
+# old → new name of a setting; the old names are valid until release 0.2
 RENAMED_SETTINGS = {
     "data.missing": "data.na_values",
     "tune.startup": "tune.n_startup_trials",
@@ -38,11 +38,11 @@ RENAMED_SETTINGS = {
 
 
 class Section(BaseModel):
-    """One table of config.toml: frozen, and closed to misspelt keys."""
+    """One section of config.toml; it is immutable, and rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def redacted(text: str) -> str:
-    """Return `text` with the user part and the signing parameters of every URL in it masked."""
+    """Return `text` with the user names, passwords and secret parameters of its URLs masked."""
     return _QUERY.sub(r"\1***", _USER.sub("***@", text))

@@ -1,4 +1,4 @@
-"""The environment as libraries and the processes that are started are to see it."""
+"""Environment variables for child processes and for libraries."""
 
 import json
 import os
@@ -14,11 +14,11 @@ PROJECT = Path(__file__).parents[2]
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def for_child(settings: Mapping[str, Section]) -> dict[str, str]:
-    """Return the environment of a process of this project that is to see these sections as they are.
+def child_environment(settings: Mapping[str, Section]) -> dict[str, str]:
+    """Return the environment of a child process that shall use these sections, secrets included.
 
-    Secrets reach it this way only. Sections that are not named are left to the environment as it
-    is. The process finds the package wherever it is started.
+    Other sections are inherited as this process's environment sets them. PYTHONPATH is extended so that
+    the process finds the package in any working directory.
     """
     inherited_path = os.environ.get("PYTHONPATH")
     paths = os.pathsep.join([str(PROJECT), *([inherited_path] if inherited_path else [])])
@@ -33,8 +33,8 @@ def for_child(settings: Mapping[str, Section]) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": paths, **variables}
 
 
-def for_service(path: Path | None, sets: Sequence[str]) -> dict[str, str]:
-    """Return the environment of a process that is to read the same settings as --config and --set say."""
+def service_environment(path: Path | None, sets: Sequence[str]) -> dict[str, str]:
+    """Return the environment of a process that shall read the same settings as --config and --set."""
     variables = {FILE_VARIABLE: str(path.absolute())} if path else {}
     for item in sets:
         name, _, value = item.partition("=")
@@ -49,16 +49,16 @@ def _text(value: object) -> str:
 
 
 def preset(variables: Mapping[str, str]) -> None:
-    """Set variables that a library reads when it is imported, where the user has set none."""
+    """Set variables that a library reads when it is imported, unless the user has set them."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
 
 
 def export(variables: Mapping[str, str]) -> None:
-    """Set variables that a library reads from the environment only."""
+    """Set variables that a library reads only from the environment."""
     os.environ.update(variables)
 
 
 def limit_native_threads(count: int) -> None:
-    """Let libraries that this process loads from now on compute on `count` threads."""
+    """Limit native libraries that are loaded from now on to `count` threads."""
     export(dict.fromkeys(_THREAD_VARIABLES, str(count)))

@@ -37,7 +37,7 @@ from lightmodel.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 PREFIX = "LIGHTMODEL__"
-FILE_VARIABLE = "LIGHTMODEL_CONFIG"  # names another file than config.toml, as --config does
+FILE_VARIABLE = "LIGHTMODEL_CONFIG"  # names the settings file, like --config
 FILE_SUFFIX = "_FILE"
 
 
@@ -66,7 +66,7 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One value as it was written, before it is validated."""
+    """A setting as it was written, before validation."""
 
     section: str
     key: str
@@ -75,13 +75,13 @@ class Setting:
 
     @property
     def path(self) -> str:
-        """Its name as a user writes it."""
+        """Its full name, such as `train.folds`."""
         return f"{self.section}.{self.key}"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A valid configuration, where each value came from (`section.key` → origin), and its file."""
+    """A valid configuration, the origin of each set value (`section.key` → origin), and its file."""
 
     config: Config
     origins: Mapping[str, str]
@@ -93,42 +93,40 @@ class Loaded:
             yield f"[{name}]"
             for key, value in section:
                 origin = self.origins.get(f"{name}.{key}", "default")
-                yield f"{f'{key} = {_shown(value)}':<48} # {origin}"
+                yield f"{f'{key} = {_display(value)}':<48} # {origin}"
             yield ""
 
 
-def _shown(value: object) -> str:
+def _display(value: object) -> str:
     if isinstance(value, SecretStr):
         return "********"
     if value is None:
         return "(not set)"
     if isinstance(value, tuple):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
+        return "[" + ", ".join(_display(item) for item in value) + "]"
     return f'"{redacted(str(value))}"' if isinstance(value, str | Path) else str(value)
 
 
 def load(
-    path: Path | None = None,
-    sets: Sequence[str] = (),
-    environ: Mapping[str, str] | None = None,
+    path: Path | None = None, sets: Sequence[str] = (), environ: Mapping[str, str] | None = None
 ) -> Loaded:
-    """Return the configuration, read from all its origins.
+    """Return the configuration, merged from all origins.
 
     Args:
-        path: the TOML file; None means the one that LIGHTMODEL_CONFIG names, or `config.toml` where it
+        path: the TOML file; None means the one that LIGHTMODEL_CONFIG names, else `config.toml` if it
             exists.
         sets: `section.key=value` strings of the command line; the last one wins.
-        environ: instead of the process's environment.
+        environ: replaces the environment of the process.
 
     Raises:
-        ConfigError: with all mistakes together: origin, key, value, and what is allowed.
+        ConfigError: lists all mistakes together, with origin, key, value and what is allowed.
     """
     mistakes: list[str] = []
     environment = os.environ if environ is None else environ
-    named = path or environment.get(FILE_VARIABLE)
-    file = Path(named or "config.toml")
+    given = path or environment.get(FILE_VARIABLE)
+    file = Path(given or "config.toml")
     settings = [
-        *(_from_file(file, mistakes) if named or file.exists() else ()),
+        *(_from_file(file, mistakes) if given or file.exists() else ()),
         *_from_environment(environment, mistakes),
         *_from_command_line(sets, mistakes),
     ]
@@ -150,25 +148,25 @@ def _from_file(file: Path, mistakes: list[str]) -> Iterator[Setting]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mistakes.append(f"{file}: is not valid TOML: {error}")
     else:
-        yield from _of_tables(content, str(file), mistakes)
+        yield from _from_tables(content, str(file), mistakes)
 
 
-def _of_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Iterator[Setting]:
+def _from_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Iterator[Setting]:
     for section, table in content.items():
         if not isinstance(table, dict):
-            mistakes.append(f"{origin}: {section}: must stand in a section, such as [data]")
+            mistakes.append(f"{origin}: {section}: must be in a section, such as [data]")
             continue
-        for name, written in table.items():
-            key, value = _renamed(section, name, written, origin)
+        for name, raw in table.items():
+            key, value = _renamed(section, name, raw, origin)
             if is_secret(_field(section, key)):
                 mistakes.append(
-                    f"{origin}: {section}.{key}: a secret does not belong in a file of settings; set "
+                    f"{origin}: {section}.{key}: secrets are not allowed in a settings file; set "
                     f"{_variable(section, key)} or {_variable(section, key)}{FILE_SUFFIX}"
                 )
             else:
                 yield Setting(section, key, value, origin)
         if not table and section not in SECTIONS:
-            mistakes.append(f"{origin}: [{section}]: unknown section{_nearest(section, Config)}")
+            mistakes.append(f"{origin}: [{section}]: unknown section{_suggestion(section, Config)}")
 
 
 def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[Setting]:
@@ -177,9 +175,9 @@ def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterat
             continue
         section, _, key = name.removeprefix(PREFIX).lower().partition("__")
         key, value = _renamed(section, key, environ[name], name)
-        named_by = key.removesuffix(FILE_SUFFIX.lower())
-        if named_by != key and is_secret(_field(section, named_by)):
-            key = named_by
+        secret_key = key.removesuffix(FILE_SUFFIX.lower())
+        if secret_key != key and is_secret(_field(section, secret_key)):
+            key = secret_key
             try:
                 value = Path(value).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
@@ -198,7 +196,7 @@ def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Set
             mistakes.append(f"--set {item}: must be section.key=value")
         elif is_secret(_field(section, key)):
             mistakes.append(
-                f"--set {path}: a secret does not belong on a command line, where others can read it; "
+                f"--set {path}: secrets are not allowed on the command line, where others can read them; "
                 f"set {_variable(section, key)}"
             )
         else:
@@ -206,15 +204,15 @@ def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Set
 
 
 def _renamed(section: str, key: str, value: Any, origin: str) -> tuple[str, Any]:  # noqa: ANN401 — as written
-    """Return the present name of a setting and its value in present units."""
+    """Return the current name of a setting, and its value in the current unit."""
     path = f"{section}.{key}"
     if path not in RENAMED_SETTINGS:
         return key, value
     name = RENAMED_SETTINGS[path]
     logger.warning(
-        "%s: %s is called %s now; the old name ends with release 0.2", origin, path, name
+        "%s: %s was renamed to %s; the old name is valid until release 0.2", origin, path, name
     )
-    if path == "tune.keep_share":  # a share has become a percentage
+    if path == "tune.keep_share":  # a share became a percentage
         with suppress(TypeError, ValueError):
             value = str(100 * float(value)) if isinstance(value, str) else 100 * value
     return name.removeprefix(f"{section}."), value
@@ -229,18 +227,18 @@ def _field(section: str, key: str) -> FieldInfo | None:
 
 
 def is_secret(field: FieldInfo | None) -> bool:
-    """Return whether a setting holds a secret, which stands in no file of settings and is never shown."""
+    """Return whether a setting holds a secret, which no settings file may hold and no output shows."""
     return field is not None and SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def _parsed(section: str, key: str, text: str) -> object:
-    """Return what a string of the environment or command line means to its field."""
+    """Return a text of the environment or command line as a value for its field."""
     field = _field(section, key)
     if field is None or field.annotation is None:
         return text
     if text == "" and type(None) in get_args(field.annotation):
         return None
-    if text[:1] in {'"', "'"}:  # a quoted string is TOML's, also where bare text would do
+    if text[:1] in {'"', "'"}:  # quotes are TOML's, not part of the value
         return _as_toml(text)
     try:
         TypeAdapter(field.annotation).validate_python(text)
@@ -250,7 +248,7 @@ def _parsed(section: str, key: str, text: str) -> object:
 
 
 def _as_toml(text: str) -> object:
-    """Return the value of a text in TOML or, where it is none, in JSON; else the text."""
+    """Return a text parsed as TOML, else as JSON, else unchanged."""
     with suppress(tomllib.TOMLDecodeError):
         return tomllib.loads(f"value = {text}")["value"]
     with suppress(json.JSONDecodeError):
@@ -258,7 +256,7 @@ def _as_toml(text: str) -> object:
     return text
 
 
-def _nearest(word: str, model: type[BaseModel]) -> str:
+def _suggestion(word: str, model: type[BaseModel]) -> str:
     close = difflib.get_close_matches(word, model.model_fields, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
@@ -268,12 +266,12 @@ def _nearest(word: str, model: type[BaseModel]) -> str:
 def _is_known(setting: Setting, mistakes: list[str]) -> bool:
     model = SECTIONS.get(setting.section)
     if model is None:
-        unknown = f"unknown section {setting.section!r}{_nearest(setting.section, Config)}"
+        problem = f"unknown section {setting.section!r}{_suggestion(setting.section, Config)}"
     elif setting.key not in model.model_fields:
-        unknown = f"unknown key{_nearest(setting.key, model)}"
+        problem = f"unknown key{_suggestion(setting.key, model)}"
     else:
         return True
-    mistakes.append(f"{setting.origin}: {setting.path}: {unknown}")
+    mistakes.append(f"{setting.origin}: {setting.path}: {problem}")
     return False
 
 
@@ -291,10 +289,10 @@ def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | Non
             setting = by_path[path]
             secret = is_secret(_field(setting.section, setting.key))
             value = "" if secret else f"found {redacted(repr(setting.value))}; "
-            wanted = ""
+            hint = ""
             if isinstance(setting.value, str) and detail["type"].endswith("_type"):
-                wanted = '; write it as TOML ({num_leaves = 31}, ["a", "b"]) or as JSON'
+                hint = '; write it as TOML ({num_leaves = 31}, ["a", "b"]) or as JSON'
             mistakes.append(
-                f"{setting.origin}: {path}: {value}{message[:1].lower()}{message[1:]}{wanted}"
+                f"{setting.origin}: {path}: {value}{message[:1].lower()}{message[1:]}{hint}"
             )
     return None

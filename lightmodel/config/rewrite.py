@@ -1,4 +1,4 @@
-"""Change values of `[train]` in a file of settings, leaving comments, order and all else as they are."""
+"""Change values of `[train]` in a settings file, and keep its comments, order and other settings."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,39 +14,39 @@ from lightmodel.files import atomic_path
 
 _BOM = "\ufeff"
 _SECTION = "train"
-_CHOSEN = ("estimator", "parameters")  # what a search or a comparison finds
+_WRITABLE = ("estimator", "parameters")  # the results of a search or a comparison
 
 
 def writable_file(loaded: Loaded) -> Path:
-    """Return the file of the settings, to which train.estimator and train.parameters can be written.
+    """Return the settings file, after a check that train.estimator and train.parameters can be written.
 
     Raises:
-        ConfigError: one of them comes from elsewhere, which would go before the file; or the file
-            cannot be changed safely.
+        ConfigError: the environment or the command line overrides one of them, or the file cannot be
+            changed safely.
     """
     file = loaded.file.resolve()
-    for key in (f"{_SECTION}.{name}" for name in _CHOSEN):
+    for key in (f"{_SECTION}.{name}" for name in _WRITABLE):
         origin = loaded.origins.get(key, "")
         if origin.startswith(("--set", "LIGHTMODEL__")):
             raise ConfigError(
-                f"--write cannot work: {key} comes from {origin.split()[0]}, before any file",
-                hint=f"leave it out, or put its value into {file.name}",
+                f"--write cannot work: {origin.split()[0]} overrides {key}",
+                hint=f"leave it out, or move its value to {file.name}",
             )
-    _rewritten(file, loaded.config.train.model_dump(include=set(_CHOSEN)))
+    _rewritten(file, loaded.config.train.model_dump(include=set(_WRITABLE)))
     return file
 
 
 def rewrite(file: Path, values: Mapping[str, Any]) -> None:
-    """Set values of `[train]`, in JSON's types.
+    """Set keys of `[train]` to values of JSON types.
 
-    The file is replaced in one step, once the new one is known to be a valid configuration. A file
-    that is not there is made.
+    The file is replaced atomically, after the new one was checked to be a valid configuration; a
+    missing file is created.
 
     Raises:
         ConfigError: the file cannot be read or written, or would not be valid with these values.
     """
     text = _rewritten(file, values)
-    target = file.resolve()  # a link stays one
+    target = file.resolve()  # so that a symbolic link is kept
     with atomic_path(target) as part:
         part.write_bytes(text.encode())
         load(part, environ={})
@@ -55,32 +55,32 @@ def rewrite(file: Path, values: Mapping[str, Any]) -> None:
 
 
 def _rewritten(file: Path, values: Mapping[str, Any]) -> str:
-    """Return the file's new text, which means the same but for the values.
+    """Return the file's new text, in which only these values differ.
 
     Raises:
-        ConfigError: the file cannot be read, or is laid out so that it cannot be changed safely.
+        ConfigError: the file cannot be read, or its layout prevents a safe change.
     """
     try:
         before = file.read_bytes().decode("utf-8") if file.exists() else ""
         document = tomlkit.parse(before.removeprefix(_BOM))
-        wanted = tomllib.loads(before.removeprefix(_BOM))
+        expected = tomllib.loads(before.removeprefix(_BOM))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (TOMLKitError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: is not valid TOML: {error}") from error
     items = {key: toml_item(value) for key, value in values.items()}
-    wanted.setdefault(_SECTION, {}).update({key: item.unwrap() for key, item in items.items()})
+    expected.setdefault(_SECTION, {}).update({key: item.unwrap() for key, item in items.items()})
     try:
         _change(document, values)
         text = tomlkit.dumps(document)
-        is_same = tomllib.loads(text) == wanted
+        is_safe = tomllib.loads(text) == expected
     except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError):
-        is_same = False
-    if not is_same:
-        shown = "\n".join(f"  {key} = {item.as_string()}" for key, item in items.items())
+        is_safe = False
+    if not is_safe:
+        lines = "\n".join(f"  {key} = {item.as_string()}" for key, item in items.items())
         raise ConfigError(
-            f"{file.name} is laid out so that it cannot be changed without touching other settings",
-            hint=f"put in by hand, under [{_SECTION}]:\n{shown}",
+            f"{file.name} has a layout in which these settings cannot be changed without others",
+            hint=f"add these lines by hand, under [{_SECTION}]:\n{lines}",
         )
     return (_BOM if before.startswith(_BOM) else "") + text
 
@@ -99,7 +99,7 @@ def _change(document: tomlkit.TOMLDocument, values: Mapping[str, Any]) -> None:
 
 
 def _update(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 — any table of tomlkit
-    """Make a table hold exactly these, keeping the comments of what stays."""
+    """Replace the content of a table, and keep the comments of unchanged keys."""
     for name in [name for name in table if name not in values]:
         del table[name]
     for name, value in values.items():
@@ -107,14 +107,14 @@ def _update(table: Any, values: Mapping[str, Any]) -> None:  # noqa: ANN401 — 
             table[name] = toml_item(value)
 
 
-def toml_item(value: Any) -> Any:  # noqa: ANN401 — any of TOML's types
-    """Return a value as tomlkit writes it: a table in one line; of a list of tables, one table a line."""
+def toml_item(value: Any) -> Any:  # noqa: ANN401 — any TOML type
+    """Return a value as a tomlkit item: tables inline, and lists of tables with one table per line."""
     if isinstance(value, Mapping):
         table = tomlkit.inline_table()
-        table.update({key: toml_item(one) for key, one in value.items() if one is not None})
+        table.update({key: toml_item(item) for key, item in value.items() if item is not None})
         return table
     if isinstance(value, list | tuple):
         array = tomlkit.array()
-        array.extend(toml_item(one) for one in value)
-        return array.multiline(any(isinstance(one, Mapping) for one in value))
+        array.extend(toml_item(item) for item in value)
+        return array.multiline(any(isinstance(item, Mapping) for item in value))
     return tomlkit.item(value)

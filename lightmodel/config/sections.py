@@ -1,6 +1,6 @@
-"""The sections `data`, `split`, `train`, `tune` and `gate` of `config.toml`: how a model is made.
+"""The sections `data`, `split`, `train`, `tune` and `gate` of `config.toml`: how a model is trained.
 
-A field's description is its line in docs/config.md.
+The description of each field is its entry in docs/config.md.
 """
 
 import math
@@ -15,7 +15,7 @@ from lightmodel.config.base import Section
 
 
 def _column(name: str) -> str:
-    """Write a column's name as tables have it: see `contract.cells.name_of`."""
+    """Normalise a column's name as tables do; see `contract.cells.name_of`."""
     return normalize("NFC", name.strip())
 
 
@@ -24,7 +24,7 @@ Column = Annotated[str, AfterValidator(_column)]
 
 def _target(name: str) -> str:
     if not _column(name):
-        raise ValueError("it is empty")
+        raise ValueError("it must not be empty")
     return _column(name)
 
 
@@ -72,14 +72,14 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def parse_duration(text: str) -> float | None:
-    """Return the seconds that `90`, `90s`, `20m` or `2h` mean; None for any other text."""
+    """Return the seconds of a duration such as `90`, `90s`, `20m` or `2h`; None for any other text."""
     match = _DURATION.fullmatch(text.strip())
     return float(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def _duration(value: str) -> str:
     if value and parse_duration(value) is None:
-        raise ValueError("write a number of seconds, or such as 90s, 20m and 2h")
+        raise ValueError("write a duration such as 90, 90s, 20m or 2h")
     return value
 
 
@@ -93,7 +93,8 @@ class DataSection(Section):
         "s3://, az://, sklearn://breast_cancer|wine|diabetes|digits, sample://santander?rows=…&seed=….",
     )
     mirrors: tuple[str, ...] = Field(
-        (), description="Sources of the same table, tried in this order when the first one fails."
+        (),
+        description="Other sources of the same table, tried in this order when data.source fails.",
     )
     sha256: Annotated[str, AfterValidator(_sha256)] = Field(
         "",
@@ -102,25 +103,24 @@ class DataSection(Section):
     )
     refresh: Literal["always", "changed", "never"] = Field(
         "changed",
-        description="When a table is downloaded again: always, when the source says that it changed, "
-        "or never once it is here.",
+        description="When a table is downloaded again: at every run (always), when the source reports "
+        "a change (changed), or never.",
     )
     timeout_s: float = Field(
-        30.0, gt=0, description="Seconds without a byte after which a download is tried again."
+        30.0, gt=0, description="Seconds without data after which a download is retried."
     )
     retries: int = Field(
         4,
         ge=0,
         le=20,
-        description="Further tries of each source, with growing pauses between them.",
+        description="Number of retries for each source, with growing pauses between them.",
     )
     target: Annotated[str, AfterValidator(_target)] = Field(
         "target", min_length=1, description="Name of the column to predict."
     )
     id: Column = Field(
         "auto",
-        description="Name of the column that identifies a row; auto: found by its name; empty: there "
-        "is none.",
+        description="Name of the column that identifies a row; auto: detected by its name; empty: none.",
     )
     ignore: tuple[Column, ...] = Field(
         (), description='Columns that are not features, such as ["comment"].'
@@ -132,7 +132,7 @@ class DataSection(Section):
         "auto", description="Whether the first line holds the names of the columns; auto: detected."
     )
     delimiter: str = Field(
-        "auto", description='What separates the cells of a CSV, such as ";"; auto: detected.'
+        "auto", description='Separator between the cells of a CSV, such as ";"; auto: detected.'
     )
     decimal: Literal["auto", ".", ","] = Field(
         "auto", description="Decimal mark of a CSV; auto: detected."
@@ -144,27 +144,26 @@ class DataSection(Section):
     )
     na_values: tuple[str, ...] = Field(
         ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"),
-        description="Cells that mean a missing value.",
+        description="Texts of a cell that mean a missing value.",
     )
     format: Literal["csv", "parquet"] = Field(
-        "csv", description="Format of the split's two tables."
+        "csv", description="File format of a split's training and test tables."
     )
     contract: Literal["keep", "new"] = Field(
         "keep",
-        description="keep: the table must fit the contract of the newest approved model; new: a "
-        "changed schema is accepted.",
+        description="keep: the table must satisfy the data contract of the newest approved model; new: "
+        "a changed schema is accepted.",
     )
     max_drift: float | None = Field(
         None,
         ge=0,
-        description="The chain stops when a column drifts further than this from the last accepted "
-        "table (KS statistic for numbers, PSI for categories), such as 0.2; not set: "
-        "drift is only reported.",
+        description="Largest drift of a column from the last accepted table (KS statistic for numbers, "
+        "PSI for categories), such as 0.2; more stops the chain. Not set: drift is only reported.",
     )
 
 
 class SplitSection(Section):
-    """Which rows are kept for testing."""
+    """How the test rows are chosen."""
 
     method: Annotated[str, AfterValidator(_split_method)] = Field(
         "auto",
@@ -181,17 +180,17 @@ class SplitSection(Section):
 
 
 class TrainSection(Section):
-    """What is fitted, and how."""
+    """How a model is trained."""
 
     task: Literal["auto", "binary", "multiclass", "regression"] = Field(
         "auto",
-        description="What is predicted: two classes, several classes, or a number; auto: found from "
+        description="What is predicted: two classes, several classes, or a number; auto: inferred from "
         "the target.",
     )
     positive: str = Field(
         "auto",
-        description="Label that counts as positive, for two classes; auto: 1, yes or true, else the "
-        "last one by name.",
+        description="Label of the positive class, for two classes; auto: 1, yes or true, else the last "
+        "label in sorted order.",
     )
     estimator: Annotated[str, AfterValidator(_estimator)] = Field(
         "lightgbm",
@@ -201,18 +200,18 @@ class TrainSection(Section):
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
-        description="Parameters of the estimator, over the defaults of this project, such as "
+        description="Parameters of the estimator, which override the defaults of this project, such as "
         "{num_leaves = 31}.",
     )
     module: str = Field(
         "",
-        description="A file of your own with features() or estimator(), such as "
-        "model-development/my_model.py; it travels with the model (docs/own-code.md).",
+        description="A Python file of yours with features() or estimator(), such as "
+        "model-development/my_model.py; it is stored with the model (docs/own-code.md).",
     )
     features: tuple[Literal["frequency"], ...] = Field(
         (),
-        description="Features that are added; frequency: for each feature, how often its value "
-        "occurs in the training rows.",
+        description="Extra features; frequency: for each feature, how often its value occurs in the "
+        "training rows.",
     )
     calibration: Literal["none", "sigmoid", "isotonic"] = Field(
         "none",
@@ -224,18 +223,18 @@ class TrainSection(Section):
         0,
         ge=0,
         le=200,
-        description="How many other sets of parameters are tried when the quality gate rejects the "
-        "candidate. The best by out-of-fold score is tested once; what train.parameters "
-        "names stays as it is.",
+        description="Number of other sets of parameters to try when the quality gate rejects the "
+        "candidate. The best by out-of-fold score is tested once; train.parameters keep their values.",
     )
     final: Literal["refit", "ensemble"] = Field(
         "refit",
-        description="What is served: one model, refitted on all training rows, or the mean of the "
-        "models of the folds.",
+        description="What is served: one model, refitted on all training rows (refit), or the mean of "
+        "the models of the folds (ensemble).",
     )
     threshold: Literal["0.5", "f1", "youden", "cost"] = Field(
         "f1",
-        description="How the decision threshold is chosen on out-of-fold scores (two classes only).",
+        description="Decision threshold for two classes: 0.5, or the one with the best F1, Youden index "
+        "or cost on out-of-fold scores.",
     )
     cost_false_positive: float = Field(
         1.0, gt=0, description='Cost of a false positive, for threshold = "cost".'
@@ -245,16 +244,15 @@ class TrainSection(Section):
     )
     compile: Literal["auto", "never"] = Field(
         "auto",
-        description="auto: LightGBM's trees are compiled for serving where there is a C compiler "
-        "(cc).",
+        description="auto: LightGBM's trees are compiled for serving if a C compiler (cc) is installed.",
     )
     threads: int = Field(
-        0, ge=0, le=256, description="Number of threads for fitting; 0: as many as there are cores."
+        0, ge=0, le=256, description="Number of threads for fitting; 0: one for each core."
     )
 
 
 class RangeOverride(Section):
-    """What a search may give to one parameter; what is not set stays as this project declares it."""
+    """Changes to the search range of one parameter; None keeps this project's default."""
 
     low: float | None = None
     high: float | None = None
@@ -266,34 +264,29 @@ class TuneSection(Section):
     """How `python -m lightmodel tune` searches for better train.parameters."""
 
     trials: int = Field(
-        50,
-        ge=1,
-        le=100_000,
-        description="Number of trials of a study in all, whichever process makes them.",
+        50, ge=1, le=100_000, description="Number of trials of a study, over all processes."
     )
     timeout: Annotated[str, AfterValidator(_duration)] = Field(
-        "",
-        description="Longest time for the search, such as 90s, 20m or 2h; empty: no limit.",
+        "", description="Time limit of the search, such as 90s, 20m or 2h; empty: no limit."
     )
-    folds: int = Field(5, ge=2, le=100, description="Number of folds of a trial.")
-    max_rounds: int = Field(2_000, ge=1, description="Most boosting rounds in a fold of a trial.")
+    folds: int = Field(
+        5, ge=2, le=100, description="Number of folds of a trial's cross-validation."
+    )
+    max_rounds: int = Field(2_000, ge=1, description="Maximum number of boosting rounds in a fold.")
     patience: int = Field(
         50,
         ge=1,
-        description="Number of rounds without a better loss after which a fold of a trial ends.",
+        description="Early stopping: number of rounds without a better loss after which a fold ends.",
     )
     n_startup_trials: int = Field(
-        8,
-        ge=1,
-        description="Number of trials drawn at random before the search learns from them.",
+        8, ge=1, description="Number of random trials before the sampler learns from the results."
     )
     pruner_percentile: float = Field(
         50.0,
         gt=0,
         le=100,
-        description="From its second fold on, a trial continues only if it is among this best "
-        "percentage of the finished trials, once there are four; 100: no trial is "
-        "pruned.",
+        description="A trial is pruned after its second fold or later if it is not among this best "
+        "percentage of the finished trials, once there are four; 100: no pruning.",
     )
     finalists: int = Field(
         5,
@@ -303,8 +296,8 @@ class TuneSection(Section):
     )
     ranges: dict[str, RangeOverride | Literal[False]] = Field(
         {},
-        description="Ranges over those that `tune --ranges` shows, by LightGBM's names: num_leaves = "
-        "{low = 2, high = 64}; lambda_l1 = false leaves a parameter alone.",
+        description="Ranges that override those of `tune --ranges`, by LightGBM's names: num_leaves = "
+        "{low = 2, high = 64}; lambda_l1 = false excludes a parameter from the search.",
     )
     storage: SecretStr | None = Field(
         None,
@@ -314,7 +307,7 @@ class TuneSection(Section):
 
     @property
     def timeout_s(self) -> float:
-        """Return the time for the search in seconds; infinity for none."""
+        """Return the time limit of the search in seconds; infinity if there is none."""
         seconds = parse_duration(self.timeout)
         return math.inf if seconds is None else seconds
 
@@ -324,7 +317,7 @@ class TuneSection(Section):
 
 
 class GateSection(Section):
-    """What a candidate must reach to be served."""
+    """The quality gate: what a candidate must achieve to be served."""
 
     metric: Annotated[str, AfterValidator(_gate_metric)] = Field(
         "auto",
@@ -341,8 +334,8 @@ class GateSection(Section):
         0.01,
         ge=0,
         description="How much worse than the served model a candidate may be on the same rows, as a "
-        "share of its value.",
+        "share of the served model's value.",
     )
     bootstrap: int = Field(
-        200, ge=0, le=10_000, description="Number of resamplings for confidence intervals."
+        200, ge=0, le=10_000, description="Number of bootstrap resamples for confidence intervals."
     )

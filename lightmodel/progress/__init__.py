@@ -1,4 +1,4 @@
-"""Progress of work that somebody waits for: the protocol, silent or in the log, and how it is written."""
+"""Progress of long-running work: the protocol, a silent and a logging implementation, and formatting."""
 
 import contextlib
 import logging
@@ -11,45 +11,44 @@ from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
-_STEPS = ("bytes", "kB", "MB", "GB", "TB")
+_BYTE_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
-
-Advance = Callable[[int], None]  # counts so many more units as done
+Advance = Callable[[int], None]  # adds a number of finished units
 
 
 class Progress(Protocol):
-    """Shows work under way. It never raises, whatever becomes of the terminal, and is thread-safe."""
+    """Shows work in progress. It is thread-safe, and never raises, even when the terminal is gone."""
 
     def task(
-        self, what: str, total: int | None = None, unit: str = ""
+        self, title: str, total: int | None = None, unit: str = ""
     ) -> AbstractContextManager[Advance]:
-        """Start to show `what`; `unit` is "bytes" or the plural of what is counted."""
+        """Show the work `title` until the block ends; `unit` is "bytes" or a plural such as "folds"."""
         ...
 
 
 class SilentProgress:
-    """Shows nothing: for tests, and for who uses this package as a library."""
+    """Shows nothing: for tests, and for use as a library."""
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
-        """Show nothing of `what`."""
-        del what, total, unit
+    def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+        """Show nothing."""
+        del title, total, unit
         yield lambda _amount: None
 
 
 @dataclass(frozen=True)
 class LogProgress:
-    """Writes a line when work starts, one every `every_s` seconds, and one when it ends.
+    """Logs a line when work starts, one every `interval_s` seconds, and one when it ends.
 
-    The lines come from a thread of their own, so that work that hangs is logged as well.
+    A separate thread logs the lines, so that work that hangs is logged as well.
     """
 
-    every_s: float = 10.0
+    interval_s: float = 10.0
     clock: Callable[[], float] = time.monotonic
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
-        """Write about `what` until the block ends."""
+    def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+        """Log the progress of `title` until the block ends."""
         done, lock, ended, start = 0, threading.Lock(), threading.Event(), self.clock()
 
         def advance(amount: int) -> None:
@@ -58,15 +57,15 @@ class LogProgress:
                 done += amount
 
         def log(state: str) -> None:
-            amounts, taken = format_progress(done, total, unit), self.clock() - start
-            logger.info("%s: %s%s after %s", what, state, amounts, format_seconds(taken))
+            amounts, seconds = format_progress(done, total, unit), self.clock() - start
+            logger.info("%s: %s%s after %s", title, state, amounts, format_seconds(seconds))
 
         def log_until_ended() -> None:
-            while not ended.wait(self.every_s):
+            while not ended.wait(self.interval_s):
                 log("")
 
-        logger.info("%s: started%s", what, f", {format_progress(0, total, unit)}" if total else "")
-        thread = threading.Thread(target=log_until_ended, name=f"progress of {what}", daemon=True)
+        logger.info("%s: started%s", title, f", {format_progress(0, total, unit)}" if total else "")
+        thread = threading.Thread(target=log_until_ended, name=f"progress of {title}", daemon=True)
         thread.start()
         try:
             yield advance
@@ -81,7 +80,7 @@ class LogProgress:
 
 
 def format_progress(done: int, total: int | None, unit: str) -> str:
-    """Return "12.3 of 308.6 MB (4 %)", "7 of 10 folds (70 %)" or, without a total, "12.3 MB"."""
+    """Return "12.3 MB of 308.6 MB (4 %)", "7 of 10 folds (70 %)" or, without a total, "12.3 MB"."""
     if total is None:
         return _format_amount(done, unit)
     share = f" ({done / total:.0%})".replace("%", " %") if total else ""
@@ -94,11 +93,11 @@ def _format_amount(amount: int, unit: str) -> str:
     if unit != "bytes":
         return f"{amount:,} {unit}".strip()
     size = float(amount)
-    for step in _STEPS:
-        if size < 1000 or step == _STEPS[-1]:
+    for byte_unit in _BYTE_UNITS:
+        if size < 1000 or byte_unit == _BYTE_UNITS[-1]:
             break
         size /= 1000
-    return f"{amount} bytes" if step == "bytes" else f"{size:.1f} {step}"
+    return f"{amount} bytes" if byte_unit == "bytes" else f"{size:.1f} {byte_unit}"
 
 
 def format_seconds(seconds: float) -> str:

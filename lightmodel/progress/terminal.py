@@ -1,4 +1,4 @@
-"""Progress as bars that move, for somebody at a terminal."""
+"""Progress bars on a terminal."""
 
 import contextlib
 import threading
@@ -21,13 +21,13 @@ from rich.text import Text
 from lightmodel.progress import Advance, format_progress
 
 
-class _LostTerminal:
-    """A terminal that may go away: what cannot be written is dropped."""
+class _SafeStream:
+    """A terminal that may be closed at any time; text that cannot be written is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — whatever a stream has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — any attribute of a stream
         return getattr(self._stream, name)
 
     def isatty(self) -> bool:
@@ -47,26 +47,26 @@ class _LostTerminal:
 
 class _AmountColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
-        """Return how much of a task is done."""
+        """Return the finished amount of a task."""
         total = None if task.total is None else int(task.total)
         return Text(format_progress(int(task.completed), total, task.fields["unit"]))
 
 
 class TerminalProgress:
-    """Draws a bar for each piece of work; all that run at the same time stand below one another."""
+    """Draws a bar for each task; bars of concurrent tasks are stacked."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=cast("TextIO", _LostTerminal(stream)), highlight=False)
+        self._console = Console(file=cast("TextIO", _SafeStream(stream)), highlight=False)
         self._lock = threading.Lock()
         self._bars: Progress | None = None
         self._running = 0
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
-        """Draw a bar for `what` until the block ends; the finished bar stays."""
+    def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+        """Draw a bar for `title` until the block ends; the finished bar stays visible."""
         bars = self._start()
         try:
-            yield partial(bars.advance, bars.add_task(what, total=total, unit=unit))
+            yield partial(bars.advance, bars.add_task(title, total=total, unit=unit))
         finally:
             self._end()
 

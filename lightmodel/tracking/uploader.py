@@ -107,8 +107,8 @@ class Uploader:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=environment.for_child(sections),
-                start_new_session=True,  # Ctrl-C must not reach it
+                env=environment.child_environment(sections),
+                start_new_session=True,  # Ctrl-C is for the run
             )
         if self._queued and self._process.stdin:
             with suppress(OSError):  # it died; the queue is kept

@@ -86,7 +86,7 @@ def test_what_was_written_can_be_trained_and_is_in_force(project: Project) -> No
     manifest = json.loads((model / "manifest.json").read_bytes())
     assert manifest["parameters"]["train"]["estimator"].endswith("LogisticRegression")
     again = project.tool("compare", "--only", "logistic", "--write")
-    assert "config.toml stays: its own settings are the best." in again.out
+    assert "config.toml is unchanged: its settings are the best." in again.out
 
 
 def test_a_time_limit_is_told_and_what_has_no_place_is_refused(project: Project) -> None:

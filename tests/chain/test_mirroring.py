@@ -34,12 +34,12 @@ def test_the_chain_sends_what_it_approves_and_a_rollback_too(project: Project) -
     there = ["models", "--set", "store.root=there"]
     pulled = project.tool(*there, "pull")
     assert (pulled.code, pulled.out) == (0, f"pulled: {made.name}\n"), pulled.err
-    assert project.tool(*there, "pull").out == f"here already: {made.name}\n"
+    assert project.tool(*there, "pull").out == f"already here: {made.name}\n"
     bundle = (project.folder / "there" / "model" / made.name / "model.joblib").read_bytes()
     assert bundle == (made / "model.joblib").read_bytes()
     back = project.tool("models", "rollback", "--force")
     assert f"copied to s3://models/shop: {made.name}" in back.err
-    assert "verdict taken over" not in project.tool(*there).out
+    assert "verdict updated" not in project.tool(*there).out
     assert project.tool(*there, "pull").code == 66
     assert "withdrawn by rollback" in project.tool(*there).out
 

@@ -14,7 +14,7 @@ from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store
 from tests.fakes.project import SETTINGS, Project, shop_table
 
-SAME = "the same, byte for byte"
+SAME = "identical, byte for byte"
 POOR = ["--set", "train.parameters={max_rounds = 3, learning_rate = 0.5}"]
 
 

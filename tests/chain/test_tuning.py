@@ -59,7 +59,7 @@ def test_the_best_is_taken_over_and_no_test_row_is_read(table: Project) -> None:
     assert counted(table) == 8
     (folder,) = table.folder.glob("var/studies/*")
     assert (folder / "study.png").stat().st_size > 5_000
-    assert "now" in ran.out
+    assert "the present settings" in ran.out
     text = (table.folder / "config.toml").read_text(encoding="utf-8")
     before, after = tomllib.loads(FREE), tomllib.loads(text)
     test_rows.write_bytes(kept)
@@ -118,7 +118,7 @@ def test_a_time_limit_ends_the_search_with_what_is_known(table: Project) -> None
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("--timeout", "soon"), 78, "write a number of seconds"),
+        (("--timeout", "soon"), 78, "write a duration"),
         (("--trials", "0"), 78, "tune.trials"),
         (("--trials", "many"), 78, "tune.trials"),
         (("--set", "tune.ranges={num_leafs = {low = 2}}"), 78, "did you mean 'num_leaves'"),

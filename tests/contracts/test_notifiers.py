@@ -126,7 +126,7 @@ def test_mail_arrives(tmp_path: Path) -> None:
 def test_the_command_says_by_its_exit_code_what_was_not_taken(tmp_path: Path) -> None:
     dead = f"json://user:{SECRET}@127.0.0.1:{free_port()}/"
     done = tool("It broke", folder=tmp_path, LIGHTMODEL__NOTIFY__URLS=dead)
-    assert (done.returncode, "did not take it" in done.stderr) == (75, True)
+    assert (done.returncode, "did not accept the message" in done.stderr) == (75, True)
     assert SECRET not in done.stderr + done.stdout
 
 

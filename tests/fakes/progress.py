@@ -26,9 +26,9 @@ class Watching:
     tasks: list[Task] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+    def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
         """Remember a task."""
-        self.tasks.append(Task(what, total, unit))
+        self.tasks.append(Task(title, total, unit))
         yield self.tasks[-1]
 
 
@@ -52,6 +52,6 @@ class Interrupting:
     at: int
 
     @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+    def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
         """Start work that will not end."""
-        yield Interrupted(what, total, unit, at=self.at)
+        yield Interrupted(title, total, unit, at=self.at)

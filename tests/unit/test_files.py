@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, and what the system refuses is an error of ours."""
+"""Writes are atomic, and errors of the operating system become errors with a hint."""
 
 import errno
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_a_file_is_replaced_in_one_step() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(
+def test_an_interrupted_write_leaves_only_the_old_file(
     error: type[BaseException],
 ) -> None:
     path = Path("table.csv")
@@ -47,14 +47,16 @@ def test_what_is_interrupted_leaves_the_old_file_and_nothing_else(
         (errno.ENOTDIR, ConfigError),
     ],
 )
-def test_what_the_system_refuses_has_a_hint(number: int, kind: type[LightModelError]) -> None:
+def test_an_error_of_the_operating_system_gets_a_hint(
+    number: int, kind: type[LightModelError]
+) -> None:
     with pytest.raises(kind) as caught, translate_os_errors(Path("folder/table.csv")):
         raise OSError(number, "refused")
     assert "folder" in caught.value.message
     assert caught.value.hint
 
 
-def test_any_other_error_of_the_system_stays_what_it_is() -> None:
+def test_any_other_error_of_the_operating_system_is_not_translated() -> None:
     with pytest.raises(FileNotFoundError), translate_os_errors(Path("table.csv")):
         raise FileNotFoundError(errno.ENOENT, "a bug of ours")
 

@@ -1,4 +1,4 @@
-"""Commands, called in the test's own process."""
+"""Commands are called in the process of the test."""
 
 import logging
 from collections.abc import Iterator
@@ -12,6 +12,6 @@ from tests.fakes.command_line import CommandLine
 def call(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[CommandLine]:
-    """Call commands; what `main` changes in logging is taken back."""
+    """Call commands, and restore the logging that `main` changes."""
     yield CommandLine(monkeypatch, capsys)
     logging.captureWarnings(capture=False)

@@ -1,10 +1,10 @@
-"""Tables and numbers as they reach a file or a pipe."""
+"""Tables and numbers as they are printed to a file or a pipe."""
 
 import math
 
 import pytest
 
-from lightmodel.cli.common import NOTHING, metric_text, new_table, print_table
+from lightmodel.cli.common import DASH, metric_text, new_table, print_table
 
 
 def test_numbers_are_right_aligned_and_names_left(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,7 +16,7 @@ def test_numbers_are_right_aligned_and_names_left(capsys: pytest.CaptureFixture[
     assert lines == ["name     rows", "a           1", "longer  1,000"]
 
 
-def test_nothing_is_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_text_is_not_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
     table = new_table("text")
     table.add_row("x" * 400)
     print_table(table)
@@ -25,7 +25,7 @@ def test_nothing_is_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0.25, "0.2500"), (None, NOTHING), (math.nan, NOTHING), (-1.0, "-1.0000")],
+    [(0.25, "0.2500"), (None, DASH), (math.nan, DASH), (-1.0, "-1.0000")],
 )
 def test_a_metric_has_four_decimals_or_is_a_dash(value: float | None, expected: str) -> None:
     assert metric_text(value) == expected

@@ -1,4 +1,4 @@
-"""Errors become a message, a hint and an exit code; everything else is a bug."""
+"""Errors become a message, a hint and an exit code; any other exception is a bug."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,14 +7,14 @@ import click
 import pytest
 
 from lightmodel.cli import GROUPS, commands
-from lightmodel.config.environment import for_service
+from lightmodel.config.environment import service_environment
 from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, QualityGateFailed
 from tests.fakes.command_line import CommandLine
 
 
 @pytest.fixture
 def add_failing() -> Iterator[Callable[[BaseException], None]]:
-    """Add a command `fail` that raises what it is given."""
+    """Return a function that adds a command `fail`, which raises a given error."""
 
     def add(error: BaseException) -> None:
         def fail() -> None:
@@ -30,12 +30,12 @@ def add_failing() -> Iterator[Callable[[BaseException], None]]:
     ("error", "code"),
     [
         (QualityGateFailed("AUC 0.6 is less than 0.7"), 10),
-        (AlreadyRunning("another run is under way"), 75),
+        (AlreadyRunning("another run is in progress"), 75),
         (ConfigError("data.source is not set"), 78),
-        (LightModelError("an error of no known kind"), 1),
+        (LightModelError("an error of an unknown kind"), 1),
     ],
 )
-def test_an_error_is_its_message_and_its_code(
+def test_an_error_becomes_its_message_and_its_exit_code(
     call: CommandLine,
     add_failing: Callable[[BaseException], None],
     error: LightModelError,
@@ -54,7 +54,7 @@ def test_a_hint_follows_on_a_line_of_its_own(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
-def test_an_interruption_is_130(
+def test_an_interruption_exits_with_130(
     call: CommandLine, add_failing: Callable[[BaseException], None], error: BaseException
 ) -> None:
     add_failing(error)
@@ -82,13 +82,13 @@ def test_anything_else_is_a_bug_with_a_traceback(
         (("run", "--nonsense"), "No such option"),
         (("run", "train", "--from", "train"), "not both"),
         (("run", "--from", "testing", "--to", "train"), "comes after"),
-        (("compare", "--limit", "soon"), "no length of time"),
-        (("compare", "--limit", "0s"), "longer than nothing"),
+        (("compare", "--limit", "soon"), "is not a duration"),
+        (("compare", "--limit", "0s"), "greater than zero"),
         (("monitor", "--every", "0"), "not in the range"),
         (("feedback", "missing.csv"), "does not exist"),
     ],
 )
-def test_a_command_line_that_makes_no_sense_is_2(
+def test_invalid_arguments_exit_with_2(
     call: CommandLine, words: tuple[str, ...], part: str
 ) -> None:
     ended = call(*words)
@@ -124,7 +124,7 @@ def test_help_names_every_command_and_exits_with_0(call: CommandLine) -> None:
         (("smoke", "--wait", "0"), 66, "model"),
     ],
 )
-def test_what_a_command_lacks_is_named(
+def test_a_missing_requirement_of_a_command_is_named(
     call: CommandLine, words: tuple[str, ...], code: int, part: str
 ) -> None:
     Path("labels.csv").write_text("id,target\n")
@@ -140,7 +140,7 @@ def test_a_wrong_setting_is_reported_before_gunicorn_starts(call: CommandLine) -
     assert "serve.port" in ended.err
 
 
-def test_help_shows_each_command_with_the_first_sentence_of_its_own() -> None:
+def test_help_shows_the_first_sentence_of_each_commands_own_help() -> None:
     context = click.Context(commands)
     shown = {name: text for group in GROUPS.values() for name, (_, text) in group.items()}
     for name in commands.list_commands(context):
@@ -148,20 +148,20 @@ def test_help_shows_each_command_with_the_first_sentence_of_its_own() -> None:
         assert command is not None
         assert (command.help or "").partition("\n")[0] == shown[name]
         children = command.commands.values() if isinstance(command, click.Group) else ()
-        for one in (command, *children):
-            first = (one.help or "").partition("\n")[0]
+        for child in (command, *children):
+            first = (child.help or "").partition("\n")[0]
             assert len(first) <= 60, first
             assert first.endswith(".")
-            assert "..." not in one.get_short_help_str(65)
+            assert "..." not in child.get_short_help_str(65)
 
 
-def test_an_earlier_name_of_a_command_is_the_command() -> None:
+def test_an_old_name_of_a_command_is_still_valid() -> None:
     context = click.Context(commands)
     assert commands.get_command(context, "truth") is commands.get_command(context, "feedback")
 
 
 @pytest.mark.parametrize("words", [("--config", "other.toml"), ("--set", "serve.port=many")])
-def test_serving_takes_settings_as_every_command_does(
+def test_serve_takes_config_and_set_like_every_command(
     call: CommandLine, words: tuple[str, ...]
 ) -> None:
     Path("other.toml").write_text("[serve]\nport = 'many'\n")
@@ -170,8 +170,8 @@ def test_serving_takes_settings_as_every_command_does(
     assert "serve.port" in ended.err
 
 
-def test_a_service_is_given_the_file_and_the_settings_of_its_command_line() -> None:
-    environ = for_service(Path("other.toml"), ["serve.port=5002", "data.target = a=b"])
+def test_the_service_inherits_config_and_set_through_its_environment() -> None:
+    environ = service_environment(Path("other.toml"), ["serve.port=5002", "data.target = a=b"])
     assert environ["LIGHTMODEL_CONFIG"] == str(Path("other.toml").absolute())
     assert environ["LIGHTMODEL__SERVE__PORT"] == "5002"
     assert environ["LIGHTMODEL__DATA__TARGET"] == " a=b"

@@ -1,4 +1,4 @@
-"""The versions, as `models` shows and changes them."""
+"""The `models` commands list, inspect and change versions."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ UNSIGNED = Signer(None)
 
 
 def publish(*, passed: bool | None = True) -> Version:
-    """A model that was approved, rejected (False) or never tested (None)."""
+    """Publish a model that was approved, rejected (False) or never tested (None)."""
     with Store(Path("model"), "model", UNSIGNED).draft() as draft:
         draft.write("model.joblib", codec.dump({"format": 1}))
         version = draft.publish(inputs={}, parameters={}, rows={}, fingerprint="")
@@ -26,7 +26,7 @@ def publish(*, passed: bool | None = True) -> Version:
     return version
 
 
-def test_the_list_marks_the_one_that_is_served(call: CommandLine) -> None:
+def test_the_list_marks_the_served_version(call: CommandLine) -> None:
     first, rejected, untested = publish(), publish(passed=False), publish(passed=None)
     ended = call("models")
     assert ended.code == 0
@@ -37,21 +37,21 @@ def test_the_list_marks_the_one_that_is_served(call: CommandLine) -> None:
     ]
 
 
-def test_a_version_is_shown_by_the_beginning_of_its_name(call: CommandLine) -> None:
+def test_a_version_is_shown_by_a_prefix_of_its_name(call: CommandLine) -> None:
     version = publish()
     ended = call("models", "show", version.name[:-2])
-    manifest, _, standing = ended.out.partition("\n\n")
+    manifest, _, status = ended.out.partition("\n\n")
     assert json.loads(manifest)["version"] == version.name
-    assert standing.startswith("standing: approved")
+    assert status.startswith("status: approved")
 
 
-def test_a_damaged_file_is_found_and_is_74(call: CommandLine) -> None:
-    whole, damaged = publish(), publish()
+def test_a_damaged_file_is_reported_and_exits_with_74(call: CommandLine) -> None:
+    intact, damaged = publish(), publish()
     assert call("models", "verify").code == 0
     (damaged.folder / "model.joblib").write_bytes(b"x")
     ended = call("models", "verify")
     assert ended.code == 74
-    assert f"{whole.name}  whole" in ended.out
+    assert f"{intact.name}  intact" in ended.out
 
 
 @pytest.mark.parametrize("words", [(), ("named",)])
@@ -64,20 +64,20 @@ def test_rollback_withdraws_and_names_what_is_served_now(
     assert ended.out == f"withdrawn: {withdrawn.name}\nserved now: {before.name}\n"
 
 
-def test_the_last_model_is_withdrawn_by_force_only(call: CommandLine) -> None:
+def test_the_last_approved_model_is_withdrawn_only_with_force(call: CommandLine) -> None:
     publish()
     assert call("models", "rollback").code == 66
     assert call("models", "rollback", "--force").out.endswith("served now: nothing\n")
 
 
-def test_retire_keeps_as_many_as_the_setting_says(call: CommandLine) -> None:
+def test_retire_keeps_as_many_versions_as_store_keep(call: CommandLine) -> None:
     versions = [publish() for _ in range(3)]
     ended = call("models", "--set", "store.keep=2", "retire")
     assert ended.out == f"removed: {versions[0].name}\n"
     assert call("models", "--set", "store.keep=2", "retire").out == "nothing to remove\n"
 
 
-def test_the_runtime_of_a_training_file_is_that_of_its_imports(call: CommandLine) -> None:
-    Path("mine.py").write_text("import sklearn.linear_model\n")
-    assert call("runtime", "mine.py").out == "sklearn\n"
+def test_the_runtime_of_a_training_file_follows_from_its_imports(call: CommandLine) -> None:
+    Path("training.py").write_text("import sklearn.linear_model\n")
+    assert call("runtime", "training.py").out == "sklearn\n"
     assert call("runtime").out == "lightgbm\n"

@@ -1,4 +1,4 @@
-"""The small commands."""
+"""Exit codes, and the commands docs, notify, tune --ranges and tracking."""
 
 import logging
 from pathlib import Path
@@ -11,15 +11,15 @@ from lightmodel.cli.docs import pages
 from tests.fakes.command_line import CommandLine
 
 
-def test_a_subclass_without_a_code_of_its_own_is_a_bug() -> None:
-    class Unheard(errors.LightModelError):
-        """Of no table."""
+def test_an_error_class_without_an_exit_code_is_a_bug() -> None:
+    class UnknownError(errors.LightModelError):
+        """An error that EXIT_CODES does not list."""
 
-    assert exit_code(Unheard("what")) == BUG
-    assert exit_code(errors.DataError("what")) == 65
+    assert exit_code(UnknownError("message")) == BUG
+    assert exit_code(errors.DataError("message")) == 65
 
 
-def test_the_page_of_errors_names_every_code_and_error() -> None:
+def test_the_errors_page_names_every_code_and_error() -> None:
     page = pages()[Path("docs", "errors.md")]
     for code, meaning in MEANINGS.items():
         assert f"| {code} | {meaning} |" in page
@@ -27,7 +27,7 @@ def test_the_page_of_errors_names_every_code_and_error() -> None:
         assert f"| `{error.__name__}` |" in page
 
 
-def test_docs_writes_into_the_folder_that_it_is_called_in(call: CommandLine) -> None:
+def test_docs_writes_into_the_current_folder(call: CommandLine) -> None:
     ended = call("docs")
     assert ended.code == 0
     written = [line.removeprefix("written: ") for line in ended.out.splitlines()]
@@ -44,15 +44,14 @@ def test_a_notification_without_a_channel_goes_to_the_log(
 
 
 def test_ranges_are_shown_without_a_study(call: CommandLine) -> None:
-    given = "train.parameters={num_leaves = 7}"
-    ended = call("tune", "--ranges", "--set", given)
+    ended = call("tune", "--ranges", "--set", "train.parameters={num_leaves = 7}")
     assert ended.code == 0
     assert "learning_rate" in ended.out
-    assert "7 (given in train.parameters)" in ended.out
+    assert "7 (fixed by train.parameters)" in ended.out
     assert not Path("model-development").exists()
 
 
-def test_where_nothing_waits_for_the_tracker_it_is_said(call: CommandLine) -> None:
+def test_an_empty_queue_of_runs_is_reported(call: CommandLine) -> None:
     for command in ("list", "resend"):
         ended = call("tracking", command, "--set", "tracking.uri=sqlite:///mlflow.db")
-        assert (ended.code, ended.out) == (0, "nothing waits\n")
+        assert (ended.code, ended.out) == (0, "the queue is empty\n")

@@ -1,4 +1,4 @@
-"""What `run.py` runs, and what it shows without running anything."""
+"""Which stages `run.py` runs, and what it prints without running any."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Settings reach a process that this one starts as they are."""
+"""Settings reach child processes unchanged, and the number of cores respects a container's quota."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from lightmodel.config import Config, StoreSection, TrackingSection, load
-from lightmodel.config.environment import for_child
+from lightmodel.config.environment import child_environment
 from lightmodel.config.threads import cores
 
 
@@ -27,17 +27,17 @@ from lightmodel.config.threads import cores
         ),
     ],
 )
-def test_sections_come_back_as_they_were(store: StoreSection, tracking: TrackingSection) -> None:
-    environ = for_child({"store": store, "tracking": tracking})
+def test_sections_reach_a_child_unchanged(store: StoreSection, tracking: TrackingSection) -> None:
+    environ = child_environment({"store": store, "tracking": tracking})
     ours = {name: value for name, value in environ.items() if name.startswith("LIGHTMODEL__")}
-    found = load(environ=ours).config
-    assert (found.store, found.tracking) == (store, tracking)
+    config = load(environ=ours).config
+    assert (config.store, config.tracking) == (store, tracking)
 
 
-def test_every_section_without_tables_comes_back() -> None:
+def test_every_section_without_tables_reaches_a_child_unchanged() -> None:
     plain = {"split", "gate", "store", "tracking", "deploy", "notify", "webhook", "azure", "log"}
     sections = {name: section for name, section in Config() if name in plain}
-    environ = for_child(sections)
+    environ = child_environment(sections)
     ours = {name: value for name, value in environ.items() if name.startswith("LIGHTMODEL__")}
     assert load(environ=ours).config == Config()
 
@@ -45,7 +45,7 @@ def test_every_section_without_tables_comes_back() -> None:
 @pytest.mark.parametrize(
     ("quota", "at_most"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", 10_000)]
 )
-def test_a_container_grants_its_share_of_the_cores(
+def test_the_number_of_cores_respects_a_containers_quota(
     quota: str, at_most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("cpu.max").write_text(quota, encoding="ascii")

@@ -11,27 +11,27 @@ from lightmodel.config.base import RENAMED_SETTINGS
 from lightmodel.errors import ConfigError
 
 
-def written(text: str) -> Path:
+def write_settings(text: str) -> Path:
     path = Path("settings.toml")
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def test_an_empty_file_is_valid_and_holds_the_defaults() -> None:
-    assert load(written(""), environ={}).config == Config()
+    assert load(write_settings(""), environ={}).config == Config()
 
 
 def test_no_file_at_all_is_valid() -> None:
     assert load(environ={}).config == Config()
 
 
-def test_a_named_file_that_is_not_there_is_a_mistake() -> None:
+def test_a_missing_named_file_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
         load(Path("nowhere.toml"), environ={})
 
 
 def test_a_later_origin_wins_and_is_remembered() -> None:
-    file = written("[data]\ntarget = 'file'\nid = 'file'\nsource = 'file'")
+    file = write_settings("[data]\ntarget = 'file'\nid = 'file'\nsource = 'file'")
     environ = {"LIGHTMODEL__DATA__TARGET": "environment", "LIGHTMODEL__DATA__ID": "environment"}
     loaded = load(file, ["data.target=command line"], environ)
     assert loaded.config.data.target == "command line"
@@ -44,8 +44,10 @@ def test_a_later_origin_wins_and_is_remembered() -> None:
     }
 
 
-def test_all_mistakes_are_told_at_once() -> None:
-    file = written("[data]\nsorce = 'a'\nretries = 'many'\n[trian]\nfolds = 3\n[train]\nfolds = 1")
+def test_all_mistakes_are_reported_together() -> None:
+    file = write_settings(
+        "[data]\nsorce = 'a'\nretries = 'many'\n[trian]\nfolds = 3\n[train]\nfolds = 1"
+    )
     with pytest.raises(ConfigError) as caught:
         load(file, ["serve.port=99999", "nonsense"], {"LIGHTMODEL__GATE__MINIMM": "1"})
     message = caught.value.message
@@ -62,7 +64,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         assert part in message
 
 
-def test_values_of_the_command_line_take_the_type_of_their_key() -> None:
+def test_command_line_values_take_the_type_of_their_key() -> None:
     sets = [
         "data.id=0123",
         "data.mirrors=['a', 'b']",
@@ -76,8 +78,8 @@ def test_values_of_the_command_line_take_the_type_of_their_key() -> None:
     assert config.train.parameters == {"num_leaves": 7}
 
 
-def test_nothing_after_the_equals_sign_unsets_what_may_be_unset() -> None:
-    file = written("[gate]\nminimum = 0.5")
+def test_an_empty_value_unsets_an_optional_setting() -> None:
+    file = write_settings("[gate]\nminimum = 0.5")
     assert load(file, ["gate.minimum="], {}).config.gate.minimum is None
 
 
@@ -92,7 +94,7 @@ def test_nothing_after_the_equals_sign_unsets_what_may_be_unset() -> None:
         ("split", "test_share", "1.0"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused(section: str, key: str, value: str) -> None:
+def test_an_invalid_value_is_rejected(section: str, key: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"{section}\.{key}: found '{value}'"):
         load(sets=[f"{section}.{key}={value}"], environ={})
 
@@ -111,9 +113,9 @@ def test_a_secret_comes_from_the_environment_or_a_file_and_is_never_shown() -> N
         assert "hush" not in repr(loaded)
 
 
-def test_a_secret_in_the_file_or_on_the_command_line_is_refused_unshown() -> None:
+def test_a_secret_in_the_file_or_on_the_command_line_is_rejected_without_showing_it() -> None:
     with pytest.raises(ConfigError, match="LIGHTMODEL__STORE__SIGNING_KEY_FILE") as caught:
-        load(written("[store]\nsigning_key = 'hush'"), ["store.signing_key=hush"], {})
+        load(write_settings("[store]\nsigning_key = 'hush'"), ["store.signing_key=hush"], {})
     assert "hush" not in caught.value.message
     assert "has 2 mistakes" in caught.value.message
 
@@ -124,36 +126,36 @@ def test_the_secrets_of_an_address_are_masked() -> None:
     assert "https://***@host/a.csv?sv=1&sig=***&X-Amz-Signature=***" in text
 
 
-def test_broken_toml_says_where() -> None:
+def test_invalid_toml_is_reported_with_its_line() -> None:
     with pytest.raises(ConfigError, match=r"settings\.toml: is not valid TOML: .*line 2"):
-        load(written("[data]\nsource = @\n"), environ={})
+        load(write_settings("[data]\nsource = @\n"), environ={})
 
 
 @given(text=st.text(max_size=60))
-def test_any_text_gives_settings_or_a_config_error(text: str) -> None:
-    file = written("")
+def test_any_text_raises_only_a_config_error(text: str) -> None:
+    file = write_settings("")
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ConfigError, match="unknown section 'x'"):
         load(file, [text], {"LIGHTMODEL__X": text})
 
 
 @pytest.mark.parametrize(("old", "new"), sorted(RENAMED_SETTINGS.items()))
-def test_an_earlier_name_is_valid_and_warned_about(
+def test_an_old_name_is_valid_with_a_warning(
     old: str, new: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    written_as = {"data.missing": ('["", "-1"]', ("", "-1")), "tune.keep_share": ("0.25", 25)}
-    text, wanted = written_as.get(old, ("7", 7))
+    values = {"data.missing": ('["", "-1"]', ("", "-1")), "tune.keep_share": ("0.25", 25)}
+    text, expected = values.get(old, ("7", 7))
     section, _, key = old.partition(".")
     name = new.partition(".")[2]
-    given = [
-        load(written(f"[{section}]\n{key} = {text}"), environ={}),
-        load(written(""), [f"{old}={text}"], {}),
-        load(written(""), environ={f"LIGHTMODEL__{section}__{key}".upper(): text}),
+    configurations = [
+        load(write_settings(f"[{section}]\n{key} = {text}"), environ={}),
+        load(write_settings(""), [f"{old}={text}"], {}),
+        load(write_settings(""), environ={f"LIGHTMODEL__{section}__{key}".upper(): text}),
     ]
-    for loaded in given:
-        assert getattr(getattr(loaded.config, section), name) == wanted
+    for loaded in configurations:
+        assert getattr(getattr(loaded.config, section), name) == expected
         assert new in loaded.origins
-    assert caplog.text.count(f"{old} is called {new} now") == 3
+    assert caplog.text.count(f"{old} was renamed to {new}") == 3
 
 
 @pytest.mark.parametrize(
@@ -165,31 +167,34 @@ def test_an_earlier_name_is_valid_and_warned_about(
     ],
 )
 def test_a_table_is_set_in_toml_or_json(text: str) -> None:
-    loaded = load(written(""), [f"train.parameters={text}"], {})
+    loaded = load(write_settings(""), [f"train.parameters={text}"], {})
     assert loaded.config.train.parameters == {"max_rounds": 50}
 
 
 @pytest.mark.parametrize(
     "text", ["sample://santander", '"sample://santander"', "'sample://santander'"]
 )
-def test_quotes_around_a_string_are_no_part_of_it(text: str) -> None:
-    assert load(written(""), [f"data.source={text}"], {}).config.data.source == "sample://santander"
+def test_quotes_around_a_string_are_not_part_of_it(text: str) -> None:
+    assert (
+        load(write_settings(""), [f"data.source={text}"], {}).config.data.source
+        == "sample://santander"
+    )
     environ = {"LIGHTMODEL__DATA__SOURCE": text}
-    assert load(written(""), environ=environ).config.data.source == "sample://santander"
+    assert load(write_settings(""), environ=environ).config.data.source == "sample://santander"
 
 
 @pytest.mark.parametrize("text", ["'", '"', "'a", "a'b", 'say "so"'])
-def test_a_quote_that_is_no_pair_stays(text: str) -> None:
-    assert load(written(""), [f"data.target={text}"], {}).config.data.target == text
+def test_an_unpaired_quote_is_kept(text: str) -> None:
+    assert load(write_settings(""), [f"data.target={text}"], {}).config.data.target == text
 
 
-def test_what_is_neither_toml_nor_json_is_told_how_to_write_it() -> None:
+def test_a_value_that_is_neither_toml_nor_json_gets_a_hint() -> None:
     with pytest.raises(ConfigError, match=r"write it as TOML .* or as JSON"):
-        load(written(""), ["train.parameters=max_rounds:50"], {})
+        load(write_settings(""), ["train.parameters=max_rounds:50"], {})
 
 
-def test_a_variable_names_the_file_of_settings() -> None:
-    file = written("[data]\ntarget = 'y'")
+def test_an_environment_variable_names_the_settings_file() -> None:
+    file = write_settings("[data]\ntarget = 'y'")
     loaded = load(environ={"LIGHTMODEL_CONFIG": str(file)})
     assert (loaded.config.data.target, loaded.file) == ("y", file)
     with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):

@@ -1,4 +1,4 @@
-"""The pages that are made from the settings."""
+"""The pages that are generated from the settings."""
 
 from pathlib import Path
 
@@ -26,12 +26,12 @@ SECRETS = {
 }
 
 
-def test_the_example_file_says_nothing_but_defaults() -> None:
+def test_the_example_file_sets_only_defaults() -> None:
     Path("every.toml").write_text(example_file(), encoding="utf-8")
     assert load(Path("every.toml"), environ={}).config == Config()
 
 
-def test_every_key_but_the_secrets_stands_in_the_example_file() -> None:
+def test_the_example_file_has_every_key_except_secrets() -> None:
     text = example_file()
     for name, section in Config():
         assert f"[{name}]" in text

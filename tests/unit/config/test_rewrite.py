@@ -1,4 +1,4 @@
-"""Values are changed in a file of settings, and nothing else of it."""
+"""Only the given values of a settings file are changed."""
 
 from pathlib import Path
 
@@ -30,13 +30,13 @@ BLEND = {
 }
 
 
-def test_comments_and_order_stay() -> None:
+def test_comments_and_order_are_kept() -> None:
     FILE.write_text(BEFORE, encoding="utf-8")
     rewrite(FILE, {"estimator": "a.B"})
     assert FILE.read_text(encoding="utf-8") == BEFORE.replace('"lightgbm"', '"a.B"')
 
 
-def test_a_new_key_stands_at_the_end_of_its_section() -> None:
+def test_a_new_key_is_added_at_the_end_of_its_section() -> None:
     FILE.write_text(BEFORE, encoding="utf-8")
     rewrite(FILE, {"parameters": {"alpha": 0.5}})
     lines = FILE.read_text(encoding="utf-8").splitlines()
@@ -48,24 +48,24 @@ def test_a_new_key_stands_at_the_end_of_its_section() -> None:
     "before",
     ["", "[data]\ntarget = 'x'", "train.folds = 3\n", "[train.parameters]\nnum_leaves = 3\n"],
 )
-def test_nested_values_come_back_as_they_were(before: str) -> None:
+def test_nested_values_survive_a_round_trip(before: str) -> None:
     FILE.write_text(before, encoding="utf-8")
     rewrite(FILE, {"estimator": "blend", "parameters": BLEND})
     assert load(FILE).config.train.parameters == BLEND
 
 
-def test_a_file_that_is_not_there_is_made() -> None:
+def test_a_missing_file_is_created() -> None:
     rewrite(FILE, {"folds": 3})
     assert load(FILE).config.train.folds == 3
 
 
-def test_line_ends_of_windows_stay() -> None:
+def test_windows_line_endings_are_kept() -> None:
     FILE.write_bytes(BEFORE.replace("\n", "\r\n").encode())
     rewrite(FILE, {"folds": 5})
     assert FILE.read_bytes().count(b"\r\n") == BEFORE.count("\n")
 
 
-def test_a_link_stays_a_link_and_rights_stay() -> None:
+def test_symbolic_links_and_permissions_are_kept() -> None:
     real = Path("real.toml")
     real.write_text(BEFORE, encoding="utf-8")
     real.chmod(0o640)
@@ -76,18 +76,18 @@ def test_a_link_stays_a_link_and_rights_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "complaint"),
+    ("before", "message"),
     [("[train\n", "not valid TOML"), (BEFORE + "[gate]\n", "not valid TOML"), ("\xff", "utf-8")],
 )
-def test_a_file_that_makes_no_sense_stays_as_it_is(before: str, complaint: str) -> None:
+def test_an_invalid_file_is_left_unchanged(before: str, message: str) -> None:
     FILE.write_text(before, encoding="latin-1")
-    with pytest.raises(ConfigError, match=complaint):
+    with pytest.raises(ConfigError, match=message):
         rewrite(FILE, {"folds": 5})
     assert FILE.read_text(encoding="latin-1") == before
     assert [path.name for path in Path().iterdir()] == ["config.toml"]
 
 
-def test_values_that_are_not_valid_are_refused_and_nothing_changes() -> None:
+def test_invalid_values_are_rejected_and_nothing_changes() -> None:
     FILE.write_text(BEFORE, encoding="utf-8")
     with pytest.raises(ConfigError, match="folds"):
         rewrite(FILE, {"folds": 1})

@@ -1,4 +1,4 @@
-"""Values of single settings."""
+"""Durations, and the time limit of a search."""
 
 import math
 
@@ -14,12 +14,12 @@ from lightmodel.config.sections import parse_duration
     ("text", "seconds"),
     [("90", 90), ("90s", 90), (" 20m ", 1200), ("2h", 7200), ("1.5 h", 5400), ("0", 0)],
 )
-def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
+def test_a_duration_is_a_number_with_an_optional_unit(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "5d", "1e3", "5 m 3 s"])
-def test_any_other_text_is_no_duration(text: str) -> None:
+def test_any_other_text_is_not_a_duration(text: str) -> None:
     assert parse_duration(text) is None
 
 
@@ -29,6 +29,6 @@ def test_a_written_duration_is_read_back(amount: float, unit: str) -> None:
     assert seconds == float(f"{amount:.3f}") * {"s": 1, "m": 60, "h": 3600}[unit]
 
 
-def test_no_timeout_is_an_infinite_one() -> None:
+def test_an_empty_timeout_is_infinite() -> None:
     assert TuneSection().timeout_s == math.inf
     assert TuneSection(timeout="2m").timeout_s == 120

@@ -1,4 +1,4 @@
-"""Work under way is shown, and showing it never does harm."""
+"""Progress is shown, and showing it never disturbs the work."""
 
 import contextlib
 import io
@@ -18,17 +18,17 @@ from lightmodel.progress import (
 )
 from lightmodel.progress.terminal import TerminalProgress
 
-LONGEST_S = 20.0
+TIMEOUT_S = 20.0
 
 
 class Screen(io.StringIO):
-    """A terminal that keeps what it was shown."""
+    """A terminal that keeps the text written to it."""
 
     def isatty(self) -> bool:
         return True
 
 
-class Unplugged(Screen):
+class ClosedWindow(Screen):
     """A terminal whose window was closed."""
 
     def write(self, text: str) -> int:
@@ -60,8 +60,8 @@ KINDS: dict[str, Callable[[], Progress]] = {
     "silent": SilentProgress,
     "log": LogProgress,
     "terminal": lambda: TerminalProgress(Screen()),
-    "unplugged": lambda: TerminalProgress(Unplugged()),
-    "closed": lambda: TerminalProgress(closed_screen()),
+    "closed window": lambda: TerminalProgress(ClosedWindow()),
+    "closed stream": lambda: TerminalProgress(closed_screen()),
     "not a terminal": lambda: TerminalProgress(io.StringIO()),
 }
 
@@ -71,7 +71,7 @@ def progress(request: pytest.FixtureRequest) -> Progress:
     return KINDS[request.param]()
 
 
-def test_any_kind_takes_whatever_comes(progress: Progress) -> None:
+def test_every_kind_accepts_nested_tasks_and_wrong_totals(progress: Progress) -> None:
     with (
         progress.task("Fetching [red]x[/red]", 10, "bytes") as outer,
         progress.task("Folds") as inner,
@@ -83,12 +83,12 @@ def test_any_kind_takes_whatever_comes(progress: Progress) -> None:
         pass
 
 
-def test_any_kind_lets_an_error_through(progress: Progress) -> None:
+def test_every_kind_lets_an_error_propagate(progress: Progress) -> None:
     with pytest.raises(ZeroDivisionError), progress.task("Dividing", 2):
         raise ZeroDivisionError
 
 
-def test_any_kind_may_be_used_from_several_threads(progress: Progress) -> None:
+def test_every_kind_is_thread_safe(progress: Progress) -> None:
     def work() -> None:
         for _ in range(5):
             with progress.task("part", 5) as part:
@@ -103,7 +103,7 @@ def test_any_kind_may_be_used_from_several_threads(progress: Progress) -> None:
             thread.join()
 
 
-def test_the_log_tells_the_start_and_the_end(log: pytest.LogCaptureFixture) -> None:
+def test_the_start_and_the_end_are_logged(log: pytest.LogCaptureFixture) -> None:
     with LogProgress(clock=ticking(100)).task("Fetching t.csv", 2_500_000, "bytes") as steps:
         steps(2_500_000)
     assert log.messages == [
@@ -112,7 +112,7 @@ def test_the_log_tells_the_start_and_the_end(log: pytest.LogCaptureFixture) -> N
     ]
 
 
-def test_the_log_tells_where_work_stopped(log: pytest.LogCaptureFixture) -> None:
+def test_the_amount_done_when_work_stops_is_logged(log: pytest.LogCaptureFixture) -> None:
     with (
         contextlib.suppress(KeyboardInterrupt),
         LogProgress(clock=ticking(5)).task("Fitting", 10, "folds") as steps,
@@ -122,24 +122,24 @@ def test_the_log_tells_where_work_stopped(log: pytest.LogCaptureFixture) -> None
     assert log.messages[-1] == "Fitting: stopped at 3 of 10 folds (30 %) after 5.0 s"
 
 
-def test_the_log_tells_of_work_that_hangs(log: pytest.LogCaptureFixture) -> None:
-    with LogProgress(every_s=0.01).task("Fitting", 10, "folds") as steps:
+def test_work_that_hangs_is_logged(log: pytest.LogCaptureFixture) -> None:
+    with LogProgress(interval_s=0.01).task("Fitting", 10, "folds") as steps:
         steps(1)
         wait_for(lambda: sum("1 of 10 folds (10 %)" in line for line in log.messages) >= 2)
     assert any("done" in line for line in log.messages)
 
 
-def test_after_the_end_the_log_is_silent(log: pytest.LogCaptureFixture) -> None:
-    with LogProgress(every_s=0.001).task("Fitting"):
+def test_nothing_is_logged_after_the_end(log: pytest.LogCaptureFixture) -> None:
+    with LogProgress(interval_s=0.001).task("Fitting"):
         pass
     assert log.messages[-1].startswith("Fitting: done")
     assert not [thread for thread in threading.enumerate() if "Fitting" in thread.name]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONGEST_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not condition():
-        assert time.monotonic() < deadline, "it never happened"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 
@@ -156,7 +156,7 @@ def test_the_terminal_shows_a_bar_with_amounts(screen: Screen) -> None:
     assert "1.0 MB of 2.5 MB (40 %)" in screen.getvalue()
 
 
-def test_what_is_written_beside_the_bar_is_not_taken_for_markup(screen: Screen) -> None:
+def test_the_title_beside_the_bar_is_not_read_as_markup(screen: Screen) -> None:
     with TerminalProgress(screen).task("Fetching [bold]odd[/bold].csv"):
         pass
     assert "[bold]odd[/bold].csv" in screen.getvalue()
@@ -174,10 +174,10 @@ def test_what_is_written_beside_the_bar_is_not_taken_for_markup(screen: Screen) 
         (0, 0, "", "0 of 0"),
     ],
 )
-def test_amounts_are_short(done: int, total: int | None, unit: str, shown: str) -> None:
+def test_amounts_are_formatted(done: int, total: int | None, unit: str, shown: str) -> None:
     assert format_progress(done, total, unit) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(4.21, "4.2 s"), (200.0, "3 min 20 s")])
-def test_seconds_are_short(seconds: float, shown: str) -> None:
+def test_seconds_are_formatted(seconds: float, shown: str) -> None:
     assert format_seconds(seconds) == shown

@@ -125,7 +125,7 @@ def test_truths_from_a_file_show_in_the_live_metrics(config: Config, trained: Pr
     lines += [f"{'yes' if n % 2 or n == 0 else 'no'},v{n}" for n in range(20)]
     Path("truths.csv").write_text("\n".join(lines))
     told = trained.tool("feedback", "truths.csv", "--set", setting)
-    assert (told.code, told.out) == (0, "20 rows: 20 ids were answered before, 0 not (yet)\n")
+    assert (told.code, told.out) == (0, "20 rows: 20 ids match predictions, 0 do not (yet)\n")
     shown = trained.tool("live", "--set", setting)
     header, row = shown.out.splitlines()
     found = dict(zip(header.split(), row.split(), strict=True))
