@@ -27,8 +27,8 @@ NAMES |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in NAMES.it
 
 def stages_for(source: str) -> dict[str, Any]:
     config = load(None, [f"data.source={source}"], {}).config
-    found: dict[str, Any] = yaml.safe_load(dvc_file(config))["stages"]
-    return found
+    stages: dict[str, Any] = yaml.safe_load(dvc_file(config))["stages"]
+    return stages
 
 
 def test_what_writes_to_one_folder_is_one_stage_in_the_order_of_the_chain() -> None:
@@ -40,7 +40,7 @@ def test_what_writes_to_one_folder_is_one_stage_in_the_order_of_the_chain() -> N
         assert stage["outs"] == [{f"var/dvc/{folder}": {"persist": True}}]
 
 
-def test_each_piece_of_code_that_is_named_is_there() -> None:
+def test_each_code_dependency_exists() -> None:
     for stage in stages_for("sample://santander?rows=50").values():
         assert all((ROOT / path).exists() for path in stage["deps"] if "var/" not in path)
 
@@ -55,7 +55,7 @@ def test_each_piece_of_code_that_is_named_is_there() -> None:
         ("gdrive://abc", None),
     ],
 )
-def test_a_table_on_this_machine_is_a_dependency_and_any_other_is_looked_at_each_time(
+def test_a_local_table_is_a_dependency_and_a_remote_one_is_checked_each_time(
     source: str, dependency: str | None
 ) -> None:
     stage = stages_for(source)["preprocess"]

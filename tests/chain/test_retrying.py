@@ -14,7 +14,7 @@ def lines_of(out: str) -> list[str]:
     return re.findall(r"^\w+ +(?:made|reused|tried): .*?(?=  )", out, re.MULTILINE)
 
 
-def test_a_run_tries_by_itself_what_its_settings_allow(project: Project) -> None:
+def test_a_run_retries_as_often_as_its_settings_allow(project: Project) -> None:
     ran = project.run(*BETWEEN, "--set", "train.retry=1")
     assert ran.code == 0, ran.err
     assert [re.sub(r" +", " ", line) for line in lines_of(ran.out)] == [
@@ -31,7 +31,7 @@ def test_a_run_tries_by_itself_what_its_settings_allow(project: Project) -> None
     assert (again.code, len(project.models())) == (0, 2)
 
 
-def test_alone_it_follows_a_testing_that_said_no(project: Project) -> None:
+def test_the_retry_command_follows_a_failed_testing(project: Project) -> None:
     allowed = ["--set", "train.retry=3"]
     assert project.run("preprocess", "train", *BETWEEN).code == 0
     refused = project.run("testing", *BETWEEN, *allowed)  # a stage alone does that stage alone

@@ -34,7 +34,7 @@ def address(images: str) -> Iterator[str]:
 
 
 def test_the_profile_app_answers_through_its_proxy(address: str) -> None:
-    rows = requests.get(f"{address}/sample.csv", timeout=10).content
-    answer = requests.post(f"{address}/predict", files={"file": ("rows.csv", rows)}, timeout=10)
+    rows = requests.get(f"{address}/sample.csv", timeout=60).content
+    answer = requests.post(f"{address}/predict", files={"file": ("rows.csv", rows)}, timeout=60)
     assert answer.ok
     assert len(answer.json()) == len(rows.splitlines()) - 1

@@ -15,9 +15,9 @@ SCRIPTS = [*(ROOT / ".ci" / "parts").iterdir(), *(ROOT / ".ci").glob("*.sh"), RO
 
 def test_every_part_is_run_by_default() -> None:
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    found = re.search(r"set -- (.+)$", text, re.MULTILINE)
-    assert found
-    assert sorted(found[1].split()) == PARTS
+    default = re.search(r"set -- (.+)$", text, re.MULTILINE)
+    assert default
+    assert sorted(default[1].split()) == PARTS
 
 
 def test_the_workflow_runs_the_parts_as_jobs() -> None:
@@ -40,7 +40,7 @@ def test_a_skipped_test_and_no_test_are_errors(tmp_path: Path, attributes: str, 
 
 @pytest.mark.shell
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_shellcheck_finds_nothing(path: Path) -> None:
+def test_scripts_pass_shellcheck(path: Path) -> None:
     command = ["shellcheck", "-x", "-P", "SCRIPTDIR", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,8 +16,7 @@ from lightmodel.progress import (
     format_seconds,
 )
 from lightmodel.progress.terminal import TerminalProgress
-
-LONGEST_S = 20.0
+from tests.fakes.waiting import wait_until
 
 
 class Screen(io.StringIO):
@@ -125,7 +123,8 @@ def test_the_log_tells_where_work_stopped(log: pytest.LogCaptureFixture) -> None
 def test_the_log_tells_of_work_that_hangs(log: pytest.LogCaptureFixture) -> None:
     with LogProgress(every_s=0.01).task("Fitting", 10, "folds") as steps:
         steps(1)
-        wait_for(lambda: sum("1 of 10 folds (10 %)" in line for line in log.messages) >= 2)
+        line = "1 of 10 folds (10 %)"
+        wait_until(lambda: sum(line in message for message in log.messages) >= 2, "two lines")
     assert any("done" in line for line in log.messages)
 
 
@@ -134,13 +133,6 @@ def test_after_the_end_the_log_is_silent(log: pytest.LogCaptureFixture) -> None:
         pass
     assert log.messages[-1].startswith("Fitting: done")
     assert not [thread for thread in threading.enumerate() if "Fitting" in thread.name]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 @pytest.fixture
