@@ -1,4 +1,4 @@
-"""What every table format owes, run over all that `read_table` knows."""
+"""The contract of every table format that `read_table` knows."""
 
 import json
 import math
