@@ -1,4 +1,4 @@
-"""The chain on a small table, from the outside."""
+"""The chain on a small table, run as a user runs it."""
 
 import json
 import re

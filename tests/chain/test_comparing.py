@@ -43,7 +43,7 @@ def context_of(*sets: str) -> RunContext:
 def compared_in_process(
     context: RunContext, split: Version, failing: Sequence[str] = ()
 ) -> ComparisonResult:
-    """Train in this process, one after the other, and compare."""
+    """Train the entries in this process, one after the other, and compare them."""
     config = context.config
     entries, present = with_present((FOREST, LINE), config.train)
     trained = [

@@ -65,7 +65,7 @@ def test_a_local_table_is_a_dependency_and_a_remote_one_is_checked_each_time(
 
 @dataclass(frozen=True)
 class Repository:
-    """A clone of the project, with DVC in it."""
+    """A clone of the project in which DVC is set up."""
 
     folder: Path
 
@@ -91,7 +91,7 @@ class Repository:
         return done.stdout
 
     def commit(self, table_seed: int) -> dict[str, str]:
-        """Make a version of the data and what comes of it; gives its files' hashes."""
+        """Commit a version of the data, its splits and models, and return the hashes of these files."""
         (self.folder / "data").mkdir(exist_ok=True)
         arrow_csv.write_csv(shop_table(seed=table_seed), self.folder / TABLE)
         self.run("dvc", "add", "-q", TABLE)
@@ -121,7 +121,7 @@ class TwoVersions:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> TwoVersions:
-    """The project as it is here, with two versions of a table and of what came of each."""
+    """Return the project with two versions of a table, and the splits and models of each."""
     folder = tmp_path_factory.mktemp("dvc") / "project"
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],

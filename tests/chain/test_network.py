@@ -26,7 +26,7 @@ def test_a_convolutional_network_reads_the_digits(project: Project) -> None:
     verdict = json.loads((version.folder / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["metrics"]["accuracy"] >= 0.97
     assert (version.manifest.runtime, version.manifest.learner) == ("neural", "neural")
-    served = open_version(version)  # scores its samples to the twelfth digit
+    served = open_version(version)  # the stored scores are reproduced to the twelfth digit
     rows = np.random.default_rng(0).integers(0, 17, (700, 64)).astype(float)
     together = served.predictor.score(rows)
     apart = np.concatenate([served.predictor.score(rows[at : at + 70]) for at in range(0, 700, 70)])

@@ -65,7 +65,7 @@ def test_own_features_and_estimator_are_trained_tested_and_served(own: Project) 
     assert manifest.parameters["learner"]["strength"] == 0.5
     assert "code/mine.py" in manifest.files
     (own.folder / "mine.py").unlink()  # the version holds what it needs
-    served = open_version(version)  # and scores its sample rows as when it was made
+    served = open_version(version)  # the stored scores of the sample rows are checked
     assert served.version == version.name
 
 

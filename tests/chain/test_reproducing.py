@@ -1,4 +1,4 @@
-"""A model made again from what its manifest says, from the outside."""
+"""A model is reproduced from its manifest, by `python -m lightmodel reproduce`."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trained(trained_once: Path, tmp_path: Path) -> Project:
-    """A project of its own with one approved model."""
+    """Return a copy of a project with one approved model."""
     shutil.copytree(trained_once, tmp_path / "project")
     return Project(tmp_path / "project")
 
@@ -44,7 +44,7 @@ def state_of(project: Project) -> dict[str, bytes]:
 
 
 def rewritten(project: Project, change: Callable[[dict[str, Any]], object]) -> str:
-    """Let the manifest of the only model say something else; gives the version's name."""
+    """Change the manifest of the only model, and return the version's name."""
     (folder,) = project.models()
     content = json.loads((folder / "manifest.json").read_bytes())
     change(content)
@@ -163,7 +163,7 @@ def test_changed_libraries_are_reported_with_the_pinned_requirements(
     def change(manifest: dict[str, Any]) -> None:
         manifest["parameters"]["train"]["seed"] = 3
         manifest["libraries"]["lightgbm"] = "3.0.0"
-        del manifest["inputs"]["machine"]  # an earlier light-model did not write it
+        del manifest["inputs"]["machine"]  # earlier versions of light-model did not write it
 
     name = rewritten(trained, change)
     ran = trained.tool("reproduce", name)
@@ -203,7 +203,7 @@ def test_a_different_split_is_reported(trained: Project) -> None:
 
 
 def test_the_split_is_found_by_hash_and_not_by_name(trained: Project) -> None:
-    """A store of splits with the name but other rows is not believed."""
+    """A split with the same name but other rows is not used."""
     (model,) = trained.models()
     inputs = json.loads((model / "manifest.json").read_bytes())["inputs"]
     store = Store(trained.folder / "preprocessed", "split", Signer(None))

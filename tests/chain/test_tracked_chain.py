@@ -1,4 +1,4 @@
-"""The chain with MLflow's own database beside it, and what MLflow then knows."""
+"""The chain with MLflow's own database, and what MLflow stores of each run."""
 
 import json
 import os
@@ -32,7 +32,7 @@ TRACKED = {"LIGHTMODEL__TRACKING__URI": "auto", "LIGHTMODEL__TRACKING__TIMEOUT_S
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose first model was approved and whose second was rejected."""
+    """Return a project whose first model was approved and whose second was rejected."""
     made = Project(tmp_path_factory.mktemp("tracked"))
     arrow_csv.write_csv(shop_table(), made.folder / "shop.csv")
     made.settings(SETTINGS)

@@ -1,4 +1,4 @@
-"""The chain where MLflow is down, slow, or killed in the middle: a warning, and uploaded later."""
+"""The chain while MLflow is down, slow or killed: a run logs a warning and is uploaded later."""
 
 import os
 import subprocess
@@ -59,7 +59,7 @@ def client_of(uri: str) -> Any:
 
 
 def runs(client: Any, version: str = "") -> list[Any]:
-    """The runs of a database or server, or those of one model of ours."""
+    """Return all runs of a database or server, or those of one model version."""
     every = [one.experiment_id for one in client.search_experiments()]
     selected: list[Any] = client.search_runs(
         every, f"tags.version = '{version}'" if version else ""
@@ -92,7 +92,7 @@ def test_a_refused_port_costs_a_warning_and_the_run_is_uploaded_later(
 def test_a_server_of_before_logged_models_keeps_the_model_with_its_run(
     project: Project, server: str, unknown: tuple[str, ...]
 ) -> None:
-    """As hosted ones still are."""
+    """Hosted servers may still be that old."""
     import mlflow
 
     name = {"LIGHTMODEL__TRACKING__REGISTERED_MODEL": f"older-{len(unknown)}"}

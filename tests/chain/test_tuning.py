@@ -1,4 +1,4 @@
-"""`python -m lightmodel tune`, from the outside."""
+"""`python -m lightmodel tune`, run as a user runs it."""
 
 import csv
 import json

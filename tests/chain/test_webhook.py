@@ -79,7 +79,7 @@ def test_a_webhook_is_registered_and_its_ping_is_answered(hub: GitHub, jenkins: 
 
 
 def test_an_existing_webhook_is_updated_and_not_duplicated(hub: GitHub, jenkins: str) -> None:
-    for number in range(101):  # it stands on the second page
+    for number in range(101):  # so that the webhook is on the second page
         hub.make({"config": {"url": f"https://other.example/{number}"}})
     hub.make({"config": {"url": f"{jenkins}/github-webhook/", "secret": "old"}, "events": ["*"]})
     assert webhook(hub, f"{jenkins}/").code == 0
@@ -189,7 +189,7 @@ def test_a_tunnel_lets_only_signed_pushes_through_and_lasts_until_it_is_stopped(
     hub: GitHub, jenkins: str, tmp_path: Path
 ) -> None:
     with ngrok_service(tmp_path) as service:
-        service.url = jenkins  # where a public address would lead to
+        service.url = jenkins  # the tunnel leads to this address
         ngrok = {"ngrok_server": service.address, "ngrok_ca": str(service.authority)}
         with running(
             COMMAND,

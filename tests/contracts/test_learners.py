@@ -26,7 +26,7 @@ FAST = {"num_leaves": 4, "max_rounds": 40, "min_data_in_leaf": 5}
 
 
 def data_of(kind: TaskKind) -> TrainingData:
-    """Two numbers and a category, with gaps; the answer depends on all three."""
+    """Return two numbers and a category, with gaps; the target depends on all three."""
     random = np.random.default_rng(0)
     features = np.asfortranarray(random.normal(size=(ROWS, 3)))
     features[:, 2] = random.integers(0, 3, ROWS)

@@ -376,7 +376,7 @@ def test_a_rollback_here_is_taken_back_by_nothing_from_a_mirror(mirror: Mirror) 
     push(store(), mirror)
     pull(store("there"), mirror)
     roll_back(store("there").newest(), "there")
-    judge(version, passed=True)  # approved anew, later than that rollback
+    judge(version, passed=True)  # approved again after that rollback
     assert push(store(), mirror).verdicts == (version.name,)
     with pytest.raises(ArtefactMissing):
         pull(store("there"), mirror)

@@ -102,7 +102,7 @@ def layouts(draw: st.DrawFn) -> Layout:
         is_text[:at].count(is_text[at]) if kind is not CellKind.IGNORED else 0
         for at, kind in enumerate(kinds)
     ]
-    # an ignored cell has no place among the numbers
+    # an ignored cell has no column in the matrix of numbers
     numbers = [at for at, kind in enumerate(kinds) if kind in {CellKind.NUMBER, CellKind.BOOLEAN}]
     for place, at in enumerate(numbers):
         places[at] = place
@@ -248,7 +248,7 @@ COLUMNS = st.sampled_from(
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text, how it is written and what means no value."""
+    """A table of text, its dialect, and its marks of a missing value."""
 
     rows: list[list[str]]
     form: dict[str, object]
@@ -268,7 +268,7 @@ class Table:
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    """Columns of one nature each, with gaps and blanks, and a target."""
+    """Draw columns of one type each, with gaps and blanks, and a target."""
     count = draw(st.integers(3, 12))
     missing = draw(st.sampled_from([DataSection().na_values, ("", "-1"), ("NA", "7")]))
     gap = st.sampled_from(["", *missing])
@@ -297,7 +297,7 @@ def tables(draw: st.DrawFn) -> Table:
 @settings(max_examples=150)
 @given(table=tables(), cuts=st.lists(st.integers(0, 10_000), max_size=3))
 def test_a_request_reads_what_training_read(reader: Maker, table: Table, cuts: list[int]) -> None:
-    """Whatever training made of a text, the same text posted is read as the same."""
+    """A request reads a text as the same values that training read."""
     options = DataSection.model_validate({"na_values": table.missing, "id": ""})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.csv")

@@ -21,7 +21,7 @@ OpenSink = Callable[[], Sink]
 
 
 class SinkContract:
-    """What holds for every sink; a subclass gives the fixture `open_sink`."""
+    """What holds for every sink; a subclass defines the fixture `open_sink`."""
 
     @pytest.fixture
     def open_sink(self) -> OpenSink:
@@ -150,7 +150,7 @@ class SinkContract:
                         writer.write(rows)
                         break
                     except SourceUnavailable:
-                        continue  # as the log does
+                        continue  # the log tries again, too
             writer.close()
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

@@ -70,7 +70,7 @@ def files_in(folder: Path) -> set[str]:
 
 
 class SourceContract:
-    """What holds for every source; a subclass gives the fixture `place`."""
+    """What holds for every source; a subclass defines the fixture `place`."""
 
     @pytest.fixture
     def place(self) -> Place:

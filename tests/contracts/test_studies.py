@@ -174,7 +174,7 @@ def test_two_at_once_share_the_trials(opened: Open) -> None:
 
 
 def test_the_same_answers_in_another_study_lead_to_other_trials(tmp_path: Path) -> None:
-    """Two processes that begin together must not try the same."""
+    """Two processes that start together must not try the same parameters."""
     drawn = []
     for name in ("a", "b"):
         study = OptunaStudy(PLAN, FolderStorage(tmp_path / name))

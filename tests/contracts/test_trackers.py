@@ -1,4 +1,4 @@
-"""What MLflow has to keep, in its own database and behind a server: each run once, and the aliases."""
+"""The contract of a tracker, on a database and a server: each run is logged once, and aliases are set."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,7 +93,7 @@ def test_a_part_may_come_before_the_whole(tracker: Tracker) -> None:
 
 
 def test_a_run_that_was_begun_by_a_killed_process_is_completed(tracker: Tracker) -> None:
-    send(tracker, replace(STUDY, key="first"))  # the experiment is there
+    send(tracker, replace(STUDY, key="first"))  # so that the experiment exists
     experiment = experiment_id(tracker, EXPERIMENT)
     half = tracker.client.create_run(experiment, tags={"light_model.key": "half"})
     tracker.client.log_batch(half.info.run_id, metrics=[])
@@ -163,7 +163,7 @@ def test_an_unreachable_server_is_retryable(uri: str, tmp_path: Path) -> None:
 
 
 def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")  # it is set back afterwards
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")  # so that monkeypatch restores it
     with silent_server() as address, pytest.raises(SourceUnavailable):
         send(open_tracker(address, tmp_path, timeout_s=1), STUDY)
 

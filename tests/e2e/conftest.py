@@ -1,4 +1,4 @@
-"""The shop's service for whole programs that ask it, and the images for an engine that runs them."""
+"""Fixtures: the shop's service for client programs, and the images for a Docker engine."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.appservice]
 
 @dataclass(frozen=True)
 class Cloud:
-    """Azure, and the command that deploys to it."""
+    """The fake Azure, and the command that deploys to it."""
 
     azure: Azure
     folder: Path

@@ -1,4 +1,4 @@
-"""docker compose --profile app, as a user starts it."""
+"""`docker compose --profile app`, as a user starts it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ PROJECT = ("docker", "compose", "--project-name", "lm-compose-tried", "--profile
 
 @pytest.fixture
 def address(images: str) -> Iterator[str]:
-    assert images  # so that compose finds all layers made
+    assert images  # so that compose finds all layers in the cache
     port = free_port()
     environ = {**os.environ, "SERVICE_PORT": str(port), "STORE_VOLUME": "lm-compose-tried-store"}
 

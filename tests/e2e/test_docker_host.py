@@ -185,7 +185,7 @@ def test_old_images_are_removed_and_those_in_use_are_kept(service: Deployments) 
         variant(name.partition(":")[2])
         assert service.deploy("--image", name, "--set", "deploy.keep_images=1").code == 0
     tags = {tag for image in docker.from_env().images.list(IMAGE) for tag in image.tags}
-    assert set(names) & tags == {names[2], names[3]}  # the one that answers, and the one before
+    assert set(names) & tags == {names[2], names[3]}  # the served one and the one before it
     assert f"{IMAGE}:latest" in tags
 
 
@@ -257,7 +257,7 @@ def remote(tmp_path: Path) -> Iterator[dict[str, str]]:
         f"AuthorizedKeysFile {folder}/user.pub\nPermitRootLogin yes\nSetEnv DOCKER_HOST={socket}\n",
         encoding="utf-8",
     )
-    # The user's own settings of ssh, which the engine's client is to use.
+    # The user's ssh settings, which the engine's client must use.
     (folder / "config").write_text(
         f"Host far-away\n HostName 127.0.0.1\n IdentityFile {folder}/user\n"
         " StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n",

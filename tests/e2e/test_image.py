@@ -1,4 +1,4 @@
-"""The images, built from the Dockerfile by an engine, and run as people run them."""
+"""The images, built from the Dockerfile and run as users run them."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_dockers_health_check_passes(images: str) -> None:
 
 
 def clone(folder: Path) -> Path:
-    """The files that git knows, as they are now."""
+    """Copy the files that git tracks, as they are now, to a folder, and return it."""
     names = shell("git", "-C", str(ROOT), "ls-files").split("\n")
     for name in filter(None, names):
         target = folder / name

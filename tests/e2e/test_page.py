@@ -229,7 +229,7 @@ def test_text_in_a_number_is_not_taken_for_a_missing_value(visit: Visit) -> None
     page = visit.page
     page.fill("label:text-is('spent') + input", "")
     page.focus("label:text-is('spent') + input")
-    page.keyboard.type("1e")  # what Chromium lets through, and is no number
+    page.keyboard.type("1e")  # Chromium accepts these keys, but it is no number
     page.keyboard.press("Enter")
     page.locator(".error", has_text="is not a number").wait_for(state="visible")
     assert visit.page.locator("#answer .verdict").count() == 0
@@ -376,7 +376,7 @@ def test_a_regression_without_contributions_is_shown(browser: Any, forest: str) 
 
 
 def requests_rows(page: Page) -> bytes:
-    """Write the page's sample rows as a file."""
+    """Return the page's sample rows as the content of a file."""
     facts = json.loads(page.get_attribute("main", "data-facts"))
     text = io.StringIO()
     csv.writer(text).writerows([facts["names"], *(one["values"] for one in facts["samples"])])

@@ -1,4 +1,4 @@
-"""Programs of other people against the real service: Postman's runner, and a fuzzer of its OpenAPI."""
+"""Third-party programs against the real service: Postman's runner, and a fuzzer of its OpenAPI."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What CI runs, as scripts: every part is run by default and by the workflow, and none is left out."""
+"""The scripts of CI: every part is run by default and by the workflow."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ def test_every_part_is_run_by_default() -> None:
 def test_the_workflow_runs_the_parts_as_jobs() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
     jobs = workflow["jobs"]["parts"]["strategy"]["matrix"]["parts"]
-    # The Jenkinsfile wants a runner that GitHub's machines do not have.
+    # The Jenkinsfile needs a runner that GitHub's machines do not have.
     assert sorted(" ".join(jobs).split()) == [part for part in PARTS if part != "jenkinsfile"]
 
 

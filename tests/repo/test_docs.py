@@ -1,4 +1,4 @@
-"""The documentation's commands succeed, its links lead somewhere, its site loads nothing from outside."""
+"""The commands of the documentation succeed, its links are valid, its site asks no other host."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def links(page: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What git tracks, in a folder of its own, with this environment as its own and a small model."""
+    """Return a clone of the repository with this Python environment and a small model."""
     folder = tmp_path_factory.mktemp("docs") / "light-model"
     names = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True

@@ -21,7 +21,7 @@ JENKINSFILES = [
 ]
 SCRIPTS = sorted(JENKINS.glob("*.sh"))
 
-# Which plugin a step, section or option of a Jenkinsfile comes from.
+# The plugin that each step, section or option of a Jenkinsfile comes from.
 PIPELINE = {
     "archiveArtifacts, booleanParam, buildDiscarder, choice, cron, disableConcurrentBuilds, echo, error",
     "expression, input, logRotator, pollSCM, script, sh, string, timeout, unstable, upstream",
@@ -39,7 +39,7 @@ PLUGIN_OF = {
     "timestamps": "timestamper",
     "cleanWs": "ws-cleanup",
 }
-# Without a step: the jobs' SCM, and what casc.yaml is read and kept by.
+# Plugins without a step: the jobs' SCM, and those that read casc.yaml and store its values.
 BESIDE = {"git", "configuration-as-code", "plain-credentials"}
 GROOVY = {"if", "else", "try", "catch", "for", "while", "switch"}
 

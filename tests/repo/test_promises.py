@@ -1,4 +1,4 @@
-"""What the repository promises about itself."""
+"""Promises of the repository about its errors, help, imports and pins."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""deploy/jenkins/stage.sh with a real engine: what a Jenkinsfile's step does."""
+"""deploy/jenkins/stage.sh, which runs the steps of the Jenkinsfile, on a real Docker engine."""
 
 import os
 import shutil
@@ -59,7 +59,7 @@ def docker(*words: str) -> str:
 
 @dataclass(frozen=True)
 class Agent:
-    """An agent with a workspace that anybody may write to, an image, and volumes of its own."""
+    """A Jenkins agent with a workspace that any user may write to, an image, and its own volumes."""
 
     name: str
     workspace: Path
@@ -101,7 +101,7 @@ def socket() -> str:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A stand-in for the pipeline image; gives the name that it and its volumes begin with."""
+    """Build a fake pipeline image, and yield the prefix of its name and of its volumes."""
     name = f"stage-test-{uuid.uuid4().hex[:8]}"
     folder = tmp_path_factory.mktemp("image")
     (folder / "lightmodel").mkdir()

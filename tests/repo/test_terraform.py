@@ -1,4 +1,4 @@
-"""deploy/azure says the same as `deploy azure` does."""
+"""deploy/azure (Terraform) describes the same resources as the command `deploy azure` makes."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def plain(value: Any) -> Any:
-    """What the parser gives, without the quotes that it leaves on strings."""
+    """Return the parser's value without the quotes that it leaves on strings."""
     if isinstance(value, str):
         return value.strip('"')
     if isinstance(value, dict):

@@ -45,7 +45,7 @@ def test_the_steps_run_the_scripts_that_jenkins_runs() -> None:
 
 
 def test_a_change_of_documentation_alone_starts_nothing() -> None:
-    on = deliver()[True]  # YAML 1.1 reads `on` as a truth
+    on = deliver()[True]  # YAML 1.1 reads `on` as True
     assert on["push"]["paths-ignore"] == ["**.md", "docs/**"]
 
 
@@ -62,7 +62,7 @@ def test_a_registry_without_a_repository_is_refused_before_anything_is_pushed(ad
     script = next(step["run"] for step in steps if step.get("name") == "push")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        env={"ECR": address, "PATH": "/nonexistent"},  # nothing else can be run
+        env={"ECR": address, "PATH": "/nonexistent"},  # no other program can be run
         executable="/bin/bash",
         capture_output=True,
         text=True,

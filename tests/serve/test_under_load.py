@@ -128,7 +128,7 @@ def two_models(tmp_path: Path) -> TwoModels:
 def test_models_are_swapped_without_a_failed_or_mixed_answer(two_models: TwoModels) -> None:
     made_of = {name: name for name in two_models.names}
     with serving(two_models.project) as address, load_on(address) as load:
-        for number in range(20):
+        for number in range(10):
             source = two_models.names[number % 2]
             version = published_again(two_models.project.folder, source)
             made_of[version] = source
