@@ -30,7 +30,7 @@ Predict = Callable[[Matrix], Scores]
 
 
 def model_text(trees: int, leaves: int) -> str:
-    """A booster of so many trees on 200 columns, as text."""
+    """Return a booster with that many trees on 200 columns, as text."""
     random = np.random.default_rng(0)
     features = random.normal(10, 5, (20_000, COLUMNS)).round(4)
     pull = (features - 10) / 5 @ random.normal(0, 0.3, COLUMNS)
@@ -42,7 +42,7 @@ def model_text(trees: int, leaves: int) -> str:
 
 
 def contestants(text: str, folder: Path) -> tuple[dict[str, Predict], dict[str, float]]:
-    """Return what predicts, by name, and the seconds that getting it ready took."""
+    """Return the predict functions by name, and the seconds that preparing each took."""
     booster = lgb.Booster(model_str=text)
     start = time.perf_counter()
     ours = CompiledTrees(load(*build()), unpacked(packed([text])))
@@ -60,7 +60,7 @@ def contestants(text: str, folder: Path) -> tuple[dict[str, Predict], dict[str, 
 
 
 def _lleaves(path: Path) -> Predict:
-    import lleaves  # type: ignore[import-not-found]  # in an environment of its own
+    import lleaves  # type: ignore[import-not-found]  # in a separate environment
 
     model = lleaves.Model(model_file=str(path))
     model.compile()
@@ -68,7 +68,7 @@ def _lleaves(path: Path) -> Predict:
 
 
 def measured(every: Mapping[str, Predict], rows: Matrix) -> dict[str, dict[str, float]]:
-    """Return rows a CPU second, and CPU microseconds for a row of its own."""
+    """Return rows per CPU second, and CPU microseconds for a single row."""
     ones = [rows[at : at + 1].copy() for at in range(ONES)]
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in every}
     for _ in range(TURNS):
@@ -84,7 +84,7 @@ def measured(every: Mapping[str, Predict], rows: Matrix) -> dict[str, dict[str, 
 
 
 def cpu_seconds(predict: Predict, tables: Sequence[Matrix]) -> float:
-    """CPU seconds of scoring some tables, one after the other."""
+    """Return the CPU seconds of scoring the tables one after the other."""
     start = time.process_time()
     for table in tables:
         predict(table)
@@ -92,7 +92,7 @@ def cpu_seconds(predict: Predict, tables: Sequence[Matrix]) -> float:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write the results."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--trees", type=int, default=1_500)
     arguments.add_argument("--leaves", type=int, default=13)
@@ -102,7 +102,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         every, ready = contestants(text, Path(folder))
         wanted = every["lightgbm"](rows)
-        differ = {name: float(np.abs(own(rows) / wanted - 1).max()) for name, own in every.items()}
+        differ = {name: float(np.abs(one(rows) / wanted - 1).max()) for name, one in every.items()}
         speeds = measured(every, rows)
     results = {
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},

@@ -1,4 +1,4 @@
-"""What the benchmarks of deployments share: images, a free port, a command that must succeed."""
+"""Helpers of the deployment benchmarks: images, a free port, a command that must succeed."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ FACTS = {"DOCKER_BUILDKIT": "1", "PYTHONPATH": str(ROOT)}
 
 
 def run(*words: str, folder: Path = ROOT, stdin: str = "", **environ: str) -> str:
-    """Run a command; gives what it said, or stops with it."""
+    """Run a command and return its output; if it fails, exit with that output."""
     done = subprocess.run(
         words,
         cwd=folder,
@@ -35,13 +35,13 @@ def free_port() -> int:
 
 
 def deploy_settings(name: str, port: int) -> Mapping[str, str]:
-    """Return the environment that names a service of the benchmark's own."""
+    """Return the environment that names the benchmark's service."""
     prefix = "LIGHTMODEL__DEPLOY__"
     return {f"{prefix}NAME": name, f"{prefix}PORT": str(port), f"{prefix}WATCH_SECONDS": "2"}
 
 
 def remove(name: str) -> None:
-    """Remove what a benchmark has started, by its name."""
+    """Remove the service that a benchmark started, by its name."""
     for kind in ("blue", "green", "proxy", "deploying"):
         subprocess.run(["docker", "rm", "-fv", f"{name}-{kind}"], capture_output=True, check=False)
     for part in ("live", "log"):

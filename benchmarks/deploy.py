@@ -18,7 +18,7 @@ from pathlib import Path
 import requests
 
 from benchmarks.delivery import ROOT, deploy_settings, free_port, remove, run
-from benchmarks.load import Asked, asking
+from benchmarks.load import LoadResult, steady_load
 
 RESULTS = ROOT / "benchmarks" / "results" / "deploy.json"
 IMAGES = ("light-model-bench:a", "light-model-bench:b")
@@ -51,7 +51,7 @@ def _build() -> None:
     run("docker", "build", "-q", "-t", IMAGES[1], "-", stdin=f"FROM {IMAGES[0]}\nLABEL other=1\n")
 
 
-def _ours(folder: Path) -> "Way":
+def _ours(folder: Path) -> "DeployMethod":
     name, port = "light-model-bench", free_port()
     command = (sys.executable, "-m", "lightmodel", "deploy", "docker", "--image")
 
@@ -59,10 +59,10 @@ def _ours(folder: Path) -> "Way":
         run(*command, image, folder=folder, **deploy_settings(name, port))
 
     remove(name)
-    return Way("light-model", port, deploy, lambda: remove(name))
+    return DeployMethod("light-model", port, deploy, lambda: remove(name))
 
 
-def _compose(folder: Path) -> "Way":
+def _compose(folder: Path) -> "DeployMethod":
     port = free_port()
     file = folder / "compose.yml"
     file.write_text(COMPOSE, encoding="utf-8")
@@ -74,12 +74,12 @@ def _compose(folder: Path) -> "Way":
     def end() -> None:
         run(*command, "down", "-v", IMAGE=IMAGES[0], PORT=str(port))
 
-    return Way("docker compose up --wait", port, deploy, end)
+    return DeployMethod("docker compose up --wait", port, deploy, end)
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way of deploying."""
+class DeployMethod:
+    """A method of deploying that is measured."""
 
     name: str
     port: int
@@ -87,35 +87,35 @@ class Way:
     end: Callable[[], None]
 
 
-def _measured(count: int, way: Way) -> dict[str, float]:
+def _measured(count: int, way: DeployMethod) -> dict[str, float]:
     address = f"http://127.0.0.1:{way.port}"
     seconds: list[float] = []
     try:
         way.deploy(IMAGES[0])
         requests.get(f"{address}/ready", timeout=30).raise_for_status()
-        with asking(address, 4) as kept, asking(address, 2, keep_alive=False) as fresh:
+        with steady_load(address, 4) as kept, steady_load(address, 2, keep_alive=False) as fresh:
             for number in range(1, count + 1):
                 started = time.perf_counter()
                 way.deploy(IMAGES[number % 2])
                 seconds.append(time.perf_counter() - started)
     finally:
         way.end()
-    return _told(way.name, seconds, (kept, fresh))
+    return _summary(way.name, seconds, (kept, fresh))
 
 
-def _told(name: str, seconds: list[float], clients: tuple[Asked, ...]) -> dict[str, float]:
-    found = {
+def _summary(name: str, seconds: list[float], clients: tuple[LoadResult, ...]) -> dict[str, float]:
+    summary = {
         "answered": sum(asked.answered for asked in clients),
         "failed": sum(len(asked.failed) for asked in clients),
         "median_seconds": round(statistics.median(seconds), 1),
     }
     print(
-        f"{name}: {len(seconds)} deployments of {found['median_seconds']} s: "
-        f"{found['answered']:,} requests answered, {found['failed']:,} failed"
+        f"{name}: {len(seconds)} deployments of {summary['median_seconds']} s: "
+        f"{summary['answered']:,} requests answered, {summary['failed']:,} failed"
     )
-    for said in sorted({failure[:120] for asked in clients for failure in asked.failed})[:5]:
-        print(f"  {said}")
-    return found
+    for failure in sorted({one[:120] for client in clients for one in client.failed})[:5]:
+        print(f"  {failure}")
+    return summary
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def _megabytes(image: str) -> float:
 
 
 def _first_answer() -> float:
-    """Start the serving image, and ask for a prediction until there is one."""
+    """Start the serving image, and return the seconds until its first prediction."""
     port = free_port()
     started = time.perf_counter()
     name = run("docker", "run", "-d", "-p", f"127.0.0.1:{port}:5001", "light-model").strip()

@@ -1,4 +1,4 @@
-"""Steady requests to a service, each answer counted."""
+"""A steady load of requests on a service, with every answer counted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,18 +9,18 @@ import requests
 
 
 @dataclass
-class Asked:
-    """What became of the requests; `failed` says what was answered instead."""
+class LoadResult:
+    """The number of requests with a full answer, and a description of each failed one."""
 
     answered: int = 0
     failed: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def asking(address: str, clients: int = 4, *, keep_alive: bool = True) -> Iterator[Asked]:
-    """Ask for predictions all the time, from several clients, until the block ends."""
-    rows = requests.get(f"{address}/sample.csv", timeout=10).content
-    asked, over = Asked(), Event()
+def steady_load(address: str, clients: int = 4, *, keep_alive: bool = True) -> Iterator[LoadResult]:
+    """Request predictions without a pause, from several clients, until the block ends."""
+    rows = requests.get(f"{address}/sample.csv", timeout=60).content
+    result, over = LoadResult(), Event()
 
     def ask() -> None:
         session = requests.Session()
@@ -29,11 +29,11 @@ def asking(address: str, clients: int = 4, *, keep_alive: bool = True) -> Iterat
                 files = {"file": ("rows.csv", rows)}
                 answer = session.post(f"{address}/predict", files=files, timeout=30)
                 if answer.ok and len(answer.json()) == len(rows.splitlines()) - 1:
-                    asked.answered += 1
+                    result.answered += 1
                 else:
-                    asked.failed.append(f"{answer.status_code}: {answer.text[:200]}")
+                    result.failed.append(f"{answer.status_code}: {answer.text[:200]}")
             except requests.RequestException as error:
-                asked.failed.append(repr(error))
+                result.failed.append(repr(error))
             if not keep_alive:
                 session.close()
 
@@ -41,7 +41,7 @@ def asking(address: str, clients: int = 4, *, keep_alive: bool = True) -> Iterat
     for thread in threads:
         thread.start()
     try:
-        yield asked
+        yield result
     finally:
         over.set()
         for thread in threads:

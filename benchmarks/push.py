@@ -29,7 +29,7 @@ _STEP = re.compile(r"sh (?:deploy/jenkins/[^']+)(?=')")
 
 
 def main() -> None:
-    """Prime the caches by one push, measure further ones, print, write."""
+    """Fill the caches by one push, measure further ones, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pushes", type=int, default=3)
     pushes = parser.parse_args().pushes
@@ -66,7 +66,7 @@ class Bench:
         run("git", "clone", "-q", str(self.origin), str(self.clone))
 
     def push(self) -> dict[str, float]:
-        """Push a change, and do what Jenkins does; gives seconds since the push, by step."""
+        """Push a change, run Jenkins' steps, and return the seconds since the push by step."""
         mark, started = self._pushed(), time.perf_counter()
         took = {}
         workspace = self.folder / f"workspace-{self.number}"
@@ -81,7 +81,7 @@ class Bench:
         return {**took, "answering": watch.seen_at - started}
 
     def push_plainly(self) -> float:
-        """Push a change, build and run; gives seconds until it answers."""
+        """Push a change, build and run it, and return the seconds until it answers."""
         mark, started = self._pushed(), time.perf_counter()
         workspace, name = self.folder / f"plain-{self.number}", f"{NAME}-plain"
         with Watch(self.plain_port, mark) as watch:
@@ -92,7 +92,7 @@ class Bench:
         return watch.seen_at - started
 
     def end(self) -> None:
-        """Remove what was started."""
+        """Remove the services and images of the benchmark."""
         remove(NAME)
         subprocess.run(["docker", "rm", "-f", f"{NAME}-plain"], capture_output=True, check=False)
         subprocess.run(["docker", "volume", "rm", STORE], capture_output=True, check=False)
@@ -107,18 +107,18 @@ class Bench:
         page = self.clone / PAGE
         text = re.sub(r"<!-- push number \d+ -->", "", page.read_text(encoding="utf-8"))
         page.write_text(text.replace("</body>", f"<!-- {mark} --></body>"), encoding="utf-8")
-        own = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
-        run("git", *own, "commit", "-qam", mark, folder=self.clone)
+        author = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
+        run("git", *author, "commit", "-qam", mark, folder=self.clone)
         run("git", "push", "-q", folder=self.clone)
         return mark
 
     def _steps(self) -> list[str]:
         """Return the shell steps of the Jenkinsfile that a good push to a Docker host runs."""
         text = (ROOT / "Jenkinsfile").read_text(encoding="utf-8")
-        found = [
+        steps = [
             step for step in _STEP.findall(text) if not any(word in step for word in _LEFT_OUT)
         ]
-        return [step.replace("$TAG", f"bench-{self.number}") for step in found]
+        return [step.replace("$TAG", f"bench-{self.number}") for step in steps]
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -131,7 +131,7 @@ class Bench:
 
 
 class Watch:
-    """Asks for the page until the pushed one is answered; `seen_at` is then."""
+    """Requests the page until the pushed one is answered; `seen_at` is the time of that answer."""
 
     def __init__(self, port: int, mark: str) -> None:
         self.url, self.mark, self.seen_at = f"http://127.0.0.1:{port}/", mark, 0.0

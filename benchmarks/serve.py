@@ -55,7 +55,7 @@ LOAD_TURNS = 3
 
 @dataclass
 class Measured:
-    """What was measured of one contestant."""
+    """The measurements of one server."""
 
     seconds: dict[int, list[float]] = field(default_factory=dict)
     first_s: list[float] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Measured:
 
 
 def model() -> LoadedModel:
-    """Train the model of the benchmark, once."""
+    """Return the model of the benchmark, trained once."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "config.toml").write_text(SETTINGS)
     run = [sys.executable, str(ROOT / "run.py")]
@@ -93,7 +93,7 @@ def _csv(header: bytes, rows: Sequence[bytes], size: int) -> bytes:
 
 
 def peers(served: LoadedModel) -> list[Server]:
-    """Make the peers' environment and their forms of the model, once."""
+    """Build the peers' environment and their forms of the model once, and return their servers."""
     python = FOLDER / "peers" / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
@@ -125,7 +125,7 @@ def peers(served: LoadedModel) -> list[Server]:
 
 
 def in_process(served: LoadedModel, body: bytes) -> float:
-    """Read, score and encode rows in this process, in the blocks that the service takes; in seconds."""
+    """Read, score and encode rows in this process, in the service's blocks; return the seconds."""
     reader: BodyReader = served.body_reader
     started = time.perf_counter()
     writer = JsonWriter()
@@ -144,18 +144,18 @@ def measure_uploads(
     servers: Sequence[Running],
     served: LoadedModel,
     files: dict[int, bytes],
-    found: dict[str, Measured],
+    measured: dict[str, Measured],
 ) -> None:
-    """Send every file to everybody, in turns."""
+    """Send every file to every server, in turns."""
     for size, body in files.items():
         for _ in range(REPEATS[size]):
             for server in servers:
                 seconds, _, head = server.post(body)
-                own = found[server.server.name]
-                own.seconds.setdefault(size, []).append(seconds)
+                one = measured[server.server.name]
+                one.seconds.setdefault(size, []).append(seconds)
                 if timing := head.lower().partition("server-timing: ")[2].partition("\r\n")[0]:
-                    own.parts_ms[size] = dict(map(_part, timing.split(", ")))
-            limit = found["in-process limit"].seconds.setdefault(size, [])
+                    one.parts_ms[size] = dict(map(_part, timing.split(", ")))
+            limit = measured["in-process limit"].seconds.setdefault(size, [])
             limit.append(in_process(served, body))
 
 
@@ -164,21 +164,21 @@ def _part(text: str) -> tuple[str, float]:
     return name, float(duration)
 
 
-def measure_memory(servers: Sequence[Running], body: bytes, found: dict[str, Measured]) -> None:
-    """Watch the memory of all processes of a server during the largest upload."""
+def measure_memory(servers: Sequence[Running], body: bytes, measured: dict[str, Measured]) -> None:
+    """Measure the memory of all processes of a server during the largest upload."""
     for server in servers:
-        own = found[server.server.name]
-        own.idle_mb = server.memory() / 1e6
+        one = measured[server.server.name]
+        one.idle_mb = server.memory() / 1e6
         with watched(server) as samples:
             server.post(body)
-        own.peak_mb = max(samples) / 1e6
+        one.peak_mb = max(samples) / 1e6
 
 
-def measure_load(servers: Sequence[Running], row: bytes, found: dict[str, Measured]) -> None:
-    """Ask for one row again and again on 8 connections, with wrk."""
+def measure_load(servers: Sequence[Running], row: bytes, measured: dict[str, Measured]) -> None:
+    """Request one row again and again on 8 connections, with wrk."""
     for _ in range(LOAD_TURNS):
         for server in servers:
-            found[server.server.name].requests_s.append(_load(server, row))
+            measured[server.server.name].requests_s.append(_load(server, row))
 
 
 def _load(server: Running, row: bytes) -> float:
@@ -194,60 +194,65 @@ def _load(server: Running, row: bytes) -> float:
     )
     url = f"http://127.0.0.1:{server.port}{server.server.path}"
     command = ["wrk", "-t1", "-c8", f"-d{LOAD_S}s", "-s", str(script), url]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in said:
-        raise RuntimeError(said)
-    return float(said.partition("Requests/sec:")[2].split()[0])
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in output:
+        raise RuntimeError(output)
+    return float(output.partition("Requests/sec:")[2].split()[0])
 
 
 def main() -> None:
-    """Measure, print, and write down."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small files and few turns")
     quick = parser.parse_args().quick
     served = model()
     contestants = peers(served)
     files = uploads([1, 100, 10_000] if quick else list(REPEATS))
-    found = {name: Measured() for name in (*[one.name for one in contestants], "in-process limit")}
+    measured = {
+        name: Measured() for name in (*[one.name for one in contestants], "in-process limit")
+    }
     for _ in range(1 if quick else STARTS):
         for server in contestants:
             with running(server, files[1]) as up:
-                found[server.name].first_s.append(up.first_s)
+                measured[server.name].first_s.append(up.first_s)
     with ExitStack() as stack:
         servers = [stack.enter_context(running(server, files[1])) for server in contestants]
-        measure_load(servers, files[1], found)
-        measure_uploads(servers, served, files, found)
+        measure_load(servers, files[1], measured)
+        measure_uploads(servers, served, files, measured)
     for server in contestants:
         with running(server, files[1]) as up:
-            measure_memory([up], files[max(files)], found)
-    report = summary(found)
+            measure_memory([up], files[max(files)], measured)
+    report = summary(measured)
     show(report)
     if not quick:
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def summary(found: dict[str, Measured]) -> dict[str, Any]:
+def summary(measured: dict[str, Measured]) -> dict[str, Any]:
     """Return medians, 99th percentiles, rates and ratios."""
     machine = {"cores": cores(), "python": platform.python_version(), "machine": platform.machine()}
-    return {"machine": machine, "contestants": {name: _facts(own) for name, own in found.items()}}
+    return {
+        "machine": machine,
+        "contestants": {name: _facts(one) for name, one in measured.items()},
+    }
 
 
-def _facts(own: Measured) -> dict[str, Any]:
+def _facts(one: Measured) -> dict[str, Any]:
     uploads = {
         str(size): {
             "median_s": round(statistics.median(times), 5),
             "p99_s": round(sorted(times)[int(len(times) * 0.99)], 5),
             "rows_s": round(size / statistics.median(times)),
-            "parts_ms": own.parts_ms.get(size, {}),
+            "parts_ms": one.parts_ms.get(size, {}),
         }
-        for size, times in own.seconds.items()
+        for size, times in one.seconds.items()
     }
     return {
         "uploads": uploads,
-        "one_row_requests_s": round(statistics.median(own.requests_s)) if own.requests_s else None,
-        "first_answer_s": round(statistics.median(own.first_s), 2) if own.first_s else None,
-        "idle_mb": round(own.idle_mb),
-        "peak_mb": round(own.peak_mb),
+        "one_row_requests_s": round(statistics.median(one.requests_s)) if one.requests_s else None,
+        "first_answer_s": round(statistics.median(one.first_s), 2) if one.first_s else None,
+        "idle_mb": round(one.idle_mb),
+        "peak_mb": round(one.peak_mb),
     }
 
 
@@ -265,8 +270,8 @@ def show(report: dict[str, Any]) -> None:
         times = [f"{cell['median_s'] * 1e3:,.1f} / {cell['p99_s'] * 1e3:,.1f} ms" for cell in cells]
         table.add_row(f"{int(size):,} rows", *rates)
         table.add_row("  median / p99", *times)
-        own = cells[0]["rows_s"]
-        table.add_row("  ours is", *[f"{own / cell['rows_s']:.1f} x" for cell in cells])
+        ours = cells[0]["rows_s"]
+        table.add_row("  ours is", *[f"{ours / cell['rows_s']:.1f} x" for cell in cells])
     for key in ("one_row_requests_s", "first_answer_s", "idle_mb", "peak_mb"):
         values = [one[key] for one in contestants.values()]
         table.add_row(key, *["" if value is None else f"{value:,}" for value in values])

@@ -1,4 +1,4 @@
-"""Servers to measure: how each is started, asked and watched."""
+"""The measured servers: how each is started, requested and watched."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ _PATIENCE_S = 120
 
 @dataclass(frozen=True)
 class Server:
-    """One of the programs that are compared.
+    """A server program that takes part in the comparison.
 
     Attributes:
         command: with {port} where the port goes.
@@ -38,7 +38,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answers; `first_s` is from the start of its process to its first answer."""
+    """A running server; `first_s` is the seconds from its start to its first answer."""
 
     server: Server
     port: int
@@ -46,7 +46,7 @@ class Running:
     first_s: float
 
     def post(self, body: bytes) -> tuple[float, bytes, str]:
-        """Send rows; gives seconds, the answer, and its head."""
+        """Send rows, and return the seconds, the body and the headers of the answer."""
         return exchange(self.port, request(self.server, body))
 
     def memory(self) -> int:
@@ -61,7 +61,7 @@ class Running:
 
 
 def request(server: Server, body: bytes) -> bytes:
-    """Write a whole HTTP request."""
+    """Return the bytes of an HTTP request."""
     kind = "text/csv"
     if server.form:
         top = b'--b\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n'
@@ -74,7 +74,7 @@ def request(server: Server, body: bytes) -> bytes:
 
 
 def exchange(port: int, sent: bytes) -> tuple[float, bytes, str]:
-    """Send a request on a connection of its own; gives seconds, body and head of the answer."""
+    """Send a request on a new connection, and return seconds, body and headers of the answer."""
     started = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_S * 5) as connection:
         connection.sendall(sent)
@@ -144,7 +144,7 @@ def free_port() -> int:
 
 @contextmanager
 def watched(server: Running) -> Iterator[list[int]]:
-    """Sample a server's memory; the list that this gives grows."""
+    """Sample a server's memory in the background; the yielded list grows."""
     samples = [server.memory()]
     over = Event()
 

@@ -22,7 +22,7 @@ _EVERY_S = 10
 
 
 def main() -> None:
-    """Ask, watch, and print."""
+    """Send requests, watch the memory, and print both."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     minutes = parser.parse_args().minutes

@@ -1,4 +1,4 @@
-"""`make structure`: how big the package is, and how many of its files one use of it goes through.
+"""`make structure`: the size of the package, and the number of its files that one use executes.
 
 A file counts where one of its functions is called; what is only imported, or holds data, does not.
 """
@@ -32,12 +32,12 @@ uri = "none"
 
 
 def modules() -> int:
-    """Return the number of Python files of the package, `__init__.py` among them."""
+    """Return the number of Python files of the package, including `__init__.py`."""
     return len(list(PACKAGE.rglob("*.py")))
 
 
 def lines() -> int:
-    """Return the number of their lines, blank ones among them."""
+    """Return the number of lines of these files, including blank ones."""
     return sum(path.read_bytes().count(b"\n") for path in PACKAGE.rglob("*.py"))
 
 
@@ -48,7 +48,7 @@ def called_files() -> Iterator[set[str]]:
     Yields:
         Paths relative to `lightmodel/`; they are added while the block runs.
     """
-    found: set[str] = set()
+    files: set[str] = set()
     prefix = f"{PACKAGE}/"
 
     def on_event(frame: FrameType, event: str, _: object) -> None:
@@ -56,12 +56,12 @@ def called_files() -> Iterator[set[str]]:
         # Bodies of modules and classes, which run when they are imported, are not "optimized".
         is_function = event == "call" and code.co_flags & inspect.CO_OPTIMIZED
         if is_function and code.co_filename.startswith(prefix):
-            found.add(code.co_filename.removeprefix(prefix))
+            files.add(code.co_filename.removeprefix(prefix))
 
     threading.setprofile(on_event)
     sys.setprofile(on_event)
     try:
-        yield found
+        yield files
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
@@ -80,11 +80,11 @@ def files_of_predict(folder: Path, body: bytes) -> set[str]:
     settings = [f"store.root={folder}", f"log.folder={folder / 'var' / 'log'}"]
     client = create_app(load(folder / "config.toml", settings, {}).config).test_client()
     client.post("/predict", data=body, content_type="text/csv")  # the model is loaded by then
-    with called_files() as found:
+    with called_files() as files:
         answer = client.post("/predict", data=body, content_type="text/csv")
     if answer.status_code != 200:
         raise RuntimeError(answer.text)
-    return found
+    return files
 
 
 def files_of_run(folder: Path, *words: str) -> set[str]:
@@ -98,13 +98,13 @@ def files_of_run(folder: Path, *words: str) -> set[str]:
 
 def _trace_run(file: Path, words: list[str]) -> None:
     sys.argv = [str(ROOT / "run.py"), *words]
-    with called_files() as found:
+    with called_files() as files:
         try:
             runpy.run_path(sys.argv[0], run_name="__main__")
         except SystemExit as end:
             if end.code:
                 raise
-    file.write_text(json.dumps(sorted(found)), encoding="utf-8")
+    file.write_text(json.dumps(sorted(files)), encoding="utf-8")
 
 
 def main() -> None:
@@ -121,8 +121,8 @@ def main() -> None:
         _show("POST /predict", files_of_predict(folder, body))
 
 
-def _show(what: str, found: set[str]) -> None:
-    print(f"{what} goes through {len(found)} files: {', '.join(sorted(found))}")
+def _show(what: str, files: set[str]) -> None:
+    print(f"{what} goes through {len(files)} files: {', '.join(sorted(files))}")
 
 
 if __name__ == "__main__":

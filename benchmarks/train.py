@@ -91,7 +91,7 @@ def sample_file(rows: int) -> Path:
 
 
 def ours(spec: TrainSpec, data: TrainingData, numbers: Codes) -> Ours:
-    """Bin, settle the trees' size, fit all folds, and refit, each timed apart."""
+    """Bin, choose the size of the trees, fit all folds and refit; time each step."""
     started = time.perf_counter()
     trainer: Trainer = spec.learner.prepare(data)
     prepared = time.perf_counter()
@@ -146,7 +146,7 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
 def summary(
     data: TrainingData, numbers: Codes, runs: list[Ours], plain: list[Plain]
 ) -> dict[str, Any]:
-    """Put seconds and scores side by side.
+    """Return seconds and scores side by side.
 
     The plain recipe's early stopping gives up in some folds after a few hundred rounds, with a far worse
     model. So two figures stand for it: what it really took, and ten times a fold that ran in full; and the
@@ -160,8 +160,8 @@ def summary(
     for at, fit in enumerate(runs[-1].fits):
         scores[numbers == at] = fit.scores
 
-    def auc(fold: int, found: Vector) -> float:
-        return measure(data.kind, data.target[numbers == fold], found, 0.5)["auc"]
+    def auc(fold: int, scores: Vector) -> float:
+        return measure(data.kind, data.target[numbers == fold], scores, 0.5)["auc"]
 
     return {
         "rows": len(numbers),
@@ -187,7 +187,7 @@ def summary(
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Run a process; gives wall seconds and its peak memory in MB."""
+    """Run a process, and return its wall seconds and its peak memory in MB."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -50,7 +50,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """One search: seconds, the best parameters, and their AUC on folds that it had not seen."""
 
     seconds: float
@@ -154,15 +154,15 @@ def cross_validated(
 ) -> float:
     """Return the best mean AUC of lgb.cv."""
     fixed = {"objective": "binary", "metric": "auc", "verbosity": -1, "seed": 0}
-    found = lgb.cv(
+    history = lgb.cv(
         {**fixed, "feature_pre_filter": False, **parameters},
         dataset,
         num_boost_round=config.tune.max_rounds,
         folds=folds,
         callbacks=[lgb.early_stopping(config.tune.patience, verbose=False)],
     )
-    history: Any = found["valid auc-mean"]
-    return float(history[-1])
+    means: Any = history["valid auc-mean"]
+    return float(means[-1])
 
 
 def final_auc(table: Table, parameters: Mapping[str, Any]) -> float:
@@ -174,7 +174,7 @@ def final_auc(table: Table, parameters: Mapping[str, Any]) -> float:
 
 def turns(table: Table, trials: int, seeds: int, folder: Path) -> dict[str, Any]:
     """Run both in turns, once for each seed."""
-    found: dict[str, list[Found]] = {"ours": [], "plain": []}
+    results: dict[str, list[SearchResult]] = {"ours": [], "plain": []}
     for seed in range(seeds):
         searches = {
             "ours": lambda at=seed: ours(table, trials, at, folder / f"{table.name}-{at}"),
@@ -182,18 +182,20 @@ def turns(table: Table, trials: int, seeds: int, folder: Path) -> dict[str, Any]
         }
         for name in searches if seed % 2 else reversed(searches):
             seconds, parameters = searches[name]()
-            found[name].append(Found(seconds, parameters, final_auc(table, parameters)))
+            results[name].append(SearchResult(seconds, parameters, final_auc(table, parameters)))
             print(f"{table.name}, seed {seed}, {name}: {seconds:.1f} s", flush=True)
-    return summary(table, trials, found)
+    return summary(table, trials, results)
 
 
-def summary(table: Table, trials: int, found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:
-    """Put trials an hour and scores side by side, by medians."""
+def summary(
+    table: Table, trials: int, searches: Mapping[str, Sequence[SearchResult]]
+) -> dict[str, Any]:
+    """Return the median trials per hour and scores of both searches."""
     an_hour = {
         name: 3600 * trials / statistics.median(one.seconds for one in runs)
-        for name, runs in found.items()
+        for name, runs in searches.items()
     }
-    auc = {name: statistics.median(one.auc for one in runs) for name, runs in found.items()}
+    auc = {name: statistics.median(one.auc for one in runs) for name, runs in searches.items()}
     print(
         f"{table.name}: {an_hour['ours']:,.0f} trials an hour against {an_hour['plain']:,.0f} "
         f"({an_hour['ours'] / an_hour['plain']:.1f} times), AUC {auc['ours']:.4f} against "
@@ -206,7 +208,7 @@ def summary(table: Table, trials: int, found: Mapping[str, Sequence[Found]]) -> 
         "trials_an_hour": an_hour,
         "times_as_many": an_hour["ours"] / an_hour["plain"],
         "auc_on_other_folds": auc,
-        "runs": {name: [asdict(one) for one in runs] for name, runs in found.items()},
+        "runs": {name: [asdict(one) for one in runs] for name, runs in searches.items()},
     }
 
 
@@ -224,9 +226,9 @@ def main() -> None:
             table_of("breast_cancer", "sklearn://breast_cancer", folder),
             table_of("santander", f"sample://santander?rows={given.rows}", folder),
         ]
-        found = {one.name: turns(one, given.trials, given.seeds, folder) for one in tables}
+        results = {one.name: turns(one, given.trials, given.seeds, folder) for one in tables}
     machine = {"cores": os.cpu_count(), "python": platform.python_version()}
-    results = {"machine": machine, **found}
+    results = {"machine": machine, **results}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,17 +1,18 @@
-"""The chain on a small table, from the outside."""
+"""The chain on a small table, run as a user runs it."""
 
 import json
 import re
 import shutil
 import signal
-import time
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pytest
 
 from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.waiting import wait_until
 
 MODEL_FILES = {
     *("model.joblib", "metrics.json", "cv_results.csv", "contract.json", "profile.json"),
@@ -22,7 +23,7 @@ MODEL_FILES = {
 
 
 def did(out: str) -> dict[str, str]:
-    """Stage → what it did, from the table that run.py ends with."""
+    """Return what run.py did with each stage, from the table at the end of its output."""
     return dict(
         re.findall(r"^(preprocess|train|testing)\s+(made|reused|would \w+)", out, re.MULTILINE)
     )
@@ -175,12 +176,19 @@ def test_interrupted_by_the_user_it_ends_at_once_with_its_own_code(project: Proj
         "--set",
         "train.parameters={num_leaves = 16, max_rounds = 10000000, patience = 10000000}",
     ]
-    process = project.start(*slow)
-    while not project.splits():
-        time.sleep(0.05)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    with project.started(*slow) as process:
+        log = project.folder / "run.log"
+        wait_until(
+            lambda: "cross-validation: started" in log.read_text(encoding="utf-8"),
+            "the start of the training",
+            process=process,
+            seconds=300,
+        )
+        cpu_times = psutil.Process(process.pid).cpu_times
+        used = cpu_times().user
+        wait_until(lambda: cpu_times().user > used + 2, "work in LightGBM", process=process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
 
 
 def test_a_stray_model_is_adopted_tested_and_then_served(project: Project) -> None:
@@ -229,7 +237,7 @@ def test_two_runs_at_once_do_not_mix(project: Project) -> None:
     assert project.run().code == 0
 
 
-def test_the_test_table_can_be_held_against_the_models_contract_as_it_lies(
+def test_the_published_test_table_has_the_columns_of_the_source(
     project: Project,
 ) -> None:
     project.run()
@@ -238,7 +246,7 @@ def test_the_test_table_can_be_held_against_the_models_contract_as_it_lies(
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "said"),
+    ("change", "code", "message"),
     [
         ({"target": '"price"'}, 65, "no column 'price'"),
         ({"source": '"nowhere.csv"'}, 65, "nowhere.csv"),
@@ -247,13 +255,13 @@ def test_the_test_table_can_be_held_against_the_models_contract_as_it_lies(
     ],
 )
 def test_a_mistake_is_one_message_and_its_own_code(
-    project: Project, change: dict[str, str], code: int, said: str
+    project: Project, change: dict[str, str], code: int, message: str
 ) -> None:
     lines = {"source": '"shop.csv"', "target": '"bought"', **change}
     project.settings("[data]\n" + "\n".join(f"{key} = {value}" for key, value in lines.items()))
     ran = project.run()
     assert ran.code == code
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
@@ -319,7 +327,7 @@ def test_signing_refuses_what_is_not_signed(project: Project) -> None:
     assert "hush" not in text
 
 
-def test_a_damaged_model_is_found_and_made_anew(project: Project) -> None:
+def test_a_damaged_model_is_detected_and_trained_again(project: Project) -> None:
     project.run()
     model = project.models()[0] / "model.joblib"
     model.write_bytes(model.read_bytes()[:-1] + b"x")

@@ -43,7 +43,7 @@ def context_of(*sets: str) -> RunContext:
 def compared_in_process(
     context: RunContext, split: Version, failing: Sequence[str] = ()
 ) -> ComparisonResult:
-    """Train in this process, one after the other, and compare."""
+    """Train the entries in this process, one after the other, and compare them."""
     config = context.config
     entries, present = with_present((FOREST, LINE), config.train)
     trained = [
@@ -89,7 +89,7 @@ def test_what_was_written_can_be_trained_and_is_in_force(project: Project) -> No
     assert "config.toml is unchanged: its settings are the best." in again.out
 
 
-def test_a_time_limit_is_told_and_what_has_no_place_is_refused(project: Project) -> None:
+def test_an_exceeded_time_limit_and_invalid_options_are_errors(project: Project) -> None:
     late = project.tool("compare", "--only", "logistic", "--limit", "0.01s")
     assert (late.code, "not finished within 0.01 s" in late.err) == (65, True)
     unknown = project.tool("compare", "--only", "lasso")
@@ -113,13 +113,13 @@ def test_the_test_rows_are_not_opened_before_the_winner_is_known() -> None:
     assert evaluate_on_test(context, compared).rows == split.manifest.rows["test"]
 
 
-def test_a_blend_meets_the_test_rows_as_the_chain_would_make_it(project: Project) -> None:
+def test_a_blend_is_evaluated_on_test_rows_as_the_chain_would_fit_it(project: Project) -> None:
     context = context_of()
     split = current_split(context)
     compared = compared_in_process(context, split)
     blended = next(one for one in compared.ranking if one.result.weights)
     first = replace(compared, ranking=(blended,))
-    found = evaluate_on_test(context, first).metrics["auc"].value
+    auc = evaluate_on_test(context, first).metrics["auc"].value
     project.settings(
         (project.folder / "config.toml").read_text(encoding="utf-8").split("[train]")[0]
     )
@@ -132,7 +132,7 @@ def test_a_blend_meets_the_test_rows_as_the_chain_would_make_it(project: Project
     assert ran.code == 0, ran.err
     (model,) = project.models()
     verdict = json.loads((model / "verdict.json").read_bytes())
-    assert verdict["metrics"]["auc"] == pytest.approx(found, rel=1e-9)
+    assert verdict["metrics"]["auc"] == pytest.approx(auc, rel=1e-9)
     manifest = json.loads((model / "manifest.json").read_bytes())
     assert manifest["runtime"] == "sklearn"
     assert "lightgbm" in manifest["libraries"]
@@ -143,8 +143,8 @@ def test_what_was_trained_before_is_not_trained_again(project: Project) -> None:
     split = current_split(context)
     first, second = (compared_in_process(context, split) for _ in range(2))
     versions = [
-        {version for one in found.ranking for version in one.result.versions}
-        for found in (first, second)
+        {version for one in comparison.ranking for version in one.result.versions}
+        for comparison in (first, second)
     ]
     assert versions[0] == versions[1]
     models = {path.name for path in (project.folder / "var/comparisons/models").iterdir()}
@@ -172,7 +172,7 @@ def test_what_did_not_finish_is_in_the_table_and_nothing_at_all_is_an_error() ->
 
 
 @pytest.mark.usefixtures("project")
-def test_tracking_is_told_of_the_comparison_and_of_each_contender() -> None:
+def test_the_comparison_and_each_entry_are_tracked() -> None:
     sent: list[RunRecord] = []
     context = replace(context_of(), record=sent.extend)
     split = current_split(context)

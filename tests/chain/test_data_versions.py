@@ -27,8 +27,8 @@ NAMES |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in NAMES.it
 
 def stages_for(source: str) -> dict[str, Any]:
     config = load(None, [f"data.source={source}"], {}).config
-    found: dict[str, Any] = yaml.safe_load(dvc_file(config))["stages"]
-    return found
+    stages: dict[str, Any] = yaml.safe_load(dvc_file(config))["stages"]
+    return stages
 
 
 def test_what_writes_to_one_folder_is_one_stage_in_the_order_of_the_chain() -> None:
@@ -40,7 +40,7 @@ def test_what_writes_to_one_folder_is_one_stage_in_the_order_of_the_chain() -> N
         assert stage["outs"] == [{f"var/dvc/{folder}": {"persist": True}}]
 
 
-def test_each_piece_of_code_that_is_named_is_there() -> None:
+def test_each_code_dependency_exists() -> None:
     for stage in stages_for("sample://santander?rows=50").values():
         assert all((ROOT / path).exists() for path in stage["deps"] if "var/" not in path)
 
@@ -55,7 +55,7 @@ def test_each_piece_of_code_that_is_named_is_there() -> None:
         ("gdrive://abc", None),
     ],
 )
-def test_a_table_on_this_machine_is_a_dependency_and_any_other_is_looked_at_each_time(
+def test_a_local_table_is_a_dependency_and_a_remote_one_is_checked_each_time(
     source: str, dependency: str | None
 ) -> None:
     stage = stages_for(source)["preprocess"]
@@ -65,7 +65,7 @@ def test_a_table_on_this_machine_is_a_dependency_and_any_other_is_looked_at_each
 
 @dataclass(frozen=True)
 class Repository:
-    """A clone of the project, with DVC in it."""
+    """A clone of the project in which DVC is set up."""
 
     folder: Path
 
@@ -91,7 +91,7 @@ class Repository:
         return done.stdout
 
     def commit(self, table_seed: int) -> dict[str, str]:
-        """Make a version of the data and what comes of it; gives its files' hashes."""
+        """Commit a version of the data, its splits and models, and return the hashes of these files."""
         (self.folder / "data").mkdir(exist_ok=True)
         arrow_csv.write_csv(shop_table(seed=table_seed), self.folder / TABLE)
         self.run("dvc", "add", "-q", TABLE)
@@ -121,7 +121,7 @@ class TwoVersions:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> TwoVersions:
-    """The project as it is here, with two versions of a table and of what came of each."""
+    """Return the project with two versions of a table, and the splits and models of each."""
     folder = tmp_path_factory.mktemp("dvc") / "project"
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],

@@ -1,4 +1,4 @@
-"""The examples as they are, on tables that look like those they name."""
+"""The unchanged examples, on tables like those that they name."""
 
 import json
 import re
@@ -13,7 +13,7 @@ QUICK = "train.parameters={num_leaves = 4, max_rounds = 40}"
 
 
 def wine(folder: Path) -> Path:
-    """Semicolons, quoted headers with spaces, grades 3 to 9, the last one in five rows."""
+    """Write a table with semicolons, quoted headers with spaces, and grades 3 to 9, of which 9 is rare."""
     random = np.random.default_rng(0)
     grades = np.repeat(np.arange(3, 10), [12, 60, 200, 260, 90, 30, 5])
     names = ["fixed acidity", "volatile acidity", "alcohol", "quality"]
@@ -27,7 +27,7 @@ def wine(folder: Path) -> Path:
 
 
 def students(folder: Path) -> Path:
-    """Strings with quotes and spaces, and a score to estimate."""
+    """Write a table of strings with quotes and spaces, and a score to predict."""
     random = np.random.default_rng(0)
     lines = ["gender,parental_level_of_education,lunch,math_score,reading_score"]
     for _ in range(400):
@@ -43,7 +43,7 @@ def students(folder: Path) -> Path:
 
 
 def run_example(project: Project, name: str, *sets: str) -> dict[str, object]:
-    """Run an example; gives the manifest of the approved model."""
+    """Run an example, and return the manifest of the approved model."""
     words = [word for item in (*sets, QUICK) for word in ("--set", item)]
     ran = project.run("--config", str(ROOT / "examples" / f"{name}.toml"), *words)
     assert ran.code == 0, ran.err

@@ -1,4 +1,4 @@
-"""Copies of models from the outside: the chain sends them, and a machine without any brings them."""
+"""Copies of models on a mirror: the chain pushes them, and a machine without models pulls them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -26,7 +26,7 @@ def test_a_convolutional_network_reads_the_digits(project: Project) -> None:
     verdict = json.loads((version.folder / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["metrics"]["accuracy"] >= 0.97
     assert (version.manifest.runtime, version.manifest.learner) == ("neural", "neural")
-    served = open_version(version)  # scores its samples to the twelfth digit
+    served = open_version(version)  # the stored scores are reproduced to the twelfth digit
     rows = np.random.default_rng(0).integers(0, 17, (700, 64)).astype(float)
     together = served.predictor.score(rows)
     apart = np.concatenate([served.predictor.score(rows[at : at + 70]) for at in range(0, 700, 70)])
@@ -51,14 +51,14 @@ def test_parameters_that_no_network_has_are_wrong_settings(
 
 
 @pytest.mark.parametrize("image", [[8, 8], [1, 6]])
-def test_a_table_that_holds_no_such_picture_is_told(image: list[int]) -> None:
+def test_a_table_without_columns_for_the_image_is_refused(image: list[int]) -> None:
     names = tuple("abcdef")
     data = TrainingData(np.zeros((4, 6)), np.zeros(4), names, (), TaskKind.BINARY, 2)
     with pytest.raises(ConfigError, match=r"train\.parameters\.image"):
         NeuralLearner({"image": image}, 0).prepare(data)
 
 
-def test_what_is_tried_instead_is_wider_or_longer_within_bounds() -> None:
+def test_a_retry_makes_a_network_wider_or_trains_it_longer_within_bounds() -> None:
     sizes = [(one["width"], one["epochs"]) for one in larger({"width": 8, "epochs": 10})]
     assert sizes[:2] == [(16, 10), (8, 20)]
     assert len(set(sizes)) == len(sizes) == 14
@@ -68,7 +68,7 @@ def test_what_is_tried_instead_is_wider_or_longer_within_bounds() -> None:
 
 
 @pytest.mark.neural
-def test_where_the_gate_says_no_a_network_grows_and_the_best_out_of_fold_is_kept(
+def test_where_the_gate_fails_a_network_grows_and_the_best_out_of_fold_is_kept(
     project: Project,
 ) -> None:
     words = (
@@ -79,11 +79,13 @@ def test_where_the_gate_says_no_a_network_grows_and_the_best_out_of_fold_is_kept
     ran = project.run(*words)
     assert ran.code == 10, ran.err
     newest = Store(project.folder / "model", "model", Signer(None)).newest()
-    told = json.loads(newest.read("attempts.json"))
-    sizes = [(one["parameters"]["width"], one["parameters"]["epochs"]) for one in told["attempts"]]
+    record = json.loads(newest.read("attempts.json"))
+    sizes = [
+        (one["parameters"]["width"], one["parameters"]["epochs"]) for one in record["attempts"]
+    ]
     assert sizes == [(2, 1), (1, 2), (4, 1)]
-    best = max(told["attempts"], key=lambda one: one["metrics"]["auc"])
-    assert best["metrics"]["auc"] > told["original"]["metrics"]["auc"]
+    best = max(record["attempts"], key=lambda one: one["metrics"]["auc"])
+    assert best["metrics"]["auc"] > record["original"]["metrics"]["auc"]
     learner = newest.manifest.parameters["learner"]
     assert (learner["width"], learner["epochs"]) == tuple(
         best["parameters"][name] for name in ("width", "epochs")

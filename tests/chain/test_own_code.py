@@ -52,7 +52,7 @@ def newest(project: Project) -> Version:
     return Store(project.folder / "model", "model", Signer(None)).newest()
 
 
-def test_own_features_and_estimator_are_trained_judged_and_served(own: Project) -> None:
+def test_own_features_and_estimator_are_trained_tested_and_served(own: Project) -> None:
     ran = own.run(*OWN)
     assert ran.code == 0, ran.err
     version = newest(own)
@@ -65,7 +65,7 @@ def test_own_features_and_estimator_are_trained_judged_and_served(own: Project) 
     assert manifest.parameters["learner"]["strength"] == 0.5
     assert "code/mine.py" in manifest.files
     (own.folder / "mine.py").unlink()  # the version holds what it needs
-    served = open_version(version)  # and scores its sample rows as when it was made
+    served = open_version(version)  # the stored scores of the sample rows are checked
     assert served.version == version.name
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_used_is_a_wrong_setting(
     assert own.models() == []
 
 
-def test_a_file_that_is_not_there_is_a_wrong_setting(own: Project) -> None:
+def test_a_missing_file_is_a_wrong_setting(own: Project) -> None:
     ran = own.run("--set", "train.module=nowhere.py")
     assert ran.code == 78
     assert "train.module = 'nowhere.py' cannot be read" in ran.err
@@ -137,7 +137,7 @@ def test_the_runtime_is_found_from_settings_and_file(own: Project) -> None:
     assert own.tool("runtime", "mine.py").out == "neural\n"
 
 
-def test_calibration_is_fitted_served_and_told(own: Project) -> None:
+def test_calibration_is_fitted_served_and_reported(own: Project) -> None:
     ran = own.run("--set", "train.calibration=sigmoid")
     assert ran.code == 0, ran.err
     version = newest(own)
@@ -179,7 +179,7 @@ def test_a_file_that_changes_while_it_is_trained_makes_no_model(own: Project) ->
     assert own.models() == []
 
 
-def test_a_served_model_that_cannot_be_opened_does_not_bar_its_successor(own: Project) -> None:
+def test_a_served_model_that_cannot_be_opened_does_not_block_its_successor(own: Project) -> None:
     (own.folder / "mine.py").write_text("import helper_of_mine\n" + MODULE, encoding="utf-8")
     (own.folder / "helper_of_mine.py").write_text("", encoding="utf-8")
     with_helper = {"PYTHONPATH": f"{ROOT}:{own.folder}"}

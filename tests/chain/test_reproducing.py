@@ -1,4 +1,4 @@
-"""A model made again from what its manifest says, from the outside."""
+"""A model is reproduced from its manifest, by `python -m lightmodel reproduce`."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trained(trained_once: Path, tmp_path: Path) -> Project:
-    """A project of its own with one approved model."""
+    """Return a copy of a project with one approved model."""
     shutil.copytree(trained_once, tmp_path / "project")
     return Project(tmp_path / "project")
 
@@ -44,7 +44,7 @@ def state_of(project: Project) -> dict[str, bytes]:
 
 
 def rewritten(project: Project, change: Callable[[dict[str, Any]], object]) -> str:
-    """Let the manifest of the only model say something else; gives the version's name."""
+    """Change the manifest of the only model, and return the version's name."""
     (folder,) = project.models()
     content = json.loads((folder / "manifest.json").read_bytes())
     change(content)
@@ -78,7 +78,7 @@ def test_without_its_split_the_table_is_split_again(project: Project) -> None:
     assert not (project.folder / "preprocessed").exists()
 
 
-def test_what_kept_the_contract_of_an_earlier_model_is_made_again_without_that(
+def test_a_model_with_the_contract_of_an_earlier_one_is_reproduced_without_that_one(
     project: Project,
 ) -> None:
     project.settings(SETTINGS + "max_regression = 1\n")
@@ -129,7 +129,7 @@ def test_other_parameters_are_named_with_the_tree_that_differs(trained: Project)
     assert "samples: 5 of 5 rows" in ran.out
 
 
-def test_what_was_not_as_it_was_is_said_with_the_commit_that_brings_it_back(
+def test_every_difference_is_reported_with_the_commit_to_check_out(
     trained: Project,
 ) -> None:
 
@@ -156,21 +156,21 @@ def test_what_was_not_as_it_was_is_said_with_the_commit_that_brings_it_back(
     assert "not committed" in ran.err
 
 
-def test_other_libraries_alone_are_brought_back_by_the_pins_of_the_version(
+def test_changed_libraries_are_reported_with_the_pinned_requirements(
     trained: Project,
 ) -> None:
 
     def change(manifest: dict[str, Any]) -> None:
         manifest["parameters"]["train"]["seed"] = 3
         manifest["libraries"]["lightgbm"] = "3.0.0"
-        del manifest["inputs"]["machine"]  # an earlier light-model did not write it
+        del manifest["inputs"]["machine"]  # earlier versions of light-model did not write it
 
     name = rewritten(trained, change)
     ran = trained.tool("reproduce", name)
     assert (ran.code, f"model/{name}/requirements.txt" in ran.err) == (12, True)
 
 
-def test_what_cannot_be_made_again_is_told_from_what_is_not_here(trained: Project) -> None:
+def test_an_irreproducible_version_and_a_missing_one_are_different_errors(trained: Project) -> None:
     (made,) = trained.models()
     ran = trained.tool("reproduce", "1999")
     assert (ran.code, "models pull 1999" in ran.err) == (66, True)
@@ -192,7 +192,7 @@ def test_what_cannot_be_made_again_is_told_from_what_is_not_here(trained: Projec
     assert trained.tool("reproduce", made.name).code == 74
 
 
-def test_rows_that_are_split_otherwise_are_said_to_be(trained: Project) -> None:
+def test_a_different_split_is_reported(trained: Project) -> None:
     without_split(trained)
 
     def change(manifest: dict[str, Any]) -> None:
@@ -202,8 +202,8 @@ def test_rows_that_are_split_otherwise_are_said_to_be(trained: Project) -> None:
     assert (ran.code, "the training rows" in ran.out) == (12, True), ran.err
 
 
-def test_the_split_is_taken_by_hash_not_by_name(trained: Project) -> None:
-    """A store of splits with the name but other rows is not believed."""
+def test_the_split_is_found_by_hash_and_not_by_name(trained: Project) -> None:
+    """A split with the same name but other rows is not used."""
     (model,) = trained.models()
     inputs = json.loads((model / "manifest.json").read_bytes())["inputs"]
     store = Store(trained.folder / "preprocessed", "split", Signer(None))

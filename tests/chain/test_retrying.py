@@ -1,11 +1,11 @@
-"""Other parameters where the gate said no, from the outside."""
+"""Other parameters are tried after the quality gate fails, in a run and by the retry command."""
 
 import json
 import re
 
 from tests.fakes.project import Project
 
-# Three rounds reach an AUC of 0.80 on the test rows; what the first try of a retry finds, 0.83.
+# Three rounds reach an AUC of 0.80 on the test rows; the first try of a retry reaches 0.83.
 POOR = ["--set", "train.parameters={max_rounds = 3, learning_rate = 0.5}"]
 BETWEEN = [*POOR, "--set", "gate.minimum=0.815"]
 
@@ -14,7 +14,7 @@ def lines_of(out: str) -> list[str]:
     return re.findall(r"^\w+ +(?:made|reused|tried): .*?(?=  )", out, re.MULTILINE)
 
 
-def test_a_run_tries_by_itself_what_its_settings_allow(project: Project) -> None:
+def test_a_run_retries_as_often_as_its_settings_allow(project: Project) -> None:
     ran = project.run(*BETWEEN, "--set", "train.retry=1")
     assert ran.code == 0, ran.err
     assert [re.sub(r" +", " ", line) for line in lines_of(ran.out)] == [
@@ -31,10 +31,10 @@ def test_a_run_tries_by_itself_what_its_settings_allow(project: Project) -> None
     assert (again.code, len(project.models())) == (0, 2)
 
 
-def test_alone_it_follows_a_testing_that_said_no(project: Project) -> None:
+def test_the_retry_command_follows_a_failed_testing(project: Project) -> None:
     allowed = ["--set", "train.retry=3"]
     assert project.run("preprocess", "train", *BETWEEN).code == 0
-    refused = project.run("testing", *BETWEEN, *allowed)  # a stage alone does that stage alone
+    refused = project.run("testing", *BETWEEN, *allowed)  # a stage that runs alone does not retry
     assert (refused.code, "retry" in refused.out) == (10, False)
     ran = project.tool("retry", *BETWEEN, "--tries", "0")
     assert (ran.code, "train.retry is 0" in ran.err) == (10, True)

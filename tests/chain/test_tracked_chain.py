@@ -1,4 +1,4 @@
-"""The chain with MLflow's own database beside it, and what MLflow then knows."""
+"""The chain with MLflow's own database, and what MLflow stores of each run."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from lightmodel.config import load
 from lightmodel.service import create_app
 from tests.fakes.project import SETTINGS, Project, shop_table
 
-# Of MLflow's own: one when it is imported, one when it asks its database.
+# MLflow warns when it is imported and when it queries its database.
 pytestmark = [
     pytest.mark.mlflow,
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
@@ -32,7 +32,7 @@ TRACKED = {"LIGHTMODEL__TRACKING__URI": "auto", "LIGHTMODEL__TRACKING__TIMEOUT_S
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose first model was approved and whose second was rejected."""
+    """Return a project whose first model was approved and whose second was rejected."""
     made = Project(tmp_path_factory.mktemp("tracked"))
     arrow_csv.write_csv(shop_table(), made.folder / "shop.csv")
     made.settings(SETTINGS)
@@ -55,8 +55,8 @@ def client(tracked: Project) -> Iterator[Any]:
 
 def run_of(client: Any, version: str) -> Any:
     experiment = client.get_experiment_by_name("light-model").experiment_id
-    (found,) = client.search_runs([experiment], f"tags.version = '{version}'")
-    return found
+    (run,) = client.search_runs([experiment], f"tags.version = '{version}'")
+    return run
 
 
 def test_each_model_is_one_run_with_everything_about_it(tracked: Project, client: Any) -> None:
@@ -122,8 +122,8 @@ def test_mlflow_answers_as_the_service_does(
     model = mlflow.pyfunc.load_model("models:/light-model@champion")
     frame = pd.read_csv(tracked.folder / "shop.csv").drop(columns="bought")
     assert model.metadata.metadata["version"] == answered.headers["X-Model-Version"]
-    found = model.predict(frame).to_dict("records")
-    for one, other in zip(found, answered.json or [], strict=True):
+    predicted = model.predict(frame).to_dict("records")
+    for one, other in zip(predicted, answered.json or [], strict=True):
         assert list(one) == list(other)
         assert one["probability"] == pytest.approx(other.pop("probability"), rel=1e-12)
         assert {name: one[name] for name in other} == other
@@ -174,17 +174,17 @@ def test_rollback_moves_the_champion(tracked: Project, client: Any, tmp_path: Pa
     copy = Project(tmp_path / "copy")
     assert copy.run("--set", "train.seed=2", **TRACKED).code == 0
     first, _, third = (folder.name for folder in copy.models())
-    own = mlflow.MlflowClient(f"sqlite:///{copy.folder}/model-development/mlflow.db")
+    client = mlflow.MlflowClient(f"sqlite:///{copy.folder}/model-development/mlflow.db")
 
     def champion() -> str:
-        version = own.get_model_version_by_alias("light-model", "champion")
+        version = client.get_model_version_by_alias("light-model", "champion")
         return str(version.tags["light_model.version"])
 
     assert champion() == third
     assert copy.tool("models", "rollback", **TRACKED).code == 0
     assert champion() == first
     assert copy.tool("models", "rollback", "--force", **TRACKED).code == 0
-    assert "champion" not in own.get_registered_model("light-model").aliases
+    assert "champion" not in client.get_registered_model("light-model").aliases
 
 
 def test_a_run_that_changes_nothing_logs_nothing(tracked: Project) -> None:
@@ -231,20 +231,20 @@ print(len(model.predict(pd.read_json(sys.argv[1] + "/input_example.json", orient
 
 
 def _with_dependencies(names: Iterable[str]) -> set[str]:
-    """Add what these distributions require, as installed."""
-    found: set[str] = set()
+    """Return these distributions and all that they require, as installed."""
+    required: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in required:
             continue
-        found.add(name)
+        required.add(name)
         with suppress(metadata.PackageNotFoundError):
             for text in metadata.requires(name) or ():
                 wanted = Requirement(text)
                 if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
                     waiting.append(canonicalize_name(wanted.name))
-    return found
+    return required
 
 
 OWN = """
@@ -262,8 +262,8 @@ def test_a_model_of_own_code_answers_from_mlflow_as_well(tmp_path: Path) -> None
     arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
     made.settings(SETTINGS)
     (tmp_path / "mine.py").write_text(OWN, encoding="utf-8")
-    own = ("--set", "train.module=mine.py", "--set", "train.calibration=sigmoid")
-    ran = made.run(*own, "--set", 'store.mirrors=["s3://nowhere/at-all"]', **TRACKED)
+    options = ("--set", "train.module=mine.py", "--set", "train.calibration=sigmoid")
+    ran = made.run(*options, "--set", 'store.mirrors=["s3://nowhere/at-all"]', **TRACKED)
     assert ran.code == 0, ran.err
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/model-development/mlflow.db")

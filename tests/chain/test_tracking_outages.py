@@ -1,12 +1,10 @@
-"""The chain where MLflow is down, slow, or killed in the middle: a warning, and uploaded later."""
+"""The chain while MLflow is down, slow or killed: a run logs a warning and is uploaded later."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,12 @@ from lightmodel.config import load
 from lightmodel.service import create_app
 from tests.fakes.mlflow_server import mlflow_server, older_server, silent_server
 from tests.fakes.project import ROOT, Project
-from tests.fakes.server import free_port
+from tests.fakes.server import free_port, wait_until_it_answers
+from tests.fakes.waiting import running, wait_until
 
 pytestmark = [
     pytest.mark.mlflow,
-    # Of MLflow's own: one when it is imported, one when it asks its database.
+    # MLflow warns when it is imported and when it queries its database.
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
@@ -60,10 +59,12 @@ def client_of(uri: str) -> Any:
 
 
 def runs(client: Any, version: str = "") -> list[Any]:
-    """The runs of a database or server, or those of one model of ours."""
+    """Return all runs of a database or server, or those of one model version."""
     every = [one.experiment_id for one in client.search_experiments()]
-    found: list[Any] = client.search_runs(every, f"tags.version = '{version}'" if version else "")
-    return found
+    selected: list[Any] = client.search_runs(
+        every, f"tags.version = '{version}'" if version else ""
+    )
+    return selected
 
 
 def test_a_refused_port_costs_a_warning_and_the_run_is_uploaded_later(
@@ -91,7 +92,7 @@ def test_a_refused_port_costs_a_warning_and_the_run_is_uploaded_later(
 def test_a_server_of_before_logged_models_keeps_the_model_with_its_run(
     project: Project, server: str, unknown: tuple[str, ...]
 ) -> None:
-    """As hosted ones still are."""
+    """Hosted servers may still be that old."""
     import mlflow
 
     name = {"LIGHTMODEL__TRACKING__REGISTERED_MODEL": f"older-{len(unknown)}"}
@@ -148,16 +149,14 @@ def test_two_resends_and_one_that_is_killed_upload_once(project: Project, server
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **at(server)}
     command = [sys.executable, "-m", "lightmodel", "tracking", "resend"]
 
-    def start() -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(command, cwd=project.folder, env=environ, stdout=subprocess.DEVNULL)
+    def resending() -> "AbstractContextManager[subprocess.Popen[bytes]]":
+        return running(command, cwd=project.folder, env=environ, stdout=subprocess.DEVNULL)
 
     client = client_of(server)
-    killed = start()
-    while killed.poll() is None and not runs(client, name):
-        time.sleep(0.01)
-    killed.kill()
-    killed.wait()
-    assert [one.wait() for one in (start(), start())] == [0, 0]
+    with resending() as killed:
+        wait_until(lambda: runs(client, name) or killed.poll() is not None, "the upload's start")
+    with resending() as one, resending() as other:
+        assert [one.wait(timeout=300), other.wait(timeout=300)] == [0, 0]
     (run,) = runs(client, name)
     assert (run.info.status, waiting(project)) == ("FINISHED", [])
     ours = f"run_id = '{run.info.run_id}'"
@@ -179,8 +178,9 @@ def test_mlflow_serves_the_champion_as_the_service_answers(
     assert project.run(**at("auto")).code == 0
     port = free_port()
     bin_folder = str(Path(sys.executable).parent)  # it calls uvicorn by PATH
-    with (project.folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
+    with (
+        (project.folder / "serve.log").open("wb") as log,
+        running(
             [sys.executable, "-m", "mlflow", "models", "serve", *SERVE, "--port", str(port)],
             cwd=project.folder,
             env={
@@ -191,18 +191,13 @@ def test_mlflow_serves_the_champion_as_the_service_answers(
             stdout=log,
             stderr=log,
             start_new_session=True,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url, process)
-            good = requests.post(f"{url}/invocations", json={"dataframe_records": ROWS}, timeout=30)
-            spoiled = [{**ROWS[0], "age": "old"}]
-            bad = requests.post(
-                f"{url}/invocations", json={"dataframe_records": spoiled}, timeout=30
-            )
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        ) as process,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(f"{url}/ping", process)
+        good = requests.post(f"{url}/invocations", json={"dataframe_records": ROWS}, timeout=60)
+        spoiled = [{**ROWS[0], "age": "old"}]
+        bad = requests.post(f"{url}/invocations", json={"dataframe_records": spoiled}, timeout=60)
     monkeypatch.chdir(project.folder)
     ours = create_app(load().config).test_client().post("/predict", json=ROWS).json or []
     answered = good.json()["predictions"]
@@ -211,13 +206,3 @@ def test_mlflow_serves_the_champion_as_the_service_answers(
         assert (one["visit_id"], one["prediction"]) == (other["visit_id"], other["prediction"])
     assert bad.status_code == 400
     assert "column 'age': is not a number" in bad.json()["message"]
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(1200):
-        assert process.poll() is None, "mlflow models serve died; see serve.log"
-        with suppress(requests.ConnectionError):
-            if requests.get(f"{url}/ping", timeout=5).ok:
-                return
-        time.sleep(0.05)
-    pytest.fail("mlflow models serve never answered")

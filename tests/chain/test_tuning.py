@@ -1,4 +1,4 @@
-"""`python -m lightmodel tune`, from the outside."""
+"""`python -m lightmodel tune`, run as a user runs it."""
 
 import csv
 import json
@@ -6,12 +6,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import tomllib
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
 from tests.fakes.project import ROOT, SETTINGS, Project
+from tests.fakes.waiting import running, wait_until
 
 FREE = SETTINGS.replace(
     "parameters = {num_leaves = 4, max_rounds = 60}", "parameters = {max_rounds = 60}  # few"
@@ -40,8 +41,8 @@ def journal_lines(project: Project) -> int:
     return len(paths[0].read_text(encoding="utf-8").splitlines()) if paths else 0
 
 
-def start(project: Project, *words: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
+def tuning(project: Project, *words: str) -> "AbstractContextManager[subprocess.Popen[bytes]]":
+    return running(
         [sys.executable, "-m", "lightmodel", "tune", *words],
         cwd=project.folder,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "LIGHTMODEL__TRACKING__URI": "none"},
@@ -81,18 +82,19 @@ def test_the_same_command_adds_nothing_and_a_bigger_number_goes_on(table: Projec
     assert table.tool("tune", "--trials", "4", *FAST).code == 0
     lines = journal_lines(table)
     assert table.tool("tune", "--trials", "4", *FAST).code == 0
-    assert journal_lines(table) - lines <= 2  # opening it is told as well
+    assert journal_lines(table) - lines <= 2  # opening the study appends lines as well
     assert table.tool("tune", "--trials", "6", *FAST).code == 0
     assert counted(table) == 6
 
 
 def test_killed_in_a_trial_the_same_command_goes_on(table: Project) -> None:
-    process = start(table, "--trials", "6", *FAST)
-    deadline = time.monotonic() + 120
-    while journal_lines(table) < 40 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with tuning(table, "--trials", "6", *FAST) as process:
+        wait_until(
+            lambda: journal_lines(table) >= 40 or process.poll() is not None,
+            "the study's first trials",
+            seconds=300,
+        )
+        process.send_signal(signal.SIGKILL)
     ran = table.tool("tune", "--trials", "6", *FAST)
     assert ran.code == 0, ran.err
     assert counted(table) == 6
@@ -100,8 +102,9 @@ def test_killed_in_a_trial_the_same_command_goes_on(table: Project) -> None:
 
 
 def test_two_processes_share_a_study(table: Project) -> None:
-    both = [start(table, "--trials", "10", *FAST) for _ in range(2)]
-    assert [process.wait(timeout=200) for process in both] == [0, 0]
+    with ExitStack() as stack:
+        both = [stack.enter_context(tuning(table, "--trials", "10", *FAST)) for _ in range(2)]
+        assert [process.wait(timeout=300) for process in both] == [0, 0]
     assert table.tool("tune", "--trials", "10", *FAST).code == 0
     assert counted(table) == 10
     numbers = [row["trial"] for row in trials_of(table)]
@@ -127,7 +130,7 @@ def test_a_time_limit_ends_the_search_with_what_is_known(table: Project) -> None
         (("--write", "--set", "train.estimator=lightgbm"), 78, "--write cannot work"),
     ],
 )
-def test_what_makes_no_sense_is_told(
+def test_impossible_options_are_refused(
     table: Project, words: tuple[str, ...], code: int, message: str
 ) -> None:
     ran = table.tool("tune", *words)
@@ -150,9 +153,7 @@ def test_the_ranges_are_shown(table: Project) -> None:
     assert re.search(r"^max_rounds +60 \(given in train.parameters\)$", ran.out, re.MULTILINE)
 
 
-def test_a_winner_of_an_earlier_study_is_told_to_tracking(
-    table: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_trials_of_a_study_are_tracked(table: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHTMODEL__TRACKING__URI", "http://127.0.0.1:9")
     monkeypatch.setenv("LIGHTMODEL__TRACKING__TIMEOUT_S", "0.1")
     ran = table.tool("tune", "--trials", "3", *FAST)

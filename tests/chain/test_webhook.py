@@ -18,6 +18,7 @@ from tests.fakes.ngrok import TOKEN as KNOWN
 from tests.fakes.ngrok import ngrok_service
 from tests.fakes.project import ROOT, Ran
 from tests.fakes.server import free_port
+from tests.fakes.waiting import running
 
 SECRET = "shared-with-jenkins"
 
@@ -43,8 +44,8 @@ def environment(hub: GitHub, address: str, **more: str) -> dict[str, str]:
         "address": address,
         **more,
     }
-    own = {f"LIGHTMODEL__WEBHOOK__{key.upper()}": value for key, value in settings.items()}
-    return {**os.environ, "PYTHONPATH": str(ROOT), **own}
+    variables = {f"LIGHTMODEL__WEBHOOK__{key.upper()}": value for key, value in settings.items()}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **variables}
 
 
 COMMAND = [sys.executable, "-m", "lightmodel", "webhook"]
@@ -77,8 +78,8 @@ def test_a_webhook_is_registered_and_its_ping_is_answered(hub: GitHub, jenkins: 
     assert TOKEN not in done.out + done.err
 
 
-def test_a_webhook_that_is_there_is_changed_and_not_doubled(hub: GitHub, jenkins: str) -> None:
-    for number in range(101):  # it stands on the second page
+def test_an_existing_webhook_is_updated_and_not_duplicated(hub: GitHub, jenkins: str) -> None:
+    for number in range(101):  # so that the webhook is on the second page
         hub.make({"config": {"url": f"https://other.example/{number}"}})
     hub.make({"config": {"url": f"{jenkins}/github-webhook/", "secret": "old"}, "events": ["*"]})
     assert webhook(hub, f"{jenkins}/").code == 0
@@ -96,39 +97,37 @@ def test_the_webhook_of_a_tunnel_that_is_gone_is_taken_over(hub: GitHub) -> None
 
 
 @pytest.mark.parametrize(
-    ("address", "secret", "said"),
+    ("address", "secret", "message"),
     [
         ("{jenkins}", "another", "400: Jenkins refuses the signature"),
         ("{jenkins}/deeper", SECRET, "403: refused"),
         ("http://127.0.0.1:{port}", SECRET, "nothing: GitHub says"),
     ],
 )
-def test_a_ping_that_jenkins_does_not_take_is_explained(
-    hub: GitHub, jenkins: str, address: str, secret: str, said: str
+def test_a_ping_that_jenkins_refuses_is_explained(
+    hub: GitHub, jenkins: str, address: str, secret: str, message: str
 ) -> None:
     done = webhook(hub, address.format(jenkins=jenkins, port=free_port()), secret=secret)
-    assert (done.code, said in done.err) == (11, True), done.err
+    assert (done.code, message in done.err) == (11, True), done.err
 
 
 def test_the_webhook_is_removed_at_the_end_when_asked(hub: GitHub, jenkins: str) -> None:
-    process = subprocess.Popen(
+    with running(
         [*COMMAND, "--remove-on-exit"],
         env={**environment(hub, jenkins), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout
-    lines = iter(process.stdout.readline, "")
-    assert any("until Ctrl-C" in line for line in lines)
-    assert len(hub.hooks) == 1
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
+    ) as process:
+        assert process.stdout
+        assert any("until Ctrl-C" in line for line in process.stdout)
+        assert len(hub.hooks) == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
     assert hub.hooks == {}
-    process.stdout.close()
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "code", "said"),
+    ("status", "headers", "code", "message"),
     [
         (401, {}, 78, "does not know the token"),
         (403, {}, 78, "admin:repo_hook"),
@@ -139,16 +138,16 @@ def test_the_webhook_is_removed_at_the_end_when_asked(hub: GitHub, jenkins: str)
         (502, {}, 75, "answers 502"),
     ],
 )
-def test_what_github_refuses_is_told_with_what_to_do(
-    hub: GitHub, jenkins: str, status: int, headers: dict[str, str], code: int, said: str
+def test_what_github_refuses_is_reported_with_a_hint(
+    hub: GitHub, jenkins: str, status: int, headers: dict[str, str], code: int, message: str
 ) -> None:
     hub.refuses = (status, headers)
     done = webhook(hub, jenkins)
-    assert (done.code, said in done.err) == (code, True), done.err
+    assert (done.code, message in done.err) == (code, True), done.err
     assert TOKEN not in done.err
 
 
-def test_github_out_of_reach_is_told(hub: GitHub, jenkins: str) -> None:
+def test_an_unreachable_github_is_reported(hub: GitHub, jenkins: str) -> None:
     done = webhook(hub, jenkins, github_api=f"http://127.0.0.1:{free_port()}")
     assert (done.code, "GitHub does not answer" in done.err) == (75, True)
 
@@ -166,7 +165,7 @@ def test_without_an_address_the_tunnel_wants_a_token(hub: GitHub) -> None:
 
 
 @pytest.mark.tunnel
-def test_ngroks_own_agent_starts_and_says_what_it_met(hub: GitHub) -> None:
+def test_ngroks_own_agent_starts_and_its_error_is_translated(hub: GitHub) -> None:
     done = webhook(hub, "", ngrok_token="2abc_never_given_out")
     met = {75: "ngrok's service does not answer", 78: "ngrok refuses"}  # without and with a network
     assert met[done.code] in done.err
@@ -175,10 +174,10 @@ def test_ngroks_own_agent_starts_and_says_what_it_met(hub: GitHub) -> None:
 
 
 @pytest.mark.tunnel
-def test_what_ngrok_refuses_is_told_with_its_number(hub: GitHub, tmp_path: Path) -> None:
+def test_a_refusal_by_ngrok_is_reported_with_its_error_code(hub: GitHub, tmp_path: Path) -> None:
     with ngrok_service(tmp_path) as service:
-        own = {"ngrok_server": service.address, "ngrok_ca": str(service.authority)}
-        done = webhook(hub, "", ngrok_token="2abc_never_given_out", **own)
+        ngrok = {"ngrok_server": service.address, "ngrok_ca": str(service.authority)}
+        done = webhook(hub, "", ngrok_token="2abc_never_given_out", **ngrok)
     assert (done.code, "ERR_NGROK_105" in done.err) == (78, True), done.err
     assert "LIGHTMODEL__WEBHOOK__NGROK_TOKEN" in done.err
     assert "2abc_never_given_out" not in done.err
@@ -190,23 +189,22 @@ def test_a_tunnel_lets_only_signed_pushes_through_and_lasts_until_it_is_stopped(
     hub: GitHub, jenkins: str, tmp_path: Path
 ) -> None:
     with ngrok_service(tmp_path) as service:
-        service.url = jenkins  # where a public address would lead to
-        own = {"ngrok_server": service.address, "ngrok_ca": str(service.authority)}
-        process = subprocess.Popen(
+        service.url = jenkins  # the tunnel leads to this address
+        ngrok = {"ngrok_server": service.address, "ngrok_ca": str(service.authority)}
+        with running(
             COMMAND,
-            env={**environment(hub, "", ngrok_token=KNOWN, **own), "PYTHONUNBUFFERED": "1"},
+            env={**environment(hub, "", ngrok_token=KNOWN, **ngrok), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             text=True,
-        )
-        assert process.stdout
-        said = list(itertools.takewhile(lambda line: "until" not in line, process.stdout))
-        assert "ping was answered" in "".join(said)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
-        process.stdout.close()
+        ) as process:
+            assert process.stdout
+            printed = list(itertools.takewhile(lambda line: "until" not in line, process.stdout))
+            assert "ping was answered" in "".join(printed)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
     rules = [json.loads(opened["Opts"]["TrafficPolicy"]) for opened in service.opened]
     assert rules
-    assert all(own == policy(SECRET, PATH) for own in rules)
+    assert all(rule == policy(SECRET, PATH) for rule in rules)
 
 
 def test_what_compose_lets_through_is_what_the_command_lets_through() -> None:

@@ -1,4 +1,4 @@
-"""What every `Deployment` owes: on a Docker host, and on a stand-in of Azure that starts the images."""
+"""The contract of every `Deployment`: on a Docker host, and on a fake Azure that starts the images."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.appservice]
 
 @dataclass(frozen=True)
 class Subject:
-    """A deployment to try, and what tells which image runs there; "" for none."""
+    """A deployment under test; `running` returns the image that runs there, or ""."""
 
     deployment: Deployment
     running: Callable[[], str]
@@ -50,7 +50,7 @@ def subject(
         )
 
 
-def test_an_image_is_brought_into_service_and_a_second_time_left_alone(subject: Subject) -> None:
+def test_an_image_is_deployed_and_deploying_it_again_changes_nothing(subject: Subject) -> None:
     first = subject.deployment.deploy(IMAGE)
     assert first.changed
     assert "sha256:" in first.image
@@ -63,7 +63,7 @@ def test_an_image_is_brought_into_service_and_a_second_time_left_alone(subject: 
 
 
 @pytest.mark.parametrize("wrong", [ENDS_AT_ONCE, ANSWERS_WRONGLY], ids=["ends", "answers wrongly"])
-def test_a_version_that_fails_leaves_the_one_before(subject: Subject, wrong: str) -> None:
+def test_a_version_that_fails_leaves_the_old_one_serving(subject: Subject, wrong: str) -> None:
     first = subject.deployment.deploy(IMAGE)
     running = subject.running()
     with pytest.raises(DeployFailed):
@@ -83,12 +83,12 @@ def test_rollback_brings_back_the_image_before_and_there_must_be_one(subject: Su
     assert subject.running() == first
 
 
-def test_a_plan_says_what_would_be_done_and_changes_nothing(subject: Subject) -> None:
+def test_a_plan_lists_the_steps_and_changes_nothing(subject: Subject) -> None:
     lines = subject.deployment.plan(IMAGE)
     assert any("sample rows" in line for line in lines)
     assert subject.running() == ""
 
 
-def test_an_image_that_is_not_there_is_told(subject: Subject) -> None:
+def test_a_missing_image_is_refused(subject: Subject) -> None:
     with pytest.raises(ConfigError, match="there is no image"):
         subject.deployment.deploy("light-model-of-nobody")

@@ -1,4 +1,4 @@
-"""What every table format owes, run over all that `read_table` knows."""
+"""The contract of every table format that `read_table` knows."""
 
 import json
 import math
@@ -72,7 +72,7 @@ COLUMNS: Columns = {
 
 @pytest.fixture(params=sorted(FORMATS))
 def written(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Columns], Path]:
-    """Write columns in one of the formats."""
+    """Return a function that writes columns in one of the formats."""
     name, writer = WRITERS[request.param]
 
     def write(columns: Columns) -> Path:
@@ -163,7 +163,7 @@ def test_a_file_cut_short_is_a_table_or_an_error_without_folder_and_cells(
 
 
 def _outcome(path: Path) -> str:
-    """Return how reading ends; a text cut between two rows cannot be told from a shorter one."""
+    """Return how reading ends: a table (a text cut between two rows is one) or an error."""
     try:
         read_table([path], DataSection())
     except LightModelError as error:

@@ -1,4 +1,4 @@
-"""What every learner owes, run over all of them."""
+"""The contract of every learner, run over all of them."""
 
 import pickle
 import warnings
@@ -26,7 +26,7 @@ FAST = {"num_leaves": 4, "max_rounds": 40, "min_data_in_leaf": 5}
 
 
 def data_of(kind: TaskKind) -> TrainingData:
-    """Two numbers and a category, with gaps; the answer depends on all three."""
+    """Return two numbers and a category, with gaps; the target depends on all three."""
     random = np.random.default_rng(0)
     features = np.asfortranarray(random.normal(size=(ROWS, 3)))
     features[:, 2] = random.integers(0, 3, ROWS)
@@ -131,16 +131,16 @@ class TestLearner:
             assert [item.feature for item in importance] == list(data.names)
             assert sum(item.gain for item in importance) > 0
         else:
-            assert importance == ()  # neither support vectors nor networks tell of their columns
+            assert importance == ()  # support vectors and networks report no importance
 
-    def test_parameters_are_told_in_plain_values(self, name: str, kind: TaskKind) -> None:
+    def test_parameters_are_plain_values(self, name: str, kind: TaskKind) -> None:
         described = MAKERS[name](kind).prepare(data_of(kind)).describe()
         assert all(
             isinstance(value, str | int | float | bool | None) for value in described.values()
         )
 
 
-def test_a_fold_that_nobody_waits_for_ends_without_a_result() -> None:
+def test_a_cancelled_fold_ends_without_a_result() -> None:
     learner = LightGBMLearner({"num_leaves": 4, "patience": 10**6}, 0, 1, keep_fold_models=False)
     trainer = learner.prepare(data_of(TaskKind.BINARY))
     trainer.stop()
@@ -157,7 +157,7 @@ def test_a_class_that_a_fold_never_saw_has_probability_zero() -> None:
     assert (scores[:, 2] == 0).all()
 
 
-def test_the_size_of_the_trees_is_found_out() -> None:
+def test_the_size_of_the_trees_is_chosen_by_trial() -> None:
     random = np.random.default_rng(0)
     features = np.asfortranarray(random.normal(size=(3_000, 4)))
     single = (features.sum(axis=1) + random.normal(size=3_000) > 0).astype(float)
@@ -212,7 +212,7 @@ def test_a_blend_scores_as_its_members_do_on_average(kind: TaskKind) -> None:
     np.testing.assert_allclose(blended.scores, expected, rtol=1e-12)
 
 
-def test_a_blend_that_nobody_waits_for_stops_what_can_be_stopped() -> None:
+def test_a_cancelled_blend_stops_its_members() -> None:
     endless = LightGBMLearner({"num_leaves": 4, "patience": 10**6}, 0, 1, keep_fold_models=False)
     trainer = BlendLearner([endless, sklearn(TaskKind.BINARY)], [0.5, 0.5]).prepare(
         data_of(TaskKind.BINARY)
@@ -268,9 +268,9 @@ def test_a_booster_of_the_extra_keeps_the_seed_and_the_threads(name: str, kind: 
         trainer = learner.prepare(data)
         fit = trainer.fit_fold(*halves())
         payloads.append(fit.scores)
-        own = trainer.refit([fit]).payload()["estimators"][0][-1].get_params()
-        assert own["random_state"] == 3
-        assert own.get("n_jobs", own.get("thread_count")) == 1
+        parameters = trainer.refit([fit]).payload()["estimators"][0][-1].get_params()
+        assert parameters["random_state"] == 3
+        assert parameters.get("n_jobs", parameters.get("thread_count")) == 1
     np.testing.assert_array_equal(payloads[0], payloads[1])
 
 
@@ -282,7 +282,7 @@ def test_every_contender_can_be_fitted_and_is_better_than_chance(kind: TaskKind)
             continue
         trainer = SklearnLearner(entry.estimator, entry.parameters, 0, 1).prepare(data)
         with warnings.catch_warnings(), threadpool_limits(1):
-            warnings.simplefilter("ignore")  # of fits that do not converge on so few rows
+            warnings.simplefilter("ignore")  # fits do not converge on so few rows
             scores = trainer.fit_fold(*halves()).scores
         last = scores[:, -1] if scores.ndim == 2 else scores
         assert np.corrcoef(last, data.target[halves()[1]])[0, 1] > 0.4, entry.name

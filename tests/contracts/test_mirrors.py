@@ -1,4 +1,4 @@
-"""What every mirror owes (`lightmodel.store.mirrors.Mirror`), and copies of models over each of them."""
+"""The contract of every mirror (`lightmodel.store.mirrors.Mirror`), and copies of models on it."""
 
 import json
 import os
@@ -31,7 +31,7 @@ UNSIGNED = Signer(None)
 
 @dataclass(frozen=True)
 class Cloud:
-    """A cloud that stands on this machine."""
+    """A cloud storage service that runs on this machine."""
 
     scheme: str
     make: Callable[[str], None]
@@ -41,7 +41,7 @@ class Cloud:
 
 @pytest.fixture(autouse=True)
 def nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No credentials of whoever runs the tests reach them."""
+    """Hide the credentials of whoever runs the tests."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "AZURE_")):
             monkeypatch.delenv(name)
@@ -89,9 +89,9 @@ CLOUDS = [
 
 @pytest.fixture(params=CLOUDS)
 def cloud(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    found: Cloud = request.getfixturevalue(request.param)
-    found.use(monkeypatch)
-    return found
+    chosen: Cloud = request.getfixturevalue(request.param)
+    chosen.use(monkeypatch)
+    return chosen
 
 
 _BUCKETS = iter(range(10_000))
@@ -99,7 +99,7 @@ _BUCKETS = iter(range(10_000))
 
 @pytest.fixture
 def uri(cloud: Cloud) -> str:
-    """An empty bucket, and a prefix in it."""
+    """Create an empty bucket, and return the URI of a prefix in it."""
     name = f"bucket-{next(_BUCKETS)}"
     cloud.make(name)
     return f"{cloud.scheme}://{name}/team/shop"
@@ -116,7 +116,7 @@ def mirror(uri: str) -> Mirror:
     return opened(uri)
 
 
-def test_what_is_written_is_there_to_be_read(mirror: Mirror) -> None:
+def test_a_written_object_can_be_read(mirror: Mirror) -> None:
     body = bytes(range(256)) * 1000
     mirror.write("v1/a b.bin", body)
     assert mirror.names() == {"v1/a b.bin"}
@@ -130,7 +130,7 @@ def test_an_object_is_replaced_by_one_of_its_name(mirror: Mirror) -> None:
     assert mirror.names() == {"x"}
 
 
-def test_what_is_not_there_is_none(mirror: Mirror) -> None:
+def test_reading_a_missing_object_returns_none(mirror: Mirror) -> None:
     assert mirror.read("nothing") is None
     assert mirror.names() == frozenset()
 
@@ -148,13 +148,13 @@ def test_a_whole_bucket_can_be_a_mirror(uri: str) -> None:
     assert bucket.names() == {"v1/x"}
 
 
-def test_a_new_listing_tells_what_came_since(mirror: Mirror, uri: str) -> None:
+def test_a_new_listing_contains_later_objects(mirror: Mirror, uri: str) -> None:
     assert mirror.names() == frozenset()
     opened(uri).write("x", b"")
     assert mirror.names() == {"x"}
 
 
-def test_a_bucket_that_is_not_there_is_a_matter_of_configuration(cloud: Cloud) -> None:
+def test_a_missing_bucket_is_a_config_error(cloud: Cloud) -> None:
     mirror = opened(f"{cloud.scheme}://nobody-made-this/shop")
     for ask in (mirror.names, lambda: mirror.write("x", b"")):
         with pytest.raises(ConfigError, match="there is no such") as caught:
@@ -162,7 +162,7 @@ def test_a_bucket_that_is_not_there_is_a_matter_of_configuration(cloud: Cloud) -
         assert "store.mirrors" in caught.value.hint
 
 
-def test_one_that_is_down_is_said_to_be(
+def test_an_unreachable_mirror_is_reported(
     cloud: Cloud, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.use_port(monkeypatch, free_port())
@@ -171,9 +171,7 @@ def test_one_that_is_down_is_said_to_be(
     assert "models push" in caught.value.hint
 
 
-def test_one_that_never_answers_is_given_up(
-    cloud: Cloud, uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_mirror_times_out(cloud: Cloud, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         cloud.use_port(monkeypatch, silent.getsockname()[1])
         with pytest.raises(SourceUnavailable, match="did not answer"):
@@ -182,7 +180,7 @@ def test_one_that_never_answers_is_given_up(
 
 @pytest.mark.s3
 @pytest.mark.parametrize(("name", "value"), [("AWS_PROFILE", "nobody"), ("AWS_PROFILE", None)])
-def test_without_credentials_s3_says_which_are_needed(
+def test_without_credentials_s3_names_the_needed_ones(
     s3: Cloud, name: str, value: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.use(monkeypatch)
@@ -196,7 +194,7 @@ def test_without_credentials_s3_says_which_are_needed(
 
 
 @pytest.mark.s3
-def test_a_wrong_endpoint_of_s3_is_a_matter_of_configuration(
+def test_a_wrong_endpoint_of_s3_is_a_config_error(
     s3: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.use(monkeypatch)
@@ -207,7 +205,7 @@ def test_a_wrong_endpoint_of_s3_is_a_matter_of_configuration(
 
 @pytest.mark.azure
 @pytest.mark.parametrize("words", ["", "nonsense"])
-def test_without_credentials_azure_says_which_are_needed(
+def test_without_credentials_azure_names_the_needed_ones(
     words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if words:
@@ -218,7 +216,7 @@ def test_without_credentials_azure_says_which_are_needed(
 
 
 @pytest.mark.azure
-def test_a_wrong_key_of_azure_is_refused_and_not_told(
+def test_a_wrong_key_of_azure_is_refused_and_not_printed(
     azure: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     azure.use(monkeypatch)
@@ -263,7 +261,7 @@ def store(name: str = "here", signer: Signer = UNSIGNED) -> Store:
 
 
 def model(where: str = "here", *, passed: bool | None = True, signer: Signer = UNSIGNED) -> Version:
-    """A model that was approved, rejected (False) or never tested (None)."""
+    """Publish a model that is approved (True), rejected (False) or never tested (None)."""
     with store(where, signer).draft() as draft:
         draft.write("model.joblib", os.urandom(1000))
         draft.write("metrics.json", b"{}")
@@ -287,7 +285,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 class Dying(Mirror):
-    """A mirror that is killed, or kills who asks, before one of its answers."""
+    """A mirror that fails, or kills the calling process, before one of its answers."""
 
     def __init__(self, mirror: Mirror, dies_at: int = -1) -> None:
         super().__init__(mirror.store, mirror.root)
@@ -348,7 +346,7 @@ def test_one_is_pulled_by_the_beginning_of_its_name(mirror: Mirror) -> None:
         pull(store("there"), mirror, "1999")
 
 
-def test_an_empty_mirror_says_what_fills_it(mirror: Mirror) -> None:
+def test_pulling_from_an_empty_mirror_hints_at_push(mirror: Mirror) -> None:
     with pytest.raises(ArtefactMissing, match="no approved model") as caught:
         pull(store(), mirror)
     assert "models push" in caught.value.hint
@@ -378,7 +376,7 @@ def test_a_rollback_here_is_taken_back_by_nothing_from_a_mirror(mirror: Mirror) 
     push(store(), mirror)
     pull(store("there"), mirror)
     roll_back(store("there").newest(), "there")
-    judge(version, passed=True)  # approved anew, later than that rollback
+    judge(version, passed=True)  # approved again after that rollback
     assert push(store(), mirror).verdicts == (version.name,)
     with pytest.raises(ArtefactMissing):
         pull(store("there"), mirror)
@@ -399,7 +397,7 @@ def test_an_older_verdict_does_not_go_over_a_later_one(mirror: Mirror) -> None:
         pull(store("elsewhere"), mirror)
 
 
-def test_approved_anew_it_is_sent_with_its_new_report(mirror: Mirror) -> None:
+def test_a_version_approved_again_is_sent_with_its_new_report(mirror: Mirror) -> None:
     version = model()
     push(store(), mirror)
     judge(version, passed=True)
@@ -473,7 +471,7 @@ def test_a_manifest_cannot_name_a_file_elsewhere(mirror: Mirror) -> None:
     assert not Path("evil").exists()
 
 
-def test_a_verdict_that_is_damaged_there_is_sent_anew(mirror: Mirror) -> None:
+def test_a_verdict_damaged_on_the_mirror_is_sent_again(mirror: Mirror) -> None:
     version = model()
     push(store(), mirror)
     mirror.write(f"{version.name}/verdict.json", b"{")
@@ -490,7 +488,7 @@ def test_what_is_damaged_here_is_passed_over_and_the_rest_is_sent(
     assert damaged.name in caplog.text
 
 
-def test_a_damaged_copy_here_is_brought_anew(mirror: Mirror) -> None:
+def test_a_damaged_local_copy_is_pulled_again(mirror: Mirror) -> None:
     version = model()
     push(store(), mirror)
     (version.folder / "model.joblib").write_bytes(b"")
@@ -520,7 +518,7 @@ def test_a_split_is_no_model(mirror: Mirror) -> None:
         pull(store(), mirror)
 
 
-def test_the_next_mirror_gives_what_the_first_cannot(
+def test_the_next_mirror_is_used_when_the_first_one_fails(
     uri: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     version = model(".")

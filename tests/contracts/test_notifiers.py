@@ -1,4 +1,4 @@
-"""What every notifier owes: it says it or warns, takes no longer than allowed, and never raises."""
+"""The contract of every notifier: it delivers or warns, in the time allowed, and never raises."""
 
 import email
 import json
@@ -20,7 +20,7 @@ from lightmodel.notify import Notifier, open_notifier
 from tests.fakes.project import ROOT
 from tests.fakes.server import free_port
 
-# Of apprise's own imports.
+# apprise warns when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 SECRET = "hush-hush"
 
@@ -33,12 +33,12 @@ def notifier(*urls: str, timeout_s: float = 5) -> Notifier:
 
 @pytest.fixture
 def inbox() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """A webhook that keeps what it was told."""
-    told: list[dict[str, str]] = []
+    """Yield the address of a webhook and the list of messages that it receives."""
+    received: list[dict[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 
@@ -47,38 +47,38 @@ def inbox() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
-    yield f"json://user:{SECRET}@127.0.0.1:{server.server_port}/", told
+    yield f"json://user:{SECRET}@127.0.0.1:{server.server_port}/", received
     server.shutdown()
     server.server_close()
 
 
-def test_without_an_address_the_log_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_an_address_the_message_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert notifier().send("title", "body")
     assert "title: body" in caplog.text
 
 
 @pytest.mark.notify
-def test_each_channel_is_told(inbox: tuple[str, list[dict[str, str]]]) -> None:
-    url, told = inbox
+def test_each_channel_gets_the_message(inbox: tuple[str, list[dict[str, str]]]) -> None:
+    url, received = inbox
     assert notifier("# a comment", url, url).send("It broke", "and how")
-    assert [(one["title"], one["message"]) for one in told] == [("It broke", "and how")] * 2
+    assert [(one["title"], one["message"]) for one in received] == [("It broke", "and how")] * 2
 
 
 @pytest.mark.notify
-def test_a_dead_channel_is_a_warning_without_its_secret_and_the_others_are_told(
+def test_a_dead_channel_is_a_warning_without_its_secret_and_the_others_get_the_message(
     inbox: tuple[str, list[dict[str, str]]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    url, told = inbox
+    url, received = inbox
     dead = f"json://user:{SECRET}@127.0.0.1:{free_port()}/"
     assert not notifier(dead, url).send("It broke", "")
-    assert len(told) == 1
+    assert len(received) == 1
     assert "line 1 (json)" in caplog.text
     assert SECRET not in caplog.text
 
 
 @pytest.mark.notify
-def test_a_channel_that_hangs_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_channel_that_hangs_times_out(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert not notifier(f"json://127.0.0.1:{port}/", timeout_s=0.5).send("It broke", "")
@@ -123,7 +123,7 @@ def test_mail_arrives(tmp_path: Path) -> None:
 
 
 @pytest.mark.notify
-def test_the_command_says_by_its_exit_code_what_was_not_taken(tmp_path: Path) -> None:
+def test_the_exit_code_tells_that_a_message_was_not_delivered(tmp_path: Path) -> None:
     dead = f"json://user:{SECRET}@127.0.0.1:{free_port()}/"
     done = tool("It broke", folder=tmp_path, LIGHTMODEL__NOTIFY__URLS=dead)
     assert (done.returncode, "did not accept the message" in done.stderr) == (75, True)
@@ -131,7 +131,7 @@ def test_the_command_says_by_its_exit_code_what_was_not_taken(tmp_path: Path) ->
 
 
 @pytest.mark.notify
-def test_an_address_of_no_known_kind_is_told_by_its_line(tmp_path: Path) -> None:
+def test_an_unknown_kind_of_address_is_named_by_its_line(tmp_path: Path) -> None:
     done = tool("x", folder=tmp_path, LIGHTMODEL__NOTIFY__URLS=f"nonsense://{SECRET}")
     assert (done.returncode, "line 1" in done.stderr) == (78, True)
     assert SECRET not in done.stderr

@@ -62,7 +62,7 @@ NUMBERS = st.one_of(
 
 @dataclass(frozen=True)
 class Rows:
-    """All that a reader gave for a text."""
+    """Everything that a reader returned for a text."""
 
     numbers: bytes
     texts: tuple[tuple[str | None, ...], ...]
@@ -70,7 +70,7 @@ class Rows:
 
 
 def read_all(reader: RowReader, layout: Layout, pieces: Sequence[bytes]) -> Rows | None:
-    """Read a text that arrives in pieces; None where it is refused."""
+    """Read a text that arrives in pieces; return None if it is refused."""
     parts = []
     left = b""
     try:
@@ -95,14 +95,14 @@ def read_all(reader: RowReader, layout: Layout, pieces: Sequence[bytes]) -> Rows
 
 @st.composite
 def layouts(draw: st.DrawFn) -> Layout:
-    """Any number of cells of any kinds, in any dialect."""
+    """Draw a layout of any number of cells of any kinds, in any dialect."""
     kinds = draw(st.lists(st.sampled_from(CellKind), min_size=1, max_size=5))
     is_text = [kind is CellKind.TEXT for kind in kinds]
     places = [
         is_text[:at].count(is_text[at]) if kind is not CellKind.IGNORED else 0
         for at, kind in enumerate(kinds)
     ]
-    # an ignored cell has no place among the numbers
+    # an ignored cell has no column in the matrix of numbers
     numbers = [at for at, kind in enumerate(kinds) if kind in {CellKind.NUMBER, CellKind.BOOLEAN}]
     for place, at in enumerate(numbers):
         places[at] = place
@@ -120,7 +120,7 @@ def layouts(draw: st.DrawFn) -> Layout:
 
 @st.composite
 def cells(draw: st.DrawFn, layout: Layout) -> str:
-    """A cell as somebody may write it: quoted or not, among blanks or not, or broken."""
+    """Draw a cell as somebody may write it: quoted or not, among blanks or not, or broken."""
     inner = draw(st.one_of(NUMBERS, WORDS, st.text(ANY, max_size=6)))
     around = st.text(st.sampled_from(BLANKS), max_size=2)
     quote = layout.quote
@@ -132,7 +132,7 @@ def cells(draw: st.DrawFn, layout: Layout) -> str:
 
 @st.composite
 def texts(draw: st.DrawFn, layout: Layout) -> str:
-    """A text of rows that mostly have the right number of cells, or any text at all."""
+    """Draw a text of rows that mostly have the right number of cells, or any text at all."""
     special = [
         layout.delimiter,
         layout.quote,
@@ -157,7 +157,7 @@ def texts(draw: st.DrawFn, layout: Layout) -> str:
 
 @st.composite
 def laid_out_texts(draw: st.DrawFn) -> tuple[Layout, str]:
-    """A layout, and a text in it."""
+    """Draw a layout and a text in it."""
     layout = draw(layouts())
     return layout, draw(texts(layout))
 
@@ -208,7 +208,7 @@ PLANE = 0x10000
 @pytest.mark.compiler
 @pytest.mark.parametrize("plane", range(17))
 def test_the_readers_agree_on_every_character(plane: int) -> None:
-    """Before, within and behind a text and a number; of planes without letters, one in 64."""
+    """Put it before, within and behind a text and a number; of planes without letters, one in 64."""
     codes = range(plane * PLANE, (plane + 1) * PLANE, 1 if plane < 2 else 64)
     signs = [chr(code) for code in codes if not 0xD800 <= code < 0xE000]
     rows = [f'{sign}1,{sign}x\n1{sign},x{sign}\n1{sign}1,"{sign}x{sign}"\n' for sign in signs]
@@ -248,7 +248,7 @@ COLUMNS = st.sampled_from(
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text, how it is written and what means no value."""
+    """A table of text, its dialect, and its marks of a missing value."""
 
     rows: list[list[str]]
     form: dict[str, object]
@@ -258,7 +258,7 @@ class Table:
 
     @property
     def data(self) -> bytes:
-        """The file."""
+        """Return the content of the file."""
         sink = io.StringIO()
         writer = csv.writer(sink, **self.form)  # type: ignore[arg-type]  # of mixed types
         names = [f"column {at}" for at in range(len(self.rows[0]) - 1)]
@@ -268,7 +268,7 @@ class Table:
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    """Columns of one nature each, with gaps and blanks, and a target."""
+    """Draw columns of one type each, with gaps and blanks, and a target."""
     count = draw(st.integers(3, 12))
     missing = draw(st.sampled_from([DataSection().na_values, ("", "-1"), ("NA", "7")]))
     gap = st.sampled_from(["", *missing])
@@ -297,7 +297,7 @@ def tables(draw: st.DrawFn) -> Table:
 @settings(max_examples=150)
 @given(table=tables(), cuts=st.lists(st.integers(0, 10_000), max_size=3))
 def test_a_request_reads_what_training_read(reader: Maker, table: Table, cuts: list[int]) -> None:
-    """Whatever training made of a text, the same text posted is read as the same."""
+    """A request reads a text as the same values that training read."""
     options = DataSection.model_validate({"na_values": table.missing, "id": ""})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.csv")

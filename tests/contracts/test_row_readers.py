@@ -1,4 +1,4 @@
-"""Every reader of rows gives the same bits for the same text."""
+"""Every reader of rows returns the same bits for the same text."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ def reader(request: pytest.FixtureRequest) -> RowReader:
 
 def bits(reader: RowReader, text: str, layout: Layout = LAYOUT) -> list[list[int]]:
     numbers = reader(layout, text.encode(), final=True).numbers
-    found: list[list[int]] = np.ascontiguousarray(numbers).view(np.uint64).tolist()
-    return found
+    result: list[list[int]] = np.ascontiguousarray(numbers).view(np.uint64).tolist()
+    return result
 
 
 def as_bits(*numbers: float) -> list[int]:
-    found: list[int] = np.array(numbers).view(np.uint64).tolist()
-    return found
+    result: list[int] = np.array(numbers).view(np.uint64).tolist()
+    return result
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def as_bits(*numbers: float) -> list[int]:
         ("\u0661", NOT_A_NUMBER),
     ],
 )
-def test_a_cell_is_read_as_what_it_says(reader: RowReader, cell: str, number: float) -> None:
+def test_a_cell_is_read_as_its_number(reader: RowReader, cell: str, number: float) -> None:
     quoted = f'"{cell}"' if "," in cell else cell
     for after in ("0", "0.25\n5,x,0,z,1"):  # near the text's end, and far from it
         text = f"{quoted},x,1,z,{after}\n"
@@ -111,7 +111,7 @@ def test_a_cell_is_read_as_what_it_says(reader: RowReader, cell: str, number: fl
         ("1.5", NOT_A_NUMBER),
     ],
 )
-def test_a_boolean_is_read_as_what_it_says(reader: RowReader, cell: str, value: float) -> None:
+def test_a_boolean_is_read_as_0_or_1(reader: RowReader, cell: str, value: float) -> None:
     assert bits(reader, f"1,x,{cell},z,0\n")[0][2] == as_bits(value)[0]
 
 
@@ -129,33 +129,33 @@ def test_a_boolean_is_read_as_what_it_says(reader: RowReader, cell: str, value: 
         ('\u3000"a,b"', "a,b"),
     ],
 )
-def test_what_stands_behind_a_closing_quote_belongs_to_the_cell(
+def test_text_after_a_closing_quote_belongs_to_the_cell(
     reader: RowReader, cell: str, text: str
 ) -> None:
-    found = reader(LAYOUT, f"1,{cell},1,z,2\n".encode(), final=True)
-    assert found.texts == ([text],)
-    assert not found.ragged
+    rows_read = reader(LAYOUT, f"1,{cell},1,z,2\n".encode(), final=True)
+    assert rows_read.texts == ([text],)
+    assert not rows_read.ragged
 
 
 def test_texts_come_without_blanks_and_with_their_quotes_undone(reader: RowReader) -> None:
     text = '1, a b ,1,z,0\n1,"c,""d""\n",1,z,0\n1,,1,z,0\n1,\u00e4,1,z,0\n'
-    found = reader(LAYOUT, text.encode(), final=True)
-    assert found.texts == (["a b", 'c,"d"', "", "\u00e4"],)
+    rows_read = reader(LAYOUT, text.encode(), final=True)
+    assert rows_read.texts == (["a b", 'c,"d"', "", "\u00e4"],)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_may_end_in_any_way_and_blank_ones_are_no_rows(reader: RowReader, end: str) -> None:
     text = end.join(["", "1,a,1,z,2", "  ", "3,b,0,z,4", "", "5,c,1,z,6"])
-    found = reader(LAYOUT, text.encode(), final=True)
-    assert found.numbers.tolist() == [[1, 2, 1], [3, 4, 0], [5, 6, 1]]
-    assert found.consumed == len(text)
+    rows_read = reader(LAYOUT, text.encode(), final=True)
+    assert rows_read.numbers.tolist() == [[1, 2, 1], [3, 4, 0], [5, 6, 1]]
+    assert rows_read.consumed == len(text)
 
 
 def test_rows_with_another_number_of_cells_are_counted_and_marked(reader: RowReader) -> None:
-    found = reader(LAYOUT, b"1,a,1,z,2\n1,a\n1,a,1,z,2,9\n3,b,1,z,4\n", final=True)
-    assert found.ragged == 2
-    assert found.texts == (["a", None, None, "b"],)
-    rows = np.ascontiguousarray(found.numbers).view(np.uint64).tolist()
+    rows_read = reader(LAYOUT, b"1,a,1,z,2\n1,a\n1,a,1,z,2,9\n3,b,1,z,4\n", final=True)
+    assert rows_read.ragged == 2
+    assert rows_read.texts == (["a", None, None, "b"],)
+    rows = np.ascontiguousarray(rows_read.numbers).view(np.uint64).tolist()
     assert rows[1] == rows[2] == as_bits(IN_NO_ROW) * 3
 
 
@@ -184,7 +184,7 @@ def test_a_text_may_be_cut_anywhere(reader: RowReader, cut: int) -> None:
     assert first.texts[0] + rest.texts[0] == ["a\n,b", "c", 'd"e']
 
 
-def test_without_a_compiler_there_is_a_reason(
+def test_without_a_compiler_a_reason_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""What every sink promises (`lightmodel.predictions.base.Sink`), kept by each of them."""
+"""The contract of every sink (`lightmodel.predictions.base.Sink`), run over all of them."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ OpenSink = Callable[[], Sink]
 
 
 class SinkContract:
-    """What holds for every sink; a subclass gives the fixture `open_sink`."""
+    """What holds for every sink; a subclass defines the fixture `open_sink`."""
 
     @pytest.fixture
     def open_sink(self) -> OpenSink:
@@ -33,7 +33,7 @@ class SinkContract:
         yield opened
         opened.close()
 
-    def test_what_is_written_is_there_for_others_and_after_closing(
+    def test_written_rows_are_visible_to_others_and_after_closing(
         self, open_sink: OpenSink, sink: Sink
     ) -> None:
         rows = batch(answered("r1", ["a", "b"], [0.1, 0.9]), answered("r2", ["c"], [0.4]))
@@ -50,22 +50,22 @@ class SinkContract:
         sink.write(batch(answered("r2", ["a", "b"], [0.1, 0.2])))
         assert list(sink.answered().items()) == [(VERSION, 2), (LATER, 1)]
 
-    def test_nothing_written_is_nothing_answered(self, sink: Sink) -> None:
+    def test_an_empty_sink_returns_no_rows(self, sink: Sink) -> None:
         assert sink.answered() == {}
         assert sink.labelled(VERSION) == []
 
-    def test_an_answer_and_its_truth_meet_by_id(self, sink: Sink) -> None:
+    def test_an_answer_and_its_ground_truth_are_joined_by_id(self, sink: Sink) -> None:
         sink.write(batch(answered("r1", ["a", "b", "c"], [0.1, 0.9, 0.3])))
         assert sink.add_ground_truth({"c": "yes", "b": "no", "nobody": "no"}, at(1)) == 2
         assert sink.labelled(VERSION) == [("no", "yes", 0.9), ("yes", "no", 0.3)]
         assert sink.labelled(LATER) == []
 
-    def test_a_truth_may_come_before_its_answer(self, sink: Sink) -> None:
+    def test_ground_truth_may_arrive_before_its_answer(self, sink: Sink) -> None:
         assert sink.add_ground_truth({"a": "no"}, at(0)) == 0
         sink.write(batch(answered("r1", ["a"], [0.9])))
         assert [row[0] for row in sink.labelled(VERSION)] == ["no"]
 
-    def test_the_latest_truth_of_an_id_holds(self, sink: Sink) -> None:
+    def test_the_latest_ground_truth_of_an_id_counts(self, sink: Sink) -> None:
         sink.write(batch(answered("r1", ["a"], [0.9])))
         assert [sink.add_ground_truth({"a": truth}, at(1)) for truth in ("no", "yes")] == [1, 1]
         assert [row[0] for row in sink.labelled(VERSION)] == ["yes"]
@@ -142,16 +142,16 @@ class SinkContract:
 
     def test_several_write_at_once_and_every_row_is_there_once(self, open_sink: OpenSink) -> None:
         def work(number: int) -> None:
-            own = open_sink()
+            writer = open_sink()
             for turn in range(15):
                 rows = batch(answered(f"{number}-{turn}", ["a"] * 20, [0.5] * 20))
                 while True:
                     try:
-                        own.write(rows)
+                        writer.write(rows)
                         break
                     except SourceUnavailable:
-                        continue  # as the log does
-            own.close()
+                        continue  # the log tries again, too
+            writer.close()
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
         for thread in threads:
@@ -184,7 +184,7 @@ class TestPostgres(SinkContract):
         cluster.empty()
         return lambda: PostgresSink(cluster.url)
 
-    def test_stopped_it_is_an_outage_and_started_it_works_again(
+    def test_a_stopped_server_is_an_outage_and_a_restarted_one_works_again(
         self, cluster: Postgres, sink: Sink
     ) -> None:
         rows = batch(answered("r1", ["a"], [0.5]))
@@ -208,7 +208,7 @@ class TestPostgres(SinkContract):
         assert sink.answered() == {VERSION: 4}
 
     @pytest.mark.parametrize("url", ["postgresql://app:secret word@host", "no url secret"])
-    def test_a_url_that_is_none_is_said_without_its_secret(self, url: str) -> None:
+    def test_an_invalid_url_is_reported_without_its_secret(self, url: str) -> None:
         with pytest.raises(ConfigError) as caught:
             PostgresSink(url)
         assert "secret" not in caught.value.message

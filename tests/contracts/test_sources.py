@@ -1,4 +1,4 @@
-"""What every source promises (`lightmodel.sources.base.Source`), kept by each of them."""
+"""The contract of every source (`lightmodel.sources.base.Source`), run over all of them."""
 
 import contextlib
 import hashlib
@@ -43,21 +43,21 @@ def options(tmp_path: Path, watching: Watching) -> FetchOptions:
 
 
 class Place(Protocol):
-    """Where a table lies, for a test of the source that goes there."""
+    """A place with a table, for a test of the source that reads it."""
 
     table: str
     nothing: str
 
 
 class RemotePlace(Place, Protocol):
-    """A place that is reached over a connection."""
+    """A place that is reached over a network."""
 
     def put(self, content: bytes) -> None:
-        """Lay the table there, over the old one."""
+        """Put a table there, replacing the old one."""
         ...
 
     def go_down(self) -> None:
-        """Be out of reach from now on."""
+        """Make the place unreachable from now on."""
         ...
 
 
@@ -70,13 +70,13 @@ def files_in(folder: Path) -> set[str]:
 
 
 class SourceContract:
-    """What holds for every source; a subclass gives the fixture `place`."""
+    """What holds for every source; a subclass defines the fixture `place`."""
 
     @pytest.fixture
     def place(self) -> Place:
         raise NotImplementedError
 
-    def test_what_is_fetched_is_there_with_the_size_and_the_hash_told(
+    def test_a_fetched_file_has_the_reported_size_and_hash(
         self, place: Place, options: FetchOptions
     ) -> None:
         fetched = fetch(place.table, options)
@@ -84,9 +84,7 @@ class SourceContract:
         assert path.stat().st_size == fetched.size > 0
         assert hashlib.sha256(path.read_bytes()).hexdigest() == fetched.sha256
 
-    def test_the_file_keeps_the_ending_that_says_how_to_read_it(
-        self, place: Place, options: FetchOptions
-    ) -> None:
+    def test_the_file_keeps_its_extension(self, place: Place, options: FetchOptions) -> None:
         assert fetch(place.table, options).paths[0].suffix == ".csv"
 
     @pytest.mark.parametrize("refresh", ["always", "changed", "never"])
@@ -111,7 +109,7 @@ class SourceContract:
             fetch(place.table, replace(options, refresh=refresh, sha256="0" * 64))
         assert "data.sha256" in caught.value.hint
 
-    def test_where_nothing_lies_the_error_says_what_to_do(
+    def test_a_missing_table_is_an_error_with_a_hint(
         self, place: Place, options: FetchOptions
     ) -> None:
         with pytest.raises((DataError, ConfigError)) as caught:
@@ -130,9 +128,9 @@ class SourceContract:
 
 
 class CachedContract(SourceContract):
-    """What holds for every source that brings bytes here."""
+    """What holds for every source that copies bytes to this machine."""
 
-    def test_what_is_here_is_not_brought_again(
+    def test_a_cached_table_is_not_fetched_again(
         self, place: Place, options: FetchOptions, watching: Watching
     ) -> None:
         fetch(place.table, options)
@@ -146,14 +144,16 @@ class CachedContract(SourceContract):
         (task,) = watching.tasks
         assert (task.done, task.unit) == (fetched.size, "bytes")
 
-    def test_only_the_file_and_its_record_stay(self, place: Place, options: FetchOptions) -> None:
+    def test_only_the_file_and_its_record_are_kept(
+        self, place: Place, options: FetchOptions
+    ) -> None:
         name = fetch(place.table, options).paths[0].name
         fetch(place.table, replace(options, refresh="always"))
         assert files_in(options.cache) <= {name, "source.json", ".lock"}
 
     @pytest.mark.parametrize("refresh", ["changed", "never"])
     @pytest.mark.parametrize("damage", [b"shorter", None])
-    def test_a_damaged_copy_is_brought_again(
+    def test_a_damaged_copy_is_fetched_again(
         self, place: Place, options: FetchOptions, damage: bytes | None, refresh: str
     ) -> None:
         fetched = fetch(place.table, options)
@@ -183,7 +183,7 @@ class CachedContract(SourceContract):
 
 @contextlib.contextmanager
 def small_disk() -> Iterator[None]:
-    """Let no file grow beyond a kilobyte, and say so as a full quota does."""
+    """Fail each write beyond a kilobyte as a full quota does."""
     import errno
     import io
 
@@ -205,14 +205,14 @@ def small_disk() -> Iterator[None]:
 
 
 class RemoteContract(CachedContract):
-    """What holds for every source that is reached over a connection."""
+    """What holds for every source that is reached over a network."""
 
     @pytest.fixture
     def place(self) -> RemotePlace:
         raise NotImplementedError
 
     @pytest.mark.parametrize("refresh", ["always", "changed"])
-    def test_what_changed_at_the_source_is_brought(
+    def test_a_table_that_changed_at_the_source_is_fetched(
         self, place: RemotePlace, options: FetchOptions, refresh: str
     ) -> None:
         fetch(place.table, options)
@@ -221,7 +221,7 @@ class RemoteContract(CachedContract):
         assert fetched.changed
         assert fetched.paths[0].read_bytes() == SECOND
 
-    def test_always_brings_it_even_if_it_is_the_same(
+    def test_always_fetches_even_an_unchanged_table(
         self, place: RemotePlace, options: FetchOptions, watching: Watching
     ) -> None:
         fetch(place.table, options)
@@ -303,8 +303,8 @@ class WebPlace:
 
     def answer(self, asked: Asked) -> Reply:
         mark = f'"{hashlib.md5(self.content).hexdigest()}"'
-        found = asked.path == "/t/table.csv"
-        return csv_reply(self.content, etag=mark) if found else Reply(status=404)
+        exists = asked.path == "/t/table.csv"
+        return csv_reply(self.content, etag=mark) if exists else Reply(status=404)
 
 
 class TestHttp(RemoteContract):

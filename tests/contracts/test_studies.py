@@ -1,4 +1,4 @@
-"""What a study promises, whatever stores its trials: the obligations of StudyStorage."""
+"""The contract of a study, whatever storage its trials are in."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def cluster() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["folder", pytest.param("postgres", marks=pytest.mark.postgres)])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Open studies in one place, and leave them in the end."""
+    """Yield a function that opens studies in one storage; close them at the end."""
     url = request.getfixturevalue("cluster").url if request.param == "postgres" else ""
     studies: list[OptunaStudy] = []
 
@@ -52,9 +52,9 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
 
 
 def asked(study: OptunaStudy) -> Trial:
-    found = study.ask()
-    assert found is not None
-    return found
+    trial = study.ask()
+    assert trial is not None
+    return trial
 
 
 def test_the_first_trial_is_the_one_to_begin_with(opened: Open) -> None:
@@ -73,7 +73,7 @@ def test_it_asks_within_the_ranges_until_there_are_enough(opened: Open) -> None:
     assert study.ask() is None
 
 
-def test_what_was_told_is_told_again(opened: Open) -> None:
+def test_trials_are_read_back_as_they_were_reported(opened: Open) -> None:
     study = opened(PLAN)
     first, second, third = asked(study), asked(study), asked(study)
     study.report(first.number, 0, 0.5)
@@ -81,13 +81,13 @@ def test_what_was_told_is_told_again(opened: Open) -> None:
     study.complete(first.number, 0.7)
     study.report(second.number, 0, 0.2)
     study.prune(second.number)
-    told = {trial.number: trial for trial in study.trials()}
-    assert (told[first.number].state, told[first.number].value) == ("complete", 0.7)
-    assert told[first.number].folds == (0.5, 0.6)
-    assert told[first.number].parameters == first.parameters
-    assert (told[second.number].state, told[second.number].value) == ("pruned", 0.2)
-    assert told[third.number].state == "running"
-    assert told[first.number].created <= told[first.number].ended
+    trials = {trial.number: trial for trial in study.trials()}
+    assert (trials[first.number].state, trials[first.number].value) == ("complete", 0.7)
+    assert trials[first.number].folds == (0.5, 0.6)
+    assert trials[first.number].parameters == first.parameters
+    assert (trials[second.number].state, trials[second.number].value) == ("pruned", 0.2)
+    assert trials[third.number].state == "running"
+    assert trials[first.number].created <= trials[first.number].ended
 
 
 @pytest.mark.parametrize("value", [math.nan, None])
@@ -105,7 +105,7 @@ def test_a_trial_without_a_value_counts_for_nothing(opened: Open, value: float |
     assert [trial.state for trial in study.trials()] == ["failed", "complete"]
 
 
-def test_what_falls_behind_the_finished_trials_is_given_up(opened: Open) -> None:
+def test_a_trial_behind_the_finished_ones_is_pruned(opened: Open) -> None:
     study = opened(replace(PLAN, n_startup_trials=4))
     for at in range(4):
         one = asked(study)
@@ -119,7 +119,7 @@ def test_what_falls_behind_the_finished_trials_is_given_up(opened: Open) -> None
     assert not study.report(good.number, 1, 0.95)
 
 
-def test_nothing_is_given_up_where_all_are_kept(opened: Open) -> None:
+def test_nothing_is_pruned_at_a_percentile_of_100(opened: Open) -> None:
     study = opened(replace(PLAN, percentile=100.0))
     for _ in range(5):
         one = asked(study)
@@ -128,7 +128,7 @@ def test_nothing_is_given_up_where_all_are_kept(opened: Open) -> None:
     assert not study.report(asked(study).number, 1, 0.1)
 
 
-def test_opened_again_it_goes_on(opened: Open) -> None:
+def test_a_reopened_study_resumes(opened: Open) -> None:
     study = opened(PLAN)
     one = asked(study)
     study.complete(one.number, 0.5)
@@ -138,7 +138,7 @@ def test_opened_again_it_goes_on(opened: Open) -> None:
     assert asked(again).number == one.number + 1
 
 
-def test_a_trial_that_others_took_for_dead_is_given_up(opened: Open) -> None:
+def test_a_trial_that_others_failed_as_stale_is_stopped(opened: Open) -> None:
     study = opened(PLAN)
     one = asked(study)
     study.fail(one.number)
@@ -152,7 +152,7 @@ def test_the_starting_point_is_tried_again_when_its_process_died(opened: Open) -
     assert asked(opened(PLAN)).parameters == PLAN.first
 
 
-def test_where_no_trial_has_a_value_there_is_an_end(opened: Open) -> None:
+def test_a_study_whose_trials_all_fail_ends(opened: Open) -> None:
     study = opened(PLAN)
     count = 0
     while (one := study.ask()) is not None:
@@ -174,7 +174,7 @@ def test_two_at_once_share_the_trials(opened: Open) -> None:
 
 
 def test_the_same_answers_in_another_study_lead_to_other_trials(tmp_path: Path) -> None:
-    """Two processes that begin together must not try the same."""
+    """Two processes that start together must not try the same parameters."""
     drawn = []
     for name in ("a", "b"):
         study = OptunaStudy(PLAN, FolderStorage(tmp_path / name))
@@ -213,7 +213,7 @@ def test_an_invalid_url_is_a_wrong_setting(url: str) -> None:
 
 
 @pytest.mark.postgres
-def test_a_data_base_that_does_not_answer_is_told_without_its_password() -> None:
+def test_an_unreachable_database_is_reported_without_its_password() -> None:
     with pytest.raises(SourceUnavailable, match="does not answer") as caught:
         PostgresStorage("postgresql://app:secret-word@127.0.0.1:9/none")
     assert "secret-word" not in str(caught.value)

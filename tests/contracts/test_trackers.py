@@ -1,4 +1,4 @@
-"""What MLflow has to keep, in its own database and behind a server: each run once, and the aliases."""
+"""The contract of a tracker, on a database and a server: each run is logged once, and aliases are set."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from lightmodel.tracking.records import AliasUpdate, PendingRun, RunRecord
 from tests.fakes.mlflow_server import mlflow_server, silent_server
 from tests.fakes.server import free_port
 
-# Of MLflow's own: one when it is imported, one when it asks its database.
+# MLflow warns when it is imported and when it queries its database.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
@@ -56,16 +56,16 @@ def tracker(
 
 
 def experiment_id(tracker: Tracker, name: str) -> str:
-    found = tracker.client.get_experiment_by_name(name)
-    assert found
-    return str(found.experiment_id)
+    experiment = tracker.client.get_experiment_by_name(name)
+    assert experiment
+    return str(experiment.experiment_id)
 
 
 def runs(tracker: Tracker, key: str) -> list[Any]:
-    found: list[Any] = tracker.client.search_runs(
+    logged: list[Any] = tracker.client.search_runs(
         [experiment_id(tracker, EXPERIMENT)], f"tags.`light_model.key` = '{key}'"
     )
-    return found
+    return logged
 
 
 def test_a_run_is_logged_once_with_everything_in_it(tracker: Tracker) -> None:
@@ -93,7 +93,7 @@ def test_a_part_may_come_before_the_whole(tracker: Tracker) -> None:
 
 
 def test_a_run_that_was_begun_by_a_killed_process_is_completed(tracker: Tracker) -> None:
-    send(tracker, replace(STUDY, key="first"))  # the experiment is there
+    send(tracker, replace(STUDY, key="first"))  # so that the experiment exists
     experiment = experiment_id(tracker, EXPERIMENT)
     half = tracker.client.create_run(experiment, tags={"light_model.key": "half"})
     tracker.client.log_batch(half.info.run_id, metrics=[])
@@ -121,8 +121,8 @@ def test_files_are_logged_and_those_that_are_gone_are_named(
     record = RunRecord("files", "model", WHEN, LATER, files=files, version=tmp_path / "no-model")
     send(tracker, record)
     (run,) = runs(tracker, "files")
-    found = [file.path for file in tracker.client.list_artifacts(run.info.run_id)]
-    assert found == ["plot.txt"]
+    logged = [file.path for file in tracker.client.list_artifacts(run.info.run_id)]
+    assert logged == ["plot.txt"]
     assert "gone.txt, model no-model" in run.data.tags["light_model.files"]
 
 
@@ -157,13 +157,13 @@ def test_half_a_database_of_a_killed_process_is_replaced(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "sqlite:////proc/no/such.db"])
-def test_who_does_not_answer_is_worth_another_try(uri: str, tmp_path: Path) -> None:
+def test_an_unreachable_server_is_retryable(uri: str, tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable):
         send(open_tracker(uri.format(port=free_port()), tmp_path), STUDY)
 
 
-def test_silence_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")  # it is set back afterwards
+def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")  # so that monkeypatch restores it
     with silent_server() as address, pytest.raises(SourceUnavailable):
         send(open_tracker(address, tmp_path, timeout_s=1), STUDY)
 

@@ -1,4 +1,4 @@
-"""The shop's service for whole programs that ask it, and the images for an engine that runs them."""
+"""Fixtures: the shop's service for client programs, and the images for a Docker engine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ __all__ = ["shop", "trained_shop"]
 
 @pytest.fixture(scope="session")
 def images() -> Iterator[str]:
-    """The serving image of this tree, beside its pipeline and proxy images; gives its name."""
+    """Build the serving, pipeline and proxy images of this tree, and yield the serving image's name."""
     facts = ("--build-arg", "COMMIT=c0ffee", "--build-arg", "VERSION=7")
     build("--target", "pipeline", *facts, "-t", f"{IMAGE}-pipeline")
     build("--target", "proxy", "-t", "light-model-proxy")
@@ -29,7 +29,7 @@ def images() -> Iterator[str]:
 
 @pytest.fixture
 def service(images: str, tmp_path: Path) -> Iterator[Deployments]:
-    """A service of the test's own, not deployed yet."""
+    """Yield a service for this test alone that is not deployed yet."""
     assert images
     made = Deployments(tmp_path, f"lm-{tmp_path.name[-12:].strip('-_')}".lower().replace("_", "-"))
     made.clean()

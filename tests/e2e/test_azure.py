@@ -1,4 +1,4 @@
-"""`deploy azure`: Azure's own SDK against a stand-in that really starts the images."""
+"""`deploy azure`: Azure's SDK against a fake Azure that really starts the images."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.appservice]
 
 @dataclass(frozen=True)
 class Cloud:
-    """Azure, and the command that deploys to it."""
+    """The fake Azure, and the command that deploys to it."""
 
     azure: Azure
     folder: Path
@@ -62,8 +62,8 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with registry(tmp_path_factory.mktemp("registry")) as found:
-        yield found
+    with registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @pytest.fixture
@@ -124,18 +124,18 @@ def test_a_new_version_takes_over_and_rollback_brings_the_old_one_back(
 
 @pytest.mark.parametrize("sku", ["B1", "S1"])
 @pytest.mark.parametrize(
-    ("name", "wrong", "said"),
+    ("name", "wrong", "message"),
     [("ends", ENDS_AT_ONCE, "503"), ("wrong", ANSWERS_WRONGLY, "otherwise than stored")],
 )
-def test_a_version_that_fails_is_taken_back(
-    cloud: Cloud, sku: str, name: str, wrong: str, said: str
+def test_a_version_that_fails_is_rolled_back(
+    cloud: Cloud, sku: str, name: str, wrong: str, message: str
 ) -> None:
     plan = {"LIGHTMODEL__AZURE__SKU": sku}
     assert cloud.deploy("--image", IMAGE, **plan).code == 0
     before = cloud.image()
     quick = {**plan, "LIGHTMODEL__AZURE__START_TIMEOUT_S": "5"}
     done = cloud.deploy("--image", variant(name, wrong), **quick)
-    assert (done.code, said in done.err) == (11, True), done.err
+    assert (done.code, message in done.err) == (11, True), done.err
     assert cloud.image() == before
     assert cloud.get("/ready").ok
 
@@ -149,19 +149,19 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(cloud: Cloud) -> No
     assert cloud.deploy("--image", IMAGE, "--dry-run").out.count("keep ") == 4
 
 
-def test_a_wrong_secret_is_told_and_not_shown(cloud: Cloud) -> None:
+def test_a_wrong_secret_is_reported_and_not_printed(cloud: Cloud) -> None:
     done = cloud.deploy("--image", IMAGE, AZURE_CLIENT_SECRET="not-the-secret")
     assert (done.code, "does not know who asks" in done.err) == (78, True), done.err
     assert "not-the-secret" not in done.err
 
 
-def test_azure_out_of_reach_is_worth_another_try(cloud: Cloud) -> None:
+def test_an_unreachable_azure_is_retryable(cloud: Cloud) -> None:
     nowhere = f"https://localhost:{free_port()}"
     done = cloud.deploy("--image", IMAGE, LIGHTMODEL__AZURE__MANAGEMENT=nowhere)
     assert (done.code, "does not answer" in done.err) == (75, True), done.err
 
 
 @pytest.mark.parametrize("name", ["subscription", "registry", "app"])
-def test_a_name_that_is_not_set_is_asked_for(cloud: Cloud, name: str) -> None:
+def test_a_name_that_is_not_set_is_named(cloud: Cloud, name: str) -> None:
     done = cloud.deploy("--image", IMAGE, **{f"LIGHTMODEL__AZURE__{name.upper()}": ""})
     assert (done.code, f"azure.{name} is not set" in done.err) == (78, True), done.err

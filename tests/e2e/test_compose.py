@@ -1,4 +1,4 @@
-"""docker compose --profile app, as a user starts it."""
+"""`docker compose --profile app`, as a user starts it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ PROJECT = ("docker", "compose", "--project-name", "lm-compose-tried", "--profile
 
 @pytest.fixture
 def address(images: str) -> Iterator[str]:
-    assert images  # so that compose finds all layers made
+    assert images  # so that compose finds all layers in the cache
     port = free_port()
     environ = {**os.environ, "SERVICE_PORT": str(port), "STORE_VOLUME": "lm-compose-tried-store"}
 
@@ -34,7 +34,7 @@ def address(images: str) -> Iterator[str]:
 
 
 def test_the_profile_app_answers_through_its_proxy(address: str) -> None:
-    rows = requests.get(f"{address}/sample.csv", timeout=10).content
-    answer = requests.post(f"{address}/predict", files={"file": ("rows.csv", rows)}, timeout=10)
+    rows = requests.get(f"{address}/sample.csv", timeout=60).content
+    answer = requests.post(f"{address}/predict", files={"file": ("rows.csv", rows)}, timeout=60)
     assert answer.ok
     assert len(answer.json()) == len(rows.splitlines()) - 1

@@ -1,9 +1,8 @@
-"""The images, built from the Dockerfile by an engine, and run as people run them."""
+"""The images, built from the Dockerfile and run as users run them."""
 
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ import requests
 
 from tests.fakes.docker_engine import IMAGE, build
 from tests.fakes.project import ROOT
-from tests.fakes.server import free_port
+from tests.fakes.server import free_port, wait_until_it_answers
+from tests.fakes.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -34,20 +34,16 @@ def shell(*words: str, **environ: str) -> str:
 
 @contextmanager
 def running(*options: str, image: str = IMAGE) -> Iterator[str]:
-    """`docker run` the image; gives its address once it is ready."""
+    """Run the image with `docker run`, and yield its address once it is ready."""
     port = free_port()
     name = shell("docker", "run", "-d", "-p", f"127.0.0.1:{port}:5001", *options, image).strip()
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            try:
-                if requests.get(f"{address}/ready", timeout=5).ok:
-                    break
-            except requests.ConnectionError:
-                pass
-            time.sleep(0.1)
-        else:
-            pytest.fail(shell("docker", "logs", name))
+        try:
+            wait_until_it_answers(f"{address}/ready")
+        except AssertionError as error:
+            error.add_note(shell("docker", "logs", name))
+            raise
         yield address
     finally:
         shell("docker", "rm", "-fv", name)
@@ -64,9 +60,9 @@ def test_docker_build_and_docker_run_answer_with_an_approved_model(
     images: str, options: tuple[str, ...]
 ) -> None:
     with running(*options, image=images) as address:
-        rows = requests.get(f"{address}/sample.csv", timeout=10).content
+        rows = requests.get(f"{address}/sample.csv", timeout=60).content
         files = {"file": ("rows.csv", rows)}
-        answers = requests.post(f"{address}/predict", files=files, timeout=10).json()
+        answers = requests.post(f"{address}/predict", files=files, timeout=60).json()
         assert len(answers) == len(rows.splitlines()) - 1
         assert all(0 <= answer["probability"] <= 1 for answer in answers)
 
@@ -82,14 +78,14 @@ def test_the_serving_image_holds_what_serving_needs_and_no_more(images: str) -> 
     python = ("docker", "run", "--rm", images, "python", "-c")
     assert shell(*python, inside.format(names=names)).split() == []
     look = "for t in gcc cc git npm; do command -v $t; done; ls; find var deploy -name '*.csv'; ls model"
-    found = shell("docker", "run", "--rm", images, "sh", "-c", look).split()
-    version = found.pop()
-    assert found == ["app.py", "config.toml", "deploy", "lightmodel", "model", "var"]
+    files = shell("docker", "run", "--rm", images, "sh", "-c", look).split()
+    version = files.pop()
+    assert files == ["app.py", "config.toml", "deploy", "lightmodel", "model", "var"]
     assert version.startswith("2")
     assert "libgomp.so.1" in shell("docker", "run", "--rm", images, "sh", "-c", "ldconfig -p")
 
 
-def test_the_image_says_what_it_is(images: str) -> None:
+def test_the_image_is_labelled(images: str) -> None:
     config = docker.from_env().images.get(images).attrs["Config"]
     assert list(config["ExposedPorts"]) == ["5001/tcp"]
     assert "/ready" in " ".join(config["Healthcheck"]["Test"])
@@ -99,19 +95,19 @@ def test_the_image_says_what_it_is(images: str) -> None:
     assert config["Labels"]["org.opencontainers.image.version"] == "7"
 
 
-def test_docker_itself_finds_it_healthy(images: str) -> None:
+def test_dockers_health_check_passes(images: str) -> None:
     with running("--name", f"{IMAGE}-health", image=images):
         container = docker.from_env().containers.get(f"{IMAGE}-health")
-        for _ in range(60):
+
+        def healthy() -> bool:
             container.reload()
-            if container.health == "healthy":
-                return
-            time.sleep(0.5)
-        pytest.fail(str(container.attrs["State"]["Health"]))
+            return bool(container.health == "healthy")
+
+        wait_until(healthy, "Docker's health check", seconds=180, interval_s=0.5)
 
 
 def clone(folder: Path) -> Path:
-    """The files that git knows, as they are now."""
+    """Copy the files that git tracks, as they are now, to a folder, and return it."""
     names = shell("git", "-C", str(ROOT), "ls-files").split("\n")
     for name in filter(None, names):
         target = folder / name
@@ -134,7 +130,7 @@ def test_prebuilt_takes_the_newest_approved_model_of_the_folder_and_trains_nothi
     shell("docker", "rmi", tag)
 
 
-def test_prebuilt_without_an_approved_model_says_what_to_do(tmp_path: Path) -> None:
+def test_prebuilt_without_an_approved_model_fails_with_a_hint(tmp_path: Path) -> None:
     folder = clone(tmp_path / "clone")
     with pytest.raises(
         AssertionError, match=r"there is no approved model[\s\S]*trains and tests one"
@@ -142,13 +138,13 @@ def test_prebuilt_without_an_approved_model_says_what_to_do(tmp_path: Path) -> N
         build("--build-arg", "MODEL_FROM=prebuilt", folder=folder)
 
 
-def test_a_runtime_that_the_model_does_not_have_is_told(images: str) -> None:
+def test_a_runtime_that_does_not_suit_the_model_is_refused(images: str) -> None:
     assert images
     with pytest.raises(AssertionError, match="needs the runtime lightgbm"):
         build("--build-arg", "RUNTIME=plain", "--target", "packed")
 
 
-def test_the_signing_key_signs_and_stays_out_of_the_image(tmp_path: Path) -> None:
+def test_the_signing_key_signs_and_is_not_in_the_image(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("a-very-secret-key", encoding="ascii")
     tag = f"{IMAGE}:signed"
     build(
@@ -170,7 +166,7 @@ def test_the_signing_key_signs_and_stays_out_of_the_image(tmp_path: Path) -> Non
     )
     assert manifest["signature"]
     with running("-e", "LIGHTMODEL__STORE__SIGNING_KEY=a-very-secret-key", image=tag) as address:
-        assert requests.get(f"{address}/ready", timeout=10).ok
+        assert requests.get(f"{address}/ready", timeout=60).ok
     shell("docker", "rmi", tag)
 
 

@@ -38,7 +38,7 @@ bootstrap = 20
 
 @dataclass
 class Visit:
-    """A page that is open, and what it asked for and complained about."""
+    """An open page, its requests, and the messages on its console."""
 
     page: Page
     address: str
@@ -47,13 +47,13 @@ class Visit:
 
     def open(self) -> Page:
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("console", lambda said: self.complaints.append(said.text))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(f"{self.address}/")
         return self.page
 
     def check(self) -> None:
-        """Nothing was asked of anybody else, and the console stayed empty."""
+        """Assert that no other host got a request and that the console is empty."""
         assert self.asked
         foreign = [url for url in self.asked if not url.startswith((self.address, "blob:"))]
         assert foreign == []
@@ -106,7 +106,7 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: Any, shop: str) -> Iterator[Visit]:
-    """The shop's page, which must behave whatever the test does."""
+    """Yield the page of the shop's service, and check its requests and console at the end."""
     context = browser.new_context(viewport=DESK)
     opened = Visit(context.new_page(), shop)
     opened.open()
@@ -192,11 +192,11 @@ def test_the_bar_shows_the_probability_and_the_threshold(visit: Visit) -> None:
     )
     facts = json.loads(visit.page.get_attribute("main", "data-facts"))
     assert shown[1] == pytest.approx(facts["threshold"], abs=0.01)
-    said = visit.page.get_attribute(".meter", "aria-label")
-    assert re.search(r"Probability of yes: [<>]? ?[\d.]+\s%\. Threshold: [\d.]+\s%\.", said)
+    label = visit.page.get_attribute(".meter", "aria-label")
+    assert re.search(r"Probability of yes: [<>]? ?[\d.]+\s%\. Threshold: [\d.]+\s%\.", label)
 
 
-def test_what_is_wrong_stands_beside_its_field_and_gets_the_focus(visit: Visit) -> None:
+def test_an_error_is_shown_beside_its_field_which_gets_the_focus(visit: Visit) -> None:
     page = visit.page
     page.click("button.main")
     page.wait_for_selector("#answer .verdict")
@@ -229,14 +229,14 @@ def test_text_in_a_number_is_not_taken_for_a_missing_value(visit: Visit) -> None
     page = visit.page
     page.fill("label:text-is('spent') + input", "")
     page.focus("label:text-is('spent') + input")
-    page.keyboard.type("1e")  # what Chromium lets through, and is no number
+    page.keyboard.type("1e")  # Chromium accepts these keys, but it is no number
     page.keyboard.press("Enter")
     page.locator(".error", has_text="is not a number").wait_for(state="visible")
     assert visit.page.locator("#answer .verdict").count() == 0
     assert not [url for url in visit.asked if "predict" in url]
 
 
-def test_a_category_that_training_never_saw_is_told(browser: Any, odd: str) -> None:
+def test_an_unknown_category_is_reported(browser: Any, odd: str) -> None:
     context = browser.new_context(viewport=DESK)
     page = Visit(context.new_page(), odd).open()
     page.fill("#search", odd_names.MANY)
@@ -247,7 +247,7 @@ def test_a_category_that_training_never_saw_is_told(browser: Any, odd: str) -> N
     context.close()
 
 
-def test_a_file_is_scored_counted_drawn_and_given_back(visit: Visit) -> None:
+def test_a_file_is_scored_summarised_drawn_and_downloaded(visit: Visit) -> None:
     page, content = visit.page, as_csv(ROWS)
     page.set_input_files("#file", upload("visits.csv", content))
     results = results_of(page)
@@ -288,9 +288,9 @@ def test_what_is_wrong_in_a_file_is_listed_with_its_rows(visit: Visit) -> None:
     lines[3] = '"v",5000,12.5,"web"'
     lines[7] = '"w",old,12.5,"web"'
     visit.page.set_input_files("#file", upload("bad.csv", "\n".join(lines).encode()))
-    said = visit.page.locator("#file-problem .violations")
-    said.wait_for(state="visible")
-    assert re.search(r"age\s+is not a number\s+row 7\b", said.inner_text())
+    violations = visit.page.locator("#file-problem .violations")
+    violations.wait_for(state="visible")
+    assert re.search(r"age\s+is not a number\s+row 7\b", violations.inner_text())
     assert visit.page.locator("#results").is_hidden()
     visit.page.set_input_files("#file", upload("empty.csv", b""))
     visit.page.get_by_text("empty.csv was not scored").wait_for()
@@ -376,7 +376,7 @@ def test_a_regression_without_contributions_is_shown(browser: Any, forest: str) 
 
 
 def requests_rows(page: Page) -> bytes:
-    """Write the page's sample rows as a file."""
+    """Return the page's sample rows as the content of a file."""
     facts = json.loads(page.get_attribute("main", "data-facts"))
     text = io.StringIO()
     csv.writer(text).writerows([facts["names"], *(one["values"] for one in facts["samples"])])
@@ -385,7 +385,7 @@ def requests_rows(page: Page) -> bytes:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_nothing_stands_out_at_the_side_and_nobody_is_shut_out(
+def test_nothing_overflows_and_the_page_is_accessible(
     browser: Any, odd: str, size: dict[str, int], scheme: str
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -401,16 +401,16 @@ def test_nothing_stands_out_at_the_side_and_nobody_is_shut_out(
     assert overflow(page) <= 0
     back = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert back == {"light": "rgb(243, 245, 247)", "dark": "rgb(16, 20, 24)"}[scheme]
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
     page.set_input_files("#file", upload("bad.csv", b"a,b\n1,2\n"))
     page.locator("#file-problem .wrong").wait_for(state="visible")
     page.fill("label:text-is('plain 3') + input", "1e9")
     page.click("button.main")
     page.locator(".error", has_text="is outside").wait_for(state="visible")
     assert overflow(page) <= 0
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
     context.close()
 
 
@@ -471,7 +471,7 @@ def test_the_report_and_the_picture_open_without_complaint(visit: Visit) -> None
     visit.check()
     page.goto(f"{visit.address}/model/importance.png")
     assert page.evaluate("document.images[0].naturalWidth") > 100
-    assert not [said for said in visit.complaints if "Security Policy" in said]
+    assert not [text for text in visit.complaints if "Security Policy" in text]
 
 
 def test_a_page_without_a_model_opens_it_once_it_is_there(browser: Any, project: Project) -> None:
@@ -489,7 +489,7 @@ def test_a_page_without_a_model_opens_it_once_it_is_there(browser: Any, project:
         context.close()
 
 
-def test_a_model_that_was_swapped_under_an_open_page_is_told(
+def test_a_model_that_was_swapped_under_an_open_page_is_announced(
     browser: Any, project: Project
 ) -> None:
     assert project.run().code == 0
@@ -527,7 +527,7 @@ def test_behind_a_key_the_browsers_own_question_is_enough(browser: Any, project:
         context.close()
 
 
-def test_a_service_that_went_away_is_told(browser: Any, project: Project) -> None:
+def test_an_unreachable_service_is_reported(browser: Any, project: Project) -> None:
     assert project.run().code == 0
     with serving(project, LIGHTMODEL__SERVE__WORKERS="1") as address:
         context = browser.new_context(viewport=DESK)

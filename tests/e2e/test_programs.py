@@ -1,4 +1,4 @@
-"""Programs of other people against the real service: Postman's runner, and a fuzzer of its OpenAPI."""
+"""Third-party programs against the real service: Postman's runner, and a fuzzer of its OpenAPI."""
 
 import json
 import subprocess
@@ -12,11 +12,11 @@ from tests.serve.conftest import Shop
 
 @pytest.mark.newman
 def test_postmans_collection_runs_as_it_is(shop: Shop, tmp_path: Path) -> None:
-    collection = requests.get(f"{shop.address}/postman.json", timeout=10)
+    collection = requests.get(f"{shop.address}/postman.json", timeout=60)
     assert collection.json()["variable"][0]["value"] == shop.address
     (tmp_path / "collection.json").write_bytes(collection.content)
     (tmp_path / "sample.csv").write_bytes(
-        requests.get(f"{shop.address}/sample.csv", timeout=10).content
+        requests.get(f"{shop.address}/sample.csv", timeout=60).content
     )
     report = tmp_path / "report.json"
     command = ["newman", "run", "collection.json", "--working-dir", str(tmp_path)]

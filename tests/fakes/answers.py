@@ -14,7 +14,7 @@ def at(second: int, day: int = 3) -> datetime:
 
 
 def answered(request: str, ids: list[str], probabilities: list[float], **more: Any) -> AnsweredRows:
-    """Rows of a binary model that says yes from 0.5 on."""
+    """Return answered rows of a binary model with the decision threshold 0.5."""
     facts = {
         "time": at(0),
         "version": VERSION,
@@ -25,6 +25,6 @@ def answered(request: str, ids: list[str], probabilities: list[float], **more: A
 
 
 def batch(*requests: AnsweredRows) -> str:
-    """A batch, as it reaches a sink."""
+    """Return the requests as the batch that a sink gets."""
     objects = [block.data.decode() for rows in requests for block in encode(rows)]
     return f"[{','.join(objects)}]"

@@ -1,4 +1,4 @@
-"""Azure as far as `deploy azure` sees it: Entra's tokens, the management API, and App Service's front end.
+"""The part of Azure that `deploy azure` uses: Entra's tokens, the management API, App Service's front end.
 
 Over TLS on loopback. A web app really starts the image that it is set to, from the registry that it
 names, and its address leads to the port that WEBSITES_PORT says; without that setting it answers 503.
@@ -6,9 +6,7 @@ names, and its address leads to the port that WEBSITES_PORT says; without that s
 
 import json
 import ssl
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,7 +19,8 @@ import requests
 import trustme
 from docker.errors import APIError, NotFound
 
-from tests.fakes.server import free_port
+from tests.fakes.server import free_port, wait_until_it_answers
+from tests.fakes.waiting import running
 
 CLIENT, TENANT, PASSWORD, SUBSCRIPTION = "app-id", "tenant-id", "app-password", "subscription-id"
 _TOKEN = "token-of-the-app"
@@ -61,7 +60,7 @@ class Place:
 
 @dataclass
 class Azure:
-    """All of it, of one subscription.
+    """One subscription of the fake Azure.
 
     Attributes:
         folder: for certificates.
@@ -123,7 +122,7 @@ class Azure:
     # --- what a place runs
 
     def run(self, place: Place) -> None:
-        """Start what a place is set to, if it may pull it; else it has nothing to answer with."""
+        """Start the image of a place if it may be pulled; otherwise the place answers nothing."""
         self.end(place)
         if place.principal not in self.assigned:
             return
@@ -144,7 +143,7 @@ class Azure:
         place.container = ""
 
     def upstream(self, place: Place) -> str | None:
-        """The address of a place's container, where App Service would find it."""
+        """Return the address of a place's container, where App Service would find it."""
         if "WEBSITES_PORT" not in place.settings or not place.container:
             return None
         container = docker.from_env().containers.get(place.container)
@@ -291,7 +290,7 @@ def _front_end(azure: Azure, path: str) -> type[BaseHTTPRequestHandler]:
                 kept = {"Content-Type", "Accept", "X-API-Key"}
                 headers = {name: value for name, value in self.headers.items() if name in kept}
                 answer = requests.request(
-                    self.command, upstream + self.path, data=body, headers=headers, timeout=30
+                    self.command, upstream + self.path, data=body, headers=headers, timeout=60
                 )
             except (AssertionError, NotFound, requests.RequestException):
                 self.reply(503, b"Service Unavailable", "text/html")
@@ -305,27 +304,22 @@ def _front_end(azure: Azure, path: str) -> type[BaseHTTPRequestHandler]:
 
 @contextmanager
 def registry(folder: Path) -> Iterator[str]:
-    """A container registry on loopback; gives host and port."""
+    """Run a container registry on loopback and yield its host and port."""
     port = free_port()
     file = folder / "registry.yml"
     file.write_text(_REGISTRY_FILE.format(folder=folder / "registry", port=port), encoding="ascii")
     with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen(["docker-registry", "serve", str(file)], stdout=log, stderr=log)
-    try:
-        for _ in range(100):
-            with suppress(requests.ConnectionError):
-                requests.get(f"http://127.0.0.1:{port}/v2/", timeout=5).raise_for_status()
-                break
-            time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-        _forget(f"127.0.0.1:{port}/")
+        command = ["docker-registry", "serve", str(file)]
+        with running(command, stdout=log, stderr=log) as process:
+            wait_until_it_answers(f"http://127.0.0.1:{port}/v2/", process)
+            try:
+                yield f"127.0.0.1:{port}"
+            finally:
+                _forget(f"127.0.0.1:{port}/")
 
 
 def _forget(prefix: str) -> None:
-    """Remove the engine's references to a registry that is gone; the images have other names."""
+    """Remove the engine's references to a registry; the images keep their other names."""
     client = docker.from_env()
     for image in client.images.list():
         for digest in image.attrs.get("RepoDigests") or []:
@@ -335,7 +329,7 @@ def _forget(prefix: str) -> None:
 
 @contextmanager
 def azure(folder: Path, host: str) -> Iterator[Azure]:
-    """An empty subscription, whose registry stands at `host`."""
+    """Yield an empty subscription whose registry is at `host`."""
     folder.mkdir(exist_ok=True)
     state = Azure(folder, host)
     state.start()

@@ -5,14 +5,14 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import requests
 
-LONGEST_S = 60.0
+from tests.fakes.waiting import running, wait_until
+
 AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
@@ -27,21 +27,21 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def moto() -> Iterator[str]:
-    """Run moto's server, and give its address."""
+    """Run moto's server and yield its address."""
     port = free_port()
     command = [_program("moto_server", "requirements/ci.txt"), "-H", "127.0.0.1", "-p", str(port)]
-    with _running(command, f"http://127.0.0.1:{port}/moto-api/"):
+    with _serving(command, f"http://127.0.0.1:{port}/moto-api/"):
         yield f"http://127.0.0.1:{port}"
 
 
 def make_bucket(endpoint: str, bucket: str) -> None:
-    """Make an empty bucket."""
+    """Create an empty bucket."""
     with contextlib.closing(_s3(endpoint)) as client:
         client.create_bucket(Bucket=bucket)
 
 
 def put_object(endpoint: str, bucket: str, key: str, content: bytes) -> None:
-    """Lay an object into a bucket, over the one that is there."""
+    """Upload an object to a bucket, replacing an older one."""
     with contextlib.closing(_s3(endpoint)) as client:
         client.put_object(Bucket=bucket, Key=key, Body=content)
 
@@ -60,16 +60,16 @@ def _s3(endpoint: str) -> Any:
 
 @contextlib.contextmanager
 def azurite(folder: Path) -> Iterator[str]:
-    """Run Azurite, and give a connection string for it."""
+    """Run Azurite and yield a connection string for it."""
     port = free_port()
     program = _program("azurite-blob", "npm install azurite")
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "-l", str(folder)]
-    with _running([*command, "--silent", "--skipApiVersionCheck"], f"http://127.0.0.1:{port}/"):
+    with _serving([*command, "--silent", "--skipApiVersionCheck"], f"http://127.0.0.1:{port}/"):
         yield azurite_at(port)
 
 
 def make_container(connection: str, container: str) -> None:
-    """Make an empty container."""
+    """Create an empty container."""
     from azure.storage.blob import ContainerClient
 
     with ContainerClient.from_connection_string(connection, container) as client:
@@ -77,7 +77,7 @@ def make_container(connection: str, container: str) -> None:
 
 
 def put_blob(connection: str, container: str, name: str, content: bytes) -> None:
-    """Lay a blob into a container, over the one that is there."""
+    """Upload a blob to a container, replacing an older one."""
     from azure.storage.blob import BlobClient
 
     with BlobClient.from_connection_string(connection, container, name) as client:
@@ -94,28 +94,26 @@ def azurite_at(port: int) -> str:
 
 def _program(name: str, where_from: str) -> str:
     beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name)
-    assert found, f"{name} is not on the PATH; it comes with {where_from}"
-    return found
+    path = str(beside) if beside.exists() else shutil.which(name)
+    assert path, f"{name} is not on the PATH; it comes with {where_from}"
+    return path
 
 
 @contextlib.contextmanager
-def _running(command: list[str], probe: str) -> Iterator[None]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            _wait_for(probe, process)
-            yield
-        finally:
-            process.kill()  # asked politely, Azurite takes twenty seconds to go
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    with requests.Session() as session:
+def _serving(command: list[str], probe: str) -> Iterator[None]:
+    # It ends with SIGKILL: after SIGTERM Azurite takes twenty seconds.
+    with (
+        running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+        requests.Session() as session,
+    ):
         session.trust_env = False
-        while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(requests.RequestException):
-                session.get(address, timeout=1)
-                return
-            time.sleep(0.1)
-    raise AssertionError(f"{process.args!r} did not come up")
+
+        def answers() -> bool:
+            try:
+                session.get(probe, timeout=60)
+            except requests.RequestException:
+                return False
+            return True
+
+        wait_until(answers, f"an answer of {command[0]}", process=process)
+        yield

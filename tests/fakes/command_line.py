@@ -1,4 +1,4 @@
-"""The command line, called in this process."""
+"""The command line, called in the process of the test."""
 
 import sys
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A real Docker engine: the project's own images, variants of them, and a service of a test's own."""
+"""A real Docker engine: the project's images, variants of them, and a service for one test."""
 
 import os
 import subprocess
@@ -16,20 +16,20 @@ from tests.fakes.server import free_port
 
 IMAGE = "light-model-tried"
 
-# Each says FROM the serving image, and what is wrong with it.
+# Dockerfile lines that turn the serving image into one with a fault.
 NEVER_READY = 'CMD ["sleep", "600"]'
 ENDS_AT_ONCE = 'CMD ["python", "-c", "raise SystemExit(3)"]'
 ANSWERS_WRONGLY = (
     "USER 0\n"
     "RUN sed -i 's/scores = self.score(block.features)/scores = self.score(block.features) + 1e-9/' "
     "lightmodel/scoring/predictor.py && grep -q 1e-9 lightmodel/scoring/predictor.py "
-    "&& rm -r lightmodel/scoring/__pycache__\n"  # what is compiled is not held against its source
+    "&& rm -r lightmodel/scoring/__pycache__\n"  # compiled files are not compared with their source
     "USER 10001:0"
 )
 
 
 def build(*words: str, dockerfile: str | None = None, folder: Path = ROOT) -> None:
-    """Run `docker build` as a user would; fails with what was said."""
+    """Run `docker build` as a user would; its output is the error's message."""
     source = ["-"] if dockerfile else ["."]
     done = subprocess.run(
         ["docker", "build", "--progress=plain", *words, *source],
@@ -44,22 +44,22 @@ def build(*words: str, dockerfile: str | None = None, folder: Path = ROOT) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def variant(name: str, wrong: str = "") -> str:
-    """Make an image of the serving one that differs; gives its name."""
+def variant(name: str, lines: str = "") -> str:
+    """Build an image on top of the serving one, and return its name."""
     tag = f"{IMAGE}:{name}"
-    build("-t", tag, dockerfile=f"FROM {IMAGE}\nLABEL variant={name}\n{wrong}\n")
+    build("-t", tag, dockerfile=f"FROM {IMAGE}\nLABEL variant={name}\n{lines}\n")
     return tag
 
 
 @dataclass
 class Deployments:
-    """A service of a test's own on the engine, and the command that deploys it.
+    """A service for one test on the engine, and the command that deploys it.
 
     Attributes:
-        folder: that the command runs in.
-        name: of the service.
-        port: of the host.
-        settings: of the deploy section, for all commands.
+        folder: working directory of the command.
+        name: name of the service.
+        port: port of the host.
+        settings: `deploy` settings of all commands.
     """
 
     folder: Path
@@ -72,10 +72,10 @@ class Deployments:
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self, **more: str) -> dict[str, str]:
-        given = {"name": self.name, "port": str(self.port), "watch_s": "1"}
-        given |= {"keep_images": "50", **self.settings}
-        own = {f"LIGHTMODEL__DEPLOY__{key.upper()}": value for key, value in given.items()}
-        return {**os.environ, "PYTHONPATH": str(ROOT), **own, **more}
+        settings = {"name": self.name, "port": str(self.port), "watch_s": "1"}
+        settings |= {"keep_images": "50", **self.settings}
+        variables = {f"LIGHTMODEL__DEPLOY__{key.upper()}": value for key, value in settings.items()}
+        return {**os.environ, "PYTHONPATH": str(ROOT), **variables, **more}
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "lightmodel", *words]
@@ -96,14 +96,16 @@ class Deployments:
         return self.run("deploy", "docker", *words)
 
     def images(self) -> dict[str, str]:
-        """Container → image id, of the service's containers."""
-        found = docker.from_env().containers.list(
+        """Return the image id of each container of the service."""
+        containers = docker.from_env().containers.list(
             all=True, ignore_removed=True, filters={"name": f"^{self.name}-"}
         )
-        return {str(one.name).removeprefix(f"{self.name}-"): one.attrs["Image"] for one in found}
+        return {
+            str(one.name).removeprefix(f"{self.name}-"): one.attrs["Image"] for one in containers
+        }
 
     def live(self) -> str:
-        """The colour that gets the requests; "" where nothing was deployed."""
+        """Return the colour that gets the requests, or "" before the first deployment."""
         if "proxy" not in self.images():
             return ""
         proxy = docker.from_env().containers.get(f"{self.name}-proxy")
@@ -111,13 +113,13 @@ class Deployments:
         return "blue" if code else "green"
 
     def version(self) -> str:
-        """Of the model that answers."""
-        answer = requests.get(f"{self.address}/ready", timeout=10)
+        """Return the version of the served model."""
+        answer = requests.get(f"{self.address}/ready", timeout=60)
         answer.raise_for_status()
         return str(answer.json()["version"])
 
     def clean(self) -> None:
-        """Remove everything of the service."""
+        """Remove the containers, volumes, images and network of the service."""
         client = docker.from_env()
         for container in client.containers.list(
             all=True, ignore_removed=True, filters={"name": f"^{self.name}-"}

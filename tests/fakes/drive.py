@@ -39,7 +39,7 @@ def page(text: str, status: int = 200) -> Reply:
 
 @dataclass
 class Drive:
-    """What lies on this Drive; `files` by id, `scanned` are those behind the virus-scan form.
+    """The content of this Drive: `files` by id; those in `scanned` are behind the virus-scan form.
 
     `sheets` are Google's own spreadsheets, by id, with each sheet's CSV by its gid.
     """
@@ -49,13 +49,13 @@ class Drive:
     sheets: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
     def put(self, name: str, *replies: Reply, too_big_to_scan: bool = False) -> None:
-        """Let the file `name` answer with these replies, one after another."""
+        """Make the file `name` answer with these replies, one after another."""
         self.files[name] = one_after_another(*replies)
         if too_big_to_scan:
             self.too_big_to_scan.add(name)
 
     def serve(self) -> Web:
-        """Return a server that plays this Drive."""
+        """Return a server that answers as this Drive."""
         return Web(self.answer)
 
     def answer(self, asked: Asked) -> Reply:

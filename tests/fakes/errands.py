@@ -1,4 +1,4 @@
-"""What a process of the local engine is asked to do in tests."""
+"""A function for the processes of `run_parallel` in tests."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from lightmodel.errors import ConfigError
 
 
 def errand(task: str) -> str:
-    """Do what the first word says."""
+    """Do what the first word of the task names."""
     verb, _, rest = task.partition(" ")
     match verb:
         case "say":

@@ -1,4 +1,4 @@
-"""GitHub's API for webhooks, and a Jenkins at their other end, over loopback."""
+"""GitHub's API for webhooks, and the Jenkins that receives them, on loopback."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ TOKEN, REPOSITORY = "ghp-token-of-somebody", "team/tables"
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server answers."""
+    """A response of the server."""
 
     status: int
     content: object = None
@@ -26,7 +26,7 @@ class Reply:
 
 @dataclass
 class GitHub:
-    """What GitHub has of one repository.
+    """The webhooks of one repository on GitHub.
 
     Attributes:
         url: of its API.
@@ -57,13 +57,14 @@ class GitHub:
         }
         try:
             status = requests.post(
-                config["url"], body, headers=headers, timeout=5, allow_redirects=False
+                config["url"], body, headers=headers, timeout=60, allow_redirects=False
             ).status_code
         except requests.RequestException:
             status = 0
-        own = self.deliveries[number]
+        deliveries = self.deliveries[number]
         words = "OK" if status == 200 else "failed to connect to host"
-        own.insert(0, {"id": len(own) + 1, "event": "ping", "status_code": status, "status": words})
+        ping = {"id": len(deliveries) + 1, "event": "ping", "status_code": status, "status": words}
+        deliveries.insert(0, ping)
 
     def answer(self, method: str, target: str, token: str, content: dict[str, Any]) -> Reply:
         path, _, query = target.partition("?")
@@ -158,7 +159,7 @@ def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def github() -> Iterator[GitHub]:
-    """A GitHub with one repository and no webhook."""
+    """Yield a GitHub with one repository and no webhook."""
     state = GitHub()
     with _served(_api(state)) as state.url:
         yield state
@@ -166,6 +167,6 @@ def github() -> Iterator[GitHub]:
 
 @contextmanager
 def jenkins_endpoint(secret: str) -> Iterator[str]:
-    """A Jenkins whose GitHub plugin knows the secret, as 2.568 was seen to answer; gives its address."""
+    """Yield the address of a Jenkins whose GitHub plugin knows the secret, and answers as 2.568 does."""
     with _served(_jenkins(secret)) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Jenkins' API, as far as starting a job and watching it goes, on a loopback port."""
+"""The part of Jenkins' API that starts a job and watches it, on loopback."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass
 class FakeJenkins:
-    """What it knows; `result` None means that the build is at work."""
+    """The state of the fake; `result` None means that the build is running."""
 
     url: str = ""
     user: str = "Basic Ym90OnRva2Vu"  # bot:token

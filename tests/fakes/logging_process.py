@@ -1,4 +1,4 @@
-"""A process that answers requests without end and logs them, for tests that kill it.
+"""A process that logs answered requests until it is killed.
 
 Arguments: the log's folder, a name for its requests, the most bytes that a file may have (0: any),
 and the sink: "sqlite", or "server" for another SQLite file to which rows are shipped.

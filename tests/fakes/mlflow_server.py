@@ -1,12 +1,9 @@
-"""MLflow's own server on a free port, and ports that answer otherwise."""
+"""MLflow's own server on a free port, an older server in front of it, and a silent port."""
 
 import os
-import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,12 +11,13 @@ from pathlib import Path
 
 import requests
 
-from tests.fakes.server import free_port
+from tests.fakes.server import free_port, wait_until_it_answers
+from tests.fakes.waiting import running
 
 
 @contextmanager
 def mlflow_server(folder: Path, port: int | None = None) -> Iterator[str]:
-    """Start `mlflow server` with its data in `folder`; gives its address, and kills it."""
+    """Start `mlflow server` with its data in `folder`, and yield its address."""
     port = port or free_port()
     bin_folder = str(Path(sys.executable).parent)  # it calls uvicorn by PATH
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,8 +26,9 @@ def mlflow_server(folder: Path, port: int | None = None) -> Iterator[str]:
         *("--backend-store-uri", f"sqlite:///{folder}/server.db"),
         *("--artifacts-destination", folder / "files"),
     )
-    with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(
+    with (
+        (folder / "server.log").open("ab") as log,
+        running(
             [sys.executable, "-m", "mlflow", "server", *(str(word) for word in options)],
             env={
                 **os.environ,
@@ -39,30 +38,15 @@ def mlflow_server(folder: Path, port: int | None = None) -> Iterator[str]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/health", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(3600):
-        assert process.poll() is None, "mlflow server died; see server.log"
-        try:
-            if requests.get(url, timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("mlflow server never answered")
+        ) as process,
+    ):
+        wait_until_it_answers(f"http://127.0.0.1:{port}/health", process)
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
 def older_server(address: str, unknown: tuple[str, ...]) -> Iterator[str]:
-    """A server before another one, that knows some of its addresses not yet."""
+    """Yield the address of a proxy that answers 404 to the routes an older server lacks."""
 
     class Older(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:
@@ -98,6 +82,6 @@ def older_server(address: str, unknown: tuple[str, ...]) -> Iterator[str]:
 
 @contextmanager
 def silent_server() -> Iterator[str]:
-    """A port that takes connections and never answers."""
+    """Yield the address of a port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -25,7 +25,7 @@ _WHO, _OPEN = 0, 1
 
 @dataclass
 class Ngrok:
-    """What the service has heard.
+    """The state of the service.
 
     Attributes:
         address: host and port of it.
@@ -46,8 +46,13 @@ class Ngrok:
             return {"Version": "3", "ClientId": "agent-1", "Error": "", "Extra": {}}
         if kind == _OPEN:
             self.opened.append(asked)
-            own = {"Id": "endpoint-1", "URL": self.url, "Proto": "https", "Extra": {"Token": ""}}
-            return {**own, "Error": "", "Opts": asked["Opts"]}
+            endpoint = {
+                "Id": "endpoint-1",
+                "URL": self.url,
+                "Proto": "https",
+                "Extra": {"Token": ""},
+            }
+            return {**endpoint, "Error": "", "Opts": asked["Opts"]}
         return {"Error": ""}
 
 
@@ -89,7 +94,7 @@ def _serve(state: Ngrok, listener: socket.socket, tls: ssl.SSLContext) -> None:
 
 @contextmanager
 def ngrok_service(folder: Path) -> Iterator[Ngrok]:
-    """The service on a port of loopback, with an authority of its own."""
+    """Run the service on loopback with its own certificate authority, and yield its state."""
     authority = trustme.CA()
     file = folder / "ngrok-ca.pem"
     authority.cert_pem.write_to_path(str(file))

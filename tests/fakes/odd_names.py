@@ -1,4 +1,4 @@
-"""A table whose names and values are out to break a page, an answer in CSV, or both."""
+"""A table whose names and values could break a page, an answer in CSV, or both."""
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ ID, FLAG, FEW, MANY = 'row, "no"', "flag?", "few", "many"
 
 
 def odd_table(rows: int = 900, seed: int = 0) -> pa.Table:
-    """Three classes, numbers, a boolean, a category with few values and one with many."""
+    """Return a table of three classes with numbers, a boolean, and small and large categories."""
     random = np.random.default_rng(seed)
     numbers = {name: random.normal(size=rows).round(4) for name in NAMES}
     level = np.digitize(numbers[MARKUP] + numbers["__proto__"], (-0.6, 0.6))

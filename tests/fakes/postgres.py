@@ -7,29 +7,27 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.fakes.clouds import free_port
-
-LONGEST_S = 60.0
+from tests.fakes.waiting import LONGEST_S, wait_until
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name)
-    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    assert found or places, f"{name} is not there; Debian's package is called postgresql"
-    return found or str(places[-1])
+    on_path = shutil.which(name)
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    assert on_path or installed, f"{name} is not installed; Debian's package is postgresql"
+    return on_path or str(installed[-1])
 
 
 @contextlib.contextmanager
 def postgres() -> "Iterator[Postgres]":
-    """Run a cluster in a folder that whoever it runs as can reach: pytest's own are shut."""
+    """Run a cluster in a folder that its user may enter, unlike pytest's, and yield it."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         cluster = Postgres(Path(folder))
-        cluster.start()
         try:
+            cluster.start()
             yield cluster
         finally:
             cluster.stop()
@@ -65,21 +63,21 @@ class Postgres:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + LONGEST_S
-        while not self._answers():
-            assert time.monotonic() < deadline, "PostgreSQL did not come up"
-            assert self._process.poll() is None, "PostgreSQL ended at once"
-            time.sleep(0.05)
+        wait_until(self._answers, "PostgreSQL's start", process=self._process)
 
     def stop(self) -> None:
-        """Stop it, whoever is connected."""
+        """Stop the cluster; open connections are closed."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(timeout=LONGEST_S)
-            self._process = None
+            try:
+                self._process.wait(timeout=LONGEST_S)
+            finally:
+                self._process.kill()
+                self._process.wait()
+                self._process = None
 
     def empty(self) -> None:
-        """Drop what is there."""
+        """Drop the log's tables."""
         import psycopg
 
         with psycopg.connect(self.url, autocommit=True) as connection:

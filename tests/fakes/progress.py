@@ -1,4 +1,4 @@
-"""A progress that remembers what it was told."""
+"""Progress reporters for tests: one records its tasks, one is interrupted."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Task:
-    """One piece of work that was shown."""
+    """A recorded task."""
 
     what: str
     total: int | None
@@ -15,31 +15,31 @@ class Task:
     done: int = 0
 
     def __call__(self, amount: int) -> None:
-        """Remember it."""
+        """Add the amount to what is done."""
         self.done += amount
 
 
 @dataclass
 class Watching:
-    """Remembers its tasks in order."""
+    """Records its tasks in order."""
 
     tasks: list[Task] = field(default_factory=list)
 
     @contextlib.contextmanager
     def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """Remember a task."""
+        """Record a task."""
         self.tasks.append(Task(title, total, unit))
         yield self.tasks[-1]
 
 
 @dataclass
 class Interrupted(Task):
-    """Work at which somebody presses Ctrl-C once `at` units are done."""
+    """A task that is interrupted by Ctrl-C once `at` units are done."""
 
     at: int = 0
 
     def __call__(self, amount: int) -> None:
-        """Remember it, and then stop."""
+        """Add the amount, and raise KeyboardInterrupt at the limit."""
         super().__call__(amount)
         if self.done >= self.at:
             raise KeyboardInterrupt
@@ -47,11 +47,11 @@ class Interrupted(Task):
 
 @dataclass(frozen=True)
 class Interrupting:
-    """A progress at which somebody presses Ctrl-C once `at` units are done."""
+    """Starts tasks that are interrupted by Ctrl-C once `at` units are done."""
 
     at: int
 
     @contextlib.contextmanager
     def task(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """Start work that will not end."""
+        """Start a task that is interrupted."""
         yield Interrupted(title, total, unit, at=self.at)

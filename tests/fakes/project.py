@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from tests.fakes.waiting import running, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,26 +59,30 @@ class Project:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *words: str) -> "subprocess.Popen[bytes]":
-        """Start run.py and go on."""
-        return subprocess.Popen(
-            self.command(*words),
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    @contextmanager
+    def started(self, *words: str) -> "Iterator[subprocess.Popen[bytes]]":
+        """Start run.py in the background, with its log in `run.log`; kill it at the end."""
+        options = {"cwd": self.folder, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+        with (
+            (self.folder / "run.log").open("wb") as log,
+            running(self.command(*words), stdout=log, stderr=log, **options) as process,
+        ):
+            yield process
 
-    def kill_when(self, words: Sequence[str], reached: Callable[[], bool]) -> int:
-        """Start run.py, and kill it with SIGKILL once `reached`; gives its return code."""
-        process = self.start(*words)
-        while process.poll() is None and not reached():
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        return process.wait()
+    def kill_when(self, words: Sequence[str], condition: Callable[[], bool]) -> int:
+        """Start run.py, kill it with SIGKILL once the condition holds, and return its exit code."""
+        with self.started(*words) as process:
+            wait_until(
+                lambda: condition() or process.poll() is not None,
+                "the moment to kill run.py",
+                seconds=300,
+                interval_s=0.002,
+            )
+            process.send_signal(signal.SIGKILL)
+            return process.wait()
 
     def models(self) -> list[Path]:
-        """The models that are finished, oldest first."""
+        """Return the folders of the published models, oldest first."""
         return sorted(path.parent for path in self.folder.glob("model/*/manifest.json"))
 
     def splits(self) -> list[Path]:
@@ -87,7 +93,7 @@ class Project:
 
 
 def shop_table(rows: int = 600, seed: int = 0) -> pa.Table:
-    """Visits to a shop: an id, numbers with gaps, a category, and whether something was bought."""
+    """Return visits to a shop: an id, numbers with gaps, a category, and whether a visitor bought."""
     random = np.random.default_rng(seed)
     age = random.integers(18, 80, rows)
     spent = random.gamma(2.0, 30.0, rows).round(2)

@@ -1,4 +1,4 @@
-"""Versions made of others, so that a test need not train."""
+"""Copies of versions, so that a test need not train."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +12,7 @@ _OWN = {"kind", "version", "created", "files", "signature", "format"}
 
 
 def published_again(root: Path, source: str, *, approved: bool = True) -> str:
-    """Publish a copy of a version under a name of its own, and approve it; gives the name."""
+    """Publish a copy of a version, approve it if asked, and return its name."""
     signer = Signer(None)
     store = Store(root / "model", "model", signer)
     version = store.get(source)

@@ -38,7 +38,7 @@ def compiled_rows() -> RowReader:
 
 @dataclass(frozen=True)
 class Read:
-    """A training table: what a model of it would see, and what requests are held against."""
+    """A training table as a model sees it, and the contract for its requests."""
 
     contract: Contract
     matrix: Matrix
@@ -82,6 +82,6 @@ def plain_nans(numbers: Matrix) -> Matrix:
 
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
-    """Cut bytes into pieces at some places, wherever those are."""
+    """Cut bytes into pieces at the given offsets."""
     ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
     return [data[start:end] for start, end in pairwise(ends)]

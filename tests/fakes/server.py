@@ -4,16 +4,16 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
-import pytest
 import requests
 
 from tests.fakes.project import ROOT, Project
+from tests.fakes.waiting import running, wait_until
 
 
 def free_port() -> int:
@@ -25,25 +25,22 @@ def free_port() -> int:
 
 @contextmanager
 def serving(project: Project, **environ: str) -> Iterator[str]:
-    """Start `python app.py` in the project's folder; gives its address, and stops it."""
+    """Start `python app.py` in the project's folder, yield its address, and stop it at the end."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with log_of(project, address).open("w") as log:
-        process = subprocess.Popen(
+    settings = {"LIGHTMODEL__SERVE__PORT": str(port), "LIGHTMODEL__SERVE__HOST": "127.0.0.1"}
+    with (
+        log_of(project, address).open("w") as log,
+        running(
             project.command(script="app.py"),
             cwd=project.folder,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "LIGHTMODEL__SERVE__PORT": str(port),
-                "LIGHTMODEL__SERVE__HOST": "127.0.0.1",
-                **environ,
-            },
+            env={**os.environ, "PYTHONPATH": str(ROOT), **settings, **environ},
             stdout=log,
             stderr=log,
-        )
+        ) as process,
+    ):
         try:
-            wait_for(address, process)
+            wait_until_it_answers(f"{address}/health", process)
             yield address
         finally:
             process.send_signal(signal.SIGTERM)
@@ -51,31 +48,31 @@ def serving(project: Project, **environ: str) -> Iterator[str]:
 
 
 def log_of(project: Project, address: str) -> Path:
-    """Where the lines of a server go: several may run in one folder."""
+    """Return the path of a server's log: several servers may run in one folder."""
     return project.folder / f"server-{address.rpartition(':')[2]}.log"
 
 
 def master_of(address: str) -> psutil.Process:
-    """The process of gunicorn that this test's process has started on an address."""
+    """Return gunicorn's master process that this test started on the address."""
     port = address.rpartition(":")[2]
-    (found,) = [
+    (master,) = [
         child
         for child in psutil.Process().children()
         if child.environ().get("LIGHTMODEL__SERVE__PORT") == port
     ]
-    return found
+    return master
 
 
-def wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(600):
-        assert process.poll() is None, "the server died; see server.log"
+def wait_until_it_answers(url: str, process: "subprocess.Popen[Any] | None" = None) -> None:
+    """Return once the URL answers with 200; the process, if one is passed, must live until then."""
+
+    def answers() -> bool:
         try:
-            requests.get(f"{address}/health", timeout=5).raise_for_status()
+            return requests.get(url, timeout=30).ok
         except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the server never answered")
+            return False
+
+    wait_until(answers, f"an answer of {url}", process=process, seconds=180)
 
 
 def post(address: str, content: bytes, name: str = "rows.csv") -> requests.Response:

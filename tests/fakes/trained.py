@@ -1,4 +1,4 @@
-"""Models made of small tables within this process, and what their training rows were scored as."""
+"""Models trained on small tables in this process, and the scores of their training rows."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ class Trained:
 
     @property
     def rows(self) -> int:
-        """How many rows the table had."""
+        """Return the number of rows of the table."""
         return len(self.train_scores) + len(self.test_scores)
 
     def client(self, *, compiled: bool) -> FlaskClient:
@@ -73,7 +73,7 @@ class Trained:
         return RowModel(self.served)
 
     def decided(self, scores: Sequence[float]) -> object:
-        """Return the prediction that belongs to one row's scores."""
+        """Return the prediction that follows from one row's scores."""
         task = self.served.contract.task
         if task.kind is TaskKind.REGRESSION:
             return scores[0]
@@ -132,19 +132,19 @@ def train(
 
 
 def _scores(config: Config, served: LoadedModel, side: str) -> list[list[float]]:
-    """Score one side of the split as training and testing read it."""
+    """Score one part of the split as training and testing read it."""
     splits = splits_of(config)
     split = splits.get(served.manifest.inputs["split"])
     table = read_split(splits, split, side)
     scores = served.predictor.score(feature_matrix(table, contract_of(split)))
-    found: list[list[float]] = scores.reshape(table.num_rows, -1).tolist()
-    return found
+    rows: list[list[float]] = scores.reshape(table.num_rows, -1).tolist()
+    return rows
 
 
 def scores_in(row: dict[str, Any]) -> list[float]:
     """Return the scores that an answer's row holds."""
-    found = row.get("probability", row["prediction"])
-    return list(found.values()) if isinstance(found, dict) else [found]
+    scores = row.get("probability", row["prediction"])
+    return list(scores.values()) if isinstance(scores, dict) else [scores]
 
 
 def is_merged(whole: Sequence[object], first: Sequence[object], second: Sequence[object]) -> bool:

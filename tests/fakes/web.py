@@ -19,7 +19,7 @@ LONGEST_S = 20.0
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer.
+    """A response of the server.
 
     Attributes:
         announce: "length", "chunked" or "nothing".
@@ -39,7 +39,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked."""
+    """A received request."""
 
     host: str
     path: str
@@ -55,7 +55,7 @@ def csv_reply(body: bytes, *, etag: str = "", modified: str = "", name: str = "t
 
 
 class Web:
-    """The server; `answer` is asked for each reply, `asked` remembers each request."""
+    """The server; `answer` makes each reply, and `asked` records each request."""
 
     def __init__(self, answer: Callable[[Asked], Reply]) -> None:
         self.answer = answer
@@ -70,7 +70,7 @@ class Web:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return the address of the server."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> "Web":
@@ -81,7 +81,7 @@ class Web:
         self.stop()
 
     def stop(self) -> None:
-        """Go away, in the middle of answers too; twice is once."""
+        """Stop the server, even in the middle of an answer; a second call does nothing."""
         if not self.over.is_set():
             self.over.set()
             self._server.shutdown()
@@ -95,7 +95,7 @@ class _Server(ThreadingHTTPServer):
     web: Web
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients here go away as they like."""
+        """Ignore clients that close their connections early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = False
 
     def do_GET(self) -> None:
-        """Answer as the test says."""
+        """Answer with the test's reply."""
         parts = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         asked = Asked(self.headers.get("Host", ""), parts.path, query, dict(self.headers))
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def finish(self) -> None:
-        """Close what do_CONNECT put in place of the plain connection."""
+        """Close the TLS connection that do_CONNECT opened."""
         with contextlib.suppress(OSError):
             super().finish()
         with contextlib.suppress(OSError):
@@ -166,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _as_asked(asked: Asked, reply: Reply) -> tuple[int, dict[str, str], bytes]:
-    """Apply the request's conditions to a reply, as RFC 9110 has it."""
+    """Apply the request's preconditions and range to a reply (RFC 9110)."""
     headers, marks = (
         dict(reply.headers),
         (reply.headers.get("ETag"), reply.headers.get("Last-Modified")),
@@ -200,7 +200,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def stand_in_for_https(web: Web, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let every https:// address lead to `web`, as a company's proxy would."""
+    """Route every https:// address to `web`, as a company's proxy would."""
     certificate = folder / "authority.pem"
     _authority().cert_pem.write_to_path(str(certificate))
     for name in list(os.environ):

@@ -1,4 +1,4 @@
-"""What CI runs, as scripts: every part is run by default and by the workflow, and none is left out."""
+"""The scripts of CI: every part is run by default and by the workflow."""
 
 import re
 import subprocess
@@ -15,16 +15,18 @@ SCRIPTS = [*(ROOT / ".ci" / "parts").iterdir(), *(ROOT / ".ci").glob("*.sh"), RO
 
 def test_every_part_is_run_by_default() -> None:
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    found = re.search(r"set -- (.+)$", text, re.MULTILINE)
-    assert found
-    assert sorted(re.split("[ ,+]", found[1])) == PARTS
+    default = re.search(r"set -- (.+)$", text, re.MULTILINE)
+    assert default
+    assert sorted(re.split("[ ,+]", default[1])) == PARTS
 
 
 def test_the_workflow_runs_the_parts_as_jobs() -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
     jobs = workflow["jobs"]["parts"]["strategy"]["matrix"]["parts"]
-    # The Jenkinsfile wants a runner that GitHub's machines do not have.
-    assert sorted(re.split("[ ,+]", " ".join(jobs))) == [part for part in PARTS if part != "jenkinsfile"]
+    # The Jenkinsfile needs a runner that GitHub's machines do not have.
+    assert sorted(re.split("[ ,+]", " ".join(jobs))) == [
+        part for part in PARTS if part != "jenkinsfile"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +42,7 @@ def test_a_skipped_test_and_no_test_are_errors(tmp_path: Path, attributes: str, 
 
 @pytest.mark.shell
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_shellcheck_finds_nothing(path: Path) -> None:
+def test_scripts_pass_shellcheck(path: Path) -> None:
     command = ["shellcheck", "-x", "-P", "SCRIPTDIR", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

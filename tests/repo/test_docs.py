@@ -1,18 +1,17 @@
-"""The documentation's commands succeed, its links lead somewhere, its site loads nothing from outside."""
+"""The commands of the documentation succeed, its links are valid, its site asks no other host."""
 
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.server import free_port
+from tests.fakes.waiting import running
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -39,7 +38,7 @@ def links(page: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What git tracks, in a folder of its own, with this environment as its own and a small model."""
+    """Return a clone of the repository with this Python environment and a small model."""
     folder = tmp_path_factory.mktemp("docs") / "light-model"
     names = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
@@ -81,14 +80,10 @@ def test_the_commands_of_a_page_succeed(name: str, clone: Path) -> None:
     log = clone.with_name(f"{Path(name).stem}.log")
     with log.open("w") as file:
         shell = ["bash", "-euxo", "pipefail", "-c", script]
-        ran = subprocess.Popen(
-            shell, cwd=clone, env=environ, stdout=file, stderr=file, start_new_session=True
-        )
-    try:
-        code = ran.wait(timeout=600)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(ran.pid, signal.SIGTERM)  # the service in the background
+        options = {"cwd": clone, "env": environ, "stdout": file, "stderr": file}
+        # A session of its own, so that a service started in the background ends with it.
+        with running(shell, start_new_session=True, **options) as process:
+            code = process.wait(timeout=1200)
     assert code == 0, log.read_text(encoding="utf-8")[-3_000:]
 
 

@@ -1,4 +1,4 @@
-"""The Jenkins of deploy/jenkins, as far as files can say it without a Jenkins."""
+"""The Jenkins of deploy/jenkins, as far as its files can be checked without running it."""
 
 import os
 import re
@@ -21,7 +21,7 @@ JENKINSFILES = [
 ]
 SCRIPTS = sorted(JENKINS.glob("*.sh"))
 
-# Which plugin a step, section or option of a Jenkinsfile comes from.
+# The plugin that each step, section or option of a Jenkinsfile comes from.
 PIPELINE = {
     "archiveArtifacts, booleanParam, buildDiscarder, choice, cron, disableConcurrentBuilds, echo, error",
     "expression, input, logRotator, pollSCM, script, sh, string, timeout, unstable, upstream",
@@ -39,7 +39,7 @@ PLUGIN_OF = {
     "timestamps": "timestamper",
     "cleanWs": "ws-cleanup",
 }
-# Without a step: the jobs' SCM, and what casc.yaml is read and kept by.
+# Plugins without a step: the jobs' SCM, and those that read casc.yaml and store its values.
 BESIDE = {"git", "configuration-as-code", "plain-credentials"}
 GROOVY = {"if", "else", "try", "catch", "for", "while", "switch"}
 
@@ -54,9 +54,9 @@ def groovy_of(path: Path) -> str:
 
 def words_of(path: Path) -> set[str]:
     """Return the names that a Jenkinsfile calls, with round or curly brackets or a string behind them."""
-    found = re.findall(r"(?<![\w.])([a-zA-Z]+) *(?:\(|\{|'')", groovy_of(path))
+    called = re.findall(r"(?<![\w.])([a-zA-Z]+) *(?:\(|\{|'')", groovy_of(path))
     named = re.findall(r"^ *([a-zA-Z]+) +[a-zA-Z]+:", groovy_of(path), re.MULTILINE)
-    return {*found, *named} - GROOVY
+    return {*called, *named} - GROOVY
 
 
 def plugins() -> dict[str, str]:
@@ -70,8 +70,8 @@ def plugins() -> dict[str, str]:
 
 def names_in_braces(text: str) -> dict[str, bool]:
     """Return the variables that a text refers to, and whether they have a default."""
-    found = re.findall(r"\$\{([A-Z][A-Z0-9_]*)(:-[^}]*)?\}", text)
-    return {name: bool(default) for name, default in found}
+    variables = re.findall(r"\$\{([A-Z][A-Z0-9_]*)(:-[^}]*)?\}", text)
+    return {name: bool(default) for name, default in variables}
 
 
 def documented() -> dict[str, str]:
@@ -232,7 +232,7 @@ GOOD = {
 
 
 def start(tmp_path: Path, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run start.sh with a Jenkins that only says what it was given."""
+    """Run start.sh with a fake Jenkins that prints its arguments."""
     fake = tmp_path / "jenkins.sh"
     fake.write_text('#!/bin/sh\necho "$CASC_STRICT_SECRET_RESOLUTION $*"\n')
     fake.chmod(0o755)
@@ -277,14 +277,14 @@ def test_a_script_is_plain_sh(path: Path) -> None:
 
 @pytest.mark.shell
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_a_script_has_nothing_that_shellcheck_dislikes(path: Path) -> None:
+def test_a_script_passes_shellcheck(path: Path) -> None:
     done = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.shell
 @pytest.mark.parametrize("path", [JENKINS / "Dockerfile"], ids=lambda path: path.parent.name)
-def test_a_dockerfile_has_nothing_that_hadolint_dislikes(path: Path) -> None:
+def test_a_dockerfile_passes_hadolint(path: Path) -> None:
     tool = shutil.which("hadolint")
     assert tool
     done = subprocess.run([tool, str(path)], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The Jenkinsfile against the chain, and the scripts of its first stages."""
+"""The Jenkinsfile agrees with the chain, and the scripts of its first stages."""
 
 import os
 import re
@@ -15,9 +15,9 @@ TEXT = (ROOT / "Jenkinsfile").read_text(encoding="utf-8")
 
 
 def shell(*words: str, folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
-    own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        words, cwd=folder, env={**own, **environ}, capture_output=True, text=True, check=False
+        words, cwd=folder, env={**inherited, **environ}, capture_output=True, text=True, check=False
     )
 
 
@@ -65,30 +65,28 @@ def test_a_push_of_documentation_alone_needs_no_build(
     repository: Path, before: str, now: str, more: dict[str, str], code: int
 ) -> None:
     shell("git", "checkout", "-q", now, folder=repository)
-    found = shell("git", "rev-parse", before, folder=repository).stdout.strip()
-    environ = {"GIT_PREVIOUS_SUCCESSFUL_COMMIT": found, **more}
+    commit = shell("git", "rev-parse", before, folder=repository).stdout.strip()
+    environ = {"GIT_PREVIOUS_SUCCESSFUL_COMMIT": commit, **more}
     done = shell("sh", str(SCRIPTS / "needed.sh"), folder=repository, **environ)
     assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize("before", ["", "0123456789012345678901234567890123456789"])
-def test_without_an_earlier_build_that_is_known_there_is_work(
-    repository: Path, before: str
-) -> None:
+def test_without_a_known_earlier_build_a_build_is_needed(repository: Path, before: str) -> None:
     environ = {"GIT_PREVIOUS_SUCCESSFUL_COMMIT": before}
     assert shell("sh", str(SCRIPTS / "needed.sh"), folder=repository, **environ).returncode == 0
 
 
 def preflight(folder: Path, docker: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Run it with a `docker` that says what is given."""
+    """Run preflight.sh with a `docker` whose script is passed."""
     tools = folder / "tools"
     tools.mkdir()
     if docker:
         (tools / "docker").write_text(f"#!/bin/sh\n{docker}\n", encoding="utf-8")
         (tools / "docker").chmod(0o755)
     for name in ("sh", "git", "df", "awk", "id", "cat"):
-        found = shell("sh", "-c", f"command -v {name}", folder=folder).stdout.strip()
-        (tools / name).symlink_to(found)
+        program = shell("sh", "-c", f"command -v {name}", folder=folder).stdout.strip()
+        (tools / name).symlink_to(program)
     return shell(
         "sh", str(SCRIPTS / "preflight.sh"), folder=folder, **{"PATH": str(tools), **environ}
     )
@@ -100,7 +98,7 @@ def test_preflight_passes_where_nothing_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("docker", "said"),
+    ("docker", "message"),
     [
         ("", "docker is not on the PATH"),
         ("echo permission denied while trying to connect; exit 1", "DOCKER_GID"),
@@ -109,9 +107,9 @@ def test_preflight_passes_where_nothing_is_missing(tmp_path: Path) -> None:
         ('[ "$1" != buildx ]', "buildx is missing"),
     ],
 )
-def test_preflight_says_what_the_agent_lacks(tmp_path: Path, docker: str, said: str) -> None:
+def test_preflight_reports_what_the_agent_lacks(tmp_path: Path, docker: str, message: str) -> None:
     done = preflight(tmp_path, docker, MEGABYTES="1")
-    assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (1, True), done.stderr
 
 
 def test_preflight_names_everything_that_is_missing_at_once(tmp_path: Path) -> None:

@@ -68,5 +68,5 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
     )
     outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 1
-    said = [output["text"] for output in outputs if output.get("name") == "stderr"]
-    assert not said
+    errors = [output["text"] for output in outputs if output.get("name") == "stderr"]
+    assert not errors

@@ -1,4 +1,4 @@
-"""What the repository promises about itself."""
+"""Promises of the repository about its errors, help, imports and pins."""
 
 import ast
 import importlib
@@ -112,9 +112,11 @@ PINS = [
 @pytest.mark.parametrize("pin", PINS, ids=lambda pin: pin.name)
 def test_a_pin_is_what_is_installed_and_imports(pin: Requirement) -> None:
     assert str(pin.specifier) == f"=={metadata.version(pin.name)}"
-    found = metadata.packages_distributions()
-    own = [module for module, names in found.items() if pin.name.lower() in map(str.lower, names)]
-    for module in own:
+    known = metadata.packages_distributions()
+    modules = [
+        module for module, names in known.items() if pin.name.lower() in map(str.lower, names)
+    ]
+    for module in modules:
         if not module.startswith(("_", "test")) and module.isidentifier():
             importlib.import_module(module)
 
@@ -133,11 +135,11 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
     pattern = re.compile(
         r"(files\.pythonhosted|pypi\.org/simple|registry\.npmjs|/(home|root|work)/\w)"
     )
-    found = [
+    offences = [
         name
         for name in tracked
         if (ROOT / name).is_file()
         and name != "tests/repo/test_promises.py"
         and pattern.search((ROOT / name).read_text(encoding="utf-8", errors="replace"))
     ]
-    assert not found
+    assert not offences

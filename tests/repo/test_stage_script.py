@@ -1,4 +1,4 @@
-"""deploy/jenkins/stage.sh with a real engine: what a Jenkinsfile's step does."""
+"""deploy/jenkins/stage.sh, which runs the steps of the Jenkinsfile, on a real Docker engine."""
 
 import os
 import shutil
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.waiting import running
+
 pytestmark = pytest.mark.docker
 SCRIPT = Path(__file__).parents[2] / "deploy" / "jenkins" / "stage.sh"
 
-# As the pipeline image, with a chain that only says what it was given.
+# Like the pipeline image, with a chain that only prints its arguments.
 DOCKERFILE = """
 FROM python:3.11-slim-bookworm
 WORKDIR /app
@@ -45,8 +47,8 @@ sys.exit(code)
 """
 TOOL = """
 import os, pathlib, sys
-told = pathlib.Path(os.environ["LIGHTMODEL__DEPLOY__ENV_FILE"])
-print(sys.argv[1:], told.read_text(), oct(told.stat().st_mode)[-3:], sys.stdin.read() == "")
+env_file = pathlib.Path(os.environ["LIGHTMODEL__DEPLOY__ENV_FILE"])
+print(sys.argv[1:], env_file.read_text(), oct(env_file.stat().st_mode)[-3:], sys.stdin.read() == "")
 print(os.access("/var/run/docker.sock", os.W_OK), os.environ["DOCKER_HOST"], os.getuid())
 """
 
@@ -57,13 +59,13 @@ def docker(*words: str) -> str:
 
 @dataclass(frozen=True)
 class Agent:
-    """An agent with a workspace that anybody may write to, an image, and volumes of its own."""
+    """A Jenkins agent with a workspace that any user may write to, an image, and its own volumes."""
 
     name: str
     workspace: Path
 
     def environ(self, **more: str) -> dict[str, str]:
-        own = {
+        variables = {
             "IMAGE": f"{self.name}-image",
             "PREFIX": self.name,
             "BUILD_NUMBER": "7",
@@ -72,7 +74,7 @@ class Agent:
             "RETRY_WAITS": "0.1 0.1",
             "AGENTS_OWN": "1",
         }
-        return {**os.environ, **own, **more}
+        return {**os.environ, **variables, **more}
 
     def stage(
         self, *words: str, uid: int | None = None, **more: str
@@ -99,7 +101,7 @@ def socket() -> str:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A stand-in for the pipeline image; gives the name that it and its volumes begin with."""
+    """Build a fake pipeline image, and yield the prefix of its name and of its volumes."""
     name = f"stage-test-{uuid.uuid4().hex[:8]}"
     folder = tmp_path_factory.mktemp("image")
     (folder / "lightmodel").mkdir()
@@ -143,7 +145,7 @@ def tries(agent: Agent) -> int:
 
 
 @pytest.mark.parametrize(("waits", "times"), [("0.1 0.1", 3), ("0.1", 2), ("", 1)])
-def test_a_stage_that_asks_for_another_try_gets_as_many_as_there_are_waits(
+def test_a_retryable_stage_is_retried_once_for_each_wait(
     agent: Agent, waits: str, times: int
 ) -> None:
     done = agent.stage("chain", "preprocess", "75", RETRY_WAITS=waits)
@@ -166,13 +168,13 @@ def test_a_new_volume_can_be_written_by_any_user_and_what_comes_out_is_the_users
         assert {path.parent.name[-6:] for path in files} == {"aaaaaa", "bbbbbb"}
 
 
-def test_fetching_before_anything_was_made_gives_an_empty_folder(agent: Agent) -> None:
+def test_fetching_before_anything_was_published_makes_an_empty_folder(agent: Agent) -> None:
     assert agent.stage("fetch", "out").returncode == 0
     assert list((agent.workspace / "out").iterdir()) == []
 
 
 def test_an_aborted_build_leaves_no_container(agent: Agent) -> None:
-    with subprocess.Popen(
+    with running(
         ["sh", "stage.sh", "chain", "sleep", "0"],
         cwd=agent.workspace,
         env=agent.environ(),
@@ -203,21 +205,23 @@ def test_a_container_of_the_same_build_is_replaced(agent: Agent) -> None:
 
 
 def test_a_tool_has_the_engine_and_the_services_environment(agent: Agent) -> None:
-    told = agent.workspace / "service.env"
-    told.write_text("A=1")
-    told.chmod(0o400)
-    done = agent.stage("tool", "deploy", "docker", SERVICE_ENV=str(told))
+    env_file = agent.workspace / "service.env"
+    env_file.write_text("A=1")
+    env_file.chmod(0o400)
+    done = agent.stage("tool", "deploy", "docker", SERVICE_ENV=str(env_file))
     assert done.returncode == 0, done.stderr
     assert "['deploy', 'docker'] A=1 600 True" in done.stdout
     assert f"True unix:///var/run/docker.sock {os.getuid()}" in done.stdout
 
 
 def test_settings_of_the_file_reach_a_stage_and_those_of_the_build_win(agent: Agent) -> None:
-    told = agent.workspace / "service.env"
-    told.write_text("LIGHTMODEL__X=of the file\n")
-    done = agent.stage("chain", "train", "0", SERVICE_ENV=str(told))
+    env_file = agent.workspace / "service.env"
+    env_file.write_text("LIGHTMODEL__X=of the file\n")
+    done = agent.stage("chain", "train", "0", SERVICE_ENV=str(env_file))
     assert "parameter of the file\n" in done.stdout
-    done = agent.stage("chain", "train", "0", SERVICE_ENV=str(told), LIGHTMODEL__X="of the build")
+    done = agent.stage(
+        "chain", "train", "0", SERVICE_ENV=str(env_file), LIGHTMODEL__X="of the build"
+    )
     assert "parameter of the build\n" in done.stdout
 
 
@@ -229,7 +233,7 @@ def test_without_an_image_nothing_is_pulled(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("what",), ("chain",), ("tool",), ("fetch",), ("copy", "a")])
-def test_a_wrong_call_says_what_is_possible(agent: Agent, words: tuple[str, ...]) -> None:
+def test_a_wrong_call_prints_the_usage(agent: Agent, words: tuple[str, ...]) -> None:
     done = agent.stage(*words)
     assert done.returncode == 2
     assert "usage: stage.sh chain" in done.stderr

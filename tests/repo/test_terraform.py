@@ -1,4 +1,4 @@
-"""deploy/azure says the same as `deploy azure` does."""
+"""deploy/azure (Terraform) describes the same resources as the command `deploy azure` makes."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def plain(value: Any) -> Any:
-    """What the parser gives, without the quotes that it leaves on strings."""
+    """Return the parser's value without the quotes that it leaves on strings."""
     if isinstance(value, str):
         return value.strip('"')
     if isinstance(value, dict):
@@ -24,8 +24,8 @@ def plain(value: Any) -> Any:
 
 def parsed(name: str) -> dict[str, Any]:
     with (ROOT / "deploy" / "azure" / name).open(encoding="utf-8") as file:
-        found: dict[str, Any] = plain(hcl2.load(file))
-    return found
+        content: dict[str, Any] = plain(hcl2.load(file))
+    return content
 
 
 def resource(kind: str) -> dict[str, Any]:
@@ -37,12 +37,14 @@ def resource(kind: str) -> dict[str, Any]:
 
 
 def test_the_variables_are_the_settings_with_their_defaults() -> None:
-    found = {name: body for one in parsed("variables.tf")["variable"] for name, body in one.items()}
+    variables = {
+        name: body for one in parsed("variables.tf")["variable"] for name, body in one.items()
+    }
     fields = AzureSection.model_fields.keys() - {"management"}
-    assert found.keys() - {"environment"} == fields
+    assert variables.keys() - {"environment"} == fields
     for name in fields:
         default = getattr(AzureSection(), name)
-        assert found[name].get("default", "") == default or default == ""
+        assert variables[name].get("default", "") == default or default == ""
 
 
 def test_port_health_and_settings_are_those_of_the_command() -> None:

@@ -14,14 +14,14 @@ SOURCES = sorted((ROOT / "lightmodel").rglob("*.py"))
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    # Notebooks are rendered, and a decision keeps the words of its time.
+    # Notebooks are generated, and an old decision may use older terms.
     *(
         page
         for page in (ROOT / "docs").rglob("*.md")
         if not {"notebooks", "decisions"} & {*page.parts}
     ),
 ]
-# A private word, and the field's own for the same idea.
+# A private word, and the field's term for the same idea.
 NAMES = {
     "Workshop": "RunContext",
     "Contest": "comparison",
@@ -56,7 +56,7 @@ def docstrings(path: Path) -> Iterator[str]:
 
 
 def flowing(text: str) -> str:
-    """The text of a page in one line, so that a phrase is found across a line's end."""
+    """Return a text as one line, so that a phrase is found across line breaks."""
     return " ".join(text.split())
 
 
@@ -76,8 +76,8 @@ def test_a_docstring_uses_the_words_of_the_glossary(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_class_has_a_private_name(path: Path) -> None:
     tree = ast.parse(path.read_bytes())
-    found = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    assert {name: better for name, better in NAMES.items() if name in found} == {}
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    assert {name: better for name, better in NAMES.items() if name in classes} == {}
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -16,8 +16,8 @@ FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 def deliver() -> dict[Any, Any]:
     text = (ROOT / ".github" / "workflows" / "deliver.yml").read_text(encoding="utf-8")
-    found: dict[Any, Any] = yaml.safe_load(text)
-    return found
+    workflow: dict[Any, Any] = yaml.safe_load(text)
+    return workflow
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -39,21 +39,21 @@ def test_the_steps_run_the_scripts_that_jenkins_runs() -> None:
         re.findall(r"deploy/jenkins/(\w+\.sh)", (ROOT / "Jenkinsfile").read_text("utf-8"))
     )
     text = (ROOT / ".github" / "workflows" / "deliver.yml").read_text(encoding="utf-8")
-    own = set(re.findall(r"deploy/jenkins/(\w+\.sh)", text))
-    assert own == jenkins - {"needed.sh"}  # path filters do that here
-    assert all((ROOT / "deploy" / "jenkins" / name).exists() for name in own)
+    scripts = set(re.findall(r"deploy/jenkins/(\w+\.sh)", text))
+    assert scripts == jenkins - {"needed.sh"}  # path filters do that here
+    assert all((ROOT / "deploy" / "jenkins" / name).exists() for name in scripts)
 
 
 def test_a_change_of_documentation_alone_starts_nothing() -> None:
-    on = deliver()[True]  # YAML 1.1 reads `on` as a truth
+    on = deliver()[True]  # YAML 1.1 reads `on` as True
     assert on["push"]["paths-ignore"] == ["**.md", "docs/**"]
 
 
 def test_nobody_has_more_rights_than_a_job_asks_for() -> None:
-    found = deliver()
-    assert found["permissions"] == {}
-    assert found["jobs"]["chain"]["permissions"]["contents"] == "read"
-    assert found["concurrency"]["cancel-in-progress"] is False
+    workflow = deliver()
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["chain"]["permissions"]["contents"] == "read"
+    assert workflow["concurrency"]["cancel-in-progress"] is False
 
 
 @pytest.mark.parametrize("address", ["registry.example", "registry.example/"])
@@ -62,7 +62,7 @@ def test_a_registry_without_a_repository_is_refused_before_anything_is_pushed(ad
     script = next(step["run"] for step in steps if step.get("name") == "push")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        env={"ECR": address, "PATH": "/nonexistent"},  # nothing else can be run
+        env={"ECR": address, "PATH": "/nonexistent"},  # no other program can be run
         executable="/bin/bash",
         capture_output=True,
         text=True,

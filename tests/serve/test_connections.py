@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from contextlib import closing
 from urllib.parse import urlparse
 
@@ -10,6 +9,7 @@ import requests
 
 from tests.fakes.project import Project
 from tests.fakes.server import master_of, serving
+from tests.fakes.waiting import wait_until
 from tests.serve.conftest import Shop
 from tests.serve.test_forms import ROWS, as_csv, expected, send
 
@@ -97,9 +97,8 @@ def test_clients_that_go_away_leave_nothing_behind(shop: Shop) -> None:
         with closing(connect(shop.address)) as connection:
             connection.sendall(head(len(GOOD)) + GOOD[: 50 * number])
     assert send(shop, GOOD).status_code == 200
-    for _ in range(100):
-        if sum(worker.num_fds() for worker in workers) <= before + 2:
-            break
-        time.sleep(0.05)
-    assert sum(worker.num_fds() for worker in workers) <= before + 2
+    wait_until(
+        lambda: sum(worker.num_fds() for worker in workers) <= before + 2,
+        "the end of the abandoned connections",
+    )
     assert all(worker.num_threads() < 40 for worker in workers)

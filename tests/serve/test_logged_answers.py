@@ -1,14 +1,14 @@
 """The prediction log behind a server with two workers."""
 
 import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 
 import requests
 
 from tests.fakes.project import Project
 from tests.fakes.server import master_of, post, serving
+from tests.fakes.waiting import wait_until
 
 REQUESTS = 40
 
@@ -22,12 +22,13 @@ def logged(project: Project) -> list[tuple[str, int, str, float]]:
 
 
 def wait_for_rows(project: Project, rows: int) -> None:
-    for _ in range(500):
-        with suppress(sqlite3.OperationalError):  # no table yet
-            if len(logged(project)) == rows:
-                return
-        time.sleep(0.01)
-    raise AssertionError("nothing was written")
+    def all_logged() -> bool:
+        try:
+            return len(logged(project)) == rows
+        except sqlite3.OperationalError:  # no table yet
+            return False
+
+    wait_until(all_logged, f"{rows} logged rows")
 
 
 def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_after(
@@ -64,10 +65,12 @@ def test_a_killed_worker_costs_no_row_that_was_written(project: Project) -> None
         wait_for_rows(project, rows)
         (worker,) = master_of(address).children()
         worker.kill()
-        for _ in range(100):
+
+        def answered() -> bool:
             try:
-                assert len(post(address, body).json()) == rows
-                break
+                return len(post(address, body).json()) == rows
             except requests.ConnectionError:
-                time.sleep(0.05)  # the next worker is on its way
+                return False
+
+        wait_until(answered, "an answer of the next worker")
     assert len(logged(project)) == 2 * rows

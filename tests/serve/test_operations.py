@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.project import Project
 from tests.fakes.server import log_of, master_of, serving
+from tests.fakes.waiting import wait_until
 from tests.serve.conftest import Shop
 from tests.serve.test_connections import answer_on, connect, head
 from tests.serve.test_forms import ROWS, as_csv, expected, send
@@ -24,7 +26,7 @@ KEYS = "# who may ask\nalice:wonder\nplain-key\n"
 
 def counted(address: str) -> dict[tuple[str, str], float]:
     """Samples of /metrics by name and labels."""
-    text = requests.get(f"{address}/metrics", timeout=10).text
+    text = requests.get(f"{address}/metrics", timeout=60).text
     return {
         (sample.name, ",".join(f"{k}={v}" for k, v in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -59,17 +61,14 @@ def test_metrics_are_exact_with_two_workers(two_workers: str, trained_shop: Proj
     version = trained_shop.models()[0].name
     assert found["lightmodel_model_info", f"version={version}"] == 1
     assert time.time() - found["lightmodel_model_created_timestamp_seconds", ""] < 3600
-    for _ in range(100):
-        if counted(two_workers).get(("lightmodel_log_rows_total", "what=logged")) == sum(scores):
-            break
-        time.sleep(0.1)
-    assert counted(two_workers)["lightmodel_log_rows_total", "what=logged"] == sum(scores)
+    logged = ("lightmodel_log_rows_total", "what=logged")
+    wait_until(lambda: counted(two_workers).get(logged) == sum(scores), "the last row's logging")
 
 
 def test_a_request_keeps_its_id_from_the_header_to_the_log(shop: Shop) -> None:
-    answer = requests.get(f"{shop.address}/nowhere", headers={"X-Request-ID": "abc-1"}, timeout=10)
+    answer = requests.get(f"{shop.address}/nowhere", headers={"X-Request-ID": "abc-1"}, timeout=60)
     assert answer.headers["X-Request-ID"] == answer.json()["request_id"] == "abc-1"
-    bad = requests.get(f"{shop.address}/health", headers={"X-Request-ID": "a b"}, timeout=10)
+    bad = requests.get(f"{shop.address}/health", headers={"X-Request-ID": "a b"}, timeout=60)
     assert bad.headers["X-Request-ID"] not in {"", "a b"}
     send(shop, GOOD)
     lines = [
@@ -84,7 +83,7 @@ def test_a_request_keeps_its_id_from_the_header_to_the_log(shop: Shop) -> None:
 
 def test_every_answer_carries_the_headers_that_browsers_heed(shop: Shop) -> None:
     for path in ("/health", "/nowhere", "/predict"):
-        headers = requests.get(f"{shop.address}{path}", timeout=10).headers
+        headers = requests.get(f"{shop.address}{path}", timeout=60).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["X-Frame-Options"] == "DENY"
         assert "default-src 'self'" in headers["Content-Security-Policy"]
@@ -94,7 +93,7 @@ def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Pa
     (tmp_path / "keys").write_text(KEYS)
     with serving(trained_shop, LIGHTMODEL__SERVE__API_KEYS_FILE=str(tmp_path / "keys")) as address:
         url = f"{address}/predict"
-        refused = requests.post(url, data=GOOD, headers={"Content-Type": "text/csv"}, timeout=10)
+        refused = requests.post(url, data=GOOD, headers={"Content-Type": "text/csv"}, timeout=60)
         assert refused.status_code == 401
         assert "Basic" in refused.headers["WWW-Authenticate"]
         assert refused.headers["Content-Type"] == "application/problem+json"
@@ -104,13 +103,13 @@ def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Pa
             {"Authorization": requests.auth._basic_auth_str("anybody", "wonder")},
         ):
             found = requests.post(
-                url, data=GOOD, headers={"Content-Type": "text/csv", **headers}, timeout=10
+                url, data=GOOD, headers={"Content-Type": "text/csv", **headers}, timeout=60
             )
             assert found.status_code == 200
         for wrong in ("alice", "wonde", "wonder ", "# who may ask", ""):
-            found = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=10)
+            found = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=60)
             assert found.status_code == (200 if wrong.strip() == "wonder" else 401)
-        assert requests.get(f"{address}/health", timeout=10).status_code == 200
+        assert requests.get(f"{address}/health", timeout=60).status_code == 200
         assert "wonder" not in log_of(trained_shop, address).read_text()
 
 
@@ -122,16 +121,18 @@ def test_keys_that_hold_none_do_not_open_everything(trained_shop: Project) -> No
     assert "serve.api_keys: it holds no key" in ran.err
 
 
-def test_more_than_the_rate_limit_is_told_when_to_come_again(trained_shop: Project) -> None:
+def test_requests_beyond_the_rate_limit_get_retry_after(trained_shop: Project) -> None:
     limits = {"LIGHTMODEL__SERVE__RATE_LIMIT": "5", "LIGHTMODEL__SERVE__WORKERS": "1"}
     with serving(trained_shop, **limits) as address:
-        answers = [requests.get(f"{address}/metrics", timeout=10) for _ in range(30)]
+        start = time.monotonic()
+        answers = [requests.get(f"{address}/metrics", timeout=60) for _ in range(30)]
+        allowed = 5 * (2 + time.monotonic() - start)
         limited = [answer for answer in answers if answer.status_code == 429]
-        assert 15 <= len(limited) <= 25
+        assert 30 - allowed <= len(limited) <= 25
+        assert limited
         assert int(limited[0].headers["Retry-After"]) >= 1
-        assert requests.get(f"{address}/ready", timeout=10).status_code == 200
-        time.sleep(1.1)
-        assert requests.get(f"{address}/metrics", timeout=10).status_code == 200
+        assert requests.get(f"{address}/ready", timeout=60).status_code == 200
+        wait_until(lambda: requests.get(f"{address}/metrics", timeout=60).ok, "the limit's end")
 
 
 def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
@@ -144,14 +145,21 @@ def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
             idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             assert answer_on(idle)[0] == 200
             slow.sendall(head(len(GOOD)) + GOOD[:500])
-            time.sleep(0.3)
             master = master_of(address)
+            wait_until(lambda: connections_of(master) == 2, "both connections' acceptance")
             master.send_signal(signal.SIGTERM)
-            time.sleep(0.7)
+            log = log_of(trained_shop, address)
+            wait_until(lambda: "Handling signal: term" in log.read_text(), "the stop's beginning")
             slow.sendall(GOOD[500:])
             status, body = answer_on(slow)
             assert (status, json.loads(body)) == (200, right)
-            master.wait(timeout=15)  # much sooner than graceful_timeout_s
+            master.wait(timeout=30)  # much sooner than graceful_timeout_s
+
+
+def connections_of(master: psutil.Process) -> int:
+    """Return how many connections the workers of a server have accepted."""
+    connections = [one for worker in master.children() for one in worker.net_connections("tcp")]
+    return sum(one.status == psutil.CONN_ESTABLISHED for one in connections)
 
 
 def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Project) -> None:
@@ -159,12 +167,12 @@ def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Pr
         master = master_of(address)
         before = {child.pid for child in master.children()}
         master.send_signal(signal.SIGHUP)
-        for _ in range(200):
-            assert requests.get(f"{address}/ready", timeout=10).status_code == 200
-            if not before & {child.pid for child in master.children()}:
-                break
-            time.sleep(0.05)
-        assert not before & {child.pid for child in master.children()}
+
+        def replaced() -> bool:
+            assert requests.get(f"{address}/ready", timeout=60).status_code == 200
+            return not before & {child.pid for child in master.children()}
+
+        wait_until(replaced, "the workers' replacement")
         assert send(Shop(address, trained_shop), GOOD).json() == expected(
             Shop(address, trained_shop)
         )

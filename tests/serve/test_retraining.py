@@ -1,6 +1,5 @@
 """A retraining started over HTTP: one at a time, watched, and taken up when it is approved."""
 
-import time
 from typing import Any
 
 import pyarrow.csv as arrow_csv
@@ -9,17 +8,20 @@ import requests
 from tests.fakes.jenkins import jenkins
 from tests.fakes.project import Project, shop_table
 from tests.fakes.server import serving
+from tests.fakes.waiting import wait_until
 
 TOKEN = {"X-Train-Token": "let-me"}
 
 
 def finished(address: str, path: str) -> dict[str, Any]:
-    for _ in range(600):
-        job: dict[str, Any] = requests.get(address + path, headers=TOKEN, timeout=10).json()
-        if job["state"] not in {"queued", "running"}:
-            return job
-        time.sleep(0.1)
-    raise AssertionError("it never ended")
+    job: dict[str, Any] = {}
+
+    def ended() -> bool:
+        job.update(requests.get(address + path, headers=TOKEN, timeout=60).json())
+        return job["state"] not in {"queued", "running"}
+
+    wait_until(ended, "the retraining's end", seconds=300, interval_s=0.1)
+    return job
 
 
 def test_a_retraining_runs_once_and_its_model_is_served(project: Project) -> None:
@@ -27,30 +29,28 @@ def test_a_retraining_runs_once_and_its_model_is_served(project: Project) -> Non
     before = project.models()
     arrow_csv.write_csv(shop_table(rows=900, seed=5), project.folder / "shop.csv")
     with serving(project, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
-        started = requests.post(f"{address}/train", headers=TOKEN, timeout=10)
+        started = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
         assert started.status_code == 202
         path = started.headers["Location"]
-        again = requests.post(f"{address}/train", headers=TOKEN, timeout=10)
+        again = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
         assert again.status_code == 409
         assert started.json()["id"] in again.json()["detail"]
         job = finished(address, path)
         assert (job["state"], job["exit_code"]) == ("approved", 0), job
         assert any("report:" in line for line in job["last_lines"])
         (fresh,) = set(project.models()) - set(before)
-        for _ in range(100):
-            ready = requests.get(f"{address}/ready", timeout=10).json()
-            if ready["version"] == fresh.name:
-                break
-            time.sleep(0.05)
-        assert ready["version"] == fresh.name
+        wait_until(
+            lambda: requests.get(f"{address}/ready", timeout=60).json()["version"] == fresh.name,
+            "the new model's loading",
+        )
     with serving(project, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
-        assert requests.get(address + path, headers=TOKEN, timeout=10).json() == job
+        assert requests.get(address + path, headers=TOKEN, timeout=60).json() == job
 
 
 def test_a_failed_retraining_says_why(project: Project) -> None:
     (project.folder / "shop.csv").unlink()
     with serving(project, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
-        path = requests.post(f"{address}/train", headers=TOKEN, timeout=10).headers["Location"]
+        path = requests.post(f"{address}/train", headers=TOKEN, timeout=60).headers["Location"]
         job = finished(address, path)
     assert job["state"] == "failed"
     assert job["exit_code"] not in {0, None}
@@ -59,12 +59,12 @@ def test_a_failed_retraining_says_why(project: Project) -> None:
 
 def test_without_the_token_nothing_is_started(project: Project) -> None:
     with serving(project) as address:
-        assert requests.post(f"{address}/train", headers=TOKEN, timeout=10).status_code == 403
+        assert requests.post(f"{address}/train", headers=TOKEN, timeout=60).status_code == 403
     with serving(project, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
         for headers in ({}, {"X-Train-Token": "let-m"}, {"Authorization": "Bearer x"}):
-            answer = requests.post(f"{address}/train", headers=headers, timeout=10)
+            answer = requests.post(f"{address}/train", headers=headers, timeout=60)
             assert answer.status_code == 401
-        known = requests.get(f"{address}/train/../../etc", headers=TOKEN, timeout=10)
+        known = requests.get(f"{address}/train/../../etc", headers=TOKEN, timeout=60)
         assert known.status_code == 404
     assert not (project.folder / "var" / "train").exists()
 
@@ -78,20 +78,20 @@ def test_jenkins_trains_where_it_is_named(project: Project) -> None:
             "LIGHTMODEL__SERVE__JENKINS_TOKEN": "token",
         }
         with serving(project, **settings) as address:
-            started = requests.post(f"{address}/train", headers=TOKEN, timeout=10)
+            started = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
             assert (started.status_code, started.json()["state"]) == (202, "queued")
             path = address + started.headers["Location"]
-            assert requests.get(path, headers=TOKEN, timeout=10).json()["state"] == "queued"
+            assert requests.get(path, headers=TOKEN, timeout=60).json()["state"] == "queued"
             fake.started = True
-            assert requests.get(path, headers=TOKEN, timeout=10).json()["state"] == "running"
+            assert requests.get(path, headers=TOKEN, timeout=60).json()["state"] == "running"
             fake.result = "UNSTABLE"
-            assert requests.get(path, headers=TOKEN, timeout=10).json()["state"] == "rejected"
-            assert requests.get(f"{address}/train/99", headers=TOKEN, timeout=9).status_code == 404
+            assert requests.get(path, headers=TOKEN, timeout=60).json()["state"] == "rejected"
+            assert requests.get(f"{address}/train/99", headers=TOKEN, timeout=60).status_code == 404
             fake.building = True
-            busy = requests.post(f"{address}/train", headers=TOKEN, timeout=10)
+            busy = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
             assert busy.status_code == 409
             fake.user = "somebody else"
-            refused = requests.post(f"{address}/train", headers=TOKEN, timeout=10)
+            refused = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
             assert refused.status_code == 503
             assert "Jenkins refuses" in refused.json()["detail"]
             assert "token" not in refused.json()["detail"]

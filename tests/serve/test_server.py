@@ -38,7 +38,7 @@ def test_the_test_table_can_be_posted_as_it_lies_whatever_the_order_of_its_colum
             )
             (row,) = post(address, text.encode()).json()
             assert row["probability"] == pytest.approx(sample["score"][0], rel=1e-12)
-        assert requests.get(f"{address}/ready", timeout=5).json()["status"] == "ready"
+        assert requests.get(f"{address}/ready", timeout=60).json()["status"] == "ready"
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_a_bad_table_is_a_problem_with_a_reason(shop: Shop, content: bytes, said
 
 
 def test_a_wrong_field_name_and_a_wrong_address_are_problems(shop: Shop) -> None:
-    wrong = requests.post(f"{shop.address}/predict", files={"data": b"x"}, timeout=10)
+    wrong = requests.post(f"{shop.address}/predict", files={"data": b"x"}, timeout=60)
     assert (wrong.status_code, wrong.json()["status"]) == (422, 422)
-    assert requests.get(f"{shop.address}/nowhere", timeout=10).status_code == 404
-    assert requests.get(f"{shop.address}/predict", timeout=10).status_code == 405
+    assert requests.get(f"{shop.address}/nowhere", timeout=60).status_code == 404
+    assert requests.get(f"{shop.address}/predict", timeout=60).status_code == 405
 
 
 def test_without_a_model_the_server_starts_and_says_so(project: Project) -> None:
     with serving(project) as address:
-        ready = requests.get(f"{address}/ready", timeout=10)
+        ready = requests.get(f"{address}/ready", timeout=60)
         assert ready.status_code == 503
         assert "there is no approved model" in ready.json()["detail"]
         assert post(address, b"a\n1\n").status_code == 503

@@ -22,8 +22,8 @@ from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import answered, batch
 from tests.fakes.logging_process import ROWS
 from tests.fakes.project import ROOT
+from tests.fakes.waiting import LONGEST_S, running, wait_until
 
-LONGEST_S = 60
 SINKS = ["sqlite", "server"]
 
 
@@ -68,11 +68,8 @@ def counts() -> Counts:
     return Counts()
 
 
-def until(reached: Callable[[], object]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    while not reached():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.01)
+def until(condition: Callable[[], object]) -> None:
+    wait_until(condition, "the expected state of the log")
 
 
 def kept(path: Path, table: str = "predictions") -> list[tuple[str, int]]:
@@ -272,13 +269,12 @@ def logging_process(
 ) -> Iterator["subprocess.Popen[str]"]:
     words = [str(folder), name, str(most), sink]
     command = [sys.executable, "-m", "tests.fakes.logging_process", *words]
-    with (folder / f"{name}.out").open("w") as out, (folder / f"{name}.err").open("w") as err:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err, text=True)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+    with (
+        (folder / f"{name}.out").open("w") as out,
+        (folder / f"{name}.err").open("w") as err,
+        running(command, cwd=ROOT, stdout=out, stderr=err, text=True) as process,
+    ):
+        yield process
 
 
 def counted(folder: Path, name: str) -> Counter[str]:
@@ -303,7 +299,7 @@ def test_killed_at_any_moment_every_spooled_row_is_in_the_log_exactly_once(
     for turn, name in enumerate(names):
         with logging_process(tmp_path, name, sink=kind):
             until(lambda name=name: counted(tmp_path, name)["spooled"] > 100)  # type: ignore[misc]
-            time.sleep(0.4 * turn)  # one before the first shipping, the others around it
+            time.sleep(0.4 * turn)  # killed before the first shipping, then around it
     rows = kept(path)
     if kind == "server":  # no copy of a row is lost; the real server knows what comes again
         rows = sorted({*rows, *kept(tmp_path / "server.sqlite")})

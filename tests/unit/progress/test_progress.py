@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,8 +16,7 @@ from lightmodel.progress import (
     format_seconds,
 )
 from lightmodel.progress.terminal import TerminalProgress
-
-TIMEOUT_S = 20.0
+from tests.fakes.waiting import wait_until
 
 
 class Screen(io.StringIO):
@@ -125,7 +123,8 @@ def test_the_amount_done_when_work_stops_is_logged(log: pytest.LogCaptureFixture
 def test_work_that_hangs_is_logged(log: pytest.LogCaptureFixture) -> None:
     with LogProgress(interval_s=0.01).task("Fitting", 10, "folds") as steps:
         steps(1)
-        wait_for(lambda: sum("1 of 10 folds (10 %)" in line for line in log.messages) >= 2)
+        line = "1 of 10 folds (10 %)"
+        wait_until(lambda: sum(line in message for message in log.messages) >= 2, "two lines")
     assert any("done" in line for line in log.messages)
 
 
@@ -134,13 +133,6 @@ def test_nothing_is_logged_after_the_end(log: pytest.LogCaptureFixture) -> None:
         pass
     assert log.messages[-1].startswith("Fitting: done")
     assert not [thread for thread in threading.enumerate() if "Fitting" in thread.name]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from lightmodel.search.parallel import Failure, run_parallel
 from tests.fakes.errands import errand
+from tests.fakes.waiting import running
 
 ROOT = Path(__file__).parents[3]
 
@@ -78,13 +79,13 @@ def test_no_process_outlives_its_parent(signal_number: signal.Signals) -> None:
         "        print(result[1], flush=True)\n"
     )
     Path("parent.py").write_text(script, encoding="utf-8")
-    with subprocess.Popen(
+    with running(
         [sys.executable, "parent.py"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
     ) as parent:
-        assert parent.stdout is not None
+        assert parent.stdout
         child = psutil.Process(int(parent.stdout.readline()))
         parent.send_signal(signal_number)
         parent.wait()

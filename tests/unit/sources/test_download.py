@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,12 +16,12 @@ import lightmodel
 from lightmodel.sources.base import FetchOptions
 from lightmodel.sources.factory import source_for
 from tests.fakes.progress import Watching
+from tests.fakes.waiting import LONGEST_S, running, wait_until
 from tests.fakes.web import Asked, Reply, Web, csv_reply, web_with
 
 BODY = Random(5).randbytes(1_000_000)
 STALL = 600_000
 WHOLE = csv_reply(BODY, etag='"one"')
-LONGEST_S = 30.0
 FETCH = """
 import sys
 from pathlib import Path
@@ -42,28 +41,20 @@ def options(tmp_path: Path) -> FetchOptions:
     return FetchOptions(tmp_path / "cache", "changed", "", 30.0, 0, Watching())
 
 
-def start_fetching(web: Web, cache: Path) -> subprocess.Popen[str]:
+def fetching(web: Web, cache: Path) -> AbstractContextManager["subprocess.Popen[str]"]:
     root = str(Path(lightmodel.__file__).parents[1])
     command = [sys.executable, "-c", FETCH, f"{web.url}/t.csv", str(cache)]
     environment = os.environ | {"PYTHONPATH": root}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def wait_for(condition: Iterator[bool]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    while not next(condition):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
+    return running(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_download_that_was_killed_goes_on_where_it_was(options: FetchOptions) -> None:
-    def arrived() -> Iterator[bool]:
-        while True:
-            yield sum(part.stat().st_size for part in options.cache.glob("*/*.part")) > STALL // 2
+    def half_arrived() -> bool:
+        return sum(part.stat().st_size for part in options.cache.glob("*/*.part")) > STALL // 2
 
     with web_with(replace(WHOLE, stall_at=STALL), WHOLE) as web:
-        with start_fetching(web, options.cache) as process:
-            wait_for(arrived())
+        with fetching(web, options.cache) as process:
+            wait_until(half_arrived, "half of the download", process=process)
             process.send_signal(signal.SIGKILL)
         fetched = source_for(web.url)(f"{web.url}/t.csv", options)
     assert fetched.paths[0].read_bytes() == BODY
@@ -81,8 +72,8 @@ def test_two_processes_that_want_the_same_file_fetch_it_once(options: FetchOptio
 
     with (
         Web(answer) as web,
-        start_fetching(web, options.cache) as one,
-        start_fetching(web, options.cache) as two,
+        fetching(web, options.cache) as one,
+        fetching(web, options.cache) as two,
     ):
         for process in (one, two):
             assert process.stdout is not None

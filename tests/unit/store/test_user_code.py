@@ -40,6 +40,6 @@ def test_what_cannot_be_executed_is_named(text: str) -> None:
         read_user_code(code_in(text))
 
 
-def test_a_file_that_is_not_there_is_a_wrong_setting() -> None:
+def test_a_missing_file_is_a_wrong_setting() -> None:
     with pytest.raises(ConfigError, match=r"train\.module = 'nowhere\.py' cannot be read"):
         read_user_code(Path("nowhere.py"))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, LightModelError
 from lightmodel.tracking.records import AliasUpdate, PendingRun, Queue, RunRecord
+from tests.fakes.waiting import running
 
 WHEN = "2026-01-02T03:04:05+00:00"
 RUN = RunRecord(
@@ -118,13 +119,13 @@ def test_one_process_uploads_at_a_time(tmp_path: Path) -> None:
         "    print('in', flush=True); sys.stdin.read()\n"
     )
     root = Path(__file__).parents[3]
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-c", code, str(tmp_path)],
         cwd=root,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as other:
-        assert other.stdout is not None
+        assert other.stdout
         assert other.stdout.readline() == b"in\n"
         with pytest.raises(AlreadyRunning), Queue(tmp_path).lock(0.05):
             pass
