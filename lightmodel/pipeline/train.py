@@ -112,11 +112,11 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
     section = config.train
     own = own_code(section)
     is_own = section.estimator in {"module", "blend"}
-    own_estimator = own.function("estimator") if own and is_own else None
+    user_estimator = own.function("estimator") if own and is_own else None
     return TrainSpec(
         section,
         config.split,
-        make_learner(section, threads_of(config), own_estimator),
+        make_learner(section, threads_of(config), user_estimator),
         _checkpoints(config, key),
         progress,
         own.function("features") if own else None,

@@ -31,9 +31,9 @@ def propose(config: Config, settled: Mapping[str, Any], value: float, metric: Me
         metric: that decides.
     """
     if config.train.estimator == "neural":
-        from lightmodel.learners.neural import larger
+        from lightmodel.learners.neural import larger_networks
 
-        yield from larger(config.train.parameters)
+        yield from larger_networks(config.train.parameters)
     elif config.train.estimator == "lightgbm":
         yield from _propose_nearby(config, settled, value, metric)
 

@@ -236,7 +236,7 @@ def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit
         return done
 
     with spec.progress.task("cross-validation", total=count, unit="folds") as advance:
-        pool = ThreadPoolExecutor(spec.learner.folds_at_once, thread_name_prefix="fold")
+        pool = ThreadPoolExecutor(spec.learner.parallel_folds, thread_name_prefix="fold")
         try:
             return list(pool.map(fit, range(count)))
         except BaseException:
