@@ -77,9 +77,8 @@ class LightGBMLearner:
             chosen = choose_parameters(dataset, {**fixed, **given}, given)
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM rejects train.parameters: {error}") from error
-        parameters = {**fixed, **chosen}
         return LightGBMTrainer(
-            data, dataset, parameters, Stopping(**stopping), self._keep_fold_models
+            data, dataset, {**fixed, **chosen}, Stopping(**stopping), self._keep_fold_models
         )
 
 

@@ -49,9 +49,7 @@ def load_keras() -> Any:  # noqa: ANN401 — Keras has no types
             hint="pip install -r requirements/neural.txt",
         ) from error
     settings: Any = jax.config
-    settings.update(
-        "jax_enable_x64", True
-    )  # before any layer is created: it changes random numbers
+    settings.update("jax_enable_x64", True)  # before any layer is built: it changes random numbers
     return keras
 
 
@@ -62,7 +60,6 @@ class Architecture:
     Attributes:
         inputs: number of inputs per row, after scaling and encoding.
         outputs: 1, or the number of classes.
-        kind: binary, multiclass or regression.
         image: height and width if the inputs are the pixels of an image; else empty.
         width: filters of each convolution, or half the units of each hidden layer.
         dropout: dropout rate.

@@ -84,8 +84,7 @@ def _build(
     try:
         accepted = inspect.signature(factory).parameters
         defaults = {"random_state": seed}
-        # Linear models have deprecated n_jobs and warn about it.
-        if not factory.__module__.startswith("sklearn.linear_model"):
+        if not factory.__module__.startswith("sklearn.linear_model"):  # there n_jobs is deprecated
             defaults |= {"n_jobs": threads, "thread_count": threads}
         known = {key: value for key, value in defaults.items() if key in accepted}
         estimator = factory(**{**known, **parameters})

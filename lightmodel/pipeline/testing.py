@@ -90,20 +90,20 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         ArtefactCorrupt: it is not what was written.
         LightModelError: it cannot be opened with the libraries that are here.
     """
-    from lightmodel.training.features import Steps
+    from lightmodel.training.features import Processing
     from lightmodel.training.testing import ModelUnderTest
 
     bundle = codec.load(version)
     model = load_model(bundle["learner"], bundle["model"], threads_of(config))
     contract = Contract.from_dict(bundle["contract"])
-    steps = Steps.from_payload(bundle, contract, user_features(version))
+    steps = Processing.from_payload(bundle, contract, user_features(version))
     return ModelUnderTest(
-        steps.around(model.predict),
+        steps.wrap(model.predict),
         contract,
         bundle["threshold"],
         SplitSection.model_validate(version.manifest.parameters["split"]),
         version.name,
-        steps.around(model.predict, calibrated=False) if steps.calibration else None,
+        steps.wrap(model.predict, calibrated=False) if steps.calibration else None,
     )
 
 

@@ -82,7 +82,7 @@ def test_finished_folds_are_not_fitted_again(
     assert files[2].stat().st_mtime_ns > written[2]
 
 
-def test_a_split_by_time_never_trains_on_what_comes_later() -> None:
+def test_a_split_by_time_never_trains_on_later_rows() -> None:
     table = shop_table().append_column("day", pa.array(range(600)))
     settings = SplitSection(method="time:day")
     found = trained_on(split_of(table, split=settings), settings)
@@ -90,7 +90,7 @@ def test_a_split_by_time_never_trains_on_what_comes_later() -> None:
     assert sum(fold.rows for fold in found.folds) < 420  # the first block is never held out
 
 
-def test_an_evaluation_tells_of_candidate_dummy_and_curves(
+def test_an_evaluation_holds_metrics_dummy_and_curves(
     split: Preprocessed, trained: Trained
 ) -> None:
     found = evaluated(split, candidate(split, trained)).evaluation
@@ -120,23 +120,23 @@ def test_served_and_candidate_are_compared_on_rows_that_neither_saw(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "warning"),
     [
-        (SplitSection(method="group:who"), "which is gone"),
+        (SplitSection(method="group:who"), "which the table lacks"),
         (SplitSection(test_share=0.01), "too few to compare"),
     ],
 )
-def test_what_cannot_be_compared_is_said(
+def test_a_model_that_cannot_be_compared_is_a_warning(
     split: Preprocessed,
     trained: Trained,
     change: SplitSection,
-    said: str,
+    warning: str,
 ) -> None:
     one = candidate(split, trained)
     served = ModelUnderTest(one.predict, one.contract, one.threshold, change, "old")
     found = evaluated(split, one, served)
     assert found.evaluation.comparison is None
-    assert said in found.warnings[0]
+    assert warning in found.warnings[0]
 
 
 def test_a_model_of_other_classes_is_not_compared(split: Preprocessed, trained: Trained) -> None:
@@ -182,11 +182,11 @@ def test_answers_come_in_order_with_the_id_as_it_came(
         predictor(split, trained).answer(block_of(split, [{**records[0], "age": "old"}]))
 
 
-def test_a_model_that_scores_its_samples_otherwise_is_refused(
+def test_a_model_that_scores_its_samples_differently_is_rejected(
     split: Preprocessed, trained: Trained
 ) -> None:
     block = block_of(split, [sample.values for sample in trained.samples])
     scores = [sample.score for sample in trained.samples]
     check_samples(predictor(split, trained), block, scores)
-    with pytest.raises(ArtefactCorrupt, match="not scored as stored"):
+    with pytest.raises(ArtefactCorrupt, match="get other scores than stored"):
         check_samples(predictor(split, trained, by=1e-9), block, scores)
