@@ -35,7 +35,7 @@ from lightmodel.store.versions import Version
 from lightmodel.tracking.records import model_record
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, and often nothing is to do
-    from lightmodel.training.testing import Evaluated, ModelUnderTest
+    from lightmodel.training.testing import EvaluationResult, ModelUnderTest
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def evaluate_on_split(
     prior: Sequence[float],
     candidate: "ModelUnderTest",
     served: Version | None,
-) -> "Evaluated":
+) -> "EvaluationResult":
     """Score a model on the test rows of a split, beside a dummy and the served model; log warnings.
 
     `prior` is the best constant answer: the share of each class, or the mean, among training rows.
@@ -167,7 +167,7 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
 def _report(
     version: Version,
     split: Version,
-    tested: "Evaluated",
+    tested: "EvaluationResult",
     verdict: Verdict,
     findings: dict[str, Any],
 ) -> bytes:

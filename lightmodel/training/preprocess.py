@@ -32,7 +32,7 @@ _SIGNIFICANCE = 0.001
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedTable:
     """Contract and profile of the last accepted table, against which the next one is checked."""
 
     contract: Contract
@@ -40,7 +40,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Preprocessed:
+class PreprocessingResult:
     """The two tables, in the source's row order, with their contract, profile and findings."""
 
     train: pa.Table
@@ -74,9 +74,9 @@ class PreprocessOptions:
 def preprocess(
     table: pa.Table,
     options: PreprocessOptions,
-    accepted: Accepted | None,
+    accepted: AcceptedTable | None,
     dialect: Dialect | None = None,
-) -> Preprocessed:
+) -> PreprocessingResult:
     """Validate a table and split it.
 
     Args:
@@ -106,7 +106,7 @@ def preprocess(
         repeated = table.num_rows - len(table[contract.id.name].unique())
         if repeated:
             warnings.append(f"{repeated:,} rows repeat an id; rows with the same id are not split")
-    return Preprocessed(train, test, contract, current, drift, tuple(warnings))
+    return PreprocessingResult(train, test, contract, current, drift, tuple(warnings))
 
 
 def _reject_repeated_names(table: pa.Table) -> None:

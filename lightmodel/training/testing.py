@@ -53,7 +53,7 @@ class ModelUnderTest:
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluationResult:
     """An evaluation, and warnings about what could not be compared."""
 
     evaluation: Evaluation
@@ -67,7 +67,7 @@ def evaluate(
     served: ModelUnderTest | None,
     resamples: int,
     best_scores: Callable[[pa.Table], Scores | None],
-) -> Evaluated:
+) -> EvaluationResult:
     """Evaluate a candidate on test rows.
 
     Args:
@@ -99,7 +99,7 @@ def evaluate(
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
         calibration=_calibration(candidate, matrix, target, scores),
     )
-    return Evaluated(evaluation, (compared,) if isinstance(compared, str) else ())
+    return EvaluationResult(evaluation, (compared,) if isinstance(compared, str) else ())
 
 
 def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:

@@ -28,7 +28,7 @@ _FOLDS = 1  # a separate purpose of `uniform_draws`: folds must be independent o
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """The results of training.
 
     Attributes:
@@ -74,7 +74,7 @@ class TrainSpec:
 
 
 @dataclass(frozen=True)
-class CrossValidated:
+class CrossValidationResult:
     """The folds of a table, fitted and scored.
 
     Attributes:
@@ -94,7 +94,7 @@ class CrossValidated:
     metrics: dict[str, float]
 
 
-def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidated:
+def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidationResult:
     """Fit the folds, score out of fold and choose the threshold, without a final model.
 
     Raises:
@@ -113,7 +113,7 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
         threshold = choose_threshold(codes, scores[covered], spec.section)
     metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
     steps = replace(steps, calibration=calibration)
-    return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
+    return CrossValidationResult(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
 
 def _reject_calibrated_regression(contract: Contract, section: TrainSection) -> None:
@@ -139,12 +139,12 @@ def _calibrate(
     return calibrated, fit_calibration(method, scores[covered], target)
 
 
-def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> Trained:
+def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResult:
     """Cross-validate, as `cross_validate` does, and fit the final model."""
     folds = cross_validate(table, contract, spec)
     fit = folds.trainer.refit if spec.section.final == "refit" else folds.trainer.ensemble
     model = fit(folds.fits)
-    return Trained(
+    return TrainingResult(
         spec.learner.name,
         model.payload(),
         folds.threshold,
@@ -253,7 +253,7 @@ def _out_of_fold(fits: Sequence[FoldFit], numbers: Codes, data: TrainingData) ->
     return scores
 
 
-def _reports(folds: CrossValidated) -> tuple[FoldReport, ...]:
+def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     reports = []
     for fold, fit in enumerate(folds.fits):
         rows = np.flatnonzero(folds.numbers == fold)

@@ -73,7 +73,7 @@ def test_multiclass_predictions_equal_those_of_testing(scores: Scores) -> None:
     ]
 
 
-def test_a_number_is_its_own_prediction_and_has_no_probability() -> None:
+def test_a_regression_score_is_the_prediction_and_has_no_probability() -> None:
     answers = predictor(NUMBER, np.array([1.5, -2.0])).answer(block(2))
     assert answers.columns() == {"row": [0, 1], "prediction": [1.5, -2.0]}
 

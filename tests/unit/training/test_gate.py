@@ -61,7 +61,7 @@ def test_an_insignificant_margin_never_passes(
         ("regression", "rmse", 4.0, 5.0, True),
     ],
 )
-def test_the_minimum_holds_in_the_metrics_own_direction(
+def test_the_minimum_respects_the_direction_of_the_metric(
     task: str, metric: str, value: float, minimum: float, passed: bool
 ) -> None:
     dummy = 0.5 if metric == "auc" else 10.0

@@ -9,7 +9,12 @@ import pytest
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.profile import Profile
 from lightmodel.errors import ConfigError, ContractViolation, DataError, DriftExceeded
-from lightmodel.training.preprocess import Accepted, Preprocessed, PreprocessOptions, preprocess
+from lightmodel.training.preprocess import (
+    AcceptedTable,
+    PreprocessingResult,
+    PreprocessOptions,
+    preprocess,
+)
 
 ROWS = 400
 
@@ -31,11 +36,11 @@ def options(data: dict[str, object] | None = None, **split: object) -> Preproces
     )
 
 
-def accepted_from(result: Preprocessed) -> Accepted:
-    return Accepted(result.contract, result.profile)
+def accepted_from(result: PreprocessingResult) -> AcceptedTable:
+    return AcceptedTable(result.contract, result.profile)
 
 
-def broken_rules(table: pa.Table, accepted: Accepted | None = None) -> set[tuple[str, str]]:
+def broken_rules(table: pa.Table, accepted: AcceptedTable | None = None) -> set[tuple[str, str]]:
     with pytest.raises(ContractViolation) as caught:
         preprocess(table, options(), accepted)
     return {(item.column, item.rule) for item in caught.value.violations}
