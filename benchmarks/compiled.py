@@ -20,7 +20,7 @@ import lightgbm as lgb
 import numpy as np
 
 from lightmodel.contract.cells import Matrix, Scores
-from lightmodel.learners.compiled import build, load, packed, unpacked
+from lightmodel.learners.compiled import compile_library, load_library, pack_tables, unpack_tables
 from lightmodel.learners.compiled.trees import CompiledTrees
 
 RESULTS = Path("benchmarks/results/compiled.json")
@@ -45,7 +45,7 @@ def contestants(text: str, folder: Path) -> tuple[dict[str, Predict], dict[str, 
     """Return the predict functions by name, and the seconds that preparing each took."""
     booster = lgb.Booster(model_str=text)
     start = time.perf_counter()
-    ours = CompiledTrees(load(*build()), unpacked(packed([text])))
+    ours = CompiledTrees(load_library(*compile_library()), unpack_tables(pack_tables([text])))
     seconds = {"ours": time.perf_counter() - start}
     every: dict[str, Predict] = {
         "lightgbm": lambda rows: np.asarray(booster.predict(rows, num_threads=1)),

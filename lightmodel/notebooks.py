@@ -23,7 +23,7 @@ from lightmodel.tracking.uploader import recording
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lightmodel.training.train import CrossValidated
+    from lightmodel.training.train import CrossValidationResult
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Project:
         frame: pd.DataFrame = self.training_table.to_pandas()
         return frame
 
-    def cross_validate(self) -> "CrossValidated":
+    def cross_validate(self) -> "CrossValidationResult":
         """Cross-validate these settings; no model is published, and no test row is read."""
         from lightmodel.training.train import cross_validate
 
@@ -106,7 +106,7 @@ class Project:
         metrics = {name: project.cross_validate().metrics for name, project in variants.items()}
         return pd.DataFrame(metrics).T
 
-    def explain(self, fitted: "CrossValidated", rows: "pd.DataFrame") -> "pd.DataFrame":
+    def explain(self, fitted: "CrossValidationResult", rows: "pd.DataFrame") -> "pd.DataFrame":
         """Refit the model, and return the contribution of each feature to the raw scores of some rows.
 
         Args:

@@ -1,1 +1,1 @@
-"""What can be fitted."""
+"""Learners: the code that fits models."""

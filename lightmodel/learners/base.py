@@ -1,4 +1,4 @@
-"""Fitting models and scoring with them."""
+"""The protocols of a learner, of its trainer, and of the model that it fits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The training rows as a learner sees them.
+    """The training rows in the form that a learner takes.
 
     Attributes:
         features: (rows, features), NaN for missing; a categorical column holds codes 0, 1, 2 …
         target: (rows,) class codes 0 … classes-1, or numbers (regression).
-        names: of the features.
+        names: names of the features, in column order.
         categorical: positions of the categorical columns.
-        classes: how many classes there are; 0 for regression.
+        kind: binary, multiclass or regression.
+        classes: number of classes; 0 for regression.
     """
 
     features: "Matrix"
@@ -32,55 +33,55 @@ class TrainingData:
 
 
 class FittedModel(Protocol):
-    """A model that can score; `from_payload` of its class takes back what `payload` gave."""
+    """A fitted model; `from_payload` of its class restores it from what `payload` returned."""
 
     def predict(self, features: "Matrix") -> "Scores":
-        """Score rows: probability of the positive class, one per class, or the number."""
+        """Return (rows,) probabilities of the positive class or numbers, or (rows, classes)."""
         ...
 
     def payload(self) -> dict[str, Any]:
-        """Return what goes into the bundle: plain Python and numpy values, or the estimator itself."""
+        """Return the content for the bundle: plain Python and numpy values, or the estimator itself."""
         ...
 
     def importance(self) -> tuple[Importance, ...]:
-        """Return what each feature contributed, in training order."""
+        """Return the importance of each feature, in training order; empty where it is unknown."""
         ...
 
 
 class Trainer(Protocol):
-    """A learner that holds one table, prepared once for all folds."""
+    """A learner with one training table, prepared once for all folds."""
 
     def describe(self) -> Mapping[str, Any]:
-        """Return the parameters in force, in JSON's types, for the manifest."""
+        """Return the parameters in effect for the manifest, in JSON types."""
         ...
 
     def fit_fold(self, train: "Codes", held_out: "Codes") -> FoldFit:
-        """Fit on the rows `train`, stop by the rows `held_out`, and score those."""
+        """Fit on the rows `train`, with early stopping on the rows `held_out`, and score the latter."""
         ...
 
     def stop(self) -> None:
-        """Let folds under way end without a result, where that is possible: the user gives up."""
+        """Cancel the folds that are being fitted, where the library allows that."""
         ...
 
     def refit(self, folds: Sequence[FoldFit]) -> FittedModel:
-        """Fit once on all rows, as long as the folds say."""
+        """Fit one model on all rows, with the number of rounds that the folds needed."""
         ...
 
     def ensemble(self, folds: Sequence[FoldFit]) -> FittedModel:
-        """Put the folds' own models together; their scores are averaged."""
+        """Combine the models of the folds; their scores are averaged."""
         ...
 
 
 class Learner(Protocol):
-    """A way of fitting.
+    """A way to fit models.
 
-    The same data, parameters, seed and thread count give the same payload, byte for byte, whatever
-    folds run beside each other. `fit_fold` may be called from several threads at once.
+    The same data, parameters, seed and thread count produce the same payload, byte for byte, whichever
+    folds run in parallel. `fit_fold` may be called from several threads at once.
     """
 
-    name: str  # what opens its payload: such as "lightgbm" or "sklearn"
-    folds_at_once: int  # how many folds may run side by side
+    name: str  # selects the loader of the payload, such as "lightgbm" or "sklearn"
+    parallel_folds: int  # number of folds that may run in parallel
 
     def prepare(self, data: TrainingData) -> Trainer:
-        """Do once what all folds share."""
+        """Prepare once what all folds share, such as the binned table."""
         ...

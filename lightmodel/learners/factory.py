@@ -1,4 +1,4 @@
-"""From the settings of [train] to a learner, and from a bundle's payload to a model.
+"""Create a learner from the settings of [train], and a model from the payload in a bundle.
 
 Boosters, scikit-learn and Keras take seconds to import, so each is imported where it is used.
 """
@@ -16,12 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 def make_learner(
-    train: TrainSection, threads: int, own_estimator: Callable[..., Any] | None = None
+    train: TrainSection, threads: int, user_estimator: Callable[..., Any] | None = None
 ) -> Learner:
-    """Return the learner that `train.estimator` names; "module": the user's `own_estimator` makes it.
+    """Return the learner that `train.estimator` names; "module" calls `user_estimator`.
 
     Raises:
-        ConfigError: the parameters make no sense, or the user's function is needed and missing.
+        ConfigError: the parameters are invalid, or the user's function is needed and missing.
     """
     if train.estimator == "lightgbm":
         from lightmodel.learners.lightgbm import LightGBMLearner
@@ -33,20 +33,20 @@ def make_learner(
 
         return NeuralLearner(train.parameters, train.seed)
     if train.estimator == "blend":
-        return _blend(train, threads, own_estimator)
+        return _blend(train, threads, user_estimator)
     from lightmodel.learners.sklearn import SklearnLearner
 
     if train.estimator != "module":
-        own_estimator = None
-    elif own_estimator is None:
+        user_estimator = None
+    elif user_estimator is None:
         where = (
             f"{train.module} defines no estimator()" if train.module else "train.module is not set"
         )
         raise ConfigError(f'train.estimator = "module", and {where}', hint="docs/own-code.md")
-    return SklearnLearner(train.estimator, train.parameters, train.seed, threads, own_estimator)
+    return SklearnLearner(train.estimator, train.parameters, train.seed, threads, user_estimator)
 
 
-def _blend(train: TrainSection, threads: int, own_estimator: Callable[..., Any] | None) -> Learner:
+def _blend(train: TrainSection, threads: int, user_estimator: Callable[..., Any] | None) -> Learner:
     from lightmodel.learners.blend import BlendLearner, read_parameters
 
     members, weights = read_parameters(train.parameters)
@@ -54,11 +54,11 @@ def _blend(train: TrainSection, threads: int, own_estimator: Callable[..., Any] 
         train.model_copy(update={"estimator": estimator, "parameters": parameters})
         for estimator, parameters in members
     ]
-    return BlendLearner([make_learner(one, threads, own_estimator) for one in sections], weights)
+    return BlendLearner([make_learner(one, threads, user_estimator) for one in sections], weights)
 
 
 def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedModel:
-    """Return the model that a learner of this name wrote into a bundle as `payload`."""
+    """Return the model that the learner of this name stored as `payload` in a bundle."""
     if learner == "blend":
         from lightmodel.learners.blend import BlendModel
 
@@ -77,7 +77,7 @@ def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedMod
 
 
 def compile_model(learner: str, payload: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files of a model's compiled form by name; none where it has no such form."""
+    """Return the files of the compiled model by name; empty where the model cannot be compiled."""
     if learner != "lightgbm":
         return {}
     from lightmodel.learners.compiled import compiled_files
@@ -85,6 +85,6 @@ def compile_model(learner: str, payload: dict[str, Any]) -> dict[str, bytes]:
 
     try:
         return compiled_files(payload)
-    except NotCompiledError as why:
-        logger.warning("the model is not compiled, and will be served more slowly: %s", why)
+    except NotCompiledError as reason:
+        logger.warning("the model cannot be compiled and will be served more slowly: %s", reason)
         return {}

@@ -1,4 +1,4 @@
-"""LightGBM: one binned table for all folds, one thread for each fold, folds side by side."""
+"""LightGBM: one binned table for all folds, one thread per fold, folds in parallel."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.boosting import (
-    Part,
+    FoldDatasets,
     Stopping,
     boost,
     choose_parameters,
-    cut,
-    suited,
+    fold_datasets,
+    parameters_for_size,
 )
 
 _OBJECTIVES = {
@@ -28,37 +28,37 @@ _OBJECTIVES = {
     TaskKind.MULTICLASS: "multiclass",
     TaskKind.REGRESSION: "regression",
 }
-_OURS = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
+_STOPPING = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
 _FIXED = {"objective", "metric", "num_class", "num_threads", "seed", "deterministic", "verbosity"}
 
 
 class LightGBMLearner:
-    """Fits LightGBM; folds run side by side, as many as there are threads."""
+    """Fits LightGBM; as many folds run in parallel as there are threads."""
 
     name = "lightgbm"
 
     def __init__(
         self, parameters: Mapping[str, Any], seed: int, threads: int, *, keep_fold_models: bool
     ) -> None:
-        """Take LightGBM's parameters by its own names, plus max_rounds, patience, evaluate_every.
+        """Store LightGBM's parameters under its names, plus max_rounds, patience and evaluate_every.
 
         Raises:
-            ConfigError: a parameter belongs to the project and not to the user.
+            ConfigError: a parameter is one that the project sets itself.
         """
         if clash := sorted(_FIXED & set(parameters)):
             raise ConfigError(
                 f"train.parameters may not set {', '.join(clash)}",
-                hint="the task, train.seed and train.threads decide on these",
+                hint="they follow from train.task, train.seed and train.threads",
             )
-        self.folds_at_once = threads
+        self.parallel_folds = threads
         self._given = dict(parameters)
         self._seed = seed
         self._threads = threads
         self._keep_fold_models = keep_fold_models
 
     def prepare(self, data: TrainingData) -> "LightGBMTrainer":
-        """Bin the table once and choose what was not given."""
-        ours = {name: int(self._given.get(name, value)) for name, value in _OURS.items()}
+        """Bin the table once, and choose the parameters that the user left out."""
+        stopping = {name: int(self._given.get(name, value)) for name, value in _STOPPING.items()}
         fixed = {
             "objective": _OBJECTIVES[data.kind],
             "metric": "None",
@@ -71,22 +71,23 @@ class LightGBMLearner:
         }
         if data.kind is TaskKind.MULTICLASS:
             fixed["num_class"] = data.classes
-        given = {name: value for name, value in self._given.items() if name not in _OURS}
+        given = {name: value for name, value in self._given.items() if name not in _STOPPING}
         try:
             dataset = _binned(data, {**fixed, **given})
             chosen = choose_parameters(dataset, {**fixed, **given}, given)
         except lgb.basic.LightGBMError as error:
-            raise ConfigError(f"LightGBM refuses train.parameters: {error}") from error
-        settled, stopping = {**fixed, **chosen}, Stopping(**ours)
-        return LightGBMTrainer(data, dataset, settled, stopping, self._keep_fold_models)
+            raise ConfigError(f"LightGBM rejects train.parameters: {error}") from error
+        return LightGBMTrainer(
+            data, dataset, {**fixed, **chosen}, Stopping(**stopping), self._keep_fold_models
+        )
 
 
 def _binned(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
-    """Bin the features; they get neutral names, since LightGBM refuses some characters in names."""
+    """Return the binned features, under neutral names: LightGBM rejects some characters in names."""
     return lgb.Dataset(
         data.features,
         label=data.target,
-        feature_name=[f"f{at}" for at in range(len(data.names))],
+        feature_name=[f"f{position}" for position in range(len(data.names))],
         categorical_feature=list(data.categorical),
         params=dict(parameters),
         free_raw_data=True,
@@ -95,41 +96,41 @@ def _binned(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
 
 @dataclass(frozen=True)
 class LightGBMTrainer:
-    """A binned table, and the parameters in force."""
+    """A binned table and the parameters in effect."""
 
     data: TrainingData
     dataset: lgb.Dataset
     parameters: Mapping[str, Any]
     stopping: Stopping
     keep_fold_models: bool
-    given_up: threading.Event = field(default_factory=threading.Event)
-    _cutting: threading.Lock = field(default_factory=threading.Lock)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    _dataset_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def describe(self) -> Mapping[str, Any]:
-        """Return the parameters in force, but for those that decide on nothing."""
-        idle = {"num_threads", "metric", "verbosity"}
-        settled = {name: value for name, value in self.parameters.items() if name not in idle}
-        return {"estimator": "lightgbm", **settled, **asdict(self.stopping)}
+        """Return the parameters in effect, without those that do not influence the model."""
+        ignored = {"num_threads", "metric", "verbosity"}
+        named = {name: value for name, value in self.parameters.items() if name not in ignored}
+        return {"estimator": "lightgbm", **named, **asdict(self.stopping)}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
         """Boost on one thread; the held-out scores are those of the best round."""
-        with self._cutting:  # cutting one table from several threads at once is not safe
-            part = cut(self.dataset, train, held_out)
+        with self._dataset_lock:  # taking subsets of one table from several threads is not safe
+            datasets = fold_datasets(self.dataset, train, held_out)
         parameters = {**self.parameters, "num_threads": 1}
-        boosted = boost(part, parameters, self.stopping, self.given_up)
+        boosted = boost(datasets, parameters, self.stopping, self.cancelled)
         if not self.keep_fold_models:
             return boosted.fit
         text = boosted.booster.model_to_string(num_iteration=boosted.fit.rounds)
         return replace(boosted.fit, model={"texts": [text]})
 
     def stop(self) -> None:
-        """Let folds under way end at their next round."""
-        self.given_up.set()
+        """Cancel the folds that are being fitted at their next round."""
+        self.cancelled.set()
 
     def refit(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
-        """Boost on all rows, for as many more rounds as there are more rows than in a fold."""
+        """Boost on all rows; the folds' mean number of rounds grows with the number of rows."""
         rounds = round(np.mean([fold.rounds for fold in folds]) * len(folds) / (len(folds) - 1))
-        # One thread: their number stands in the model's text, and must not change its bytes.
+        # One thread: the model text contains num_threads, which must not change its bytes.
         booster = lgb.Booster({**self.parameters, "num_threads": 1}, self.dataset)
         for _ in range(rounds):
             if booster.update():
@@ -137,14 +138,14 @@ class LightGBMTrainer:
         return LightGBMModel((booster.model_to_string(),), self.data.names)
 
     def ensemble(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
-        """Average the folds' models."""
+        """Combine the models of the folds; their scores are averaged."""
         texts = tuple(text for fold in folds for text in fold.model["texts"])
         return LightGBMModel(texts, self.data.names)
 
 
 @dataclass(frozen=True)
 class LightGBMModel:
-    """One model text, or several whose scores are averaged; boosters are built when first needed."""
+    """One model text, or several whose scores are averaged; boosters are created when first needed."""
 
     texts: tuple[str, ...]
     names: tuple[str, ...]
@@ -152,7 +153,7 @@ class LightGBMModel:
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any], threads: int) -> "LightGBMModel":
-        """Build a model from what `payload` gave; it scores on so many threads."""
+        """Restore a model from its payload; it will score on `threads` threads."""
         return cls(tuple(payload["texts"]), tuple(payload["names"]), threads)
 
     @cached_property
@@ -160,32 +161,32 @@ class LightGBMModel:
         return [lgb.Booster(model_str=text) for text in self.texts]
 
     def predict(self, features: Matrix) -> Scores:
-        """Score rows."""
+        """Return the scores of (rows, features): (rows,) or (rows, classes)."""
         return self._mean(features)
 
     def contributions(self, features: Matrix) -> Matrix:
-        """Return what each feature adds to the raw score, by SHAP; averaged over the boosters.
+        """Return the SHAP values of each feature on the raw score, averaged over the boosters.
 
         Returns:
-            (rows, features + 1), the last being what every row starts from; side by side for
-            each class of a multiclass model.
+            (rows, features + 1), the expected value in the last column; for a multiclass model, one
+            such group of columns per class.
         """
         return self._mean(features, pred_contrib=True)
 
     def _mean(self, features: Matrix, *, pred_contrib: bool = False) -> Scores:
-        every = [
+        outputs = [
             np.asarray(one.predict(features, num_threads=self.threads, pred_contrib=pred_contrib))
             for one in self._boosters
         ]
-        mean: Scores = np.mean(every, axis=0) if len(every) > 1 else every[0]
+        mean: Scores = np.mean(outputs, axis=0) if len(outputs) > 1 else outputs[0]
         return mean
 
     def payload(self) -> dict[str, Any]:
-        """Return model texts and feature names."""
+        """Return the model texts and the feature names."""
         return {"texts": list(self.texts), "names": list(self.names)}
 
     def importance(self) -> tuple[Importance, ...]:
-        """Return total gain and number of splits, averaged over the boosters."""
+        """Return total gain and number of splits of each feature, averaged over the boosters."""
         gains, splits = (
             np.mean([one.feature_importance(kind) for one in self._boosters], axis=0)
             for kind in ("gain", "split")
@@ -198,44 +199,45 @@ class LightGBMModel:
 
 @dataclass(frozen=True)
 class LightGBMTrials:
-    """The folds of one table, cut once: LightGBM only reads them while it boosts.
+    """The folds of one table, prepared once for all trials: LightGBM only reads them.
 
     Attributes:
-        trainer: holds the binned table and the parameters in force.
-        parts: (to fit, held out) of each fold.
-        given: main names of the parameters that train.parameters names.
-        stopping: of a trial's folds.
-        at_once: folds that are fitted side by side, one thread each.
+        trainer: holds the binned table and the parameters in effect.
+        folds: the two datasets of each fold.
+        given: main names of the parameters that train.parameters sets.
+        stopping: early stopping of a trial's folds.
+        parallel: number of folds that are fitted in parallel, one thread each.
     """
 
     trainer: LightGBMTrainer
-    parts: Sequence[Part]
+    folds: Sequence[FoldDatasets]
     given: frozenset[str]
     stopping: Stopping
-    at_once: int
+    parallel: int
 
     def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
-        """Boost on one thread; no model is kept.
+        """Fit one fold with a trial's parameters, on one thread; no model is kept.
 
         Raises:
             CancelledError: `stop` was called.
-            ConfigError: LightGBM refuses the parameters.
+            ConfigError: LightGBM rejects the parameters.
         """
         trainer = self.trainer
-        every = {**trainer.parameters, **self._suited_to(parameters), **parameters}
+        every = {**trainer.parameters, **self._for_size(parameters), **parameters}
         every["num_threads"] = 1
         try:
-            return boost(self.parts[fold], every, self.stopping, trainer.given_up).fit
+            return boost(self.folds[fold], every, self.stopping, trainer.cancelled).fit
         except lgb.basic.LightGBMError as error:
-            raise ConfigError(f"LightGBM refuses {dict(parameters)}: {error}") from error
+            raise ConfigError(f"LightGBM rejects {dict(parameters)}: {error}") from error
 
-    def _suited_to(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what training would choose to go with another size of tree."""
+    def _for_size(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters that training would choose for the trial's tree size."""
         if "num_leaves" not in parameters:
             return {}
-        found = suited(int(parameters["num_leaves"]), self.trainer.dataset.num_feature())
-        return {name: value for name, value in found.items() if name not in self.given}
+        columns = self.trainer.dataset.num_feature()
+        suited = parameters_for_size(int(parameters["num_leaves"]), columns)
+        return {name: value for name, value in suited.items() if name not in self.given}
 
     def stop(self) -> None:
-        """Let folds under way end at their next round."""
+        """Cancel the folds that are being fitted at their next round."""
         self.trainer.stop()

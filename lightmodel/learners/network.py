@@ -1,6 +1,6 @@
-"""A small network: how it is built, and how it scores.
+"""A small neural network: its architecture, and scoring with it.
 
-It is trained in float32 and scores in float64: there, two machines agree to the twelfth digit.
+It is trained in float32 and scores in float64, in which two machines agree to the twelfth digit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +17,14 @@ from lightmodel.contract.results import Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 
-_MOST_ROWS = 512  # scored at once; a compiled program for each power of two up to here
+_BATCH_ROWS = 512  # batches are padded to powers of two: JAX compiles once for each size
 _BACKEND = {
     "KERAS_BACKEND": "jax",
     "JAX_PLATFORMS": "cpu",
-    # Networks this small are slower on several threads, and those of other workers are in the way.
+    # Networks this small are slower on several threads, which compete with those of other workers.
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
-_OUTPUTS = {
+_ACTIVATIONS = {
     TaskKind.BINARY: "sigmoid",
     TaskKind.MULTICLASS: "softmax",
     TaskKind.REGRESSION: "linear",
@@ -34,10 +34,10 @@ Weights = list[npt.NDArray[np.float32]]
 
 
 def load_keras() -> Any:  # noqa: ANN401 — Keras has no types
-    """Import Keras on JAX.
+    """Import Keras with the JAX backend.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: Keras or JAX is not installed.
     """
     preset(_BACKEND)
     try:
@@ -49,20 +49,20 @@ def load_keras() -> Any:  # noqa: ANN401 — Keras has no types
             hint="pip install -r requirements/neural.txt",
         ) from error
     settings: Any = jax.config
-    settings.update("jax_enable_x64", True)  # before anything is built: it changes random numbers
+    settings.update("jax_enable_x64", True)  # before any layer is built: it changes random numbers
     return keras
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of a network.
+    """The architecture of a network.
 
     Attributes:
-        inputs: numbers of a row, after scaling.
+        inputs: number of inputs per row, after scaling and encoding.
         outputs: 1, or the number of classes.
-        image: height and width, where the inputs are the pixels of a picture; else empty.
+        image: height and width if the inputs are the pixels of an image; else empty.
         width: filters of each convolution, or half the units of each hidden layer.
-        dropout: share of the last hidden units that a training step leaves out.
+        dropout: dropout rate.
     """
 
     inputs: int
@@ -73,21 +73,21 @@ class Architecture:
     dropout: float
 
     def build(self, dtype: str) -> Any:  # noqa: ANN401 — Keras has no types
-        """Build it, with new random weights."""
+        """Return a Keras model with new random weights."""
         keras = load_keras()
-        entry = value = keras.Input((self.inputs,), dtype=dtype)
+        inputs = value = keras.Input((self.inputs,), dtype=dtype)
         for layer in self._hidden(keras.layers, dtype):
             value = layer(value)
-        activation = _OUTPUTS[TaskKind(self.kind)]
+        activation = _ACTIVATIONS[TaskKind(self.kind)]
         value = keras.layers.Dense(self.outputs, activation=activation, dtype=dtype)(value)
-        return keras.Model(entry, value)
+        return keras.Model(inputs, value)
 
     def _hidden(self, layers: Any, dtype: str) -> list[Any]:  # noqa: ANN401 — Keras has no types
         dense = layers.Dense(2 * self.width, activation="relu", dtype=dtype)
-        dropped = layers.Dropout(self.dropout, dtype=dtype)
+        dropout = layers.Dropout(self.dropout, dtype=dtype)
         if not self.image:
             first = layers.Dense(2 * self.width, activation="relu", dtype=dtype)
-            return [first, dropped, dense]
+            return [first, dropout, dense]
         options = {"padding": "same", "activation": "relu", "dtype": dtype}
         return [
             layers.Reshape((*self.image, 1), dtype=dtype),
@@ -95,19 +95,19 @@ class Architecture:
             layers.Conv2D(self.width, 3, **options),
             layers.MaxPooling2D(2, dtype=dtype),
             layers.Flatten(dtype=dtype),
-            dropped,
+            dropout,
             dense,
         ]
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """From features to what the network reads, and from its number to the target's scale.
+    """Scales features to the inputs of a network, and its output to the target's unit.
 
     Attributes:
-        columns: a fitted transformer of scikit-learn; None: pixels, which share one scale.
-        centre, spread: of the pixels.
-        target_centre, target_spread: of a regression's target.
+        columns: a fitted scikit-learn transformer; None for pixels, which share one scale.
+        centre, spread: mean and standard deviation of the pixels.
+        target_centre, target_spread: the same of a regression target.
     """
 
     columns: Any
@@ -117,7 +117,7 @@ class Scaling:
     target_spread: float = 1.0
 
     def inputs(self, features: Matrix) -> Matrix:
-        """Return (rows, inputs) without missing values."""
+        """Return (rows, inputs), scaled and without missing values."""
         if self.columns is not None:
             scaled: Matrix = np.ascontiguousarray(self.columns.transform(features))
             return scaled
@@ -127,28 +127,28 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Network:
-    """One trained network."""
+    """One fitted network."""
 
     architecture: Architecture
     scaling: Scaling
     weights: Weights
 
     @cached_property
-    def _run(self) -> Callable[[Matrix], Any]:
-        """Return the compiled network; JAX compiles once for each number of rows."""
-        built = self.architecture.build("float64")
-        built.set_weights(self.weights)
+    def _forward(self) -> Callable[[Matrix], Any]:
+        """Return the compiled forward pass; JAX compiles once for each number of rows."""
+        model = self.architecture.build("float64")
+        model.set_weights(self.weights)
         import jax
 
-        compiled: Callable[[Matrix], Any] = jax.jit(lambda rows: built(rows, training=False))
+        compiled: Callable[[Matrix], Any] = jax.jit(lambda rows: model(rows, training=False))
         return compiled
 
     def predict(self, features: Matrix) -> Scores:
-        """Score rows: (rows,), or (rows, classes)."""
+        """Return the scores of (rows, features): (rows,) or (rows, classes)."""
         inputs = self.scaling.inputs(features)
         parts = [
-            self._scores(inputs[start : start + _MOST_ROWS])
-            for start in range(0, max(1, len(inputs)), _MOST_ROWS)
+            self._scores(inputs[start : start + _BATCH_ROWS])
+            for start in range(0, max(1, len(inputs)), _BATCH_ROWS)
         ]
         scores: Scores = np.concatenate(parts)
         if self.architecture.outputs > 1:
@@ -159,18 +159,18 @@ class Network:
         rows = len(inputs)
         padded = np.zeros((1 << max(0, rows - 1).bit_length(), inputs.shape[1]))
         padded[:rows] = inputs
-        return np.asarray(self._run(padded), dtype=np.float64)[:rows]
+        return np.asarray(self._forward(padded), dtype=np.float64)[:rows]
 
 
 @dataclass(frozen=True)
 class NeuralModel:
-    """One network, or several that are averaged."""
+    """One network, or several whose scores are averaged."""
 
     networks: Sequence[Network]
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> "NeuralModel":
-        """Build a model from what `payload` gave."""
+        """Restore a model from its payload."""
         networks = [
             Network(Architecture(**one["architecture"]), Scaling(**one["scaling"]), one["weights"])
             for one in payload["networks"]
@@ -178,7 +178,7 @@ class NeuralModel:
         return cls(networks)
 
     def payload(self) -> dict[str, Any]:
-        """Return shapes, scales and weights: plain values, and what scikit-learn fitted."""
+        """Return architectures, scalings and weights; scalings may hold a fitted transformer."""
         networks = [
             {
                 "architecture": asdict(one.architecture),
@@ -190,10 +190,10 @@ class NeuralModel:
         return {"networks": networks}
 
     def predict(self, features: Matrix) -> Scores:
-        """Score rows."""
+        """Return the mean scores of (rows, features): (rows,) or (rows, classes)."""
         scores: Scores = np.mean([one.predict(features) for one in self.networks], axis=0)
         return scores
 
     def importance(self) -> tuple[Importance, ...]:
-        """Return nothing: a network does not say what its inputs contribute."""
+        """Return nothing: a network has no importance of its inputs."""
         return ()

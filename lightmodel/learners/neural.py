@@ -1,4 +1,4 @@
-"""Small networks by Keras: convolutions for pictures in columns, dense layers for other tables."""
+"""Small Keras networks: convolutions for images in columns, dense layers for other tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.network import Architecture, Network, NeuralModel, Scaling, load_keras
-from lightmodel.learners.sklearn import columns_transformer
+from lightmodel.learners.sklearn import column_transformer
 
-WIDEST, LONGEST = 256, 400
-_GROWTHS = 4  # doublings of the width and of the epochs, together
+MAX_WIDTH, MAX_EPOCHS = 256, 400
+_MAX_DOUBLINGS = 4  # of the width and of the epochs, together
 _LOSSES = {
     TaskKind.BINARY: "binary_crossentropy",
     TaskKind.MULTICLASS: "sparse_categorical_crossentropy",
@@ -25,51 +25,51 @@ _LOSSES = {
 
 
 class NeuralParameters(BaseModel):
-    """What `train.parameters` may say of a network.
+    """The `train.parameters` of a network.
 
     Attributes:
-        image: height and width of the picture that the features are, row by row.
+        image: height and width of the image whose pixels are the features, row by row.
         width: filters of each convolution, or half the units of each hidden layer.
-        epochs: the most passes over the training rows.
-        patience: passes without a better loss on the rows held out, before a fold stops.
-        batch: rows of a step.
-        learning_rate: of Adam.
-        dropout: share of the last hidden units that a step leaves out.
+        epochs: maximum number of epochs.
+        patience: epochs without a better held-out loss after which a fold stops.
+        batch: rows per training step.
+        learning_rate: learning rate of Adam.
+        dropout: dropout rate.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     image: tuple[int, int] | None = None
-    width: int = Field(16, ge=1, le=WIDEST)
-    epochs: int = Field(30, ge=1, le=LONGEST)
+    width: int = Field(16, ge=1, le=MAX_WIDTH)
+    epochs: int = Field(30, ge=1, le=MAX_EPOCHS)
     patience: int = Field(8, ge=1)
     batch: int = Field(64, ge=1)
     learning_rate: float = Field(1e-3, gt=0, le=1)
     dropout: float = Field(0.3, ge=0, lt=1)
 
 
-def larger(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield `train.parameters` of wider or longer trained networks, the nearest first, within bounds.
+def larger_networks(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield `train.parameters` with a larger width or more epochs, the smallest change first.
 
     Raises:
-        ConfigError: they do not suit a network.
+        ConfigError: `given` is not valid for a network.
     """
     start = read_parameters(given)
     sizes = {(start.width, start.epochs)}
-    for growth in range(1, _GROWTHS + 1):
-        for doubled in range(growth + 1):
-            width = min(start.width << (growth - doubled), WIDEST)
-            epochs = min(start.epochs << doubled, LONGEST)
+    for doublings in range(1, _MAX_DOUBLINGS + 1):
+        for of_epochs in range(doublings + 1):
+            width = min(start.width << (doublings - of_epochs), MAX_WIDTH)
+            epochs = min(start.epochs << of_epochs, MAX_EPOCHS)
             if (width, epochs) not in sizes:
                 sizes.add((width, epochs))
                 yield {**given, "width": width, "epochs": epochs}
 
 
 def read_parameters(given: Mapping[str, Any]) -> NeuralParameters:
-    """Check `train.parameters`.
+    """Validate `train.parameters`.
 
     Raises:
-        ConfigError: one is unknown or out of its range.
+        ConfigError: a parameter is unknown or out of its range.
     """
     try:
         return NeuralParameters.model_validate(dict(given))
@@ -77,19 +77,19 @@ def read_parameters(given: Mapping[str, Any]) -> NeuralParameters:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
-            f"train.parameters.{where} does not suit a network: {first['msg']}",
-            hint=f"known are {', '.join(NeuralParameters.model_fields)}",
+            f"train.parameters.{where} is not valid for a network: {first['msg']}",
+            hint=f"known parameters: {', '.join(NeuralParameters.model_fields)}",
         ) from error
 
 
 class NeuralLearner:
-    """Fits a network to each fold, one after the other."""
+    """Fits one network per fold, one after the other."""
 
     name = "neural"
-    folds_at_once = 1
+    parallel_folds = 1
 
     def __init__(self, parameters: Mapping[str, Any], seed: int) -> None:
-        """Check the parameters, as `read_parameters` does."""
+        """Validate the parameters, as `read_parameters` does."""
         self._parameters = read_parameters(parameters)
         self._seed = seed
 
@@ -97,35 +97,35 @@ class NeuralLearner:
         """Check that the table suits the network.
 
         Raises:
-            ConfigError: it holds no picture of that size.
+            ConfigError: its features are not the pixels of an image of that size.
         """
         image = self._parameters.image
         if image and (image[0] * image[1] != len(data.names) or data.categorical):
             raise ConfigError(
-                f"train.parameters.image = {list(image)} takes {image[0] * image[1]} numeric features, "
-                f"and there are {len(data.names)}",
-                hint="leave `image` out, or name the other columns in data.ignore",
+                f"train.parameters.image = {list(image)} needs {image[0] * image[1]} numeric features, "
+                f"but the table has {len(data.names)} features",
+                hint="remove `image`, or list the other columns in data.ignore",
             )
         if image and min(image) < 2:
-            raise ConfigError("train.parameters.image needs a height and width of 2 at least")
+            raise ConfigError("train.parameters.image needs a height and a width of at least 2")
         return NeuralTrainer(data, self._parameters, self._seed)
 
 
 @dataclass
 class NeuralTrainer:
-    """One table, and the parameters in force."""
+    """One table and the parameters in effect."""
 
     data: TrainingData
     parameters: NeuralParameters
     seed: int
-    given_up: bool = False
+    cancelled: bool = False
 
     def describe(self) -> Mapping[str, Any]:
-        """Return the parameters in force."""
+        """Return the parameters in effect."""
         return {"estimator": "neural", "seed": self.seed, **self.parameters.model_dump(mode="json")}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
-        """Pass over the rows `train` until the loss on `held_out` no longer falls; keep the best."""
+        """Fit on the rows `train` until the held-out loss stops falling; keep the best epoch's weights."""
         network, curve, train_curve = self._fit(train, self.parameters.epochs, held_out)
         rounds = min(curve, key=lambda point: point[1])[0]
         model = NeuralModel([network])
@@ -133,17 +133,17 @@ class NeuralTrainer:
         return FoldFit(scores, int(rounds), curve, model.payload(), train_curve)
 
     def stop(self) -> None:
-        """Let the fold under way end after its epoch."""
-        self.given_up = True
+        """Stop the fold that is being fitted after its current epoch."""
+        self.cancelled = True
 
     def refit(self, folds: Sequence[FoldFit]) -> NeuralModel:
-        """Fit on all rows, for as many epochs as the folds took."""
+        """Fit one network on all rows, for the mean number of epochs of the folds."""
         epochs = round(np.mean([fold.rounds for fold in folds]))
         network, _, _ = self._fit(np.arange(len(self.data.target)), epochs)
         return NeuralModel([network])
 
     def ensemble(self, folds: Sequence[FoldFit]) -> NeuralModel:
-        """Average the folds' networks."""
+        """Combine the networks of the folds; their scores are averaged."""
         networks = [one for fold in folds for one in NeuralModel.from_payload(fold.model).networks]
         return NeuralModel(networks)
 
@@ -154,10 +154,10 @@ class NeuralTrainer:
         keras.utils.set_random_seed(self.seed)
         scaling = self._scaling(rows)
         architecture = self._architecture(scaling)
-        built = architecture.build("float32")
+        model = architecture.build("float32")
         optimizer = keras.optimizers.Adam(self.parameters.learning_rate)
-        built.compile(optimizer=optimizer, loss=_LOSSES[self.data.kind])
-        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=self._leave_if_given_up(built))]
+        model.compile(optimizer=optimizer, loss=_LOSSES[self.data.kind])
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=self._stop_if_cancelled(model))]
         if held_out is not None:
             patience = self.parameters.patience
             callbacks.append(
@@ -165,7 +165,7 @@ class NeuralTrainer:
                     "val_loss", patience=patience, restore_best_weights=True
                 )
             )
-        history = built.fit(
+        history = model.fit(
             *self._examples(rows, scaling),
             batch_size=self.parameters.batch,
             epochs=epochs,
@@ -173,15 +173,15 @@ class NeuralTrainer:
             callbacks=callbacks,
             validation_data=None if held_out is None else self._examples(held_out, scaling),
         )
-        network = Network(architecture, scaling, built.get_weights())
+        network = Network(architecture, scaling, model.get_weights())
         losses = history.history
         return network, _points(losses.get("val_loss", [])), _points(losses["loss"])
 
-    def _leave_if_given_up(self, built: Any) -> Any:  # noqa: ANN401 — Keras has no types
-        def leave(*_: object) -> None:
-            built.stop_training = built.stop_training or self.given_up
+    def _stop_if_cancelled(self, model: Any) -> Any:  # noqa: ANN401 — Keras has no types
+        def on_epoch_end(*_: object) -> None:
+            model.stop_training = model.stop_training or self.cancelled
 
-        return leave
+        return on_epoch_end
 
     def _examples(self, rows: Codes, scaling: Scaling) -> tuple[Any, Any]:
         inputs = scaling.inputs(self.data.features[rows]).astype(np.float32)
@@ -194,9 +194,9 @@ class NeuralTrainer:
     def _architecture(self, scaling: Scaling) -> Architecture:
         inputs = scaling.inputs(self.data.features[:1]).shape[1]
         outputs = self.data.classes if self.data.kind is TaskKind.MULTICLASS else 1
-        given = self.parameters
-        kind, image = str(self.data.kind), given.image or ()
-        return Architecture(inputs, outputs, kind, image, given.width, given.dropout)
+        parameters, kind = self.parameters, str(self.data.kind)
+        image = parameters.image or ()
+        return Architecture(inputs, outputs, kind, image, parameters.width, parameters.dropout)
 
     def _scaling(self, rows: Codes) -> Scaling:
         features = self.data.features[rows]
@@ -204,7 +204,7 @@ class NeuralTrainer:
             spread = float(np.nanstd(features)) or 1.0
             scaling = Scaling(None, float(np.nanmean(features)), spread)
         else:
-            scaling = Scaling(columns_transformer(self.data).fit(features))
+            scaling = Scaling(column_transformer(self.data).fit(features))
         if self.data.kind is not TaskKind.REGRESSION:
             return scaling
         target = self.data.target[rows]

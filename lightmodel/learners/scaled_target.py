@@ -1,4 +1,4 @@
-"""Regressors that want a target of about unit size, given one whatever the table's own unit is."""
+"""Regressors that need a standardized target, wrapped so that they get one."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def support_vectors(
     epsilon: float = 0.1,
     gamma: str | float = "scale",
 ) -> TransformedTargetRegressor:
-    """Return a support vector machine; `epsilon` is in standard deviations of the target."""
+    """Return a support vector regressor; `epsilon` is in standard deviations of the target."""
     return _scaled(SVR(C=C, epsilon=epsilon, gamma=gamma))
 
 
@@ -24,7 +24,7 @@ def perceptron(
     early_stopping: bool = False,
     random_state: int = 0,
 ) -> TransformedTargetRegressor:
-    """Return a multilayer perceptron."""
+    """Return a multilayer perceptron for regression."""
     return _scaled(
         MLPRegressor(
             hidden_layer_sizes=tuple(hidden_layer_sizes),

@@ -1,4 +1,4 @@
-"""Any scikit-learn compatible estimator, behind imputing, encoding and scaling."""
+"""Any scikit-learn compatible estimator, after imputation, one-hot encoding and scaling."""
 
 import importlib
 import inspect
@@ -26,10 +26,10 @@ CALIBRATION_FOLDS = 5
 
 
 class SklearnLearner:
-    """Fits the estimator that a dotted path names, or that a user's function gives; fold by fold."""
+    """Fits the estimator that a dotted path names or a user's function returns, one fold at a time."""
 
     name = "sklearn"
-    folds_at_once = 1
+    parallel_folds = 1
 
     def __init__(
         self,
@@ -37,73 +37,73 @@ class SklearnLearner:
         parameters: Mapping[str, Any],
         seed: int,
         threads: int,
-        own: Callable[..., Any] | None = None,
+        user_estimator: Callable[..., Any] | None = None,
     ) -> None:
-        """Import and configure the estimator.
+        """Create the estimator.
 
         Args:
-            path: dotted path of a class; a name for people, where `own` is given.
-            parameters: of the estimator.
-            seed: passed on as `random_state`, where it takes that.
-            threads: passed on as `n_jobs`, where it takes that.
-            own: makes the estimator instead.
+            path: dotted path of a class; only shown to people where `user_estimator` is given.
+            parameters: keyword arguments of the estimator.
+            seed: its `random_state`, if it has one.
+            threads: its `n_jobs` or `thread_count`, if it has one.
+            user_estimator: the user's function, which returns the estimator.
 
         Raises:
-            ConfigError: there is no such estimator, or it refuses the parameters.
+            ConfigError: there is no such estimator, or it rejects the parameters.
         """
         self._path = path
         self._threads = threads
-        self._estimator = _build(path, own or _imported(path), parameters, seed, threads)
+        self._estimator = _build(path, user_estimator or _import(path), parameters, seed, threads)
 
     def prepare(self, data: TrainingData) -> "SklearnTrainer":
-        """Check that the estimator suits the task."""
+        """Check that the estimator is a classifier or a regressor, as the task needs."""
         if is_classifier(self._estimator) != data.kind.has_classes:
-            wanted = "classifier" if data.kind.has_classes else "regressor"
+            kind = "classifier" if data.kind.has_classes else "regressor"
             raise ConfigError(
-                f"train.estimator = {self._path!r}: a {data.kind} task needs a {wanted}"
+                f"train.estimator = {self._path!r}: a {data.kind} task needs a {kind}"
             )
         return SklearnTrainer(self._path, self._estimator, data, self._threads)
 
 
-def _imported(path: str) -> Callable[..., Any]:
+def _import(path: str) -> Callable[..., Any]:
     module, _, name = path.rpartition(".")
     try:
-        present = RENAMED_MODULES.get(module, module)
-        kind: Callable[..., Any] = getattr(importlib.import_module(present), name)
+        module = RENAMED_MODULES.get(module, module)
+        factory: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f"train.estimator = {path!r} cannot be imported: {error}",
             hint="give the dotted path of a class, e.g. sklearn.svm.SVC; is its package installed?",
         ) from error
-    return kind
+    return factory
 
 
 def _build(
-    path: str, kind: Callable[..., Any], parameters: Mapping[str, Any], seed: int, threads: int
+    path: str, factory: Callable[..., Any], parameters: Mapping[str, Any], seed: int, threads: int
 ) -> BaseEstimator:
     try:
-        accepted = inspect.signature(kind).parameters
-        own = {"random_state": seed}
-        if not kind.__module__.startswith("sklearn.linear_model"):  # these only warn of it now
-            own |= {"n_jobs": threads, "thread_count": threads}
-        known = {key: value for key, value in own.items() if key in accepted}
-        estimator = kind(**{**known, **parameters})
+        accepted = inspect.signature(factory).parameters
+        defaults = {"random_state": seed}
+        if not factory.__module__.startswith("sklearn.linear_model"):  # there n_jobs is deprecated
+            defaults |= {"n_jobs": threads, "thread_count": threads}
+        known = {key: value for key, value in defaults.items() if key in accepted}
+        estimator = factory(**{**known, **parameters})
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"train.parameters do not suit {path}: {error}") from error
+        raise ConfigError(f"train.parameters are not valid for {path}: {error}") from error
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise ConfigError(f"train.estimator = {path!r} is not a scikit-learn estimator")
-    taken = estimator.get_params(deep=False)  # XGBoost's classes take most of theirs by **
-    late = {key: value for key, value in own.items() if key in taken and key not in accepted}
+    hidden = estimator.get_params(deep=False).keys() - accepted.keys()  # XGBoost's, by **kwargs
+    late = {key: value for key, value in defaults.items() if key in hidden}
     return estimator.set_params(**{**late, **parameters}) if late else estimator
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 
 @dataclass(frozen=True)
 class SklearnTrainer:
-    """An estimator and one table."""
+    """An unfitted estimator and one table."""
 
     path: str
     estimator: BaseEstimator
@@ -111,57 +111,57 @@ class SklearnTrainer:
     threads: int
 
     def describe(self) -> Mapping[str, Any]:
-        """Return the parameters in force; the number of jobs decides on nothing."""
+        """Return the parameters in effect, without the number of threads."""
         parameters = self.estimator.get_params(deep=False)
-        idle = {"n_jobs", "thread_count"}
-        plain = {name: _plain(value) for name, value in parameters.items() if name not in idle}
-        return {"estimator": self.path, **plain}
+        ignored = {"n_jobs", "thread_count"}
+        named = {key: _json_value(one) for key, one in parameters.items() if key not in ignored}
+        return {"estimator": self.path, **named}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
         """Fit on the rows `train` and score the rows `held_out`."""
-        model = self._model([self._fitted(train)])
+        model = self._model([self._fit(train)])
         scores = model.predict(self.data.features[held_out])
         return FoldFit(scores, 1, (), model.payload())
 
     def stop(self) -> None:
-        """Do nothing: scikit-learn cannot be interrupted in a fit."""
+        """Do nothing: scikit-learn cannot interrupt a fit."""
 
     def refit(self, folds: Sequence[FoldFit]) -> "SklearnModel":  # noqa: ARG002 — no rounds to learn
         """Fit on all rows."""
-        return self._model([self._fitted(np.arange(len(self.data.target)))])
+        return self._model([self._fit(np.arange(len(self.data.target)))])
 
     def ensemble(self, folds: Sequence[FoldFit]) -> "SklearnModel":
-        """Average the folds' models."""
+        """Combine the models of the folds; their scores are averaged."""
         return self._model([one for fold in folds for one in fold.model["estimators"]])
 
     def _model(self, estimators: list[Pipeline]) -> "SklearnModel":
         return SklearnModel(estimators, self.data.kind, self.data.classes, self.data.names)
 
-    def _fitted(self, rows: Codes) -> Pipeline:
+    def _fit(self, rows: Codes) -> Pipeline:
         estimator, has_classes = clone(self.estimator), self.data.kind.has_classes
         target = self.data.target[rows]
         if has_classes:
             target = target.astype(np.int64)
         if has_classes and not hasattr(estimator, "predict_proba"):
-            # Calibration cannot hold out a row that is alone in its class.
+            # Calibration cannot hold out the only row of a class.
             sizes = np.bincount(target)
             rows, target = rows[sizes[target] >= 2], target[sizes[target] >= 2]
             folds = min(CALIBRATION_FOLDS, int(sizes[sizes >= 2].min()))
             estimator = CalibratedClassifierCV(estimator, cv=folds, ensemble=False)
-        pipeline = Pipeline([("columns", columns_transformer(self.data)), ("estimator", estimator)])
+        pipeline = Pipeline([("columns", column_transformer(self.data)), ("estimator", estimator)])
         try:
-            with threadpool_limits(self.threads):  # OpenMP's, which n_jobs does not govern
+            with threadpool_limits(self.threads):  # of OpenMP, which n_jobs does not limit
                 return pipeline.fit(self.data.features[rows], target)
         except (TypeError, ValueError) as error:
             raise ConfigError(
-                f"{self.path} cannot be fitted: {error}", hint="look at train.parameters"
+                f"{self.path} cannot be fitted: {error}", hint="check train.parameters"
             ) from error
 
 
-def columns_transformer(data: TrainingData) -> ColumnTransformer:
-    """Return what imputes, scales and encodes the columns of a table."""
+def column_transformer(data: TrainingData) -> ColumnTransformer:
+    """Return the transformer that imputes, scales and one-hot encodes the columns of a table."""
     categorical = list(data.categorical)
-    numeric = [at for at in range(len(data.names)) if at not in data.categorical]
+    numeric = [index for index in range(len(data.names)) if index not in data.categorical]
     numbers = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
     )
@@ -173,7 +173,7 @@ def columns_transformer(data: TrainingData) -> ColumnTransformer:
 
 @dataclass(frozen=True)
 class SklearnModel:
-    """One fitted pipeline, or several that are averaged."""
+    """One fitted pipeline, or several whose scores are averaged."""
 
     estimators: list[Pipeline]
     kind: TaskKind
@@ -182,12 +182,12 @@ class SklearnModel:
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> "SklearnModel":
-        """Build a model from what `payload` gave."""
+        """Restore a model from its payload."""
         kind = TaskKind(payload["kind"])
         return cls(payload["estimators"], kind, payload["classes"], tuple(payload["names"]))
 
     def predict(self, features: Matrix) -> Scores:
-        """Score rows; a class that an estimator never saw has probability 0."""
+        """Return the scores of rows; a class that an estimator was not trained on has probability 0."""
         scores: Scores = np.mean([self._scores(one, features) for one in self.estimators], axis=0)
         return scores[:, 1] if self.kind is TaskKind.BINARY else scores
 
@@ -200,7 +200,7 @@ class SklearnModel:
         return scores
 
     def payload(self) -> dict[str, Any]:
-        """Return the pipelines themselves, and what their scores mean."""
+        """Return the fitted pipelines, the task and the feature names."""
         return {
             "estimators": self.estimators,
             "kind": str(self.kind),
@@ -209,12 +209,12 @@ class SklearnModel:
         }
 
     def importance(self) -> tuple[Importance, ...]:
-        """Return what the estimator says of its columns, summed over a feature's; else nothing."""
+        """Return the estimator's importances or coefficients, summed by feature; empty without either."""
         weights = [_column_weights(one) for one in self.estimators]
         if any(weight is None for weight in weights):
             return ()
         sums = [
-            np.bincount(_column_owners(one), weight, len(self.names))
+            np.bincount(_source_features(one), weight, len(self.names))
             for one, weight in zip(self.estimators, weights, strict=True)
         ]
         gains = np.mean(sums, axis=0)
@@ -226,22 +226,22 @@ class SklearnModel:
 
 def _column_weights(pipeline: Pipeline) -> Vector | None:
     estimator = pipeline.named_steps["estimator"]
-    found = getattr(estimator, "feature_importances_", None)
-    if found is None:
+    weights = getattr(estimator, "feature_importances_", None)
+    if weights is None:
         coefficients = getattr(estimator, "coef_", None)
         if not isinstance(coefficients, np.ndarray):
             return None
-        found = np.abs(np.atleast_2d(coefficients)).mean(axis=0)
-    return np.asarray(found, dtype=np.float64)
+        weights = np.abs(np.atleast_2d(coefficients)).mean(axis=0)
+    return np.asarray(weights, dtype=np.float64)
 
 
-def _column_owners(pipeline: Pipeline) -> Codes:
-    """Return, for each column that the estimator sees, the feature that it was made from."""
-    owners: list[int] = []
+def _source_features(pipeline: Pipeline) -> Codes:
+    """Return, for each input column of the estimator, the index of the feature it was made from."""
+    sources: list[int] = []
     for name, step, features in pipeline.named_steps["columns"].transformers_:
         if name == "numbers":
-            owners.extend(features)
+            sources.extend(features)
         elif name == "categories" and len(features):
             for feature, categories in zip(features, step.categories_, strict=True):
-                owners.extend([feature] * len(categories))
-    return np.array(owners, dtype=np.int64)
+                sources.extend([feature] * len(categories))
+    return np.array(sources, dtype=np.int64)

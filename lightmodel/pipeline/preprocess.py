@@ -17,7 +17,7 @@ from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.versions import Version
 
 if TYPE_CHECKING:  # pandas and scipy take seconds to import, often for nothing
-    from lightmodel.training.preprocess import Accepted, Preprocessed
+    from lightmodel.training.preprocess import AcceptedTable, PreprocessingResult
 
 logger = logging.getLogger(__name__)
 
@@ -77,14 +77,14 @@ def make_split(
     return _publish(context, result, fetched, approved, key)
 
 
-def _accepted(approved: Version | None) -> "Accepted | None":
+def _accepted(approved: Version | None) -> "AcceptedTable | None":
     from lightmodel.contract.profile import Profile
-    from lightmodel.training.preprocess import Accepted
+    from lightmodel.training.preprocess import AcceptedTable
 
     if approved is None or approved.manifest.contract is None:
         return None
     profile = Profile.from_dict(json.loads(approved.read("profile.json")))
-    return Accepted(contract_of(approved), profile)
+    return AcceptedTable(contract_of(approved), profile)
 
 
 def _parameters(config: Config) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _reusable(context: RunContext, key: str, approved: Version | None) -> Reuse:
 
 def _publish(
     context: RunContext,
-    result: "Preprocessed",
+    result: "PreprocessingResult",
     fetched: Fetched,
     approved: Version | None,
     key: str,

@@ -33,7 +33,7 @@ from lightmodel.store.versions import Version
 from lightmodel.tracking.records import model_record
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often for nothing
-    from lightmodel.training.testing import Evaluated, ModelUnderTest
+    from lightmodel.training.testing import EvaluationResult, ModelUnderTest
 
 logger = logging.getLogger(__name__)
 
@@ -88,20 +88,20 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         ArtefactCorrupt: it does not match its manifest.
         LightModelError: it cannot be opened with the installed libraries.
     """
-    from lightmodel.training.features import Steps
+    from lightmodel.training.features import Processing
     from lightmodel.training.testing import ModelUnderTest
 
     bundle = codec.load(version)
     model = load_model(bundle["learner"], bundle["model"], threads_of(config))
     contract = Contract.from_dict(bundle["contract"])
-    steps = Steps.from_payload(bundle, contract, user_features(version))
+    steps = Processing.from_payload(bundle, contract, user_features(version))
     return ModelUnderTest(
-        steps.around(model.predict),
+        steps.wrap(model.predict),
         contract,
         bundle["threshold"],
         SplitSection.model_validate(version.manifest.parameters["split"]),
         version.name,
-        steps.around(model.predict, calibrated=False) if steps.calibration else None,
+        steps.wrap(model.predict, calibrated=False) if steps.calibration else None,
     )
 
 
@@ -111,7 +111,7 @@ def evaluate_on_split(
     prior: Sequence[float],
     candidate: "ModelUnderTest",
     served: Version | None,
-) -> "Evaluated":
+) -> "EvaluationResult":
     """Score a model on the test rows of a split, beside a dummy and the served model; log warnings.
 
     `prior` is the best constant prediction: the share of each class, or the mean, of the training rows.
@@ -167,7 +167,7 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
 def _report(
     version: Version,
     split: Version,
-    tested: "Evaluated",
+    tested: "EvaluationResult",
     verdict: Verdict,
     results: dict[str, Any],
 ) -> bytes:

@@ -48,7 +48,7 @@ from lightmodel.store.user_code import UserCode, read_user_code
 from lightmodel.store.versions import Draft, Store, Version
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often for nothing
-    from lightmodel.training.train import Trained, TrainSpec
+    from lightmodel.training.train import TrainingResult, TrainSpec
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def publish_model(
     models: Store,
     config: Config,
     split: Version,
-    trained: "Trained",
+    trained: "TrainingResult",
     key: str,
     retry: CandidateSearch | None = None,
 ) -> Version:
@@ -217,7 +217,7 @@ def _warn_of_missing(code: UserCode) -> None:
         )
 
 
-def _bundle(split: Version, trained: "Trained", runtime: str) -> dict[str, Any]:
+def _bundle(split: Version, trained: "TrainingResult", runtime: str) -> dict[str, Any]:
     """Return the content of model.joblib: what serving and testing need, and nothing of this run."""
     return {
         "format": 1,
@@ -244,7 +244,7 @@ def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
     }
 
 
-def _write_results(draft: Draft, trained: "Trained") -> None:
+def _write_results(draft: Draft, trained: "TrainingResult") -> None:
     from lightmodel.report.plots.training import importance_png
 
     results = {

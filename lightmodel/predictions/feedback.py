@@ -28,7 +28,7 @@ from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.byte_stream import pieces_of
 from lightmodel.tables.row_rules import Block, Findings, RowRules
-from lightmodel.training.metrics import measure_answers
+from lightmodel.training.metrics import measure_predictions
 
 _WHAT = "the table of labels"
 _Row = tuple[float, float, float | list[float]]  # ground truth, decision, score
@@ -217,7 +217,7 @@ def measure(
     if not known:
         return LiveMetrics(version, rows)
     target, decided, scores = (np.array(column, np.float64) for column in zip(*known, strict=True))
-    metrics = measure_answers(task.kind, target, scores, decided.astype(np.int64))
+    metrics = measure_predictions(task.kind, target, scores, decided.astype(np.int64))
     return LiveMetrics(version, rows, len(known), metrics)
 
 

@@ -1,1 +1,1 @@
-"""An approved version, opened: features in, answers out."""
+"""Scoring with an approved model version."""

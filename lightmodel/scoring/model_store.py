@@ -1,4 +1,4 @@
-"""The approved models of a store, opened and tested."""
+"""Load the approved models of a store, and test them on their sample rows."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import RowRules
-from lightmodel.training.features import Steps
+from lightmodel.training.features import Processing
 
 if TYPE_CHECKING:
     from lightmodel.learners.lightgbm import LightGBMModel
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class ModelStoreView:
-    """A store as a server sees it: its newest model that is approved and passes its self-test."""
+    """A store as the service uses it: its newest model that is approved and passes its self-test."""
 
     def __init__(self, config: Config) -> None:
         self.folder = config.store.root / "model"
@@ -38,21 +38,21 @@ class ModelStoreView:
         self._store = models_of(config)
 
     def state(self) -> frozenset[tuple[str, int, int]]:
-        """Return a value that changes when a version comes, goes, or gets another verdict; cheap."""
+        """Return a value that changes when a version is added, removed, or gets another verdict."""
         files = set()
         for path in (*self.folder.glob("*/verdict.json"), *self.folder.glob("*/manifest.json")):
             try:
                 status = path.stat()
             except OSError:
-                continue  # it was removed meanwhile
+                continue  # it was removed in the meantime
             files.add((str(path), status.st_mtime_ns, status.st_ino))
         return frozenset(files)
 
     def newest(self, current: LoadedModel | None) -> LoadedModel:
-        """Return the newest approved model, opened; or `current` where it is that one.
+        """Load and return the newest approved model; return `current` if it is still the newest.
 
         Raises:
-            ArtefactMissing: no approved model answers as it did when it was made.
+            ArtefactMissing: no approved model passes its self-test.
         """
         refused: set[str] = set()
         while True:
@@ -66,7 +66,7 @@ class ModelStoreView:
                 refused.add(version.name)
 
     def is_withdrawn(self, name: str) -> bool:
-        """Return whether the approval of a model that is still whole was withdrawn."""
+        """Return whether an intact model version has a verdict that rejects it."""
         try:
             verdict = read_verdict(self._store.get(name), self._store.signer)
         except LightModelError:
@@ -75,26 +75,26 @@ class ModelStoreView:
 
 
 def open_version(version: Version) -> LoadedModel:
-    """Return one model, opened and tested on its sample rows.
+    """Load a model and test it on its sample rows.
 
     Raises:
-        ArtefactCorrupt: its bytes are not those of its manifest, or it scores its samples otherwise.
+        ArtefactCorrupt: a file does not match the manifest, or the sample rows get other scores.
     """
     manifest = version.manifest
     rules = RowRules(Contract.from_dict(manifest.contract or {}))
     steps = _steps(version, rules.contract)
-    explains = manifest.made_by == "lightgbm"
+    has_contributions = manifest.made_by == "lightgbm"
     for predict, row_reader in _backends(version):
         predictor = Predictor(
             version.name,
             rules.contract,
             manifest.threshold,
-            steps.around(predict),
-            _contributions(version, steps) if explains else None,
+            steps.wrap(predict),
+            _contributions(version, steps) if has_contributions else None,
             steps.feature_names,
         )
         try:
-            _try_samples(predictor, rules, manifest.samples)
+            _self_test(predictor, rules, manifest.samples)
         except ArtefactCorrupt as error:
             last = error
             logger.warning("%s", error.message)
@@ -104,27 +104,27 @@ def open_version(version: Version) -> LoadedModel:
 
 
 def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
-    """Yield what scores and reads rows, the fastest first: the compiled model, and the bundle's."""
+    """Yield scoring function and row reader: of the compiled model first, then of the bundle."""
     if "compiled.json" in version.manifest.files:
         from lightmodel.learners.compiled import open_compiled
         from lightmodel.learners.compiled.tables import NotCompiledError
 
         try:
             trees, rows = open_compiled(version.read)
-        except NotCompiledError as why:
-            logger.warning("%s: its compiled model is not used: %s", version.name, why)
+        except NotCompiledError as reason:
+            logger.warning("%s: its compiled model is not used: %s", version.name, reason)
         else:
             yield trees.predict, rows
     yield _open_bundle(version).predict, read_rows
 
 
-def _steps(version: Version, contract: Contract) -> Steps:
-    """Return the pre- and postprocessing of a version's model; most have none, and stay closed."""
+def _steps(version: Version, contract: Contract) -> Processing:
+    """Return the pre- and postprocessing of a model; the bundle is opened only if there is any."""
     if not version.manifest.steps:
-        return Steps(contract)
+        return Processing(contract)
     from lightmodel.store import codec
 
-    return Steps.from_payload(codec.load(version), contract, user_features(version))
+    return Processing.from_payload(codec.load(version), contract, user_features(version))
 
 
 def _open_bundle(version: Version) -> FittedModel:
@@ -134,23 +134,23 @@ def _open_bundle(version: Version) -> FittedModel:
     return load_model(bundle["learner"], bundle["model"], threads=1)
 
 
-def _contributions(version: Version, steps: Steps) -> Callable[[Matrix], Matrix]:
-    """Return what explains scores; LightGBM itself is loaded when somebody asks."""
-    opening = threading.Lock()
+def _contributions(version: Version, steps: Processing) -> Callable[[Matrix], Matrix]:
+    """Return the function for SHAP contributions; it loads LightGBM at its first call."""
+    lock = threading.Lock()
 
     @cache
     def booster() -> "LightGBMModel":
         return cast("LightGBMModel", _open_bundle(version))
 
     def contribute(features: Matrix) -> Matrix:
-        with opening:
+        with lock:
             model = booster()
         return model.contributions(steps.extend(features))
 
     return contribute
 
 
-def _try_samples(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
-    """Score the manifest's sample rows through the same code that reads requests."""
+def _self_test(predictor: Predictor, rules: RowRules, samples: Sequence[dict[str, Any]]) -> None:
+    """Score the manifest's sample rows with the same code that reads requests."""
     block = JsonBlocks(rules, frozenset()).block([sample["values"] for sample in samples])
     check_samples(predictor, block, [sample["score"] for sample in samples])

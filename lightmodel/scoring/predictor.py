@@ -1,4 +1,4 @@
-"""From checked rows to answers: scores, decisions, and what contributed to them."""
+"""Predict validated rows: scores, predictions and contributions of features."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,20 +19,20 @@ from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 
-SAME_SCORE = 1e-12
+SAME_SCORE = 1e-12  # relative tolerance
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers to rows, in their order.
+    """Predictions of rows, in their order.
 
     Attributes:
-        ids: as they came; None where the request has no such column.
+        ids: ids as they were sent; None if the request has no id column.
         predictions: labels in their training type, or numbers.
-        scores: (rows,) of the positive class, (rows, classes), or the numbers themselves.
-        contributions: of each row, the largest ones; None when nobody asked.
-        id_name: of the id column; None where the contract has none.
-        label_names: of all classes; empty for regression.
+        scores: (rows,) probabilities of the positive class or numbers, or (rows, classes).
+        contributions: the largest contributions of each row; None if not requested.
+        id_name: name of the id column; None if the contract has none.
+        label_names: names of all classes; empty for regression.
     """
 
     ids: Sequence[Any] | None
@@ -48,7 +48,7 @@ class Answers:
         return bool(self.label_names) and self.scores.ndim == 1
 
     def probabilities(self) -> list[Any] | None:
-        """Return the positive class' probability of each row, or {label: p}; None for regression."""
+        """Return each row's probability of the positive class, or {label: p}; None for regression."""
         if not self.label_names:
             return None
         rows: list[Any] = self.scores.tolist()
@@ -57,7 +57,7 @@ class Answers:
         return [dict(zip(self.label_names, row, strict=True)) for row in rows]
 
     def columns(self) -> dict[str, Sequence[Any]]:
-        """Return the answers by column: the id's name, prediction, probability, contributions."""
+        """Return the columns by name: the id's name, prediction, probability, contributions."""
         columns: dict[str, Sequence[Any]] = {}
         if self.ids is not None and self.id_name is not None:
             columns[self.id_name] = self.ids
@@ -72,13 +72,13 @@ class Answers:
 
 @dataclass(frozen=True)
 class Predictor:
-    """An approved model, ready to answer.
+    """An approved model, ready to predict.
 
     Attributes:
-        threshold: on the positive class' probability; None for other tasks.
-        score: returns (rows,) or (rows, classes) for features.
-        contribute: returns (rows, names + 1), or that times the classes; None where it cannot.
-        names: of all features that the model sees, those that are added among them.
+        threshold: decision threshold (binary); None for other tasks.
+        score: returns (rows,) or (rows, classes) scores of features.
+        contribute: returns (rows, classes * (names + 1)) contributions; None if unavailable.
+        names: names of all features of the model, the added ones included.
     """
 
     version: str
@@ -89,23 +89,23 @@ class Predictor:
     names: tuple[str, ...] = ()
 
     def answer(self, block: Block, *, threshold: float | None = None, explain: int = 0) -> Answers:
-        """Answer the rows of a block that has no violations.
+        """Predict the rows of a block.
 
         Args:
-            block: of rows.
-            threshold: instead of the model's own (binary).
-            explain: number of contributions for each row.
+            block: rows in the contract's form.
+            threshold: replaces the model's decision threshold (binary).
+            explain: number of contributions per row.
 
         Raises:
-            ContractViolation: with everything that is wrong with the rows.
+            ContractViolation: the rows break the contract; holds all violations.
         """
         if block.violations:
             raise ContractViolation(block.violations, what="the request")
         scores = self.score(block.features)
-        decided = self._decide(scores, self.threshold if threshold is None else threshold)
+        predictions = self._decide(scores, self.threshold if threshold is None else threshold)
         contributions = self._explain(block.features, scores, explain) if explain else None
         id_name = self.contract.id.name if self.contract.id else None
-        return Answers(block.ids, decided, scores, contributions, id_name, self._label_names)
+        return Answers(block.ids, predictions, scores, contributions, id_name, self._label_names)
 
     @cached_property
     def _label_names(self) -> tuple[str, ...]:
@@ -116,34 +116,34 @@ class Predictor:
         if not labels:
             numbers: list[Any] = scores.tolist()
             return numbers
-        least = 0.5 if threshold is None else threshold
-        codes = scores.argmax(axis=1) if scores.ndim == 2 else scores >= least
+        threshold = 0.5 if threshold is None else threshold
+        codes = scores.argmax(axis=1) if scores.ndim == 2 else scores >= threshold
         return [labels[code] for code in codes.tolist()]
 
-    def _explain(self, features: Matrix, scores: Scores, most: int) -> list[list[dict[str, Any]]]:
-        """Return the features that moved each row most, in the model's raw score, largest first."""
+    def _explain(self, features: Matrix, scores: Scores, count: int) -> list[list[dict[str, Any]]]:
+        """Return the features that contribute most to each row's raw score, largest first."""
         if self.contribute is None:
             raise NotImplementedError
         names = self.names or self.contract.feature_names
         width = len(names)
-        every = self.contribute(features).reshape(len(features), -1, width + 1)[:, :, :width]
-        chosen = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(len(features), np.int64)
-        parts = every[np.arange(len(features)), chosen]
-        order = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :most]
+        by_class = self.contribute(features).reshape(len(features), -1, width + 1)[:, :, :width]
+        predicted = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(len(features), np.int64)
+        contributions = by_class[np.arange(len(features)), predicted]
+        order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :count]
         return [
-            [{"feature": names[at], "value": value[at]} for at in best]
-            for best, value in zip(order.tolist(), parts.tolist(), strict=True)
+            [{"feature": names[index], "value": values[index]} for index in largest]
+            for largest, values in zip(order.tolist(), contributions.tolist(), strict=True)
         ]
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """An approved, verified and self-tested model, and where it came from.
+    """An approved, verified and self-tested model, with its manifest and folder.
 
     Attributes:
-        rules: its contract, ready to check rows.
-        folder: of its version; holds report.html and, often, feature_importance_gain.png.
-        config: of the service: limits of a request, and how models of earlier releases read it.
+        rules: the contract, prepared for the validation of rows.
+        folder: the version's folder; holds report.html and often feature_importance_gain.png.
+        config: the service's configuration: limits of a request, and the dialect of older models.
     """
 
     predictor: Predictor
@@ -160,17 +160,17 @@ class LoadedModel:
 
     @property
     def contract(self) -> Contract:
-        """What its rows must fit."""
+        """The contract that rows must satisfy."""
         return self.predictor.contract
 
     @cached_property
     def body_reader(self) -> BodyReader:
-        """What reads requests for this model."""
+        """The reader of request bodies for this model."""
         return body_reader(self.rules, self.row_reader, self.config)
 
 
 def body_reader(rules: RowRules, reader: RowReader, config: Config) -> BodyReader:
-    """Return what reads rows of a contract, by its dialect and within the service's limits."""
+    """Return the reader of request bodies for a contract, with its dialect and the service's limits."""
     limits = Limits(
         config.serve.max_body_mb << 20,
         config.serve.max_buffered_mb << 20,
@@ -180,18 +180,18 @@ def body_reader(rules: RowRules, reader: RowReader, config: Config) -> BodyReade
 
 
 def label_names(contract: Contract) -> tuple[str, ...]:
-    """Return the labels as keys and headings."""
+    """Return the labels of the task as text, for keys and column names."""
     return tuple(label_name(label) for label in contract.task.labels)
 
 
 def check_samples(predictor: Predictor, block: Block, stored: Sequence[Sequence[float]]) -> None:
-    """Score the stored rows again: a model that answers otherwise than when it was made is refused.
+    """Score the sample rows again, and reject a model whose scores differ from the stored ones.
 
     Raises:
-        ArtefactCorrupt: a score differs by more than 1e-12, relatively.
+        ArtefactCorrupt: a score differs by more than 1e-12, relatively, or a row breaks the contract.
     """
     if block.violations:
-        raise ArtefactCorrupt(f"{predictor.version}: its own sample rows break its contract")
+        raise ArtefactCorrupt(f"{predictor.version}: its sample rows break its contract")
     scores = predictor.score(block.features)
     if not np.allclose(scores, np.reshape(stored, scores.shape), rtol=SAME_SCORE, atol=0):
-        raise ArtefactCorrupt(f"{predictor.version}: its sample rows are not scored as stored")
+        raise ArtefactCorrupt(f"{predictor.version}: its sample rows get other scores than stored")

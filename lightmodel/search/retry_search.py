@@ -31,9 +31,9 @@ def propose(config: Config, trained: Mapping[str, Any], value: float, metric: Me
         metric: the deciding metric.
     """
     if config.train.estimator == "neural":
-        from lightmodel.learners.neural import larger
+        from lightmodel.learners.neural import larger_networks
 
-        yield from larger(config.train.parameters)
+        yield from larger_networks(config.train.parameters)
     elif config.train.estimator == "lightgbm":
         yield from _propose_nearby(config, trained, value, metric)
 

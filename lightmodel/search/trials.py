@@ -13,7 +13,7 @@ from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
-from lightmodel.learners.boosting import Stopping, cut, main_names
+from lightmodel.learners.boosting import Stopping, fold_datasets, main_names
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
 from lightmodel.progress import Progress
 from lightmodel.search.studies import OptunaStudy, Trial
@@ -56,14 +56,14 @@ def prepare_trials(
     trainer = learner.prepare(data)
     rounds = min(tune.max_rounds, trainer.stopping.max_rounds)
     stopping = Stopping(rounds, tune.patience, trainer.stopping.evaluate_every)
-    parts = [cut(trainer.dataset, *rows) for rows in folds]
+    datasets = [fold_datasets(trainer.dataset, *rows) for rows in folds]
     given = frozenset(main_names(train.parameters))
-    return LightGBMTrials(trainer, parts, given, stopping, threads)
+    return LightGBMTrials(trainer, datasets, given, stopping, threads)
 
 
 def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
     """Run trials until the study has enough, or `is_over` returns true: running ones then fail."""
-    count = context.fitter.at_once
+    count = context.fitter.parallel
     pool = ThreadPoolExecutor(count, thread_name_prefix="trial")
     with context.progress.task("search", total=context.study.plan.trials, unit="trials") as advance:
 

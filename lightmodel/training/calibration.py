@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: corrected by what the out-of-fold scores turned out to be."""
+"""Calibration of probabilities, fitted on out-of-fold scores."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,48 +12,48 @@ _TINY = 1e-15
 
 @dataclass(frozen=True)
 class Calibration:
-    """A monotone correction for each class; binary scores have one.
+    """A monotone calibration map for each class; binary scores have one.
 
     Attributes:
-        method: "sigmoid" (two numbers: slope and offset of the log-odds) or "isotonic".
-        across: for each class: the two numbers, or scores, ascending.
-        up: for each class: nothing, or the probabilities that belong to those scores.
+        method: "sigmoid" (a linear map of the log-odds) or "isotonic".
+        x: for each class: slope and offset (sigmoid), or ascending scores (isotonic).
+        y: for each class: nothing (sigmoid), or the calibrated probabilities of those scores.
     """
 
     method: str
-    across: tuple[tuple[float, ...], ...]
-    up: tuple[tuple[float, ...], ...]
+    x: tuple[tuple[float, ...], ...]
+    y: tuple[tuple[float, ...], ...]
 
     def apply(self, scores: Scores) -> Scores:
-        """Correct scores, (rows,) or (rows, classes); those of several classes still add up to 1."""
+        """Calibrate scores, (rows,) or (rows, classes); those of several classes still add up to 1."""
         if scores.ndim == 1:
             return self._correct(scores, 0)
-        every = np.column_stack([self._correct(column, at) for at, column in enumerate(scores.T)])
-        normal: Scores = every / every.sum(axis=1, keepdims=True)
-        return normal
+        columns = [self._correct(column, code) for code, column in enumerate(scores.T)]
+        calibrated = np.column_stack(columns)
+        normalized: Scores = calibrated / calibrated.sum(axis=1, keepdims=True)
+        return normalized
 
-    def _correct(self, scores: Vector, at: int) -> Vector:
-        across = self.across[at]
+    def _correct(self, scores: Vector, code: int) -> Vector:
         if self.method == "isotonic":
-            corrected: Vector = np.interp(scores, across, self.up[at])
+            corrected: Vector = np.interp(scores, self.x[code], self.y[code])
             return corrected
-        slope, offset = across
-        likely: Vector = 1 / (1 + np.exp(-(slope * _log_odds(scores) + offset)))
-        return np.clip(likely, _TINY, 1 - _TINY)
+        slope, offset = self.x[code]
+        probability: Vector = 1 / (1 + np.exp(-(slope * _log_odds(scores) + offset)))
+        return np.clip(probability, _TINY, 1 - _TINY)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it in JSON's types."""
-        return {"method": self.method, "across": self.across, "up": self.up}
+        """Return the calibration in JSON types."""
+        return {"method": self.method, "across": self.x, "up": self.y}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Calibration":
-        """Read back what `to_dict` gave."""
-        across, up = (tuple(tuple(one) for one in content[key]) for key in ("across", "up"))
-        return cls(content["method"], across, up)
+        """Restore a calibration from what `to_dict` returned."""
+        x, y = (tuple(tuple(one) for one in content[key]) for key in ("across", "up"))
+        return cls(content["method"], x, y)
 
 
 def fit_calibration(method: str, scores: Scores, target: Codes) -> Calibration:
-    """Fit to scores of rows that the model had not seen.
+    """Fit a calibration on scores of rows that the model was not trained on.
 
     Args:
         method: "sigmoid" or "isotonic".
@@ -62,14 +62,14 @@ def fit_calibration(method: str, scores: Scores, target: Codes) -> Calibration:
     """
     columns = [(scores, target == 1)]
     if scores.ndim == 2:
-        columns = [(column, target == at) for at, column in enumerate(scores.T)]
+        columns = [(column, target == code) for code, column in enumerate(scores.T)]
     fit = _isotonic if method == "isotonic" else _sigmoid
     fitted = [fit(column, truth.astype(np.float64)) for column, truth in columns]
     return Calibration(method, tuple(one[0] for one in fitted), tuple(one[1] for one in fitted))
 
 
-def cross_fitted(method: str, scores: Scores, target: Codes, folds: Codes) -> Scores:
-    """Correct each fold's scores by what the other folds say, so that no row judges itself."""
+def cross_fit_calibration(method: str, scores: Scores, target: Codes, folds: Codes) -> Scores:
+    """Calibrate the scores of each fold on those of the other folds, never on the row itself."""
     corrected = np.empty_like(scores)
     for fold in np.unique(folds):
         held_out = folds == fold
@@ -79,15 +79,15 @@ def cross_fitted(method: str, scores: Scores, target: Codes, folds: Codes) -> Sc
 
 
 def _log_odds(scores: Vector) -> Vector:
-    sure = np.clip(scores, _TINY, 1 - _TINY)
-    odds: Vector = np.log(sure) - np.log1p(-sure)
-    return odds
+    clipped = np.clip(scores, _TINY, 1 - _TINY)
+    log_odds: Vector = np.log(clipped) - np.log1p(-clipped)
+    return log_odds
 
 
 def _isotonic(scores: Vector, truth: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
     from sklearn.isotonic import IsotonicRegression
 
-    # No finite number of rows shows that something never happens.
+    # No finite number of rows justifies a probability of exactly 0 or 1.
     lowest = 1 / (len(truth) + 2)
     fitted = IsotonicRegression(y_min=lowest, y_max=1 - lowest, out_of_bounds="clip")
     fitted.fit(scores, truth)
@@ -97,17 +97,17 @@ def _isotonic(scores: Vector, truth: Vector) -> tuple[tuple[float, ...], tuple[f
 def _sigmoid(scores: Vector, truth: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
     from sklearn.linear_model import LogisticRegression
 
-    if truth.min() == truth.max():  # a class that no row has, or every row: nothing to learn
+    if truth.min() == truth.max():  # no row has the class, or every row has it: keep the scores
         return (1.0, 0.0), ()
     fitted = LogisticRegression(C=1e6).fit(_log_odds(scores)[:, None], truth)
     return (float(fitted.coef_[0, 0]), float(fitted.intercept_[0])), ()
 
 
-def expected_error(scores: Scores, target: Codes, bins: int = 10) -> float:
-    """Return the expected calibration error of the likeliest class (or of the positive one): 0 is best."""
-    likely, hit = scores, target == 1
+def expected_calibration_error(scores: Scores, target: Codes, bins: int = 10) -> float:
+    """Return the expected calibration error of the predicted (or the positive) class; 0 is best."""
+    probability, hit = scores, target == 1
     if scores.ndim == 2:
-        likely, hit = scores.max(axis=1), scores.argmax(axis=1) == target
-    at = np.clip((likely * bins).astype(np.int64), 0, bins - 1)
-    gaps = np.bincount(at, likely - hit, bins)
+        probability, hit = scores.max(axis=1), scores.argmax(axis=1) == target
+    bin_of_row = np.clip((probability * bins).astype(np.int64), 0, bins - 1)
+    gaps = np.bincount(bin_of_row, probability - hit, bins)
     return float(np.abs(gaps).sum() / len(target))

@@ -1,4 +1,4 @@
-"""What stands between rows and a learner's model: features that are added, scores that are corrected."""
+"""Pre- and postprocessing around a learner's model: added features and calibrated scores."""
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +15,18 @@ from lightmodel.training.calibration import Calibration
 
 Predict = Callable[[Matrix], Scores]
 Columns = Mapping[str, npt.NDArray[Any]]
-OwnFeatures = Callable[[Columns], Columns]
+FeatureFunction = Callable[[Columns], Columns]
 
 _CHECKED_ROWS = 7
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each value of a feature stands among the training rows.
+    """How often each value of a feature occurs in the training rows.
 
     Attributes:
-        values: (distinct values,), ascending.
-        counts: (distinct values,).
+        values: (values,) distinct values, ascending.
+        counts: (values,) number of training rows with each.
     """
 
     values: Vector
@@ -34,67 +34,67 @@ class Counts:
 
     @classmethod
     def of(cls, column: Vector) -> "Counts":
-        """Count the values of a column; missing ones are none."""
+        """Count the values of a column, without missing ones."""
         values, counts = np.unique(column[~np.isnan(column)], return_counts=True)
         return cls(values, counts.astype(np.uint32))
 
     def look_up(self, column: Vector) -> Vector:
-        """Return (rows,) how many training rows have the same value; NaN for a missing one."""
+        """Return (rows,) numbers of training rows with the same value; NaN for a missing value."""
         known = ~np.isnan(column)
-        found = np.where(known, 0.0, np.nan)
+        counts = np.where(known, 0.0, np.nan)
         if len(self.values):
-            at = np.minimum(np.searchsorted(self.values, column[known]), len(self.values) - 1)
-            found[known] = np.where(self.values[at] == column[known], self.counts[at], 0)
-        return found
+            index = np.minimum(np.searchsorted(self.values, column[known]), len(self.values) - 1)
+            counts[known] = np.where(self.values[index] == column[known], self.counts[index], 0)
+        return counts
 
 
 @dataclass(frozen=True)
-class Steps:
-    """What stands at both ends of a model, fitted on training rows; it travels in the model's bundle.
+class Processing:
+    """The pre- and postprocessing of a model, fitted on training rows and stored in its bundle.
 
     Attributes:
-        contract: of the model.
-        counts: by feature, in the contract's order.
-        own: the user's function.
-        own_names: of what that adds, in the order of training.
-        calibration: of the scores.
+        contract: the model's contract.
+        counts: value counts by feature, in the contract's order.
+        user_function: the user's function that adds features.
+        user_names: names of the features that it adds, in training order.
+        calibration: calibration of the scores.
     """
 
     contract: Contract
     counts: Mapping[str, Counts] = field(default_factory=dict)
-    own: OwnFeatures | None = None
-    own_names: tuple[str, ...] = ()
+    user_function: FeatureFunction | None = None
+    user_names: tuple[str, ...] = ()
     calibration: Calibration | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of all features that the model sees."""
+        """Names of all features of the model."""
         counted = (f"{name} (count)" for name in self.counts)
-        return (*self.contract.feature_names, *counted, *self.own_names)
+        return (*self.contract.feature_names, *counted, *self.user_names)
 
     def extend(self, features: Matrix, *, training: bool = False) -> Matrix:
-        """Return (rows, all features) for the contract's features of rows.
+        """Return (rows, all features) for (rows, features of the contract).
 
-        Of rows that were trained on, each counts the others, as a new row would find them.
+        With `training`, a row is left out of its own counts, so that they are what a new row would get.
         """
-        if not (self.counts or self.own):
+        if not (self.counts or self.user_function):
             return features
         width = features.shape[1]
-        every = np.empty((len(features), len(self.feature_names)), order="F")
-        every[:, :width] = features
-        position = {name: at for at, name in enumerate(self.contract.feature_names)}
-        for at, (name, counts) in enumerate(self.counts.items(), width):
-            every[:, at] = counts.look_up(features[:, position[name]]) - int(training)
-        if self.own:
-            made = _call_own(self.own, features, self.contract)
-            for at, name in enumerate(self.own_names, width + len(self.counts)):
-                every[:, at] = _as_numbers(name, made.get(name), len(features))
-        return every
+        extended = np.empty((len(features), len(self.feature_names)), order="F")
+        extended[:, :width] = features
+        position = {name: index for index, name in enumerate(self.contract.feature_names)}
+        for column, (name, counts) in enumerate(self.counts.items(), width):
+            extended[:, column] = counts.look_up(features[:, position[name]]) - int(training)
+        if self.user_function:
+            added = _call_user_function(self.user_function, features, self.contract)
+            for column, name in enumerate(self.user_names, width + len(self.counts)):
+                extended[:, column] = _as_numbers(name, added.get(name), len(features))
+        return extended
 
-    def around(self, predict: Predict, *, calibrated: bool = True) -> Predict:
-        """Return what scores the contract's features, from what scores all features."""
+    def wrap(self, predict: Predict, *, calibrated: bool = True) -> Predict:
+        """Wrap a function that scores all features as one that scores the contract's features."""
         calibration = self.calibration if calibrated else None
-        if not (self.counts or self.own or calibration):
+        if not (self.counts or self.user_function or calibration):
             return predict
 
         def score(features: Matrix) -> Scores:
@@ -105,15 +105,15 @@ class Steps:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What there is: "frequency", "module", "calibration"."""
-        return tuple(name for name, there in self.payload()["steps"].items() if there)
+        """The steps in use, of "frequency", "module" and "calibration"."""
+        return tuple(name for name, content in self.payload()["steps"].items() if content)
 
     def payload(self) -> dict[str, Any]:
-        """Return what goes into the bundle: one key in JSON's types, one of arrays."""
+        """Return the content for the bundle: `steps` in JSON types, and `counts` as arrays."""
         return {
             "steps": {
                 "frequency": list(self.counts),
-                "module": list(self.own_names),
+                "module": list(self.user_names),
                 "calibration": self.calibration.to_dict() if self.calibration else None,
             },
             "counts": [(one.values, one.counts) for one in self.counts.values()],
@@ -121,97 +121,102 @@ class Steps:
 
     @classmethod
     def from_payload(
-        cls, bundle: dict[str, Any], contract: Contract, own: OwnFeatures | None
-    ) -> "Steps":
-        """Read back what `payload` put into a bundle.
+        cls, bundle: dict[str, Any], contract: Contract, user_function: FeatureFunction | None
+    ) -> "Processing":
+        """Restore the processing from a bundle.
 
         Raises:
-            ArtefactCorrupt: it adds features by the user's code, and that is not there.
+            ArtefactCorrupt: the model needs the user's code, and its version does not contain it.
         """
         steps = bundle["steps"]
         pairs = zip(steps["frequency"], bundle["counts"], strict=True)
         counts = {name: Counts(*arrays) for name, arrays in pairs}
         names = tuple(steps["module"])
-        if names and own is None:
-            raise ArtefactCorrupt("the model adds features by code that it does not hold")
+        if names and user_function is None:
+            raise ArtefactCorrupt("the model needs the user's features(), which its version lacks")
         calibration = Calibration.from_dict(steps["calibration"]) if steps["calibration"] else None
-        return cls(contract, counts, own if names else None, names, calibration)
+        return cls(contract, counts, user_function if names else None, names, calibration)
 
 
 def fit_features(
-    features: Matrix, contract: Contract, chosen: Sequence[str], own: OwnFeatures | None
-) -> Steps:
-    """Learn from the training rows what the added features need.
+    features: Matrix,
+    contract: Contract,
+    chosen: Sequence[str],
+    user_function: FeatureFunction | None,
+) -> Processing:
+    """Fit the added features on the training rows.
 
-    What is `chosen` stands in `train.features`; `own` is the function of the user's module.
+    `chosen` is `train.features`; `user_function` is features() of `train.module`.
 
     Raises:
-        ConfigError: the user's function fails, or gives what no model can use.
+        ConfigError: the user's function fails, or returns values that no model can use.
     """
     counts = {
-        column.name: Counts.of(features[:, at])
-        for at, column in enumerate(contract.features)
+        column.name: Counts.of(features[:, index])
+        for index, column in enumerate(contract.features)
         if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
     }
-    steps = Steps(contract, counts)
-    if own is None:
+    steps = Processing(contract, counts)
+    if user_function is None:
         return steps
-    names = tuple(_call_own(own, features, contract))
+    names = tuple(_call_user_function(user_function, features, contract))
     if taken := sorted({*names} & {*steps.feature_names}):
         raise ConfigError(
-            f"train.module: features() gives {', '.join(taken)}, which is there already"
+            f"train.module: features() returns {', '.join(taken)}, which is already a feature"
         )
-    steps = Steps(contract, counts, own, names)
-    _refuse_mixing_rows(steps, features)
+    steps = Processing(contract, counts, user_function, names)
+    _reject_row_dependence(steps, features)
     return steps
 
 
-def _call_own(own: OwnFeatures, features: Matrix, contract: Contract) -> Columns:
+def _call_user_function(function: FeatureFunction, features: Matrix, contract: Contract) -> Columns:
     """Call the user's function.
 
     Raises:
-        ConfigError: it fails, or gives no mapping.
+        ConfigError: it fails, or does not return a mapping.
     """
     try:
-        made = own(_columns_by_name(features, contract))
+        added = function(_columns_by_name(features, contract))
     except Exception as error:
         raise ConfigError(
             f"train.module: features() failed{_where(error)}",
-            hint="it gets {name: array} of the contract's features; docs/own-code.md",
+            hint="it receives {name: array} with the contract's features; see docs/own-code.md",
         ) from error
-    if not isinstance(made, Mapping):
-        raise ConfigError("train.module: features() must give a mapping from names to arrays")
-    return made
+    if not isinstance(added, Mapping):
+        raise ConfigError("train.module: features() must return a mapping from names to arrays")
+    return added
 
 
 def _where(error: Exception) -> str:
-    """Return what went wrong and in which line; only names, for an error's text may hold values."""
+    """Return the error's type and line; only names besides, since an error's text may hold values."""
     lines = traceback.extract_tb(error.__traceback__)
     line = next((one for one in reversed(lines) if one.filename != __file__), lines[-1])
-    told = f": {error}" if isinstance(error, _NoSuchColumn | NameError | AttributeError) else ""
+    detail = (
+        f": {error}" if isinstance(error, _NoSuchColumnError | NameError | AttributeError) else ""
+    )
     kind = "KeyError" if isinstance(error, KeyError) else type(error).__name__
-    return f" in line {line.lineno} of {line.filename}: {kind}{told}"
+    return f" in line {line.lineno} of {line.filename}: {kind}{detail}"
 
 
-class _NoSuchColumn(KeyError):
-    """A name that no feature has."""
+class _NoSuchColumnError(KeyError):
+    """The user's function reads a column that is no feature."""
 
 
 class _Columns(dict[str, npt.NDArray[Any]]):
-    """Columns by name; asked for another one, it says which."""
+    """Columns by name; a missing one raises an error that names it."""
 
     def __missing__(self, name: str) -> npt.NDArray[Any]:
-        raise _NoSuchColumn(name)
+        raise _NoSuchColumnError(name)
 
 
 def _columns_by_name(features: Matrix, contract: Contract) -> Columns:
-    """Return the features of rows as a user's code sees them.
+    """Return the features by name, as the user's function receives them.
 
     Each is (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
     """
     columns = _Columns()
-    for at, column in enumerate(contract.features):
-        values: npt.NDArray[Any] = features[:, at].view()
+    for index, column in enumerate(contract.features):
+        values: npt.NDArray[Any] = features[:, index].view()
         if column.type is ColumnType.CATEGORY:
             labels = np.array([*column.categories, None], dtype=object)
             values = labels[np.where(np.isnan(values), -1, values).astype(np.int64)]
@@ -224,27 +229,23 @@ def _as_numbers(name: str, values: object, rows: int) -> Vector:
     try:
         numbers: Vector = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"train.module: the feature {name!r} does not consist of numbers"
-        ) from error
+        raise ConfigError(f"train.module: the feature {name!r} is not numeric") from error
     if numbers.shape != (rows,):
         raise ConfigError(
-            f"train.module: the feature {name!r} has shape {numbers.shape}, and there are {rows} rows"
+            f"train.module: the feature {name!r} has shape {numbers.shape}; expected ({rows},)"
         )
     return np.where(np.isinf(numbers), np.nan, numbers)
 
 
-def _refuse_mixing_rows(steps: Steps, features: Matrix) -> None:
-    """Refuse a function whose answer to a row depends on the rows beside it: serving sees others."""
+def _reject_row_dependence(steps: Processing, features: Matrix) -> None:
+    """Reject a function whose values for a row depend on other rows: serving has other rows."""
     together = steps.extend(features)
     gaps = np.flatnonzero(np.isnan(features).any(axis=1))[:_CHECKED_ROWS]
-    alone = [
-        slice(at, at + 1) for at in (*range(min(_CHECKED_ROWS, len(features))), *gaps.tolist())
-    ]
-    for some in (*alone, slice(0, None, 2), slice(1, None, 2)):
-        if not np.array_equal(steps.extend(features[some]), together[some], equal_nan=True):
+    checked = (*range(min(_CHECKED_ROWS, len(features))), *gaps.tolist())
+    single = [slice(row, row + 1) for row in checked]
+    for rows in (*single, slice(0, None, 2), slice(1, None, 2)):
+        if not np.array_equal(steps.extend(features[rows]), together[rows], equal_nan=True):
             raise ConfigError(
-                "train.module: features() answers a row otherwise when other rows stand beside it",
-                hint="use each row's own values only; what is learnt from all rows belongs into the "
-                "estimator's fit",
+                "train.module: features() returns other values for a row when the other rows change",
+                hint="use the values of the row only; fit statistics of all rows in the estimator",
             )

@@ -1,8 +1,8 @@
-"""Metrics of scored rows, and the score from which on a row counts as positive.
+"""Metrics with bootstrap intervals, and the choice of the decision threshold.
 
-Rows as they are and bootstrap resamples of them go through the same formulas: a resample is a weight for
-each row, and every metric here is a function of weighted sums (the AUC, of weighted ranks), so that
-hundreds of resamples cost little.
+The rows and their bootstrap resamples go through the same formulas: a resample is a weight for each row,
+and every metric here is a function of weighted sums (the AUC, of weighted ranks), so that hundreds of
+resamples cost little.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from lightmodel.contract.cells import Codes, Scores, Vector
 from lightmodel.contract.results import Interval
 from lightmodel.contract.task import TaskKind
 
-_CHUNK = 4_000_000  # weights held at a time
+_CHUNK = 4_000_000  # weights in memory at a time
 _TINY = 1e-15
 
 Weights = npt.NDArray[np.float64]  # (resamples, rows)
-Measured = dict[str, Vector]  # metric → (resamples,)
+Metrics = dict[str, Vector]  # name → (resamples,)
 
 
 def predicted_codes(scores: Scores, threshold: float | None) -> Codes:
-    """Decide: the class whose score is largest, or 1 where a binary score reaches the threshold."""
+    """Return (rows,) the class with the highest score, or 1 where a binary score reaches the threshold."""
     if scores.ndim == 1:
         return (scores >= (0.5 if threshold is None else threshold)).astype(np.int64)
     codes: Codes = scores.argmax(axis=1)
@@ -34,75 +34,75 @@ def measure(
     """Return every metric of the task for scored rows.
 
     Args:
-        kind: of the task.
+        kind: kind of the task.
         target: (rows,) class codes or numbers.
         scores: (rows,), or (rows, classes) for multiclass.
         threshold: decision threshold (binary).
     """
-    return measure_answers(kind, target, scores, predicted_codes(scores, threshold))
+    return measure_predictions(kind, target, scores, predicted_codes(scores, threshold))
 
 
-def measure_answers(
-    kind: TaskKind, target: Vector, scores: Scores, decided: Codes
+def measure_predictions(
+    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes
 ) -> dict[str, float]:
-    """Return the same by what was decided: (rows,) class codes, of use for binary only."""
-    measured = _measured(kind, target, scores, decided, np.ones((1, len(target))))
-    return {name: float(values[0]) for name, values in measured.items()}
+    """Return every metric for scored rows whose predictions, (rows,) class codes, are known."""
+    metrics = _weighted_metrics(kind, target, scores, predicted, np.ones((1, len(target))))
+    return {name: float(values[0]) for name, values in metrics.items()}
 
 
 def measure_with_intervals(
     kind: TaskKind, target: Vector, scores: Scores, threshold: float | None, resamples: int
 ) -> dict[str, Interval]:
-    """Return every metric with its 95 % bootstrap interval (as wide as a point for 0 resamples)."""
-    values = measure(kind, target, scores, threshold)
+    """Return every metric with its 95 % bootstrap interval; 0 resamples: all bounds equal the value."""
+    point = measure(kind, target, scores, threshold)
     if resamples == 0:
-        return {name: Interval(value, value, value) for name, value in values.items()}
-    drawn: dict[str, list[Vector]] = {name: [] for name in values}
-    random, decided = np.random.default_rng(0), predicted_codes(scores, threshold)
-    at_once = max(1, _CHUNK // len(target))
-    for start in range(0, resamples, at_once):
-        shape = (min(at_once, resamples - start), len(target))
+        return {name: Interval(value, value, value) for name, value in point.items()}
+    drawn: dict[str, list[Vector]] = {name: [] for name in point}
+    random, predicted = np.random.default_rng(0), predicted_codes(scores, threshold)
+    chunk = max(1, _CHUNK // len(target))
+    for start in range(0, resamples, chunk):
+        shape = (min(chunk, resamples - start), len(target))
         weights = random.poisson(1.0, shape).astype(np.float64)
-        for name, found in _measured(kind, target, scores, decided, weights).items():
-            drawn[name].append(found)
-    return {name: _interval(value, np.concatenate(drawn[name])) for name, value in values.items()}
+        for name, values in _weighted_metrics(kind, target, scores, predicted, weights).items():
+            drawn[name].append(values)
+    return {name: _interval(value, np.concatenate(drawn[name])) for name, value in point.items()}
 
 
 def _interval(value: float, drawn: Vector) -> Interval:
-    known = drawn[np.isfinite(drawn)]
-    if len(known) == 0:
+    defined = drawn[np.isfinite(drawn)]
+    if len(defined) == 0:
         return Interval(value, float("nan"), float("nan"))
-    low, high = np.quantile(known, [0.025, 0.975])
+    low, high = np.quantile(defined, [0.025, 0.975])
     return Interval(value, float(low), float(high))
 
 
-def _measured(
-    kind: TaskKind, target: Vector, scores: Scores, decided: Codes, weights: Weights
-) -> Measured:
+def _weighted_metrics(
+    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes, weights: Weights
+) -> Metrics:
     with np.errstate(divide="ignore", invalid="ignore"):  # a metric may be undefined: NaN
         if kind is TaskKind.REGRESSION:
             return _regression(target, scores, weights)
         codes = target.astype(np.int64)
         if kind is TaskKind.MULTICLASS:
             return _multiclass(codes, scores, weights)
-        return _binary(codes, scores, decided, weights)
+        return _binary(codes, scores, predicted, weights)
 
 
-def _binary(target: Codes, scores: Scores, decided: Codes, weights: Weights) -> Measured:
+def _binary(target: Codes, scores: Scores, predicted: Codes, weights: Weights) -> Metrics:
     rows = weights.sum(axis=1)
-    positives, chosen = weights @ target, weights @ decided
-    hits = weights @ (target & decided)
-    precision = np.where(chosen > 0, hits / chosen, 0.0)
-    recall = hits / positives
-    sure = np.clip(scores, _TINY, 1 - _TINY)
-    surprise = -np.where(target == 1, np.log(sure), np.log1p(-sure))
+    positives, selected = weights @ target, weights @ predicted
+    true_positives = weights @ (target & predicted)
+    precision = np.where(selected > 0, true_positives / selected, 0.0)
+    recall = true_positives / positives
+    clipped = np.clip(scores, _TINY, 1 - _TINY)
+    losses = -np.where(target == 1, np.log(clipped), np.log1p(-clipped))
     return {
         "auc": weighted_auc(target, scores, weights),
-        "log_loss": weights @ surprise / rows,
-        "accuracy": weights @ (target == decided) / rows,
+        "log_loss": weights @ losses / rows,
+        "accuracy": weights @ (target == predicted) / rows,
         "precision": precision,
         "recall": recall,
-        "f1": 2 * hits / (chosen + positives),
+        "f1": 2 * true_positives / (selected + positives),
         "brier": weights @ (scores - target) ** 2 / rows,
     }
 
@@ -118,21 +118,21 @@ def weighted_auc(target: Codes, scores: Scores, weights: Weights) -> Vector:
     return area
 
 
-def _multiclass(target: Codes, scores: Scores, weights: Weights) -> Measured:
+def _multiclass(target: Codes, scores: Scores, weights: Weights) -> Metrics:
     rows = weights.sum(axis=1)
-    decided = predicted_codes(scores, None)
-    of_truth = np.clip(scores[np.arange(len(target)), target], _TINY, 1.0)
+    predicted = predicted_codes(scores, None)
+    true_class = np.clip(scores[np.arange(len(target)), target], _TINY, 1.0)
     present = np.unique(target)
     truth = weights @ (target[:, None] == present)
-    chosen = weights @ (decided[:, None] == present)
-    hits = weights @ ((target == decided)[:, None] & (target[:, None] == present))
+    chosen = weights @ (predicted[:, None] == present)
+    true_positives = weights @ ((target == predicted)[:, None] & (target[:, None] == present))
     known = truth > 0  # a resample may miss a class
     return {
-        "macro_f1": _mean_known(2 * hits / (truth + chosen), known),
-        "accuracy": weights @ (target == decided) / rows,
-        "log_loss": weights @ -np.log(of_truth) / rows,
-        "macro_precision": _mean_known(np.where(chosen > 0, hits / chosen, 0.0), known),
-        "macro_recall": _mean_known(hits / truth, known),
+        "macro_f1": _mean_known(2 * true_positives / (truth + chosen), known),
+        "accuracy": weights @ (target == predicted) / rows,
+        "log_loss": weights @ -np.log(true_class) / rows,
+        "macro_precision": _mean_known(np.where(chosen > 0, true_positives / chosen, 0.0), known),
+        "macro_recall": _mean_known(true_positives / truth, known),
     }
 
 
@@ -141,7 +141,7 @@ def _mean_known(values: Weights, known: npt.NDArray[np.bool_]) -> Vector:
     return mean
 
 
-def _regression(target: Vector, scores: Scores, weights: Weights) -> Measured:
+def _regression(target: Vector, scores: Scores, weights: Weights) -> Metrics:
     rows = weights.sum(axis=1)
     error = scores - target
     squares = weights @ error**2
@@ -155,24 +155,25 @@ def _regression(target: Vector, scores: Scores, weights: Weights) -> Measured:
 
 
 def choose_threshold(target: Codes, scores: Scores, section: TrainSection) -> float:
-    """Choose by `train.threshold` on out-of-fold probabilities of class 1: 0.5, f1, youden or cost."""
+    """Return the threshold that `train.threshold` asks for on out-of-fold scores of class 1."""
     if section.threshold == "0.5":
         return 0.5
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
-    last = np.flatnonzero(np.diff(ranked, append=-np.inf))  # a threshold cuts between scores only
-    hits = np.cumsum(target[order])[last].astype(float)
-    false_alarms = last + 1 - hits
-    positives, negatives = hits[-1], false_alarms[-1]
+    last = np.flatnonzero(np.diff(ranked, append=-np.inf))  # no threshold separates equal scores
+    true_positives = np.cumsum(target[order])[last].astype(float)
+    false_positives = last + 1 - true_positives
+    positives, negatives = true_positives[-1], false_positives[-1]
     if section.threshold == "f1":
-        merit = 2 * hits / (hits + false_alarms + positives)
+        objective = 2 * true_positives / (true_positives + false_positives + positives)
     elif section.threshold == "youden":
-        merit = hits / positives - false_alarms / negatives
+        objective = true_positives / positives - false_positives / negatives
     else:
-        missed = positives - hits
-        merit = -(section.cost_false_positive * false_alarms + section.cost_false_negative * missed)
-        if merit.max() <= -section.cost_false_negative * positives:
-            return 1.0  # cheapest is to call nothing positive
+        false_negatives = positives - true_positives
+        cost_positive, cost_negative = section.cost_false_positive, section.cost_false_negative
+        objective = -(cost_positive * false_positives + cost_negative * false_negatives)
+        if objective.max() <= -cost_negative * positives:
+            return 1.0  # predicting no positives is the cheapest
     # Half way to the next lower score, so that rounding cannot move a row across.
-    best = int(np.argmax(merit))
+    best = int(np.argmax(objective))
     return float(ranked[last][best : best + 2].mean())

@@ -1,4 +1,4 @@
-"""From a table to a training table, a test table and the contract that both keep."""
+"""Validate a table against its contract, measure its drift, and split it for training and testing."""
 
 from dataclasses import dataclass
 
@@ -23,24 +23,24 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import target_vector
-from lightmodel.training.split import Method, later_side, row_keys, side_for_testing, uniform
+from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 
-_NEW_CONTRACT = "if the change is wanted, accept it with --set data.contract=new"
-_NOTABLE = 0.2  # of a drift's statistic
-_CHANCE = 0.001
+_NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
+_DRIFT_LIMIT = 0.2  # of the statistic, where data.max_drift is unset
+_SIGNIFICANCE = 0.001
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """What an earlier table left: the contract to keep and the profile to measure drift from."""
+class AcceptedTable:
+    """Contract and profile of the last accepted table, against which the next one is checked."""
 
     contract: Contract
     profile: Profile
 
 
 @dataclass(frozen=True)
-class Preprocessed:
-    """The two tables, in the source's row order, and what is known of them."""
+class PreprocessingResult:
+    """The two tables, in the source's row order, with their contract, profile and findings."""
 
     train: pa.Table
     test: pa.Table
@@ -52,7 +52,7 @@ class Preprocessed:
 
 @dataclass(frozen=True)
 class PreprocessOptions:
-    """The parts of the configuration that preprocess looks at."""
+    """The sections of the configuration that preprocessing uses."""
 
     data: DataSection
     split: SplitSection
@@ -60,7 +60,7 @@ class PreprocessOptions:
 
     @property
     def hints(self) -> ColumnHints:
-        """The settings that inferring the contract looks at."""
+        """The settings that the inference of the contract uses."""
         kind, _, column = self.split.method.partition(":")
         ignore = self.data.ignore
         if kind in {"time", "group"} and column not in ignore:
@@ -73,163 +73,160 @@ class PreprocessOptions:
 def preprocess(
     table: pa.Table,
     options: PreprocessOptions,
-    accepted: Accepted | None,
+    accepted: AcceptedTable | None,
     dialect: Dialect | None = None,
-) -> Preprocessed:
-    """Check a table and split it.
+) -> PreprocessingResult:
+    """Validate a table and split it.
 
     Args:
-        table: of plain types, as it was read.
-        options: from the configuration.
-        accepted: what the newest approved model was trained on; None to start anew.
-        dialect: how the table was written.
+        table: the table as it was read, with plain types.
+        options: the sections of the configuration.
+        accepted: of the newest approved model; None to infer a new contract.
+        dialect: dialect of the CSV file.
 
     Raises:
-        ContractViolation: with everything that is wrong with the table.
-        DriftExceeded: it moved further than `data.max_drift`.
+        ContractViolation: the table breaks the contract; holds all violations.
+        DriftExceeded: a column drifted further than `data.max_drift`.
     """
-    _refuse_repeated_names(table)
+    _reject_repeated_names(table)
     inferred = infer(table, options.hints, dialect)
     warnings = list(inferred.warnings)
     drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
-    table, contract = _held(table, inferred.contract, old, warnings)
-    today = profile(table, contract)
+    table, contract = _validate(table, inferred.contract, old, warnings)
+    current = profile(table, contract)
     if accepted:
-        drift = _measure_drift(table, today, accepted.profile, options.data.max_drift)
-        _refuse_drift(drift, options.data.max_drift)
-    side = _side(table, contract, options.split)
-    train, test = table.filter(pa.array(~side)), table.filter(pa.array(side))
-    warnings += _about_split(train, test, contract, options.train.folds)
+        drift = _measure_drift(table, current, accepted.profile, options.data.max_drift)
+        _reject_drift(drift, options.data.max_drift)
+    mask = _test_mask(table, contract, options.split)
+    train, test = table.filter(pa.array(~mask)), table.filter(pa.array(mask))
+    warnings += _class_warnings(train, test, contract, options.train.folds)
     if contract.id:
         repeated = table.num_rows - len(table[contract.id.name].unique())
         if repeated:
-            warnings.append(f"{repeated:,} rows repeat an id; rows of one id stay on one side")
-    return Preprocessed(train, test, contract, today, drift, tuple(warnings))
+            warnings.append(f"{repeated:,} rows repeat an id; rows with the same id are not split")
+    return PreprocessingResult(train, test, contract, current, drift, tuple(warnings))
 
 
-def _refuse_repeated_names(table: pa.Table) -> None:
+def _reject_repeated_names(table: pa.Table) -> None:
     names = table.column_names
     repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if repeated:
         raise ContractViolation(
-            [Violation(name, "duplicate_column", "stands twice") for name in repeated],
+            [Violation(name, "duplicate_column", "occurs more than once") for name in repeated],
             what="the table",
         )
 
 
-def _held(
+def _validate(
     table: pa.Table, inferred: Contract, accepted: Contract | None, warnings: list[str]
 ) -> tuple[pa.Table, Contract]:
-    """Validate a table against the contract in force, and widen that by what was seen.
+    """Return the table in the form of its contract, and the accepted contract, widened by the table.
 
-    Where none is in force, the table's own one holds; the table comes in its form either way.
+    Without an accepted contract, the inferred one is used.
     """
     contract = accepted or inferred
     if contract.target.name != inferred.target.name:
         raise DataError(
-            f"the target is {inferred.target.name!r}, and the approved model under this store "
+            f"the target is {inferred.target.name!r}, but the approved model in this store "
             f"predicts {contract.target.name!r}",
-            hint=f"give each table a store.root of its own, or {_NEW_CONTRACT[3:]}",
+            hint=f"use a separate store.root for each table, or {_NEW_CONTRACT}",
         )
     conformed = conform(table, contract, with_target=True, decimal=inferred.decimal)
     target = check_target(table[contract.target.name], contract)
-    # For a target without a value, `check_target` has better words.
-    told = (contract.target.name, "missing")
-    wrong = [item for item in conformed.violations if (item.column, item.rule) != told]
-    if wrong or target:
-        hint = _NEW_CONTRACT if accepted and wrong else ""
-        raise ContractViolation((*target, *wrong), what="the table", hint=hint)
+    # `check_target` reports a missing target with a better message.
+    reported = (contract.target.name, "missing")
+    others = [item for item in conformed.violations if (item.column, item.rule) != reported]
+    if others or target:
+        hint = _NEW_CONTRACT if accepted and others else ""
+        raise ContractViolation((*target, *others), what="the table", hint=hint)
     if accepted is None:
         return conformed.table, contract
     if conformed.extra:
         warnings.append(
-            f"columns that the contract does not know are left out: {', '.join(conformed.extra)}"
+            f"columns that are not in the contract are left out: {', '.join(conformed.extra)}"
         )
     for name, count in conformed.unseen.items():
-        warnings.append(f"column {name!r}: {count:,} rows hold a category that is new")
+        warnings.append(f"column {name!r}: {count:,} rows have a new category")
     return conformed.table, contract.widened(inferred).only(conformed.table.column_names)
 
 
 def _measure_drift(
-    table: pa.Table, today: Profile, reference: Profile, limit: float | None
+    table: pa.Table, current: Profile, reference: Profile, limit: float | None
 ) -> tuple[Drift, ...]:
-    """Compare `table`, which `today` describes, with that of `reference`, furthest column first.
+    """Return the drift of each column of `table`, whose profile is `current`, largest first.
 
-    A column has drifted when its statistic is beyond `limit` (else 0.2) and a sample of this
-    size would hardly ever show that by chance; so a handful of rows raises no alarm.
+    A column has drifted when its statistic exceeds `limit` (else 0.2) and the difference is significant;
+    so a few rows raise no alarm.
     """
-    found = []
-    for name, now in today.columns.items():
+    drifts = []
+    for name, now in current.columns.items():
         before = reference.columns.get(name)
         if before is None or (before.counts is None) != (now.counts is None):
             continue
         if now.counts is None:
-            test, (statistic, p_value) = (
-                "ks",
-                _numeric_drift(before, present_numbers(table[name]), now),
-            )
+            test, numbers = "ks", present_numbers(table[name])
+            statistic, p_value = _numeric_drift(before, numbers, now)
         else:
             test, (statistic, p_value) = "psi", _categorical_drift(before, now)
-        far = statistic > (_NOTABLE if limit is None else limit)
-        found.append(Drift(name, statistic, test, p_value, far and p_value < _CHANCE))
-    return tuple(sorted(found, key=lambda drift: (-drift.statistic, drift.column)))
+        exceeds = statistic > (_DRIFT_LIMIT if limit is None else limit)
+        drifted = exceeds and p_value < _SIGNIFICANCE
+        drifts.append(Drift(name, statistic, test, p_value, drifted))
+    return tuple(sorted(drifts, key=lambda drift: (-drift.statistic, drift.column)))
 
 
 def _numeric_drift(
     before: ColumnProfile, numbers: Vector, now: ColumnProfile
 ) -> tuple[float, float]:
-    """Kolmogorov-Smirnov at the points that the profile holds; a change in missing counts as well."""
-    distance, enough = 0.0, 1.0
+    """Return KS statistic and p-value on the profile's grid, or those of the missing rate if larger."""
+    distance, effective_rows = 0.0, 1.0
     if before.grid and len(numbers):
         shares = np.searchsorted(numbers, np.array(before.grid), side="right") / len(numbers)
         distance = float(np.abs(shares - np.array(before.shares)).max())
-        enough = before.sampled * len(numbers) / (before.sampled + len(numbers))
-    gone = abs(now.missing - before.missing)
-    if gone > distance:
-        counts = [
-            [side.missing * side.rows, (1 - side.missing) * side.rows] for side in (before, now)
-        ]
-        return gone, _chi_squared(np.array(counts))
+        effective_rows = before.sampled * len(numbers) / (before.sampled + len(numbers))
+    missing_change = abs(now.missing - before.missing)
+    if missing_change > distance:
+        counts = [[one.missing * one.rows, (1 - one.missing) * one.rows] for one in (before, now)]
+        return missing_change, _chi_squared(np.array(counts))
     from scipy.special import kolmogorov
 
-    return distance, float(kolmogorov(distance * np.sqrt(enough)))
+    return distance, float(kolmogorov(distance * np.sqrt(effective_rows)))
 
 
 def _categorical_drift(before: ColumnProfile, now: ColumnProfile) -> tuple[float, float]:
-    """Population stability index over all categories and "missing", with a chi-squared test."""
+    """Return the population stability index, "missing" being a category, and a chi-squared p-value."""
     old, new = before.counts or {}, now.counts or {}
     names = sorted({*old, *new})
-    counts = np.array([[side.get(name, 0) for name in names] for side in (old, new)], dtype=float)
-    missing = [[side.missing * side.rows] for side in (before, now)]
+    counts = np.array([[one.get(name, 0) for name in names] for one in (old, new)], dtype=float)
+    missing = [[one.missing * one.rows] for one in (before, now)]
     counts = np.hstack([counts, missing])
     counts = counts[:, counts.sum(axis=0) > 0]
     if counts.shape[1] == 0 or not counts.sum(axis=1).all():
         return 0.0, 1.0
-    smooth = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
-    psi = float(((smooth[1] - smooth[0]) * np.log(smooth[1] / smooth[0])).sum())
+    shares = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
+    psi = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
     return psi, _chi_squared(counts)
 
 
 def _chi_squared(counts: Vector) -> float:
-    used = counts[:, counts.sum(axis=0) > 0]
-    if used.shape[1] < 2:
+    nonzero = counts[:, counts.sum(axis=0) > 0]
+    if nonzero.shape[1] < 2:
         return 1.0
-    from scipy.stats import chi2_contingency  # takes long, and a first table is compared with none
+    from scipy.stats import chi2_contingency  # slow to import, and not needed for a first table
 
-    return float(chi2_contingency(used).pvalue)
+    return float(chi2_contingency(nonzero).pvalue)
 
 
-def _refuse_drift(drift: tuple[Drift, ...], limit: float | None) -> None:
+def _reject_drift(drift: tuple[Drift, ...], limit: float | None) -> None:
     moved = [item for item in drift if item.drifted]
     if limit is None or not moved:
         return
     names = ", ".join(f"{item.column} ({item.test} {item.statistic:.3f})" for item in moved[:5])
     more = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
     raise DriftExceeded(
-        f"{len(moved)} columns moved further than data.max_drift = {limit:g} from the table of the "
+        f"{len(moved)} columns drifted further than data.max_drift = {limit:g} from the table of the "
         f"approved model: {names}{more}; nothing was trained",
-        hint="look at the source; to accept the new table, raise data.max_drift or unset it",
+        hint="check the source; to accept the new table, raise data.max_drift or unset it",
     )
 
 
@@ -237,74 +234,74 @@ def _classes(table: pa.Table, contract: Contract) -> Vector:
     target = contract.target.name
     if not contract.task.kind.has_classes:
         raise ConfigError(
-            f"split.method=stratified needs classes, and the target {target!r} is a number",
+            f"split.method=stratified needs classes, but the target {target!r} is a number",
             hint="set split.method to auto or random",
         )
     return target_vector(table[target], contract.task)
 
 
-def _side(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
+def _test_mask(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
     method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     require_column(table, method.column)
     if method.kind == "time":
         if gaps := table[method.column].null_count:
-            raise DataError(f"column {method.column!r} orders the rows, and {gaps} have no value")
-        side = later_side(table[method.column], split.test_share)
+            raise DataError(f"split.method: column {method.column!r} has no value in {gaps} rows")
+        mask = time_split(table[method.column], split.test_share)
     else:
         classes = _classes(table, contract) if method.kind == "stratified" else None
-        draws = uniform(row_keys(table, contract, method), split.seed)
-        side = side_for_testing(draws, split.test_share, classes)
-    if side.all() or not side.any():
+        draws = uniform_draws(row_keys(table, contract, method), split.seed)
+        mask = random_split(draws, split.test_share, classes)
+    if mask.all() or not mask.any():
         raise DataError(
-            f"the split leaves {int(side.sum())} of {len(side)} rows for testing",
+            f"the split assigns {int(mask.sum())} of {len(mask)} rows to testing",
             hint="use more rows, another split.method or another split.test_share",
         )
-    return side
+    return mask
 
 
-def _about_split(train: pa.Table, test: pa.Table, contract: Contract, folds: int) -> list[str]:
-    """Warn of classes too small for every fold, or for any test."""
+def _class_warnings(train: pa.Table, test: pa.Table, contract: Contract, folds: int) -> list[str]:
+    """Return warnings about classes with fewer rows than folds, or without test rows."""
     if not contract.task.kind.has_classes:
         return []
     warnings = []
     target, task = contract.target.name, contract.task
-    codes = [target_vector(side[target], task).astype(np.int64) for side in (train, test)]
-    sides = [np.bincount(side, minlength=len(task.labels)) for side in codes]
-    for label, trained, tested in zip(task.labels, *sides, strict=True):
+    codes = [target_vector(part[target], task).astype(np.int64) for part in (train, test)]
+    counts = [np.bincount(part, minlength=len(task.labels)) for part in codes]
+    for label, trained, tested in zip(task.labels, *counts, strict=True):
         name = label_name(label)
         if trained < folds:
             warnings.append(
                 f"class {name} has {trained} training rows, fewer than the {folds} folds: "
-                f"it is held out in {trained} of them at most, and takes part in every training"
+                f"at most {trained} of them hold out a row of it"
             )
         if tested == 0:
-            warnings.append(f"class {name} has no test row, so its scores are not measured")
+            warnings.append(f"class {name} has no test rows, so its metrics are undefined")
     return warnings
 
 
 def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation, ...]:
-    """Check the target, in the contract's type, for what no model can be trained on."""
+    """Return the violations of a target on which no model can be trained."""
     name = contract.target.name
     present = values.drop_null()
     if not len(present):
-        return (Violation(name, "empty", "holds no value at all"),)
-    found = []
+        return (Violation(name, "empty", "has no values"),)
+    violations = []
     counts = present.value_counts()
     if len(counts) == 1:
-        detail = "holds the same value in every row, so there is nothing to learn"
-        found.append(Violation(name, "constant", detail))
+        detail = "has the same value in every row, so there is nothing to learn"
+        violations.append(Violation(name, "constant", detail))
     missing = values.is_null(nan_is_null=True).to_numpy()
     if missing.any():
         detail = "is the target and has no value: remove these rows"
-        found.append(_violation(name, "missing", detail, missing))
+        violations.append(_violation(name, "missing", detail, missing))
     single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
     if len(single) and contract.task.kind.has_classes:
         detail = "is the only row of its class: remove it, or merge the class with another"
-        alone = pc.is_in(values, value_set=single).to_numpy() & ~missing
-        found.append(_violation(name, "single_row_class", detail, alone))
-    return tuple(found)
+        is_single = pc.is_in(values, value_set=single).to_numpy() & ~missing
+        violations.append(_violation(name, "single_row_class", detail, is_single))
+    return tuple(violations)
 
 
-def _violation(name: str, rule: str, detail: str, wrong: Mask) -> Violation:
-    rows = np.flatnonzero(wrong) + 1
+def _violation(name: str, rule: str, detail: str, violating: Mask) -> Violation:
+    rows = np.flatnonzero(violating) + 1
     return Violation(name, rule, detail, tuple(rows[:SHOWN_ROWS].tolist()), len(rows))

@@ -1,8 +1,8 @@
-"""Decide on which side of the split, and in which fold, a row falls.
+"""Assign rows to the training or test rows, and to folds.
 
-A row's side is a hash of its id (or of its features) and the seed, compared with the share of the test
-rows. So it keeps its side when the table grows or is sorted anew, equal rows stay together, and rows
-can be named that another model with the same settings was never trained on.
+A row is a test row if the hash of its id (or of its features) and the seed is below the test share. So
+it keeps its part when the table grows or is sorted differently, equal rows stay together, and it is
+known which rows another model with the same settings was not trained on.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ Keys = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Method:
-    """How to split: stratified, random, time or group; the last two by a column."""
+    """The split method: stratified, random, time or group; the last two use a column."""
 
     kind: str
     column: str = ""
 
     @classmethod
     def parse(cls, text: str, *, has_classes: bool) -> "Method":
-        """Read `split.method`, resolving auto."""
+        """Parse `split.method`, and resolve auto."""
         if text == "auto":
             return cls("stratified" if has_classes else "random")
         kind, _, column = text.partition(":")
@@ -46,7 +46,7 @@ class Method:
 
 
 def row_keys(table: pa.Table, contract: Contract, method: Method) -> Keys:
-    """Hash what names each row: its group, else its id, else its features. Gives (rows,) uint64."""
+    """Return (rows,) uint64 hashes of each row's group, else its id, else its features."""
     if method.kind == "group":
         names: tuple[str, ...] = (method.column,)
     elif contract.id and contract.id.name in table.column_names:
@@ -56,9 +56,9 @@ def row_keys(table: pa.Table, contract: Contract, method: Method) -> Keys:
     types = {column.name: column.type for column in contract.columns}
     columns = [_hashable(table[name], types.get(name)) for name in names]
     hashes = _hashes([rounded for rounded, _, _ in columns])
-    beyond = np.any([mask for _, _, mask in columns], axis=0)
-    if beyond.any():
-        hashes[beyond] = _hashes([exact for _, exact, _ in columns])[beyond]
+    inexact = np.any([mask for _, _, mask in columns], axis=0)
+    if inexact.any():
+        hashes[inexact] = _hashes([exact for _, exact, _ in columns])[inexact]
     return hashes
 
 
@@ -72,25 +72,24 @@ _Values = npt.NDArray[np.generic]
 
 
 def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[_Values, _Values, Mask]:
-    """Return values whose hash does not depend on how a whole number happened to be read.
+    """Return values whose hash is the same for a whole number read as integer, float or text.
 
-    Numbers that float64 cannot hold come in a second array, as texts, with a mask of their rows.
+    Numbers that float64 cannot represent are texts in the second array; the mask marks their rows.
     """
     if kind is None or not (kind.is_numeric or kind is ColumnType.BOOLEAN):
         texts = _texts(values)
-        return texts, texts, _none(values)
+        return texts, texts, _no_rows(values)
     is_text = pa.types.is_string(values.type)
     numbers = numbers_from(values, ()) if is_text else float_vector(values)
     numbers = numbers + 0.0  # -0.0 becomes 0.0
-    beyond = (
-        np.abs(numbers) >= EXACT if is_text or pa.types.is_integer(values.type) else _none(values)
-    )
+    may_be_inexact = is_text or pa.types.is_integer(values.type)
+    inexact = np.abs(numbers) >= EXACT if may_be_inexact else _no_rows(values)
     if is_text:
-        beyond |= is_marked(numbers, NOT_A_NUMBER)
-    return numbers, _texts(values) if beyond.any() else numbers, beyond
+        inexact |= is_marked(numbers, NOT_A_NUMBER)
+    return numbers, _texts(values) if inexact.any() else numbers, inexact
 
 
-def _none(values: pa.ChunkedArray) -> Mask:
+def _no_rows(values: pa.ChunkedArray) -> Mask:
     return np.zeros(len(values), dtype=np.bool_)
 
 
@@ -98,8 +97,8 @@ def _texts(values: pa.ChunkedArray) -> _Values:
     return np.asarray(values.cast(pa.string()).to_pandas(), dtype=object)
 
 
-def uniform(keys: Keys, seed: int, purpose: int = 0) -> Vector:
-    """Map keys to [0, 1) by a seeded mixing function (the finaliser of splitmix64)."""
+def uniform_draws(keys: Keys, seed: int, purpose: int = 0) -> Vector:
+    """Map keys to pseudorandom numbers in [0, 1), by the seed and the finaliser of splitmix64."""
     salt = np.random.default_rng([seed, purpose]).integers(2**64, dtype=np.uint64)
     mixed = keys ^ salt
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -108,63 +107,63 @@ def uniform(keys: Keys, seed: int, purpose: int = 0) -> Vector:
     return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def side_for_testing(draws: Vector, test_share: float, classes: Vector | None) -> Mask:
-    """Return which rows are for testing.
+def random_split(draws: Vector, test_share: float, classes: Vector | None) -> Mask:
+    """Return the (rows,) mask of the test rows.
 
     Args:
-        draws: (rows,) from `uniform`.
-        test_share: the expected share.
-        classes: (rows,) class codes; then each class of two rows or more is on both sides.
+        draws: (rows,) from `uniform_draws`.
+        test_share: the expected share of test rows.
+        classes: (rows,) class codes; then each class of two rows or more is in both parts.
     """
-    side: Mask = draws < test_share
+    mask: Mask = draws < test_share
     if classes is None:
-        return side
+        return mask
     for code in np.unique(classes):
         rows = np.flatnonzero(classes == code)
-        inside = side[rows]
-        if inside.all():
-            side[rows[draws[rows] == draws[rows].max()]] = False
-        elif not inside.any():
-            side[rows[draws[rows] == draws[rows].min()]] = True
-        if side[rows].all() or not side[rows].any():  # equal rows only: training comes first
-            side[rows] = False
-    return side
+        tested = mask[rows]
+        if tested.all():
+            mask[rows[draws[rows] == draws[rows].max()]] = False
+        elif not tested.any():
+            mask[rows[draws[rows] == draws[rows].min()]] = True
+        if mask[rows].all() or not mask[rows].any():  # all rows are equal: use them for training
+            mask[rows] = False
+    return mask
 
 
-def later_side(times: pa.ChunkedArray, test_share: float) -> Mask:
-    """Put the latest rows on the test side; rows of one moment stay together."""
+def time_split(times: pa.ChunkedArray, test_share: float) -> Mask:
+    """Return the (rows,) mask of the latest rows, for testing; rows of equal time stay together."""
     ranks = _time_ranks(times)
     first_tested = np.quantile(ranks, 1 - test_share, method="higher")
     return ranks >= max(first_tested, 1)
 
 
 def _time_ranks(times: pa.ChunkedArray) -> Codes:
-    """Rank moments from 0; equal moments share a rank."""
+    """Rank times from 0; equal times share a rank."""
     ranks: Codes = pc.rank(times.combine_chunks(), tiebreaker="dense").to_numpy().astype(np.int64)
     return ranks - 1
 
 
 def fold_numbers(draws: Vector, folds: int, classes: Vector | None) -> Codes:
-    """Deal rows to folds 0 … folds-1, equal rows together, each class evenly.
+    """Return each row's fold, 0 … folds-1; equal rows share one, and classes are spread evenly.
 
     Args:
-        draws: (rows,) from `uniform`; equal draws are equal rows.
-        folds: how many; fewer come out where there are fewer distinct rows.
-        classes: (rows,) class codes, or None to deal all rows alike.
+        draws: (rows,) from `uniform_draws`; equal draws are equal rows.
+        folds: number of folds; fewer are used if there are fewer distinct rows.
+        classes: (rows,) class codes, or None to ignore classes.
     """
     numbers = np.zeros(len(draws), dtype=np.int64)
     groups = np.zeros(len(draws)) if classes is None else classes
-    dealt = 0
+    assigned = 0
     for code in np.unique(groups):
         rows = np.flatnonzero(groups == code)
         distinct, position = np.unique(draws[rows], return_inverse=True)
-        numbers[rows] = (position + dealt) % folds
-        dealt += len(distinct)
+        numbers[rows] = (position + assigned) % folds
+        assigned += len(distinct)
     return numbers
 
 
 def time_blocks(times: pa.ChunkedArray, folds: int) -> Codes:
-    """Cut time into folds+1 blocks: block 0 only trains (-1), block i is fold i-1, held out once."""
+    """Return each row's fold, of folds+1 blocks of time: block 0 only trains (-1), block i is fold i-1."""
     ranks = _time_ranks(times)
     edges = np.quantile(ranks, np.linspace(0, 1, folds + 2)[1:-1], method="higher")
     return np.searchsorted(edges, ranks, side="right") - 1

@@ -22,26 +22,26 @@ from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, LightModelError
 from lightmodel.tables.check import conform
 from lightmodel.tables.encode import feature_matrix, target_vector
-from lightmodel.training.calibration import expected_error
+from lightmodel.training.calibration import expected_calibration_error
 from lightmodel.training.metrics import (
     measure,
     measure_with_intervals,
     predicted_codes,
     weighted_auc,
 )
-from lightmodel.training.split import Method, row_keys, uniform
+from lightmodel.training.split import Method, row_keys, uniform_draws
 
 DRAWN_POINTS = 300
 DRAWN_ROWS = 1_000
-FEWEST_COMPARED = 30
+MIN_COMPARED_ROWS = 30
 
 
 @dataclass(frozen=True)
 class ModelUnderTest:
-    """A model as testing sees it: what scores a matrix, and what it was trained with.
+    """A model to be evaluated: how it scores features, and what it was trained with.
 
     Attributes:
-        uncalibrated: scores as `predict` does, without the correction; None where there is none.
+        uncalibrated: `predict` without calibration; None if the model is not calibrated.
     """
 
     predict: Callable[[Matrix], Scores]
@@ -53,8 +53,8 @@ class ModelUnderTest:
 
 
 @dataclass(frozen=True)
-class Evaluated:
-    """An evaluation, and sentences on what could not be compared."""
+class EvaluationResult:
+    """An evaluation, and warnings about what could not be compared."""
 
     evaluation: Evaluation
     warnings: tuple[str, ...]
@@ -67,26 +67,24 @@ def evaluate(
     served: ModelUnderTest | None,
     resamples: int,
     best_scores: Callable[[pa.Table], Scores | None],
-) -> Evaluated:
-    """Evaluate a candidate.
+) -> EvaluationResult:
+    """Evaluate a candidate on test rows.
 
     Args:
         table: the test rows of the candidate's split.
         prior: the best constant answer: share of each class, or the mean, among training rows.
-        candidate: to be judged.
+        candidate: the model to evaluate.
         served: the model that is served now, if any.
-        resamples: for the confidence intervals.
-        best_scores: returns scores that nobody can beat, where the source knows them.
+        resamples: number of bootstrap resamples for the confidence intervals.
+        best_scores: returns the best possible scores of rows, or None if they are unknown.
 
     Raises:
-        ContractViolation: the test rows do not fit the candidate's contract.
+        ContractViolation: the test rows break the candidate's contract.
     """
     matrix, target = _matrix(table, candidate.contract)
     scores = candidate.predict(matrix)
     task = candidate.contract.task
-    constant = (
-        np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior[0])
-    )
+    constant = np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior)
     compared = _compare(table, candidate, served) if served else None
     evaluation = Evaluation(
         task=str(task.kind),
@@ -101,11 +99,11 @@ def evaluate(
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
         calibration=_calibration(candidate, matrix, target, scores),
     )
-    return Evaluated(evaluation, (compared,) if isinstance(compared, str) else ())
+    return EvaluationResult(evaluation, (compared,) if isinstance(compared, str) else ())
 
 
 def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
-    """Return features and target of rows, validated against a contract as a request would be."""
+    """Return features and target of rows, after validation against a contract."""
     conformed = conform(table, contract, with_target=True)
     if conformed.violations:
         raise ContractViolation(conformed.violations, what="the test table")
@@ -121,51 +119,51 @@ def _metrics(table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
 def _calibration(
     candidate: ModelUnderTest, matrix: Matrix, target: Vector, after: Scores
 ) -> CalibrationEffect | None:
-    """Return what the correction of probabilities did to the test rows."""
+    """Return the effect of the calibration on the test rows; None without calibration."""
     if candidate.uncalibrated is None:
         return None
     kind, codes = candidate.contract.task.kind, target.astype(np.int64)
 
-    def judged(scores: Scores) -> dict[str, float]:
+    def calibration_metrics(scores: Scores) -> dict[str, float]:
         metrics = measure(kind, target, scores, candidate.threshold)
         kept = {name: value for name, value in metrics.items() if name in {"log_loss", "brier"}}
-        return {**kept, "calibration_error": expected_error(scores, codes)}
+        return {**kept, "calibration_error": expected_calibration_error(scores, codes)}
 
     before = candidate.uncalibrated(matrix)
     curve = _calibration_points(codes, before)[0] if before.ndim == 1 else ()
-    return CalibrationEffect(judged(before), judged(after), curve)
+    return CalibrationEffect(calibration_metrics(before), calibration_metrics(after), curve)
 
 
 def _compare(
     table: pa.Table, candidate: ModelUnderTest, served: ModelUnderTest
 ) -> Comparison | str:
-    """Compare on the rows that the served model's split keeps for testing as well; or say why not."""
+    """Compare on rows that are test rows of both models, or return why that is impossible."""
     if served.contract.task != candidate.contract.task:
         return f"{served.version} predicts other classes, so it is not compared"
     _, _, column = served.split.method.partition(":")
     if column and column not in table.column_names:
-        return f"{served.version} was split by {column!r}, which is gone: not compared"
+        return f"{served.version} was split by {column!r}, which the table lacks: not compared"
     try:
         unseen = table.filter(pa.array(_unseen_by(served, table)))
-        if unseen.num_rows < FEWEST_COMPARED:
+        if unseen.num_rows < MIN_COMPARED_ROWS:
             return (
                 f"only {unseen.num_rows} test rows are new to {served.version}, too few to compare"
             )
-        old = _metrics(unseen, served)
+        served_metrics = _metrics(unseen, served)
     except ContractViolation:
-        return f"the test rows do not fit the contract of {served.version}: not compared"
-    except LightModelError as error:  # its own code, say, fails on a row of today
+        return f"{served.version} is not compared: the test rows break its contract"
+    except LightModelError as error:  # such as features() of the served model failing on a row
         return f"{served.version} is not compared: {error.message}"
-    return Comparison(served.version, unseen.num_rows, _metrics(unseen, candidate), old)
+    return Comparison(served.version, len(unseen), _metrics(unseen, candidate), served_metrics)
 
 
 def _unseen_by(served: ModelUnderTest, table: pa.Table) -> Mask:
-    """Return which rows the served model's split puts on its test side, were they in its table."""
+    """Return the mask of rows that the served model's split would assign to testing."""
     kind = served.contract.task.kind
     method = Method.parse(served.split.method, has_classes=kind.has_classes)
-    if method.kind == "time":  # the later rows of a table that has grown since
+    if method.kind == "time":  # the candidate's test rows are later ones
         return np.ones(table.num_rows, dtype=np.bool_)
-    draws = uniform(row_keys(table, served.contract, method), served.split.seed)
+    draws = uniform_draws(row_keys(table, served.contract, method), served.split.seed)
     return draws < served.split.test_share
 
 
@@ -179,21 +177,21 @@ def _class_scores(task: Task, target: Vector, scores: Scores) -> tuple[ClassScor
     if task.kind is not TaskKind.MULTICLASS:
         return ()
     codes, decided = target.astype(np.int64), predicted_codes(scores, None)
-    found = []
+    results = []
     for code, label in enumerate(task.labels):
         truth, chosen = codes == code, decided == code
-        hits = float((truth & chosen).sum())
-        precision = hits / chosen.sum() if chosen.any() else 0.0
-        recall = hits / truth.sum() if truth.any() else float("nan")
-        f1 = 2 * hits / (truth.sum() + chosen.sum()) if truth.any() else float("nan")
-        found.append(ClassScore(label_name(label), int(truth.sum()), precision, recall, f1))
-    return tuple(found)
+        true_positives = float((truth & chosen).sum())
+        precision = true_positives / chosen.sum() if chosen.any() else 0.0
+        recall = true_positives / truth.sum() if truth.any() else float("nan")
+        f1 = 2 * true_positives / (truth.sum() + chosen.sum()) if truth.any() else float("nan")
+        results.append(ClassScore(label_name(label), int(truth.sum()), precision, recall, f1))
+    return tuple(results)
 
 
 def _curves(kind: TaskKind, target: Vector, scores: Scores, threshold: float | None) -> Curves:
     if kind is TaskKind.REGRESSION:
-        every = max(1, -(-len(target) // DRAWN_ROWS))
-        return Curves(predicted_actual=_points(scores[::every], target[::every]))
+        step = max(1, -(-len(target) // DRAWN_ROWS))
+        return Curves(predicted_actual=_points(scores[::step], target[::step]))
     codes = target.astype(np.int64)
     decided = predicted_codes(scores, threshold)
     classes = 2 if kind is TaskKind.BINARY else scores.shape[1]
@@ -205,14 +203,14 @@ def _curves(kind: TaskKind, target: Vector, scores: Scores, threshold: float | N
 
 
 def _binary_curves(target: Codes, scores: Scores, confusion: tuple[tuple[int, ...], ...]) -> Curves:
-    false_alarms = hits = precision = recall = np.empty(0)
+    false_positives = true_positives = precision = recall = np.empty(0)
     if len(np.unique(target)) == 2:
-        false_alarms, hits, _ = roc_curve(target, scores)
+        false_positives, true_positives, _ = roc_curve(target, scores)
         precision, recall, _ = precision_recall_curve(target, scores)
     calibration, calibration_rows = _calibration_points(target, scores)
     edges = np.linspace(0, 1, 41)
     return Curves(
-        roc=_thinned(false_alarms, hits),
+        roc=_thinned(false_positives, true_positives),
         precision_recall=_thinned(recall, precision),
         calibration=calibration,
         calibration_rows=calibration_rows,
@@ -224,7 +222,7 @@ def _binary_curves(target: Codes, scores: Scores, confusion: tuple[tuple[int, ..
 
 
 def _calibration_points(target: Codes, scores: Scores) -> tuple[tuple[Point, ...], tuple[int, ...]]:
-    """Return (mean probability, observed share) of ten bins, without the empty ones, and their rows."""
+    """Return (mean probability, observed share) and the number of rows of each non-empty bin of ten."""
     bins = np.clip((scores * 10).astype(np.int64), 0, 9)
     rows = np.bincount(bins, minlength=10)
     used = rows > 0
@@ -233,13 +231,13 @@ def _calibration_points(target: Codes, scores: Scores) -> tuple[tuple[Point, ...
     return _points(predicted, observed), tuple(rows[used].tolist())
 
 
-def _points(across: Vector, up: Vector) -> tuple[Point, ...]:
-    return tuple(zip(across.tolist(), up.tolist(), strict=True))
+def _points(x: Vector, y: Vector) -> tuple[Point, ...]:
+    return tuple(zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _thinned(across: Vector, up: Vector) -> tuple[Point, ...]:
-    """Keep as many points as a picture can show, both ends among them."""
-    if len(across) == 0:
+def _thinned(x: Vector, y: Vector) -> tuple[Point, ...]:
+    """Return at most DRAWN_POINTS evenly spaced points, with both ends."""
+    if len(x) == 0:
         return ()
-    kept = np.unique(np.linspace(0, len(across) - 1, DRAWN_POINTS).astype(np.int64))
-    return _points(across[kept], up[kept])
+    kept = np.unique(np.linspace(0, len(x) - 1, DRAWN_POINTS).astype(np.int64))
+    return _points(x[kept], y[kept])

@@ -1,4 +1,4 @@
-"""From training rows to a model: folds, out-of-fold scores, threshold, final fit."""
+"""Train a model: folds, out-of-fold scores, decision threshold, final fit."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,29 +18,29 @@ from lightmodel.learners.base import Learner, Trainer, TrainingData
 from lightmodel.progress import Progress
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
-from lightmodel.training.calibration import Calibration, cross_fitted, fit_calibration
-from lightmodel.training.features import OwnFeatures, Predict, Steps, fit_features
+from lightmodel.training.calibration import Calibration, cross_fit_calibration, fit_calibration
+from lightmodel.training.features import FeatureFunction, Predict, Processing, fit_features
 from lightmodel.training.metrics import choose_threshold, measure
-from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform
+from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform_draws
 
 SAMPLES = 5
-_FOLDS = 1  # a purpose of `uniform` of its own: folds must not follow the split
+_FOLDS = 1  # a separate purpose of `uniform_draws`: folds must be independent of the split
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """The results of training.
 
     Attributes:
-        learner: name of the learner that reads the payload.
-        payload: of the final model.
+        learner: name of the learner that restores the payload.
+        payload: payload of the final model.
         threshold: decision threshold (binary only).
-        metrics: of the pooled out-of-fold scores.
-        importance: of each feature, in training order.
+        metrics: metrics of the pooled out-of-fold scores.
+        importance: importance of each feature, in training order.
         samples: five training rows with the final model's scores.
-        parameters: of the learner, as it settled them for this table.
-        prior: the best constant answer: (classes,) shares, the positive's alone (binary), or the mean.
-        out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN for a row of no fold.
+        parameters: the learner's parameters in effect for this table.
+        prior: the best constant prediction: (classes,) shares, the positive class' share, or the mean.
+        out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN if no fold holds it out.
     """
 
     learner: str
@@ -52,17 +52,17 @@ class Trained:
     samples: tuple[SampleRow, ...]
     parameters: Mapping[str, Any]
     prior: tuple[float, ...]
-    steps: Steps
+    steps: Processing
     out_of_fold: Scores = field(compare=False)
 
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """How to train: settings, and what fits, remembers and reports.
+    """How to train: the settings, the learner, checkpoints and progress.
 
     Attributes:
-        checkpoints: remembers finished folds; None where every fold is fitted anew.
-        own: the user's function that adds features.
+        checkpoints: store of finished folds; None to fit every fold.
+        user_features: the user's function that adds features.
     """
 
     section: TrainSection
@@ -70,18 +70,18 @@ class TrainSpec:
     learner: Learner
     checkpoints: FoldCheckpoints | None
     progress: Progress
-    own: OwnFeatures | None = None
+    user_features: FeatureFunction | None = None
 
 
 @dataclass(frozen=True)
-class CrossValidated:
+class CrossValidationResult:
     """The folds of a table, fitted and scored.
 
     Attributes:
-        numbers: (rows,) the fold that holds each row out, -1 for none.
-        scores: out of fold, corrected where the settings ask for that; NaN for a row of no fold.
+        numbers: (rows,) number of the fold that holds each row out, -1 for none.
+        scores: out-of-fold scores, calibrated if set so; NaN for a row that no fold holds out.
         threshold: decision threshold (binary only).
-        metrics: of the pooled out-of-fold scores.
+        metrics: metrics of the pooled out-of-fold scores.
     """
 
     data: TrainingData
@@ -89,13 +89,13 @@ class CrossValidated:
     numbers: Codes
     fits: Sequence[FoldFit]
     scores: Scores
-    steps: Steps
+    steps: Processing
     threshold: float | None
     metrics: dict[str, float]
 
 
-def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidated:
-    """Fit the folds on the training rows, choose the threshold and score out of fold; make no model.
+def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidationResult:
+    """Fit the folds, score out of fold and choose the threshold, without a final model.
 
     Raises:
         ConfigError: the settings do not suit the table.
@@ -106,56 +106,56 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
     fits = fit_folds(trainer, numbers, spec)
     scores = _out_of_fold(fits, numbers, data)
     covered = numbers >= 0
-    scores, calibration = _calibrated(scores, numbers, data, spec.section)
+    scores, calibration = _calibrate(scores, numbers, data, spec.section)
     threshold = None
     if contract.task.kind is TaskKind.BINARY:
         codes = data.target[covered].astype(np.int64)
         threshold = choose_threshold(codes, scores[covered], spec.section)
     metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
     steps = replace(steps, calibration=calibration)
-    return CrossValidated(data, trainer, numbers, fits, scores, steps, threshold, metrics)
+    return CrossValidationResult(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
 
-def _refuse_calibrating_numbers(contract: Contract, section: TrainSection) -> None:
+def _reject_calibrated_regression(contract: Contract, section: TrainSection) -> None:
     if section.calibration != "none" and not contract.task.kind.has_classes:
         raise ConfigError(
-            f"train.calibration = {section.calibration!r} corrects probabilities, and this task "
-            "predicts a number",
-            hint='leave it at "none"',
+            f"train.calibration = {section.calibration!r} calibrates probabilities, but this "
+            "task predicts a number",
+            hint='set it to "none"',
         )
 
 
-def _calibrated(
+def _calibrate(
     scores: Scores, numbers: Codes, data: TrainingData, section: TrainSection
 ) -> tuple[Scores, Calibration | None]:
-    """Correct out-of-fold scores, each fold's by the others; give also what corrects new scores."""
+    """Return cross-fitted out-of-fold scores, and the calibration for new scores."""
     method = section.calibration
     if method == "none":
         return scores, None
     covered = numbers >= 0
     target = data.target[covered].astype(np.int64)
-    corrected = scores.copy()
-    corrected[covered] = cross_fitted(method, scores[covered], target, numbers[covered])
-    return corrected, fit_calibration(method, scores[covered], target)
+    calibrated = scores.copy()
+    calibrated[covered] = cross_fit_calibration(method, scores[covered], target, numbers[covered])
+    return calibrated, fit_calibration(method, scores[covered], target)
 
 
-def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> Trained:
-    """Cross-validate on the training rows, choose the threshold, and fit the final model."""
-    found = cross_validate(table, contract, spec)
-    fit = found.trainer.refit if spec.section.final == "refit" else found.trainer.ensemble
-    model = fit(found.fits)
-    return Trained(
+def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResult:
+    """Cross-validate, as `cross_validate` does, and fit the final model."""
+    folds = cross_validate(table, contract, spec)
+    fit = folds.trainer.refit if spec.section.final == "refit" else folds.trainer.ensemble
+    model = fit(folds.fits)
+    return TrainingResult(
         spec.learner.name,
         model.payload(),
-        found.threshold,
-        found.metrics,
-        _reports(found),
+        folds.threshold,
+        folds.metrics,
+        _reports(folds),
         model.importance(),
-        _score_samples(table, contract, found.steps.around(model.predict)),
-        found.trainer.describe(),
-        _prior(found.data),
-        found.steps,
-        found.scores,
+        _score_samples(table, contract, folds.steps.wrap(model.predict)),
+        folds.trainer.describe(),
+        _prior(folds.data),
+        folds.steps,
+        folds.scores,
     )
 
 
@@ -167,7 +167,7 @@ def _prior(data: TrainingData) -> tuple[float, ...]:
 
 
 def training_data(table: pa.Table, contract: Contract) -> TrainingData:
-    """Turn training rows into what learners take."""
+    """Return training rows in the form that learners take."""
     return TrainingData(
         feature_matrix(table, contract),
         target_vector(table[contract.target.name], contract.task),
@@ -180,15 +180,15 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 
 def extended_data(
     table: pa.Table, contract: Contract, spec: TrainSpec
-) -> tuple[TrainingData, Steps]:
-    """Do the same with the features that the settings add; return also what adds them to other rows.
+) -> tuple[TrainingData, Processing]:
+    """Return the training data with all added features, and the processing that adds them.
 
     Raises:
         ConfigError: the settings do not suit the table.
     """
-    _refuse_calibrating_numbers(contract, spec.section)
+    _reject_calibrated_regression(contract, spec.section)
     data = training_data(table, contract)
-    steps = fit_features(data.features, contract, spec.section.features, spec.own)
+    steps = fit_features(data.features, contract, spec.section.features, spec.user_features)
     features = steps.extend(data.features, training=True)
     return replace(data, features=features, names=steps.feature_names), steps
 
@@ -196,7 +196,7 @@ def extended_data(
 def assign_folds(
     table: pa.Table, contract: Contract, section: TrainSection, split: SplitSection
 ) -> Codes:
-    """Return each row the fold that holds it out, counted from 0; -1 for none."""
+    """Return (rows,) the number of the fold that holds each row out, from 0; -1 for none."""
     method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     if method.kind == "time":
         numbers = time_blocks(table[method.column], section.folds)
@@ -204,7 +204,7 @@ def assign_folds(
         classes = None
         if method.kind == "stratified" and contract.task.kind.has_classes:
             classes = target_vector(table[contract.target.name], contract.task)
-        draws = uniform(row_keys(table, contract, method), section.seed, _FOLDS)
+        draws = uniform_draws(row_keys(table, contract, method), section.seed, _FOLDS)
         numbers = fold_numbers(draws, section.folds, classes)
     used = np.unique(numbers[numbers >= 0])
     if len(used) < 2:
@@ -212,31 +212,30 @@ def assign_folds(
             "the training rows do not fill two folds",
             hint="use more rows, or another split.method",
         )
-    packed = np.searchsorted(used, numbers)
-    return np.where(numbers >= 0, packed, numbers)
+    return np.where(numbers >= 0, np.searchsorted(used, numbers), numbers)  # without empty folds
 
 
 def fold_rows(numbers: Codes, fold: int, split: SplitSection) -> tuple[Codes, Codes]:
-    """Return the rows that a fold trains on and those that it holds out; time never looks ahead."""
-    kept = numbers < fold if split.method.startswith("time:") else numbers != fold
-    return np.flatnonzero(kept), np.flatnonzero(numbers == fold)
+    """Return the rows that a fold trains on, and those that it holds out; never later rows by time."""
+    is_train = numbers < fold if split.method.startswith("time:") else numbers != fold
+    return np.flatnonzero(is_train), np.flatnonzero(numbers == fold)
 
 
 def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit]:
-    """Fit every fold, as many at a time as the learner can, leaving out those finished before."""
+    """Fit all folds, as many in parallel as the learner allows; use checkpoints of finished ones."""
     count = int(numbers.max()) + 1
 
     def fit(fold: int) -> FoldFit:
-        done = spec.checkpoints.load(fold) if spec.checkpoints else None
-        if done is None:
-            done = trainer.fit_fold(*fold_rows(numbers, fold, spec.split))
+        fitted = spec.checkpoints.load(fold) if spec.checkpoints else None
+        if fitted is None:
+            fitted = trainer.fit_fold(*fold_rows(numbers, fold, spec.split))
             if spec.checkpoints:
-                spec.checkpoints.save(fold, done)
+                spec.checkpoints.save(fold, fitted)
         advance(1)
-        return done
+        return fitted
 
     with spec.progress.task("cross-validation", total=count, unit="folds") as advance:
-        pool = ThreadPoolExecutor(spec.learner.folds_at_once, thread_name_prefix="fold")
+        pool = ThreadPoolExecutor(spec.learner.parallel_folds, thread_name_prefix="fold")
         try:
             return list(pool.map(fit, range(count)))
         except BaseException:
@@ -254,23 +253,23 @@ def _out_of_fold(fits: Sequence[FoldFit], numbers: Codes, data: TrainingData) ->
     return scores
 
 
-def _reports(found: CrossValidated) -> tuple[FoldReport, ...]:
+def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     reports = []
-    for fold, fit in enumerate(found.fits):
-        rows = np.flatnonzero(found.numbers == fold)
-        target, scores = found.data.target[rows], found.scores[rows]
-        metrics = measure(found.data.kind, target, scores, found.threshold)
+    for fold, fit in enumerate(folds.fits):
+        rows = np.flatnonzero(folds.numbers == fold)
+        target, scores = folds.data.target[rows], folds.scores[rows]
+        metrics = measure(folds.data.kind, target, scores, folds.threshold)
         curves = fit.curve, fit.train_curve
         reports.append(FoldReport(fold + 1, len(rows), fit.rounds, metrics, *curves))
     return tuple(reports)
 
 
 def _score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
-    """Score the first rows as a server will: from JSON's values, without target and ignored columns."""
+    """Score the first rows as the service will: from JSON values, without target or ignored columns."""
     ids = (contract.id.name,) if contract.id else ()
-    few = table.select((*ids, *contract.feature_names)).slice(0, SAMPLES)
-    scores = predict(feature_matrix(few, contract))
+    first = table.select((*ids, *contract.feature_names)).slice(0, SAMPLES)
+    scores = predict(feature_matrix(first, contract))
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
-        for row, score in zip(plain_rows(few), scores, strict=True)
+        for row, score in zip(plain_rows(first), scores, strict=True)
     )

@@ -136,7 +136,7 @@ def test_the_candidate_is_compared_with_the_served_model(project: Project) -> No
     arrow_csv.write_csv(shop_table(900), project.folder / "shop.csv")
     assert project.run().code == 0
     reasons = " ".join(json.loads((project.models()[-1] / "verdict.json").read_bytes())["reasons"])
-    assert "rows that neither model saw" in reasons
+    assert "rows that neither model was trained on" in reasons
 
 
 def test_rollback_brings_the_old_model_back_and_the_next_run_does_not_undo_it(

@@ -8,7 +8,7 @@ import pytest
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
-from lightmodel.learners.neural import LONGEST, WIDEST, NeuralLearner, larger
+from lightmodel.learners.neural import MAX_EPOCHS, MAX_WIDTH, NeuralLearner, larger_networks
 from lightmodel.scoring.model_store import open_version
 from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store
@@ -37,9 +37,9 @@ def test_a_convolutional_network_reads_the_digits(project: Project) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"widht": 3}, "train.parameters.widht does not suit a network"),
-        ({"width": 0}, "train.parameters.width does not suit"),
-        ({"epochs": "long"}, "train.parameters.epochs does not suit"),
+        ({"widht": 3}, "train.parameters.widht is not valid for a network"),
+        ({"width": 0}, "train.parameters.width is not valid"),
+        ({"epochs": "long"}, "train.parameters.epochs is not valid"),
         ({"image": [8]}, "train.parameters.image"),
     ],
 )
@@ -59,12 +59,12 @@ def test_a_table_without_columns_for_the_image_is_refused(image: list[int]) -> N
 
 
 def test_a_retry_makes_a_network_wider_or_trains_it_longer_within_bounds() -> None:
-    sizes = [(one["width"], one["epochs"]) for one in larger({"width": 8, "epochs": 10})]
+    sizes = [(one["width"], one["epochs"]) for one in larger_networks({"width": 8, "epochs": 10})]
     assert sizes[:2] == [(16, 10), (8, 20)]
     assert len(set(sizes)) == len(sizes) == 14
     assert all(width >= 8 and epochs >= 10 for width, epochs in sizes)
-    assert list(larger({"width": WIDEST, "epochs": LONGEST})) == []
-    assert max(one["width"] for one in larger({"width": WIDEST - 1})) == WIDEST
+    assert list(larger_networks({"width": MAX_WIDTH, "epochs": MAX_EPOCHS})) == []
+    assert max(one["width"] for one in larger_networks({"width": MAX_WIDTH - 1})) == MAX_WIDTH
 
 
 @pytest.mark.neural

@@ -175,7 +175,7 @@ def test_the_size_of_the_trees_is_chosen_by_trial() -> None:
     [
         ("sklearn.svm.Nothing", {}, "cannot be imported"),
         ("nowhere.Model", {}, "cannot be imported"),
-        ("sklearn.svm.SVC", {"no_such": 1}, "do not suit"),
+        ("sklearn.svm.SVC", {"no_such": 1}, "are not valid for"),
         ("pathlib.Path", {}, "is not a scikit-learn estimator"),
     ],
 )
@@ -199,7 +199,7 @@ def test_what_belongs_to_the_project_cannot_be_overridden() -> None:
 
 def test_a_parameter_that_lightgbm_refuses_is_a_config_error() -> None:
     learner = LightGBMLearner({"num_leaves": 1}, 0, 1, keep_fold_models=False)
-    with pytest.raises(ConfigError, match="LightGBM refuses"):
+    with pytest.raises(ConfigError, match="LightGBM rejects"):
         learner.prepare(data_of(TaskKind.BINARY))
 
 
@@ -226,8 +226,8 @@ def test_members_without_weights_count_the_same() -> None:
     members, weights = read_parameters(
         {"members": [{"estimator": "lightgbm"}, {"estimator": "a.B", "parameters": {"c": 1}}]}
     )
-    assert members == (("lightgbm", {}), ("a.B", {"c": 1}))
-    assert weights == (0.5, 0.5)
+    assert members == [("lightgbm", {}), ("a.B", {"c": 1})]
+    assert weights == [0.5, 0.5]
 
 
 TWO = [{"estimator": "lightgbm"}, {"estimator": "a.B"}]

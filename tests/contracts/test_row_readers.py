@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lightmodel.contract.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE
 from lightmodel.errors import DataError
-from lightmodel.learners.compiled import build
+from lightmodel.learners.compiled import compile_library
 from lightmodel.learners.compiled.tables import NotCompiledError
 from lightmodel.tables.row_readers import CellKind, Layout, RowReader
 from tests.fakes.reading import arrow_rows, compiled_rows
@@ -189,4 +189,4 @@ def test_without_a_compiler_a_reason_is_given(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotCompiledError, match="no C compiler"):
-        build()
+        compile_library()

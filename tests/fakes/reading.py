@@ -16,7 +16,7 @@ from lightmodel.contract.cells import Matrix
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import ContractViolation
-from lightmodel.learners.compiled import build, load
+from lightmodel.learners.compiled import compile_library, load_library
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits
@@ -33,7 +33,7 @@ arrow_rows: RowReader = read_rows
 @cache
 def compiled_rows() -> RowReader:
     """Return the compiled reader, built once for all tests."""
-    return CompiledRows(load(*build()))
+    return CompiledRows(load_library(*compile_library()))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Compiled scoring and reading: a model as tables, and the C sources as a library for this machine."""
+"""Compiled scoring and row reading: a model as flat tables, and the C sources as a shared library."""
 
 import ctypes
 import hashlib
@@ -24,18 +24,18 @@ from lightmodel.tables import row_readers
 LIBRARY, TABLES, ABOUT = "compiled.so", "compiled.npy", "compiled.json"
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-O3", "-std=c11", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno")
-_WIDE = "-march=x86-64-v3"
-_WIDE_NEEDS = ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe")
-_PATIENCE_S = 120
+_AVX2_FLAG = "-march=x86-64-v3"
+_AVX2_FEATURES = ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe")
+_COMPILE_TIMEOUT_S = 120
 
 
 def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:
-    """Compile a LightGBM model, and return files by name.
+    """Compile a LightGBM model, and return the content of its files by name.
 
     Raises:
-        NotCompiledError: there is no C compiler, or the model is not of a kind that we compile.
+        NotCompiledError: there is no C compiler, or this kind of model is not supported.
     """
-    tables, (library, about) = packed(payload["texts"]), build()
+    tables, (library, about) = pack_tables(payload["texts"]), compile_library()
     text = json.dumps(about, indent=1, sort_keys=True).encode() + b"\n"
     return {LIBRARY: library, TABLES: tables, ABOUT: text}
 
@@ -43,20 +43,20 @@ def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:
 def open_compiled(
     read: Callable[[str], bytes],
 ) -> tuple[CompiledTrees, row_readers.CompiledRows]:
-    """Open what scores, and what reads rows; `read` returns the checked bytes of a file.
+    """Load the compiled model and the row reader; `read` returns the verified bytes of a file.
 
     Raises:
-        NotCompiledError: it does not run here.
+        NotCompiledError: the library does not run on this machine.
     """
-    library = load(read(LIBRARY), json.loads(read(ABOUT)))
-    return CompiledTrees(library, unpacked(read(TABLES))), row_readers.CompiledRows(library)
+    library = load_library(read(LIBRARY), json.loads(read(ABOUT)))
+    return CompiledTrees(library, unpack_tables(read(TABLES))), row_readers.CompiledRows(library)
 
 
-def packed(texts: Sequence[str]) -> bytes:
-    """Turn models' texts into the bytes that `unpacked` reads.
+def pack_tables(texts: Sequence[str]) -> bytes:
+    """Convert model texts to the bytes of their tables.
 
     Raises:
-        NotCompiledError: a model uses something that trees.c does not know.
+        NotCompiledError: a model uses something that trees.c does not support.
     """
     stream = io.BytesIO()
     np.save(stream, np.array(len(texts)), allow_pickle=False)
@@ -66,11 +66,11 @@ def packed(texts: Sequence[str]) -> bytes:
     return stream.getvalue()
 
 
-def unpacked(data: bytes) -> list[Tables]:
-    """Read what `packed` wrote.
+def unpack_tables(data: bytes) -> list[Tables]:
+    """Read the tables of all models from the bytes that `pack_tables` wrote.
 
     Raises:
-        NotCompiledError: it is something else.
+        NotCompiledError: the bytes are not such tables.
     """
     stream = io.BytesIO(data)
     try:
@@ -82,12 +82,12 @@ def unpacked(data: bytes) -> list[Tables]:
         raise NotCompiledError(f"its tables cannot be read: {type(error).__name__}") from None
 
 
-def build() -> tuple[bytes, dict[str, Any]]:
-    """Compile the C sources for this machine; some seconds.
+def compile_library() -> tuple[bytes, dict[str, Any]]:
+    """Compile the C sources for this machine, which takes some seconds.
 
     Returns:
-        a shared library, and where it runs: `machine`, the operating system and processor family;
-        `cpu`, what the processor must have, as Linux names it; `sources`, hash of what it was made from.
+        the bytes of a shared library, and its requirements: `machine`, operating system and processor
+        family; `cpu`, the processor features by their Linux names; `sources`, the hash of the sources.
 
     Raises:
         NotCompiledError: there is no C compiler, or it fails.
@@ -95,31 +95,31 @@ def build() -> tuple[bytes, dict[str, Any]]:
     compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
     if compiler is None:
         raise NotCompiledError(f"there is no C compiler ({', '.join(_COMPILERS)})")
-    cpu = _WIDE_NEEDS if set(_WIDE_NEEDS) <= _cpu_features() else ()
+    cpu = _AVX2_FEATURES if set(_AVX2_FEATURES) <= _cpu_features() else ()
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "library.so"
-        wide = [_WIDE] if cpu else []
-        command = [compiler, *_FLAGS, *wide, "-o", str(target), *map(str, _sources()), "-lm"]
+        avx2 = [_AVX2_FLAG] if cpu else []
+        command = [compiler, *_FLAGS, *avx2, "-o", str(target), *map(str, _sources()), "-lm"]
         try:
-            done = subprocess.run(  # noqa: S603 — the compiler, on sources of ours
-                command, capture_output=True, timeout=_PATIENCE_S, check=False
+            result = subprocess.run(  # noqa: S603 — the compiler, on our own sources
+                command, capture_output=True, timeout=_COMPILE_TIMEOUT_S, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise NotCompiledError(f"{compiler} does not run: {type(error).__name__}") from None
-        if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise NotCompiledError(f"{compiler} fails: {' '.join(last)[:200]}")
+            raise NotCompiledError(f"{compiler} cannot be run: {type(error).__name__}") from None
+        if result.returncode:
+            last = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            raise NotCompiledError(f"{compiler} failed: {' '.join(last)[:200]}")
         about = {"machine": _machine(), "cpu": cpu, "sources": _sources_sha256()}
         return target.read_bytes(), about
 
 
 def _machine() -> str:
-    """Name the operating system and the processor family."""
+    """Return the operating system and the processor family."""
     return f"{sys.platform}-{platform.machine()}"
 
 
 def _cpu_features() -> set[str]:
-    """Return the processor's features as Linux lists them; elsewhere none are known."""
+    """Return the processor's features as Linux lists them; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -129,7 +129,7 @@ def _cpu_features() -> set[str]:
 
 
 def _sources_sha256() -> str:
-    """Return the hash of the C sources: a library of other sources takes other tables."""
+    """Return the hash of the C sources, which a library and its tables must share."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in _sources())).hexdigest()
 
 
@@ -137,30 +137,30 @@ def _sources() -> list[Path]:
     return [Path(row_readers.__file__).with_name("rows.c"), Path(__file__).with_name("trees.c")]
 
 
-def load(library: bytes, about: Mapping[str, Any]) -> ctypes.CDLL:
-    """Load what `build` returned, which somebody vouches for: exactly these bytes.
+def load_library(library: bytes, about: Mapping[str, Any]) -> ctypes.CDLL:
+    """Load a library that `compile_library` returned; the caller must have verified its bytes.
 
     Raises:
-        NotCompiledError: it does not run here.
+        NotCompiledError: the library does not run on this machine.
     """
     if about["sources"] != _sources_sha256():
         raise NotCompiledError("it was compiled by another version of light-model")
     if about["machine"] != _machine():
-        raise NotCompiledError(f"it was compiled for {about['machine']}, and this is {_machine()}")
-    if lacking := sorted(set(about["cpu"]) - _cpu_features()):
-        raise NotCompiledError(f"this processor has no {', '.join(lacking)}")
+        raise NotCompiledError(f"it was compiled for {about['machine']}, but this is {_machine()}")
+    if missing := sorted(set(about["cpu"]) - _cpu_features()):
+        raise NotCompiledError(f"this processor has no {', '.join(missing)}")
     try:
-        return _opened(library)
+        return _open(library)
     except OSError as error:
         raise NotCompiledError(f"it cannot be loaded: {type(error).__name__}") from None
 
 
 @cache
-def _opened(library: bytes) -> ctypes.CDLL:
-    """Open a library from memory where the system can: a disk may be full, or not executable.
+def _open(library: bytes) -> ctypes.CDLL:
+    """Open a library from memory if the system can: a disk may be full, or mounted noexec.
 
-    Its handle stays open: the loader knows a library by its path, and would take a later one with the
-    same number for this.
+    The file descriptor stays open: the loader identifies a library by its path, and would mistake a later
+    one with the same descriptor number for this one.
     """
     if hasattr(os, "memfd_create"):
         handle = os.memfd_create("light-model")

@@ -1,6 +1,6 @@
-"""LightGBM's model text as the flat tables that trees.c scores with.
+"""Convert LightGBM's model text to the flat tables that trees.c scores with.
 
-Beside the trees' nodes stand thresholds and categories as ranks that fit a byte.
+Besides the nodes of the trees, the tables hold thresholds and categories as ranks that fit in a byte.
 """
 
 import re
@@ -15,7 +15,7 @@ Table: TypeAlias = npt.NDArray[Any]
 Tables: TypeAlias = dict[str, Table]
 
 CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8  # flags of a node
-IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2  # from sums to scores
+IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2  # how sums become scores
 _OBJECTIVES = {"binary": SIGMOID, "multiclass": SOFTMAX, "regression": IDENTITY}
 NUMBER, NUMBER_ZERO_MISSING, CATEGORY = 0, 1, 2  # kinds of a column of ranks
 
@@ -26,20 +26,20 @@ COLUMN.names = ("feature", "start", "count", "kind", "missing")
 TEST = np.dtype("u2,i1,u1")
 TEST.names = ("column", "bound", "mask")
 
-ZERO = float(np.float32(1e-35))  # what LightGBM takes for zero
+ZERO = float(np.float32(1e-35))  # LightGBM treats smaller absolute values as zero
 
-MOST_THRESHOLDS = 255  # of a column
-MOST_COLUMNS = 1 << 16
-MOST_LEAVES = 256
+MAX_THRESHOLDS = 255  # per column of ranks
+MAX_COLUMNS = 1 << 16
+MAX_LEAVES = 256
 LOWEST, HIGHEST = -128, 127
 LEAVES_PER_BYTE = 8
-WAYS = 16  # of dealing with a missing value: flags of a node
+MISSING_MODES = 16  # ways to treat a missing value: all values of a node's flags
 
 LeafRanges = Sequence[tuple[int, int]]
 
 
 class NotCompiledError(Exception):
-    """Why there is no compiled form; not an error of the user's, for there is another way."""
+    """The model cannot be compiled or loaded compiled; the caller falls back to LightGBM."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Tree:
     """One tree, its leaves numbered from left to right.
 
     Attributes:
-        nodes: (nodes,) of NODE; a categorical node's threshold is the place of its set in `sets`.
-        left_leaves: (nodes, 2) first and last leaf, exclusive, on each node's left.
+        nodes: (nodes,) of NODE; a categorical node's threshold is the start of its set in `sets`.
+        left_leaves: (nodes, 2) first and last leaf (exclusive) to the left of each node.
         leaves: (leaves,) values.
-        sets: bits of the categorical nodes.
+        sets: bit sets of the categorical nodes.
     """
 
     nodes: Table
@@ -60,15 +60,15 @@ class Tree:
 
 
 def tables_of(text: str) -> Tables:
-    """Turn one model text into tables.
+    """Convert one model text to tables.
 
     Raises:
-        NotCompiledError: it holds something that trees.c does not know.
+        NotCompiledError: the model uses something that trees.c does not support.
     """
     head, *parts = re.split(r"^Tree=\d+\n", text.partition("\nend of trees")[0], flags=re.MULTILINE)
-    facts = _fields(head)
+    header = _fields(head)
     trees = [_tree(_fields(part)) for part in parts]
-    shape = _shape(facts, len(trees))
+    shape = _shape(header, len(trees))
     sets_before = _starts(len(tree.sets) for tree in trees)
     for tree, before in zip(trees, sets_before, strict=False):
         tree.nodes["threshold"] += np.where(tree.nodes["flags"] & CATEGORICAL, before, 0)
@@ -89,14 +89,14 @@ def _fields(part: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _shape(facts: Mapping[str, str], trees: int) -> Tables:
-    objective, *options = facts.get("objective", "none").split()
+def _shape(header: Mapping[str, str], trees: int) -> Tables:
+    objective, *options = header.get("objective", "none").split()
     given = dict(option.split(":") for option in options if ":" in option)
     if objective not in _OBJECTIVES or "sqrt" in options:
-        raise NotCompiledError(f"its objective is {facts.get('objective', 'unknown')}")
-    classes = int(facts["num_tree_per_iteration"])
-    rounds = max(trees // classes, 1) if "average_output" in facts else 1
-    shape = [trees, classes, int(facts["max_feature_idx"]) + 1, _OBJECTIVES[objective]]
+        raise NotCompiledError(f"its objective is {header.get('objective', 'unknown')}")
+    classes = int(header["num_tree_per_iteration"])
+    rounds = max(trees // classes, 1) if "average_output" in header else 1
+    shape = [trees, classes, int(header["max_feature_idx"]) + 1, _OBJECTIVES[objective]]
     scale = [float(given.get("sigmoid", 1)), rounds]
     return {"shape": np.array(shape, "i4"), "scale": np.array(scale, "f8")}
 
@@ -114,9 +114,9 @@ def _tree(facts: Mapping[str, str]) -> Tree:
     sets = _put_sets(nodes, facts)
     children = [_numbers(facts[f"{side}_child"], int).tolist() for side in ("left", "right")]
     order, left_leaves = _ordered_leaves(*children)
-    place = {leaf: at for at, leaf in enumerate(order)}
-    for side, own in zip(("left", "right"), children, strict=True):
-        nodes[side] = [child if child >= 0 else ~place[~child] for child in own]
+    position = {leaf: index for index, leaf in enumerate(order)}
+    for side, child_list in zip(("left", "right"), children, strict=True):
+        nodes[side] = [child if child >= 0 else ~position[~child] for child in child_list]
     return Tree(nodes, left_leaves, values[order], sets)
 
 
@@ -125,7 +125,7 @@ def _numbers(text: str, kind: Callable[[str], float]) -> Table:
 
 
 def _canonical(thresholds: Table) -> Table:
-    """Move thresholds within LightGBM's zero to its edges: it scores every value in there as 0."""
+    """Move thresholds inside LightGBM's zero range to its edges: it treats all values inside as 0."""
     below, above = (thresholds >= -ZERO) & (thresholds < 0), (thresholds >= 0) & (thresholds < ZERO)
     return np.where(below, np.nextafter(-ZERO, -np.inf), np.where(above, ZERO, thresholds))
 
@@ -142,7 +142,7 @@ def _put_sets(nodes: Table, facts: Mapping[str, str]) -> Table:
 
 
 def _ordered_leaves(left: list[int], right: list[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return the leaves from left to right, and the range of leaves on each node's left."""
+    """Return the leaves from left to right, and the range of leaves to the left of each node."""
     nodes = range(len(left))
     if not all(child < 0 or child > at for at in nodes for child in (left[at], right[at])):
         raise NotCompiledError("its nodes are in an unknown order")
@@ -167,7 +167,7 @@ def _joined(parts: Iterable[Table], kind: np.dtype[Any]) -> Table:
 
 @dataclass(frozen=True)
 class _Ranks:
-    """Columns of ranks; and for each node its column, and the bound that ranks on its left are below."""
+    """Columns of ranks; and each node's column and bound: smaller ranks go to the left."""
 
     columns: Table
     thresholds: Table
@@ -176,15 +176,15 @@ class _Ranks:
 
 
 def _ranks_of(tables: Tables, left_leaves: Sequence[LeafRanges]) -> Tables:
-    """Return columns of ranks and the tests on them; none where there is too much for bytes.
+    """Return columns of ranks and the tests on them; none if the model is too large for bytes.
 
     Args:
         tables: `nodes`, `sets`, `first_node` and `first_leaf` of a model.
-        left_leaves: for each tree, and each node of it, the first and last leaf (exclusive) on its left.
+        left_leaves: by tree and node, the first and last leaf (exclusive) to the left of the node.
     """
     leaves = np.diff(tables["first_leaf"])
     ranks = _with_categories(_of_numbers(tables["nodes"]), tables["nodes"], tables["sets"])
-    if len(ranks.columns) > MOST_COLUMNS or leaves.max(initial=0) > MOST_LEAVES:
+    if len(ranks.columns) > MAX_COLUMNS or leaves.max(initial=0) > MAX_LEAVES:
         ranks, left_leaves, leaves = _of_numbers(tables["nodes"][:0]), [], leaves[:0]
     first_leaf_byte = _starts(-(-leaves // LEAVES_PER_BYTE))
     masks = _false_node_masks(left_leaves, tables["first_node"], first_leaf_byte)
@@ -203,22 +203,22 @@ def _ranks_of(tables: Tables, left_leaves: Sequence[LeafRanges]) -> Tables:
 
 
 def _of_numbers(nodes: Table) -> _Ranks:
-    """Rank the thresholds of each feature, apart for each way of dealing with a missing value."""
+    """Rank the thresholds of each feature, separately for each treatment of missing values."""
     flags = nodes["flags"]
     numeric = np.flatnonzero(flags & CATEGORICAL == 0)
     missing = flags & (MISSING_ZERO | MISSING_NAN)
-    group = nodes["feature"] * WAYS + np.where(missing, missing | flags & DEFAULT_LEFT, 0)
+    group = nodes["feature"] * MISSING_MODES + np.where(missing, missing | flags & DEFAULT_LEFT, 0)
     pairs = np.stack([group, nodes["threshold"]], axis=1)[numeric]
-    known, own = np.unique(pairs, axis=0, return_inverse=True)
-    groups = np.split(known, np.flatnonzero(np.diff(known[:, 0])) + 1) if len(known) else []
-    parts = [  # columns that bytes can rank: each compares rightly, whatever lies outside it
-        group[at : at + MOST_THRESHOLDS]
+    distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
+    groups = np.split(distinct, np.flatnonzero(np.diff(distinct[:, 0])) + 1)
+    parts = [  # split so that ranks fit in a byte; comparisons within a part stay correct
+        group[at : at + MAX_THRESHOLDS]
         for group in groups
-        for at in range(0, len(group), MOST_THRESHOLDS)
+        for at in range(0, len(group), MAX_THRESHOLDS)
     ]
     column, bound = np.zeros(len(nodes), int), np.zeros(len(nodes), int)
     place = [(at, LOWEST + 1 + rank) for at, part in enumerate(parts) for rank in range(len(part))]
-    pairs_placed = np.array(place, int).reshape(-1, 2)[own.reshape(-1)]
+    pairs_placed = np.array(place, int).reshape(-1, 2)[inverse.reshape(-1)]
     column[numeric], bound[numeric] = pairs_placed.T
     padded = [_padded(part[:, 1]) for part in parts]
     places = _starts(len(values) for values in padded)
@@ -228,39 +228,39 @@ def _of_numbers(nodes: Table) -> _Ranks:
 
 
 def _padded(thresholds: Table) -> Table:
-    """Fill up to 2^n - 1 for the binary search."""
-    room = (1 << len(thresholds).bit_length()) - 1
-    return np.concatenate([thresholds, np.full(room - len(thresholds), np.inf)])
+    """Pad to a length of 2^n - 1 for the binary search."""
+    length = (1 << len(thresholds).bit_length()) - 1
+    return np.concatenate([thresholds, np.full(length - len(thresholds), np.inf)])
 
 
 def _column(part: Table, start: int) -> tuple[int, int, int, int, int]:
-    feature, way = divmod(int(part[0, 0]), WAYS)
+    feature, mode = divmod(int(part[0, 0]), MISSING_MODES)
     steps = len(part).bit_length()
-    if not way:  # a missing value counts as 0
+    if not mode:  # a missing value counts as 0
         return feature, start, steps, NUMBER, LOWEST + int((part[:, 1] < 0).sum())
-    kind = NUMBER_ZERO_MISSING if way & MISSING_ZERO else NUMBER
-    return feature, start, steps, kind, LOWEST if way & DEFAULT_LEFT else HIGHEST
+    kind = NUMBER_ZERO_MISSING if mode & MISSING_ZERO else NUMBER
+    return feature, start, steps, kind, LOWEST if mode & DEFAULT_LEFT else HIGHEST
 
 
 def _with_categories(ranks: _Ranks, nodes: Table, sets: Table) -> _Ranks:
-    """Add a column for each set of categories: rank 0 in it, and 1 outside."""
-    found: dict[tuple[int, bytes], int] = {}
+    """Add a column for each set of categories: rank 0 inside the set, and 1 outside."""
+    column_of_set: dict[tuple[int, bytes], int] = {}
     columns: list[tuple[int, int, int, int, int]] = []
     for at in np.flatnonzero(nodes["flags"] & CATEGORICAL):
         feature, start = int(nodes["feature"][at]), int(nodes["threshold"][at])
         words = int(nodes["words"][at])
         key = (feature, sets[start : start + words].tobytes())
-        if key not in found:
-            found[key] = len(ranks.columns) + len(columns)
+        if key not in column_of_set:
+            column_of_set[key] = len(ranks.columns) + len(columns)
             columns.append((feature, start, words, CATEGORY, 0))
-        ranks.column[at], ranks.bound[at] = found[key], 1
+        ranks.column[at], ranks.bound[at] = column_of_set[key], 1
     return replace(ranks, columns=np.concatenate([ranks.columns, np.array(columns, COLUMN)]))
 
 
 def _false_node_masks(
     left_leaves: Sequence[LeafRanges], first_node: Table, first_leaf_byte: Table
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield (byte of leaves, node, mask): the leaves that remain when the node is false."""
+    """Yield (byte of leaves, node, mask of the leaves that remain when the node is false)."""
     firsts = zip(left_leaves, first_node.tolist(), first_leaf_byte.tolist(), strict=False)
     for tree, first, tree_byte in firsts:
         for node, (begin, end) in enumerate(tree, first):
@@ -271,5 +271,5 @@ def _false_node_masks(
 
 
 def _starts(lengths: Iterable[int]) -> Table:
-    """Return where each part starts when they are put in a row, and where the last one ends."""
+    """Return the start of each part when all are concatenated, and the end of the last one."""
     return np.cumsum([0, *lengths]).astype("i4")

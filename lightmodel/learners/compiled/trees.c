@@ -1,19 +1,19 @@
 /* Scores rows with a LightGBM model whose trees are tables.
 
-   Whichever way is taken, the leaves' values are added in LightGBM's order, so that sums are LightGBM's to the
+   Both algorithms add the values of the leaves in LightGBM's order, so that the sums equal LightGBM's to the
    last bit.
 
-   `quick_score` takes 128 rows side by side. A value becomes its rank among the thresholds of its feature, so that
-   "x <= threshold" compares two bytes; what LightGBM does with missing values, zeros and categories is settled
-   there as well, by columns of ranks of their own. A node that sends a row to the right (a false node) masks out the leaves on
+   `quick_score` scores 128 rows in parallel. A value becomes its rank among the thresholds of its feature, so that
+   "x <= threshold" compares two bytes; LightGBM's treatment of missing values, zeros and categories is part of
+   the ranks as well, in separate columns. A node that sends a row to the right (a false node) masks out the leaves on
    its left, and the first leaf that remains is the exit leaf (QuickScorer, Lucchese et al. 2015). A tree's leaves are
-   dealt with eight at a time: one byte a row. No branch depends on a value, so the compiler makes vector
-   instructions of every loop over rows.
+   handled eight at a time: one byte per row. No branch depends on a value, so the compiler vectorizes every
+   loop over rows.
 
-   `walk` follows one row from node to node. It takes the trees that are too big for `quick_score`. */
+   `walk` follows one row from node to node. It scores models that are too big for `quick_score`. */
 
 #if defined(__GNUC__) && !defined(__clang__)
-/* It would interleave tests instead of rows, and give up vectors: four times slower. */
+/* This optimization would interleave tests instead of rows and prevent vectorization: four times slower. */
 #pragma GCC optimize("no-loop-unroll-and-jam")
 #endif
 
@@ -23,19 +23,19 @@
 #include <string.h>
 
 #define BLOCK 128
-#define FEW 32                /* up to half a block is dealt with in such parts, and */
-#define SINGLY 2              /* so few rows one by one */
-#define MAX_LEAF_BYTES 32       /* 256 leaves: a leaf's number fits a byte */
-#define ZERO ((double)1e-35f) /* what LightGBM takes for zero */
+#define SMALL_BLOCK 32        /* used for up to half a block of rows */
+#define MAX_SINGLE_ROWS 2     /* so few rows are scored one by one */
+#define MAX_LEAF_BYTES 32       /* 256 leaves: the number of a leaf fits in a byte */
+#define ZERO ((double)1e-35f) /* LightGBM treats smaller absolute values as zero */
 
 enum flag { CATEGORICAL = 1, DEFAULT_LEFT = 2, MISSING_ZERO = 4, MISSING_NAN = 8 };
 enum kind { NUMBER, NUMBER_ZERO_MISSING, CATEGORY };
 enum link { IDENTITY, SIGMOID, SOFTMAX };
 
 struct node {
-    double threshold;             /* of a categorical node: where its set starts */
-    int32_t feature, left, right; /* a child below 0 is a leaf: ~child */
-    int16_t flags, words;         /* words: length of its set */
+    double threshold;             /* of a categorical node: the start of its set */
+    int32_t feature, left, right; /* a negative child is the leaf ~child */
+    int16_t flags, words;         /* words: length of the set */
 };
 
 struct column {                   /* of ranks */
@@ -43,7 +43,7 @@ struct column {                   /* of ranks */
     int16_t kind, missing;        /* missing: the rank of a missing value */
 };
 
-struct test {                     /* a row whose rank is not below the bound keeps only the leaves of the mask */
+struct test {                     /* if the rank of a row is not below the bound, only the leaves in the mask remain */
     uint16_t column;
     int8_t bound;
     uint8_t mask;
@@ -61,12 +61,12 @@ struct model {
     const double *leaves;         /* of each tree, from left to right */
     const uint32_t *sets;
     const struct column *columns;
-    const double *thresholds;     /* of each column, ascending, filled up with infinity */
+    const double *thresholds;     /* of each column, ascending, padded with infinity */
     const struct test *tests;
 };
 
 static int in_set(const uint32_t *set, int words, double x) {
-    if (!(x > -1.0 && x < 32.0 * words)) return 0; /* nor is NaN */
+    if (!(x > -1.0 && x < 32.0 * words)) return 0; /* NaN is in no set */
     int32_t value = (int32_t)x;
     return set[value >> 5] >> (value & 31) & 1;
 }
@@ -90,18 +90,18 @@ static void walk(const struct model *model, const double *row, double *sums) {
     }
 }
 
-/* Counts the thresholds below each number. */
+/* Writes the rank of each number: how many thresholds are below it, minus 128. */
 static inline void rank_numbers(const struct model *model, const struct column *column, const double *x,
                                 int lanes, int8_t *ranks) {
     const double *thresholds = model->thresholds + column->start;
     const double zero = column->kind == NUMBER_ZERO_MISSING ? ZERO : -1.0;
-    int32_t found[BLOCK];
-    for (int i = 0; i < lanes; i++) found[i] = 0;
+    int32_t rank[BLOCK];
+    for (int i = 0; i < lanes; i++) rank[i] = 0;
     for (int step = column->count - 1; step >= 0; step--)
         for (int i = 0; i < lanes; i++)
-            found[i] += (thresholds[found[i] + (1 << step) - 1] < x[i]) << step;
+            rank[i] += (thresholds[rank[i] + (1 << step) - 1] < x[i]) << step;
     for (int i = 0; i < lanes; i++)
-        ranks[i] = (int8_t)(isnan(x[i]) || fabs(x[i]) <= zero ? column->missing : found[i] - 128);
+        ranks[i] = (int8_t)(isnan(x[i]) || fabs(x[i]) <= zero ? column->missing : rank[i] - 128);
 }
 
 static inline void rank_categories(const struct model *model, const struct column *column, const double *x,
@@ -110,12 +110,12 @@ static inline void rank_categories(const struct model *model, const struct colum
     for (int i = 0; i < lanes; i++) ranks[i] = (int8_t)!in_set(set, column->count, x[i]);
 }
 
-/* Writes the number of each row's first leaf that is not masked out; `left` is (leaf_bytes, lanes). */
-static inline void exit_leaves(const uint8_t *left, int leaf_bytes, int lanes, uint8_t *leaf) {
+/* Writes the number of each row's first leaf that is not masked out; `remaining` is (leaf_bytes, lanes). */
+static inline void exit_leaves(const uint8_t *remaining, int leaf_bytes, int lanes, uint8_t *leaf) {
     for (int i = 0; i < lanes; i++) leaf[i] = 0;
     for (int leaf_byte = leaf_bytes - 1; leaf_byte >= 0; leaf_byte--)
         for (int i = 0; i < lanes; i++) {
-            uint8_t all = left[leaf_byte * lanes + i], low = all & (uint8_t)-all;
+            uint8_t all = remaining[leaf_byte * lanes + i], low = all & (uint8_t)-all;
             uint8_t bit = (uint8_t)(((low & 0xaa) ? 1 : 0) | ((low & 0xcc) ? 2 : 0) | ((low & 0xf0) ? 4 : 0));
             leaf[i] = all ? (uint8_t)(leaf_byte * 8 + bit) : leaf[i];
         }
@@ -128,16 +128,16 @@ static inline __attribute__((always_inline)) void quick_score(const struct model
     for (int tree = 0; tree < model->trees; tree++) {
         const int first = model->first_leaf_byte[tree], leaf_bytes = model->first_leaf_byte[tree + 1] - first;
         for (int leaf_byte = 0; leaf_byte < leaf_bytes; leaf_byte++) {
-            uint8_t some[BLOCK];
+            uint8_t remaining[BLOCK];
             const struct test *test = model->tests + model->first_test[first + leaf_byte];
             const struct test *end = model->tests + model->first_test[first + leaf_byte + 1];
-            for (int i = 0; i < lanes; i++) some[i] = 0xff;
+            for (int i = 0; i < lanes; i++) remaining[i] = 0xff;
             for (; test < end; test++) {
-                const int8_t *own = ranks + test->column * lanes, bound = test->bound;
+                const int8_t *rank = ranks + test->column * lanes, bound = test->bound;
                 const uint8_t mask = test->mask;
-                for (int i = 0; i < lanes; i++) some[i] &= (own[i] < bound ? 0xff : 0) | mask;
+                for (int i = 0; i < lanes; i++) remaining[i] &= (rank[i] < bound ? 0xff : 0) | mask;
             }
-            memcpy(left + leaf_byte * lanes, some, (size_t)lanes);
+            memcpy(left + leaf_byte * lanes, remaining, (size_t)lanes);
         }
         exit_leaves(left, leaf_bytes, lanes, leaf);
         const double *leaves = model->leaves + model->first_leaf[tree];
@@ -146,20 +146,20 @@ static inline __attribute__((always_inline)) void quick_score(const struct model
     }
 }
 
-/* `quick_score` for one row; no branch on what is left, which the processor would guess wrong. */
-static void strike_one(const struct model *model, const int8_t *ranks, double *sums) {
+/* `quick_score` for one row, without branches on remaining leaves, which are hard to predict. */
+static void quick_score_row(const struct model *model, const int8_t *ranks, double *sums) {
     for (int tree = 0; tree < model->trees; tree++) {
         const int first = model->first_leaf_byte[tree];
         uint32_t leaf = 0;
         for (int leaf_byte = model->first_leaf_byte[tree + 1] - first - 1; leaf_byte >= 0; leaf_byte--) {
             const struct test *test = model->tests + model->first_test[first + leaf_byte];
             const struct test *end = model->tests + model->first_test[first + leaf_byte + 1];
-            uint32_t some = 0xff;
+            uint32_t remaining = 0xff;
             for (; test < end; test++)
-                some &= -(uint32_t)(ranks[test->column] < test->bound) | test->mask;
-            const uint32_t own = (uint32_t)(leaf_byte * 8 + __builtin_ctz(some | 0x100));
-            const uint32_t none = ((some + 0xff) >> 8) - 1; /* all bits, if nothing is left */
-            leaf = (leaf & none) | (own & ~none);
+                remaining &= -(uint32_t)(ranks[test->column] < test->bound) | test->mask;
+            const uint32_t candidate = (uint32_t)(leaf_byte * 8 + __builtin_ctz(remaining | 0x100));
+            const uint32_t none = ((remaining + 0xff) >> 8) - 1; /* all bits, if no leaf remains */
+            leaf = (leaf & none) | (candidate & ~none);
         }
         sums[tree % model->classes] += model->leaves[model->first_leaf[tree] + leaf];
     }
@@ -170,14 +170,14 @@ static inline __attribute__((always_inline)) void score_block(const struct model
                                                               const int lanes, int8_t *ranks, double *sums) {
     for (int at = 0; at < model->ranked; at++) {
         const struct column *column = model->columns + at;
-        const double *own = x + column->feature * lanes;
+        const double *values = x + column->feature * lanes;
         if (column->kind == CATEGORY)
-            rank_categories(model, column, own, lanes, ranks + at * lanes);
+            rank_categories(model, column, values, lanes, ranks + at * lanes);
         else
-            rank_numbers(model, column, own, lanes, ranks + at * lanes);
+            rank_numbers(model, column, values, lanes, ranks + at * lanes);
     }
     if (lanes == 1)
-        strike_one(model, ranks, sums);
+        quick_score_row(model, ranks, sums);
     else
         quick_score(model, ranks, lanes, sums);
 }
@@ -194,7 +194,7 @@ static void transform(const struct model *model, double *scores) {
     for (int at = 0; at < model->classes; at++) scores[at] /= sum;
 }
 
-/* Brings rows together as (features, lanes); what is left over of the lanes is 0. */
+/* Copies rows to a block of (features, lanes); unused lanes are 0. */
 static void gather(const struct model *model, const double *x, int64_t down, int64_t across, int rows,
                    int lanes, double *block) {
     for (int feature = 0; feature < model->features; feature++) {
@@ -205,8 +205,8 @@ static void gather(const struct model *model, const double *x, int64_t down, int
     }
 }
 
-/* Scores rows: the value of a feature is x[row * down + feature * across]; the answer is (rows, classes).
-   Gives 0, or -1 when there is no memory; what it needs does not grow with the rows. */
+/* Scores rows: the value of a feature is x[row * down + feature * across]; `answer` is (rows, classes).
+   Returns 0, or -1 if there is no memory; the memory needed does not depend on the number of rows. */
 int score_rows(const struct model *model, const double *x, int64_t rows, int64_t down, int64_t across,
                double *answer) {
     const int classes = model->classes, most = model->ranked ? BLOCK : 1;
@@ -216,25 +216,25 @@ int score_rows(const struct model *model, const double *x, int64_t rows, int64_t
     sums = block + (size_t)model->features * most;
     int8_t *ranks = (int8_t *)(block + values);
     for (int64_t first = 0; first < rows;) {
-        int here = rows - first < most ? (int)(rows - first) : most;
-        const int lanes = here <= SINGLY ? 1 : here <= BLOCK / 2 ? FEW : BLOCK;
-        if (here > lanes) here = lanes;
-        gather(model, x + first * down, down, across, here, lanes, block);
+        int count = rows - first < most ? (int)(rows - first) : most;
+        const int lanes = count <= MAX_SINGLE_ROWS ? 1 : count <= BLOCK / 2 ? SMALL_BLOCK : BLOCK;
+        if (count > lanes) count = lanes;
+        gather(model, x + first * down, down, across, count, lanes, block);
         for (int at = 0; at < classes * lanes; at++) sums[at] = 0;
         if (!model->ranked)
             walk(model, block, sums);
         else if (lanes == 1)
             score_block(model, block, 1, ranks, sums);
-        else if (lanes == FEW)
-            score_block(model, block, FEW, ranks, sums);
+        else if (lanes == SMALL_BLOCK)
+            score_block(model, block, SMALL_BLOCK, ranks, sums);
         else
             score_block(model, block, BLOCK, ranks, sums);
-        for (int row = 0; row < here; row++) {
+        for (int row = 0; row < count; row++) {
             double *scores = answer + (first + row) * classes;
             for (int at = 0; at < classes; at++) scores[at] = sums[at * lanes + row];
             transform(model, scores);
         }
-        first += here;
+        first += count;
     }
     free(block);
     return 0;

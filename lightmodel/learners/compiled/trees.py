@@ -1,4 +1,4 @@
-"""Scoring through the compiled library: see trees.c."""
+"""Score rows with the compiled library; see trees.c."""
 
 import ctypes
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.learners.compiled.tables import COLUMN, NODE, TEST, Tables
 
-_FEW = 8  # rows
+_FEW_ROWS = 8
 _KINDS: Mapping[str, Any] = {
     "first_node": "i4",
     "first_leaf": "i4",
@@ -37,31 +37,30 @@ class _Model(ctypes.Structure):
 
 
 class CompiledTrees:
-    """Scores rows as LightGBM does; several models are averaged. Threads may share it.
+    """Scores rows exactly as LightGBM does; several models are averaged. It is thread-safe.
 
-    The interpreter's lock is released for many rows. For a few it is kept: to get it back takes longer
-    than they do.
+    The GIL is released for many rows. For a few it is kept, as acquiring it again takes longer than they.
     """
 
-    def __init__(self, library: ctypes.CDLL, every: Sequence[Tables]) -> None:
-        keeping = ctypes.PyDLL(library._name, handle=library._handle)
-        self._score, self._score_few = library.score_rows, keeping.score_rows
-        self._tables = tuple(every)  # the models hold their addresses only
-        self._models = tuple(map(_structure, every))
+    def __init__(self, library: ctypes.CDLL, models: Sequence[Tables]) -> None:
+        with_gil = ctypes.PyDLL(library._name, handle=library._handle)
+        self._score, self._score_few = library.score_rows, with_gil.score_rows
+        self._tables = tuple(models)  # the structures only hold their addresses
+        self._models = tuple(map(_structure, models))
 
     def predict(self, features: Matrix) -> Scores:
-        """Score (rows, features), in any memory order: (rows,), or (rows, classes)."""
-        every = [self._one(model, features) for model in self._models]
-        scores: Scores = np.mean(every, axis=0) if len(every) > 1 else every[0]
-        return scores
+        """Return the scores of (rows, features), in any memory order: (rows,) or (rows, classes)."""
+        scores = [self._predict(model, features) for model in self._models]
+        mean: Scores = np.mean(scores, axis=0) if len(scores) > 1 else scores[0]
+        return mean
 
-    def _one(self, model: _Model, features: Matrix) -> Scores:
+    def _predict(self, model: _Model, features: Matrix) -> Scores:
         if features.shape[1] != model.features or features.dtype != np.float64:
-            raise ValueError(f"{features.shape[1]} features, and the model has {model.features}")
+            raise ValueError(f"{features.shape[1]} features, but the model has {model.features}")
         down, across = (stride // features.itemsize for stride in features.strides)
         scores = np.empty((len(features), model.classes))
-        score = self._score if len(features) > _FEW else self._score_few
-        done = score(
+        score = self._score if len(features) > _FEW_ROWS else self._score_few
+        status = score(
             ctypes.byref(model),
             ctypes.c_void_p(features.ctypes.data),
             ctypes.c_int64(len(features)),
@@ -69,19 +68,19 @@ class CompiledTrees:
             ctypes.c_int64(across),
             ctypes.c_void_p(scores.ctypes.data),
         )
-        if done != 0:
+        if status != 0:
             raise MemoryError
         return scores[:, 0] if model.classes == 1 else scores
 
 
 def _structure(tables: Tables) -> _Model:
-    """Point at the tables, which must outlive the structure."""
+    """Return a structure that points to the tables, which must outlive it."""
     model = _Model()
     model.trees, model.classes, model.features, model.link = tables["shape"].tolist()
     model.ranked = len(tables["columns"])
     model.steepness, model.divisor = tables["scale"].tolist()
     for name, kind in _KINDS.items():
         if tables[name].dtype != np.dtype(kind) or not tables[name].flags.c_contiguous:
-            raise ValueError(f"{name} is not as it was written")
+            raise ValueError(f"table {name!r} has another type or layout than it was written with")
         setattr(model, name, tables[name].ctypes.data)
     return model

@@ -1,4 +1,4 @@
-"""The size of the trees, and what the user said about it."""
+"""The choice of the tree size and of the parameters that depend on it."""
 
 from typing import Any
 
@@ -15,9 +15,7 @@ FIXED = {"objective": "regression", "verbosity": -1, "num_threads": 1, "seed": 0
     ("given", "name"),
     [({"eta": 0.03, "num_leaf": 7}, "learning_rate"), ({"learning_rate": 0.03}, "learning_rate")],
 )
-def test_what_the_user_gave_wins_under_whichever_of_its_names(
-    given: dict[str, Any], name: str
-) -> None:
+def test_a_users_parameter_wins_under_any_of_its_names(given: dict[str, Any], name: str) -> None:
     random = np.random.default_rng(0)
     rows = random.random((400, 3))
     dataset = lgb.Dataset(rows, rows[:, 0], params=FIXED).construct()

@@ -1,4 +1,4 @@
-"""Compiled scoring gives LightGBM's scores to the last bit, for models of every kind."""
+"""Compiled scores equal LightGBM's to the last bit, for models of every kind."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from lightmodel.contract.cells import Matrix
 from lightmodel.learners.compiled import (
-    build,
+    compile_library,
     compiled_files,
-    load,
+    load_library,
     open_compiled,
-    packed,
-    unpacked,
+    pack_tables,
+    unpack_tables,
 )
 from lightmodel.learners.compiled.tables import NotCompiledError, tables_of
 from lightmodel.learners.compiled.trees import CompiledTrees
@@ -45,14 +45,14 @@ def boosted(
         categorical_feature=[5] if categories else [],
         params={"verbosity": -1, "min_data_in_leaf": 5},
     )
-    settled = {
+    fixed = {
         "objective": objective,
         "verbosity": -1,
         "min_data_in_leaf": 5,
         "seed": 1,
         **parameters,
     }
-    return str(lgb.train(settled, data, rounds).model_to_string())
+    return str(lgb.train(fixed, data, rounds).model_to_string())
 
 
 MODELS = {
@@ -74,11 +74,11 @@ MODELS = {
     ),
     "own sigmoid": boosted(TABLE, sigmoid=0.7, num_leaves=5),
 }
-LIBRARY = load(*build())
+LIBRARY = load_library(*compile_library())
 
 
 def scorer(*texts: str) -> CompiledTrees:
-    return CompiledTrees(LIBRARY, unpacked(packed(texts)))
+    return CompiledTrees(LIBRARY, unpack_tables(pack_tables(texts)))
 
 
 def by_lightgbm(text: str, rows: Matrix) -> Matrix:
@@ -126,27 +126,27 @@ def test_another_number_of_features_is_an_error() -> None:
         scorer(MODELS["binary"]).predict(np.ascontiguousarray(TABLE[:, :5]))
 
 
-def test_what_is_not_known_is_not_compiled() -> None:
+def test_unsupported_models_are_not_compiled() -> None:
     linear = boosted(TABLE, "regression", linear_tree=True)
     poisson = MODELS["regression"].replace("objective=regression", "objective=poisson")
     for text, why in ((linear, "linear"), (poisson, "its objective is poisson")):
         with pytest.raises(NotCompiledError, match=why):
-            packed([text])
+            pack_tables([text])
 
 
-def test_files_open_again_and_what_does_not_fit_says_why() -> None:
+def test_compiled_files_load_again_and_unsuitable_ones_say_why() -> None:
     files = compiled_files({"texts": [MODELS["binary"]], "names": []})
     trees, _ = open_compiled(files.__getitem__)
     assert np.array_equal(trees.predict(TABLE), by_lightgbm(MODELS["binary"], TABLE))
     with pytest.raises(NotCompiledError, match="tables cannot be read"):
-        unpacked(files["compiled.npy"][:-300])
-    library, about = build()
+        unpack_tables(files["compiled.npy"][:-300])
+    library, about = compile_library()
     for changed, why in (
         ({"machine": "plan9-pdp11"}, "compiled for plan9-pdp11"),
         ({"cpu": ("flux",)}, "no flux"),
         ({"sources": "0" * 64}, "another version"),
     ):
         with pytest.raises(NotCompiledError, match=why):
-            load(library, {**about, **changed})
+            load_library(library, {**about, **changed})
     with pytest.raises(NotCompiledError, match="cannot be loaded"):
-        load(b"rubbish" * 999, about)
+        load_library(b"rubbish" * 999, about)

@@ -1,4 +1,4 @@
-"""Which learner a train section makes, and which model a bundle's payload becomes."""
+"""Learners are created from the settings, and models from the payload in a bundle."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_a_users_function_makes_the_estimator_alone_and_in_a_blend() -> None:
     assert make_learner(blend, 1, LogisticRegression).name == "blend"
 
 
-def test_a_users_function_that_is_not_there_is_named() -> None:
+def test_a_missing_user_function_is_named() -> None:
     with pytest.raises(ConfigError, match=r"train\.module is not set"):
         make_learner(TrainSection(estimator="module"), threads=1)
     with pytest.raises(ConfigError, match=r"mine\.py defines no estimator"):

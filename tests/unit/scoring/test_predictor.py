@@ -1,4 +1,4 @@
-"""From scores to answers: decisions, contributions, and the self-test."""
+"""Predictions, contributions, and the self-test of a model."""
 
 from collections.abc import Callable
 
@@ -49,14 +49,14 @@ def predictor(
 
 @given(
     scores=arrays(np.float64, st.integers(1, 8), elements=SHARES),
-    own=st.none() | SHARES,
-    given_one=st.none() | SHARES,
+    default=st.none() | SHARES,
+    requested=st.none() | SHARES,
 )
-def test_two_classes_are_decided_as_they_were_tested(
-    scores: Scores, own: float | None, given_one: float | None
+def test_binary_predictions_equal_those_of_testing(
+    scores: Scores, default: float | None, requested: float | None
 ) -> None:
-    answers = predictor(BINARY, scores, own).answer(block(len(scores)), threshold=given_one)
-    threshold = next(one for one in (given_one, own, 0.5) if one is not None)
+    answers = predictor(BINARY, scores, default).answer(block(len(scores)), threshold=requested)
+    threshold = next(one for one in (requested, default, 0.5) if one is not None)
     codes = predicted_codes(scores, threshold)
     assert answers.predictions == [("no", "yes")[code] for code in codes]
     assert answers.is_binary
@@ -64,7 +64,7 @@ def test_two_classes_are_decided_as_they_were_tested(
 
 
 @given(scores=arrays(np.float64, st.tuples(st.integers(1, 8), st.just(3)), elements=SHARES))
-def test_several_classes_are_decided_as_they_were_tested(scores: Scores) -> None:
+def test_multiclass_predictions_equal_those_of_testing(scores: Scores) -> None:
     answers = predictor(CLASSES, scores).answer(block(len(scores)))
     assert answers.predictions == [code + 1 for code in predicted_codes(scores, 0.5)]
     assert not answers.is_binary
@@ -73,12 +73,12 @@ def test_several_classes_are_decided_as_they_were_tested(scores: Scores) -> None
     ]
 
 
-def test_a_number_is_its_own_prediction_and_has_no_probability() -> None:
+def test_a_regression_score_is_the_prediction_and_has_no_probability() -> None:
     answers = predictor(NUMBER, np.array([1.5, -2.0])).answer(block(2))
     assert answers.columns() == {"row": [0, 1], "prediction": [1.5, -2.0]}
 
 
-def test_columns_come_under_the_ids_own_name() -> None:
+def test_the_id_column_keeps_its_name() -> None:
     answers = predictor(BINARY, np.array([0.25])).answer(block(1))
     assert answers.columns() == {"row": [0], "prediction": ["no"], "probability": [0.25]}
 
@@ -99,7 +99,7 @@ def test_the_largest_contributions_of_a_row_come_first_whatever_their_sign() -> 
     ]
 
 
-def test_of_several_classes_the_chosen_one_is_explained() -> None:
+def test_contributions_are_those_of_the_predicted_class() -> None:
     first, second, third = [1.0, 0, 0, 0], [0, 2.0, 0, 0], [0, 0, 3.0, 0]
     table = np.array([[*first, *second, *third]])
     scores = np.array([[0.1, 0.7, 0.2]])
@@ -108,13 +108,13 @@ def test_of_several_classes_the_chosen_one_is_explained() -> None:
 
 
 @pytest.mark.parametrize(("change", "passes"), [(0.0, True), (1e-13, True), (1e-11, False)])
-def test_samples_must_be_scored_as_stored(change: float, passes: bool) -> None:
+def test_scores_of_samples_must_equal_the_stored_ones(change: float, passes: bool) -> None:
     samples = [(0.25,), (0.75,)]
     model = predictor(BINARY, np.array([0.25, 0.75]) * (1 + change))
     if passes:
         check_samples(model, block(2), samples)
         return
-    with pytest.raises(ArtefactCorrupt, match="not scored as stored"):
+    with pytest.raises(ArtefactCorrupt, match="get other scores than stored"):
         check_samples(model, block(2), samples)
 
 

@@ -70,18 +70,18 @@ def test_running_trials_fail_when_the_time_is_over(context: TrialContext) -> Non
     class Blocked(LightGBMTrials):
         def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
             started.set()
-            self.trainer.given_up.wait()
+            self.trainer.cancelled.wait()
             return super().fit_fold(parameters, fold)
 
     real = context.fitter
-    blocked = Blocked(real.trainer, real.parts, real.given, real.stopping, real.at_once)
+    blocked = Blocked(real.trainer, real.folds, real.given, real.stopping, real.parallel)
     run_trials(replace(context, fitter=blocked), started.is_set)
     assert {trial.state for trial in context.study.trials()} == {"failed"}
 
 
 def test_parameters_that_lightgbm_refuses_end_the_search_and_fail_the_trial(tmp_path: Path) -> None:
     context = context_of(tmp_path, (Range("feature_fraction", 1.5, 2.0),))
-    with pytest.raises(ConfigError, match="LightGBM refuses"):
+    with pytest.raises(ConfigError, match="LightGBM rejects"):
         run_trials(context, lambda: False)
     assert "complete" not in {trial.state for trial in context.study.trials()}
     context.study.close()

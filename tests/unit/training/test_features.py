@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.training.features import OwnFeatures, Steps, fit_features
+from lightmodel.training.features import FeatureFunction, Processing, fit_features
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -31,11 +31,11 @@ NAN = float("nan")
 ROWS = np.array([[20, 0, 1], [20, 1, 0], [30, 1, 1], [NAN, 1, 0], [20, NAN, 1]])
 
 
-def fitted(own: OwnFeatures | None = None, *chosen: str) -> Steps:
+def fitted(own: FeatureFunction | None = None, *chosen: str) -> Processing:
     return fit_features(ROWS, CONTRACT, chosen, own)
 
 
-def test_without_steps_the_very_same_matrix_comes_back() -> None:
+def test_without_added_features_the_same_matrix_is_returned() -> None:
     steps = fitted()
     assert steps.extend(ROWS) is ROWS
     assert steps.feature_names == ("age", "where", "member")
@@ -73,7 +73,7 @@ def test_a_column_without_any_value_is_counted_as_missing() -> None:
     assert steps.extend(np.array([[1.0, 0, 0]]))[0, 3] == 0
 
 
-def test_own_features_see_names_numbers_and_words() -> None:
+def test_the_users_function_receives_numbers_and_texts_by_name() -> None:
     seen: dict[str, list[Any]] = {}
 
     def own(columns: Columns) -> Columns:
@@ -88,7 +88,7 @@ def test_own_features_see_names_numbers_and_words() -> None:
     assert steps.extend(ROWS)[:3, 3].tolist() == [0, 20, 30]
 
 
-def test_infinite_values_of_own_features_are_missing() -> None:
+def test_infinite_values_of_user_features_become_missing() -> None:
     def own(columns: Columns) -> Columns:
         return {"up": columns["age"] * np.inf, "down": 1 / (columns["age"] * 0 + np.inf)}
 
@@ -116,13 +116,13 @@ def filled_by_the_median(columns: Columns) -> Columns:
     return {"x": np.where(np.isnan(age), np.median(known) if len(known) else 0.0, age)}
 
 
-def test_a_gap_far_down_the_table_is_tried_as_well() -> None:
+def test_a_row_with_a_missing_value_far_down_is_checked_too() -> None:
     rows = np.vstack([np.tile([20.0, 0, 1], (50, 1)), [[NAN, 1, 0]]])
-    with pytest.raises(ConfigError, match="other rows stand beside it"):
+    with pytest.raises(ConfigError, match="when the other rows change"):
         fit_features(rows, CONTRACT, (), filled_by_the_median)
 
 
-def test_a_value_that_a_users_table_lacks_is_not_told() -> None:
+def test_an_error_does_not_contain_a_value_of_the_table() -> None:
     table = {20.0: 1.0}
     with pytest.raises(ConfigError, match=r"KeyError$") as caught:
         fitted(lambda columns: {"x": np.array([table[value] for value in columns["age"]])})
@@ -135,17 +135,17 @@ def test_a_value_that_a_users_table_lacks_is_not_told() -> None:
         (fails, r"features\(\) failed in line \d+ of .*: ValueError"),
         (misses_a_column, "KeyError: 'salary'"),
         (writes_into_its_input, "ValueError"),
-        (lambda columns: [columns], "must give a mapping"),
-        (lambda columns: {"x": columns["age"][:2]}, r"has shape \(2,\), and there are 5 rows"),
-        (lambda columns: {"x": columns["where"]}, "does not consist of numbers"),
-        (lambda columns: {"age": columns["age"]}, "gives age, which is there already"),
-        (lambda columns: {"x": columns["age"] - columns["age"][0]}, "other rows stand beside it"),
-        (lambda columns: {"x": np.argsort(columns["age"])}, "other rows stand beside it"),
-        (filled_by_the_median, "other rows stand beside it"),
+        (lambda columns: [columns], "must return a mapping"),
+        (lambda columns: {"x": columns["age"][:2]}, r"has shape \(2,\); expected \(5,\)"),
+        (lambda columns: {"x": columns["where"]}, "is not numeric"),
+        (lambda columns: {"age": columns["age"]}, "returns age, which is already a feature"),
+        (lambda columns: {"x": columns["age"] - columns["age"][0]}, "when the other rows change"),
+        (lambda columns: {"x": np.argsort(columns["age"])}, "when the other rows change"),
+        (filled_by_the_median, "when the other rows change"),
     ],
 )
-def test_own_features_that_serving_could_not_repeat_are_refused(
-    own: OwnFeatures, message: str
+def test_user_features_that_serving_cannot_reproduce_are_rejected(
+    own: FeatureFunction, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         fitted(own)

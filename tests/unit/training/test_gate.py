@@ -1,4 +1,4 @@
-"""May this candidate be served?"""
+"""The quality gate approves or rejects a candidate."""
 
 import math
 
@@ -42,7 +42,9 @@ def test_a_model_that_beats_the_dummy_passes() -> None:
     ("task", "metric", "value", "dummy"),
     [("binary", "auc", 0.505, 0.5), ("regression", "rmse", 9.995, 10.0)],
 )
-def test_near_chance_never_passes(task: str, metric: str, value: float, dummy: float) -> None:
+def test_an_insignificant_margin_never_passes(
+    task: str, metric: str, value: float, dummy: float
+) -> None:
     verdict = judge(evaluation(task, metric, value, dummy), GateSection())
     assert not verdict.passed
     assert "does not beat the dummy's" in verdict.reasons[0]
@@ -59,7 +61,7 @@ def test_near_chance_never_passes(task: str, metric: str, value: float, dummy: f
         ("regression", "rmse", 4.0, 5.0, True),
     ],
 )
-def test_the_minimum_holds_in_the_metrics_own_direction(
+def test_the_minimum_respects_the_direction_of_the_metric(
     task: str, metric: str, value: float, minimum: float, passed: bool
 ) -> None:
     dummy = 0.5 if metric == "auc" else 10.0
@@ -86,12 +88,12 @@ def test_falling_behind_the_served_model_by_more_than_a_share_fails(
         evaluation(task, metric, value, dummy, served), GateSection(max_regression=0.01)
     )
     assert verdict.passed is passed
-    assert any("500 rows that neither model saw" in reason for reason in verdict.reasons)
+    assert any("500 rows that neither model was trained on" in reason for reason in verdict.reasons)
 
 
 def test_failed_checks_come_first() -> None:
-    found = evaluation("binary", "auc", 0.9, 0.5, served=0.99)
-    verdict = judge(found, GateSection(minimum=0.8))
+    worse = evaluation("binary", "auc", 0.9, 0.5, served=0.99)
+    verdict = judge(worse, GateSection(minimum=0.8))
     assert "falls behind" in verdict.reasons[0]
     assert len(verdict.reasons) == 3
 

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn's, and what resampling makes of them."""
+"""Metrics equal scikit-learn's; intervals come from resampling."""
 
 import math
 
@@ -93,7 +93,7 @@ def test_an_interval_holds_the_value_and_narrows_with_more_rows() -> None:
     assert widths[1] < widths[0] / 3
 
 
-def test_no_resamples_give_a_point() -> None:
+def test_without_resamples_the_interval_is_a_point() -> None:
     target, scores = binary(50, 1)
     f1 = measure_with_intervals(TaskKind.BINARY, target, scores, 0.5, 0)["f1"]
     assert f1.low == f1.value == f1.high
@@ -106,7 +106,7 @@ def test_one_class_alone_has_no_auc() -> None:
 
 
 @pytest.mark.parametrize("rule", ["f1", "youden", "cost"])
-def test_no_other_threshold_does_better(rule: str) -> None:
+def test_the_chosen_threshold_is_the_best_one(rule: str) -> None:
     target, scores = binary(300, 7)
     section = TrainSection(threshold=rule, cost_false_positive=2, cost_false_negative=5)
 
@@ -123,6 +123,6 @@ def test_no_other_threshold_does_better(rule: str) -> None:
     assert merit(choose_threshold(target.astype(np.int64), scores, section)) == pytest.approx(best)
 
 
-def test_the_threshold_can_stay_at_one_half() -> None:
+def test_the_threshold_can_be_fixed_at_one_half() -> None:
     target, scores = binary(30, 7)
     assert choose_threshold(target.astype(np.int64), scores, TrainSection(threshold="0.5")) == 0.5

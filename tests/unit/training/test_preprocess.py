@@ -1,4 +1,4 @@
-"""A table becomes a split, or a message that says everything that is wrong with it."""
+"""A table becomes a split, or an error with all its violations."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,12 @@ import pytest
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.profile import Profile
 from lightmodel.errors import ConfigError, ContractViolation, DataError, DriftExceeded
-from lightmodel.training.preprocess import Accepted, Preprocessed, PreprocessOptions, preprocess
+from lightmodel.training.preprocess import (
+    AcceptedTable,
+    PreprocessingResult,
+    PreprocessOptions,
+    preprocess,
+)
 
 ROWS = 400
 
@@ -31,28 +36,28 @@ def options(data: dict[str, object] | None = None, **split: object) -> Preproces
     )
 
 
-def accepted_from(result: Preprocessed) -> Accepted:
-    return Accepted(result.contract, result.profile)
+def accepted_from(result: PreprocessingResult) -> AcceptedTable:
+    return AcceptedTable(result.contract, result.profile)
 
 
-def broken_rules(table: pa.Table, accepted: Accepted | None = None) -> set[tuple[str, str]]:
+def broken_rules(table: pa.Table, accepted: AcceptedTable | None = None) -> set[tuple[str, str]]:
     with pytest.raises(ContractViolation) as caught:
         preprocess(table, options(), accepted)
     return {(item.column, item.rule) for item in caught.value.violations}
 
 
-def test_each_row_lands_on_one_side_and_shares_are_kept() -> None:
+def test_each_row_is_in_one_part_and_shares_are_kept() -> None:
     table = table_of(5_000)
     result = preprocess(table, options(), None)
-    ids = [set(side["id"].to_pylist()) for side in (result.train, result.test)]
+    ids = [set(part["id"].to_pylist()) for part in (result.train, result.test)]
     assert ids[0] | ids[1] == set(table["id"].to_pylist())
     assert not ids[0] & ids[1]
     assert 0.28 < result.test.num_rows / 5_000 < 0.32
-    positives = [np.mean(side["target"].to_pylist()) for side in (result.train, result.test)]
+    positives = [np.mean(part["target"].to_pylist()) for part in (result.train, result.test)]
     assert abs(positives[0] - positives[1]) < 0.05
 
 
-def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
+def test_the_seed_determines_the_split() -> None:
     table = table_of()
     first, again, other = (preprocess(table, options(seed=seed), None).test for seed in (0, 0, 1))
     assert first.equals(again)
@@ -73,7 +78,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
         ),
     ],
 )
-def test_what_nothing_can_be_trained_on_is_named(
+def test_a_table_that_cannot_be_trained_on_is_rejected(
     columns: dict[str, list[object]], broken: set[tuple[str, str]]
 ) -> None:
     assert broken_rules(table_of(ROWS, 0, **columns)) == broken
@@ -90,7 +95,7 @@ def test_a_class_smaller_than_the_folds_is_a_warning() -> None:
     assert any("class c has" in text and "fewer than the 10 folds" in text for text in warnings)
 
 
-def test_repeated_ids_are_a_warning_and_stay_on_one_side() -> None:
+def test_repeated_ids_are_a_warning_and_are_not_split() -> None:
     table = table_of(id=[f"r{row // 2}" for row in range(ROWS)])
     result = preprocess(table, options({"id": "id"}), None)
     assert not set(result.train["id"].to_pylist()) & set(result.test["id"].to_pylist())
@@ -116,25 +121,25 @@ def test_a_stratified_split_of_numbers_is_refused() -> None:
         preprocess(table_of(target=numbers), options(method="stratified"), None)
 
 
-def test_a_split_column_that_is_not_there_is_named() -> None:
+def test_a_missing_split_column_is_named() -> None:
     with pytest.raises(DataError, match="no column 'day'"):
         preprocess(table_of(), options(method="time:day"), None)
 
 
-def test_the_next_table_is_held_against_the_contract() -> None:
+def test_the_next_table_is_validated_against_the_contract() -> None:
     accepted = accepted_from(preprocess(table_of(), options(), None))
     changed = table_of(seed=1, x=["?"] * ROWS).drop_columns(["colour"])
     assert broken_rules(changed, accepted) == {("x", "type"), ("colour", "absent")}
 
 
-def test_the_contract_grows_by_what_the_next_table_shows() -> None:
+def test_the_contract_is_widened_by_the_next_table() -> None:
     accepted = accepted_from(preprocess(table_of(), options(), None))
     later = table_of(seed=1, extra=[1] * ROWS, colour=["pink", *["red"] * (ROWS - 1)])
     result = preprocess(later, options(), accepted)
     colour = next(column for column in result.contract.columns if column.name == "colour")
     assert colour.categories == ("blue", "green", "pink", "red")
     assert "extra" not in result.train.column_names
-    assert any("'colour': 1 rows hold a category that is new" in text for text in result.warnings)
+    assert any("'colour': 1 rows have a new category" in text for text in result.warnings)
     assert any("left out: extra" in text for text in result.warnings)
 
 
@@ -144,7 +149,7 @@ def test_another_target_needs_another_store() -> None:
         preprocess(table_of(seed=1), options({"target": "colour"}), accepted)
 
 
-def test_drift_is_reported_and_beyond_the_limit_stops_the_chain() -> None:
+def test_drift_is_reported_and_stops_the_chain_beyond_the_limit() -> None:
     accepted = accepted_from(preprocess(table_of(2_000), options(), None))
     moved = table_of(2_000, seed=1)
     moved = moved.set_column(1, "x", pa.array(moved["x"].to_numpy() + 1))
@@ -163,7 +168,7 @@ def test_a_table_like_the_last_one_has_not_drifted() -> None:
     assert not any(item.drifted for item in drift)
 
 
-def test_a_handful_of_rows_raises_no_alarm() -> None:
+def test_a_few_rows_raise_no_alarm() -> None:
     accepted = accepted_from(preprocess(table_of(2_000), options(), None))
     few = table_of(14, seed=3, target=[0, 1] * 7)
     drift = preprocess(few, options({"max_drift": 0.05}), accepted).drift

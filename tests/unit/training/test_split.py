@@ -1,4 +1,4 @@
-"""Which side of the split, and which fold, a row falls on."""
+"""Rows are assigned to training, testing and folds."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,11 +10,11 @@ from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.training.split import (
     Method,
     fold_numbers,
-    later_side,
+    random_split,
     row_keys,
-    side_for_testing,
     time_blocks,
-    uniform,
+    time_split,
+    uniform_draws,
 )
 
 RANDOM = Method("random")
@@ -36,7 +36,7 @@ def contract_of(table: pa.Table) -> Contract:
     return infer(table, ColumnHints("target")).contract
 
 
-def test_a_row_keeps_its_side_when_the_table_grows_or_is_sorted_anew() -> None:
+def test_a_row_keeps_its_part_when_the_table_grows_or_is_sorted_differently() -> None:
     small, large = table_of(500), table_of(500)
     more = table_of(700, seed=1)
     more = more.set_column(0, "id", pa.array([f"new{row}" for row in range(700)]))
@@ -45,8 +45,8 @@ def test_a_row_keeps_its_side_when_the_table_grows_or_is_sorted_anew() -> None:
         dict(
             zip(
                 table["id"].to_pylist(),
-                side_for_testing(
-                    uniform(row_keys(table, contract_of(table), RANDOM), 0), 0.3, None
+                random_split(
+                    uniform_draws(row_keys(table, contract_of(table), RANDOM), 0), 0.3, None
                 ).tolist(),
                 strict=True,
             )
@@ -72,7 +72,7 @@ def test_a_whole_number_has_one_key_however_it_was_read() -> None:
 
 def test_seeds_and_purposes_draw_independently() -> None:
     keys = row_keys(table_of(5_000), contract_of(table_of(5_000)), RANDOM)
-    draws = [uniform(keys, 0), uniform(keys, 1), uniform(keys, 0, purpose=1)]
+    draws = [uniform_draws(keys, 0), uniform_draws(keys, 1), uniform_draws(keys, 0, purpose=1)]
     for draw in draws:
         assert 0 <= draw.min() < draw.max() < 1
         assert abs(draw.mean() - 0.5) < 0.02
@@ -84,31 +84,30 @@ def test_seeds_and_purposes_draw_independently() -> None:
     share=st.floats(0.05, 0.95),
     seed=st.integers(0, 5),
 )
-def test_a_stratified_split_leaves_no_class_on_one_side_only(
+def test_a_stratified_split_has_every_class_in_both_parts(
     counts: list[int], share: float, seed: int
 ) -> None:
     classes = np.repeat(np.arange(len(counts)), counts).astype(float)
     draws = np.random.default_rng(seed).random(len(classes))
-    side = side_for_testing(draws, share, classes)
+    mask = random_split(draws, share, classes)
     for code in range(len(counts)):
-        assert side[classes == code].any()
-        assert not side[classes == code].all()
+        assert mask[classes == code].any()
+        assert not mask[classes == code].all()
 
 
-def test_equal_rows_alone_in_their_class_are_for_training() -> None:
-    side = side_for_testing(np.array([0.1, 0.1]), 0.3, np.array([0.0, 0.0]))
-    assert not side.any()
+def test_a_class_of_equal_rows_only_is_for_training() -> None:
+    assert not random_split(np.array([0.1, 0.1]), 0.3, np.array([0.0, 0.0])).any()
 
 
-def test_a_group_stays_on_one_side() -> None:
+def test_rows_of_a_group_share_a_key() -> None:
     table = table_of(300).append_column("who", pa.array([f"p{row % 20}" for row in range(300)]))
     keys = row_keys(table, contract_of(table), Method("group", "who"))
     assert len(np.unique(keys)) == 20
 
 
 def test_the_latest_rows_are_for_testing() -> None:
-    side = later_side(pa.chunked_array([[5, 1, 3, 2], [4, 3]]), 0.3)
-    assert side.tolist() == [True, False, False, False, True, False]
+    mask = time_split(pa.chunked_array([[5, 1, 3, 2], [4, 3]]), 0.3)
+    assert mask.tolist() == [True, False, False, False, True, False]
 
 
 @given(
@@ -117,7 +116,7 @@ def test_the_latest_rows_are_for_testing() -> None:
     classes=st.integers(1, 4),
     seed=st.integers(0, 3),
 )
-def test_folds_deal_every_class_evenly_and_keep_equal_rows_together(
+def test_folds_spread_every_class_evenly_and_keep_equal_rows_together(
     rows: int, folds: int, classes: int, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
@@ -134,7 +133,7 @@ def test_folds_deal_every_class_evenly_and_keep_equal_rows_together(
         assert per_fold.max() - per_fold.min() <= 1
 
 
-def test_time_blocks_never_train_on_what_comes_later() -> None:
+def test_time_blocks_never_train_on_later_rows() -> None:
     times = pa.chunked_array([np.random.default_rng(0).permutation(100)])
     blocks = time_blocks(times, 4)
     order = times.to_numpy()

@@ -1,4 +1,4 @@
-"""A split becomes a model, and the model an evaluation, without a path or a clock."""
+"""Training on a split and evaluation of the model, without a path or a clock."""
 
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import Block, RowRules
-from lightmodel.training.preprocess import Preprocessed, PreprocessOptions, preprocess
-from lightmodel.training.testing import Evaluated, ModelUnderTest, evaluate
-from lightmodel.training.train import Trained, TrainSpec, train
+from lightmodel.training.preprocess import PreprocessingResult, PreprocessOptions, preprocess
+from lightmodel.training.testing import EvaluationResult, ModelUnderTest, evaluate
+from lightmodel.training.train import TrainingResult, TrainSpec, train
 from tests.fakes.project import shop_table
 
 FAST = {"num_leaves": 4, "max_rounds": 40}
@@ -26,42 +26,46 @@ SECTION = TrainSection(folds=4)
 SPLIT = SplitSection()
 
 
-def split_of(table: pa.Table, target: str = "bought", split: SplitSection = SPLIT) -> Preprocessed:
+def split_of(
+    table: pa.Table, target: str = "bought", split: SplitSection = SPLIT
+) -> PreprocessingResult:
     return preprocess(table, PreprocessOptions(DataSection(target=target), split, SECTION), None)
 
 
 def trained_on(
-    split: Preprocessed,
+    split: PreprocessingResult,
     settings: SplitSection = SPLIT,
     checkpoints: FoldCheckpoints | None = None,
-) -> Trained:
+) -> TrainingResult:
     learner = LightGBMLearner(FAST, 0, 2, keep_fold_models=False)
     spec = TrainSpec(SECTION, settings, learner, checkpoints, SilentProgress())
     return train(split.train, split.contract, spec)
 
 
-def candidate(split: Preprocessed, trained: Trained, version: str = "new") -> ModelUnderTest:
+def candidate(
+    split: PreprocessingResult, trained: TrainingResult, version: str = "new"
+) -> ModelUnderTest:
     model = LightGBMModel.from_payload(trained.payload, threads=1)
     return ModelUnderTest(model.predict, split.contract, trained.threshold, SPLIT, version)
 
 
 def evaluated(
-    split: Preprocessed, one: ModelUnderTest, served: ModelUnderTest | None = None
-) -> Evaluated:
+    split: PreprocessingResult, one: ModelUnderTest, served: ModelUnderTest | None = None
+) -> EvaluationResult:
     return evaluate(split.test, np.array([0.5]), one, served, 20, lambda _: None)
 
 
 @pytest.fixture(scope="module")
-def split() -> Preprocessed:
+def split() -> PreprocessingResult:
     return split_of(shop_table())
 
 
 @pytest.fixture(scope="module")
-def trained(split: Preprocessed) -> Trained:
+def trained(split: PreprocessingResult) -> TrainingResult:
     return trained_on(split)
 
 
-def test_every_training_row_is_scored_by_a_fold_that_never_saw_it(trained: Trained) -> None:
+def test_every_training_row_is_scored_by_a_fold_that_never_saw_it(trained: TrainingResult) -> None:
     assert sum(fold.rows for fold in trained.folds) == 415
     assert [fold.fold for fold in trained.folds] == [1, 2, 3, 4]
     assert 0.7 < trained.metrics["auc"] < 1
@@ -70,7 +74,7 @@ def test_every_training_row_is_scored_by_a_fold_that_never_saw_it(trained: Train
 
 
 def test_finished_folds_are_not_fitted_again(
-    split: Preprocessed, trained: Trained, tmp_path: Path
+    split: PreprocessingResult, trained: TrainingResult, tmp_path: Path
 ) -> None:
     checkpoints = FoldCheckpoints(tmp_path)
     assert trained_on(split, checkpoints=checkpoints) == trained
@@ -82,7 +86,7 @@ def test_finished_folds_are_not_fitted_again(
     assert files[2].stat().st_mtime_ns > written[2]
 
 
-def test_a_split_by_time_never_trains_on_what_comes_later() -> None:
+def test_a_split_by_time_never_trains_on_later_rows() -> None:
     table = shop_table().append_column("day", pa.array(range(600)))
     settings = SplitSection(method="time:day")
     found = trained_on(split_of(table, split=settings), settings)
@@ -90,8 +94,8 @@ def test_a_split_by_time_never_trains_on_what_comes_later() -> None:
     assert sum(fold.rows for fold in found.folds) < 420  # the first block is never held out
 
 
-def test_an_evaluation_tells_of_candidate_dummy_and_curves(
-    split: Preprocessed, trained: Trained
+def test_an_evaluation_holds_metrics_dummy_and_curves(
+    split: PreprocessingResult, trained: TrainingResult
 ) -> None:
     found = evaluated(split, candidate(split, trained)).evaluation
     assert found.rows == split.test.num_rows
@@ -104,7 +108,7 @@ def test_an_evaluation_tells_of_candidate_dummy_and_curves(
 
 
 def test_served_and_candidate_are_compared_on_rows_that_neither_saw(
-    split: Preprocessed, trained: Trained
+    split: PreprocessingResult, trained: TrainingResult
 ) -> None:
     one = candidate(split, trained)
     comparison = evaluated(split, one, candidate(split, trained, "old")).evaluation.comparison
@@ -120,26 +124,28 @@ def test_served_and_candidate_are_compared_on_rows_that_neither_saw(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "warning"),
     [
-        (SplitSection(method="group:who"), "which is gone"),
+        (SplitSection(method="group:who"), "which the table lacks"),
         (SplitSection(test_share=0.01), "too few to compare"),
     ],
 )
-def test_what_cannot_be_compared_is_said(
-    split: Preprocessed,
-    trained: Trained,
+def test_a_model_that_cannot_be_compared_is_a_warning(
+    split: PreprocessingResult,
+    trained: TrainingResult,
     change: SplitSection,
-    said: str,
+    warning: str,
 ) -> None:
     one = candidate(split, trained)
     served = ModelUnderTest(one.predict, one.contract, one.threshold, change, "old")
     found = evaluated(split, one, served)
     assert found.evaluation.comparison is None
-    assert said in found.warnings[0]
+    assert warning in found.warnings[0]
 
 
-def test_a_model_of_other_classes_is_not_compared(split: Preprocessed, trained: Trained) -> None:
+def test_a_model_of_other_classes_is_not_compared(
+    split: PreprocessingResult, trained: TrainingResult
+) -> None:
     other = split_of(shop_table(), target="where")
     served = ModelUnderTest(lambda features: features[:, 0], other.contract, None, SPLIT, "old")
     assert "other classes" in evaluated(split, candidate(split, trained), served).warnings[0]
@@ -158,7 +164,7 @@ def test_classes_and_numbers_are_evaluated_as_well() -> None:
         assert bool(answer.curves.predicted_actual) == (target == "age")
 
 
-def predictor(split: Preprocessed, trained: Trained, by: float = 0.0) -> Predictor:
+def predictor(split: PreprocessingResult, trained: TrainingResult, by: float = 0.0) -> Predictor:
     model = LightGBMModel.from_payload(trained.payload, threads=1)
 
     def score(features: Matrix) -> Scores:
@@ -167,12 +173,12 @@ def predictor(split: Preprocessed, trained: Trained, by: float = 0.0) -> Predict
     return Predictor("v", split.contract, trained.threshold, score)
 
 
-def block_of(split: Preprocessed, records: list[dict[str, Any]]) -> Block:
+def block_of(split: PreprocessingResult, records: list[dict[str, Any]]) -> Block:
     return JsonBlocks(RowRules(split.contract), frozenset()).block(records)
 
 
 def test_answers_come_in_order_with_the_id_as_it_came(
-    split: Preprocessed, trained: Trained
+    split: PreprocessingResult, trained: TrainingResult
 ) -> None:
     records = split.test.select(["where", "visit_id", "spent", "age"]).to_pylist()
     answers = predictor(split, trained).answer(block_of(split, records))
@@ -182,11 +188,11 @@ def test_answers_come_in_order_with_the_id_as_it_came(
         predictor(split, trained).answer(block_of(split, [{**records[0], "age": "old"}]))
 
 
-def test_a_model_that_scores_its_samples_otherwise_is_refused(
-    split: Preprocessed, trained: Trained
+def test_a_model_that_scores_its_samples_differently_is_rejected(
+    split: PreprocessingResult, trained: TrainingResult
 ) -> None:
     block = block_of(split, [sample.values for sample in trained.samples])
     scores = [sample.score for sample in trained.samples]
     check_samples(predictor(split, trained), block, scores)
-    with pytest.raises(ArtefactCorrupt, match="not scored as stored"):
+    with pytest.raises(ArtefactCorrupt, match="get other scores than stored"):
         check_samples(predictor(split, trained, by=1e-9), block, scores)
