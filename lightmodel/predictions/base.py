@@ -113,9 +113,7 @@ class Sink(ABC):
         or a number; a probability is that of the positive class, {label: p}, or None for regression.
         """
         rows = self._select(_LABELLED, version)
-        return [
-            (label, orjson.loads(decided), orjson.loads(score)) for label, decided, score in rows
-        ]
+        return [(label, orjson.loads(value), orjson.loads(score)) for label, value, score in rows]
 
     def rows(self, day: str = "") -> Iterator[tuple[Any, ...]]:
         """Yield the answers of a UTC day ("2026-01-03"; "" for all), oldest first.

@@ -85,7 +85,7 @@ class PredictionLog:
         number = len(rows.predictions)
         with self._lock:
             full = self._queued_rows > 0 and self._queued_rows + number > self._limits.queue_rows
-            refused = full or self._stopping.is_set() or not self._start_threads()
+            refused = full or self._stopping.is_set() or not self._ensure_started()
             if not refused:
                 self._queued_rows += number
                 self._queue.append(rows)
@@ -108,8 +108,7 @@ class PredictionLog:
             self._count("dropped", lost)
         atexit.unregister(self.close)
 
-    def _start_threads(self) -> bool:
-        """Start the threads unless they run; return whether they do."""
+    def _ensure_started(self) -> bool:
         if self._threads:
             return True
         work: list[Callable[[], None]] = [self._keep_writing]

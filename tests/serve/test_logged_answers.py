@@ -1,4 +1,4 @@
-"""The prediction log behind a server with two workers."""
+"""The prediction log of a server with two workers."""
 
 import sqlite3
 import time
@@ -30,7 +30,7 @@ def wait_for_rows(project: Project, rows: int) -> None:
     raise AssertionError("nothing was written")
 
 
-def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_after(
+def test_every_answered_row_is_logged_once_even_if_the_server_stops_right_after(
     project: Project,
 ) -> None:
     assert project.run().code == 0
@@ -56,7 +56,7 @@ def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_af
     assert live[1].split()[:3] == [project.models()[0].name, f"{REQUESTS * rows:,}", str(rows)]
 
 
-def test_a_killed_worker_costs_no_row_that_was_written(project: Project) -> None:
+def test_a_killed_worker_loses_no_row_that_was_written(project: Project) -> None:
     assert project.run().code == 0
     body = (project.splits()[0] / "test.csv").read_bytes()
     with serving(project, GUNICORN_CMD_ARGS="--workers=1") as address:

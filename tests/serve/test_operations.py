@@ -1,4 +1,4 @@
-"""The service as somebody runs it: stopped, watched, guarded, counted."""
+"""The service in operation: metrics, request ids, API keys, rate limits, signals."""
 
 import json
 import signal
@@ -82,7 +82,7 @@ def test_a_request_keeps_its_id_from_the_header_to_the_log(shop: Shop) -> None:
     assert any(line.get("rows") == len(ROWS) for line in lines)
 
 
-def test_every_answer_carries_the_headers_that_browsers_heed(shop: Shop) -> None:
+def test_every_response_has_the_security_headers(shop: Shop) -> None:
     for path in ("/health", "/nowhere", "/predict"):
         headers = requests.get(f"{shop.address}{path}", timeout=10).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -90,7 +90,7 @@ def test_every_answer_carries_the_headers_that_browsers_heed(shop: Shop) -> None
         assert "default-src 'self'" in headers["Content-Security-Policy"]
 
 
-def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Path) -> None:
+def test_a_key_is_required_if_keys_are_set(trained_shop: Project, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(KEYS)
     with serving(trained_shop, LIGHTMODEL__SERVE__API_KEYS_FILE=str(tmp_path / "keys")) as address:
         url = f"{address}/predict"
@@ -114,7 +114,7 @@ def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Pa
         assert "wonder" not in log_of(trained_shop, address).read_text()
 
 
-def test_keys_that_hold_none_do_not_open_everything(trained_shop: Project) -> None:
+def test_an_empty_list_of_keys_does_not_allow_every_request(trained_shop: Project) -> None:
     ran = trained_shop.run(
         script="app.py", LIGHTMODEL__SERVE__API_KEYS="# none", LIGHTMODEL__SERVE__PORT="0"
     )
@@ -122,7 +122,7 @@ def test_keys_that_hold_none_do_not_open_everything(trained_shop: Project) -> No
     assert "serve.api_keys: it holds no key" in ran.err
 
 
-def test_more_than_the_rate_limit_is_told_when_to_come_again(trained_shop: Project) -> None:
+def test_requests_beyond_the_rate_limit_get_a_retry_after(trained_shop: Project) -> None:
     limits = {"LIGHTMODEL__SERVE__RATE_LIMIT": "5", "LIGHTMODEL__SERVE__WORKERS": "1"}
     with serving(trained_shop, **limits) as address:
         answers = [requests.get(f"{address}/metrics", timeout=10) for _ in range(30)]
@@ -154,7 +154,7 @@ def test_sigterm_lets_requests_finish_and_does_not_wait_for_idle_connections(
             master.wait(timeout=15)  # much sooner than graceful_timeout_s
 
 
-def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Project) -> None:
+def test_sighup_replaces_the_workers_without_an_interruption(trained_shop: Project) -> None:
     with serving(trained_shop) as address:
         master = master_of(address)
         before = {child.pid for child in master.children()}
@@ -170,27 +170,29 @@ def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Pr
         )
 
 
-def test_a_request_that_was_on_its_way_at_sigterm_is_answered(trained_shop: Project) -> None:
-    asked = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+def test_a_request_in_flight_at_sigterm_is_answered(trained_shop: Project) -> None:
+    probe = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     with (
         serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address,
-        closing(connect(address)) as kept,
+        closing(connect(address)) as connection,
     ):
-        kept.sendall(asked)
-        assert answer_on(kept)[0] == 200
+        connection.sendall(probe)
+        assert answer_on(connection)[0] == 200
         master_of(address).send_signal(signal.SIGTERM)
-        kept.sendall(asked)
-        assert answer_on(kept)[0] == 200
+        connection.sendall(probe)
+        assert answer_on(connection)[0] == 200
 
 
-def test_clients_that_do_not_hang_up_hold_nobody_up(trained_shop: Project) -> None:
+def test_clients_that_keep_their_connection_open_block_no_other_client(
+    trained_shop: Project,
+) -> None:
     with serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address:
-        rude = [connect(address) for _ in range(8)]
-        for one in rude:
+        lingering = [connect(address) for _ in range(8)]
+        for one in lingering:
             one.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        for one in rude:
+        for one in lingering:
             assert answer_on(one)[0] == 200
-        # were they waited for in the loop that accepts, this would meet its deadline
+        # if the accepting thread waited for them, this request would time out
         assert requests.get(f"{address}/health", timeout=2).status_code == 200
-        for one in rude:
+        for one in lingering:
             one.close()

@@ -1,4 +1,4 @@
-"""Under steady load something goes wrong: no answer is wrong, and no request fails without need."""
+"""Faults under steady load: no answer is wrong, and no request fails needlessly."""
 
 import random
 import signal
@@ -28,24 +28,24 @@ CLIENTS = 4
 
 @dataclass
 class Load:
-    """Clients that ask without a pause, and what they were answered.
+    """Clients that send requests without a pause, and the answers that they got.
 
     Attributes:
-        answers: version → how often each answer came from it.
-        statuses: of all answers.
-        broken: requests that got none.
+        answers: version → the number of times that it gave each answer.
+        statuses: the number of answers by HTTP status.
+        broken: the number of requests without an answer.
     """
 
     address: str
     answers: dict[str, Counter[str]] = field(default_factory=dict)
     statuses: Counter[int] = field(default_factory=Counter)
     broken: int = 0
-    _over: threading.Event = field(default_factory=threading.Event)
-    _writing: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self) -> None:
+    def send_requests(self) -> None:
         session = requests.Session()
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             try:
                 answer = session.post(
                     f"{self.address}/predict",
@@ -54,25 +54,25 @@ class Load:
                     timeout=30,
                 )
             except requests.RequestException:
-                with self._writing:
+                with self._lock:
                     self.broken += 1
                 session = requests.Session()
                 time.sleep(0.02)
                 continue
-            with self._writing:
+            with self._lock:
                 self.statuses[answer.status_code] += 1
                 if answer.status_code == 200:
                     version = answer.headers["X-Model-Version"]
                     self.answers.setdefault(version, Counter())[answer.text] += 1
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopped.set()
 
 
 @contextmanager
 def load_on(address: str) -> Iterator[Load]:
     load = Load(address)
-    clients = [threading.Thread(target=load.ask, daemon=True) for _ in range(CLIENTS)]
+    clients = [threading.Thread(target=load.send_requests, daemon=True) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
     try:
@@ -93,11 +93,11 @@ class TwoModels:
     project: Project
     names: tuple[str, str]
 
-    def right(self, load: Load, made_of: dict[str, str]) -> None:
-        """Every answer is the one of the version that it names, bit for bit."""
+    def assert_correct(self, load: Load, sources: dict[str, str]) -> None:
+        """Assert that all answers of the versions published from one model are equal, bit for bit."""
         by_source: dict[str, set[str]] = {}
-        for version, found in load.answers.items():
-            by_source.setdefault(made_of[version], set()).update(found)
+        for version, texts in load.answers.items():
+            by_source.setdefault(sources[version], set()).update(texts)
         assert all(len(texts) == 1 for texts in by_source.values()), "an answer is mixed or wrong"
         every = [text for texts in by_source.values() for text in texts]
         assert len(set(every)) == len(every)
@@ -126,10 +126,12 @@ def test_models_are_swapped_every_second_without_a_failed_or_mixed_answer(
     assert set(load.statuses) == {200}
     assert load.broken == 0
     assert len(load.answers) >= 15
-    two_models.right(load, made_of)
+    two_models.assert_correct(load, made_of)
 
 
-def test_a_damaged_version_is_refused_once_and_the_old_one_goes_on(two_models: TwoModels) -> None:
+def test_a_damaged_version_is_refused_once_and_the_old_one_is_still_served(
+    two_models: TwoModels,
+) -> None:
     folder = two_models.project.folder
     before = two_models.names[1]
     with (
@@ -153,7 +155,9 @@ def test_a_damaged_version_is_refused_once_and_the_old_one_goes_on(two_models: T
     assert 1 <= len(told) <= 2, told  # once by each worker
 
 
-def test_a_killed_worker_costs_no_more_than_the_requests_it_held(two_models: TwoModels) -> None:
+def test_a_killed_worker_loses_only_the_requests_that_it_was_answering(
+    two_models: TwoModels,
+) -> None:
     with (
         serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
@@ -164,10 +168,10 @@ def test_a_killed_worker_costs_no_more_than_the_requests_it_held(two_models: Two
     assert set(load.statuses) == {200}
     assert load.broken <= 3 * CLIENTS
     assert load.statuses[200] > 50
-    two_models.right(load, {name: name for name in two_models.names})
+    two_models.assert_correct(load, {name: name for name in two_models.names})
 
 
-def test_two_hundred_hostile_bodies_disturb_nobody(two_models: TwoModels) -> None:
+def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModels) -> None:
     hostile = random.Random(0).choices(sorted(RUBBISH), k=200)
     with serving(two_models.project) as address, load_on(address) as load:
         statuses: Counter[int] = Counter()
@@ -180,10 +184,10 @@ def test_two_hundred_hostile_bodies_disturb_nobody(two_models: TwoModels) -> Non
     assert sum(statuses.values()) == 200
     assert set(load.statuses) == {200}
     assert load.broken == 0
-    two_models.right(load, {name: name for name in two_models.names})
+    two_models.assert_correct(load, {name: name for name in two_models.names})
 
 
-def test_stopping_under_load_answers_rightly_whatever_it_answers(two_models: TwoModels) -> None:
+def test_every_answer_while_stopping_under_load_is_correct(two_models: TwoModels) -> None:
     with (
         serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
@@ -194,11 +198,11 @@ def test_stopping_under_load_answers_rightly_whatever_it_answers(two_models: Two
         load.stop()
     assert set(load.statuses) == {200}
     assert load.statuses[200] > 10
-    two_models.right(load, {name: name for name in two_models.names})
+    two_models.assert_correct(load, {name: name for name in two_models.names})
 
 
 @pytest.mark.postgres
-def test_the_logs_data_base_stops_and_starts_and_every_row_arrives(two_models: TwoModels) -> None:
+def test_every_row_is_logged_though_the_database_restarts(two_models: TwoModels) -> None:
     import psycopg
 
     with postgres() as cluster:
