@@ -74,8 +74,8 @@ def test_every_path_in_openapi_exists(shop: Shop) -> None:
         if "get" in methods and "{" not in path:
             assert get(shop, path).status_code == 200
         if "post" in methods:  # without a body it is refused, by the route itself
-            asked = requests.post(shop.address + path, timeout=10)
-            assert asked.status_code not in {404, 405, 500}
+            answer = requests.post(shop.address + path, timeout=10)
+            assert answer.status_code not in {404, 405, 500}
 
 
 def test_the_docs_load_only_files_that_exist(shop: Shop) -> None:

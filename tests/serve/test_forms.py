@@ -129,23 +129,23 @@ def test_answers_are_available_as_csv_and_json_lines(shop: Shop) -> None:
     assert [json.loads(line) for line in lines.text.splitlines()] == rows
     table = send(shop, as_csv(ROWS), accept="text/csv")
     assert table.headers["Content-Type"].startswith("text/csv")
-    found = list(csv.DictReader(io.StringIO(table.text)))
-    assert [{**row, "probability": float(row["probability"])} for row in found] == rows
+    csv_rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert [{**row, "probability": float(row["probability"])} for row in csv_rows] == rows
     assert send(shop, as_csv(ROWS), accept="image/png").status_code == 406
 
 
 def test_a_threshold_changes_the_prediction_and_not_the_probability(shop: Shop) -> None:
     rows = expected(shop)
     for threshold in (0.0, 0.31, 1.0):
-        found = send(shop, as_csv(ROWS), threshold=str(threshold)).json()
-        assert [row["probability"] for row in found] == [row["probability"] for row in rows]
+        answers = send(shop, as_csv(ROWS), threshold=str(threshold)).json()
+        assert [row["probability"] for row in answers] == [row["probability"] for row in rows]
         decided = ["yes" if row["probability"] >= threshold else "no" for row in rows]
-        assert [row["prediction"] for row in found] == decided
+        assert [row["prediction"] for row in answers] == decided
 
 
 def test_contributions_name_the_most_influential_features(shop: Shop) -> None:
-    found = send(shop, as_csv(ROWS), explain="2").json()
-    for row in found:
+    answers = send(shop, as_csv(ROWS), explain="2").json()
+    for row in answers:
         first, second = row["contributions"]
         assert {first["feature"], second["feature"]} < {"age", "spent", "where"}
         assert abs(first["value"]) >= abs(second["value"])

@@ -54,8 +54,8 @@ def test_a_broken_rule_is_named_with_column_and_rows(
     answer = send(shop, change(GOOD))
     violations = problem(answer, 422)["violations"]
     assert isinstance(violations, list)
-    found = [one for one in violations if (one["column"], one["rule"]) == (column, rule)]
-    assert [(one["rows"], one["total"]) for one in found] == [(rows, total)]
+    matching = [one for one in violations if (one["column"], one["rule"]) == (column, rule)]
+    assert [(one["rows"], one["total"]) for one in matching] == [(rows, total)]
 
 
 def set_cell(text: bytes, column: int, value: bytes, rows: "range | list[int]") -> bytes:
@@ -83,8 +83,8 @@ def test_row_numbers_continue_through_all_blocks_of_a_large_body(shop: Shop) -> 
 
 
 def test_a_misspelt_column_name_gets_a_suggestion(shop: Shop) -> None:
-    found = problem(send(shop, GOOD.replace(b'"spent"', b'"spend"')), 422)
-    assert "'spend' may be meant" in str(found["detail"])
+    body = problem(send(shop, GOOD.replace(b'"spent"', b'"spend"')), 422)
+    assert "'spend' may be meant" in str(body["detail"])
 
 
 RUBBISH = {
@@ -139,8 +139,8 @@ def test_a_record_that_breaks_the_contract_names_the_column(
     shop: Shop, record: dict[str, object]
 ) -> None:
     answer = send(shop, json.dumps(record).encode(), "application/json")
-    found = problem(answer, 422)
-    assert "'age'" in str(found["detail"])
+    details = problem(answer, 422)
+    assert "'age'" in str(details["detail"])
 
 
 def test_numbers_may_come_as_text_in_json_as_in_csv(shop: Shop) -> None:

@@ -38,13 +38,13 @@ def test_every_answered_row_is_logged_once_even_if_the_server_stops_right_after(
     with serving(project, GUNICORN_CMD_ARGS="--workers=2") as address:
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: post(address, body).json(), range(REQUESTS)))
-        told = requests.post(
+        feedback = requests.post(
             f"{address}/feedback",
             data=(project.folder / "shop.csv").read_bytes(),
             headers={"Content-Type": "text/csv"},
             timeout=30,
         )
-        assert told.json()["rows"] == 600
+        assert feedback.json()["rows"] == 600
     expected = [
         (row["visit_id"], number, row["prediction"], row["probability"])
         for answer in answers

@@ -86,8 +86,8 @@ def test_json_may_name_its_charset_or_have_a_mark(models: Models) -> None:
     body = json.dumps({"a": 0.5, "c": "Zürich"}, ensure_ascii=False)
     expected = post(client, body.encode(), "application/json").get_json()
     assert post(client, body.encode("utf-8-sig"), "application/json").get_json() == expected
-    said = post(client, body.encode("utf-16"), "application/json; charset=utf-16")
-    assert said.get_json() == expected
+    answer = post(client, body.encode("utf-16"), "application/json; charset=utf-16")
+    assert answer.get_json() == expected
 
 
 def test_an_unknown_charset_is_refused(models: Models) -> None:
@@ -337,8 +337,8 @@ def test_ids_are_exact_in_an_answer_as_csv(models: Models) -> None:
         ):
             headers = {"Accept": "text/csv"}
             answer = client.post("/predict", data=body, content_type=kind, headers=headers)
-            _, *found = answer.text.splitlines()
-            assert [line.split(",")[0].strip('"') for line in found] == case.ids, name
+            _, *cells = answer.text.splitlines()
+            assert [line.split(",")[0].strip('"') for line in cells] == case.ids, name
 
 
 # ---- other ways to train ----------------------------------------------------------------------------
@@ -376,8 +376,8 @@ def test_a_table_of_several_files_may_be_written_in_several_ways(tmp_path: Path)
     for name, text in (("part-1.csv", comma), ("part-2.csv", point)):
         (tmp_path / name).write_text(text)
     model = train(tmp_path, {"data.source": tmp_path / "part-*.csv", "data.target": "y"}.items())
-    found = scored(model, comma.encode(), point.encode())
-    assert found == sorted(model.train_scores + model.test_scores)
+    scores = scored(model, comma.encode(), point.encode())
+    assert scores == sorted(model.train_scores + model.test_scores)
 
 
 @pytest.mark.parametrize("name", ["decimal commas", "Windows-1252", "single quotes"])
@@ -467,9 +467,9 @@ def test_rows_without_a_label_are_counted_and_left_out(labelled: Trained, empty:
         "/feedback", data=f"id;y\nx1;1,5\nx2;{empty}\nx3;2,5\n", content_type="text/csv"
     )
     assert answer.status_code == 200, answer.text
-    found = answer.get_json()
-    assert found["matched"] + found["unmatched"] == 2
-    assert 1 in (value for name, value in found.items() if name not in {"matched", "unmatched"})
+    counts = answer.get_json()
+    assert counts["matched"] + counts["unmatched"] == 2
+    assert 1 in (value for name, value in counts.items() if name not in {"matched", "unmatched"})
 
 
 def test_an_unknown_label_is_refused(labelled: Trained) -> None:

@@ -34,8 +34,8 @@ def counted(address: str) -> dict[tuple[str, str], float]:
 
 @pytest.fixture
 def two_workers(trained_shop: Project, tmp_path: Path) -> Iterator[str]:
-    own = {"LIGHTMODEL__SERVE__WORKERS": "2", "LIGHTMODEL__LOG__FOLDER": str(tmp_path / "log")}
-    with serving(trained_shop, **own) as address:
+    settings = {"LIGHTMODEL__SERVE__WORKERS": "2", "LIGHTMODEL__LOG__FOLDER": str(tmp_path / "log")}
+    with serving(trained_shop, **settings) as address:
         yield address
 
 
@@ -48,17 +48,17 @@ def test_metrics_are_exact_with_two_workers(two_workers: str, trained_shop: Proj
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(ask, range(80)))
     assert (statuses.count(200), statuses.count(422)) == (60, 20)
-    found = counted(two_workers)
-    assert found["lightmodel_requests_total", "method=POST,route=/predict,status=200"] == 60
-    assert found["lightmodel_requests_total", "method=POST,route=/predict,status=422"] == 20
-    assert found["lightmodel_request_seconds_count", "route=/predict"] == 80
-    assert found["lightmodel_errors_total", "kind=ContractViolation"] == 20
-    assert found["lightmodel_rows_total", ""] == 60 * len(ROWS)
-    scores = [value for (name, _), value in found.items() if name == "lightmodel_scores_total"]
+    samples = counted(two_workers)
+    assert samples["lightmodel_requests_total", "method=POST,route=/predict,status=200"] == 60
+    assert samples["lightmodel_requests_total", "method=POST,route=/predict,status=422"] == 20
+    assert samples["lightmodel_request_seconds_count", "route=/predict"] == 80
+    assert samples["lightmodel_errors_total", "kind=ContractViolation"] == 20
+    assert samples["lightmodel_rows_total", ""] == 60 * len(ROWS)
+    scores = [value for (name, _), value in samples.items() if name == "lightmodel_scores_total"]
     assert sum(scores) == 60 * len(ROWS)
     version = trained_shop.models()[0].name
-    assert found["lightmodel_model_info", f"version={version}"] == 1
-    assert time.time() - found["lightmodel_model_created_timestamp_seconds", ""] < 3600
+    assert samples["lightmodel_model_info", f"version={version}"] == 1
+    assert time.time() - samples["lightmodel_model_created_timestamp_seconds", ""] < 3600
     for _ in range(100):
         if counted(two_workers).get(("lightmodel_log_rows_total", "what=logged")) == sum(scores):
             break
@@ -103,13 +103,13 @@ def test_a_key_is_required_if_keys_are_set(trained_shop: Project, tmp_path: Path
             {"Authorization": "Bearer plain-key"},
             {"Authorization": requests.auth._basic_auth_str("anybody", "wonder")},
         ):
-            found = requests.post(
+            answer = requests.post(
                 url, data=GOOD, headers={"Content-Type": "text/csv", **headers}, timeout=10
             )
-            assert found.status_code == 200
+            assert answer.status_code == 200
         for wrong in ("alice", "wonde", "wonder ", "# who may ask", ""):
-            found = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=10)
-            assert found.status_code == (200 if wrong.strip() == "wonder" else 401)
+            answer = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=10)
+            assert answer.status_code == (200 if wrong.strip() == "wonder" else 401)
         assert requests.get(f"{address}/health", timeout=10).status_code == 200
         assert "wonder" not in log_of(trained_shop, address).read_text()
 

@@ -149,10 +149,10 @@ def test_a_damaged_version_is_refused_once_and_the_old_one_is_still_served(
     assert set(load.statuses) == {200}
     assert set(load.answers) == {before}
     assert unapproved not in load.answers
-    told = [
+    warnings = [
         line for line in log.read_text().splitlines() if damaged in line and "access" not in line
     ]
-    assert 1 <= len(told) <= 2, told  # once by each worker
+    assert 1 <= len(warnings) <= 2, warnings  # once by each worker
 
 
 def test_a_killed_worker_loses_only_the_requests_that_it_was_answering(
@@ -226,5 +226,5 @@ def test_every_row_is_logged_though_the_database_restarts(two_models: TwoModels)
 
 def rows_in(psycopg: Any, url: str) -> int:
     with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT count(*) FROM predictions").fetchone()
-    return int(found[0])
+        row = connection.execute("SELECT count(*) FROM predictions").fetchone()
+    return int(row[0])

@@ -368,5 +368,5 @@ def test_on_a_full_disk_the_process_continues_and_every_row_counted_as_logged_is
     rows = stored_rows(path)
     assert len(rows) == len(set(rows)) == counts["spooled"] == counts["logged"]
     assert counts["spooled"] + counts["dropped"] >= recorded(tmp_path, "a") * ROWS
-    said = (tmp_path / "a.err").read_text()
-    assert said.count("cannot be written") == 1, said
+    stderr = (tmp_path / "a.err").read_text()
+    assert stderr.count("cannot be written") == 1, stderr
