@@ -93,12 +93,7 @@ def _server(log: LogSection) -> Sink | None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Create the folder, and check that files can be written in it.
-
-    Raises:
-        OSError: no file can be written.
-        ConfigError: SQLite does not work there.
-    """
+    """Create the folder; raise OSError if it is not writable, ConfigError if SQLite fails there."""
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
     check_sqlite(folder)

@@ -147,11 +147,7 @@ def _count(scorer: RequestScorer, metrics: Metrics) -> None:
 
 
 def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Semaphore) -> None:
-    """Read and score every block of the body.
-
-    Raises:
-        ContractViolation: rows break the contract; all violations are listed.
-    """
+    """Score every block of the body; raise ContractViolation with the violations of all rows."""
     started = time.perf_counter()
     blocks = scorer.model.body_reader.read(body.pieces(), body.form, body.charset)
     while block := next(blocks, None):
