@@ -1,1 +1,1 @@
-"""The prediction log: rows go to a spool on disk, and from there to a sink."""
+"""The prediction log: rows go to a file on disk, and from there to a database."""

@@ -1,4 +1,4 @@
-"""From a configuration to the prediction log, and to the tables that it ends in."""
+"""Open the prediction log, or the database behind it, as the configuration says."""
 
 import logging
 import tempfile
@@ -16,14 +16,14 @@ logger = logging.getLogger(__name__)
 
 
 def open_log(config: Config, count: Count) -> PredictionLog | None:
-    """Open the prediction log of this process; None where it is off.
+    """Open the prediction log of this process; return None if it is off.
 
-    Where it cannot be kept, a warning says so and serving goes on without.
+    If its folder cannot be used, this logs a warning and returns None: the service runs without.
 
-    `count` is called with numbers of rows that were "spooled", "logged" or "dropped".
+    `count` is called with "spooled", "logged" or "dropped" and a number of rows.
 
     Raises:
-        ConfigError: PostgreSQL is asked for, and its URL or its library is not there.
+        ConfigError: log.sink is "postgres", and its URL or its library is missing.
     """
     log = config.log
     if log.sink == "none" or log.rate == 0:
@@ -37,17 +37,17 @@ def open_log(config: Config, count: Count) -> PredictionLog | None:
         return None
     if log.sink == "csv":
         logger.warning(
-            'log.sink = "csv": rows are kept in %s; `python -m lightmodel export FILE` writes CSV',
-            _file(log),
+            'log.sink = "csv": rows are stored in %s; `python -m lightmodel export FILE` writes CSV',
+            _sqlite_file(log),
         )
-    return PredictionLog(_file(log), log, count, server)
+    return PredictionLog(_sqlite_file(log), log, count, server)
 
 
 def open_sink(config: Config) -> Sink:
-    """Open the tables themselves, with all that waits in the spool shipped to them.
+    """Open the database of the prediction log, after shipping the spooled rows to it.
 
     Raises:
-        ConfigError: there are none, or they cannot work where they are.
+        ConfigError: the log is off, or its folder cannot be used.
         SourceUnavailable: the database is down.
     """
     log = config.log
@@ -63,14 +63,14 @@ def open_sink(config: Config) -> Sink:
             f"log.folder cannot be used: {error.strerror or error}", hint="check who owns it"
         ) from error
     if server is None:
-        return SqliteSink(_file(log))
-    ship(_file(log), server, lambda _name, _number: None, timeout_s=2.0)
+        return SqliteSink(_sqlite_file(log))
+    ship(_sqlite_file(log), server, lambda _name, _number: None, timeout_s=2.0)
     return server
 
 
 def spooled_bytes(config: Config) -> int:
-    """Return the size of what waits to be shipped to the server; 0 where it cannot be read."""
-    path = _file(config.log)
+    """Return the bytes in the spool, not yet shipped to the database; 0 if it cannot be read."""
+    path = _sqlite_file(config.log)
     if config.log.sink != "postgres" or not path.exists():
         return 0
     with closing(SqliteSink(path)) as spool:
@@ -81,7 +81,7 @@ def spooled_bytes(config: Config) -> int:
 
 
 def _server(log: LogSection) -> Sink | None:
-    """Return the server that rows are shipped to; None where the SQLite file is the log."""
+    """Return the database that rows are shipped to; None if the SQLite file is the log itself."""
     if log.sink != "postgres":
         return None
     if log.url is None:
@@ -93,16 +93,11 @@ def _server(log: LogSection) -> Sink | None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Make the folder, and check that files can be written in it.
-
-    Raises:
-        OSError: they cannot.
-        ConfigError: SQLite does not work there.
-    """
+    """Create the folder; raise OSError if it is not writable, ConfigError if SQLite fails there."""
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()
     check_sqlite(folder)
 
 
-def _file(log: LogSection) -> Path:
+def _sqlite_file(log: LogSection) -> Path:
     return log.folder / ("spool.sqlite" if log.sink == "postgres" else "predictions.sqlite")

@@ -1,6 +1,6 @@
-"""Labels that are known later, and how good the answers were, now that these are known.
+"""Feedback: labels that arrive after the predictions, and the live metrics computed from them.
 
-From rows with an id and the target comes one label, as text, for each id.
+A table of feedback has the id and the target; each id gets one label, as text.
 """
 
 import math
@@ -30,18 +30,18 @@ from lightmodel.tables.byte_stream import pieces_of
 from lightmodel.tables.row_rules import Block, Findings, RowRules
 from lightmodel.training.metrics import measure_predictions
 
-_WHAT = "the table of labels"
-_Row = tuple[float, float, float | list[float]]  # ground truth, decision, score
+_TABLE = "the table of labels"
+_Row = tuple[float, float, float | list[float]]  # label, decision, score
 
 
 @dataclass(frozen=True)
 class LateLabels:
-    """Late labels.
+    """Labels that arrived after the predictions.
 
     Attributes:
         labels: id → the task's label or the number, as text; the last row of an id wins.
-        rows: of the table.
-        empty: rows whose label is not there yet; they are left out.
+        rows: the number of rows in the table.
+        empty: the number of rows without a label; they are left out.
     """
 
     labels: Mapping[str, str]
@@ -50,15 +50,15 @@ class LateLabels:
 
 
 def label_contract(contract: Contract) -> Contract:
-    """Return what a table of late labels must fit: the model's id, and its target as the only feature.
+    """Return the contract of a table of labels: the model's id, and its target as the only feature.
 
     Raises:
         DataError: the model's table has no id.
     """
     if contract.id is None:
         raise DataError(
-            "the model's table has no id column, so that labels cannot be matched",
-            hint="name the column in data.id, and train on it",
+            "the model's table has no id column, so labels cannot be matched",
+            hint="set data.id to the name of the id column, and train again",
         )
     target = Column(contract.target.name, Role.FEATURE, _type_of(contract.task), missing=True)
     if target.type is ColumnType.CATEGORY:
@@ -76,12 +76,12 @@ def _type_of(task: Task) -> ColumnType:
 
 
 def label_reader(model: LoadedModel, config: Config) -> BodyReader:
-    """Return what reads late labels of a model's rows out of requests."""
+    """Return the reader of requests that carry labels for this model's rows."""
     return body_reader(RowRules(label_contract(model.contract)), model.row_reader, config)
 
 
 def label_blocks(file: Path, contract: Contract, config: Config) -> Iterator[Block]:
-    """Yield late labels from a file of any form, however big it is."""
+    """Yield the labels of a file in any supported format and of any size."""
     reader = body_reader(RowRules(label_contract(contract)), read_rows, config)
     limits = Limits(sys.maxsize, sys.maxsize, config.serve.max_columns)
     return replace(reader, limits=limits).read(pieces_of(file))
@@ -91,40 +91,41 @@ def late_labels(blocks: Iterable[Block], contract: Contract) -> LateLabels:
     """Collect the labels of rows that were read by `label_contract`.
 
     Raises:
-        ContractViolation: ids are missing, or values are no labels of the task.
+        ContractViolation: ids are missing, or values are not labels of the task.
     """
     id_name = contract.id.name if contract.id else ""
-    name_of, labels = _names(contract.task), dict[str, str]()
+    label_text, labels = _label_formatter(contract.task), dict[str, str]()
     findings, empty = Findings(), 0
     for block in blocks:
         if block.ids is None:
             absent = Violation(id_name, "absent", "is not in the table")
-            raise ContractViolation([absent], what=_WHAT)
+            raise ContractViolation([absent], what=_TABLE)
         values = np.ascontiguousarray(block.features[:, 0])
-        there = ~is_marked(values, NOT_THERE)
-        empty += int((~there).sum())
-        known = [id_text(value) or None for value in block.ids]
-        named = [name_of(value) for value in values.tolist()]
-        wrong = is_marked(values, UNSEEN)
-        wrong |= np.array([name is None for name in named], np.bool_) & np.isfinite(values)
-        missing = np.array([key is None for key in known], np.bool_) & there
-        found = _violations((id_name, "missing", "has no value"), missing)
-        found += _violations((contract.target.name, "label", "is not a label of the model"), wrong)
-        findings.add(replace(block, violations=(*block.violations, *found)))
-        pairs = zip(known, named, strict=True)
-        labels.update((key, name) for key, name in pairs if key is not None and name is not None)
+        present = ~is_marked(values, NOT_THERE)
+        empty += int((~present).sum())
+        ids = [id_text(value) or None for value in block.ids]
+        texts = [label_text(value) for value in values.tolist()]
+        invalid = is_marked(values, UNSEEN)
+        invalid |= np.array([text is None for text in texts], np.bool_) & np.isfinite(values)
+        missing = np.array([key is None for key in ids], np.bool_) & present
+        violations = _violations((id_name, "missing", "has no value"), missing)
+        rule = (contract.target.name, "label", "is not a label of the model")
+        violations += _violations(rule, invalid)
+        findings.add(replace(block, violations=(*block.violations, *violations)))
+        pairs = zip(ids, texts, strict=True)
+        labels.update((key, text) for key, text in pairs if key is not None and text is not None)
     if findings.violations:
-        raise ContractViolation(findings.violations, what=_WHAT)
+        raise ContractViolation(findings.violations, what=_TABLE)
     return LateLabels(labels, findings.rows, empty)
 
 
-def _violations(rule: tuple[str, str, str], wrong: Mask) -> list[Violation]:
-    rows = (np.flatnonzero(wrong) + 1).tolist()
+def _violations(rule: tuple[str, str, str], invalid: Mask) -> list[Violation]:
+    rows = (np.flatnonzero(invalid) + 1).tolist()
     return [Violation(*rule, tuple(rows[:SHOWN_ROWS]), len(rows))] if rows else []
 
 
-def _names(task: Task) -> Callable[[float], str | None]:
-    """Return what writes a value as a label's text; None for what is none, or not there."""
+def _label_formatter(task: Task) -> Callable[[float], str | None]:
+    """Return a function from a value to its label's text, or to None if it is missing or no label."""
     kind = _type_of(task)
     if task.kind is TaskKind.REGRESSION:
         return lambda value: repr(value) if math.isfinite(value) else None
@@ -136,35 +137,34 @@ def _names(task: Task) -> Callable[[float], str | None]:
 
 
 def add_ground_truth(config: Config, blocks: Iterable[Block], contract: Contract) -> dict[str, int]:
-    """Keep labels that came late, read by `label_contract`.
+    """Store labels, read by `label_contract`, in the prediction log.
 
     Returns:
-        how many rows came, how many of them have no label yet, and how many ids have an answer or none.
+        The number of rows, of rows without a label, and of ids with and without an answer.
 
     Raises:
-        ContractViolation: ids are missing, or values are no labels of the task.
+        ContractViolation: ids are missing, or values are not labels of the task.
         SourceUnavailable: the database is down.
     """
-    truths = late_labels(blocks, contract)
+    late = late_labels(blocks, contract)
     with closing(open_sink(config)) as sink:
-        matched = sink.add_ground_truth(truths.labels, datetime.now(UTC))
-    unmatched = len(truths.labels) - matched
+        matched = sink.add_ground_truth(late.labels, datetime.now(UTC))
     return {
-        "rows": truths.rows,
+        "rows": late.rows,
         "matched": matched,
-        "unmatched": unmatched,
-        "without_label": truths.empty,
+        "unmatched": len(late.labels) - matched,
+        "without_label": late.empty,
     }
 
 
 @dataclass(frozen=True)
 class LiveMetrics:
-    """What a model version did.
+    """How well a model version predicts in production.
 
     Attributes:
-        rows: that it answered.
-        labelled: ids among them whose ground truth is known.
-        metrics: over those; NaN where one is undefined; empty when there are none.
+        rows: the number of rows that it answered.
+        labelled: the number of ids among them whose label is known.
+        metrics: over those ids; NaN where undefined; empty if there are none.
     """
 
     version: str
@@ -174,21 +174,21 @@ class LiveMetrics:
 
 
 def live_metrics(config: Config) -> list[LiveMetrics]:
-    """Measure each model version on the labels that have come, oldest version first.
+    """Measure each model version on the labels stored so far, oldest version first.
 
     Raises:
-        ArtefactMissing: no model is left that says what the answers mean.
-        SourceUnavailable: the sink is down.
+        ArtefactMissing: there is no approved model, whose contract defines the labels.
+        SourceUnavailable: the database is down.
     """
     contract = newest_contract(config)
-    known = {
+    contracts = {
         version.name: Contract.from_dict(version.manifest.contract)
         for version in models_of(config).versions()
         if version.manifest.contract
     }
     with closing(open_sink(config)) as sink:
         return [
-            measure(version, rows, known.get(version, contract).task, sink.labelled(version))
+            measure(version, rows, contracts.get(version, contract).task, sink.labelled(version))
             for version, rows in sink.answered().items()
         ]
 
@@ -201,37 +201,37 @@ def newest_contract(config: Config) -> Contract:
     """
     version = newest_approved(models_of(config))
     if version.manifest.contract is None:
-        raise ArtefactMissing(f"{version.name} holds no contract", hint="train anew")
+        raise ArtefactMissing(f"{version.name} has no contract", hint="train a new model")
     return Contract.from_dict(version.manifest.contract)
 
 
 def measure(
     version: str, rows: int, task: Task, labelled: Iterable[tuple[str, Any, Any]]
 ) -> LiveMetrics:
-    """Measure the answers of one version, whose labelled ones are as `Sink.labelled` returns them.
+    """Measure the answers of one version, `labelled` as `Sink.labelled` returns them.
 
-    Answers that are not of this task are left out: a log may hold those of other tables.
+    Answers to other tasks are left out: a log may also hold those of other tables.
     """
     codes = {label_name(label): code for code, label in enumerate(task.labels)}
-    known = [row for answer in labelled if (row := _numbers(task, codes, answer)) is not None]
-    if not known:
+    rated = [row for answer in labelled if (row := _as_numbers(task, codes, answer)) is not None]
+    if not rated:
         return LiveMetrics(version, rows)
-    target, decided, scores = (np.array(column, np.float64) for column in zip(*known, strict=True))
+    target, decided, scores = (np.array(column, np.float64) for column in zip(*rated, strict=True))
     metrics = measure_predictions(task.kind, target, scores, decided.astype(np.int64))
-    return LiveMetrics(version, rows, len(known), metrics)
+    return LiveMetrics(version, rows, len(rated), metrics)
 
 
-def _numbers(task: Task, codes: Mapping[str, int], answer: tuple[str, Any, Any]) -> _Row | None:
-    """Return an answer as numbers; None for what is no answer of this task."""
-    truth, prediction, probability = answer
+def _as_numbers(task: Task, codes: Mapping[str, int], answer: tuple[str, Any, Any]) -> _Row | None:
+    """Return a labelled answer as numbers, or None if it is not an answer to this task."""
+    label, prediction, probability = answer
     try:
         if task.kind is TaskKind.REGRESSION:
-            return float(truth), 0.0, float(prediction)
+            return float(label), 0.0, float(prediction)
         scores = (
             float(probability)
             if task.kind is TaskKind.BINARY
             else [float(probability[name]) for name in codes]
         )
-        return codes[truth], codes[label_name(prediction)], scores
+        return codes[label], codes[label_name(prediction)], scores
     except (KeyError, TypeError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""The prediction log of one process: a queue, a thread that writes it, and one that ships."""
+"""The prediction log of one process: a queue, a thread that writes it, and one that ships rows."""
 
 import atexit
 import logging
@@ -20,43 +20,43 @@ from lightmodel.predictions.sqlite import SqliteSink
 
 logger = logging.getLogger(__name__)
 
-_GATHER_S = 0.05  # rows of that long make one write
-_RETRY_S = 1.0  # first pause after a failure; while shipping each one doubles it
-_LONGEST_RETRY_S = 30.0
-_BATCH_BLOCKS = 64  # that are written at once
-_UNWRITTEN_BYTES = 16 << 20  # encoded rows that wait in memory while the file cannot be written
-_SHIPPED_ROWS, _SHIPPED_BYTES = 5_000, 1 << 19  # at once, at most
+_WRITE_INTERVAL_S = 0.05  # rows that arrive within it are written together
+_RETRY_S = 1.0  # the pause after a failure; each failed shipment doubles it
+_MAX_RETRY_S = 30.0
+_BATCH_BLOCKS = 64  # written in one transaction
+_MAX_UNWRITTEN_BYTES = 16 << 20  # held in memory while the file cannot be written
+_SHIP_ROWS, _SHIP_BYTES = 5_000, 1 << 19  # the most in one shipment
 
 Count = Callable[[str, int], None]
 
 
 class Outage:
-    """Logs once that something does not work, and once that it does again."""
+    """Logs the beginning and the end of a failure, once each."""
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self.under_way = False
+        self.is_active = False
 
     def begin(self, why: object) -> None:
-        """Warn, unless that was done already."""
-        if not self.under_way:
+        """Log a warning, unless the failure is already known."""
+        if not self.is_active:
             logger.warning("prediction log: %s: %s", self._what, why)
-        self.under_way = True
+        self.is_active = True
 
     def end(self) -> None:
-        """Log that it works again, if it did not."""
-        if self.under_way:
-            logger.info("prediction log: over: %s", self._what)
-        self.under_way = False
+        """Log that the failure is over, if there was one."""
+        if self.is_active:
+            logger.info("prediction log: resolved: %s", self._what)
+        self.is_active = False
 
 
 class PredictionLog:
-    """Takes rows behind the answer; a moment later they are in a SQLite file.
+    """Queues answered rows, and writes them to a SQLite file in a thread of its own.
 
-    It never raises, and a request never waits for a disk. That file is the log, or with a `server`
-    the spool from which rows are shipped to it. `count` is called with numbers of rows that were
-    "spooled" (written to the file), "logged" (in the log) and "dropped". Nothing is started before
-    the first row: that is after the fork.
+    It never raises, and a request never waits for a disk. The file is the log itself or, with a
+    `server`, the spool from which rows are shipped to it. `count` is called with "spooled" (written
+    to the file), "logged" (in the log) or "dropped" and a number of rows. The threads start at the
+    first row, hence after gunicorn's fork.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class PredictionLog:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._written = threading.Event()
-        self._overflow = Outage("rows come faster than they can be written and are dropped")
+        self._overflow = Outage("rows arrive faster than they can be written and are dropped")
         self._disk = Outage("rows cannot be written; some wait in memory, the rest are dropped")
-        self._down = Outage("the sink does not take rows; they wait in the spool")
+        self._down = Outage("the database does not accept rows; they wait in the spool")
 
     def record(self, rows: AnsweredRows) -> None:
-        """Keep the rows of one request, or a sample of them."""
+        """Queue the rows of one request; a full queue drops them."""
         number = len(rows.predictions)
         with self._lock:
             full = self._queued_rows > 0 and self._queued_rows + number > self._limits.queue_rows
-            refused = full or self._stopping.is_set() or not self._started()
+            refused = full or self._stopping.is_set() or not self._ensure_started()
             if not refused:
                 self._queued_rows += number
                 self._queue.append(rows)
@@ -96,7 +96,7 @@ class PredictionLog:
             self._wake.set()
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Write what is queued and ship once; what then waits is shipped by the next process."""
+        """Write the queued rows and ship once; the next process ships those that are left."""
         if self._process != os.getpid():
             return
         deadline = time.monotonic() + timeout_s
@@ -108,7 +108,7 @@ class PredictionLog:
             self._count("dropped", lost)
         atexit.unregister(self.close)
 
-    def _started(self) -> bool:
+    def _ensure_started(self) -> bool:
         if self._threads:
             return True
         work: list[Callable[[], None]] = [self._keep_writing]
@@ -118,7 +118,7 @@ class PredictionLog:
         try:
             for thread in threads:
                 thread.start()
-        except RuntimeError:  # the system has no thread left for us
+        except RuntimeError:  # the system's limit of threads is reached
             return False
         self._threads, self._process = threads, os.getpid()
         atexit.register(self.close)
@@ -130,19 +130,19 @@ class PredictionLog:
                 self._overflow.end()
             self._wake.clear()
             self._write_queue()
-            self._stopping.wait(_RETRY_S if self._disk.under_way else _GATHER_S)
+            self._stopping.wait(_RETRY_S if self._disk.is_active else _WRITE_INTERVAL_S)
         self._write_queue()
         self._file.close()
         self._written.set()
 
     def _write_queue(self) -> None:
         for block in self._encoded():
-            if self._disk.under_way and self._unwritten_bytes >= _UNWRITTEN_BYTES:
+            if self._disk.is_active and self._unwritten_bytes >= _MAX_UNWRITTEN_BYTES:
                 self._count("dropped", block.rows)
                 continue
             self._unwritten.append(block)
             self._unwritten_bytes += len(block.data)
-            if len(self._unwritten) >= _BATCH_BLOCKS and not self._disk.under_way:
+            if len(self._unwritten) >= _BATCH_BLOCKS and not self._disk.is_active:
                 self._write()
         self._write()
 
@@ -156,13 +156,13 @@ class PredictionLog:
                     done += block.rows
                     yield block
             except (TypeError, ValueError):
-                logger.exception("prediction log: rows that are no JSON are dropped")
+                logger.exception("prediction log: rows that cannot be encoded as JSON are dropped")
                 self._count("dropped", number - done)
             with self._lock:
                 self._queued_rows -= number
 
     def _write(self) -> None:
-        """Write what is encoded; from where that fails on, it waits for the next call."""
+        """Write the encoded blocks; those from the first failure on wait for the next call."""
         while batch := self._unwritten[:_BATCH_BLOCKS]:
             rows = sum(block.rows for block in batch)
             data = b",".join(block.data for block in batch)
@@ -184,15 +184,15 @@ class PredictionLog:
     def _keep_shipping(self, server: Sink) -> None:
         pause = _RETRY_S
         while not self._written.wait(pause):
-            works = self._ship(server)
-            pause = _RETRY_S if works else min(2 * pause, _LONGEST_RETRY_S)
+            shipped = self._ship(server)
+            pause = _RETRY_S if shipped else min(2 * pause, _MAX_RETRY_S)
         self._ship(server, timeout_s=2.0)
         server.close()
 
     def _ship(self, server: Sink, timeout_s: float = 0.0) -> bool:
         try:
             ship(self._file.path, server, self._count, timeout_s)
-        except Exception as error:  # noqa: BLE001 — whatever it is, the rows wait and the thread lives
+        except Exception as error:  # noqa: BLE001 — no error may end the thread; the rows wait
             why = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
             self._down.begin(redacted(" ".join(why.split())) or type(error).__name__)
             return False
@@ -201,17 +201,17 @@ class PredictionLog:
 
 
 def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> None:
-    """Bring the rows of a spool to a server, oldest first; each is removed once the server has it.
+    """Send the rows of a spool to a server, oldest first; remove each once the server has it.
 
-    One process ships at a time: another that holds the lock longer than `timeout_s` does it for us.
+    One process ships at a time; if another holds the lock longer than `timeout_s`, this returns.
 
     Raises:
-        SourceUnavailable: the server is down or the file cannot be used; the rest stays.
+        SourceUnavailable: the server is down or the file cannot be used; the rest stays spooled.
     """
     file = SqliteSink(spool)
     try:
         with FileLock(spool.with_suffix(".lock"), timeout=timeout_s):
-            while batch := file.oldest(_SHIPPED_ROWS, _SHIPPED_BYTES):
+            while batch := file.oldest(_SHIP_ROWS, _SHIP_BYTES):
                 _send(batch, file, server, count)
     except Timeout:
         return
@@ -220,7 +220,7 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
 
 
 def _send(batch: list[tuple[int, str]], spool: SqliteSink, server: Sink, count: Count) -> None:
-    """Send a batch; of one that the server refuses the halves, and so on until single rows."""
+    """Send a batch; halve one that the server refuses, until the refused rows are found."""
     last = batch[-1][0]
     try:
         count("logged", server.write(f"[{','.join(row for _, row in batch)}]"))
@@ -230,6 +230,6 @@ def _send(batch: list[tuple[int, str]], spool: SqliteSink, server: Sink, count: 
                 _send(half, spool, server, count)
             return
         spool.set_aside(last)
-        table = f"the table refused of {spool.path.name}"
-        logger.warning("prediction log: %s keeps a row: %s", table, error.message)
+        where = f"the table `refused` of {spool.path.name}"
+        logger.warning("prediction log: a row was moved to %s: %s", where, error.message)
     spool.remove(last)

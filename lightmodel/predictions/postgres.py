@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.predictions.base import Sink
 
-if TYPE_CHECKING:  # of requirements/postgres.txt
+if TYPE_CHECKING:  # optional: requirements/postgres.txt installs it
     import psycopg
 
 _CONNECT_S = 5
 _STATEMENT_MS = 60_000
-_REFUSED = ("22", "23", "54")  # classes of SQLSTATE: data exception, constraint, limit of an index
+_REJECTED = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint, index limit
 _SCHEMA = """
 SELECT pg_advisory_xact_lock(727274);  -- CREATE IF NOT EXISTS fails when two do it at once
 CREATE TABLE IF NOT EXISTS predictions (
@@ -27,10 +27,10 @@ CREATE TABLE IF NOT EXISTS truths (
 
 
 class PostgresSink(Sink):
-    """The tables in the database that a URL names; a batch that comes again changes nothing.
+    """The tables in the PostgreSQL database of a URL; writing a batch again changes nothing.
 
     Raises:
-        ConfigError: the URL is none, or psycopg is not installed.
+        ConfigError: the URL is invalid, or psycopg is not installed.
     """
 
     _WRITE = """
@@ -60,7 +60,7 @@ class PostgresSink(Sink):
             psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
             raise ConfigError(
-                "log.url is no URL of a PostgreSQL database",
+                "log.url is not the URL of a PostgreSQL database",
                 hint="LIGHTMODEL__LOG__URL=postgresql://user:password@host:5432/name",
             ) from None
         self._psycopg = psycopg
@@ -90,12 +90,12 @@ class PostgresSink(Sink):
             with connection.transaction():
                 yield connection
         except self._psycopg.Error as error:
-            if (error.sqlstate or "").startswith(_REFUSED):
-                raise DataError(f"PostgreSQL refuses it: {type(error).__name__}") from error
+            if (error.sqlstate or "").startswith(_REJECTED):
+                raise DataError(f"PostgreSQL rejects the rows: {type(error).__name__}") from error
             self.close()
             raise SourceUnavailable(
-                f"the prediction log's database does not take it ({type(error).__name__})",
-                hint="check LIGHTMODEL__LOG__URL and the server; rows wait in the spool until then",
+                f"the prediction log's database is not available ({type(error).__name__})",
+                hint="check LIGHTMODEL__LOG__URL and the server; rows wait in the spool until it works",
             ) from error
 
     def _connect(self) -> "psycopg.Connection":
@@ -113,5 +113,5 @@ class PostgresSink(Sink):
 
 
 def _query(sql: str) -> bytes:
-    """Return a query of `Sink` with psycopg's placeholders."""
+    """Return one of the queries of `Sink` with psycopg's placeholders."""
     return sql.replace("?", "%s").encode()

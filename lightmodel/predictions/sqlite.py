@@ -1,4 +1,4 @@
-"""The prediction log in a SQLite file, written by several processes; also the spool of a server."""
+"""The prediction log in a SQLite file shared by several processes; also the spool for a server."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from typing import Any
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.predictions.base import Sink
 
-_OLDEST = (3, 38)  # the first one with the operators -> and ->>
+_MIN_VERSION = (3, 38)  # the first with the operators -> and ->>
 _BUSY_S = 5.0
 _PAGE = 4096
-_NETWORK = frozenset(
+_NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "lustre", "glusterfs"}
 )
 _SCHEMA = """
@@ -39,7 +39,7 @@ WHERE EXISTS (SELECT 1 FROM predictions)
 
 
 class SqliteSink(Sink):
-    """A SQLite file in a folder that exists on a local disk; `max_bytes` of None is any size."""
+    """A SQLite file in an existing folder on a local disk; `max_bytes` None means no limit."""
 
     _WRITE = """
     INSERT INTO predictions (request, row, time, version, id, prediction, probability, features)
@@ -60,26 +60,26 @@ class SqliteSink(Sink):
         self._connection: sqlite3.Connection | None = None
 
     def oldest(self, rows: int, size: int) -> list[tuple[int, str]]:
-        """Return place and JSON object of the oldest rows: `rows` at most, about `size` characters."""
+        """Return (rowid, JSON object) of the oldest rows: at most `rows`, of about `size` characters."""
         batch: list[tuple[int, str]] = []
         total = 0
-        for place, text in self._select(_OLDEST_ROWS, rows):
-            batch.append((place, text))
+        for rowid, text in self._select(_OLDEST_ROWS, rows):
+            batch.append((rowid, text))
             total += len(text)
             if total >= size:
                 break
         return batch
 
     def remove(self, last: int) -> None:
-        """Remove the rows up to the place `last`."""
+        """Delete the rows up to and including the rowid `last`."""
         self._change("DELETE FROM predictions WHERE rowid <= ?", last)
 
-    def set_aside(self, place: int) -> None:
-        """Copy the row at a place to the table `refused`."""
-        self._change("INSERT INTO refused SELECT * FROM predictions WHERE rowid = ?", place)
+    def set_aside(self, rowid: int) -> None:
+        """Copy a row to the table `refused`."""
+        self._change("INSERT INTO refused SELECT * FROM predictions WHERE rowid = ?", rowid)
 
     def used_bytes(self) -> int:
-        """Return the size of what is kept; 0 without a row."""
+        """Return the bytes that the rows take; 0 if there is none."""
         return next((int(used) for (used,) in self._select(_USED)), 0)
 
     def close(self) -> None:
@@ -104,11 +104,11 @@ class SqliteSink(Sink):
             yield self._connection
         except sqlite3.Error as error:
             if str(error) == "malformed JSON" or isinstance(error, sqlite3.IntegrityError):
-                raise DataError(f"SQLite cannot read it: {error}") from error
+                raise DataError(f"SQLite rejects the rows: {error}") from error
             self.close()
             raise SourceUnavailable(
                 f"{self.path.name} cannot be used: {error}",
-                hint="check the disk and who owns log.folder",
+                hint="check the disk, and the owner of log.folder",
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -123,18 +123,18 @@ class SqliteSink(Sink):
 
 
 def check_sqlite(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
-    """Refuse what SQLite does not work with; `mounts` is where the system lists its file systems.
+    """Check that SQLite works in a folder; `mounts` is the system's list of mounted file systems.
 
     Raises:
         ConfigError: the folder lies on a network file system, or SQLite is too old.
     """
-    if sqlite3.sqlite_version_info < _OLDEST:
+    if sqlite3.sqlite_version_info < _MIN_VERSION:
         raise ConfigError(
             f"this Python has SQLite {sqlite3.sqlite_version}, and the prediction log needs 3.38",
-            hint='take a newer Python, or set log.sink to "none"',
+            hint='use a newer Python, or set log.sink to "none"',
         )
     kind = _file_system(folder.resolve(), mounts)
-    if kind in _NETWORK or kind.startswith("fuse.ssh"):
+    if kind in _NETWORK_FILE_SYSTEMS or kind.startswith("fuse.ssh"):
         raise ConfigError(
             f"log.folder lies on a network file system ({kind}), where SQLite's locks do not hold",
             hint="set log.folder to a folder on a local disk; to keep the rows elsewhere, "
@@ -143,7 +143,7 @@ def check_sqlite(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None
 
 
 def _file_system(folder: Path, mounts: Path) -> str:
-    """Return the kind of file system that holds `folder`, or "" where that is not known."""
+    """Return the type of the file system that holds `folder`, or "" if it is not known."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

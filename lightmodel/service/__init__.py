@@ -1,6 +1,6 @@
-"""The service over HTTP. `create_app` is what gunicorn calls.
+"""The HTTP service; gunicorn calls `create_app`.
 
-Errors are RFC 9457 problems: what, where, what next; never a traceback, a path or a cell value.
+Errors are problem details (RFC 9457) without tracebacks, folders of this machine or cell values.
 """
 
 import logging
@@ -33,7 +33,7 @@ from lightmodel.service.model_manager import ModelManager
 
 logger = logging.getLogger(__name__)
 
-_PATHS = re.compile(r"(?<![\w/:.])/(?:[^\s/:;,'\"]+/)+")  # absolute ones; their last name stays
+_FOLDERS = re.compile(r"(?<![\w/:.])/(?:[^\s/:;,'\"]+/)+")  # of absolute paths
 
 STATUS: dict[type[errors.LightModelError], int] = {
     errors.ConfigError: 500,
@@ -55,7 +55,7 @@ STATUS: dict[type[errors.LightModelError], int] = {
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Return the service on the newest approved model; without one it starts, and says so."""
+    """Return the service for the newest approved model; without a model it answers 503."""
     config = config or load().config
     app = Flask(__name__)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
@@ -67,7 +67,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["model_manager"] = models
     if proxies := config.serve.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]  # Flask's own way
-    # An answer passes these in the opposite order: a body is drained after the time is taken.
+    # after_request handlers run in reverse order: a body is drained after the time is measured.
     request_body.init_app(app, config.serve)
     observability.init_app(app, metrics)
     security.init_app(app, config.serve, workers_of(config))
@@ -80,18 +80,18 @@ def create_app(config: Config | None = None) -> Flask:
 
 
 def handle_errors(app: Flask) -> None:
-    """Turn every error of `app` into a problem."""
+    """Register handlers that answer every error of `app` with problem details."""
     app.register_error_handler(errors.LightModelError, _known_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
 
 
 def _known_error(error: errors.LightModelError) -> Response:
-    more: dict[str, Any] = {"hint": error.hint} if error.hint else {}
+    fields: dict[str, Any] = {"hint": error.hint} if error.hint else {}
     if isinstance(error, errors.ContractViolation):
-        more["violations"] = [asdict(violation) for violation in error.violations]
+        fields["violations"] = [asdict(violation) for violation in error.violations]
     g.error = type(error).__name__
-    return _problem(STATUS.get(type(error), 500), error.message, more)
+    return _problem(STATUS.get(type(error), 500), error.message, fields)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -106,12 +106,12 @@ def _http_error(error: HTTPException) -> Response:
 def _unexpected_error(error: Exception) -> Response:
     g.error = "bug"
     logger.error("unexpected error", exc_info=error)
-    return _problem(500, "something went wrong on our side; the log has the details", {})
+    return _problem(500, "internal error of the service; its log has the details", {})
 
 
-def _problem(status: int, detail: str, more: dict[str, Any]) -> Response:
+def _problem(status: int, detail: str, fields: dict[str, Any]) -> Response:
     title = HTTPStatus(status).phrase
-    detail = _PATHS.sub("…/", detail)
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    detail = _FOLDERS.sub("…/", detail)
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **fields}
     body["request_id"] = g.get("request_id", "")
     return Response(orjson.dumps(body), status, mimetype="application/problem+json")

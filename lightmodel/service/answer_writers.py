@@ -1,4 +1,4 @@
-"""Answers as JSON, JSON Lines or CSV, encoded block by block: the whole is held as bytes only."""
+"""Writers of answers as JSON, JSON Lines or CSV; each block is encoded to bytes at once."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 
 class JsonWriter:
-    """Writes a JSON list with an object for each row, which has `explain` contributions."""
+    """Writes a JSON list with one object per row; each has `explain` contributions."""
 
     mimetype = JSON
     _before, _between, _after = b"[", b",", b"]"
@@ -24,11 +24,11 @@ class JsonWriter:
         self._blocks: list[bytes] = []
 
     def add(self, answers: Answers) -> None:
-        """Encode one block."""
+        """Encode one block of answers."""
         self._blocks.append(self._encode(answers))
 
     def body(self) -> bytes:
-        """Return the body of all blocks so far."""
+        """Return the response body of all blocks so far."""
         return self._before + self._between.join(self._blocks) + self._after
 
     def _encode(self, answers: Answers) -> bytes:
@@ -41,7 +41,7 @@ class JsonWriter:
 
 
 class JsonLinesWriter(JsonWriter):
-    """Writes a JSON object a line."""
+    """Writes one JSON object per line."""
 
     mimetype = JSON_LINES
     _before = _between = _after = b""
@@ -51,7 +51,7 @@ class JsonLinesWriter(JsonWriter):
 
 
 class MlflowWriter(JsonWriter):
-    """Writes what MLflow's scoring server answers: the scores, without ids."""
+    """Writes the format of MLflow's scoring server: the scores, without ids."""
 
     _before, _after = b'{"predictions":[', b"]}"
 
@@ -60,7 +60,7 @@ class MlflowWriter(JsonWriter):
 
 
 class CsvWriter(JsonWriter):
-    """Writes CSV with a header; contributions are two columns each."""
+    """Writes CSV with a header; each contribution has two columns."""
 
     mimetype = CSV
     _before = _between = _after = b""
@@ -72,7 +72,7 @@ class CsvWriter(JsonWriter):
             columns.extend(answers.scores.reshape(len(answers.scores), -1).T.tolist())
         rows = [list(row) for row in zip(*columns, strict=True)]
         for row, contributions in zip(rows, answers.contributions or (), strict=False):
-            row += [cell for one in contributions for cell in (one["feature"], one["value"])]
+            row += [cell for part in contributions for cell in (part["feature"], part["value"])]
         return csv_lines(rows if self._blocks else [self._header(answers), *rows])
 
     def _header(self, answers: Answers) -> list[str]:
@@ -111,5 +111,5 @@ def _csv_text(
 
 
 def csv_value(value: object) -> object:
-    """Return a value as `csv_lines` takes it: a boolean is written as in JSON."""
+    """Return a value for `csv_lines`: a boolean is written as in JSON."""
     return str(value).lower() if isinstance(value, bool) else value

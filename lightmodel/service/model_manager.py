@@ -1,4 +1,4 @@
-"""The model that answers, replaced while the service runs."""
+"""The loaded model, which is replaced while the service runs."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class ModelManager:
-    """One loaded model at a time; a request takes it once, so that no answer mixes two.
+    """Holds one loaded model; a request takes it once, so that no answer mixes two models.
 
-    It is loaded in a worker, after the fork. A newer one is opened beside it, tested, and swapped in;
-    one that cannot be opened is reported once, and the old one goes on answering.
+    A model is loaded in a worker, after the fork. A newer one is loaded beside it, tested, and swapped
+    in; if it cannot be loaded, that is logged once and the old one is still served.
     """
 
     store: ModelStoreView
@@ -30,10 +30,10 @@ class ModelManager:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def require(self) -> LoadedModel:
-        """Return the model.
+        """Return the loaded model; load it first if there is none.
 
         Raises:
-            LightModelError: why there is none.
+            LightModelError: no model can be loaded, for this reason.
         """
         if self._model is None:
             self.refresh()
@@ -42,7 +42,7 @@ class ModelManager:
         return self._model
 
     def refresh(self) -> None:
-        """Load a newer model, if there is one and the store has changed since the last look."""
+        """Load a newer model, if the store has changed since the last check and holds one."""
         with self._lock:
             state = self.store.state()
             if state == self._state:
@@ -54,7 +54,7 @@ class ModelManager:
                 self._unload(error)
 
     def watch(self) -> None:
-        """Refresh again and again, in a thread of its own."""
+        """Call `refresh` every `interval_s` seconds in a background thread."""
         threading.Thread(target=self._watch, name="model-watcher", daemon=True).start()
 
     def _watch(self) -> None:
@@ -62,7 +62,7 @@ class ModelManager:
             try:
                 self.refresh()
             except Exception:
-                logger.exception("looking for a newer model failed; the next look may do better")
+                logger.exception("checking for a newer model failed; checking again later")
             time.sleep(self.interval_s)
 
     def _swap(self, model: LoadedModel) -> None:
@@ -73,9 +73,9 @@ class ModelManager:
         self.on_model_loaded(model)
 
     def _unload(self, error: LightModelError) -> None:
-        """Unload the model if its approval was withdrawn; else it goes on answering."""
+        """Unload the model if its approval was withdrawn; otherwise keep serving it."""
         if self._model is None or self.store.is_withdrawn(self._model.version):
             logger.error("no model to serve: %s", error.message)
             self._model, self._error = None, error
         else:
-            logger.error("going on with %s: %s", self._model.version, error.message)
+            logger.error("still serving %s: %s", self._model.version, error.message)

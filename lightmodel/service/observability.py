@@ -1,7 +1,7 @@
-"""What every answer carries, and what is recorded of it: id, headers, log line, `GET /metrics`.
+"""Request ids, headers of every response, access log, and `GET /metrics`.
 
-gunicorn's settings name the folder where workers share their numbers, in PROMETHEUS_MULTIPROC_DIR,
-before this module is imported. Without it the numbers are those of this process.
+gunicorn's settings set PROMETHEUS_MULTIPROC_DIR, the folder in which workers share their metrics,
+before this module is imported. Without it the metrics are those of this process.
 """
 
 import logging
@@ -41,30 +41,30 @@ _HEADERS = {
 
 
 class Metrics:
-    """Prometheus' counters and gauges; every method is cheap, and may be called from any thread."""
+    """The Prometheus metrics of the service; methods are fast, and safe to call from any thread."""
 
     def __init__(self, spooled_bytes: Callable[[], int]) -> None:
         self._spooled_bytes = spooled_bytes
         self._registry = CollectorRegistry()
         self._version = ""
-        self.requests = self._counter("requests", "Answers", "route", "method", "status")
+        self.requests = self._counter("requests", "Requests answered", "route", "method", "status")
         self.seconds = Histogram(
             "lightmodel_request_seconds",
-            "Time until the answer stood",
+            "Seconds until the response was ready",
             ("route",),
             buckets=_SECONDS,
             registry=self._registry,
         )
         self.errors = self._counter("errors", "Errors by kind", "kind")
         self._rows = self._counter("rows", "Rows answered")
-        self._unseen = self._counter("unseen_categories", "Cells that training never saw")
-        text = "Probabilities of the positive class, by twentieths: above the one before, up to"
+        self._unseen = self._counter("unseen_categories", "Cells with an unseen category")
+        text = "Probabilities of the positive class in 20 bins, by the upper edge of the bin"
         self._scores = self._counter("scores", text, "upto")
         self._logged = self._counter("log_rows", "Rows logged, spooled and dropped", "what")
-        self._waiting = self._gauge("log_waiting_bytes", "Spooled, and not yet in the sink")
-        self._model = self._gauge("model_info", "1 for the version that answers", "version")
-        self._created = self._gauge("model_created_timestamp_seconds", "When that version was made")
-        self._swaps = self._counter("model_swaps", "Models taken up")
+        self._spooled = self._gauge("log_waiting_bytes", "Bytes spooled, not yet in the database")
+        self._model = self._gauge("model_info", "1 for the served version", "version")
+        self._created = self._gauge("model_created_timestamp_seconds", "Its time of creation")
+        self._swaps = self._counter("model_swaps", "Model versions loaded")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"lightmodel_{name}", text, labels, registry=self._registry)
@@ -76,13 +76,13 @@ class Metrics:
         )
 
     def count_rows(self, rows: int, unseen: int) -> None:
-        """Count the rows of an answer, and cells with a category that training never saw."""
+        """Count answered rows, and their cells with a category unseen in training."""
         self._rows.inc(rows)
         if unseen:
             self._unseen.inc(unseen)
 
     def count_scores(self, scores: Scores) -> None:
-        """Count (rows,) probabilities by their size; classes and numbers are not counted."""
+        """Count probabilities of the positive class, shape (rows,), in 20 bins."""
         if len(scores) == 1:
             at = min(int(scores[0] * len(_SCORE_LABELS)), len(_SCORE_LABELS) - 1)
             self._scores.labels(_SCORE_LABELS[at]).inc()
@@ -97,7 +97,7 @@ class Metrics:
         self._logged.labels(what).inc(rows)
 
     def show_model(self, model: LoadedModel) -> None:
-        """Show which version answers from now on."""
+        """Record that this version is served from now on."""
         if self._version:
             self._model.labels(self._version).set(0)
         self._version = model.version
@@ -106,8 +106,8 @@ class Metrics:
         self._swaps.inc()
 
     def page(self) -> bytes:
-        """Return everything in Prometheus' text format."""
-        self._waiting.set(self._spooled_bytes())
+        """Return all metrics in Prometheus' text format."""
+        self._spooled.set(self._spooled_bytes())
         if ValueClass is MutexValue:
             return generate_latest(self._registry)
         merged = CollectorRegistry()
@@ -116,13 +116,13 @@ class Metrics:
 
 
 def init_app(app: Flask, metrics: Metrics) -> None:
-    """Record every request of `app`, and add the route of the metrics."""
+    """Measure and log every request of `app`, and add the route /metrics."""
 
     @app.before_request
     def begin() -> None:
         g.started = time.perf_counter()
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        client_id = request.headers.get("X-Request-ID", "")
+        g.request_id = client_id if _REQUEST_ID.fullmatch(client_id) else new_id()
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -160,10 +160,10 @@ def new_id() -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON with its request's id; a traceback is a field of it."""
+    """Formats a log record as one line of JSON with its request id; a traceback is a field."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the record as one line of JSON."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -179,7 +179,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(form: str) -> None:
-    """Write this process's log to stderr, as "json", "text", or "auto": text on a terminal."""
+    """Write this process's log to stderr as "json" or "text"; "auto" is text on a terminal."""
     handler = logging.StreamHandler(sys.stderr)
     is_plain = form == "text" or (form == "auto" and sys.stderr.isatty())
     plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")

@@ -1,6 +1,6 @@
-"""`GET /`: a page on which people try the model and see how good it is, and two files of its version.
+"""`GET /`: a page to try the model on and to see its quality; also two files of its version.
 
-The form for one row is made of what the contract says of each feature.
+The form for one row is built from the contract: one control per feature.
 """
 
 import hashlib
@@ -26,19 +26,19 @@ from lightmodel.store.versions import Version, signer_of
 
 logger = logging.getLogger(__name__)
 
-# The report has its styles and pictures inside, and no script; a browser styles a lone picture itself.
+# The report embeds its styles and images and has no script; browsers add styles to a lone image.
 _FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _IMPORTANCES, _PICTURE = "feature_importance_gain.json", "feature_importance_gain.png"
-_MANY_FIELDS = 12  # more of them are worth a search box
-_MOST_FEATURES = 15  # whose importance is shown
-_LONGEST_SELECT = 50  # beyond it a list of suggestions beats a menu
-_MOST_CONTRIBUTIONS = 5
+_MANY_FIELDS = 12  # more of them get a search box
+_MAX_FEATURES = 15  # whose importance is shown
+_MAX_OPTIONS = 50  # of a menu; more categories get an input with suggestions
+_MAX_CONTRIBUTIONS = 5
 
 Kind = Literal["number", "choice", "suggestions"]
 
 
 def blueprint(models: ModelManager, config: Config) -> Blueprint:
-    """Return the routes; every address on the page is relative, so a proxy may add a prefix."""
+    """Return the routes; all links of the page are relative, so a proxy may add a prefix."""
     routes = Blueprint("pages", __name__)
     for name in ("count", "lower_is_better", "metric_title", "number", "shown"):
         routes.add_app_template_filter(getattr(formatting, name), name)
@@ -53,7 +53,7 @@ def blueprint(models: ModelManager, config: Config) -> Blueprint:
             headers = {"Retry-After": "5", "Cache-Control": "no-store"}
             return Response(text, 503, headers, mimetype="text/html")
         text = _model_page(model, _card(model, signer), config.serve.max_body_mb)
-        return _conditional(text.encode(), "text/html")
+        return _cacheable(text.encode(), "text/html")
 
     @routes.get("/model/report")
     def report() -> Response:
@@ -61,14 +61,14 @@ def blueprint(models: ModelManager, config: Config) -> Blueprint:
         verdict = read_verdict(version, signer)
         if verdict is None or verdict.report_sha256 is None:
             abort(404, "this model has no report")
-        return _file(read_report(version, verdict), "text/html")
+        return _file_response(read_report(version, verdict), "text/html")
 
     @routes.get("/model/importance.png")
     def importance() -> Response:
         version = _version_of(models.require())
         if _PICTURE not in version.manifest.files:
-            abort(404, "this model has no picture of its features' importance")
-        return _file(version.read(_PICTURE), "image/png")
+            abort(404, "this model has no image of its feature importances")
+        return _file_response(version.read(_PICTURE), "image/png")
 
     return routes
 
@@ -91,14 +91,14 @@ def _model_page(model: LoadedModel, card: dict[str, Any], max_body_mb: int) -> s
     )
 
 
-def _file(content: bytes, mimetype: str) -> Response:
-    response = _conditional(content, mimetype)
+def _file_response(content: bytes, mimetype: str) -> Response:
+    response = _cacheable(content, mimetype)
     response.headers["Content-Security-Policy"] = _FILE_POLICY
     return response
 
 
-def _conditional(content: bytes, mimetype: str) -> Response:
-    """Return an answer that a browser keeps, and asks each time whether it still holds."""
+def _cacheable(content: bytes, mimetype: str) -> Response:
+    """Return a response that browsers cache and revalidate by its ETag."""
     response = Response(content, mimetype=mimetype)
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(hashlib.sha256(content).hexdigest())
@@ -107,7 +107,7 @@ def _conditional(content: bytes, mimetype: str) -> Response:
 
 
 def _card(model: LoadedModel, signer: Signer) -> dict[str, Any]:
-    """Return what the template says of the model; what is damaged is left out, and logged."""
+    """Return the template's variables about the model; a damaged file is left out, and logged."""
     version, manifest = _version_of(model), model.manifest
     verdict = None
     importances: dict[str, float] = {}
@@ -116,11 +116,11 @@ def _card(model: LoadedModel, signer: Signer) -> dict[str, Any]:
         if _IMPORTANCES in manifest.files:
             importances = orjson.loads(version.read(_IMPORTANCES))
     except ArtefactCorrupt as error:
-        logger.warning("the model's card is not complete: %s", error.message)
+        logger.warning("the page of %s is incomplete: %s", model.version, error.message)
     test, decisive = (verdict.metrics, verdict.metric) if verdict else ({}, "")
     return {
-        "facts": _facts(model),
-        "metrics": _in_order(manifest.metrics.keys() | test.keys(), decisive),
+        "facts": _card_facts(model),
+        "metrics": _sorted_metrics(manifest.metrics.keys() | test.keys(), decisive),
         "decisive": decisive,
         "out_of_fold": manifest.metrics,
         "test": test,
@@ -137,7 +137,7 @@ def _task(model: LoadedModel) -> str:
     return "Regression" if task.kind is TaskKind.REGRESSION else "Binary classification"
 
 
-def _facts(model: LoadedModel) -> dict[str, str]:
+def _card_facts(model: LoadedModel) -> dict[str, str]:
     manifest = model.manifest
     learner = str(manifest.parameters.get("learner", {}).get("estimator", manifest.runtime))
     plain_name = formatting.one_line(learner.rpartition(".")[2])
@@ -157,17 +157,17 @@ def _facts(model: LoadedModel) -> dict[str, str]:
     return facts
 
 
-def _in_order(metrics: Collection[str], decisive: str) -> list[str]:
-    """Return the names of metrics, the one that the gate decided by first, unknown ones last."""
+def _sorted_metrics(metrics: Collection[str], decisive: str) -> list[str]:
+    """Return the names of metrics: first the quality gate's, then the known ones, then others."""
     known = [decisive, *METRICS]
     places = {name: known.index(name) if name in known else len(known) for name in metrics}
     return sorted(metrics, key=lambda name: (places[name], name))
 
 
 def _feature_bars(importances: Mapping[str, float]) -> list[dict[str, str]]:
-    """Return name, share of all importance and length of the bar in per cent, largest first."""
+    """Return name, share of the total, and bar length in per cent; the most important first."""
     total, largest = sum(importances.values()), max(importances.values(), default=0.0)
-    names = sorted(importances, key=lambda name: (-importances[name], name))[:_MOST_FEATURES]
+    names = sorted(importances, key=lambda name: (-importances[name], name))[:_MAX_FEATURES]
     return [
         {
             "name": name,
@@ -181,16 +181,16 @@ def _feature_bars(importances: Mapping[str, float]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Field:
-    """One control.
+    """One control of the form.
 
     Attributes:
-        name: of the column, as it came: anything that a CSV's header can hold.
+        name: the column's name: any text that a CSV's header can hold.
         required: whether it must not be left empty.
-        step: of a number: "1" or "any".
-        lowest: the smallest number that passes; "" without a limit.
-        highest: the largest one.
-        choices: of a category or a boolean, as a request names them.
-        hint: what training saw, in words.
+        step: the step of a number: "1" or "any".
+        lowest: the smallest allowed number; "" without a limit.
+        highest: the largest allowed number; "" without a limit.
+        choices: the values of a category or a boolean, as requests have them.
+        hint: the range or the number of values in the training data, in words.
     """
 
     name: str
@@ -204,7 +204,7 @@ class Field:
 
 
 def fields_of(contract: Contract) -> tuple[Field, ...]:
-    """Return a control for each feature, in training order."""
+    """Return one control per feature, in training order."""
     return tuple(_field(column) for column in contract.features)
 
 
@@ -215,7 +215,7 @@ def _field(column: Column) -> Field:
         step = "1" if column.type is ColumnType.INTEGER else "any"
         return Field(column.name, "number", required, _hint(column), step, lowest, highest)
     choices = ("true", "false") if column.type is ColumnType.BOOLEAN else column.categories
-    kind: Kind = "choice" if len(choices) <= _LONGEST_SELECT else "suggestions"
+    kind: Kind = "choice" if len(choices) <= _MAX_OPTIONS else "suggestions"
     return Field(column.name, kind, required, _hint(column), choices=choices)
 
 
@@ -227,7 +227,7 @@ def _hint(column: Column) -> str:
     parts = []
     if column.minimum is not None and column.maximum is not None:
         parts.append(f"seen {_number(column.minimum)} to {_number(column.maximum)}")
-    if len(column.categories) > _LONGEST_SELECT:
+    if len(column.categories) > _MAX_OPTIONS:
         parts.append(f"{len(column.categories):,} values seen")
     if column.missing:
         parts.append("may be empty")
@@ -235,16 +235,16 @@ def _hint(column: Column) -> str:
 
 
 def _number(number: float) -> str:
-    """Return a number for reading, with as many digits as tell something."""
+    """Return a number for display, with six significant digits."""
     return f"{number:.6g}".replace("-", "\N{MINUS SIGN}")
 
 
 def facts_of(model: LoadedModel) -> dict[str, Any]:
-    """Return what the page's scripts need to know of the model, in JSON's types."""
+    """Return the facts about the model that the page's scripts need, in JSON's types."""
     contract = model.contract
     task, target, id_column = contract.task, contract.target, contract.id
     names = contract.feature_names
-    explain = min(_MOST_CONTRIBUTIONS, len(names)) if model.predictor.contribute else 0
+    explain = min(_MAX_CONTRIBUTIONS, len(names)) if model.predictor.contribute else 0
     return {
         "version": model.version,
         "task": str(task.kind),
@@ -267,7 +267,7 @@ def _threshold(model: LoadedModel) -> float | None:
 
 
 def _samples(model: LoadedModel) -> list[dict[str, Any]]:
-    """Return the stored rows as a form shows them: `values` of the features in order, and the `id`."""
+    """Return the sample rows for the form: the `values` of the features in order, and the `id`."""
     id_column = model.contract.id
     return [
         {

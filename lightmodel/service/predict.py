@@ -1,6 +1,6 @@
-"""`POST /predict`: rows in, one answer a row out; scored block by block while they arrive.
+"""`POST /predict` scores rows block by block while they arrive, and returns one answer per row.
 
-`POST /feedback` reads the same forms: labels that arrive later, for the live metrics.
+`POST /feedback` reads labels that arrive later, in the same formats, for the live metrics.
 """
 
 import threading
@@ -38,9 +38,9 @@ from lightmodel.service.request_body import RequestBody
 from lightmodel.tables.encode import plain_features
 from lightmodel.tables.row_rules import Block, Findings
 
-_LOGGED_WITH_FEATURES = 10_000  # rows of a request; more of them would fill the memory
-_FEW = 256  # rows that are scored sooner than a turn comes
-_NAMED = 20  # ignored columns in the header of an answer
+_MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
+_SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
+_MAX_NAMED = 20  # ignored columns that the response's header names
 
 
 @dataclass
@@ -48,12 +48,12 @@ class RequestScorer:
     """Scores the rows of one request block by block, and keeps the answers.
 
     Attributes:
-        writer: encodes the answers, and says how many contributions they have.
-        threshold: instead of the model's; None: the model's.
-        keep_features: whether features are wanted for the prediction log.
+        writer: encodes the answers, and defines the number of contributions.
+        threshold: the decision threshold; None stands for the model's own.
+        keep_features: whether to keep the features for the prediction log.
         findings: violations, unseen categories and ignored columns so far.
-        read_s: spent on reading rows, which includes receiving them.
-        features: of the answered rows, for the log.
+        read_s: seconds spent on receiving and parsing rows.
+        features: the features of the answered rows, for the prediction log.
     """
 
     model: LoadedModel
@@ -69,7 +69,7 @@ class RequestScorer:
     features: list[Matrix] = field(default_factory=list)
 
     def add(self, block: Block) -> None:
-        """Score a block, as long as nothing was wrong with this or an earlier one."""
+        """Score a block, unless it or an earlier one has violations."""
         self.findings.add(block)
         if self.findings.rows > self.max_rows:
             raise TooLarge(f"the request has more than {self.max_rows:,} rows (serve.max_rows)")
@@ -83,14 +83,14 @@ class RequestScorer:
         )
         scored = time.perf_counter()
         self.writer.add(answers)
-        self.answered.append(replace(answers, contributions=None))  # encoded, and not logged
-        if self.keep_features and self.findings.rows <= _LOGGED_WITH_FEATURES:
+        self.answered.append(replace(answers, contributions=None))  # these are not logged
+        if self.keep_features and self.findings.rows <= _MAX_ROWS_WITH_FEATURES:
             self.features.append(block.features)
         self.score_s += scored - started
         self.encode_s += time.perf_counter() - scored
 
     def server_timing(self, received_s: float) -> str:
-        """Return the header `Server-Timing`; rows are read while they are received."""
+        """Return the header `Server-Timing`; reading time is that of receiving and parsing."""
         parts = {
             "receive": received_s,
             "parse": max(0.0, self.read_s - received_s),
@@ -103,12 +103,12 @@ class RequestScorer:
 def blueprint(
     models: ModelManager, config: Config, log: PredictionLog | None, metrics: Metrics
 ) -> Blueprint:
-    """Return the routes; as many blocks are scored at once as there are scoring threads."""
+    """Return the routes that score and take feedback; the scoring threads limit concurrent blocks."""
     routes = Blueprint("predict", __name__)
     semaphore = threading.Semaphore(scoring_threads_of(config))
     max_rows, keep = config.serve.max_rows, config.log.features and log is not None
 
-    def answer(model: LoadedModel, writer: JsonWriter, threshold: float | None = None) -> Response:
+    def score(model: LoadedModel, writer: JsonWriter, threshold: float | None = None) -> Response:
         body = RequestBody(request, config.serve)
         scorer = RequestScorer(model, writer, threshold, max_rows, keep_features=keep)
         _score_all(scorer, body, semaphore)
@@ -121,11 +121,11 @@ def blueprint(
     def predict() -> Response:
         model = models.require()
         threshold, explain = _threshold(model), _explain(model)
-        return answer(model, WRITERS[_accepted()](explain), threshold)
+        return score(model, WRITERS[_accepted_type()](explain), threshold)
 
     @routes.post("/invocations")
     def invocations() -> Response:
-        return answer(models.require(), MlflowWriter())
+        return score(models.require(), MlflowWriter())
 
     @routes.post("/truth")  # the earlier name, valid until release 0.2
     @routes.post("/feedback")
@@ -147,26 +147,22 @@ def _count(scorer: RequestScorer, metrics: Metrics) -> None:
 
 
 def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Semaphore) -> None:
-    """Read and score every block of the body.
-
-    Raises:
-        ContractViolation: with everything that is wrong with any row.
-    """
+    """Score every block of the body; raise ContractViolation with the violations of all rows."""
     started = time.perf_counter()
     blocks = scorer.model.body_reader.read(body.pieces(), body.form, body.charset)
     while block := next(blocks, None):
         scorer.read_s += time.perf_counter() - started
-        with semaphore if len(block.features) > _FEW else nullcontext():
+        with semaphore if len(block.features) > _SMALL_BLOCK else nullcontext():
             scorer.add(block)
         started = time.perf_counter()
     if violations := scorer.findings.violations:
         raise ContractViolation(
-            violations, what="the request", hint="GET /schema says what is expected"
+            violations, what="the request", hint="GET /schema lists the expected columns"
         )
 
 
 def _rows_to_log(scorer: RequestScorer) -> AnsweredRows:
-    """Return the answered rows as the prediction log takes them."""
+    """Return the answered rows for the prediction log."""
     answered, features = scorer.answered, scorer.features
     return AnsweredRows(
         request=_unique_id(),
@@ -182,14 +178,14 @@ def _rows_to_log(scorer: RequestScorer) -> AnsweredRows:
 
 
 def _joined(parts: Sequence[Sequence[Any] | None]) -> list[Any] | None:
-    """Return all parts as one list; None where the blocks have none."""
+    """Return all parts as one list, or None if the blocks have none."""
     return None if parts[0] is None else list(chain.from_iterable(part or () for part in parts))
 
 
 def _unique_id() -> str:
-    """Return the request's id; one that the client chose may come again, and is made longer."""
-    given = str(g.request_id)
-    return f"{given}-{new_id()}" if "X-Request-ID" in request.headers else given
+    """Return the request's id, with a unique suffix if the client chose it: it may be used again."""
+    request_id = str(g.request_id)
+    return f"{request_id}-{new_id()}" if "X-Request-ID" in request.headers else request_id
 
 
 def _response(scorer: RequestScorer, body: RequestBody) -> Response:
@@ -197,10 +193,10 @@ def _response(scorer: RequestScorer, body: RequestBody) -> Response:
     response = Response(scorer.writer.body(), mimetype=scorer.writer.mimetype)
     scorer.encode_s += time.perf_counter() - started
     response.headers["X-Model-Version"] = scorer.model.version
-    response.headers["Server-Timing"] = scorer.server_timing(body.seconds)
+    response.headers["Server-Timing"] = scorer.server_timing(body.receive_s)
     if extra := scorer.findings.extra:
-        more = f", and {len(extra) - _NAMED} more" if len(extra) > _NAMED else ""
-        response.headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_NAMED])) + more
+        more = f", and {len(extra) - _MAX_NAMED} more" if len(extra) > _MAX_NAMED else ""
+        response.headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_MAX_NAMED])) + more
     if unseen := scorer.findings.unseen:
         counts = ", ".join(f"{name}={count}" for name, count in sorted(unseen.items()))
         response.headers["X-Unseen-Categories"] = _printable(counts)
@@ -208,45 +204,45 @@ def _response(scorer: RequestScorer, body: RequestBody) -> Response:
 
 
 def _printable(text: str) -> str:
-    """Return a text fit for a header: ASCII in one line, not too long."""
+    """Return a text as a header's value: one line of at most 2000 ASCII characters."""
     plain = text.encode("ascii", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else " " for letter in plain)[:2000]
 
 
-def _accepted() -> str:
-    """Return the media type in which the answer is wanted."""
+def _accepted_type() -> str:
+    """Return the media type of the answer that the request prefers."""
     if not request.accept_mimetypes:
         return JSON
     best = request.accept_mimetypes.best_match([JSON, CSV, JSON_LINES])
     if best is None:
-        raise NotAcceptable(f"answers come as {JSON}, {CSV} or {JSON_LINES}")
+        raise NotAcceptable(f"answers are available as {JSON}, {CSV} or {JSON_LINES}")
     return str(best)
 
 
 def _threshold(model: LoadedModel) -> float | None:
-    """Return the threshold in the query; BadRequest where it makes no sense for this model."""
+    """Return the query's threshold; raise BadRequest if this model cannot use it."""
     text = request.args.get("threshold")
     if text is None:
         return None
     if model.contract.task.positive is None:
-        raise BadRequest("a threshold makes sense for two classes only, and this model has not two")
+        raise BadRequest("threshold applies only to models with two classes")
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise BadRequest("threshold is a number from 0 to 1")
+        raise BadRequest("threshold must be a number from 0 to 1")
     return value
 
 
 def _explain(model: LoadedModel) -> int:
-    """Return the number of contributions in the query; BadRequest as for the threshold."""
+    """Return the query's number of contributions; raise BadRequest if this model has none."""
     text = request.args.get("explain")
     if text is None:
         return 0
     most = len(model.contract.features)
     if model.predictor.contribute is None:
-        raise BadRequest("this model gives no contributions; LightGBM's do")
+        raise BadRequest("this model has no contributions; only LightGBM models do")
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
-        raise BadRequest(f"explain is a whole number from 1 to {most}, the number of features")
+        raise BadRequest(f"explain must be an integer from 1 to {most}, the number of features")
     return int(text)

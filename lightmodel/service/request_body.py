@@ -1,4 +1,4 @@
-"""The body of a request as it arrives: in bounded memory and time, multipart or not."""
+"""Read the body of a request as a stream, in bounded memory and time, multipart or not."""
 
 import socket
 import time
@@ -25,7 +25,7 @@ from lightmodel.tables.byte_stream import Form
 _FORMS: dict[str, Form | None] = {
     "": None,
     "multipart/form-data": None,
-    "application/x-www-form-urlencoded": None,  # what curl --data-binary says of any file
+    "application/x-www-form-urlencoded": None,  # curl --data-binary sends it for any file
     "application/octet-stream": None,
     "application/gzip": None,
     "application/x-gzip": None,
@@ -37,14 +37,14 @@ _FORMS: dict[str, Form | None] = {
     "application/x-ndjson": "json_lines",
     "application/jsonl": "json_lines",
 }
-_AT_ONCE = 256 << 10
-_DRAINED = 64 << 20  # bytes read in vain so that an early answer reaches a client that still sends
-_DRAINED_S = 10.0
-_PARTS = 100
+_READ_BYTES = 256 << 10
+_DRAIN_BYTES = 64 << 20  # read and dropped, so that a client that still sends gets the answer
+_DRAIN_S = 10.0
+_MAX_PARTS = 100
 
 
 def init_app(app: Flask, limits: ServeSection) -> None:
-    """Read what an error left of a body, so that the client sees the answer and not a reset."""
+    """After an error, read the rest of the body: the client then gets the answer, not a reset."""
 
     @app.after_request
     def drain(response: Response) -> Response:
@@ -55,46 +55,46 @@ def init_app(app: Flask, limits: ServeSection) -> None:
 
 
 class RequestBody:
-    """A body that is read once."""
+    """The body of a request, which can be read once."""
 
-    def __init__(self, asked: Request, limits: ServeSection) -> None:
+    def __init__(self, incoming: Request, limits: ServeSection) -> None:
         self.bytes = 0
-        self.seconds = 0.0
-        self.charset = asked.mimetype_params.get("charset", "")
-        self._request = asked
-        self._most = limits.max_body_mb << 20
-        self._ends = time.monotonic() + limits.request_timeout_s
+        self.receive_s = 0.0
+        self.charset = incoming.mimetype_params.get("charset", "")
+        self._request = incoming
+        self._max_bytes = limits.max_body_mb << 20
+        self._deadline = time.monotonic() + limits.request_timeout_s
         self._limits = limits
-        self._stream = _unbuffered_stream(asked)
-        self._connection: Any = asked.environ.get("gunicorn.socket")
-        self._over = self._broken = False
+        self._stream = _unbuffered_stream(incoming)
+        self._connection: Any = incoming.environ.get("gunicorn.socket")
+        self._is_finished = self._is_broken = False
         g.request_body = self
         self._set_timeout(limits.read_timeout_s)
 
     @property
     def form(self) -> Form | None:
-        """What the Content-Type says of the body; None: to be detected.
+        """The format that the Content-Type names; None if it has to be detected.
 
         Raises:
-            UnsupportedMediaType: it is none of the forms that a table may have.
+            UnsupportedMediaType: the Content-Type is not supported.
         """
         try:
             return _FORMS[self._request.mimetype]
         except KeyError:
             raise UnsupportedMediaType(
-                f"the Content-Type is none of {', '.join(sorted(filter(None, _FORMS)))}"
+                f"the Content-Type must be one of {', '.join(sorted(filter(None, _FORMS)))}"
             ) from None
 
     def pieces(self) -> Iterator[bytes]:
-        """Return the body, or of a form the file in the field `file`; `charset` is known then.
+        """Return the chunks of the body or, of a form, of the field `file`; this sets `charset`.
 
         Raises:
-            RequestEntityTooLarge: it has more bytes than serve.max_body_mb.
+            RequestEntityTooLarge: the body is larger than serve.max_body_mb.
             RequestTimeout: it takes too long.
-            BadRequest: it ends before its announced end, or is no proper form.
+            BadRequest: it is shorter than its Content-Length, or not a valid form.
         """
         announced = self._request.content_length
-        if announced is not None and announced > self._most:
+        if announced is not None and announced > self._max_bytes:
             raise self._too_large()
         if self._request.mimetype == "multipart/form-data":
             return self._file()
@@ -102,48 +102,48 @@ class RequestBody:
 
     def _body(self) -> Iterator[bytes]:
         while piece := self._receive():
-            if self.bytes > self._most:
+            if self.bytes > self._max_bytes:
                 raise self._too_large()
-            if time.monotonic() > self._ends:
+            if time.monotonic() > self._deadline:
                 raise RequestTimeout(
                     f"the body took more than {self._limits.request_timeout_s:g} s"
                 )
             yield piece
         announced = self._request.content_length
         if announced is not None and self.bytes < announced:
-            raise BadRequest("the body ended before its announced end")
+            raise BadRequest("the body is shorter than its Content-Length")
 
     def _receive(self) -> bytes:
         started = time.perf_counter()
         try:
-            piece = self._stream.read(_AT_ONCE)
+            piece = self._stream.read(_READ_BYTES)
         except TimeoutError:
-            self._over = self._broken = True
-            raise RequestTimeout(f"no byte came for {self._limits.read_timeout_s:g} s") from None
+            self._is_finished = self._is_broken = True
+            raise RequestTimeout(f"no data arrived for {self._limits.read_timeout_s:g} s") from None
         except (OSError, ParseException):
-            self._over = self._broken = True
-            raise BadRequest("the connection broke within the body") from None
-        self._over = not piece
+            self._is_finished = self._is_broken = True
+            raise BadRequest("the connection was lost before the body ended") from None
+        self._is_finished = not piece
         self.bytes += len(piece)
-        self.seconds += time.perf_counter() - started
+        self.receive_s += time.perf_counter() - started
         return piece
 
     def _file(self) -> Iterator[bytes]:
-        """Return the data of the form's first field `file`; other fields are passed over."""
+        """Return the data of the form's first field `file`; other fields are ignored."""
         boundary = self._request.mimetype_params.get("boundary", "").encode()
         if not boundary:
-            raise BadRequest("the form's Content-Type names no boundary")
-        decoder = MultipartDecoder(boundary, 2 * _AT_ONCE, max_parts=_PARTS)
+            raise BadRequest("the form's Content-Type has no boundary")
+        decoder = MultipartDecoder(boundary, 2 * _READ_BYTES, max_parts=_MAX_PARTS)
         pieces, names = self._body(), list[str]()
         for event in _events(decoder, pieces):
             if not isinstance(event, File | Field):
                 continue
             names.append(event.name or "")
             if event.name == "file":
-                _, about = parse_options_header(event.headers.get("Content-Type", ""))
-                self.charset = about.get("charset", "")
-                # The rest needs no decoder, which copies all of it three times.
-                return _part(chain([_behind_head(decoder)], pieces), boundary)
+                _, options = parse_options_header(event.headers.get("Content-Type", ""))
+                self.charset = options.get("charset", "")
+                # The decoder would copy the rest three times, so it is read without.
+                return _part_data(chain([_buffered_data(decoder)], pieces), boundary)
         present = ", ".join(repr(name[:40]) for name in names if name) or "none"
         raise DataError(
             f"the form has no field `file`; its fields: {present}",
@@ -151,24 +151,24 @@ class RequestBody:
         )
 
     def drain(self) -> None:
-        """Read on for a while, and throw away: unread bytes would reset the connection."""
-        stop, left = time.monotonic() + _DRAINED_S, self._most + _DRAINED
+        """Read and drop the rest, within limits: unread bytes would reset the connection."""
+        stop, left = time.monotonic() + _DRAIN_S, self._max_bytes + _DRAIN_BYTES
         self._set_timeout(2.0)
-        while not self._over and self.bytes < left and time.monotonic() < stop:
+        while not self._is_finished and self.bytes < left and time.monotonic() < stop:
             try:
                 self._receive()
             except (BadRequest, RequestTimeout):
                 break
-        if not self._over or self._broken:
-            self._hang_up()
+        if not self._is_finished or self._is_broken:
+            self._stop_receiving()
 
     def _too_large(self) -> RequestEntityTooLarge:
         return RequestEntityTooLarge(
             f"the body has more than {self._limits.max_body_mb:,} MB (serve.max_body_mb)"
         )
 
-    def _hang_up(self) -> None:
-        """Let gunicorn find an end where it would wait for the rest of the body."""
+    def _stop_receiving(self) -> None:
+        """Stop receiving, so that gunicorn does not wait for the rest of the body."""
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RD)
@@ -179,13 +179,13 @@ class RequestBody:
             self._connection.settimeout(seconds)
 
 
-def _unbuffered_stream(asked: Request) -> BinaryIO:
-    """Return what gunicorn's body object reads from: that one reads by the kilobyte, ten times slower."""
-    stream = asked.environ["wsgi.input"]
+def _unbuffered_stream(incoming: Request) -> BinaryIO:
+    """Return the reader inside gunicorn's body object, which itself reads kilobytes, ten times slower."""
+    stream = incoming.environ["wsgi.input"]
     inner = getattr(stream, "reader", None)
     unreader: Any = getattr(inner, "unreader", None)
     if hasattr(unreader, "mxchunk"):
-        unreader.mxchunk = _AT_ONCE  # instead of 8 KB from the connection
+        unreader.mxchunk = _READ_BYTES  # instead of 8 KB from the connection
     return cast("BinaryIO", inner if hasattr(inner, "read") else stream)
 
 
@@ -201,14 +201,14 @@ def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[Even
         raise BadRequest("the form is damaged or cut short") from None
 
 
-def _behind_head(decoder: MultipartDecoder) -> bytes:
-    """Return what the decoder has of a part's data; the end of its head is still before it."""
+def _buffered_data(decoder: MultipartDecoder) -> bytes:
+    """Return the part's data in the decoder's buffer, without the line end of its header."""
     buffered = bytes(decoder.buffer)
     return buffered[2:] if buffered.startswith(b"\r\n") else buffered[1:]
 
 
-def _part(pieces: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
-    """Yield what comes before the boundary's line, and pass over all that comes behind it."""
+def _part_data(pieces: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
+    """Yield a part's data up to the boundary, and read past everything after it."""
     mark, rest = b"\n--" + boundary, b""
     for piece in pieces:
         text = rest + piece
@@ -218,7 +218,7 @@ def _part(pieces: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
             for _ in pieces:
                 pass
             return
-        sure = max(0, len(text) - len(mark))
-        yield text[:sure]
-        rest = text[sure:]
+        complete = max(0, len(text) - len(mark))  # the mark may begin after it
+        yield text[:complete]
+        rest = text[complete:]
     raise BadRequest("the form is damaged or cut short")

@@ -1,4 +1,4 @@
-"""`POST /train` and `GET /train/<id>`: start a retraining, here or as a Jenkins job, and watch it."""
+"""`POST /train` and `GET /train/<id>`: start and watch a retraining, local or in Jenkins."""
 
 import importlib.util
 import json
@@ -23,7 +23,7 @@ from lightmodel.errors import AlreadyRunning, NotPossible, SourceUnavailable
 from lightmodel.files import write_atomic
 from lightmodel.service.security import check_token
 
-if TYPE_CHECKING:  # only Jenkins is asked with it
+if TYPE_CHECKING:  # it is only imported to call Jenkins
     import requests
 
 State = Literal["queued", "running", "approved", "rejected", "failed"]
@@ -36,9 +36,9 @@ _STATE_OF_BUILD: dict[str | None, State] = {
 _STATE_OF_EXIT: dict[int, State] = {0: "approved", 10: "rejected"}
 _TIMEOUT_S = 10
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
-_STARTING = timedelta(minutes=1)
-_LINES = 20
-_TAIL = 16 << 10
+_STARTUP_TIME = timedelta(minutes=1)
+_TAIL_LINES = 20
+_TAIL_BYTES = 16 << 10
 _SUPERVISE = "from lightmodel.service.retraining import supervise; supervise()"
 
 
@@ -48,11 +48,11 @@ class Job:
 
     Attributes:
         state: "rejected" means that the quality gate failed.
-        started: UTC, in ISO format.
+        started: the time in UTC, in ISO format.
         ended: likewise; None while it runs.
-        exit_code: of the chain; None while it runs, or where it is not known.
-        url: where more can be read, if anywhere.
-        last_lines: of its log.
+        exit_code: the exit code of the chain; None while it runs, or if it is not known.
+        url: the Jenkins job or build, if there is one.
+        last_lines: the last lines of the log.
     """
 
     id: str
@@ -71,7 +71,7 @@ def blueprint(config: Config) -> Blueprint:
     @routes.before_request
     def check() -> None:
         if config.serve.train_token is None:
-            raise Forbidden("retraining by HTTP is off; serve.train_token turns it on")
+            raise Forbidden("retraining over HTTP is off; set serve.train_token to turn it on")
         check_token(config.serve.train_token)
 
     @routes.post("/train")
@@ -90,10 +90,10 @@ def blueprint(config: Config) -> Blueprint:
 
 
 def retraining_of(config: Config) -> "JenkinsRetraining | ProcessRetraining":
-    """Return the Jenkins job that is named, or else a process of this machine.
+    """Return the retraining by the Jenkins job of serve.jenkins_url, or else by a local process.
 
     Raises:
-        NotPossible: this installation can only serve.
+        NotPossible: this installation lacks the libraries for training.
     """
     serve = config.serve
     if serve.jenkins_url:
@@ -101,8 +101,8 @@ def retraining_of(config: Config) -> "JenkinsRetraining | ProcessRetraining":
         return JenkinsRetraining(serve.jenkins_url, serve.jenkins_user, token)
     if any(importlib.util.find_spec(name) is None for name in ("pandas", "sklearn", "matplotlib")):
         raise NotPossible(
-            "this installation serves and does not train",
-            hint="set serve.jenkins_url to the job that trains",
+            "this installation can serve, but not train",
+            hint="set serve.jenkins_url to a Jenkins job that trains",
         )
     command = (sys.executable, "-m", "lightmodel", "run")
     return ProcessRetraining(Path(config.store.work) / "train", command)
@@ -110,28 +110,28 @@ def retraining_of(config: Config) -> "JenkinsRetraining | ProcessRetraining":
 
 @dataclass(frozen=True)
 class JenkinsRetraining:
-    """Starts builds of a Jenkins job, by its address, with a user's API token; its queue is the state."""
+    """Starts builds of the Jenkins job at `url` with a user's API token; Jenkins holds their state."""
 
     url: str
     user: str
     token: str
 
     def start(self) -> Job:
-        """Start one.
+        """Start a build.
 
         Raises:
-            AlreadyRunning: one is under way.
+            AlreadyRunning: a build is queued or running.
             SourceUnavailable: Jenkins does not answer.
         """
         status = self._request("GET", f"{self.url.rstrip('/')}/api/json").json()
         if status.get("inQueue") or (status.get("lastBuild") or {}).get("building"):
-            raise AlreadyRunning("the Jenkins job is at work already", hint=f"see {self.url}")
+            raise AlreadyRunning("the Jenkins job is already running", hint=f"see {self.url}")
         answer = self._request("POST", f"{self.url.rstrip('/')}/build")
         queued = answer.headers.get("Location", "").rstrip("/").rpartition("/")[2]
         return Job(queued or "queued", "queued", datetime.now(UTC).isoformat(), url=self.url)
 
     def find(self, job_id: str) -> Job | None:
-        """Return a job by the number of its queue item, or None where there is none."""
+        """Return a job by the number of its queue item, or None if there is no such item."""
         if not job_id.isdigit():
             return None
         top = self.url.partition("/job/")[0]
@@ -159,24 +159,24 @@ class JenkinsRetraining:
         except requests.RequestException as error:
             status = error.response.status_code if error.response is not None else ""
             raise SourceUnavailable(
-                f"Jenkins refuses or does not answer: {type(error).__name__} {status}".strip(),
-                hint="look at serve.jenkins_url, serve.jenkins_user and its token",
+                f"Jenkins refused or did not answer: {type(error).__name__} {status}".strip(),
+                hint="check serve.jenkins_url, serve.jenkins_user and serve.jenkins_token",
             ) from None
         return answer
 
 
 @dataclass(frozen=True)
 class ProcessRetraining:
-    """Runs a command at low priority, with its state and log in a folder; it outlives this server."""
+    """Runs a command at low priority, with its state and log in a folder; it survives this server."""
 
     folder: Path
     command: Sequence[str]
 
     def start(self) -> Job:
-        """Start one.
+        """Start a process.
 
         Raises:
-            AlreadyRunning: one is under way, perhaps since an earlier server.
+            AlreadyRunning: one is running, perhaps started by an earlier server.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / ".lock"):
@@ -184,8 +184,8 @@ class ProcessRetraining:
                 other = self.find(path.stem)
                 if other and other.state == "running":
                     raise AlreadyRunning(
-                        f"retraining {other.id} is under way",
-                        hint=f"GET /train/{other.id} watches it",
+                        f"retraining {other.id} is running",
+                        hint=f"follow it with GET /train/{other.id}",
                     )
             now = datetime.now(UTC)
             name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -215,7 +215,7 @@ class ProcessRetraining:
         return replace(job, state="failed") if died else job
 
     def supervise(self, job_id: str) -> int:
-        """Run the command to its end, and write down that it runs and how it ended."""
+        """Run the command, record its state before and after, and return its exit code."""
         job = self.find(job_id)
         if job is None:
             return 1
@@ -232,16 +232,16 @@ class ProcessRetraining:
     def _tail(self, job_id: str) -> tuple[str, ...]:
         try:
             with (self.folder / f"{job_id}.log").open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
-                return tuple(log.read().decode(errors="replace").splitlines()[-_LINES:])
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                return tuple(log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
         except OSError:
             return ()
 
 
 def _is_alive(pid: int | None, job: Job) -> bool:
-    """Return whether a process runs, and is this job's and not a later one of its number."""
-    if pid is None:  # it is about to write down its own
-        return datetime.now(UTC) - datetime.fromisoformat(job.started) < _STARTING
+    """Return whether this job's process runs; a later process may have the same number."""
+    if pid is None:  # the process has just started, and has not recorded its number yet
+        return datetime.now(UTC) - datetime.fromisoformat(job.started) < _STARTUP_TIME
     try:
         os.kill(pid, 0)
         command = Path(f"/proc/{pid}/cmdline")
@@ -251,7 +251,7 @@ def _is_alive(pid: int | None, job: Job) -> bool:
 
 
 def supervise() -> None:
-    """Run a job at low priority in this process; its arguments are the folder, the id and the command."""
+    """Run a job at low priority in this process; sys.argv holds the folder, the id and the command."""
     os.nice(10)
     folder, job_id, *command = sys.argv[1:]
     sys.exit(ProcessRetraining(Path(folder), command).supervise(job_id))

@@ -1,4 +1,4 @@
-"""Who may ask, and how often: API keys, a token for retraining, and a rate limit."""
+"""Access control: API keys, the token for retraining, and a rate limit per caller."""
 
 import hashlib
 import hmac
@@ -16,12 +16,12 @@ from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from lightmodel.config import ServeSection
 
-_PUBLIC = {"/health", "/ready", "/ping"}  # platforms ask these, and cannot log in
+_PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
 _MAX_CALLERS = 10_000
 
 
 def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
-    """Ask for a key where keys are set, and limit each caller's rate where there is a limit."""
+    """Require a key if keys are set, and limit each caller's rate if serve.rate_limit is set."""
     keys = _read_keys(serve)
     limiter = RateLimiter(serve.rate_limit / workers) if serve.rate_limit else None
     if not keys and not limiter:
@@ -34,19 +34,19 @@ def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
         caller = _authenticate(keys) if keys else _address(request.remote_addr or "")
         if limiter and (wait := limiter.acquire(caller)):
             raise TooManyRequests(
-                f"more than {serve.rate_limit:g} requests a second", retry_after=math.ceil(wait)
+                f"more than {serve.rate_limit:g} requests per second", retry_after=math.ceil(wait)
             )
 
 
 def _address(remote: str) -> str:
-    """Return the address without the port, which Azure's front end adds: it differs for each connection."""
+    """Return the address without the port: Azure's front end adds one, different in each connection."""
     if remote.startswith("["):
         return remote[1:].partition("]")[0]
     return remote.partition(":")[0] if remote.count(":") == 1 else remote
 
 
 def _read_keys(serve: ServeSection) -> dict[str, bytes]:
-    """Return name → digest for each line `key` or `name:key`; # begins a comment."""
+    """Return name → digest of the key for each line `key` or `name:key`; # begins a comment."""
     if serve.api_keys is None:
         return {}
     digests = {}
@@ -59,41 +59,41 @@ def _read_keys(serve: ServeSection) -> dict[str, bytes]:
 
 
 def _digest(key: str) -> bytes:
-    """Return what is compared: digests have one length, and tell nothing of the key."""
+    """Return the digest of a key: all digests have one length, and do not reveal the key."""
     return hashlib.sha256(key.strip().encode()).digest()
 
 
 def _authenticate(keys: dict[str, bytes]) -> str:
-    """Return the name of the request's key: X-API-Key, a bearer token, or the password of Basic.
+    """Return the name of the request's key: X-API-Key, a bearer token, or a Basic password.
 
-    Every key is compared, so that the time tells nothing.
+    Every key is compared, so that response times reveal none. Raises Unauthorized if none matches.
     """
     login = request.authorization
-    given = request.headers.get("X-API-Key") or (login and (login.token or login.password)) or ""
-    digest = _digest(given)
+    sent = request.headers.get("X-API-Key") or (login and (login.token or login.password)) or ""
+    digest = _digest(sent)
     matching = [name for name, known in keys.items() if hmac.compare_digest(known, digest)]
     if not matching:
         schemes = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
         raise Unauthorized(
-            "a key is needed: X-API-Key, or Authorization: Bearer", www_authenticate=schemes
+            "an API key is required: X-API-Key, or Authorization: Bearer", www_authenticate=schemes
         )
     return matching[0]
 
 
 def check_token(token: SecretStr) -> None:
-    """Raise Unauthorized unless the request carries this token, which is asked for besides a key."""
+    """Raise Unauthorized unless the request has this token, which is required besides an API key."""
     login = request.authorization
-    given = request.headers.get("X-Train-Token") or (login and login.token) or ""
-    if not hmac.compare_digest(_digest(token.get_secret_value()), _digest(given)):
+    sent = request.headers.get("X-Train-Token") or (login and login.token) or ""
+    if not hmac.compare_digest(_digest(token.get_secret_value()), _digest(sent)):
         raise Unauthorized(
-            "the token is needed: X-Train-Token, or Authorization: Bearer",
+            "the training token is required: X-Train-Token, or Authorization: Bearer",
             www_authenticate=WWWAuthenticate("bearer"),
         )
 
 
 @dataclass
 class RateLimiter:
-    """A token bucket for each caller, in this worker: `rate` requests a second, or at once."""
+    """A token bucket for each caller of this worker: `rate` requests per second, also as a burst."""
 
     rate: float
     clock: Callable[[], float] = time.monotonic
@@ -101,7 +101,7 @@ class RateLimiter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def acquire(self, caller: str) -> float:
-        """Take a token; return 0, or the seconds until there is one."""
+        """Take a token and return 0, or return the seconds until there is one."""
         now, most = self.clock(), max(1.0, self.rate)
         with self._lock:
             tokens, since = self._buckets.pop(caller, (most, now))

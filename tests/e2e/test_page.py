@@ -209,7 +209,7 @@ def test_an_error_is_shown_beside_its_field_which_gets_the_focus(visit: Visit) -
     assert age.locator("input").get_attribute("aria-invalid") == "true"
     assert page.evaluate("document.activeElement.labels[0].innerText") == "age"
     assert page.locator(".field .error:visible").count() == 2
-    assert page.inner_text("#row-problem") == "2 fields to look at again."
+    assert page.inner_text("#row-problem") == "2 fields to correct."
     assert page.locator("#answer .verdict").count() == 0
     page.fill("label:text-is('age') + input", "")
     page.fill("label:text-is('spent') + input", "")
@@ -313,7 +313,9 @@ def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(browser: Any, shop: 
     page.wait_for_function("() => document.getElementById('progress').value > 0.05")
     assert re.match(r"Uploading long\.csv: [\d.]+ .B of [\d.]+ MB", page.inner_text("#stage"))
     page.click("#cancel")
-    page.wait_for_function("() => document.getElementById('told').textContent === 'Cancelled.'")
+    page.wait_for_function(
+        "() => document.getElementById('file-status').textContent === 'Cancelled.'"
+    )
     assert page.locator("#sending").is_hidden()
     assert page.locator("#results").is_hidden()
     context.close()

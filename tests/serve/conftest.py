@@ -1,4 +1,4 @@
-"""A server with a model, shared by all tests that only ask it."""
+"""A server with a model, shared by all tests that only send requests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Clients that are slow, that go away, or that send more than is taken."""
+"""Clients that are slow, that disconnect, or that send more than the limit."""
 
 import json
 import socket
@@ -40,7 +40,7 @@ def answer_on(connection: socket.socket) -> tuple[int, bytes]:
     return int(top.split()[1]), body
 
 
-def test_a_slow_client_is_answered_and_keeps_nobody_waiting(shop: Shop) -> None:
+def test_a_slow_client_is_answered_and_delays_nobody(shop: Shop) -> None:
     with closing(connect(shop.address)) as slow:
         slow.sendall(head(len(GOOD)))
         for at in range(0, len(GOOD), len(GOOD) // 10 + 1):
@@ -61,15 +61,15 @@ def test_a_body_in_chunks_is_answered(shop: Shop) -> None:
     assert (status, json.loads(body)) == (200, expected(shop))
 
 
-def test_a_client_that_stops_sending_is_told_so(shop: Shop) -> None:
+def test_a_client_that_stops_sending_gets_408(shop: Shop) -> None:
     with closing(connect(shop.address)) as connection:
         connection.sendall(head(len(GOOD)) + GOOD[:100])
         status, body = answer_on(connection)
     assert status == 408
-    assert "no byte came for 2 s" in json.loads(body)["detail"]
+    assert "no data arrived for 2 s" in json.loads(body)["detail"]
 
 
-def test_a_body_that_is_too_large_by_its_own_announcement_is_refused_not_reset(shop: Shop) -> None:
+def test_a_too_large_content_length_is_answered_with_413_and_no_reset(shop: Shop) -> None:
     with closing(connect(shop.address)) as connection:
         size = 20 << 20
         connection.sendall(head(size))
@@ -90,7 +90,7 @@ def test_a_line_of_100_mb_is_refused(trained_shop: Project) -> None:
     assert "is longer than" in answer.json()["detail"]
 
 
-def test_clients_that_go_away_leave_nothing_behind(shop: Shop) -> None:
+def test_disconnected_clients_leave_no_open_connection(shop: Shop) -> None:
     workers = master_of(shop.address).children()
     before = sum(worker.num_fds() for worker in workers)
     for number in range(40):

@@ -1,4 +1,4 @@
-"""What the service says about itself is true: samples post back, and the description fits the model."""
+"""The service describes itself correctly: its samples can be posted, and its schemas fit the model."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ def get(shop: Shop, path: str) -> requests.Response:
     return answer
 
 
-def test_the_sample_rows_post_back_and_get_the_stored_scores(shop: Shop) -> None:
+def test_posted_sample_rows_get_the_stored_scores(shop: Shop) -> None:
     sample = get(shop, "/sample.csv")
     assert sample.headers["Content-Type"].startswith("text/csv")
     samples = get(shop, "/model").json()["samples"]
@@ -40,7 +40,7 @@ def test_the_schema_names_columns_types_ranges_and_categories(shop: Shop) -> Non
     assert 0 < schema["answer"]["threshold"] < 1
 
 
-def test_openapis_schemas_hold_for_real_rows_and_answers(shop: Shop) -> None:
+def test_openapis_schemas_accept_real_rows_and_answers(shop: Shop) -> None:
     openapi = get(shop, "/openapi.json").json()
     assert openapi["openapi"].startswith("3.0")
     schemas = openapi["components"]["schemas"]
@@ -68,17 +68,17 @@ def test_openapis_schemas_hold_for_real_rows_and_answers(shop: Shop) -> None:
     assert {one["name"] for one in posted["parameters"]} == {"threshold", "explain"}
 
 
-def test_every_path_that_openapi_names_is_there(shop: Shop) -> None:
+def test_every_path_in_openapi_exists(shop: Shop) -> None:
     paths = get(shop, "/openapi.json").json()["paths"]
     for path, methods in paths.items():
         if "get" in methods and "{" not in path:
             assert get(shop, path).status_code == 200
         if "post" in methods:  # without a body it is refused, by the route itself
-            asked = requests.post(shop.address + path, timeout=60)
-            assert asked.status_code not in {404, 405, 500}
+            answer = requests.post(shop.address + path, timeout=60)
+            assert answer.status_code not in {404, 405, 500}
 
 
-def test_the_docs_come_with_all_that_they_load(shop: Shop) -> None:
+def test_the_docs_load_only_files_that_exist(shop: Shop) -> None:
     page = get(shop, "/docs")
     assert "unsafe-inline" not in page.headers["Content-Security-Policy"].partition("script-src")[2]
     for name in ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"):
@@ -88,7 +88,7 @@ def test_the_docs_come_with_all_that_they_load(shop: Shop) -> None:
     assert requests.get(f"{shop.address}/docs/index.html", timeout=60).status_code == 404
 
 
-def test_postmans_collection_carries_the_models_own_rows(shop: Shop) -> None:
+def test_the_postman_collection_has_the_models_sample_rows(shop: Shop) -> None:
     collection = get(shop, "/postman.json").json()
     assert {"key": "baseUrl", "value": shop.address} in collection["variable"]
     requests_made = [item for folder in collection["item"] for item in folder["item"]]

@@ -1,4 +1,4 @@
-"""Every form of a request gives the same answer, in every form of an answer."""
+"""Requests in every format get the same answers, in every format of an answer."""
 
 import csv
 import gzip
@@ -30,13 +30,13 @@ def records(table: pa.Table) -> list[dict[str, Any]]:
     return found
 
 
-def send(shop: Shop, body: bytes, kind: str = "text/csv", **asked: str) -> requests.Response:
+def send(shop: Shop, body: bytes, kind: str = "text/csv", **options: str) -> requests.Response:
     headers = {
         "Content-Type": kind,
-        **({"Accept": asked.pop("accept")} if "accept" in asked else {}),
+        **({"Accept": options.pop("accept")} if "accept" in options else {}),
     }
     return requests.post(
-        f"{shop.address}/predict", data=body, headers=headers, params=asked, timeout=60
+        f"{shop.address}/predict", data=body, headers=headers, params=options, timeout=60
     )
 
 
@@ -86,7 +86,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_of_any_format_is_answered_alike(shop: Shop, name: str) -> None:
+def test_files_of_all_formats_get_the_same_answers(shop: Shop, name: str) -> None:
     form = {"note": (None, b"not the file"), "file": (name, FILES[name])}
     answer = requests.post(f"{shop.address}/predict", files=form, timeout=60)
     assert answer.status_code == 200, answer.text
@@ -111,7 +111,7 @@ SPLIT = {"columns": ROWS.column_names, "data": [list(row.values()) for row in re
         ("text/csv", as_csv(ROWS.select(ROWS.column_names[::-1]))),
     ],
 )
-def test_a_raw_body_of_any_form_is_answered_alike(shop: Shop, kind: str, body: bytes) -> None:
+def test_raw_bodies_of_all_formats_get_the_same_answers(shop: Shop, kind: str, body: bytes) -> None:
     answer = send(shop, body, kind)
     assert answer.status_code == 200, answer.text
     assert answer.json() == expected(shop)
@@ -122,30 +122,30 @@ def test_one_record_is_answered_as_one_row(shop: Shop) -> None:
         assert send(shop, json.dumps(record).encode(), "application/json").json() == [row]
 
 
-def test_answers_come_as_csv_and_as_json_lines(shop: Shop) -> None:
+def test_answers_are_available_as_csv_and_json_lines(shop: Shop) -> None:
     rows = expected(shop)
     lines = send(shop, as_csv(ROWS), accept="application/x-ndjson")
     assert lines.headers["Content-Type"] == "application/x-ndjson"
     assert [json.loads(line) for line in lines.text.splitlines()] == rows
     table = send(shop, as_csv(ROWS), accept="text/csv")
     assert table.headers["Content-Type"].startswith("text/csv")
-    found = list(csv.DictReader(io.StringIO(table.text)))
-    assert [{**row, "probability": float(row["probability"])} for row in found] == rows
+    csv_rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert [{**row, "probability": float(row["probability"])} for row in csv_rows] == rows
     assert send(shop, as_csv(ROWS), accept="image/png").status_code == 406
 
 
-def test_a_threshold_decides_and_leaves_the_probability_alone(shop: Shop) -> None:
+def test_a_threshold_changes_the_prediction_and_not_the_probability(shop: Shop) -> None:
     rows = expected(shop)
     for threshold in (0.0, 0.31, 1.0):
-        found = send(shop, as_csv(ROWS), threshold=str(threshold)).json()
-        assert [row["probability"] for row in found] == [row["probability"] for row in rows]
+        answers = send(shop, as_csv(ROWS), threshold=str(threshold)).json()
+        assert [row["probability"] for row in answers] == [row["probability"] for row in rows]
         decided = ["yes" if row["probability"] >= threshold else "no" for row in rows]
-        assert [row["prediction"] for row in found] == decided
+        assert [row["prediction"] for row in answers] == decided
 
 
-def test_contributions_name_what_moved_a_row(shop: Shop) -> None:
-    found = send(shop, as_csv(ROWS), explain="2").json()
-    for row in found:
+def test_contributions_name_the_most_influential_features(shop: Shop) -> None:
+    answers = send(shop, as_csv(ROWS), explain="2").json()
+    for row in answers:
         first, second = row["contributions"]
         assert {first["feature"], second["feature"]} < {"age", "spent", "where"}
         assert abs(first["value"]) >= abs(second["value"])
@@ -155,7 +155,7 @@ def test_contributions_name_what_moved_a_row(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [
         {"threshold": "2"},
         {"threshold": "nan"},
@@ -164,10 +164,10 @@ def test_contributions_name_what_moved_a_row(shop: Shop) -> None:
         {"explain": "4"},
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused(shop: Shop, asked: dict[str, str]) -> None:
-    answer = send(shop, as_csv(ROWS), **asked)
+def test_an_invalid_query_is_refused(shop: Shop, options: dict[str, str]) -> None:
+    answer = send(shop, as_csv(ROWS), **options)
     assert answer.status_code == 400
-    assert next(iter(asked)) in answer.json()["detail"]
+    assert next(iter(options)) in answer.json()["detail"]
 
 
 def test_extra_columns_are_named_and_unseen_categories_counted(shop: Shop) -> None:
@@ -184,7 +184,7 @@ def test_extra_columns_are_named_and_unseen_categories_counted(shop: Shop) -> No
         assert missing.json() == answer.json()
 
 
-def test_mlflows_clients_get_mlflows_shape(shop: Shop) -> None:
+def test_mlflows_clients_get_mlflows_format(shop: Shop) -> None:
     scores = [row["probability"] for row in expected(shop)]
     for kind, body in (
         ("text/csv", as_csv(ROWS)),

@@ -1,4 +1,4 @@
-"""Rubbish, bombs and liars: always a 4xx that says what and where, never a wrong score."""
+"""Invalid and malicious bodies get a 4xx that says what is wrong and where, never a wrong score."""
 
 import gzip
 import json
@@ -54,8 +54,8 @@ def test_a_broken_rule_is_named_with_column_and_rows(
     answer = send(shop, change(GOOD))
     violations = problem(answer, 422)["violations"]
     assert isinstance(violations, list)
-    found = [one for one in violations if (one["column"], one["rule"]) == (column, rule)]
-    assert [(one["rows"], one["total"]) for one in found] == [(rows, total)]
+    matching = [one for one in violations if (one["column"], one["rule"]) == (column, rule)]
+    assert [(one["rows"], one["total"]) for one in matching] == [(rows, total)]
 
 
 def set_cell(text: bytes, column: int, value: bytes, rows: "range | list[int]") -> bytes:
@@ -67,7 +67,7 @@ def set_cell(text: bytes, column: int, value: bytes, rows: "range | list[int]") 
     return b"\n".join(lines)
 
 
-def test_rows_are_numbered_through_all_blocks_of_a_big_body(shop: Shop) -> None:
+def test_row_numbers_continue_through_all_blocks_of_a_large_body(shop: Shop) -> None:
     rows = [f"v{number},{20 + number % 50},3.5,web" for number in range(99_000)]
     rows[80_000] = rows[80_000].replace("3.5", "much")
     rows[98_998] = rows[98_998].replace("3.5", "much")
@@ -82,9 +82,9 @@ def test_rows_are_numbered_through_all_blocks_of_a_big_body(shop: Shop) -> None:
     )
 
 
-def test_a_column_that_is_nearly_named_right_is_pointed_at(shop: Shop) -> None:
-    found = problem(send(shop, GOOD.replace(b'"spent"', b'"spend"')), 422)
-    assert "'spend' may be meant" in str(found["detail"])
+def test_a_misspelt_column_name_gets_a_suggestion(shop: Shop) -> None:
+    body = problem(send(shop, GOOD.replace(b'"spent"', b'"spend"')), 422)
+    assert "'spend' may be meant" in str(body["detail"])
 
 
 RUBBISH = {
@@ -117,7 +117,7 @@ RUBBISH = {
 
 @pytest.mark.parametrize("name", RUBBISH)
 @pytest.mark.parametrize("kind", ["text/csv", "application/octet-stream", "application/json"])
-def test_what_is_no_table_is_refused(shop: Shop, name: str, kind: str) -> None:
+def test_a_body_that_is_not_a_table_is_refused(shop: Shop, name: str, kind: str) -> None:
     answer = send(shop, RUBBISH[name], kind)
     assert 400 <= answer.status_code < 500, answer.text[:300]
     problem(answer, answer.status_code)
@@ -139,8 +139,8 @@ def test_a_record_that_breaks_the_contract_names_the_column(
     shop: Shop, record: dict[str, object]
 ) -> None:
     answer = send(shop, json.dumps(record).encode(), "application/json")
-    found = problem(answer, 422)
-    assert "'age'" in str(found["detail"])
+    details = problem(answer, 422)
+    assert "'age'" in str(details["detail"])
 
 
 def test_numbers_may_come_as_text_in_json_as_in_csv(shop: Shop) -> None:
@@ -170,17 +170,17 @@ TOO_MUCH = {
 }
 
 
-@pytest.mark.parametrize("said", TOO_MUCH)
-def test_what_exceeds_a_limit_is_answered_with_413(shop: Shop, said: str) -> None:
-    body, status = TOO_MUCH[said], 413
+@pytest.mark.parametrize("reason", TOO_MUCH)
+def test_a_body_beyond_a_limit_is_answered_with_413(shop: Shop, reason: str) -> None:
+    body, status = TOO_MUCH[reason], 413
     answer = send(shop, body, "application/octet-stream")
-    assert said in str(problem(answer, status)["detail"])
+    assert reason in str(problem(answer, status)["detail"])
     form = {"file": ("rows.csv", body)}
     answer = requests.post(f"{shop.address}/predict", files=form, timeout=60)
-    assert said in str(problem(answer, status)["detail"])
+    assert reason in str(problem(answer, status)["detail"])
 
 
-def test_a_form_without_the_field_says_which_there_are(shop: Shop) -> None:
+def test_the_problem_for_a_form_without_the_field_names_its_fields(shop: Shop) -> None:
     answer = requests.post(f"{shop.address}/predict", files={"data": ("a.csv", GOOD)}, timeout=30)
     assert "'data'" in str(problem(answer, 422)["detail"])
     for form in (

@@ -1,4 +1,4 @@
-"""What a server does not load: a compiled model answers without the libraries that made it."""
+"""A server with a compiled model does not import the libraries that trained it."""
 
 import subprocess
 import sys
@@ -21,7 +21,9 @@ print(sorted(heavy & set(sys.modules)))
 
 
 @pytest.mark.compiler
-def test_a_compiled_model_answers_without_the_libraries_that_made_it(trained_shop: Project) -> None:
+def test_a_compiled_model_is_served_without_the_libraries_that_trained_it(
+    trained_shop: Project,
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=trained_shop.folder,

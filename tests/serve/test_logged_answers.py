@@ -1,4 +1,4 @@
-"""The prediction log behind a server with two workers."""
+"""The prediction log of a server with two workers."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +31,7 @@ def wait_for_rows(project: Project, rows: int) -> None:
     wait_until(all_logged, f"{rows} logged rows")
 
 
-def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_after(
+def test_every_answered_row_is_logged_once_even_if_the_server_stops_right_after(
     project: Project,
 ) -> None:
     assert project.run().code == 0
@@ -39,13 +39,13 @@ def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_af
     with serving(project, GUNICORN_CMD_ARGS="--workers=2") as address:
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: post(address, body).json(), range(REQUESTS)))
-        told = requests.post(
+        feedback = requests.post(
             f"{address}/feedback",
             data=(project.folder / "shop.csv").read_bytes(),
             headers={"Content-Type": "text/csv"},
             timeout=30,
         )
-        assert told.json()["rows"] == 600
+        assert feedback.json()["rows"] == 600
     expected = [
         (row["visit_id"], number, row["prediction"], row["probability"])
         for answer in answers
@@ -57,7 +57,7 @@ def test_every_answered_row_is_logged_once_though_the_server_is_stopped_right_af
     assert live[1].split()[:3] == [project.models()[0].name, f"{REQUESTS * rows:,}", str(rows)]
 
 
-def test_a_killed_worker_costs_no_row_that_was_written(project: Project) -> None:
+def test_a_killed_worker_loses_no_row_that_was_written(project: Project) -> None:
     assert project.run().code == 0
     body = (project.splits()[0] / "test.csv").read_bytes()
     with serving(project, GUNICORN_CMD_ARGS="--workers=1") as address:

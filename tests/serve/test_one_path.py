@@ -1,6 +1,6 @@
-"""What was read otherwise in a request than in training, one test for each fault that was seen.
+"""Regression tests of cells that were read differently in a request than in training.
 
-The tables of `test_round_trip.py` cover most; here stands what no table that is posted back shows.
+`test_round_trip.py` covers most; here are the cases that posting a table back does not show.
 """
 
 import gzip
@@ -40,7 +40,7 @@ def table(folder: Path, text: str | bytes, **settings: object) -> list[str]:
     return settings_for(folder, {"data.source": path, "data.target": "y", **keys}.items())
 
 
-def refused(sets: list[str]) -> LightModelError:
+def error_of_run(sets: list[str]) -> LightModelError:
     """Return the error that a run ends in; it is the table's, and exits with 65."""
     with pytest.raises(DataError) as caught:
         run_chain(sets)
@@ -59,7 +59,7 @@ def trained_on(folder: Path, text: str | bytes, **settings: object) -> Trained:
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "ISO-8859-1", "latin1", '"windows-1252"'])
-def test_the_charset_that_a_request_names_is_obeyed(models: Models, charset: str) -> None:
+def test_the_charset_of_a_request_is_used(models: Models, charset: str) -> None:
     client = models.client("decomposed", compiled=False)  # trained on UTF-8
     text = "a,c\n0.5,Zürich\n0.5,Besançon\n"
     expected = post(client, text.encode()).get_json()
@@ -72,7 +72,7 @@ def test_the_charset_that_a_request_names_is_obeyed(models: Models, charset: str
     assert client.post("/predict", data={"file": file}).get_json() == expected
 
 
-def test_a_byte_order_mark_tells_more_than_the_charset(models: Models) -> None:
+def test_a_byte_order_mark_takes_precedence_over_the_charset(models: Models) -> None:
     client = models.client("decomposed", compiled=False)
     text = "a,c\n0.5,Zürich\n"
     expected = post(client, text.encode()).get_json()
@@ -86,8 +86,8 @@ def test_json_may_name_its_charset_or_have_a_mark(models: Models) -> None:
     body = json.dumps({"a": 0.5, "c": "Zürich"}, ensure_ascii=False)
     expected = post(client, body.encode(), "application/json").get_json()
     assert post(client, body.encode("utf-8-sig"), "application/json").get_json() == expected
-    said = post(client, body.encode("utf-16"), "application/json; charset=utf-16")
-    assert said.get_json() == expected
+    answer = post(client, body.encode("utf-16"), "application/json; charset=utf-16")
+    assert answer.get_json() == expected
 
 
 def test_an_unknown_charset_is_refused(models: Models) -> None:
@@ -131,14 +131,14 @@ def test_zeros_behind_a_gzip_are_padding(models: Models, tmp_path: Path) -> None
 def test_rubbish_behind_a_gzip_is_refused(models: Models, tmp_path: Path) -> None:
     spoilt = gzip.compress(case_of("commas").text.encode()) + b"rubbish"
     assert post(models.client("commas", compiled=False), spoilt).status_code == 422
-    assert "gzip" in str(refused(table(tmp_path, spoilt))).lower()
+    assert "gzip" in str(error_of_run(table(tmp_path, spoilt))).lower()
 
 
 def test_a_second_member_that_is_cut_short_is_refused(models: Models, tmp_path: Path) -> None:
     text = case_of("commas").text.encode()
     whole = gzip.compress(text[:900]) + gzip.compress(text[900:])
     assert post(models.client("commas", compiled=False), whole[:-9]).status_code == 422
-    assert "cut short" in str(refused(table(tmp_path, whole[:-9])))
+    assert "cut short" in str(error_of_run(table(tmp_path, whole[:-9])))
 
 
 # ---- marks ------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_the_other_decimal_mark_is_refused_and_never_another_number(
 
 
 @pytest.mark.parametrize("name", ["decimal commas", "commas", "tabs", "single quotes"])
-def test_another_delimiter_is_found_by_the_names(models: Models, name: str) -> None:
+def test_another_delimiter_is_detected_by_the_column_names(models: Models, name: str) -> None:
     client, frame = models.client(name, compiled=False), case_of(name).frame
     body = frame.to_csv(index=False, sep="|")
     answer = post(client, body.encode())
@@ -224,7 +224,7 @@ def test_an_id_beyond_64_bits_comes_back_exactly_in_csv(models: Models) -> None:
         assert str(row["order_id"]) == str(one)
 
 
-def test_a_feature_beyond_float64_is_told_of(
+def test_a_feature_beyond_float64_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -234,12 +234,12 @@ def test_a_feature_beyond_float64_is_told_of(
 
 def test_a_target_beyond_float64_is_refused_by_name(tmp_path: Path) -> None:
     text = lines("a,y", lambda row: f"{row.a},{9007199254740993 + row.at}")
-    error = refused(table(tmp_path, text, train__task="regression"))
+    error = error_of_run(table(tmp_path, text, train__task="regression"))
     assert "y" in error.message
     assert "9007199254740993" not in error.message + error.hint
 
 
-def test_groups_that_float64_does_not_tell_apart_are_told_apart(tmp_path: Path) -> None:
+def test_groups_that_are_equal_in_float64_are_kept_apart(tmp_path: Path) -> None:
     """Two neighbours beyond 2^53 are one float64, and two groups."""
     text = lines("g,a,c,y", lambda row: f"{2**53 + row.at % 60},{row.a},{'uvw'[row.pick]},{row.y}")
     model = trained_on(tmp_path, text, split__method="group:g")
@@ -310,7 +310,7 @@ def test_true_means_the_same_in_json_and_csv(models: Models) -> None:
         assert all(answer == answers[0] for answer in answers)
 
 
-def test_what_means_no_value_is_what_the_model_was_trained_with(models: Models) -> None:
+def test_missing_values_are_recognised_as_in_training(models: Models) -> None:
     """Not what the service's settings say."""
     model = models.model("own missing")
     config = model.config.model_copy(
@@ -337,8 +337,8 @@ def test_ids_are_exact_in_an_answer_as_csv(models: Models) -> None:
         ):
             headers = {"Accept": "text/csv"}
             answer = client.post("/predict", data=body, content_type=kind, headers=headers)
-            _, *found = answer.text.splitlines()
-            assert [line.split(",")[0].strip('"') for line in found] == case.ids, name
+            _, *cells = answer.text.splitlines()
+            assert [line.split(",")[0].strip('"') for line in cells] == case.ids, name
 
 
 # ---- other ways to train ----------------------------------------------------------------------------
@@ -376,8 +376,8 @@ def test_a_table_of_several_files_may_be_written_in_several_ways(tmp_path: Path)
     for name, text in (("part-1.csv", comma), ("part-2.csv", point)):
         (tmp_path / name).write_text(text)
     model = train(tmp_path, {"data.source": tmp_path / "part-*.csv", "data.target": "y"}.items())
-    found = scored(model, comma.encode(), point.encode())
-    assert found == sorted(model.train_scores + model.test_scores)
+    scores = scored(model, comma.encode(), point.encode())
+    assert scores == sorted(model.train_scores + model.test_scores)
 
 
 @pytest.mark.parametrize("name", ["decimal commas", "Windows-1252", "single quotes"])
@@ -407,13 +407,13 @@ def test_a_contract_without_a_dialect_is_read_as_before(models: Models) -> None:
     assert len(first) == model.rows
 
 
-# ---- ground truth -----------------------------------------------------------------------------------
+# ---- feedback ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A model with ids in Windows-1252 and labels as Germans write them, and a log."""
-    folder = tmp_path_factory.mktemp("judged")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A model with ids in Windows-1252, labels with decimal commas, and a prediction log."""
+    folder = tmp_path_factory.mktemp("labelled")
     text = lines(
         "id;a;c;y",
         lambda row: (
@@ -425,9 +425,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return trained_on(folder, text.encode("cp1252"), **log)
 
 
-def test_the_training_file_is_a_file_of_ground_truth(judged: Trained) -> None:
-    client = judged.client(compiled=False)
-    body = (Path(str(judged.config.data.source))).read_bytes()
+def test_the_training_file_can_be_sent_as_feedback(labelled: Trained) -> None:
+    client = labelled.client(compiled=False)
+    body = (Path(str(labelled.config.data.source))).read_bytes()
     for answer in (
         client.post("/feedback", data=body, content_type="text/csv"),
         client.post("/feedback", data={"file": (io.BytesIO(body), "rows.csv")}),
@@ -439,11 +439,11 @@ def test_the_training_file_is_a_file_of_ground_truth(judged: Trained) -> None:
         ),
     ):
         assert answer.status_code == 200, answer.text
-        assert answer.get_json()["rows"] == judged.rows
+        assert answer.get_json()["rows"] == labelled.rows
 
 
-def test_ground_truth_comes_in_every_form(judged: Trained) -> None:
-    client = judged.client(compiled=False)
+def test_feedback_is_read_in_every_format(labelled: Trained) -> None:
+    client = labelled.client(compiled=False)
     frame = pd.DataFrame({"id": ["Köln-1", "Köln-2"], "y": [1.5, 2.25]})
     parquet, excel = io.BytesIO(), io.BytesIO()
     frame.to_parquet(parquet, index=False)
@@ -461,21 +461,19 @@ def test_ground_truth_comes_in_every_form(judged: Trained) -> None:
 
 
 @pytest.mark.parametrize("empty", ["", "NA", " "])
-def test_rows_whose_label_is_still_empty_are_counted_and_passed_over(
-    judged: Trained, empty: str
-) -> None:
-    client = judged.client(compiled=False)
+def test_rows_without_a_label_are_counted_and_left_out(labelled: Trained, empty: str) -> None:
+    client = labelled.client(compiled=False)
     answer = client.post(
         "/feedback", data=f"id;y\nx1;1,5\nx2;{empty}\nx3;2,5\n", content_type="text/csv"
     )
     assert answer.status_code == 200, answer.text
-    found = answer.get_json()
-    assert found["matched"] + found["unmatched"] == 2
-    assert 1 in (value for name, value in found.items() if name not in {"matched", "unmatched"})
+    counts = answer.get_json()
+    assert counts["matched"] + counts["unmatched"] == 2
+    assert 1 in (value for name, value in counts.items() if name not in {"matched", "unmatched"})
 
 
-def test_a_label_that_is_none_is_still_refused(judged: Trained) -> None:
-    answer = judged.client(compiled=False).post(
+def test_an_unknown_label_is_refused(labelled: Trained) -> None:
+    answer = labelled.client(compiled=False).post(
         "/feedback", data="id;y\nx1;1,5\nx2;many\n", content_type="text/csv"
     )
     assert answer.status_code == 422
@@ -483,7 +481,7 @@ def test_a_label_that_is_none_is_still_refused(judged: Trained) -> None:
 
 
 def test_pyfunc_refuses_what_the_service_refuses(models: Models) -> None:
-    """The same rules, whoever asks."""
+    """MLflow's model applies the same rules."""
     model, frame = models.model("commas"), case_of("commas").frame
     for spoilt in (frame.drop(columns="a"), frame.assign(a="word")):
         with pytest.raises(MlflowException, match="'a'"):

@@ -1,4 +1,4 @@
-"""The service as somebody runs it: stopped, watched, guarded, counted."""
+"""The service in operation: metrics, request ids, API keys, rate limits, signals."""
 
 import json
 import signal
@@ -36,8 +36,8 @@ def counted(address: str) -> dict[tuple[str, str], float]:
 
 @pytest.fixture
 def two_workers(trained_shop: Project, tmp_path: Path) -> Iterator[str]:
-    own = {"LIGHTMODEL__SERVE__WORKERS": "2", "LIGHTMODEL__LOG__FOLDER": str(tmp_path / "log")}
-    with serving(trained_shop, **own) as address:
+    settings = {"LIGHTMODEL__SERVE__WORKERS": "2", "LIGHTMODEL__LOG__FOLDER": str(tmp_path / "log")}
+    with serving(trained_shop, **settings) as address:
         yield address
 
 
@@ -50,17 +50,17 @@ def test_metrics_are_exact_with_two_workers(two_workers: str, trained_shop: Proj
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(ask, range(80)))
     assert (statuses.count(200), statuses.count(422)) == (60, 20)
-    found = counted(two_workers)
-    assert found["lightmodel_requests_total", "method=POST,route=/predict,status=200"] == 60
-    assert found["lightmodel_requests_total", "method=POST,route=/predict,status=422"] == 20
-    assert found["lightmodel_request_seconds_count", "route=/predict"] == 80
-    assert found["lightmodel_errors_total", "kind=ContractViolation"] == 20
-    assert found["lightmodel_rows_total", ""] == 60 * len(ROWS)
-    scores = [value for (name, _), value in found.items() if name == "lightmodel_scores_total"]
+    samples = counted(two_workers)
+    assert samples["lightmodel_requests_total", "method=POST,route=/predict,status=200"] == 60
+    assert samples["lightmodel_requests_total", "method=POST,route=/predict,status=422"] == 20
+    assert samples["lightmodel_request_seconds_count", "route=/predict"] == 80
+    assert samples["lightmodel_errors_total", "kind=ContractViolation"] == 20
+    assert samples["lightmodel_rows_total", ""] == 60 * len(ROWS)
+    scores = [value for (name, _), value in samples.items() if name == "lightmodel_scores_total"]
     assert sum(scores) == 60 * len(ROWS)
     version = trained_shop.models()[0].name
-    assert found["lightmodel_model_info", f"version={version}"] == 1
-    assert time.time() - found["lightmodel_model_created_timestamp_seconds", ""] < 3600
+    assert samples["lightmodel_model_info", f"version={version}"] == 1
+    assert time.time() - samples["lightmodel_model_created_timestamp_seconds", ""] < 3600
     logged = ("lightmodel_log_rows_total", "what=logged")
     wait_until(lambda: counted(two_workers).get(logged) == sum(scores), "the last row's logging")
 
@@ -81,7 +81,7 @@ def test_a_request_keeps_its_id_from_the_header_to_the_log(shop: Shop) -> None:
     assert any(line.get("rows") == len(ROWS) for line in lines)
 
 
-def test_every_answer_carries_the_headers_that_browsers_heed(shop: Shop) -> None:
+def test_every_response_has_the_security_headers(shop: Shop) -> None:
     for path in ("/health", "/nowhere", "/predict"):
         headers = requests.get(f"{shop.address}{path}", timeout=60).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -89,7 +89,7 @@ def test_every_answer_carries_the_headers_that_browsers_heed(shop: Shop) -> None
         assert "default-src 'self'" in headers["Content-Security-Policy"]
 
 
-def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Path) -> None:
+def test_a_key_is_required_if_keys_are_set(trained_shop: Project, tmp_path: Path) -> None:
     (tmp_path / "keys").write_text(KEYS)
     with serving(trained_shop, LIGHTMODEL__SERVE__API_KEYS_FILE=str(tmp_path / "keys")) as address:
         url = f"{address}/predict"
@@ -102,18 +102,18 @@ def test_only_a_key_opens_where_keys_are_set(trained_shop: Project, tmp_path: Pa
             {"Authorization": "Bearer plain-key"},
             {"Authorization": requests.auth._basic_auth_str("anybody", "wonder")},
         ):
-            found = requests.post(
+            answer = requests.post(
                 url, data=GOOD, headers={"Content-Type": "text/csv", **headers}, timeout=60
             )
-            assert found.status_code == 200
+            assert answer.status_code == 200
         for wrong in ("alice", "wonde", "wonder ", "# who may ask", ""):
-            found = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=60)
-            assert found.status_code == (200 if wrong.strip() == "wonder" else 401)
+            answer = requests.get(f"{address}/metrics", headers={"X-API-Key": wrong}, timeout=60)
+            assert answer.status_code == (200 if wrong.strip() == "wonder" else 401)
         assert requests.get(f"{address}/health", timeout=60).status_code == 200
         assert "wonder" not in log_of(trained_shop, address).read_text()
 
 
-def test_keys_that_hold_none_do_not_open_everything(trained_shop: Project) -> None:
+def test_an_empty_list_of_keys_does_not_allow_every_request(trained_shop: Project) -> None:
     ran = trained_shop.run(
         script="app.py", LIGHTMODEL__SERVE__API_KEYS="# none", LIGHTMODEL__SERVE__PORT="0"
     )
@@ -121,7 +121,7 @@ def test_keys_that_hold_none_do_not_open_everything(trained_shop: Project) -> No
     assert "serve.api_keys: it holds no key" in ran.err
 
 
-def test_requests_beyond_the_rate_limit_get_retry_after(trained_shop: Project) -> None:
+def test_requests_beyond_the_rate_limit_get_a_retry_after(trained_shop: Project) -> None:
     limits = {"LIGHTMODEL__SERVE__RATE_LIMIT": "5", "LIGHTMODEL__SERVE__WORKERS": "1"}
     with serving(trained_shop, **limits) as address:
         start = time.monotonic()
@@ -162,7 +162,7 @@ def connections_of(master: psutil.Process) -> int:
     return sum(one.status == psutil.CONN_ESTABLISHED for one in connections)
 
 
-def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Project) -> None:
+def test_sighup_replaces_the_workers_without_an_interruption(trained_shop: Project) -> None:
     with serving(trained_shop) as address:
         master = master_of(address)
         before = {child.pid for child in master.children()}
@@ -178,27 +178,29 @@ def test_hangup_replaces_the_workers_without_losing_the_service(trained_shop: Pr
         )
 
 
-def test_a_request_that_was_on_its_way_at_sigterm_is_answered(trained_shop: Project) -> None:
-    asked = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+def test_a_request_in_flight_at_sigterm_is_answered(trained_shop: Project) -> None:
+    probe = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     with (
         serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address,
-        closing(connect(address)) as kept,
+        closing(connect(address)) as connection,
     ):
-        kept.sendall(asked)
-        assert answer_on(kept)[0] == 200
+        connection.sendall(probe)
+        assert answer_on(connection)[0] == 200
         master_of(address).send_signal(signal.SIGTERM)
-        kept.sendall(asked)
-        assert answer_on(kept)[0] == 200
+        connection.sendall(probe)
+        assert answer_on(connection)[0] == 200
 
 
-def test_clients_that_do_not_hang_up_hold_nobody_up(trained_shop: Project) -> None:
+def test_clients_that_keep_their_connection_open_block_no_other_client(
+    trained_shop: Project,
+) -> None:
     with serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address:
-        rude = [connect(address) for _ in range(8)]
-        for one in rude:
+        lingering = [connect(address) for _ in range(8)]
+        for one in lingering:
             one.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        for one in rude:
+        for one in lingering:
             assert answer_on(one)[0] == 200
-        # were they waited for in the loop that accepts, this would meet its deadline
+        # if the accepting thread waited for them, this request would time out
         assert requests.get(f"{address}/health", timeout=2).status_code == 200
-        for one in rude:
+        for one in lingering:
             one.close()

@@ -1,4 +1,4 @@
-"""A retraining started over HTTP: one at a time, watched, and taken up when it is approved."""
+"""A retraining over HTTP: one at a time, with its state, and its model served once approved."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def test_without_the_token_nothing_is_started(project: Project) -> None:
     assert not (project.folder / "var" / "train").exists()
 
 
-def test_jenkins_trains_where_it_is_named(project: Project) -> None:
+def test_jenkins_trains_if_its_job_is_configured(project: Project) -> None:
     with jenkins() as fake:
         settings = {
             "LIGHTMODEL__SERVE__TRAIN_TOKEN": "let-me",
@@ -93,6 +93,6 @@ def test_jenkins_trains_where_it_is_named(project: Project) -> None:
             fake.user = "somebody else"
             refused = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
             assert refused.status_code == 503
-            assert "Jenkins refuses" in refused.json()["detail"]
+            assert "Jenkins refused" in refused.json()["detail"]
             assert "token" not in refused.json()["detail"]
         assert "POST /job/train/build" in fake.asked

@@ -134,7 +134,7 @@ BODIES: Mapping[str, tuple[str, Callable[[Frame], bytes]]] = {
 
 
 def fault_of(answer: TestResponse, model: Trained, case: Case) -> str:
-    """Return what is wrong with an answer, held against what the training rows were scored as."""
+    """Return the difference between an answer and the scores of the training rows."""
     if answer.status_code != 200:
         return f"{answer.status_code} {answer.get_json()['detail']}"
     if unseen := answer.headers.get("X-Unseen-Categories"):
@@ -172,7 +172,7 @@ Faults = Iterator[tuple[str, str]]
 
 
 def faults_of_text(client: FlaskClient, model: Trained, case: Case) -> Faults:
-    """Post the file as it was, and its text otherwise packed and encoded; give each way's fault."""
+    """Post the file unchanged, and its text in other compressions and encodings; return the faults."""
     ways = {**AS_IT_WAS, **(AS_TEXT if case.encoding else {})}
     for name, post in ways.items():
         yield name, fault_of(post(client, case), model, case)
@@ -181,7 +181,7 @@ def faults_of_text(client: FlaskClient, model: Trained, case: Case) -> Faults:
 def faults_of_frames(
     bodies: Iterable[str], client: FlaskClient, model: Trained, case: Case
 ) -> Faults:
-    """Post what pandas makes of the table, with the same values in other types too."""
+    """Post the table as pandas writes it, also with its values in other types."""
     for variant, frame in {"": case.frame, **case.variants}.items():
         for body in bodies:
             if body not in case.without and _holds(frame, body):
@@ -207,7 +207,7 @@ def wrong(*faults: Faults) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_table_is_scored_alike_in_every_form(models: Models, name: str) -> None:
+def test_a_table_is_scored_alike_in_every_format(models: Models, name: str) -> None:
     model, case, client = models.model(name), case_of(name), models.client(name, compiled=False)
     assert model.rows == len(case.frame)
     assert len({tuple(one) for one in model.train_scores}) > 3  # or nothing would be shown
@@ -219,7 +219,7 @@ def test_a_table_is_scored_alike_in_every_form(models: Models, name: str) -> Non
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_sample_that_the_service_gives_is_taken_back(models: Models, name: str) -> None:
+def test_the_sample_rows_of_the_service_can_be_posted(models: Models, name: str) -> None:
     client = models.client(name, compiled=False)
     answer = raw(client, client.get("/sample.csv").data, "text/csv")
     assert answer.status_code == 200, answer.text
@@ -294,7 +294,7 @@ def example(name: str, folder: Path) -> tuple[Trained, Case]:
 
 @pytest.mark.compiler
 @pytest.mark.parametrize("name", ["breast-cancer", "digits", "wine", "students", "santander"])
-def test_an_example_is_scored_alike_in_every_form(tmp_path: Path, name: str) -> None:
+def test_an_example_is_scored_alike_in_every_format(tmp_path: Path, name: str) -> None:
     model, case = example(name, tmp_path)
     plain, compiled = model.client(compiled=False), model.client(compiled=True)
     assert not wrong(

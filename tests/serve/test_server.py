@@ -1,4 +1,4 @@
-"""The server as it runs: gunicorn, a model, and HTTP."""
+"""The real server: gunicorn, a model, and HTTP."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.fakes.server import post, serving
 from tests.serve.conftest import Shop
 
 
-def test_the_test_table_can_be_posted_as_it_lies_whatever_the_order_of_its_columns(
+def test_the_test_table_can_be_posted_with_its_columns_in_any_order(
     project: Project,
 ) -> None:
     assert project.run().code == 0
@@ -42,7 +42,7 @@ def test_the_test_table_can_be_posted_as_it_lies_whatever_the_order_of_its_colum
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "is empty"),
         (b"visit_id,age,spent,where\n", "no rows"),
@@ -54,12 +54,12 @@ def test_the_test_table_can_be_posted_as_it_lies_whatever_the_order_of_its_colum
         (b"\x00\xff\xfe" * 50, ""),
     ],
 )
-def test_a_bad_table_is_a_problem_with_a_reason(shop: Shop, content: bytes, said: str) -> None:
+def test_a_bad_table_is_a_problem_with_a_reason(shop: Shop, content: bytes, reason: str) -> None:
     answer = post(shop.address, content)
     assert answer.status_code == 422, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
-    assert said in problem["detail"]
+    assert reason in problem["detail"]
     assert "Traceback" not in answer.text
     assert "/tmp" not in answer.text
 

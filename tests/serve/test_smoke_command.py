@@ -6,12 +6,14 @@ from tests.fakes.server import free_port, serving
 from tests.serve.conftest import Shop
 
 
-def test_a_service_that_answers_as_its_model_did_passes(shop: Shop) -> None:
+def test_a_service_that_reproduces_its_sample_rows_passes(shop: Shop) -> None:
     done = shop.project.tool("smoke", shop.address)
     assert (done.code, "sample rows as stored" in done.out) == (0, True), done.err
 
 
-def test_another_model_than_the_newest_here_is_told(project: Project) -> None:
+def test_a_service_with_another_model_than_the_newest_local_one_is_reported(
+    project: Project,
+) -> None:
     assert project.run().code == 0
     alone = {"LIGHTMODEL__SERVE__RELOAD_INTERVAL_S": "3600", "LIGHTMODEL__SERVE__WORKERS": "1"}
     with serving(project, **alone) as address:
@@ -21,12 +23,12 @@ def test_another_model_than_the_newest_here_is_told(project: Project) -> None:
     assert (done.code, f"and not {newer}" in done.err) == (11, True), done.err
 
 
-def test_nobody_there_is_told_after_the_wait(shop: Shop) -> None:
+def test_an_unreachable_service_is_reported_after_the_wait(shop: Shop) -> None:
     done = shop.project.tool("smoke", f"http://127.0.0.1:{free_port()}", "--wait", "0.5")
     assert (done.code, "not ready after 0.5 s" in done.err) == (11, True), done.err
 
 
-def test_a_service_with_keys_wants_one(trained_shop: Project) -> None:
+def test_a_service_with_keys_requires_a_key(trained_shop: Project) -> None:
     with serving(trained_shop, LIGHTMODEL__SERVE__API_KEYS="open-sesame") as address:
         refused = trained_shop.tool("smoke", address)
     assert (refused.code, "LIGHTMODEL__DEPLOY__API_KEY" in refused.err) == (11, True), refused.err

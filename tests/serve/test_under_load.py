@@ -1,4 +1,4 @@
-"""Failures under steady load: every answer is right, and no request fails without need."""
+"""Faults under steady load: no answer is wrong, and no request fails needlessly."""
 
 import random
 import signal
@@ -34,21 +34,21 @@ class Load:
     """Clients that send requests without a pause, and the answers that they got.
 
     Attributes:
-        answers: version → how often each answer came from it.
-        statuses: of all answers.
-        broken: number of requests without an answer.
+        answers: version → the number of times that it gave each answer.
+        statuses: the number of answers by HTTP status.
+        broken: the number of requests without an answer.
     """
 
     address: str
     answers: dict[str, Counter[str]] = field(default_factory=dict)
     statuses: Counter[int] = field(default_factory=Counter)
     broken: int = 0
-    _over: threading.Event = field(default_factory=threading.Event)
-    _writing: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self) -> None:
+    def send_requests(self) -> None:
         session = requests.Session()
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             try:
                 answer = session.post(
                     f"{self.address}/predict",
@@ -57,12 +57,12 @@ class Load:
                     timeout=30,
                 )
             except requests.RequestException:
-                with self._writing:
+                with self._lock:
                     self.broken += 1
                 session = requests.Session()
                 time.sleep(0.02)
                 continue
-            with self._writing:
+            with self._lock:
                 self.statuses[answer.status_code] += 1
                 if answer.status_code == 200:
                     version = answer.headers["X-Model-Version"]
@@ -72,18 +72,18 @@ class Load:
         """Return after so many more answers, or once the clients are stopped."""
         before = self.statuses.total()
         wait_until(
-            lambda: self._over.is_set() or self.statuses.total() >= before + number,
+            lambda: self._stopped.is_set() or self.statuses.total() >= before + number,
             f"{number} more answers",
         )
 
     def stop(self) -> None:
-        self._over.set()
+        self._stopped.set()
 
 
 @contextmanager
 def load_on(address: str) -> Iterator[Load]:
     load = Load(address)
-    clients = [threading.Thread(target=load.ask, daemon=True) for _ in range(CLIENTS)]
+    clients = [threading.Thread(target=load.send_requests, daemon=True) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
     try:
@@ -104,11 +104,11 @@ class TwoModels:
     project: Project
     names: tuple[str, str]
 
-    def right(self, load: Load, made_of: dict[str, str]) -> None:
-        """Every answer is the one of the version that it names, bit for bit."""
+    def assert_correct(self, load: Load, sources: dict[str, str]) -> None:
+        """Assert that all answers of the versions published from one model are equal, bit for bit."""
         by_source: dict[str, set[str]] = {}
-        for version, found in load.answers.items():
-            by_source.setdefault(made_of[version], set()).update(found)
+        for version, texts in load.answers.items():
+            by_source.setdefault(sources[version], set()).update(texts)
         assert all(len(texts) == 1 for texts in by_source.values()), "an answer is mixed or wrong"
         every = [text for texts in by_source.values() for text in texts]
         assert len(set(every)) == len(every)
@@ -135,10 +135,13 @@ def test_models_are_swapped_without_a_failed_or_mixed_answer(two_models: TwoMode
             wait_until(partial(load.answers.__contains__, version), "an answer of the new model")
     assert set(load.statuses) == {200}
     assert load.broken == 0
-    two_models.right(load, made_of)
+    assert len(load.answers) >= 10
+    two_models.assert_correct(load, made_of)
 
 
-def test_a_damaged_version_is_refused_once_and_the_old_one_goes_on(two_models: TwoModels) -> None:
+def test_a_damaged_version_is_refused_once_and_the_old_one_is_still_served(
+    two_models: TwoModels,
+) -> None:
     folder = two_models.project.folder
     before = two_models.names[1]
     with (
@@ -157,10 +160,10 @@ def test_a_damaged_version_is_refused_once_and_the_old_one_goes_on(two_models: T
     assert set(load.statuses) == {200}
     assert set(load.answers) == {before}
     assert unapproved not in load.answers
-    refusals = [
+    warnings = [
         line for line in log.read_text().splitlines() if damaged in line and "access" not in line
     ]
-    assert 1 <= len(refusals) <= 2, refusals  # once by each worker
+    assert 1 <= len(warnings) <= 2, warnings  # once by each worker
 
 
 def kill_a_worker(master: psutil.Process) -> None:
@@ -173,7 +176,9 @@ def kill_a_worker(master: psutil.Process) -> None:
     )
 
 
-def test_a_killed_worker_costs_no_more_than_the_requests_it_held(two_models: TwoModels) -> None:
+def test_a_killed_worker_loses_only_the_requests_that_it_was_answering(
+    two_models: TwoModels,
+) -> None:
     with (
         serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
@@ -184,10 +189,10 @@ def test_a_killed_worker_costs_no_more_than_the_requests_it_held(two_models: Two
     assert set(load.statuses) == {200}
     assert load.broken <= 3 * CLIENTS
     assert load.statuses[200] > 50
-    two_models.right(load, {name: name for name in two_models.names})
+    two_models.assert_correct(load, {name: name for name in two_models.names})
 
 
-def test_two_hundred_hostile_bodies_disturb_nobody(two_models: TwoModels) -> None:
+def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModels) -> None:
     hostile = random.Random(0).choices(sorted(RUBBISH), k=200)
     with serving(two_models.project) as address, load_on(address) as load:
         statuses: Counter[int] = Counter()
@@ -200,10 +205,10 @@ def test_two_hundred_hostile_bodies_disturb_nobody(two_models: TwoModels) -> Non
     assert sum(statuses.values()) == 200
     assert set(load.statuses) == {200}
     assert load.broken == 0
-    two_models.right(load, {name: name for name in two_models.names})
+    two_models.assert_correct(load, {name: name for name in two_models.names})
 
 
-def test_stopping_under_load_answers_rightly_whatever_it_answers(two_models: TwoModels) -> None:
+def test_every_answer_while_stopping_under_load_is_correct(two_models: TwoModels) -> None:
     with (
         serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
@@ -214,11 +219,11 @@ def test_stopping_under_load_answers_rightly_whatever_it_answers(two_models: Two
         load.stop()
     assert set(load.statuses) == {200}
     assert load.statuses[200] > 10
-    two_models.right(load, {name: name for name in two_models.names})
+    two_models.assert_correct(load, {name: name for name in two_models.names})
 
 
 @pytest.mark.postgres
-def test_the_logs_database_stops_and_starts_and_every_row_arrives(two_models: TwoModels) -> None:
+def test_every_row_is_logged_though_the_database_restarts(two_models: TwoModels) -> None:
     import psycopg
 
     with postgres() as cluster:
@@ -236,5 +241,5 @@ def test_the_logs_database_stops_and_starts_and_every_row_arrives(two_models: Tw
 
 def rows_in(psycopg: Any, url: str) -> int:
     with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT count(*) FROM predictions").fetchone()
-    return int(found[0])
+        row = connection.execute("SELECT count(*) FROM predictions").fetchone()
+    return int(row[0])

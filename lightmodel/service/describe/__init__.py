@@ -1,4 +1,4 @@
-"""What the service tells programs: whether it is ready, its model, OpenAPI, Postman, MLflow's probes."""
+"""Routes that describe the service to programs: probes, the model, its schema, OpenAPI and Postman."""
 
 from importlib import resources
 
@@ -17,12 +17,12 @@ _SWAGGER = {
     "swagger-ui-bundle.js": "text/javascript",
     "favicon-32x32.png": "image/png",
 }
-# Swagger UI sets styles and draws with data: images; scripts come from this service only.
+# Swagger UI needs inline styles and data: images; scripts come from this service only.
 _DOCS_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 
 
 def blueprint(models: ModelManager) -> Blueprint:
-    """Return the routes."""
+    """Return the routes that describe the service."""
     routes = Blueprint("describe", __name__)
     _add_probes(routes, models)
     _add_model(routes, models)

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: the service as OpenAPI 3.0, which Swagger UI and most generators read."""
+"""`GET /openapi.json`: the service in OpenAPI 3.0, which Swagger UI and most generators read."""
 
 from lightmodel import __version__
 from lightmodel.contract.task import TaskKind
@@ -14,27 +14,27 @@ from lightmodel.service.describe.schema import (
 )
 
 _PROBLEMS = {
-    400: "the query or the body makes no sense",
-    401: "a key is needed",
-    406: "the answer cannot be had in that form",
-    408: "the body came too slowly",
+    400: "the query or the body is invalid",
+    401: "an API key is required",
+    406: "the answer is not available in that format",
+    408: "the body arrived too slowly",
     413: "the body exceeds a limit",
-    415: "the body is of a type that is not read",
-    422: "the rows break the contract: columns, rules and row numbers",
+    415: "the Content-Type is not supported",
+    422: "the rows break the data contract; `violations` lists columns, rules and row numbers",
     429: "more requests than the rate limit allows",
-    503: "there is no model to answer",
+    503: "there is no model to serve",
 }
 _READ_ONLY = {
-    "/health": ("the process answers", "application/json"),
-    "/ready": ("an approved, self-tested model is loaded", "application/json"),
-    "/ping": ("as MLflow's: the process answers and has a model", "text/plain"),
-    "/version": ("of light-model", "text/plain"),
+    "/health": ("whether the process is alive", "application/json"),
+    "/ready": ("whether an approved, self-tested model is loaded", "application/json"),
+    "/ping": ("MLflow's probe: whether a model is loaded", "text/plain"),
+    "/version": ("the version of light-model", "text/plain"),
     "/model": ("the manifest of the model", "application/json"),
-    "/schema": ("the columns expected", "application/json"),
-    "/sample.csv": ("rows that can be sent to /predict as they are", "text/csv"),
-    "/metrics": ("for Prometheus", "text/plain"),
+    "/schema": ("the columns that a request needs", "application/json"),
+    "/sample.csv": ("sample rows that can be posted to /predict", "text/csv"),
+    "/metrics": ("metrics for Prometheus", "text/plain"),
 }
-_BINARY = (  # a compressed CSV, Parquet, Excel
+_BINARY = (  # compressed CSV, Parquet, Excel
     "application/gzip",
     "application/vnd.apache.parquet",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -45,7 +45,7 @@ _JSON: Json = {"application/json": {"schema": {}}}
 
 
 def openapi_of(model: LoadedModel) -> Json:
-    """Return the description of the service for the contract of the model that answers."""
+    """Return the OpenAPI description of the service for the contract of the served model."""
     bodies = _row_bodies(model)
     return {
         "openapi": "3.0.3",
@@ -62,7 +62,7 @@ def openapi_of(model: LoadedModel) -> Json:
             "/train": {"post": _train("Start a retraining", "train", "202", "started", 409)},
             "/train/{id}": {
                 "get": {
-                    **_train("How a retraining goes", "watch", "200", "the job", 404),
+                    **_train("The state of a retraining", "watch", "200", "the job", 404),
                     "parameters": [_parameter("id", "path", {"type": "string"}, required=True)],
                 }
             },
@@ -95,18 +95,18 @@ def _predict(model: LoadedModel, bodies: Json) -> Json:
             "application/x-ndjson": _TEXT,
         },
     }
-    summary = "Rows in, one answer a row out, in their order"
+    summary = "Score rows; one answer per row, in the same order"
     return {**_post(summary, "predict", bodies, answer), "parameters": _options(model)}
 
 
 def _options(model: LoadedModel) -> list[Json]:
     options = []
     if model.contract.task.kind is TaskKind.BINARY:
-        text = f"decide by this instead of {model.manifest.threshold}"
+        text = f"the decision threshold, instead of {model.manifest.threshold}"
         share = {"type": "number", "minimum": 0, "maximum": 1}
         options.append(_parameter("threshold", "query", share, description=text))
     if model.predictor.contribute:
-        text = "name so many features that moved each row most"
+        text = "the number of features to name for each row, those with the largest contributions"
         most = {"type": "integer", "minimum": 1, "maximum": len(model.contract.features)}
         options.append(_parameter("explain", "query", most, description=text))
     return options
@@ -117,7 +117,7 @@ def _parameter(name: str, where: str, schema: Json, **more: object) -> Json:
 
 
 def _row_bodies(model: LoadedModel) -> Json:
-    """Return the content of `POST /predict` by media type, with sample rows as examples."""
+    """Return the request bodies of `POST /predict` by media type, with sample rows as examples."""
     records = sample_records(model)
     rows = {"type": "array", "items": _ROW, "minItems": 1}
     columns = {"type": "array", "items": {"type": "string"}}
@@ -144,7 +144,7 @@ def _invocations(bodies: Json) -> Json:
     accepted = {kind: bodies[kind] for kind in ("application/json", "text/csv")}
     scores = {"schema": object_schema({"predictions": {"type": "array", "items": {}}})}
     answer = {"description": "scores", "content": {"application/json": scores}}
-    summary = "As MLflow's scoring server: the scores alone"
+    summary = "Score rows like MLflow's scoring server; the answer holds scores only"
     return _post(summary, "invocations", accepted, answer)
 
 
@@ -153,8 +153,8 @@ def _feedback(model: LoadedModel) -> Json:
     record = object_schema({column.name: {} for column in columns if column})
     schema = {"schema": {"type": "array", "items": record}}
     bodies = {"application/json": schema, "text/csv": _TEXT}
-    answer = {"description": "how many were matched", "content": _JSON}
-    return _post("Labels that arrive later, by id", "feedback", bodies, answer, 500)
+    answer = {"description": "the numbers of rows and of matched ids", "content": _JSON}
+    return _post("Send labels that arrive later, by id", "feedback", bodies, answer, 500)
 
 
 def _post(summary: str, name: str, bodies: Json, answer: Json, *more: int) -> Json:

@@ -1,4 +1,4 @@
-"""`GET /postman.json`: a Postman collection whose requests work as they are, and check the answers."""
+"""`GET /postman.json`: a Postman collection of ready requests with tests of their answers."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,43 +15,43 @@ const same = (a, b) => typeof b === 'object'
 
 
 def postman_of(model: LoadedModel, address: str) -> Json:
-    """Return the collection; its variable `baseUrl` is the address that it was fetched from."""
+    """Return the collection; its variable `baseUrl` is set to `address`."""
     return {
         "info": {
             "name": f"light-model: {model.contract.target.name}",
             "schema": "https://schema.getpostman.com/json/collection/v2.1.0/collection.json",
-            "description": f"Model {model.version}. Set `apiKey` where the service asks for one.",
+            "description": f"Model {model.version}. Set `apiKey` if the service requires an API key.",
         },
         "variable": [{"key": "baseUrl", "value": address}, {"key": "apiKey", "value": ""}],
         "item": [
-            {"name": "The service", "item": list(_questions(model))},
-            {"name": "Predict", "item": list(_predictions(model))},
-            {"name": "Errors", "item": list(_errors(model))},
+            {"name": "The service", "item": list(_description_requests(model))},
+            {"name": "Predict", "item": list(_predict_requests(model))},
+            {"name": "Errors", "item": list(_error_requests(model))},
         ],
     }
 
 
-def _questions(model: LoadedModel) -> Iterable[Json]:
+def _description_requests(model: LoadedModel) -> Iterable[Json]:
     yield _item("Is the process alive?", "GET", "health", [_status(200)])
     version = f"pm.expect(pm.response.json().version).to.eql({_js(model.version)});"
     yield _item("Is a model loaded?", "GET", "ready", [_status(200), _test("version", version)])
     yield _item("The model's manifest", "GET", "model", [_status(200)])
     names = f"pm.expect(pm.response.json().columns.length).to.be.at.least({len(model.contract.features)});"
-    yield _item("The columns expected", "GET", "schema", [_status(200), _test("columns", names)])
-    yield _item("Rows to try it with", "GET", "sample.csv", [_status(200)])
+    yield _item("The expected columns", "GET", "schema", [_status(200), _test("columns", names)])
+    yield _item("Sample rows", "GET", "sample.csv", [_status(200)])
     yield _item("Metrics", "GET", "metrics", [_status(200)])
 
 
-def _predictions(model: LoadedModel) -> Iterable[Json]:
+def _predict_requests(model: LoadedModel) -> Iterable[Json]:
     records, scores = sample_records(model), sample_scores(model)
     reordered = [dict(reversed(record.items())) for record in records]
-    right = [_status(200), _scores(model, scores)]
+    tests = [_status(200), _scores(model, scores)]
     first = [_status(200), _scores(model, scores[:1])]
     yield _post("One row as JSON", first, records[0])
-    yield _post("Rows as JSON", right, records)
-    yield _post("Rows as CSV", right, csv_of(records, model.contract))
-    yield _post("Columns in another order", right, csv_of(reordered, model.contract))
-    file = _item("A file (choose one; /sample.csv is one)", "POST", "predict", right)
+    yield _post("Rows as JSON", tests, records)
+    yield _post("Rows as CSV", tests, csv_of(records, model.contract))
+    yield _post("Columns in another order", tests, csv_of(reordered, model.contract))
+    file = _item("A file (choose one; /sample.csv is one)", "POST", "predict", tests)
     part = {"key": "file", "type": "file", "src": "sample.csv"}
     file["request"]["body"] = {"mode": "formdata", "formdata": [part]}
     yield file
@@ -61,11 +61,11 @@ def _predictions(model: LoadedModel) -> Iterable[Json]:
         "pm.response.json().predictions.forEach((score, at) => [].concat(score).forEach("
         "(one, k) => pm.expect(near(one, want[at][k])).to.be.true));"
     )
-    tests = [_status(200), _test("scores", check)]
-    yield _post("As MLflow's clients ask", tests, {"dataframe_split": split}, "invocations")
+    mlflow_tests = [_status(200), _test("scores", check)]
+    yield _post("MLflow's format", mlflow_tests, {"dataframe_split": split}, "invocations")
 
 
-def _errors(model: LoadedModel) -> Iterable[Json]:
+def _error_requests(model: LoadedModel) -> Iterable[Json]:
     contract, records = model.contract, sample_records(model)
     missing = contract.features[0].name
     without = [{k: v for k, v in record.items() if k != missing} for record in records]
@@ -74,9 +74,9 @@ def _errors(model: LoadedModel) -> Iterable[Json]:
     if number is not None:
         invalid = [records[0], {**records[-1], number: "abc"}]
         tests = [*_problem(422, number), _test("row", _violation("rows[0]", 2))]
-        yield _post("Text in a column of numbers", tests, csv_of(invalid, contract))
-    yield _post("Nothing at all", _problem(422), b"")
-    yield _item("An address that there is not", "GET", "nowhere", _problem(404))
+        yield _post("Text in a numeric column", tests, csv_of(invalid, contract))
+    yield _post("An empty body", _problem(422), b"")
+    yield _item("An unknown address", "GET", "nowhere", _problem(404))
 
 
 def _item(name: str, method: str, path: str, tests: Sequence[str]) -> Json:
@@ -87,7 +87,7 @@ def _item(name: str, method: str, path: str, tests: Sequence[str]) -> Json:
 
 
 def _post(name: str, tests: Sequence[str], body: object, path: str = "predict") -> Json:
-    """Return a request with a body: bytes are CSV, all else is written as JSON."""
+    """Return a request with a body: bytes are CSV, any other value becomes JSON."""
     if isinstance(body, bytes):
         text, language, kind = body.decode(), "text", "text/csv"
     else:

@@ -1,4 +1,4 @@
-"""Rows, answers and errors as schemas, and rows to try the service with."""
+"""JSON schemas of rows, answers and errors, and the sample rows to try the service with."""
 
 import math
 from typing import Any
@@ -10,11 +10,11 @@ from lightmodel.service.answer_writers import csv_lines, csv_value
 
 Json = dict[str, Any]
 
-_MOST_CATEGORIES = 20  # named in the description of a column
+_MAX_CATEGORIES = 20  # named in the description of a column
 
 
 def schema_of(model: LoadedModel) -> Json:
-    """Return `GET /schema`: columns in training order, and what is answered."""
+    """Return the content of `GET /schema`: the columns in training order, and the answer."""
     contract = model.contract
     return {
         "version": model.version,
@@ -56,7 +56,7 @@ def _limits(column: Column) -> Json:
 
 
 def row_schema(contract: Contract) -> Json:
-    """Return the JSON schema of one row: every feature is required, further columns are ignored."""
+    """Return the JSON schema of one row: every feature is required, other columns are ignored."""
     return {
         "type": "object",
         "required": list(contract.feature_names),
@@ -68,16 +68,16 @@ def row_schema(contract: Contract) -> Json:
 def _value(column: Column) -> Json:
     if column.role is Role.ID:
         kind = "integer" if column.type is ColumnType.INTEGER else "string"
-        return {"type": kind, "description": "comes back as it is"}
+        return {"type": kind, "description": "returned unchanged"}
     nullable = {"nullable": column.missing}
     if column.type is ColumnType.CATEGORY:
-        seen = ", ".join(column.categories[:_MOST_CATEGORIES])
-        seen += ", …" if len(column.categories) > _MOST_CATEGORIES else ""
-        text = f"seen: {seen}; any other is scored as missing"
+        seen = ", ".join(column.categories[:_MAX_CATEGORIES])
+        seen += ", …" if len(column.categories) > _MAX_CATEGORIES else ""
+        text = f"seen in training: {seen}; any other value is scored as missing"
         return nullable | {"type": "string", "description": text}
     if column.type is ColumnType.BOOLEAN:
         return nullable | {"type": "boolean"}
-    text = f"seen: {column.minimum} to {column.maximum}"
+    text = f"seen in training: {column.minimum} to {column.maximum}"
     return nullable | {"type": "number", "description": text} | _limits(column)
 
 
@@ -90,14 +90,14 @@ def answer_schema(contract: Contract) -> Json:
     """Return the JSON schema of the answer to one row."""
     task = contract.task
     values = {"enum": list(task.labels)} if task.kind.has_classes else {"type": "number"}
-    properties: Json = {"prediction": {"description": f"of {contract.target.name}", **values}}
+    properties: Json = {"prediction": {"description": contract.target.name, **values}}
     share = {"type": "number", "minimum": 0, "maximum": 1}
     if task.kind is TaskKind.BINARY:
-        properties["probability"] = {**share, "description": f"of {task.positive}"}
+        properties["probability"] = {**share, "description": f"the probability of {task.positive}"}
     if task.kind is TaskKind.MULTICLASS:
         properties["probability"] = object_schema(dict.fromkeys(label_names(contract), share))
     if contract.id:
-        properties[contract.id.name] = {"description": "as it came", "nullable": True}
+        properties[contract.id.name] = {"description": "the row's id, unchanged", "nullable": True}
     part = object_schema({"feature": {"type": "string"}, "value": {"type": "number"}})
     properties["contributions"] = {"type": "array", "items": part}
     required = ["prediction"] + (["probability"] if task.kind.has_classes else [])
@@ -124,7 +124,7 @@ def problem_schema() -> Json:
 
 
 def sample_records(model: LoadedModel) -> list[Json]:
-    """Return the model's stored sample rows as a request carries them, each with a made-up id."""
+    """Return the model's stored sample rows as the records of a request, with invented ids."""
     id_column = model.contract.id
     return [
         {**({id_column.name: _id(id_column, number)} if id_column else {}), **sample["values"]}
@@ -137,7 +137,7 @@ def _id(column: Column, number: int) -> int | str:
 
 
 def sample_scores(model: LoadedModel) -> list[Any]:
-    """Return what is answered to the sample rows: probabilities, {label: p}, or numbers."""
+    """Return the scores of the sample rows: probabilities, {label: p}, or numbers."""
     scores = [list(sample["score"]) for sample in model.manifest.samples]
     if model.contract.task.kind is TaskKind.MULTICLASS:
         names = label_names(model.contract)
@@ -146,9 +146,9 @@ def sample_scores(model: LoadedModel) -> list[Any]:
 
 
 def csv_of(records: list[Json], contract: Contract) -> bytes:
-    """Return records as CSV with a header, written as the training table was.
+    """Return records as CSV with a header, in the dialect of the training table.
 
-    A missing value is an empty cell, which blanks cannot part: a table of such gets commas.
+    A missing value is an empty cell, so a table delimited by blanks is written with commas.
     """
     dialect = contract.dialect or Dialect()
     marks = (dialect.delimiter, dialect.quote, dialect.decimal or ".")

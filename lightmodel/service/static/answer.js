@@ -1,18 +1,18 @@
-// The answer to one row: what is predicted, how sure the model is, and what moved it.
+// The answer to one row: the prediction, its probability, and the largest contributions.
 
-import { element, found, placed, wide } from "./elements.js";
+import { element, byId, placed, wide } from "./elements.js";
 import { labelName, number, percent, shortened, signed } from "./words.js";
 
 const MOST_CLASSES = 6;
 
-// An answer to an earlier row would be taken for one to the row that was refused.
+// An earlier answer would be mistaken for the answer to the row that was refused.
 export function clearAnswer() {
-  found("answer").replaceChildren(element("p", { class: "quiet empty" }, "There is no answer to the row as it stands."));
+  byId("answer").replaceChildren(element("p", { class: "quiet empty" }, "There is no prediction for the current values."));
 }
 
 export function showAnswer(facts, row, record, unseen) {
   const label = facts.labels.length ? labelName(row.prediction, facts.labels) : number(row.prediction);
-  found("answer").replaceChildren(
+  byId("answer").replaceChildren(
     element(
       "p",
       { class: "verdict" },
@@ -30,12 +30,12 @@ const unseenNames = (header) => header.replaceAll(/=\d+(?=,|$)/g, "");
 const HOW_SURE = {
   binary: (facts, { probability }) => {
     const positive = facts.labels[1];
-    const said = `Probability of ${positive}: ${percent(probability)}. Threshold: ${percent(facts.threshold)}.`;
+    const label = `Probability of ${positive}: ${percent(probability)}. Threshold: ${percent(facts.threshold)}.`;
     return [
       element("p", { class: "how-sure" }, `Probability of ${shortened(positive)} `, element("b", { title: String(probability) }, percent(probability))),
       element(
         "div",
-        { class: "meter", role: "img", "aria-label": said },
+        { class: "meter", role: "img", "aria-label": label },
         wide(element("i"), probability),
         placed(element("span", { class: "threshold" }), facts.threshold),
       ),
@@ -55,10 +55,10 @@ const HOW_SURE = {
     if (!facts.range) return [];
     const [low, high] = facts.range;
     const place = (prediction - low) / (high - low || 1);
-    const said = `Training saw ${number(low)} to ${number(high)}.`;
+    const label = `Range in the training data: ${number(low)} to ${number(high)}.`;
     return [
-      element("p", { class: "how-sure" }, "Within what training saw"),
-      element("div", { class: "meter", role: "img", "aria-label": said }, placed(element("span", { class: "dot" }), place)),
+      element("p", { class: "how-sure" }, "Compared with the training data"),
+      element("div", { class: "meter", role: "img", "aria-label": label }, placed(element("span", { class: "dot" }), place)),
       element("p", { class: "scale" }, element("span", {}, number(low)), element("span", {}, number(high))),
     ];
   },
@@ -81,7 +81,7 @@ export function classBar(name, share, text = percent(share)) {
 
 function contributions(facts, parts, record, label) {
   const largest = Math.max(...parts.map(({ value }) => Math.abs(value))) || 1;
-  const raised = { binary: facts.labels[1], multiclass: label, regression: "the number" }[facts.task];
+  const raised = { binary: facts.labels[1], multiclass: label, regression: "a larger number" }[facts.task];
   const scale = facts.task === "regression" ? "the model's raw score" : "log-odds";
   const rows = parts.map(({ feature, value }) => {
     const bar = element("span", { class: value < 0 ? "swing less" : "swing" }, wide(element("i"), Math.abs(value) / largest / 2));
@@ -102,7 +102,7 @@ function contributions(facts, parts, record, label) {
   return element(
     "div",
     { class: "moved" },
-    element("h3", { id: "moved-title" }, "What moved it most"),
+    element("h3", { id: "moved-title" }, "Largest contributions"),
     element("table", { "aria-labelledby": "moved-title" }, element("tbody", {}, ...rows)),
     element("p", { class: "quiet small-print" }, `In ${scale}: to the right towards ${shortened(raised, 24)}, to the left away from it.`),
   );

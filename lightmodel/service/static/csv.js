@@ -1,4 +1,4 @@
-// An answer in CSV, read as it streams out of a blob: only what the page shows stays in memory.
+// Reads an answer in CSV as a stream from a blob: only what the page shows is kept in memory.
 
 // Calls `take` with the cells of each row, the header first.
 export async function eachRow(blob, take) {
@@ -15,7 +15,7 @@ export async function eachRow(blob, take) {
   const read = (text) => {
     for (const letter of text) {
       if (letter === '"') {
-        if (!inside && quoted) cell += letter; // the second of two: the first one closed the cell
+        if (!inside && quoted) cell += letter; // the second of a pair, which stands for one quote; the first closed the cell
         inside = !inside;
         quoted = true;
       } else if (inside) cell += letter;

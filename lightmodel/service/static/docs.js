@@ -1,4 +1,4 @@
-// Draws the API's pages from the service's own description.
+// Draws the API documentation from the service's OpenAPI description.
 SwaggerUIBundle({
   url: document.getElementById("docs").dataset.openapi,
   dom_id: "#docs",

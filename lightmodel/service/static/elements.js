@@ -1,8 +1,8 @@
-// Elements in one expression; text is always set as text, never parsed as HTML.
+// Creates elements in one expression; text is always set as text, never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export const found = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 
 export function element(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);

@@ -1,6 +1,6 @@
-// The drop zone: a file goes up, and what comes back is shown.
+// The drop zone: uploads a file, and shows the results.
 
-import { element, found } from "./elements.js";
+import { element, byId } from "./elements.js";
 import { showResults } from "./results.js";
 import { askForFile, noteVersion } from "./service.js";
 import { summarise } from "./summary.js";
@@ -9,17 +9,17 @@ import { count, megabytes, plural } from "./words.js";
 let running = null;
 
 export function startFile(facts) {
-  const zone = found("drop");
-  const input = found("file");
+  const zone = byId("drop");
+  const input = byId("file");
   input.addEventListener("change", () => {
     const [file] = input.files;
     if (file) score(facts, file);
-    input.value = ""; // so that the same file can be chosen again
+    input.value = ""; // so that choosing the same file again is a change
   });
-  found("cancel").addEventListener("click", () => running?.cancel());
+  byId("cancel").addEventListener("click", () => running?.cancel());
   const over = (event) => {
     if (![...event.dataTransfer.types].includes("Files")) return;
-    event.preventDefault(); // beside the zone too: the browser would open the file instead of the page
+    event.preventDefault(); // outside the zone too, where the browser would open the file instead of the page
     zone.classList.toggle("over", zone.contains(event.target));
   };
   window.addEventListener("dragover", over);
@@ -34,60 +34,60 @@ export function startFile(facts) {
 
 async function score(facts, file) {
   running?.cancel();
-  found("file-problem").replaceChildren();
-  found("results").hidden = true;
+  byId("file-problem").replaceChildren();
+  byId("results").hidden = true;
   const started = performance.now();
-  const asked = askForFile(file, (sent, total) => progress(file, sent, total));
-  running = asked;
+  const upload = askForFile(file, (sent, total) => progress(file, sent, total));
+  running = upload;
   progress(file, 0, file.size);
   try {
-    const { blob, header } = await asked.answer;
-    if (running !== asked) return;
+    const { blob, header } = await upload.answer;
+    if (running !== upload) return;
     const seconds = (performance.now() - started) / 1000;
     const summary = await summarise(blob, facts);
-    if (running !== asked) return;
+    if (running !== upload) return;
     showResults(facts, file, summary, blob, header, seconds);
-    found("told").textContent = `${plural(summary.rows, "row")} scored.`;
+    byId("file-status").textContent = `${plural(summary.rows, "row")} scored.`;
     noteVersion(header("X-Model-Version"), facts.version);
   } catch (problem) {
-    if (running !== asked) return;
+    if (running !== upload) return;
     if (problem !== null && problem.status === undefined) throw problem;
-    if (problem) complain(file, problem);
-    else found("told").textContent = "Cancelled.";
+    if (problem) showProblem(file, problem);
+    else byId("file-status").textContent = "Cancelled.";
   } finally {
-    if (running === asked) {
-      found("sending").hidden = true;
+    if (running === upload) {
+      byId("sending").hidden = true;
       running = null;
     }
   }
 }
 
 function progress(file, sent, total) {
-  const bar = found("progress");
-  found("sending").hidden = false;
+  const bar = byId("progress");
+  byId("sending").hidden = false;
   const stage = sent < total ? "Uploading" : "Scoring";
-  found("stage").textContent =
+  byId("stage").textContent =
     sent < total ? `Uploading ${file.name}: ${megabytes(sent)} of ${megabytes(total)}` : `Scoring ${file.name}\u2026`;
   if (sent < total) bar.value = sent / total;
   else bar.removeAttribute("value");
-  if (!found("told").textContent.startsWith(stage)) found("told").textContent = `${stage}.`;
+  if (!byId("file-status").textContent.startsWith(stage)) byId("file-status").textContent = `${stage}.`;
 }
 
-function complain(file, problem) {
+function showProblem(file, problem) {
   const hint = problem.hint ? element("p", { class: "quiet" }, `${problem.hint}.`) : "";
-  const whats = problem.violations;
-  const head = whats.length
-    ? `${file.name} does not fit: ${plural(whats.length, "thing")} to put right.`
+  const { violations } = problem;
+  const head = violations.length
+    ? `${file.name} was not scored: ${plural(violations.length, "problem")} to fix.`
     : `${file.name} was not scored.`;
-  found("file-problem").replaceChildren(
+  byId("file-problem").replaceChildren(
     element(
       "div",
       { class: "wrong" },
       element("h3", {}, head),
-      whats.length
-        ? element("ul", { class: "violations" }, ...whats.slice(0, 50).map(violation))
+      violations.length
+        ? element("ul", { class: "violations" }, ...violations.slice(0, 50).map(violation))
         : element("p", { class: "said" }, problem.detail),
-      whats.length > 50 ? element("p", {}, `\u2026 and ${count(whats.length - 50)} more.`) : "",
+      violations.length > 50 ? element("p", {}, `\u2026 and ${count(violations.length - 50)} more.`) : "",
       hint,
     ),
   );

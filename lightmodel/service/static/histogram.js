@@ -1,4 +1,4 @@
-// A histogram that is drawn anew when its place changes its width, so that its letters keep their size.
+// A histogram that is redrawn when its container changes width, so that its text keeps its size.
 
 import { drawn, element } from "./elements.js";
 import { count, number, percent } from "./words.js";
@@ -26,7 +26,7 @@ function picture({ low, high, amounts }, width, label, threshold) {
   const y = (amount) => TOP + tall - (amount / most) * tall;
   const step = (high - low) / amounts.length;
   const isShare = low === 0 && high === 1;
-  const said = (value) => (isShare ? percent(value) : number(Number(value.toPrecision(4))));
+  const formatted = (value) => (isShare ? percent(value) : number(Number(value.toPrecision(4))));
   const bars = amounts.map((amount, at) => {
     const from = low + at * step;
     const above = threshold === null || from + step / 2 >= threshold;
@@ -37,7 +37,7 @@ function picture({ low, high, amounts }, width, label, threshold) {
       width: Math.max(1, inner / amounts.length - 1),
       height: amount ? Math.max(1.5, TOP + tall - y(amount)) : 0,
     });
-    bar.append(drawn("title", {}, `${said(from)} to ${said(from + step)}: ${count(amount)}`));
+    bar.append(drawn("title", {}, `${formatted(from)} to ${formatted(from + step)}: ${count(amount)}`));
     return bar;
   });
   return drawn(
@@ -50,7 +50,7 @@ function picture({ low, high, amounts }, width, label, threshold) {
   );
 }
 
-// Gives two or three round amounts up to `most`.
+// Returns two or three round amounts up to `most`.
 function levels(most) {
   const unit = 10 ** Math.floor(Math.log10(most));
   const step = [0.5, 1, 2, 5].map((times) => times * unit).find((each) => most / each <= 3.2) ?? unit;

@@ -1,4 +1,4 @@
-// Starts the page of a model. What it needs to know of the model stands in an attribute of <main>.
+// Starts the page of a model; the facts about the model are in an attribute of <main>.
 
 import { startFile } from "./file.js";
 import { startRow } from "./row.js";

@@ -1,7 +1,7 @@
-// The results of a file: how many rows got which answer, how the scores lie, and the first rows.
+// The results of a file: the counts of predictions, the histogram of scores, and the first rows.
 
 import { classBar } from "./answer.js";
-import { element, found } from "./elements.js";
+import { element, byId } from "./elements.js";
 import { histogram } from "./histogram.js";
 import { binned } from "./summary.js";
 import { count, number, percent, plural } from "./words.js";
@@ -10,7 +10,7 @@ const MOST_LABELS = 8;
 let address = "";
 
 export function showResults(facts, file, summary, blob, header, seconds) {
-  const place = found("results");
+  const place = byId("results");
   if (address) URL.revokeObjectURL(address);
   address = URL.createObjectURL(blob);
   place.replaceChildren(
@@ -36,11 +36,11 @@ export function showResults(facts, file, summary, blob, header, seconds) {
 const downloadName = (name) => `${name.replace(/(\.(csv|tsv|txt|gz|parquet|json|jsonl|ndjson|xlsx))+$/i, "")}-predictions.csv`;
 
 function notes(header) {
-  const said = [
+  const warnings = [
     ["Columns that the model does not know were left out", header("X-Ignored-Columns")],
     ["Categories never seen in training were scored as missing", header("X-Unseen-Categories").replaceAll("=", ": ")],
   ];
-  return said.filter(([, what]) => what).map(([why, what]) => element("p", { class: "aside" }, `${why} (${what}).`));
+  return warnings.filter(([, details]) => details).map(([text, details]) => element("p", { class: "aside" }, `${text} (${details}).`));
 }
 
 function overview(facts, { rows, counts, scores }) {
@@ -60,7 +60,7 @@ function overview(facts, { rows, counts, scores }) {
     ),
     facts.threshold === null
       ? ""
-      : element("p", { class: "quiet small-print" }, `From a probability of ${percent(facts.threshold)} on, a row counts as ${facts.labels[1]}.`),
+      : element("p", { class: "quiet small-print" }, `Rows with a probability of at least ${percent(facts.threshold)} are predicted as ${facts.labels[1]}.`),
   );
 }
 
@@ -112,6 +112,6 @@ function table({ header, first, rows }) {
 
 const isNumber = (text) => text !== "" && Number.isFinite(Number(text));
 
-// The whole number is in the download; six digits are enough to read.
+// The download has all digits; four decimals are enough to read.
 const shownCell = (text, name) =>
   name.startsWith("probability") && isNumber(text) ? Number(text).toFixed(4) : text;

@@ -1,8 +1,8 @@
-// What the page asks of the service, and what went wrong when it does not answer with rows.
+// The page's requests to the service, and the problems that they may end in.
 
-import { found } from "./elements.js";
+import { byId } from "./elements.js";
 
-// Gives {row, header} for one row, or throws a problem.
+// Returns {row, header} for one row, or throws a problem.
 export async function askForRow(record, explain) {
   const post = (query) =>
     fetch(`predict${query}`, {
@@ -17,36 +17,36 @@ export async function askForRow(record, explain) {
     const [row] = await response.json();
     return { row, header: (name) => response.headers.get(name) ?? "" };
   } catch (error) {
-    throw error.status === undefined ? SILENT : error;
+    throw error.status === undefined ? NO_ANSWER : error;
   }
 }
 
-// Sends a file; `told` hears of bytes that are sent. Gives {answer, cancel}; answer is a promise.
-export function askForFile(file, told) {
-  const asked = new XMLHttpRequest();
-  asked.open("POST", "predict");
-  asked.responseType = "blob";
-  asked.setRequestHeader("Accept", "text/csv");
-  asked.upload.addEventListener("progress", (event) => told(event.loaded, event.total));
-  const answer = new Promise((give, fail) => {
-    asked.addEventListener("error", () => fail(CUT_OFF));
-    asked.addEventListener("abort", () => fail(null));
-    asked.addEventListener("load", async () => {
-      if (asked.status !== 200) return fail(problemOf(asked.status, await asked.response.text()));
-      give({ blob: asked.response, header: (name) => asked.getResponseHeader(name) ?? "" });
+// Sends a file, and calls `onProgress` with bytes sent and total. Returns {answer, cancel}; `answer` is a promise.
+export function askForFile(file, onProgress) {
+  const request = new XMLHttpRequest();
+  request.open("POST", "predict");
+  request.responseType = "blob";
+  request.setRequestHeader("Accept", "text/csv");
+  request.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.total));
+  const answer = new Promise((resolve, reject) => {
+    request.addEventListener("error", () => reject(CUT_OFF));
+    request.addEventListener("abort", () => reject(null));
+    request.addEventListener("load", async () => {
+      if (request.status !== 200) return reject(problemOf(request.status, await request.response.text()));
+      resolve({ blob: request.response, header: (name) => request.getResponseHeader(name) ?? "" });
     });
   });
   const form = new FormData();
   form.append("file", file);
-  asked.send(form);
-  return { answer, cancel: () => asked.abort() };
+  request.send(form);
+  return { answer, cancel: () => request.abort() };
 }
 
-const SILENT = { status: 0, detail: "The service did not answer. Is it still running?", violations: [] };
+const NO_ANSWER = { status: 0, detail: "The service did not answer. Is it still running?", violations: [] };
 const CUT_OFF = {
   status: 0,
   detail: "The connection broke before there was an answer.",
-  hint: "the file may be larger than the service takes, or have changed while it was sent",
+  hint: "the file may exceed the service's size limit, or have changed during the upload",
   violations: [],
 };
 
@@ -59,13 +59,13 @@ function problemOf(status, text) {
   }
 }
 
-// A model that was put in place after the page was opened answers with another version.
-export function noteVersion(version, own) {
-  if (!version || version === own) return;
-  const note = found("newer");
+// A model that was deployed after the page was opened answers with another version.
+export function noteVersion(version, pageVersion) {
+  if (!version || version === pageVersion) return;
+  const note = byId("newer");
   const link = document.createElement("a");
   link.href = "";
-  link.textContent = "Open the page anew";
-  note.replaceChildren(`A newer model has answered: ${version}. `, link, " for its fields and its card.");
+  link.textContent = "Reload the page";
+  note.replaceChildren(`A newer model is serving: ${version}. `, link, " to see its fields and details.");
   note.hidden = false;
 }

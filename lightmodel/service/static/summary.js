@@ -1,10 +1,10 @@
-// What the page tells of a scored file: counts, scores, and the first rows.
+// Summarises a scored file for the page: counts, scores, and the first rows.
 
 import { eachRow } from "./csv.js";
 
-const SHOWN = 100;
+const MAX_ROWS = 100;
 
-// Gives {header, rows, first, counts, scores}; scores are those that the histogram shows.
+// Returns {header, rows, first, counts, scores}; `scores` are what the histogram shows.
 export async function summarise(blob, facts) {
   const classes = { binary: 1, multiclass: facts.labels.length, regression: 0 }[facts.task];
   const counts = new Map(facts.labels.map((label) => [label, 0]));
@@ -16,7 +16,7 @@ export async function summarise(blob, facts) {
       header = cells;
       return;
     }
-    if (first.length < SHOWN) first.push(cells);
+    if (first.length < MAX_ROWS) first.push(cells);
     const at = cells.length - classes - 1;
     if (classes) counts.set(cells[at], (counts.get(cells[at]) ?? 0) + 1);
     scores.push(classes ? largest(cells, at + 1) : Number(cells[at]));
@@ -30,7 +30,7 @@ function largest(cells, from) {
   return most;
 }
 
-// Counts scores in bins of one width. Of probabilities, the bins cover 0 to 1.
+// Counts scores in bins of equal width; bins of probabilities cover 0 to 1.
 export function binned(scores, isProbability, bins = 40) {
   let [low, high] = [0, 1];
   if (!isProbability) {

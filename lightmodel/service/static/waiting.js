@@ -1,15 +1,15 @@
-// The page without a model: asks now and then whether one is there, and opens it.
+// The page without a model: checks regularly whether there is one, and opens it.
 
-const EVERY_MS = 3000;
+const INTERVAL_MS = 3000;
 
-async function look() {
+async function check() {
   try {
     const ready = await fetch("ready", { cache: "no-store" });
     if (ready.ok) return location.reload();
   } catch {
-    // the service may be starting anew
+    // the service may be restarting
   }
-  setTimeout(look, EVERY_MS);
+  setTimeout(check, INTERVAL_MS);
 }
 
-setTimeout(look, EVERY_MS);
+setTimeout(check, INTERVAL_MS);

@@ -1,4 +1,4 @@
-// Numbers and names for reading.
+// Formats numbers and names for display.
 
 const WHOLE = new Intl.NumberFormat("en-US");
 const SHORT = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 5 });
@@ -15,7 +15,7 @@ export function number(value) {
 
 export const signed = (value) => (value > 0 ? "+" : "") + number(Number(value.toPrecision(3)));
 
-// Nothing but a whole share reads as 0 or 100 per cent.
+// Only exact 0 and 1 are shown as 0 % and 100 %.
 export function percent(share) {
   if (share > 0 && share < 0.001) return "< 0.1\u00a0%";
   if (share < 1 && share > 0.999) return "> 99.9\u00a0%";
@@ -26,7 +26,7 @@ export function megabytes(bytes) {
   return bytes < 1e6 ? `${count(Math.ceil(bytes / 1e3))} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-// A label as the model's training wrote it: JSON turns 1.0 into 1.
+// Returns a label as written in training: JSON turns 1.0 into 1.
 export function labelName(label, labels) {
   const text = String(label);
   if (labels.includes(text) || typeof label !== "number") return text;

@@ -1,7 +1,7 @@
-"""Small tables as people have them, each with a frame that pandas makes of it.
+"""Small tables like those of users, each with the frame that pandas reads from it.
 
-In every table `y` depends on a number `a` and on the column that the table is about, so that a cell
-read otherwise is scored otherwise.
+In every table `y` depends on a number `a` and on the column under test, so that a cell that is read
+differently gets another score.
 """
 
 import gzip
@@ -23,17 +23,17 @@ ROWS = 150
 
 @dataclass(frozen=True)
 class Case:
-    """A training table, and what a user who has it may send.
+    """A training table, and the forms in which a user may send it.
 
     Attributes:
-        content: of the file.
-        frame: what pandas makes of it.
-        settings: besides the source; `data.target` is y unless it says otherwise.
-        file: its name.
-        encoding: of its text; "" where it is no CSV.
-        ids: as they stand in the file, where there is an id.
-        without: forms that cannot hold these values.
-        variants: frames that hold the same values in other types.
+        content: the bytes of the file.
+        frame: the frame that pandas reads from it.
+        settings: all but data.source; data.target defaults to y.
+        file: the name of the file.
+        encoding: the encoding of the text; "" for a file that is not a CSV.
+        ids: the ids as the file has them; None without an id column.
+        without: formats that cannot hold these values.
+        variants: frames with the same values in other types.
     """
 
     content: bytes
@@ -79,7 +79,7 @@ def of_text(
 
 @dataclass(frozen=True)
 class Row:
-    """One row to write: a number, which of three values, and the label that follows."""
+    """One row: its number, a feature `a`, the index of one of three values, and the label `y`."""
 
     at: int
     a: str
@@ -102,7 +102,7 @@ def rows(count: int = ROWS, seed: int = 0) -> tuple[Row, ...]:
 def lines(
     header: str, write: Callable[[Row], str], end: str = "\n", made: Sequence[Row] | None = None
 ) -> str:
-    """Write a table with a row to a line; an empty header is left out."""
+    """Return a table with one line per row; an empty header is left out."""
     written = [write(row) for row in (made or rows())]
     return end.join([*([header] if header else []), *written, ""])
 
@@ -114,5 +114,5 @@ def picked(values: Sequence[str], **options: Any) -> Case:
 
 
 def any_of(row: Row, values: Sequence[str]) -> str:
-    """Return one of several ways to write a row's value, all of them used."""
+    """Return one of several spellings of a value; the rows use them in turn."""
     return values[row.at % len(values)]

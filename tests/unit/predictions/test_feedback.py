@@ -1,4 +1,4 @@
-"""Late labels, as people send them."""
+"""Tables of labels in the formats that users send."""
 
 import contextlib
 
@@ -34,45 +34,45 @@ def classes(*labels: Label) -> Contract:
 YES_NO = classes("no", "yes")
 
 
-def read(data: bytes, own: Contract, dialect: Dialect | None = None) -> LateLabels:
+def read(data: bytes, model_contract: Contract, dialect: Dialect | None = None) -> LateLabels:
     """Read labels as the service does."""
-    rules = RowRules(label_contract(own))
+    rules = RowRules(label_contract(model_contract))
     reader = BodyReader(rules, read_rows, dialect or Dialect(), LIMITS)
-    return late_labels(reader.read(iter([data])), own)
+    return late_labels(reader.read(iter([data])), model_contract)
 
 
-def cell(value: str, own: Contract, decimal: str = ".") -> str:
+def cell(value: str, model_contract: Contract, decimal: str = ".") -> str:
     """Read one label from a CSV."""
     dialect = Dialect(delimiter=";", decimal=decimal)
-    (label,) = read(f"key;y\na;{value}\n".encode(), own, dialect).labels.values()
+    (label,) = read(f"key;y\na;{value}\n".encode(), model_contract, dialect).labels.values()
     return label
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_csv_keeps_ids_as_they_are_written_whatever_the_delimiter(mark: str, end: str) -> None:
+def test_ids_of_a_csv_are_kept_as_written_for_every_delimiter(mark: str, end: str) -> None:
     rows = [["y", "more", "key"], ["yes", "1", "007"], ["no", "", "7"], ["yes", "", " a "]]
     data = end.join(mark.join(row) for row in rows).encode("utf-8-sig")
     assert read(data, YES_NO).labels == {"007": "yes", "7": "no", "a": "yes"}
 
 
-def test_records_and_csv_say_the_same() -> None:
+def test_json_records_are_read_like_a_csv() -> None:
     records = b'[{"key": 7, "y": "yes"}, {"key": "x", "y": "no", "z": 1}]'
     assert read(records, YES_NO).labels == {"7": "yes", "x": "no"}
     assert read(b'{"key": "x", "y": "no"}', YES_NO).labels == {"x": "no"}
 
 
-def test_the_last_label_of_an_id_holds() -> None:
+def test_the_last_label_of_an_id_wins() -> None:
     assert read(b"key,y\na,no\na,yes\n", YES_NO).labels == {"a": "yes"}
 
 
 def test_rows_whose_label_is_empty_are_counted_and_left_out() -> None:
-    found = read(b"key,y\na,yes\nb,\n,\nc,NA\n", YES_NO, Dialect(na_values=("", "NA")))
-    assert found == LateLabels({"a": "yes"}, 4, 3)
+    late = read(b"key,y\na,yes\nb,\n,\nc,NA\n", YES_NO, Dialect(na_values=("", "NA")))
+    assert late == LateLabels({"a": "yes"}, 4, 3)
 
 
 @pytest.mark.parametrize(
-    ("labels", "value", "meant"),
+    ("labels", "value", "expected"),
     [
         ((0, 1), "1", "1"),
         ((0, 1), "1.0", "1"),
@@ -84,49 +84,53 @@ def test_rows_whose_label_is_empty_are_counted_and_left_out() -> None:
         (("Zu\u0308rich", "Bern"), "Z\u00fcrich", "Zu\u0308rich"),
     ],
 )
-def test_a_label_is_known_however_it_is_written(
-    labels: tuple[Label, ...], value: str, meant: str
+def test_a_label_is_recognised_in_every_spelling(
+    labels: tuple[Label, ...], value: str, expected: str
 ) -> None:
-    assert cell(value, classes(*labels)) == meant
+    assert cell(value, classes(*labels)) == expected
 
 
 @pytest.mark.parametrize(
-    ("labels", "value", "meant"),
+    ("labels", "value", "expected"),
     [((0, 1), "1.0", "1"), ((False, True), "true", "true"), (("1", "2", "3"), "2", "2")],
 )
-def test_a_label_in_json_is_known_whatever_its_type(
-    labels: tuple[Label, ...], value: str, meant: str
+def test_a_label_in_json_is_recognised_in_every_type(
+    labels: tuple[Label, ...], value: str, expected: str
 ) -> None:
-    found = read(f'{{"key": "a", "y": {value}}}'.encode(), classes(*labels))
-    assert found.labels == {"a": meant}
+    late = read(f'{{"key": "a", "y": {value}}}'.encode(), classes(*labels))
+    assert late.labels == {"a": expected}
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_keeps_every_bit(number: float) -> None:
+def test_a_numeric_label_is_read_exactly(number: float) -> None:
     assert float(cell(label_name(number), contract(REGRESSION))) == number
 
 
-def test_the_decimal_mark_is_that_of_the_training_table() -> None:
-    own = contract(REGRESSION)
-    assert cell("1,5", own, decimal=",") == "1.5"
+def test_the_training_tables_decimal_mark_applies() -> None:
+    model_contract = contract(REGRESSION)
+    assert cell("1,5", model_contract, decimal=",") == "1.5"
     with pytest.raises(ContractViolation, match="not a number"):
-        cell("1,5", own, decimal=".")
+        cell("1,5", model_contract, decimal=".")
 
 
 @pytest.mark.parametrize("value", ["maybe", "inf", "[]", "{}", "True"])
-@pytest.mark.parametrize("own", [classes(0, 1), contract(REGRESSION)], ids=["classes", "number"])
-def test_what_is_no_label_is_named_by_its_rows_and_never_quoted(own: Contract, value: str) -> None:
+@pytest.mark.parametrize(
+    "model_contract", [classes(0, 1), contract(REGRESSION)], ids=["classes", "number"]
+)
+def test_an_invalid_label_is_reported_by_row_number_and_never_quoted(
+    model_contract: Contract, value: str
+) -> None:
     with pytest.raises(ContractViolation) as caught:
-        read(f"key,y\na,1\nb,{value}\nc,0\n".encode(), own)
+        read(f"key,y\na,1\nb,{value}\nc,0\n".encode(), model_contract)
     (violation,) = caught.value.violations
     assert (violation.column, violation.rows, violation.total) == ("y", (2,), 1)
     assert "maybe" not in caught.value.message
 
 
-def test_a_number_that_is_no_label_and_a_category_that_is_none_are_violations() -> None:
-    for own, value in ((classes(0, 1), "2"), (YES_NO, "perhaps")):
+def test_an_unknown_number_and_an_unknown_category_are_violations() -> None:
+    for model_contract, value in ((classes(0, 1), "2"), (YES_NO, "perhaps")):
         with pytest.raises(ContractViolation, match="not a label of the model"):
-            cell(value, own)
+            cell(value, model_contract)
 
 
 def test_a_missing_id_is_a_violation() -> None:
@@ -135,7 +139,7 @@ def test_a_missing_id_is_a_violation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "reason"),
     [
         (b"", "empty"),
         (b"key,z\n1,2\n", "'y'"),
@@ -147,8 +151,8 @@ def test_a_missing_id_is_a_violation() -> None:
         (b"[1]", "not a JSON object"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_the_reason(data: bytes, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_an_unusable_table_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
         read(data, YES_NO)
 
 
@@ -159,13 +163,13 @@ def test_without_an_id_column_the_error_says_what_to_do() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_the_bytes_only_our_own_errors_come(data: bytes) -> None:
+def test_arbitrary_bytes_raise_only_the_projects_errors(data: bytes) -> None:
     with contextlib.suppress(LightModelError):
         assert set(read(data, YES_NO).labels.values()) <= {"yes", "no"}
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.sampled_from(["key,y", "key\ty"]))
-def test_whatever_the_cells_only_our_own_errors_come(text: str, header: str) -> None:
+def test_arbitrary_cells_raise_only_the_projects_errors(text: str, header: str) -> None:
     with contextlib.suppress(LightModelError):
-        found = read(f"{header}\n{text}".encode(), YES_NO)
-        assert set(found.labels.values()) <= {"yes", "no"}
+        late = read(f"{header}\n{text}".encode(), YES_NO)
+        assert set(late.labels.values()) <= {"yes", "no"}

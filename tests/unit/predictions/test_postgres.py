@@ -13,7 +13,7 @@ from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import answered, batch
 from tests.fakes.postgres import Postgres, postgres
-from tests.unit.predictions.test_prediction_log import Counts, kept, until
+from tests.unit.predictions.test_prediction_log import Counts, stored_rows, until
 
 pytestmark = pytest.mark.postgres
 
@@ -32,7 +32,7 @@ def requests_in(cluster: Postgres) -> list[str]:
     return [row[0] for row in rows]
 
 
-def test_stopped_and_started_the_data_base_misses_no_row_and_has_none_twice(
+def test_a_restarted_database_has_every_row_exactly_once(
     cluster: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -49,7 +49,7 @@ def test_stopped_and_started_the_data_base_misses_no_row_and_has_none_twice(
     until(lambda: counts.of["logged"] == 200)
     cluster.stop()
     record(slice(100, 200))
-    until(lambda: "does not take rows" in caplog.text)
+    until(lambda: "does not accept rows" in caplog.text)
     record(slice(200, 250))
     cluster.start()
     record(slice(250, 300))
@@ -57,7 +57,7 @@ def test_stopped_and_started_the_data_base_misses_no_row_and_has_none_twice(
     log.close()
     assert requests_in(cluster) == [name for name in names for _ in range(2)]
     assert counts.of == {"spooled": 600, "logged": 600}
-    assert kept(spool) == []
+    assert stored_rows(spool) == []
     assert "secret-word" not in caplog.text
 
 
@@ -74,5 +74,5 @@ def test_an_id_that_is_too_long_for_an_index_is_set_aside(
     ship(spool.path, server, Counts())
     server.close()
     assert requests_in(cluster) == ["r0", "r2"]
-    assert kept(spool.path) == []
-    assert kept(spool.path, "refused") == [("r1", 1)]
+    assert stored_rows(spool.path) == []
+    assert stored_rows(spool.path, "refused") == [("r1", 1)]

@@ -1,4 +1,4 @@
-"""The prediction log of a process: what is lost when, and what is not."""
+"""The prediction log of one process: when rows are stored_rows, and when they are dropped."""
 
 import logging
 import signal
@@ -28,7 +28,7 @@ SINKS = ["sqlite", "server"]
 
 
 class Counts:
-    """Adds up what it is called with, from any thread."""
+    """Sums up the reported numbers of rows by name, from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,21 +40,21 @@ class Counts:
 
 
 class Server(SqliteSink):
-    """A server that can be down, that refuses some requests, and that remembers its batches."""
+    """A database server that can be down, refuses some requests, and remembers its batches."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "server.sqlite")
         self.down = False
-        self.asked = 0
-        self.came: list[str] = []
+        self.attempts = 0
+        self.batches: list[str] = []
 
     def write(self, batch: str) -> int:
-        self.asked += 1
+        self.attempts += 1
         if self.down:
             raise SourceUnavailable("down")
         if "strange" in batch:
             raise DataError("it is strange")
-        self.came.append(batch)
+        self.batches.append(batch)
         return super().write(batch)
 
 
@@ -72,32 +72,34 @@ def until(condition: Callable[[], object]) -> None:
     wait_until(condition, "the expected state of the log")
 
 
-def kept(path: Path, table: str = "predictions") -> list[tuple[str, int]]:
-    """Return request and row of all that is in a file; there may be none yet."""
+def stored_rows(path: Path, table: str = "predictions") -> list[tuple[str, int]]:
+    """Return (request, row) of all rows in a file, which may not exist yet."""
     with closing(SqliteSink(path)) as sink:
         sink.answered()
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(f"SELECT request, row FROM {table} ORDER BY 1, 2").fetchall()
 
 
-def spooled(path: Path, *requests: str) -> None:
-    """Leave requests of one row in a spool, as a process that was killed does."""
+def leave_in_spool(path: Path, *requests: str) -> None:
+    """Leave requests of one row in a spool, as a killed process does."""
     with closing(SqliteSink(path)) as spool:
         for request in requests:
             spool.write(batch(answered(request, ["a"], [0.1])))
 
 
-def test_what_is_recorded_comes_to_the_file_by_itself(path: Path, counts: Counts) -> None:
+def test_recorded_rows_are_written_to_the_file_in_the_background(
+    path: Path, counts: Counts
+) -> None:
     log = PredictionLog(path, LogSection(), counts)
     for number in range(30):
         log.record(answered(f"r{number:02d}", ["a", "b"], [0.1, 0.9]))
     until(lambda: counts.of["logged"] == 60)
-    assert kept(path) == [(f"r{number:02d}", row) for number in range(30) for row in (1, 2)]
+    assert stored_rows(path) == [(f"r{number:02d}", row) for number in range(30) for row in (1, 2)]
     log.close()
     assert counts.of == {"spooled": 60, "logged": 60}
 
 
-def test_with_a_server_rows_go_on_to_it_and_leave_the_spool(
+def test_with_a_server_rows_are_shipped_and_removed_from_the_spool(
     path: Path, tmp_path: Path, counts: Counts
 ) -> None:
     server = Server(tmp_path)
@@ -105,11 +107,11 @@ def test_with_a_server_rows_go_on_to_it_and_leave_the_spool(
     log.record(answered("r1", ["a", "b"], [0.1, 0.9]))
     until(lambda: counts.of["logged"] == 2)
     log.close()
-    assert kept(server.path) == [("r1", 1), ("r1", 2)]
-    assert kept(path) == []
+    assert stored_rows(server.path) == [("r1", 1), ("r1", 2)]
+    assert stored_rows(path) == []
 
 
-def test_what_is_shipped_is_what_was_answered(path: Path, tmp_path: Path, counts: Counts) -> None:
+def test_shipped_rows_equal_the_answered_rows(path: Path, tmp_path: Path, counts: Counts) -> None:
     rows = answered("r1", ["ä", None], [0.1, 0.9], features={"x": [0.1 + 0.2, None]})  # type: ignore[list-item]  # no id
     server = Server(tmp_path)
     for sink in (SqliteSink(path), direct := SqliteSink(tmp_path / "direct.sqlite")):
@@ -122,7 +124,7 @@ def test_what_is_shipped_is_what_was_answered(path: Path, tmp_path: Path, counts
 
 
 @pytest.mark.parametrize("kind", SINKS)
-def test_closing_loses_nothing_that_was_recorded(
+def test_closing_writes_every_recorded_row(
     path: Path, tmp_path: Path, counts: Counts, kind: str
 ) -> None:
     server = Server(tmp_path) if kind == "server" else None
@@ -130,12 +132,12 @@ def test_closing_loses_nothing_that_was_recorded(
     log.record(answered("r1", ["a"] * 100_000, [0.5] * 100_000))
     log.record(answered("r2", ["a"], [0.5]))
     log.close(LONGEST_S)
-    assert len(kept(server.path if server else path)) == 100_001
+    assert len(stored_rows(server.path if server else path)) == 100_001
     log.record(answered("r3", ["a"], [0.5]))
     assert counts.of == {"spooled": 100_001, "logged": 100_001, "dropped": 1}
 
 
-def test_a_log_that_was_never_used_starts_nothing(path: Path) -> None:
+def test_an_unused_log_starts_no_thread_and_writes_no_file(path: Path) -> None:
     before = threading.active_count()
     log = PredictionLog(path, LogSection(), Counts())
     assert threading.active_count() == before
@@ -143,7 +145,7 @@ def test_a_log_that_was_never_used_starts_nothing(path: Path) -> None:
     assert not path.exists()
 
 
-def test_while_the_server_is_down_rows_wait_and_then_come_in_order(
+def test_while_the_server_is_down_rows_wait_and_are_then_shipped_in_order(
     path: Path, tmp_path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -154,18 +156,18 @@ def test_while_the_server_is_down_rows_wait_and_then_come_in_order(
     for name in names:
         log.record(answered(name, ["a"], [0.5]))
         if name == "r25":
-            until(lambda: server.asked)
+            until(lambda: server.attempts)
     until(lambda: counts.of["spooled"] == 50)
     assert counts.of["logged"] == 0
-    assert len(kept(path)) == 50
+    assert len(stored_rows(path)) == 50
     server.down = False
     until(lambda: counts.of["logged"] == 50)
     log.close()
-    came = "".join(server.came)
-    assert sorted(names, key=came.index) == names
-    assert [name for name, _ in kept(server.path)] == names
-    said = [record.levelname for record in caplog.records if "the sink" in record.message]
-    assert said == ["WARNING", "INFO"]
+    shipped = "".join(server.batches)
+    assert sorted(names, key=shipped.index) == names
+    assert [name for name, _ in stored_rows(server.path)] == names
+    levels = [record.levelname for record in caplog.records if "the database" in record.message]
+    assert levels == ["WARNING", "INFO"]
 
 
 def test_a_full_spool_drops_further_rows_counts_them_and_warns_once(
@@ -184,15 +186,15 @@ def test_a_full_spool_drops_further_rows_counts_them_and_warns_once(
     assert len([record for record in caplog.records if "dropped" in record.message]) == 1
     server.down = False
     ship(path, server, counts)
-    assert len(kept(server.path)) == counts.of["spooled"] == counts.of["logged"]
+    assert len(stored_rows(server.path)) == counts.of["spooled"] == counts.of["logged"]
     server.close()
 
 
-def test_rows_wait_in_memory_while_somebody_else_has_the_file(
+def test_rows_wait_in_memory_while_another_process_locks_the_file(
     path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    spooled(path, "r0")
+    leave_in_spool(path, "r0")
     log = PredictionLog(path, LogSection(), counts)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -202,9 +204,9 @@ def test_rows_wait_in_memory_while_somebody_else_has_the_file(
         other.execute("ROLLBACK")
     until(lambda: counts.of["logged"] == 2)
     log.close()
-    assert [name for name, _ in kept(path)] == ["r0", "r1", "r2"]
+    assert [name for name, _ in stored_rows(path)] == ["r0", "r1", "r2"]
     assert counts.of["dropped"] == 0
-    assert "over: rows cannot be written" in caplog.text
+    assert "resolved: rows cannot be written" in caplog.text
 
 
 def test_a_full_queue_drops_whole_requests_but_never_a_first_one(
@@ -215,51 +217,51 @@ def test_a_full_queue_drops_whole_requests_but_never_a_first_one(
     for number in range(100):
         log.record(answered(f"r{number:02d}", ["a"] * 11, [0.5] * 11))
     log.close(LONGEST_S)
-    per_request = Counter(name for name, _ in kept(path))
+    per_request = Counter(name for name, _ in stored_rows(path))
     assert per_request.pop("big") == 50_000
     assert set(per_request.values()) <= {11}
     assert counts.of["dropped"] == 1_100 - per_request.total() > 0
     assert counts.of["logged"] == 50_000 + per_request.total()
 
 
-def test_rows_that_are_no_json_are_dropped_alone(
+def test_only_rows_that_cannot_be_encoded_as_json_are_dropped(
     path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = PredictionLog(path, LogSection(), counts)
     log.record(answered("r1", ["a"], [0.5], predictions=[object()]))
     log.record(answered("r2", ["a"], [0.5]))
     log.close()
-    assert kept(path) == [("r2", 1)]
+    assert stored_rows(path) == [("r2", 1)]
     assert counts.of == {"dropped": 1, "spooled": 1, "logged": 1}
-    assert "no JSON" in caplog.text
+    assert "encoded as JSON" in caplog.text
 
 
 def test_a_sample_of_the_rows_is_kept(path: Path, counts: Counts) -> None:
     log = PredictionLog(path, LogSection(rate=0.25), counts)
     log.record(answered("r1", ["a"] * 4_000, [0.5] * 4_000))
     log.close()
-    assert len(kept(path)) == counts.of["logged"] == pytest.approx(1_000, abs=150)
+    assert len(stored_rows(path)) == counts.of["logged"] == pytest.approx(1_000, abs=150)
 
 
-def test_a_row_that_the_server_refuses_is_set_aside_and_does_not_hold_up_the_others(
+def test_a_row_that_the_server_refuses_is_set_aside_and_does_not_block_the_others(
     path: Path, tmp_path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = Server(tmp_path)
-    spooled(path, "r1", "r2", "strange", "r3")
+    leave_in_spool(path, "r1", "r2", "strange", "r3")
     ship(path, server, counts)
-    assert [name for name, _ in kept(server.path)] == ["r1", "r2", "r3"]
-    assert kept(path) == []
-    assert kept(path, "refused") == [("strange", 1)]
+    assert [name for name, _ in stored_rows(server.path)] == ["r1", "r2", "r3"]
+    assert stored_rows(path) == []
+    assert stored_rows(path, "refused") == [("strange", 1)]
     assert counts.of == {"logged": 3}
-    assert "the table refused of log.sqlite keeps a row: it is strange" in caplog.text
+    assert "a row was moved to the table `refused` of log.sqlite: it is strange" in caplog.text
     server.close()
 
 
 def test_one_process_ships_at_a_time(path: Path, tmp_path: Path, counts: Counts) -> None:
-    spooled(path, "r1")
+    leave_in_spool(path, "r1")
     with FileLock(tmp_path / "log.lock"):
         ship(path, Server(tmp_path), counts)
-    assert kept(path) == [("r1", 1)]
+    assert stored_rows(path) == [("r1", 1)]
     assert not counts.of
 
 
@@ -299,10 +301,10 @@ def test_killed_at_any_moment_every_spooled_row_is_in_the_log_exactly_once(
     for turn, name in enumerate(names):
         with logging_process(tmp_path, name, sink=kind):
             until(lambda name=name: counted(tmp_path, name)["spooled"] > 100)  # type: ignore[misc]
-            time.sleep(0.4 * turn)  # killed before the first shipping, then around it
-    rows = kept(path)
-    if kind == "server":  # no copy of a row is lost; the real server knows what comes again
-        rows = sorted({*rows, *kept(tmp_path / "server.sqlite")})
+            time.sleep(0.4 * turn)  # one before the first shipping, the others around it
+    rows = stored_rows(path)
+    if kind == "server":  # rows may come twice: the real server recognises copies
+        rows = sorted({*rows, *stored_rows(tmp_path / "server.sqlite")})
     assert len(rows) == len(set(rows))
     for name in names:
         requests = sorted({request for request, _ in rows if request.startswith(name)})
@@ -315,13 +317,15 @@ def test_killed_at_any_moment_every_spooled_row_is_in_the_log_exactly_once(
 
 
 @pytest.mark.parametrize("kind", SINKS)
-def test_asked_to_stop_a_process_loses_nothing(tmp_path: Path, path: Path, kind: str) -> None:
+def test_a_process_that_is_asked_to_stop_writes_every_row(
+    tmp_path: Path, path: Path, kind: str
+) -> None:
     with logging_process(tmp_path, "a", sink=kind) as process:
         until(lambda: counted(tmp_path, "a")["spooled"] > 100)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=LONGEST_S) == 0
     log = tmp_path / "server.sqlite" if kind == "server" else path
-    assert len(kept(log)) >= recorded(tmp_path, "a") * ROWS
+    assert len(stored_rows(log)) >= recorded(tmp_path, "a") * ROWS
 
 
 def test_several_processes_share_one_file_and_one_ships_for_a_dead_one(
@@ -336,27 +340,27 @@ def test_several_processes_share_one_file_and_one_ships_for_a_dead_one(
         first.kill()
         first.wait()
         spooled = counted(tmp_path, "a")["spooled"]
-        until(lambda: sum(name[0] == "a" for name, _ in kept(server)) >= spooled)
+        until(lambda: sum(name[0] == "a" for name, _ in stored_rows(server)) >= spooled)
         second.send_signal(signal.SIGTERM)
         assert second.wait(timeout=LONGEST_S) == 0
-    assert kept(path) == []
-    ours = {row for row in kept(server) if row[0].startswith("b")}
+    assert stored_rows(path) == []
+    ours = {row for row in stored_rows(server) if row[0].startswith("b")}
     assert len(ours) >= recorded(tmp_path, "b") * ROWS
 
 
-def test_on_a_full_disk_the_process_goes_on_and_what_it_says_is_kept_is_there_later(
+def test_on_a_full_disk_the_process_continues_and_every_row_counted_as_logged_is_stored(
     tmp_path: Path, path: Path
 ) -> None:
     with logging_process(tmp_path, "a", most=400_000) as process:
         until(lambda: counted(tmp_path, "a")["dropped"] > 500)
-        process.send_signal(signal.SIGUSR1)  # room again
+        process.send_signal(signal.SIGUSR1)  # the disk has room again
         before = counted(tmp_path, "a")["spooled"]
         until(lambda: counted(tmp_path, "a")["spooled"] > before + 500)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=LONGEST_S) == 0
     counts = counted(tmp_path, "a")
-    rows = kept(path)
+    rows = stored_rows(path)
     assert len(rows) == len(set(rows)) == counts["spooled"] == counts["logged"]
     assert counts["spooled"] + counts["dropped"] >= recorded(tmp_path, "a") * ROWS
-    said = (tmp_path / "a.err").read_text()
-    assert said.count("cannot be written") == 1, said
+    stderr = (tmp_path / "a.err").read_text()
+    assert stderr.count("cannot be written") == 1, stderr

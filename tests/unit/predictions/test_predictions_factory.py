@@ -25,7 +25,7 @@ def ignore(_name: str, _number: int) -> None:
 
 
 @pytest.mark.parametrize("sink", ["sqlite", "csv"])
-def test_what_is_recorded_is_found_by_whoever_asks(sink: str) -> None:
+def test_recorded_rows_are_found_in_the_sink(sink: str) -> None:
     config = configured(sink=sink)
     log = open_log(config, ignore)
     assert log is not None
@@ -37,7 +37,7 @@ def test_what_is_recorded_is_found_by_whoever_asks(sink: str) -> None:
     assert Path("var/log").is_dir()
 
 
-def test_csv_is_kept_in_sqlite_and_the_log_names_the_command(
+def test_the_csv_sink_stores_rows_in_sqlite_and_a_warning_names_the_export_command(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert open_log(configured(sink="csv"), ignore) is not None
@@ -47,7 +47,7 @@ def test_csv_is_kept_in_sqlite_and_the_log_names_the_command(
 
 
 @pytest.mark.postgres
-def test_asking_ships_first_what_a_dead_server_left_in_the_spool() -> None:
+def test_opening_the_sink_first_ships_rows_that_a_dead_server_left_in_the_spool() -> None:
     Path("var/log").mkdir(parents=True)
     with closing(SqliteSink(Path("var/log/spool.sqlite"))) as spool:
         spool.write(batch(answered("r1", ["a"], [0.1])))
@@ -59,19 +59,19 @@ def test_asking_ships_first_what_a_dead_server_left_in_the_spool() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"sink": "none"}, {"rate": 0}])
-def test_no_log_touches_nothing(settings: dict[str, Any]) -> None:
+def test_a_log_that_is_off_creates_no_file(settings: dict[str, Any]) -> None:
     assert open_log(configured(**settings), ignore) is None
     assert spooled_bytes(configured(**settings)) == 0
     assert not Path("var").exists()
 
 
-def test_asking_a_log_that_is_off_says_which_setting_to_change() -> None:
+def test_the_error_for_a_log_that_is_off_names_the_setting() -> None:
     with pytest.raises(ConfigError, match=r"log\.sink"):
         open_sink(configured(sink="none"))
 
 
 @pytest.mark.parametrize("sink", ["sqlite", "csv"])
-def test_where_the_folder_cannot_be_written_serving_goes_on_and_says_so_once(
+def test_an_unwritable_folder_is_one_warning_and_no_log(
     sink: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("var").write_text("in the way")
@@ -82,7 +82,7 @@ def test_where_the_folder_cannot_be_written_serving_goes_on_and_says_so_once(
         open_sink(configured(sink=sink))
 
 
-def test_a_read_only_folder_counts_as_one_that_cannot_be_written(
+def test_a_read_only_folder_is_unwritable_too(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     if os.geteuid() == 0:
@@ -125,7 +125,7 @@ def test_postgres_without_its_library_names_the_file_to_install(
 
 
 @pytest.mark.postgres
-def test_a_data_base_that_is_down_is_no_reason_not_to_serve() -> None:
+def test_the_log_opens_while_the_database_is_down() -> None:
     config = configured(sink="postgres", url="postgresql://app:word@127.0.0.1:1/x")
     log = open_log(config, ignore)
     assert log is not None

@@ -30,7 +30,7 @@ def sink(tmp_path: Path) -> Iterator[SqliteSink]:
         yield opened
 
 
-def test_a_file_of_an_earlier_version_goes_on_being_used(sink: SqliteSink) -> None:
+def test_a_file_of_an_earlier_version_is_still_used(sink: SqliteSink) -> None:
     with closing(sqlite3.connect(sink.path)) as connection:
         connection.executescript(EARLIER)
     sink.write(batch(answered("r1", ["a", "b"], [0.9, 0.1])))
@@ -40,7 +40,7 @@ def test_a_file_of_an_earlier_version_goes_on_being_used(sink: SqliteSink) -> No
     assert [row[0] for row in sink.rows()] == ["r0", "r1", "r1"]
 
 
-def test_a_folder_that_is_gone_is_an_outage_until_it_is_back(sink: SqliteSink) -> None:
+def test_a_missing_folder_is_an_outage_until_it_exists_again(sink: SqliteSink) -> None:
     folder = sink.path.parent
     folder.rmdir()
     folder.write_text("in the way")
@@ -53,14 +53,14 @@ def test_a_folder_that_is_gone_is_an_outage_until_it_is_back(sink: SqliteSink) -
     assert sink.write(rows) == 1
 
 
-def test_a_file_that_is_no_data_base_is_an_outage_and_stays_as_it_is(sink: SqliteSink) -> None:
+def test_a_file_that_is_not_a_database_is_an_outage_and_is_left_unchanged(sink: SqliteSink) -> None:
     sink.path.write_bytes(b"something else" * 1_000)
     with pytest.raises(SourceUnavailable, match=r"log\.sqlite"):
         sink.write(batch(answered("r1", ["a"], [0.5])))
     assert sink.path.read_bytes() == b"something else" * 1_000
 
 
-def test_the_oldest_rows_come_in_parts_and_go_when_they_are_removed(sink: SqliteSink) -> None:
+def test_the_oldest_rows_are_read_in_batches_and_can_be_removed(sink: SqliteSink) -> None:
     sink.write(batch(*(answered(f"r{number}", ["a"] * 3, [0.5] * 3) for number in range(5))))
     first = sink.oldest(4, 1 << 20)
     assert len(first) == 4

@@ -1,4 +1,4 @@
-"""Answers in every form say the same, however they are cut into blocks."""
+"""Answers hold the same rows in every format, however they are cut into blocks."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ def written(writer: JsonWriter, blocks: Sequence[Answers]) -> bytes:
 @given(
     rows=st.lists(st.tuples(IDS, st.floats(0, 1)), min_size=1, max_size=12), cut=st.integers(1, 12)
 )
-def test_all_forms_have_the_same_rows_in_order(rows: list[tuple[Any, float]], cut: int) -> None:
+def test_all_formats_hold_the_same_rows_in_order(rows: list[tuple[Any, float]], cut: int) -> None:
     parts = [rows[at : at + cut] for at in range(0, len(rows), cut)]
     blocks = [binary([one for one, _ in part], [score for _, score in part]) for part in parts]
     listed = json.loads(written(JsonWriter(), blocks))
@@ -60,7 +60,7 @@ def test_all_forms_have_the_same_rows_in_order(rows: list[tuple[Any, float]], cu
     ]
 
 
-def test_classes_have_a_probability_each() -> None:
+def test_each_class_has_a_probability() -> None:
     scores = np.array([[0.2, 0.5, 0.3]])
     answers = Answers(None, ["b"], scores, label_names=("a", "b", "c"))
     assert json.loads(written(JsonWriter(), [answers])) == [
@@ -72,28 +72,28 @@ def test_classes_have_a_probability_each() -> None:
     ]
 
 
-def test_a_number_is_the_prediction_alone() -> None:
+def test_a_regression_answer_has_only_the_prediction() -> None:
     answers = Answers([7], [1.5], np.array([1.5]), id_name="row")
     assert json.loads(written(JsonWriter(), [answers])) == [{"row": 7, "prediction": 1.5}]
     assert written(CsvWriter(), [answers]) == b"row,prediction\n7,1.5\n"
 
 
 def test_contributions_are_a_list_in_json_and_columns_in_csv() -> None:
-    found = [[{"feature": "age", "value": 0.25}]]
-    answers = Answers(None, [True], np.array([0.9]), found, label_names=("false", "true"))
+    contributions = [[{"feature": "age", "value": 0.25}]]
+    answers = Answers(None, [True], np.array([0.9]), contributions, label_names=("false", "true"))
     (row,) = json.loads(written(JsonWriter(1), [answers]))
-    assert row["contributions"] == found[0]
+    assert row["contributions"] == contributions[0]
     assert written(CsvWriter(1), [answers]).decode().splitlines() == [
         "prediction,probability,contribution_1_feature,contribution_1_value",
         "true,0.9,age,0.25",
     ]
 
 
-def test_mlflows_form_has_the_scores_of_all_blocks() -> None:
+def test_mlflows_format_has_the_scores_of_all_blocks() -> None:
     blocks = [binary(None, [0.25, 0.5]), binary(None, [1.0])]
     assert json.loads(written(MlflowWriter(), blocks)) == {"predictions": [0.25, 0.5, 1.0]}
 
 
 @pytest.mark.parametrize("mimetype", [JSON, CSV, JSON_LINES])
-def test_a_writer_is_found_by_its_media_type(mimetype: str) -> None:
+def test_each_media_type_has_its_writer(mimetype: str) -> None:
     assert WRITERS[mimetype].mimetype == mimetype

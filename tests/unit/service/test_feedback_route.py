@@ -1,4 +1,4 @@
-"""`POST /feedback`, and what `feedback` and `live` say of the same log."""
+"""`POST /feedback`, and the commands `feedback`, `live` and `export` on the same log."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from tests.fakes.project import SETTINGS, Project, shop_table
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with one approved model, whose log each test empties."""
+    """A project with one approved model; each test has a prediction log of its own."""
     project = Project(tmp_path_factory.mktemp("trained"))
     arrow_csv.write_csv(shop_table(), project.folder / "shop.csv")
     project.settings(SETTINGS)
@@ -41,7 +41,7 @@ def client(config: Config) -> Iterator[FlaskClient]:
         yield opened
 
 
-def answer(config: Config, version: str, probabilities: dict[str, float]) -> None:
+def log_answers(config: Config, version: str, probabilities: dict[str, float]) -> None:
     log = open_log(config, lambda _name, _number: None)
     rows = answered("r1", list(probabilities), list(probabilities.values()), version=version)
     assert log is not None
@@ -49,16 +49,16 @@ def answer(config: Config, version: str, probabilities: dict[str, float]) -> Non
     log.close()
 
 
-def test_truths_are_counted_by_whether_the_id_was_answered(
+def test_labels_are_counted_by_whether_their_id_was_answered(
     client: FlaskClient, config: Config, trained: Project
 ) -> None:
-    answer(config, trained.models()[0].name, {"v1": 0.9, "v2": 0.2})
+    log_answers(config, trained.models()[0].name, {"v1": 0.9, "v2": 0.2})
     body = "visit_id,bought\nv1,yes\nv2,no\nv3,no\n"
     shop = io.BytesIO(Path("shop.csv").read_bytes())
     replies = [
         client.post("/feedback", data=body, content_type="text/csv; charset=utf-8"),
         client.post("/feedback", json=[{"visit_id": f"v{n}", "bought": "yes"} for n in (1, 2, 3)]),
-        client.post("/feedback", data={"file": (shop, "truths.csv")}),
+        client.post("/feedback", data={"file": (shop, "labels.csv")}),
     ]
     assert [reply.status_code for reply in replies] == [200, 200, 200]
     counts = {"rows": 3, "matched": 2, "unmatched": 1, "without_label": 0}
@@ -80,7 +80,7 @@ def test_labels_come_in_any_form_and_empty_ones_are_counted(client: FlaskClient)
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "status", "said"),
+    ("body", "kind", "status", "reason"),
     [
         (b"visit_id,bought\nv1,perhaps\n", "text/csv", 422, "bought"),
         (b"visit_id\nv1\n", "text/csv", 422, "bought"),
@@ -92,17 +92,17 @@ def test_labels_come_in_any_form_and_empty_ones_are_counted(client: FlaskClient)
         (b"x", "multipart/form-data; boundary=x", 400, "cut short"),
     ],
 )
-def test_what_holds_no_truths_is_a_problem_with_a_reason(
-    client: FlaskClient, body: bytes, kind: str, status: int, said: str
+def test_a_body_without_valid_labels_is_a_problem_with_the_reason(
+    client: FlaskClient, body: bytes, kind: str, status: int, reason: str
 ) -> None:
     reply = client.post("/feedback", data=body, content_type=kind)
     assert reply.status_code == status
     assert reply.mimetype == "application/problem+json"
-    assert said in reply.text
+    assert reason in reply.text
     assert "perhaps" not in reply.text
 
 
-def test_where_the_log_is_off_the_answer_names_the_setting(trained: Project) -> None:
+def test_the_problem_names_the_setting_if_the_log_is_off(trained: Project) -> None:
     config = load(trained.folder / "config.toml", ["log.sink=none"], {}).config
     config = config.model_copy(
         update={"store": config.store.model_copy(update={"root": trained.folder})}
@@ -113,44 +113,47 @@ def test_where_the_log_is_off_the_answer_names_the_setting(trained: Project) -> 
     assert "log.sink" in reply.text
 
 
-def test_truths_from_a_file_show_in_the_live_metrics(config: Config, trained: Project) -> None:
+def test_labels_from_a_file_appear_in_the_live_metrics(config: Config, trained: Project) -> None:
     version = trained.models()[0].name
     setting = f"log.folder={config.log.folder}"
     empty = trained.tool("live", "--set", setting)
     assert (empty.code, empty.out) == (0, "no row has been answered yet\n")
-    answer(config, version, {f"v{n}": 0.9 if n % 2 else 0.2 for n in range(40)})
+    log_answers(config, version, {f"v{n}": 0.9 if n % 2 else 0.2 for n in range(40)})
     early = trained.tool("live", "--set", setting)
     assert "no label has arrived yet" in early.out
     lines = ["bought,visit_id"]
     lines += [f"{'yes' if n % 2 or n == 0 else 'no'},v{n}" for n in range(20)]
-    Path("truths.csv").write_text("\n".join(lines))
-    told = trained.tool("feedback", "truths.csv", "--set", setting)
-    assert (told.code, told.out) == (0, "20 rows: 20 ids match predictions, 0 do not (yet)\n")
+    Path("labels.csv").write_text("\n".join(lines))
+    command = trained.tool("feedback", "labels.csv", "--set", setting)
+    assert (command.code, command.out) == (
+        0,
+        "20 rows: 20 ids match predictions, 0 do not (yet)\n",
+    )
     shown = trained.tool("live", "--set", setting)
     header, row = shown.out.splitlines()
-    found = dict(zip(header.split(), row.split(), strict=True))
-    assert (found["version"], found["rows"], found["labelled"]) == (version, "40", "20")
-    assert found["accuracy"] == "0.9500"
-    assert {"auc", "log_loss", "f1", "brier"} <= set(found)
+    cells = dict(zip(header.split(), row.split(), strict=True))
+    assert (cells["version"], cells["rows"], cells["labelled"]) == (version, "40", "20")
+    assert cells["accuracy"] == "0.9500"
+    assert {"auc", "log_loss", "f1", "brier"} <= set(cells)
 
 
-def test_a_bad_file_of_truths_is_an_exit_code_and_a_reason(
+def test_an_invalid_file_of_labels_ends_in_exit_code_65_and_the_reason(
     config: Config, trained: Project
 ) -> None:
     Path("bad.csv").write_text(json.dumps({"visit_id": 1}))
-    told = trained.tool("feedback", "bad.csv", "--set", f"log.folder={config.log.folder}")
-    assert told.code == 65
-    assert "'bought': is not in the table" in told.err
+    command = trained.tool("feedback", "bad.csv", "--set", f"log.folder={config.log.folder}")
+    assert command.code == 65
+    assert "'bought': is not in the table" in command.err
 
 
-def test_the_log_is_exported_with_the_labels_that_have_come(
+def test_the_log_is_exported_with_the_labels_that_have_arrived(
     config: Config, trained: Project
 ) -> None:
     version = trained.models()[0].name
-    answer(config, version, {"v1": 0.9, 'a "b", c': 0.2})
-    Path("truths.csv").write_text("bought,visit_id\nno,v1\n")
+    log_answers(config, version, {"v1": 0.9, 'a "b", c': 0.2})
+    Path("labels.csv").write_text("bought,visit_id\nno,v1\n")
     setting = f"log.folder={config.log.folder}"
-    assert trained.tool("feedback", "truths.csv", "--set", setting).code == 0
+    assert trained.tool("feedback", "labels.csv", "--set", setting).code == 0
     assert trained.tool("export", "log.csv", "--set", setting).code == 0
     with Path("log.csv").open(newline="") as file:
         first, second = csv.DictReader(file)

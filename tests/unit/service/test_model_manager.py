@@ -1,4 +1,4 @@
-"""Which model answers while models come, go and break."""
+"""Which model is served while models are published, withdrawn and damaged."""
 
 from dataclasses import dataclass, field
 from typing import cast
@@ -13,14 +13,14 @@ from lightmodel.service.model_manager import ModelManager
 
 @dataclass(frozen=True)
 class Model:
-    """As much of a loaded model as its manager sees."""
+    """The part of a loaded model that the model manager uses."""
 
     version: str
 
 
 @dataclass
 class FakeStore:
-    """A store whose newest model a test sets."""
+    """A store whose newest model is set by the test."""
 
     model: Model | None = None
     error: LightModelError = field(default_factory=lambda: ArtefactMissing("there is no model"))
@@ -61,7 +61,7 @@ def manager(store: FakeStore, loaded: list[str]) -> ModelManager:
     return ModelManager(view, 60.0, lambda model: loaded.append(model.version))
 
 
-def test_a_model_is_loaded_when_somebody_asks(
+def test_a_model_is_loaded_when_it_is_first_required(
     manager: ModelManager, store: FakeStore, loaded: list[str]
 ) -> None:
     store.put("a")
@@ -71,7 +71,7 @@ def test_a_model_is_loaded_when_somebody_asks(
     assert (loaded, store.opened) == (["a"], 1)
 
 
-def test_without_a_model_the_reason_is_raised_until_one_comes(
+def test_without_a_model_the_reason_is_raised_until_there_is_one(
     manager: ModelManager, store: FakeStore
 ) -> None:
     for _ in range(2):
@@ -94,14 +94,14 @@ def test_a_newer_model_is_swapped_in(
     assert loaded == ["a", "b"]
 
 
-def test_what_has_not_changed_is_not_opened_again(manager: ModelManager, store: FakeStore) -> None:
+def test_an_unchanged_store_is_not_read_again(manager: ModelManager, store: FakeStore) -> None:
     store.put("a")
     for _ in range(3):
         manager.refresh()
     assert store.opened == 1
 
 
-def test_the_old_model_goes_on_where_no_newer_one_can_be_opened(
+def test_the_old_model_is_still_served_if_a_newer_one_cannot_be_loaded(
     manager: ModelManager, store: FakeStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.put("a")
@@ -109,7 +109,7 @@ def test_the_old_model_goes_on_where_no_newer_one_can_be_opened(
     store.put(None)
     manager.refresh()
     assert manager.require().version == "a"
-    assert "going on with a: there is no model" in caplog.text
+    assert "still serving a: there is no model" in caplog.text
 
 
 def test_a_withdrawn_model_is_unloaded(manager: ModelManager, store: FakeStore) -> None:
@@ -122,7 +122,7 @@ def test_a_withdrawn_model_is_unloaded(manager: ModelManager, store: FakeStore) 
         manager.require()
 
 
-def test_the_type_of_the_fake_is_that_of_the_store() -> None:
+def test_the_fake_has_the_methods_of_the_store() -> None:
     for name in ("state", "newest", "is_withdrawn"):
         assert callable(getattr(FakeStore, name))
         assert callable(getattr(ModelStoreView, name))

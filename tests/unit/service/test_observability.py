@@ -1,4 +1,4 @@
-"""The id, the line and the numbers of a request."""
+"""Request ids, access log, headers and metrics."""
 
 import json
 import logging
@@ -37,24 +37,24 @@ def client(metrics: Metrics) -> FlaskClient:
     return app.test_client()
 
 
-def series(metrics: Metrics) -> dict[str, float]:
+def samples_of(metrics: Metrics) -> dict[str, float]:
     lines = [line for line in metrics.page().decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 @pytest.mark.parametrize("given", ["mine-1", "A.b_c", "x" * 128])
-def test_a_clients_own_id_comes_back(client: FlaskClient, given: str) -> None:
+def test_a_clients_request_id_is_returned(client: FlaskClient, given: str) -> None:
     assert client.get("/rows/1", headers={"X-Request-ID": given}).headers["X-Request-ID"] == given
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a\u00e4", "<script>"])
-def test_an_id_that_is_none_is_replaced(client: FlaskClient, given: str) -> None:
+def test_an_invalid_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     answered = client.get("/rows/1", headers={"X-Request-ID": given}).headers["X-Request-ID"]
     assert answered != given
     assert len(answered) == 24
 
 
-def test_every_answer_tells_browsers_to_trust_nobody_else(client: FlaskClient) -> None:
+def test_every_response_has_the_security_headers(client: FlaskClient) -> None:
     for path in ("/rows/1", "/fails", "/nowhere"):
         answer = client.get(path)
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
@@ -62,21 +62,21 @@ def test_every_answer_tells_browsers_to_trust_nobody_else(client: FlaskClient) -
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_requests_are_counted_by_route_and_not_by_address(
+def test_requests_are_counted_by_route_and_not_by_path(
     client: FlaskClient, metrics: Metrics
 ) -> None:
     for path in ("/rows/1", "/rows/2", "/fails", "/nowhere", "/elsewhere"):
         client.get(path)
-    found = series(metrics)
+    samples = samples_of(metrics)
     count = "lightmodel_requests_total"
-    assert found[f'{count}{{method="GET",route="/rows/<int:number>",status="200"}}'] == 2
-    assert found[f'{count}{{method="GET",route="(none)",status="404"}}'] == 2
-    assert found['lightmodel_errors_total{kind="DataError"}'] == 1
-    assert found['lightmodel_request_seconds_count{route="/fails"}'] == 1
-    assert found["lightmodel_log_waiting_bytes"] == 42
+    assert samples[f'{count}{{method="GET",route="/rows/<int:number>",status="200"}}'] == 2
+    assert samples[f'{count}{{method="GET",route="(none)",status="404"}}'] == 2
+    assert samples['lightmodel_errors_total{kind="DataError"}'] == 1
+    assert samples['lightmodel_request_seconds_count{route="/fails"}'] == 1
+    assert samples["lightmodel_log_waiting_bytes"] == 42
 
 
-def test_the_line_of_a_request_has_its_facts_as_fields(
+def test_the_log_line_of_a_request_has_its_details_as_fields(
     client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -89,7 +89,7 @@ def test_the_line_of_a_request_has_its_facts_as_fields(
     assert line["ms"] >= 0
 
 
-def test_a_traceback_is_a_field_of_one_line() -> None:
+def test_a_traceback_is_a_field_of_the_log_line() -> None:
     error = ValueError("two\nlines")
     about = (ValueError, error, None)
     record = logging.LogRecord("a", logging.ERROR, "", 1, "odd %s", ("one",), about)
@@ -98,30 +98,30 @@ def test_a_traceback_is_a_field_of_one_line() -> None:
     assert "ValueError: two\nlines" in json.loads(text)["traceback"]
 
 
-def test_scores_are_counted_by_twentieths(metrics: Metrics) -> None:
+def test_scores_are_counted_in_20_bins(metrics: Metrics) -> None:
     metrics.count_scores(np.array([0.0, 0.04, 0.06, 0.99, 1.0]))
     for score in (0.0, 1.0, 0.5):
         metrics.count_scores(np.array([score]))
-    found = series(metrics)
+    samples = samples_of(metrics)
     counts = {
-        f"{upto:.2f}": found.get(f'lightmodel_scores_total{{upto="{upto:.2f}"}}', 0)
+        f"{upto:.2f}": samples.get(f'lightmodel_scores_total{{upto="{upto:.2f}"}}', 0)
         for upto in (0.05, 0.1, 0.55, 1.0)
     }
     assert counts == {"0.05": 3, "0.10": 1, "0.55": 1, "1.00": 3}
 
 
-def test_the_model_that_answers_has_1_and_the_one_before_0(metrics: Metrics) -> None:
+def test_the_served_version_has_1_and_the_previous_one_0(metrics: Metrics) -> None:
     for version in ("v1", "v2"):
         manifest = SimpleNamespace(created="2026-01-01T00:00:00+00:00")
         metrics.show_model(cast("LoadedModel", SimpleNamespace(version=version, manifest=manifest)))
-    found = series(metrics)
-    assert found['lightmodel_model_info{version="v1"}'] == 0
-    assert found['lightmodel_model_info{version="v2"}'] == 1
-    assert found["lightmodel_model_created_timestamp_seconds"] == 1767225600
-    assert found["lightmodel_model_swaps_total"] == 2
+    samples = samples_of(metrics)
+    assert samples['lightmodel_model_info{version="v1"}'] == 0
+    assert samples['lightmodel_model_info{version="v2"}'] == 1
+    assert samples["lightmodel_model_created_timestamp_seconds"] == 1767225600
+    assert samples["lightmodel_model_swaps_total"] == 2
 
 
-def test_the_log_goes_to_stderr_as_json_where_nobody_looks(
+def test_the_log_is_json_on_stderr_without_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = logging.getLogger()

@@ -1,4 +1,4 @@
-"""The page as the server writes it, before any script runs."""
+"""The page as the server renders it, before any script runs."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _POLICY = "Content-Security-Policy"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose model has names that are out to break a page."""
+    """A project whose column names and labels hold markup and template code."""
     project = Project(tmp_path_factory.mktemp("odd"))
     arrow_csv.write_csv(odd_table(), project.folder / "odd.csv")
     project.settings(SETTINGS)
@@ -61,7 +61,7 @@ class Tags(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag in names]
 
 
-def test_nothing_on_the_page_comes_from_elsewhere_or_needs_a_lax_policy(
+def test_the_page_loads_only_its_own_files_and_needs_no_inline_code(
     client: FlaskClient,
 ) -> None:
     answer = client.get("/")
@@ -80,22 +80,22 @@ def test_nothing_on_the_page_comes_from_elsewhere_or_needs_a_lax_policy(
 
 
 def files_of_the_page(client: FlaskClient) -> set[str]:
-    """What a browser asks for when it opens the page, and whether it is there."""
+    """Request every file that a browser loads with the page; return their names."""
     page = Tags(client.get("/").text)
     named = [one.get("src") or one.get("href") for one in page.named("script", "link", "img")]
-    asked, seen = [name for name in named if name], set()
-    while asked:
-        name = asked.pop()
+    pending, seen = [name for name in named if name], set()
+    while pending:
+        name = pending.pop()
         answer = client.get(f"/{name}", buffered=True)
         assert answer.status_code == 200, name
         assert answer.headers["ETag"]
         seen.add(name)
-        found = (f"static/{each}" for each in re.findall(r'from "\./(\w+\.js)"', answer.text))
-        asked += [each for each in found if each not in seen]
+        imports = (f"static/{each}" for each in re.findall(r'from "\./(\w+\.js)"', answer.text))
+        pending += [each for each in imports if each not in seen]
     return seen
 
 
-def test_every_script_and_picture_that_the_page_names_is_there(client: FlaskClient) -> None:
+def test_every_file_that_the_page_loads_exists(client: FlaskClient) -> None:
     wanted = {"page.js", "row.js", "file.js", "histogram.js", "page.css", "icon.svg"}
     assert {f"static/{name}" for name in wanted} <= files_of_the_page(client)
 
@@ -108,14 +108,14 @@ def test_opening_the_page_counts_as_one_request_of_a_rate_limit(project: Project
         assert client.get("/schema").status_code == 429
 
 
-def test_every_link_of_the_page_leads_somewhere(client: FlaskClient) -> None:
+def test_every_link_of_the_page_works(client: FlaskClient) -> None:
     links = {one["href"] or "" for one in Tags(client.get("/").text).named("a")}
     for link in links:
         if not link.startswith("#"):
             assert client.get(f"/{link}").status_code == 200, link
 
 
-def test_names_that_are_markup_stay_text(client: FlaskClient) -> None:
+def test_names_with_markup_are_escaped(client: FlaskClient) -> None:
     text = client.get("/").text
     assert MARKUP not in text
     assert str(escape(MARKUP)) in text
@@ -125,7 +125,7 @@ def test_names_that_are_markup_stay_text(client: FlaskClient) -> None:
     assert names[: len(NAMES)] == list(NAMES)
 
 
-def test_each_feature_has_a_control_that_says_what_the_contract_says(client: FlaskClient) -> None:
+def test_each_feature_has_a_control_that_matches_the_contract(client: FlaskClient) -> None:
     page = Tags(client.get("/").text)
     facts = json.loads(page.named("main")[0]["data-facts"] or "")
     controls = {
@@ -148,7 +148,7 @@ def test_each_feature_has_a_control_that_says_what_the_contract_says(client: Fla
     assert "search" in controls
 
 
-def test_labels_and_descriptions_point_at_something(client: FlaskClient) -> None:
+def test_labels_and_descriptions_refer_to_existing_elements(client: FlaskClient) -> None:
     page = Tags(client.get("/").text)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -199,7 +199,7 @@ def test_a_column_becomes_a_control(of: Column, expected: Field) -> None:
     assert fields_of(Contract((of,), Task(TaskKind.REGRESSION))) == (expected,)
 
 
-def test_the_card_has_both_kinds_of_metrics_and_links_to_what_is_there(
+def test_the_model_section_has_both_kinds_of_metrics_and_links_to_existing_files(
     client: FlaskClient, project: Project
 ) -> None:
     text = client.get("/").text
@@ -213,7 +213,7 @@ def test_the_card_has_both_kinds_of_metrics_and_links_to_what_is_there(
 
 
 @pytest.mark.parametrize("path", ["/", "/model/report", "/model/importance.png"])
-def test_what_a_browser_has_is_not_sent_again(client: FlaskClient, path: str) -> None:
+def test_an_unchanged_page_or_file_is_not_sent_again(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-cache"
@@ -221,7 +221,7 @@ def test_what_a_browser_has_is_not_sent_again(client: FlaskClient, path: str) ->
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_the_report_is_sent_as_it_was_written_under_a_policy_of_its_own(
+def test_the_report_is_sent_unchanged_with_its_own_content_security_policy(
     client: FlaskClient, project: Project
 ) -> None:
     answer = client.get("/model/report")
@@ -232,7 +232,7 @@ def test_the_report_is_sent_as_it_was_written_under_a_policy_of_its_own(
     assert "script" not in {tag for tag, _ in Tags(answer.text).tags}
 
 
-def test_the_picture_is_sent_as_it_was_written(client: FlaskClient, project: Project) -> None:
+def test_the_image_is_sent_unchanged(client: FlaskClient, project: Project) -> None:
     answer = client.get("/model/importance.png")
     assert answer.mimetype == "image/png"
     written = project.models()[0] / "feature_importance_gain.png"
@@ -246,7 +246,7 @@ def test_the_picture_is_sent_as_it_was_written(client: FlaskClient, project: Pro
         ("feature_importance_gain.png", "/model/importance.png"),
     ],
 )
-def test_a_file_that_is_not_what_was_written_is_not_shown(
+def test_a_modified_file_is_not_sent(
     client: FlaskClient, project: Project, name: str, path: str
 ) -> None:
     assert client.get("/").status_code == 200  # the model is loaded; the damage comes after

@@ -1,4 +1,4 @@
-"""Errors as problems: what, where, what next, and nothing of the machine."""
+"""Errors as problem details: the message and the hint, but no internals."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ KINDS = [(kind, status) for kind, status in STATUS.items() if kind is not errors
 
 
 def answer_to(error: Exception) -> TestResponse:
-    """What a route answers that raises this."""
+    """Return the response of a route that raises this error."""
     app = Flask(__name__)
     handle_errors(app)
 
@@ -34,7 +34,7 @@ def problem_of(error: Exception) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("kind", "status"), KINDS)
-def test_every_error_has_its_status_its_message_and_its_hint(
+def test_every_error_is_answered_with_its_status_message_and_hint(
     kind: type[errors.LightModelError], status: int
 ) -> None:
     problem = problem_of(kind("what happened", hint="what next"))
@@ -42,7 +42,7 @@ def test_every_error_has_its_status_its_message_and_its_hint(
     assert (problem["detail"], problem["hint"]) == ("what happened", "what next")
 
 
-def test_violations_are_named_with_column_rule_and_rows() -> None:
+def test_violations_have_column_rule_and_rows() -> None:
     violation = errors.Violation("age", "type", "is no number", (2, 3), 2)
     problem = problem_of(errors.ContractViolation([violation], what="the request"))
     assert problem["status"] == 422
@@ -60,7 +60,7 @@ def test_violations_are_named_with_column_rule_and_rows() -> None:
         (NotFound("no such thing"), "Content-Type", "application/problem+json"),
     ],
 )
-def test_http_errors_keep_the_headers_that_clients_act_on(
+def test_http_errors_keep_the_headers_that_clients_need(
     error: HTTPException, header: str, value: str
 ) -> None:
     answer = answer_to(error)
@@ -68,7 +68,9 @@ def test_http_errors_keep_the_headers_that_clients_act_on(
     assert answer.headers[header] == value
 
 
-def test_a_bug_shows_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_reveals_nothing_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     problem = problem_of(RuntimeError("secret"))
     assert problem["status"] == 500
     assert "secret" not in str(problem)
@@ -85,5 +87,5 @@ def test_a_bug_shows_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> 
         ("1/2 of it", "1/2 of it"),
     ],
 )
-def test_paths_of_the_machine_are_cut_to_their_last_name(message: str, shown: str) -> None:
+def test_absolute_paths_are_shortened_to_their_last_part(message: str, shown: str) -> None:
     assert problem_of(errors.ArtefactMissing(message))["detail"] == shown

@@ -1,4 +1,4 @@
-"""A body is read whole, within its limits, in every way that it may be cut."""
+"""A body is read completely and within its limits, in chunks of any size."""
 
 import io
 from contextlib import suppress
@@ -18,7 +18,7 @@ APP = Flask(__name__)
 
 
 class Slices(io.RawIOBase):
-    """A stream that gives a few bytes at a time, as a slow connection does."""
+    """A stream that returns a few bytes at a time, like a slow connection."""
 
     def __init__(self, content: bytes, size: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def received(
 
 
 def form(file: bytes, *, before: bytes = b"", newline: bytes = b"\r\n") -> bytes:
-    """A form with a field `file`, and perhaps others before it."""
+    """Return a form with a field `file`, one field after it, and `before` in front."""
     head = b'--xyz\nContent-Disposition: form-data; name="file"; filename="rows.csv"\n\n'
     tail = b'\n--xyz\nContent-Disposition: form-data; name="after"\n\nx\n--xyz--\n'
     return before + head.replace(b"\n", newline) + file + tail.replace(b"\n", newline)
@@ -66,19 +66,19 @@ def test_a_forms_file_arrives_as_it_was_sent(content: bytes, size: int, before: 
 
 
 @given(content=st.binary(max_size=200), size=st.integers(1, 80))
-def test_whatever_is_called_a_form_is_read_or_refused(content: bytes, size: int) -> None:
+def test_arbitrary_bytes_as_a_form_are_read_or_refused(content: bytes, size: int) -> None:
     with suppress(BadRequest, DataError):
         received(b"--xyz\r\n" + content, FORM, size)
 
 
-def test_a_form_without_the_field_is_told_which_it_has() -> None:
+def test_the_error_for_a_form_without_the_field_names_its_fields() -> None:
     with pytest.raises(DataError, match="its fields: 'other'"):
         received(OTHER + b"--xyz--\r\n", FORM)
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
 def test_a_form_needs_a_boundary(kind: str) -> None:
-    with pytest.raises(HTTPException, match="names no boundary"):
+    with pytest.raises(HTTPException, match="has no boundary"):
         received(b"x", kind)
 
 
@@ -92,11 +92,11 @@ def test_a_body_that_ends_early_is_refused() -> None:
     environ = {"wsgi.input": io.BytesIO(b"half"), "CONTENT_LENGTH": "8"}
     with APP.test_request_context(method="POST", environ_overrides=environ):
         body = RequestBody(request, ServeSection())
-        with pytest.raises(HTTPException, match="before its announced end"):
+        with pytest.raises(HTTPException, match="shorter than its Content-Length"):
             b"".join(body.pieces())
 
 
-def test_an_error_reads_the_rest_of_the_body() -> None:
+def test_the_rest_of_the_body_is_read_after_an_error() -> None:
     app = Flask(__name__)
     init_app(app, ServeSection())
     stream = io.BytesIO(b"rows")

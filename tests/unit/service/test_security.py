@@ -1,4 +1,4 @@
-"""Who may ask, and how often, also with proxies in front."""
+"""API keys and rate limits, also behind proxies."""
 
 from pathlib import Path
 
@@ -29,17 +29,17 @@ def statuses(proxies: int, forwarded: list[str]) -> list[int]:
         (1, ["1.2.3.4:1000", "1.2.3.4:2000"], True),  # as Azure forwards it
         (1, ["[2001:db8::1]:1000", "[2001:db8::1]:2000"], True),
         (1, ["2001:db8::1", "2001:db8::2"], False),
-        (0, ["1.2.3.4", "5.6.7.8"], True),  # nobody's word is taken without a proxy
+        (0, ["1.2.3.4", "5.6.7.8"], True),  # without a proxy the header is not trusted
     ],
 )
-def test_each_address_behind_the_proxies_has_its_own_share(
+def test_each_address_behind_the_proxies_has_its_own_rate_limit(
     proxies: int, forwarded: list[str], limited: bool
 ) -> None:
     assert (429 in statuses(proxies, forwarded)) == limited
 
 
 def guarded(**section: str) -> FlaskClient:
-    """An app of one route behind these settings."""
+    """Return a client of an app with one protected route and /health."""
     app = Flask(__name__)
     init_app(app, ServeSection(**section), workers=1)
 
@@ -73,23 +73,25 @@ KEYS = "# who may ask\nnightly:  swordfish \nplain:with:colons:last\n\nlonely\n"
         ({"Authorization": "nonsense"}, 401),
     ],
 )
-def test_a_key_is_asked_for_where_keys_are_set(headers: dict[str, str], status: int) -> None:
+def test_a_key_is_required_if_keys_are_set(headers: dict[str, str], status: int) -> None:
     answer = guarded(api_keys=KEYS).get("/rows", headers=headers)
     assert answer.status_code == status
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
-def test_platforms_ask_for_health_without_a_key() -> None:
+def test_health_needs_no_key() -> None:
     assert guarded(api_keys=KEYS).get("/health").status_code == 200
 
 
-@given(rate=st.floats(0.5, 1_000), asked=st.integers(1, 50))
-def test_a_burst_is_a_second_of_the_rate_for_each_caller(rate: float, asked: int) -> None:
+@given(rate=st.floats(0.5, 1_000), requests=st.integers(1, 50))
+def test_each_caller_may_send_the_requests_of_one_second_at_once(
+    rate: float, requests: int
+) -> None:
     limiter = RateLimiter(rate, clock=lambda: 7.0)
     for caller in ("a", "b"):
-        waits = [limiter.acquire(caller) for _ in range(asked)]
+        waits = [limiter.acquire(caller) for _ in range(requests)]
         allowed = waits.count(0.0)
-        assert allowed == min(asked, max(1, int(rate)))
+        assert allowed == min(requests, max(1, int(rate)))
         assert all(0 < wait <= 1 / rate + 1e-9 for wait in waits[allowed:])
 
 
@@ -102,7 +104,7 @@ def test_tokens_come_back_with_time() -> None:
     assert limiter.acquire("a") == 0.5
 
 
-def test_callers_are_forgotten_beyond_a_limit() -> None:
+def test_the_number_of_remembered_callers_is_limited() -> None:
     limiter = RateLimiter(1.0, clock=lambda: 0.0)
     assert limiter.acquire("first") == 0.0
     for number in range(10_000):
