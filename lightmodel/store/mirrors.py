@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from lightmodel.config import Config
 from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.sources.download import Transient
-from lightmodel.sources.object_store import ObjectStore, Refused, open_store
+from lightmodel.sources.download import TransientFailure
+from lightmodel.sources.object_store import ObjectStore, RequestRefused, open_store
 
 CHAIN_TIMEOUT_S, COMMAND_TIMEOUT_S = 5.0, 30.0  # logging in by Azure's CLI takes seconds
 
@@ -29,7 +29,7 @@ class Mirror:
     @property
     def uri(self) -> str:
         """The mirror's address, without secrets."""
-        return self.store.shown
+        return self.store.safe_uri
 
     def names(self) -> frozenset[str]:
         """Return the names of all objects in the mirror."""
@@ -59,9 +59,9 @@ class Mirror:
                 f"{self.uri}: there is no such bucket or container",
                 hint="create it, or check the spelling in store.mirrors",
             ) from error
-        except Refused as error:
+        except RequestRefused as error:
             raise ConfigError(f"{self.uri}: {error.reason}", hint=error.hint) from error
-        except Transient as error:
+        except TransientFailure as error:
             raise SourceUnavailable(
                 f"{self.uri}: {error.reason}", hint="`python -m lightmodel models push` tries again"
             ) from error

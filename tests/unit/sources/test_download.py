@@ -56,7 +56,7 @@ def wait_for(condition: Iterator[bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_download_that_was_killed_goes_on_where_it_was(options: FetchOptions) -> None:
+def test_a_killed_download_resumes_where_it_was(options: FetchOptions) -> None:
     def arrived() -> Iterator[bool]:
         while True:
             yield sum(part.stat().st_size for part in options.cache.glob("*/*.part")) > STALL // 2
