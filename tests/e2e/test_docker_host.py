@@ -61,7 +61,7 @@ def test_the_next_version_takes_over_and_rollback_brings_the_old_one_back(
     [
         ("never-ready", NEVER_READY, "not ready after 3 s"),
         ("ends", ENDS_AT_ONCE, "exited, exit code 3"),
-        ("wrong", ANSWERS_WRONGLY, "otherwise than stored: 1, 2, 3, 4, 5"),
+        ("wrong", ANSWERS_WRONGLY, "differ from the stored scores in sample rows 1, 2, 3, 4, 5"),
     ],
 )
 def test_a_version_that_does_not_prove_itself_never_gets_a_request(
@@ -96,7 +96,7 @@ def test_a_version_that_dies_while_it_is_watched_is_taken_back(service: Deployme
     client.containers.get(f"{service.name}-green").kill()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 11
-    assert "what answered before goes on" in said
+    assert "the old one keeps serving" in said
     assert service.images().keys() == {"blue", "proxy"}
     assert service.version()
 
@@ -238,7 +238,7 @@ def test_a_service_that_cannot_be_revived_is_tried_more_and_more_rarely(
     docker.from_env().images.remove(f"{service.name}:live")
     first = service.run("monitor")
     assert first.code == 11
-    assert "could not be started again" in first.err
+    assert "could not be restarted" in first.err
     second = service.run("monitor")
     assert second.code == 11
     assert "the next try is in" in second.err

@@ -18,7 +18,7 @@ def test_another_model_than_the_newest_here_is_told(project: Project) -> None:
         assert project.tool("smoke", address).code == 0  # so the worker has loaded it
         newer = published_again(project.folder, project.models()[-1].name)
         done = project.tool("smoke", address)
-    assert (done.code, f"and not {newer}" in done.err) == (11, True), done.err
+    assert (done.code, f"instead of {newer}" in done.err) == (11, True), done.err
 
 
 def test_nobody_there_is_told_after_the_wait(shop: Shop) -> None:
