@@ -19,30 +19,30 @@ from lightmodel.config.threads import workers_of
 
 _config = load().config
 _serve = _config.serve
-_LAST_MOMENT_S = 1.0
+_CLOSING_S = 1.0
 _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A threaded worker that does not wait for clients that have nothing to say.
+    """A threaded worker that does not wait for idle clients.
 
-    gunicorn's own waits after SIGTERM for every idle connection, until graceful_timeout. This one goes on
-    for a second, so that a request that was on its way is answered, and then closes what is idle;
+    gunicorn's own worker waits after SIGTERM for every idle connection, until graceful_timeout. This one
+    serves for another second, so that a request on its way is answered, and then closes idle connections;
     requests under way are finished. gunicorn's own also waits in its main loop for clients to close a
-    connection that is over, and accepts nobody meanwhile; here the thread that answered does so.
+    finished connection, and accepts none meanwhile; here the thread that answered waits.
     """
 
     _closing_at = 0.0
 
     def handle(self, conn: TConn) -> object:
-        """Answer, and see the connection off if it does not go on."""
-        goes_on = super().handle(conn)  # or an object that says: nothing has come yet
-        if not goes_on or (goes_on is not True and not self.alive):
-            _see_off(conn.sock)
-        return goes_on
+        """Answer a request, and close the connection unless it is kept alive."""
+        keep_alive = super().handle(conn)  # or an object that means: no request yet
+        if not keep_alive or (keep_alive is not True and not self.alive):
+            _close_gracefully(conn.sock)
+        return keep_alive
 
     def finish_request(self, conn: TConn, done: Future[object]) -> None:
-        """Keep a connection whose client was just told so, even if the end is near."""
+        """Keep a connection whose client was promised keep-alive, even during shutdown."""
         kept = not done.cancelled() and not done.exception() and done.result() is True
         if self.alive or not kept:
             super().finish_request(conn, done)
@@ -58,21 +58,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, 0.1))
 
     def murder_keepalived(self) -> None:
-        """Close connections that were idle for long enough; at the end, all of them."""
+        """Close connections that were idle for too long; during shutdown, all idle ones."""
         if not self.alive:
-            self._closing_at = self._closing_at or time.monotonic() + _LAST_MOMENT_S
+            self._closing_at = self._closing_at or time.monotonic() + _CLOSING_S
             for connection in (*self.keepalived_conns, *self.pending_conns):
                 connection.timeout = min(connection.timeout, self._closing_at)
         super().murder_keepalived()
 
     def handle_quit(self, sig: int, frame: object) -> None:
-        """Stop at once; gunicorn's own takes the pool's lock in a signal's handler first."""
+        """Stop at once; gunicorn's own handler would take the pool's lock first."""
         super(ThreadWorker, self).handle_quit(sig, frame)
 
 
-def _see_off(connection: socket.socket) -> None:
-    """Say that no more comes, and read until the other side has closed as well (RFC 9112, 9.6)."""
-    ends = time.monotonic() + _LAST_MOMENT_S
+def _close_gracefully(connection: socket.socket) -> None:
+    """Close the sending side, and read until the client has closed too (RFC 9112, 9.6)."""
+    ends = time.monotonic() + _CLOSING_S
     with contextlib.suppress(OSError, ValueError):
         connection.shutdown(socket.SHUT_WR)
         while (left := ends - time.monotonic()) > 0:
@@ -88,12 +88,12 @@ workers = workers_of(_config)
 threads = _serve.threads
 worker_class = Worker
 preload_app = False
-timeout = 60  # of a worker that shows no sign of life; requests may take longer
+timeout = 60  # of a worker without heartbeat; requests may take longer
 graceful_timeout = _serve.graceful_timeout_s
 keepalive = _serve.keepalive_s
 max_requests = _serve.max_requests
 max_requests_jitter = _serve.max_requests // 10
-worker_tmp_dir = _memory  # a slow disk would look like a dead worker
+worker_tmp_dir = _memory  # on a slow disk, heartbeats would come too late
 accesslog = None  # the service writes its own lines
 control_socket_disable = True  # it would lie in the home folder, which containers may not have
 
@@ -119,5 +119,5 @@ def child_exit(_: Arbiter, worker: ThreadWorker) -> None:
 
 
 def on_exit(_: Arbiter) -> None:
-    """Remove what the workers shared."""
+    """Remove the metrics that the workers shared."""
     shutil.rmtree(_shared, ignore_errors=True)

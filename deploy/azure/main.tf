@@ -1,5 +1,5 @@
 # What `python -m lightmodel deploy azure` needs, with the same names and settings, for teams that keep
-# their infrastructure as code. Images are deployed by that command: Terraform leaves them alone.
+# their infrastructure as code. That command deploys the images; Terraform ignores them.
 terraform {
   required_version = ">= 1.6"
   required_providers {

@@ -1,17 +1,17 @@
 # The same names and defaults as in the section azure of config.toml.
 variable "subscription" {
-  description = "Id of the subscription."
+  description = "Id of the Azure subscription."
   type        = string
 }
 
 variable "resource_group" {
-  description = "Holds all that is made here."
+  description = "Name of the resource group of all resources here."
   type        = string
   default     = "light-model"
 }
 
 variable "location" {
-  description = "Region."
+  description = "Azure region."
   type        = string
   default     = "westeurope"
 }
@@ -28,7 +28,7 @@ variable "plan" {
 }
 
 variable "sku" {
-  description = "Of the plan; from S1 on, versions are swapped without a gap."
+  description = "SKU of the plan; from S1 on, versions are swapped without a gap."
   type        = string
   default     = "B1"
 }
@@ -39,7 +39,7 @@ variable "app" {
 }
 
 variable "start_timeout_s" {
-  description = "Most time for a container to start."
+  description = "Seconds within which a container must start."
   type        = number
   default     = 600
 }

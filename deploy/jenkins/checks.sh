@@ -1,5 +1,5 @@
 #!/bin/sh
-# Is what was pushed sound? Settings, style and the tests of the rules, in seconds; `make test` has the rest.
+# Quick checks of what was pushed: settings, style and some unit tests; `make test` runs all.
 set -eu
 image=light-model-checks:${TAG:-latest}
 name=light-model-checks-${TAG:-latest}

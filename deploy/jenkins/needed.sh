@@ -1,7 +1,7 @@
 #!/bin/sh
-# Exit code 0 where this build has something to do, 1 where only documentation was pushed.
+# Exit code 0 if this build has something to do, 1 if only documentation was pushed.
 #
-# FORCE=true: always. A build without a new commit was started by hand or by the schedule: data may be new.
+# FORCE=true: always 0. A build without a new commit was started by hand or by schedule: data may be new.
 set -eu
 before=${GIT_PREVIOUS_SUCCESSFUL_COMMIT:-}
 if [ "${FORCE:-}" = true ] || [ -z "$before" ] || ! git cat-file -e "$before^{commit}" 2>/dev/null; then

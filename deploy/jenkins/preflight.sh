@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the agent lacks, all of it at once, and what to do about it. Needs nothing but docker and git.
+# Reports everything that the agent lacks, with what to do about it. Needs only docker and git.
 set -eu
 MEGABYTES=${MEGABYTES:-6000}
 missing=0

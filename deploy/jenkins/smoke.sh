@@ -1,5 +1,5 @@
 #!/bin/sh
-# smoke.sh IMAGE: starts it as it will be started, and compares its answers with its own manifest.
+# smoke.sh IMAGE: starts the image as a deployment does, and smoke-tests it with its own model.
 set -eu
 image=$1
 name=light-model-smoke-${TAG:-latest}
@@ -14,4 +14,4 @@ if ! docker exec "$name" python -m lightmodel smoke --wait 60; then
     docker logs --tail 50 "$name" >&2
     exit 1
 fi
-docker run --rm "$image" cat /dev/null # tools that look into images start them in this way
+docker run --rm "$image" cat /dev/null # the image must also run plain commands, as inspection tools do

@@ -1,18 +1,18 @@
 #!/bin/sh
-# What Jenkins jobs do with containers, in one place, so that a step of a Jenkinsfile is one line.
+# All that Jenkins jobs do with containers, so that a step of a Jenkinsfile is one line.
 #
-#   stage.sh chain STAGE… [OPTION…]  python run.py in the pipeline image; 75 (try again later) is tried again
-#   stage.sh cli WORD…               python -m lightmodel in it, tried again likewise
+#   stage.sh chain STAGE… [OPTION…]  python run.py in the pipeline image; exit code 75 (try again later) is retried
+#   stage.sh cli WORD…               python -m lightmodel in it, retried likewise
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
-#   stage.sh runtime                 print what the settings' model needs to serve: lightgbm, sklearn, boosters or neural
+#   stage.sh runtime                 print the runtime of the configured model: lightgbm, sklearn, boosters or neural
 #   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
-#   stage.sh clean                   remove the containers that this build left
+#   stage.sh clean                   remove the containers of this build
 #
-# The exit code is that of the work inside; 125: there was no container to do it. Named volumes hold
-# table and store: -v names paths of the engine, so an agent that is itself a container, a bare one
-# and one with a remote engine behave alike.
+# The exit code is that of the command inside; 125: no container could be created. Table and store are in
+# named volumes, as -v refers to paths of the engine's host: so an agent that is a container, a bare
+# machine or has a remote engine behaves alike.
 #
 # TAG            of the image light-model-pipeline (default: latest); IMAGE: its whole name
 # PREFIX         of the containers' names (default: the job's name), before the stage and BUILD_NUMBER
@@ -21,11 +21,11 @@
 # RETRY_WAITS    seconds between tries (default: "20 60", which makes three tries)
 # SERVICE_ENV    file of NAME=VALUE lines, settings and secrets of the chain and of the deployed service
 #                (default: /etc/light-model/service.env, where it is there)
-# FORCE          true: `chain` does its work again, though nothing has changed
+# FORCE          true: `chain` runs its stages even if nothing has changed
 # CONFIG         of the image that `package` makes (default: config.toml)
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
-# LIGHTMODEL__*, AWS_* and AZURE_* reach the container by name: no value is seen in a list of processes.
-# An empty one counts as not set, for so Jenkins gives a credential that nobody filled in.
+# LIGHTMODEL__*, AWS_* and AZURE_* are passed by name, so that no value shows in a list of processes.
+# An empty one counts as not set: Jenkins passes a credential that is not filled in as empty.
 set -eu
 
 PREFIX=$(printf %s "${PREFIX:-${JOB_BASE_NAME:-light-model}}" | tr -c 'A-Za-z0-9_.-' '-')
@@ -39,10 +39,10 @@ SERVICE_ENV=${SERVICE_ENV:-/etc/light-model/service.env}
 [ -r "$SERVICE_ENV" ] || SERVICE_ENV=
 AGAIN=75
 NO_CONTAINER=125
-# What one user makes, the next may change: agents come and go with other numbers.
+# Files are writable for the group, as the next agent may have another user id.
 # shellcheck disable=SC2016 # the shell in the container expands it
 INSIDE='umask 002; exec "$@"'
-# A file of the agent has no path in the container, and need not be readable for its user: it is read here.
+# The agent's file has no path in the container, nor need its user be able to read it: it comes by stdin.
 # shellcheck disable=SC2016
 WITH_SERVICE_ENV='(umask 077; cat >/tmp/service.env); umask 002; exec "$@" </dev/null'
 # The result is the version tested last: a retry may choose one that is not the newest.
@@ -65,7 +65,7 @@ usage() {
     exit 2
 }
 
-# At exit as well: an aborted build leaves no container.
+# Also run at exit, so that an aborted build leaves no container.
 remove() { docker rm -fv "$name" >/dev/null 2>&1 || :; }
 
 # create NAME OPTION… IMAGE COMMAND…
@@ -79,15 +79,15 @@ create() {
         -u "$(id -u):0" -v "$STORE_VOLUME:/app/var" "$@" >/dev/null || return "$NO_CONTAINER"
 }
 
-# In the background: a shell that waits for a foreground process does not see the abort. There the
-# standard input is /dev/null, unless it comes by another number.
+# In the background: a shell that waits for a foreground process does not receive the abort. A background
+# process has /dev/null as standard input, unless that comes by another descriptor.
 start() {
     exec 3<&0
     docker start --attach --interactive "$name" <&3 &
     wait "$!"
 }
 
-# work NAME OPTION… IMAGE COMMAND… : with the environment's settings, and the table's volume.
+# work NAME OPTION… IMAGE COMMAND… : run with the environment's settings and the table's volume.
 work() {
     name=$1
     shift
@@ -102,7 +102,7 @@ work() {
     return "$code"
 }
 
-# insist NAME COMMAND… : `work` in the pipeline image, again where the code says so.
+# insist NAME COMMAND… : `work` in the pipeline image, retried after exit code 75.
 insist() {
     what=$1
     shift
@@ -130,7 +130,7 @@ cli() {
     insist "$1" python -m lightmodel "$@"
 }
 
-# The engine that this client talks to, for the client in the container: one word a line.
+# Options that give the container access to this client's engine, one per line.
 engine() {
     case ${DOCKER_HOST:-unix:///var/run/docker.sock} in
         unix://*)
@@ -171,12 +171,12 @@ copy() {
     docker cp "$name:/app/var/$1" "$2"
 }
 
-# What a model needs to serve: of the settings, and of a manifest.
+# The runtime that a model needs, by the settings and by a manifest.
 runtime() { insist runtime python -m lightmodel runtime; }
 
 runtime_of() { sed -nE 's/^ "runtime": "([a-z]+)",?$/\1/p' "$1"; }
 
-# The model is copied out of the volume, for `docker build` sees the workspace only.
+# The model is copied out of the volume, as `docker build` sees only the workspace.
 package() {
     [ "$#" -gt 0 ] || usage
     cli models pack /app/var/packed || return

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is missing is said before Jenkins starts: inside, it would be one line of a long log.
+# Checks the settings before Jenkins starts: there, an error would be one line of a long log.
 set -eu
 
 missing=0
@@ -20,6 +20,6 @@ if ! docker version >/dev/null 2>&1; then
     echo "start.sh: no Docker engine answers: $(docker version 2>&1 >/dev/null | tail -n 1)" >&2
     echo "start.sh: where it says permission denied: DOCKER_GID=\$(stat -c %g /var/run/docker.sock)" >&2
 fi
-# A name of casc.yaml without a value stops the start, instead of becoming an empty password.
+# A variable of casc.yaml without a value stops the start, instead of becoming an empty password.
 export CASC_STRICT_SECRET_RESOLUTION=true
 exec /usr/local/bin/jenkins.sh "$@"

@@ -1,7 +1,7 @@
-"""Ask the service from where the proxy stands; `deploy docker` runs this in the proxy's container.
+"""Send one request to the service; `deploy docker` runs this in the proxy's container.
 
-ask.py URL [FILE]: GET, or POST FILE as JSON. Prints {"status", "body"}; status 0: nobody answered.
-LIGHTMODEL_KEY: the API key, where the service wants one.
+ask.py URL [FILE]: GET, or POST FILE as JSON. Prints {"status", "body"}; status 0: no response.
+LIGHTMODEL_KEY: the API key, if the service requires one.
 """
 
 import http.client
@@ -16,7 +16,7 @@ TIMEOUT_S = 20
 
 
 def main() -> None:
-    """Ask, and print what was answered."""
+    """Send the request, and print the response."""
     data = Path(sys.argv[2]).read_bytes() if len(sys.argv) > 2 else None
     headers = {"Content-Type": "application/json"} if data else {}
     if key := os.environ.get("LIGHTMODEL_KEY"):
@@ -24,12 +24,12 @@ def main() -> None:
     request = urllib.request.Request(sys.argv[1], data, headers)  # noqa: S310 — http, by `deploy docker`
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 — as above
-            found = {"status": answer.status, "body": answer.read().decode()}
+            response = {"status": answer.status, "body": answer.read().decode()}
     except urllib.error.HTTPError as error:
-        found = {"status": error.code, "body": error.read().decode(errors="replace")}
+        response = {"status": error.code, "body": error.read().decode(errors="replace")}
     except (OSError, http.client.HTTPException) as error:
-        found = {"status": 0, "body": str(error)}
-    print(json.dumps(found))  # noqa: T201 — its answer
+        response = {"status": 0, "body": str(error)}
+    print(json.dumps(response))  # noqa: T201 — its answer
 
 
 if __name__ == "__main__":

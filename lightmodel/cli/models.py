@@ -160,10 +160,10 @@ def push(config: Config) -> None:
     Each of store.mirrors receives the approved versions that it lacks, and the verdicts that changed.
     """
     from lightmodel.store import sync
-    from lightmodel.store.mirrors import named_mirrors
+    from lightmodel.store.mirrors import required_mirrors
 
     failures: list[LightModelError] = []
-    for mirror in named_mirrors(config):
+    for mirror in required_mirrors(config):
         try:
             pushed = sync.push(models_of(config), mirror)
         except LightModelError as error:

@@ -1,4 +1,4 @@
-"""Deploying to Azure App Service: a web app for containers, proved at its public address."""
+"""Deploy to Azure App Service: a web app for containers, smoke-tested at its public address."""
 
 import logging
 import time
@@ -14,14 +14,14 @@ from lightmodel.delivery.azure_resources import (
     PREVIOUS,
     SLOT,
     Account,
+    DesiredSite,
     Resource,
-    Wanted,
     app_settings,
     has_slots,
     open_account,
     translate_azure_errors,
 )
-from lightmodel.delivery.base import Deployed
+from lightmodel.delivery.base import DeploymentResult
 from lightmodel.delivery.containers import environment_of
 from lightmodel.delivery.engine import connect, image_of, manifest_of, translate_docker_errors
 from lightmodel.delivery.interruption import raise_if_interrupted
@@ -35,9 +35,9 @@ if TYPE_CHECKING:  # imported when an engine is needed
 
 logger = logging.getLogger(__name__)
 
-_BUILD = "`docker build -t light-model .` makes one"
-_ANYBODY = "00000000-0000-0000-0000-000000000000"  # the user of a token, says the registry
-_LOOK_S = 1.0
+_BUILD_HINT = "`docker build -t light-model .` makes one"
+_REGISTRY_USER = "00000000-0000-0000-0000-000000000000"  # what a registry expects with a token
+_POLL_S = 1.0
 _TIMEOUT_S = 30
 
 
@@ -46,14 +46,14 @@ def open_app_service(config: Config) -> "AppService":
 
     Raises:
         ConfigError: a name is not set, or the SDK is not installed.
-        SourceUnavailable: no engine answers, which holds the image.
+        SourceUnavailable: the Docker engine, which holds the image, does not answer.
     """
     return AppService(open_account(config.azure), connect(), config.deploy)
 
 
 @dataclass(frozen=True)
 class AppService:
-    """One web app, whose image an engine holds; see `Deployment`."""
+    """One web app, deployed from a Docker engine; see `Deployment`."""
 
     account: Account
     client: "DockerClient"
@@ -61,13 +61,13 @@ class AppService:
 
     def plan(self, image: str) -> list[str]:
         """Return what `deploy` would do; see `Deployment`."""
-        with translate_docker_errors("cannot look at the image"):
-            found = image_of(self.client, image, _BUILD)
-            manifest = manifest_of(self.client, str(found.id))
+        with translate_docker_errors("cannot inspect the image"):
+            resolved = image_of(self.client, image, _BUILD_HINT)
+            manifest = manifest_of(self.client, str(resolved.id))
         azure = self.account.settings
-        with translate_azure_errors("cannot look at Azure"):
+        with translate_azure_errors("cannot inspect Azure"):
             group = self.account.groups.resource_groups.check_existence(azure.resource_group)
-            there = {
+            resources = {
                 f"resource group {azure.resource_group} in {azure.location}": group,
                 f"registry {azure.registry}, Basic": group and self.account.find_registry(),
                 f"plan {azure.plan}, Linux, {azure.sku}": group and self.account.find_plan(),
@@ -75,26 +75,26 @@ class AppService:
             }
         how = "by a swap with the slot staging" if has_slots(azure.sku) else "by a restart"
         return [
-            *(f"{'keep' if found else 'make'} {what}" for what, found in there.items()),
-            f"push {image} ({manifest.version}) to {azure.registry}, and bring it in {how}",
+            *(f"{'keep' if exists else 'create'} {what}" for what, exists in resources.items()),
+            f"push {image} ({manifest.version}) to {azure.registry}, and deploy it {how}",
             f"compare its answers to {len(manifest.samples)} sample rows with its manifest",
         ]
 
-    def deploy(self, image: str) -> Deployed:
-        """Bring an image into service; see `Deployment`."""
+    def deploy(self, image: str) -> DeploymentResult:
+        """Deploy an image; see `Deployment`."""
         with (
             translate_docker_errors(f"cannot push {image}"),
             translate_azure_errors(f"cannot deploy {image}"),
         ):
-            found = image_of(self.client, image, _BUILD)
-            manifest = manifest_of(self.client, str(found.id))
-            registry = self.account.make_surroundings()
-            reference = self._push(found, str(registry.properties.login_server))
+            resolved = image_of(self.client, image, _BUILD_HINT)
+            manifest = manifest_of(self.client, str(resolved.id))
+            registry = self.account.ensure_resources()
+            reference = self._push(resolved, str(registry.properties.login_server))
             logger.info("pushed %s", reference)
-            return self._bring_in(reference, manifest, str(registry.id))
+            return self._release(reference, manifest, str(registry.id))
 
-    def rollback(self) -> Deployed:
-        """Bring back the image that answered before; see `Deployment`."""
+    def rollback(self) -> DeploymentResult:
+        """Deploy the previous image again; see `Deployment`."""
         with (
             translate_docker_errors("cannot read the image"),
             translate_azure_errors("cannot roll back"),
@@ -103,20 +103,20 @@ class AppService:
             previous = settings.get(PREVIOUS, "")
             if not previous:
                 raise ArtefactMissing(
-                    f"before what answers now, nothing did on {self.account.settings.app}",
+                    f"there is no previous image on {self.account.settings.app}",
                     hint="`python -m lightmodel deploy azure --image IMAGE` deploys any image",
                 )
-            registry = self.account.make_registry()
+            registry = self.account.ensure_registry()
             login = self._login(str(registry.properties.login_server))
             self.client.images.pull(previous, auth_config=login)
             manifest = manifest_of(self.client, previous)
-            return self._bring_in(previous, manifest, str(registry.id))
+            return self._release(previous, manifest, str(registry.id))
 
     def _push(self, image: "Image", server: str) -> str:
         """Push an image; return its reference by digest, which cannot be moved to another.
 
         Raises:
-            DeployFailed: the registry does not take it.
+            DeployFailed: the registry rejects the image.
             SourceUnavailable, ConfigError: see `_login`.
         """
         repository = f"{server}/{self.settings.name}"
@@ -127,24 +127,22 @@ class AppService:
         for line in images.push(repository, tag, auth_config=login, stream=True, decode=True):
             raise_if_interrupted()
             if "error" in line:
-                raise DeployFailed(f"{server} does not take the image: {line['error']}")
+                raise DeployFailed(f"{server} rejects the image: {line['error']}")
             digest = line.get("aux", {}).get("Digest", digest)
-        images.remove(f"{repository}:{tag}")  # the image keeps its own names
+        images.remove(f"{repository}:{tag}")  # the image keeps its other tags
         if not digest:
-            raise DeployFailed(f"{server} did not say under which digest it keeps the image")
+            raise DeployFailed(f"{server} did not return the digest of the image")
         return f"{repository}@{digest}"
 
     def _login(self, server: str) -> dict[str, str] | None:
-        """Return what the engine logs in with: a token of this account; None where nobody is asked.
+        """Return the engine's login, a token of this account; None if no login is needed.
 
         Raises:
             SourceUnavailable: the registry does not answer.
-            ConfigError: it does not take the account's token.
+            ConfigError: it rejects the account's token.
         """
-        local = server.partition(":")[0] in {
-            "localhost",
-            "127.0.0.1",
-        }  # as the engine itself has it
+        # Like the engine, speak HTTP to a local registry.
+        local = server.partition(":")[0] in {"localhost", "127.0.0.1"}
         url = f"{'http' if local else 'https'}://{server}"
         try:
             if requests.get(f"{url}/v2/", timeout=_TIMEOUT_S).ok:
@@ -159,30 +157,30 @@ class AppService:
             raise SourceUnavailable(f"{server} does not answer: {type(error).__name__}") from None
         if not answer.ok:
             raise ConfigError(
-                f"{server} does not take the token of this account ({answer.status_code})",
+                f"{server} rejects the token of this account ({answer.status_code})",
                 hint="it needs the role AcrPush on the registry, or Contributor",
             )
-        return {"username": _ANYBODY, "password": answer.json()["refresh_token"]}
+        return {"username": _REGISTRY_USER, "password": answer.json()["refresh_token"]}
 
-    def _bring_in(self, reference: str, manifest: Manifest, registry: str) -> Deployed:
+    def _release(self, reference: str, manifest: Manifest, registry: str) -> DeploymentResult:
         environment = environment_of(self.settings)
         site = self.account.find_site()
         current = self.account.running_image() if site else ""
-        wanted = Wanted(reference, current, environment)
-        if site and current == reference and self._answers_already(site, wanted, manifest):
-            return Deployed(reference, manifest.version, _address(site), changed=False)
+        desired = DesiredSite(reference, current, environment)
+        if site and current == reference and self._is_live(site, desired, manifest):
+            return DeploymentResult(reference, manifest.version, _address(site), changed=False)
         if site is None:
-            site = self.account.write_site(wanted, registry)
-            logger.info("made the web app %s", self.account.settings.app)
-            self._settle(site, manifest)
+            site = self.account.write_site(desired, registry)
+            logger.info("created the web app %s", self.account.settings.app)
+            self._wait_for_version(site, manifest)
         elif has_slots(self.account.settings.sku):
-            self._swap_in(site, wanted, manifest, registry)
+            self._swap_in(site, desired, manifest, registry)
         else:
-            self._restart_with(site, wanted, manifest, registry)
-        return Deployed(reference, manifest.version, _address(site), changed=True)
+            self._restart_with(site, desired, manifest, registry)
+        return DeploymentResult(reference, manifest.version, _address(site), changed=True)
 
-    def _answers_already(self, site: Resource, wanted: Wanted, manifest: Manifest) -> bool:
-        settings = app_settings(self.account.settings.start_timeout_s, wanted)
+    def _is_live(self, site: Resource, desired: DesiredSite, manifest: Manifest) -> bool:
+        settings = app_settings(self.account.settings.start_timeout_s, desired)
         running = self.account.running_settings()
         if {**running, PREVIOUS: ""} != {**settings, PREVIOUS: ""}:
             return False
@@ -192,31 +190,33 @@ class AppService:
             return False
         return True
 
-    def _swap_in(self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str) -> None:
-        """Smoke-test the new version in the slot, and swap; swap back where it fails after that."""
-        slot = self.account.write_site(wanted, registry, SLOT)
-        self._settle(slot, manifest)
+    def _swap_in(
+        self, site: Resource, desired: DesiredSite, manifest: Manifest, registry: str
+    ) -> None:
+        """Smoke-test the new version in the slot, and swap; swap again if it fails then."""
+        slot = self.account.write_site(desired, registry, SLOT)
+        self._wait_for_version(slot, manifest)
         self.account.swap()
-        with _or_back(self.account.swap):
-            self._settle(site, manifest)
+        with _undo_on_failure(self.account.swap):
+            self._wait_for_version(site, manifest)
 
     def _restart_with(
-        self, site: Resource, wanted: Wanted, manifest: Manifest, registry: str
+        self, site: Resource, desired: DesiredSite, manifest: Manifest, registry: str
     ) -> None:
-        """Restart with the new version, and with the old one again where it fails."""
+        """Restart with the new version; if it fails, restart with the old one."""
         before = self.account.running_settings()
 
-        def back() -> None:
+        def undo() -> None:
             older = before.pop(PREVIOUS, "")
-            self.account.write_site(Wanted(wanted.previous, older, before), registry)
+            self.account.write_site(DesiredSite(desired.previous, older, before), registry)
             wait_until_ready(self._ask(site), self.account.settings.start_timeout_s)
 
-        with _or_back(back):
-            self.account.write_site(wanted, registry)
-            self._settle(site, manifest)
+        with _undo_on_failure(undo):
+            self.account.write_site(desired, registry)
+            self._wait_for_version(site, manifest)
 
-    def _settle(self, site: Resource, manifest: Manifest) -> None:
-        """Wait until the new version answers: the old one may do so for a while."""
+    def _wait_for_version(self, site: Resource, manifest: Manifest) -> None:
+        """Wait until the new version answers: the old one may still do so for a while."""
         ends = time.monotonic() + self.account.settings.start_timeout_s
         ask = self._ask(site)
         while True:
@@ -227,7 +227,7 @@ class AppService:
                 if time.monotonic() > ends:
                     message = f"the new version at {_address(site)}: {error.message}"
                     raise DeployFailed(message, hint=error.hint) from error
-                time.sleep(_LOOK_S)
+                time.sleep(_POLL_S)
             else:
                 return
 
@@ -240,10 +240,10 @@ def _address(site: Resource) -> str:
 
 
 @contextmanager
-def _or_back(back: Callable[[], None]) -> Iterator[None]:
+def _undo_on_failure(undo: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        logger.warning("the new version failed; the old one is brought back")
-        back()
+        logger.warning("the new version failed; restoring the old one")
+        undo()
         raise

@@ -1,6 +1,6 @@
-"""Azure's resources: a web app, or its staging slot, as it should be, and what it stands on.
+"""Azure's resources: the web app, its staging slot, and the group, plan and registry that they need.
 
-Azure's wire names stand here and nowhere else, and its failures are put into our words.
+Azure's own names are used only here, and its errors become those of this project.
 """
 
 import logging
@@ -14,20 +14,20 @@ from lightmodel.config import AzureSection
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
 PUBLIC = "https://management.azure.com"
-PREVIOUS = "LIGHT_MODEL_PREVIOUS_IMAGE"  # a setting, for settings are swapped with the image
+PREVIOUS = "LIGHT_MODEL_PREVIOUS_IMAGE"  # a setting, as those are swapped with the image
 SLOT = "staging"
 PORT = "5001"
 Resource = Any
 """A model of the SDK, or None where a function says so: its five packages share no base class."""
 
 _ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-_ALWAYS_ON_FROM_B = ("F", "D")
-_SLOTS = ("S", "P", "I")
-_WHO = (
+_WITHOUT_ALWAYS_ON = ("F", "D")
+_TIERS_WITH_SLOTS = ("S", "P", "I")
+_LOGIN = (
     "set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET of a service principal, or sign in "
     "with `az login`"
 )
-_ROLE = (
+_ROLE_HINT = (
     "it needs Contributor and, for the registry, User Access Administrator on the resource group"
 )
 
@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """How a web app should be: its image, and the one that answered before, by digest; "" for none."""
+class DesiredSite:
+    """The desired state of a web app: its image and the previous one, by digest; "" for none."""
 
     image: str
     previous: str
@@ -45,12 +45,12 @@ class Wanted:
 
 def has_slots(sku: str) -> bool:
     """Return whether a plan has deployment slots: Standard, Premium and Isolated."""
-    return sku.startswith(_SLOTS)
+    return sku.startswith(_TIERS_WITH_SLOTS)
 
 
 @dataclass(frozen=True)
 class Account:
-    """What one set of settings gives access to, by the SDK's clients, and what is done there."""
+    """The SDK's clients for one set of settings, and the operations that deployments need."""
 
     settings: AzureSection
     credential: Any
@@ -82,14 +82,14 @@ class Account:
         """Return the web app, or None."""
         return _found_or_none(self.web.web_apps.get, *self._app)
 
-    def make_surroundings(self) -> Resource:
-        """Make group, plan and registry where they are missing; return the registry."""
+    def ensure_resources(self) -> Resource:
+        """Create the group, plan and registry that are missing; return the registry."""
         azure, groups = self.settings, self.groups.resource_groups
         if not groups.check_existence(azure.resource_group):
             groups.create_or_update(azure.resource_group, {"location": azure.location})
-            logger.info("made the resource group %s", azure.resource_group)
-        found = self.find_plan()
-        if found is None or found.sku.name != azure.sku:
+            logger.info("created the resource group %s", azure.resource_group)
+        plan = self.find_plan()
+        if plan is None or plan.sku.name != azure.sku:
             content = {
                 "location": azure.location,
                 "kind": "linux",
@@ -98,14 +98,14 @@ class Account:
             }
             plans = self.web.app_service_plans
             plans.begin_create_or_update(azure.resource_group, azure.plan, content).result()
-            logger.info("made the plan %s, %s", azure.plan, azure.sku)
-        return self.make_registry()
+            logger.info("created or changed the plan %s, %s", azure.plan, azure.sku)
+        return self.ensure_registry()
 
-    def make_registry(self) -> Resource:
-        """Return the registry; make a basic one without an administrator where there is none."""
-        found = self.find_registry()
-        if found is not None:
-            return found
+    def ensure_registry(self) -> Resource:
+        """Return the registry; create a basic one without an administrator if it is missing."""
+        registry = self.find_registry()
+        if registry is not None:
+            return registry
         azure = self.settings
         content = {
             "location": azure.location,
@@ -116,18 +116,18 @@ class Account:
         return registries.begin_create(azure.resource_group, azure.registry, content).result()
 
     def running_image(self) -> str:
-        """Return the image that the web app is set to, by digest."""
-        found = self.web.web_apps.get_configuration(*self._app)
-        return str(found.properties.linux_fx_version or "").removeprefix("DOCKER|")
+        """Return the image, by digest, that the web app is configured to run."""
+        site = self.web.web_apps.get_configuration(*self._app)
+        return str(site.properties.linux_fx_version or "").removeprefix("DOCKER|")
 
     def running_settings(self) -> dict[str, str]:
         """Return the web app's environment."""
-        found = self.web.web_apps.list_application_settings(*self._app)
-        return dict(found.properties or {})
+        settings = self.web.web_apps.list_application_settings(*self._app)
+        return dict(settings.properties or {})
 
-    def write_site(self, wanted: Wanted, registry: str, slot: str = "") -> Resource:
-        """Make or change web app or slot, let it pull from the registry of this id, and start it."""
-        content = _site_content(self.settings, str(self.find_plan().id), wanted)
+    def write_site(self, desired: DesiredSite, registry: str, slot: str = "") -> Resource:
+        """Create or update the web app or a slot, let it pull from the registry (an id), and restart it."""
+        content = _site_content(self.settings, str(self.find_plan().id), desired)
         apps = self.web.web_apps
         if slot:
             written = apps.begin_create_or_update_slot(*self._app, slot, content).result()
@@ -141,12 +141,12 @@ class Account:
         return written
 
     def swap(self) -> None:
-        """Let staging and production change places; requests go on."""
+        """Swap staging and production; no request is lost."""
         entity = {"targetSlot": SLOT, "preserveVnet": True}
         self.web.web_apps.begin_swap_slot_with_production(*self._app, entity).result()
 
     def _allow_pull(self, registry: str, principal: str) -> None:
-        """Let a web app's own identity pull from the registry; a second time changes nothing."""
+        """Let a web app's own identity pull from the registry; repeating this is harmless."""
         from azure.core.exceptions import ResourceExistsError
 
         prefix = f"/subscriptions/{self.settings.subscription}/providers"
@@ -155,7 +155,7 @@ class Account:
             "properties": {
                 "roleDefinitionId": role,
                 "principalId": principal,
-                "principalType": "ServicePrincipal",  # or Azure looks for it before it is everywhere
+                "principalType": "ServicePrincipal",  # else Azure may not find it yet
             }
         }
         name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{registry}/{principal}/{_ACR_PULL}"))
@@ -164,7 +164,7 @@ class Account:
 
 
 def open_account(settings: AzureSection) -> Account:
-    """Build the clients; nothing is asked yet.
+    """Create the clients, without connecting.
 
     Raises:
         ConfigError: the SDK is not installed, or a name is not set.
@@ -180,12 +180,12 @@ def open_account(settings: AzureSection) -> Account:
         from azure.mgmt.web import WebSiteManagementClient
     except ImportError:
         raise ConfigError(
-            "deploying to Azure wants its SDK, which is not installed",
+            "deploying to Azure needs its SDK, which is not installed",
             hint="`pip install -r requirements/deploy-azure.txt`",
         ) from None
     logging.getLogger("azure").setLevel(logging.WARNING)  # it logs each request, with its headers
     url = settings.management.rstrip("/")
-    other = url != PUBLIC  # an authority that Microsoft's public directory cannot vouch for
+    other = url != PUBLIC  # another cloud, unknown to Microsoft's public directory
     credential = DefaultAzureCredential(disable_instance_discovery=other)
     more: dict[str, Any] = {"base_url": url, "credential_scopes": [f"{url}/.default"]}
     return Account(
@@ -205,42 +205,42 @@ def open_account(settings: AzureSection) -> Account:
 
 @contextmanager
 def translate_azure_errors(what: str) -> Iterator[None]:
-    """Turn what Azure says of a failure into words.
+    """Translate errors of Azure's SDK.
 
     Raises:
-        ConfigError: it does not know who asks, or does not let them.
-        SourceUnavailable: it does not answer, or wants a pause.
-        DeployFailed: it refuses.
+        ConfigError: Azure rejects the credentials, or denies permission.
+        SourceUnavailable: Azure does not answer, fails, or limits the rate.
+        DeployFailed: Azure rejects the request.
     """
     from azure.core import exceptions
 
     try:
         yield
     except exceptions.ClientAuthenticationError as error:
-        said = str(error.message).splitlines()[0]
-        raise ConfigError(f"{what}: Azure does not know who asks: {said}", hint=_WHO) from None
+        reason = str(error.message).splitlines()[0]
+        raise ConfigError(f"{what}: Azure rejects the credentials: {reason}", hint=_LOGIN) from None
     except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
         raise SourceUnavailable(
             f"{what}: Azure does not answer: {type(error).__name__}",
-            hint="is the network there, and azure.management right?",
+            hint="check the network and azure.management",
         ) from None
     except exceptions.HttpResponseError as error:
         raise _refused(what, error.status_code or 0, str(error.message).splitlines()[0]) from error
 
 
-def app_settings(start_timeout_s: int, wanted: Wanted) -> dict[str, str]:
+def app_settings(start_timeout_s: int, desired: DesiredSite) -> dict[str, str]:
     """Return the environment that App Service starts the container with."""
     return {
-        **wanted.environment,
+        **desired.environment,
         "WEBSITES_PORT": PORT,
         "PORT": PORT,
         "WEBSITES_CONTAINER_START_TIME_LIMIT": str(start_timeout_s),
         "WEBSITES_ENABLE_APP_SERVICE_STORAGE": "false",
-        PREVIOUS: wanted.previous,
+        PREVIOUS: desired.previous,
     }
 
 
-def _site_content(settings: AzureSection, plan: str, wanted: Wanted) -> dict[str, Any]:
+def _site_content(settings: AzureSection, plan: str, desired: DesiredSite) -> dict[str, Any]:
     """Return the body of a web app, or of a slot, on the plan of this id."""
     return {
         "location": settings.location,
@@ -251,35 +251,35 @@ def _site_content(settings: AzureSection, plan: str, wanted: Wanted) -> dict[str
             "reserved": True,
             "httpsOnly": True,
             "siteConfig": {
-                "linuxFxVersion": f"DOCKER|{wanted.image}",
+                "linuxFxVersion": f"DOCKER|{desired.image}",
                 "acrUseManagedIdentityCreds": True,
-                "alwaysOn": not settings.sku.startswith(_ALWAYS_ON_FROM_B),
+                "alwaysOn": not settings.sku.startswith(_WITHOUT_ALWAYS_ON),
                 "healthCheckPath": "/ready",
                 "http20Enabled": True,
                 "ftpsState": "Disabled",
                 "minTlsVersion": "1.2",
                 "appSettings": [
                     {"name": name, "value": value}
-                    for name, value in app_settings(settings.start_timeout_s, wanted).items()
+                    for name, value in app_settings(settings.start_timeout_s, desired).items()
                 ],
             },
         },
     }
 
 
-def _found_or_none(ask: Callable[..., Resource], *names: str) -> Resource:
-    """Ask for a resource; None where there is none."""
+def _found_or_none(get: Callable[..., Resource], *names: str) -> Resource:
+    """Return a resource; None if it does not exist."""
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
-        return ask(*names)
+        return get(*names)
     except ResourceNotFoundError:
         return None
 
 
-def _refused(what: str, status: int, said: str) -> ConfigError | SourceUnavailable | DeployFailed:
+def _refused(what: str, status: int, reason: str) -> ConfigError | SourceUnavailable | DeployFailed:
     if status == 403:
-        return ConfigError(f"{what}: Azure does not allow it: {said}", hint=_ROLE)
+        return ConfigError(f"{what}: Azure denies permission: {reason}", hint=_ROLE_HINT)
     if status == 429 or status >= 500:
-        return SourceUnavailable(f"{what}: Azure answers {status}: {said}")
-    return DeployFailed(f"{what}: Azure answers {status}: {said}")
+        return SourceUnavailable(f"{what}: Azure answers {status}: {reason}")
+    return DeployFailed(f"{what}: Azure answers {status}: {reason}")

@@ -1,18 +1,18 @@
-"""The port through which an image becomes the service that people ask."""
+"""The protocol of deployments: an image becomes the running service."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What answers now.
+class DeploymentResult:
+    """The running service after a deployment.
 
     Attributes:
-        image: that it runs, by an id or digest that cannot be moved to another.
-        version: of the model in it.
-        address: where it answers.
-        changed: False where it did so already.
+        image: its image, by id or digest, neither of which can change.
+        version: version of the model in the image.
+        address: address of the service.
+        changed: False if the image was deployed already.
     """
 
     image: str
@@ -22,32 +22,32 @@ class Deployed:
 
 
 class Deployment(Protocol):
-    """Somewhere the service runs.
+    """A place where the service runs.
 
-    A new image is started beside the old one and must become ready and score the model's own sample rows
-    as stored; only then is it given the requests. When it fails at anything, it is removed and the old one
-    goes on as if nothing had been. The image that answers already is left alone.
+    A new image is started beside the old one, and must become ready and score the model's sample rows as
+    stored; only then does it get the requests. If anything fails, it is removed, and the old one keeps
+    serving. An image that is deployed already is left alone.
     """
 
     def plan(self, image: str) -> list[str]:
-        """Return what `deploy` would do, a step a line, and change nothing."""
+        """Return what `deploy` would do, one step per line, and change nothing."""
         ...
 
-    def deploy(self, image: str) -> Deployed:
-        """Bring an image into service.
+    def deploy(self, image: str) -> DeploymentResult:
+        """Deploy an image.
 
         Raises:
             DeployFailed: its smoke test failed, and the deployment was rolled back.
-            SourceUnavailable: the host or the platform does not answer; trying again may help.
-            ConfigError: it, or what is needed to reach it, is not as the settings say.
+            SourceUnavailable: the host or the platform does not answer; a later try may help.
+            ConfigError: the image is missing, or a setting or credential is wrong.
         """
         ...
 
-    def rollback(self) -> Deployed:
-        """Bring back the image that answered before this one, in the same way.
+    def rollback(self) -> DeploymentResult:
+        """Deploy the previous image again, in the same way.
 
         Raises:
-            ArtefactMissing: there is none.
+            ArtefactMissing: there is no previous image.
             DeployFailed: as in `deploy`.
         """
         ...

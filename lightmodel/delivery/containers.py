@@ -1,6 +1,6 @@
 """The containers of a service on a Docker host: the proxy that owns its port, and the versions behind it.
 
-A new version is started beside the old one, checked by a smoke test, and watched; the proxy hands
+A new version is started beside the old one, checked by a smoke test, and watched; the proxy routes
 requests to the live one of the two.
 """
 
@@ -28,75 +28,75 @@ logger = logging.getLogger(__name__)
 
 Colour = Literal["blue", "green"]
 PROXY_IMAGE = "light-model-proxy"
-HERE = "http://127.0.0.1:5001"
+PROXY_URL = "http://127.0.0.1:5001"
 IMAGE, SETTINGS, PREVIOUS, NAME = (
     f"light-model.{word}" for word in ("image", "settings", "previous", "name")
 )
-STOP_S = 40  # the service finishes what is under way in serve.graceful_timeout_s
+STOP_S = 40  # the service ends requests under way within serve.graceful_timeout_s
 _LIVE = "/var/lib/live"
-_ASK = "/usr/local/lib/ask.py"
-_QUESTION = "question.json"
+_ASK_SCRIPT = "/usr/local/lib/ask.py"
+_REQUEST_FILE = "question.json"
 _HINT = "`docker build --target proxy -t light-model-proxy .` makes it"
-_LOOK_S = 1.0
-_LINES = 8
+_POLL_S = 1.0
+_LOG_LINES = 8
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """The container that owns the port."""
+    """The proxy's container, which owns the service's port."""
 
     container: "Container"
 
     def live(self) -> Colour:
-        """Return which container gets the requests."""
+        """Return the colour of the container that gets the requests."""
         code, _ = engine.execute(self.container, ["test", "-f", f"{_LIVE}/green"])
         return "blue" if code else "green"
 
     def switch(self, colour: Colour) -> None:
-        """Route the next request, and all after it, to this container; none is lost.
+        """Route all new requests to the container of this colour; none is lost.
 
         Raises:
-            DeployFailed: the proxy could not be told.
+            DeployFailed: the command in the proxy failed.
         """
         command = ["touch"] if colour == "green" else ["rm", "-f"]
         code, _ = engine.execute(self.container, [*command, f"{_LIVE}/green"])
         if code:
-            raise DeployFailed(f"the proxy cannot switch: {command[0]} gives {code}")
+            raise DeployFailed(f"the proxy cannot switch: {command[0]} ended with exit code {code}")
 
     def ask(self, url: str, body: bytes | None = None, key: str = "") -> Answer:
-        """Ask from the proxy's place: GET, or POST a JSON body."""
-        words = ["python", "-I", _ASK, url]
+        """Send GET, or POST with a JSON body, from the proxy's container."""
+        command = ["python", "-I", _ASK_SCRIPT, url]
         if body is not None:
-            self.container.put_archive(_LIVE, engine.one_file(_QUESTION, body))
-            words.append(f"{_LIVE}/{_QUESTION}")
+            self.container.put_archive(_LIVE, engine.tar_of(_REQUEST_FILE, body))
+            command.append(f"{_LIVE}/{_REQUEST_FILE}")
         environment = {"LIGHTMODEL_KEY": key} if key else None
-        _, output = engine.execute(self.container, words, environment)
+        _, output = engine.execute(self.container, command, environment)
         try:
             return Answer(**json.loads(output))
         except ValueError:  # the proxy itself was stopped meanwhile
-            return Answer(0, "the proxy does not run")
+            return Answer(0, "the proxy is not running")
 
 
 def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = False) -> Proxy:
-    """Return the proxy of a service; start it where it does not run, make it where there is none.
+    """Return the running proxy of a service; create or start it if necessary.
 
-    With `renew`, one that runs another image than the newest is replaced; nobody answers for a second.
+    With `renew`, a proxy of an older image is replaced; the service is down for a second.
 
     Raises:
-        ConfigError: its image is not there, or its port is taken.
+        ConfigError: the proxy's image is missing, or the port is in use.
     """
     name = f"{deploy.name}-proxy"
     image = engine.image_of(client, PROXY_IMAGE, _HINT)
-    found = engine.find_container(client, name)
-    if found is not None and found.image != image:
+    container = engine.find_container(client, name)
+    if container is not None and container.image != image:
         if renew:
-            engine.remove(found)
-            found = None
+            engine.remove(container)
+            container = None
         else:
             logger.warning(
                 "%s runs an older image; `deploy docker --renew-proxy` replaces it", name
             )
-    container = found or _create(client, deploy, name)
+    container = container or _create(client, deploy, name)
     if container.status != "running":
         _start(container, deploy.port)
     return Proxy(container)
@@ -117,7 +117,7 @@ def _create(client: "DockerClient", deploy: DeploySection, name: str) -> "Contai
 
 
 def _hardening() -> dict[str, Any]:
-    """Return what every container of ours runs under: nothing to write to, and nothing to gain."""
+    """Return the restrictions of every container: a read-only file system and no privileges."""
     return {
         "read_only": True,
         "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 — in the container
@@ -137,8 +137,8 @@ def _start(container: "Container", port: int) -> None:
         engine.remove(container)
         if "port" in str(error).lower() or "address already in use" in str(error).lower():
             raise ConfigError(
-                f"port {port} of the Docker host is taken",
-                hint=f"`docker ps --filter publish={port}` names a container that has it; stop it, or "
+                f"port {port} of the Docker host is in use",
+                hint=f"`docker ps --filter publish={port}` names a container that uses it; stop it, or "
                 "set deploy.port",
             ) from None
         raise
@@ -148,9 +148,9 @@ def _start(container: "Container", port: int) -> None:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A container of the service, asked through its proxy.
+    """A container with a new version of the service, reached from the proxy's container.
 
-    Its colour is its name on the service's network; `key` is "" where the service wants none.
+    Its colour is its name on the service's network; `key` is the API key, "" for none.
     """
 
     container: "Container"
@@ -163,43 +163,43 @@ class Candidate:
         """Wait for `/ready`.
 
         Raises:
-            DeployFailed: it ended, or did not become ready in time; says what it said last.
+            DeployFailed: it ended, or did not become ready in time; the hint quotes its log.
         """
-        with self._quoted():
+        with self._quote_log():
             wait_until_ready(self._asking(self._address), seconds, self.check_alive)
 
     def smoke_test(self, *, through_proxy: bool) -> None:
-        """Compare its answers to the model's own sample rows with what is stored.
+        """Compare its answers to the model's sample rows with the stored scores.
 
-        It is asked at its own address, or as those ask who use the service.
+        Requests go to its own address, or `through_proxy`, like those of users.
 
         Raises:
-            DeployFailed: it serves another model, or scores otherwise.
+            DeployFailed: it serves another model, or its scores differ.
         """
-        with self._quoted():
-            smoke_test(self._asking(HERE if through_proxy else self._address), self.manifest)
+        with self._quote_log():
+            smoke_test(self._asking(PROXY_URL if through_proxy else self._address), self.manifest)
 
     def watch(self, seconds: float) -> None:
-        """Look at it for a while, as those see it who use the service.
+        """Check it for a number of seconds, through the proxy like users.
 
         Raises:
             DeployFailed: it ended, became unhealthy, or does not answer.
         """
         ends = time.monotonic() + seconds
-        ask = self._asking(HERE)
-        with self._quoted():
+        ask = self._asking(PROXY_URL)
+        with self._quote_log():
             while time.monotonic() < ends:
-                time.sleep(min(_LOOK_S, seconds))
+                time.sleep(min(_POLL_S, seconds))
                 raise_if_interrupted()
                 self.check_alive()
                 if (answer := ask("/ready", None)).status != OK:
                     raise DeployFailed(f"it stopped answering; /ready: {answer}")
 
     def check_alive(self) -> None:
-        """Look at the container itself.
+        """Check the state of the container.
 
         Raises:
-            DeployFailed: it does not run, or Docker finds it unhealthy.
+            DeployFailed: it is not running, or Docker reports it as unhealthy.
         """
         self.container.reload()
         if self.container.status != "running" or self.container.health == "unhealthy":
@@ -217,13 +217,13 @@ class Candidate:
         return lambda path, body: self.proxy.ask(address + path, body, self.key)
 
     @contextmanager
-    def _quoted(self) -> Iterator[None]:
-        """Name the version that an error is of, and quote what it logged last."""
+    def _quote_log(self) -> Iterator[None]:
+        """Add to an error that it is the new version's, and the last lines of its log."""
         try:
             yield
         except DeployFailed as error:
-            said = self.container.logs(tail=_LINES).decode(errors="replace")
-            hint = error.hint or f"what the new version said last:\n{said}"
+            log = self.container.logs(tail=_LOG_LINES).decode(errors="replace")
+            hint = error.hint or f"the last log lines of the new version:\n{log}"
             raise DeployFailed(f"the new version: {error.message}", hint=hint) from error
 
 
@@ -232,8 +232,8 @@ def start_candidate(
 ) -> "Container":
     """Start a container of an image, reachable by its colour on the service's network.
 
-    It is not restarted by Docker until it has passed its smoke test. Images are named by their ids;
-    `previous` is the one that answers now, "" for none.
+    Docker does not restart it before it has passed its smoke test. Images are named by their ids;
+    `previous` is the one that is live now, "" for none.
     """
     container = client.containers.create(
         image,
@@ -259,14 +259,14 @@ def start_candidate(
 
 
 def environment_of(deploy: DeploySection) -> dict[str, str]:
-    """Return the environment of the service: what deploy.env_file says, and that a proxy is in front.
+    """Return the environment of the service: deploy.env_file, and one proxy in front of it.
 
     Raises:
         ConfigError: the file cannot be read, or a line is not NAME=VALUE.
     """
-    found = {"LIGHTMODEL__SERVE__PROXIES": "1"}
+    environment = {"LIGHTMODEL__SERVE__PROXIES": "1"}
     if deploy.env_file is None:
-        return found
+        return environment
     try:
         lines = deploy.env_file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -278,11 +278,11 @@ def environment_of(deploy: DeploySection) -> dict[str, str]:
             name, equals, value = text.partition("=")
             if not equals or not name.strip().replace("_", "").isalnum():
                 raise ConfigError(f"{deploy.env_file}, line {number}: must be NAME=VALUE")
-            found[name.strip()] = value
-    return found
+            environment[name.strip()] = value
+    return environment
 
 
 def settings_hash(deploy: DeploySection) -> str:
-    """Return what tells whether two containers of one image would run alike."""
+    """Return a hash of the environment; an equal one means that containers run alike."""
     content = json.dumps(sorted(environment_of(deploy).items()))
     return hashlib.sha256(content.encode()).hexdigest()

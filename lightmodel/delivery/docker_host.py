@@ -1,4 +1,4 @@
-"""Deploying to a Docker host: the new version beside the old, a switch in the proxy, no lost request."""
+"""Deploy to a Docker host: start the new version, switch the proxy, remove the old version."""
 
 import logging
 import time
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from lightmodel.config import Config, DeploySection
 from lightmodel.delivery import containers, engine
-from lightmodel.delivery.base import Deployed
-from lightmodel.delivery.containers import HERE, PROXY_IMAGE, STOP_S, Candidate, Colour, Proxy
+from lightmodel.delivery.base import DeploymentResult
+from lightmodel.delivery.containers import PROXY_IMAGE, PROXY_URL, STOP_S, Candidate, Colour, Proxy
 from lightmodel.delivery.engine import translate_docker_errors
 from lightmodel.delivery.smoke_test import OK, key_of, wait_until_ready
 from lightmodel.errors import ArtefactMissing, LightModelError
@@ -23,12 +23,12 @@ if TYPE_CHECKING:  # imported when an engine is needed
 
 logger = logging.getLogger(__name__)
 
-_BUILD = "`docker build -t light-model .` makes one"
+_BUILD_HINT = "`docker build -t light-model .` makes one"
 _LIVE = "live"  # the tag of the image that answers
-_LOOKS, _LOOK_S = 3, 2.0
+_CHECKS, _POLL_S = 3, 2.0
 _RESTART_S = 10
-_RESTARTS = 2  # by Docker itself, of a container that ends shortly after each start
-_OTHER: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
+_MAX_RESTARTS = 2  # by Docker: more means that the container keeps failing
+_OTHER_COLOUR: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 
 
 def open_docker_host(config: Config, *, renew_proxy: bool = False) -> "DockerHost":
@@ -42,7 +42,7 @@ def open_docker_host(config: Config, *, renew_proxy: bool = False) -> "DockerHos
 
 @dataclass(frozen=True)
 class DockerHost:
-    """One service on the host of an engine; see `Deployment`.
+    """One service on a Docker host; see `Deployment`.
 
     With `renew_proxy`, a proxy of an older image is replaced.
     """
@@ -53,12 +53,12 @@ class DockerHost:
 
     def plan(self, image: str) -> list[str]:
         """Return what `deploy` would do; see `Deployment`."""
-        with translate_docker_errors("cannot look at the Docker host"):
-            found = engine.image_of(self.client, image, _BUILD)
-            manifest = engine.manifest_of(self.client, str(found.id))
+        with translate_docker_errors("cannot inspect the Docker host"):
+            resolved = engine.image_of(self.client, image, _BUILD_HINT)
+            manifest = engine.manifest_of(self.client, str(resolved.id))
             live = self._live()
-        if live is not None and self._is_this(live, found):
-            return [f"{image} ({manifest.version}) answers already: look at it, change nothing"]
+        if live is not None and self._runs_image(live, resolved):
+            return [f"{image} ({manifest.version}) is live already: check it, change nothing"]
         settings = self.settings
         return [
             f"start {image} ({manifest.version}) beside {live.name if live else 'nothing'}",
@@ -68,68 +68,68 @@ class DockerHost:
             f"remove {live.name if live else 'nothing'}, and images beyond {settings.keep_images}",
         ]
 
-    def deploy(self, image: str) -> Deployed:
-        """Bring an image into service; see `Deployment`."""
-        with translate_docker_errors(f"cannot deploy {image}"), self._alone():
-            found = engine.image_of(self.client, image, _BUILD)
-            manifest = engine.manifest_of(self.client, str(found.id))
+    def deploy(self, image: str) -> DeploymentResult:
+        """Deploy an image; see `Deployment`."""
+        with translate_docker_errors(f"cannot deploy {image}"), self._lock():
+            resolved = engine.image_of(self.client, image, _BUILD_HINT)
+            manifest = engine.manifest_of(self.client, str(resolved.id))
             proxy = containers.open_proxy(self.client, self.settings, renew=self.renew_proxy)
             live = self._live()
             changed = not (
-                live and self._is_this(live, found) and self._answers(proxy, live, manifest)
+                live and self._runs_image(live, resolved) and self._is_ready(proxy, live, manifest)
             )
             if changed:
-                self._replace(proxy, live, found, manifest)
-                found.tag(self.settings.name, _LIVE)
+                self._replace(proxy, live, resolved, manifest)
+                resolved.tag(self.settings.name, _LIVE)
                 before = live.labels.get(containers.IMAGE, "") if live else ""
                 engine.retire_images(self.client, image, self.settings.keep_images, before)
         address = f"http://localhost:{self.settings.port}"
-        return Deployed(str(found.id), manifest.version, address, changed)
+        return DeploymentResult(str(resolved.id), manifest.version, address, changed)
 
-    def rollback(self) -> Deployed:
-        """Bring back the image that answered before; see `Deployment`."""
-        with translate_docker_errors("cannot look at the Docker host"):
+    def rollback(self) -> DeploymentResult:
+        """Deploy the previous image again; see `Deployment`."""
+        with translate_docker_errors("cannot inspect the Docker host"):
             live = self._live()
         previous = live.labels.get(containers.PREVIOUS, "") if live else ""
         if not previous:
             raise ArtefactMissing(
-                f"before what answers now, nothing did on {self.settings.name}",
+                f"there is no previous image of {self.settings.name}",
                 hint="`python -m lightmodel deploy docker --image IMAGE` deploys any image",
             )
         return self.deploy(previous)
 
     def check(self) -> str:
-        """Return what keeps the service from answering; "" where it answers.
+        """Return why the service does not answer; "" if it does.
 
-        One missed question is no reason to act, and a container that is just starting gets its time.
+        A single failed check does not count, and a container that is starting is given time.
 
         Raises:
             SourceUnavailable: no engine answers.
         """
-        with translate_docker_errors("cannot look at the Docker host"):
-            for remaining in reversed(range(_LOOKS)):
+        with translate_docker_errors("cannot inspect the Docker host"):
+            for remaining in reversed(range(_CHECKS)):
                 proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
                 live = self._live()
-                wrong = _state(proxy, "the proxy") or _state(live, "the service")
-                if not wrong and proxy:
-                    answer = Proxy(proxy).ask(f"{HERE}/ready")
-                    wrong = "" if answer.status == OK else f"the service does not answer: {answer}"
-                if not wrong or (live and self._is_starting(live)):
+                fault = _problem_of(proxy, "the proxy") or _problem_of(live, "the service")
+                if not fault and proxy:
+                    answer = Proxy(proxy).ask(f"{PROXY_URL}/ready")
+                    fault = "" if answer.status == OK else f"the service does not answer: {answer}"
+                if not fault or (live and self._is_starting(live)):
                     return ""
                 if remaining:
-                    time.sleep(_LOOK_S)
-        return wrong
+                    time.sleep(_POLL_S)
+        return fault
 
     def restart(self) -> None:
-        """Start what does not run, restart what does not answer, make anew what is gone.
+        """Start, restart or recreate the containers of the service that do not answer.
 
         Raises:
-            DeployFailed: it does not become ready all the same.
-            AlreadyRunning: a deployment is under way, which will see to it.
-            ConfigError: the image that answered last is gone.
+            DeployFailed: it still does not become ready.
+            AlreadyRunning: a deployment is under way.
+            ConfigError: the last deployed image is missing.
         """
-        engine.image_of(self.client, self._live_image, "nothing was deployed here under this name")
-        with translate_docker_errors("cannot start the service again"), self._alone():
+        engine.image_of(self.client, self._live_image, "nothing was deployed under this name")
+        with translate_docker_errors("cannot restart the service"), self._lock():
             proxy = containers.open_proxy(self.client, self.settings)
             live = self._live()
             if live is not None:
@@ -137,7 +137,8 @@ class DockerHost:
                 live.restart(timeout=_RESTART_S)
                 engine.keep_running(live)
                 wait_until_ready(
-                    lambda path, body: proxy.ask(HERE + path, body), self.settings.ready_timeout_s
+                    lambda path, body: proxy.ask(PROXY_URL + path, body),
+                    self.settings.ready_timeout_s,
                 )
                 return
         self.deploy(self._live_image)
@@ -149,11 +150,11 @@ class DockerHost:
     def _is_starting(self, live: "Container") -> bool:
         started = datetime.fromisoformat(live.attrs["State"]["StartedAt"][:19] + "+00:00")
         age = (datetime.now(UTC) - started).total_seconds()
-        again_and_again = live.attrs["RestartCount"] > _RESTARTS
+        keeps_failing = live.attrs["RestartCount"] > _MAX_RESTARTS
         young = live.status == "running" and age < self.settings.ready_timeout_s
-        return young and not again_and_again
+        return young and not keeps_failing
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _lock(self) -> AbstractContextManager[None]:
         build = "`docker build --target proxy -t light-model-proxy .`"
         engine.image_of(self.client, PROXY_IMAGE, build)
         seconds = self.settings.ready_timeout_s + self.settings.watch_s + 3 * STOP_S
@@ -166,26 +167,26 @@ class DockerHost:
             return None
         return engine.find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
 
-    def _is_this(self, live: "Container", image: "Image") -> bool:
+    def _runs_image(self, live: "Container", image: "Image") -> bool:
         same = live.labels.get(containers.SETTINGS) == containers.settings_hash(self.settings)
         return same and live.labels.get(containers.IMAGE) == image.id
 
-    def _answers(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
-        """Return whether what is live is whole, and see that it stays so."""
-        if live.status != "running" or proxy.ask(f"{HERE}/ready").status != OK:
+    def _is_ready(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
+        """Return whether the live container is ready; if so, let Docker keep it running."""
+        if live.status != "running" or proxy.ask(f"{PROXY_URL}/ready").status != OK:
             return False
-        engine.keep_running(live)  # a deployment that was killed had no time for it
-        logger.info("%s answers already", manifest.version)
+        engine.keep_running(live)  # a killed deployment may not have done so
+        logger.info("%s is live already", manifest.version)
         return True
 
     def _replace(
         self, proxy: Proxy, live: "Container | None", image: "Image", manifest: Manifest
     ) -> None:
-        """Start the new version, smoke-test it, switch, watch; or leave all as it was."""
+        """Start the new version, smoke-test it, switch, watch; on failure restore the old state."""
         old = proxy.live()
-        colour = _OTHER[old] if live else old
-        left = engine.find_container(self.client, f"{self.settings.name}-{colour}")
-        engine.remove(left)  # by a deployment that was killed
+        colour = _OTHER_COLOUR[old] if live else old
+        # A deployment that was killed may have left a container.
+        engine.remove(engine.find_container(self.client, f"{self.settings.name}-{colour}"))
         previous = live.labels.get(containers.IMAGE, "") if live else ""
         container = containers.start_candidate(
             self.client, self.settings, str(image.id), colour, previous
@@ -195,37 +196,37 @@ class DockerHost:
             logger.info("%s started as %s", manifest.version, container.name)
             candidate.wait_until_ready(self.settings.ready_timeout_s)
             candidate.smoke_test(through_proxy=False)
-            logger.info("it is ready, and scores the model's sample rows as stored; switching")
+            logger.info("%s passed its smoke test; switching the proxy", manifest.version)
             proxy.switch(colour)
             candidate.smoke_test(through_proxy=True)
             candidate.watch(self.settings.watch_s)
         except BaseException:
-            _take_back(proxy, old, container)
+            _revert(proxy, old, container)
             raise
         engine.keep_running(container)
         _stop(live)
 
 
-def _state(container: "Container | None", what: str) -> str:
-    """Return what is wrong with a container by its state; listed is not alive."""
+def _problem_of(container: "Container | None", what: str) -> str:
+    """Return what is wrong with a container, by its state; "" for nothing."""
     if container is None:
         return f"{what} has no container"
     return "" if container.status == "running" else f"{what} is {container.status}"
 
 
-def _take_back(proxy: Proxy, old: Colour, container: "Container") -> None:
-    """Route requests to the old version again; what went wrong before matters more than this."""
+def _revert(proxy: Proxy, old: Colour, container: "Container") -> None:
+    """Route requests to the old version again; a failure of this is only logged."""
     try:
-        with translate_docker_errors("cannot take the new version back"):
+        with translate_docker_errors("cannot remove the new version"):
             proxy.switch(old)
             engine.remove(container)
-        logger.warning("the new version was removed; what answered before goes on")
+        logger.warning("the new version was removed; the old one keeps serving")
     except LightModelError as error:
         logger.warning("%s; the next deployment does it", error.message)
 
 
 def _stop(old: "Container | None") -> None:
-    """Let the old version finish what is under way, and remove it."""
+    """Let the old version finish its requests, and remove it."""
     if old is not None:
         old.stop(timeout=STOP_S)
         engine.remove(old)

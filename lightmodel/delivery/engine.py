@@ -1,4 +1,4 @@
-"""The Docker engine that DOCKER_HOST names, with its failures in our words."""
+"""The Docker engine that DOCKER_HOST names; its errors become those of this project."""
 
 import io
 import logging
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported when an engine is needed
 
 logger = logging.getLogger(__name__)
 
-_UNTIL = "light-model.until"
+_EXPIRES = "light-model.until"
 _TIMEOUT_S = 60
 _CONFLICT = 409
 MODELS = "/app/model"  # of a serving image
@@ -30,7 +30,7 @@ def connect() -> "DockerClient":
     """Connect to the engine; ssh:// goes through the machine's own ssh and its settings.
 
     Raises:
-        SourceUnavailable: it does not answer.
+        SourceUnavailable: the engine does not answer.
     """
     import docker
     from docker.errors import DockerException
@@ -49,27 +49,27 @@ def connect() -> "DockerClient":
 
 @contextmanager
 def translate_docker_errors(what: str) -> Iterator[None]:
-    """Turn what the engine says of a failure into words.
+    """Translate errors of the Docker SDK.
 
     Raises:
-        SourceUnavailable: it went away.
-        DeployFailed: it refused.
+        SourceUnavailable: the engine no longer answers.
+        DeployFailed: the engine refused.
     """
     from docker.errors import APIError, DockerException
 
     try:
         yield
     except APIError as error:
-        raise DeployFailed(f"{what}: Docker says: {error.explanation or error}") from error
+        raise DeployFailed(f"{what}: Docker reports: {error.explanation or error}") from error
     except (DockerException, requests.RequestException) as error:
-        raise SourceUnavailable(f"{what}: the Docker engine went away: {error}") from error
+        raise SourceUnavailable(f"{what}: the Docker engine no longer answers: {error}") from error
 
 
 def image_of(client: "DockerClient", reference: str, hint: str) -> "Image":
-    """Find an image on the host.
+    """Return an image on the host.
 
     Raises:
-        ConfigError: it is not there.
+        ConfigError: there is no such image.
     """
     from docker.errors import ImageNotFound
 
@@ -80,7 +80,7 @@ def image_of(client: "DockerClient", reference: str, hint: str) -> "Image":
 
 
 def find_container(client: "DockerClient", name: str) -> "Container | None":
-    """Return a container by its name, running or not."""
+    """Return a container by its name, running or not; None if there is none."""
     from docker.errors import NotFound
 
     try:
@@ -90,7 +90,7 @@ def find_container(client: "DockerClient", name: str) -> "Container | None":
 
 
 def remove(container: "Container | None") -> None:
-    """Remove a container, whatever it does at the moment; one that is gone already is fine."""
+    """Remove a container, running or not; a missing one is ignored."""
     from docker.errors import NotFound
 
     if container is not None:
@@ -99,27 +99,27 @@ def remove(container: "Container | None") -> None:
 
 
 def execute(
-    container: "Container", words: list[str], environment: dict[str, str] | None = None
+    container: "Container", command: list[str], environment: dict[str, str] | None = None
 ) -> tuple[int, bytes]:
-    """Run a command in a container; give its exit code and standard output."""
+    """Run a command in a container; return its exit code and standard output."""
     api = cast("DockerClient", container.client).api
-    made = api.exec_create(container.id, words, environment=environment, stderr=False)
-    # Over ssh the SDK fails when it closes the connection, and takes the output with it; a stream it
-    # leaves open.
+    created = api.exec_create(container.id, command, environment=environment, stderr=False)
+    # Over ssh the SDK fails when it closes the connection, and the output is lost; the
+    # connection of a stream it leaves open.
     over_ssh = str(api.base_url).startswith("http+docker://ssh")
-    said = cast("bytes | Iterator[bytes]", api.exec_start(made["Id"], stream=over_ssh))
-    output = said if isinstance(said, bytes) else b"".join(said)
-    return int(api.exec_inspect(made["Id"])["ExitCode"] or 0), output
+    result = cast("bytes | Iterator[bytes]", api.exec_start(created["Id"], stream=over_ssh))
+    output = result if isinstance(result, bytes) else b"".join(result)
+    return int(api.exec_inspect(created["Id"])["ExitCode"] or 0), output
 
 
 def keep_running(container: "Container") -> None:
-    """From now on Docker starts it again when it ends, and when the machine starts."""
+    """Let Docker restart a container when it ends, and when the machine starts."""
     policy = {"Name": "unless-stopped", "MaximumRetryCount": 0}
     container.update(restart_policy=policy)  # type: ignore[arg-type]  # the stubs lack this name
 
 
-def one_file(name: str, content: bytes) -> bytes:
-    """Return a tar archive that holds one file, readable by all: how the engine takes files."""
+def tar_of(name: str, content: bytes) -> bytes:
+    """Return a tar archive of one file, readable by all: the form in which the engine takes files."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         entry = tarfile.TarInfo(name)
@@ -130,23 +130,23 @@ def one_file(name: str, content: bytes) -> bytes:
 
 @contextmanager
 def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Iterator[None]:
-    """Let one deployment at a time work on a service, from whatever machine.
+    """Lock a service, so that only one deployment at a time changes it, from whatever machine.
 
-    The lock is a container that never runs: the engine gives a name to one only. It says until when
-    it may be believed, so that a deployment that was killed locks nobody out for long.
+    The lock is a container that never runs: its name is unique in the engine. It expires after
+    `seconds`, so that a killed deployment does not block others for long.
 
     Raises:
         AlreadyRunning: another deployment is under way.
     """
     from docker.errors import APIError
 
-    held = find_container(client, name)
-    if held is not None and float(held.labels.get(_UNTIL, "0")) < time.time():
-        logger.warning("an earlier deployment was killed; this one cleans up after it")
-        remove(held)
-    labels = {_UNTIL: str(int(time.time() + seconds))}
+    holder = find_container(client, name)
+    if holder is not None and float(holder.labels.get(_EXPIRES, "0")) < time.time():
+        logger.warning("an earlier deployment was killed; removing its expired lock")
+        remove(holder)
+    labels = {_EXPIRES: str(int(time.time() + seconds))}
     try:
-        held = client.containers.create(image, name=name, labels=labels)
+        holder = client.containers.create(image, name=name, labels=labels)
     except APIError as error:
         if error.status_code != _CONFLICT:
             raise
@@ -157,28 +157,28 @@ def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Itera
     try:
         yield
     finally:
-        remove(held)
+        remove(holder)
 
 
 def manifest_of(client: "DockerClient", image: str) -> Manifest:
-    """Read the manifest of the model that a serving image holds; nothing of it is run.
+    """Return the manifest of the model in a serving image, without running the image.
 
     Raises:
         ConfigError: the image holds no model, or more than one.
-        ArtefactCorrupt: the manifest is none.
+        ArtefactCorrupt: the manifest is invalid.
     """
-    found = dict(_manifests(client, image))
-    if len(found) != 1:
+    manifests = dict(_manifests(client, image))
+    if len(manifests) != 1:
         raise ConfigError(
-            f"{image} holds {len(found)} models in {MODELS}, and not one",
+            f"{image} holds {len(manifests)} models in {MODELS} instead of one",
             hint="`docker build -t light-model .` makes an image with one",
         )
-    ((name, data),) = found.items()
+    ((name, data),) = manifests.items()
     return Manifest.from_json(data, name)
 
 
 def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
-    """Return version and bytes of each manifest."""
+    """Return the version and the bytes of each manifest."""
     from docker.errors import NotFound
 
     container = client.containers.create(image)
@@ -198,13 +198,13 @@ def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
 
 
 def retire_images(client: "DockerClient", reference: str, keep: int, previous: str) -> None:
-    """Remove serving images of this name beyond the newest `keep`, by their label.
+    """Remove serving images of this name, by their label, except for the newest `keep`.
 
-    One that a container uses, that is called `latest`, or that a rollback would bring back, which is
-    `previous` by its id, stays.
+    Images that a container uses, that are tagged `latest`, or that a rollback needs (`previous`, an
+    id) are kept.
     """
     name = reference.partition("@")[0].rpartition(":")[0] or reference
-    own = [
+    named = [
         image
         for image in client.images.list(filters={"label": "light-model.service=serve"})
         if any(tag.rpartition(":")[0] == name for tag in image.tags)
@@ -214,7 +214,7 @@ def retire_images(client: "DockerClient", reference: str, keep: int, previous: s
         for container in client.containers.list(all=True, ignore_removed=True)
     }
     used.add(previous)
-    newest_first = sorted(own, key=lambda image: str(image.attrs["Created"]), reverse=True)
+    newest_first = sorted(named, key=lambda image: str(image.attrs["Created"]), reverse=True)
     for image in newest_first[keep:]:
         if image.id not in used and f"{name}:latest" not in image.tags:
             for tag in image.tags:

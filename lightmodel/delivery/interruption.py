@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a deployment is under way: it ends where it looks at the new version."""
+"""Ctrl-C and SIGTERM during a deployment: it ends at its next check of the new version."""
 
 import signal
 
@@ -12,14 +12,14 @@ def defer_signals() -> None:
     that nobody holds any more. Process 1 of a container would ignore SIGTERM altogether.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _note)
+        signal.signal(number, _on_signal)
 
 
 def raise_if_interrupted() -> None:
-    """Return where no signal came.
+    """Raise KeyboardInterrupt if a signal came.
 
     Raises:
-        KeyboardInterrupt: one came since the last question.
+        KeyboardInterrupt: a signal came since the last call.
     """
     global _pending  # noqa: PLW0603 — signals are of the process too
     if _pending:
@@ -27,7 +27,7 @@ def raise_if_interrupted() -> None:
         raise KeyboardInterrupt
 
 
-def _note(*_: object) -> None:
+def _on_signal(*_: object) -> None:
     global _pending  # noqa: PLW0603
     if _pending:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Watching over a service: what does not answer is started again, what does is left alone."""
+"""Monitor a service: restart it if it does not answer, and leave it alone if it does."""
 
 import json
 import logging
@@ -19,21 +19,21 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
 
 
 def open_monitor(config: Config) -> "Monitor":
-    """Return what looks after the service on the Docker host.
+    """Return the monitor of the service on the Docker host.
 
     Raises:
         SourceUnavailable: no engine answers.
     """
     host = open_docker_host(config)
-    memory = config.store.work / "monitor" / f"{config.deploy.name}.json"
-    memory.parent.mkdir(parents=True, exist_ok=True)
+    state_file = config.store.work / "monitor" / f"{config.deploy.name}.json"
+    state_file.parent.mkdir(parents=True, exist_ok=True)
     notifier = open_notifier(config.notify.channels, config.notify.timeout_s)
-    return Monitor(host, notifier, memory)
+    return Monitor(host, notifier, state_file)
 
 
 @dataclass(frozen=True)
 class Incident:
-    """Since when the service does not answer, and before when it is not tried again, in Unix time."""
+    """An outage: its start, the restarts so far, and the earliest time of the next (Unix time)."""
 
     since: float
     tries: int = 0
@@ -42,61 +42,61 @@ class Incident:
 
 @dataclass(frozen=True)
 class Monitor:
-    """Looks at one service, and acts where it does not answer.
+    """Checks one service, and restarts it if it does not answer.
 
-    The file `memory` keeps an incident from one look to the next, and from one process to the next.
+    `state_file` keeps an incident from one check, and one process, to the next.
     """
 
     host: DockerHost
     notifier: Notifier
-    memory: Path
+    state_file: Path
     clock: Callable[[], float] = time.time
 
     def check(self) -> str:
-        """Look once, start what does not answer again, and return what is wrong still, "" for nothing.
+        """Check once, restart what does not answer, and return what is still wrong ("": nothing).
 
-        It is not started where that was tried a short while ago.
+        Restarts are not repeated before a growing pause is over.
 
         Raises:
             SourceUnavailable: no engine answers.
         """
-        incident = self._recall()
-        wrong = self.host.check()
-        if not wrong:
-            return self._well(incident)
+        incident = self._read_incident()
+        problem = self.host.check()
+        if not problem:
+            return self._close(incident)
         incident = incident or Incident(self.clock())
         if self.clock() < incident.next_try:
-            logger.warning("%s; the next try is in %d s", wrong, incident.next_try - self.clock())
-            return wrong
-        return self._restart(incident, wrong)
+            logger.warning("%s; the next try is in %d s", problem, incident.next_try - self.clock())
+            return problem
+        return self._restart(incident, problem)
 
-    def _well(self, incident: Incident | None) -> str:
+    def _close(self, incident: Incident | None) -> str:
         if incident is not None:
-            self.memory.unlink(missing_ok=True)
+            self.state_file.unlink(missing_ok=True)
             minutes = (self.clock() - incident.since) / 60
-            self._tell("answers again", f"after {minutes:.0f} minutes and {incident.tries} tries")
+            self._notify("answers again", f"after {minutes:.0f} minutes and {incident.tries} tries")
         return ""
 
-    def _restart(self, incident: Incident, wrong: str) -> str:
+    def _restart(self, incident: Incident, problem: str) -> str:
         wait = min(_FIRST_WAIT_S * 2**incident.tries, _LONGEST_WAIT_S)
         incident = Incident(incident.since, incident.tries + 1, self.clock() + wait)
-        write_atomic(self.memory, json.dumps(asdict(incident)).encode())
+        write_atomic(self.state_file, json.dumps(asdict(incident)).encode())
         if incident.tries == 1:
-            self._tell("does not answer", f"{wrong}; it is started again")
+            self._notify("does not answer", f"{problem}; it is being restarted")
         try:
             self.host.restart()
         except AlreadyRunning as error:
             return error.message
         except LightModelError as error:
-            self._tell("could not be started again", f"{error.message}; next try in {wait:.0f} s")
+            self._notify("could not be restarted", f"{error.message}; next try in {wait:.0f} s")
             return error.message
-        return self._well(incident)
+        return self._close(incident)
 
-    def _tell(self, what: str, more: str) -> None:
+    def _notify(self, what: str, more: str) -> None:
         self.notifier.send(f"{self.host.settings.name} {what}", more)
 
-    def _recall(self) -> Incident | None:
+    def _read_incident(self) -> Incident | None:
         try:
-            return Incident(**json.loads(self.memory.read_text(encoding="ascii")))
-        except (OSError, ValueError, TypeError):  # none, or half of one
+            return Incident(**json.loads(self.state_file.read_text(encoding="ascii")))
+        except (OSError, ValueError, TypeError):  # missing or incomplete
             return None

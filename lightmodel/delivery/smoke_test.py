@@ -1,4 +1,4 @@
-"""Ask a running service for the model's own sample rows, and compare what it answers."""
+"""Smoke test: compare a service's answers to the model's sample rows with the stored scores."""
 
 import json
 import math
@@ -19,34 +19,34 @@ from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
 
 OK = 200
-_LOOK_S = 0.25
+_POLL_S = 0.25
 _TIMEOUT_S = 30
-_SHOWN = 300
+_MAX_QUOTED = 300
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Of a service: its HTTP status, 0 where nobody answered, and its body."""
+    """A service's response: its HTTP status, 0 for no response, and its body."""
 
     status: int
     body: str
 
     def __str__(self) -> str:
-        """Return it as messages quote it."""
-        return f"{self.status or 'nobody answers'}: {self.body.strip()[:_SHOWN]}"
+        """Return the response as messages quote it."""
+        return f"{self.status or 'no response'}: {self.body.strip()[:_MAX_QUOTED]}"
 
 
 Ask = Callable[[str, bytes | None], Answer]
-"""Asks for a path, or posts JSON to it."""
+"""Sends GET to a path, or POST with a JSON body."""
 
 
 def key_of(deploy: DeploySection) -> str:
-    """Return the API key for asking a service; "" where it wants none."""
+    """Return the API key for requests to a service; "" for none."""
     return deploy.api_key.get_secret_value() if deploy.api_key else ""
 
 
 def over_http(url: str, key: str = "") -> Ask:
-    """Return what asks a service at its address; `key` is an API key, "" where it wants none."""
+    """Return what sends requests to a service; `key` is an API key, "" for none."""
     headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
 
     def ask(path: str, body: bytes | None = None) -> Answer:
@@ -66,11 +66,11 @@ def over_http(url: str, key: str = "") -> Ask:
 
 
 def smoke_test_service(config: Config, url: str, seconds: float) -> str:
-    """Ask a service for the sample rows of the newest approved model here; return that model's name.
+    """Smoke-test a service by the newest approved model of the store; return its version.
 
     Raises:
-        DeployFailed: it does not become ready, serves another model, or scores otherwise.
-        ArtefactMissing: no model here is approved.
+        DeployFailed: it does not become ready, serves another model, or its scores differ.
+        ArtefactMissing: no model in the store is approved.
     """
     manifest = newest_approved(models_of(config)).manifest
     ask = over_http(url.rstrip("/"), key_of(config.deploy))
@@ -80,11 +80,11 @@ def smoke_test_service(config: Config, url: str, seconds: float) -> str:
 
 
 def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambda: None) -> None:
-    """Wait for `/ready`; `check` raises where waiting is of no use.
+    """Wait for `/ready`; `check` raises where waiting is useless.
 
     Raises:
         DeployFailed: it is not ready in time.
-        KeyboardInterrupt: somebody pressed Ctrl-C meanwhile, or sent SIGTERM.
+        KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM came.
     """
     ends = time.monotonic() + seconds
     while True:
@@ -95,35 +95,35 @@ def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambd
             return
         if time.monotonic() > ends:
             raise DeployFailed(f"not ready after {seconds:g} s; /ready: {answer}")
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_S)
 
 
 def smoke_test(ask: Ask, manifest: Manifest) -> None:
-    """Compare a service's answers to the model's own sample rows with what is stored.
+    """Compare a service's answers to the model's sample rows with the stored scores.
 
     Raises:
-        DeployFailed: it serves another model than the manifest's, or scores otherwise.
+        DeployFailed: it serves another model than the manifest's, or its scores differ.
     """
-    about = _asked(ask, "/model")
+    about = _request(ask, "/model")
     version = about.get("version") if isinstance(about, dict) else None
     if version is None:
         raise DeployFailed("what answers is no light-model service: its /model names no version")
     if version != manifest.version:
-        raise DeployFailed(f"{version} answers, and not {manifest.version}")
-    answers = _asked(ask, "/predict", sample_request(manifest.samples))
+        raise DeployFailed(f"{version} answers instead of {manifest.version}")
+    answers = _request(ask, "/predict", sample_request(manifest.samples))
     check_sample_answers(answers, manifest.samples, manifest.task or {})
 
 
-def _asked(ask: Ask, path: str, body: bytes | None = None) -> object:
+def _request(ask: Ask, path: str, body: bytes | None = None) -> object:
     answer = ask(path, body)
     if answer.status != OK:
-        keys = "the service asks for keys: LIGHTMODEL__DEPLOY__API_KEY must be one"
+        keys = "the service requires an API key: set LIGHTMODEL__DEPLOY__API_KEY to one"
         raise DeployFailed(f"{path}: {answer}", hint=keys if answer.status in {401, 403} else "")
     try:
-        found: object = json.loads(answer.body)
+        content: object = json.loads(answer.body)
     except ValueError:
-        raise DeployFailed(f"{path} does not answer with JSON") from None
-    return found
+        raise DeployFailed(f"the answer of {path} is not JSON") from None
+    return content
 
 
 def sample_request(samples: Sequence[dict[str, Any]]) -> bytes:
@@ -137,10 +137,10 @@ def check_sample_answers(
     """Compare a service's answers, one object a row, with the `score` of each of a manifest's samples.
 
     Raises:
-        DeployFailed: a score differs by more than 1e-12, relatively, or is not there.
+        DeployFailed: a score is missing, or its relative difference exceeds 1e-12.
     """
     if not isinstance(answers, list) or len(answers) != len(samples):
-        raise DeployFailed(f"/predict did not answer the {len(samples)} sample rows one by one")
+        raise DeployFailed(f"/predict did not return {len(samples)} answers for the sample rows")
     known = Task.from_dict(task)
     wrong = [
         number
@@ -150,7 +150,7 @@ def check_sample_answers(
     if wrong:
         rows = ", ".join(str(number) for number in wrong)
         raise DeployFailed(
-            f"/predict answers the model's sample rows otherwise than stored: {rows}"
+            f"/predict: the answers differ from the stored scores in sample rows {rows}"
         )
 
 

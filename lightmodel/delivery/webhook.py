@@ -22,13 +22,13 @@ PATH = "/github-webhook/"
 _TUNNELS = (".ngrok-free.app", ".ngrok-free.dev", ".ngrok.app", ".ngrok.dev", ".ngrok.io")
 _TIMEOUT_S = 20
 _PAGE = 100
-_PING_S, _LOOK_S = 20.0, 0.5
+_PING_S, _POLL_S = 20.0, 0.5
 _SCOPE = "the token must read and write webhooks (fine-grained: Webhooks; classic: admin:repo_hook)"
 _REFUSALS = {
     401: ("GitHub does not know the token", "set LIGHTMODEL__WEBHOOK__GITHUB_TOKEN to a valid one"),
     403: ("GitHub refuses the token", _SCOPE),
     404: ("GitHub shows no such repository to this token", f"check webhook.repository; {_SCOPE}"),
-    422: ("GitHub does not take the webhook", "its address must be public, with https://"),
+    422: ("GitHub rejects the webhook", "its address must be public, with https://"),
 }
 _NGROK_REFUSED = (
     "LIGHTMODEL__WEBHOOK__NGROK_TOKEN must be the authtoken of https://dashboard.ngrok.com, "
@@ -37,36 +37,36 @@ _NGROK_REFUSED = (
 _ANSWERS = {
     302: "Jenkins redirects: the address lacks the slash at its end",
     400: "Jenkins refuses the signature: webhook.secret is not the one that Jenkins has",
-    403: "refused: by the tunnel, whose secret is another, or by Jenkins, for the path is another",
-    404: "no Jenkins with the GitHub plugin is there, or the tunnel was asked for another path",
+    403: "refused by the tunnel, if its secret differs, or by Jenkins, if the path does",
+    404: "there is no Jenkins with the GitHub plugin, or the tunnel was asked for another path",
 }
 
 
 @dataclass(frozen=True)
 class GitHubHooks:
-    """The webhooks of one repository (owner/name), for the token of somebody who may change them."""
+    """The webhooks of one repository (owner/name), with a token that may change them."""
 
     api: str
     repository: str
     token: str
 
     def register(self, url: str, secret: str) -> int:
-        """Make the webhook of the Jenkins at a public address, or change it; return its number.
+        """Create or update the webhook to the Jenkins at a public address; return its id.
 
         Raises:
-            ConfigError: GitHub refuses; says which setting is wrong.
-            SourceUnavailable: GitHub does not answer, or wants a pause.
+            ConfigError: GitHub refuses; the message names the wrong setting.
+            SourceUnavailable: GitHub does not answer, or limits the rate.
         """
         address = url.rstrip("/") + PATH
         config = {"url": address, "content_type": "json", "secret": secret, "insecure_ssl": "0"}
         content = {"name": "web", "active": True, "events": ["push"], "config": config}
-        there = [hook["id"] for hook in self._hooks() if _replaces(address, hook)]
-        if there:
-            return int(self._ask("PATCH", f"/{there[0]}", content)["id"])
+        existing = [hook["id"] for hook in self._hooks() if _replaces(address, hook)]
+        if existing:
+            return int(self._ask("PATCH", f"/{existing[0]}", content)["id"])
         return int(self._ask("POST", "", content)["id"])
 
     def check(self, hook: int) -> int:
-        """Let GitHub send a ping, and return the status that it was answered with.
+        """Let GitHub send a ping, and return the HTTP status of Jenkins's answer.
 
         Raises:
             DeployFailed: it was answered with an error, or did not arrive.
@@ -78,8 +78,8 @@ class GitHubHooks:
         while time.monotonic() < ends:
             for delivery in self._ask("GET", f"/{hook}/deliveries"):
                 if delivery["event"] == "ping" and delivery["id"] not in before:
-                    return _answered(int(delivery["status_code"]), str(delivery["status"]))
-            time.sleep(_LOOK_S)
+                    return _check_ping(int(delivery["status_code"]), str(delivery["status"]))
+            time.sleep(_POLL_S)
         raise DeployFailed(
             f"GitHub has not delivered its ping within {_PING_S:g} s",
             hint="the repository's Settings → Webhooks shows its deliveries",
@@ -114,7 +114,7 @@ class GitHubHooks:
             )
         except requests.RequestException as error:
             raise SourceUnavailable(
-                f"GitHub does not answer: {type(error).__name__}", hint="look at webhook.github_api"
+                f"GitHub does not answer: {type(error).__name__}", hint="check webhook.github_api"
             ) from None
         _check(answer)
         return answer.json() if answer.content else None
@@ -125,7 +125,7 @@ def _check(answer: requests.Response) -> None:
     limited = answer.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in answer.headers
     if status == requests.codes.too_many_requests or (status == 403 and limited):
         wait = answer.headers.get("Retry-After", "")
-        raise SourceUnavailable(f"GitHub wants a pause{f' of {wait} s' if wait else ''}")
+        raise SourceUnavailable(f"GitHub limits the rate{f'; wait {wait} s' if wait else ''}")
     if status in _REFUSALS:
         message, hint = _REFUSALS[status]
         raise ConfigError(f"{message} ({status})", hint=hint)
@@ -134,20 +134,20 @@ def _check(answer: requests.Response) -> None:
 
 
 def _replaces(address: str, hook: dict[str, Any]) -> bool:
-    """Return whether a webhook is the one to change: the same, or that of a tunnel that is gone."""
-    own = str(hook["config"].get("url", ""))
-    hosts = [str(urlsplit(url).hostname) for url in (own, address)]
+    """Return whether to update this webhook: it has the address, or an earlier tunnel's."""
+    current = str(hook["config"].get("url", ""))
+    hosts = [str(urlsplit(url).hostname) for url in (current, address)]
     tunnels = all(host.endswith(_TUNNELS) for host in hosts)
-    return own == address or (tunnels and own.endswith(PATH))
+    return current == address or (tunnels and current.endswith(PATH))
 
 
-def _answered(status: int, words: str) -> int:
+def _check_ping(status: int, words: str) -> int:
     if status == requests.codes.ok:
         return status
     reason = _ANSWERS.get(status, f"GitHub says: {words}")
     raise DeployFailed(
         f"GitHub's ping was answered with {status or 'nothing'}: {reason}",
-        hint="docs/runbook.md, Webhook, has more; the webhook stays, and can be tried again",
+        hint="see docs/runbook.md, Webhook; the webhook is kept, and can be checked again",
     )
 
 
@@ -163,7 +163,7 @@ def github_hooks(config: Config) -> GitHubHooks:
     """Return the webhooks of the repository.
 
     Raises:
-        ConfigError: repository or token is not set.
+        ConfigError: the repository or the token is not set.
     """
     webhook = config.webhook
     if not webhook.repository:
@@ -174,7 +174,7 @@ def github_hooks(config: Config) -> GitHubHooks:
 
 
 def webhook_secret(config: Config) -> str:
-    """Return what GitHub signs with.
+    """Return the secret with which GitHub signs its pushes.
 
     Raises:
         ConfigError: it is not set.
@@ -200,7 +200,7 @@ def open_route(config: Config) -> Iterator[Route]:
 
 
 def policy(secret: str, path: str) -> dict[str, Any]:
-    """Return ngrok's traffic policy that lets only pushes to `path` through which GitHub has signed."""
+    """Return ngrok's traffic policy that lets only pushes signed by GitHub through, to `path`."""
     other = f"!(req.method == 'POST' && req.url.path == '{path}')"
     verify = {"type": "verify-webhook", "config": {"provider": "github", "secret": secret}}
     return {
@@ -230,17 +230,17 @@ def open_tunnel(webhook: WebhookSection, rules: dict[str, Any]) -> Iterator[str]
         import ngrok
     except ImportError:
         raise ConfigError(
-            "the tunnel wants the package ngrok, which is not installed",
-            hint="`pip install -r requirements/tunnel.txt`; or webhook.address, a public one",
+            "the tunnel needs the package ngrok, which is not installed",
+            hint="`pip install -r requirements/tunnel.txt`; or set webhook.address to a public one",
         ) from None
     try:
         listener = ngrok.forward(webhook.target, traffic_policy=json.dumps(rules), **options)
-    except ValueError as error:  # ngrok's only kind: what was tried, and why not
-        raise _translated(" ".join(str(word) for word in error.args)) from None
+    except ValueError as error:  # ngrok's only error: what was tried, and why it failed
+        raise _translate_ngrok_error(" ".join(str(word) for word in error.args)) from None
     try:
         yield str(listener.url())
     finally:
-        with suppress(Exception):  # closing a tunnel that broke is no news
+        with suppress(Exception):  # a broken tunnel cannot be closed
             ngrok.disconnect(listener.url())
 
 
@@ -260,9 +260,9 @@ def _ngrok_options(webhook: WebhookSection) -> dict[str, Any]:
     return options
 
 
-def _translated(said: str) -> ConfigError | SourceUnavailable:
-    """Return a refusal, which has one of ngrok's numbers, or else that the service is out of reach."""
-    text = " ".join(said.split())
+def _translate_ngrok_error(message: str) -> ConfigError | SourceUnavailable:
+    """Return ConfigError for a refusal, which has an error number, else SourceUnavailable."""
+    text = " ".join(message.split())
     if "ERR_NGROK_" in text.upper() or "authentication" in text.lower():
         return ConfigError(f"ngrok refuses: {text}", hint=_NGROK_REFUSED)
     return SourceUnavailable(
@@ -273,7 +273,5 @@ def _translated(said: str) -> ConfigError | SourceUnavailable:
 
 def _secret(value: SecretStr | None, name: str) -> str:
     if value is None or not value.get_secret_value():
-        raise ConfigError(
-            f"LIGHTMODEL__WEBHOOK__{name} is not set", hint="docs/config.md says what it is for"
-        )
+        raise ConfigError(f"LIGHTMODEL__WEBHOOK__{name} is not set", hint="see docs/config.md")
     return value.get_secret_value()

@@ -10,7 +10,7 @@ from lightmodel.config.threads import threads_of
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
 from lightmodel.pipeline.reuse import Reuse, find_reusable
 from lightmodel.progress import Progress
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.factory import fetch_first
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import commit, fingerprint, versions
@@ -40,7 +40,7 @@ def run_preprocess(context: RunContext, _: Pins) -> Outcome:
     return Outcome("preprocess", did, reuse.why, split.name, sum(split.manifest.rows.values()))
 
 
-def fetch_table(config: Config, progress: Progress) -> Fetched:
+def fetch_table(config: Config, progress: Progress) -> FetchResult:
     """Fetch the files that `data.source` or one of its mirrors names.
 
     Raises:
@@ -59,7 +59,7 @@ def current_split(context: RunContext) -> Version:
 
 
 def make_split(
-    context: RunContext, fetched: Fetched, approved: Version | None, key: str
+    context: RunContext, fetched: FetchResult, approved: Version | None, key: str
 ) -> Version:
     """Read a table, check it, and split it; `key` is the split's fingerprint.
 
@@ -112,7 +112,7 @@ def _reusable(context: RunContext, key: str, approved: Version | None) -> Reuse:
 def _publish(
     context: RunContext,
     result: "PreprocessingResult",
-    fetched: Fetched,
+    fetched: FetchResult,
     approved: Version | None,
     key: str,
 ) -> Version:

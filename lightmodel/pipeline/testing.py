@@ -64,7 +64,7 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
 
 def _key(config: Config, version: Version, served: Version | None) -> str:
     inputs = {"model": version.name, "served": served.name if served else None}
-    modules = (*MODULES, *LEARNER_MODULES[version.manifest.made_by])
+    modules = (*MODULES, *LEARNER_MODULES[version.manifest.learner_name])
     return fingerprint(inputs, config.gate.model_dump(), modules, version.manifest.libraries)
 
 

@@ -83,7 +83,7 @@ def open_version(version: Version) -> LoadedModel:
     manifest = version.manifest
     rules = RowRules(Contract.from_dict(manifest.contract or {}))
     steps = _steps(version, rules.contract)
-    has_contributions = manifest.made_by == "lightgbm"
+    has_contributions = manifest.learner_name == "lightgbm"
     for predict, row_reader in _backends(version):
         predictor = Predictor(
             version.name,

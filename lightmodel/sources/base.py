@@ -1,4 +1,4 @@
-"""Bringing a table here from wherever it lies: the protocol, its options and its result."""
+"""Fetching a table: the protocol of a source, the options of a fetch, and its result."""
 
 import time
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from lightmodel.progress import Progress
 
 @dataclass(frozen=True)
 class FetchOptions:
-    """How to fetch.
+    """Options of a fetch.
 
     Attributes:
         cache: folder for what is downloaded or generated; created when needed.
         refresh: always | changed | never (see docs/config.md).
         sha256: expected hash of the bytes, or "".
-        timeout_s: seconds without a byte before a try is given up.
+        timeout_s: seconds without data after which a try fails.
         retries: further tries after the first.
         progress: where to report bytes as they come.
-        sleep: waits so many seconds between two tries; a test passes another.
+        sleep: waits so many seconds between two tries; tests replace it.
     """
 
     cache: Path
@@ -33,16 +33,16 @@ class FetchOptions:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """Complete, checked files.
 
     Attributes:
         paths: in the order in which their rows are to be read.
-        uri: what answered, without secrets.
-        sha256: of the file; of several, of their hashes in order.
-        size: bytes in all.
-        etag: what the source calls this state of it, or "".
-        changed: False when it was here already and nothing had to be brought.
+        uri: where the files came from, without secrets.
+        sha256: hash of the file; of several files, hash of their hashes in order.
+        size: total bytes.
+        etag: the source's identifier of this state of the file, or "".
+        changed: False if the files were here already, and nothing was transferred.
     """
 
     paths: tuple[Path, ...]
@@ -56,14 +56,14 @@ class Fetched:
 class Source(Protocol):
     """A place that a table can come from.
 
-    A fetch ends in complete, checked files or in an error, and never in half a file under its final
-    name; killed at any moment, the next call works (and goes on from what is there, where the source
-    can). What has not changed at the source is not transferred again. With `refresh="never"` and the
-    file here already it opens no connection. It raises SourceUnavailable or QuotaExceeded when trying
-    again later may help, DataError when the bytes are not what was asked for, ConfigError when the
-    address makes no sense, StorageFull when the disk is full. No secret of the address is in a message.
+    A fetch ends with complete, checked files or with an error, never with half a file under its final
+    name. After a kill at any moment the next call works, and resumes where the source allows it. What
+    has not changed at the source is not transferred again. With `refresh="never"` and a cached file no
+    connection is opened. It raises SourceUnavailable or QuotaExceeded when a later try may help,
+    DataError when the bytes are not what was asked for, ConfigError when the address is invalid,
+    StorageFull when the disk is full. No message contains a secret of the address.
     """
 
-    def __call__(self, uri: str, options: FetchOptions) -> Fetched:
-        """Bring here what `uri` names."""
+    def __call__(self, uri: str, options: FetchOptions) -> FetchResult:
+        """Fetch the files that `uri` names."""
         ...

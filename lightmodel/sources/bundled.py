@@ -1,7 +1,7 @@
 """Tables that need no network: scikit-learn's data sets and the generated Santander sample.
 
-They are written once and then kept like any download, under their parameters. What made them (the
-generator's code, the libraries' versions) stands in for an ETag.
+They are generated once and then cached like a download. The hash of the generator's code and the versions
+of the libraries serve as ETag.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from lightmodel.errors import ConfigError
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.cache import FileState
 from lightmodel.sources.download import Answer, download
 
@@ -38,23 +38,23 @@ class Table:
 
     @property
     def uri(self) -> str:
-        """The address with all its parameters, in one order."""
+        """The address with all its parameters, sorted."""
         query = urlencode(self.parameters)
         return f"{self.scheme}://{self.name}" + (f"?{query}" if query else "")
 
 
-def fetch(uri: str, options: FetchOptions) -> Fetched:
-    """Write the table that `uri` names, unless it is here already; see `Source`."""
+def fetch(uri: str, options: FetchOptions) -> FetchResult:
+    """Generate the table that `uri` names, unless it is cached; see `Source`."""
     table = parse_table(uri)
     return download(functools.partial(_open, table), table.uri, options)
 
 
 @contextlib.contextmanager
 def _open(table: Table, *_: object) -> Iterator[Answer]:
-    """Return the table's bytes; see `Remote`. What was begun is begun again: that is quick."""
+    """Open the table; see `Remote`. An interrupted one is generated anew, which is quick."""
     sample = table.scheme == "sample"
     label = "-".join([table.name, *(f"{name}{value}" for name, value in table.parameters)])
-    state = FileState(f"{label}.csv", etag=_made_by("numpy" if sample else "scikit-learn"))
+    state = FileState(f"{label}.csv", etag=_etag("numpy" if sample else "scikit-learn"))
     yield Answer(state, _chunks(table))
 
 
@@ -89,7 +89,7 @@ def _parameters(uri: str, query: str, defaults: Mapping[str, int]) -> dict[str, 
     given: dict[str, int] = {}
     for key, text in parse_qsl(query, keep_blank_values=True):
         if key not in defaults:
-            hint = _hint(key, defaults) if defaults else "leave out everything from the ? on"
+            hint = _hint(key, defaults) if defaults else "leave out the ? and everything after it"
             raise ConfigError(f"{uri}: there is no parameter {key!r}", hint=hint)
         if key in given:
             raise ConfigError(f"{uri}: the parameter {key!r} is given twice", hint="give it once")
@@ -111,10 +111,10 @@ def _hint(word: str, known: Iterable[str], prefix: str = "") -> str:
     names = list(known)
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.7)
     meant = f"did you mean {prefix}{close[0]}? " if close else ""
-    return f"{meant}there is {', '.join(prefix + name for name in names)}"
+    return f"{meant}known are {', '.join(prefix + name for name in names)}"
 
 
-def _made_by(library: str) -> str:
+def _etag(library: str) -> str:
     versions = [f"{name}-{importlib.metadata.version(name)}" for name in (library, "pyarrow")]
     if library == "scikit-learn":
         return " ".join(versions)

@@ -1,4 +1,4 @@
-"""The folder of downloads: for each address one entry, which is complete or not there."""
+"""The cache of downloads: one entry for each address, which is complete or absent."""
 
 import contextlib
 import hashlib
@@ -18,7 +18,7 @@ from filelock import Timeout
 from lightmodel.config.base import redacted
 from lightmodel.errors import StorageFull
 from lightmodel.files import file_lock, sha256_of, write_atomic
-from lightmodel.sources.base import Fetched
+from lightmodel.sources.base import FetchResult
 
 RECORD, PART, PART_RECORD, LOCK = "source.json", "download.part", "download.json", ".lock"
 MAX_NAME_BYTES = 120
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FileState:
-    """What a source knows of a file without sending it; empty or None: unknown."""
+    """What a source says about a file without sending it; empty or None means unknown."""
 
     name: str
     size: int | None = None
@@ -38,7 +38,7 @@ class FileState:
     modified: str = ""
 
     def is_same_as(self, other: "FileState") -> bool:
-        """Return whether both are one state of the file; what cannot be known counts as another."""
+        """Return whether both are the same state of the file; False where that cannot be known."""
         if self.etag or other.etag:
             return self.etag.removeprefix("W/") == other.etag.removeprefix("W/")
         known = self.modified and self.size is not None
@@ -47,7 +47,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class CachedFile:
-    """A complete file in the cache, as `source.json` describes it; `size` is that of the file."""
+    """A complete file in the cache, as `source.json` describes it; `size` is its length in bytes."""
 
     uri: str
     state: FileState
@@ -56,14 +56,14 @@ class CachedFile:
     fetched: str
 
     @property
-    def when(self) -> str:
-        """When it was fetched, for a person."""
+    def fetched_at(self) -> str:
+        """The time of the download, in readable form."""
         return f"{self.fetched[:16].replace('T', ' ')} UTC"
 
 
 @dataclass(frozen=True)
 class PartialFile:
-    """The beginning of a file in the cache, and the state of the source that it belongs to."""
+    """A partial download: the state of the file at the source, and the bytes that are here."""
 
     state: FileState
     size: int
@@ -72,8 +72,8 @@ class PartialFile:
 class CacheEntry:
     """One address in the cache: `<cache>/<hash of the address>/`.
 
-    `source.json` is written last: it is the commit. What it describes is believed only as long as
-    the file has the size and the hash that stand there.
+    `source.json` is written last, as the commit. The file counts as cached only while its size and
+    hash are those recorded there.
     """
 
     def __init__(self, cache: Path, uri: str) -> None:
@@ -90,7 +90,7 @@ class CacheEntry:
             return file_lock(self.folder / LOCK)
 
     def cached(self, sha256: str) -> CachedFile | None:
-        """Return the file that is here, if it is whole and, with `sha256` not empty, as expected."""
+        """Return the cached file if it is complete and has this hash ("": any)."""
         try:
             raw = json.loads((self.folder / RECORD).read_text("utf-8"))
             file = CachedFile(state=FileState(**raw.pop("state")), **raw)
@@ -104,11 +104,11 @@ class CacheEntry:
         except OSError:
             whole = False
         if not whole:
-            logger.warning("%s: the copy in %s is damaged", redacted(self.uri), self.folder)
+            logger.warning("%s: the cached copy in %s is damaged", redacted(self.uri), self.folder)
         return file if whole else None
 
     def partial(self) -> PartialFile | None:
-        """Return the beginning of a file that is here, if it is safe to resume."""
+        """Return the partial download, if it is safe to resume."""
         try:
             raw = json.loads((self.folder / PART_RECORD).read_text("utf-8"))
             partial = PartialFile(FileState(**raw), self.part.stat().st_size)
@@ -118,13 +118,13 @@ class CacheEntry:
         return partial if identified and partial.state.size is not None and partial.size else None
 
     def begin(self, state: FileState) -> None:
-        """Remove any beginning, and record which state of the source the new one belongs to."""
+        """Start a partial download, and record the state of the file that it belongs to."""
         self.part.unlink(missing_ok=True)
         _write_json(self.folder / PART_RECORD, asdict(state))
 
     @contextlib.contextmanager
-    def writing(self, start: int) -> Iterator[IO[bytes]]:
-        """Open the unfinished file to go on from byte `start`; it is on the disk when it is closed."""
+    def open_part(self, start: int) -> Iterator[IO[bytes]]:
+        """Open the partial download at byte `start`; on closing, it is synchronised to disk."""
         with self.part.open("r+b" if start else "wb") as file:
             file.truncate(start)
             file.seek(start)
@@ -133,12 +133,12 @@ class CacheEntry:
             os.fsync(file.fileno())
 
     def discard(self) -> None:
-        """Remove the unfinished file."""
+        """Remove the partial download."""
         self.part.unlink(missing_ok=True)
         (self.folder / PART_RECORD).unlink(missing_ok=True)
 
     def publish(self, state: FileState, sha256: str) -> CachedFile:
-        """Turn the finished, checked `.part` into the file that is here."""
+        """Make the complete, checked download the cached file."""
         size = self.part.stat().st_size
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         file = CachedFile(redacted(self.uri), state, size, sha256, stamp)
@@ -149,13 +149,13 @@ class CacheEntry:
                 path.unlink(missing_ok=True)
         return file
 
-    def fetched(self, file: CachedFile, *, changed: bool) -> Fetched:
-        """Describe the file that is here."""
+    def result(self, file: CachedFile, *, changed: bool) -> FetchResult:
+        """Return the cached file as the result of a fetch."""
         path = self.folder / file.state.name
-        return Fetched((path,), file.uri, file.sha256, file.size, file.state.etag, changed)
+        return FetchResult((path,), file.uri, file.sha256, file.size, file.state.etag, changed)
 
-    def check_room(self, needed: int) -> None:
-        """Refuse to start what cannot end.
+    def check_disk_space(self, needed: int) -> None:
+        """Check that a download fits on the disk.
 
         Raises:
             StorageFull: fewer than `needed` bytes are free.
@@ -164,12 +164,12 @@ class CacheEntry:
         if needed > free:
             raise StorageFull(
                 f"the download needs {needed:,} bytes, but only {free:,} are free in {self.folder}",
-                hint="make room, or let store.work name a folder on another disk",
+                hint="free some space, or set store.work to a folder on another disk",
             )
 
 
 def safe_name(name: str) -> str:
-    """Return `name` as one path component that is harmless everywhere and collides with nothing of ours."""
+    """Return `name` as one path component, valid on every system and unlike the cache's own files."""
     last = re.split(r"[/\\]", name)[-1]
     plain = re.sub(r"[^\w.()+=, -]", "_", last).strip(" .")
     plain = _shortened(plain) or FALLBACK

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError, LightModelError, SourceUnavailable
-from lightmodel.sources.base import Fetched, FetchOptions, Source
+from lightmodel.sources.base import FetchOptions, FetchResult, Source
 from lightmodel.sources.cache import CacheEntry
 
 SCHEMES = ("file", "https", "http", "gdrive", "s3", "az", "sklearn", "sample")
 _DRIVE_HOSTS = frozenset(
     {"drive.google.com", "docs.google.com", "sheets.google.com", "drive.usercontent.google.com"}
 )
-# one letter before the colon is a drive of Windows, not a scheme
+# one letter before the colon is a Windows drive, not a scheme
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 
 logger = logging.getLogger(__name__)
@@ -40,14 +40,14 @@ def source_for(uri: str) -> Source:
         from lightmodel.sources.bundled import fetch
     else:
         raise ConfigError(
-            f"{redacted(uri)}: {scheme}:// is not a kind of address known here",
+            f"{redacted(uri)}: the scheme {scheme}:// is unknown",
             hint=_known_schemes(scheme),
         )
     return fetch
 
 
 def scheme_of(uri: str) -> str:
-    """Return the kind of an address in lower case: `file` for paths, `gdrive` for any Drive link."""
+    """Return an address's scheme in lower case: `file` for paths, `gdrive` for any Drive link."""
     if is_drive(uri):
         return "gdrive"
     match = _SCHEME.match(uri)
@@ -62,7 +62,7 @@ def scheme_of(uri: str) -> str:
 
 
 def is_drive(uri: str) -> bool:
-    """Return whether an address is one of Drive's, with or without its scheme."""
+    """Return whether an address is a Google Drive link, with or without its scheme."""
     if uri.lower().startswith("gdrive:"):
         return True
     address = uri if "://" in uri else f"https://{uri}"
@@ -80,12 +80,12 @@ def _known_schemes(unknown: str) -> str:
     return f"{meant}known are {known} and plain paths"
 
 
-def fetch_first(uris: Sequence[str], options: FetchOptions) -> Fetched:
-    """Bring a table from the first of `uris` that has it: the source, then its mirrors.
+def fetch_first(uris: Sequence[str], options: FetchOptions) -> FetchResult:
+    """Fetch a table from the first of `uris` that has it: the source, then its mirrors.
 
     Raises:
-        ConfigError, StorageFull: at once; another place would not help.
-        SourceUnavailable: all failed, and for one of them trying again later may help.
+        ConfigError, StorageFull: at once; a mirror would not help.
+        SourceUnavailable: all failed, and for one of them a later try may help.
         QuotaExceeded: all failed, each because its quota is used up.
         DataError: none of them has what was asked for.
     """
@@ -99,7 +99,7 @@ def fetch_first(uris: Sequence[str], options: FetchOptions) -> Fetched:
             fetched = sources[uri](uri, options)
         except (SourceUnavailable, DataError) as error:
             failures.append(error)
-            rest = "trying the next place" if number < len(in_order) else "no place is left to try"
+            rest = "trying the next address" if number < len(in_order) else "no address is left"
             if len(uris) > 1:
                 logger.warning("%s; %s", error.message, rest)
         else:
@@ -122,9 +122,9 @@ def _all_failed(failures: list[LightModelError]) -> LightModelError:
     if len(failures) == 1:
         return failures[0]
     kinds = {type(failure) for failure in failures}
-    passing = any(issubclass(kind, SourceUnavailable) for kind in kinds)
-    kind = kinds.pop() if len(kinds) == 1 else SourceUnavailable if passing else DataError
+    may_pass = any(issubclass(kind, SourceUnavailable) for kind in kinds)
+    kind = kinds.pop() if len(kinds) == 1 else SourceUnavailable if may_pass else DataError
     lines = [f"  - {failure.message}" for failure in failures]
     hints = dict.fromkeys(failure.hint for failure in failures if failure.hint)
-    head = f"neither the source nor its {len(failures) - 1} mirror(s) gave the table:"
+    head = f"neither the source nor its {len(failures) - 1} mirror(s) provided the table:"
     return kind("\n".join([head, *lines]), hint="; ".join(hints))

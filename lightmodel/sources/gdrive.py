@@ -2,8 +2,8 @@
 
 gdown reads Drive's pages (the virus-scan form, and whatever Google puts there next). Its `download`
 is not used: it reports a missing, a private and a briefly failing file as the same error, does not
-show the headers that tell whether a file has changed, and resumes a `.part` without asking whether
-that still belongs to the file.
+show the headers that tell whether a file has changed, and resumes a `.part` without checking that
+it still belongs to the file.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from gdown.exceptions import FileURLRetrievalError
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError, QuotaExceeded
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.cache import FileState, PartialFile
-from lightmodel.sources.download import Answer, Transient, download, page_error
+from lightmodel.sources.download import Answer, TransientFailure, download, page_error
 from lightmodel.sources.http import WebClient, check_status, file_state, is_rest, range_headers
 
 MAX_PAGES = 5
@@ -32,10 +32,10 @@ _BY_PATH = re.compile(r"(?P<before>.*?)/d/(?P<published>e/)?(?P<id>[^/]+).*")
 _BY_QUERY = frozenset({"open", "uc", "download", "leaf", "viewer", "viewerng"})
 _FOLDERS = frozenset({"folders", "folderview", "embeddedfolderview", "my-drive", "shared-with-me"})
 _DOCUMENTS = frozenset({"document", "presentation", "drawings", "forms"})
-_WANTED = "name a CSV, Parquet, JSON Lines or Excel file, or a Google spreadsheet"
+_ACCEPTED_FILES = "name a CSV, Parquet, JSON Lines or Excel file, or a Google spreadsheet"
 
 
-def fetch(uri: str, options: FetchOptions) -> Fetched:
+def fetch(uri: str, options: FetchOptions) -> FetchResult:
     """Download the file that any form of Drive link names; see `Source`."""
     link = parse_link(uri)
     return download(functools.partial(_open, link, options.timeout_s), link.uri, options)
@@ -45,9 +45,9 @@ def fetch(uri: str, options: FetchOptions) -> Fetched:
 def _open(
     link: "DriveLink", timeout_s: float, _: FileState | None, partial: PartialFile | None
 ) -> Iterator[Answer]:
-    """Ask for the file, or for its rest; see `Remote`.
+    """Request the file, or its rest; see `Remote`.
 
-    Drive offers no conditional request: the whole file is asked for, and its headers, which come
+    Drive offers no conditional request: the whole file is requested, and its headers, which come
     first, say whether the body has to be read.
     """
     with WebClient(timeout_s) as client:
@@ -72,15 +72,15 @@ def _find_file(link: "DriveLink", client: WebClient) -> requests.Response:
         url = _next_url(link, client, response)
         response.close()
     raise DataError(
-        f"{link.uri}: Drive only leads from page to page",
+        f"{link.uri}: Drive answers with page after page and no file",
         hint="open the link in a private browser window: can the file be downloaded there?",
     )
 
 
 def _next_url(link: "DriveLink", client: WebClient, response: requests.Response) -> str:
-    """Return where Drive's page leads, or raise what it says."""
+    """Return the address to which a page of Drive leads, or raise the error that it reports."""
     if response.status_code == 500 and "/uc" in response.url:
-        # so Drive answers for its own documents, which have no bytes; their page shows the kind
+        # Drive's answer for Google documents, which have no bytes; /open leads to their kind
         return f"https://drive.google.com/open?id={link.id}"
     start = itertools.islice(client.body(response, response.url), MAX_PAGE_CHUNKS)
     text = b"".join(start).decode(errors="replace")
@@ -93,15 +93,15 @@ def _next_url(link: "DriveLink", client: WebClient, response: requests.Response)
     check_status(response, link.uri)
     path = urlsplit(response.url).path
     if path.startswith("/open") or path.endswith("/view"):
-        raise Transient("Drive answered 500")  # and yet it is a file, not a document
+        raise TransientFailure("Drive answered 500")  # for a file, not a document: a failure
     raise error
 
 
 def _export_url(link: "DriveLink", page: str) -> str:
-    """Return where Google's own spreadsheet comes as CSV, or "" if this is not one's page."""
+    """Return the address of a Google spreadsheet as CSV; "" if the page is not one's."""
     path = urlsplit(page).path
     if "/document/" in path or "/presentation/" in path:
-        raise ConfigError(f"{link.uri} is a Google document, not a table", hint=_WANTED)
+        raise ConfigError(f"{link.uri} is a Google document, not a table", hint=_ACCEPTED_FILES)
     sheet = "/spreadsheets/" in path and "/export" not in path
     return replace(link, kind="sheet").url if sheet else ""
 
@@ -123,7 +123,7 @@ class DriveLink:
 
     @property
     def uri(self) -> str:
-        """The one form to which all forms of this link are brought."""
+        """The canonical form of the link."""
         if self.kind != "file":
             return self.url
         query = f"?{urlencode({'resourcekey': self.resource_key})}" if self.resource_key else ""
@@ -131,7 +131,7 @@ class DriveLink:
 
     @property
     def url(self) -> str:
-        """Where to ask for the bytes."""
+        """The address from which to download."""
         key = {"resourcekey": self.resource_key} if self.resource_key else {}
         sheet = {"gid": self.sheet} if self.sheet else {}
         if self.kind == "file":
@@ -145,27 +145,27 @@ class DriveLink:
 
 
 def parse_link(uri: str) -> DriveLink:
-    """Return what a link names.
+    """Parse a Drive link in any form.
 
     Raises:
-        ConfigError: it names a folder, a document that is no table, or nothing.
+        ConfigError: the link names a folder, a document that is no table, or nothing.
     """
-    link = _short_link(uri) if uri.lower().startswith("gdrive:") else _web_link(uri)
+    link = _parse_gdrive_uri(uri) if uri.lower().startswith("gdrive:") else _parse_web_link(uri)
     if _ID.fullmatch(link.id) and (not link.resource_key or _ID.fullmatch(link.resource_key)):
         return link
     raise ConfigError(
-        f"no file can be made out in the Drive address {redacted(uri)}",
-        hint="write gdrive:// and the id (letters, digits, - and _), which in the file's link stands "
-        "between /d/ and /view; or paste the whole link",
+        f"the Drive address {redacted(uri)} names no file",
+        hint="write gdrive:// and the id (letters, digits, - and _), which is between /d/ and /view in "
+        "the file's link; or paste the whole link",
     )
 
 
-def _short_link(uri: str) -> DriveLink:
+def _parse_gdrive_uri(uri: str) -> DriveLink:
     name, _, query = uri.partition(":")[2].removeprefix("//").partition("?")
     return DriveLink(name.rstrip("/"), resource_key=dict(parse_qsl(query)).get("resourcekey", ""))
 
 
-def _web_link(uri: str) -> DriveLink:
+def _parse_web_link(uri: str) -> DriveLink:
     parts = urlsplit(uri if "://" in uri else f"https://{uri}")
     query = dict(parse_qsl(parts.query))
     key = query.get("resourcekey", "")
@@ -178,7 +178,7 @@ def _web_link(uri: str) -> DriveLink:
         )
     for kind in _DOCUMENTS.intersection(path):
         raise ConfigError(
-            f"{redacted(uri)} is a Google {kind.rstrip('s')}, not a table", hint=_WANTED
+            f"{redacted(uri)} is a Google {kind.rstrip('s')}, not a table", hint=_ACCEPTED_FILES
         )
     if match is None:
         return DriveLink(query.get("id", "") if path[-1] in _BY_QUERY else "", resource_key=key)

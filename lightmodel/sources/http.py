@@ -1,4 +1,4 @@
-"""Tables at https:// and http:// addresses, and what other sources that are asked over HTTP need."""
+"""Tables at https:// and http:// addresses, and the HTTP client of other sources."""
 
 import contextlib
 import functools
@@ -13,13 +13,13 @@ from werkzeug.http import parse_options_header
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.cache import FALLBACK, FileState, PartialFile, safe_name
-from lightmodel.sources.download import Answer, Transient, download
+from lightmodel.sources.download import Answer, TransientFailure, download
 
 CHUNK_BYTES = 1 << 16
-_RETRIED = frozenset({408, 425, 429})
-_NONSENSE = (
+_RETRIED_STATUS = frozenset({408, 425, 429})
+_INVALID_ADDRESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
@@ -31,7 +31,7 @@ _HEADERS = {
     "Accept-Encoding": "identity",  # offsets and lengths must count the file's own bytes
     "Accept-Language": "en",  # some pages are recognised by their text
 }
-_ENDINGS = {
+_SUFFIXES = {
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
     "application/vnd.apache.parquet": ".parquet",
@@ -41,7 +41,7 @@ _ENDINGS = {
 }
 
 
-def fetch(uri: str, options: FetchOptions) -> Fetched:
+def fetch(uri: str, options: FetchOptions) -> FetchResult:
     """Download the file at `uri`; see `Source`."""
     return download(functools.partial(_open, uri, options.timeout_s), uri, options)
 
@@ -50,7 +50,7 @@ def fetch(uri: str, options: FetchOptions) -> Fetched:
 def _open(
     url: str, timeout_s: float, known: FileState | None, partial: PartialFile | None
 ) -> Iterator[Answer]:
-    """Ask for the file, or for its rest; see `Remote`."""
+    """Request the file, or its rest; see `Remote`."""
     conditions = _condition_headers(known)
     with WebClient(timeout_s) as client:
         response = client.get(url, conditions | range_headers(partial))
@@ -58,7 +58,7 @@ def _open(
             yield client.answer(response, url, partial)
             return
         if response.status_code in {206, 416}:
-            # the rest does not belong to the beginning that is here: the whole file, then
+            # the partial download is of another state: request the whole file
             response.close()
             response = client.get(url, conditions)
         if known is not None and response.status_code == 304:
@@ -69,9 +69,9 @@ def _open(
 
 
 class WebClient(contextlib.ExitStack):
-    """Sends GETs, and closes what was answered at its end.
+    """Sends GET requests, and closes all responses at the end.
 
-    Proxies and certificates come from where `requests` always takes them.
+    Proxies and certificates are configured as usual for `requests`.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -94,7 +94,7 @@ class WebClient(contextlib.ExitStack):
     def answer(
         self, response: requests.Response, url: str, partial: PartialFile | None = None
     ) -> Answer:
-        """Return what a response sends, its body unread: the whole file, or the rest of `partial`."""
+        """Return the answer in a response, its body unread: the file, or the rest of `partial`."""
         if partial is not None:
             return Answer(partial.state, self.body(response, url), start=_offset(partial))
         state = file_state(response, url)
@@ -107,52 +107,53 @@ def _translate_http_errors(url: str, timeout_s: float) -> Iterator[None]:
     """Translate what `requests` raises.
 
     Raises:
-        Transient: worth another try.
-        SourceUnavailable: the certificate does not hold.
-        ConfigError: the address makes no sense.
+        TransientFailure: a retry may help.
+        SourceUnavailable: the server's certificate is not trusted.
+        DataError: the address redirects endlessly.
+        ConfigError: the address is invalid.
     """
     try:
         yield
-    except _NONSENSE as error:
+    except _INVALID_ADDRESS as error:
         raise ConfigError(
-            f"{redacted(url)}: this address makes no sense",
-            hint="look at data.source and data.mirrors",
+            f"{redacted(url)}: the address is invalid",
+            hint="check data.source and data.mirrors",
         ) from error
     except requests.TooManyRedirects as error:
         raise DataError(
-            f"{redacted(url)}: the address only leads to other addresses",
-            hint="open it in a private browser window: does the site want cookies or a login?",
+            f"{redacted(url)}: the address redirects endlessly",
+            hint="open it in a private browser window: does the site require cookies or a login?",
         ) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise SourceUnavailable(
                 f"{redacted(url)}: the server's certificate is not trusted",
-                hint="behind a company proxy, let REQUESTS_CA_BUNDLE name a file with its certificate",
+                hint="behind a company proxy, set REQUESTS_CA_BUNDLE to a file with its certificate",
             ) from error
-        raise Transient(_reason(error, timeout_s)) from error
+        raise TransientFailure(_reason(error, timeout_s)) from error
 
 
 def _reason(error: Exception, timeout_s: float) -> str:
-    # Only the kind is named: the text of these errors holds the whole address, with its secrets.
+    # Only the kind is named: the text of these errors contains the whole address, with secrets.
     text = str(error)
     if isinstance(error, requests.Timeout) or "timed out" in text:
-        return f"no byte came for {timeout_s:g} s"
+        return f"no data arrived for {timeout_s:g} s"
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy did not let the connection through"
+        return "the proxy refused the connection"
     if "NameResolution" in text or "getaddrinfo" in text:
-        return "the host's name cannot be resolved"
+        return "the host name cannot be resolved"
     if "refused" in text.lower():
         return "the connection was refused"
     if isinstance(error, requests.exceptions.ChunkedEncodingError) or "IncompleteRead" in text:
-        return "the connection was cut in the middle of the answer"
+        return "the connection broke in the middle of the response"
     return f"the connection failed ({type(error).__name__})"
 
 
 def check_status(response: requests.Response, uri: str) -> None:
-    """Raise what a status other than "here is the file" means for `uri`, which holds no secrets."""
+    """Raise the error that a status without a file means; `uri` is without secrets."""
     status = response.status_code
-    if status in _RETRIED or status >= 500:
-        raise Transient(f"the server answered {status}", wait_s=_retry_after_s(response))
+    if status in _RETRIED_STATUS or status >= 500:
+        raise TransientFailure(f"the server answered {status}", wait_s=_retry_after_s(response))
     if status in {401, 403}:
         raise DataError(
             f"{uri}: the server refuses access ({status})",
@@ -161,11 +162,11 @@ def check_status(response: requests.Response, uri: str) -> None:
     if status in {404, 410}:
         raise DataError(
             f"{uri}: there is no such file ({status})",
-            hint="check the address letter by letter, and that the file has not been moved or deleted",
+            hint="check the spelling of the address, and that the file has not been moved or deleted",
         )
     if status not in {200, 203}:
         raise DataError(
-            f"{uri}: the server answered {status} and not with a file",
+            f"{uri}: the server answered {status} instead of sending a file",
             hint="open the address in a private browser window: it must offer the file itself",
         )
 
@@ -178,7 +179,7 @@ def _retry_after_s(response: requests.Response) -> float:
 
 
 def _condition_headers(known: FileState | None) -> dict[str, str]:
-    """Return the headers that ask for the file only if it is no longer as `known`."""
+    """Return the headers that request the file only if its state is no longer `known`."""
     if known is None:
         return {}
     headers = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
@@ -186,9 +187,9 @@ def _condition_headers(known: FileState | None) -> dict[str, str]:
 
 
 def range_headers(partial: PartialFile | None) -> dict[str, str]:
-    """Return the headers that ask for the rest of a file, if it is still the one that was begun.
+    """Return the headers that request the rest of a partial download, if the file is unchanged.
 
-    Without a strong validator a server cannot promise that, and the whole file is asked for.
+    Without a strong validator a server cannot guarantee that, and the whole file is requested.
     """
     if partial is None:
         return {}
@@ -198,13 +199,13 @@ def range_headers(partial: PartialFile | None) -> dict[str, str]:
 
 
 def _offset(partial: PartialFile) -> int:
-    # a file that is complete but was never published: one byte more shows that it still is the same
+    # if the download was complete but not published, its last byte shows that nothing changed
     size = partial.state.size
     return partial.size if size is None else min(partial.size, size - 1)
 
 
 def is_rest(response: requests.Response, partial: PartialFile) -> bool:
-    """Return whether a response is the rest of what was begun, and not another file or the whole one."""
+    """Return whether a response is the rest of a partial download, not another or a whole file."""
     span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
     if response.status_code != 206 or span is None or _is_encoded(response):
         return False
@@ -217,32 +218,32 @@ def is_rest(response: requests.Response, partial: PartialFile) -> bool:
 
 
 def _is_encoded(response: requests.Response) -> bool:
-    """Return whether the bytes on the wire are not the file's own."""
+    """Return whether the bytes are compressed for the transfer."""
     return response.headers.get("Content-Encoding", "identity").lower() not in {"identity", ""}
 
 
 def file_state(response: requests.Response, url: str) -> FileState:
-    """Read from the headers of a whole answer what the server says about the file at `url`."""
+    """Return the state of the file at `url` from the headers of a complete response."""
     headers = response.headers
     etag = headers.get("ETag") or headers.get("x-goog-hash") or ""  # Drive sends a checksum only
     modified, length = headers.get("Last-Modified", ""), headers.get("Content-Length", "")
     name = safe_name(_file_name(response, url))
     if _is_encoded(response):
-        # requests unpacks it on the way: what arrives is neither as long nor as packed as announced
+        # requests decompresses it: what arrives has neither the announced length nor the .gz
         return FileState(name.removesuffix(".gz"), None, etag, modified)
     size = int(length) if length.isascii() and length.isdigit() else None
     return FileState(name, size, etag, modified)
 
 
 def _file_name(response: requests.Response, url: str) -> str:
-    """Return the first name that has an ending, else the first, with the ending of the media type."""
+    """Return the first name with a suffix, else the first name with the media type's suffix."""
     disposition = name_from_disposition(response.headers.get("Content-Disposition", ""))
     names = [name for name in (disposition, _url_name(url), _url_name(response.url)) if name]
     for name in names:
         if PurePosixPath(name).suffix:
             return name
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return (names[0] if names else FALLBACK) + _ENDINGS.get(kind, "")
+    return (names[0] if names else FALLBACK) + _SUFFIXES.get(kind, "")
 
 
 def _url_name(url: str) -> str:

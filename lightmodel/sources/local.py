@@ -1,4 +1,4 @@
-"""Tables that are here already: a path, a glob, or a file:// address. Read in place, never copied."""
+"""Local tables: a path, a glob, or a file:// address. They are read in place, never copied."""
 
 import difflib
 import glob
@@ -11,13 +11,13 @@ from urllib.request import url2pathname
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError
 from lightmodel.files import sha256_of
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 
 SHOWN = 3
 _TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx")
 
 
-def fetch(uri: str, options: FetchOptions) -> Fetched:
+def fetch(uri: str, options: FetchOptions) -> FetchResult:
     """Return the files that `uri` names, in the order of their names; see `Source`."""
     paths = _matches(_path_of(uri))
     sizes = [_size(path) for path in paths]
@@ -28,7 +28,7 @@ def fetch(uri: str, options: FetchOptions) -> Fetched:
             hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
             "string)",
         )
-    return Fetched(paths, redacted(uri), sha256, sum(sizes), etag="", changed=False)
+    return FetchResult(paths, redacted(uri), sha256, sum(sizes), etag="", changed=False)
 
 
 def _path_of(uri: str) -> Path:
@@ -56,14 +56,14 @@ def _matches(path: Path) -> tuple[Path, ...]:
         return files
     if names:
         raise DataError(
-            f"{path} matches only folders", hint=f"write {path}/*.csv for what is in them"
+            f"{path} matches only folders", hint=f"write {path}/*.csv for the files in them"
         )
     if magic:
-        raise DataError(f"no file matches {path}", hint=_hint_at_neighbours(_without_magic(path)))
-    raise DataError(f"there is no file {path}", hint=_hint_at_neighbours(path))
+        raise DataError(f"no file matches {path}", hint=_similar_names(_without_wildcards(path)))
+    raise DataError(f"there is no file {path}", hint=_similar_names(path))
 
 
-def _without_magic(pattern: Path) -> Path:
+def _without_wildcards(pattern: Path) -> Path:
     """Return the pattern up to its first wildcard, with the wildcards themselves taken out."""
     parts = []
     for part in pattern.parts:
@@ -76,21 +76,21 @@ def _without_magic(pattern: Path) -> Path:
 def _hint_in_folder(folder: Path) -> str:
     tables = [name for name in _names_in(folder) if name.lower().endswith(_TABLES)]
     if not tables:
-        return "name the file; there is none in this folder that looks like a table"
+        return "name the file; none in this folder looks like a table"
     more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""
-    return f"name a file of it ({', '.join(tables[:SHOWN])}{more}), or all of a kind: {folder / '*.csv'}"
+    return f"name a file in it ({', '.join(tables[:SHOWN])}{more}), or all of one kind: {folder / '*.csv'}"
 
 
-def _hint_at_neighbours(path: Path) -> str:
+def _similar_names(path: Path) -> str:
     parent = path.parent
     if not parent.is_dir():
-        return f"there is no folder {parent} either; paths count from {Path.cwd()}"
-    # by lower case: where it matters, a wrong case is the commonest slip
+        return f"there is no folder {parent} either; paths are relative to {Path.cwd()}"
+    # in lower case: a wrong case is the most common mistake
     names = {name.lower(): name for name in _names_in(parent)}
     close = difflib.get_close_matches(path.name.lower(), names, n=SHOWN, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(str(parent / names[name]) for name in close)}?"
-    return f"nothing in {parent.absolute()} has a name like that; paths count from {Path.cwd()}"
+    return f"nothing in {parent.absolute()} has a similar name; paths are relative to {Path.cwd()}"
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -113,7 +113,7 @@ def _joint_hash(paths: tuple[Path, ...]) -> str:
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be read: {error.strerror}",
-            hint="may this user read it? (ls -l)",
+            hint="check the permissions of the file (ls -l)",
         ) from error
     if len(hashes) == 1:
         return hashes[0]

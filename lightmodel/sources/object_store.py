@@ -18,37 +18,37 @@ from typing import Any, ClassVar
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.cache import FileState, PartialFile, safe_name
-from lightmodel.sources.download import Answer, Transient, download
+from lightmodel.sources.download import Answer, TransientFailure, download
 
 BLOCK_BYTES = 4 << 20
 SLOW_BYTES_PER_S = 1 << 16
-_LASTING = frozenset({errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS})
-_RETRIED = frozenset({408, 429})
+_PERMANENT = frozenset({errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.ENOSYS})
+_RETRIED_STATUS = frozenset({408, 429})
 
 FileSystem = Any
 """One of fsspec's, which has no types."""
 
 
-def fetch(uri: str, options: FetchOptions) -> Fetched:
+def fetch(uri: str, options: FetchOptions) -> FetchResult:
     """Download the object at `uri`; see `Source`."""
     path = uri.partition("://")[2]
     bucket, _, key = path.partition("/")
     store = open_store(uri, options.timeout_s)
     if not bucket or not key or key.endswith("/"):
-        raise ConfigError(f"{store.shown} names no object", hint=f"write {store.example}")
+        raise ConfigError(f"{store.safe_uri} names no object", hint=f"write {store.example}")
     return download(functools.partial(store.open, path), uri, options)
 
 
 def open_store(uri: str, timeout_s: float) -> "ObjectStore":
-    """Return the store of an address, s3:// or az://; nothing is asked yet."""
+    """Return the store of an address, s3:// or az://, without connecting to it."""
     kind = S3Store if uri.lower().startswith("s3:") else AzureStore
     return kind(redacted(uri), timeout_s)
 
 
-class Refused(Exception):
-    """The store does not let anybody do this, or does not understand it: no matter of waiting."""
+class RequestRefused(Exception):
+    """The store refuses a request, as not permitted or not valid; a retry will not help."""
 
     def __init__(self, reason: str, hint: str) -> None:
         super().__init__(reason)
@@ -58,18 +58,18 @@ class Refused(Exception):
 
 @dataclass
 class ObjectStore(ABC):
-    """Objects by path, such as `bucket/folder/table.csv`; it connects when it is first asked.
+    """Objects by path, such as `bucket/folder/table.csv`; the first call connects.
 
-    Every call ends within `timeout_s` and the time that its bytes take. But for `open`, it raises
-    FileNotFoundError where there is no such object or bucket, Refused, Transient for what may pass,
-    and ConfigError where credentials, settings or an extra are missing. No secret is in a message.
+    Every call ends within `timeout_s` plus the time of the transfer. All but `open` raise
+    FileNotFoundError where there is no such object or bucket, RequestRefused, TransientFailure, and
+    ConfigError where credentials, settings or a library are missing. No message contains a secret.
 
     Attributes:
-        shown: the address, without secrets, for messages.
+        safe_uri: the address, without secrets, for messages.
         timeout_s: seconds to wait for an answer.
     """
 
-    shown: str
+    safe_uri: str
     timeout_s: float
     _files: FileSystem = field(default=None, init=False)
     example: ClassVar[str]
@@ -78,7 +78,7 @@ class ObjectStore(ABC):
 
     @contextlib.contextmanager
     def open(self, path: str, _: FileState | None, partial: PartialFile | None) -> Iterator[Answer]:
-        """Ask for an object, or for its rest; see `Remote`."""
+        """Request an object, or its rest; see `Remote`."""
         state = self._state(path)
         start = 0
         if partial is not None and state.is_same_as(partial.state):
@@ -95,9 +95,9 @@ class ObjectStore(ABC):
             with self._translate_to_data_errors():
                 block = self.read(path, offset, min(offset + BLOCK_BYTES, size))
             yield block
-        # each block was a request of its own: were they all answered from one object?
+        # each block was a separate request: were all of the same object?
         if not self._state(path).is_same_as(state):
-            raise Transient("the object was replaced while it was read")
+            raise TransientFailure("the object was replaced while it was read")
 
     @contextlib.contextmanager
     def _translate_to_data_errors(self) -> Iterator[None]:
@@ -105,14 +105,14 @@ class ObjectStore(ABC):
             yield
         except FileNotFoundError as error:
             raise DataError(
-                f"{self.shown}: there is no such object", hint="check the address letter by letter"
+                f"{self.safe_uri}: there is no such object", hint="check the spelling"
             ) from error
         except IsADirectoryError as error:
             raise DataError(
-                f"{self.shown} is a folder, and a table is one object", hint="name the object in it"
+                f"{self.safe_uri} is a folder, not an object", hint="name the object in it"
             ) from error
-        except Refused as error:
-            raise DataError(f"{self.shown}: {error.reason}", hint=error.hint) from error
+        except RequestRefused as error:
+            raise DataError(f"{self.safe_uri}: {error.reason}", hint=error.hint) from error
 
     def info(self, path: str) -> FileState:
         """Return the state of an object; raise IsADirectoryError for a folder."""
@@ -130,30 +130,30 @@ class ObjectStore(ABC):
         )
 
     def read_whole(self, path: str, size: int) -> bytes:
-        """Return an object of about `size` bytes, which say how long to wait."""
+        """Return a whole object; its approximate `size` in bytes sets the time limit."""
         return bytes(self._call(lambda files: files._cat_file(path), size))
 
     def write(self, path: str, data: bytes) -> None:
-        """Write an object, over the one of that name."""
+        """Write an object, replacing any of the same path."""
         self._call(lambda files: files._pipe_file(path, data), len(data))
 
     def paths(self, root: str) -> list[str]:
         """Return the paths of all objects below `root`."""
         return list(self._call(lambda files: self._list(files, root)))
 
-    def _call(self, ask: Callable[[FileSystem], Awaitable[Any]], size: int = 0) -> Any:  # noqa: ANN401
-        """Run a coroutine within a limit: the libraries' own are minutes, retries included."""
+    def _call(self, operation: Callable[[FileSystem], Awaitable[Any]], size: int = 0) -> Any:  # noqa: ANN401
+        """Run a coroutine with a time limit: those of the libraries are minutes, with retries."""
         try:
             if self._files is None:
                 self._files = self._connect()
             from fsspec.asyn import sync
 
             limit_s = self.timeout_s + size / SLOW_BYTES_PER_S
-            return sync(self._files.loop, ask, self._files, timeout=limit_s)
+            return sync(self._files.loop, operation, self._files, timeout=limit_s)
         except (FileNotFoundError, ConfigError):
             raise
         except Exception as error:
-            raise self._translated(error) from error
+            raise self._translate(error) from error
 
     @abstractmethod
     def _connect(self) -> FileSystem:
@@ -164,12 +164,12 @@ class ObjectStore(ABC):
         """Return the paths below `root`."""
 
     @abstractmethod
-    def _translated(self, error: Exception) -> Exception:
-        """Return what an error of the store's library means."""
+    def _translate(self, error: Exception) -> Exception:
+        """Translate an error of the store's library."""
 
 
 class S3Store(ObjectStore):
-    """Objects in S3, and in whatever speaks its protocol, by s3fs."""
+    """Objects in S3 or a store with its protocol, by s3fs."""
 
     example = "s3://bucket/folder/table.csv"
     etag_key, modified_key = "ETag", "LastModified"
@@ -187,7 +187,7 @@ class S3Store(ObjectStore):
         config = {
             "connect_timeout": self.timeout_s,
             "read_timeout": self.timeout_s,
-            "retries": {"max_attempts": 1, "mode": "standard"},  # trying again is our own business
+            "retries": {"max_attempts": 1, "mode": "standard"},  # retries are the caller's
         }
         files = s3fs.S3FileSystem(config_kwargs=config, skip_instance_cache=True)
         files.retries = 1
@@ -196,11 +196,11 @@ class S3Store(ObjectStore):
     async def _list(self, files: FileSystem, root: str) -> list[str]:
         return list(await files._find(root))
 
-    def _translated(self, error: Exception) -> Exception:
+    def _translate(self, error: Exception) -> Exception:
         from botocore import exceptions as boto
 
         if isinstance(error, PermissionError):
-            return Refused(
+            return RequestRefused(
                 "S3 refuses access",
                 "may these credentials read (s3:GetObject, s3:ListBucket) and, for a mirror, write "
                 "(s3:PutObject)? have they expired?",
@@ -209,19 +209,19 @@ class S3Store(ObjectStore):
             error, boto.NoCredentialsError | boto.PartialCredentialsError | boto.ProfileNotFound
         ):
             return ConfigError(
-                f"{self.shown}: no credentials for S3 were found",
+                f"{self.safe_uri}: no credentials for S3 were found",
                 hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; a public object "
                 "also has an https:// address",
             )
         if isinstance(error, boto.ParamValidationError | boto.InvalidRegionError | ValueError):
             return ConfigError(
-                f"{self.shown}: S3's library does not accept this ({type(error).__name__})",
+                f"{self.safe_uri}: the S3 library does not accept this ({type(error).__name__})",
                 hint="check the address, AWS_REGION and AWS_ENDPOINT_URL",
             )
-        if isinstance(error, OSError) and error.errno in _LASTING:
-            return Refused("S3 does not accept the request", "check the address and AWS_REGION")
+        if isinstance(error, OSError) and error.errno in _PERMANENT:
+            return RequestRefused("S3 rejects the request", "check the address and AWS_REGION")
         if isinstance(error, boto.BotoCoreError | boto.ClientError | OSError):
-            return Transient(f"S3 did not answer as it should ({type(error).__name__})")
+            return TransientFailure(f"S3 failed ({type(error).__name__})")
         return error
 
 
@@ -252,45 +252,45 @@ class AzureStore(ObjectStore):
 
     def _no_credentials(self) -> ConfigError:
         return ConfigError(
-            f"{self.shown}: no account or no credentials for Azure Storage were found",
+            f"{self.safe_uri}: no account or no credentials for Azure Storage were found",
             hint="set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and a key, a SAS "
             "token or a service principal; AZURE_STORAGE_ANON=true for a public container",
         )
 
     async def _list(self, files: FileSystem, root: str) -> list[str]:
-        """List blobs; adlfs' own listing takes a container that is not there for an empty one."""
+        """List blobs; the listing of adlfs takes a missing container for an empty one."""
         container, _, prefix = root.partition("/")
         begins = f"{prefix}/" if prefix else None
         async with files.service_client.get_container_client(container) as client:
             return [f"{container}/{blob.name}" async for blob in client.list_blobs(begins)]
 
-    def _translated(self, error: Exception) -> Exception:
+    def _translate(self, error: Exception) -> Exception:
         from azure.core import exceptions as azure
         from azure.identity import CredentialUnavailableError
 
         if isinstance(error, azure.ResourceNotFoundError):
-            return FileNotFoundError(self.shown)
+            return FileNotFoundError(self.safe_uri)
         if isinstance(error, CredentialUnavailableError):
             return self._no_credentials()
         if isinstance(error, azure.HttpResponseError):
-            return _translated_status(error.status_code or 0)
+            return _translate_status(error.status_code or 0)
         if isinstance(error, TimeoutError):
-            return Transient("Azure did not answer in time")
+            return TransientFailure("Azure did not answer in time")
         if isinstance(error, azure.AzureError | OSError):
-            return Transient(f"Azure did not answer as it should ({type(error).__name__})")
+            return TransientFailure(f"Azure failed ({type(error).__name__})")
         return error
 
 
-def _translated_status(status: int) -> Exception:
-    if status in _RETRIED or status >= 500:
-        return Transient(f"Azure answered {status}")
+def _translate_status(status: int) -> Exception:
+    if status in _RETRIED_STATUS or status >= 500:
+        return TransientFailure(f"Azure answered {status}")
     if status in {0, 401, 403, 409}:
-        return Refused(
+        return RequestRefused(
             "Azure refuses access",
             "may these credentials read (Storage Blob Data Reader) and, for a mirror, write (… "
             "Contributor)? has the SAS expired?",
         )
-    return Refused(
-        f"Azure does not accept the request ({status})",
+    return RequestRefused(
+        f"Azure rejects the request ({status})",
         "check the names of container and blob: az://container/folder/table.csv",
     )

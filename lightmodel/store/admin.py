@@ -14,14 +14,14 @@ from lightmodel.store.versions import MANIFEST, Store, Version
 
 
 @dataclass(frozen=True)
-class RolledBack:
-    """What was withdrawn, and what is served now ("" for nothing)."""
+class RollbackResult:
+    """The version that was withdrawn and the one that is served now ("" for none)."""
 
     withdrawn: str
     served: str
 
 
-def rollback(store: Store, name: str | None = None, *, force: bool = False) -> RolledBack:
+def rollback(store: Store, name: str | None = None, *, force: bool = False) -> RollbackResult:
     """Withdraw a model, by default the one that is served; nothing is deleted.
 
     Raises:
@@ -32,16 +32,16 @@ def rollback(store: Store, name: str | None = None, *, force: bool = False) -> R
     if verdict is None or not verdict.passed:
         raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to withdraw")
     try:
-        left = newest_approved(store, besides={version.name}).name
+        successor = newest_approved(store, besides={version.name}).name
     except ArtefactMissing:
         if not force:
             raise ArtefactMissing(
                 f"without {version.name} no approved model would be left",
-                hint="`--force` withdraws it all the same; then nothing can be served",
+                hint="`--force` withdraws it anyway; then no model can be served",
             ) from None
-        left = ""
+        successor = ""
     withdraw(version, verdict, store.signer)
-    return RolledBack(version.name, left)
+    return RollbackResult(version.name, successor)
 
 
 def retire(store: Store, keep: int) -> list[str]:
@@ -52,21 +52,21 @@ def retire(store: Store, keep: int) -> list[str]:
         served = ""
     old = [version for version in store.versions()[keep:] if version.name != served]
     for version in old:
-        (version.folder / MANIFEST).unlink(missing_ok=True)  # first: half a version is none
+        (version.folder / MANIFEST).unlink(missing_ok=True)  # first: now no reader sees it
         shutil.rmtree(version.folder, ignore_errors=True)
     store.sweep()
     return [version.name for version in old]
 
 
 def pack(store: Store, folder: Path, runtime: str | None = None) -> Version:
-    """Copy the model that would be served to a folder, in place of any other.
+    """Copy the model that would be served to a folder, and remove earlier copies from it.
 
-    The image will have the runtime, one of store.provenance.RUNTIMES; None for any.
+    `runtime` is that of the image, one of store.provenance.RUNTIMES; None accepts any model.
 
     Raises:
         ArtefactMissing: no model is approved.
         ConfigError: the model needs another runtime.
-        ArtefactCorrupt: the copy is not what was written.
+        ArtefactCorrupt: the copy does not match the manifest.
     """
     version = newest_approved(store)
     needed = str(version.manifest.runtime)
@@ -87,25 +87,25 @@ def pack(store: Store, folder: Path, runtime: str | None = None) -> Version:
 
 
 def adopt(models: Store, splits: Store, file: Path) -> Version:
-    """Publish a model file of this project that lies outside any version as an untested candidate.
+    """Publish a stray model file of this project, one outside any version, as an untested candidate.
 
-    Unpickling runs code, and nothing vouches for a stray file: the user does, by asking for this.
-    The candidate is to be judged on the newest split.
+    Unpickling runs code, and no manifest vouches for a stray file: the caller does.
+    The candidate belongs to the newest split, on which it is to be tested.
 
     Raises:
-        ArtefactCorrupt: the file is no model of this project.
-        ArtefactMissing: there is no split to judge it on.
-        ConfigError: it needs code that lies elsewhere.
+        ArtefactCorrupt: the file is not a model of this project.
+        ArtefactMissing: there is no split to test it on.
+        ConfigError: it needs a train.module, which the file does not contain.
     """
     data = file.read_bytes()
-    bundle = codec.complete(codec.unpickle(data, file.name))
+    bundle = codec.with_defaults(codec.unpickle(data, file.name))
     if bundle["steps"]["module"]:
         raise ConfigError(
-            f"{file.name} adds features by a train.module, which the file does not hold",
-            hint="train it anew, or restore its whole folder under model/",
+            f"{file.name} adds features by a train.module, which the file does not contain",
+            hint="train it again, or restore its whole folder under model/",
         )
     split = splits.newest()
-    findings = {
+    metrics = {
         "out_of_fold": {},
         "threshold": bundle["threshold"],
         "prior": bundle["prior"],
@@ -114,7 +114,7 @@ def adopt(models: Store, splits: Store, file: Path) -> Version:
     with models.draft() as draft:
         draft.write(codec.MODEL, data)
         draft.write("contract.json", json_bytes(bundle["contract"]))
-        draft.write("metrics.json", json_bytes(findings))
+        draft.write("metrics.json", json_bytes(metrics))
         for name in ("profile.json", "checks.json"):
             draft.write(name, split.read(name))
         return draft.publish(
@@ -126,7 +126,7 @@ def adopt(models: Store, splits: Store, file: Path) -> Version:
             threshold=bundle["threshold"],
             runtime=bundle.get("runtime") or runtime_of_estimator(bundle["learner"]),
             learner=bundle["learner"],
-            steps=tuple(name for name, there in bundle["steps"].items() if there),
+            steps=tuple(name for name, step in bundle["steps"].items() if step),
             samples=tuple(bundle["samples"]),
             fingerprint="adopted",
         )

@@ -1,4 +1,4 @@
-"""Models, and finished folds of a training, to bytes and back: the only place that unpickles."""
+"""Serialise models and checkpoints of folds; the only module that unpickles."""
 
 import hashlib
 import importlib
@@ -45,33 +45,33 @@ def dump(bundle: dict[str, Any]) -> bytes:
 
 
 def load(version: Version) -> dict[str, Any]:
-    """Return a version's bundle, unpickled: the bytes that were hashed are the bytes that are unpickled.
+    """Return a version's bundle, unpickled from exactly the bytes that were hashed.
 
-    A user's own code in the version is executed first, for the pickle may name its classes.
+    The user's own code in the version is executed first: the pickle may refer to its classes.
 
     Raises:
-        ArtefactCorrupt: they do not match the manifest, or cannot be unpickled here.
+        ArtefactCorrupt: the bytes do not match the manifest, or cannot be unpickled here.
         ConfigError: the version's own code cannot be executed here.
     """
     user_code_of(version)
-    return complete(unpickle(version.read(MODEL), version.name))
+    return with_defaults(unpickle(version.read(MODEL), version.name))
 
 
-def complete(bundle: dict[str, Any]) -> dict[str, Any]:
-    """Return a model's bundle with what earlier light-models did not write."""
-    earlier: dict[str, Any] = {
+def with_defaults(bundle: dict[str, Any]) -> dict[str, Any]:
+    """Return a bundle with defaults for the keys that earlier releases did not write."""
+    defaults: dict[str, Any] = {
         "learner": bundle.get("runtime"),
         "steps": {"frequency": [], "module": [], "calibration": None},
         "counts": [],
     }
-    return {**earlier, **bundle}
+    return {**defaults, **bundle}
 
 
 def unpickle(data: bytes, name: str) -> dict[str, Any]:
-    """Return the bundle in bytes that somebody vouches for: unpickling runs whatever code they name.
+    """Return the bundle in trusted bytes: unpickling runs whatever code they name.
 
     Raises:
-        ArtefactCorrupt: they cannot be unpickled here, or are no bundle.
+        ArtefactCorrupt: the bytes cannot be unpickled here, or are not a bundle.
     """
     try:
         _alias_renamed_modules(data)
@@ -80,8 +80,8 @@ def unpickle(data: bytes, name: str) -> dict[str, Any]:
         bundle = joblib.load(io.BytesIO(data))
     except Exception as error:
         raise ArtefactCorrupt(
-            f"{name}: its model cannot be read: {type(error).__name__}",
-            hint="its requirements.txt says which library versions wrote it",
+            f"the model of {name} cannot be read: {type(error).__name__}",
+            hint="its requirements.txt lists the library versions that wrote it",
         ) from error
     if not isinstance(bundle, dict) or bundle.get("format") != 1:
         raise ArtefactCorrupt(f"{name} is not a model of this project")
@@ -89,20 +89,20 @@ def unpickle(data: bytes, name: str) -> dict[str, Any]:
 
 
 def _alias_renamed_modules(data: bytes) -> None:
-    """Let a pickle of an earlier version find the modules that it names under their present names."""
+    """Let a pickle of an earlier release find modules that were renamed since."""
     for earlier, present in RENAMED_MODULES.items():
         if earlier.encode() in data and earlier not in sys.modules:
             sys.modules[earlier] = importlib.import_module(present)
 
 
 class FoldCheckpoints:
-    """One file for each fold: a sha256, and then the pickled fold."""
+    """Checkpoints of a training, one file per fold: a sha256, and then the pickled fold."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def load(self, fold: int) -> FoldFit | None:
-        """Return a finished fold; half a file, or a damaged one, is none."""
+        """Return a finished fold; None if its file is missing, incomplete or damaged."""
         path = self._path(fold)
         try:
             data = path.read_bytes()
@@ -112,7 +112,7 @@ class FoldCheckpoints:
             fold_data = unpickle(pickled, path.name)
         except (OSError, ArtefactCorrupt):
             return None
-        logger.info("fold %d was finished before", fold + 1)
+        logger.info("fold %d is resumed from its checkpoint", fold + 1)
         curve, train_curve = (
             tuple((rounds, loss) for rounds, loss in fold_data.get(name, ()))
             for name in ("curve", "train_curve")
@@ -122,7 +122,7 @@ class FoldCheckpoints:
         )
 
     def save(self, fold: int, fit: FoldFit) -> None:
-        """Keep a finished fold; a failure costs the resumption and no more."""
+        """Save a finished fold; a failure is logged, and a later run fits the fold again."""
         pickled = dump(
             {
                 "format": 1,
@@ -137,10 +137,10 @@ class FoldCheckpoints:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomic(self._path(fold), hashlib.sha256(pickled).digest() + pickled)
         except (LightModelError, OSError) as error:
-            logger.warning("fold %d cannot be kept for a later run: %s", fold + 1, error)
+            logger.warning("the checkpoint of fold %d cannot be written: %s", fold + 1, error)
 
     def clear(self) -> None:
-        """Remove all folds."""
+        """Remove all checkpoints."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, fold: int) -> Path:

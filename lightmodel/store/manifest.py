@@ -1,4 +1,4 @@
-"""The manifest: what a version holds and what it was made of. Its presence makes the version real.
+"""The manifest: what a version holds and was made from. A version exists once it is written.
 
 Manifests and verdicts may be signed.
 """
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from lightmodel.errors import ArtefactCorrupt
 
 FORMAT = 1
-_LATER = frozenset({"learner", "steps"})
+_OMITTED_IF_EMPTY = frozenset({"learner", "steps"})
 
 
 @dataclass(frozen=True)
@@ -27,47 +27,47 @@ class FileEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Signed:
-    """What is stored as JSON; its signature is an HMAC of all the rest, where signing is on."""
+    """A document stored as JSON; its signature, if any, is an HMAC of all other fields."""
 
     signature: str | None = None
 
     def to_json(self, *, signed: bool = True) -> bytes:
-        """Return it as JSON, the same bytes each time; unsigned is what a signature is made of.
+        """Return it as JSON, always the same bytes; without `signed`, the bytes that are signed.
 
-        Later fields are left out where they are empty: earlier manifests have none of them, and keep
-        their hashes and signatures.
+        Fields of later releases are omitted if empty: so manifests of earlier releases keep their
+        hashes and signatures.
         """
         content = {item.name: getattr(self, item.name) for item in fields(self) if item.init}
         content |= {} if signed else {"signature": None}
         return json_bytes(
-            {key: value for key, value in content.items() if key not in _LATER or value}
+            {key: value for key, value in content.items() if key not in _OMITTED_IF_EMPTY or value}
         )
 
 
 @dataclass(frozen=True)
 class Manifest(Signed):
-    """See the fields; everything is in JSON's types.
+    """What a version holds, and how it was made; all values are of JSON types.
 
     Attributes:
         kind: "split" or "model".
         version: name of the folder.
-        created: UTC, in ISO format.
-        files: every payload, by name.
-        inputs: versions and hashes of what it was made from.
-        parameters: that it was made with.
-        rows: of each table.
-        metrics: out-of-fold ones of a model; None where one is undefined.
-        fingerprint: the key to using it again.
-        contract: of the data.
-        task: kind and labels.
-        threshold: of the decision (binary).
-        runtime: which libraries serving needs: one of store.provenance.RUNTIMES.
-        learner: what made the model, and opens its payload: such as "lightgbm" or "sklearn"; None:
-            the name of the runtime, as it was before there were more of them.
-        steps: what stands around it: some of "frequency", "module", "calibration".
-        libraries: name → version.
-        commit: of the code, where git knows it.
-        samples: rows with their scores, for self-tests.
+        created: UTC time in ISO format.
+        files: size and hash of every payload, by name.
+        inputs: versions and hashes of what the version was made from.
+        parameters: the settings that it was made with.
+        rows: number of rows of each table.
+        metrics: out-of-fold metrics of a model; None where one is undefined.
+        fingerprint: see `store.provenance`; a stage with an equal one is not run again.
+        contract: the data contract.
+        task: kind of the task, and labels.
+        threshold: the decision threshold of a binary model.
+        runtime: the libraries that serving needs, one of store.provenance.RUNTIMES.
+        learner: what fitted the model and loads its payload, such as "lightgbm" or "sklearn"; None
+            in manifests of earlier releases: see `learner_name`.
+        steps: pre- and postprocessing around the learner: some of "frequency", "module", "calibration".
+        libraries: version of each library, by name.
+        commit: git commit of the code, if known.
+        samples: sample rows with their scores, for smoke tests.
     """
 
     kind: str
@@ -92,8 +92,8 @@ class Manifest(Signed):
     _read_sha256: str = field(default="", init=False, repr=False, compare=False)
 
     @property
-    def made_by(self) -> str:
-        """The learner, whether the manifest names it or not."""
+    def learner_name(self) -> str:
+        """The name of the learner; of an earlier release's model, that of its runtime."""
         return self.learner or str(self.runtime)
 
     @property
@@ -106,13 +106,13 @@ class Manifest(Signed):
         """Return the manifest of the version `name`.
 
         Raises:
-            ArtefactCorrupt: it is no manifest, or one of another format or version.
+            ArtefactCorrupt: the bytes are no manifest, or one of another format or version.
         """
         content = read_json(data, f"{name}/manifest.json")
         if content.get("format") != FORMAT:
             raise ArtefactCorrupt(
-                f"{name}: its manifest has format {content.get('format')!r}, and this is {FORMAT}",
-                hint="use the light-model that wrote it, or train anew",
+                f"{name}: its manifest has format {content.get('format')!r}, but must have {FORMAT}",
+                hint="use the release of light-model that wrote it, or train again",
             )
         known = {item.name for item in fields(cls) if item.init}
         try:
@@ -121,36 +121,36 @@ class Manifest(Signed):
             content["steps"] = tuple(content.get("steps", ()))
             manifest = cls(**{key: value for key, value in content.items() if key in known})
         except (KeyError, TypeError, AttributeError) as error:
-            raise ArtefactCorrupt(f"{name}: its manifest lacks parts: {error}") from error
+            raise ArtefactCorrupt(f"{name}: its manifest lacks fields: {error}") from error
         if manifest.version != name:
-            raise ArtefactCorrupt(f"{name}: its manifest is of {manifest.version}")
+            raise ArtefactCorrupt(f"{name}: its manifest belongs to {manifest.version}")
         object.__setattr__(manifest, "_read_sha256", hashlib.sha256(data).hexdigest())
         return manifest
 
 
 def json_bytes(content: Mapping[str, Any]) -> bytes:
-    """Return JSON for people and hashes alike: sorted, indented, undefined numbers as null."""
+    """Return readable, deterministic JSON: sorted, indented, NaN and infinity as null."""
     text = json.dumps(
-        _defined(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
+        _finite_or_null(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
     return text.encode() + b"\n"
 
 
-def _defined(value: object) -> object:
+def _finite_or_null(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, FileEntry):
         value = vars(value)
     if isinstance(value, Mapping):
-        return {key: _defined(item) for key, item in value.items()}
-    return [_defined(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: _finite_or_null(item) for key, item in value.items()}
+    return [_finite_or_null(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def read_json(data: bytes, name: str) -> dict[str, Any]:
     """Return a JSON object from its bytes.
 
     Raises:
-        ArtefactCorrupt: it is none.
+        ArtefactCorrupt: the bytes are no JSON object.
     """
     try:
         content = json.loads(data)
@@ -166,19 +166,19 @@ _Document = TypeVar("_Document", bound=Signed)
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with a key, and then refuses what is not signed with it; without a key it does neither."""
+    """Signs documents and checks signatures with a key; without a key it does neither."""
 
     key: bytes | None = field(repr=False)
 
     def sign(self, document: _Document) -> _Document:
-        """Return a document with its signature, or with none without a key."""
+        """Return the document with its signature; without a key, unsigned."""
         return replace(document, signature=_hmac(self.key, document) if self.key else None)
 
     def check(self, document: Signed, name: str) -> None:
         """Check a signature, in constant time.
 
         Raises:
-            ArtefactCorrupt: there is a key, and the signature is absent or another.
+            ArtefactCorrupt: there is a key, and the signature is missing or wrong.
         """
         if not self.key:
             return
@@ -187,7 +187,7 @@ class Signer:
                 f"{name} is not signed", hint="it was made without the signing key"
             )
         if not hmac.compare_digest(_hmac(self.key, document).encode(), document.signature.encode()):
-            raise ArtefactCorrupt(f"the signature of {name} does not hold")
+            raise ArtefactCorrupt(f"the signature of {name} is wrong")
 
 
 def _hmac(key: bytes, document: Signed) -> str:

@@ -1,7 +1,7 @@
-"""What an artefact was made of, and which libraries serve a model, derived from what trains it.
+"""Fingerprints of artefacts, and the runtime that serves a model, derived from what trains it.
 
-A fingerprint is one short line, the key to using an artefact again. It has four parts, such as
-`inputs=1f0c… parameters=9ab2… code=77d1… libraries=0e45…`, so that two of them show what changed.
+A fingerprint is one line: artefacts with an equal one are reused. It has four parts, such as
+`inputs=1f0c… parameters=9ab2… code=77d1… libraries=0e45…`, so that a comparison of two shows what changed.
 
 A training file is parsed, not searched: a comment, a string or a name that only looks like an import does
 not count.
@@ -26,14 +26,14 @@ logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).parents[1]
 _DIGITS = 16
-RUNTIMES = ("lightgbm", "sklearn", "boosters", "neural")  # each serves what the first two can
+RUNTIMES = ("lightgbm", "sklearn", "boosters", "neural")  # narrowest first; see `serves`
 _LIBRARIES = {
     "lightgbm": frozenset({"lightgbm", "numpy"}),
     "sklearn": frozenset({"sklearn", "scipy", "pandas", "joblib"}),
     "boosters": frozenset({"xgboost", "catboost"}),
     "neural": frozenset({"keras", "jax", "flax", "torch", "skorch", "tensorflow"}),
 }
-# networks, but not our Keras on JAX
+# network libraries that no runtime serves: networks are Keras on JAX
 NOT_SERVED = frozenset({"flax", "torch", "skorch", "tensorflow"})
 _ESTIMATORS = {"lightgbm": "lightgbm", "neural": "neural"}
 _DESCRIBE = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
@@ -45,10 +45,10 @@ def fingerprint(
     modules: Iterable[str],
     distributions: Iterable[str],
 ) -> str:
-    """Return the fingerprint of what is made from these.
+    """Return the fingerprint of an artefact.
 
-    Of the modules that do the work, by their full names, what they import counts as well, and so do C
-    sources beside them.
+    `modules` are the full names of the modules that do the work; the modules that they import, and C
+    sources beside them, count as well.
     """
     parts = {
         "inputs": _hash_json(inputs),
@@ -67,12 +67,12 @@ def what_changed(before: str, after: str) -> str:
 
 
 def versions(distributions: Iterable[str]) -> dict[str, str]:
-    """Return the version of each distribution, by name, without those that are not installed."""
-    found: dict[str, str] = {}
+    """Return the version of each installed distribution, by name."""
+    installed: dict[str, str] = {}
     for name in sorted(distributions):
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            installed[name] = metadata.version(name)
+    return installed
 
 
 def _hash_json(content: Mapping[str, Any]) -> str:
@@ -92,7 +92,7 @@ def _hash_code(modules: tuple[str, ...]) -> str:
 
 
 def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
-    """Return the modules that these import within the package, and their files; nothing is imported."""
+    """Return the files of these modules and of all that they import from the package, by name."""
     closure: dict[str, Path] = {}
     waiting = list(modules)
     while waiting:
@@ -106,7 +106,7 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
 
 @cache
 def _file_of(module: str) -> Path | None:
-    """Return the file of a module of the package; None for all else, names within modules among it."""
+    """Return the file of a module of the package; None for other modules and names in modules."""
     if module.partition(".")[0] != _PACKAGE.name:
         return None
     base = _PACKAGE.parent.joinpath(*module.split("."))
@@ -129,7 +129,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _statements(block: ast.AST) -> Iterator[ast.AST]:
-    """Yield all statements within a block; expressions, most of a file's nodes, hold none."""
+    """Yield all statements within a block; expressions are skipped, as they contain none."""
     for name in ("body", "orelse", "handlers", "finalbody", "cases"):
         for node in getattr(block, name, ()):
             yield node
@@ -137,7 +137,7 @@ def _statements(block: ast.AST) -> Iterator[ast.AST]:
 
 
 def commit() -> str | None:
-    """Return the commit of the working folder, with "-dirty" after it; None where nobody knows it."""
+    """Return the git commit, with "-dirty" if files differ from it; None if unknown."""
     try:
         done = subprocess.run(  # noqa: S603 — a constant command
             _DESCRIBE, capture_output=True, text=True, timeout=10, check=True
@@ -145,7 +145,7 @@ def commit() -> str | None:
     except subprocess.CalledProcessError as error:
         if "dubious ownership" in error.stderr:
             logger.warning(
-                "the commit is not known: this folder belongs to another user, and git refuses it; "
+                "the git commit is unknown: this folder belongs to another user, and git refuses it; "
                 "`git config --global --add safe.directory %s` allows it",
                 Path.cwd(),
             )
@@ -156,7 +156,7 @@ def commit() -> str | None:
 
 
 def _commit_of_image() -> str | None:
-    """Return what the Dockerfile wrote down: an image holds neither git nor a repository."""
+    """Return the commit that the Dockerfile recorded: an image has neither git nor a repository."""
     try:
         return (_PACKAGE.parent / "COMMIT").read_text(encoding="ascii").strip() or None
     except OSError:
@@ -164,7 +164,7 @@ def _commit_of_image() -> str | None:
 
 
 def machine() -> dict[str, str]:
-    """Return what kind of machine this is: a model's bytes are the same on the same kind."""
+    """Return Python, system and processor: where all are equal, models are byte-identical."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -182,15 +182,15 @@ def _processor() -> str:
 
 
 def requirements(distributions: Iterable[str]) -> str:
-    """Return exact pins, one a line."""
+    """Return the content of a requirements.txt with exact versions."""
     return "".join(f"{name}=={version}\n" for name, version in versions(distributions).items())
 
 
 def python_environment() -> str:
-    """Return MLflow's python_env.yaml for the Python that runs, beside a requirements.txt."""
+    """Return MLflow's python_env.yaml for this Python; it refers to a requirements.txt."""
     try:
         pip = f"pip=={metadata.version('pip')}"
-    except metadata.PackageNotFoundError:  # images and uv's environments do without it
+    except metadata.PackageNotFoundError:  # images and environments of uv have no pip
         pip = "pip"
     return (
         f"python: {platform.python_version()}\n"
@@ -200,10 +200,10 @@ def python_environment() -> str:
 
 
 def runtime_of_source(source: str, name: str) -> str:
-    """Return the runtime that a training file needs by its imports, wherever in it they stand.
+    """Return the runtime that the imports of a training file need, nested imports included.
 
     Raises:
-        ConfigError: it is not Python.
+        ConfigError: the file is not valid Python.
     """
     packages = imported_packages(source, name)
     needed = (runtime for runtime in reversed(RUNTIMES) if packages & _LIBRARIES[runtime])
@@ -211,7 +211,7 @@ def runtime_of_source(source: str, name: str) -> str:
 
 
 def runtime_of_estimator(estimator: str) -> str:
-    """Return the runtime that `train.estimator` needs by its own name."""
+    """Return the runtime that the estimator named in `train.estimator` needs."""
     package = estimator.partition(".")[0]
     for runtime in ("boosters", "neural"):
         if package in _LIBRARIES[runtime]:
@@ -220,12 +220,12 @@ def runtime_of_estimator(estimator: str) -> str:
 
 
 def widest(*runtimes: str) -> str:
-    """Return the runtime that serves what each of these serves."""
+    """Return the widest of some runtimes: it serves what each of them serves."""
     return max(runtimes, key=RUNTIMES.index)
 
 
 def serves(runtime: str, needed: str) -> bool:
-    """Return whether an image of one runtime serves a model that needs another."""
+    """Return whether an image with `runtime` serves a model that needs `needed`."""
     if runtime == needed:
         return True
     return runtime in RUNTIMES and needed in RUNTIMES[:2] and widest(runtime, needed) == runtime
@@ -235,11 +235,11 @@ def imported_packages(source: str, name: str) -> frozenset[str]:
     """Return the top-level packages that a file imports.
 
     Raises:
-        ConfigError: it is not Python.
+        ConfigError: the file is not valid Python.
     """
     try:
         tree = ast.parse(source, filename=name)
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise ConfigError(f"{name}{line} is not Python", hint="does it run by itself?") from error
+        raise ConfigError(f"{name}{line} is not valid Python", hint="run it by itself") from error
     return frozenset(module.partition(".")[0] for module in _imports(tree))

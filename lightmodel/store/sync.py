@@ -1,7 +1,7 @@
-"""Copies of models elsewhere: sent payloads first and manifest last, and brought back the same way.
+"""Push models to mirrors, and pull them from there: payloads first, the manifest last.
 
-A version is in a mirror when its manifest is. Of two verdicts on one version the later one holds, but
-for a rollback, which nothing from elsewhere takes back.
+A version is in a mirror once its manifest is. Of two verdicts on one version the later one counts, but
+only a rollback supersedes a rollback.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from lightmodel.config import Config
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest
-from lightmodel.store.mirrors import IN_THE_CHAIN_S, Mirror, mirrors_of, named_mirrors
+from lightmodel.store.mirrors import CHAIN_TIMEOUT_S, Mirror, mirrors_of, required_mirrors
 from lightmodel.store.verdict import (
     REPORT,
     VERDICT,
@@ -29,26 +29,26 @@ from lightmodel.store.versions import MANIFEST, Store, Version, is_version_name,
 
 logger = logging.getLogger(__name__)
 
-_ABOUT_A_REPORT = 1 << 20
-_LATER = "`python -m lightmodel models push` sends it later"
+_REPORT_BYTES = 1 << 20  # about; it sets the time limit
+_HINT = "`python -m lightmodel models push` sends it later"
 
 
 @dataclass(frozen=True)
-class Pushed:
-    """The names of the versions that were sent, and of those whose verdict was."""
+class PushResult:
+    """Names of the versions that were sent, and of those whose verdict was."""
 
     versions: tuple[str, ...]
     verdicts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Pulled:
+class PullResult:
     """What a pull did.
 
     Attributes:
-        version: that is here now.
-        fetched: False when it was here already.
-        verdicts: names of versions here whose verdict was replaced by the mirror's later one.
+        version: name of the version that is now in the local store.
+        fetched: False if it was in the local store already.
+        verdicts: names of local versions whose verdict was replaced by the mirror's later one.
     """
 
     version: str
@@ -56,22 +56,22 @@ class Pulled:
     verdicts: tuple[str, ...]
 
 
-def push(store: Store, mirror: Mirror) -> Pushed:
-    """Send every approved version that a mirror lacks, and every verdict that is later than its own.
+def push(store: Store, mirror: Mirror) -> PushResult:
+    """Send a mirror the approved versions that it lacks, and verdicts later than its own.
 
-    What is damaged here is passed over with a warning.
+    Damaged local versions are skipped with a warning.
 
     Raises:
-        ConfigError, SourceUnavailable: see `Mirror`; what was sent before stays sent.
+        ConfigError, SourceUnavailable: see `Mirror`; what was sent before the error stays in the mirror.
     """
-    there = mirror.names()
+    mirrored = mirror.names()
     versions, verdicts = [], []
     for version in store.versions():
         try:
             verdict = read_verdict(version, store.signer)
             if verdict is None:
                 continue
-            if f"{version.name}/{MANIFEST}" in there:
+            if f"{version.name}/{MANIFEST}" in mirrored:
                 if _send_verdict(mirror, version, verdict, store):
                     verdicts.append(version.name)
             elif verdict.passed:
@@ -79,7 +79,7 @@ def push(store: Store, mirror: Mirror) -> Pushed:
                 versions.append(version.name)
         except ArtefactCorrupt as error:
             store.warn_once(version.name, error)
-    return Pushed(tuple(versions), tuple(verdicts))
+    return PushResult(tuple(versions), tuple(verdicts))
 
 
 def _send(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
@@ -94,16 +94,16 @@ def _send(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
 
 
 def _send_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict, store: Store) -> bool:
-    """Replace the mirror's verdict where this one is later; return whether it was.
+    """Replace the mirror's verdict if this one supersedes it; return whether it did.
 
-    A rollback that somebody else sent stays: whoever tested the version since did not know of it.
+    A rollback by somebody else stays: whoever tested the version since did not know of it.
     """
     try:
-        theirs = _verdict_in(mirror, version, store)
+        remote = _remote_verdict(mirror, version, store)
     except ArtefactCorrupt as error:
-        logger.warning("%s: %s; it is sent anew", mirror.uri, error.message)
+        logger.warning("%s: %s; the verdict is sent again", mirror.uri, error.message)
     else:
-        if not _may_replace(verdict, theirs):
+        if not _supersedes(verdict, remote):
             return False
     _write_verdict(mirror, version, verdict)
     return True
@@ -115,41 +115,41 @@ def _write_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict) -> 
     mirror.write(f"{version.name}/{VERDICT}", verdict.to_json())
 
 
-def pull(store: Store, mirror: Mirror, name: str | None = None) -> Pulled:
-    """Bring a version here, by default the newest that is approved; whole, or not at all.
+def pull(store: Store, mirror: Mirror, name: str | None = None) -> PullResult:
+    """Download a version, by default the newest approved one; whole, or not at all.
 
-    On the way, versions that are here already get the mirror's verdict where that is the later one.
-    Instead of a name its beginning will do where that is unique.
+    Local versions on the way get the mirror's verdict where that supersedes theirs. A unique
+    beginning of the name is enough.
 
     Raises:
         ArtefactMissing: the mirror has no such version.
-        ArtefactCorrupt: what it has is not what was written, or not signed as it must be.
+        ArtefactCorrupt: a file does not match its hash, or a signature is missing or wrong.
         ConfigError, SourceUnavailable: see `Mirror`.
     """
     replaced: list[str] = []
     for candidate in _names(mirror, name):
-        version, theirs = _version_in(mirror, candidate, store)
-        mine = _verdict_here(version, store)
-        is_later = _may_replace(theirs, mine)
-        verdict = theirs if is_later else mine
-        here = _is_whole(store, version)
-        if here and is_later:
-            _take_verdict(mirror, version, theirs)
+        version, remote = _remote_version(mirror, candidate, store)
+        local = _local_verdict(version, store)
+        superseded = _supersedes(remote, local)
+        verdict = remote if superseded else local
+        is_local = _is_whole(store, version)
+        if is_local and superseded:
+            _fetch_verdict(mirror, version, remote)
             replaced.append(candidate)
         if not (name or (verdict and verdict.passed)):
             continue
-        if not here:
-            _fetch(mirror, version, theirs if is_later else None)
+        if not is_local:
+            _fetch(mirror, version, remote if superseded else None)
             store.verify(version)
-        return Pulled(candidate, not here, tuple(replaced))
+        return PullResult(candidate, not is_local, tuple(replaced))
     raise ArtefactMissing(
         f"{mirror.uri} holds no approved model",
-        hint="`python -m lightmodel models push`, where one was made, sends it",
+        hint="run `python -m lightmodel models push` where a model was trained",
     )
 
 
 def _names(mirror: Mirror, wanted: str | None) -> list[str]:
-    """Return the names of the versions to look at, newest first."""
+    """Return the names of the versions to consider, newest first."""
     parts = [name.rpartition("/") for name in mirror.names()]
     names = (folder for folder, _, file in parts if file == MANIFEST and is_version_name(folder))
     newest_first = sorted(names, reverse=True)
@@ -164,30 +164,30 @@ def _names(mirror: Mirror, wanted: str | None) -> list[str]:
     )
 
 
-def _version_in(mirror: Mirror, name: str, store: Store) -> tuple[Version, StoredVerdict]:
-    """Return a version as a mirror has it, in the folder where it would lie here, and its verdict."""
+def _remote_version(mirror: Mirror, name: str, store: Store) -> tuple[Version, StoredVerdict]:
+    """Return a mirror's version, with its future local folder, and its verdict."""
     manifest = Manifest.from_json(_read(mirror, f"{name}/{MANIFEST}"), name)
     store.signer.check(manifest, f"{mirror.uri}/{name}/{MANIFEST}")
     if manifest.kind != store.kind:
         raise ArtefactCorrupt(f"{mirror.uri}/{name} is a {manifest.kind}, not a {store.kind}")
     version = Version(name, store.folder / name, manifest)
-    return version, _verdict_in(mirror, version, store)
+    return version, _remote_verdict(mirror, version, store)
 
 
-def _verdict_in(mirror: Mirror, version: Version, store: Store) -> StoredVerdict:
+def _remote_verdict(mirror: Mirror, version: Version, store: Store) -> StoredVerdict:
     return parse_verdict(_read(mirror, f"{version.name}/{VERDICT}"), version, store.signer)
 
 
-def _verdict_here(version: Version, store: Store) -> StoredVerdict | None:
-    """Return the verdict beside a version here; None where there is none, or no sound one."""
+def _local_verdict(version: Version, store: Store) -> StoredVerdict | None:
+    """Return the local verdict on a version; None if it is missing or damaged."""
     try:
         return read_verdict(version, store.signer)
     except LightModelError:
         return None
 
 
-def _may_replace(new: StoredVerdict, old: StoredVerdict | None) -> bool:
-    """Return whether one verdict replaces another: the later one does, but only a rollback a rollback."""
+def _supersedes(new: StoredVerdict, old: StoredVerdict | None) -> bool:
+    """Return whether `new` replaces `old`: a later one does, but only a rollback a rollback."""
     if old is None:
         return True
     return (old.by != "rollback" or new.by == "rollback") and _is_later(new, old)
@@ -197,7 +197,7 @@ def _is_later(one: StoredVerdict, other: StoredVerdict) -> bool:
     try:
         return datetime.fromisoformat(one.created) > datetime.fromisoformat(other.created)
     except (TypeError, ValueError) as error:
-        raise ArtefactCorrupt("a verdict has no date that can be read") from error
+        raise ArtefactCorrupt("a verdict has no readable date") from error
 
 
 def _is_whole(store: Store, version: Version) -> bool:
@@ -211,37 +211,37 @@ def _is_whole(store: Store, version: Version) -> bool:
 
 
 def _fetch(mirror: Mirror, version: Version, verdict: StoredVerdict | None) -> None:
-    """Write a version as it was written first: nobody sees it before its manifest."""
-    was_there = (version.folder / MANIFEST).exists()
+    """Download a version, its manifest last: no reader sees it before."""
+    existed = (version.folder / MANIFEST).exists()
     try:
         for name, entry in version.manifest.files.items():
             path = version.file(name)
-            data = _checked(mirror, f"{version.name}/{name}", entry)
+            data = _read_checked(mirror, f"{version.name}/{name}", entry)
             with translate_os_errors(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data)
         if verdict is not None:
-            _take_verdict(mirror, version, verdict)
+            _fetch_verdict(mirror, version, verdict)
         write_atomic(version.folder / MANIFEST, version.manifest.to_json())
     except BaseException:
-        if not was_there:
+        if not existed:
             shutil.rmtree(version.folder, ignore_errors=True)
         raise
 
 
-def _take_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
+def _fetch_verdict(mirror: Mirror, version: Version, verdict: StoredVerdict) -> None:
     if verdict.report_sha256 is not None:
-        entry = FileEntry(_ABOUT_A_REPORT, verdict.report_sha256)
-        report = _checked(mirror, f"{version.name}/{REPORT}", entry)
+        entry = FileEntry(_REPORT_BYTES, verdict.report_sha256)
+        report = _read_checked(mirror, f"{version.name}/{REPORT}", entry)
         write_atomic(version.folder / REPORT, report)
     write_atomic(version.folder / VERDICT, verdict.to_json())
 
 
-def _checked(mirror: Mirror, name: str, entry: FileEntry) -> bytes:
+def _read_checked(mirror: Mirror, name: str, entry: FileEntry) -> bytes:
     data = _read(mirror, name, entry.size)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise ArtefactCorrupt(
-            f"{mirror.uri}/{name} is not what was written", hint=_how_to_repair(mirror, name)
+            f"{mirror.uri}/{name} does not match its hash", hint=_how_to_repair(mirror, name)
         )
     return data
 
@@ -249,21 +249,21 @@ def _checked(mirror: Mirror, name: str, entry: FileEntry) -> bytes:
 def _read(mirror: Mirror, name: str, size: int = 0) -> bytes:
     data = mirror.read(name, size)
     if data is None:
-        raise ArtefactCorrupt(f"{mirror.uri}/{name} is gone", hint=_how_to_repair(mirror, name))
+        raise ArtefactCorrupt(f"{mirror.uri}/{name} is missing", hint=_how_to_repair(mirror, name))
     return data
 
 
 def _how_to_repair(mirror: Mirror, name: str) -> str:
     manifest = f"{name.partition('/')[0]}/{MANIFEST}"
     return (
-        f"remove {mirror.uri}/{manifest}, and then, where the model was made, "
-        "`python -m lightmodel models push`"
+        f"remove {mirror.uri}/{manifest}, and then run `python -m lightmodel models push` where the "
+        "model was trained"
     )
 
 
 def send(config: Config) -> None:
-    """Send every mirror what it lacks; one that fails is a warning, for the work itself is done."""
-    mirrors = mirrors_of(config, IN_THE_CHAIN_S)
+    """Send every mirror what it lacks; a mirror that fails is only a warning."""
+    mirrors = mirrors_of(config, CHAIN_TIMEOUT_S)
     if not mirrors:
         return
     with ThreadPoolExecutor(len(mirrors), thread_name_prefix="mirror") as pool:
@@ -275,22 +275,22 @@ def _push_or_warn(config: Config, mirror: Mirror) -> None:
     try:
         pushed = push(models_of(config), mirror)
     except LightModelError as error:
-        logger.warning("not copied: %s; %s", error.message, error.hint or _LATER)
-    except Exception as error:  # noqa: BLE001 — whatever a cloud's library raises, the model is made
-        logger.warning("not copied to %s: %s; %s", mirror.uri, type(error).__name__, _LATER)
+        logger.warning("models not copied: %s; %s", error.message, error.hint or _HINT)
+    except Exception as error:  # noqa: BLE001 — the model is published, whatever a cloud's library raises
+        logger.warning("models not copied to %s: %s; %s", mirror.uri, type(error).__name__, _HINT)
     else:
         for name in (*pushed.versions, *pushed.verdicts):
             logger.info("copied to %s: %s", mirror.uri, name)
 
 
-def pull_first(config: Config, name: str | None) -> Pulled:
-    """Bring a model here from the first mirror that has it.
+def pull_first(config: Config, name: str | None) -> PullResult:
+    """Download a model from the first mirror that has it.
 
     Raises:
-        LightModelError: none does; the first one's reason.
+        LightModelError: none has it; the error is that of the first mirror.
     """
     failures: list[LightModelError] = []
-    for mirror in named_mirrors(config):
+    for mirror in required_mirrors(config):
         try:
             return pull(models_of(config), mirror, name)
         except LightModelError as error:

@@ -1,7 +1,7 @@
-"""A user's file of Python: read, registered under a name with its hash, and kept with the model.
+"""A user's Python file (`train.module`): read, executed, and stored with the model.
 
-Pickles name the module of a class. The name holds the hash of the source, so that the model of yesterday
-finds the code of yesterday, and two of them live in one process.
+A pickle refers to a class by the name of its module. That name contains the hash of the source, so that
+an older model finds its own code, and several versions of the code can live in one process.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ class UserCode:
     """A user's module.
 
     Attributes:
-        file: its name in the bundle, such as "code/my_model.py".
-        source: its bytes.
-        module: the same, executed.
+        file: its name in a model's version, such as "code/my_model.py".
+        source: the bytes of the file.
+        module: the executed module.
     """
 
     file: str
@@ -34,7 +34,7 @@ class UserCode:
     module: ModuleType
 
     def function(self, name: str) -> Callable[..., Any] | None:
-        """Return a function that it defines; None where it does not."""
+        """Return a function of the module; None if it does not define one of this name."""
         function = getattr(self.module, name, None)
         if function is not None and not callable(function):
             raise ConfigError(f"{self.file}: {name} is not a function")
@@ -45,7 +45,7 @@ def read_user_code(path: Path) -> UserCode:
     """Return the module in the file that `train.module` names.
 
     Raises:
-        ConfigError: it is not there, or cannot be executed.
+        ConfigError: the file cannot be read or executed.
     """
     return execute(f"{FOLDER}/{path.name}", read_source(path))
 
@@ -54,54 +54,54 @@ def read_source(path: Path) -> bytes:
     """Return the bytes of the file that `train.module` names.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     try:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(
             f"train.module = {str(path)!r} cannot be read: {error.strerror}",
-            hint="give the path of one .py file, from the folder that the chain runs in",
+            hint="give the path of one .py file, relative to the folder in which the chain runs",
         ) from error
 
 
 def user_code_of(version: Version) -> UserCode | None:
-    """Return the code in a model's version; None where it has none.
+    """Return the user's code in a model's version; None if it has none.
 
     Raises:
-        ArtefactCorrupt: it is not what was written.
-        ConfigError: it cannot be executed here.
+        ArtefactCorrupt: the file does not match the manifest.
+        ConfigError: the code cannot be executed here.
     """
     names = [name for name in version.manifest.files if PurePosixPath(name).parts[0] == FOLDER]
     return execute(names[0], version.read(names[0])) if names else None
 
 
 def user_features(version: Version) -> Callable[..., Any] | None:
-    """Return the function of a version's code that adds features; None where it has none."""
+    """Return the `features` function of a version's user code; None if it has none."""
     code = user_code_of(version)
     return code.function("features") if code else None
 
 
 def execute(file: str, source: bytes) -> UserCode:
-    """Return a module, executed once for each content.
+    """Execute a source file as a module, once for each content, and return it.
 
     Raises:
-        ConfigError: it fails.
+        ConfigError: the code raises an exception.
     """
     name = f"lightmodel_code_{hashlib.sha256(source).hexdigest()[:_DIGITS]}"
     if name in sys.modules:
         return UserCode(file, source, sys.modules[name])
     module = ModuleType(name)
     module.__file__ = file
-    sys.modules[name] = module  # before it runs: its dataclasses ask for it
+    sys.modules[name] = module  # first: dataclasses look up their module
     try:
         exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 — the user's own code
     except BaseException as error:
         del sys.modules[name]
         if not isinstance(error, Exception | SystemExit):
-            raise  # the user is in a hurry
+            raise  # such as Ctrl-C: no fault of the file
         raise ConfigError(
             f"{file} cannot be executed: {type(error).__name__}: {error}",
-            hint="does it run by itself? are its packages installed?",
+            hint="check that the file runs by itself, and that its packages are installed",
         ) from error
     return UserCode(file, source, module)

@@ -1,4 +1,4 @@
-"""Verdicts on models: what makes one the model that is served."""
+"""Verdicts on models: the newest approved one is the model that is served."""
 
 import hashlib
 import logging
@@ -19,19 +19,19 @@ VERDICT, REPORT = "verdict.json", "report.html"
 
 @dataclass(frozen=True)
 class StoredVerdict(Signed):
-    """A verdict as it lies beside a model.
+    """A verdict as it is stored beside a model.
 
     Attributes:
-        passed: the approval.
+        passed: whether the model is approved.
         metric: name of the metric that decided.
-        value: of the candidate.
+        value: the candidate's value of this metric.
         reasons: sentences, failed checks first.
-        metrics: of the test rows.
-        manifest_sha256: of the manifest that it is about.
-        report_sha256: of the report that goes with it, if any.
-        created: UTC, in ISO format.
-        by: "testing" or "rollback".
-        fingerprint: the key to using it again.
+        metrics: metrics on the test rows.
+        manifest_sha256: hash of the manifest that the verdict is about.
+        report_sha256: hash of the report that belongs to it, if any.
+        created: UTC time in ISO format.
+        by: what wrote it, "testing" or "rollback".
+        fingerprint: see `store.provenance`; testing with an equal one is not run again.
     """
 
     passed: bool
@@ -49,7 +49,7 @@ class StoredVerdict(Signed):
 def write_verdict(
     version: Version, verdict: Verdict, report: bytes, signer: Signer, **facts: object
 ) -> StoredVerdict:
-    """Write the report, and then the verdict that names it; facts are StoredVerdict's other fields."""
+    """Write the report, and then the verdict that names it; `facts` are StoredVerdict's other fields."""
     write_atomic(version.folder / REPORT, report)
     stored = StoredVerdict(
         passed=verdict.passed,
@@ -62,17 +62,17 @@ def write_verdict(
         by="testing",
         **facts,  # type: ignore[arg-type]  # named in the docstring
     )
-    return _put(version, stored, signer)
+    return _write(version, stored, signer)
 
 
 def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
-    """Replace a verdict by a failing one; nothing is deleted."""
+    """Replace a verdict with a failing one; nothing is deleted."""
     reasons = ("withdrawn by rollback", *verdict.reasons)
     failing = replace(verdict, passed=False, reasons=reasons, created=_now(), by="rollback")
-    return _put(version, failing, signer)
+    return _write(version, failing, signer)
 
 
-def _put(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
+def _write(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
     signed = signer.sign(verdict)
     write_atomic(version.folder / VERDICT, signed.to_json())
     return signed
@@ -83,10 +83,10 @@ def _now() -> str:
 
 
 def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
-    """Return the verdict on a model; None where nobody tested it.
+    """Return the verdict on a model; None if it was not tested.
 
     Raises:
-        ArtefactCorrupt: it is about another manifest, its report is another, or its signature fails.
+        ArtefactCorrupt: it is about another manifest or report, or its signature is wrong.
     """
     try:
         data = (version.folder / VERDICT).read_bytes()
@@ -99,10 +99,10 @@ def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
 
 
 def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdict:
-    """Return a verdict on a model from bytes, wherever they lay; its report is not looked at.
+    """Return the verdict on a model from its bytes; the report is not checked.
 
     Raises:
-        ArtefactCorrupt: it is about another manifest, or its signature fails.
+        ArtefactCorrupt: it is about another manifest, or its signature is wrong.
     """
     name = f"{version.name}/{VERDICT}"
     content = read_json(data, name)
@@ -111,7 +111,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
         known = {item.name for item in fields(StoredVerdict)}
         verdict = StoredVerdict(**{key: content[key] for key in content.keys() & known})
     except (KeyError, TypeError) as error:
-        raise ArtefactCorrupt(f"{name} lacks parts") from error
+        raise ArtefactCorrupt(f"{name} lacks fields") from error
     signer.check(verdict, name)
     if verdict.manifest_sha256 != version.manifest.sha256:
         raise ArtefactCorrupt(f"{name} is about another manifest")
@@ -122,28 +122,28 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
     """Return the report that a verdict names, read once: exactly the bytes that were checked.
 
     Raises:
-        ArtefactCorrupt: it is gone, or another one.
+        ArtefactCorrupt: the report is missing, or another one.
     """
     try:
         report = (version.folder / REPORT).read_bytes()
     except OSError:
-        raise ArtefactCorrupt(f"{version.name}: {REPORT} is gone") from None
+        raise ArtefactCorrupt(f"{version.name}: {REPORT} is missing") from None
     if hashlib.sha256(report).hexdigest() != verdict.report_sha256:
         raise ArtefactCorrupt(
             f"{version.name}: {REPORT} is not the one that its verdict names",
-            hint="`python run.py testing --force` writes both anew",
+            hint="`python run.py testing --force` writes both again",
         )
     return report
 
 
 def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
-    """Return the newest model, `besides` some, whose verdict says passed and whose bytes are its own.
+    """Return the newest model that is approved and undamaged; `besides` names models to skip.
 
     Raises:
-        ArtefactMissing: there is none; the message counts what there is instead.
+        ArtefactMissing: there is none; the message counts rejected, untested and damaged models.
     """
-    _warn_of_strays(store)
-    passed_over = {"rejected": 0, "untested": 0, "damaged": 0}
+    _warn_about_strays(store)
+    skipped = {"rejected": 0, "untested": 0, "damaged": 0}
     for version in store.newest_first():
         if version.name in besides:
             continue
@@ -152,19 +152,19 @@ def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
             if verdict and verdict.passed:
                 store.verify(version)
                 return version
-            passed_over["rejected" if verdict else "untested"] += 1
+            skipped["rejected" if verdict else "untested"] += 1
         except LightModelError as error:
-            passed_over["damaged"] += 1
+            skipped["damaged"] += 1
             store.warn_once(version.name, error)
-    counts = ", ".join(f"{count} {word}" for word, count in passed_over.items() if count)
-    shown = "/".join(store.folder.parts[-2:])  # this message is answered over HTTP too
+    counts = ", ".join(f"{count} {word}" for word, count in skipped.items() if count)
+    shown = "/".join(store.folder.parts[-2:])  # no full path: the service answers with this message
     raise ArtefactMissing(
-        f"there is no approved model in {shown} ({counts or 'it holds none at all'})",
+        f"there is no approved model in {shown} ({counts or 'it holds no models'})",
         hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
     )
 
 
-def _warn_of_strays(store: Store) -> None:
+def _warn_about_strays(store: Store) -> None:
     for path in sorted(store.folder.glob("*.joblib")):
         hint = f"python -m lightmodel models adopt {path}"
         note = ArtefactMissing(f"{path.name} lies outside any version and is not served; `{hint}`")

@@ -1,7 +1,7 @@
-"""Versions on disk, and the stores of them that a configuration names.
+"""Versions on disk, and the stores that hold them.
 
-They are folders that are written once, whose manifest, written last, makes them real. Readers need no
-lock: a folder without a manifest does not exist for them, and one that vanishes while they look is normal.
+A version is a folder that is written once; its manifest, written last, commits it. Readers need no lock:
+they ignore a folder without a manifest, and expect that one may vanish while they read.
 """
 
 import difflib
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 LOCK = ".run.lock"
-ABANDONED = timedelta(days=1)
+ABANDONED_AFTER = timedelta(days=1)
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
 _MADE_BY = {"split": "python run.py preprocess", "model": "python run.py"}
 
 
 def is_version_name(name: str) -> bool:
-    """Return whether a folder of that name may be a version's."""
+    """Return whether a name has the form of a version's name."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -55,20 +55,20 @@ class Version:
         """Return the path of a payload.
 
         Raises:
-            ArtefactCorrupt: the version holds none of that name, or its manifest names a file elsewhere.
+            ArtefactCorrupt: there is no such payload, or the manifest names a path outside the folder.
         """
         if name not in self.manifest.files:
             raise ArtefactCorrupt(f"{self.name} holds no {name}")
         path = self.folder / name
         if self.folder not in path.parents or ".." in path.parts:
-            raise ArtefactCorrupt(f"{self.name}: its manifest names {name}, which lies elsewhere")
+            raise ArtefactCorrupt(f"{self.name}: its manifest names {name}, outside its folder")
         return path
 
     def read(self, name: str) -> bytes:
         """Return a payload, read once: exactly the bytes that were checked.
 
         Raises:
-            ArtefactCorrupt: it is gone, or not what was written.
+            ArtefactCorrupt: the payload cannot be read, or does not match the manifest.
         """
         path = self.file(name)
         try:
@@ -76,13 +76,13 @@ class Version:
         except OSError as error:
             raise ArtefactCorrupt(f"{self.name}: {name} cannot be read") from error
         if hashlib.sha256(data).hexdigest() != self.manifest.files[name].sha256:
-            raise ArtefactCorrupt(f"{self.name}: {name} is not what was written")
+            raise ArtefactCorrupt(f"{self.name}: {name} does not match the manifest")
         return data
 
 
 @dataclass
 class Draft:
-    """A version being written; nobody sees it before `publish`."""
+    """A version being written; readers do not see it before `publish`."""
 
     name: str
     folder: Path
@@ -94,7 +94,7 @@ class Draft:
 
     @contextmanager
     def path(self, name: str) -> Iterator[Path]:
-        """Yield a path to write the payload `name` to, which may hold one folder."""
+        """Yield the path to which to write the payload `name`; the name may contain one folder."""
         path = self.folder / name
         with translate_os_errors(path):
             path.parent.mkdir(exist_ok=True)
@@ -138,7 +138,7 @@ class Store:
 
     @contextmanager
     def draft(self) -> Iterator[Draft]:
-        """Start a version; left without `publish`, it is removed.
+        """Start a version; it is removed if the block ends without `publish`.
 
         Raises:
             StorageFull: the disk is full.
@@ -156,7 +156,7 @@ class Store:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _stamp(self) -> datetime:
-        """Return the time, or the moment after the newest version where the clock is behind that."""
+        """Return the current time; if the clock is behind the newest version, 1 µs after that."""
         now = self._clock()
         names = [name for name in self.names() if (self.folder / name / MANIFEST).exists()]
         if not names:
@@ -182,7 +182,7 @@ class Store:
             try:
                 data = (self.folder / name / MANIFEST).read_bytes()
             except (FileNotFoundError, NotADirectoryError):
-                continue  # not finished, or retired while we look
+                continue  # not finished, or retired meanwhile
             try:
                 manifest = Manifest.from_json(data, name)
             except ArtefactCorrupt as error:
@@ -191,10 +191,10 @@ class Store:
             yield Version(name, self.folder / name, manifest)
 
     def warn_once(self, name: str, error: LightModelError) -> None:
-        """Log a warning of something wrong with a version, once for each."""
+        """Log that a version is skipped and why, once for each version."""
         if name not in self._warned:
             self._warned.add(name)
-            logger.warning("passed over: %s", error.message)
+            logger.warning("skipped: %s", error.message)
 
     def newest(self) -> Version:
         """Return the newest finished version.
@@ -231,7 +231,7 @@ class Store:
         """Check the signature and every file, or only the files named.
 
         Raises:
-            ArtefactCorrupt: naming what is wrong.
+            ArtefactCorrupt: a file or the signature is wrong; the message names it.
         """
         manifest = version.manifest
         self.signer.check(manifest, f"{version.name}/{MANIFEST}")
@@ -242,14 +242,14 @@ class Store:
         ]
         if wrong:
             raise ArtefactCorrupt(
-                f"{version.name}: {', '.join(sorted(wrong))} is not what was written",
+                f"{version.name}: {', '.join(sorted(wrong))} does not match the manifest",
                 hint="restore the folder from a backup, or run the chain again",
             )
 
     def sweep(self) -> list[str]:
-        """Remove folders that a killed writer left more than a day ago."""
+        """Remove what killed writers left more than a day ago; return the folders' names."""
         removed = []
-        limit = self._clock() - ABANDONED
+        limit = self._clock() - ABANDONED_AFTER
         for name in self.names():
             folder = self.folder / name
             started = datetime.strptime(name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
@@ -274,26 +274,26 @@ def models_of(config: Config) -> Store:
 
 
 def retries_of(config: Config) -> Store:
-    """Return the store of what retries tried."""
+    """Return the store of retries."""
     return Store(config.store.root / "retries", "retry", signer_of(config))
 
 
 def signer_of(config: Config) -> Signer:
-    """Return what signs and checks; without a key it does neither."""
+    """Return the signer with store.signing_key, if that is set."""
     key = config.store.signing_key
     return Signer(key.get_secret_value().encode() if key else None)
 
 
 def run_lock(root: Path, patience_s: float = 0.0) -> AbstractContextManager[object]:
-    """Lock the store under `root`, and return what unlocks it; the system does when the process dies.
+    """Lock the store under `root` for a `with` block, or until the process dies.
 
     Raises:
-        AlreadyRunning: another run holds it, and for longer than `patience_s`.
+        AlreadyRunning: another run holds the lock for longer than `patience_s` seconds.
     """
     try:
         return file_lock(root / LOCK, patience_s)
     except Timeout:
         raise AlreadyRunning(
-            f"another run is at work on the store {root.resolve().name}",
+            f"another run is using the store {root.resolve().name}",
             hint="wait for it to end, or give this run a store.root of its own",
         ) from None

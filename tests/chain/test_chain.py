@@ -164,7 +164,7 @@ def test_killed_in_a_fold_the_next_run_goes_on_and_ends_in_the_same_bytes(
     assert not project.models()
     ran = project.run("train", *slow)
     assert ran.code == 0, ran.err
-    assert "was finished before" in ran.err
+    assert "is resumed from its checkpoint" in ran.err
     project.run("train", "--force", *slow)
     resumed, whole = project.models()
     assert (resumed / "model.joblib").read_bytes() == (whole / "model.joblib").read_bytes()

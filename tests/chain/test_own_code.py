@@ -97,7 +97,7 @@ def test_code_that_was_changed_in_a_version_is_refused(own: Project) -> None:
     assert own.run(*OWN).code == 0
     version = newest(own)
     (version.folder / "code" / "mine.py").write_text("print('taken over')", encoding="utf-8")
-    with pytest.raises(LightModelError, match=r"code/mine\.py is not what was written"):
+    with pytest.raises(LightModelError, match=r"code/mine\.py does not match the manifest"):
         open_version(version)
     assert own.tool("models", "verify").code == 74
 
@@ -105,7 +105,7 @@ def test_code_that_was_changed_in_a_version_is_refused(own: Project) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("def features(", "mine.py, line 1 is not Python"),
+        ("def features(", "mine.py, line 1 is not valid Python"),
         ("import no_such_package", "cannot be executed: ModuleNotFoundError"),
         ("features = 3", "features is not a function"),
         ("import sys\nsys.exit(0)", "cannot be executed: SystemExit"),

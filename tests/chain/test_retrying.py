@@ -66,7 +66,7 @@ def test_killed_in_an_attempt_the_next_run_goes_on_and_ends_the_same(project: Pr
     assert not list(project.folder.glob("retries/*/manifest.json"))
     ran = project.run(*words)
     assert ran.code == 10, ran.err
-    assert "was finished before" in ran.err
+    assert "is resumed from its checkpoint" in ran.err
     assert not any(one.is_file() for one in folds.rglob("*"))
     project.run("--force", *words)
     resumed, whole = (

@@ -69,7 +69,9 @@ def test_the_best_is_taken_over_and_no_test_row_is_read(table: Project) -> None:
         assert after["train"].pop("parameters") != before["train"].pop("parameters")
         assert after == before
         made = table.run("train")
-        assert made.err.count("was finished before") == 4, made.err  # the folds of the finalist
+        assert made.err.count("is resumed from its checkpoint") == 4, (
+            made.err
+        )  # the folds of the finalist
         shown = re.search(r"AUC (0\.\d+) instead of", ran.out)
         assert shown
         assert f"AUC {shown[1]} out of fold" in made.out

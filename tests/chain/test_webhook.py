@@ -132,9 +132,9 @@ def test_the_webhook_is_removed_at_the_end_when_asked(hub: GitHub, jenkins: str)
         (401, {}, 78, "does not know the token"),
         (403, {}, 78, "admin:repo_hook"),
         (404, {}, 78, "webhook.repository"),
-        (422, {}, 78, "does not take the webhook"),
-        (403, {"X-RateLimit-Remaining": "0"}, 75, "wants a pause"),
-        (429, {"Retry-After": "30"}, 75, "a pause of 30 s"),
+        (422, {}, 78, "rejects the webhook"),
+        (403, {"X-RateLimit-Remaining": "0"}, 75, "limits the rate"),
+        (429, {"Retry-After": "30"}, 75, "wait 30 s"),
         (502, {}, 75, "answers 502"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Protocol
 import pytest
 
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable, StorageFull
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.factory import fetch_first, source_for
 from tests.fakes.clouds import (
     azurite,
@@ -61,7 +61,7 @@ class RemotePlace(Place, Protocol):
         ...
 
 
-def fetch(uri: str, options: FetchOptions) -> Fetched:
+def fetch(uri: str, options: FetchOptions) -> FetchResult:
     return source_for(uri)(uri, options)
 
 

@@ -125,7 +125,7 @@ def test_a_new_version_takes_over_and_rollback_brings_the_old_one_back(
 @pytest.mark.parametrize("sku", ["B1", "S1"])
 @pytest.mark.parametrize(
     ("name", "wrong", "message"),
-    [("ends", ENDS_AT_ONCE, "503"), ("wrong", ANSWERS_WRONGLY, "otherwise than stored")],
+    [("ends", ENDS_AT_ONCE, "503"), ("wrong", ANSWERS_WRONGLY, "differ from the stored scores")],
 )
 def test_a_version_that_fails_is_rolled_back(
     cloud: Cloud, sku: str, name: str, wrong: str, message: str
@@ -143,7 +143,7 @@ def test_a_version_that_fails_is_rolled_back(
 def test_a_dry_run_says_what_would_be_made_and_makes_nothing(cloud: Cloud) -> None:
     done = cloud.deploy("--image", IMAGE, "--dry-run")
     assert done.code == 0, done.err
-    assert done.out.count("make ") == 4
+    assert done.out.count("create ") == 4
     assert not [one for one in cloud.azure.asked if one[0] in {"PUT", "POST"}]
     assert cloud.deploy("--image", IMAGE).code == 0
     assert cloud.deploy("--image", IMAGE, "--dry-run").out.count("keep ") == 4
@@ -151,7 +151,7 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(cloud: Cloud) -> No
 
 def test_a_wrong_secret_is_reported_and_not_printed(cloud: Cloud) -> None:
     done = cloud.deploy("--image", IMAGE, AZURE_CLIENT_SECRET="not-the-secret")
-    assert (done.code, "does not know who asks" in done.err) == (78, True), done.err
+    assert (done.code, "rejects the credentials" in done.err) == (78, True), done.err
     assert "not-the-secret" not in done.err
 
 

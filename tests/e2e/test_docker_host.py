@@ -61,7 +61,12 @@ def test_the_next_version_takes_over_and_rollback_brings_the_old_one_back(
     [
         ("never-ready", NEVER_READY, 3, "not ready after 3 s"),
         ("ends", ENDS_AT_ONCE, 60, "exited, exit code 3"),
-        ("wrong", ANSWERS_WRONGLY, 60, "otherwise than stored: 1, 2, 3, 4, 5"),
+        (
+            "wrong",
+            ANSWERS_WRONGLY,
+            60,
+            "differ from the stored scores in sample rows 1, 2, 3, 4, 5",
+        ),
     ],
 )
 def test_a_version_that_fails_its_smoke_test_never_gets_a_request(
@@ -92,7 +97,7 @@ def test_a_version_that_dies_while_it_is_watched_is_rolled_back(service: Deploym
         docker.from_env().containers.get(f"{service.name}-green").kill()
         _, printed = process.communicate(timeout=60)
     assert process.returncode == 11
-    assert "what answered before goes on" in printed
+    assert "the old one keeps serving" in printed
     assert service.images().keys() == {"blue", "proxy"}
     assert service.version()
 
@@ -227,7 +232,7 @@ def test_monitor_waits_longer_after_each_failed_restart(
     docker.from_env().images.remove(f"{service.name}:live")
     first = service.run("monitor")
     assert first.code == 11
-    assert "could not be started again" in first.err
+    assert "could not be restarted" in first.err
     second = service.run("monitor")
     assert second.code == 11
     assert "the next try is in" in second.err

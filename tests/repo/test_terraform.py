@@ -8,7 +8,7 @@ import hcl2
 
 from lightmodel.config import AzureSection, ServeSection
 from lightmodel.delivery import azure_resources
-from lightmodel.delivery.azure_resources import Wanted, app_settings
+from lightmodel.delivery.azure_resources import DesiredSite, app_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ def test_port_health_and_settings_are_those_of_the_command() -> None:
     (local,) = parsed("main.tf")["locals"]
     assert local["port"] == azure_resources.PORT
     text = (ROOT / "deploy" / "azure" / "main.tf").read_text(encoding="utf-8")
-    given = app_settings(600, Wanted("", "", {"LIGHTMODEL__SERVE__PROXIES": "1"}))
+    given = app_settings(600, DesiredSite("", "", {"LIGHTMODEL__SERVE__PROXIES": "1"}))
     assert all(name in text for name in given)
     for kind in ("azurerm_linux_web_app", "azurerm_linux_web_app_slot"):
         (config,) = resource(kind)["site_config"]

@@ -20,7 +20,7 @@ def test_a_service_with_another_model_than_the_newest_local_one_is_reported(
         assert project.tool("smoke", address).code == 0  # so the worker has loaded it
         newer = published_again(project.folder, project.models()[-1].name)
         done = project.tool("smoke", address)
-    assert (done.code, f"and not {newer}" in done.err) == (11, True), done.err
+    assert (done.code, f"instead of {newer}" in done.err) == (11, True), done.err
 
 
 def test_an_unreachable_service_is_reported_after_the_wait(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightmodel.delivery.azure_resources import Wanted, app_settings, has_slots
+from lightmodel.delivery.azure_resources import DesiredSite, app_settings, has_slots
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ def test_slots_are_there_from_standard_on(sku: str, slots: bool) -> None:
 
 
 def test_the_ports_cannot_be_overridden_by_the_services_environment() -> None:
-    wanted = Wanted("image", "", {"WEBSITES_PORT": "80", "LIGHTMODEL__LOG__SINK": "none"})
-    settings = app_settings(600, wanted)
+    desired = DesiredSite("image", "", {"WEBSITES_PORT": "80", "LIGHTMODEL__LOG__SINK": "none"})
+    settings = app_settings(600, desired)
     assert settings["WEBSITES_PORT"] == "5001"
     assert settings["LIGHTMODEL__LOG__SINK"] == "none"

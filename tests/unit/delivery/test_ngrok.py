@@ -1,4 +1,4 @@
-"""What ngrok's agent says of a failure, told apart; the package itself is a stand-in here."""
+"""Which error a failure of ngrok's agent becomes; the package itself is a stand-in here."""
 
 import sys
 from types import ModuleType
@@ -11,19 +11,19 @@ from lightmodel.delivery.webhook import open_tunnel, policy
 from lightmodel.errors import ConfigError, SourceUnavailable
 
 
-def agent(monkeypatch: pytest.MonkeyPatch, *said: str) -> None:
-    """An agent that cannot connect, in the way that ngrok 1.4.0 says it."""
+def agent(monkeypatch: pytest.MonkeyPatch, *message: str) -> None:
+    """Replace ngrok by an agent that fails as ngrok 1.4.0 does."""
     module = ModuleType("ngrok")
 
     def forward(*_: object, **__: object) -> None:
-        raise ValueError(*said)
+        raise ValueError(*message)
 
     vars(module)["forward"] = forward
     monkeypatch.setitem(sys.modules, "ngrok", module)
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "words"),
+    ("message", "kind", "words"),
     [
         (
             (
@@ -41,10 +41,10 @@ def agent(monkeypatch: pytest.MonkeyPatch, *said: str) -> None:
         (("failed to start listener", "the domain is not yours ERR_NGROK_320"), ConfigError, "320"),
     ],
 )
-def test_a_refusal_is_told_from_a_service_out_of_reach(
-    monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...], kind: type[Exception], words: str
+def test_a_refusal_differs_from_a_service_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch, message: tuple[str, ...], kind: type[Exception], words: str
 ) -> None:
-    agent(monkeypatch, *said)
+    agent(monkeypatch, *message)
     with (
         pytest.raises(kind, match=words),
         open_tunnel(WebhookSection(ngrok_token=SecretStr("token")), {}),

@@ -39,7 +39,7 @@ def test_the_stored_scores_are_good_and_any_other_is_not(
     samples = SAMPLES[task["kind"]]
     check_sample_answers(answers, samples, task)
     off = json.loads(json.dumps(answers).replace("0.5", "0.5000001").replace("-3.5", "-3.50001"))
-    with pytest.raises(DeployFailed, match="otherwise than stored"):
+    with pytest.raises(DeployFailed, match="differ from the stored scores"):
         check_sample_answers(off, samples, task)
 
 

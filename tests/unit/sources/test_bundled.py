@@ -95,7 +95,7 @@ def test_the_pixels_of_digits_are_named_by_row_and_column(options: FetchOptions)
 
 
 @given(ROWS, SEEDS)
-def test_an_address_is_read_back_as_what_it_was_made_of(rows: int, seed: int) -> None:
+def test_the_parts_of_an_address_can_be_parsed_back(rows: int, seed: int) -> None:
     table = Table("sample", "santander", (("rows", rows), ("seed", seed)))
     assert parse_table(table.uri) == table
     assert parse_table(f"SAMPLE://santander/?seed={seed}&rows={rows}") == table
@@ -105,7 +105,7 @@ def test_an_address_is_read_back_as_what_it_was_made_of(rows: int, seed: int) ->
     st.sampled_from(["sample://", "sklearn://", "sample://santander?", "sample://santander?rows="]),
     st.text(max_size=30),
 )
-def test_no_address_whatever_is_more_than_a_table_or_a_wrong_setting(start: str, text: str) -> None:
+def test_any_address_is_a_known_table_or_a_config_error(start: str, text: str) -> None:
     try:
         table = parse_table(start + text)
     except ConfigError:
@@ -115,7 +115,7 @@ def test_no_address_whatever_is_more_than_a_table_or_a_wrong_setting(start: str,
 
 
 @pytest.mark.parametrize(
-    ("uri", "said", "hint"),
+    ("uri", "message", "hint"),
     [
         (
             "sample://santnader",
@@ -135,9 +135,9 @@ def test_no_address_whatever_is_more_than_a_table_or_a_wrong_setting(start: str,
         ("sample://santander?seed=1.5", "whole number", "seed=0"),
     ],
 )
-def test_a_slip_is_answered_with_what_there_is(
-    options: FetchOptions, uri: str, said: str, hint: str
+def test_the_error_for_a_misspelt_address_suggests_known_names(
+    options: FetchOptions, uri: str, message: str, hint: str
 ) -> None:
-    with pytest.raises(ConfigError, match=said) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         bundled.fetch(uri, options)
     assert hint in caught.value.hint

@@ -48,7 +48,7 @@ def fetching(web: Web, cache: Path) -> AbstractContextManager["subprocess.Popen[
     return running(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_download_that_was_killed_goes_on_where_it_was(options: FetchOptions) -> None:
+def test_a_killed_download_resumes_where_it_was(options: FetchOptions) -> None:
     def half_arrived() -> bool:
         return sum(part.stat().st_size for part in options.cache.glob("*/*.part")) > STALL // 2
 

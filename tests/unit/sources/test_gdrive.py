@@ -9,7 +9,7 @@ import pytest
 
 from lightmodel.errors import ConfigError, DataError, QuotaExceeded, SourceUnavailable
 from lightmodel.sources import gdrive
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from tests.fakes.drive import HTML, QUOTA, SIGN_IN, UUID, Drive, page, private
 from tests.fakes.progress import Watching
 from tests.fakes.web import Reply, Web, csv_reply, stand_in_for_https
@@ -40,11 +40,11 @@ def options(tmp_path: Path) -> FetchOptions:
     return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 3, Watching(), lambda _: None)
 
 
-def fetch(options: FetchOptions, uri: str = LINK) -> Fetched:
+def fetch(options: FetchOptions, uri: str = LINK) -> FetchResult:
     return gdrive.fetch(uri, options)
 
 
-def content(fetched: Fetched) -> bytes:
+def content(fetched: FetchResult) -> bytes:
     return fetched.paths[0].read_bytes()
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_was_replaced_between_two_tries_is_not_pieced_together(
     assert content(fetch(options)) == OTHER
 
 
-def test_a_rest_that_is_not_given_is_no_obstacle(drive: Drive, options: FetchOptions) -> None:
+def test_without_ranges_the_whole_file_is_fetched(drive: Drive, options: FetchOptions) -> None:
     drive.put(FILE, replace(WHOLE, cut_at=CUT), replace(WHOLE, ranges=False))
     assert content(fetch(options)) == BODY
 
@@ -152,14 +152,12 @@ def test_a_file_that_is_not_there(options: FetchOptions, web: Web) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_failure_that_may_pass_is_tried_again(
-    drive: Drive, options: FetchOptions, status: int
-) -> None:
+def test_a_transient_failure_is_retried(drive: Drive, options: FetchOptions, status: int) -> None:
     drive.put(FILE, page("<html>Sorry</html>", status), WHOLE)
     assert content(fetch(options)) == BODY
 
 
-def test_a_failure_that_does_not_pass(drive: Drive, options: FetchOptions) -> None:
+def test_a_lasting_failure_is_an_error(drive: Drive, options: FetchOptions) -> None:
     drive.put(FILE, page("<html>Sorry</html>", 503))
     with pytest.raises(SourceUnavailable, match="503"):
         fetch(options)
@@ -175,7 +173,7 @@ def test_a_file_for_which_drive_itself_fails_is_tried_again_and_given_up(
 
 def test_a_form_that_leads_to_itself_ends(drive: Drive, options: FetchOptions) -> None:
     drive.put(FILE, page(f'<html><a href="/uc?export=download&amp;id={FILE}">again</a></html>'))
-    with pytest.raises(DataError, match="only leads from page to page"):
+    with pytest.raises(DataError, match="page after page and no file"):
         fetch(options)
 
 
@@ -201,7 +199,7 @@ def test_a_folder_is_refused_without_asking(options: FetchOptions, web: Web) -> 
     assert web.asked == []
 
 
-def test_whether_it_changed_is_seen_from_the_headers(drive: Drive, options: FetchOptions) -> None:
+def test_the_headers_show_whether_a_file_changed(drive: Drive, options: FetchOptions) -> None:
     watching = Watching()
     drive.put(FILE, WHOLE, too_big_to_scan=True)
     changes = [fetch(replace(options, progress=watching)).changed for _ in range(2)]
@@ -209,7 +207,7 @@ def test_whether_it_changed_is_seen_from_the_headers(drive: Drive, options: Fetc
     assert len(watching.tasks) == 1
 
 
-def test_googles_checksum_tells_of_a_change_too(drive: Drive, options: FetchOptions) -> None:
+def test_googles_checksum_shows_a_change_too(drive: Drive, options: FetchOptions) -> None:
     def summed(body: bytes, checksum: str) -> Reply:
         reply = csv_reply(body)
         return replace(reply, headers={**reply.headers, "x-goog-hash": checksum})
@@ -222,9 +220,7 @@ def test_googles_checksum_tells_of_a_change_too(drive: Drive, options: FetchOpti
     assert len(watching.tasks) == 2
 
 
-def test_when_drive_tells_nothing_the_bytes_are_compared(
-    drive: Drive, options: FetchOptions
-) -> None:
+def test_without_validators_the_bytes_are_compared(drive: Drive, options: FetchOptions) -> None:
     drive.put(FILE, csv_reply(BODY), csv_reply(BODY), csv_reply(OTHER))
     assert [fetch(options).changed for _ in range(3)] == [True, False, True]
 

@@ -80,14 +80,14 @@ def test_a_spreadsheet_published_to_the_web_has_an_address_of_its_own(
         st.sampled_from(["", "0-abc_DEF"]),
     ).filter(lambda link: link.kind != "file" or not link.sheet)
 )
-def test_the_one_form_of_a_link_is_read_back_as_the_same_link(link: DriveLink) -> None:
+def test_the_canonical_form_of_a_link_is_parsed_as_the_same_link(link: DriveLink) -> None:
     again = parse_link(link.uri)
     assert again.uri == link.uri
     assert (again.id, again.kind, again.sheet) == (link.id, link.kind, link.sheet)
 
 
 @given(IDS)
-def test_the_key_of_an_old_file_goes_along(name: str) -> None:
+def test_the_resource_key_of_an_old_file_is_kept(name: str) -> None:
     link = parse_link(f"https://drive.google.com/file/d/{name}/view?resourcekey=0-Ab_c&usp=sharing")
     assert link.uri == f"gdrive://{name}?resourcekey=0-Ab_c"
     assert "resourcekey=0-Ab_c" in link.url
@@ -97,7 +97,7 @@ def test_the_key_of_an_old_file_goes_along(name: str) -> None:
     st.text(max_size=40),
     st.sampled_from(["gdrive://", "https://drive.google.com/", "docs.google.com/"]),
 )
-def test_no_text_whatever_is_more_than_a_link_or_a_wrong_setting(text: str, start: str) -> None:
+def test_any_text_is_a_valid_link_or_a_config_error(text: str, start: str) -> None:
     try:
         link = parse_link(start + text)
     except ConfigError:
@@ -117,11 +117,11 @@ def test_no_text_whatever_is_more_than_a_link_or_a_wrong_setting(text: str, star
         ("https://docs.google.com/document/d/1AbC/edit", "Google document"),
         ("https://docs.google.com/presentation/d/1AbC/edit", "Google presentation"),
         ("https://docs.google.com/forms/d/e/1AbC/viewform", "Google form"),
-        ("https://drive.google.com/", "no file can be made out"),
-        ("https://drive.google.com/open", "no file can be made out"),
-        ("https://drive.google.com/uc?id=train.csv", "no file can be made out"),
-        ("gdrive://", "no file can be made out"),
-        ("gdrive://my folder/train.csv", "no file can be made out"),
+        ("https://drive.google.com/", "names no file"),
+        ("https://drive.google.com/open", "names no file"),
+        ("https://drive.google.com/uc?id=train.csv", "names no file"),
+        ("gdrive://", "names no file"),
+        ("gdrive://my folder/train.csv", "names no file"),
     ],
 )
 def test_what_is_no_file_is_refused_with_the_reason(link: str, said: str) -> None:

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable, StorageFull
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.cache import CacheEntry, FileState
 from lightmodel.sources.http import fetch, name_from_disposition
 from tests.fakes.progress import Interrupting, Watching
@@ -41,7 +41,7 @@ def options(tmp_path: Path, waits: list[float]) -> FetchOptions:
     return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 3, Watching(), waits.append)
 
 
-def content(fetched: Fetched) -> bytes:
+def content(fetched: FetchResult) -> bytes:
     return fetched.paths[0].read_bytes()
 
 
@@ -63,7 +63,7 @@ def test_a_truncated_body_is_resumed(options: FetchOptions, etag: str) -> None:
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"weak"'])
-def test_without_a_strong_mark_the_whole_file_is_asked_for_again(
+def test_without_a_strong_validator_the_whole_file_is_requested_again(
     options: FetchOptions, etag: str
 ) -> None:
     reply = csv_reply(BODY, etag=etag)
@@ -106,7 +106,7 @@ def test_a_rest_that_does_not_fit_is_not_used(options: FetchOptions, rest: Reply
     assert len(web.asked) == 3
 
 
-def test_a_rest_that_was_pieced_together_wrongly_all_the_same_is_found_by_the_hash(
+def test_the_hash_detects_a_wrongly_resumed_file(
     options: FetchOptions,
 ) -> None:
     liar = partial_content(OTHER[196_608:], "196608-299999/300000", '"one"')
@@ -115,7 +115,7 @@ def test_a_rest_that_was_pieced_together_wrongly_all_the_same_is_found_by_the_ha
         assert content(fetch(web.url, replace(options, sha256=expected))) == BODY
 
 
-def test_a_file_that_had_come_whole_but_was_not_published_costs_one_byte_more(
+def test_a_complete_but_unpublished_download_costs_one_more_byte(
     options: FetchOptions,
 ) -> None:
     with web_with(WHOLE) as web:
@@ -135,7 +135,7 @@ def test_an_interrupted_download_goes_on_the_next_time(options: FetchOptions) ->
     assert 0 < start_of(web.asked[1]) <= CUT
 
 
-def test_a_body_without_length_is_taken_as_it_comes_and_that_is_said(
+def test_a_body_without_length_is_accepted_with_a_log_line(
     options: FetchOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -166,18 +166,18 @@ def test_a_server_that_falls_silent_is_given_up_and_asked_again(
 ) -> None:
     with web_with(replace(WHOLE, stall_at=CUT), WHOLE) as web:
         assert content(fetch(web.url, replace(options, timeout_s=0.2))) == BODY
-    assert "no byte came for 0.2 s; try 2 of 4" in caplog.text
+    assert "no data arrived for 0.2 s; try 2 of 4" in caplog.text
     assert 0 < start_of(web.asked[1]) <= CUT
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_failure_that_may_pass_is_tried_again(options: FetchOptions, status: int) -> None:
+def test_a_transient_failure_is_retried(options: FetchOptions, status: int) -> None:
     with web_with(Reply(b"later", status), WHOLE) as web:
         assert content(fetch(web.url, options)) == BODY
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451, 204, 206])
-def test_a_refusal_is_told_at_once(options: FetchOptions, status: int) -> None:
+def test_a_refusal_is_reported_at_once(options: FetchOptions, status: int) -> None:
     with (
         web_with(Reply(b"" if status == 204 else b"no", status)) as web,
         pytest.raises(DataError, match=str(status)) as caught,
@@ -226,7 +226,7 @@ def test_the_server_may_ask_for_a_longer_wait_within_reason(
     assert int(waits[0]) in waited
 
 
-def test_tries_of_many_clients_are_spread(options: FetchOptions, waits: list[float]) -> None:
+def test_the_waits_have_jitter(options: FetchOptions, waits: list[float]) -> None:
     for _ in range(3):
         with web_with(Reply(b"", 503), WHOLE) as web:
             fetch(web.url, replace(options, refresh="always"))
@@ -285,13 +285,13 @@ def test_the_source_is_asked_whether_anything_changed(options: FetchOptions, eta
     assert headers["If-Modified-Since"] == MODIFIED
 
 
-def test_a_source_that_tells_nothing_is_read_again_and_compared(options: FetchOptions) -> None:
+def test_without_validators_the_file_is_fetched_again_and_compared(options: FetchOptions) -> None:
     with web_with(csv_reply(BODY), csv_reply(BODY), csv_reply(OTHER)) as web:
         changes = [fetch(web.url, options).changed for _ in range(3)]
     assert changes == [True, False, True]
 
 
-def test_what_was_packed_for_the_way_is_unpacked(options: FetchOptions) -> None:
+def test_a_compressed_transfer_is_decompressed(options: FetchOptions) -> None:
     headers = {"Content-Encoding": "gzip", "Content-Disposition": "attachment; filename=t.csv.gz"}
     with web_with(Reply(gzip.compress(BODY), headers=headers)) as web:
         fetched = fetch(web.url, options)
@@ -299,7 +299,7 @@ def test_what_was_packed_for_the_way_is_unpacked(options: FetchOptions) -> None:
     assert fetched.paths[0].name == "t.csv"
 
 
-def test_what_is_packed_itself_stays_packed(options: FetchOptions) -> None:
+def test_a_compressed_file_stays_compressed(options: FetchOptions) -> None:
     packed = gzip.compress(BODY)
     with web_with(Reply(packed, headers={"Content-Type": "application/gzip"})) as web:
         fetched = fetch(f"{web.url}/t.csv.gz", options)
@@ -333,7 +333,7 @@ def test_the_file_is_named_as_the_server_names_it_and_stays_in_its_folder(
     assert fetched.paths[0].parent.parent == options.cache
 
 
-def test_where_an_address_leads_may_tell_the_name(options: FetchOptions) -> None:
+def test_a_redirect_may_give_the_name(options: FetchOptions) -> None:
     def answer(asked: Asked) -> Reply:
         return Reply(BODY) if asked.path != "/123" else Reply(b"", 302, {"Location": "/a/t.csv"})
 
@@ -370,7 +370,7 @@ def test_secrets_stay_secret_when_nobody_answers(options: FetchOptions) -> None:
     assert "hunter2" not in caught.value.message
 
 
-def test_a_certificate_that_is_not_trusted_is_told_at_once_with_the_way_out(
+def test_an_untrusted_certificate_is_reported_at_once_with_a_hint(
     options: FetchOptions,
     waits: list[float],
     monkeypatch: pytest.MonkeyPatch,
@@ -387,7 +387,7 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once_with_the_way_out(
 def test_an_address_that_leads_in_circles(options: FetchOptions) -> None:
     with (
         Web(lambda _: Reply(b"", 302, {"Location": "/again"})) as web,
-        pytest.raises(DataError, match="only leads to other addresses") as caught,
+        pytest.raises(DataError, match="redirects endlessly") as caught,
     ):
         fetch(f"{web.url}/t.csv?token=hunter2", options)
     assert "hunter2" not in caught.value.message
@@ -397,7 +397,7 @@ def test_an_address_that_leads_in_circles(options: FetchOptions) -> None:
     "address", ["https://", "http://[::1/t.csv", "http://:80/t.csv", "https://.x/"]
 )
 def test_an_address_that_makes_no_sense(options: FetchOptions, address: str) -> None:
-    with pytest.raises(ConfigError, match="makes no sense"):
+    with pytest.raises(ConfigError, match="address is invalid"):
         fetch(address, options)
 
 
@@ -451,5 +451,5 @@ def test_a_disposition_gives_the_name_however_it_is_encoded(header: str, name: s
 
 
 @given(st.text())
-def test_no_disposition_whatever_does_harm(header: str) -> None:
+def test_any_disposition_gives_a_text(header: str) -> None:
     assert isinstance(name_from_disposition(header), str)

@@ -26,7 +26,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_path_counts_from_the_working_folder_and_is_read_in_place(
+def test_a_path_is_relative_to_the_working_folder_and_is_read_in_place(
     options: FetchOptions, data: Path
 ) -> None:
     fetched = local.fetch("data/a.csv", options)
@@ -74,11 +74,11 @@ def test_a_name_that_looks_like_a_glob_but_is_a_file_is_that_file(
 
 
 @pytest.mark.parametrize(
-    ("uri", "said", "hint"),
+    ("uri", "message", "hint"),
     [
         ("data/A.CSV", "no file", "data/a.csv"),
         ("data/trian 1.csv", "no file", "data/train 1.csv"),
-        ("data/quite-different.parquet", "no file", "paths count from"),
+        ("data/quite-different.parquet", "no file", "paths are relative to"),
         ("dta/a.csv", "no file", "no folder dta"),
         ("data/trian*.csv", "no file matches", "data/train 1.csv"),
         ("data", "is a folder", "a.csv, b.csv, train 1.csv"),
@@ -86,15 +86,17 @@ def test_a_name_that_looks_like_a_glob_but_is_a_file_is_that_file(
         ("data/deep", "is a folder", "deep/*.csv"),
     ],
 )
-def test_a_slip_is_answered_with_what_is_there(
-    options: FetchOptions, uri: str, said: str, hint: str
+def test_the_error_for_a_misspelt_path_suggests_similar_names(
+    options: FetchOptions, uri: str, message: str, hint: str
 ) -> None:
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         local.fetch(uri, options)
     assert hint in caught.value.hint
 
 
-def test_a_folder_without_tables_says_so(options: FetchOptions, tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_tables_says_so(
+    options: FetchOptions, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError) as caught:
         local.fetch("empty", options)

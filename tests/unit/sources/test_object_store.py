@@ -8,9 +8,9 @@ from typing import NoReturn
 import pytest
 
 from lightmodel.sources import object_store
-from lightmodel.sources.base import Fetched, FetchOptions
+from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.cache import FileState
-from lightmodel.sources.download import Transient, download
+from lightmodel.sources.download import TransientFailure, download
 from lightmodel.sources.object_store import ObjectStore
 from tests.fakes.progress import Watching
 
@@ -40,7 +40,7 @@ class MemoryStore(ObjectStore):
         assert path == PATH
         self.reads.append(start)
         if len(self.reads) == self.fails_at:
-            raise Transient("it broke")
+            raise TransientFailure("it broke")
         if len(self.reads) == self.replaced_at:
             self.body = OTHER
         return self.body[start:end]
@@ -51,22 +51,22 @@ class MemoryStore(ObjectStore):
     async def _list(self, files: object, root: str) -> list[str]:
         raise AssertionError(f"{root} is not listed: {files}")
 
-    def _translated(self, error: Exception) -> Exception:
+    def _translate(self, error: Exception) -> Exception:
         return error
 
 
-def fetch(store: MemoryStore, tmp_path: Path) -> Fetched:
+def fetch(store: MemoryStore, tmp_path: Path) -> FetchResult:
     options = FetchOptions(tmp_path / "cache", "changed", "", 5.0, 1, Watching(), lambda _: None)
     return download(partial(store.open, PATH), "s3://store/t.csv", options)
 
 
-def test_it_is_read_once_in_blocks(tmp_path: Path) -> None:
+def test_an_object_is_read_once_in_blocks(tmp_path: Path) -> None:
     store = MemoryStore(BODY)
     assert fetch(store, tmp_path).paths[0].read_bytes() == BODY
     assert store.reads == list(range(0, 1000, 100))
 
 
-def test_a_broken_transfer_goes_on_at_the_block_where_it_broke(tmp_path: Path) -> None:
+def test_a_broken_transfer_resumes_at_the_block_where_it_broke(tmp_path: Path) -> None:
     store = MemoryStore(BODY, fails_at=5)
     assert fetch(store, tmp_path).paths[0].read_bytes() == BODY
     assert store.reads == [0, 100, 200, 300, 400, 400, 500, 600, 700, 800, 900]
@@ -94,7 +94,7 @@ def test_an_object_that_is_replaced_between_two_tries_is_read_from_its_beginning
         def read(self, path: str, start: int, end: int) -> bytes:
             try:
                 return super().read(path, start, end)
-            except Transient:
+            except TransientFailure:
                 self.body = OTHER
                 raise
 

@@ -24,7 +24,7 @@ def options(tmp_path: Path) -> FetchOptions:
 
 
 @pytest.fixture(autouse=True)
-def nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No credentials of whoever runs the tests reach them."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "AZURE_")):
@@ -145,7 +145,7 @@ def test_a_wrong_setting_of_azure_is_a_matter_of_configuration(
 
 
 @pytest.mark.azure
-def test_a_wrong_key_is_refused_and_the_key_is_not_told(
+def test_a_wrong_key_is_refused_and_not_shown(
     connection: str, options: FetchOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = connection.replace("AccountKey=Eby8", "AccountKey=AAAA")

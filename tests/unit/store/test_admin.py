@@ -3,14 +3,14 @@
 import pytest
 
 from lightmodel.errors import ArtefactMissing
-from lightmodel.store.admin import RolledBack, retire, rollback
+from lightmodel.store.admin import RollbackResult, retire, rollback
 from lightmodel.store.verdict import read_verdict
 from tests.unit.store.approved_models import UNSIGNED, model, store
 
 
 def test_rollback_withdraws_and_deletes_nothing() -> None:
     old, new = model(), model()
-    assert rollback(store()) == RolledBack(new.name, old.name)
+    assert rollback(store()) == RollbackResult(new.name, old.name)
     verdict = read_verdict(new, UNSIGNED)
     assert verdict is not None
     assert (verdict.passed, verdict.by, verdict.reasons[0]) == (

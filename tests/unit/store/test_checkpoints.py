@@ -24,7 +24,7 @@ def test_a_fold_comes_back_to_the_last_bit() -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 10, 40, -1])
-def test_half_a_fold_is_none(cut: int) -> None:
+def test_an_incomplete_checkpoint_is_ignored(cut: int) -> None:
     checkpoints = FoldCheckpoints(Path("var"))
     checkpoints.save(0, FIT)
     path = Path("var/fold-000.bin")
@@ -32,7 +32,9 @@ def test_half_a_fold_is_none(cut: int) -> None:
     assert checkpoints.load(0) is None
 
 
-def test_a_fold_that_cannot_be_kept_costs_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_checkpoint_that_cannot_be_written_is_only_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     Path("var").write_text("a file where a folder should be")
     FoldCheckpoints(Path("var")).save(0, FIT)
-    assert "fold 1 cannot be kept" in caplog.text
+    assert "fold 1 cannot be written" in caplog.text

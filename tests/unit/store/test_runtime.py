@@ -70,8 +70,8 @@ def test_an_unknown_package_needs_nothing_more(name: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["import", "def f(:", "\0", "print 'x'"])
-def test_what_is_not_python_is_told_with_the_files_name(source: str) -> None:
-    with pytest.raises(ConfigError, match=r"my\.py.*is not Python"):
+def test_the_error_names_a_file_that_is_not_python(source: str) -> None:
+    with pytest.raises(ConfigError, match=r"my\.py.*is not valid Python"):
         runtime_of_source(source, "my.py")
 
 

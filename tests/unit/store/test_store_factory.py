@@ -11,7 +11,7 @@ from lightmodel.store.versions import run_lock
 def test_a_second_run_is_refused_until_the_first_ends() -> None:
     with (
         run_lock(Path("shop")),
-        pytest.raises(AlreadyRunning, match="another run is at work on the store shop"),
+        pytest.raises(AlreadyRunning, match="another run is using the store shop"),
     ):
         run_lock(Path("shop"))
     with run_lock(Path("shop")):

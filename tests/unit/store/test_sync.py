@@ -18,16 +18,16 @@ class MemoryMirror(Mirror):
 
     def __init__(self) -> None:
         super().__init__(S3Store("memory://", 1.0), root="")  # never asked
-        self.held: dict[str, bytes] = {}
+        self.objects: dict[str, bytes] = {}
 
     def names(self) -> frozenset[str]:
-        return frozenset(self.held)
+        return frozenset(self.objects)
 
     def read(self, name: str, size: int = 0) -> bytes | None:  # noqa: ARG002 — of any size
-        return self.held.get(name)
+        return self.objects.get(name)
 
     def write(self, name: str, data: bytes) -> None:
-        self.held[name] = data
+        self.objects[name] = data
 
 
 def store() -> Store:
@@ -39,26 +39,26 @@ def approved() -> Version:
         draft.write("model.joblib", b"model")
         draft.write("code/mine.py", b"x = 1")
         version = draft.publish(inputs={}, parameters={}, rows={}, fingerprint="a=1")
-    judge(version)
+    approve(version)
     return version
 
 
-def judge(version: Version) -> None:
+def approve(version: Version) -> None:
     write_verdict(version, Verdict(True, "auc", 0.9, ("fine",)), b"<html>", UNSIGNED)
 
 
-def held_by(mirror: MemoryMirror, version: Version) -> str:
-    return parse_verdict(mirror.held[f"{version.name}/verdict.json"], version, UNSIGNED).by
+def verdict_author(mirror: MemoryMirror, version: Version) -> str:
+    return parse_verdict(mirror.objects[f"{version.name}/verdict.json"], version, UNSIGNED).by
 
 
-def test_own_code_is_sent_and_the_manifest_comes_last() -> None:
+def test_user_code_is_sent_and_the_manifest_is_sent_last() -> None:
     version, mirror = approved(), MemoryMirror()
     assert push(store(), mirror).versions == (version.name,)
-    assert mirror.held[f"{version.name}/code/mine.py"] == b"x = 1"
-    assert list(mirror.held)[-1] == f"{version.name}/manifest.json"
+    assert mirror.objects[f"{version.name}/code/mine.py"] == b"x = 1"
+    assert list(mirror.objects)[-1] == f"{version.name}/manifest.json"
 
 
-def test_nobody_takes_back_a_rollback_that_somebody_else_sent() -> None:
+def test_a_rollback_in_a_mirror_is_not_replaced_by_a_later_test() -> None:
     version, mirror = approved(), MemoryMirror()
     push(store(), mirror)
     before = (version.folder / "verdict.json").read_bytes()
@@ -66,16 +66,16 @@ def test_nobody_takes_back_a_rollback_that_somebody_else_sent() -> None:
     assert verdict is not None
     withdraw(version, verdict, UNSIGNED)
     assert push(store(), mirror).verdicts == (version.name,)
-    assert held_by(mirror, version) == "rollback"
+    assert verdict_author(mirror, version) == "rollback"
     (version.folder / "verdict.json").write_bytes(before)  # somebody who never pulled
-    judge(version)  # and tests it again
+    approve(version)  # and tests it again
     assert push(store(), mirror).verdicts == ()
-    assert held_by(mirror, version) == "rollback"
+    assert verdict_author(mirror, version) == "rollback"
 
 
 def test_a_later_test_replaces_an_earlier_one() -> None:
     version, mirror = approved(), MemoryMirror()
     push(store(), mirror)
-    judge(version)
+    approve(version)
     assert push(store(), mirror).verdicts == (version.name,)
     assert push(store(), mirror).verdicts == ()

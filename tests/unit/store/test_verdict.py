@@ -19,7 +19,7 @@ def test_the_newest_approved_model_is_found() -> None:
     assert newest_approved(store()).name == approved.name
 
 
-def test_without_an_approved_model_it_is_said_what_was_found() -> None:
+def test_without_an_approved_model_the_error_counts_the_others() -> None:
     model(passed=False)
     model(passed=None)
     with pytest.raises(ArtefactMissing, match=r"in model \(1 rejected, 1 untested\)"):
@@ -33,7 +33,7 @@ def test_a_verdict_reads_back_and_an_undefined_metric_is_null() -> None:
 
 
 @pytest.mark.parametrize("name", ["model.joblib", "manifest.json", "verdict.json", "report.html"])
-def test_a_damaged_model_is_passed_over_told_once_and_the_old_one_goes_on(
+def test_a_damaged_model_is_skipped_with_one_warning_and_the_older_one_is_served(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     old, damaged = model(), model()

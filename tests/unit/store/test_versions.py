@@ -42,13 +42,13 @@ def test_a_version_reads_back_as_it_was_published() -> None:
     store().verify(found)
 
 
-def test_a_manifest_of_before_learners_and_steps_keeps_its_bytes() -> None:
+def test_a_manifest_without_learner_and_steps_keeps_its_bytes() -> None:
     earlier = published(store()).manifest.to_json()
     assert b"steps" not in earlier
     manifest = Manifest.from_json(earlier, json.loads(earlier)["version"])
     assert manifest.to_json() == earlier
     old = replace(manifest, runtime="lightgbm")
-    assert (old.learner, old.made_by, old.steps) == (None, "lightgbm", ())
+    assert (old.learner, old.learner_name, old.steps) == (None, "lightgbm", ())
     new = replace(manifest, learner="neural", steps=("frequency",))
     assert Manifest.from_json(new.to_json(), new.version) == new
 
@@ -111,14 +111,14 @@ def test_any_damage_to_a_payload_is_found(name: str, damage: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"format": 2}', '{"format": 1}', '{"format": 1, "files": 3}']
 )
-def test_a_manifest_that_makes_no_sense_is_passed_over_and_told_once(
+def test_an_invalid_manifest_is_skipped_with_one_warning(
     text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     old, broken = published(store()), published(store())
     (broken.folder / "manifest.json").write_text(text, encoding="utf-8")
     reader = store()
     assert reader.newest() == reader.newest() == old
-    assert len([record for record in caplog.records if "passed over" in record.message]) == 1
+    assert len([record for record in caplog.records if "skipped" in record.message]) == 1
 
 
 def test_a_version_that_was_copied_under_another_name_is_refused() -> None:
@@ -136,17 +136,17 @@ def test_a_manifest_cannot_name_files_outside_its_folder() -> None:
         store().verify(store().newest())
 
 
-def test_with_a_key_only_what_it_signed_is_whole() -> None:
+def test_with_a_key_only_versions_signed_with_it_are_valid() -> None:
     signed = store("a", Signer(b"key"))
     signed.verify(published(signed))
     with pytest.raises(ArtefactCorrupt, match="is not signed"):
         signed.verify(published(store("a")))
-    with pytest.raises(ArtefactCorrupt, match="does not hold"):
+    with pytest.raises(ArtefactCorrupt, match="is wrong"):
         signed.verify(published(store("a", Signer(b"other"))))
     version = published(signed)
     forged = version.manifest.to_json().replace(b'"a": 1', b'"a": 2')
     (version.folder / "manifest.json").write_bytes(forged)
-    with pytest.raises(ArtefactCorrupt, match="does not hold"):
+    with pytest.raises(ArtefactCorrupt, match="is wrong"):
         signed.verify(signed.newest())
 
 
@@ -174,7 +174,7 @@ except StorageFull as error:
 """
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL],
         cwd=tmp_path,
@@ -205,7 +205,7 @@ while True:
 """
 
 
-def test_a_writer_killed_at_any_moment_never_gives_a_bad_read(
+def test_killing_a_writer_at_any_moment_leaves_no_corrupt_version(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(0)
