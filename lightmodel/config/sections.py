@@ -15,7 +15,7 @@ from lightmodel.config.base import Section
 
 
 def _column(name: str) -> str:
-    """Write a column's name as tables have it: see `contract.cells.name_of`."""
+    """Write a column's name as tables have it: see `contract.cells.normalize_name`."""
     return normalize("NFC", name.strip())
 
 

@@ -16,7 +16,7 @@ from lightmodel.errors import ArtefactMissing, QualityGateFailed
 from lightmodel.progress import Progress
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
-from lightmodel.tables.split_files import read_own
+from lightmodel.tables.split_files import read_part
 from lightmodel.tracking.uploader import Record, no_tracking
 
 Pins = Mapping[str, str]  # the versions that a run has made or reused so far, by stage
@@ -124,7 +124,7 @@ def read_split(splits: Store, split: Version, part: str) -> pa.Table:
     splits.verify(split, name)
     types = {column.name: _ARROW_TYPES.get(column.type) for column in contract_of(split).columns}
     known = {name: kind for name, kind in types.items() if kind is not None}
-    return read_own(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
+    return read_part(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
 
 
 def split_file(split: Version, part: str) -> str:

@@ -22,7 +22,7 @@ from lightmodel.errors import (
     DriftExceeded,
     Violation,
 )
-from lightmodel.tables.check import conform
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
 from lightmodel.training.split import Method, later_side, row_keys, side_for_testing, uniform
 
@@ -133,7 +133,7 @@ def _held(
             f"predicts {contract.target.name!r}",
             hint=f"give each table a store.root of its own, or {_NEW_CONTRACT[3:]}",
         )
-    conformed = conform(table, contract, with_target=True, decimal=inferred.decimal)
+    conformed = validate_table(table, contract, with_target=True, decimal=inferred.decimal)
     target = check_target(table[contract.target.name], contract)
     # For a target without a value, `check_target` has better words.
     told = (contract.target.name, "missing")

@@ -42,14 +42,14 @@ def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:
 
 def open_compiled(
     read: Callable[[str], bytes],
-) -> tuple[CompiledTrees, row_readers.CompiledRows]:
+) -> tuple[CompiledTrees, row_readers.CompiledRowReader]:
     """Open what scores, and what reads rows; `read` returns the checked bytes of a file.
 
     Raises:
         NotCompiledError: it does not run here.
     """
     library = load(read(LIBRARY), json.loads(read(ABOUT)))
-    return CompiledTrees(library, unpacked(read(TABLES))), row_readers.CompiledRows(library)
+    return CompiledTrees(library, unpacked(read(TABLES))), row_readers.CompiledRowReader(library)
 
 
 def packed(texts: Sequence[str]) -> bytes:

@@ -44,13 +44,13 @@ def done(*sets: str, stages: int = 0, **flags: bool) -> Done:
     """Run the chain, from one of its stages on."""
     was_read: list[str] = []
 
-    def read_own(path: Path, *arguments: Any) -> pa.Table:
+    def read_part(path: Path, *arguments: Any) -> pa.Table:
         was_read.append(path.stem)
-        return split_files.read_own(path, *arguments)
+        return split_files.read_part(path, *arguments)
 
     outcomes, failure = [], ""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lightmodel.pipeline.context.read_own", read_own)
+        patch.setattr("lightmodel.pipeline.context.read_part", read_part)
         try:
             for outcome in run_chain(context_of(*sets, **flags), CHAIN[stages:]):
                 outcomes.append(outcome)  # noqa: PERF402 — those before a failure count
