@@ -15,7 +15,7 @@ from lightmodel.config.base import Section
 
 
 def _column(name: str) -> str:
-    """Normalise a column's name as tables do; see `contract.cells.name_of`."""
+    """Normalise a column's name as tables do; see `contract.cells.normalize_name`."""
     return normalize("NFC", name.strip())
 
 

@@ -1,1 +1,1 @@
-"""What the project is about, without I/O and without a framework: contract, tasks, results."""
+"""The domain model, without I/O and without a framework: contract, tasks and results."""

@@ -1,8 +1,8 @@
-"""What a cell says, whatever the form in which it came: the one rule of every reader.
+"""Parse cells: the rules that all readers share, whatever the format of the table.
 
-Numbers live in float64, where four NaNs tell apart what is no number: a cell without a value, a cell
-that holds something else, one of a row that has too few or too many cells, and a category that
-training never saw.
+Numbers are float64, in which four distinct NaNs mark other cells: MISSING, a cell without a value;
+INVALID, one that is not a number; RAGGED, one of a row with too few or too many cells; and UNSEEN, a
+category that training never saw.
 """
 
 import datetime as dt
@@ -20,55 +20,55 @@ Codes = npt.NDArray[np.int64]  # (rows,): class codes, or row numbers
 Mask = npt.NDArray[np.bool_]  # (rows,)
 Scores = npt.NDArray[np.float64]  # (rows,) of a class or numbers, (rows, classes) for several
 
-# what str.strip() takes away; rows.c and Arrow take away the same
-ASCII_BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
-BLANKS = (
-    ASCII_BLANKS + "\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
+# what str.strip() strips; rows.c and the Arrow reader strip the same
+ASCII_WHITESPACE = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
+WHITESPACE = (
+    ASCII_WHITESPACE + "\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
     + "\u2028\u2029\u202f\u205f\u3000"
 )  # fmt: skip
-NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+NUMBER_PATTERN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 NAN_WORD = "(?i:[+-]?nan)"
-_NUMBER = re.compile(rf"{NUMBER}|(?i:[+-]?(inf|infinity|nan))")
+_NUMBER = re.compile(rf"{NUMBER_PATTERN}|(?i:[+-]?(inf|infinity|nan))")
 _WHOLE = {mark: re.compile(rf"(-?[0-9]+)\{mark}0*") for mark in ".,"}
 _TIME = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2})\.0+")
 TRUE, FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _BITS = 0x7FF8000000000000 + np.arange(4, dtype=np.uint64)
-NOT_THERE, NOT_A_NUMBER, IN_NO_ROW, UNSEEN = _BITS.view(np.float64)
-EXACT = 2**53  # whole numbers beyond it do not all fit float64
+MISSING, INVALID, RAGGED, UNSEEN = _BITS.view(np.float64)
+EXACT = 2**53  # float64 holds every integer up to it exactly
 INT64_END = 2.0**63
 _UINT64, _INT64_START = 2**64, -(2**63)
 
 
-def number_in(cell: str, missing: Collection[str], decimal: str = ".") -> float:
-    """Return the number in a cell of text, NOT_THERE or NOT_A_NUMBER."""
+def parse_number(cell: str, missing: Collection[str], decimal: str = ".") -> float:
+    """Return the number in a cell of text, MISSING or INVALID."""
     cell = cell.strip()
     if not cell or cell in missing:
-        return float(NOT_THERE)
+        return float(MISSING)
     if decimal != ".":
         cell = cell.replace(".", "?").replace(decimal, ".")
     if not _NUMBER.fullmatch(cell):
-        return float(NOT_A_NUMBER)
+        return float(INVALID)
     number = float(cell)
-    return number if number == number else float(NOT_THERE)
+    return number if number == number else float(MISSING)
 
 
-def boolean_in(cell: str, missing: Collection[str], decimal: str = ".") -> float:
-    """Return 1.0, 0.0, NOT_THERE or NOT_A_NUMBER for a word, or for a number that is 1 or 0."""
+def parse_boolean(cell: str, missing: Collection[str], decimal: str = ".") -> float:
+    """Return 1.0 or 0.0 for true, false, 1 or 0 in a cell of text, else MISSING or INVALID."""
     cell = cell.strip()
     if cell in missing:
-        return float(NOT_THERE)
+        return float(MISSING)
     if cell in TRUE:
         return 1.0
-    return 0.0 if cell in FALSE else truth_of(number_in(cell, missing, decimal))
+    return 0.0 if cell in FALSE else number_as_boolean(parse_number(cell, missing, decimal))
 
 
-def truth_of(number: float) -> float:
-    """Return the number itself when it is 1.0, 0.0 or a NaN, and else NOT_A_NUMBER."""
-    return float(NOT_A_NUMBER) if number not in {0.0, 1.0} and number == number else abs(number)
+def number_as_boolean(number: float) -> float:
+    """Return 1.0, 0.0 or a NaN as it is, and INVALID for any other number."""
+    return float(INVALID) if number not in {0.0, 1.0} and number == number else abs(number)
 
 
-def text_of(value: object) -> str:
-    """Return a value as it would stand in a CSV: "" for none, whole numbers without a decimal point."""
+def to_str(value: object) -> str:
+    """Return a value as a CSV cell: "" if it is missing, integral numbers without a decimal point."""
     if isinstance(value, str):
         return value.strip()
     if value is None or value != value:
@@ -81,10 +81,10 @@ def text_of(value: object) -> str:
 
 
 def canonical(text: str, decimal: str = ".") -> str:
-    """Return the one form of all texts that mean the same category.
+    """Return the canonical form of all texts that mean the same category.
 
-    Composed characters, true and false in small letters, whole numbers without a decimal point, and
-    times without a fraction of zero.
+    Characters are composed (NFC), true and false in lower case, integral numbers without a decimal
+    point, and times without a fraction of zero.
     """
     if not text.isascii():
         return normalize("NFC", text)
@@ -97,49 +97,49 @@ def canonical(text: str, decimal: str = ".") -> str:
     return time[1] if time else text
 
 
-def name_of(text: object) -> str:
-    """Return a column's name as all forms have it: without blanks around, its characters composed."""
+def normalize_name(text: object) -> str:
+    """Return a column's name in canonical form: stripped, and with composed characters (NFC)."""
     name = str(text).strip()
     return name if name.isascii() else normalize("NFC", name)
 
 
-def whole_id(value: object) -> object:
-    """Return an id that JSON's encoder takes: whole numbers beyond 64 bits as their digits."""
+def json_id(value: object) -> object:
+    """Return an id that the JSON encoder accepts: integers beyond 64 bits become text."""
     beyond = isinstance(value, int) and not _INT64_START <= value < _UINT64
     return str(value) if beyond else value
 
 
-def one_of_each(texts: Iterable[str], decimal: str = ".") -> tuple[str, ...]:
-    """Return the categories that texts name, sorted; of those that mean the same, the plainest."""
-    found: dict[str, str] = {}
+def distinct_categories(texts: Iterable[str], decimal: str = ".") -> tuple[str, ...]:
+    """Return the distinct categories, sorted; of texts that mean the same, the canonical one if present."""
+    by_form: dict[str, str] = {}
     for text in sorted(texts):
         form = canonical(text, decimal)
-        if form == text or form not in found:
-            found[form] = normalize("NFC", text)
-    return tuple(sorted(found.values()))
+        if form == text or form not in by_form:
+            by_form[form] = normalize("NFC", text)
+    return tuple(sorted(by_form.values()))
 
 
 class Categories:
-    """Finds the category that a text means, by its exact text first.
+    """Encodes texts as category codes; an exact match precedes one of the canonical form.
 
     Args:
         known: the categories, in the order of their codes.
-        missing: texts that mean no value, besides the empty one.
-        decimal: the mark of whole numbers that are written with one.
+        missing: texts that mean a missing value, besides the empty one.
+        decimal: the decimal mark, for whole numbers written with one.
     """
 
     def __init__(self, known: Sequence[str], missing: Iterable[str], decimal: str = ".") -> None:
         self._known = known
         self._decimal = decimal
-        texts = dict.fromkeys(("", *missing), float(NOT_THERE))
+        texts = dict.fromkeys(("", *missing), float(MISSING))
         texts.update((text, float(code)) for code, text in enumerate(known))
-        self._codes: dict[str | None, float] = {None: float(IN_NO_ROW)}
+        self._codes: dict[str | None, float] = {None: float(RAGGED)}
         self._codes.update(texts.items())
-        forms = reversed(texts.items())  # the first of several with one form holds
+        forms = reversed(texts.items())  # of several with the same form, the first wins
         self._forms = {canonical(text, decimal): code for text, code in forms}
 
     def codes(self, texts: Sequence[str | None]) -> Vector:
-        """Return (texts,) codes, NOT_THERE, UNSEEN, or IN_NO_ROW for None."""
+        """Return (texts,) codes, MISSING or UNSEEN; RAGGED for None."""
         codes = self._codes
         try:
             return np.array([codes[text] for text in texts], np.float64)
@@ -153,21 +153,21 @@ class Categories:
 
 
 def float_vector(values: pa.ChunkedArray) -> Vector:
-    """Return numbers as float64; a missing one is NaN, one beyond 2^53 is the nearest that there is."""
+    """Return numbers as float64; null becomes NaN, and an integer beyond 2^53 is rounded."""
     numbers: Vector = values.cast(pa.float64(), safe=False).to_numpy()
     return numbers
 
 
-def numbers_in(texts: Iterable[str]) -> tuple[float, ...]:
-    """Return those of the texts that are numbers, such as -999: they mean it however written."""
-    numbers = (number_in(text, ()) for text in texts)
+def parse_numbers(texts: Iterable[str]) -> tuple[float, ...]:
+    """Return the numbers among the texts, e.g. -999, so that every spelling of them matches."""
+    numbers = (parse_number(text, ()) for text in texts)
     return tuple(number for number in numbers if number == number)
 
 
-def is_marked(numbers: Vector, mark: np.float64) -> Mask:
-    """Return where one of the four NaNs stands; any NaN that is none of them means no value."""
+def is_marker(numbers: Vector, mark: np.float64) -> Mask:
+    """Return the mask of one of the four NaNs; any other NaN counts as MISSING."""
     bits, wanted = numbers.view(np.uint64), mark.view(np.uint64)
     if wanted != _BITS[0]:
-        found: Mask = bits == wanted
-        return found
+        mask: Mask = bits == wanted
+        return mask
     return np.isnan(numbers) & ~np.isin(bits, _BITS[1:])

@@ -1,4 +1,4 @@
-"""The data contract: what each column is for, what may stand in it, and how its table was written."""
+"""The data contract: role, type and allowed values of each column, and the dialect of the table."""
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class ColumnType(StrEnum):
-    """What stands in a column. Integers and numbers are both scored as float64."""
+    """The type of a column's values. Integers and numbers are both scored as float64."""
 
     INTEGER = "integer"
     NUMBER = "number"
@@ -29,7 +29,7 @@ class ColumnType(StrEnum):
 
     @property
     def is_numeric(self) -> bool:
-        """Whether a range makes sense for it."""
+        """Whether its values have a range."""
         return self in {ColumnType.INTEGER, ColumnType.NUMBER}
 
 
@@ -54,7 +54,7 @@ class Column:
 
     @property
     def allowed(self) -> tuple[float, float]:
-        """The values that pass: as far beyond those seen as these lie apart; never a first negative."""
+        """The allowed range: that of training, extended by its width; not below 0 if training was not."""
         if self.minimum is None or self.maximum is None:
             return float("-inf"), float("inf")
         span = (self.maximum - self.minimum) or max(abs(self.maximum), 1.0)
@@ -63,7 +63,7 @@ class Column:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Column":
-        """Read back what `Contract.to_dict` gave for a column."""
+        """Return the column of a dict that `Contract.to_dict` made."""
         fields = dict(content)
         fields["role"], fields["type"] = Role(fields["role"]), ColumnType(fields["type"])
         fields["categories"] = tuple(fields.get("categories", ()))
@@ -72,21 +72,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What was detected once about the training table's text.
+    """How the text of the training table is written, detected once.
 
-    What is the same for every table (blanks, the words for true and false, how numbers are written)
-    stands in `cells`.
+    The rules that all tables share (whitespace, true and false, the syntax of numbers) are in `cells`.
 
     Attributes:
-        delimiter: one ASCII character between two cells, " " for any number of blanks; "" when the
-            training table was no CSV, so that it is not known.
-        quote: what texts are quoted by.
-        decimal: the decimal mark; "" when no number had one.
-        encoding: Python's name of it.
-        columns: the names of the cells of a row, "" for one that is left out, where they do not
-            stand in the first line; else ().
-        header: what stands in the first line instead of `columns`; () when that is data.
-        na_values: cells that mean no value, "" among them.
+        delimiter: one ASCII character between two cells, " " for a run of blanks; "" if unknown,
+            because the training table was not a CSV.
+        quote: the character around quoted texts.
+        decimal: the decimal mark; "" if no number had one.
+        encoding: the Python codec name.
+        columns: the configured names of the columns, "" for a dropped one; () if the first line
+            names them.
+        header: the names in the first line that `columns` replaces; () if that line is data.
+        na_values: cells that mean a missing value, "" among them.
     """
 
     delimiter: str = ""
@@ -103,16 +102,16 @@ class Dialect:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Dialect":
-        """Return what `to_dict` was called on."""
+        """Return the dialect of a dict that `to_dict` made."""
         lists = {name: tuple(value) for name, value in content.items() if isinstance(value, list)}
         return cls(**{**content, **lists})
 
 
 @dataclass(frozen=True)
 class Contract:
-    """All columns, in the order of the training table, the task, and how the table was written.
+    """All columns, in the order of the training table, the task, and the dialect of the table.
 
-    The dialect is None in the contracts of models that were made before it was kept.
+    The dialect is None in the contracts of old models, from before it was stored.
     """
 
     columns: tuple[Column, ...]
@@ -126,7 +125,7 @@ class Contract:
 
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
-        """Their names."""
+        """The names of the features, in training order."""
         return tuple(column.name for column in self.features)
 
     @cached_property
@@ -147,7 +146,7 @@ class Contract:
 
     @property
     def decimal(self) -> str:
-        """The decimal mark of its training table, the point where that had none."""
+        """The decimal mark of the training table, "." if it had none."""
         return (self.dialect.decimal if self.dialect else "") or "."
 
     def expected(self, *, with_target: bool) -> tuple[Column, ...]:
@@ -156,15 +155,15 @@ class Contract:
         return tuple(column for column in self.columns if column.role in roles)
 
     def widened(self, newer: "Contract") -> "Contract":
-        """Take up what a newer table that fits this contract has seen: ranges and categories."""
+        """Return this contract extended by the ranges and categories of a newer, valid table."""
         seen = {column.name: column for column in newer.columns}
         columns = (
-            _widened(column, seen.get(column.name), newer.decimal) for column in self.columns
+            _widened_column(column, seen.get(column.name), newer.decimal) for column in self.columns
         )
         return Contract(tuple(columns), newer.task, newer.dialect)
 
     def only(self, names: Container[str]) -> "Contract":
-        """Leave out columns that a table may lack, and does."""
+        """Return the contract of those columns only whose names are in `names`."""
         return replace(self, columns=tuple(item for item in self.columns if item.name in names))
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,13 +180,13 @@ class Contract:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Contract":
-        """Read back what `to_dict` gave."""
+        """Return the contract of a dict that `to_dict` made."""
         columns = tuple(Column.from_dict(column) for column in content["columns"])
         dialect = Dialect.from_dict(content["dialect"]) if "dialect" in content else None
         return cls(columns, Task.from_dict(content["task"]), dialect)
 
 
-def _widened(column: Column, seen: Column | None, decimal: str) -> Column:
+def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column:
     if seen is None:
         return column
     if column.role in {Role.ID, Role.IGNORED}:
@@ -216,7 +215,7 @@ def _outermost(pick: Callable[[list[float]], float], *values: float | None) -> f
 
 
 def describe(contract: Contract) -> Iterable[str]:
-    """Yield one line a column, for people."""
+    """Yield one readable line for each column."""
     for column in contract.columns:
         facts = [str(column.role), str(column.type)]
         if column.minimum is not None and column.maximum is not None:
@@ -224,5 +223,5 @@ def describe(contract: Contract) -> Iterable[str]:
         if column.categories:
             shown = ", ".join(column.categories[:6])
             facts.append(shown + (", …" if len(column.categories) > 6 else ""))
-        facts.append("may be missing" if column.missing else "always there")
+        facts.append("may be missing" if column.missing else "always present")
         yield f"{column.name}: {'; '.join(facts)}"

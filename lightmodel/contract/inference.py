@@ -1,4 +1,4 @@
-"""Find out a contract from a table: roles, types, ranges, categories and the task."""
+"""Infer a contract from a table: roles, types, ranges, categories and the task."""
 
 import re
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.cells import EXACT, one_of_each
+from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Label, Task, TaskKind, ordered_labels
 from lightmodel.errors import DataError
@@ -21,7 +21,7 @@ _ID_NAME = re.compile(
 
 @dataclass(frozen=True)
 class ColumnHints:
-    """What the settings say about the columns, for inferring their contract; see docs/config.md."""
+    """Settings that guide the inference of a contract; see docs/config.md."""
 
     target: str
     id: str = "auto"
@@ -32,7 +32,7 @@ class ColumnHints:
 
 @dataclass(frozen=True)
 class Inferred:
-    """A contract, and sentences on what was decided on the way."""
+    """A contract, and warnings about the columns that were dropped or rounded."""
 
     contract: Contract
     warnings: tuple[str, ...]
@@ -42,29 +42,29 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     """Infer the contract of a training table with distinct column names.
 
     Args:
-        table: of plain types; a cell that means no value is null.
+        table: of plain types; a missing value is null.
         hints: from the settings.
-        dialect: how the table was written; becomes part of the contract.
+        dialect: of the table; becomes part of the contract.
 
     Raises:
-        DataError: a named column is not there, or the target cannot be one.
+        DataError: a named column does not exist, or the target is unsuitable.
     """
     for name in (hints.target, hints.id if hints.id != "auto" else "", *hints.ignore):
         require_column(table, name)
     warnings: list[str] = []
     id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
-    contract = Contract((), find_task(table[hints.target], hints), dialect)
+    contract = Contract((), infer_task(table[hints.target], hints), dialect)
     columns = []
     for name in table.column_names:
         role = _role(name, id_name, hints)
         columns.append(_column(name, role, table[name], contract.decimal, warnings))
     if not any(column.role is Role.FEATURE for column in columns):
-        raise DataError("no column is left to predict from", hint="look at data.ignore and data.id")
+        raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
 
 
 def require_column(table: pa.Table, name: str) -> None:
-    """Raise a DataError that lists the columns when `name` is not among them ("" is no name)."""
+    """Raise a DataError that lists the columns if `name` is not among them; "" is ignored."""
     if name and name not in table.column_names:
         known = ", ".join(table.column_names[:20]) + (", …" if table.num_columns > 20 else "")
         raise DataError(
@@ -74,15 +74,15 @@ def require_column(table: pa.Table, name: str) -> None:
 
 
 def _id_column(table: pa.Table, hints: ColumnHints) -> str:
-    """Find a column with an id's name, an id's type, and mostly distinct values."""
+    """Return the first column whose name, type and mostly distinct values suggest an id, else ""."""
     for name in table.column_names:
         taken = name == hints.target or name in hints.ignore
-        if not taken and _ID_NAME.fullmatch(name) and _names_rows(table[name]):
+        if not taken and _ID_NAME.fullmatch(name) and _may_be_ids(table[name]):
             return str(name)
     return ""
 
 
-def _names_rows(values: pa.ChunkedArray) -> bool:
+def _may_be_ids(values: pa.ChunkedArray) -> bool:
     kind = values.type
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
         return False
@@ -104,21 +104,21 @@ def _column(
     missing = values.null_count > 0
     if kind.is_numeric:
         column = _numeric(name, role, kind, values)
-        _about_size(column, warnings)
+        _check_size(column, warnings)
         return column
     if kind is not ColumnType.CATEGORY or role is not Role.FEATURE:
         if role is Role.FEATURE and kind is ColumnType.DATE:
-            warnings.append(f"column {name!r} holds dates and is left out: derive numbers from it")
+            warnings.append(f"column {name!r} holds dates and is ignored: derive numbers from it")
             role = Role.IGNORED
         return Column(name, role, kind, missing)
     return _category(name, values, decimal, warnings)
 
 
-def _about_size(column: Column, warnings: list[str]) -> None:
-    """Warn of whole numbers that float64 rounds, and refuse them in the target.
+def _check_size(column: Column, warnings: list[str]) -> None:
+    """Warn about integers that float64 rounds, and refuse them in the target.
 
     Raises:
-        DataError: the target holds such.
+        DataError: the target holds such integers.
     """
     largest = max(abs(column.minimum or 0), abs(column.maximum or 0))
     if column.type is not ColumnType.INTEGER or largest < EXACT:
@@ -152,10 +152,10 @@ def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[s
     missing = values.null_count > 0
     if len(distinct) > MAX_CATEGORIES and len(distinct) > 0.2 * len(values):
         warnings.append(
-            f"column {name!r} has {len(distinct):,} different texts in {len(values):,} rows and is left out"
+            f"column {name!r} has {len(distinct):,} distinct texts in {len(values):,} rows and is ignored"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
-    categories = one_of_each(distinct.to_pylist(), decimal)
+    categories = distinct_categories(distinct.to_pylist(), decimal)
     return Column(name, Role.FEATURE, ColumnType.CATEGORY, missing, categories=categories)
 
 
@@ -172,14 +172,14 @@ def column_type(arrow: pa.DataType) -> ColumnType:
     return ColumnType.CATEGORY
 
 
-def find_task(target: pa.ChunkedArray, hints: ColumnHints) -> Task:
+def infer_task(target: pa.ChunkedArray, hints: ColumnHints) -> Task:
     """Infer the task from the target's values, or check the given one against them.
 
     Raises:
-        DataError: the target does not fit the task, or has too many classes to be one.
+        DataError: the target does not fit the task, or has too many classes.
     """
     values = target.drop_null()
-    if hints.task == TaskKind.REGRESSION or (hints.task == "auto" and _is_quantity(values)):
+    if hints.task == TaskKind.REGRESSION or (hints.task == "auto" and _is_continuous(values)):
         if not column_type(values.type).is_numeric:
             raise DataError(
                 f"the target {hints.target!r} holds {column_type(values.type)} values, "
@@ -196,8 +196,8 @@ def find_task(target: pa.ChunkedArray, hints: ColumnHints) -> Task:
     return Task(kind, labels)
 
 
-def _is_quantity(values: pa.ChunkedArray) -> bool:
-    """Return whether a target is a number to be estimated, rather than one of a few labels."""
+def _is_continuous(values: pa.ChunkedArray) -> bool:
+    """Return whether a target is a quantity to estimate (regression), rather than a class label."""
     kind = column_type(values.type)
     if not kind.is_numeric or len(values) == 0:
         return False
@@ -210,18 +210,18 @@ def _is_quantity(values: pa.ChunkedArray) -> bool:
 def _labels(values: pa.ChunkedArray, hints: ColumnHints) -> tuple[Label, ...]:
     distinct = values.unique().to_pylist()
     texts = pa.types.is_string(values.type)
-    found = one_of_each(distinct) if texts else [_plain(label) for label in distinct]
-    if len(found) > MAX_CLASSES:
+    labels = distinct_categories(distinct) if texts else [_as_label(one) for one in distinct]
+    if len(labels) > MAX_CLASSES:
         raise DataError(
-            f"the target {hints.target!r} has {len(found):,} different values, too many for classes",
+            f"the target {hints.target!r} has {len(labels):,} distinct values, too many for classes",
             hint="is it the right column? For numbers, set train.task=regression",
         )
     try:
-        return ordered_labels(found, hints.positive)
+        return ordered_labels(labels, hints.positive)
     except ValueError as error:
         raise DataError(f"train.positive: {error}") from None
 
 
-def _plain(label: Label) -> Label:
-    """Write 3.0 as 3: whole numbers are read as floats where one of them is missing."""
+def _as_label(label: Label) -> Label:
+    """Return 3.0 as 3, because a column of integers with a missing one is read as floats."""
     return int(label) if isinstance(label, float) and label.is_integer() else label

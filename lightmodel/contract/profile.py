@@ -1,4 +1,4 @@
-"""A table in numbers: enough to show it to a person and to measure drift against it later."""
+"""Summary statistics of a table, for reports and for measuring drift against it later."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,15 +16,16 @@ GRID = 100
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column.
+    """Statistics of one column.
 
     Attributes:
-        rows: of the table.
+        rows: count of all rows.
         missing: share of the rows without a value.
-        sampled: present values behind `grid` and `shares`.
-        grid: rising values, and
-        shares: the share of the present values that are at most as large (numeric columns).
-        counts: rows for each category, label or truth value (other columns).
+        sampled: count of the present values from which `grid` and `shares` are computed.
+        spread: the standard deviation.
+        grid: ascending values at which `shares` is evaluated (numeric columns).
+        shares: cumulative distribution: the share of present values up to each one in `grid`.
+        counts: rows for each category, label or boolean (other columns).
     """
 
     rows: int
@@ -39,7 +40,7 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """All features and the target, by name."""
+    """Statistics of all features and of the target, by name."""
 
     columns: dict[str, ColumnProfile]
 
@@ -49,7 +50,7 @@ class Profile:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Profile":
-        """Read back what `to_dict` gave."""
+        """Return the profile of a dict that `to_dict` made."""
         columns = {}
         for name, fields in content["columns"].items():
             lists = {key: tuple(fields[key]) for key in ("grid", "shares")}
@@ -58,9 +59,9 @@ class Profile:
 
 
 def profile(table: pa.Table, contract: Contract) -> Profile:
-    """Profile the features and the target; quantiles come from an even sample of the rows."""
-    every = max(1, -(-table.num_rows // SAMPLED_ROWS))
-    sample = table.take(pa.array(np.arange(0, table.num_rows, every))) if every > 1 else table
+    """Profile the features and the target; quantiles use an evenly spaced sample of the rows."""
+    step = max(1, -(-table.num_rows // SAMPLED_ROWS))
+    sample = table.take(pa.array(np.arange(0, table.num_rows, step))) if step > 1 else table
     columns = [column for column in contract.columns if column.role in {Role.FEATURE, Role.TARGET}]
     return Profile(
         {
@@ -72,7 +73,7 @@ def profile(table: pa.Table, contract: Contract) -> Profile:
 
 def _column(values: pa.ChunkedArray, sample: pa.ChunkedArray, column: Column) -> ColumnProfile:
     rows = len(values)
-    missing = _missing(values)
+    missing = _missing_share(values)
     if not column.type.is_numeric:
         return ColumnProfile(rows, missing, rows, counts=_counts(values))
     numbers = present_numbers(sample)
@@ -80,12 +81,12 @@ def _column(values: pa.ChunkedArray, sample: pa.ChunkedArray, column: Column) ->
         return ColumnProfile(rows, missing, 0)
     if pa.types.is_floating(values.type):  # Parquet may hold NaN beside nulls
         values = pc.if_else(pc.is_nan(values), None, values)
-    grid, shares = _steps(numbers)
+    grid, shares = _distribution(numbers)
     mean, spread = pc.mean(values).as_py(), pc.stddev(values).as_py()
     return ColumnProfile(rows, missing, len(numbers), mean, spread, grid, shares)
 
 
-def _missing(values: pa.ChunkedArray) -> float:
+def _missing_share(values: pa.ChunkedArray) -> float:
     return float(pc.mean(values.is_null(nan_is_null=True).cast(pa.float64())).as_py() or 0.0)
 
 
@@ -102,8 +103,8 @@ def present_numbers(values: pa.ChunkedArray) -> Vector:
     return present
 
 
-def _steps(numbers: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return some values and the exact share of numbers up to each: all values where they are few."""
+def _distribution(numbers: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return up to about 100 values, and the exact share of numbers up to each of them."""
     grid = np.unique(numbers)
     if len(grid) > GRID:
         grid = np.unique(np.quantile(numbers, np.linspace(0, 1, GRID + 1), method="lower"))

@@ -1,4 +1,4 @@
-"""What the stages find out, as frozen values that turn into JSON."""
+"""Results of the stages, as frozen dataclasses that are written as JSON."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,14 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class FoldFit:
-    """One fold of the cross-validation.
+    """The fitted model of one cross-validation fold, and its scores.
 
     Attributes:
-        scores: of the rows held out, in their order.
+        scores: of the held-out rows, in their order.
         rounds: boosting rounds kept (1 for a learner without rounds).
-        curve: (round, validation loss) pairs, few enough to draw.
+        curve: (round, validation loss) pairs, thinned out for plotting.
         model: the fitted model in a learner's own form, as plain Python and numpy values.
-        train_curve: (round, loss on the rows that were fitted) pairs, fewer still.
+        train_curve: (round, training loss) pairs, thinned out further.
     """
 
     scores: "Scores"
@@ -30,7 +30,7 @@ class FoldFit:
 
 @dataclass(frozen=True)
 class FoldReport:
-    """What is kept of a fold for people: its number from 1, rows, rounds, metrics and curves."""
+    """A summary of a fold for the report: its number from 1, rows, rounds, metrics and curves."""
 
     fold: int
     rows: int
@@ -42,7 +42,7 @@ class FoldReport:
 
 @dataclass(frozen=True)
 class Importance:
-    """What a feature contributed: total gain, and the number of splits on it (or NaN)."""
+    """The importance of a feature: its total gain, and the number of splits on it (or NaN)."""
 
     feature: str
     gain: float
@@ -51,7 +51,7 @@ class Importance:
 
 @dataclass(frozen=True)
 class Interval:
-    """A metric on the test rows, with the 95 % bootstrap interval (equal to value when not asked)."""
+    """A metric on the test rows, with its 95 % bootstrap interval (both ends are `value` if disabled)."""
 
     value: float
     low: float
@@ -60,7 +60,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class is found; `rows` counts the test rows that have it."""
+    """Precision, recall and F1 of one class; `rows` counts the test rows that have it."""
 
     label: str
     rows: int
@@ -71,7 +71,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Curves:
-    """What the report draws. A field that does not fit the task is empty.
+    """Data of the report's plots. A field that does not apply to the task is empty.
 
     Attributes:
         roc: (false positive rate, true positive rate), at most some 300 points.
@@ -106,11 +106,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class CalibrationEffect:
-    """What the correction of probabilities did to the test rows.
+    """The effect of calibration on the scores of the test rows.
 
     Attributes:
-        before: log_loss, brier (binary) and calibration_error of the scores as the model gives them.
-        after: the same of the corrected ones.
+        before: log_loss, brier (binary) and calibration_error of the uncalibrated scores.
+        after: the same metrics of the calibrated scores.
         curve: calibration of the scores before, as `Curves.calibration` (binary).
     """
 
@@ -128,9 +128,9 @@ class Evaluation:
         labels: names of the classes in code order; for binary the second is positive.
         threshold: decision threshold on the positive class' probability (binary, else None).
         rows: test rows.
-        metrics: name → value with interval, in the order to show.
-        dummy: the same metrics of the best constant answer.
-        best_reachable: the best AUC that anybody could reach on these rows, where that is known.
+        metrics: name → value with interval, in display order.
+        dummy: the same metrics of the best constant prediction.
+        best_reachable: the highest AUC that is possible on these rows, where it is known.
         calibration: None where train.calibration is "none".
     """
 
@@ -156,9 +156,9 @@ class Verdict:
     """Whether the candidate may be served, and why, in sentences.
 
     Attributes:
-        passed: the approval.
+        passed: whether the candidate is approved.
         metric: name of the metric that decided.
-        value: the candidate's value of it.
+        value: the candidate's value of that metric.
         reasons: one sentence for each check, the failed ones first.
     """
 
@@ -175,8 +175,8 @@ class Drift:
     Attributes:
         statistic: Kolmogorov-Smirnov distance (numbers) or population stability index (categories).
         test: "ks" or "psi".
-        p_value: of the KS or chi-squared test; small means that chance is no explanation.
-        drifted: the statistic is beyond the limit and chance is no explanation.
+        p_value: of the Kolmogorov-Smirnov or chi-squared test.
+        drifted: whether the statistic exceeds the limit and the p-value is significant.
     """
 
     column: str
@@ -188,7 +188,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class SampleRow:
-    """A row as JSON would carry it, and the model's score of it, for self-tests."""
+    """A row as JSON values, and the model's score of it, for smoke tests."""
 
     values: dict[str, Any]
     score: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""What kind of answer is asked for, its labels in the order of their codes, and the metrics by name."""
+"""The kind of prediction task, its labels in the order of their codes, and the metrics by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Task:
 
     @property
     def positive(self) -> Label | None:
-        """The label whose probability a binary model gives."""
+        """The label whose probability a binary model predicts; None for other tasks."""
         return self.labels[1] if self.kind is TaskKind.BINARY else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class Task:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Task":
-        """Read back what `to_dict` gave."""
+        """Return the task of a dict that `to_dict` made."""
         return cls(TaskKind(content["kind"]), tuple(content["labels"]))
 
 
@@ -52,7 +52,7 @@ def ordered_labels(labels: Sequence[Label], positive: str = "auto") -> tuple[Lab
 
     Args:
         labels: the distinct labels, of one type.
-        positive: how the positive one is written, or "auto": 1, yes, true …, else the last by name.
+        positive: the text of the positive label; "auto" takes 1, yes, true …, else the last one sorted.
 
     Raises:
         ValueError: `positive` is not among the labels.
@@ -69,14 +69,14 @@ def _is_positive(first: Label, second: Label, positive: str) -> bool:
     if positive != "auto":
         names = [label_name(first), label_name(second)]
         if positive not in names:
-            raise ValueError(f"no row has the positive label {positive!r}; found are {names}")
+            raise ValueError(f"no row has the positive label {positive!r}; the labels are {names}")
         return positive == names[0]
-    found = [label_name(label).lower() in _POSITIVE for label in (first, second)]
-    return found == [True, False]
+    positives = [label_name(label).lower() in _POSITIVE for label in (first, second)]
+    return positives == [True, False]
 
 
 def label_name(label: Label) -> str:
-    """Write a label as text, as it stands in headings, keys and CSV."""
+    """Return a label as text, as written in headings, keys and CSV."""
     return str(label).lower() if isinstance(label, bool) else str(label)
 
 

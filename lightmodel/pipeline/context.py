@@ -114,13 +114,13 @@ def read_split(splits: Store, split: Version, part: str) -> "pa.Table":
     Raises:
         ArtefactCorrupt: the file does not match its manifest.
     """
-    from lightmodel.tables.split_files import ARROW_TYPES, read_own
+    from lightmodel.tables.split_files import ARROW_TYPES, read_part
 
     name = split_file(split, part)
     splits.verify(split, name)
     types = {column.name: ARROW_TYPES.get(column.type) for column in contract_of(split).columns}
     known = {name: kind for name, kind in types.items() if kind is not None}
-    return read_own(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
+    return read_part(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
 
 
 def split_file(split: Version, part: str) -> str:

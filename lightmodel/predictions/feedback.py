@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lightmodel.config import Config
-from lightmodel.contract.cells import NOT_THERE, UNSEEN, Mask, is_marked
+from lightmodel.contract.cells import MISSING, UNSEEN, Mask, is_marker
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Label, Task, TaskKind, label_name
 from lightmodel.errors import SHOWN_ROWS, ArtefactMissing, ContractViolation, DataError, Violation
@@ -26,8 +26,8 @@ from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
-from lightmodel.tables.byte_stream import pieces_of
-from lightmodel.tables.row_rules import Block, Findings, RowRules
+from lightmodel.tables.byte_stream import read_chunks
+from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
 from lightmodel.training.metrics import measure_predictions
 
 _TABLE = "the table of labels"
@@ -84,7 +84,7 @@ def label_blocks(file: Path, contract: Contract, config: Config) -> Iterator[Blo
     """Yield the labels of a file in any supported format and of any size."""
     reader = body_reader(RowRules(label_contract(contract)), read_rows, config)
     limits = Limits(sys.maxsize, sys.maxsize, config.serve.max_columns)
-    return replace(reader, limits=limits).read(pieces_of(file))
+    return replace(reader, limits=limits).read(read_chunks(file))
 
 
 def late_labels(blocks: Iterable[Block], contract: Contract) -> LateLabels:
@@ -95,17 +95,17 @@ def late_labels(blocks: Iterable[Block], contract: Contract) -> LateLabels:
     """
     id_name = contract.id.name if contract.id else ""
     label_text, labels = _label_formatter(contract.task), dict[str, str]()
-    findings, empty = Findings(), 0
+    findings, empty = ValidationReport(), 0
     for block in blocks:
         if block.ids is None:
             absent = Violation(id_name, "absent", "is not in the table")
             raise ContractViolation([absent], what=_TABLE)
         values = np.ascontiguousarray(block.features[:, 0])
-        present = ~is_marked(values, NOT_THERE)
+        present = ~is_marker(values, MISSING)
         empty += int((~present).sum())
         ids = [id_text(value) or None for value in block.ids]
         texts = [label_text(value) for value in values.tolist()]
-        invalid = is_marked(values, UNSEEN)
+        invalid = is_marker(values, UNSEEN)
         invalid |= np.array([text is None for text in texts], np.bool_) & np.isfinite(values)
         missing = np.array([key is None for key in ids], np.bool_) & present
         violations = _violations((id_name, "missing", "has no value"), missing)

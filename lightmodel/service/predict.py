@@ -35,8 +35,8 @@ from lightmodel.service.answer_writers import (
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
-from lightmodel.tables.encode import plain_features
-from lightmodel.tables.row_rules import Block, Findings
+from lightmodel.tables.encode import json_features
+from lightmodel.tables.row_rules import Block, ValidationReport
 
 _MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
@@ -61,7 +61,7 @@ class RequestScorer:
     threshold: float | None
     max_rows: int
     keep_features: bool
-    findings: Findings = field(default_factory=Findings)
+    findings: ValidationReport = field(default_factory=ValidationReport)
     read_s: float = 0.0
     score_s: float = 0.0
     encode_s: float = 0.0
@@ -171,7 +171,7 @@ def _rows_to_log(scorer: RequestScorer) -> AnsweredRows:
         ids=_joined([one.ids for one in answered]),
         predictions=_joined([one.predictions for one in answered]) or [],
         probabilities=_joined([one.probabilities() for one in answered]),
-        features=plain_features(np.concatenate(features), scorer.model.contract)
+        features=json_features(np.concatenate(features), scorer.model.contract)
         if features
         else None,
     )

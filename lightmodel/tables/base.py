@@ -1,4 +1,4 @@
-"""What the readers of files share: what they owe, the text of a file, and failures in our own words."""
+"""The protocol that all readers of files fulfil, the text of a file, and the translation of read errors."""
 
 import io
 import string
@@ -14,19 +14,19 @@ import pyarrow as pa
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import Contract, Dialect
 from lightmodel.errors import ConfigError, ContractViolation, DataError, Violation
-from lightmodel.tables.byte_stream import WINDOWS, Pieces, Utf8, binary_data, pieces_of
+from lightmodel.tables.byte_stream import WINDOWS_1252, Chunks, Utf8Stream, binary_data, read_chunks
 
 _SAMPLE = 256 << 10
-_MOST_SAMPLE = 64 << 20
-_LINES = 20
-_CONTROLS = dict.fromkeys((*range(9), *range(14, 26), *range(28, 32)))
-_IN_CELLS = "\"'\r\n\0+-." + string.ascii_letters + string.digits
+_MAX_SAMPLE = 64 << 20
+_MIN_LINES = 20
+_CONTROL_CHARACTERS = dict.fromkeys((*range(9), *range(14, 26), *range(28, 32)))
+_NEVER_DELIMITERS = "\"'\r\n\0+-." + string.ascii_letters + string.digits
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 
 
 @dataclass(frozen=True)
 class TableRead:
-    """A table, and how it was written."""
+    """A table, and the dialect in which it was written."""
 
     table: pa.Table
     dialect: Dialect
@@ -35,14 +35,14 @@ class TableRead:
 class TableFormat(Protocol):
     """Reads one file of one format.
 
-    The answer has plain types only: int64, float64, string, bool, date32 and timestamp[us] without
-    a zone. Texts have no blanks around them; one that is empty or among `options.na_values` is null.
-    A column that holds nothing is float64. Column names are as `cells.name_of` writes them: that they
-    are there and distinct is checked by who asks.
+    The table has plain types only: int64, float64, string, bool, date32 and timestamp[us] without
+    a zone. Texts are stripped; one that is empty or among `options.na_values` is null. A column
+    without any value is float64. Column names are written as by `cells.normalize_name`; the caller
+    checks that they are distinct and not empty.
 
-    The same bytes give the same table. Whatever the bytes, nothing is raised but a LightModelError
-    whose message names the file without its folder and quotes no cell: DataError when the bytes
-    are no such table, ConfigError when an option makes no sense.
+    The same bytes always result in the same table. Whatever the bytes, only a LightModelError is
+    raised, whose message names the file without its folder and quotes no cell: DataError when the
+    bytes are not a table of this format, ConfigError when an option is invalid.
     """
 
     def __call__(self, path: Path, options: DataSection) -> TableRead:
@@ -51,17 +51,17 @@ class TableFormat(Protocol):
 
 
 @contextmanager
-def reported(name: str, kind: str) -> Iterator[None]:
-    """Turn a library's failure into a DataError, and name the file in one that does not.
+def translate_errors(name: str, kind: str) -> Iterator[None]:
+    """Turn a library's errors into a DataError, and add the file's name to a DataError without it.
 
     A library's own message may quote cells and is dropped.
 
     Args:
-        name: of the file, without its folder.
-        kind: what the file was taken for, with its article: "a Parquet file".
+        name: the file's name, without its folder.
+        kind: the format that the file was read as, with an article: "a Parquet file".
 
     Raises:
-        DataError: the block failed at reading.
+        DataError: the file could not be read.
     """
     try:
         yield
@@ -74,28 +74,28 @@ def reported(name: str, kind: str) -> Iterator[None]:
     except MemoryError:
         raise
     except (pa.ArrowException, UnicodeError, OSError, EOFError) as error:
-        message = f"{name} cannot be read as {kind}: it is damaged, cut short, or something else"
+        message = f"{name} cannot be read as {kind}: it is damaged, truncated, or in another format"
         if isinstance(error, PermissionError | IsADirectoryError):
             message = f"{name} cannot be opened: {error.strerror or type(error).__name__}"
         hint = "fetch or export the file again; if it opens elsewhere, save it as CSV or Parquet"
         raise DataError(message, hint=hint) from None
 
 
-def check_names(names: Sequence[str], file: str) -> None:
-    """Refuse names that stand twice, with all of them.
+def refuse_duplicates(names: Sequence[str], file: str) -> None:
+    """Refuse names that occur more than once.
 
     Raises:
-        ContractViolation: some name does.
+        ContractViolation: names are repeated; all of them are listed.
     """
     counts = Counter(filter(None, names))
     repeated = [
-        Violation(name, "duplicate_column", f"stands in the header {count} times")
+        Violation(name, "duplicate_column", f"occurs {count} times in the header")
         for name, count in counts.items()
         if count > 1
     ]
     if repeated:
         raise ContractViolation(
-            repeated, what=file, hint="give each column a name of its own, or remove the copies"
+            repeated, what=file, hint="give each column a unique name, or remove the copies"
         )
 
 
@@ -104,13 +104,13 @@ class Text:
     """A file of text, and its beginning.
 
     Attributes:
-        told: its encoding, when that is known; "" when it is UTF-8 or else Windows-1252.
+        encoding: the configured one; "": UTF-8 if the text is valid UTF-8, else Windows-1252.
         sample: the beginning, without a byte-order mark.
         complete: whether the sample is the whole file.
     """
 
     path: Path
-    told: str
+    encoding: str
     sample: str
     complete: bool
 
@@ -119,44 +119,45 @@ class Text:
         """The file's name without its folder, for messages."""
         return self.path.name
 
-    def utf8(self) -> Utf8:
+    def utf8(self) -> Utf8Stream:
         """Return the whole text, to be read once."""
-        return Utf8(pieces_of(self.path), told=self.told, fallback="" if self.told else WINDOWS)
+        fallback = "" if self.encoding else WINDOWS_1252
+        return Utf8Stream(read_chunks(self.path), encoding=self.encoding, fallback=fallback)
 
 
 def open_text(path: Path, encoding: str) -> Text:
     """Read the beginning of a file, enough to hold some lines.
 
     Args:
-        path: of a file that may be gzip.
-        encoding: one of Python's names, or "auto".
+        path: of a file that may be compressed with gzip.
+        encoding: a Python codec name, or "auto".
 
     Raises:
         ConfigError: there is no such encoding.
-        DataError: the file is empty, no text, or not in this encoding.
+        DataError: the file is empty, is not text, or is not in this encoding.
     """
     text = Text(path, "" if encoding == "auto" else encoding, "", complete=False)
-    pieces = text.utf8()
+    chunks = text.utf8()
     raw = b""
-    for piece in pieces:
-        raw += piece
+    for chunk in chunks:
+        raw += chunk
         lines = max(raw.count(b"\n"), raw.count(b"\r"))
-        if len(raw) >= _MOST_SAMPLE or (len(raw) >= _SAMPLE and lines >= _LINES):
+        if len(raw) >= _MAX_SAMPLE or (len(raw) >= _SAMPLE and lines >= _MIN_LINES):
             break
-    if not raw and not pieces.marked:
+    if not raw and not chunks.marked:
         raise DataError(f"{path.name} is empty", hint="fetch or export it again")
-    sample, complete = raw.decode(), next(pieces, None) is None
-    controls = len(sample) - len(sample.translate(_CONTROLS))
-    if controls > 0.01 * len(sample):  # no text has them, beyond a stray one
+    sample, complete = raw.decode(), next(chunks, None) is None
+    controls = len(sample) - len(sample.translate(_CONTROL_CHARACTERS))
+    if controls > 0.01 * len(sample):  # text has none, except a stray one
         raise binary_data()
     return replace(text, sample=sample, complete=complete)
 
 
-class _Stream(io.RawIOBase):
-    """Pieces as a file that Arrow reads."""
+class _ChunkFile(io.RawIOBase):
+    """A file object for Arrow that reads from chunks."""
 
-    def __init__(self, pieces: Pieces) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
         self._left = b""
 
     def readable(self) -> bool:
@@ -165,30 +166,30 @@ class _Stream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         parts, length = [self._left], len(self._left)
         while size < 0 or length < size:
-            piece = next(self._pieces, None)
-            if piece is None:
+            chunk = next(self._chunks, None)
+            if chunk is None:
                 break
-            parts.append(piece)
-            length += len(piece)
+            parts.append(chunk)
+            length += len(chunk)
         data = b"".join(parts)
         size = length if size < 0 else size
         self._left = data[size:]
         return data[:size]
 
 
-def stream_of(pieces: Pieces) -> pa.NativeFile:
-    """Return pieces as a file that Arrow reads; what they raise comes out of Arrow as it is."""
-    return pa.PythonFile(_Stream(pieces), mode="r")
+def arrow_stream(chunks: Chunks) -> pa.NativeFile:
+    """Return chunks as a file that Arrow reads; Arrow passes on the exceptions they raise."""
+    return pa.PythonFile(_ChunkFile(chunks), mode="r")
 
 
-def given_dialect(options: DataSection) -> Dialect:
-    """Return what the configuration says of a text; "" is to be detected.
+def configured_dialect(options: DataSection) -> Dialect:
+    """Return the dialect that the configuration sets; "" is to be detected.
 
     Raises:
-        ConfigError: `options.delimiter` is no single ASCII character, or one that cells are made of.
+        ConfigError: `options.delimiter` is not a single ASCII character, or occurs in ordinary cells.
     """
     return Dialect(
-        delimiter=_given_delimiter(options.delimiter),
+        delimiter=_configured_delimiter(options.delimiter),
         decimal=options.decimal.replace("auto", ""),
         encoding=options.encoding.replace("auto", "utf-8"),
         columns=options.columns,
@@ -196,27 +197,27 @@ def given_dialect(options: DataSection) -> Dialect:
     )
 
 
-def _given_delimiter(name: str) -> str:
+def _configured_delimiter(name: str) -> str:
     if name == "auto":
         return ""
     delimiter = _NAMES.get(name, name)
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in _IN_CELLS:
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in _NEVER_DELIMITERS:
         raise ConfigError(
-            f"data.delimiter: {name!r} is no delimiter",
-            hint="it is auto, one ASCII character, or one of tab, comma, semicolon, pipe, space",
+            f"data.delimiter: {name!r} is not a valid delimiter",
+            hint="use auto, a single ASCII character, or one of tab, comma, semicolon, pipe, space",
         )
     return delimiter
 
 
 def dialect_for(contract: Contract, options: DataSection) -> Dialect:
-    """Return what rows of a model are read by: its contract's dialect.
+    """Return the dialect by which rows for a model are read: that of its contract.
 
-    Where that is not known, for the training table was no CSV or the model is an old one, the
-    configuration decides.
+    The configuration decides where that is unknown: the training table was not a CSV, or the
+    model is an old one.
     """
-    kept, given = contract.dialect, given_dialect(options)
-    if kept is None:
-        return given
-    if not kept.delimiter:
-        return replace(given, na_values=kept.na_values)
-    return replace(kept, decimal=kept.decimal or given.decimal)
+    trained, configured = contract.dialect, configured_dialect(options)
+    if trained is None:
+        return configured
+    if not trained.delimiter:
+        return replace(configured, na_values=trained.na_values)
+    return replace(trained, decimal=trained.decimal or configured.decimal)

@@ -1,4 +1,4 @@
-"""The body of a request, or the file in it, as blocks of checked rows."""
+"""Read the body of a request, or the file in it, as blocks of validated rows."""
 
 import tempfile
 import zipfile
@@ -11,70 +11,70 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import whole_id
+from lightmodel.contract.cells import json_id
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
 from lightmodel.tables.byte_stream import (
-    AT_ONCE,
+    CHUNK_BYTES,
+    Chunks,
     Form,
-    Pieces,
-    Utf8,
-    form_of,
-    gathered,
-    peeked,
-    refuse,
-    unpacked,
+    Utf8Stream,
+    decompress,
+    detect_form,
+    peek,
+    rechunk,
+    refuse_non_table,
 )
-from lightmodel.tables.check import conform
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.csv_blocks import CsvBlocks
-from lightmodel.tables.encode import feature_matrix, plain_values
+from lightmodel.tables.encode import feature_matrix, json_values
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 
-_FIRST = 4096
-_BYTES = 8  # of a number
+_PEEKED_BYTES = 4096
+_BYTES_PER_NUMBER = 8
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may have."""
+    """The maximal sizes of a request."""
 
-    unpacked: int  # bytes of a text, after gzip
-    whole: int  # bytes of a format that cannot be read in blocks
+    decompressed: int  # bytes of a text, after gzip
+    buffered: int  # bytes of a format that cannot be read in blocks
     columns: int  # in the header
 
 
 @dataclass(frozen=True)
 class BodyReader:
-    """Reads bodies for one contract, whatever their form, by the dialect of its table."""
+    """Reads request bodies of any format for one contract, by the dialect of its training table."""
 
     rules: RowRules
     reader: RowReader
     dialect: Dialect
     limits: Limits
 
-    def read(self, pieces: Pieces, form: Form | None = None, charset: str = "") -> Iterator[Block]:
+    def read(self, chunks: Chunks, form: Form | None = None, charset: str = "") -> Iterator[Block]:
         """Return blocks of rows; there is at least one row in all.
 
         Args:
-            pieces: of the body as they arrive.
-            form: None: detected from the beginning.
-            charset: of a text, where the sender names it.
+            chunks: of the body, as they arrive.
+            form: the format; None means that it is detected from the beginning.
+            charset: the encoding of a text, if the sender names one.
 
         Raises:
-            DataError: the body is no table, or none that fits the contract.
+            DataError: the body is not a table that fits the contract.
             TooLarge: it exceeds a limit.
         """
-        first, pieces = peeked(unpacked(pieces, self.limits.unpacked), _FIRST)
+        first, chunks = peek(decompress(chunks, self.limits.decompressed), _PEEKED_BYTES)
         if not first.strip():
             raise DataError("the body is empty", hint="send a header and at least one row")
-        refuse(first, "the body")
-        found = form_of(first)
-        if found in {"parquet", "excel"}:
-            return iter([self._file(pieces, found)])
-        form = form or found
-        text = self._text(pieces, form, charset)
+        refuse_non_table(first, "the body")
+        detected = detect_form(first)
+        if detected in {"parquet", "excel"}:
+            return iter([self._file(chunks, detected)])
+        form = form or detected
+        text = self._text(chunks, form, charset)
         if form == "csv":
             return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
         records = JsonBlocks(self.rules, frozenset(self.dialect.na_values))
@@ -82,82 +82,82 @@ class BodyReader:
             return records.read_lines(text)
         return iter([records.read(self._whole(text, "JSON"))])
 
-    def _text(self, pieces: Pieces, form: Form, charset: str) -> Pieces:
+    def _text(self, chunks: Chunks, form: Form, charset: str) -> Chunks:
         fallback = self.dialect.encoding.replace("utf-8", "") if form == "csv" else ""
         try:
-            return Utf8(gathered(pieces, AT_ONCE), told=charset, fallback=fallback)
+            return Utf8Stream(rechunk(chunks, CHUNK_BYTES), encoding=charset, fallback=fallback)
         except ConfigError as error:
             if not charset:
                 raise
             raise DataError(error.message, hint=error.hint) from None
 
-    def _whole(self, pieces: Pieces, what: str) -> bytes:
-        held = bytearray()
-        for piece in pieces:
-            held += piece
-            if len(held) > self.limits.whole:
+    def _whole(self, chunks: Chunks, what: str) -> bytes:
+        buffer = bytearray()
+        for chunk in chunks:
+            buffer += chunk
+            if len(buffer) > self.limits.buffered:
                 raise TooLarge(
-                    f"{what} is read whole, and this has more than {self.limits.whole >> 20:,} MB",
+                    f"{what} is buffered whole, and the limit is {self.limits.buffered >> 20:,} MB",
                     hint="send CSV or JSON Lines, which are read as they arrive",
                 )
-        return bytes(held)
+        return bytes(buffer)
 
-    def _file(self, pieces: Pieces, form: Form) -> Block:
-        """Read what needs its end to be read, by way of a file."""
+    def _file(self, chunks: Chunks, form: Form) -> Block:
+        """Read a format that needs random access, through a temporary file."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"body.{form}"
-            path.write_bytes(self._whole(pieces, form.title()))
-            _refuse_bombs(path, form, self.limits.unpacked)
+            path.write_bytes(self._whole(chunks, form.title()))
+            _refuse_bombs(path, form, self.limits.decompressed)
             table = self._named_table(path)
         return self._block_of(table)
 
     def _named_table(self, path: Path) -> pa.Table:
-        """Read a file whose first row holds names, or which has the columns that training had."""
-        from lightmodel.tables.reading import read_table  # with openpyxl, if need be
+        """Read a file by the names in its first row, or else by the column order of training."""
+        from lightmodel.tables.reading import read_table  # may import openpyxl, which is slow
 
-        own = self.dialect
-        named = DataSection(header="yes", na_values=own.na_values)
-        if not own.columns:
+        dialect = self.dialect
+        named = DataSection(header="yes", na_values=dialect.na_values)
+        if not dialect.columns:
             return read_table((path,), named)
         with suppress(DataError):
             table = read_table((path,), named)
             if self.rules.places.keys() <= set(table.column_names):
                 return table
-            if tuple(table.column_names) == own.header:
-                return table.rename_columns(list(own.columns))
-        unnamed = DataSection(header="no", columns=own.columns, na_values=own.na_values)
+            if tuple(table.column_names) == dialect.header:
+                return table.rename_columns(list(dialect.columns))
+        unnamed = DataSection(header="no", columns=dialect.columns, na_values=dialect.na_values)
         return read_table((path,), unnamed)
 
     def _block_of(self, table: pa.Table) -> Block:
         contract = self.rules.contract
-        self.rules.plan(tuple(table.column_names))
-        conformed = conform(table, contract, with_target=False)
-        if conformed.violations:
-            nothing = np.empty((table.num_rows, 0))
-            return Block(nothing, None, conformed.violations, {}, conformed.extra)
+        self.rules.map_columns(tuple(table.column_names))
+        validated = validate_table(table, contract, with_target=False)
+        if validated.violations:
+            no_features = np.empty((table.num_rows, 0))
+            return Block(no_features, None, validated.violations, {}, validated.extra)
         ids = None
         if contract.id and contract.id.name in table.column_names:
-            ids = list(map(whole_id, plain_values(table[contract.id.name])))
-        features = feature_matrix(conformed.table, contract)
-        return Block(features, ids, (), conformed.unseen, conformed.extra)
+            ids = list(map(json_id, json_values(table[contract.id.name])))
+        features = feature_matrix(validated.table, contract)
+        return Block(features, ids, (), validated.unseen, validated.extra)
 
 
 def _refuse_bombs(path: Path, form: Form, most: int) -> None:
-    """Refuse what is small only because it is packed.
+    """Refuse a file that is small only because it is compressed.
 
     Raises:
-        TooLarge: it holds more than `most` bytes.
+        TooLarge: it decompresses to more than `most` bytes.
     """
     from pyarrow import parquet
 
     try:
         if form == "excel":
             with zipfile.ZipFile(path) as archive:
-                held = sum(member.file_size for member in archive.infolist())
+                size = sum(member.file_size for member in archive.infolist())
         else:
-            about = parquet.read_metadata(path)
-            held = about.num_rows * about.num_columns * _BYTES
+            metadata = parquet.read_metadata(path)
+            size = metadata.num_rows * metadata.num_columns * _BYTES_PER_NUMBER
     except (pa.ArrowException, zipfile.BadZipFile, OSError):
-        return  # whoever reads it says what is wrong
-    if held > most:
-        raise TooLarge(f"the file unpacks to more than {most >> 20:,} MB", hint="send it in parts")
+        return  # the reader reports what is wrong
+    if size > most:
+        raise TooLarge(f"the file decompresses to over {most >> 20:,} MB", hint="send it in parts")

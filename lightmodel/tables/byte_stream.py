@@ -1,6 +1,6 @@
-"""Bytes that arrive piece by piece: what they are, unpacked and decoded, in bounded memory.
+"""Detect, decompress and decode bytes that arrive in chunks, in bounded memory.
 
-Files and the bodies of requests go through the same functions.
+Files and request bodies go through the same functions.
 """
 
 import codecs
@@ -14,33 +14,33 @@ from typing import Literal
 
 from lightmodel.errors import ConfigError, DataError, TooLarge
 
-Pieces = Iterator[bytes]
+Chunks = Iterator[bytes]
 Form = Literal["csv", "json", "json_lines", "parquet", "excel"]
 
 _GZIP = b"\x1f\x8b"
-AT_ONCE = 256 << 10  # what fits the processor's caches is read soonest
-WINDOWS = "cp1252"
-_UNPACKED_AT_ONCE = 1 << 20
-_MARKS = (
+CHUNK_BYTES = 256 << 10  # fits the processor's caches
+WINDOWS_1252 = "cp1252"
+_MAX_DECOMPRESSED = 1 << 20
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_SURE = 4  # bytes, the first of which is beyond ASCII, tell UTF-8 from others
-_NAMES = {"utf-8": "UTF-8", WINDOWS: "Windows-1252"}
-_REFUSED = (
+_PROBE_BYTES = 4  # bytes from the first non-ASCII one on: enough to tell UTF-8 from other encodings
+_ENCODING_NAMES = {"utf-8": "UTF-8", WINDOWS_1252: "Windows-1252"}
+_NON_TABLES = (
     (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls), or one with a password", "xlsx or CSV"),
     (b"ARROW1", "an Arrow file", "Parquet"),
     (b"FEA1", "a Feather file", "Parquet"),
     (b"\x89HDF", "an HDF5 file", "Parquet"),
     (b"SQLite format 3", "an SQLite database", "CSV"),
     (b"%PDF", "a PDF document", "CSV"),
-    (b"BZh", "packed with bzip2", "CSV, plain or packed with gzip"),
-    (b"\xfd7zXZ", "packed with xz", "CSV, plain or packed with gzip"),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd", "CSV, plain or packed with gzip"),
-    (b"7z\xbc\xaf", "a 7-Zip archive", "CSV, plain or packed with gzip"),
+    (b"BZh", "compressed with bzip2", "CSV, plain or gzipped"),
+    (b"\xfd7zXZ", "compressed with xz", "CSV, plain or gzipped"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "CSV, plain or gzipped"),
+    (b"7z\xbc\xaf", "a 7-Zip archive", "CSV, plain or gzipped"),
 )
 _MARKUP = (
     (b"<!doctype html", "an HTML page"),
@@ -50,155 +50,155 @@ _MARKUP = (
 )
 
 
-def pieces_of(path: Path) -> Pieces:
-    """Yield a file's bytes, unpacked when it is gzip."""
+def read_chunks(path: Path) -> Chunks:
+    """Yield a file's bytes, decompressed if it is gzip."""
 
-    def read() -> Pieces:
+    def read() -> Chunks:
         with path.open("rb", buffering=0) as file:
-            while piece := file.read(AT_ONCE):
-                yield piece
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
 
-    return gathered(unpacked(read()), AT_ONCE)
+    return rechunk(decompress(read()), CHUNK_BYTES)
 
 
-def gathered(pieces: Pieces, size: int) -> Pieces:
-    """Put small pieces together to such of at least `size` bytes; the last may be smaller."""
-    held: list[bytes] = []
+def rechunk(chunks: Chunks, size: int) -> Chunks:
+    """Join small chunks into chunks of at least `size` bytes; the last may be smaller."""
+    parts: list[bytes] = []
     length = 0
-    for piece in pieces:
-        held.append(piece)
-        length += len(piece)
+    for chunk in chunks:
+        parts.append(chunk)
+        length += len(chunk)
         if length >= size:
-            yield b"".join(held)
-            held, length = [], 0
-    if held:
-        yield b"".join(held)
+            yield b"".join(parts)
+            parts, length = [], 0
+    if parts:
+        yield b"".join(parts)
 
 
-def peeked(pieces: Pieces, size: int) -> tuple[bytes, Pieces]:
-    """Return the beginning, of at least `size` bytes where there are as many, and all pieces again."""
-    first = next(gathered(pieces, size), b"")
-    return first, chain([first], pieces)
+def peek(chunks: Chunks, size: int) -> tuple[bytes, Chunks]:
+    """Return the beginning, at least `size` bytes if there are as many, and all chunks including it."""
+    first = next(rechunk(chunks, size), b"")
+    return first, chain([first], chunks)
 
 
-def behind(pieces: Pieces, length: int) -> Pieces:
-    """Leave out so many bytes at the beginning."""
-    for piece in pieces:
-        if rest := piece[length:]:
+def skip_bytes(chunks: Chunks, length: int) -> Chunks:
+    """Yield the chunks without the first `length` bytes."""
+    for chunk in chunks:
+        if rest := chunk[length:]:
             yield rest
-        length = max(0, length - len(piece))
+        length = max(0, length - len(chunk))
 
 
-def unpacked(pieces: Pieces, most: float = math.inf) -> Pieces:
-    """Unpack what is gzip, of one member or several, and pass on what is not.
+def decompress(chunks: Chunks, most: float = math.inf) -> Chunks:
+    """Decompress gzip data of one or several members, and pass on any other data unchanged.
 
     Raises:
-        DataError: it is damaged or cut short.
-        TooLarge: it holds more than `most` bytes.
+        DataError: the gzip data is damaged or truncated.
+        TooLarge: it decompresses to more than `most` bytes.
     """
-    first, pieces = peeked(pieces, len(_GZIP))
-    return _gunzipped(pieces, most) if first.startswith(_GZIP) else pieces
+    first, chunks = peek(chunks, len(_GZIP))
+    return _decompress_gzip(chunks, most) if first.startswith(_GZIP) else chunks
 
 
-def _gunzipped(pieces: Pieces, most: float) -> Pieces:
+def _decompress_gzip(chunks: Chunks, most: float) -> Chunks:
     member, total = zlib.decompressobj(wbits=31), 0
     try:
-        for piece in pieces:
-            data = piece
+        for chunk in chunks:
+            data = chunk
             while data:
                 if member.eof:
-                    data = data.lstrip(b"\0")  # what some programs fill blocks up with
+                    data = data.lstrip(b"\0")  # some programs pad their blocks with zeros
                     if not data:
                         break
                     member = zlib.decompressobj(wbits=31)
-                out = member.decompress(data, _UNPACKED_AT_ONCE)
+                out = member.decompress(data, _MAX_DECOMPRESSED)
                 data = member.unused_data if member.eof else member.unconsumed_tail
                 total += len(out)
                 if total > most:
                     raise TooLarge(
-                        f"the gzip holds more than {int(most) >> 20:,} MB", hint="send it in parts"
+                        f"the gzip data exceeds {int(most) >> 20:,} MB", hint="send it in parts"
                     )
                 yield out
     except zlib.error:
-        raise DataError("the gzip is damaged", hint="pack the file again") from None
+        raise DataError("the gzip data is damaged", hint="compress the file again") from None
     if not member.eof:
-        raise DataError("the gzip is cut short", hint="pack the file again")
+        raise DataError("the gzip data is cut short", hint="compress the file again")
 
 
-class Utf8:
-    """A text as UTF-8 without a byte-order mark, checked, whole characters in each piece.
+class Utf8Stream:
+    """An iterator over a text as valid UTF-8 without a byte-order mark, in chunks of whole characters.
 
-    A byte-order mark tells the encoding, or else whoever sent the text. Where neither does, it is
-    decided at the first character beyond ASCII: what is UTF-8 there is read as such, and all else by
-    `fallback`.
+    A byte-order mark decides the encoding, or else `encoding`. Without either, the first non-ASCII
+    character decides: a text that is UTF-8 there is read as UTF-8, and any other by `fallback`.
 
     Args:
-        pieces: of the text.
-        told: the encoding that is known, one of Python's names; "" when none is.
-        fallback: another one than UTF-8 that it may have; "" when there is none.
+        chunks: of the text.
+        encoding: the known encoding, a Python codec name; "" when it is unknown.
+        fallback: the encoding of a text that is not UTF-8; "" when there is none.
 
     Attributes:
-        encoding: Python's name of it, as far as it is known yet; "ascii" until it matters.
-        marked: whether a byte-order mark tells it.
+        encoding: the codec name as detected so far; "ascii" until a non-ASCII character comes.
+        marked: whether the text begins with a byte-order mark.
 
     Raises:
         ConfigError: there is no such encoding.
-        DataError: from the iterator: it is not in this encoding, or no text at all.
+        DataError: while iterating: the text is not in this encoding, or is binary data.
     """
 
-    def __init__(self, pieces: Pieces, *, told: str = "", fallback: str = "") -> None:
-        first, pieces = peeked(pieces, _SURE)
-        marked = next((name for mark, name in _MARKS if first.startswith(mark)), "")
-        told, self._fallback = told and _known(told), fallback and _known(fallback)
-        if not told and self._fallback and not _extends_ascii(self._fallback):
-            told = self._fallback
-        self.encoding, self.marked = marked or told or "ascii", bool(marked)
+    def __init__(self, chunks: Chunks, *, encoding: str = "", fallback: str = "") -> None:
+        first, chunks = peek(chunks, _PROBE_BYTES)
+        marked = next((name for mark, name in _BYTE_ORDER_MARKS if first.startswith(mark)), "")
+        encoding = encoding and _python_name(encoding)
+        self._fallback = fallback and _python_name(fallback)
+        if not encoding and self._fallback and not _extends_ascii(self._fallback):
+            encoding = self._fallback
+        self.encoding, self.marked = marked or encoding or "ascii", bool(marked)
         self._tried = [self.encoding]
         if marked == "utf-8":
-            pieces = behind(pieces, len(codecs.BOM_UTF8))
-        known = marked or told
-        self._pieces = self._decoded(pieces, known) if known else self._decided(pieces)
+            chunks = skip_bytes(chunks, len(codecs.BOM_UTF8))
+        known = marked or encoding
+        self._chunks = self._decode(chunks, known) if known else self._detect_and_decode(chunks)
 
-    def __iter__(self) -> Pieces:
+    def __iter__(self) -> Chunks:
         """Return itself."""
         return self
 
     def __next__(self) -> bytes:
-        """Return the next piece, in UTF-8."""
+        """Return the next chunk, in UTF-8."""
         try:
-            piece = next(self._pieces)
+            chunk = next(self._chunks)
         except UnicodeDecodeError:
-            raise self._wrong() from None
-        if b"\0" in piece:
+            raise self._encoding_error() from None
+        if b"\0" in chunk:
             raise binary_data()
-        return piece
+        return chunk
 
-    def _decided(self, pieces: Pieces) -> Pieces:
-        for piece in pieces:
-            if piece.isascii():
-                yield piece
+    def _detect_and_decode(self, chunks: Chunks) -> Chunks:
+        for chunk in chunks:
+            if chunk.isascii():
+                yield chunk
                 continue
-            enough = _beyond_ascii(piece) + _SURE
-            held, rest = peeked(chain([piece], pieces), enough)
-            if b"\0" in held:  # no encoding that extends ASCII has it
+            enough = _first_non_ascii(chunk) + _PROBE_BYTES
+            held, rest = peek(chain([chunk], chunks), enough)
+            if b"\0" in held:  # does not occur in text of an encoding that extends ASCII
                 raise binary_data()
             is_utf8 = not self._fallback or _is_utf8(held, complete=len(held) < enough)
             self.encoding = "utf-8" if is_utf8 else self._fallback
             self._tried = ["utf-8", *filter(None, [self._fallback])]
-            yield from self._decoded(rest, self.encoding)
+            yield from self._decode(rest, self.encoding)
 
-    def _decoded(self, pieces: Pieces, name: str) -> Pieces:
+    def _decode(self, chunks: Chunks, name: str) -> Chunks:
         plain = name in {"utf-8", "ascii"}
         decoder = codecs.getincrementaldecoder(name)()
-        for piece in pieces:
-            if plain and piece.isascii() and not decoder.getstate()[0]:
-                yield piece
+        for chunk in chunks:
+            if plain and chunk.isascii() and not decoder.getstate()[0]:
+                yield chunk
             else:
-                yield decoder.decode(piece).encode()
+                yield decoder.decode(chunk).encode()
         decoder.decode(b"", final=True)
 
-    def _wrong(self) -> DataError:
-        names = [_NAMES.get(name, name.upper()) for name in self._tried]
+    def _encoding_error(self) -> DataError:
+        names = [_ENCODING_NAMES.get(name, name.upper()) for name in self._tried]
         tried = f"not {names[0]}" if len(names) == 1 else f"neither {' nor '.join(names)}"
         return DataError(
             f"the text is {tried} throughout",
@@ -207,35 +207,35 @@ class Utf8:
 
 
 def binary_data() -> DataError:
-    """Return the error for what is no text."""
+    """Return the error for data that is not text."""
     return DataError(
-        "this is not a text table, it holds binary data",
-        hint="tables are read from CSV, plain or packed with gzip, Parquet, JSON, JSON Lines and Excel "
+        "this is binary data, not a table of text",
+        hint="tables are read from CSV, plain or gzipped, Parquet, JSON, JSON Lines and Excel "
         "(.xlsx); for text in UTF-16 without a byte-order mark set data.encoding to utf-16-le",
     )
 
 
-def _known(encoding: str) -> str:
-    """Return Python's own name of an encoding."""
+def _python_name(encoding: str) -> str:
+    """Return Python's canonical name of an encoding; raise a ConfigError if there is none."""
     try:
         "a".encode(encoding)
-        found = codecs.lookup(encoding).name
+        name = codecs.lookup(encoding).name
     except (LookupError, ValueError):
         raise ConfigError(
             f"there is no encoding {encoding!r} (data.encoding, or charset in a request)",
-            hint="examples are auto, utf-8, utf-16, latin-1, cp1252",
+            hint="use e.g. auto, utf-8, utf-16, latin-1 or cp1252",
         ) from None
-    return "utf-8" if found == "utf-8-sig" else found  # a mark is dropped anyway
+    return "utf-8" if name == "utf-8-sig" else name  # a byte-order mark is dropped anyway
 
 
 def _extends_ascii(encoding: str) -> bool:
-    """Return whether bytes below 128 are ASCII in this encoding, whatever stands before them."""
+    """Return whether bytes below 128 always mean ASCII characters in this encoding."""
     stateful = encoding.startswith(("iso2022", "hz", "utf-7"))
     return not stateful and "a,1\n".encode(encoding) == b"a,1\n"
 
 
-def _beyond_ascii(text: bytes) -> int:
-    """Return the place of the first byte beyond ASCII, of which there is one."""
+def _first_non_ascii(text: bytes) -> int:
+    """Return the position of the first non-ASCII byte; `text` must have one."""
     try:
         return len(text.decode("ascii"))
     except UnicodeDecodeError as error:
@@ -250,13 +250,13 @@ def _is_utf8(text: bytes, *, complete: bool) -> bool:
     return True
 
 
-def refuse(beginning: bytes, name: str) -> None:
-    """Refuse, by its beginning, what is known to be no table.
+def refuse_non_table(beginning: bytes, name: str) -> None:
+    """Refuse a file whose first bytes are those of a known format that is not a table.
 
     Raises:
-        DataError: says what it is, and what to save it as.
+        DataError: names the format, and one to save the table as.
     """
-    for magic, what, form in _REFUSED:
+    for magic, what, form in _NON_TABLES:
         if beginning.startswith(magic):
             raise DataError(f"{name} is {what}", hint=f"save it as {form}")
     text = beginning.removeprefix(codecs.BOM_UTF8).lstrip().lower()
@@ -264,12 +264,12 @@ def refuse(beginning: bytes, name: str) -> None:
         if text.startswith(start):
             raise DataError(
                 f"{name}: this is {kind}, not a table",
-                hint="the link may lead to a page about the file, or to a login; use the file's own",
+                hint="the link may lead to a page about the file, or to a login; link to the file itself",
             )
 
 
-def form_of(first: bytes) -> Form:
-    """Return what a body is by its beginning, of some kilobytes."""
+def detect_form(first: bytes) -> Form:
+    """Return the format of a body, detected from its first kilobytes."""
     if first.startswith(b"PAR1"):
         return "parquet"
     if first.startswith(b"PK\x03\x04"):

@@ -1,6 +1,6 @@
-"""Validate a table against a contract: every column by name, every violation at once.
+"""Validate a table against a contract: columns by name, all violations reported together.
 
-The same checks serve the next training table, the test rows and every request.
+The same checks apply to the next training table, the test rows and every request.
 """
 
 from collections import Counter
@@ -13,38 +13,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import (
-    NOT_A_NUMBER,
-    NOT_THERE,
+    INVALID,
+    MISSING,
     UNSEEN,
     Categories,
     Mask,
     Vector,
     canonical,
+    distinct_categories,
     float_vector,
-    is_marked,
-    one_of_each,
+    is_marker,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.errors import SHOWN_ROWS, Violation
 from lightmodel.tables.encode import (
-    booleans_from,
-    coded,
-    numbers_from,
-    texts_of,
-    truths,
+    as_booleans,
+    dictionary_encoded,
+    format_column,
+    to_booleans,
+    to_numbers,
 )
 
-_COMPARED = 5_000  # pairs of names; more of them take long, and help nobody
+_MAX_COMPARISONS = 5_000  # pairs of names; more take too long for a mere suggestion
 
 
 @dataclass(frozen=True)
 class ValidatedTable:
-    """A table in the contract's order and types, and what is wrong with it.
+    """A table in the contract's order and types, and its violations.
 
     Attributes:
-        table: usable only if there is no violation; also holds id and ignored columns that came.
+        table: usable only if there is no violation; includes the id and ignored columns, if present.
         unseen: column → rows whose category was never seen in training; scored as missing.
-        extra: columns that the contract does not know; left out.
+        extra: columns that the contract does not know; dropped.
     """
 
     table: pa.Table
@@ -53,20 +53,20 @@ class ValidatedTable:
     extra: tuple[str, ...]
 
 
-def conform(
+def validate_table(
     table: pa.Table, contract: Contract, *, with_target: bool, decimal: str = "."
 ) -> ValidatedTable:
-    """Bring `table` into the contract's order and types, and report what does not fit.
+    """Convert `table` to the contract's order and types, and report all violations.
 
     Args:
-        table: of plain types; its columns in any order, their names possibly repeated. A cell that
-            means no value is null.
-        contract: to hold it against.
-        with_target: whether the target must be there (training) or is ignored (requests).
-        decimal: the mark of numbers that are still text.
+        table: of plain types; its columns in any order, with duplicate names or not. A missing
+            value is null.
+        contract: to validate it against.
+        with_target: whether the target is required (training) or ignored (requests).
+        decimal: the decimal mark of numbers that are still text.
     """
     names = table.column_names
-    violations = list(wrong_names(names, contract, with_target=with_target))
+    violations = list(check_names(names, contract, with_target=with_target))
     columns: dict[str, pa.ChunkedArray] = {}
     unseen: dict[str, int] = {}
     wanted = {column.name for column in contract.expected(with_target=with_target)}
@@ -75,10 +75,10 @@ def conform(
             continue
         columns[column.name] = table[column.name]
         if column.name in wanted:
-            found = _checked(table[column.name], column, decimal)
-            violations.extend(found.violations)
-            columns[column.name] = found.values
-            unseen[column.name] = found.unseen
+            checked = _check_column(table[column.name], column, decimal)
+            violations.extend(checked.violations)
+            columns[column.name] = checked.values
+            unseen[column.name] = checked.unseen
     known = {column.name for column in contract.columns}
     return ValidatedTable(
         pa.table(columns),
@@ -88,31 +88,31 @@ def conform(
     )
 
 
-def wrong_names(names: Sequence[str], contract: Contract, *, with_target: bool) -> list[Violation]:
-    """Return the columns that are absent, or stand in the table more than once."""
-    found = set(names)
+def check_names(names: Sequence[str], contract: Contract, *, with_target: bool) -> list[Violation]:
+    """Return a violation for each column that is absent or duplicated."""
+    present = set(names)
     absent = [
         column.name
         for column in contract.expected(with_target=with_target)
-        if column.name not in found
+        if column.name not in present
     ]
-    spare = found - {column.name for column in contract.columns}
-    if len(spare) * len(absent) > _COMPARED:
+    spare = present - {column.name for column in contract.columns}
+    if len(spare) * len(absent) > _MAX_COMPARISONS:
         spare = set()
     violations = [
-        Violation(name, "absent", f"is not in the table{_meant(name, spare)}") for name in absent
+        Violation(name, "absent", f"is not in the table{_suggest(name, spare)}") for name in absent
     ]
-    if len(found) == len(names):
+    if len(present) == len(names):
         return violations
     for name, count in Counter(filter(None, names)).items():  # nameless ones are left out
         if count > 1:
-            detail = f"stands in the table {count} times"
+            detail = f"occurs {count} times in the table"
             violations.append(Violation(name, "duplicate_column", detail))
     return violations
 
 
-def _meant(name: str, spare: Iterable[str]) -> str:
-    """Name the column that may be meant, where one that is not known has nearly this name."""
+def _suggest(name: str, spare: Iterable[str]) -> str:
+    """Return a hint at an unknown column with nearly this name; "" if there is none."""
     folded = {other.strip().casefold(): other for other in sorted(spare)}
     near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.8)
     return f"; {folded[near[0]]!r} may be meant" if near else ""
@@ -120,43 +120,43 @@ def _meant(name: str, spare: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A column in the contract's type, what is wrong in it, and how many categories are new."""
+    """A column in the contract's type, its violations, and how many cells have a new category."""
 
     values: pa.ChunkedArray
     violations: Sequence[Violation] = ()
     unseen: int = 0
 
 
-def _checked(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
+def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
     if column.type is ColumnType.CATEGORY:
-        return _categories(values, column, decimal)
+        return _check_categories(values, column, decimal)
     if column.type is ColumnType.DATE:
-        return _Checked(values, _absent(values.is_null().to_numpy(), column))
+        return _Checked(values, _missing_violations(values.is_null().to_numpy(), column))
     if pa.types.is_temporal(values.type) or (
         column.type.is_numeric and pa.types.is_boolean(values.type)
     ):
-        detail = f"holds {values.type} values where {_WANTED[column.type.is_numeric]} are expected"
+        detail = f"holds {values.type} values where {_KINDS[column.type.is_numeric]} are expected"
         return _Checked(values, [Violation(column.name, "type", detail)])
     numbers = _numbers(values, column, decimal)
     violations = number_violations(numbers, column)
-    return _Checked(values if violations else _typed(values, numbers, column), violations)
+    return _Checked(values if violations else _convert(values, numbers, column), violations)
 
 
-_WANTED = {True: "numbers", False: "true and false"}
+_KINDS = {True: "numbers", False: "true and false"}
 
 
 def _numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
-    """Return a column of numbers or booleans as float64, with what is none marked."""
+    """Return a column of numbers or booleans as float64; any other cell is INVALID."""
     boolean = column.type is ColumnType.BOOLEAN
     if pa.types.is_string(values.type):
-        read = booleans_from if boolean else numbers_from
+        read = to_booleans if boolean else to_numbers
         return read(values, (), decimal)
     numbers = float_vector(values)
-    return truths(numbers) if boolean and not pa.types.is_boolean(values.type) else numbers
+    return as_booleans(numbers) if boolean and not pa.types.is_boolean(values.type) else numbers
 
 
-def _typed(values: pa.ChunkedArray, numbers: Vector, column: Column) -> pa.ChunkedArray:
-    """Return a column that fits in the contract's type, which whole numbers keep."""
+def _convert(values: pa.ChunkedArray, numbers: Vector, column: Column) -> pa.ChunkedArray:
+    """Return a valid column in the contract's type; integers stay integers."""
     if column.type is ColumnType.BOOLEAN:
         return pa.chunked_array([pa.array(numbers, from_pandas=True).cast(pa.bool_())])
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
@@ -164,27 +164,27 @@ def _typed(values: pa.ChunkedArray, numbers: Vector, column: Column) -> pa.Chunk
     return pa.chunked_array([pa.array(numbers, from_pandas=True)])
 
 
-def _categories(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
-    """Write each category as training knows it, and those that are new in one form each."""
-    texts = texts_of(values)
-    found = coded(texts)
-    distinct = found.dictionary.to_pylist()
+def _check_categories(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
+    """Write each category as in training, and each new one in a single canonical form."""
+    texts = format_column(values)
+    encoded = dictionary_encoded(texts)
+    distinct = encoded.dictionary.to_pylist()
     codes = Categories(column.categories, (), decimal).codes(distinct)
-    is_new = is_marked(codes, UNSEEN)
+    is_new = is_marker(codes, UNSEEN)
     new = [text for text, unseen in zip(distinct, is_new, strict=True) if unseen]
-    names = _names(distinct, codes, column, one_of_each(new, decimal), decimal)
+    names = _category_names(distinct, codes, column, distinct_categories(new, decimal), decimal)
     if names != distinct:
-        texts = pa.chunked_array([pc.take(pa.array(names, pa.string()), found.indices)])
+        texts = pa.chunked_array([pc.take(pa.array(names, pa.string()), encoded.indices)])
     unseen = 0
     if new and column.role is Role.FEATURE:
-        unseen = int(pc.sum(pc.take(pa.array(is_new), found.indices)).as_py())
-    return _Checked(texts, _absent(texts.is_null().to_numpy(), column), unseen)
+        unseen = int(pc.sum(pc.take(pa.array(is_new), encoded.indices)).as_py())
+    return _Checked(texts, _missing_violations(texts.is_null().to_numpy(), column), unseen)
 
 
-def _names(
+def _category_names(
     texts: Sequence[str], codes: Vector, column: Column, new: Sequence[str], decimal: str
 ) -> list[str | None]:
-    """Return for each text the category that it means, of those known or new; None for no value."""
+    """Return the known or new category that each text means; None for a missing value."""
     forms: dict[str, str | None] = {canonical(text, decimal): text for text in new}
     return [
         column.categories[int(code)] if code == code else forms.get(canonical(text, decimal))
@@ -193,29 +193,29 @@ def _names(
 
 
 def number_violations(numbers: Vector, column: Column) -> list[Violation]:
-    """Check one column of numbers, or of codes, in which `cells` has marked what is no number."""
+    """Check a float64 column of numbers or codes, in which NaNs of `cells` mark other cells."""
     low, high = column.allowed
     if not len(numbers) or (low <= numbers.min() and numbers.max() <= high < np.inf):
         return []
-    wrong = is_marked(numbers, NOT_A_NUMBER)
+    wrong = is_marker(numbers, INVALID)
     violations = []
     if wrong.any():
         kind = (
             "is neither true nor false" if column.type is ColumnType.BOOLEAN else "is not a number"
         )
         violations.append(_violation(column, "type", kind, wrong))
-    violations.extend(_absent(is_marked(numbers, NOT_THERE), column))
-    return violations + (_beyond(numbers, column) if column.type.is_numeric else [])
+    violations.extend(_missing_violations(is_marker(numbers, MISSING), column))
+    return violations + (_range_violations(numbers, column) if column.type.is_numeric else [])
 
 
-def _absent(absent: Mask, column: Column) -> list[Violation]:
+def _missing_violations(absent: Mask, column: Column) -> list[Violation]:
     if not absent.any() or (column.missing and column.role is Role.FEATURE):
         return []
     detail = "has no value, and none was missing in training"
     return [_violation(column, "missing", detail, absent)]
 
 
-def _beyond(numbers: Vector, column: Column) -> list[Violation]:
+def _range_violations(numbers: Vector, column: Column) -> list[Violation]:
     low, high = column.allowed
     infinite = np.isinf(numbers)
     violations = []

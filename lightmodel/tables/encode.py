@@ -1,4 +1,4 @@
-"""Columns of a table as the numbers that a model sees, and back."""
+"""Encode table columns as the numbers that a model is fitted on, and decode them."""
 
 from collections.abc import Collection
 from typing import Any
@@ -8,19 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import (
-    ASCII_BLANKS,
-    BLANKS,
+    ASCII_WHITESPACE,
     FALSE,
+    INVALID,
+    MISSING,
     NAN_WORD,
-    NOT_A_NUMBER,
-    NOT_THERE,
-    NUMBER,
+    NUMBER_PATTERN,
     TRUE,
+    WHITESPACE,
     Mask,
     Matrix,
     Vector,
     float_vector,
-    text_of,
+    to_str,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.task import Task, TaskKind
@@ -44,12 +44,12 @@ def _numbers(values: pa.ChunkedArray, column: Column) -> Vector:
     return float_vector(values)
 
 
-def trimmed(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return texts without the blanks around them; `values` itself where there are none."""
+def trim(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Strip whitespace around texts; return `values` itself if there is none."""
     if pc.all(pc.string_is_ascii(values), min_count=0).as_py():
-        bare = pc.ascii_trim(values, ASCII_BLANKS)
+        bare = pc.ascii_trim(values, ASCII_WHITESPACE)
     else:
-        bare = pc.utf8_trim(values, BLANKS)
+        bare = pc.utf8_trim(values, WHITESPACE)
     return values if _length(bare) == _length(values) else bare
 
 
@@ -57,9 +57,9 @@ def _length(values: pa.ChunkedArray) -> int:
     return int(pc.sum(pc.binary_length(values)).as_py() or 0)
 
 
-def numbers_from(texts: pa.ChunkedArray, missing: Collection[str], decimal: str = ".") -> Vector:
-    """Return texts as numbers, as `cells.number_in` reads each; null is a missing value."""
-    values, absent = _present(trimmed(texts), missing)
+def to_numbers(texts: pa.ChunkedArray, missing: Collection[str], decimal: str = ".") -> Vector:
+    """Return texts as numbers, as `cells.parse_number` reads each; null is a missing value."""
+    values, absent = _masked(trim(texts), missing)
     if decimal != ".":
         values = pc.replace_substring(values, ".", "?")
         values = pc.replace_substring(values, decimal, ".")
@@ -69,100 +69,100 @@ def numbers_from(texts: pa.ChunkedArray, missing: Collection[str], decimal: str 
             return numbers
     except pa.ArrowInvalid:
         pass
-    return _one_by_one(values, absent)
+    return _parse_mixed(values, absent)
 
 
-def _present(values: pa.ChunkedArray, missing: Collection[str]) -> tuple[pa.ChunkedArray, Mask]:
-    """Return texts that are null where they mean no value, and where that is."""
+def _masked(values: pa.ChunkedArray, missing: Collection[str]) -> tuple[pa.ChunkedArray, Mask]:
+    """Return texts with missing values as null, and the mask of those."""
     absent = pc.is_in(values, value_set=pa.array([None, "", *missing], pa.string()))
     return pc.if_else(absent, None, values), absent.to_numpy()
 
 
-def _one_by_one(values: pa.ChunkedArray, absent: Mask) -> Vector:
-    """Read those that are numbers, where some are not."""
+def _parse_mixed(values: pa.ChunkedArray, absent: Mask) -> Vector:
+    """Parse a column in which some texts are not numbers."""
     words = pc.match_substring_regex(values, f"^{NAN_WORD}$")
-    numbers = np.full(len(values), NOT_A_NUMBER)
-    pattern = f"^({NUMBER}|(?i:[+-]?(inf|infinity)))$"
-    right = pc.fill_null(pc.match_substring_regex(values, pattern), False).to_numpy()
-    numbers[right] = float_vector(values.filter(pa.array(right)))
-    numbers[absent | pc.fill_null(words, False).to_numpy()] = NOT_THERE
+    numbers = np.full(len(values), INVALID)
+    pattern = f"^({NUMBER_PATTERN}|(?i:[+-]?(inf|infinity)))$"
+    valid = pc.fill_null(pc.match_substring_regex(values, pattern), False).to_numpy()
+    numbers[valid] = float_vector(values.filter(pa.array(valid)))
+    numbers[absent | pc.fill_null(words, False).to_numpy()] = MISSING
     return numbers
 
 
-def booleans_from(texts: pa.ChunkedArray, missing: Collection[str], decimal: str = ".") -> Vector:
-    """Return texts as 1.0 and 0.0, as `cells.boolean_in` reads each; null is a missing value."""
-    values, _ = _present(trimmed(texts), missing)
+def to_booleans(texts: pa.ChunkedArray, missing: Collection[str], decimal: str = ".") -> Vector:
+    """Return texts as 1.0 and 0.0, as `cells.parse_boolean` reads each; null is a missing value."""
+    values, _ = _masked(trim(texts), missing)
     true, false = (pc.is_in(values, value_set=pa.array(words)) for words in (TRUE, FALSE))
     words = pc.or_(true, false)
-    numbers = truths(numbers_from(pc.if_else(words, None, values), (), decimal))
+    numbers = as_booleans(to_numbers(pc.if_else(words, None, values), (), decimal))
     numbers[words.to_numpy()] = true.to_numpy()[words.to_numpy()]
     return numbers
 
 
-def truths(numbers: Vector) -> Vector:
-    """Return numbers as 1.0, 0.0 and the NaNs that they are; all others are NOT_A_NUMBER."""
+def as_booleans(numbers: Vector) -> Vector:
+    """Return 1.0, 0.0 and NaNs as they are, and any other number as INVALID."""
     wrong = ~np.isin(numbers, (0.0, 1.0)) & (numbers == numbers)
-    found: Vector = np.where(wrong, NOT_A_NUMBER, np.abs(numbers))
-    return found
+    booleans: Vector = np.where(wrong, INVALID, np.abs(numbers))
+    return booleans
 
 
-def texts_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return values of any type as texts, as `cells.text_of` writes each."""
+def format_column(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values of any type as texts, as `cells.to_str` writes each."""
     if pa.types.is_string(values.type):
-        return trimmed(values)
-    found = coded(values)
-    texts = [text_of(value) for value in found.dictionary.to_pylist()]
-    return pa.chunked_array([pc.take(pa.array(texts, pa.string()), found.indices)])
+        return trim(values)
+    encoded = dictionary_encoded(values)
+    texts = [to_str(value) for value in encoded.dictionary.to_pylist()]
+    return pa.chunked_array([pc.take(pa.array(texts, pa.string()), encoded.indices)])
 
 
-def coded(values: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Return values as places in a dictionary of those that differ; null is null."""
-    found = values.dictionary_encode().combine_chunks()
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+def dictionary_encoded(values: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return values as indices into a dictionary of the distinct ones; null stays null."""
+    encoded = values.dictionary_encode().combine_chunks()
+    return encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
 
 
 def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
     """Return (rows,) float64: class codes in the order of the task's labels, or the numbers.
 
     Raises:
-        KeyError: a label that the task does not know.
+        KeyError: the task has no such label.
     """
     if task.kind is TaskKind.REGRESSION:
         return float_vector(values)
     codes = {label: float(code) for code, label in enumerate(task.labels)}
-    found = coded(values)
-    per_label = np.array([codes[label] for label in found.dictionary.to_pylist()])
-    vector: Vector = per_label[found.indices.to_numpy()]
+    encoded = dictionary_encoded(values)
+    per_label = np.array([codes[label] for label in encoded.dictionary.to_pylist()])
+    vector: Vector = per_label[encoded.indices.to_numpy()]
     return vector
 
 
-def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Return rows as JSON would carry them: NaN becomes None, dates become text."""
-    columns = [plain_values(values) for values in table.columns]
+def json_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows as JSON values by name: NaN becomes None, dates become text."""
+    columns = [json_values(values) for values in table.columns]
     names = table.column_names
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def plain_values(values: pa.ChunkedArray) -> list[Any]:
-    """Return the values of a column as JSON would carry them."""
-    return [_plain(value) for value in values.to_pylist()]
+def json_values(values: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column as JSON values."""
+    return [_json_value(value) for value in values.to_pylist()]
 
 
-def plain_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
-    """Return (rows, features) as values by name; None is missing, or a category never seen."""
+def json_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
+    """Return a (rows, features) matrix as JSON values by name; NaN (missing, or unseen) becomes None."""
     return {
-        column.name: [None if value != value else _named(value, column) for value in values]
+        column.name: [None if value != value else _feature_value(value, column) for value in values]
         for column, values in zip(contract.features, features.T.tolist(), strict=True)
     }
 
 
-def _named(value: float, column: Column) -> Any:  # noqa: ANN401 — of the column's own type
+def _feature_value(value: float, column: Column) -> Any:  # noqa: ANN401 — of the column's own type
     if column.type is ColumnType.CATEGORY:
         return column.categories[int(value)]
     return bool(value) if column.type is ColumnType.BOOLEAN else value
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, float) and value != value:
         return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,4 +1,4 @@
-"""Read the files of a source as one table, whatever format they have."""
+"""Read the files of a source as one table, whatever their formats."""
 
 import codecs
 import logging
@@ -14,8 +14,8 @@ from lightmodel.config import DataSection
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError
 from lightmodel.tables import csv
-from lightmodel.tables.base import TableFormat, TableRead, check_names, reported
-from lightmodel.tables.byte_stream import Form, peeked, pieces_of, refuse
+from lightmodel.tables.base import TableFormat, TableRead, refuse_duplicates, translate_errors
+from lightmodel.tables.byte_stream import Form, peek, read_chunks, refuse_non_table
 from lightmodel.tables.formats import read_excel, read_json, read_parquet
 
 _log = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ def read_source(paths: Sequence[Path], options: DataSection) -> TableRead:
     """Read one or several files as one table, their rows in the order of `paths`.
 
     Args:
-        paths: files with the same columns, in any order; each may be of another format.
-        options: how a CSV is written, where that is not to be detected.
+        paths: files with the same columns, in any order; their formats may differ.
+        options: the dialect of CSV files, where it is not to be detected.
 
     Returns:
         A table with at least one row, with distinct column names and plain types: int64, float64,
@@ -49,12 +49,12 @@ def read_source(paths: Sequence[Path], options: DataSection) -> TableRead:
         first file.
 
     Raises:
-        DataError: the files are no table; their names are in the message, their cells are not.
+        DataError: a file is not a table; the message names the file, and quotes no cell.
         ContractViolation: columns have the same name.
-        ConfigError: an option makes no sense.
+        ConfigError: an option is invalid.
     """
     if not paths:
-        raise DataError("there is no file to read", hint="look at data.source")
+        raise DataError("there is no file to read", hint="check data.source")
     parts = [_read_one(path, options) for path in paths]
     tables = [part.table for part in parts]
     if len(tables) == 1:
@@ -64,7 +64,7 @@ def read_source(paths: Sequence[Path], options: DataSection) -> TableRead:
 
 
 def _common_dialect(dialects: Sequence[Dialect]) -> Dialect:
-    """Return the dialect of files that are read as one, not known as far as they differ."""
+    """Return the common dialect of files that are read as one table, unset where they differ."""
     texts = [dialect for dialect in dialects if dialect.delimiter] or dialects
     first = texts[0]
     if any(other.delimiter != first.delimiter for other in texts):
@@ -80,25 +80,25 @@ def _common_dialect(dialects: Sequence[Dialect]) -> Dialect:
 
 def _read_one(path: Path, options: DataSection) -> TableRead:
     form = _form_of(path)
-    found = FORMATS[form](path, options)
-    check_names(found.table.column_names, path.name)
-    table = _without_added(found.table, path.name)
+    read = FORMATS[form](path, options)
+    refuse_duplicates(read.table.column_names, path.name)
+    table = _drop_export_artefacts(read.table, path.name)
     rows, columns = table.shape
     if not rows or not columns:
         raise DataError(f"{path.name} holds no rows", hint="fetch or export it again")
     _log.info("read %s (%s): rows=%d columns=%d", path.name, form, rows, columns)
-    return replace(found, table=table)
+    return replace(read, table=table)
 
 
 def _form_of(path: Path) -> Form:
-    """Return what a file is.
+    """Return the format of a file.
 
     Raises:
-        DataError: it is not there, empty, or something known that is no table.
+        DataError: it does not exist, is empty, or is of a known format that is not a table.
     """
-    with reported(path.name, "a table"):
-        beginning = peeked(pieces_of(path), 1)[0][:4096]
-    refuse(beginning, path.name)
+    with translate_errors(path.name, "a table"):
+        beginning = peek(read_chunks(path), 1)[0][:4096]
+    refuse_non_table(beginning, path.name)
     if beginning.startswith(b"PAR1"):
         return "parquet"
     if beginning.startswith(b"PK\x03\x04"):
@@ -107,7 +107,7 @@ def _form_of(path: Path) -> Form:
     for names, kind in ((_PARQUET_NAMES, "Parquet"), (_EXCEL_NAMES, "Excel (.xlsx)")):
         if name.endswith(names) and b"\0" in beginning:
             raise DataError(
-                f"{path.name} is no {kind} file, whatever its name says",
+                f"{path.name} is not a {kind} file, despite its name",
                 hint="fetch or export it again",
             )
     is_json = name.removesuffix(".gz").endswith(_JSON_NAMES) or _looks_like_json(beginning)
@@ -126,7 +126,7 @@ def _zipped(path: Path) -> Form:
         return "excel"
     raise DataError(
         f"{path.name} is a ZIP archive of {len(members)} file{'s' if len(members) != 1 else ''}",
-        hint="unpack it and name the table inside; a single CSV may be packed with gzip",
+        hint="extract it and name the table inside; a single CSV may be compressed with gzip",
     )
 
 
@@ -137,18 +137,18 @@ def _looks_like_json(beginning: bytes) -> bool:
     return text.startswith(b"{") and text[1:].lstrip()[:1] in (b'"', b"}")
 
 
-def _without_added(table: pa.Table, file: str) -> pa.Table:
-    """Leave out what export programs add: empty columns at the end, row numbers at the beginning.
+def _drop_export_artefacts(table: pa.Table, file: str) -> pa.Table:
+    """Drop unnamed columns that export programs add: trailing empty ones, and a leading row number.
 
     Raises:
-        DataError: some other column has no name.
+        DataError: another column has no name.
     """
     names = table.column_names
     first, last = 0, len(names)
     while last > 1 and not names[last - 1] and table.column(last - 1).null_count == table.num_rows:
         last -= 1
     if last > 1 and not names[0] and _counts_rows(table.column(0)):
-        _log.info("%s: its first column only numbers the rows and is left out", file)
+        _log.info("%s: dropped the first column, which only numbers the rows", file)
         first = 1
     unnamed = [str(at + 1) for at in range(first, last) if not names[at]]
     if unnamed:
@@ -161,7 +161,7 @@ def _without_added(table: pa.Table, file: str) -> pa.Table:
 
 
 def _counts_rows(values: pa.ChunkedArray) -> bool:
-    """Return whether a column holds 0, 1, 2 … or 1, 2, 3 and so on."""
+    """Return whether a column counts the rows from 0 or from 1."""
     if not pa.types.is_integer(values.type) or values.null_count or not len(values):
         return False
     numbers = values.to_numpy()
@@ -176,7 +176,7 @@ def _refuse_other_columns(tables: Sequence[pa.Table], names: Sequence[str]) -> N
         extra = [column for column in table.column_names if column not in expected]
         if absent or extra:
             facts = [f"it lacks {_listed(absent)}"] if absent else []
-            facts += [f"it has {_listed(extra)} besides"] if extra else []
+            facts += [f"it has {_listed(extra)} in addition"] if extra else []
             raise DataError(
                 f"{name} does not have the columns of {names[0]}: {'; '.join(facts)}",
                 hint="all files that data.source names must have the same columns",
@@ -195,7 +195,7 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _common_type(parts: Sequence[pa.ChunkedArray]) -> pa.DataType:
-    """Return the type that holds all parts; one without a value is no obstacle to any type."""
+    """Return the type that can hold all parts; a part without values fits any type."""
     kinds = {part.type for part in parts if part.null_count < len(part)}
     if len(kinds) < 2:
         return kinds.pop() if kinds else pa.float64()

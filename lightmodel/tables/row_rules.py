@@ -1,6 +1,6 @@
-"""Rows of a request: columns matched by name, cells validated by the contract, all violations reported.
+"""Validate rows of a request: columns are matched by name, and all violations are reported.
 
-Rows come in blocks, as numbers in training order. The rules are those of `check`, which holds
+Rows come in blocks, as numbers in training order. The rules are those of `check`, which validates
 whole tables against the same contract.
 """
 
@@ -13,31 +13,31 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.cells import (
-    NOT_THERE,
+    MISSING,
     UNSEEN,
     Categories,
     Matrix,
-    is_marked,
-    numbers_in,
+    is_marker,
+    parse_numbers,
 )
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
-from lightmodel.tables.check import number_violations, wrong_names
+from lightmodel.tables.check import check_names, number_violations
 from lightmodel.tables.row_readers import CellKind
 
-_REMEMBERED = 16  # orders of columns
+_CACHE_SIZE = 16  # most requests have the same columns in the same order
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of a request, and what is wrong with them.
+    """Some rows of a request, and their violations.
 
     Attributes:
         features: (rows, features) in training order; NaN is missing, categories are codes.
-        ids: of the rows, as they came; None where the request has no such column.
-        violations: rows are counted from 1 within this block.
+        ids: the ids of the rows, unchanged; None if the request has no id column.
+        violations: with rows counted from 1 within this block.
         unseen: column → rows with a category that training never saw; scored as missing.
-        extra: columns that the contract does not know; left out.
+        extra: columns that the contract does not know; dropped.
     """
 
     features: Matrix
@@ -48,12 +48,12 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Where a request's cells go.
+class ColumnMapping:
+    """How the columns of a request map to those of the contract.
 
     Attributes:
-        kinds: of each cell of a row, a CellKind as one byte.
-        places: of each cell among the features, or among the texts.
+        kinds: one byte for each cell of a row, its CellKind.
+        places: the position of each cell among the features, or among the texts.
         texts: names of the columns that are read as text: categories, and the id.
         extra: as in `Block`.
     """
@@ -73,14 +73,14 @@ _KINDS = {
 
 
 class RowRules:
-    """A contract, made ready to hold many rows against it.
+    """A contract, prepared to validate many rows against it.
 
     Attributes:
-        places: feature → its place.
+        places: feature → its position.
         known: the names of all columns.
         categorical: the features whose cells are categories.
-        numeric: those whose cells are numbers or booleans.
-        plan: finds columns by their names, in whatever order they come; see `_plan`.
+        numeric: the features whose cells are numbers or booleans.
+        map_columns: `_map_columns`, cached; it matches columns by name, in any order.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -90,109 +90,109 @@ class RowRules:
         self.known = frozenset(column.name for column in contract.columns)
         self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
         self.numeric = tuple(one for one in features if one.type is not ColumnType.CATEGORY)
-        self.plan = lru_cache(_REMEMBERED)(self._plan)  # most requests have the same columns
-        self._categories = lru_cache(_REMEMBERED)(self._prepared)
+        self.map_columns = lru_cache(_CACHE_SIZE)(self._map_columns)
+        self._encoders = lru_cache(_CACHE_SIZE)(self._category_encoders)
         self._low, self._high = np.array([column.allowed for column in features]).reshape(-1, 2).T
 
-    def _prepared(self, missing: frozenset[str], decimal: str) -> dict[str, Categories]:
-        """Return what finds the codes of each category column."""
+    def _category_encoders(self, missing: frozenset[str], decimal: str) -> dict[str, Categories]:
+        """Return the encoder of each category column."""
         return {
             column.name: Categories(column.categories, missing, decimal)
             for column in self.categorical
         }
 
-    def _plan(self, names: tuple[str, ...]) -> Plan:
-        """Return where cells go.
+    def _map_columns(self, names: tuple[str, ...]) -> ColumnMapping:
+        """Return the mapping of columns in the order of `names`.
 
         Raises:
-            ContractViolation: columns are absent, or stand there twice.
+            ContractViolation: columns are absent or duplicated.
         """
-        if wrong := wrong_names(names, self.contract, with_target=False):
+        if wrong := check_names(names, self.contract, with_target=False):
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
-        own = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
+        read = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
         kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []
         for name in names:
             kind = CellKind.IGNORED
-            if name in own:
+            if name in read:
                 kind = _KINDS[columns[name].type] if name in self.places else CellKind.TEXT
             kinds.append(kind)
             places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
             texts.extend([name] if kind is CellKind.TEXT else [])
         extra = tuple(name for name in names if name and name not in columns)
-        return Plan(bytes(kinds), tuple(places), tuple(texts), extra)
+        return ColumnMapping(bytes(kinds), tuple(places), tuple(texts), extra)
 
-    def hold(
+    def validate(
         self,
         features: Matrix,
         texts: Mapping[str, Sequence[str | None]],
         missing: frozenset[str],
         decimal: str = ".",
     ) -> tuple[tuple[Violation, ...], dict[str, int]]:
-        """Put the codes of categories into `features`, and check every cell.
+        """Write the category codes into `features`, and validate every cell.
 
         Args:
-            features: (rows, features); the columns of categories are still to be filled.
-            texts: of the category columns: "" is a missing value.
-            missing: further texts that mean no value.
-            decimal: the mark in texts that are whole numbers.
+            features: (rows, features), changed in place; category columns are still unset.
+            texts: the texts of the category columns; "" is a missing value.
+            missing: further texts that mean a missing value.
+            decimal: the decimal mark, for categories that are whole numbers.
 
         Returns:
-            Violations, and how many categories of each column training never saw.
+            Violations, and for each column the count of rows with an unseen category.
         """
-        for number in _numbers_in(missing):
-            features[features == number] = NOT_THERE
+        for number in _missing_numbers(missing):
+            features[features == number] = MISSING
         unseen = {}
-        for name, categories in self._categories(missing, decimal).items():
+        for name, categories in self._encoders(missing, decimal).items():
             codes = categories.codes(texts[name])
             features[:, self.places[name]] = codes
-            if np.isnan(codes).any() and (count := int(is_marked(codes, UNSEEN).sum())):
+            if np.isnan(codes).any() and (count := int(is_marker(codes, UNSEEN).sum())):
                 unseen[name] = count
         return tuple(self._violations(features)), unseen
 
     def _violations(self, features: Matrix) -> list[Violation]:
-        """Look closely only at columns that hold something beyond their range, or no number."""
+        """Examine only columns with a value out of range, or one that is not a finite number."""
         if not len(features):
             return []
         lowest, highest = features.min(axis=0), features.max(axis=0)  # NaN where there is one
         within = (lowest >= self._low) & (highest <= self._high)
-        fine = within & np.isfinite(lowest) & np.isfinite(highest)
+        valid = within & np.isfinite(lowest) & np.isfinite(highest)
         return [
             violation
-            for at in np.flatnonzero(~fine)
+            for at in np.flatnonzero(~valid)
             for violation in number_violations(
                 np.ascontiguousarray(features[:, at]), self.contract.features[at]
             )
         ]
 
 
-_numbers_in = lru_cache(_REMEMBERED)(numbers_in)
+_missing_numbers = lru_cache(_CACHE_SIZE)(parse_numbers)
 
 
 @dataclass
-class Findings:
-    """Everything wrong in all blocks so far, with row numbers of the whole request; see `Block`."""
+class ValidationReport:
+    """The violations of all blocks so far, with row numbers of the whole request; see `Block`."""
 
     rows: int = 0
     unseen: Counter[str] = field(default_factory=Counter)
     extra: tuple[str, ...] = ()
-    _wrong: dict[tuple[str, str, str], Violation] = field(default_factory=dict)
+    _by_rule: dict[tuple[str, str, str], Violation] = field(default_factory=dict)
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """One for each rule that a column breaks, in the order in which they were met."""
-        return tuple(self._wrong.values())
+        """One violation for each rule that a column breaks, in order of occurrence."""
+        return tuple(self._by_rule.values())
 
     def add(self, block: Block) -> None:
-        """Take up the next block."""
-        for found in block.violations:
-            key = (found.column, found.rule, found.detail)
-            before = self._wrong.get(key, Violation(*key))
-            rows = before.rows + tuple(row + self.rows for row in found.rows)
-            total = before.total + found.total
-            self._wrong[key] = Violation(*key, rows[:SHOWN_ROWS], total)
+        """Add the next block."""
+        for violation in block.violations:
+            key = (violation.column, violation.rule, violation.detail)
+            before = self._by_rule.get(key, Violation(*key))
+            rows = before.rows + tuple(row + self.rows for row in violation.rows)
+            total = before.total + violation.total
+            self._by_rule[key] = Violation(*key, rows[:SHOWN_ROWS], total)
         self.unseen.update(block.unseen)
         self.extra = block.extra or self.extra
         self.rows += len(block.features)

@@ -1,18 +1,19 @@
-/* Rows of a CSV text as numbers, in one pass: cells as Arrow parts them, read by the rules of domain/cells.py.
+/* Reads rows of a CSV text as numbers, in one pass: cells are split as by Arrow, and parsed by the rules of
+contract/cells.py.
 
-A cell that begins with a quote, after blanks or not, goes on to the quote that closes it, and what stands behind
-that one belongs to it too. A number is an optional sign, digits, a decimal mark, digits and an exponent; blanks
-around it do not count. What means "no value" becomes NOT_THERE, what is no number NOT_A_NUMBER, and all of a row
-with too few or too many cells IN_NO_ROW: three NaNs that Python tells apart. */
+A quoted cell, with or without whitespace before it, extends to its closing quote; text behind that quote belongs
+to the cell too. A number is an optional sign, digits, a decimal mark, digits and an exponent; whitespace around it
+is ignored. A missing value becomes MISSING, any other cell that is not a number INVALID, and all cells of a row
+with too few or too many of them RAGGED: three NaNs that Python distinguishes by their bits. */
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NOT_THERE 0x7ff8000000000000u
-#define NOT_A_NUMBER 0x7ff8000000000001u
-#define IN_NO_ROW 0x7ff8000000000002u
+#define MISSING 0x7ff8000000000000u
+#define INVALID 0x7ff8000000000001u
+#define RAGGED 0x7ff8000000000002u
 #define SHORT_TEXT 400
 #define NO_MARK ((char)0xff) /* a byte that no UTF-8 text holds */
 
@@ -21,23 +22,23 @@ enum kind { IGNORED, NUMBER, BOOLEAN, TEXT };
 struct layout {
     char delimiter, quote, decimal, missing_separator;
     int32_t cells;           /* in a row */
-    int32_t width;           /* numbers in a row of the answer */
-    int32_t texts;           /* texts in a row of the answer */
-    const uint8_t *kinds;    /* of each cell */
-    const int32_t *places;   /* of each cell among the numbers, or among the texts */
+    int32_t width;           /* numbers in a row of the result */
+    int32_t texts;           /* texts in a row of the result */
+    const uint8_t *kinds;    /* the kind of each cell */
+    const int32_t *places;   /* the position of each cell among the numbers, or among the texts */
     const char *missing;     /* each followed by the separator */
 };
 
 struct outcome {
     int64_t rows;
     int64_t consumed;  /* bytes of whole rows */
-    int64_t ragged;    /* rows with another number of cells */
+    int64_t ragged;    /* rows with too few or too many cells */
 };
 
 struct cell {
-    const char *start, *end;  /* without quotes and blanks */
+    const char *start, *end;  /* without quotes and whitespace */
     char mark;                /* the decimal mark that it may hold */
-    int raw;                  /* it holds quotes to be undone, and goes from behind the first of them to its stop */
+    int raw;                  /* it still has to be unquoted: start is behind its opening quote, end where the cell ends */
 };
 
 static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
@@ -45,8 +46,8 @@ static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e
 
 static int is_digit(char c) { return (unsigned char)(c - '0') < 10; }
 
-/* Gives the bytes of the blank at p, of those that Python's str.strip() takes away; 0 when there is none. */
-static inline int blank_at(const char *p, const char *end) {
+/* Returns the length of the whitespace character at p, as in Python's str.strip(); 0 if there is none. */
+static inline int space_at(const char *p, const char *end) {
     uint32_t c = (unsigned char)*p;
     if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f);
     if (c == 0xc2) return end - p > 1 && (p[1] == '\x85' || p[1] == '\xa0') ? 2 : 0;
@@ -56,18 +57,18 @@ static inline int blank_at(const char *p, const char *end) {
            c == 0xe280af || c == 0xe2819f || c == 0xe38080 ? 3 : 0;
 }
 
-/* Gives the bytes of the blank that ends at `end`. */
-static inline int blank_before(const char *start, const char *end) {
-    if ((unsigned char)end[-1] < 0x80) return blank_at(end - 1, end);
+/* Returns the length of the whitespace character that ends at `end`; 0 if there is none. */
+static inline int space_before(const char *start, const char *end) {
+    if ((unsigned char)end[-1] < 0x80) return space_at(end - 1, end);
     for (int size = 2; size <= 3; size++)
-        if (end - start >= size && blank_at(end - size, end) == size) return size;
+        if (end - start >= size && space_at(end - size, end) == size) return size;
     return 0;
 }
 
 static void trim(struct cell *cell) {
     int size;
-    while (cell->start < cell->end && (size = blank_at(cell->start, cell->end))) cell->start += size;
-    while (cell->start < cell->end && (size = blank_before(cell->start, cell->end))) cell->end -= size;
+    while (cell->start < cell->end && (size = space_at(cell->start, cell->end))) cell->start += size;
+    while (cell->start < cell->end && (size = space_before(cell->start, cell->end))) cell->end -= size;
 }
 
 static void put(double *to, uint64_t bits) { memcpy(to, &bits, sizeof bits); }
@@ -77,7 +78,7 @@ static const uint64_t POWERS[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 1000
 
 #define LONGEST_SHORT 20 /* bytes that short_number may look at */
 
-/* Takes eight bytes, and counts the digits at their beginning; 8 means all of them, or more. */
+/* Loads eight bytes, and returns how many of them are leading digits; after 8, more may follow. */
 static inline int digits_in(const char *p, uint64_t *values) {
     memcpy(values, p, sizeof *values);
     *values ^= UINT64_C(0x3030303030303030);
@@ -85,7 +86,7 @@ static inline int digits_in(const char *p, uint64_t *values) {
     return other ? __builtin_ctzll(other) >> 3 : 8;
 }
 
-/* Gives the number that the first so many of eight digits make, without a loop. */
+/* Returns the number that the first `digits` of eight digits represent, without a loop. */
 static inline uint64_t joined(uint64_t values, int digits) {
     if (!digits) return 0;
     values <<= 8 * (8 - digits);
@@ -94,8 +95,8 @@ static inline uint64_t joined(uint64_t values, int digits) {
             ((values >> 16) & UINT64_C(0xff000000ff)) * UINT64_C(0x271000000001)) >> 32;
 }
 
-/* Reads a number of at most seven digits before and seven behind the mark, as nearly all are, without a branch
-for each digit: they are too many to be predicted. NULL where it is another. */
+/* Reads a number of at most seven digits before and seven after the mark, as nearly all are, without a branch for
+each digit, which the processor would mispredict. Returns NULL for any other number. */
 static inline const char *short_number(const char *p, char decimal, double *value) {
     uint64_t values, behind = 0;
     int negative = *p == '-', digits = digits_in(p += negative, &values), more = 0;
@@ -115,7 +116,7 @@ static inline const char *short_number(const char *p, char decimal, double *valu
 }
 #endif
 
-/* Reads digits, and counts those behind the mark; exact as long as there are at most 19. */
+/* Reads digits, and counts those after the mark; *value is exact for at most 19 digits. */
 static const char *mantissa(const char *p, char decimal, uint64_t *value, int *digits, int *behind) {
     for (; is_digit(*p); p++, ++*digits) *value = *value * 10 + (uint64_t)(*p - '0');
     if (*p != decimal) return p;
@@ -125,7 +126,7 @@ static const char *mantissa(const char *p, char decimal, uint64_t *value, int *d
     return p;
 }
 
-/* Reads an exponent, if there is one; NULL if it has no digits. */
+/* Reads an exponent, if there is one; returns NULL if it has no digits. */
 static const char *exponent(const char *p, int *power) {
     if (*p != 'e' && *p != 'E') return p;
     p++;
@@ -138,7 +139,7 @@ static const char *exponent(const char *p, int *power) {
     return p;
 }
 
-/* Reads a number; gives where it ends, or NULL when there is none. *exact says whether *value is right. */
+/* Reads a number; returns its end, or NULL if there is none. *value is set only if *exact is. */
 static const char *number(const char *p, char decimal, double *value, int *exact) {
     int negative = *p == '-', digits = 0, behind = 0, power = 0;
     uint64_t whole = 0;
@@ -154,7 +155,7 @@ static const char *number(const char *p, char decimal, double *value, int *exact
     return p;
 }
 
-/* Reads what the fast way cannot; correctly rounded, as the C library does it. */
+/* Parses numbers that the fast paths cannot; strtod() rounds correctly. */
 static double slow_number(const char *start, const char *end, char decimal) {
     char small[SHORT_TEXT + 1];
     size_t length = (size_t)(end - start);
@@ -180,7 +181,7 @@ static int is_missing(const struct layout *layout, struct cell cell) {
     return 0;
 }
 
-/* Says whether a text is a word of small letters, however written. */
+/* Returns whether a text equals a lower-case word, ignoring case. */
 static int is_word(const char *start, const char *end, const char *word) {
     while (start < end && *word && (*start | 0x20) == *word) start++, word++;
     return start == end && !*word;
@@ -193,15 +194,15 @@ static void put_number(const struct layout *layout, struct cell cell, double *to
         return;
     }
     if (is_missing(layout, cell)) {
-        put(to, NOT_THERE);
+        put(to, MISSING);
         return;
     }
     int negative = *cell.start == '-';
     if (negative || *cell.start == '+') cell.start++;
-    if (is_word(cell.start, cell.end, "nan")) put(to, NOT_THERE);
+    if (is_word(cell.start, cell.end, "nan")) put(to, MISSING);
     else if (is_word(cell.start, cell.end, "inf") || is_word(cell.start, cell.end, "infinity"))
         *to = negative ? -INFINITY : INFINITY;
-    else put(to, NOT_A_NUMBER);
+    else put(to, INVALID);
 }
 
 static int is_one_of(struct cell cell, const char *const *words) {
@@ -214,18 +215,18 @@ static int is_one_of(struct cell cell, const char *const *words) {
 static void put_boolean(const struct layout *layout, struct cell cell, double *to) {
     static const char *const yes[] = {"true", "True", "TRUE", NULL};
     static const char *const no[] = {"false", "False", "FALSE", NULL};
-    if (is_missing(layout, cell)) put(to, NOT_THERE);
+    if (is_missing(layout, cell)) put(to, MISSING);
     else if (is_one_of(cell, yes)) *to = 1.0;
     else if (is_one_of(cell, no)) *to = 0.0;
     else {
         put_number(layout, cell, to);
-        if (*to == *to && *to != 0.0 && *to != 1.0) put(to, NOT_A_NUMBER);
+        if (*to == *to && *to != 0.0 && *to != 1.0) put(to, INVALID);
         *to = *to == 0.0 ? 0.0 : *to;
     }
 }
 
-/* Undoes the quotes of a raw cell; gives its text, which a zero byte follows, to be freed. */
-static char *undone(struct cell *cell, char quote) {
+/* Unquotes a raw cell; returns its text, terminated by a zero byte, which the caller must free. */
+static char *unquote(struct cell *cell, char quote) {
     char *copy = malloc((size_t)(cell->end - cell->start) + 1), *to = copy;
     if (!copy) return NULL;
     const char *p = cell->start;
@@ -242,18 +243,18 @@ static char *undone(struct cell *cell, char quote) {
 }
 
 static void put_cell(const struct layout *layout, struct cell cell, int kind, double *to) {
-    char *copy = cell.raw ? undone(&cell, layout->quote) : NULL;
-    if (cell.raw && !copy) put(to, NOT_A_NUMBER);
+    char *copy = cell.raw ? unquote(&cell, layout->quote) : NULL;
+    if (cell.raw && !copy) put(to, INVALID);
     else if (kind == NUMBER) put_number(layout, cell, to);
     else put_boolean(layout, cell, to);
     free(copy);
 }
 
-static inline int stops(const struct layout *layout, char c) {
+static inline int ends_cell(const struct layout *layout, char c) {
     return c == layout->delimiter || c == '\n' || c == '\r';
 }
 
-/* Finds the quote that closes a cell; NULL when there is none. */
+/* Returns the closing quote of a cell; NULL if there is none. */
 static const char *closing_quote(const char *p, const char *end, char quote, int *doubled) {
     for (; (p = memchr(p, quote, (size_t)(end - p))); p += 2) {
         if (p + 1 >= end || p[1] != quote) return p;
@@ -262,24 +263,24 @@ static const char *closing_quote(const char *p, const char *end, char quote, int
     return NULL;
 }
 
-/* Finds a cell's content, and where it stops: at a delimiter, a line's end or the text's end; NULL where a quote
-   is open. */
+/* Finds a cell's content, and returns where the cell ends: at a delimiter, a line end or the end of the text;
+   NULL if a quote is not closed. */
 static const char *find_cell(const struct layout *layout, const char *p, const char *end, struct cell *cell) {
     const char *inner = p;
     int size, more = 0;
     cell->raw = 0;
     cell->mark = layout->decimal;
-    while (inner < end && !stops(layout, *inner) && (size = blank_at(inner, end))) inner += size;
+    while (inner < end && !ends_cell(layout, *inner) && (size = space_at(inner, end))) inner += size;
     if (inner < end && *inner == layout->quote) {
         cell->start = inner + 1;
         cell->end = closing_quote(cell->start, end, layout->quote, &cell->raw);
         if (!cell->end) return NULL;
-        for (p = cell->end + 1; p < end && !stops(layout, *p); p += size ? size : 1) {
-            size = blank_at(p, end);
+        for (p = cell->end + 1; p < end && !ends_cell(layout, *p); p += size ? size : 1) {
+            size = space_at(p, end);
             more |= !size;
         }
         size_t length = (size_t)(cell->end - cell->start);
-        /* lines within quotes that go on behind them: the quote was never closed, and has swallowed rows */
+        /* text behind a quoted cell of several lines: an unclosed quote has swallowed rows */
         if (more && (memchr(cell->start, '\n', length) || memchr(cell->start, '\r', length))) return NULL;
         cell->raw |= more;
         if (cell->raw) {
@@ -288,7 +289,7 @@ static const char *find_cell(const struct layout *layout, const char *p, const c
         }
     } else {
         if (layout->decimal == layout->delimiter) cell->mark = NO_MARK;
-        for (p = inner; p < end && !stops(layout, *p);) p++;
+        for (p = inner; p < end && !ends_cell(layout, *p);) p++;
         cell->start = inner;
         cell->end = p;
     }
@@ -310,7 +311,7 @@ static const char *read_cell(const struct layout *layout, const char *p, const c
         if (stop && (*stop == layout->delimiter || *stop == '\n')) return stop;
 #endif
         stop = number(p, mark, to, &exact);
-        if (stop && exact && stop < end && stops(layout, *stop)) return stop;
+        if (stop && exact && stop < end && ends_cell(layout, *stop)) return stop;
     }
     p = find_cell(layout, p, end, &cell);
     if (!p || kind == IGNORED) return p;
@@ -323,12 +324,12 @@ static const char *read_cell(const struct layout *layout, const char *p, const c
     return p;
 }
 
-static void blot(const struct layout *layout, double *numbers, int64_t *spans) {
-    for (int at = 0; at < layout->width; at++) put(numbers + at, IN_NO_ROW);
+static void mark_ragged(const struct layout *layout, double *numbers, int64_t *spans) {
+    for (int at = 0; at < layout->width; at++) put(numbers + at, RAGGED);
     for (int at = 0; at < 2 * layout->texts; at++) spans[at] = -1;
 }
 
-/* Steps over a line's end; NULL when the text may go on with the second half of it. */
+/* Skips a line end; returns NULL if more text may continue it, as CR before LF. */
 static const char *next_line(const char *p, const char *end, int final) {
     if (p >= end) return final ? end : NULL;
     if (*p == '\r') {
@@ -340,7 +341,7 @@ static const char *next_line(const char *p, const char *end, int final) {
 
 static const char *skip_blank_lines(const char *p, const char *end, char delimiter, int final) {
     for (const char *q = p; q < end;) {
-        int size = *q == 0x1a ? 1 : *q == delimiter ? 0 : blank_at(q, end);
+        int size = *q == 0x1a ? 1 : *q == delimiter ? 0 : space_at(q, end);
         if (!size) return p;
         q += size;
         if (q[-1] == '\n' || q[-1] == '\r') p = q;
@@ -348,11 +349,11 @@ static const char *skip_blank_lines(const char *p, const char *end, char delimit
     return final ? end : p;
 }
 
-/* Reads whole rows from a text of so many bytes, which a zero byte follows, until the answer is full.
+/* Reads complete rows from a text of `length` bytes, followed by a zero byte, until `capacity` rows are read.
 
-numbers: (capacity, width), row by row; spans: (capacity, texts, 2), start and length of each text; the length
-is negative where quotes are to be undone, the start in a row of another number of cells. final: no more text
-comes. Gives 0, or 1 when a quote is never closed. */
+numbers: (capacity, width), row-major; spans: (capacity, texts, 2), start and length of each text; the length is
+negative if the text is still quoted, and the start is negative in a ragged row. final: no more text follows.
+Returns 0, or 1 if a quote is never closed. */
 int read_rows(const struct layout *layout, const char *text, int64_t length, int final, double *numbers,
               int64_t *spans, int64_t capacity, struct outcome *outcome) {
     const char *end = text + length, *p = skip_blank_lines(text, end, layout->delimiter, final);
@@ -360,11 +361,11 @@ int read_rows(const struct layout *layout, const char *text, int64_t length, int
     memset(outcome, 0, sizeof *outcome);
     while (p < end && row < capacity) {
         double *to = numbers + row * layout->width;
-        int64_t *spots = spans + row * layout->texts * 2;
+        int64_t *row_spans = spans + row * layout->texts * 2;
         const char *stop = p;
         int cells = 0;
         for (;; stop++) {
-            stop = read_cell(layout, stop, end, cells++, to, spots, text);
+            stop = read_cell(layout, stop, end, cells++, to, row_spans, text);
             if (!stop || stop >= end || *stop != layout->delimiter) break;
         }
         if (!stop && final) return 1;
@@ -372,7 +373,7 @@ int read_rows(const struct layout *layout, const char *text, int64_t length, int
         if (!next) break;
         if (cells != layout->cells) {
             outcome->ragged++;
-            blot(layout, to, spots);
+            mark_ragged(layout, to, row_spans);
         }
         row++;
         p = skip_blank_lines(next, end, layout->delimiter, final);

@@ -1,47 +1,83 @@
-"""How a table of text is written, from its beginning: delimiter, quote, decimal mark and header."""
+"""Detect the dialect of a text table from its beginning: delimiter, quote, decimal mark and header."""
 
+import csv
+import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import name_of
+from lightmodel.contract.cells import WHITESPACE, normalize_name
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError
-from lightmodel.tables.row_readers import SAMPLE_ROWS, sample_rows
 
 Rows = Sequence[Sequence[str]]
 
 _log = logging.getLogger(__name__)
+SAMPLE_ROWS = 1_000
 
-# Where several split the sample equally well, the first is meant: the later ones also stand
+# If several split the sample equally well, the first is chosen: the later ones also occur
 # inside cells (decimal commas, words).
 _CANDIDATES = ("\t", ";", "|", ",")
-_NEAR = 0.02
-_POOR = 0.5
+_TIE_MARGIN = 0.02
+_DOUBTFUL_SCORE = 0.5
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT_NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
-_COUNTING = (["0", "1"], ["1", "2"], ["1"])
-_VOTERS = 200
-_NO_NAMES = 'name the columns with data.columns, or set data.header = "yes" if these are names'
+_ROW_NUMBERS = (["0", "1"], ["1", "2"], ["1"])
+_VOTING_ROWS = 200
+_HINT = 'name the columns with data.columns, or set data.header = "yes" if these are names'
 
 
-def find_marks(sample: str, given: Dialect, *, complete: bool) -> tuple[str, str]:
-    """Infer the delimiter and the quote of a text.
+def numbered_rows(
+    lines: Iterable[str], delimiter: str, quote: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Split lines into rows of cells, each with the number of its last line, from 1.
+
+    Raises:
+        csv.Error: a cell is longer than 128 KB: most likely its quote is never closed.
+    """
+    reader = csv.reader(
+        lines, delimiter=delimiter, quotechar=quote, skipinitialspace=delimiter != " "
+    )
+    for row in reader:
+        yield reader.line_num, row
+
+
+def sample_rows(sample: str, delimiter: str, quote: str, *, complete: bool) -> list[list[str]]:
+    """Return the first non-blank rows of a sample, without a truncated last one."""
+    rows = []
+    try:
+        for _, row in numbered_rows(io.StringIO(sample, newline=""), delimiter, quote):
+            if not is_blank(row):
+                rows.append(row)
+            if len(rows) == SAMPLE_ROWS:
+                return rows
+    except csv.Error:
+        return rows
+    return rows if complete else rows[:-1]
+
+
+def is_blank(row: Sequence[str]) -> bool:
+    """Return whether a row is an empty line, or one of whitespace only."""
+    return not row or (len(row) == 1 and not row[0].strip(WHITESPACE + "\x1a"))
+
+
+def detect_delimiter_and_quote(sample: str, given: Dialect, *, complete: bool) -> tuple[str, str]:
+    """Detect the delimiter and the quote of a text.
 
     Args:
-        sample: the beginning.
-        given: its `delimiter` holds if it has one, and as many `columns` as are named.
-        complete: whether the sample is the whole text, rather than cut somewhere in a line.
+        sample: the beginning of the text.
+        given: the configured dialect; its `delimiter`, if set, is final, and so is the count of `columns`.
+        complete: whether the sample is the whole text, rather than truncated within a line.
     """
-    quote = _quote(sample)
+    quote = _detect_quote(sample)
     columns = len(given.columns)
-    return given.delimiter or _delimiter(_Sample(sample, quote, complete, columns)), quote
+    return given.delimiter or _detect_delimiter(_Sample(sample, quote, complete, columns)), quote
 
 
 def common_width(rows: Rows) -> int:
@@ -50,20 +86,20 @@ def common_width(rows: Rows) -> int:
     return max(counts, key=lambda width: (counts[width], width), default=0)
 
 
-def find_decimal(rows: Rows, delimiter: str) -> str:
-    """Infer the decimal mark from data rows; "" when there is none yet and both may come."""
+def detect_decimal(rows: Rows, delimiter: str) -> str:
+    """Detect the decimal mark in data rows; return "" if none occurs and either is possible."""
     cells = [cell.strip() for row in rows for cell in row]
     points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
     commas = [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
     if delimiter == ";" and not commas and not points:
         return ""
-    if delimiter != ";" and all(map(_THOUSANDS.fullmatch, commas)):  # a comma may part thousands
+    if delimiter != ";" and all(map(_THOUSANDS.fullmatch, commas)):  # thousands separators
         commas = []
     return "," if len(commas) > points else "."
 
 
-def _quote(sample: str) -> str:
-    """Take "'" for a quote only where nothing is quoted by '"' and every such cell ends with one."""
+def _detect_quote(sample: str) -> str:
+    """Return "'" if no '"' occurs and every cell that begins with "'" also ends with it, else '"'."""
     if '"' in sample or "'" not in sample:
         return '"'
     opened = len(re.findall(r"(?:^|[,;|\t])[ ]*'", sample, re.MULTILINE))
@@ -73,7 +109,7 @@ def _quote(sample: str) -> str:
 
 @dataclass(frozen=True)
 class _Sample:
-    """What there is to find out the delimiter from; `columns` is 0 when they are not known."""
+    """The input of delimiter detection; `columns` is their known count, else 0."""
 
     text: str
     quote: str
@@ -81,28 +117,28 @@ class _Sample:
     columns: int
 
     def rows(self, delimiter: str) -> Rows:
-        """Split the text by a candidate."""
+        """Return the rows of cells under a candidate delimiter."""
         return sample_rows(self.text, delimiter, self.quote, complete=self.complete)
 
 
-def _delimiter(sample: _Sample) -> str:
-    """Choose the candidate that splits most rows into equally many cells, and at least two."""
+def _detect_delimiter(sample: _Sample) -> str:
+    """Choose the delimiter that splits most rows into the same count of cells, at least two."""
     split = {mark: sample.rows(mark) for mark in _CANDIDATES}
     scores = {mark: _score(rows, sample.columns) for mark, rows in split.items()}
     best = max(scores.values())
-    chosen = next(mark for mark in _CANDIDATES if scores[mark] >= best - _NEAR)
+    chosen = next(mark for mark in _CANDIDATES if scores[mark] >= best - _TIE_MARGIN)
     aligned = any("  " in cell.strip() for row in split["\t"] for cell in row)
-    doubtful = best < _POOR or (chosen == "\t" and (scores["\t"] < 1 or aligned))
+    doubtful = best < _DOUBTFUL_SCORE or (chosen == "\t" and (scores["\t"] < 1 or aligned))
     if doubtful and _blanks_split_all(sample, common_width(split[chosen]) if best else 1):
         return " "
     return chosen if best else ","
 
 
 def _score(rows: Rows, columns: int) -> float:
-    """Return the share of rows with the common number of cells, 0 if that is one.
+    """Return the share of rows with the most common count of cells, or 0 if that count is 1.
 
-    Half of it where the first row, which mostly holds the names, is split differently by more than
-    one delimiter at its end, or where the number of columns is known to be another.
+    The share is halved if the first row, mostly the header, differs by more than one cell, or if
+    the columns are known to be of another count.
     """
     width = common_width(rows)
     if width < 2:
@@ -113,7 +149,7 @@ def _score(rows: Rows, columns: int) -> float:
 
 
 def _blanks_split_all(sample: _Sample, least: int) -> bool:
-    """Return whether runs of blanks split every line into equally many cells, and more than `least`."""
+    """Return whether runs of blanks split every line into one count of cells, above `least`."""
     lines = sample.text.splitlines()[: SAMPLE_ROWS + 1]
     if not sample.complete and len(lines) <= SAMPLE_ROWS:
         lines = lines[:-1]
@@ -124,10 +160,10 @@ def _blanks_split_all(sample: _Sample, least: int) -> bool:
 
 @dataclass(frozen=True)
 class Header:
-    """Names of a row's cells, "" for one without, and whether they stand in the first row.
+    """Column names, "" for an unnamed column, and whether the first row of the file holds them.
 
     Attributes:
-        replaced: the names in the first row, where the configuration gives others.
+        replaced: the names in the first row, if the configuration overrides them.
     """
 
     names: tuple[str, ...]
@@ -135,19 +171,19 @@ class Header:
     replaced: tuple[str, ...] = ()
 
 
-def find_header(rows: Rows, options: DataSection, name: str) -> Header:
-    """Infer the names of a table's columns.
+def detect_header(rows: Rows, options: DataSection, name: str) -> Header:
+    """Detect the names of a table's columns.
 
     Args:
-        rows: the first ones that are not blank, at least one.
-        options: `columns`, `header` and `missing` count here.
-        name: of the file, for messages.
+        rows: the first non-blank rows, at least one.
+        options: uses `columns`, `header` and `na_values`.
+        name: the file's name, for messages.
 
     Raises:
         DataError: there are no names, or not as many as columns.
     """
-    first = tuple(name_of(cell) for cell in rows[0])
-    in_file = options.header == "yes" or (options.header == "auto" and _is_names(rows, options))
+    first = tuple(normalize_name(cell) for cell in rows[0])
+    in_file = options.header == "yes" or (options.header == "auto" and _is_header(rows, options))
     if options.columns:
         width = common_width(rows)
         if len(options.columns) != width:
@@ -155,12 +191,12 @@ def find_header(rows: Rows, options: DataSection, name: str) -> Header:
                 f"{name} has {width} columns, and data.columns names {len(options.columns)}"
             )
         if in_file and first != options.columns:
-            _log.warning("%s: its first line holds names; data.columns replaces them", name)
+            _log.warning("%s: data.columns replaces the names in the first line", name)
         return Header(options.columns, in_file, first if in_file else ())
     if in_file:
-        return Header(fitted(first, rows[1:]), in_file=True)
+        return Header(fit_to_width(first, rows[1:]), in_file=True)
     what = "the first line looks like data" if options.header == "auto" else "there is no header"
-    raise DataError(f"{name}: {what}, and its {len(first)} columns have no names", hint=_NO_NAMES)
+    raise DataError(f"{name}: {what}, and its {len(first)} columns have no names", hint=_HINT)
 
 
 def is_number(cell: str) -> bool:
@@ -168,8 +204,8 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
-def _is_names(rows: Rows, options: DataSection) -> bool:
-    """Return whether the first row holds names, by the votes of the columns."""
+def _is_header(rows: Rows, options: DataSection) -> bool:
+    """Return whether the first row is a header, by a vote of the columns."""
     first = [cell.strip() for cell in rows[0]]
     if options.columns and [name.casefold() for name in first] == [
         name.casefold() for name in options.columns
@@ -178,7 +214,7 @@ def _is_names(rows: Rows, options: DataSection) -> bool:
     missing = {"", *options.na_values}
     names = data = repeats = 0
     for at, cell in enumerate(first):
-        below = [row[at].strip() for row in rows[1:_VOTERS] if at < len(row)]
+        below = [row[at].strip() for row in rows[1:_VOTING_ROWS] if at < len(row)]
         if cell in missing:
             continue
         vote = _vote(cell, [value for value in below if value not in missing])
@@ -191,7 +227,7 @@ def _is_names(rows: Rows, options: DataSection) -> bool:
 
 
 def _vote(cell: str, below: Sequence[str]) -> str:
-    """Return what a cell looks like, above others: a name above numbers, or one more datum."""
+    """Return "name" for a first cell unlike the numbers `below`, "datum" for one like them, else ""."""
     kind = _kind(cell)
     if not below:
         return "" if kind == "text" else "datum"
@@ -209,8 +245,8 @@ def _kind(cell: str) -> str:
     return "word" if cell.lower() in {"true", "false"} else "text"
 
 
-def fitted(names: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
-    """Bring the header to the width of the rows where a delimiter too many or too few explains it."""
+def fit_to_width(names: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
+    """Fit the header to the width of the rows if one delimiter too many or too few explains it."""
     width = common_width(rows)
     if width and len(names) == width + 1 and not names[-1]:
         return names[:-1]
@@ -218,6 +254,6 @@ def fitted(names: tuple[str, ...], rows: Rows) -> tuple[str, ...]:
         full = [row for row in rows if len(row) == width]
         if not any(row[-1].strip() for row in full):
             return (*names, "")
-        if [row[0] for row in full[:2]] in _COUNTING:
-            return ("", *names)  # R leaves the row numbers without a name
+        if [row[0] for row in full[:2]] in _ROW_NUMBERS:
+            return ("", *names)  # R writes no name for its row numbers
     return names

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lightmodel.contract.cells import name_of
+from lightmodel.contract.cells import normalize_name
 from lightmodel.errors import ContractViolation, DataError, LightModelError
 from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
-from lightmodel.tables.json_blocks import JsonBlocks, Record, records_in
-from lightmodel.tables.row_rules import Findings
+from lightmodel.tables.json_blocks import JsonBlocks, Record, extract_records
+from lightmodel.tables.row_rules import ValidationReport
 
 _BLOCK_ROWS = 10_000
 
@@ -47,10 +47,10 @@ class RowModel:
         return answered
 
     def _answer(self, rows: object) -> pd.DataFrame:
-        blocks = rows if isinstance(rows, Iterator) else iter([records_in(_plain(rows))])
+        blocks = rows if isinstance(rows, Iterator) else iter([extract_records(_plain(rows))])
         dialect = self.served.body_reader.dialect
         reader = JsonBlocks(self.served.rules, frozenset(dialect.na_values))
-        findings, answered = Findings(), list[Answers]()
+        findings, answered = ValidationReport(), list[Answers]()
         for records in blocks:
             block = reader.block(records)
             findings.add(block)
@@ -83,7 +83,7 @@ def _blocks(frame: pd.DataFrame, served: LoadedModel) -> Iterator[list[Record]]:
         ContractViolation: columns are missing, or occur twice.
         DataError: the table has no rows.
     """
-    served.rules.plan(tuple(map(name_of, frame.columns)))
+    served.rules.map_columns(tuple(map(normalize_name, frame.columns)))
     if frame.empty:
         raise DataError("the table holds no rows")
     for start in range(0, len(frame), _BLOCK_ROWS):

@@ -21,7 +21,7 @@ from lightmodel.errors import (
     DriftExceeded,
     Violation,
 )
-from lightmodel.tables.check import conform
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 
@@ -132,7 +132,7 @@ def _validate(
             f"predicts {contract.target.name!r}",
             hint=f"use a separate store.root for each table, or {_NEW_CONTRACT}",
         )
-    conformed = conform(table, contract, with_target=True, decimal=inferred.decimal)
+    conformed = validate_table(table, contract, with_target=True, decimal=inferred.decimal)
     target = check_target(table[contract.target.name], contract)
     # `check_target` reports a missing target with a better message.
     reported = (contract.target.name, "missing")

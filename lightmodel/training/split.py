@@ -16,15 +16,15 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import (
     EXACT,
-    NOT_A_NUMBER,
+    INVALID,
     Codes,
     Mask,
     Vector,
     float_vector,
-    is_marked,
+    is_marker,
 )
 from lightmodel.contract.columns import ColumnType, Contract
-from lightmodel.tables.encode import numbers_from
+from lightmodel.tables.encode import to_numbers
 
 Keys = npt.NDArray[np.uint64]
 
@@ -80,12 +80,12 @@ def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[_Values
         texts = _texts(values)
         return texts, texts, _no_rows(values)
     is_text = pa.types.is_string(values.type)
-    numbers = numbers_from(values, ()) if is_text else float_vector(values)
+    numbers = to_numbers(values, ()) if is_text else float_vector(values)
     numbers = numbers + 0.0  # -0.0 becomes 0.0
     may_be_inexact = is_text or pa.types.is_integer(values.type)
     inexact = np.abs(numbers) >= EXACT if may_be_inexact else _no_rows(values)
     if is_text:
-        inexact |= is_marked(numbers, NOT_A_NUMBER)
+        inexact |= is_marker(numbers, INVALID)
     return numbers, _texts(values) if inexact.any() else numbers, inexact
 
 

@@ -20,7 +20,7 @@ from lightmodel.contract.results import (
 )
 from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, LightModelError
-from lightmodel.tables.check import conform
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import feature_matrix, target_vector
 from lightmodel.training.calibration import expected_calibration_error
 from lightmodel.training.metrics import (
@@ -104,7 +104,7 @@ def evaluate(
 
 def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
     """Return features and target of rows, after validation against a contract."""
-    conformed = conform(table, contract, with_target=True)
+    conformed = validate_table(table, contract, with_target=True)
     if conformed.violations:
         raise ContractViolation(conformed.violations, what="the test table")
     target = target_vector(conformed.table[contract.target.name], contract.task)

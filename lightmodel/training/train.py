@@ -17,7 +17,7 @@ from lightmodel.errors import ConfigError, DataError
 from lightmodel.learners.base import Learner, Trainer, TrainingData
 from lightmodel.progress import Progress
 from lightmodel.store.codec import FoldCheckpoints
-from lightmodel.tables.encode import feature_matrix, plain_rows, target_vector
+from lightmodel.tables.encode import feature_matrix, json_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fit_calibration, fit_calibration
 from lightmodel.training.features import FeatureFunction, Predict, Processing, fit_features
 from lightmodel.training.metrics import choose_threshold, measure
@@ -271,5 +271,5 @@ def _score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tup
     scores = predict(feature_matrix(first, contract))
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
-        for row, score in zip(plain_rows(first), scores, strict=True)
+        for row, score in zip(json_rows(first), scores, strict=True)
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightmodel.contract.cells import IN_NO_ROW, NOT_A_NUMBER, NOT_THERE
+from lightmodel.contract.cells import INVALID, MISSING, RAGGED
 from lightmodel.errors import DataError
 from lightmodel.learners.compiled import compile_library
 from lightmodel.learners.compiled.tables import NotCompiledError
@@ -57,36 +57,36 @@ def as_bits(*numbers: float) -> list[int]:
         ("123456789012345678901234567890", 1.2345678901234568e29),
         ("2.2250738585072011e-308", 2.2250738585072011e-308),
         ("007", 7.0),
-        ("", NOT_THERE),
-        ("  ", NOT_THERE),
-        ("NA", NOT_THERE),
-        (' "NA"', NOT_THERE),
-        ("?", NOT_THERE),
+        ("", MISSING),
+        ("  ", MISSING),
+        ("NA", MISSING),
+        (' "NA"', MISSING),
+        ("?", MISSING),
         ("\u00a01\u2003", 1.0),
         ("\x1c1\x0b", 1.0),
-        ("\u3000", NOT_THERE),
+        ("\u3000", MISSING),
         ('"1" ', 1.0),
         (f"0.{'3' * 5_000}", 1 / 3),
         ("9" * 5_000, np.inf),
-        ("\u200b1", NOT_A_NUMBER),
-        ("nan", NOT_THERE),
-        ("-NaN", NOT_THERE),
-        ("nan(1)", NOT_A_NUMBER),
+        ("\u200b1", INVALID),
+        ("nan", MISSING),
+        ("-NaN", MISSING),
+        ("nan(1)", INVALID),
         ("inf", np.inf),
         ("-Infinity", -np.inf),
-        ("infinit", NOT_A_NUMBER),
+        ("infinit", INVALID),
         ('"1"5 ', 15.0),
-        ("1_0", NOT_A_NUMBER),
-        ("0x1p3", NOT_A_NUMBER),
-        ("1,5", NOT_A_NUMBER),
-        ("1.5.2", NOT_A_NUMBER),
-        ("-", NOT_A_NUMBER),
-        (".", NOT_A_NUMBER),
-        ("e5", NOT_A_NUMBER),
-        ("1e", NOT_A_NUMBER),
-        ("1 2", NOT_A_NUMBER),
-        ("12a", NOT_A_NUMBER),
-        ("\u0661", NOT_A_NUMBER),
+        ("1_0", INVALID),
+        ("0x1p3", INVALID),
+        ("1,5", INVALID),
+        ("1.5.2", INVALID),
+        ("-", INVALID),
+        (".", INVALID),
+        ("e5", INVALID),
+        ("1e", INVALID),
+        ("1 2", INVALID),
+        ("12a", INVALID),
+        ("\u0661", INVALID),
     ],
 )
 def test_a_cell_is_read_as_its_number(reader: RowReader, cell: str, number: float) -> None:
@@ -103,12 +103,12 @@ def test_a_cell_is_read_as_its_number(reader: RowReader, cell: str, number: floa
         ("FALSE", 0.0),
         ("0", 0.0),
         ("1", 1.0),
-        ("NA", NOT_THERE),
-        ("yes", NOT_A_NUMBER),
+        ("NA", MISSING),
+        ("yes", INVALID),
         ("1.0", 1.0),
         ("0.0", 0.0),
         ("-0.0", 0.0),
-        ("1.5", NOT_A_NUMBER),
+        ("1.5", INVALID),
     ],
 )
 def test_a_boolean_is_read_as_0_or_1(reader: RowReader, cell: str, value: float) -> None:
@@ -156,7 +156,7 @@ def test_rows_with_another_number_of_cells_are_counted_and_marked(reader: RowRea
     assert rows_read.ragged == 2
     assert rows_read.texts == (["a", None, None, "b"],)
     rows = np.ascontiguousarray(rows_read.numbers).view(np.uint64).tolist()
-    assert rows[1] == rows[2] == as_bits(IN_NO_ROW) * 3
+    assert rows[1] == rows[2] == as_bits(RAGGED) * 3
 
 
 def test_other_marks_part_cells_and_digits(reader: RowReader) -> None:
@@ -165,7 +165,7 @@ def test_other_marks_part_cells_and_digits(reader: RowReader) -> None:
         [1.5, -2],
         [0.25, 3],
     ]
-    assert bits(reader, "1.5;1\n", layout)[0][0] == as_bits(NOT_A_NUMBER)[0]
+    assert bits(reader, "1.5;1\n", layout)[0][0] == as_bits(INVALID)[0]
 
 
 @pytest.mark.parametrize("text", ['1,"a,1,z,2\n', '"1,a', '1,"a""'])

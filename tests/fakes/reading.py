@@ -20,10 +20,10 @@ from lightmodel.learners.compiled import compile_library, load_library
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits
-from lightmodel.tables.check import conform
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.reading import read_source
-from lightmodel.tables.row_readers import CompiledRows, RowReader
+from lightmodel.tables.row_readers import CompiledRowReader, RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.training.preprocess import check_target
 
@@ -33,7 +33,7 @@ arrow_rows: RowReader = read_rows
 @cache
 def compiled_rows() -> RowReader:
     """Return the compiled reader, built once for all tests."""
-    return CompiledRows(load_library(*compile_library()))
+    return CompiledRowReader(load_library(*compile_library()))
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_for_training(path: Path, options: DataSection) -> Read:
     source = read_source([path], options)
     table = source.table
     contract = infer(table, ColumnHints(target="y", id=options.id), source.dialect).contract
-    conformed = conform(table, contract, with_target=True, decimal=contract.decimal)
+    conformed = validate_table(table, contract, with_target=True, decimal=contract.decimal)
     if violations := (*check_target(table["y"], contract), *conformed.violations):
         raise ContractViolation(violations, what="the table")
     matrix = feature_matrix(conformed.table, contract)

@@ -163,10 +163,10 @@ def bomb(megabytes: int) -> bytes:
 
 TOO_MUCH = {
     "max_body_mb": HEADER + b"\n" + (FIRST + b"\n") * 500_000,
-    "gzip holds more than": bomb(600),
+    "gzip data exceeds": bomb(600),
     "max_rows": HEADER + b"\n" + (b"v,30,5,web\n" * 100_001),
     "10,000 columns": ",".join(f"c{at}" for at in range(10_000)).encode() + b"\n1\n",
-    "JSON is read whole": b"[" + b'{"age": 1},' * 300_000 + b"{}]",
+    "JSON is buffered whole": b"[" + b'{"age": 1},' * 300_000 + b"{}]",
 }
 
 

@@ -42,14 +42,16 @@ def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:
 
 def open_compiled(
     read: Callable[[str], bytes],
-) -> tuple[CompiledTrees, row_readers.CompiledRows]:
+) -> tuple[CompiledTrees, row_readers.CompiledRowReader]:
     """Load the compiled model and the row reader; `read` returns the verified bytes of a file.
 
     Raises:
         NotCompiledError: the library does not run on this machine.
     """
     library = load_library(read(LIBRARY), json.loads(read(ABOUT)))
-    return CompiledTrees(library, unpack_tables(read(TABLES))), row_readers.CompiledRows(library)
+    return CompiledTrees(library, unpack_tables(read(TABLES))), row_readers.CompiledRowReader(
+        library
+    )
 
 
 def pack_tables(texts: Sequence[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""What is found out from a table."""
+"""The contract inferred from a table."""
 
 import datetime
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def contract_of(frame: pa.Table, **hints: object) -> Contract:
     return infer(frame, ColumnHints(**{"target": "target", **hints})).contract  # type: ignore[arg-type]
 
 
-def test_roles_types_ranges_and_categories_are_found() -> None:
+def test_roles_types_ranges_and_categories_are_inferred() -> None:
     frame = table(
         id=[f"r{row}" for row in range(ROWS)],
         n=[None, *range(1, ROWS)],
@@ -45,7 +45,7 @@ def test_roles_types_ranges_and_categories_are_found() -> None:
 
 
 @pytest.mark.parametrize("name", ["id", "ID_code", "customer_id", "customerId", "row_id", "uuid"])
-def test_an_id_is_found_by_its_name(name: str) -> None:
+def test_an_id_is_inferred_from_its_name(name: str) -> None:
     contract = contract_of(table(**{name: list(range(ROWS))}))
     assert contract.id is not None
     assert contract.id.name == name
@@ -57,15 +57,15 @@ def test_a_name_that_only_ends_like_an_id_is_a_feature(name: str) -> None:
     assert contract.id is None
 
 
-def test_few_values_under_an_ids_name_are_a_feature() -> None:
+def test_a_column_named_like_an_id_with_few_values_is_a_feature() -> None:
     assert contract_of(table(store_id=[1, 2] * 20)).id is None
 
 
-def test_no_id_is_looked_for_when_told_so() -> None:
+def test_no_id_is_searched_when_id_is_empty() -> None:
     assert contract_of(table(id=list(range(ROWS))), id="").id is None
 
 
-def test_dates_and_free_text_are_left_out_and_said_so() -> None:
+def test_dates_and_free_text_are_ignored_with_a_warning() -> None:
     many = 6_000
     frame = pa.table(
         {
@@ -95,7 +95,9 @@ def test_dates_and_free_text_are_left_out_and_said_so() -> None:
         ([0.5, 1.5, 2.5, 4.0], TaskKind.REGRESSION, ()),
     ],
 )
-def test_the_task_is_found(values: list[object], kind: TaskKind, labels: tuple[Label, ...]) -> None:
+def test_the_task_is_inferred(
+    values: list[object], kind: TaskKind, labels: tuple[Label, ...]
+) -> None:
     frame = table(target=values * (ROWS // len(values)))
     task = contract_of(frame).task
     assert (task.kind, task.labels) == (kind, labels)
@@ -114,7 +116,7 @@ def test_the_given_positive_label_is_put_second() -> None:
         contract_of(frame, positive="ugly")
 
 
-def test_a_missing_target_column_names_those_that_are_there() -> None:
+def test_an_error_about_a_missing_target_lists_the_columns() -> None:
     with pytest.raises(DataError, match="no column 'price'; it has x, target"):
         contract_of(table(), target="price")
 

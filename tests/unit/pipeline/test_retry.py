@@ -44,13 +44,15 @@ def run_stages(*sets: str, stages: int = 0, **flags: bool) -> RunResult:
     """Run the chain, without its first `stages` stages."""
     parts_read: list[str] = []
 
-    def read_own(path: Path, *arguments: Any) -> pa.Table:
+    real_read_part = split_files.read_part
+
+    def read_part(path: Path, *arguments: Any) -> pa.Table:
         parts_read.append(path.stem)
-        return split_files.read_own(path, *arguments)
+        return real_read_part(path, *arguments)
 
     outcomes, failure = [], ""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lightmodel.pipeline.context.read_own", read_own)
+        patch.setattr("lightmodel.tables.split_files.read_part", read_part)
         try:
             for outcome in run_chain(context_of(*sets, **flags), CHAIN[stages:]):
                 outcomes.append(outcome)  # noqa: PERF402 — those before a failure are needed

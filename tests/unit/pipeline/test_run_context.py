@@ -22,7 +22,7 @@ from lightmodel.pipeline.context import (
 )
 from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
-from lightmodel.tables.split_files import OwnFormat, write_table
+from lightmodel.tables.split_files import SplitFormat, write_table
 
 AUC = METRICS["auc"]
 TABLE = pa.table({"who": ["a", "b", None, "a"], "age": [1, 2, 3, 4], "bought": [0, 1, 0, 1]})
@@ -33,7 +33,7 @@ def splits() -> Store:
     return Store(Path("preprocessed"), "split", Signer(None))
 
 
-def split(suffix: OwnFormat = "csv") -> Version:
+def split(suffix: SplitFormat = "csv") -> Version:
     contract = infer(TABLE, ColumnHints("bought")).contract.to_dict()
     with splits().draft() as draft:
         for part, rows in (("train", TABLE.slice(0, 3)), ("test", TABLE.slice(3))):
@@ -43,7 +43,7 @@ def split(suffix: OwnFormat = "csv") -> Version:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_part_is_read_in_the_types_of_the_contract(suffix: OwnFormat) -> None:
+def test_a_part_is_read_in_the_types_of_the_contract(suffix: SplitFormat) -> None:
     version = split(suffix)
     assert split_file(version, "train") == f"train.{suffix}"
     assert read_split(splits(), version, "train").equals(TABLE.slice(0, 3))

@@ -144,7 +144,7 @@ def test_a_missing_id_is_a_violation() -> None:
         (b"", "empty"),
         (b"key,z\n1,2\n", "'y'"),
         (b"z,y\n1,yes\n", "'key'"),
-        (b"key,y,y\n1,2,3\n", "stands in the table 2 times"),
+        (b"key,y,y\n1,2,3\n", "occurs 2 times in the table"),
         (b"key,y\n", "no rows"),
         (b"key,y\n\xff,1\n", "UTF-8"),
         (b"[]", "no records"),

@@ -1,4 +1,4 @@
-"""How the tests of CSV write a file and read it."""
+"""Helpers of the CSV tests: write a file, and read it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from lightmodel.config import DataSection
 from lightmodel.errors import DataError
 from lightmodel.tables.reading import read_table
 
-# as UCI gives it, but shorter
+# the format of the UCI file, shortened
 ADULT = """39, State-gov, 77516, Bachelors, <=50K
 50, Self-emp, 83311, Bachelors, <=50K
 38, ?, 215646, HS-grad, >50K
@@ -26,7 +26,7 @@ def read(folder: Path, content: str | bytes, **options: object) -> pa.Table:
 
 
 def refusal(folder: Path, content: str | bytes, **options: object) -> DataError:
-    """Return the error that reading `content` ends in; it names the file and not the folder."""
+    """Return the error raised on reading `content`; check that it names the file, not the folder."""
     with pytest.raises(DataError) as caught:
         read(folder, content, **options)
     assert "rows.csv" in caught.value.message

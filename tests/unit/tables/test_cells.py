@@ -1,4 +1,4 @@
-"""Cells decide the type of their column."""
+"""The type of a column is inferred from its cells."""
 
 import datetime as dt
 import math
@@ -35,16 +35,14 @@ def test_an_empty_cell_is_missing_whatever_else_is(tmp_path: Path) -> None:
     ("last", "kind"),
     [("2", "int64"), ("2.5", "double"), ("two", "string"), ("012", "string"), ("?", "int64")],
 )
-def test_the_last_row_has_a_say_in_the_type_of_whole_numbers(
-    tmp_path: Path, last: str, kind: str
-) -> None:
+def test_the_last_row_counts_for_the_type_of_integers(tmp_path: Path, last: str, kind: str) -> None:
     table = read(tmp_path, "a,b\n" + "1,x\n" * 600_000 + f"{last},y\n")
 
     assert types(table)["a"] == kind
     assert table.num_rows == 600_001
 
 
-def test_the_last_row_has_a_say_in_the_type_of_decimal_numbers(tmp_path: Path) -> None:
+def test_the_last_row_counts_for_the_type_of_decimal_numbers(tmp_path: Path) -> None:
     table = read(tmp_path, "a,b\n" + "1.50,x\n" * 400_000 + "none,y\n")
 
     assert table["a"][0].as_py() == "1.50"
@@ -84,7 +82,7 @@ def test_codes_keep_their_leading_zeros(tmp_path: Path) -> None:
     assert read(tmp_path, "a,b\n00123,1\n4,2\n")["a"].to_pylist() == ["00123", "4"]
 
 
-def test_dates_and_times_have_their_values(tmp_path: Path) -> None:
+def test_dates_and_times_are_parsed(tmp_path: Path) -> None:
     table = read(tmp_path, "d,t\n2020-01-31,2020-01-31T10:00:00+02:00\n?,\n")
 
     assert table["d"].to_pylist() == [dt.date(2020, 1, 31), None]

@@ -1,4 +1,4 @@
-"""A table held against a contract."""
+"""Validation of a table against a contract."""
 
 import math
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import Violation
-from lightmodel.tables.check import conform
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import feature_matrix
 
 TRAINING = pa.table(
@@ -36,18 +36,18 @@ def replaced(**columns: list[object]) -> pa.Table:
 
 
 def violations(contract: Contract, table: pa.Table) -> list[Violation]:
-    return list(conform(table, contract, with_target=False).violations)
+    return list(validate_table(table, contract, with_target=False).violations)
 
 
 def test_the_training_table_fits_its_own_contract(contract: Contract) -> None:
-    conformed = conform(TRAINING, contract, with_target=True)
+    conformed = validate_table(TRAINING, contract, with_target=True)
     assert conformed.violations == ()
     assert conformed.table.equals(TRAINING)
 
 
-def test_columns_are_taken_by_name_in_training_order(contract: Contract) -> None:
+def test_columns_are_matched_by_name_into_training_order(contract: Contract) -> None:
     shuffled = TRAINING.select(["flag", "colour", "target", "income", "age", "id"])
-    conformed = conform(shuffled, contract, with_target=True)
+    conformed = validate_table(shuffled, contract, with_target=True)
     assert conformed.table.column_names == TRAINING.column_names
     expected = feature_matrix(TRAINING, contract)
     np.testing.assert_array_equal(feature_matrix(conformed.table, contract), expected)
@@ -56,17 +56,17 @@ def test_columns_are_taken_by_name_in_training_order(contract: Contract) -> None
 def test_id_and_target_may_be_left_out_of_a_request(contract: Contract) -> None:
     request = TRAINING.drop_columns(["id", "target"])
     assert violations(contract, request) == []
-    with_target = conform(request, contract, with_target=True)
+    with_target = validate_table(request, contract, with_target=True)
     assert [(item.column, item.rule) for item in with_target.violations] == [("target", "absent")]
 
 
-def test_extra_columns_are_left_out_and_named(contract: Contract) -> None:
-    conformed = conform(replaced(extra=[1, 2, 3, 4]), contract, with_target=True)
+def test_extra_columns_are_dropped_and_reported(contract: Contract) -> None:
+    conformed = validate_table(replaced(extra=[1, 2, 3, 4]), contract, with_target=True)
     assert conformed.extra == ("extra",)
     assert "extra" not in conformed.table.column_names
 
 
-def test_every_violation_is_found_at_once(contract: Contract) -> None:
+def test_all_violations_are_reported_together(contract: Contract) -> None:
     table = replaced(
         age=["17", "old", "5000", "x"],
         income=[math.inf, 1.0, 2.0, 1e9],
@@ -110,14 +110,16 @@ def test_five_rows_are_named_and_the_rest_counted(contract: Contract) -> None:
     assert str(found).endswith("(rows 1, 2, 3, 4, 5, …; 9 in all)")
 
 
-def test_a_repeated_column_is_a_violation(contract: Contract) -> None:
+def test_a_duplicate_column_is_a_violation(contract: Contract) -> None:
     table = TRAINING.append_column("age", pa.array([1, 2, 3, 4]))
     (found,) = violations(contract, table)
     assert (found.column, found.rule) == ("age", "duplicate_column")
 
 
 def test_an_unseen_category_is_counted_and_scored_as_missing(contract: Contract) -> None:
-    conformed = conform(replaced(colour=["green", "red", None, "pink"]), contract, with_target=True)
+    conformed = validate_table(
+        replaced(colour=["green", "red", None, "pink"]), contract, with_target=True
+    )
     assert conformed.violations == ()
     assert conformed.unseen == {"colour": 2}
     codes = feature_matrix(conformed.table, contract)[:, 2]
@@ -129,7 +131,7 @@ def test_whole_numbers_in_a_text_column_are_its_categories() -> None:
     contract = infer(texts, ColumnHints("target")).contract
     for numbers in ([1, 2, 2, 1], [1.0, 2.0, None, 1.0]):
         table = pa.table({"code": numbers})
-        conformed = conform(table, contract, with_target=False)
+        conformed = validate_table(table, contract, with_target=False)
         assert conformed.unseen == {}
         assert conformed.table["code"].to_pylist()[:2] == ["1", "2"]
 
@@ -141,7 +143,7 @@ def test_whole_numbers_in_a_text_column_are_its_categories() -> None:
         max_size=6,
     )
 )
-def test_whatever_comes_is_either_a_violation_or_finite_numbers(values: list[object]) -> None:
+def test_any_values_are_either_a_violation_or_finite_numbers(values: list[object]) -> None:
     contract = infer(TRAINING, ColumnHints("target")).contract
     kinds = {type(value) for value in values if value is not None}
     mixed = len(kinds) > 1
@@ -150,7 +152,7 @@ def test_whatever_comes_is_either_a_violation_or_finite_numbers(values: list[obj
     table = pa.table(
         {"age": column, "income": column, "colour": column, "flag": pa.array([True] * rows)}
     )
-    conformed = conform(table, contract, with_target=False)
+    conformed = validate_table(table, contract, with_target=False)
     if not conformed.violations:
         assert not np.isinf(feature_matrix(conformed.table, contract)).any()
         assert not np.isnan(feature_matrix(conformed.table, contract)[:, 0]).any()

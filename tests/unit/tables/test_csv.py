@@ -75,7 +75,9 @@ def test_a_ragged_row_far_below_is_named_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("before", "line"), [("", 2), ("1,x\n", 3), ("1,x\n" * 150_000, 150_002)])
-def test_a_quote_that_is_never_closed_is_found(tmp_path: Path, before: str, line: int) -> None:
+def test_an_error_locates_a_quote_that_is_never_closed(
+    tmp_path: Path, before: str, line: int
+) -> None:
     text = "a,b\n" + before + '"2,y\n' + "3,z\n" * 200_000
 
     assert (
@@ -98,19 +100,21 @@ def test_a_cell_longer_than_a_block_is_found(tmp_path: Path) -> None:
         (b"\n\n  \n", "holds no rows"),
         (b"a,b\n", "a header and no rows"),
         (b"a,b", "a header and no rows"),
-        (b"a,b\n1,\0\n", "not a text table"),
-        (bytes(range(256)) * 9, "not a text table"),
-        (b"\x01\x02\x03\x04 rubbish", "not a text table"),
+        (b"a,b\n1,\0\n", "this is binary data"),
+        (bytes(range(256)) * 9, "this is binary data"),
+        (b"\x01\x02\x03\x04 rubbish", "this is binary data"),
         (b"  <!DOCTYPE HTML>\n<html><body>", "this is an HTML page"),
         (b"\xef\xbb\xbf<html>", "this is an HTML page"),
         (b"<?xml version='1.0'?><rows/>", "this is an XML document"),
     ],
 )
-def test_what_is_no_table_is_called_by_its_name(tmp_path: Path, content: bytes, words: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused_with_its_format(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
     assert words in refusal(tmp_path, content).message
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_an_error_names_a_file_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"rows\.csv: there is no such file"):
         read_table([tmp_path / "rows.csv"], DataSection())
 
@@ -147,7 +151,7 @@ DIALECTS = st.fixed_dictionaries(
     st.sampled_from([".", ","]),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
 )
-def test_what_pythons_csv_module_writes_is_read_as_it_was(
+def test_a_file_of_pythons_csv_module_is_read_back_equal(
     columns: list[list[Any]], dialect: dict[str, Any], decimal: str, encoding: str
 ) -> None:
     names = [f"name {at}" for at in range(len(columns))]
@@ -177,7 +181,7 @@ def _written(cell: object, decimal: str) -> object:
     st.binary(max_size=200) | st.text("a1.,;\"'\n\t {}[]:", max_size=60).map(str.encode),
     st.sampled_from(["rows.csv", "rows.parquet", "rows.jsonl", "rows.xlsx", "rows.csv.gz", "rows"]),
 )
-def test_no_bytes_raise_anything_but_our_own_errors(start: bytes, rest: bytes, name: str) -> None:
+def test_any_bytes_raise_only_errors_of_the_project(start: bytes, rest: bytes, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         path.write_bytes(start + rest)

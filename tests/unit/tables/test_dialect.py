@@ -9,7 +9,7 @@ from tests.unit.tables.csv_cases import read
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_delimiters_are_found_out(tmp_path: Path, delimiter: str) -> None:
+def test_delimiters_are_detected(tmp_path: Path, delimiter: str) -> None:
     lines = [["name", "x", "y"], ["a b", "1", "2.5"], ["c d", "3", "4.5"]]
 
     table = read(tmp_path, "\n".join(delimiter.join(line) for line in lines))
@@ -24,17 +24,17 @@ def test_a_mark_that_stands_once_in_every_row_is_no_delimiter(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["tab", "\t", "\\t"])
-def test_a_delimiter_can_be_given(tmp_path: Path, name: str) -> None:
+def test_a_delimiter_can_be_configured(tmp_path: Path, name: str) -> None:
     assert read(tmp_path, "a;b\tc\n1;2\t3\n", delimiter=name).column_names == ["a;b", "c"]
 
 
 @pytest.mark.parametrize("name", ["ab", "§", '"', ""])
-def test_a_wrong_delimiter_is_a_wrong_setting(tmp_path: Path, name: str) -> None:
+def test_an_invalid_delimiter_is_a_config_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"data\.delimiter"):
         read(tmp_path, "a,b\n1,2\n", delimiter=name)
 
 
-def test_decimal_commas_are_found_out(tmp_path: Path) -> None:
+def test_decimal_commas_are_detected(tmp_path: Path) -> None:
     table = read(tmp_path, "a;b;c\n1,5;-0,25;x\n2;1e3;y,z\n")
 
     assert table.to_pydict() == {"a": [1.5, 2.0], "b": [-0.25, 1000.0], "c": ["x", "y,z"]}
@@ -52,22 +52,22 @@ def test_the_first_decimal_comma_may_come_late(tmp_path: Path) -> None:
     assert table["a"][-1].as_py() == 2.5
 
 
-def test_points_that_part_thousands_do_not_become_decimal_marks(tmp_path: Path) -> None:
+def test_points_as_thousands_separators_are_not_decimal_marks(tmp_path: Path) -> None:
     table = read(tmp_path, "a;b\n1.500;2,5\n2.000;3,5\n", decimal=",")
 
     assert table["a"].to_pylist() == ["1.500", "2.000"]
     assert table["b"].to_pylist() == [2.5, 3.5]
 
 
-def test_commas_that_part_thousands_do_not_become_decimal_marks(tmp_path: Path) -> None:
+def test_commas_as_thousands_separators_are_not_decimal_marks(tmp_path: Path) -> None:
     assert read(tmp_path, 'a,b\n"1,234",1\n"2,345",2\n')["a"].to_pylist() == ["1,234", "2,345"]
 
 
-def test_decimal_commas_in_quotes_are_found_out(tmp_path: Path) -> None:
+def test_decimal_commas_in_quotes_are_detected(tmp_path: Path) -> None:
     assert read(tmp_path, 'a,b\n"1,25",1\n"2,5",2\n')["a"].to_pylist() == [1.25, 2.5]
 
 
-def test_columns_set_by_runs_of_blanks_are_read(tmp_path: Path) -> None:
+def test_columns_aligned_by_runs_of_blanks_are_read(tmp_path: Path) -> None:
     text = (
         '18.0   8   307.0   130.0  70  1\t"chevrolet chevelle malibu"\n'
         '15.0   8   350.0   ?      70  1\t"buick skylark 320"\n'

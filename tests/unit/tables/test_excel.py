@@ -74,7 +74,7 @@ def test_empty_rows_and_columns_around_the_table_are_left_out(tmp_path: Path) ->
     assert read(tmp_path, rows).to_pydict() == {"a": [1, 2], "b": ["x", None]}
 
 
-def test_a_wrong_note_of_the_sheets_size_does_not_matter(tmp_path: Path) -> None:
+def test_a_wrong_dimension_in_the_sheet_does_not_matter(tmp_path: Path) -> None:
     read(tmp_path, [["a", "b"], [1, "x"], [2, "y"]])
     path = tmp_path / "rows.xlsx"
     with zipfile.ZipFile(path) as book:
@@ -89,7 +89,7 @@ def test_a_wrong_note_of_the_sheets_size_does_not_matter(tmp_path: Path) -> None
     assert read_table([path], DataSection()).to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
 
 
-def test_a_formula_gives_the_value_that_was_saved_with_it(tmp_path: Path) -> None:
+def test_a_formula_is_read_as_its_saved_value(tmp_path: Path) -> None:
     read(tmp_path, [["a", "b"], [1, 77], [2, 78]])
     path = tmp_path / "rows.xlsx"
     with zipfile.ZipFile(path) as book:
@@ -104,7 +104,7 @@ def test_a_formula_gives_the_value_that_was_saved_with_it(tmp_path: Path) -> Non
     assert read_table([path], DataSection())["b"].to_pylist() == [77, 78]
 
 
-def test_names_given_or_found_work_as_in_csv(tmp_path: Path) -> None:
+def test_configured_and_detected_names_work_as_in_csv(tmp_path: Path) -> None:
     rows = [[1, "x"], [2, "y"]]
 
     with pytest.raises(DataError, match="looks like data"):
@@ -116,8 +116,8 @@ def test_row_numbers_without_a_name_are_left_out(tmp_path: Path) -> None:
     assert read(tmp_path, [[None, "a"], [0, 5], [1, 6]]).to_pydict() == {"a": [5, 6]}
 
 
-def test_names_that_stand_twice_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContractViolation, match="'a': stands in the header 2 times"):
+def test_duplicate_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractViolation, match="'a': occurs 2 times in the header"):
         read(tmp_path, [["a", "b", "a"], [1, 2, 3]])
 
 
@@ -129,7 +129,7 @@ def test_names_that_stand_twice_are_refused(tmp_path: Path) -> None:
         ([["a", None, "c"], [1, 2, 3]], "1 of 3 columns has no name"),
     ],
 )
-def test_what_is_no_table_is_said(
+def test_a_workbook_without_a_table_is_refused(
     tmp_path: Path, rows: Sequence[Sequence[Any]], words: str
 ) -> None:
     with pytest.raises(DataError) as caught:
@@ -138,7 +138,7 @@ def test_what_is_no_table_is_said(
     assert words in caught.value.message
 
 
-def test_a_damaged_sheet_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_damaged_sheet_is_a_data_error(tmp_path: Path) -> None:
     read(tmp_path, [["a"], ["Elm Street"]])
     path = tmp_path / "rows.xlsx"
     with zipfile.ZipFile(path) as book:

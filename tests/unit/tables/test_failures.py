@@ -1,10 +1,10 @@
-"""Failures of libraries are told in our own words."""
+"""Errors of libraries are translated into errors of the project."""
 
 import pyarrow as pa
 import pytest
 
 from lightmodel.errors import ConfigError, DataError
-from lightmodel.tables.base import reported
+from lightmodel.tables.base import translate_errors
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from lightmodel.tables.base import reported
     ],
 )
 def test_a_failure_names_the_file_and_quotes_no_cell(failure: Exception, words: str) -> None:
-    with pytest.raises(DataError) as caught, reported("rows.csv", "CSV"):
+    with pytest.raises(DataError) as caught, translate_errors("rows.csv", "CSV"):
         raise failure
 
     assert words in caught.value.message
@@ -27,8 +27,8 @@ def test_a_failure_names_the_file_and_quotes_no_cell(failure: Exception, words: 
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), ConfigError("set wrongly"), KeyError("a bug")])
-def test_what_is_no_failure_to_read_passes(failure: Exception) -> None:
-    with pytest.raises(type(failure)) as caught, reported("rows.csv", "CSV"):
+def test_other_errors_are_not_translated(failure: Exception) -> None:
+    with pytest.raises(type(failure)) as caught, translate_errors("rows.csv", "CSV"):
         raise failure
 
     assert caught.value is failure

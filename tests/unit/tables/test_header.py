@@ -18,11 +18,11 @@ def test_a_file_without_names_asks_for_them(tmp_path: Path) -> None:
     assert "State-gov" not in error.message
 
 
-def test_letters_that_come_again_below_are_data(tmp_path: Path) -> None:
+def test_a_first_row_whose_texts_occur_again_is_data(tmp_path: Path) -> None:
     assert "looks like data" in refusal(tmp_path, "p,x,s\ne,x,s\ne,b,s\np,x,y\n").message
 
 
-def test_texts_that_never_come_again_are_names(tmp_path: Path) -> None:
+def test_a_first_row_whose_texts_never_occur_again_is_a_header(tmp_path: Path) -> None:
     assert read(tmp_path, "name,kind\nbob,x\neve,y\n").column_names == ["name", "kind"]
 
 
@@ -31,28 +31,28 @@ def test_years_can_be_names(tmp_path: Path) -> None:
     assert read(tmp_path, "2019,2020\n1,2\n3,4\n", header="yes").column_names == ["2019", "2020"]
 
 
-def test_a_file_said_to_have_no_header_needs_names(tmp_path: Path) -> None:
+def test_a_file_configured_without_a_header_needs_names(tmp_path: Path) -> None:
     assert "there is no header" in refusal(tmp_path, "a,b\nc,d\n", header="no").message
 
 
-def test_names_given_for_a_file_that_has_them_replace_them(tmp_path: Path) -> None:
+def test_configured_names_replace_those_in_the_file(tmp_path: Path) -> None:
     table = read(tmp_path, "a,b\n1,2\n3,4\n", columns=("x", "y"))
 
     assert table.to_pydict() == {"x": [1, 3], "y": [2, 4]}
 
 
-def test_names_given_for_texts_without_header_take_no_row_away(tmp_path: Path) -> None:
+def test_configured_names_for_a_file_without_a_header_drop_no_row(tmp_path: Path) -> None:
     assert read(tmp_path, "bob,x\neve,y\n", columns=("name", "kind")).num_rows == 2
 
 
-def test_as_many_names_as_columns_must_be_given(tmp_path: Path) -> None:
+def test_as_many_names_as_columns_must_be_configured(tmp_path: Path) -> None:
     assert (
         "5 columns, and data.columns names 4"
         in refusal(tmp_path, ADULT, columns=ADULT_COLUMNS[:4]).message
     )
 
 
-def test_names_that_stand_twice_are_all_listed(tmp_path: Path) -> None:
+def test_all_duplicate_names_are_listed(tmp_path: Path) -> None:
     with pytest.raises(ContractViolation) as caught:
         read(tmp_path, "a,b,a,c,b,a\n1,2,3,4,5,6\n")
 
@@ -97,7 +97,7 @@ def test_a_delimiter_too_many_at_the_line_end_makes_no_column(tmp_path: Path, te
     assert read(tmp_path, text).to_pydict() == {"a": [1, 3], "b": [2, 4]}
 
 
-def test_names_given_as_they_stand_in_the_file_are_no_data(tmp_path: Path) -> None:
+def test_configured_names_equal_to_the_first_row_are_a_header(tmp_path: Path) -> None:
     table = read(tmp_path, "Name,kind\nbob,x\neve,y\n", columns=("name", "Kind"))
 
     assert table.to_pydict() == {"name": ["bob", "eve"], "Kind": ["x", "y"]}

@@ -33,7 +33,7 @@ def test_a_byte_order_mark_does_not_matter(tmp_path: Path, encoding: str) -> Non
     assert read(tmp_path, content).to_pydict() == {"a": ["größe"], "b": [1]}
 
 
-def test_gzip_is_unpacked(tmp_path: Path) -> None:
+def test_gzip_is_decompressed(tmp_path: Path) -> None:
     assert read(tmp_path, gzip.compress(b'{"a": 1}\n'), "rows.jsonl.gz").to_pydict() == {"a": [1]}
 
 
@@ -65,7 +65,7 @@ def test_one_record_over_several_lines_is_read(tmp_path: Path) -> None:
         ([float("nan"), 1.5, "?"], [None, 1.5, None]),
     ],
 )
-def test_values_of_several_types_find_one(
+def test_values_of_several_types_get_a_common_type(
     tmp_path: Path, values: list[object], expected: list[object]
 ) -> None:
     content = "\n".join(json.dumps({"v": value, "n": 1}) for value in values)
@@ -73,7 +73,7 @@ def test_values_of_several_types_find_one(
     assert read(tmp_path, content)["v"].to_pylist() == expected
 
 
-def test_a_key_that_comes_late_is_a_column(tmp_path: Path) -> None:
+def test_a_key_of_a_late_record_is_a_column(tmp_path: Path) -> None:
     content = '{"a": 1}\n' * 200_000 + '{"a": 1.5, "b": "x"}\n'
 
     table = read(tmp_path, content)
@@ -97,10 +97,10 @@ def test_a_key_that_comes_late_is_a_column(tmp_path: Path) -> None:
         ('{"a": {"0": "Elm Street"}}', "1 column holds"),
         ("[]", "no records"),
         ("{}\n{}\n", "no records"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
-def test_what_is_no_record_is_named_without_its_cells(
+def test_an_error_locates_a_bad_record_without_quoting_it(
     tmp_path: Path, content: str, words: str
 ) -> None:
     with pytest.raises(DataError) as caught:
@@ -111,7 +111,7 @@ def test_what_is_no_record_is_named_without_its_cells(
     assert "Elm" not in caught.value.message + caught.value.hint
 
 
-def test_a_name_alone_makes_no_json(tmp_path: Path) -> None:
+def test_a_json_file_name_does_not_make_json(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"rows\.jsonl: line 1 is not JSON"):
         read(tmp_path, "a,b\n1,2\n")
 

@@ -1,4 +1,4 @@
-"""The project's own tables read back as they were written."""
+"""The tables of a split are read back as they were written."""
 
 import errno
 import tempfile
@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from lightmodel.config import DataSection
 from lightmodel.errors import DataError
 from lightmodel.tables.reading import read_table
-from lightmodel.tables.split_files import OwnFormat, read_own, write_table
+from lightmodel.tables.split_files import SplitFormat, read_part, write_table
 
-FORMATS: Sequence[OwnFormat] = ("csv", "parquet")
+FORMATS: Sequence[SplitFormat] = ("csv", "parquet")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 KINDS: Sequence[tuple[pa.DataType, st.SearchStrategy[Any]]] = (
     (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
@@ -81,17 +81,17 @@ def wide_table(rows: int) -> pa.Table:
 @given(table=tables())
 @example(table=pa.table({"only": pa.array([None, "", "x", None])}))
 @example(table=pa.table({"only": pa.array([None, 0.1, -0.0, 5e-324])}))
-def test_any_table_reads_back_equal(format: OwnFormat, table: pa.Table) -> None:  # noqa: A002 — the setting's name
+def test_any_table_reads_back_equal(format: SplitFormat, table: pa.Table) -> None:  # noqa: A002 — the setting's name
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "side")
         write_table(table, path, format, threads=1)
-        back = read_own(path, format, types_of(table))
+        back = read_part(path, format, types_of(table))
 
     assert same(back, table)
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_same_table_gives_the_same_bytes(tmp_path: Path, format: OwnFormat) -> None:  # noqa: A002 — see above
+def test_the_same_table_gives_the_same_bytes(tmp_path: Path, format: SplitFormat) -> None:  # noqa: A002 — see above
     table = wide_table(9_000)
     in_pieces = pa.concat_tables([table.slice(0, 10), table.slice(10, 5_000), table.slice(5_010)])
 
@@ -102,15 +102,15 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path, format: OwnFormat) 
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_many_blocks_stay_in_order(tmp_path: Path, format: OwnFormat) -> None:  # noqa: A002 — see above
+def test_many_blocks_stay_in_order(tmp_path: Path, format: SplitFormat) -> None:  # noqa: A002 — see above
     table = wide_table(9_000)
 
     write_table(table, tmp_path / "side", format, threads=3)
 
-    assert same(read_own(tmp_path / "side", format, types_of(table)), table)
+    assert same(read_part(tmp_path / "side", format, types_of(table)), table)
 
 
-def test_the_csv_is_what_anybody_would_write(tmp_path: Path) -> None:
+def test_the_csv_is_written_conventionally(tmp_path: Path) -> None:
     table = pa.table(
         {
             "id": ["007", "", None],
@@ -132,7 +132,7 @@ def test_the_csv_is_what_anybody_would_write(tmp_path: Path) -> None:
     )
 
 
-def test_the_test_rows_are_usable_as_they_lie(tmp_path: Path) -> None:
+def test_a_written_csv_is_read_back_by_the_general_reader(tmp_path: Path) -> None:
     table = pa.table(
         {
             "id": ["007", "008"],
@@ -149,44 +149,44 @@ def test_the_test_rows_are_usable_as_they_lie(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_column_that_is_not_there_is_named(tmp_path: Path, format: OwnFormat) -> None:  # noqa: A002 — see above
+def test_an_error_names_an_absent_column(tmp_path: Path, format: SplitFormat) -> None:  # noqa: A002 — see above
     write_table(pa.table({"x": [1, 2]}), tmp_path / "side", format, threads=1)
 
     with pytest.raises(DataError, match="side has no column gone"):
-        read_own(tmp_path / "side", format, {"x": pa.int64(), "gone": pa.string()})
+        read_part(tmp_path / "side", format, {"x": pa.int64(), "gone": pa.string()})
 
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("content", [b"", b"rubbish", b'"x"\n"Elm Street"\n', b"PAR1 rubbish PAR1"])
-def test_a_damaged_file_is_an_error_of_ours(
+def test_a_damaged_file_is_a_data_error(
     tmp_path: Path,
-    format: OwnFormat,  # noqa: A002 — see above
+    format: SplitFormat,  # noqa: A002 — see above
     content: bytes,
 ) -> None:
     (tmp_path / "side").write_bytes(content)
 
     with pytest.raises(DataError, match=r"^side ") as caught:
-        read_own(tmp_path / "side", format, {"x": pa.int64()})
+        read_part(tmp_path / "side", format, {"x": pa.int64()})
 
     assert "Elm" not in caught.value.message
     assert tmp_path.name not in caught.value.message
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path, format: OwnFormat) -> None:  # noqa: A002 — see above
+def test_a_file_that_does_not_exist_is_a_data_error(tmp_path: Path, format: SplitFormat) -> None:  # noqa: A002 — see above
     with pytest.raises(DataError, match="side: there is no such file"):
-        read_own(tmp_path / "side", format, {})
+        read_part(tmp_path / "side", format, {})
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_full_disk_is_left_to_the_store_that_writes(format: OwnFormat) -> None:  # noqa: A002 — see above
+def test_a_full_disk_raises_its_os_error(format: SplitFormat) -> None:  # noqa: A002 — see above
     with pytest.raises(OSError, match="No space left on device") as caught:
         write_table(wide_table(500), Path("/dev/full"), format, threads=2)
 
     assert caught.value.errno == errno.ENOSPC
 
 
-def test_another_failure_of_the_disk_is_not_called_full(tmp_path: Path) -> None:
+def test_another_disk_error_keeps_its_errno(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory") as caught:
         write_table(wide_table(5), tmp_path, "csv", threads=2)
 

@@ -46,14 +46,14 @@ def test_nested_columns_are_refused_by_name(tmp_path: Path) -> None:
         read_table([tmp_path / "rows.parquet"], DataSection())
 
 
-def test_a_name_alone_makes_no_parquet_file(tmp_path: Path) -> None:
+def test_a_parquet_file_name_does_not_make_parquet(tmp_path: Path) -> None:
     (tmp_path / "rows.parquet").write_bytes(b"\0\1\2 rubbish")
 
-    with pytest.raises(DataError, match=r"rows\.parquet is no Parquet file"):
+    with pytest.raises(DataError, match=r"rows\.parquet is not a Parquet file"):
         read_table([tmp_path / "rows.parquet"], DataSection())
 
 
-def test_a_csv_under_a_parquet_name_is_read_as_what_it_is(tmp_path: Path) -> None:
+def test_a_csv_with_a_parquet_name_is_read_as_csv(tmp_path: Path) -> None:
     (tmp_path / "rows.parquet").write_text("a,b\n1,2\n")
 
     assert read_table([tmp_path / "rows.parquet"], DataSection()).to_pydict() == {
@@ -62,7 +62,7 @@ def test_a_csv_under_a_parquet_name_is_read_as_what_it_is(tmp_path: Path) -> Non
     }
 
 
-def test_texts_that_are_no_utf8_are_an_error_of_ours(tmp_path: Path) -> None:
+def test_texts_that_are_not_utf8_are_a_data_error(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"word": ["abcdefgh"] * 3}), tmp_path / "rows.parquet")
     content = (tmp_path / "rows.parquet").read_bytes()
     (tmp_path / "rows.parquet").write_bytes(content.replace(b"abcdefgh", b"abc\xff\xfefgh"))
@@ -71,7 +71,7 @@ def test_texts_that_are_no_utf8_are_an_error_of_ours(tmp_path: Path) -> None:
         read_table([tmp_path / "rows.parquet"], DataSection())
 
 
-def test_texts_that_all_mean_no_value_make_an_empty_column(tmp_path: Path) -> None:
+def test_a_column_of_missing_texts_is_float64(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"gap": ["?", " "], "x": [1, 2]}), tmp_path / "rows.parquet")
 
     column = read_table([tmp_path / "rows.parquet"], DataSection())["gap"]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.errors import DataError
-from lightmodel.tables.column_types import plain_types
+from lightmodel.tables.column_types import to_plain_types
 
 INSTANT = dt.datetime(2020, 1, 31, 10, 0, 0, 123456)  # noqa: DTZ001 — plain tables have no zone
 
@@ -48,10 +48,10 @@ INSTANT = dt.datetime(2020, 1, 31, 10, 0, 0, 123456)  # noqa: DTZ001 — plain t
     ],
     ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
 )
-def test_each_type_has_a_plain_one(
+def test_each_type_is_converted_to_a_plain_one(
     values: pa.Array, kind: pa.DataType, expected: list[object]
 ) -> None:
-    column = plain_types(pa.table({"x": values}))["x"]
+    column = to_plain_types(pa.table({"x": values}))["x"]
 
     assert column.type == kind
     assert column.to_pylist() == expected
@@ -68,14 +68,14 @@ def test_columns_that_hold_no_plain_values_are_all_named() -> None:
     )
 
     with pytest.raises(DataError) as caught:
-        plain_types(table, "rows.parquet")
+        to_plain_types(table, "rows.parquet")
 
     assert caught.value.message == (
         "rows.parquet: 3 columns hold no plain values: 'list', 'record', 'bytes'"
     )
 
 
-def test_names_order_and_repeated_names_stay() -> None:
+def test_names_order_and_duplicate_names_are_kept() -> None:
     table = pa.table([pa.array([1]), pa.array(["a"]), pa.array([2])], names=["b", "a", "b"])
 
-    assert plain_types(table).equals(table)
+    assert to_plain_types(table).equals(table)

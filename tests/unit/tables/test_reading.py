@@ -1,4 +1,4 @@
-"""Formats are told apart by their content, and several files become one table."""
+"""Formats are detected by content, and several files become one table."""
 
 import io
 import zipfile
@@ -45,7 +45,7 @@ def test_files_are_stacked_in_their_order(tmp_path: Path) -> None:
         ("007", "8", pa.string(), ["007", "8"]),
     ],
 )
-def test_types_of_the_files_are_brought_together(
+def test_files_of_different_types_get_a_common_type(
     tmp_path: Path, first: str, second: str, kind: pa.DataType, values: Sequence[object]
 ) -> None:
     paths = files(tmp_path, f"n,v\n1,{first}\n", f"n,v\n2,{second}\n")
@@ -69,7 +69,7 @@ def test_a_file_with_other_columns_is_named_with_them(tmp_path: Path) -> None:
         read_table(paths, DataSection())
 
     assert caught.value.message == (
-        "part-2.csv does not have the columns of part-0.csv: it lacks 'b'; it has 'c' besides"
+        "part-2.csv does not have the columns of part-0.csv: it lacks 'b'; it has 'c' in addition"
     )
 
 
@@ -97,11 +97,11 @@ def _zip_of(name: str) -> bytes:
         (_zip_of("rows.csv"), "a ZIP archive of 1 file"),
         (b"PK\x03\x04 rubbish", "a damaged ZIP or Excel file"),
         (b"%PDF-1.7", "a PDF document"),
-        (b"BZh91AY", "packed with bzip2"),
+        (b"BZh91AY", "compressed with bzip2"),
         (b"SQLite format 3\0", "an SQLite database"),
     ],
 )
-def test_what_is_known_to_be_no_table_is_called_by_its_name(
+def test_a_known_format_that_is_not_a_table_is_named(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     path = tmp_path / "rows.csv"

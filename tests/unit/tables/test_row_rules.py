@@ -1,4 +1,4 @@
-"""Rows of requests, and whole tables, are held against a contract by the same rules."""
+"""Rows of requests, and whole tables, are validated against a contract by the same rules."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ContractViolation, Violation
-from lightmodel.tables.check import conform
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.row_rules import Block, Findings, RowRules
+from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
 
 CONTRACT = Contract(
     (
@@ -49,7 +49,7 @@ RECORDS = st.fixed_dictionaries(
 
 @settings(max_examples=300)
 @given(records=st.lists(RECORDS, min_size=1, max_size=12))
-def test_rows_and_tables_are_judged_alike(records: list[dict[str, Any]]) -> None:
+def test_rows_and_tables_are_validated_alike(records: list[dict[str, Any]]) -> None:
     schema = pa.schema(
         [
             ("id", pa.string()),
@@ -59,7 +59,7 @@ def test_rows_and_tables_are_judged_alike(records: list[dict[str, Any]]) -> None
             ("where", pa.string()),
         ]
     )
-    table = conform(pa.Table.from_pylist(records, schema), CONTRACT, with_target=False)
+    table = validate_table(pa.Table.from_pylist(records, schema), CONTRACT, with_target=False)
     rows = block(records)
     assert set(rows.violations) == set(table.violations)
     assert dict(rows.unseen) == table.unseen
@@ -68,9 +68,9 @@ def test_rows_and_tables_are_judged_alike(records: list[dict[str, Any]]) -> None
         assert np.array_equal(rows.features, expected, equal_nan=True)
 
 
-def test_findings_of_several_blocks_are_added_up_with_the_rows_of_the_whole() -> None:
+def test_a_report_sums_the_violations_of_all_blocks_with_request_wide_row_numbers() -> None:
     good = {"id": "a", "age": 30, "spent": None, "member": True, "where": "web"}
-    findings = Findings()
+    findings = ValidationReport()
     for start in range(3):
         wrong = {**good, "age": "old", "where": "moon"}
         findings.add(block([good] * start + [wrong, wrong, good]))
@@ -81,7 +81,7 @@ def test_findings_of_several_blocks_are_added_up_with_the_rows_of_the_whole() ->
     assert findings.rows == 12
 
 
-def test_what_the_settings_call_missing_is_missing_however_it_is_written() -> None:
+def test_na_values_match_however_they_are_written() -> None:
     record = {"age": 30, "member": "?", "where": "web"}
     for spent in (-999, -999.0, "-999", "-999.00", "?", None):
         found = block([{**record, "spent": spent}], "?", "-999")
@@ -89,12 +89,12 @@ def test_what_the_settings_call_missing_is_missing_however_it_is_written() -> No
         assert np.isnan(found.features[0, 1:3]).all()
 
 
-def test_columns_are_found_by_name_and_nearly_right_names_are_pointed_at() -> None:
-    plan = RULES.plan(("x", "where", "age", "member", "spent"))
+def test_columns_are_matched_by_name_and_similar_names_are_suggested() -> None:
+    plan = RULES.map_columns(("x", "where", "age", "member", "spent"))
     assert plan.extra == ("x",)
     assert plan.places == (0, 0, 0, 2, 1)
     with pytest.raises(ContractViolation) as caught:
-        RULES.plan(("where", "Age ", "member", "spent", "spent"))
+        RULES.map_columns(("where", "Age ", "member", "spent", "spent"))
     found = {(one.column, one.rule): one.detail for one in caught.value.violations}
     assert found["age", "absent"].endswith("'Age ' may be meant")
     assert ("spent", "duplicate_column") in found

@@ -1,4 +1,4 @@
-"""What a text file is packed and encoded in, and how its lines end."""
+"""Compression, encoding and line ends of a text file."""
 
 import gzip
 import logging
@@ -14,7 +14,7 @@ from tests.unit.tables.csv_cases import read, refusal
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
 )
-def test_encodings_are_found_out(tmp_path: Path, encoding: str) -> None:
+def test_encodings_are_detected(tmp_path: Path, encoding: str) -> None:
     mark = "\ufeff" if encoding.endswith(("-le", "-be")) else ""
     text = f"{mark}größe;straße\n1;Käßmühle\n2;weiß\n"
 
@@ -23,14 +23,16 @@ def test_encodings_are_found_out(tmp_path: Path, encoding: str) -> None:
     assert table.to_pydict() == {"größe": [1, 2], "straße": ["Käßmühle", "weiß"]}
 
 
-def test_windows_1252_is_said_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fallback_to_windows_1252_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
         read(tmp_path, "a;größe\n1;2\n".encode("cp1252"))
 
     assert "rows.csv is not UTF-8; it is read as Windows-1252" in caplog.text
 
 
-def test_the_first_letter_beyond_ascii_may_come_late(tmp_path: Path) -> None:
+def test_the_first_non_ascii_letter_may_come_late(tmp_path: Path) -> None:
     text = "n,word\n" + "1,plain\n" * 60_000 + "2,größe\n"
 
     table = read(tmp_path, text.encode("cp1252"))
@@ -46,7 +48,7 @@ def test_damaged_utf8_is_refused_rather_than_read_as_something_else(tmp_path: Pa
 
 
 @pytest.mark.parametrize("rows", [1, 60_000])
-def test_a_wrong_encoding_is_named_with_what_to_set(tmp_path: Path, rows: int) -> None:
+def test_an_error_about_the_encoding_names_the_setting(tmp_path: Path, rows: int) -> None:
     text = b"n,word\n" + b"1,plain\n" * rows + "2,größe\n".encode("cp1252")
 
     error = refusal(tmp_path, text, encoding="utf-8")
@@ -55,14 +57,14 @@ def test_a_wrong_encoding_is_named_with_what_to_set(tmp_path: Path, rows: int) -
     assert "data.encoding" in error.hint
 
 
-def test_a_given_encoding_is_obeyed(tmp_path: Path) -> None:
+def test_a_configured_encoding_is_used(tmp_path: Path) -> None:
     text = "größe;x\n1;Ñ\n".encode("cp437")
 
     assert read(tmp_path, text, encoding="cp437").to_pydict() == {"größe": [1], "x": ["Ñ"]}
 
 
 @pytest.mark.parametrize("encoding", ["klingon", "undefined", "base64"])
-def test_an_unknown_encoding_is_a_wrong_setting(tmp_path: Path, encoding: str) -> None:
+def test_an_unknown_encoding_is_a_config_error(tmp_path: Path, encoding: str) -> None:
     with pytest.raises(ConfigError, match=r"data\.encoding"):
         read(tmp_path, "a,b\n1,2\n", encoding=encoding)
 
@@ -75,7 +77,7 @@ def test_line_ends_do_not_matter(tmp_path: Path, end: str) -> None:
     }
 
 
-def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
+def test_blank_lines_are_skipped(tmp_path: Path) -> None:
     text = "\n \n\na,b\n\n1,2\n   \n3,4\n\n\x1a"
 
     assert read(tmp_path, text).to_pydict() == {"a": [1, 3], "b": [2, 4]}
@@ -91,11 +93,11 @@ def test_cells_may_hold_line_ends_wherever_a_block_ends(tmp_path: Path) -> None:
     assert table["n"].to_pylist() == list(range(120_000))
 
 
-def test_gzip_is_unpacked_whatever_the_name(tmp_path: Path) -> None:
+def test_gzip_is_decompressed_whatever_the_name(tmp_path: Path) -> None:
     assert read(tmp_path, gzip.compress(b"a,b\n1,x\n")).to_pydict() == {"a": [1], "b": ["x"]}
 
 
-def test_a_gzip_file_cut_short_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
     noise = "".join(f"{random.Random(row).random()},x\n" for row in range(2_000))
     packed = gzip.compress(b"a,b\n" + noise.encode())
 
@@ -103,20 +105,22 @@ def test_a_gzip_file_cut_short_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", ["1.5", "word"])
-def test_bytes_that_no_encoding_has_are_refused_however_late(tmp_path: Path, start: str) -> None:
+def test_bytes_invalid_in_every_encoding_are_refused_however_late(
+    tmp_path: Path, start: str
+) -> None:
     text = b"n,x\n" + f"1,{start}\n".encode() * 60_000
 
     assert "neither" in refusal(tmp_path, text + b"2,\x81\xe4\n").message
 
 
-def test_a_word_beyond_ascii_may_come_late_among_numbers(tmp_path: Path) -> None:
+def test_a_non_ascii_word_may_come_late_among_numbers(tmp_path: Path) -> None:
     table = read(tmp_path, b"n,x\n" + b"1,1.50\n" * 60_000 + "2,größe\n".encode("cp1252"))
 
     assert table["x"][0].as_py() == "1.50"
     assert table["x"][-1].as_py() == "größe"
 
 
-def test_lines_may_be_longer_than_what_is_looked_at_first(tmp_path: Path) -> None:
+def test_lines_may_be_longer_than_the_sample(tmp_path: Path) -> None:
     cells = [f"{letter} " * 50_000 + "end" for letter in "abcdefghijklmnopqrstuvwxyz"]
     lines = [f"{at};{cell}" for at, cell in enumerate(cells)]
 
