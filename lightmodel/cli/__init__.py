@@ -1,5 +1,6 @@
 """The command line: arguments in, work done, errors turned into exit codes."""
 
+import difflib
 import logging
 import os
 import sys
@@ -39,7 +40,7 @@ MEANINGS = {
     65: "the table cannot be used; tell its owner",
     66: "an earlier stage did not run",
     74: "an artefact is damaged, or the disk is full; the served model is unchanged",
-    75: "something outside does not answer, or another run is under way; try again later",
+    75: "an external service does not answer, or another run is in progress; try again later",
     78: "a setting is wrong",
     INTERRUPTED: "interrupted; the next run resumes",
 }
@@ -90,6 +91,20 @@ class _Commands(click.Group):
             return super().get_command(context, name)
         command: click.Command = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return a command and its arguments; a misspelt one is answered with the closest name."""
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(context), n=1)
+            if not close:
+                raise
+            raise click.UsageError(
+                f"{error.message} Did you mean '{close[0]}'?", context
+            ) from error
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group; no command's module is imported for it."""

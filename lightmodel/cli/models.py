@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lightmodel.cli.common import configured, settings
+from lightmodel.cli.common import configured, metric_text, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.versions import Store, Version, models_of, run_lock, splits_of
@@ -47,7 +47,7 @@ def _standing(version: Version, store: Store) -> str:
     if verdict is None:
         return "untested"
     word = "approved" if verdict.passed else "rejected"
-    return f"{word}  {verdict.metric} {verdict.value}  {verdict.reasons[0]}"
+    return f"{word}  {verdict.metric} {metric_text(verdict.value)}  {verdict.reasons[0]}"
 
 
 @models.command()
@@ -79,7 +79,7 @@ def verify(config: Config) -> None:
     for version in store.versions():
         try:
             store.verify(version)
-            click.echo(f"{version.name}  whole")
+            click.echo(f"{version.name}  intact")
         except LightModelError as error:
             click.echo(f"{version.name}  {error.message}")
             damaged.append(error)

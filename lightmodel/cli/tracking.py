@@ -36,7 +36,7 @@ def resend(config: Config, *, follow: bool) -> None:
     _check_tracked(config)
     queue, timeout_s = queue_of(config), config.tracking.timeout_s
     if not follow and not queue.files():
-        click.echo("nothing waits")
+        click.echo("the queue is empty")
         return
     send = connect(config.tracking).send
     results = (
@@ -66,7 +66,7 @@ def list_pending(config: Config) -> None:
     for path in queue.files():
         click.echo(f"{path.name}  {queue.read(path).title}")
     if not queue.files():
-        click.echo("nothing waits")
+        click.echo("the queue is empty")
 
 
 @tracking.command()

@@ -76,7 +76,7 @@ def _shown_ranges(config: Config, *, released: bool) -> Iterator[str]:
 
     space = search_space(config, released=released)
     for one in space.ranges:
-        kind = "whole" if one.whole else "real"
+        kind = "integer" if one.whole else "real"
         scale = ", log" if one.log else ""
         yield f"{one.name:<26} {one.low:g} to {one.high:g} ({kind}{scale})"
     for name, value in space.given.items():

@@ -105,7 +105,7 @@ def gate_failure(tested: Outcome, sentence: str = "") -> QualityGateFailed:
     """Return the error that goes with a rejected candidate, its message ended by `sentence`."""
     return QualityGateFailed(
         f"{tested.version} is not approved: {tested.rejected} {sentence}".rstrip(),
-        hint=f"the model that is served stays; look at {tested.report}",
+        hint=f"the served model is unchanged; see {tested.report}",
     )
 
 

@@ -175,7 +175,7 @@ class _Download:
             self.entry.discard()
             raise DataError(
                 f"{self.shown}: the file is empty",
-                hint="look at the file where it lies: has it been written completely?",
+                hint="check at the source whether it was written completely",
             )
         if not answer.end_is_marked:
             logger.info(

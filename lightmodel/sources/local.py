@@ -84,13 +84,15 @@ def _hint_in_folder(folder: Path) -> str:
 def _hint_at_neighbours(path: Path) -> str:
     parent = path.parent
     if not parent.is_dir():
-        return f"there is no folder {parent} either; paths count from {Path.cwd()}"
+        return f"there is no folder {parent} either; paths are relative to {Path.cwd()}"
     # by lower case: where it matters, a wrong case is the commonest slip
     names = {name.lower(): name for name in _names_in(parent)}
     close = difflib.get_close_matches(path.name.lower(), names, n=SHOWN, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(str(parent / names[name]) for name in close)}?"
-    return f"nothing in {parent.absolute()} has a name like that; paths count from {Path.cwd()}"
+    return (
+        f"nothing in {parent.absolute()} has a name like that; paths are relative to {Path.cwd()}"
+    )
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -103,7 +105,7 @@ def _names_in(folder: Path) -> list[str]:
 def _size(path: Path) -> int:
     size = path.stat().st_size
     if size == 0:
-        raise DataError(f"{path} is empty", hint="has it been written completely?")
+        raise DataError(f"{path} is empty", hint="check whether it was written completely")
     return size
 
 

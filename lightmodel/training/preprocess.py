@@ -271,8 +271,8 @@ def _about_split(train: pa.Table, test: pa.Table, contract: Contract, folds: int
         name = label_name(label)
         if trained < folds:
             warnings.append(
-                f"class {name} has {trained} training rows, fewer than the {folds} folds: "
-                f"it is held out in {trained} of them at most, and takes part in every training"
+                f"class {name} has fewer training rows ({trained}) than there are folds ({folds}): "
+                f"at most {trained} of them can validate it"
             )
         if tested == 0:
             warnings.append(f"class {name} has no test row, so its scores are not measured")

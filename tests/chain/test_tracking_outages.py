@@ -83,7 +83,7 @@ def test_a_refused_port_costs_a_warning_and_the_run_is_uploaded_later(
     assert (sent.code, waiting(project)) == (0, []), sent.err
     assert f"delivered: model {name}" in sent.out
     assert len(runs(client_of(server), name)) == 1
-    assert project.tool("tracking", "resend", **at(server)).out == "nothing waits\n"
+    assert project.tool("tracking", "resend", **at(server)).out == "the queue is empty\n"
     assert SECRET not in ran.err + down.err + sent.err + sent.out
 
 

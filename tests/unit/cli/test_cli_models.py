@@ -32,8 +32,8 @@ def test_the_list_marks_the_one_that_is_served(call: CommandLine) -> None:
     assert ended.code == 0
     assert ended.out.splitlines() == [
         f"  {untested.name}  untested",
-        f"  {rejected.name}  rejected  auc 0.9  because",
-        f"→ {first.name}  approved  auc 0.9  because",
+        f"  {rejected.name}  rejected  auc 0.9000  because",
+        f"→ {first.name}  approved  auc 0.9000  because",
     ]
 
 
@@ -46,12 +46,12 @@ def test_a_version_is_shown_by_the_beginning_of_its_name(call: CommandLine) -> N
 
 
 def test_a_damaged_file_is_found_and_is_74(call: CommandLine) -> None:
-    whole, damaged = publish(), publish()
+    intact, damaged = publish(), publish()
     assert call("models", "verify").code == 0
     (damaged.folder / "model.joblib").write_bytes(b"x")
     ended = call("models", "verify")
     assert ended.code == 74
-    assert f"{whole.name}  whole" in ended.out
+    assert f"{intact.name}  intact" in ended.out
 
 
 @pytest.mark.parametrize("words", [(), ("named",)])

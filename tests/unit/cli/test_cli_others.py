@@ -55,4 +55,4 @@ def test_ranges_are_shown_without_a_study(call: CommandLine) -> None:
 def test_where_nothing_waits_for_the_tracker_it_is_said(call: CommandLine) -> None:
     for command in ("list", "resend"):
         ended = call("tracking", command, "--set", "tracking.uri=sqlite:///mlflow.db")
-        assert (ended.code, ended.out) == (0, "nothing waits\n")
+        assert (ended.code, ended.out) == (0, "the queue is empty\n")

@@ -117,11 +117,11 @@ def test_no_text_whatever_is_more_than_a_link_or_a_wrong_setting(text: str, star
         ("https://docs.google.com/document/d/1AbC/edit", "Google document"),
         ("https://docs.google.com/presentation/d/1AbC/edit", "Google presentation"),
         ("https://docs.google.com/forms/d/e/1AbC/viewform", "Google form"),
-        ("https://drive.google.com/", "no file can be made out"),
-        ("https://drive.google.com/open", "no file can be made out"),
-        ("https://drive.google.com/uc?id=train.csv", "no file can be made out"),
-        ("gdrive://", "no file can be made out"),
-        ("gdrive://my folder/train.csv", "no file can be made out"),
+        ("https://drive.google.com/", "holds no file id"),
+        ("https://drive.google.com/open", "holds no file id"),
+        ("https://drive.google.com/uc?id=train.csv", "holds no file id"),
+        ("gdrive://", "holds no file id"),
+        ("gdrive://my folder/train.csv", "holds no file id"),
     ],
 )
 def test_what_is_no_file_is_refused_with_the_reason(link: str, said: str) -> None:

@@ -78,7 +78,7 @@ def test_a_name_that_looks_like_a_glob_but_is_a_file_is_that_file(
     [
         ("data/A.CSV", "no file", "data/a.csv"),
         ("data/trian 1.csv", "no file", "data/train 1.csv"),
-        ("data/quite-different.parquet", "no file", "paths count from"),
+        ("data/quite-different.parquet", "no file", "paths are relative to"),
         ("dta/a.csv", "no file", "no folder dta"),
         ("data/trian*.csv", "no file matches", "data/train 1.csv"),
         ("data", "is a folder", "a.csv, b.csv, train 1.csv"),
