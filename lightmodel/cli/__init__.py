@@ -1,5 +1,6 @@
 """The command line: parse the arguments, run the command, and turn errors into exit codes."""
 
+import difflib
 import logging
 import os
 import sys
@@ -90,6 +91,20 @@ class _Commands(click.Group):
             return super().get_command(context, name)
         command: click.Command = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
         return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return a command and its arguments; a misspelt one is answered with the closest name."""
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(context), n=1)
+            if not close:
+                raise
+            raise click.UsageError(
+                f"{error.message} Did you mean '{close[0]}'?", context
+            ) from error
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each group without importing the modules of the commands."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lightmodel.cli.common import configured, settings
+from lightmodel.cli.common import configured, metric_text, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.versions import Store, Version, models_of, run_lock, splits_of
@@ -47,7 +47,7 @@ def _status(version: Version, store: Store) -> str:
     if verdict is None:
         return "untested"
     status = "approved" if verdict.passed else "rejected"
-    return f"{status}  {verdict.metric} {verdict.value}  {verdict.reasons[0]}"
+    return f"{status}  {verdict.metric} {metric_text(verdict.value)}  {verdict.reasons[0]}"
 
 
 @models.command()

@@ -1,8 +1,11 @@
 """`app.py`, and `python -m lightmodel smoke`, `feedback`, `live` and `export`: the service and its log."""
 
 import csv
+import errno
 import os
+import socket
 import sys
+import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +18,10 @@ from lightmodel.cli.common import configured, metric_text, new_table, print_tabl
 from lightmodel.config import Config, load
 from lightmodel.config.environment import service_environment
 from lightmodel.contract.task import label_name
+from lightmodel.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
+_PORT_TRIES, _PORT_PAUSE_S = 5, 1.0  # a service that is just stopping lets go of its port
 
 
 @click.command()
@@ -26,11 +31,38 @@ def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
 
     This starts gunicorn with the settings of the section `serve`.
     """
-    load(config_file, sets)  # reports invalid settings before gunicorn starts
+    config = load(config_file, sets).config  # reports invalid settings before gunicorn starts
+    environ = service_environment(config_file, sets)
+    if not {"LISTEN_FDS", "GUNICORN_CMD_ARGS"} & environ.keys():  # which can bind something else
+        _check_port(config.serve.host, config.serve.port)
     options = ["-c", str(_gunicorn_file()), "--pythonpath", str(ROOT)]
     command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.service:create_app()"]
-    environ = service_environment(config_file, sets)
     os.execve(sys.executable, command, environ)  # noqa: S606 — so that signals reach gunicorn itself
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raise ConfigError where another process keeps the port."""
+    for attempt in range(_PORT_TRIES):
+        if not _in_use(host, port):
+            return
+        if attempt < _PORT_TRIES - 1:
+            time.sleep(_PORT_PAUSE_S)
+    raise ConfigError(
+        f"port {port} is in use by another process",
+        hint=f"stop that process, or choose another port: --set serve.port={port + 1}",
+    )
+
+
+def _in_use(host: str, port: int) -> bool:
+    """Return whether the address is taken; any other fault of it is left to gunicorn."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host.strip("[]"), port))
+            tried.listen()
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _gunicorn_file() -> Path:

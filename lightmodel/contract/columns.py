@@ -223,5 +223,5 @@ def describe(contract: Contract) -> Iterable[str]:
         if column.categories:
             shown = ", ".join(column.categories[:6])
             facts.append(shown + (", …" if len(column.categories) > 6 else ""))
-        facts.append("may be missing" if column.missing else "always present")
+        facts.append("may be missing" if column.missing else "never missing")
         yield f"{column.name}: {'; '.join(facts)}"

@@ -103,7 +103,7 @@ class AppService:
             previous = settings.get(PREVIOUS, "")
             if not previous:
                 raise ArtefactMissing(
-                    f"there is no previous image on {self.account.settings.app}",
+                    f"{self.account.settings.app} has no previous version",
                     hint="`python -m lightmodel deploy azure --image IMAGE` deploys any image",
                 )
             registry = self.account.ensure_registry()

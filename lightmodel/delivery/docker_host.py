@@ -93,7 +93,7 @@ class DockerHost:
         previous = live.labels.get(containers.PREVIOUS, "") if live else ""
         if not previous:
             raise ArtefactMissing(
-                f"there is no previous image of {self.settings.name}",
+                f"{self.settings.name} has no previous version",
                 hint="`python -m lightmodel deploy docker --image IMAGE` deploys any image",
             )
         return self.deploy(previous)

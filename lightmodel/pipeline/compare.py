@@ -141,7 +141,7 @@ def rank_results(
     created = datetime.now(UTC)
     if not trained:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise DataError(f"nothing can be compared: {reasons}", hint="--limit gives more time")
+        raise DataError(f"no learner was trained: {reasons}", hint="raise --limit, or use --only")
     metric = deciding_metric(context.config, split)
     ranking, blended = _ranked(context, split, trained, metric, ensemble=ensemble)
     folder = context.config.store.work / "comparisons" / created.strftime(_STAMP)

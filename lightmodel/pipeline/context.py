@@ -99,7 +99,7 @@ def gate_failure(tested: Outcome, sentence: str = "") -> QualityGateFailed:
     """Return the error for a rejected candidate; `sentence` ends its message."""
     return QualityGateFailed(
         f"{tested.version} is not approved: {tested.rejected} {sentence}".rstrip(),
-        hint=f"the served model is unchanged; look at {tested.report}",
+        hint=f"the served model is unchanged; see {tested.report}",
     )
 
 

@@ -189,7 +189,7 @@ class _Download:
             self.entry.discard()
             raise DataError(
                 f"{self.safe_uri}: the file is empty",
-                hint="look at the file at its source: has it been written completely?",
+                hint="check at the source whether it was written completely",
             )
         if not answer.end_is_marked:
             logger.info("%s: no length was sent: completeness cannot be checked", self.safe_uri)

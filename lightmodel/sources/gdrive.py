@@ -154,7 +154,7 @@ def parse_link(uri: str) -> DriveLink:
     if _ID.fullmatch(link.id) and (not link.resource_key or _ID.fullmatch(link.resource_key)):
         return link
     raise ConfigError(
-        f"the Drive address {redacted(uri)} names no file",
+        f"the Drive address {redacted(uri)} holds no file id",
         hint="write gdrive:// and the id (letters, digits, - and _), which is between /d/ and /view in "
         "the file's link; or paste the whole link",
     )

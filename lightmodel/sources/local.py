@@ -103,7 +103,7 @@ def _names_in(folder: Path) -> list[str]:
 def _size(path: Path) -> int:
     size = path.stat().st_size
     if size == 0:
-        raise DataError(f"{path} is empty", hint="has it been written completely?")
+        raise DataError(f"{path} is empty", hint="check whether it was written completely")
     return size
 
 

@@ -271,8 +271,8 @@ def _class_warnings(train: pa.Table, test: pa.Table, contract: Contract, folds: 
         name = label_name(label)
         if trained < folds:
             warnings.append(
-                f"class {name} has {trained} training rows, fewer than the {folds} folds: "
-                f"at most {trained} of them hold out a row of it"
+                f"class {name} has fewer training rows ({trained}) than there are folds ({folds}): "
+                f"at most {trained} of them can validate it"
             )
         if tested == 0:
             warnings.append(f"class {name} has no test rows, so its metrics are undefined")

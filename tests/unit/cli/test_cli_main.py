@@ -1,5 +1,6 @@
 """Errors become a message, a hint and an exit code; any other exception is a bug."""
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -140,6 +141,19 @@ def test_a_wrong_setting_is_reported_before_gunicorn_starts(call: CommandLine) -
     assert "serve.port" in ended.err
 
 
+def test_a_port_in_use_is_named_with_what_to_do(
+    call: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightmodel.cli.service._PORT_PAUSE_S", 0.0)
+    monkeypatch.delenv("GUNICORN_CMD_ARGS", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = call("serve", "--set", f"serve.port={port}")
+    assert ended.code == 78
+    assert f"port {port} is in use" in ended.err
+    assert "--set serve.port=" in ended.err
+
+
 def test_help_shows_the_first_sentence_of_each_commands_own_help() -> None:
     context = click.Context(commands)
     shown = {name: text for group in GROUPS.values() for name, (_, text) in group.items()}
@@ -153,6 +167,13 @@ def test_help_shows_the_first_sentence_of_each_commands_own_help() -> None:
             assert len(first) <= 60, first
             assert first.endswith(".")
             assert "..." not in child.get_short_help_str(65)
+
+
+def test_a_misspelt_command_is_answered_with_the_closest_one(call: CommandLine) -> None:
+    ended = call("model")
+    assert ended.code == 2
+    assert "No such command 'model'. Did you mean 'models'?" in ended.err
+    assert "Did you mean" not in call("xyzzy").err
 
 
 def test_an_old_name_of_a_command_is_still_valid() -> None:

@@ -32,8 +32,8 @@ def test_the_list_marks_the_served_version(call: CommandLine) -> None:
     assert ended.code == 0
     assert ended.out.splitlines() == [
         f"  {untested.name}  untested",
-        f"  {rejected.name}  rejected  auc 0.9  because",
-        f"→ {first.name}  approved  auc 0.9  because",
+        f"  {rejected.name}  rejected  auc 0.9000  because",
+        f"→ {first.name}  approved  auc 0.9000  because",
     ]
 
 

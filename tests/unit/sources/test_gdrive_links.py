@@ -117,11 +117,11 @@ def test_any_text_is_a_valid_link_or_a_config_error(text: str, start: str) -> No
         ("https://docs.google.com/document/d/1AbC/edit", "Google document"),
         ("https://docs.google.com/presentation/d/1AbC/edit", "Google presentation"),
         ("https://docs.google.com/forms/d/e/1AbC/viewform", "Google form"),
-        ("https://drive.google.com/", "names no file"),
-        ("https://drive.google.com/open", "names no file"),
-        ("https://drive.google.com/uc?id=train.csv", "names no file"),
-        ("gdrive://", "names no file"),
-        ("gdrive://my folder/train.csv", "names no file"),
+        ("https://drive.google.com/", "holds no file id"),
+        ("https://drive.google.com/open", "holds no file id"),
+        ("https://drive.google.com/uc?id=train.csv", "holds no file id"),
+        ("gdrive://", "holds no file id"),
+        ("gdrive://my folder/train.csv", "holds no file id"),
     ],
 )
 def test_what_is_no_file_is_refused_with_the_reason(link: str, said: str) -> None:
