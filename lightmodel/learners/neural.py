@@ -1,6 +1,7 @@
 """Small Keras networks: convolutions for images in columns, dense layers for other tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,6 +174,8 @@ class NeuralTrainer:
             callbacks=callbacks,
             validation_data=None if held_out is None else self._examples(held_out, scaling),
         )
+        if self.cancelled:
+            raise CancelledError  # or a network that is half trained would be kept as a finished fold
         network = Network(architecture, scaling, model.get_weights())
         losses = history.history
         return network, _points(losses.get("val_loss", [])), _points(losses["loss"])

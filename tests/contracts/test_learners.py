@@ -140,9 +140,9 @@ class TestLearner:
         )
 
 
-def test_a_cancelled_fold_ends_without_a_result() -> None:
-    learner = LightGBMLearner({"num_leaves": 4, "patience": 10**6}, 0, 1, keep_fold_models=False)
-    trainer = learner.prepare(data_of(TaskKind.BINARY))
+@pytest.mark.parametrize("name", [one for one in NAMES if one.values[0] in {"lightgbm", "neural"}])
+def test_a_cancelled_fold_ends_without_a_result(name: str) -> None:
+    trainer = MAKERS[name](TaskKind.BINARY).prepare(data_of(TaskKind.BINARY))
     trainer.stop()
     with pytest.raises(CancelledError):
         trainer.fit_fold(*halves())
