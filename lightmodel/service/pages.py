@@ -40,7 +40,7 @@ Kind = Literal["number", "choice", "suggestions"]
 def blueprint(models: ModelManager, config: Config) -> Blueprint:
     """Return the routes; all links of the page are relative, so a proxy may add a prefix."""
     routes = Blueprint("pages", __name__)
-    for name in ("count", "lower_is_better", "metric_title", "number", "shown"):
+    for name in ("count", "lower_is_better", "metric_title", "number", "one_line"):
         routes.add_app_template_filter(getattr(formatting, name), name)
     signer = signer_of(config)
 

@@ -106,7 +106,7 @@ def run_chain(sets: Sequence[str], config_file: Path | None = None) -> None:
         redirect_stderr(nowhere),
     ):
         patch.setattr(
-            lightmodel.report.page, "_pictures", lambda _: {"charts": (), "training_charts": []}
+            lightmodel.report.page, "_charts", lambda _: {"charts": (), "training_charts": []}
         )
         patch.setattr(lightmodel.report.plots.training, "importance_png", lambda *_, **__: b"")
         run.main(

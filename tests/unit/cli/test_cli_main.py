@@ -117,7 +117,7 @@ def test_help_names_every_command_and_exits_with_0(call: CommandLine) -> None:
         (("models", "show"), 66, "model"),
         (("models", "rollback"), 66, "model"),
         (("models", "pack", "image"), 66, "model"),
-        (("models", "push"), 78, "no mirror"),
+        (("models", "push"), 78, "store.mirrors is empty"),
         (("reproduce", "2026"), 66, "2026"),
         (("retry",), 66, ""),
         (("feedback", "labels.csv"), 66, "model"),
