@@ -145,7 +145,7 @@ def test_a_deleted_experiment_is_a_mistake(tracker: Tracker) -> None:
     pending = PendingRun("deleted", MODEL, STUDY)
     tracker.send(pending)
     tracker.client.delete_experiment(experiment_id(tracker, "deleted"))
-    with pytest.raises(ConfigError, match="deleted at MLflow"):
+    with pytest.raises(ConfigError, match="was deleted"):
         tracker.send(pending)
 
 

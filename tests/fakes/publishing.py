@@ -22,7 +22,7 @@ def published_again(root: Path, source: str, *, approved: bool = True) -> str:
         facts = {
             item.name: getattr(version.manifest, item.name)
             for item in fields(Manifest)
-            if item.name not in _OWN
+            if item.init and item.name not in _OWN
         }
         fresh = draft.publish(**facts)
     if approved:
