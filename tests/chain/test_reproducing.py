@@ -153,7 +153,7 @@ def test_every_difference_is_reported_with_the_commit_to_check_out(
     ):
         assert f"\n  {line}" in ran.out
     assert "git checkout 0123abcd`" in ran.err
-    assert "not committed" in ran.err
+    assert "uncommitted changes" in ran.err
 
 
 def test_changed_libraries_are_reported_with_the_pinned_requirements(

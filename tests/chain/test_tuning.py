@@ -151,8 +151,8 @@ def test_the_table_of_the_settings_is_searched_on_and_not_the_newest_split(table
 
 def test_the_ranges_are_shown(table: Project) -> None:
     ran = table.tool("tune", "--ranges")
-    assert re.search(r"^num_leaves +2 to 128 \(whole, log\)$", ran.out, re.MULTILINE)
-    assert re.search(r"^max_rounds +60 \(given in train.parameters\)$", ran.out, re.MULTILINE)
+    assert re.search(r"^num_leaves +2 to 128 \(int, log\)$", ran.out, re.MULTILINE)
+    assert re.search(r"^max_rounds +60 \(fixed by train.parameters\)$", ran.out, re.MULTILINE)
 
 
 def test_the_trials_of_a_study_are_tracked(table: Project, monkeypatch: pytest.MonkeyPatch) -> None:
