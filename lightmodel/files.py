@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
-
 from lightmodel.errors import ConfigError, StorageFull
 
 PART = ".part"
@@ -87,9 +85,11 @@ def file_lock(path: Path, timeout_s: float = -1) -> AbstractContextManager[objec
     """Lock a file, and return the context manager that unlocks it; so does the end of the process.
 
     Raises:
-        filelock.Timeout: another process still holds it after `timeout_s` seconds; negative: no limit.
+        TimeoutError: another process still holds it after `timeout_s` seconds; negative: no limit.
         StorageFull, ConfigError: see `translate_os_errors`.
     """
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        from filelock import FileLock  # slow to import, and commands that only read need none
+
         return FileLock(path).acquire(timeout=timeout_s)

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from filelock import Timeout
-
 from lightmodel.config.base import redacted
 from lightmodel.errors import StorageFull
 from lightmodel.files import file_lock, sha256_of, write_atomic
@@ -85,7 +83,7 @@ class CacheEntry:
         """Lock this entry against other processes, waiting for them if need be."""
         try:
             return file_lock(self.folder / LOCK, timeout_s=0)
-        except Timeout:
+        except TimeoutError:
             logger.info("%s is being fetched by another process: waiting", redacted(self.uri))
             return file_lock(self.folder / LOCK)
 

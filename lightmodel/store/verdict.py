@@ -5,12 +5,15 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from lightmodel.contract.results import Verdict
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import write_atomic
 from lightmodel.store.manifest import Signed, Signer, read_json
 from lightmodel.store.versions import Store, Version
+
+if TYPE_CHECKING:
+    from lightmodel.contract.results import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +50,7 @@ class StoredVerdict(Signed):
 
 
 def write_verdict(
-    version: Version, verdict: Verdict, report: bytes, signer: Signer, **facts: object
+    version: Version, verdict: "Verdict", report: bytes, signer: Signer, **facts: object
 ) -> StoredVerdict:
     """Write the report, and then the verdict that names it; `facts` are StoredVerdict's other fields."""
     write_atomic(version.folder / REPORT, report)

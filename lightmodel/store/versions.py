@@ -17,8 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from lightmodel.config import Config
 from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import atomic_path, file_lock, sha256_of, translate_os_errors, write_atomic
@@ -292,7 +290,7 @@ def run_lock(root: Path, patience_s: float = 0.0) -> AbstractContextManager[obje
     """
     try:
         return file_lock(root / LOCK, patience_s)
-    except Timeout:
+    except TimeoutError:
         raise AlreadyRunning(
             f"another run is using the store {root.resolve().name}",
             hint="wait for it to end, or give this run a store.root of its own",
