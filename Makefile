@@ -30,7 +30,7 @@ serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
-	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" $(ARGS)
 
 test-marked: $(DEV_STAMP) ## The tests that need services, browsers or a compiler (see .ci/run)
 	$(BIN)/python -m pytest -m "$(MARKED)" $(ARGS)
@@ -44,7 +44,7 @@ check: $(DEV_STAMP) ## Lint, types, layers
 bench: bench-train bench-tune bench-serve bench-compiled bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
-	$(BIN)/python -m pytest -n auto -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
 
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train
