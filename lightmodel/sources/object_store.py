@@ -221,7 +221,7 @@ class S3Store(ObjectStore):
         if isinstance(error, OSError) and error.errno in _PERMANENT:
             return RequestRefused("S3 rejects the request", "check the address and AWS_REGION")
         if isinstance(error, boto.BotoCoreError | boto.ClientError | OSError):
-            return TransientFailure(f"S3 failed ({type(error).__name__})")
+            return TransientFailure(f"S3 did not answer as expected ({type(error).__name__})")
         return error
 
 
@@ -277,7 +277,7 @@ class AzureStore(ObjectStore):
         if isinstance(error, TimeoutError):
             return TransientFailure("Azure did not answer in time")
         if isinstance(error, azure.AzureError | OSError):
-            return TransientFailure(f"Azure failed ({type(error).__name__})")
+            return TransientFailure(f"Azure did not answer as expected ({type(error).__name__})")
         return error
 
 

@@ -19,7 +19,7 @@ from lightmodel.errors import (
     SourceUnavailable,
 )
 from lightmodel.store import admin as upkeep
-from lightmodel.store.manifest import Signer
+from lightmodel.store.manifest import Manifest, Signer, json_bytes
 from lightmodel.store.mirrors import Mirror, mirrors_of
 from lightmodel.store.sync import pull, pull_first, push
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw, write_verdict
@@ -452,20 +452,17 @@ def test_a_manifest_cannot_name_a_file_elsewhere(mirror: Mirror) -> None:
     push(store(), mirror)
     manifest = json.loads((version.folder / "manifest.json").read_bytes())
     manifest["files"]["../../../evil"] = manifest["files"]["metrics.json"]
-    changed = Version(
-        version.name,
-        version.folder,
-        version.manifest.from_json(json.dumps(manifest).encode(), version.name),
-    )
+    data = json_bytes(manifest)
+    changed = Version(version.name, version.folder, Manifest.from_json(data, version.name))
     judge(changed, passed=True)
     verdict = (version.folder / "verdict.json").read_bytes()
     report = (version.folder / "report.html").read_bytes()
-    for name, data in (
+    for name, content in (
         ("verdict.json", verdict),
         ("report.html", report),
-        ("manifest.json", changed.manifest.to_json()),
+        ("manifest.json", data),
     ):
-        mirror.write(f"{version.name}/{name}", data)
+        mirror.write(f"{version.name}/{name}", content)
     with pytest.raises(ArtefactCorrupt, match="outside its folder"):
         pull(store("there"), mirror)
     assert not Path("evil").exists()
