@@ -37,7 +37,7 @@ def subject(
 ) -> Iterator[Subject]:
     if request.param == "docker host":
         settings = [f"deploy.name={service.name}", f"deploy.port={service.port}"]
-        settings += ["deploy.watch_s=1", "deploy.ready_timeout_s=5", "deploy.keep_images=50"]
+        settings += ["deploy.watch_s=1", "deploy.ready_timeout_s=60", "deploy.keep_images=50"]
         config = load(None, settings, {}).config
         yield Subject(open_docker_host(config), lambda: service.images().get(service.live(), ""))
         return
