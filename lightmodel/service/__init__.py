@@ -97,6 +97,8 @@ def _known_error(error: errors.LightModelError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     g.error = type(error).__name__
     response = _problem(error.code or 500, error.description or "", {})
+    if error.code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+        response.headers["Accept-Encoding"] = "gzip"  # RFC 7694
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate", "Location"}:
             response.headers.add(name, value)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from flask import Blueprint, Response, g, jsonify, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
@@ -83,7 +84,9 @@ class RequestScorer:
         )
         scored = time.perf_counter()
         self.writer.add(answers)
-        self.answered.append(replace(answers, contributions=None))  # these are not logged
+        self.answered.append(
+            replace(answers, contributions=None, base_values=None)
+        )  # these are not logged
         if self.keep_features and self.findings.rows <= _MAX_ROWS_WITH_FEATURES:
             self.features.append(block.features)
         self.score_s += scored - started
@@ -213,7 +216,9 @@ def _accepted_type() -> str:
     """Return the media type of the answer that the request prefers."""
     if not request.accept_mimetypes:
         return JSON
-    best = request.accept_mimetypes.best_match([JSON, CSV, JSON_LINES])
+    # Parameters such as a charset do not matter: answers are always UTF-8.
+    wanted = [(kind.partition(";")[0].strip(), share) for kind, share in request.accept_mimetypes]
+    best = MIMEAccept(wanted).best_match([JSON, CSV, JSON_LINES])
     if best is None:
         raise NotAcceptable(f"answers are available as {JSON}, {CSV} or {JSON_LINES}")
     return str(best)

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import Flask, request
+from flask import Flask, g, request
 from pydantic import SecretStr
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
@@ -18,6 +18,7 @@ from lightmodel.config import ServeSection
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
 _MAX_CALLERS = 10_000
+_SCHEMES = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
 
 
 def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
@@ -29,12 +30,19 @@ def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
 
     @app.before_request
     def check() -> None:
+        key, address = _matching_key(keys), _address(request.remote_addr or "")
+        g.anonymous = bool(keys) and not key
         if request.path in _PUBLIC or request.endpoint == "static":
             return
-        caller = _authenticate(keys) if keys else _address(request.remote_addr or "")
-        if limiter and (wait := limiter.acquire(caller)):
+        # A caller without a key is limited too: keys cannot be guessed faster than requests are served.
+        if limiter and (wait := limiter.acquire(key or f"@{address}")):
             raise TooManyRequests(
                 f"more than {serve.rate_limit:g} requests per second", retry_after=math.ceil(wait)
+            )
+        if g.anonymous:
+            raise Unauthorized(
+                "an API key is required: X-API-Key, or Authorization: Bearer",
+                www_authenticate=_SCHEMES,
             )
 
 
@@ -52,9 +60,9 @@ def _read_keys(serve: ServeSection) -> dict[str, bytes]:
     digests = {}
     for number, line in enumerate(serve.api_keys.get_secret_value().splitlines(), start=1):
         text = line.partition("#")[0].strip()
-        name, colon, key = text.rpartition(":")
+        name, _, key = text.rpartition(":")
         if text:
-            digests[name if colon else f"key {number}"] = _digest(key)
+            digests[name or f"key {number}"] = _digest(key)
     return digests
 
 
@@ -63,21 +71,16 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.strip().encode()).digest()
 
 
-def _authenticate(keys: dict[str, bytes]) -> str:
-    """Return the name of the request's key: X-API-Key, a bearer token, or a Basic password.
+def _matching_key(keys: dict[str, bytes]) -> str:
+    """Return the name of the request's key, "" for none: X-API-Key, a bearer token, Basic's password.
 
-    Every key is compared, so that response times reveal none. Raises Unauthorized if none matches.
+    Every key is compared, so that the time taken reveals nothing.
     """
     login = request.authorization
     sent = request.headers.get("X-API-Key") or (login and (login.token or login.password)) or ""
     digest = _digest(sent)
     matching = [name for name, known in keys.items() if hmac.compare_digest(known, digest)]
-    if not matching:
-        schemes = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
-        raise Unauthorized(
-            "an API key is required: X-API-Key, or Authorization: Bearer", www_authenticate=schemes
-        )
-    return matching[0]
+    return matching[0] if matching else ""
 
 
 def check_token(token: SecretStr) -> None:

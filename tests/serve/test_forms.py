@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import math
 from typing import Any
 
 import openpyxl
@@ -150,8 +151,14 @@ def test_contributions_name_the_most_influential_features(shop: Shop) -> None:
         assert {first["feature"], second["feature"]} < {"age", "spent", "where"}
         assert abs(first["value"]) >= abs(second["value"])
     every = send(shop, as_csv(ROWS), explain="3", accept="text/csv").text.splitlines()
-    assert every[0].endswith("contribution_3_feature,contribution_3_value")
+    assert every[0].endswith("contribution_3_feature,contribution_3_value,base_value")
     assert len(every[1].split(",")) == len(every[0].split(","))
+
+
+def test_contributions_and_the_base_value_add_up_to_the_raw_score(shop: Shop) -> None:
+    for row in send(shop, as_csv(ROWS), explain="3").json():
+        raw = row["base_value"] + sum(one["value"] for one in row["contributions"])
+        assert 1 / (1 + math.exp(-raw)) == pytest.approx(row["probability"], rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -194,3 +201,84 @@ def test_mlflows_clients_get_mlflows_format(shop: Shop) -> None:
             f"{shop.address}/invocations", data=body, headers={"Content-Type": kind}, timeout=30
         )
         assert answer.json() == {"predictions": scores}
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/json; charset=utf-8", "application/json"),
+        ("text/csv;charset=utf-8", "text/csv"),
+        ("text/html, text/csv;charset=utf-8;q=0.5, application/json;q=0.4", "text/csv"),
+    ],
+)
+def test_parameters_of_the_accept_header_do_not_matter(shop: Shop, accept: str, kind: str) -> None:
+    answer = send(shop, as_csv(ROWS), accept=accept)
+    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/csv", as_csv(ROWS)),
+        ("application/vnd.ms-excel", as_csv(ROWS)),
+        ("text/json", json.dumps(records(ROWS)).encode()),
+        ("text/plain", json.dumps(records(ROWS)).encode()),
+        ("text/plain", as_csv(ROWS)),
+        ("application/parquet", as_parquet(ROWS)),
+        ("application/jsonlines", as_lines(ROWS)),
+    ],
+)
+def test_media_types_that_clients_send_are_read(shop: Shop, kind: str, body: bytes) -> None:
+    answer = send(shop, body, kind)
+    assert (answer.status_code, answer.json()) == (200, expected(shop))
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd"])
+def test_an_encoding_that_is_not_read_is_415_and_names_the_one_that_is(
+    shop: Shop, encoding: str
+) -> None:
+    answer = requests.post(
+        f"{shop.address}/predict",
+        data=as_csv(ROWS),
+        headers={"Content-Type": "text/csv", "Content-Encoding": encoding},
+        timeout=60,
+    )
+    assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "gzip")
+    assert encoding in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("route", "kind"),
+    [
+        ("predict", "application/json"),
+        ("predict", "application/x-ndjson"),
+        ("invocations", "application/json"),
+    ],
+)
+def test_nan_in_json_is_a_missing_value(shop: Shop, route: str, kind: str) -> None:
+    address, answers = f"{shop.address}/{route}", []
+    for missing in ("NaN", "null"):
+        body = f'{{"visit_id": {missing}, "age": 30, "spent": {missing}, "where": "web"}}\n'
+        headers = {"Content-Type": kind}
+        answers.append(requests.post(address, data=body, headers=headers, timeout=60))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "[NaN, Infinity]"])
+def test_infinity_in_json_is_refused(shop: Shop, value: str) -> None:
+    body = f'[{{"visit_id": NaN, "age": {value}, "spent": 1, "where": "web"}}]'
+    answer = send(shop, body.encode(), "application/json")
+    assert answer.status_code == 422
+    assert "Infinity is not a finite number" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["web"], {}, []])
+@pytest.mark.parametrize("column", ["where", "visit_id"])
+def test_an_object_in_place_of_a_text_is_refused(shop: Shop, column: str, value: object) -> None:
+    rows = [{"visit_id": "a", "age": 30, "spent": 1.0, "where": "web"} for _ in range(3)]
+    rows[1][column] = value
+    answer = send(shop, json.dumps(rows).encode(), "application/json")
+    assert answer.status_code == 422
+    (violation,) = answer.json()["violations"]
+    assert (violation["column"], violation["rule"], violation["rows"]) == (column, "type", [2])

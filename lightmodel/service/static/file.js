@@ -27,9 +27,15 @@ export function startFile(facts) {
   window.addEventListener("drop", (event) => {
     over(event);
     zone.classList.remove("over");
-    const [file] = event.dataTransfer.files;
-    if (file) score(facts, file);
+    const files = [...event.dataTransfer.files];
+    if (files.length === 1) score(facts, files[0]);
+    if (files.length > 1) refuse(files);
   });
+}
+
+function refuse(files) {
+  const name = files.map((file) => file.name).join(", ");
+  showProblem({ name }, { detail: "Files are scored one at a time: choose one of them.", violations: [] });
 }
 
 async function score(facts, file) {

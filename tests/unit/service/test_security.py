@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 from lightmodel.config import ServeSection, load
 from lightmodel.service import create_app
 from lightmodel.service.security import RateLimiter, init_app
+from tests.fakes.project import Project
+from tests.serve.conftest import trained_shop
+
+__all__ = ["trained_shop"]
 
 
 def statuses(proxies: int, forwarded: list[str]) -> list[int]:
@@ -110,3 +114,23 @@ def test_the_number_of_remembered_callers_is_limited() -> None:
     for number in range(10_000):
         limiter.acquire(str(number))
     assert limiter.acquire("first") == 0.0
+
+
+def test_without_a_key_readiness_does_not_name_the_model(trained_shop: Project) -> None:
+    sets = ["log.sink=none", f"store.root={trained_shop.folder}"]
+    environ = {"LIGHTMODEL__SERVE__API_KEYS": "one:secret"}
+    client = create_app(load(None, sets, environ).config).test_client()
+    anonymous = client.get("/ready")
+    assert (anonymous.status_code, anonymous.json) == (200, {"status": "ready"})
+    known = client.get("/ready", headers={"X-API-Key": "secret"})
+    assert known.json == {"status": "ready", "version": trained_shop.models()[0].name}
+
+
+def test_wrong_keys_are_limited_too() -> None:
+    environ = {"LIGHTMODEL__SERVE__API_KEYS": "secret"}
+    limits = ["serve.rate_limit=1", "serve.workers=1", "log.sink=none", f"store.root={Path.cwd()}"]
+    client = create_app(load(None, limits, environ).config).test_client()
+    wrong = [client.get("/schema", headers={"X-API-Key": f"guess {n}"}) for n in range(3)]
+    assert [answer.status_code for answer in wrong] == [401, 429, 429]
+    right = client.get("/schema", headers={"X-API-Key": "secret"})
+    assert right.status_code == 503  # there is no model; the key's own bucket is full
