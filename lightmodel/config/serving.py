@@ -99,6 +99,11 @@ class ServeSection(Section):
         description="Maximum number of requests per second for each key (or address), divided among the "
         "workers; 0: no limit.",
     )
+    cors_origins: tuple[str, ...] = Field(
+        (),
+        description="Web pages of other origins that may call the service from a browser, such as "
+        '"https://app.example.org"; "*" allows all of them.',
+    )
     train_token: SecretStr | None = Field(
         None, description="Token that POST /train requires; not set: nobody may start a retraining."
     )

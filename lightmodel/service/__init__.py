@@ -71,6 +71,7 @@ def create_app(config: Config | None = None) -> Flask:
     request_body.init_app(app, config.serve)
     observability.init_app(app, metrics)
     security.init_app(app, config.serve, workers_of(config))
+    security.allow_origins(app, config.serve.cors_origins)
     handle_errors(app)
     app.register_blueprint(describe.blueprint(models))
     app.register_blueprint(predict.blueprint(models, config, log, metrics))
@@ -90,6 +91,9 @@ def _known_error(error: errors.LightModelError) -> Response:
     fields: dict[str, Any] = {"hint": error.hint} if error.hint else {}
     if isinstance(error, errors.ContractViolation):
         fields["violations"] = [asdict(violation) for violation in error.violations]
+    body: request_body.RequestBody | None = g.get("request_body")
+    if isinstance(error, errors.DataError) and body and body.lost_line_ends:
+        fields["hint"] = "curl -d removes line ends: send a file by --data-binary @rows.csv"
     g.error = type(error).__name__
     return _problem(STATUS.get(type(error), 500), error.message, fields)
 

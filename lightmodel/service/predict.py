@@ -40,6 +40,7 @@ from lightmodel.tables.encode import json_features
 from lightmodel.tables.row_rules import Block, ValidationReport
 
 _MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
+_OPTIONS = {"threshold", "explain"}
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
 _MAX_NAMED = 20  # ignored columns that the response's header names
 
@@ -123,6 +124,10 @@ def blueprint(
     @routes.post("/predict")
     def predict() -> Response:
         model = models.require()
+        if unknown := request.args.keys() - _OPTIONS:
+            raise BadRequest(
+                f"unknown option {min(unknown)[:40]!r}; known are explain and threshold"
+            )
         threshold, explain = _threshold(model), _explain(model)
         return score(model, WRITERS[_accepted_type()](explain), threshold)
 

@@ -74,9 +74,14 @@ class RequestBody:
         self._limits = limits
         self._stream = _unbuffered_stream(incoming)
         self._connection: Any = incoming.environ.get("gunicorn.socket")
-        self._is_finished = self._is_broken = False
+        self._is_finished = self._is_broken = self._has_lines = False
         g.request_body = self
         self._set_timeout(limits.read_timeout_s)
+
+    @property
+    def lost_line_ends(self) -> bool:
+        """Whether the body came as from `curl -d @file`, which removes the ends of lines."""
+        return self._request.mimetype == "application/x-www-form-urlencoded" and not self._has_lines
 
     @property
     def form(self) -> Form | None:
@@ -136,6 +141,7 @@ class RequestBody:
             self._is_finished = self._is_broken = True
             raise BadRequest("the connection was lost before the body ended") from None
         self._is_finished = not piece
+        self._has_lines |= b"\n" in piece
         self.bytes += len(piece)
         self.receive_s += time.perf_counter() - started
         return piece

@@ -6,10 +6,10 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flask import Flask, g, request
+from flask import Flask, Response, g, request
 from pydantic import SecretStr
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
@@ -18,6 +18,12 @@ from lightmodel.config import ServeSection
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
 _MAX_CALLERS = 10_000
+_EXPOSED = "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories"
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Content-Type, Accept, Authorization, X-API-Key, X-Request-ID",
+    "Access-Control-Max-Age": "600",
+}
 _SCHEMES = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
 
 
@@ -32,7 +38,8 @@ def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
     def check() -> None:
         key, address = _matching_key(keys), _address(request.remote_addr or "")
         g.anonymous = bool(keys) and not key
-        if request.path in _PUBLIC or request.endpoint == "static":
+        is_preflight = request.method == "OPTIONS"  # to which browsers add no key
+        if request.path in _PUBLIC or request.endpoint == "static" or is_preflight:
             return
         # A caller without a key is limited too: keys cannot be guessed faster than requests are served.
         if limiter and (wait := limiter.acquire(key or f"@{address}")):
@@ -44,6 +51,23 @@ def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
                 "an API key is required: X-API-Key, or Authorization: Bearer",
                 www_authenticate=_SCHEMES,
             )
+
+
+def allow_origins(app: Flask, origins: Sequence[str]) -> None:
+    """Let web pages of these origins call the service (CORS); requests are answered all the same."""
+    if not origins:
+        return
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        origin = request.headers.get("Origin", "")
+        response.vary.add("Origin")
+        if origin and ("*" in origins or origin in origins):
+            response.access_control_allow_origin = "*" if "*" in origins else origin
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+            if request.method == "OPTIONS":
+                response.headers.update(_PREFLIGHT)
+        return response
 
 
 def _address(remote: str) -> str:

@@ -167,6 +167,7 @@ def test_contributions_and_the_base_value_add_up_to_the_raw_score(shop: Shop) ->
         {"threshold": "2"},
         {"threshold": "nan"},
         {"threshold": "x"},
+        {"tresh": "0.5"},
         {"explain": "0"},
         {"explain": "4"},
     ],
@@ -282,3 +283,10 @@ def test_an_object_in_place_of_a_text_is_refused(shop: Shop, column: str, value:
     assert answer.status_code == 422
     (violation,) = answer.json()["violations"]
     assert (violation["column"], violation["rule"], violation["rows"]) == (column, "type", [2])
+
+
+def test_the_hint_for_a_body_without_line_ends_names_curls_option(shop: Shop) -> None:
+    body = as_csv(ROWS).replace(b"\n", b"")
+    answer = send(shop, body, "application/x-www-form-urlencoded")
+    assert answer.status_code == 422
+    assert "--data-binary" in answer.json()["hint"]

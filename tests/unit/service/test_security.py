@@ -134,3 +134,38 @@ def test_wrong_keys_are_limited_too() -> None:
     assert [answer.status_code for answer in wrong] == [401, 429, 429]
     right = client.get("/schema", headers={"X-API-Key": "secret"})
     assert right.status_code == 503  # there is no model; the key's own bucket is full
+
+
+def cors_client(*origins: str) -> FlaskClient:
+    sets = ["log.sink=none", f"store.root={Path.cwd()}", f"serve.cors_origins={list(origins)}"]
+    environ = {"LIGHTMODEL__SERVE__API_KEYS": "secret"}
+    return create_app(load(None, sets, environ).config).test_client()
+
+
+def test_no_other_origin_is_allowed_by_default() -> None:
+    answer = cors_client().get("/health", headers={"Origin": "https://a.example"})
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "allowed"),
+    [
+        (["https://a.example"], "https://a.example", "https://a.example"),
+        (["https://a.example"], "https://b.example", None),
+        (["*"], "https://b.example", "*"),
+    ],
+)
+def test_pages_of_listed_origins_may_call_the_service(
+    origins: list[str], origin: str, allowed: str | None
+) -> None:
+    client = cors_client(*origins)
+    preflight = client.options("/predict", headers={"Origin": origin})
+    assert preflight.status_code == 200
+    called = client.post("/predict", headers={"Origin": origin, "X-API-Key": "secret"})
+    for answer in (preflight, called):
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+        assert "Origin" in answer.headers["Vary"]
+    assert ("X-API-Key" in preflight.headers.get("Access-Control-Allow-Headers", "")) == bool(
+        allowed
+    )
+    assert client.post("/predict").status_code == 401
