@@ -96,8 +96,7 @@ class ServeSection(Section):
     rate_limit: float = Field(
         0.0,
         ge=0,
-        description="Maximum number of requests per second for each key (or address), divided among the "
-        "workers; 0: no limit.",
+        description="Maximum number of requests per second for each key (or address); 0: no limit.",
     )
     cors_origins: tuple[str, ...] = Field(
         (),

@@ -17,7 +17,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel import errors
 from lightmodel.config import Config, load
-from lightmodel.config.threads import workers_of
 from lightmodel.predictions.factory import open_log, spooled_bytes
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
@@ -70,7 +69,7 @@ def create_app(config: Config | None = None) -> Flask:
     # after_request handlers run in reverse order: a body is drained after the time is measured.
     request_body.init_app(app, config.serve)
     observability.init_app(app, metrics)
-    security.init_app(app, config.serve, workers_of(config))
+    security.init_app(app, config.serve)
     security.allow_origins(app, config.serve.cors_origins)
     handle_errors(app)
     app.register_blueprint(describe.blueprint(models))

@@ -3,11 +3,7 @@
 import hashlib
 import hmac
 import math
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from flask import Flask, Response, g, request
 from pydantic import SecretStr
@@ -15,9 +11,10 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from lightmodel.config import ServeSection
+from lightmodel.config.environment import workers_folder
+from lightmodel.service.rate_limit import RateLimiter
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
-_MAX_CALLERS = 10_000
 _EXPOSED = "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories"
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
@@ -27,10 +24,10 @@ _PREFLIGHT = {
 _SCHEMES = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
 
 
-def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
+def init_app(app: Flask, serve: ServeSection) -> None:
     """Require a key if keys are set, and limit each caller's rate if serve.rate_limit is set."""
     keys = _read_keys(serve)
-    limiter = RateLimiter(serve.rate_limit / workers) if serve.rate_limit else None
+    limiter = RateLimiter(serve.rate_limit, workers_folder()) if serve.rate_limit else None
     if not keys and not limiter:
         return
 
@@ -116,24 +113,3 @@ def check_token(token: SecretStr) -> None:
             "the training token is required: X-Train-Token, or Authorization: Bearer",
             www_authenticate=WWWAuthenticate("bearer"),
         )
-
-
-@dataclass
-class RateLimiter:
-    """A token bucket for each caller of this worker: `rate` requests per second, also as a burst."""
-
-    rate: float
-    clock: Callable[[], float] = time.monotonic
-    _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def acquire(self, caller: str) -> float:
-        """Take a token and return 0, or return the seconds until there is one."""
-        now, most = self.clock(), max(1.0, self.rate)
-        with self._lock:
-            tokens, since = self._buckets.pop(caller, (most, now))
-            tokens = min(most, tokens + (now - since) * self.rate)
-            self._buckets[caller] = (tokens - 1 if tokens >= 1 else tokens, now)
-            if len(self._buckets) > _MAX_CALLERS:
-                self._buckets.popitem(last=False)
-        return 0.0 if tokens >= 1 else (1 - tokens) / self.rate

@@ -1,5 +1,9 @@
 """API keys and rate limits, also behind proxies."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,8 +14,9 @@ from hypothesis import strategies as st
 
 from lightmodel.config import ServeSection, load
 from lightmodel.service import create_app
-from lightmodel.service.security import RateLimiter, init_app
-from tests.fakes.project import Project
+from lightmodel.service.rate_limit import RateLimiter
+from lightmodel.service.security import init_app
+from tests.fakes.project import ROOT, Project
 from tests.serve.conftest import trained_shop
 
 __all__ = ["trained_shop"]
@@ -45,7 +50,7 @@ def test_each_address_behind_the_proxies_has_its_own_rate_limit(
 def guarded(**section: str) -> FlaskClient:
     """Return a client of an app with one protected route and /health."""
     app = Flask(__name__)
-    init_app(app, ServeSection(**section), workers=1)
+    init_app(app, ServeSection(**section))
 
     @app.get("/rows")
     @app.get("/health")
@@ -169,3 +174,23 @@ def test_pages_of_listed_origins_may_call_the_service(
         allowed
     )
     assert client.post("/predict").status_code == 401
+
+
+def test_workers_share_the_buckets(tmp_path: Path) -> None:
+    workers = [RateLimiter(4.0, str(tmp_path), clock=lambda: 7.0) for _ in range(3)]
+    waits = [workers[turn % 3].acquire("a") for turn in range(9)]
+    assert waits.count(0.0) == 4
+    assert workers[0].acquire("b") == 0.0
+
+
+def test_processes_never_hand_out_a_token_twice(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lightmodel.service.rate_limit import RateLimiter;"
+        "limiter = RateLimiter(1000.0, sys.argv[1], clock=lambda: 7.0);"
+        "print(sum(limiter.acquire('a') == 0 for _ in range(700)))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with ThreadPoolExecutor(3) as pool:
+        outputs = list(pool.map(lambda _: subprocess.check_output(command, env=environ), range(3)))
+    assert sum(map(int, outputs)) == 1000
