@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -108,6 +108,14 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
+def _mlflow_error(status: int, message: str, fields: dict[str, Any]) -> Response:
+    """Return an error as MLflow's scoring server does, which has 400 for rows that cannot be scored."""
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        status = HTTPStatus.BAD_REQUEST
+    body = {"error_code": HTTPStatus(status).name, "message": message, **fields}
+    return Response(orjson.dumps(body), status, mimetype="application/json")
+
+
 def _unexpected_error(error: Exception) -> Response:
     g.error = "bug"
     logger.error("unexpected error", exc_info=error)
@@ -115,8 +123,10 @@ def _unexpected_error(error: Exception) -> Response:
 
 
 def _problem(status: int, detail: str, fields: dict[str, Any]) -> Response:
-    title = HTTPStatus(status).phrase
     detail = _FOLDERS.sub("…/", detail)
+    if request.path == "/invocations":
+        return _mlflow_error(status, detail, fields)
+    title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **fields}
     body["request_id"] = g.get("request_id", "")
     return Response(orjson.dumps(body), status, mimetype="application/problem+json")

@@ -51,12 +51,9 @@ class JsonLinesWriter(JsonWriter):
 
 
 class MlflowWriter(JsonWriter):
-    """Writes the format of MLflow's scoring server: the scores, without ids."""
+    """Writes what MLflow's scoring server answers for the registered model: the same objects, wrapped."""
 
     _before, _after = b'{"predictions":[', b"]}"
-
-    def _encode(self, answers: Answers) -> bytes:
-        return orjson.dumps(answers.scores.tolist())[1:-1]
 
 
 class CsvWriter(JsonWriter):

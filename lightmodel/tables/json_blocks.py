@@ -268,10 +268,11 @@ def extract_records(content: object) -> list[Record]:
         ContractViolation: dataframe_split names a column twice.
     """
     if isinstance(content, dict):
-        for form, read in _FORMS.items():
-            if isinstance(content.get(form), dict | list):
-                content = read(content[form])
-                break
+        forms = [form for form in _FORMS if isinstance(content.get(form), dict | list)]
+        if len(forms) > 1:
+            raise DataError(f"the body holds both {forms[0]} and {forms[1]}", hint=FORMS_HINT)
+        if forms:
+            content = _FORMS[forms[0]](content[forms[0]])
     records: list[Any] = content if isinstance(content, list) else [content]
     wrong = [at for at, record in enumerate(records, start=1) if not isinstance(record, dict)]
     if wrong or not records:

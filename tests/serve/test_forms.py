@@ -193,7 +193,6 @@ def test_extra_columns_are_named_and_unseen_categories_counted(shop: Shop) -> No
 
 
 def test_mlflows_clients_get_mlflows_format(shop: Shop) -> None:
-    scores = [row["probability"] for row in expected(shop)]
     for kind, body in (
         ("text/csv", as_csv(ROWS)),
         ("application/json", json.dumps({"dataframe_split": SPLIT}).encode()),
@@ -201,7 +200,7 @@ def test_mlflows_clients_get_mlflows_format(shop: Shop) -> None:
         answer = requests.post(
             f"{shop.address}/invocations", data=body, headers={"Content-Type": kind}, timeout=30
         )
-        assert answer.json() == {"predictions": scores}
+        assert answer.json() == {"predictions": expected(shop)}
 
 
 @pytest.mark.parametrize(
@@ -290,3 +289,31 @@ def test_the_hint_for_a_body_without_line_ends_names_curls_option(shop: Shop) ->
     answer = send(shop, body, "application/x-www-form-urlencoded")
     assert answer.status_code == 422
     assert "--data-binary" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        (b'{"dataframe_split": 1}', "application/json", 400, "BAD_REQUEST"),
+        (b"rubbish", "application/json", 400, "BAD_REQUEST"),
+        (b"age,spent\n1,2\n", "text/csv", 400, "BAD_REQUEST"),
+        (b"age,spent\n1,2\n", "image/png", 415, "UNSUPPORTED_MEDIA_TYPE"),
+    ],
+)
+def test_mlflows_clients_get_mlflows_errors(
+    shop: Shop, body: bytes, kind: str, status: int, code: str
+) -> None:
+    address = f"{shop.address}/invocations"
+    answer = requests.post(address, data=body, headers={"Content-Type": kind}, timeout=60)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+    assert answer.json()["message"]
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("route", ["predict", "invocations"])
+def test_two_of_mlflows_formats_in_one_body_are_refused(shop: Shop, route: str) -> None:
+    body = json.dumps({"dataframe_split": SPLIT, "inputs": {"age": [1]}})
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(f"{shop.address}/{route}", data=body, headers=headers, timeout=60)
+    assert answer.status_code == (422 if route == "predict" else 400)
+    assert "both dataframe_split and inputs" in answer.text

@@ -92,7 +92,9 @@ def test_contributions_are_a_list_in_json_and_columns_in_csv() -> None:
 
 def test_mlflows_format_has_the_scores_of_all_blocks() -> None:
     blocks = [binary(None, [0.25, 0.5]), binary(None, [1.0])]
-    assert json.loads(written(MlflowWriter(), blocks)) == {"predictions": [0.25, 0.5, 1.0]}
+    answers = json.loads(written(MlflowWriter(), blocks))["predictions"]
+    assert answers == json.loads(written(JsonWriter(), blocks))
+    assert [row["probability"] for row in answers] == [0.25, 0.5, 1.0]
 
 
 @pytest.mark.parametrize("mimetype", [JSON, CSV, JSON_LINES])
