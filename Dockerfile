@@ -129,5 +129,5 @@ LABEL light-model.service=serve light-model.model=${MODEL} \
 USER 10001:0
 EXPOSE 5001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["python", "-Ic", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('LIGHTMODEL__SERVE__PORT', '5001') + '/ready', timeout=4)"]
+  CMD ["python", "-Ic", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:' + (os.environ.get('LIGHTMODEL__SERVE__PORT') or os.environ.get('PORT', '5001')) + '/ready', timeout=4)"]
 CMD ["python", "app.py"]

@@ -83,7 +83,8 @@ def _close_gracefully(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-bind = f"{_serve.host}:{_serve.port}"
+_host = f"[{_serve.host}]" if ":" in _serve.host else _serve.host  # IPv6
+bind = f"{_host}:{_serve.port}"
 workers = workers_of(_config)
 threads = _serve.threads
 worker_class = Worker
@@ -101,6 +102,7 @@ control_socket_disable = True  # it would lie in the home folder, which containe
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="light-model-", dir=_memory)
 _shared = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+_shared.mkdir(parents=True, exist_ok=True)
 
 
 def post_worker_init(worker: ThreadWorker) -> None:

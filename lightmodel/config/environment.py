@@ -42,6 +42,11 @@ def service_environment(path: Path | None, sets: Sequence[str]) -> dict[str, str
     return {**os.environ, **variables}
 
 
+def workers_folder() -> str:
+    """Return the folder in which the workers of one service share numbers; "" for a single process."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+
+
 def _text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()

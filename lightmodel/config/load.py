@@ -170,6 +170,8 @@ def _from_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> I
 
 
 def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[Setting]:
+    if (port := environ.get("PORT", "")).isdecimal():  # as App Service, Cloud Run and Heroku set it
+        yield Setting("serve", "port", port, "PORT")
     for name in sorted(environ):
         if not name.startswith(PREFIX):
             continue

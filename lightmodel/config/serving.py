@@ -96,8 +96,12 @@ class ServeSection(Section):
     rate_limit: float = Field(
         0.0,
         ge=0,
-        description="Maximum number of requests per second for each key (or address), divided among the "
-        "workers; 0: no limit.",
+        description="Maximum number of requests per second for each key (or address); 0: no limit.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (),
+        description="Web pages of other origins that may call the service from a browser, such as "
+        '"https://app.example.org"; "*" allows all of them.',
     )
     train_token: SecretStr | None = Field(
         None, description="Token that POST /train requires; not set: nobody may start a retraining."

@@ -5,7 +5,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -47,22 +49,28 @@ def key_of(deploy: DeploySection) -> str:
 
 def over_http(url: str, key: str = "") -> Ask:
     """Return what sends requests to a service; `key` is an API key, "" for none."""
-    headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
+    session = requests.Session()
+    session.trust_env = not _is_loopback(url)  # HTTP_PROXY does not lead to this machine
+    session.headers.update({"Content-Type": "application/json"})
+    session.headers.update({"X-API-Key": key} if key else {})
 
     def ask(path: str, body: bytes | None = None) -> Answer:
+        method = "POST" if body else "GET"
         try:
-            answer = requests.request(
-                "POST" if body else "GET",
-                url + path,
-                data=body,
-                headers=headers,
-                timeout=_TIMEOUT_S,
-            )
+            answer = session.request(method, url + path, data=body, timeout=_TIMEOUT_S)
         except requests.RequestException as error:
             return Answer(0, type(error).__name__)
         return Answer(answer.status_code, answer.text)
 
     return ask
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def smoke_test_service(config: Config, url: str, seconds: float) -> str:

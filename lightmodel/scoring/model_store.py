@@ -37,15 +37,22 @@ class ModelStoreView:
         self._config = config
         self._store = models_of(config)
 
-    def state(self) -> frozenset[tuple[str, int, int]]:
-        """Return a value that changes when a version is added, removed, or gets another verdict."""
+    def state(self, current: LoadedModel | None) -> frozenset[tuple[str, int, int]]:
+        """Return a value that changes when a version is added, removed, or gets another verdict.
+
+        Of a version newer than `current` it changes with any file, or its rights: a version that was
+        refused may have become complete or readable.
+        """
         files = set()
-        for path in (*self.folder.glob("*/verdict.json"), *self.folder.glob("*/manifest.json")):
+        verdicts = (*self.folder.glob("*/verdict.json"), *self.folder.glob("*/manifest.json"))
+        newer = [name for name in self._store.names() if not current or name > current.version]
+        others = (path for name in newer for path in (self.folder / name).glob("*"))
+        for path in (*verdicts, *others):
             try:
                 status = path.stat()
             except OSError:
                 continue  # it was removed in the meantime
-            files.add((str(path), status.st_mtime_ns, status.st_ino))
+            files.add((str(path), status.st_ctime_ns, status.st_ino))
         return frozenset(files)
 
     def newest(self, current: LoadedModel | None) -> LoadedModel:

@@ -31,6 +31,8 @@ class Answers:
         predictions: labels in their training type, or numbers.
         scores: (rows,) probabilities of the positive class or numbers, or (rows, classes).
         contributions: the largest contributions of each row; None if not requested.
+        base_values: the raw score of each row without any contribution; None if not requested. All
+            contributions and the base value add up to the raw score, before its link function.
         id_name: name of the id column; None if the contract has none.
         label_names: names of all classes; empty for regression.
     """
@@ -39,6 +41,7 @@ class Answers:
     predictions: Sequence[Any]
     scores: Scores
     contributions: Sequence[list[dict[str, Any]]] | None = None
+    base_values: Sequence[float] | None = None
     id_name: str | None = None
     label_names: tuple[str, ...] = ()
 
@@ -67,6 +70,8 @@ class Answers:
             columns["probability"] = probabilities
         if self.contributions is not None:
             columns["contributions"] = self.contributions
+        if self.base_values is not None:
+            columns["base_value"] = self.base_values
         return columns
 
 
@@ -103,9 +108,13 @@ class Predictor:
             raise ContractViolation(block.violations, what="the request")
         scores = self.score(block.features)
         predictions = self._decide(scores, self.threshold if threshold is None else threshold)
-        contributions = self._explain(block.features, scores, explain) if explain else None
+        contributions = base_values = None
+        if explain:
+            contributions, base_values = self._explain(block.features, scores, explain)
         id_name = self.contract.id.name if self.contract.id else None
-        return Answers(block.ids, predictions, scores, contributions, id_name, self._label_names)
+        return Answers(
+            block.ids, predictions, scores, contributions, base_values, id_name, self._label_names
+        )
 
     @cached_property
     def _label_names(self) -> tuple[str, ...]:
@@ -120,20 +129,24 @@ class Predictor:
         codes = scores.argmax(axis=1) if scores.ndim == 2 else scores >= threshold
         return [labels[code] for code in codes.tolist()]
 
-    def _explain(self, features: Matrix, scores: Scores, count: int) -> list[list[dict[str, Any]]]:
-        """Return the features that contribute most to each row's raw score, largest first."""
+    def _explain(
+        self, features: Matrix, scores: Scores, count: int
+    ) -> tuple[list[list[dict[str, Any]]], list[float]]:
+        """Return the features that contribute most to each row's raw score, and its base value."""
         if self.contribute is None:
             raise NotImplementedError
         names = self.names or self.contract.feature_names
         width = len(names)
-        by_class = self.contribute(features).reshape(len(features), -1, width + 1)[:, :, :width]
+        by_class = self.contribute(features).reshape(len(features), -1, width + 1)
         predicted = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(len(features), np.int64)
-        contributions = by_class[np.arange(len(features)), predicted]
+        own = by_class[np.arange(len(features)), predicted]
+        contributions, base_values = own[:, :width], own[:, width].tolist()
         order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :count]
-        return [
+        largest_first = [
             [{"feature": names[index], "value": values[index]} for index in largest]
             for largest, values in zip(order.tolist(), contributions.tolist(), strict=True)
         ]
+        return largest_first, base_values
 
 
 @dataclass(frozen=True)

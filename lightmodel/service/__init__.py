@@ -10,14 +10,13 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel import errors
 from lightmodel.config import Config, load
-from lightmodel.config.threads import workers_of
 from lightmodel.predictions.factory import open_log, spooled_bytes
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
@@ -70,7 +69,8 @@ def create_app(config: Config | None = None) -> Flask:
     # after_request handlers run in reverse order: a body is drained after the time is measured.
     request_body.init_app(app, config.serve)
     observability.init_app(app, metrics)
-    security.init_app(app, config.serve, workers_of(config))
+    security.init_app(app, config.serve)
+    security.allow_origins(app, config.serve.cors_origins)
     handle_errors(app)
     app.register_blueprint(describe.blueprint(models))
     app.register_blueprint(predict.blueprint(models, config, log, metrics))
@@ -90,6 +90,9 @@ def _known_error(error: errors.LightModelError) -> Response:
     fields: dict[str, Any] = {"hint": error.hint} if error.hint else {}
     if isinstance(error, errors.ContractViolation):
         fields["violations"] = [asdict(violation) for violation in error.violations]
+    body: request_body.RequestBody | None = g.get("request_body")
+    if isinstance(error, errors.DataError) and body and body.lost_line_ends:
+        fields["hint"] = "curl -d removes line ends: send a file by --data-binary @rows.csv"
     g.error = type(error).__name__
     return _problem(STATUS.get(type(error), 500), error.message, fields)
 
@@ -97,10 +100,20 @@ def _known_error(error: errors.LightModelError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     g.error = type(error).__name__
     response = _problem(error.code or 500, error.description or "", {})
+    if error.code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+        response.headers["Accept-Encoding"] = "gzip"  # RFC 7694
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate", "Location"}:
             response.headers.add(name, value)
     return response
+
+
+def _mlflow_error(status: int, message: str, fields: dict[str, Any]) -> Response:
+    """Return an error as MLflow's scoring server does, which has 400 for rows that cannot be scored."""
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        status = HTTPStatus.BAD_REQUEST
+    body = {"error_code": HTTPStatus(status).name, "message": message, **fields}
+    return Response(orjson.dumps(body), status, mimetype="application/json")
 
 
 def _unexpected_error(error: Exception) -> Response:
@@ -110,8 +123,10 @@ def _unexpected_error(error: Exception) -> Response:
 
 
 def _problem(status: int, detail: str, fields: dict[str, Any]) -> Response:
-    title = HTTPStatus(status).phrase
     detail = _FOLDERS.sub("…/", detail)
+    if request.path == "/invocations":
+        return _mlflow_error(status, detail, fields)
+    title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **fields}
     body["request_id"] = g.get("request_id", "")
     return Response(orjson.dumps(body), status, mimetype="application/problem+json")

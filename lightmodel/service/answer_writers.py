@@ -51,12 +51,9 @@ class JsonLinesWriter(JsonWriter):
 
 
 class MlflowWriter(JsonWriter):
-    """Writes the format of MLflow's scoring server: the scores, without ids."""
+    """Writes what MLflow's scoring server answers for the registered model: the same objects, wrapped."""
 
     _before, _after = b'{"predictions":[', b"]}"
-
-    def _encode(self, answers: Answers) -> bytes:
-        return orjson.dumps(answers.scores.tolist())[1:-1]
 
 
 class CsvWriter(JsonWriter):
@@ -73,6 +70,8 @@ class CsvWriter(JsonWriter):
         rows = [list(row) for row in zip(*columns, strict=True)]
         for row, contributions in zip(rows, answers.contributions or (), strict=False):
             row += [cell for part in contributions for cell in (part["feature"], part["value"])]
+        for row, base_value in zip(rows, answers.base_values or (), strict=False):
+            row.append(base_value)
         return csv_lines(rows if self._blocks else [self._header(answers), *rows])
 
     def _header(self, answers: Answers) -> list[str]:
@@ -84,6 +83,7 @@ class CsvWriter(JsonWriter):
             names += [f"probability_{label}" for label in answers.label_names]
         for number in range(1, self.explain + 1):
             names += [f"contribution_{number}_feature", f"contribution_{number}_value"]
+        names += ["base_value"] if self.explain else []
         return names
 
 

@@ -44,7 +44,7 @@ class ModelManager:
     def refresh(self) -> None:
         """Load a newer model, if the store has changed since the last check and holds one."""
         with self._lock:
-            state = self.store.state()
+            state = self.store.state(self._model)
             if state == self._state:
                 return
             self._state = state

@@ -26,6 +26,7 @@ from lightmodel.scoring.predictor import LoadedModel
 logger = logging.getLogger("lightmodel.access")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}  # labels must be few
 _FIELDS = ("method", "path", "status", "ms", "rows", "version", "error")
 _SCORE_EDGES = np.linspace(0, 1, 21)
 _SCORE_LABELS = tuple(f"{edge:.2f}" for edge in _SCORE_EDGES[1:])
@@ -72,7 +73,11 @@ class Metrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         registry = self._registry
         return Gauge(
-            f"lightmodel_{name}", text, labels, registry=registry, multiprocess_mode="mostrecent"
+            f"lightmodel_{name}",
+            text,
+            labels,
+            registry=registry,
+            multiprocess_mode="livemostrecent",
         )
 
     def count_rows(self, rows: int, unseen: int) -> None:
@@ -128,7 +133,8 @@ def init_app(app: Flask, metrics: Metrics) -> None:
     def finish(response: Response) -> Response:
         seconds = time.perf_counter() - g.started
         route = request.url_rule.rule if request.url_rule else "(none)"
-        metrics.requests.labels(route, request.method, response.status_code).inc()
+        method = request.method if request.method in _METHODS else "other"
+        metrics.requests.labels(route, method, response.status_code).inc()
         metrics.seconds.labels(route).observe(seconds)
         if "error" in g:
             metrics.errors.labels(g.error).inc()

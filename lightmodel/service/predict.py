@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from flask import Blueprint, Response, g, jsonify, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
@@ -39,6 +40,7 @@ from lightmodel.tables.encode import json_features
 from lightmodel.tables.row_rules import Block, ValidationReport
 
 _MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
+_OPTIONS = {"threshold", "explain"}
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
 _MAX_NAMED = 20  # ignored columns that the response's header names
 
@@ -83,7 +85,9 @@ class RequestScorer:
         )
         scored = time.perf_counter()
         self.writer.add(answers)
-        self.answered.append(replace(answers, contributions=None))  # these are not logged
+        self.answered.append(
+            replace(answers, contributions=None, base_values=None)
+        )  # these are not logged
         if self.keep_features and self.findings.rows <= _MAX_ROWS_WITH_FEATURES:
             self.features.append(block.features)
         self.score_s += scored - started
@@ -120,6 +124,10 @@ def blueprint(
     @routes.post("/predict")
     def predict() -> Response:
         model = models.require()
+        if unknown := request.args.keys() - _OPTIONS:
+            raise BadRequest(
+                f"unknown option {min(unknown)[:40]!r}; known are explain and threshold"
+            )
         threshold, explain = _threshold(model), _explain(model)
         return score(model, WRITERS[_accepted_type()](explain), threshold)
 
@@ -213,7 +221,9 @@ def _accepted_type() -> str:
     """Return the media type of the answer that the request prefers."""
     if not request.accept_mimetypes:
         return JSON
-    best = request.accept_mimetypes.best_match([JSON, CSV, JSON_LINES])
+    # Parameters such as a charset do not matter: answers are always UTF-8.
+    wanted = [(kind.partition(";")[0].strip(), share) for kind, share in request.accept_mimetypes]
+    best = MIMEAccept(wanted).best_match([JSON, CSV, JSON_LINES])
     if best is None:
         raise NotAcceptable(f"answers are available as {JSON}, {CSV} or {JSON_LINES}")
     return str(best)

@@ -30,13 +30,20 @@ _FORMS: dict[str, Form | None] = {
     "application/gzip": None,
     "application/x-gzip": None,
     "application/vnd.apache.parquet": None,
+    "application/parquet": None,
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": None,
+    "application/vnd.ms-excel": None,  # Windows' name for a CSV
+    "text/plain": None,  # a browser's fetch() sends it for JSON
     "text/csv": "csv",
-    "text/plain": "csv",
+    "application/csv": "csv",
+    "text/tab-separated-values": "csv",
     "application/json": "json",
+    "text/json": "json",
     "application/x-ndjson": "json_lines",
     "application/jsonl": "json_lines",
+    "application/jsonlines": "json_lines",
 }
+_ENCODINGS = {"", "identity", "gzip", "x-gzip"}  # gzip is detected, whatever the header says
 _READ_BYTES = 256 << 10
 _DRAIN_BYTES = 64 << 20  # read and dropped, so that a client that still sends gets the answer
 _DRAIN_S = 10.0
@@ -67,9 +74,14 @@ class RequestBody:
         self._limits = limits
         self._stream = _unbuffered_stream(incoming)
         self._connection: Any = incoming.environ.get("gunicorn.socket")
-        self._is_finished = self._is_broken = False
+        self._is_finished = self._is_broken = self._has_lines = False
         g.request_body = self
         self._set_timeout(limits.read_timeout_s)
+
+    @property
+    def lost_line_ends(self) -> bool:
+        """Whether the body came as from `curl -d @file`, which removes the ends of lines."""
+        return self._request.mimetype == "application/x-www-form-urlencoded" and not self._has_lines
 
     @property
     def form(self) -> Form | None:
@@ -78,6 +90,11 @@ class RequestBody:
         Raises:
             UnsupportedMediaType: the Content-Type is not supported.
         """
+        encoding = self._request.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in _ENCODINGS:
+            raise UnsupportedMediaType(
+                f"the Content-Encoding {encoding[:40]!r} is not read; gzip is"
+            )
         try:
             return _FORMS[self._request.mimetype]
         except KeyError:
@@ -124,6 +141,7 @@ class RequestBody:
             self._is_finished = self._is_broken = True
             raise BadRequest("the connection was lost before the body ended") from None
         self._is_finished = not piece
+        self._has_lines |= b"\n" in piece
         self.bytes += len(piece)
         self.receive_s += time.perf_counter() - started
         return piece
@@ -208,17 +226,27 @@ def _buffered_data(decoder: MultipartDecoder) -> bytes:
 
 
 def _part_data(pieces: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
-    """Yield a part's data up to the boundary, and read past everything after it."""
+    """Yield a part's data up to the boundary, and read past everything after it but another file.
+
+    Raises:
+        BadRequest: there is a second file, or the form does not end.
+    """
     mark, rest = b"\n--" + boundary, b""
     for piece in pieces:
         text = rest + piece
         at = text.find(mark)
         if at >= 0:
             yield text[:at].removesuffix(b"\r")
-            for _ in pieces:
-                pass
+            _refuse_second_file(chain([text[at:]], pieces), boundary)
             return
         complete = max(0, len(text) - len(mark))  # the mark may begin after it
         yield text[:complete]
         rest = text[complete:]
     raise BadRequest("the form is damaged or cut short")
+
+
+def _refuse_second_file(rest: Iterator[bytes], boundary: bytes) -> None:
+    decoder = MultipartDecoder(boundary, 2 * _READ_BYTES, max_parts=_MAX_PARTS)
+    for event in _events(decoder, rest):
+        if isinstance(event, File) or (isinstance(event, Field) and event.name == "file"):
+            raise BadRequest("the form holds more than one file: send each in a request of its own")

@@ -3,39 +3,68 @@
 import hashlib
 import hmac
 import math
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from flask import Flask, request
+from flask import Flask, Response, g, request
 from pydantic import SecretStr
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import TooManyRequests, Unauthorized
 
 from lightmodel.config import ServeSection
+from lightmodel.config.environment import workers_folder
+from lightmodel.service.rate_limit import RateLimiter
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
-_MAX_CALLERS = 10_000
+_EXPOSED = "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories"
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Content-Type, Accept, Authorization, X-API-Key, X-Request-ID",
+    "Access-Control-Max-Age": "600",
+}
+_SCHEMES = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
 
 
-def init_app(app: Flask, serve: ServeSection, workers: int) -> None:
+def init_app(app: Flask, serve: ServeSection) -> None:
     """Require a key if keys are set, and limit each caller's rate if serve.rate_limit is set."""
     keys = _read_keys(serve)
-    limiter = RateLimiter(serve.rate_limit / workers) if serve.rate_limit else None
+    limiter = RateLimiter(serve.rate_limit, workers_folder()) if serve.rate_limit else None
     if not keys and not limiter:
         return
 
     @app.before_request
     def check() -> None:
-        if request.path in _PUBLIC or request.endpoint == "static":
+        key, address = _matching_key(keys), _address(request.remote_addr or "")
+        g.anonymous = bool(keys) and not key
+        is_preflight = request.method == "OPTIONS"  # to which browsers add no key
+        if request.path in _PUBLIC or request.endpoint == "static" or is_preflight:
             return
-        caller = _authenticate(keys) if keys else _address(request.remote_addr or "")
-        if limiter and (wait := limiter.acquire(caller)):
+        # A caller without a key is limited too: keys cannot be guessed faster than requests are served.
+        if limiter and (wait := limiter.acquire(key or f"@{address}")):
             raise TooManyRequests(
                 f"more than {serve.rate_limit:g} requests per second", retry_after=math.ceil(wait)
             )
+        if g.anonymous:
+            raise Unauthorized(
+                "an API key is required: X-API-Key, or Authorization: Bearer",
+                www_authenticate=_SCHEMES,
+            )
+
+
+def allow_origins(app: Flask, origins: Sequence[str]) -> None:
+    """Let web pages of these origins call the service (CORS); requests are answered all the same."""
+    if not origins:
+        return
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        origin = request.headers.get("Origin", "")
+        response.vary.add("Origin")
+        if origin and ("*" in origins or origin in origins):
+            response.access_control_allow_origin = "*" if "*" in origins else origin
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+            if request.method == "OPTIONS":
+                response.headers.update(_PREFLIGHT)
+        return response
 
 
 def _address(remote: str) -> str:
@@ -52,9 +81,9 @@ def _read_keys(serve: ServeSection) -> dict[str, bytes]:
     digests = {}
     for number, line in enumerate(serve.api_keys.get_secret_value().splitlines(), start=1):
         text = line.partition("#")[0].strip()
-        name, colon, key = text.rpartition(":")
+        name, _, key = text.rpartition(":")
         if text:
-            digests[name if colon else f"key {number}"] = _digest(key)
+            digests[name or f"key {number}"] = _digest(key)
     return digests
 
 
@@ -63,21 +92,16 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.strip().encode()).digest()
 
 
-def _authenticate(keys: dict[str, bytes]) -> str:
-    """Return the name of the request's key: X-API-Key, a bearer token, or a Basic password.
+def _matching_key(keys: dict[str, bytes]) -> str:
+    """Return the name of the request's key, "" for none: X-API-Key, a bearer token, Basic's password.
 
-    Every key is compared, so that response times reveal none. Raises Unauthorized if none matches.
+    Every key is compared, so that the time taken reveals nothing.
     """
     login = request.authorization
     sent = request.headers.get("X-API-Key") or (login and (login.token or login.password)) or ""
     digest = _digest(sent)
     matching = [name for name, known in keys.items() if hmac.compare_digest(known, digest)]
-    if not matching:
-        schemes = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
-        raise Unauthorized(
-            "an API key is required: X-API-Key, or Authorization: Bearer", www_authenticate=schemes
-        )
-    return matching[0]
+    return matching[0] if matching else ""
 
 
 def check_token(token: SecretStr) -> None:
@@ -89,24 +113,3 @@ def check_token(token: SecretStr) -> None:
             "the training token is required: X-Train-Token, or Authorization: Bearer",
             www_authenticate=WWWAuthenticate("bearer"),
         )
-
-
-@dataclass
-class RateLimiter:
-    """A token bucket for each caller of this worker: `rate` requests per second, also as a burst."""
-
-    rate: float
-    clock: Callable[[], float] = time.monotonic
-    _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def acquire(self, caller: str) -> float:
-        """Take a token and return 0, or return the seconds until there is one."""
-        now, most = self.clock(), max(1.0, self.rate)
-        with self._lock:
-            tokens, since = self._buckets.pop(caller, (most, now))
-            tokens = min(most, tokens + (now - since) * self.rate)
-            self._buckets[caller] = (tokens - 1 if tokens >= 1 else tokens, now)
-            if len(self._buckets) > _MAX_CALLERS:
-                self._buckets.popitem(last=False)
-        return 0.0 if tokens >= 1 else (1 - tokens) / self.rate

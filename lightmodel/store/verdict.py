@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import write_atomic
 from lightmodel.store.manifest import Signed, Signer, read_json
-from lightmodel.store.versions import Store, Version
+from lightmodel.store.versions import Store, Version, read_document
 
 if TYPE_CHECKING:
     from lightmodel.contract.results import Verdict
@@ -89,10 +89,10 @@ def read_verdict(version: Version, signer: Signer) -> StoredVerdict | None:
     """Return the verdict on a model; None if it was not tested.
 
     Raises:
-        ArtefactCorrupt: it is about another manifest or report, or its signature is wrong.
+        ArtefactCorrupt: it cannot be read, is about another manifest or report, or its signature is wrong.
     """
     try:
-        data = (version.folder / VERDICT).read_bytes()
+        data = read_document(version.folder / VERDICT)
     except FileNotFoundError:
         return None
     verdict = parse_verdict(data, version, signer)

@@ -78,6 +78,28 @@ class Version:
         return data
 
 
+def read_document(path: Path) -> bytes:
+    """Return the bytes of a manifest or verdict.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: it is not there.
+        ArtefactCorrupt: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ArtefactCorrupt:
+    return ArtefactCorrupt(
+        f"{path.parent.name}/{path.name} cannot be read: {error.strerror}",
+        hint="check who owns it, and its access rights",
+    )
+
+
 @dataclass
 class Draft:
     """A version being written; readers do not see it before `publish`."""
@@ -168,6 +190,8 @@ class Store:
             entries = [path.name for path in self.folder.iterdir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise _unreadable(self.folder, error) from error
         return sorted((name for name in entries if is_version_name(name)), reverse=True)
 
     def versions(self) -> list[Version]:
@@ -178,11 +202,9 @@ class Store:
         """Yield finished versions, newest first, reading no more than is asked for."""
         for name in self.names():
             try:
-                data = (self.folder / name / MANIFEST).read_bytes()
+                manifest = Manifest.from_json(read_document(self.folder / name / MANIFEST), name)
             except (FileNotFoundError, NotADirectoryError):
                 continue  # not finished, or retired meanwhile
-            try:
-                manifest = Manifest.from_json(data, name)
             except ArtefactCorrupt as error:
                 self.warn_once(name, error)
                 continue

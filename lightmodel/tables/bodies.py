@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import json_id
@@ -33,6 +34,8 @@ from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 
 _PEEKED_BYTES = 4096
+_BATCH_ROWS = 1 << 14
+_MEMORY_FACTOR = 2  # of max_buffered_mb: a table is in memory twice, as read and as features
 _BYTES_PER_NUMBER = 8
 
 
@@ -107,7 +110,7 @@ class BodyReader:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"body.{form}"
             path.write_bytes(self._whole(chunks, form.title()))
-            _refuse_bombs(path, form, self.limits.decompressed)
+            _refuse_bombs(path, form, self.limits)
             table = self._named_table(path)
         return self._block_of(table)
 
@@ -142,22 +145,63 @@ class BodyReader:
         return Block(features, ids, (), validated.unseen, validated.extra)
 
 
-def _refuse_bombs(path: Path, form: Form, most: int) -> None:
-    """Refuse a file that is small only because it is compressed.
+def _refuse_bombs(path: Path, form: Form, limits: Limits) -> None:
+    """Refuse a file that is small only because it is compressed, before any of it is in memory.
 
     Raises:
-        TooLarge: it decompresses to more than `most` bytes.
+        TooLarge: it would take too much memory, or has too many columns.
     """
-    from pyarrow import parquet
-
+    most = _MEMORY_FACTOR * limits.buffered
     try:
-        if form == "excel":
-            with zipfile.ZipFile(path) as archive:
-                size = sum(member.file_size for member in archive.infolist())
-        else:
-            metadata = parquet.read_metadata(path)
-            size = metadata.num_rows * metadata.num_columns * _BYTES_PER_NUMBER
+        size = _excel_bytes(path) if form == "excel" else _parquet_bytes(path, limits.columns, most)
     except (pa.ArrowException, zipfile.BadZipFile, OSError):
         return  # the reader reports what is wrong
     if size > most:
         raise TooLarge(f"the file decompresses to over {most >> 20:,} MB", hint="send it in parts")
+
+
+def _excel_bytes(path: Path) -> int:
+    with zipfile.ZipFile(path) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
+def _parquet_bytes(path: Path, columns: int, most: int) -> int:
+    """Return the bytes of a table in memory; texts are counted until there are more than `most`."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        metadata = file.metadata
+        texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
+    if metadata.num_columns > columns:
+        raise TooLarge(f"the file has more than {columns:,} columns (serve.max_columns)")
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    size: int = max(
+        metadata.num_rows * metadata.num_columns * _BYTES_PER_NUMBER,
+        sum(group.total_byte_size for group in groups),
+    )
+    if size > most or not texts:
+        return size
+    # A text that is stored once may stand in every row: as dictionaries they are counted, not copied.
+    with parquet.ParquetFile(path, read_dictionary=texts) as file:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=texts):
+            size += sum(map(_text_bytes, batch.columns))
+            if size > most:
+                break
+    return size
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(
+        is_kind(kind)
+        for is_kind in (
+            *(pa.types.is_string, pa.types.is_large_string),
+            *(pa.types.is_binary, pa.types.is_large_binary),
+        )
+    )
+
+
+def _text_bytes(column: pa.Array) -> int:
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary).take(column.indices)
+    return int(pc.sum(lengths).as_py() or 0)

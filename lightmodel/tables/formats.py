@@ -1,6 +1,5 @@
 """Read Parquet files, JSON records and Excel workbooks, each as a whole, as one table."""
 
-import json
 import logging
 import re
 import warnings
@@ -18,7 +17,13 @@ from lightmodel.errors import ConfigError, DataError
 from lightmodel.tables.base import TableRead, Text, arrow_stream, open_text, translate_errors
 from lightmodel.tables.byte_stream import detect_form
 from lightmodel.tables.column_types import infer_array, null_missing, to_plain_types
-from lightmodel.tables.json_blocks import Record, extract_records, parse_json, parse_json_lines
+from lightmodel.tables.json_blocks import (
+    Record,
+    extract_records,
+    load_exactly,
+    parse_json,
+    parse_json_lines,
+)
 from lightmodel.tables.sniff import SAMPLE_ROWS, detect_header
 
 Row = tuple[object, ...]
@@ -163,5 +168,5 @@ def _records(text: Text) -> Sequence[Record]:
     """Parse all records as in a request, but slower, with integers of any length."""
     content = b"".join(text.utf8())
     if detect_form(content) == "json":
-        return extract_records(parse_json(content, json.loads))
-    return list(parse_json_lines(content, load=json.loads))
+        return extract_records(parse_json(content, load_exactly))
+    return list(parse_json_lines(content, load=load_exactly))

@@ -23,7 +23,7 @@ from lightmodel.contract.cells import (
     to_str,
 )
 from lightmodel.contract.columns import ColumnType
-from lightmodel.errors import ContractViolation, DataError, TooLarge, Violation
+from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Chunks
 from lightmodel.tables.row_rules import Block, RowRules
 
@@ -52,7 +52,7 @@ class JsonBlocks:
             ContractViolation: a column is in none of the records.
         """
         records = extract_records(parse_json(body))
-        return self.block(records, exact=lambda: extract_records(parse_json(body, json.loads)))
+        return self.block(records, exact=lambda: extract_records(parse_json(body, load_exactly)))
 
     def read_lines(self, chunks: Chunks) -> Iterator[Block]:
         """Yield a block of rows for each chunk of JSON Lines; there is at least one record in all.
@@ -67,7 +67,9 @@ class JsonBlocks:
             records = list(parse_json_lines(text, lines))
             lines += text.count(b"\n")
             if records:
-                block = self.block(records, known, partial(parse_json_lines, text, load=json.loads))
+                block = self.block(
+                    records, known, partial(parse_json_lines, text, load=load_exactly)
+                )
                 known = known or frozenset(self.rules.places)
                 yield block
         if not known:
@@ -102,6 +104,7 @@ class JsonBlocks:
             for column in self.rules.categorical
         }
         violations, unseen = self.rules.validate(features, texts, self.missing)
+        violations = (*_nested(columns), *violations)
         return Block(features, ids, violations, unseen, mapping.extra)
 
     def _columns(self, records: Sequence[Record], id_name: str | None) -> dict[str, list[Any]]:
@@ -125,6 +128,15 @@ class JsonBlocks:
                 read(row[at], self.missing) for row in rows
             ]
         return features
+
+
+def _nested(columns: Mapping[str, Sequence[object]]) -> Iterator[Violation]:
+    """Yield a violation for each column with objects or lists in place of texts."""
+    for name, values in columns.items():
+        if set(map(type, values)) & {dict, list}:
+            rows = [at for at, one in enumerate(values, start=1) if isinstance(one, dict | list)]
+            detail = "is an object or a list, not a text"
+            yield Violation(name, "type", detail, tuple(rows[:SHOWN_ROWS]), len(rows))
 
 
 def _lost_digits(values: Sequence[object]) -> bool:
@@ -187,10 +199,33 @@ def _whole_lines(chunks: Chunks) -> Chunks:
         yield left
 
 
-def parse_json(text: bytes, load: Callable[[bytes], Any] = orjson.loads) -> object:
-    """Return the one value that a JSON text holds.
+def load_json(text: bytes) -> Any:  # noqa: ANN401 — any JSON value
+    """Return a JSON value; NaN is null, as Python's json and pandas write a missing number.
 
-    `json.loads` is slower than `orjson.loads`, but keeps integers of any length.
+    Raises:
+        ValueError: it is not JSON.
+        DataError: a number in it is infinite.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in text:
+            raise
+        return load_exactly(text)
+
+
+def load_exactly(text: bytes) -> Any:  # noqa: ANN401
+    """Return a JSON value as `load_json` does, more slowly, but with integers of any length."""
+    return json.loads(text, parse_constant=_constant)
+
+
+def _constant(name: str) -> None:
+    if name != "NaN":
+        raise DataError(f"the text is not valid JSON: {name} is not a finite number")
+
+
+def parse_json(text: bytes, load: Callable[[bytes], Any] = load_json) -> object:
+    """Return the one value that a JSON text holds.
 
     Raises:
         DataError: it is not JSON.
@@ -207,7 +242,7 @@ def parse_json(text: bytes, load: Callable[[bytes], Any] = orjson.loads) -> obje
 
 
 def parse_json_lines(
-    text: bytes, before: int = 0, load: Callable[[bytes], Any] = orjson.loads
+    text: bytes, before: int = 0, load: Callable[[bytes], Any] = load_json
 ) -> Iterator[Record]:
     """Yield the records of JSON Lines; `before` is the count of preceding lines.
 
@@ -233,10 +268,11 @@ def extract_records(content: object) -> list[Record]:
         ContractViolation: dataframe_split names a column twice.
     """
     if isinstance(content, dict):
-        for form, read in _FORMS.items():
-            if isinstance(content.get(form), dict | list):
-                content = read(content[form])
-                break
+        forms = [form for form in _FORMS if isinstance(content.get(form), dict | list)]
+        if len(forms) > 1:
+            raise DataError(f"the body holds both {forms[0]} and {forms[1]}", hint=FORMS_HINT)
+        if forms:
+            content = _FORMS[forms[0]](content[forms[0]])
     records: list[Any] = content if isinstance(content, list) else [content]
     wrong = [at for at, record in enumerate(records, start=1) if not isinstance(record, dict)]
     if wrong or not records:

@@ -268,6 +268,35 @@ def test_a_file_is_scored_summarised_drawn_and_downloaded(visit: Visit) -> None:
     visit.check()
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+cmd", "-x", "@sum", '=a,"b"'])
+def test_a_formula_is_a_text_in_the_download_and_itself_in_the_api(visit: Visit, name: str) -> None:
+    names = [name, "-1.5", *ROWS["visit_id"].to_pylist()[2:]]
+    content = as_csv(ROWS.set_column(0, "visit_id", pa.array(names)))
+    visit.page.set_input_files("#file", upload("visits.csv", content))
+    assert "begin with an apostrophe" in results_of(visit.page).inner_text()
+    answer = answer_in_csv(visit.address, content).decode()
+    cells, expected = (
+        [row["visit_id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+        for text in (downloaded(visit.page).decode(), answer)
+    )
+    assert cells == [f"'{expected[0]}", *expected[1:]]
+    assert expected[0] == name
+
+
+def test_several_dropped_files_are_named_and_none_is_scored(visit: Visit) -> None:
+    visit.page.evaluate(
+        """() => {
+          const data = new DataTransfer();
+          for (const name of ["one.csv", "two.csv"]) data.items.add(new File(["a"], name));
+          const event = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+          document.getElementById("drop").dispatchEvent(event);
+        }"""
+    )
+    visit.page.get_by_text("one.csv, two.csv").wait_for()
+    assert visit.page.locator("#results").is_hidden()
+    visit.check()
+
+
 def test_a_file_can_be_dropped(visit: Visit) -> None:
     page = visit.page
     page.evaluate(

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import math
 from typing import Any
 
 import openpyxl
@@ -150,8 +151,14 @@ def test_contributions_name_the_most_influential_features(shop: Shop) -> None:
         assert {first["feature"], second["feature"]} < {"age", "spent", "where"}
         assert abs(first["value"]) >= abs(second["value"])
     every = send(shop, as_csv(ROWS), explain="3", accept="text/csv").text.splitlines()
-    assert every[0].endswith("contribution_3_feature,contribution_3_value")
+    assert every[0].endswith("contribution_3_feature,contribution_3_value,base_value")
     assert len(every[1].split(",")) == len(every[0].split(","))
+
+
+def test_contributions_and_the_base_value_add_up_to_the_raw_score(shop: Shop) -> None:
+    for row in send(shop, as_csv(ROWS), explain="3").json():
+        raw = row["base_value"] + sum(one["value"] for one in row["contributions"])
+        assert 1 / (1 + math.exp(-raw)) == pytest.approx(row["probability"], rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +167,7 @@ def test_contributions_name_the_most_influential_features(shop: Shop) -> None:
         {"threshold": "2"},
         {"threshold": "nan"},
         {"threshold": "x"},
+        {"tresh": "0.5"},
         {"explain": "0"},
         {"explain": "4"},
     ],
@@ -185,7 +193,6 @@ def test_extra_columns_are_named_and_unseen_categories_counted(shop: Shop) -> No
 
 
 def test_mlflows_clients_get_mlflows_format(shop: Shop) -> None:
-    scores = [row["probability"] for row in expected(shop)]
     for kind, body in (
         ("text/csv", as_csv(ROWS)),
         ("application/json", json.dumps({"dataframe_split": SPLIT}).encode()),
@@ -193,4 +200,120 @@ def test_mlflows_clients_get_mlflows_format(shop: Shop) -> None:
         answer = requests.post(
             f"{shop.address}/invocations", data=body, headers={"Content-Type": kind}, timeout=30
         )
-        assert answer.json() == {"predictions": scores}
+        assert answer.json() == {"predictions": expected(shop)}
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/json; charset=utf-8", "application/json"),
+        ("text/csv;charset=utf-8", "text/csv"),
+        ("text/html, text/csv;charset=utf-8;q=0.5, application/json;q=0.4", "text/csv"),
+    ],
+)
+def test_parameters_of_the_accept_header_do_not_matter(shop: Shop, accept: str, kind: str) -> None:
+    answer = send(shop, as_csv(ROWS), accept=accept)
+    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/csv", as_csv(ROWS)),
+        ("application/vnd.ms-excel", as_csv(ROWS)),
+        ("text/json", json.dumps(records(ROWS)).encode()),
+        ("text/plain", json.dumps(records(ROWS)).encode()),
+        ("text/plain", as_csv(ROWS)),
+        ("application/parquet", as_parquet(ROWS)),
+        ("application/jsonlines", as_lines(ROWS)),
+    ],
+)
+def test_media_types_that_clients_send_are_read(shop: Shop, kind: str, body: bytes) -> None:
+    answer = send(shop, body, kind)
+    assert (answer.status_code, answer.json()) == (200, expected(shop))
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd"])
+def test_an_encoding_that_is_not_read_is_415_and_names_the_one_that_is(
+    shop: Shop, encoding: str
+) -> None:
+    answer = requests.post(
+        f"{shop.address}/predict",
+        data=as_csv(ROWS),
+        headers={"Content-Type": "text/csv", "Content-Encoding": encoding},
+        timeout=60,
+    )
+    assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "gzip")
+    assert encoding in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("route", "kind"),
+    [
+        ("predict", "application/json"),
+        ("predict", "application/x-ndjson"),
+        ("invocations", "application/json"),
+    ],
+)
+def test_nan_in_json_is_a_missing_value(shop: Shop, route: str, kind: str) -> None:
+    address, answers = f"{shop.address}/{route}", []
+    for missing in ("NaN", "null"):
+        body = f'{{"visit_id": {missing}, "age": 30, "spent": {missing}, "where": "web"}}\n'
+        headers = {"Content-Type": kind}
+        answers.append(requests.post(address, data=body, headers=headers, timeout=60))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "[NaN, Infinity]"])
+def test_infinity_in_json_is_refused(shop: Shop, value: str) -> None:
+    body = f'[{{"visit_id": NaN, "age": {value}, "spent": 1, "where": "web"}}]'
+    answer = send(shop, body.encode(), "application/json")
+    assert answer.status_code == 422
+    assert "Infinity is not a finite number" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["web"], {}, []])
+@pytest.mark.parametrize("column", ["where", "visit_id"])
+def test_an_object_in_place_of_a_text_is_refused(shop: Shop, column: str, value: object) -> None:
+    rows = [{"visit_id": "a", "age": 30, "spent": 1.0, "where": "web"} for _ in range(3)]
+    rows[1][column] = value
+    answer = send(shop, json.dumps(rows).encode(), "application/json")
+    assert answer.status_code == 422
+    (violation,) = answer.json()["violations"]
+    assert (violation["column"], violation["rule"], violation["rows"]) == (column, "type", [2])
+
+
+def test_the_hint_for_a_body_without_line_ends_names_curls_option(shop: Shop) -> None:
+    body = as_csv(ROWS).replace(b"\n", b"")
+    answer = send(shop, body, "application/x-www-form-urlencoded")
+    assert answer.status_code == 422
+    assert "--data-binary" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        (b'{"dataframe_split": 1}', "application/json", 400, "BAD_REQUEST"),
+        (b"rubbish", "application/json", 400, "BAD_REQUEST"),
+        (b"age,spent\n1,2\n", "text/csv", 400, "BAD_REQUEST"),
+        (b"age,spent\n1,2\n", "image/png", 415, "UNSUPPORTED_MEDIA_TYPE"),
+    ],
+)
+def test_mlflows_clients_get_mlflows_errors(
+    shop: Shop, body: bytes, kind: str, status: int, code: str
+) -> None:
+    address = f"{shop.address}/invocations"
+    answer = requests.post(address, data=body, headers={"Content-Type": kind}, timeout=60)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+    assert answer.json()["message"]
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("route", ["predict", "invocations"])
+def test_two_of_mlflows_formats_in_one_body_are_refused(shop: Shop, route: str) -> None:
+    body = json.dumps({"dataframe_split": SPLIT, "inputs": {"age": [1]}})
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(f"{shop.address}/{route}", data=body, headers=headers, timeout=60)
+    assert answer.status_code == (422 if route == "predict" else 400)
+    assert "both dataframe_split and inputs" in answer.text

@@ -1,11 +1,14 @@
 """Invalid and malicious bodies get a 4xx that says what is wrong and where, never a wrong score."""
 
 import gzip
+import io
 import json
 import random
 import zlib
 from collections.abc import Callable
 
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 import requests
 
@@ -161,7 +164,20 @@ def bomb(megabytes: int) -> bytes:
     return b"".join([*packed, packer.flush()])
 
 
+def parquet_of(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    return sink.getvalue()
+
+
+# 8 MB in memory of some hundred bytes in the file, where 4 MB are allowed.
+REPEATED = parquet_of(
+    pa.table({"age": [30] * 2000, "spent": [5.0] * 2000, "where": ["w" * 4096] * 2000})
+)
+
 TOO_MUCH = {
+    "decompresses to over 4 MB": REPEATED,
+    "more than 5,000 columns": parquet_of(pa.table({f"c{at}": [1] for at in range(5_001)})),
     "max_body_mb": HEADER + b"\n" + (FIRST + b"\n") * 500_000,
     "gzip data exceeds": bomb(600),
     "max_rows": HEADER + b"\n" + (b"v,30,5,web\n" * 100_001),

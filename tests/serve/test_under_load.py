@@ -24,6 +24,7 @@ from tests.fakes.server import log_of, master_of, serving
 from tests.fakes.waiting import wait_until
 from tests.serve.test_forms import ROWS, as_csv
 from tests.serve.test_hostile_bodies import RUBBISH
+from tests.serve.test_operations import counted
 
 BODY = as_csv(ROWS)
 CLIENTS = 4
@@ -190,6 +191,26 @@ def test_a_killed_worker_loses_only_the_requests_that_it_was_answering(
     assert load.broken <= 3 * CLIENTS
     assert load.statuses[200] > 50
     two_models.assert_correct(load, {name: name for name in two_models.names})
+
+
+def test_a_killed_workers_model_is_not_shown_as_served(two_models: TwoModels) -> None:
+    old = two_models.names[1]
+    is_shown = ("lightmodel_model_info", f"version={old}")
+    limits = {"LIGHTMODEL__SERVE__WORKERS": "1", "LIGHTMODEL__SERVE__RELOAD_INTERVAL_S": "3600"}
+    with serving(two_models.project, **limits) as address:
+        wait_until(lambda: counted(address).get(is_shown) == 1, "the first model")
+        new = published_again(two_models.project.folder, old)
+        master_of(address).children()[0].kill()
+        shown = ("lightmodel_model_info", f"version={new}")
+        wait_until(lambda: _metrics(address).get(shown) == 1, "the new worker's model")
+        assert is_shown not in counted(address)
+
+
+def _metrics(address: str) -> dict[tuple[str, str], float]:
+    try:
+        return counted(address)
+    except requests.RequestException:  # no worker is there yet
+        return {}
 
 
 def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModels) -> None:

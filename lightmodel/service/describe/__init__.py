@@ -1,9 +1,10 @@
 """Routes that describe the service to programs: probes, the model, its schema, OpenAPI and Postman."""
 
+from dataclasses import replace
 from importlib import resources
 
 import orjson
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, g, jsonify, render_template, request
 
 from lightmodel import __version__
 from lightmodel.service.describe.openapi import openapi_of
@@ -37,7 +38,8 @@ def _add_probes(routes: Blueprint, models: ModelManager) -> None:
 
     @routes.get("/ready")
     def ready() -> Response:
-        return jsonify(status="ready", version=models.require().version)
+        version = models.require().version
+        return jsonify({"status": "ready", **({} if g.get("anonymous") else {"version": version})})
 
     @routes.get("/ping")
     def ping() -> Response:
@@ -52,7 +54,9 @@ def _add_probes(routes: Blueprint, models: ModelManager) -> None:
 def _add_model(routes: Blueprint, models: ModelManager) -> None:
     @routes.get("/model")
     def model() -> Response:
-        return _json(models.require().manifest.to_json())
+        manifest = models.require().manifest
+        source = str(manifest.inputs.get("source", "")).rstrip("/").rpartition("/")[2]
+        return _json(replace(manifest, inputs={**manifest.inputs, "source": source}).to_json())
 
     @routes.get("/schema")
     def schema() -> Response:

@@ -142,10 +142,16 @@ def _row_bodies(model: LoadedModel) -> Json:
 
 def _invocations(bodies: Json) -> Json:
     accepted = {kind: bodies[kind] for kind in ("application/json", "text/csv")}
-    scores = {"schema": object_schema({"predictions": {"type": "array", "items": {}}})}
-    answer = {"description": "scores", "content": {"application/json": scores}}
-    summary = "Score rows like MLflow's scoring server; the answer holds scores only"
-    return _post(summary, "invocations", accepted, answer)
+    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
+    answers = {"schema": object_schema({"predictions": rows})}
+    answer = {"description": "one answer for each row", "content": {"application/json": answers}}
+    post = _post("Score rows as MLflow's scoring server does", "invocations", accepted, answer)
+    error = object_schema({"error_code": {"type": "string"}, "message": {"type": "string"}})
+    for code, response in post["responses"].items():
+        if code != "200":
+            response["content"] = {"application/json": {"schema": error}}
+    del post["responses"]["422"]  # rows that cannot be scored are 400 there
+    return post
 
 
 def _feedback(model: LoadedModel) -> Json:

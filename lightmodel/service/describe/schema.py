@@ -100,6 +100,10 @@ def answer_schema(contract: Contract) -> Json:
         properties[contract.id.name] = {"description": "the row's id, unchanged", "nullable": True}
     part = object_schema({"feature": {"type": "string"}, "value": {"type": "number"}})
     properties["contributions"] = {"type": "array", "items": part}
+    properties["base_value"] = {
+        "type": "number",
+        "description": "the raw score less all contributions",
+    }
     required = ["prediction"] + (["probability"] if task.kind.has_classes else [])
     return {"type": "object", "required": required, "properties": properties}
 

@@ -31,3 +31,26 @@ export async function eachRow(blob, take) {
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) read(piece.value);
   if (cells.length || cell) endRow();
 }
+
+// Whether a spreadsheet would run a cell as a formula; a number with its sign is none.
+export const isFormula = (cell) => /^[=@\t\r]/.test(cell) || (/^[+-]/.test(cell) && !Number.isFinite(Number(cell)));
+
+// Returns the same CSV with an apostrophe before each formula, which makes it a text in a spreadsheet.
+export async function withoutFormulas(blob) {
+  const parts = [];
+  let lines = "";
+  await eachRow(blob, (cells) => {
+    lines += `${cells.map(written).join(",")}\n`;
+    if (lines.length < PART) return;
+    parts.push(new Blob([lines]));
+    lines = "";
+  });
+  return new Blob([...parts, lines], { type: "text/csv" });
+}
+
+const PART = 1 << 20;
+
+function written(cell) {
+  const text = isFormula(cell) ? `'${cell}` : cell;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,5 +1,6 @@
 // The drop zone: uploads a file, and shows the results.
 
+import { withoutFormulas } from "./csv.js";
 import { element, byId } from "./elements.js";
 import { showResults } from "./results.js";
 import { askForFile, noteVersion } from "./service.js";
@@ -27,9 +28,15 @@ export function startFile(facts) {
   window.addEventListener("drop", (event) => {
     over(event);
     zone.classList.remove("over");
-    const [file] = event.dataTransfer.files;
-    if (file) score(facts, file);
+    const files = [...event.dataTransfer.files];
+    if (files.length === 1) score(facts, files[0]);
+    if (files.length > 1) refuse(files);
   });
+}
+
+function refuse(files) {
+  const name = files.map((file) => file.name).join(", ");
+  showProblem({ name }, { detail: "Files are scored one at a time: choose one of them.", violations: [] });
 }
 
 async function score(facts, file) {
@@ -45,8 +52,9 @@ async function score(facts, file) {
     if (running !== upload) return;
     const seconds = (performance.now() - started) / 1000;
     const summary = await summarise(blob, facts);
+    const download = summary.formulas ? await withoutFormulas(blob) : blob;
     if (running !== upload) return;
-    showResults(facts, file, summary, blob, header, seconds);
+    showResults(facts, file, summary, download, header, seconds);
     byId("file-status").textContent = `${plural(summary.rows, "row")} scored.`;
     noteVersion(header("X-Model-Version"), facts.version);
   } catch (problem) {

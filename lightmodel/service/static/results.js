@@ -7,6 +7,7 @@ import { binned } from "./summary.js";
 import { count, number, percent, plural } from "./words.js";
 
 const MOST_LABELS = 8;
+const FORMULAS = "Cells that a spreadsheet would run as a formula begin with an apostrophe in the download.";
 let address = "";
 
 export function showResults(facts, file, summary, blob, header, seconds) {
@@ -26,6 +27,7 @@ export function showResults(facts, file, summary, blob, header, seconds) {
       element("a", { class: "button main", id: "download", href: address, download: downloadName(file.name) }, "Download as CSV"),
     ),
     ...notes(header),
+    summary.formulas ? element("p", { class: "aside" }, FORMULAS) : "",
     element("div", { class: "pair" }, overview(facts, summary), scores(facts, summary)),
     table(summary),
   );

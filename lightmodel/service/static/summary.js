@@ -1,17 +1,20 @@
 // Summarises a scored file for the page: counts, scores, and the first rows.
 
-import { eachRow } from "./csv.js";
+import { eachRow, isFormula } from "./csv.js";
 
 const MAX_ROWS = 100;
 
-// Returns {header, rows, first, counts, scores}; `scores` are what the histogram shows.
+// Returns {header, rows, first, counts, scores, formulas}; `scores` are what the histogram shows, and `formulas` is
+// whether a spreadsheet would run some cell.
 export async function summarise(blob, facts) {
   const classes = { binary: 1, multiclass: facts.labels.length, regression: 0 }[facts.task];
   const counts = new Map(facts.labels.map((label) => [label, 0]));
   const scores = [];
   const first = [];
   let header = null;
+  let formulas = false;
   await eachRow(blob, (cells) => {
+    formulas ||= cells.some(isFormula);
     if (!header) {
       header = cells;
       return;
@@ -21,7 +24,7 @@ export async function summarise(blob, facts) {
     if (classes) counts.set(cells[at], (counts.get(cells[at]) ?? 0) + 1);
     scores.push(classes ? largest(cells, at + 1) : Number(cells[at]));
   });
-  return { header, rows: scores.length, first, counts, scores };
+  return { header, rows: scores.length, first, counts, scores, formulas };
 }
 
 function largest(cells, from) {

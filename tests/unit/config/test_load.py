@@ -199,3 +199,18 @@ def test_an_environment_variable_names_the_settings_file() -> None:
     assert (loaded.config.data.target, loaded.file) == ("y", file)
     with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
         load(environ={"LIGHTMODEL_CONFIG": "nowhere.toml"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "port"),
+    [
+        ({"PORT": "8080"}, 8080),
+        ({"PORT": "8080", "LIGHTMODEL__SERVE__PORT": "5002"}, 5002),
+        ({"PORT": "tcp://10.0.0.1:80"}, 5003),  # as Kubernetes sets for a service called so
+    ],
+)
+def test_the_port_that_a_platform_assigns_is_below_our_own_variable(
+    environ: dict[str, str], port: int
+) -> None:
+    Path("config.toml").write_text("[serve]\nport = 5003\n", encoding="utf-8")
+    assert load(None, (), environ).config.serve.port == port

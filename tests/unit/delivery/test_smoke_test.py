@@ -8,11 +8,14 @@ import pytest
 from lightmodel.delivery.smoke_test import (
     Answer,
     check_sample_answers,
+    over_http,
     sample_request,
     smoke_test,
 )
 from lightmodel.errors import DeployFailed
 from lightmodel.store.manifest import Manifest
+from tests.fakes.server import free_port
+from tests.fakes.web import Web, csv_reply
 
 BINARY = {"kind": "binary", "labels": ["no", "yes"]}
 SEVERAL = {"kind": "multiclass", "labels": ["a", "b", "c"]}
@@ -64,3 +67,10 @@ def test_another_web_server_is_named_as_such() -> None:
 
     with pytest.raises(DeployFailed, match="no light-model service"):
         smoke_test(other_server, manifest)
+
+
+def test_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")  # nobody listens there
+    with Web(lambda _: csv_reply(b"a")) as web:
+        assert over_http(web.url)("/ready", None).status == 200

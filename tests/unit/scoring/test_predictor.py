@@ -97,6 +97,7 @@ def test_the_largest_contributions_of_a_row_come_first_whatever_their_sign() -> 
         [{"feature": "b", "value": -0.5}, {"feature": "c", "value": 0.2}],
         [{"feature": "c", "value": -1.0}, {"feature": "a", "value": 0.0}],
     ]
+    assert answers.base_values == [9.0, 9.0]
 
 
 def test_contributions_are_those_of_the_predicted_class() -> None:

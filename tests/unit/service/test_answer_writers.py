@@ -80,18 +80,21 @@ def test_a_regression_answer_has_only_the_prediction() -> None:
 
 def test_contributions_are_a_list_in_json_and_columns_in_csv() -> None:
     contributions = [[{"feature": "age", "value": 0.25}]]
-    answers = Answers(None, [True], np.array([0.9]), contributions, label_names=("false", "true"))
+    names = ("false", "true")
+    answers = Answers(None, [True], np.array([0.9]), contributions, [-0.5], label_names=names)
     (row,) = json.loads(written(JsonWriter(1), [answers]))
-    assert row["contributions"] == contributions[0]
+    assert (row["contributions"], row["base_value"]) == (contributions[0], -0.5)
     assert written(CsvWriter(1), [answers]).decode().splitlines() == [
-        "prediction,probability,contribution_1_feature,contribution_1_value",
-        "true,0.9,age,0.25",
+        "prediction,probability,contribution_1_feature,contribution_1_value,base_value",
+        "true,0.9,age,0.25,-0.5",
     ]
 
 
 def test_mlflows_format_has_the_scores_of_all_blocks() -> None:
     blocks = [binary(None, [0.25, 0.5]), binary(None, [1.0])]
-    assert json.loads(written(MlflowWriter(), blocks)) == {"predictions": [0.25, 0.5, 1.0]}
+    answers = json.loads(written(MlflowWriter(), blocks))["predictions"]
+    assert answers == json.loads(written(JsonWriter(), blocks))
+    assert [row["probability"] for row in answers] == [0.25, 0.5, 1.0]
 
 
 @pytest.mark.parametrize("mimetype", [JSON, CSV, JSON_LINES])

@@ -32,7 +32,7 @@ class FakeStore:
         self.model = Model(version) if version else None
         self.changes += 1
 
-    def state(self) -> int:
+    def state(self, _: object) -> int:
         return self.changes
 
     def newest(self, current: Model | None) -> Model:

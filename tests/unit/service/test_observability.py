@@ -54,6 +54,14 @@ def test_an_invalid_request_id_is_replaced(client: FlaskClient, given: str) -> N
     assert len(answered) == 24
 
 
+def test_unknown_methods_share_one_label(client: FlaskClient, metrics: Metrics) -> None:
+    for method in ("BREW", "X1", "X2"):
+        client.open("/rows/1", method=method)
+    names = [name for name in samples_of(metrics) if name.startswith("lightmodel_requests_total")]
+    assert len(names) == 1
+    assert 'method="other"' in names[0]
+
+
 def test_every_response_has_the_security_headers(client: FlaskClient) -> None:
     for path in ("/rows/1", "/fails", "/nowhere"):
         answer = client.get(path)

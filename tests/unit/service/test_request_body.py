@@ -76,6 +76,19 @@ def test_the_error_for_a_form_without_the_field_names_its_fields() -> None:
         received(OTHER + b"--xyz--\r\n", FORM)
 
 
+SECOND = (
+    b'--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b\r\n'
+    b'--xyz\r\nContent-Disposition: form-data; name="%s"; filename="b.csv"\r\n\r\nc,d\r\n--xyz--\r\n'
+)
+
+
+@pytest.mark.parametrize("name", [b"file", b"other"])
+@given(size=st.integers(1, 200))
+def test_a_second_file_is_refused(name: bytes, size: int) -> None:
+    with pytest.raises(BadRequest, match="more than one file"):
+        received(SECOND % name, FORM, size)
+
+
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
 def test_a_form_needs_a_boundary(kind: str) -> None:
     with pytest.raises(HTTPException, match="has no boundary"):

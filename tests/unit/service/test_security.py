@@ -1,5 +1,9 @@
 """API keys and rate limits, also behind proxies."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,12 @@ from hypothesis import strategies as st
 
 from lightmodel.config import ServeSection, load
 from lightmodel.service import create_app
-from lightmodel.service.security import RateLimiter, init_app
+from lightmodel.service.rate_limit import RateLimiter
+from lightmodel.service.security import init_app
+from tests.fakes.project import ROOT, Project
+from tests.serve.conftest import trained_shop
+
+__all__ = ["trained_shop"]
 
 
 def statuses(proxies: int, forwarded: list[str]) -> list[int]:
@@ -41,7 +50,7 @@ def test_each_address_behind_the_proxies_has_its_own_rate_limit(
 def guarded(**section: str) -> FlaskClient:
     """Return a client of an app with one protected route and /health."""
     app = Flask(__name__)
-    init_app(app, ServeSection(**section), workers=1)
+    init_app(app, ServeSection(**section))
 
     @app.get("/rows")
     @app.get("/health")
@@ -110,3 +119,78 @@ def test_the_number_of_remembered_callers_is_limited() -> None:
     for number in range(10_000):
         limiter.acquire(str(number))
     assert limiter.acquire("first") == 0.0
+
+
+def test_without_a_key_readiness_does_not_name_the_model(trained_shop: Project) -> None:
+    sets = ["log.sink=none", f"store.root={trained_shop.folder}"]
+    environ = {"LIGHTMODEL__SERVE__API_KEYS": "one:secret"}
+    client = create_app(load(None, sets, environ).config).test_client()
+    anonymous = client.get("/ready")
+    assert (anonymous.status_code, anonymous.json) == (200, {"status": "ready"})
+    known = client.get("/ready", headers={"X-API-Key": "secret"})
+    assert known.json == {"status": "ready", "version": trained_shop.models()[0].name}
+
+
+def test_wrong_keys_are_limited_too() -> None:
+    environ = {"LIGHTMODEL__SERVE__API_KEYS": "secret"}
+    limits = ["serve.rate_limit=1", "serve.workers=1", "log.sink=none", f"store.root={Path.cwd()}"]
+    client = create_app(load(None, limits, environ).config).test_client()
+    wrong = [client.get("/schema", headers={"X-API-Key": f"guess {n}"}) for n in range(3)]
+    assert [answer.status_code for answer in wrong] == [401, 429, 429]
+    right = client.get("/schema", headers={"X-API-Key": "secret"})
+    assert right.status_code == 503  # there is no model; the key's own bucket is full
+
+
+def cors_client(*origins: str) -> FlaskClient:
+    sets = ["log.sink=none", f"store.root={Path.cwd()}", f"serve.cors_origins={list(origins)}"]
+    environ = {"LIGHTMODEL__SERVE__API_KEYS": "secret"}
+    return create_app(load(None, sets, environ).config).test_client()
+
+
+def test_no_other_origin_is_allowed_by_default() -> None:
+    answer = cors_client().get("/health", headers={"Origin": "https://a.example"})
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "allowed"),
+    [
+        (["https://a.example"], "https://a.example", "https://a.example"),
+        (["https://a.example"], "https://b.example", None),
+        (["*"], "https://b.example", "*"),
+    ],
+)
+def test_pages_of_listed_origins_may_call_the_service(
+    origins: list[str], origin: str, allowed: str | None
+) -> None:
+    client = cors_client(*origins)
+    preflight = client.options("/predict", headers={"Origin": origin})
+    assert preflight.status_code == 200
+    called = client.post("/predict", headers={"Origin": origin, "X-API-Key": "secret"})
+    for answer in (preflight, called):
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+        assert "Origin" in answer.headers["Vary"]
+    assert ("X-API-Key" in preflight.headers.get("Access-Control-Allow-Headers", "")) == bool(
+        allowed
+    )
+    assert client.post("/predict").status_code == 401
+
+
+def test_workers_share_the_buckets(tmp_path: Path) -> None:
+    workers = [RateLimiter(4.0, str(tmp_path), clock=lambda: 7.0) for _ in range(3)]
+    waits = [workers[turn % 3].acquire("a") for turn in range(9)]
+    assert waits.count(0.0) == 4
+    assert workers[0].acquire("b") == 0.0
+
+
+def test_processes_never_hand_out_a_token_twice(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lightmodel.service.rate_limit import RateLimiter;"
+        "limiter = RateLimiter(1000.0, sys.argv[1], clock=lambda: 7.0);"
+        "print(sum(limiter.acquire('a') == 0 for _ in range(700)))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with ThreadPoolExecutor(3) as pool:
+        outputs = list(pool.map(lambda _: subprocess.check_output(command, env=environ), range(3)))
+    assert sum(map(int, outputs)) == 1000
