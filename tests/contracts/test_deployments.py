@@ -44,7 +44,7 @@ def subject(
     with registry(tmp_path) as host, azure(tmp_path / "azure", host) as cloud:
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
-        config = load(None, ["azure.start_timeout_s=8"]).config
+        config = load(None, ["azure.start_timeout_s=20"]).config
         yield Subject(
             open_app_service(config), lambda: next((p.image for p in cloud.places.values()), "")
         )

@@ -35,7 +35,7 @@ TRIAL = RunRecord(
 )
 
 
-def open_tracker(uri: str, folder: Path, timeout_s: float = 5) -> Tracker:
+def open_tracker(uri: str, folder: Path, timeout_s: float = 60) -> Tracker:
     return connect(TrackingSection(uri=uri, folder=folder, timeout_s=timeout_s))
 
 
