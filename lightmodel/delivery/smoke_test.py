@@ -51,7 +51,8 @@ def over_http(url: str, key: str = "") -> Ask:
     """Return what sends requests to a service; `key` is an API key, "" for none."""
     session = requests.Session()
     session.trust_env = not _is_loopback(url)  # HTTP_PROXY does not lead to this machine
-    session.headers.update({"Content-Type": "application/json"})
+    # Each request in a connection of its own: the service may be restarted between two.
+    session.headers.update({"Content-Type": "application/json", "Connection": "close"})
     session.headers.update({"X-API-Key": key} if key else {})
 
     def ask(path: str, body: bytes | None = None) -> Answer:
