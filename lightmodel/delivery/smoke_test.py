@@ -49,16 +49,21 @@ def key_of(deploy: DeploySection) -> str:
 
 def over_http(url: str, key: str = "") -> Ask:
     """Return what sends requests to a service; `key` is an API key, "" for none."""
-    session = requests.Session()
-    session.trust_env = not _is_loopback(url)  # HTTP_PROXY does not lead to this machine
-    # Each request in a connection of its own: the service may be restarted between two.
-    session.headers.update({"Content-Type": "application/json", "Connection": "close"})
-    session.headers.update({"X-API-Key": key} if key else {})
+    headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
+    host = urlsplit(url).hostname or ""
+    proxies = {"no_proxy": host} if _is_loopback(host) else {}  # HTTP_PROXY does not lead there
 
     def ask(path: str, body: bytes | None = None) -> Answer:
         method = "POST" if body else "GET"
         try:
-            answer = session.request(method, url + path, data=body, timeout=_TIMEOUT_S)
+            answer = requests.request(
+                method,
+                url + path,
+                data=body,
+                headers=headers,
+                proxies=proxies,
+                timeout=_TIMEOUT_S,
+            )
         except requests.RequestException as error:
             return Answer(0, type(error).__name__)
         return Answer(answer.status_code, answer.text)
@@ -66,8 +71,7 @@ def over_http(url: str, key: str = "") -> Ask:
     return ask
 
 
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:  # a name
