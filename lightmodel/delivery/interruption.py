@@ -28,7 +28,7 @@ def raise_if_interrupted() -> None:
 
 
 def _on_signal(*_: object) -> None:
-    global _pending  # noqa: PLW0603
+    global _pending  # noqa: PLW0603 — as above
     if _pending:
         raise KeyboardInterrupt
     _pending = True

@@ -141,7 +141,7 @@ class ObjectStore(ABC):
         """Return the paths of all objects below `root`."""
         return list(self._call(lambda files: self._list(files, root)))
 
-    def _call(self, operation: Callable[[FileSystem], Awaitable[Any]], size: int = 0) -> Any:  # noqa: ANN401
+    def _call(self, operation: Callable[[FileSystem], Awaitable[Any]], size: int = 0) -> Any:  # noqa: ANN401 — what it returns
         """Run a coroutine with a time limit: those of the libraries are minutes, with retries."""
         try:
             if self._files is None:

@@ -214,7 +214,7 @@ def load_json(text: bytes) -> Any:  # noqa: ANN401 — any JSON value
         return load_exactly(text)
 
 
-def load_exactly(text: bytes) -> Any:  # noqa: ANN401
+def load_exactly(text: bytes) -> Any:  # noqa: ANN401 — any JSON value
     """Return a JSON value as `load_json` does, more slowly, but with integers of any length."""
     return json.loads(text, parse_constant=_constant)
 

@@ -104,6 +104,7 @@ def test_dockers_health_check_passes(images: str) -> None:
             return bool(container.health == "healthy")
 
         wait_until(healthy, "Docker's health check", seconds=180, interval_s=0.5)
+        assert container.status == "running"
 
 
 def clone(folder: Path) -> Path:

@@ -87,11 +87,14 @@ def test_every_kind_lets_an_error_propagate(progress: Progress) -> None:
 
 
 def test_every_kind_is_thread_safe(progress: Progress) -> None:
+    finished: list[int] = []
+
     def work() -> None:
-        for _ in range(5):
+        for number in range(5):
             with progress.task("part", 5) as part:
                 part(1)
             whole(1)
+            finished.append(number)
 
     with progress.task("whole", 80) as whole:
         threads = [threading.Thread(target=work) for _ in range(4)]
@@ -99,6 +102,7 @@ def test_every_kind_is_thread_safe(progress: Progress) -> None:
             thread.start()
         for thread in threads:
             thread.join()
+    assert len(finished) == 20
 
 
 def test_the_start_and_the_end_are_logged(log: pytest.LogCaptureFixture) -> None:
