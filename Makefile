@@ -35,11 +35,12 @@ test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
 test-marked: $(DEV_STAMP) ## The tests that need services, browsers or a compiler (see .ci/run)
 	$(BIN)/python -m pytest -m "$(MARKED)" $(ARGS)
 
-check: $(DEV_STAMP) ## Lint, types, layers
+check: $(DEV_STAMP) ## Lint, types, layers, and the words of the documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/repo/test_words.py
 
 bench: bench-train bench-tune bench-serve bench-compiled bench-deploy bench-push image ## All measurements that the README quotes
 

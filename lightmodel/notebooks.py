@@ -16,7 +16,8 @@ from lightmodel.pipeline import CHAIN, RunContext, run_chain
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.train import train_spec
 from lightmodel.progress import SilentProgress
-from lightmodel.store.versions import Version, run_lock, splits_of
+from lightmodel.store.lock import run_lock
+from lightmodel.store.versions import Version, splits_of
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tracking.uploader import recording
 

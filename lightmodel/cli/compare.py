@@ -8,10 +8,10 @@ import click
 
 from lightmodel.cli.common import DASH, metric_text, new_table, print_table, run_context, settings
 from lightmodel.config import load
-from lightmodel.config.sections import parse_duration
+from lightmodel.config.training import parse_duration
 from lightmodel.contract.task import METRICS
 from lightmodel.progress import format_progress
-from lightmodel.store.versions import run_lock
+from lightmodel.store.lock import run_lock
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.contract.results import Evaluation

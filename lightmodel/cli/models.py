@@ -9,7 +9,8 @@ import click
 from lightmodel.cli.common import configured, metric_text, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, LightModelError
-from lightmodel.store.versions import Store, Version, models_of, run_lock, splits_of
+from lightmodel.store.lock import run_lock
+from lightmodel.store.versions import Store, Version, models_of, splits_of
 
 
 @click.group(invoke_without_command=True)

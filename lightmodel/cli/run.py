@@ -18,7 +18,7 @@ from lightmodel.cli.common import (
 )
 from lightmodel.config import Config, load
 from lightmodel.errors import NotReproduced
-from lightmodel.store.versions import run_lock
+from lightmodel.store.lock import run_lock
 
 if TYPE_CHECKING:  # the chain is imported when it runs
     from lightmodel.pipeline import Outcome

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from lightmodel.cli.common import new_table, print_table, run_context, settings
 from lightmodel.config import Config, load
-from lightmodel.store.versions import run_lock
+from lightmodel.store.lock import run_lock
 
 if TYPE_CHECKING:  # imported when a study runs
     from lightmodel.pipeline.candidates import Candidate

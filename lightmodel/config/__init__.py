@@ -1,22 +1,11 @@
 """All settings, typed and documented; read from file, environment and command line."""
 
+from lightmodel.config.data import DataSection, SplitSection
+from lightmodel.config.deployment import AzureSection, DeploySection
 from lightmodel.config.load import Config, load
-from lightmodel.config.sections import (
-    DataSection,
-    GateSection,
-    RangeOverride,
-    SplitSection,
-    TrainSection,
-    TuneSection,
-)
-from lightmodel.config.serving import (
-    AzureSection,
-    DeploySection,
-    LogSection,
-    ServeSection,
-    StoreSection,
-    TrackingSection,
-)
+from lightmodel.config.serving import ServeSection
+from lightmodel.config.storage import LogSection, StoreSection, TrackingSection
+from lightmodel.config.training import GateSection, RangeOverride, TrainSection, TuneSection
 
 __all__ = [
     "AzureSection",

@@ -15,23 +15,11 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import RENAMED_SETTINGS, Section, redacted
-from lightmodel.config.sections import (
-    DataSection,
-    GateSection,
-    SplitSection,
-    TrainSection,
-    TuneSection,
-)
-from lightmodel.config.serving import (
-    AzureSection,
-    DeploySection,
-    LogSection,
-    NotifySection,
-    ServeSection,
-    StoreSection,
-    TrackingSection,
-    WebhookSection,
-)
+from lightmodel.config.data import DataSection, SplitSection
+from lightmodel.config.deployment import AzureSection, DeploySection, NotifySection, WebhookSection
+from lightmodel.config.serving import ServeSection
+from lightmodel.config.storage import LogSection, StoreSection, TrackingSection
+from lightmodel.config.training import GateSection, TrainSection, TuneSection
 from lightmodel.errors import ConfigError
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import requests
 from pydantic import SecretStr
 
 from lightmodel.config import Config
-from lightmodel.config.serving import WebhookSection
+from lightmodel.config.deployment import WebhookSection
 from lightmodel.errors import ConfigError, DeployFailed, SourceUnavailable
 
 PATH = "/github-webhook/"

@@ -170,24 +170,33 @@ def publish_model(
         _write_environment(draft, code, libraries)
         return draft.publish(
             inputs=_inputs(split, retry),
-            parameters={
-                **model_parameters(config),
-                "split": bundle["split"],
-                "learner": dict(trained.parameters),
-            },
             rows=dict(split.manifest.rows),
-            metrics=trained.metrics,
-            contract=bundle["contract"],
-            task=bundle["contract"]["task"],
-            threshold=bundle["threshold"],
-            runtime=bundle["runtime"],
-            learner=trained.learner,
-            steps=trained.steps.kinds,
-            samples=bundle["samples"],
             libraries=versions(libraries),
             commit=commit(),
             fingerprint=key,
+            **_description(config, trained, bundle),
         )
+
+
+def _description(
+    config: Config, trained: "TrainingResult", bundle: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the manifest's fields that describe the model itself: how it was fitted, and how it scores."""
+    return {
+        "parameters": {
+            **model_parameters(config),
+            "split": bundle["split"],
+            "learner": dict(trained.parameters),
+        },
+        "metrics": trained.metrics,
+        "contract": bundle["contract"],
+        "task": bundle["contract"]["task"],
+        "threshold": bundle["threshold"],
+        "runtime": bundle["runtime"],
+        "learner": trained.learner,
+        "steps": trained.steps.kinds,
+        "samples": bundle["samples"],
+    }
 
 
 def _write_model(draft: Draft, learner: str, bundle: dict[str, Any], *, compiled: bool) -> None:

@@ -27,9 +27,10 @@ from lightmodel.search.ranges import Space, search_space, starting_point
 from lightmodel.search.studies import StudyPlan, Trial, open_study
 from lightmodel.search.study_report import best_trials, study_png, trial_rows
 from lightmodel.search.trials import TrialContext, prepare_trials, run_trials
+from lightmodel.store.lock import run_lock
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import fingerprint
-from lightmodel.store.versions import Version, run_lock
+from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 from lightmodel.training.train import (
     assign_folds,

@@ -11,21 +11,20 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from lightmodel.config import Config
-from lightmodel.errors import AlreadyRunning, ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.files import atomic_path, file_lock, sha256_of, translate_os_errors, write_atomic
+from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
+from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest, Signer
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
-LOCK = ".run.lock"
 ABANDONED_AFTER = timedelta(days=1)
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
@@ -302,18 +301,3 @@ def signer_of(config: Config) -> Signer:
     """Return the signer with store.signing_key, if that is set."""
     key = config.store.signing_key
     return Signer(key.get_secret_value().encode() if key else None)
-
-
-def run_lock(root: Path, patience_s: float = 0.0) -> AbstractContextManager[object]:
-    """Lock the store under `root` for a `with` block, or until the process dies.
-
-    Raises:
-        AlreadyRunning: another run holds the lock for longer than `patience_s` seconds.
-    """
-    try:
-        return file_lock(root / LOCK, patience_s)
-    except TimeoutError:
-        raise AlreadyRunning(
-            f"another run is using the store {root.resolve().name}",
-            hint="wait for it to end, or give this run a store.root of its own",
-        ) from None

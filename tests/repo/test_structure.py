@@ -3,7 +3,7 @@
 from benchmarks.structure import lines, modules
 
 MOST_LINES = 27_500
-MOST_MODULES = 170
+MOST_MODULES = 175
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.config import TuneSection
-from lightmodel.config.sections import parse_duration
+from lightmodel.config.training import parse_duration
 
 
 @pytest.mark.parametrize(

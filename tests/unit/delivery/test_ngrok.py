@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from pydantic import SecretStr
 
-from lightmodel.config.serving import WebhookSection
+from lightmodel.config.deployment import WebhookSection
 from lightmodel.delivery.webhook import open_tunnel, policy
 from lightmodel.errors import ConfigError, SourceUnavailable
 

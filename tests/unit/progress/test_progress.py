@@ -64,12 +64,8 @@ KINDS: dict[str, Callable[[], Progress]] = {
 }
 
 
-@pytest.fixture(params=KINDS)
-def progress(request: pytest.FixtureRequest) -> Progress:
-    return KINDS[request.param]()
-
-
-def test_every_kind_accepts_nested_tasks_and_wrong_totals(progress: Progress) -> None:
+def run_nested_tasks(progress: Progress) -> None:
+    """Run a task that advances beyond its total, one without a total, and one with nothing to do."""
     with (
         progress.task("Fetching [red]x[/red]", 10, "bytes") as outer,
         progress.task("Folds") as inner,
@@ -79,6 +75,47 @@ def test_every_kind_accepts_nested_tasks_and_wrong_totals(progress: Progress) ->
         inner(1)
     with progress.task("", 0, "bytes"), progress.task("again", 3, "folds"):
         pass
+
+
+@pytest.fixture(params=KINDS)
+def progress(request: pytest.FixtureRequest) -> Progress:
+    return KINDS[request.param]()
+
+
+@pytest.mark.parametrize("stream", [Screen, io.StringIO])
+def test_nested_tasks_and_wrong_totals_are_drawn(stream: type[io.StringIO]) -> None:
+    with stream() as screen:
+        run_nested_tasks(TerminalProgress(screen))
+        text = screen.getvalue()
+    last = [
+        text.rindex(part) for part in ("Fetching [red]x[/red]", "Folds", "0 bytes of 0", "again")
+    ]
+    assert last == sorted(last)
+    assert "55 bytes of 10 bytes" in text
+    assert "(550 %)" in text
+    assert "0 of 3 folds (0 %)" in text
+
+
+def test_nested_tasks_and_wrong_totals_are_logged(log: pytest.LogCaptureFixture) -> None:
+    run_nested_tasks(LogProgress(clock=ticking(5)))
+    assert log.messages == [
+        "Fetching [red]x[/red]: started, 0 bytes of 10 bytes (0 %)",
+        "Folds: started",
+        "Folds: done, 1 after 5.0 s",
+        "Fetching [red]x[/red]: done, 55 bytes of 10 bytes (550 %) after 15.0 s",
+        ": started",
+        "again: started, 0 of 3 folds (0 %)",
+        "again: done, 0 of 3 folds (0 %) after 5.0 s",
+        ": done, 0 bytes of 0 bytes after 15.0 s",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["silent", "closed window", "closed stream"])
+def test_nested_tasks_that_cannot_be_shown_print_nothing(
+    kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_nested_tasks(KINDS[kind]())
+    assert capfd.readouterr() == ("", "")
 
 
 def test_every_kind_lets_an_error_propagate(progress: Progress) -> None:

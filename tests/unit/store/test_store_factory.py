@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lightmodel.errors import AlreadyRunning
-from lightmodel.store.versions import run_lock
+from lightmodel.store.lock import run_lock
 
 
 def test_a_second_run_is_refused_until_the_first_ends() -> None:
