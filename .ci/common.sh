@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DEBIAN_FRONTEND=noninteractive CI=true
+# Each of a thousand processes would compile the package anew.
+export PYTHONDONTWRITEBYTECODE=
 BASE_IMAGE=python:3.11-slim-bookworm
 mkdir -p var/ci/coverage
 

@@ -1,34 +1,52 @@
 """Fixtures of every test: a clean environment and an empty working folder."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
-import pyarrow.csv as arrow_csv
 import pytest
 
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import SETTINGS, Project, approved_project, shop_project
 
 # No example fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("light-model", deadline=None)
 hypothesis.settings.load_profile("light-model")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """Hide the machine's settings from all tests, and from the fixtures that tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("LIGHTMODEL__"):
+                patch.delenv(name)
+        # MLflow takes seconds in each run: only its own tests set an address.
+        patch.setenv("LIGHTMODEL__TRACKING__URI", "none")
+        yield
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the machine's settings and the repository's folders from the test."""
-    for name in list(os.environ):
-        if name.startswith("LIGHTMODEL__"):
-            monkeypatch.delenv(name)
-    # MLflow takes seconds in each run: only its own tests set an address.
-    monkeypatch.setenv("LIGHTMODEL__TRACKING__URI", "none")
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide the repository's folders from the test."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with an approved model of that table; not to be changed."""
+    return approved_project(tmp_path_factory.mktemp("shop"), SETTINGS)
+
+
+@pytest.fixture
+def approved(trained_shop: Project, tmp_path: Path) -> Project:
+    """Return a copy of the project with an approved model, for tests that change it."""
+    shutil.copytree(trained_shop.folder, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Return a project in a fresh folder with a small table and fast settings."""
-    arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
-    made = Project(tmp_path)
-    made.settings(SETTINGS)
-    return made
+    return shop_project(tmp_path, SETTINGS)

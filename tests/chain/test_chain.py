@@ -30,7 +30,7 @@ def did(out: str) -> dict[str, str]:
 
 
 def test_one_command_makes_an_approved_model_and_a_report(project: Project) -> None:
-    ran = project.run()
+    ran = project.run("--set", "train.compile=auto")
     assert (ran.code, did(ran.out)) == (
         0,
         {"preprocess": "made", "train": "made", "testing": "made"},
@@ -51,10 +51,9 @@ def test_one_command_makes_an_approved_model_and_a_report(project: Project) -> N
     assert most in {str(round(count)) for count in splits.values()}
 
 
-def test_a_second_run_does_nothing_and_says_why(project: Project) -> None:
-    project.run()
-    before = {path: path.stat().st_mtime_ns for path in project.folder.rglob("*")}
-    ran = project.run()
+def test_a_second_run_does_nothing_and_says_why(approved: Project) -> None:
+    before = {path: path.stat().st_mtime_ns for path in approved.folder.rglob("*")}
+    ran = approved.run()
     assert did(ran.out) == {"preprocess": "reused", "train": "reused", "testing": "reused"}
     assert "nothing changed" in ran.out
     changed = {
@@ -63,19 +62,18 @@ def test_a_second_run_does_nothing_and_says_why(project: Project) -> None:
         if path.is_file() and path.stat().st_mtime_ns != when
     }
     assert changed <= {".run.lock"}
-    assert len(project.models()) == 1
+    assert len(approved.models()) == 1
 
 
-def test_only_what_a_change_concerns_is_done_again(project: Project) -> None:
-    project.run()
-    assert did(project.run("--set", "serve.port=5002").out)["train"] == "reused"
-    ran = project.run("--set", "train.seed=1")
+def test_only_what_a_change_concerns_is_done_again(approved: Project) -> None:
+    assert did(approved.run("--set", "serve.port=5002").out)["train"] == "reused"
+    ran = approved.run("--set", "train.seed=1")
     assert did(ran.out) == {"preprocess": "reused", "train": "made", "testing": "made"}
     assert "parameters changed" in ran.out
-    ran = project.run("--set", "gate.minimum=0.6")
+    ran = approved.run("--set", "gate.minimum=0.6")
     assert did(ran.out)["train"] == "reused"
-    arrow_csv.write_csv(shop_table(700), project.folder / "shop.csv")
-    ran = project.run()
+    arrow_csv.write_csv(shop_table(700), approved.folder / "shop.csv")
+    ran = approved.run()
     assert did(ran.out) == {"preprocess": "made", "train": "made", "testing": "made"}
     assert "inputs changed" in ran.out
 
@@ -83,8 +81,9 @@ def test_only_what_a_change_concerns_is_done_again(project: Project) -> None:
 def test_force_does_everything_again_to_the_same_bytes_on_any_number_of_threads(
     project: Project,
 ) -> None:
-    project.run("--set", "train.threads=2")
-    assert did(project.run("--force", "--set", "train.threads=1").out)["train"] == "made"
+    project.run("--set", "train.threads=2", PYTHONHASHSEED="1")
+    again = project.run("--force", "--set", "train.threads=1", PYTHONHASHSEED="2")
+    assert did(again.out)["train"] == "made"
     first, second = project.models()
     assert (first / "model.joblib").read_bytes() == (second / "model.joblib").read_bytes()
     one, other = project.splits()
@@ -108,17 +107,16 @@ def test_stages_run_alone_on_the_newest_versions(project: Project) -> None:
     assert project.run("--from", "testing", "--to", "train").code == 2
 
 
-def test_a_rejected_candidate_exits_10_and_leaves_the_old_model(project: Project) -> None:
-    project.run()
-    served = project.models()[0].name
-    ran = project.run("--set", "gate.minimum=0.999", "--set", "train.seed=1")
+def test_a_rejected_candidate_exits_10_and_leaves_the_old_model(approved: Project) -> None:
+    served = approved.models()[0].name
+    ran = approved.run("--set", "gate.minimum=0.999", "--set", "train.seed=1")
     assert ran.code == 10
     assert "is below gate.minimum 0.999" in ran.err
     assert did(ran.out)["testing"] == "made"
-    listing = project.tool("models").out
+    listing = approved.tool("models").out
     assert re.search(rf"→ {served}", listing)
     assert "rejected" in listing
-    again = project.run("--set", "gate.minimum=0.999", "--set", "train.seed=1")
+    again = approved.run("--set", "gate.minimum=0.999", "--set", "train.seed=1")
     assert (again.code, did(again.out)["testing"]) == (10, "reused")
 
 
@@ -131,24 +129,22 @@ def test_a_model_of_noise_is_not_approved(project: Project) -> None:
     assert "does not beat the dummy's" in ran.err
 
 
-def test_the_candidate_is_compared_with_the_served_model(project: Project) -> None:
-    project.run()
-    arrow_csv.write_csv(shop_table(900), project.folder / "shop.csv")
-    assert project.run().code == 0
-    reasons = " ".join(json.loads((project.models()[-1] / "verdict.json").read_bytes())["reasons"])
+def test_the_candidate_is_compared_with_the_served_model(approved: Project) -> None:
+    arrow_csv.write_csv(shop_table(900), approved.folder / "shop.csv")
+    assert approved.run().code == 0
+    reasons = " ".join(json.loads((approved.models()[-1] / "verdict.json").read_bytes())["reasons"])
     assert "rows that neither model was trained on" in reasons
 
 
 def test_rollback_brings_the_old_model_back_and_the_next_run_does_not_undo_it(
-    project: Project,
+    approved: Project,
 ) -> None:
-    project.run()
-    project.run("--set", "train.seed=1")
-    old, new = (model.name for model in project.models())
-    ran = project.tool("models", "rollback")
+    approved.run("--set", "train.seed=1")
+    old, new = (model.name for model in approved.models())
+    ran = approved.tool("models", "rollback")
     assert (f"withdrawn: {new}" in ran.out, f"served now: {old}" in ran.out) == (True, True)
-    assert project.run("--set", "train.seed=1").code == 10
-    assert f"→ {old}" in project.tool("models").out
+    assert approved.run("--set", "train.seed=1").code == 10
+    assert f"→ {old}" in approved.tool("models").out
 
 
 def test_killed_in_a_fold_the_next_run_goes_on_and_ends_in_the_same_bytes(
@@ -191,19 +187,18 @@ def test_interrupted_by_the_user_it_ends_at_once_with_its_own_code(project: Proj
         assert process.wait(timeout=60) == 130
 
 
-def test_a_stray_model_is_adopted_tested_and_then_served(project: Project) -> None:
-    project.run()
-    made = project.models()[0]
-    stray = project.folder / "model" / "better.joblib"
+def test_a_stray_model_is_adopted_tested_and_then_served(approved: Project) -> None:
+    made = approved.models()[0]
+    stray = approved.folder / "model" / "better.joblib"
     stray.write_bytes((made / "model.joblib").read_bytes())
-    ran = project.tool("models", "adopt", str(stray))
+    ran = approved.tool("models", "adopt", str(stray))
     assert ran.code == 0, ran.err
-    adopted = project.models()[-1]
+    adopted = approved.models()[-1]
     assert adopted != made
-    assert project.run("testing").code == 0
-    assert f"→ {adopted.name}" in project.tool("models").out
+    assert approved.run("testing").code == 0
+    assert f"→ {adopted.name}" in approved.tool("models").out
     stray.write_bytes(b"rubbish")
-    assert project.tool("models", "adopt", str(stray)).code == 74
+    assert approved.tool("models", "adopt", str(stray)).code == 74
 
 
 def test_old_models_are_retired_but_not_the_one_in_use(project: Project) -> None:
@@ -238,10 +233,9 @@ def test_two_runs_at_once_do_not_mix(project: Project) -> None:
 
 
 def test_the_published_test_table_has_the_columns_of_the_source(
-    project: Project,
+    approved: Project,
 ) -> None:
-    project.run()
-    header = (project.splits()[0] / "test.csv").read_text(encoding="utf-8").splitlines()[0]
+    header = (approved.splits()[0] / "test.csv").read_text(encoding="utf-8").splitlines()[0]
     assert [name.strip('"') for name in header.split(",")] == shop_table().column_names
 
 
@@ -265,15 +259,14 @@ def test_a_mistake_is_one_message_and_its_own_code(
     assert "Traceback" not in ran.err
 
 
-def test_a_changed_schema_is_refused_until_it_is_accepted(project: Project) -> None:
-    project.run()
+def test_a_changed_schema_is_refused_until_it_is_accepted(approved: Project) -> None:
     changed = shop_table(seed=1).drop_columns(["where"])
-    arrow_csv.write_csv(changed, project.folder / "shop.csv")
-    ran = project.run()
+    arrow_csv.write_csv(changed, approved.folder / "shop.csv")
+    ran = approved.run()
     assert ran.code == 65
     assert "column 'where': is not in the table" in ran.err
     assert "data.contract=new" in ran.err
-    assert project.run("--set", "data.contract=new").code == 0
+    assert approved.run("--set", "data.contract=new").code == 0
 
 
 @pytest.mark.parametrize(
@@ -314,33 +307,31 @@ def test_it_works_without_git(project: Project) -> None:
     assert json.loads((project.models()[0] / "manifest.json").read_bytes())["commit"] is None
 
 
-def test_signing_refuses_what_is_not_signed(project: Project) -> None:
-    project.run()
+def test_signing_refuses_what_is_not_signed(approved: Project) -> None:
     key = {"LIGHTMODEL__STORE__SIGNING_KEY": "hush"}
-    ran = project.run(**key)
+    ran = approved.run(**key)
     assert ran.code == 0, ran.err
-    assert len(project.models()) == 2
+    assert len(approved.models()) == 2
     assert "hush" not in ran.err + ran.out
     text = "".join(
-        path.read_text(encoding="utf-8", errors="replace") for path in project.models()[1].iterdir()
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in approved.models()[1].iterdir()
     )
     assert "hush" not in text
 
 
-def test_a_damaged_model_is_detected_and_trained_again(project: Project) -> None:
-    project.run()
-    model = project.models()[0] / "model.joblib"
+def test_a_damaged_model_is_detected_and_trained_again(approved: Project) -> None:
+    model = approved.models()[0] / "model.joblib"
     model.write_bytes(model.read_bytes()[:-1] + b"x")
-    assert project.tool("models", "verify").code == 74
-    ran = project.run()
+    assert approved.tool("models", "verify").code == 74
+    ran = approved.run()
     assert (ran.code, did(ran.out)["train"]) == (0, "made"), ran.err
     assert "is damaged" in ran.out
 
 
-def test_a_moved_store_still_works(project: Project) -> None:
-    project.run()
-    other = project.folder.parent / f"{project.folder.name}-moved"
-    shutil.copytree(project.folder, other)
+def test_a_moved_store_still_works(approved: Project) -> None:
+    other = approved.folder.parent / f"{approved.folder.name}-moved"
+    shutil.copytree(approved.folder, other)
     moved = Project(other)
     assert set(did(moved.run().out).values()) == {"reused"}
 

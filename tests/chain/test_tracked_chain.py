@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from lightmodel.config import load
 from lightmodel.service import create_app
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import SETTINGS, Project, shop_project, shop_table
 
 # MLflow warns when it is imported and when it queries its database.
 pytestmark = [
@@ -33,9 +33,7 @@ TRACKED = {"LIGHTMODEL__TRACKING__URI": "auto", "LIGHTMODEL__TRACKING__TIMEOUT_S
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project whose first model was approved and whose second was rejected."""
-    made = Project(tmp_path_factory.mktemp("tracked"))
-    arrow_csv.write_csv(shop_table(), made.folder / "shop.csv")
-    made.settings(SETTINGS)
+    made = shop_project(tmp_path_factory.mktemp("tracked"), SETTINGS)
     first = made.run(**TRACKED)
     assert (first.code, "tracking" in first.err) == (0, False), first.err
     second = made.run("--set", "gate.minimum=0.999", "--set", "train.seed=1", **TRACKED)

@@ -13,6 +13,7 @@ from docker.errors import NotFound
 
 from tests.fakes.project import ROOT, Ran
 from tests.fakes.server import free_port
+from tests.fakes.warm_interpreter import run_python
 
 IMAGE = "light-model-tried"
 
@@ -81,15 +82,7 @@ class Deployments:
         return [sys.executable, "-m", "lightmodel", *words]
 
     def run(self, *words: str, **more: str) -> Ran:
-        done = subprocess.run(
-            self.command(*words),
-            cwd=self.folder,
-            env=self.environment(**more),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = run_python(["-m", "lightmodel", *words], self.folder, self.environment(**more))
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def deploy(self, *words: str) -> Ran:

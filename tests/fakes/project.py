@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as arrow_csv
 
 from tests.fakes.waiting import running, wait_until
+from tests.fakes.warm_interpreter import run_python
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,27 +38,14 @@ class Project:
         return [sys.executable, str(ROOT / script), *words]
 
     def run(self, *words: str, script: str = "run.py", **environ: str) -> Ran:
-        done = subprocess.run(
-            self.command(*words, script=script),
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return self._python(str(ROOT / script), *words, **environ)
 
     def tool(self, *words: str, **environ: str) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "lightmodel", *words],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return self._python("-m", "lightmodel", *words, **environ)
+
+    def _python(self, *words: str, **environ: str) -> Ran:
+        everything = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
+        done = run_python(words, self.folder, everything)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
@@ -111,6 +100,22 @@ def shop_table(rows: int = 600, seed: int = 0) -> pa.Table:
     )
 
 
+def shop_project(folder: Path, settings: str) -> Project:
+    """Return a project in this folder with the shop's table and these settings."""
+    arrow_csv.write_csv(shop_table(), folder / "shop.csv")
+    project = Project(folder)
+    project.settings(settings)
+    return project
+
+
+def approved_project(folder: Path, settings: str) -> Project:
+    """Return such a project after its first run, with an approved model."""
+    project = shop_project(folder, settings)
+    ran = project.run()
+    assert ran.code == 0, ran.err
+    return project
+
+
 SETTINGS = """
 [data]
 source = "shop.csv"
@@ -118,6 +123,8 @@ target = "bought"
 [train]
 folds = 4
 parameters = {num_leaves = 4, max_rounds = 60}
+compile = "never"
 [gate]
 bootstrap = 50
 """
+COMPILED = SETTINGS.replace('compile = "never"', 'compile = "auto"')

@@ -15,7 +15,7 @@ from tests.fakes.waiting import running
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-SMALL = "sample://santander?rows=2000&seed=0"
+SMALL = "sklearn://breast_cancer"
 # Pages whose `sh` blocks are executed in a copy of the project that has a model. What needs Docker, a
 # terminal or labels that do not exist yet is a `console` block.
 EXECUTED = (

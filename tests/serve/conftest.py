@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow.csv as arrow_csv
 import pytest
 
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import COMPILED, Project, approved_project
 from tests.fakes.server import serving
 from tests.serve.tables.models import Models
 
@@ -21,13 +20,8 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A folder with an approved model; not to be changed."""
-    folder = tmp_path_factory.mktemp("shop")
-    arrow_csv.write_csv(shop_table(), folder / "shop.csv")
-    project = Project(folder)
-    project.settings(SETTINGS)
-    assert project.run().code == 0
-    return project
+    """A folder with an approved model, compiled as most are that are served; not to be changed."""
+    return approved_project(tmp_path_factory.mktemp("compiled-shop"), COMPILED)
 
 
 @pytest.fixture(scope="session")

@@ -32,16 +32,15 @@ def wait_for_rows(project: Project, rows: int) -> None:
 
 
 def test_every_answered_row_is_logged_once_even_if_the_server_stops_right_after(
-    project: Project,
+    approved: Project,
 ) -> None:
-    assert project.run().code == 0
-    body = (project.splits()[0] / "test.csv").read_bytes()
-    with serving(project, GUNICORN_CMD_ARGS="--workers=2") as address:
+    body = (approved.splits()[0] / "test.csv").read_bytes()
+    with serving(approved, GUNICORN_CMD_ARGS="--workers=2") as address:
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: post(address, body).json(), range(REQUESTS)))
         feedback = requests.post(
             f"{address}/feedback",
-            data=(project.folder / "shop.csv").read_bytes(),
+            data=(approved.folder / "shop.csv").read_bytes(),
             headers={"Content-Type": "text/csv"},
             timeout=30,
         )
@@ -51,18 +50,17 @@ def test_every_answered_row_is_logged_once_even_if_the_server_stops_right_after(
         for answer in answers
         for number, row in enumerate(answer, start=1)
     ]
-    assert sorted(logged(project)) == sorted(expected)
-    live = project.tool("live").out.splitlines()
+    assert sorted(logged(approved)) == sorted(expected)
+    live = approved.tool("live").out.splitlines()
     rows = len(answers[0])
-    assert live[1].split()[:3] == [project.models()[0].name, f"{REQUESTS * rows:,}", str(rows)]
+    assert live[1].split()[:3] == [approved.models()[0].name, f"{REQUESTS * rows:,}", str(rows)]
 
 
-def test_a_killed_worker_loses_no_row_that_was_written(project: Project) -> None:
-    assert project.run().code == 0
-    body = (project.splits()[0] / "test.csv").read_bytes()
-    with serving(project, GUNICORN_CMD_ARGS="--workers=1") as address:
+def test_a_killed_worker_loses_no_row_that_was_written(approved: Project) -> None:
+    body = (approved.splits()[0] / "test.csv").read_bytes()
+    with serving(approved, GUNICORN_CMD_ARGS="--workers=1") as address:
         rows = len(post(address, body).json())
-        wait_for_rows(project, rows)
+        wait_for_rows(approved, rows)
         (worker,) = master_of(address).children()
         worker.kill()
 
@@ -73,4 +71,4 @@ def test_a_killed_worker_loses_no_row_that_was_written(project: Project) -> None
                 return False
 
         wait_until(answered, "an answer of the next worker")
-    assert len(logged(project)) == 2 * rows
+    assert len(logged(approved)) == 2 * rows

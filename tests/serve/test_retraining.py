@@ -24,11 +24,10 @@ def finished(address: str, path: str) -> dict[str, Any]:
     return job
 
 
-def test_a_retraining_runs_once_and_its_model_is_served(project: Project) -> None:
-    assert project.run().code == 0
-    before = project.models()
-    arrow_csv.write_csv(shop_table(rows=900, seed=5), project.folder / "shop.csv")
-    with serving(project, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
+def test_a_retraining_runs_once_and_its_model_is_served(approved: Project) -> None:
+    before = approved.models()
+    arrow_csv.write_csv(shop_table(rows=900, seed=5), approved.folder / "shop.csv")
+    with serving(approved, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
         started = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
         assert started.status_code == 202
         path = started.headers["Location"]
@@ -38,12 +37,12 @@ def test_a_retraining_runs_once_and_its_model_is_served(project: Project) -> Non
         job = finished(address, path)
         assert (job["state"], job["exit_code"]) == ("approved", 0), job
         assert any("report:" in line for line in job["last_lines"])
-        (fresh,) = set(project.models()) - set(before)
+        (fresh,) = set(approved.models()) - set(before)
         wait_until(
             lambda: requests.get(f"{address}/ready", timeout=60).json()["version"] == fresh.name,
             "the new model's loading",
         )
-    with serving(project, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
+    with serving(approved, LIGHTMODEL__SERVE__TRAIN_TOKEN="let-me") as address:
         assert requests.get(address + path, headers=TOKEN, timeout=60).json() == job
 
 

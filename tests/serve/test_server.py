@@ -12,25 +12,24 @@ from tests.serve.conftest import Shop
 
 
 def test_the_test_table_can_be_posted_with_its_columns_in_any_order(
-    project: Project,
+    approved: Project,
 ) -> None:
-    assert project.run().code == 0
-    path = project.splits()[0] / "test.csv"
+    path = approved.splits()[0] / "test.csv"
     table = arrow_csv.read_csv(path)
-    with serving(project) as address:
+    with serving(approved) as address:
         answer = post(address, path.read_bytes())
         assert answer.status_code == 200
-        assert answer.headers["X-Model-Version"] == project.models()[0].name
+        assert answer.headers["X-Model-Version"] == approved.models()[0].name
         rows = answer.json()
         assert [row["visit_id"] for row in rows] == table["visit_id"].to_pylist()
         assert {row["prediction"] for row in rows} == {"yes", "no"}
         assert all(0 <= row["probability"] <= 1 for row in rows)
 
-        turned = project.folder / "turned.csv"
+        turned = approved.folder / "turned.csv"
         arrow_csv.write_csv(table.select(table.column_names[::-1]), turned)
         assert post(address, turned.read_bytes()).json() == rows
 
-        manifest = json.loads((project.models()[0] / "manifest.json").read_bytes())
+        manifest = json.loads((approved.models()[0] / "manifest.json").read_bytes())
         for sample in manifest["samples"]:
             text = "\n".join(
                 ",".join("" if value is None else str(value) for value in line)

@@ -9,16 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psutil
-import pyarrow.csv as arrow_csv
 import pytest
 import requests
 
 from tests.fakes.postgres import postgres
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import Project
 from tests.fakes.publishing import published_again
 from tests.fakes.server import log_of, master_of, serving
 from tests.fakes.waiting import wait_until
@@ -116,11 +114,8 @@ class TwoModels:
 
 
 @pytest.fixture
-def two_models(tmp_path: Path) -> TwoModels:
-    arrow_csv.write_csv(shop_table(), tmp_path / "shop.csv")
-    project = Project(tmp_path)
-    project.settings(SETTINGS)
-    assert project.run().code == 0
+def two_models(approved: Project) -> TwoModels:
+    project = approved
     assert project.run("--set", "train.seed=5", "--set", "train.final=ensemble").code == 0
     first, second = project.models()
     return TwoModels(project, (first.name, second.name))

@@ -3,11 +3,11 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 import pytest
 from flask.testing import FlaskClient
 from pyarrow import parquet
@@ -16,17 +16,15 @@ from lightmodel.config import Config, load
 from lightmodel.predictions.factory import open_log
 from lightmodel.service import create_app
 from tests.fakes.answers import answered
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import Project
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def trained(trained_shop: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with one approved model; each test has a prediction log of its own."""
-    project = Project(tmp_path_factory.mktemp("trained"))
-    arrow_csv.write_csv(shop_table(), project.folder / "shop.csv")
-    project.settings(SETTINGS)
-    assert project.run().code == 0
-    return project
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(trained_shop.folder, folder, dirs_exist_ok=True)
+    return Project(folder)
 
 
 @pytest.fixture
