@@ -22,7 +22,8 @@ run: $(STAMP) ## Environment, then the whole chain on config.toml
 
 mlflow: $(STAMP) ## Open MLflow's page on what was tracked, on port 5000
 	mkdir -p model-development
-	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow server \
+	PATH="$(CURDIR)/$(BIN):$$PATH" MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true \
+	    MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server \
 	    --backend-store-uri sqlite:///model-development/mlflow.db --artifacts-destination model-development/mlartifacts \
 	    --host 127.0.0.1 --port 5000 --workers 1
 

@@ -72,7 +72,7 @@ def test_where_the_gate_fails_a_network_grows_and_the_best_out_of_fold_is_kept(
     project: Project,
 ) -> None:
     words = (
-        *("--set", "train.estimator=neural", "--set", "train.retry=3", "--set", "train.folds=2"),
+        *("--set", "train.estimator=neural", "--set", "train.retry=2", "--set", "train.folds=2"),
         *("--set", "train.parameters={width = 1, epochs = 1, learning_rate = 0.05}"),
         *("--set", "gate.minimum=0.999"),
     )
@@ -83,7 +83,7 @@ def test_where_the_gate_fails_a_network_grows_and_the_best_out_of_fold_is_kept(
     sizes = [
         (one["parameters"]["width"], one["parameters"]["epochs"]) for one in record["attempts"]
     ]
-    assert sizes == [(2, 1), (1, 2), (4, 1)]
+    assert sizes == [(2, 1), (1, 2)]  # wider, then longer
     best = max(record["attempts"], key=lambda one: one["metrics"]["auc"])
     assert best["metrics"]["auc"] > record["original"]["metrics"]["auc"]
     learner = newest.manifest.parameters["learner"]

@@ -106,7 +106,7 @@ def test_switches_under_load_lose_no_request(service: Deployments) -> None:
     images = [IMAGE, variant("second")]
     assert service.deploy("--image", images[0]).code == 0
     with steady_load(service.address) as load:
-        for number in range(1, 4):
+        for number in (1, 2):  # to green, and back to blue
             done = service.deploy("--image", images[number % 2])
             assert done.code == 0, done.err
     print(f"{load.answered} requests, {len(load.failed)} failed")

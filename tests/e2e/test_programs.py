@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.fakes.waiting import untraced
 from tests.serve.conftest import Shop
 
 
@@ -47,6 +48,7 @@ def test_no_request_that_openapi_allows_or_forbids_breaks_the_service(
     done = subprocess.run(
         [*command, "--max-examples", "40", "--seed", "1", "--no-color"],
         cwd=tmp_path,
+        env=untraced(),
         capture_output=True,
         text=True,
         timeout=300,

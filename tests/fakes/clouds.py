@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from tests.fakes.waiting import running, wait_until
+from tests.fakes.waiting import running, untraced, wait_until
 
 AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -103,7 +103,9 @@ def _program(name: str, where_from: str) -> str:
 def _serving(command: list[str], probe: str) -> Iterator[None]:
     # It ends with SIGKILL: after SIGTERM Azurite takes twenty seconds.
     with (
-        running(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+        running(
+            command, env=untraced(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process,
         requests.Session() as session,
     ):
         session.trust_env = False

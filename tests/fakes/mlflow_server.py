@@ -12,7 +12,7 @@ from pathlib import Path
 import requests
 
 from tests.fakes.server import free_port, wait_until_it_answers
-from tests.fakes.waiting import running
+from tests.fakes.waiting import running, untraced
 
 
 @contextmanager
@@ -31,9 +31,11 @@ def mlflow_server(folder: Path, port: int | None = None) -> Iterator[str]:
         running(
             [sys.executable, "-m", "mlflow", "server", *(str(word) for word in options)],
             env={
-                **os.environ,
+                **untraced(),
                 "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
+                # Eight more processes, which run jobs for language models.
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             },
             stdout=log,
             stderr=log,

@@ -38,6 +38,11 @@ def wait_until(
         time.sleep(interval_s)
 
 
+def untraced() -> dict[str, str]:
+    """Return the environment for a program that runs none of this project's code: without coverage."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
+
+
 @contextmanager
 def running(command: Sequence[str], **options: Any) -> "Iterator[subprocess.Popen[Any]]":
     """Start a process and yield it; at the end kill it if it still runs, and wait for it.

@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from tests.fakes.waiting import untraced
+
 _ROOT = Path(__file__).parents[2]
 LIBRARIES = (
     "click",
@@ -60,12 +62,10 @@ class WarmInterpreter:
 
     def __init__(self) -> None:
         self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # Only the forks measure coverage.
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
         with far:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(far.fileno())],
-                env={**environ, "PYTHONPATH": str(_ROOT)},
+                env={**untraced(), "PYTHONPATH": str(_ROOT)},  # only forks are traced
                 pass_fds=[far.fileno()],
                 cwd=_ROOT,
             )
