@@ -91,7 +91,19 @@ class WarmInterpreter:
             return subprocess.CompletedProcess([*words], code, out.read(), err.read())
 
 
-_interpreter = functools.cache(WarmInterpreter)  # one in each process that runs tests
+def run_process(
+    words: Sequence[str], folder: Path, environ: Mapping[str, str], timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run `python WORDS…` in a process that begins from nothing; see `run_python`."""
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
 
 
 def run_python(
@@ -102,17 +114,12 @@ def run_python(
     Raises:
         subprocess.TimeoutExpired: it took longer, and was killed.
     """
-    if sys.platform == "linux" and environ.get(_HASH_SEED) == os.environ.get(_HASH_SEED):
-        return _interpreter().run(words, folder, environ, timeout_s)
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    can_fork = sys.platform == "linux" and environ.get(_HASH_SEED) == os.environ.get(_HASH_SEED)
+    run = _interpreter().run if can_fork else run_process
+    return run(words, folder, environ, timeout_s)
+
+
+_interpreter = functools.cache(WarmInterpreter)  # one in each process that runs tests
 
 
 def _wait(status: socket.socket, words: Sequence[str], timeout_s: float) -> int:
