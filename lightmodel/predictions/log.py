@@ -15,15 +15,15 @@ from filelock import FileLock, Timeout
 from lightmodel.config import LogSection
 from lightmodel.config.base import redacted
 from lightmodel.errors import DataError, SourceUnavailable
-from lightmodel.predictions.base import AnsweredRows, Block, Sink, encode
+from lightmodel.predictions.base import AnsweredRows, Row, Sink, characters, encode
 from lightmodel.predictions.sqlite import SqliteSink
 
 logger = logging.getLogger(__name__)
 
-_WRITE_INTERVAL_S = 0.05  # rows that arrive within it are written together
+_WRITE_INTERVAL_S = 0.25  # rows that arrive within it are written together
 _RETRY_S = 1.0  # the pause after a failure; each failed shipment doubles it
 _MAX_RETRY_S = 30.0
-_BATCH_BLOCKS = 64  # written in one transaction
+_BATCH_ROWS = 500  # written in one transaction
 _MAX_UNWRITTEN_BYTES = 16 << 20  # held in memory while the file cannot be written
 _SHIP_ROWS, _SHIP_BYTES = 5_000, 1 << 19  # the most in one shipment
 
@@ -67,10 +67,11 @@ class PredictionLog:
         self._file = SqliteSink(path, limits.spool_mb << 20 if server else None)
         self._server = server
         self._queue: deque[AnsweredRows] = deque()
-        self._queued_rows = 0
-        self._unwritten: list[Block] = []
-        self._unwritten_bytes = 0
-        self._lock = threading.Lock()
+        self._recorded = 0  # rows that were queued
+        self._taken = 0  # rows of them that the thread has dealt with
+        self._unwritten: list[Row] = []
+        self._unwritten_bytes = 0  # counted while the file cannot be written
+        self._lock = threading.Lock()  # never held by the threads, so that nobody waits for them
         self._threads: tuple[threading.Thread, ...] = ()
         self._process = 0
         self._wake = threading.Event()
@@ -84,10 +85,11 @@ class PredictionLog:
         """Queue the rows of one request; a full queue drops them."""
         number = len(rows.predictions)
         with self._lock:
-            full = self._queued_rows > 0 and self._queued_rows + number > self._limits.queue_rows
-            refused = full or self._stopping.is_set() or not self._ensure_started()
+            waiting = self._recorded - self._taken
+            full = waiting > 0 and waiting + number > self._limits.queue_rows
+            refused = full or self._stopping.is_set() or not (self._threads or self._start())
             if not refused:
-                self._queued_rows += number
+                self._recorded += number
                 self._queue.append(rows)
         if refused:
             self._count("dropped", number)
@@ -104,13 +106,11 @@ class PredictionLog:
         self._wake.set()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if lost := self._queued_rows + sum(block.rows for block in self._unwritten):
+        if lost := self._recorded - self._taken + len(self._unwritten):
             self._count("dropped", lost)
         atexit.unregister(self.close)
 
-    def _ensure_started(self) -> bool:
-        if self._threads:
-            return True
+    def _start(self) -> bool:
         work: list[Callable[[], None]] = [self._keep_writing]
         if self._server is not None:
             work.append(partial(self._keep_shipping, self._server))
@@ -136,50 +136,48 @@ class PredictionLog:
         self._written.set()
 
     def _write_queue(self) -> None:
-        for block in self._encoded():
+        for rows in self._encoded():
             if self._disk.is_active and self._unwritten_bytes >= _MAX_UNWRITTEN_BYTES:
-                self._count("dropped", block.rows)
+                self._count("dropped", len(rows))
                 continue
-            self._unwritten.append(block)
-            self._unwritten_bytes += len(block.data)
-            if len(self._unwritten) >= _BATCH_BLOCKS and not self._disk.is_active:
+            self._unwritten += rows
+            if self._disk.is_active:
+                self._unwritten_bytes += characters(rows)
+            elif len(self._unwritten) >= _BATCH_ROWS:
                 self._write()
         self._write()
 
-    def _encoded(self) -> Iterator[Block]:
+    def _encoded(self) -> Iterator[list[Row]]:
         while self._queue:
             answered = self._queue.popleft()
             number = len(answered.predictions)
             done = 0
             try:
-                for block in encode(answered, self._limits.rate):
-                    done += block.rows
-                    yield block
+                for rows in encode(answered, self._limits.rate):
+                    done += len(rows)
+                    yield rows
             except (TypeError, ValueError):
                 logger.exception("prediction log: rows that cannot be encoded as JSON are dropped")
                 self._count("dropped", number - done)
-            with self._lock:
-                self._queued_rows -= number
+            self._taken += number
 
     def _write(self) -> None:
-        """Write the encoded blocks; those from the first failure on wait for the next call."""
-        while batch := self._unwritten[:_BATCH_BLOCKS]:
-            rows = sum(block.rows for block in batch)
-            data = b",".join(block.data for block in batch)
+        """Write the encoded rows; those from the first failure on wait for the next call."""
+        while batch := self._unwritten[:_BATCH_ROWS]:
             try:
-                self._file.write(f"[{data.decode()}]")
+                self._file.write(batch)
             except SourceUnavailable as error:
                 self._disk.begin(error.message)
+                self._unwritten_bytes = characters(self._unwritten)
                 return
             except DataError:
                 logger.exception("prediction log: rows that SQLite refuses are dropped")
-                self._count("dropped", rows)
+                self._count("dropped", len(batch))
             else:
                 self._disk.end()
                 for what in ("spooled",) if self._server else ("spooled", "logged"):
-                    self._count(what, rows)
-            del self._unwritten[:_BATCH_BLOCKS]
-            self._unwritten_bytes -= sum(len(block.data) for block in batch)
+                    self._count(what, len(batch))
+            del self._unwritten[:_BATCH_ROWS]
 
     def _keep_shipping(self, server: Sink) -> None:
         pause = _RETRY_S
@@ -219,11 +217,11 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
         file.close()
 
 
-def _send(batch: list[tuple[int, str]], spool: SqliteSink, server: Sink, count: Count) -> None:
+def _send(batch: list[tuple[int, Row]], spool: SqliteSink, server: Sink, count: Count) -> None:
     """Send a batch; halve one that the server refuses, until the refused rows are found."""
     last = batch[-1][0]
     try:
-        count("logged", server.write(f"[{','.join(row for _, row in batch)}]"))
+        count("logged", server.write([row for _, row in batch]))
     except DataError as error:
         if len(batch) > 1:
             for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):

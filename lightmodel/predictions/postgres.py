@@ -1,11 +1,11 @@
 """The prediction log in PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
-from lightmodel.predictions.base import Sink
+from lightmodel.predictions.base import Row, Sink
 
 if TYPE_CHECKING:  # optional: requirements/postgres.txt installs it
     import psycopg
@@ -24,6 +24,14 @@ CREATE TABLE IF NOT EXISTS truths (
     id text PRIMARY KEY, truth text NOT NULL, time timestamptz NOT NULL
 );
 """
+_INSERT = """
+INSERT INTO predictions
+SELECT request, row, time::timestamptz, version, id, prediction::jsonb, probability::jsonb, features::jsonb
+FROM unnest(
+    ?::text[], ?::integer[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[]
+) AS rows (request, row, time, version, id, prediction, probability, features)
+ON CONFLICT DO NOTHING
+"""
 
 
 class PostgresSink(Sink):
@@ -33,18 +41,6 @@ class PostgresSink(Sink):
         ConfigError: the URL is invalid, or psycopg is not installed.
     """
 
-    _WRITE = """
-    WITH requests AS MATERIALIZED (
-        SELECT request ->> 'request' AS request, (request ->> 'time')::timestamptz AS time,
-               request ->> 'version' AS version, request -> 'rows' AS rows
-        FROM jsonb_array_elements(?::jsonb) AS request
-    )
-    INSERT INTO predictions
-    SELECT request, (value ->> 0)::integer, time, version, value ->> 1, value -> 2, value -> 3,
-           nullif(value -> 4, 'null')
-    FROM requests, jsonb_array_elements(rows) AS value
-    ON CONFLICT DO NOTHING
-    """
     _PAIRS = "jsonb_each_text(?::jsonb)"
     _TIME = """to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
@@ -67,6 +63,10 @@ class PostgresSink(Sink):
         self._url = url
         self._connection: psycopg.Connection | None = None
 
+    def write(self, rows: Sequence[Row]) -> int:
+        """Store rows; return how many were added."""
+        return self._change(_INSERT, *map(list, zip(*rows, strict=True))) if rows else 0
+
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
@@ -74,7 +74,7 @@ class PostgresSink(Sink):
                 self._connection.close()
             self._connection = None
 
-    def _change(self, sql: str, *values: str) -> int:
+    def _change(self, sql: str, *values: str | list[Any]) -> int:
         with self._transaction() as connection:
             changed: int = connection.execute(_query(sql), values).rowcount
         return changed

@@ -12,7 +12,7 @@ from lightmodel.config import Config, LogSection
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.predictions.factory import open_log, open_sink, spooled_bytes
 from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
-from tests.fakes.answers import VERSION, answered, batch
+from tests.fakes.answers import VERSION, answered, rows_of
 from tests.fakes.postgres import postgres
 
 
@@ -50,7 +50,7 @@ def test_the_csv_sink_stores_rows_in_sqlite_and_a_warning_names_the_export_comma
 def test_opening_the_sink_first_ships_rows_that_a_dead_server_left_in_the_spool() -> None:
     Path("var/log").mkdir(parents=True)
     with closing(SqliteSink(Path("var/log/spool.sqlite"))) as spool:
-        spool.write(batch(answered("r1", ["a"], [0.1])))
+        spool.write(rows_of(answered("r1", ["a"], [0.1])))
     with postgres() as cluster:
         config = configured(sink="postgres", url=cluster.url)
         with closing(open_sink(config)) as sink:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from lightmodel.errors import SourceUnavailable
+from lightmodel.predictions.base import characters
 from lightmodel.predictions.sqlite import SqliteSink
-from tests.fakes.answers import VERSION, answered, batch
+from tests.fakes.answers import VERSION, answered, at, rows_of
 
 EARLIER = """
 CREATE TABLE predictions (
@@ -33,7 +34,7 @@ def sink(tmp_path: Path) -> Iterator[SqliteSink]:
 def test_a_file_of_an_earlier_version_is_still_used(sink: SqliteSink) -> None:
     with closing(sqlite3.connect(sink.path)) as connection:
         connection.executescript(EARLIER)
-    sink.write(batch(answered("r1", ["a", "b"], [0.9, 0.1])))
+    sink.write(rows_of(answered("r1", ["a", "b"], [0.9, 0.1])))
     assert sink.answered() == {VERSION: 2, "v0": 1}
     assert sink.labelled("v0") == [("no", "yes", 0.75)]
     assert sink.labelled(VERSION) == [("no", "yes", 0.9)]
@@ -44,7 +45,7 @@ def test_a_missing_folder_is_an_outage_until_it_exists_again(sink: SqliteSink) -
     folder = sink.path.parent
     folder.rmdir()
     folder.write_text("in the way")
-    rows = batch(answered("r1", ["a"], [0.5]))
+    rows = rows_of(answered("r1", ["a"], [0.5]))
     with pytest.raises(SourceUnavailable) as caught:
         sink.write(rows)
     assert caught.value.hint
@@ -56,17 +57,29 @@ def test_a_missing_folder_is_an_outage_until_it_exists_again(sink: SqliteSink) -
 def test_a_file_that_is_not_a_database_is_an_outage_and_is_left_unchanged(sink: SqliteSink) -> None:
     sink.path.write_bytes(b"something else" * 1_000)
     with pytest.raises(SourceUnavailable, match=r"log\.sqlite"):
-        sink.write(batch(answered("r1", ["a"], [0.5])))
+        sink.write(rows_of(answered("r1", ["a"], [0.5])))
     assert sink.path.read_bytes() == b"something else" * 1_000
 
 
 def test_the_oldest_rows_are_read_in_batches_and_can_be_removed(sink: SqliteSink) -> None:
-    sink.write(batch(*(answered(f"r{number}", ["a"] * 3, [0.5] * 3) for number in range(5))))
+    sink.write(rows_of(*(answered(f"r{number}", ["a"] * 3, [0.5] * 3) for number in range(5))))
     first = sink.oldest(4, 1 << 20)
     assert len(first) == 4
-    assert len(sink.oldest(100, len(first[0][1]) + 1)) == 2
+    assert len(sink.oldest(100, characters([first[0][1]]) + 1)) == 2
     sink.remove(first[-1][0])
     assert [row[:2] for row in sink.rows()][:2] == [("r1", 2), ("r1", 3)]
     sink.remove(sink.oldest(100, 1 << 20)[-1][0])
     assert sink.oldest(100, 1 << 20) == []
     assert sink.used_bytes() == 0
+
+
+def test_ids_are_indexed_from_the_first_label_on(sink: SqliteSink) -> None:
+    def indexes() -> list[str]:
+        with closing(sqlite3.connect(sink.path)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")
+            return [name for (name,) in names]
+
+    sink.write(rows_of(answered("r1", ["a"], [0.5])))
+    assert "predictions_by_id" not in indexes()
+    sink.add_ground_truth({"a": "yes"}, at(1))
+    assert "predictions_by_id" in indexes()
