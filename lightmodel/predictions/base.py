@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import compress
 from typing import Any, ClassVar, NamedTuple
@@ -39,7 +39,19 @@ FROM predictions LEFT JOIN (SELECT id, truth FROM truths) AS labels USING (id)
 WHERE {time} LIKE ? ORDER BY time, request, row
 """
 
+_COUNT_ROWS = "SELECT count(*) FROM predictions WHERE time < {moment}"
+_UNANSWERED = """
+FROM truths WHERE time < {moment}
+AND NOT EXISTS (SELECT 1 FROM predictions WHERE predictions.id = truths.id AND time >= {moment})
+"""
+_COUNT_LABELS = "SELECT count(*)" + _UNANSWERED
+_OLD_LABELS = "SELECT id" + _UNANSWERED + "LIMIT {limit}"
+_DELETE_LABELS = (
+    "DELETE FROM truths WHERE time < {moment} AND id IN (SELECT key FROM {pairs} AS pair)"
+)
+
 COLUMNS = ("request", "row", "time", "version", "id", "prediction", "probability", "features")
+PRUNED_TOGETHER = 2_000  # rows; more would hold up the log
 # The cells of COLUMNS: row counts from 1, time is UTC in ISO 8601, the last three are JSON texts.
 Row = tuple[str, int, str, str, str | None, str, str, str | None]
 
@@ -82,12 +94,15 @@ class Sink(ABC):
     (request, row) identifies a row. Rows written together are stored together or not at all, even if
     the process is killed. Stored rows are visible to the next call of any process.
 
-    The first call opens the database. Every method raises SourceUnavailable if a later call may
-    succeed (it reconnects by itself), and `write` raises DataError if it can never store these rows.
+    The first call opens the database; after an error the next one opens it again. `write` raises
+    DataError if these rows can never be stored. Every method raises SourceUnavailable where a later call
+    may succeed, and where somebody has to do something first: StorageFull, ArtefactCorrupt (the database
+    is damaged) or ConfigError (it cannot be opened or written to).
     """
 
     _PAIRS: ClassVar[str]  # turns a JSON object into a table of key and value
     _TIME: ClassVar[str]  # an answer's time as text in ISO 8601
+    _MOMENT: ClassVar[str]  # turns such a text into a time
 
     @abstractmethod
     def write(self, rows: Sequence[Row]) -> int:
@@ -124,6 +139,33 @@ class Sink(ABC):
         are JSON texts.
         """
         return self._select(_ROWS.format(time=self._TIME), f"{day}%")
+
+    def count_before(self, time: str) -> tuple[int, int]:
+        """Return the numbers of answers from before a time, and of labels that lose their last one."""
+        ((rows,),) = self._select(_COUNT_ROWS.format(moment=self._MOMENT), time)
+        ((labels,),) = self._select(_COUNT_LABELS.format(moment=self._MOMENT), time, time)
+        return int(rows), int(labels)
+
+    def delete_labels(self, time: str) -> int:
+        """Delete some labels from before a time without an answer since then; return their number."""
+        select = _OLD_LABELS.format(moment=self._MOMENT, limit=PRUNED_TOGETHER)
+        ids = [key for (key,) in self._select(select, time, time)]
+        if not ids:
+            return 0
+        delete = _DELETE_LABELS.format(moment=self._MOMENT, pairs=self._PAIRS)
+        return self._change(delete, time, orjson.dumps(dict.fromkeys(ids)).decode())
+
+    @abstractmethod
+    def delete_rows(self, time: str) -> int:
+        """Delete some of the answers from before a time; return their number, 0 if none is left."""
+
+    @abstractmethod
+    def newest_beyond(self, size: int) -> datetime | None:
+        """Return the time of the newest answer to delete so that about `size` bytes stay, or None."""
+
+    @abstractmethod
+    def shrink(self, stopped: Callable[[], bool]) -> None:
+        """Return the room of deleted rows to the disk, as far as the database can while it is used."""
 
     @abstractmethod
     def close(self) -> None:
@@ -166,7 +208,7 @@ def _rows(answered: AnsweredRows, part: slice, sampled: Mask | None) -> list[Row
         plain = cells.tolist() if isinstance(cells, np.ndarray) else cells
         return plain if sampled is None else list(compress(plain, sampled[part]))
 
-    request, time, version = answered.request, _utc(answered.time), answered.version
+    request, time, version = answered.request, utc_text(answered.time), answered.version
     numbers = take(range(1, part.stop + 1))
     nulls = [None] * len(numbers)
     features: Iterable[Any] = nulls
@@ -196,7 +238,7 @@ def _rows(answered: AnsweredRows, part: slice, sampled: Mask | None) -> list[Row
     ]
 
 
-def _utc(time: datetime) -> str:
+def utc_text(time: datetime) -> str:
     """Return a time as ISO 8601 in UTC, always with microseconds, so that texts sort like times."""
     text = orjson.dumps(time.astimezone(UTC), option=orjson.OPT_UTC_Z).decode()[1:-1]
     return text if time.microsecond else f"{text[:-1]}.000000Z"

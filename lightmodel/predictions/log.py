@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from lightmodel.config import LogSection
 from lightmodel.config.base import redacted
-from lightmodel.errors import DataError, SourceUnavailable
+from lightmodel.errors import DataError, LightModelError
 from lightmodel.predictions.base import AnsweredRows, Row, Sink, characters, encode
 from lightmodel.predictions.sqlite import SqliteSink
 
@@ -23,11 +23,13 @@ logger = logging.getLogger(__name__)
 _WRITE_INTERVAL_S = 0.25  # rows that arrive within it are written together
 _RETRY_S = 1.0  # the pause after a failure; each failed shipment doubles it
 _MAX_RETRY_S = 30.0
+_FIRST_PRUNE_S, _PRUNE_INTERVAL_S = 10.0, 600.0
 _BATCH_ROWS = 500  # written in one transaction
 _MAX_UNWRITTEN_BYTES = 16 << 20  # held in memory while the file cannot be written
 _SHIP_ROWS, _SHIP_BYTES = 5_000, 1 << 19  # the most in one shipment
 
 Count = Callable[[str, int], None]
+Prune = Callable[[Callable[[], bool]], None]  # gets a function that says when to end early
 
 
 class Outage:
@@ -55,17 +57,23 @@ class PredictionLog:
 
     It never raises, and a request never waits for a disk. The file is the log itself or, with a
     `server`, the spool from which rows are shipped to it. `count` is called with "spooled" (written
-    to the file), "logged" (in the log) or "dropped" and a number of rows. The threads start at the
-    first row, hence after gunicorn's fork.
+    to the file), "logged" (in the log) or "dropped" and a number of rows. `prune` is called from time
+    to time. The threads start at the first row, hence after gunicorn's fork.
     """
 
     def __init__(
-        self, path: Path, limits: LogSection, count: Count, server: Sink | None = None
+        self,
+        path: Path,
+        limits: LogSection,
+        count: Count,
+        server: Sink | None = None,
+        prune: Prune | None = None,
     ) -> None:
         self._limits = limits
         self._count = count
         self._file = SqliteSink(path, limits.spool_mb << 20 if server else None)
         self._server = server
+        self._prune = prune
         self._queue: deque[AnsweredRows] = deque()
         self._recorded = 0  # rows that were queued
         self._taken = 0  # rows of them that the thread has dealt with
@@ -114,6 +122,8 @@ class PredictionLog:
         work: list[Callable[[], None]] = [self._keep_writing]
         if self._server is not None:
             work.append(partial(self._keep_shipping, self._server))
+        if self._prune is not None:
+            work.append(partial(self._keep_pruning, self._prune))
         threads = tuple(threading.Thread(target=target, daemon=True) for target in work)
         try:
             for thread in threads:
@@ -166,13 +176,13 @@ class PredictionLog:
         while batch := self._unwritten[:_BATCH_ROWS]:
             try:
                 self._file.write(batch)
-            except SourceUnavailable as error:
-                self._disk.begin(error.message)
-                self._unwritten_bytes = characters(self._unwritten)
-                return
             except DataError:
                 logger.exception("prediction log: rows that SQLite refuses are dropped")
                 self._count("dropped", len(batch))
+            except LightModelError as error:
+                self._disk.begin(f"{error.message}; {error.hint}")
+                self._unwritten_bytes = characters(self._unwritten)
+                return
             else:
                 self._disk.end()
                 for what in ("spooled",) if self._server else ("spooled", "logged"):
@@ -186,6 +196,15 @@ class PredictionLog:
             pause = _RETRY_S if shipped else min(2 * pause, _MAX_RETRY_S)
         self._ship(server, timeout_s=2.0)
         server.close()
+
+    def _keep_pruning(self, prune: Prune) -> None:
+        pause = _FIRST_PRUNE_S
+        while not self._stopping.wait(pause):
+            try:
+                prune(self._stopping.is_set)
+            except LightModelError as error:
+                logger.warning("prediction log: not pruned: %s; %s", error.message, error.hint)
+            pause = _PRUNE_INTERVAL_S
 
     def _ship(self, server: Sink, timeout_s: float = 0.0) -> bool:
         try:
@@ -204,7 +223,7 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
     One process ships at a time; if another holds the lock longer than `timeout_s`, this returns.
 
     Raises:
-        SourceUnavailable: the server is down or the file cannot be used; the rest stays spooled.
+        LightModelError: the server or the file cannot be used (see `Sink`); the rest stays spooled.
     """
     file = SqliteSink(spool)
     try:

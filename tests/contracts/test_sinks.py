@@ -9,10 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
+from lightmodel.config import LogSection
 from lightmodel.contract.task import Label
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.predictions.base import Sink
 from lightmodel.predictions.postgres import PostgresSink
+from lightmodel.predictions.prune import prune
 from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import LATER, VERSION, answered, at, rows_of
 from tests.fakes.postgres import Postgres, postgres
@@ -145,6 +147,66 @@ class SinkContract:
     def test_no_rows_are_no_change(self, sink: Sink) -> None:
         assert sink.write([]) == 0
         assert sink.answered() == {}
+
+    def test_answers_and_labels_beyond_the_kept_days_are_deleted_in_batches(
+        self, sink: Sink
+    ) -> None:
+        old = answered("r1", [f"v{n}" for n in range(5_000)], [0.9] * 5_000, time=at(0, day=3))
+        sink.write(rows_of(old, answered("r2", ["v1", "new"], [0.2, 0.3], time=at(0, day=5))))
+        sink.add_ground_truth(
+            {f"v{n}": "yes" for n in range(3_000)} | {"nobody": "no"}, at(1, day=3)
+        )
+        sink.add_ground_truth({"new": "no", "v2": "no", "later": "no"}, at(1, day=5))
+        limits, now = LogSection(keep_days=2), at(0, day=6)
+        expected = (5_000, 2_999, at(0, day=4))  # v1 has a newer answer, v2 a newer label
+        dry = prune(sink, limits, now, dry_run=True)
+        assert (dry.rows, dry.labels, dry.before) == expected
+        assert sink.answered() == {VERSION: 5_002}
+        done = prune(sink, limits, now)
+        assert (done.rows, done.labels, done.before) == expected
+        assert [row[4] for row in sink.rows()] == ["v1", "new"]
+        assert sink.labelled(VERSION) == [("no", "no", 0.3), ("yes", "no", 0.2)]
+        assert sink.add_ground_truth({}, at(0)) == 0
+        again = prune(sink, limits, now)
+        assert (again.rows, again.labels) == (0, 0)
+
+    def test_the_oldest_answers_beyond_the_size_are_deleted(self, sink: Sink) -> None:
+        for second in range(60):
+            sink.write(rows_of(answered(f"r{second}", ["a"] * 500, [0.5] * 500, time=at(second))))
+        done = prune(sink, LogSection(max_mb=2), at(0, day=9))
+        assert 5_000 < done.rows < 25_000
+        times = [row[2] for row in sink.rows()]
+        assert len(times) == 30_000 - done.rows
+        assert times[-1] == "2026-01-03T12:00:59.000000Z"
+        assert prune(sink, LogSection(max_mb=2), at(0, day=9)).rows <= 1_000
+        assert prune(sink, LogSection(max_mb=50), at(0, day=9)).before is None
+
+    def test_nothing_is_deleted_without_limits_from_an_empty_log_or_once_stopped(
+        self, sink: Sink
+    ) -> None:
+        now = at(0, day=9)
+        assert prune(sink, LogSection(keep_days=1, max_mb=1), now).rows == 0
+        sink.write(rows_of(answered("r1", ["a"] * 10, [0.5] * 10)))
+        assert prune(sink, LogSection(), now).rows == 0
+        assert prune(sink, LogSection(keep_days=1), now, stopped=lambda: True).rows == 0
+        assert sink.answered() == {VERSION: 10}
+
+    def test_rows_written_while_the_log_is_pruned_are_kept(
+        self, open_sink: OpenSink, sink: Sink
+    ) -> None:
+        sink.write(rows_of(answered("r1", ["a"] * 9_000, [0.5] * 9_000)))
+        other, written = open_sink(), 0
+
+        def write_one() -> bool:
+            nonlocal written
+            new = answered(f"n{written}", ["b"], [0.5], time=at(written, day=8))
+            written += other.write(rows_of(new))
+            return False
+
+        assert prune(sink, LogSection(keep_days=2), at(0, day=9), stopped=write_one).rows == 9_000
+        assert written > 3
+        assert sink.answered() == {VERSION: written}
+        other.close()
 
     def test_several_write_at_once_and_every_row_is_there_once(self, open_sink: OpenSink) -> None:
         def work(number: int) -> None:
