@@ -60,16 +60,20 @@ def open_sink(config: Config) -> Sink:
         SourceUnavailable: the database is down.
     """
     log = config.log
+    sink = _open(log)
+    if log.sink == "postgres":
+        ship(_sqlite_file(log), sink, lambda _name, _number: None, timeout_s=2.0)
+    return sink
+
+
+def _open(log: LogSection) -> Sink:
     if log.sink == "none":
         raise ConfigError(
             'there is no prediction log: log.sink is "none"', hint='set log.sink to "sqlite"'
         )
     server = _server(log)
     _check_folder(log.folder)
-    if server is None:
-        return SqliteSink(_sqlite_file(log))
-    ship(_sqlite_file(log), server, lambda _name, _number: None, timeout_s=2.0)
-    return server
+    return server or SqliteSink(_sqlite_file(log))
 
 
 def prune_log(
@@ -88,7 +92,7 @@ def prune_log(
             "neither log.keep_days nor log.max_mb is set, so every row is kept",
             hint="set one in config.toml, or for once: --set log.keep_days=90",
         )
-    with closing(open_sink(config)) as sink:
+    with closing(_open(log)) as sink:
         try:
             with file_lock(log.folder / "prune.lock", timeout_s=0):
                 return prune(sink, log, datetime.now(UTC), dry_run=dry_run, stopped=stopped)
