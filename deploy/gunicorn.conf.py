@@ -107,9 +107,11 @@ _shared.mkdir(parents=True, exist_ok=True)
 
 def post_worker_init(worker: ThreadWorker) -> None:
     """Load the model in the worker, and look for newer ones."""
+    from lightmodel.service import memory
     from lightmodel.service.observability import configure_logging
 
     configure_logging(_serve.log_format)
+    memory.configure()
     worker.wsgi.extensions["model_manager"].watch()
 
 

@@ -50,6 +50,11 @@ def write_atomic(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
+def is_full(error: OSError) -> bool:
+    """Return whether an error means that the disk, or the quota on it, is full."""
+    return error.errno in _FULL
+
+
 @contextmanager
 def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn operating system errors while `path` is written into errors with a hint.
@@ -61,7 +66,7 @@ def translate_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             raise StorageFull(
                 f"no room left to write {path.name} in {path.parent}: the disk or its quota is full",
                 hint="free some space and run again: downloads are kept; "

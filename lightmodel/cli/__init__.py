@@ -73,6 +73,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "live": ("service", "Print live metrics of each model version."),
         "feedback": ("service", "Join labels that arrived later to predictions."),
         "export": ("service", "Write the prediction log as CSV."),
+        "prune": ("service", "Delete old rows of the prediction log."),
     },
 }
 _MODULE_OF = {name: module for group in GROUPS.values() for name, (module, _) in group.items()}

@@ -1,4 +1,4 @@
-"""`app.py`, and `python -m lightmodel smoke`, `feedback`, `live` and `export`: the service and its log."""
+"""`app.py`, and `python -m lightmodel` smoke, feedback, live, export, prune: the service and its log."""
 
 import csv
 import errno
@@ -149,6 +149,26 @@ def export(config: Config, file: TextIO, day: datetime | None) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*COLUMNS, "truth"))
         writer.writerows(map(_cells, sink.rows(day.date().isoformat() if day else "")))
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+@configured
+def prune(config: Config, *, dry_run: bool) -> None:
+    """Delete old rows of the prediction log.
+
+    These are the answers older than log.keep_days, or the oldest ones beyond log.max_mb, and labels
+    without any answer. The service does so by itself.
+    """
+    from lightmodel.predictions.factory import prune_log
+
+    done = prune_log(config, dry_run=dry_run)
+    if not done.rows and not done.labels:
+        click.echo("nothing to delete")
+        return
+    before = "" if done.before is None else f" from before {done.before:%Y-%m-%d %H:%M} UTC"
+    verb = "would be deleted" if dry_run else "deleted"
+    click.echo(f"{done.rows:,} rows and {done.labels:,} labels{before} {verb}")
 
 
 def _cells(row: tuple[Any, ...]) -> list[Any]:

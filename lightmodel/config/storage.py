@@ -41,6 +41,18 @@ class LogSection(Section):
     )
     rate: float = Field(1.0, ge=0, le=1, description="Share of the answered rows that are logged.")
     features: bool = Field(False, description="Whether the features are logged as well.")
+    keep_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days after which answers are deleted; not set: never. Labels as old are deleted "
+        "too, unless their id has a newer answer.",
+    )
+    max_mb: int | None = Field(
+        None,
+        ge=1,
+        description="Size of the log in megabytes beyond which the oldest answers are deleted; not set: "
+        "no limit.",
+    )
     queue_rows: int = Field(
         500_000,
         ge=1,

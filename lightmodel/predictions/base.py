@@ -2,11 +2,10 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import compress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,11 +39,24 @@ FROM predictions LEFT JOIN (SELECT id, truth FROM truths) AS labels USING (id)
 WHERE {time} LIKE ? ORDER BY time, request, row
 """
 
+_COUNT_ROWS = "SELECT count(*) FROM predictions WHERE time < {moment}"
+_UNANSWERED = """
+FROM truths WHERE time < {moment}
+AND NOT EXISTS (SELECT 1 FROM predictions WHERE predictions.id = truths.id AND time >= {moment})
+"""
+_COUNT_LABELS = "SELECT count(*)" + _UNANSWERED
+_OLD_LABELS = "SELECT id" + _UNANSWERED + "LIMIT {limit}"
+_DELETE_LABELS = (
+    "DELETE FROM truths WHERE time < {moment} AND id IN (SELECT key FROM {pairs} AS pair)"
+)
+
 COLUMNS = ("request", "row", "time", "version", "id", "prediction", "probability", "features")
+PRUNED_TOGETHER = 2_000  # rows; more would hold up the log
+# The cells of COLUMNS: row counts from 1, time is UTC in ISO 8601, the last three are JSON texts.
+Row = tuple[str, int, str, str, str | None, str, str, str | None]
 
 
-@dataclass(frozen=True)
-class AnsweredRows:
+class AnsweredRows(NamedTuple):
     """The rows of one answered request, in their order. They must not be changed afterwards.
 
     Attributes:
@@ -71,25 +83,30 @@ def id_text(value: object) -> str | None:
     return None if value is None else str(value).replace("\0", "\ufffd")
 
 
+def characters(rows: Iterable[Row]) -> int:
+    """Return the number of characters in the texts of rows: about their size in bytes."""
+    return sum(len(cell) for row in rows for cell in row if isinstance(cell, str))
+
+
 class Sink(ABC):
     """The tables `predictions` and `truths` (labels) of a database; for one thread at a time.
 
-    A batch is a JSON list of objects with `request`, `time` (UTC, ISO 8601), `version` and `rows`:
-    lists of row (from 1), id (text or null), prediction, probability, features (object or null).
-    (request, row) identifies a row. A batch is stored whole or not at all, even if the process is
-    killed. Stored rows are visible to the next call of any process.
+    (request, row) identifies a row. Rows written together are stored together or not at all, even if
+    the process is killed. Stored rows are visible to the next call of any process.
 
-    The first call opens the database. Every method raises SourceUnavailable if a later call may
-    succeed (it reconnects by itself), and `write` raises DataError if it can never store this batch.
+    The first call opens the database; after an error the next one opens it again. `write` raises
+    DataError if these rows can never be stored. Every method raises SourceUnavailable where a later call
+    may succeed, and where somebody has to do something first: StorageFull, ArtefactCorrupt (the database
+    is damaged) or ConfigError (it cannot be opened or written to).
     """
 
-    _WRITE: ClassVar[str]  # inserts a batch
     _PAIRS: ClassVar[str]  # turns a JSON object into a table of key and value
     _TIME: ClassVar[str]  # an answer's time as text in ISO 8601
+    _MOMENT: ClassVar[str]  # turns such a text into a time
 
-    def write(self, batch: str) -> int:
-        """Store a batch; return the number of rows it added."""
-        return self._change(self._WRITE, batch)
+    @abstractmethod
+    def write(self, rows: Sequence[Row]) -> int:
+        """Store rows; return how many were added."""
 
     def add_ground_truth(self, labels: Mapping[str, str], time: datetime) -> int:
         """Store labels by id, replacing earlier ones; return how many ids the log has answers for.
@@ -123,6 +140,33 @@ class Sink(ABC):
         """
         return self._select(_ROWS.format(time=self._TIME), f"{day}%")
 
+    def count_before(self, time: str) -> tuple[int, int]:
+        """Return the numbers of answers from before a time, and of labels that lose their last one."""
+        ((rows,),) = self._select(_COUNT_ROWS.format(moment=self._MOMENT), time)
+        ((labels,),) = self._select(_COUNT_LABELS.format(moment=self._MOMENT), time, time)
+        return int(rows), int(labels)
+
+    def delete_labels(self, time: str) -> int:
+        """Delete some labels from before a time without an answer since then; return their number."""
+        select = _OLD_LABELS.format(moment=self._MOMENT, limit=PRUNED_TOGETHER)
+        ids = [key for (key,) in self._select(select, time, time)]
+        if not ids:
+            return 0
+        delete = _DELETE_LABELS.format(moment=self._MOMENT, pairs=self._PAIRS)
+        return self._change(delete, time, orjson.dumps(dict.fromkeys(ids)).decode())
+
+    @abstractmethod
+    def delete_rows(self, time: str) -> int:
+        """Delete some of the answers from before a time; return their number, 0 if none is left."""
+
+    @abstractmethod
+    def newest_beyond(self, size: int) -> datetime | None:
+        """Return the time of the newest answer to delete so that about `size` bytes stay, or None."""
+
+    @abstractmethod
+    def shrink(self, stopped: Callable[[], bool]) -> None:
+        """Return the room of deleted rows to the disk, as far as the database can while it is used."""
+
     @abstractmethod
     def close(self) -> None:
         """Close the database; the next call opens it again."""
@@ -136,23 +180,18 @@ class Sink(ABC):
         """Stream the rows of a query, with `?` for each value."""
 
 
-_BLOCK_CELLS = 10_000  # encoding so many holds Python's global lock for about a millisecond
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # as JSON writes it; databases refuse it
+_BLOCK_CELLS = 4_000  # encoding so many holds Python's global lock for about a millisecond
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as JSON writes it
 _JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
-@dataclass(frozen=True)
-class Block:
-    """One JSON object of a batch (see `Sink`), and its number of rows."""
-
-    data: bytes
-    rows: int
-
-
-def encode(answered: AnsweredRows, rate: float = 1.0) -> Iterator[Block]:
+def encode(answered: AnsweredRows, rate: float = 1.0) -> Iterator[list[Row]]:
     """Yield the rows of a request in blocks, or a sample of them at `rate`.
 
     Whether a row is sampled depends only on the request's id and the row's number.
+
+    Raises:
+        TypeError: a value cannot be encoded as JSON.
     """
     total = len(answered.predictions)
     sampled = None
@@ -160,38 +199,52 @@ def encode(answered: AnsweredRows, rate: float = 1.0) -> Iterator[Block]:
         sampled = np.random.default_rng([*answered.request.encode()]).random(total) < rate
     step = max(1, _BLOCK_CELLS // (4 + len(answered.features or ())))
     for start in range(0, total, step):
-        stop = min(start + step, total)
-        rows = _rows(answered, start, stop, None if sampled is None else sampled[start:stop])
-        if rows:
-            yield Block(_json_object(answered, rows), len(rows))
+        yield _rows(answered, slice(start, min(start + step, total)), sampled)
 
 
-def _json_object(answered: AnsweredRows, rows: list[tuple[Any, ...]]) -> bytes:
-    content = {
-        "request": answered.request,
-        "time": answered.time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "version": answered.version,
-        "rows": rows,
-    }
-    data = orjson.dumps(content, option=_JSON_OPTIONS)
-    return _NUL.sub(rb"\1\\ufffd", data) if b"\\u0000" in data else data
-
-
-def _rows(
-    answered: AnsweredRows, start: int, stop: int, sampled: Mask | None
-) -> list[tuple[Any, ...]]:
-    def take(values: Values) -> list[Any]:
-        cells = values[start:stop]
+def _rows(answered: AnsweredRows, part: slice, sampled: Mask | None) -> list[Row]:
+    def take(values: Values) -> Sequence[Any]:
+        cells = values[part]
         plain = cells.tolist() if isinstance(cells, np.ndarray) else cells
-        return list(plain if sampled is None else compress(plain, sampled))
+        return plain if sampled is None else list(compress(plain, sampled[part]))
 
-    numbers = take(range(1, stop + 1))
+    request, time, version = answered.request, utc_text(answered.time), answered.version
+    numbers = take(range(1, part.stop + 1))
     nulls = [None] * len(numbers)
-    ids = nulls if answered.ids is None else map(id_text, take(answered.ids))
-    predictions = take(answered.predictions)
-    probabilities = nulls if answered.probabilities is None else take(answered.probabilities)
     features: Iterable[Any] = nulls
     if answered.features is not None:
         names, columns = tuple(answered.features), map(take, answered.features.values())
         features = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
-    return list(zip(numbers, ids, predictions, probabilities, features, strict=True))
+    cells = zip(
+        numbers,
+        nulls if answered.ids is None else take(answered.ids),
+        take(answered.predictions),
+        nulls if answered.probabilities is None else take(answered.probabilities),
+        features,
+        strict=True,
+    )
+    return [
+        (
+            request,
+            number,
+            time,
+            version,
+            id_text(key),
+            _json(prediction),
+            _json(probability),
+            None if values is None else _json(values),
+        )
+        for number, key, prediction, probability, values in cells
+    ]
+
+
+def utc_text(time: datetime) -> str:
+    """Return a time as ISO 8601 in UTC, always with microseconds, so that texts sort like times."""
+    text = orjson.dumps(time.astimezone(UTC), option=orjson.OPT_UTC_Z).decode()[1:-1]
+    return text if time.microsecond else f"{text[:-1]}.000000Z"
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON without NUL, which databases refuse."""
+    text = orjson.dumps(value, option=_JSON_OPTIONS).decode()
+    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text

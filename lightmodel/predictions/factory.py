@@ -2,15 +2,20 @@
 
 import logging
 import tempfile
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from lightmodel.config import Config, LogSection
-from lightmodel.errors import ConfigError, SourceUnavailable
+from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, StorageFull
+from lightmodel.files import file_lock, is_full
 from lightmodel.predictions.base import Sink
 from lightmodel.predictions.log import Count, PredictionLog, ship
 from lightmodel.predictions.postgres import PostgresSink
-from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
+from lightmodel.predictions.prune import Pruned, prune
+from lightmodel.predictions.sqlite import FREE_SPACE, SqliteSink, check_sqlite
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +36,19 @@ def open_log(config: Config, count: Count) -> PredictionLog | None:
     server = _server(log)
     try:
         _check_folder(log.folder)
-    except (OSError, ConfigError) as error:
-        reason = f"{error.message}; {error.hint}" if isinstance(error, ConfigError) else error
-        logger.warning("serving without a prediction log: %s", reason)
+    except ConfigError as error:
+        logger.warning("serving without a prediction log: %s; %s", error.message, error.hint)
         return None
+    except StorageFull as error:  # there may be room later
+        logger.warning("prediction log: %s; %s", error.message, error.hint)
     if log.sink == "csv":
         logger.warning(
             'log.sink = "csv": rows are stored in %s; `python -m lightmodel export FILE` writes CSV',
             _sqlite_file(log),
         )
-    return PredictionLog(_sqlite_file(log), log, count, server)
+    limited = log.keep_days is not None or log.max_mb is not None
+    prune = partial(_prune_in_service, config) if limited else None
+    return PredictionLog(_sqlite_file(log), log, count, server, prune)
 
 
 def open_sink(config: Config) -> Sink:
@@ -48,24 +56,57 @@ def open_sink(config: Config) -> Sink:
 
     Raises:
         ConfigError: the log is off, or its folder cannot be used.
+        StorageFull: there is no room in its folder.
         SourceUnavailable: the database is down.
     """
     log = config.log
+    sink = _open(log)
+    if log.sink == "postgres":
+        ship(_sqlite_file(log), sink, lambda _name, _number: None, timeout_s=2.0)
+    return sink
+
+
+def _open(log: LogSection) -> Sink:
     if log.sink == "none":
         raise ConfigError(
             'there is no prediction log: log.sink is "none"', hint='set log.sink to "sqlite"'
         )
     server = _server(log)
-    try:
-        _check_folder(log.folder)
-    except OSError as error:
+    _check_folder(log.folder)
+    return server or SqliteSink(_sqlite_file(log))
+
+
+def prune_log(
+    config: Config, *, dry_run: bool = False, stopped: Callable[[], bool] = bool
+) -> Pruned:
+    """Delete what log.keep_days and log.max_mb exclude; one process at a time does so.
+
+    Raises:
+        ConfigError: neither is set, or see `open_sink`.
+        AlreadyRunning: another process is at it.
+        LightModelError: the database cannot be used (see `Sink`).
+    """
+    log = config.log
+    if log.keep_days is None and log.max_mb is None:
         raise ConfigError(
-            f"log.folder cannot be used: {error.strerror or error}", hint="check who owns it"
-        ) from error
-    if server is None:
-        return SqliteSink(_sqlite_file(log))
-    ship(_sqlite_file(log), server, lambda _name, _number: None, timeout_s=2.0)
-    return server
+            "neither log.keep_days nor log.max_mb is set, so every row is kept",
+            hint="set one in config.toml, or for once: --set log.keep_days=90",
+        )
+    with closing(_open(log)) as sink:
+        try:
+            with file_lock(log.folder / "prune.lock", timeout_s=0):
+                return prune(sink, log, datetime.now(UTC), dry_run=dry_run, stopped=stopped)
+        except TimeoutError as error:
+            raise AlreadyRunning(
+                "the log is being pruned by another process", hint="wait until it has finished"
+            ) from error
+
+
+def _prune_in_service(config: Config, stopped: Callable[[], bool]) -> None:
+    with suppress(AlreadyRunning):
+        done = prune_log(config, stopped=stopped)
+        if done.rows or done.labels:
+            logger.info("prediction log: pruned %d rows, %d labels", done.rows, done.labels)
 
 
 def spooled_bytes(config: Config) -> int:
@@ -76,7 +117,7 @@ def spooled_bytes(config: Config) -> int:
     with closing(SqliteSink(path)) as spool:
         try:
             return spool.used_bytes()
-        except SourceUnavailable:
+        except LightModelError:
             return 0
 
 
@@ -93,9 +134,19 @@ def _server(log: LogSection) -> Sink | None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Create the folder; raise OSError if it is not writable, ConfigError if SQLite fails there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=folder).close()
+    """Create the folder; raise StorageFull or ConfigError if it, or SQLite in it, cannot be used."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        if is_full(error):
+            raise StorageFull(
+                "no room left in log.folder: the disk or its quota is full", hint=FREE_SPACE
+            ) from error
+        raise ConfigError(
+            f"log.folder cannot be used: {error.strerror or error}",
+            hint="check who owns it and that its disk is not mounted read-only, or set another log.folder",
+        ) from error
     check_sqlite(folder)
 
 

@@ -14,20 +14,22 @@ from filelock import FileLock, Timeout
 
 from lightmodel.config import LogSection
 from lightmodel.config.base import redacted
-from lightmodel.errors import DataError, SourceUnavailable
-from lightmodel.predictions.base import AnsweredRows, Block, Sink, encode
+from lightmodel.errors import DataError, LightModelError
+from lightmodel.predictions.base import AnsweredRows, Row, Sink, characters, encode
 from lightmodel.predictions.sqlite import SqliteSink
 
 logger = logging.getLogger(__name__)
 
-_WRITE_INTERVAL_S = 0.05  # rows that arrive within it are written together
+_WRITE_INTERVAL_S = 0.25  # rows that arrive within it are written together
 _RETRY_S = 1.0  # the pause after a failure; each failed shipment doubles it
 _MAX_RETRY_S = 30.0
-_BATCH_BLOCKS = 64  # written in one transaction
+_FIRST_PRUNE_S, _PRUNE_INTERVAL_S = 10.0, 600.0
+_BATCH_ROWS = 500  # written in one transaction
 _MAX_UNWRITTEN_BYTES = 16 << 20  # held in memory while the file cannot be written
 _SHIP_ROWS, _SHIP_BYTES = 5_000, 1 << 19  # the most in one shipment
 
 Count = Callable[[str, int], None]
+Prune = Callable[[Callable[[], bool]], None]  # gets a function that says when to end early
 
 
 class Outage:
@@ -55,22 +57,29 @@ class PredictionLog:
 
     It never raises, and a request never waits for a disk. The file is the log itself or, with a
     `server`, the spool from which rows are shipped to it. `count` is called with "spooled" (written
-    to the file), "logged" (in the log) or "dropped" and a number of rows. The threads start at the
-    first row, hence after gunicorn's fork.
+    to the file), "logged" (in the log) or "dropped" and a number of rows. `prune` is called from time
+    to time. The threads start at the first row, hence after gunicorn's fork.
     """
 
     def __init__(
-        self, path: Path, limits: LogSection, count: Count, server: Sink | None = None
+        self,
+        path: Path,
+        limits: LogSection,
+        count: Count,
+        server: Sink | None = None,
+        prune: Prune | None = None,
     ) -> None:
         self._limits = limits
         self._count = count
         self._file = SqliteSink(path, limits.spool_mb << 20 if server else None)
         self._server = server
+        self._prune = prune
         self._queue: deque[AnsweredRows] = deque()
-        self._queued_rows = 0
-        self._unwritten: list[Block] = []
-        self._unwritten_bytes = 0
-        self._lock = threading.Lock()
+        self._recorded = 0  # rows that were queued
+        self._taken = 0  # rows of them that the thread has dealt with
+        self._unwritten: list[Row] = []
+        self._unwritten_bytes = 0  # counted while the file cannot be written
+        self._lock = threading.Lock()  # never held by the threads, so that nobody waits for them
         self._threads: tuple[threading.Thread, ...] = ()
         self._process = 0
         self._wake = threading.Event()
@@ -84,10 +93,11 @@ class PredictionLog:
         """Queue the rows of one request; a full queue drops them."""
         number = len(rows.predictions)
         with self._lock:
-            full = self._queued_rows > 0 and self._queued_rows + number > self._limits.queue_rows
-            refused = full or self._stopping.is_set() or not self._ensure_started()
+            waiting = self._recorded - self._taken
+            full = waiting > 0 and waiting + number > self._limits.queue_rows
+            refused = full or self._stopping.is_set() or not (self._threads or self._start())
             if not refused:
-                self._queued_rows += number
+                self._recorded += number
                 self._queue.append(rows)
         if refused:
             self._count("dropped", number)
@@ -104,16 +114,16 @@ class PredictionLog:
         self._wake.set()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if lost := self._queued_rows + sum(block.rows for block in self._unwritten):
+        if lost := self._recorded - self._taken + len(self._unwritten):
             self._count("dropped", lost)
         atexit.unregister(self.close)
 
-    def _ensure_started(self) -> bool:
-        if self._threads:
-            return True
+    def _start(self) -> bool:
         work: list[Callable[[], None]] = [self._keep_writing]
         if self._server is not None:
             work.append(partial(self._keep_shipping, self._server))
+        if self._prune is not None:
+            work.append(partial(self._keep_pruning, self._prune))
         threads = tuple(threading.Thread(target=target, daemon=True) for target in work)
         try:
             for thread in threads:
@@ -136,50 +146,48 @@ class PredictionLog:
         self._written.set()
 
     def _write_queue(self) -> None:
-        for block in self._encoded():
+        for rows in self._encoded():
             if self._disk.is_active and self._unwritten_bytes >= _MAX_UNWRITTEN_BYTES:
-                self._count("dropped", block.rows)
+                self._count("dropped", len(rows))
                 continue
-            self._unwritten.append(block)
-            self._unwritten_bytes += len(block.data)
-            if len(self._unwritten) >= _BATCH_BLOCKS and not self._disk.is_active:
+            self._unwritten += rows
+            if self._disk.is_active:
+                self._unwritten_bytes += characters(rows)
+            elif len(self._unwritten) >= _BATCH_ROWS:
                 self._write()
         self._write()
 
-    def _encoded(self) -> Iterator[Block]:
+    def _encoded(self) -> Iterator[list[Row]]:
         while self._queue:
             answered = self._queue.popleft()
             number = len(answered.predictions)
             done = 0
             try:
-                for block in encode(answered, self._limits.rate):
-                    done += block.rows
-                    yield block
+                for rows in encode(answered, self._limits.rate):
+                    done += len(rows)
+                    yield rows
             except (TypeError, ValueError):
                 logger.exception("prediction log: rows that cannot be encoded as JSON are dropped")
                 self._count("dropped", number - done)
-            with self._lock:
-                self._queued_rows -= number
+            self._taken += number
 
     def _write(self) -> None:
-        """Write the encoded blocks; those from the first failure on wait for the next call."""
-        while batch := self._unwritten[:_BATCH_BLOCKS]:
-            rows = sum(block.rows for block in batch)
-            data = b",".join(block.data for block in batch)
+        """Write the encoded rows; those from the first failure on wait for the next call."""
+        while batch := self._unwritten[:_BATCH_ROWS]:
             try:
-                self._file.write(f"[{data.decode()}]")
-            except SourceUnavailable as error:
-                self._disk.begin(error.message)
-                return
+                self._file.write(batch)
             except DataError:
                 logger.exception("prediction log: rows that SQLite refuses are dropped")
-                self._count("dropped", rows)
+                self._count("dropped", len(batch))
+            except LightModelError as error:
+                self._disk.begin(f"{error.message}; {error.hint}")
+                self._unwritten_bytes = characters(self._unwritten)
+                return
             else:
                 self._disk.end()
                 for what in ("spooled",) if self._server else ("spooled", "logged"):
-                    self._count(what, rows)
-            del self._unwritten[:_BATCH_BLOCKS]
-            self._unwritten_bytes -= sum(len(block.data) for block in batch)
+                    self._count(what, len(batch))
+            del self._unwritten[:_BATCH_ROWS]
 
     def _keep_shipping(self, server: Sink) -> None:
         pause = _RETRY_S
@@ -188,6 +196,15 @@ class PredictionLog:
             pause = _RETRY_S if shipped else min(2 * pause, _MAX_RETRY_S)
         self._ship(server, timeout_s=2.0)
         server.close()
+
+    def _keep_pruning(self, prune: Prune) -> None:
+        pause = _FIRST_PRUNE_S
+        while not self._stopping.wait(pause):
+            try:
+                prune(self._stopping.is_set)
+            except LightModelError as error:
+                logger.warning("prediction log: not pruned: %s; %s", error.message, error.hint)
+            pause = _PRUNE_INTERVAL_S
 
     def _ship(self, server: Sink, timeout_s: float = 0.0) -> bool:
         try:
@@ -206,7 +223,7 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
     One process ships at a time; if another holds the lock longer than `timeout_s`, this returns.
 
     Raises:
-        SourceUnavailable: the server is down or the file cannot be used; the rest stays spooled.
+        LightModelError: the server or the file cannot be used (see `Sink`); the rest stays spooled.
     """
     file = SqliteSink(spool)
     try:
@@ -219,11 +236,11 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
         file.close()
 
 
-def _send(batch: list[tuple[int, str]], spool: SqliteSink, server: Sink, count: Count) -> None:
+def _send(batch: list[tuple[int, Row]], spool: SqliteSink, server: Sink, count: Count) -> None:
     """Send a batch; halve one that the server refuses, until the refused rows are found."""
     last = batch[-1][0]
     try:
-        count("logged", server.write(f"[{','.join(row for _, row in batch)}]"))
+        count("logged", server.write([row for _, row in batch]))
     except DataError as error:
         if len(batch) > 1:
             for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):

@@ -1,36 +1,64 @@
 """The prediction log in a SQLite file shared by several processes; also the spool for a server."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from lightmodel.errors import ConfigError, DataError, SourceUnavailable
-from lightmodel.predictions.base import Sink
+from lightmodel.errors import (
+    ArtefactCorrupt,
+    ConfigError,
+    DataError,
+    LightModelError,
+    SourceUnavailable,
+    StorageFull,
+)
+from lightmodel.predictions.base import PRUNED_TOGETHER, Row, Sink, characters
 
-_MIN_VERSION = (3, 38)  # the first with the operators -> and ->>
+_MIN_VERSION = (3, 38)  # the first that always has the functions for JSON
 _BUSY_S = 5.0
 _PAGE = 4096
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "lustre", "glusterfs"}
+)
+_NO_ROOM = frozenset(  # what SQLite says of a quota, and of a limit on the size of files
+    {
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    }
+)
+FREE_SPACE = (
+    "free some space on the disk of log.folder (`python -m lightmodel models retire` removes old "
+    "versions), and limit the log by log.keep_days or log.max_mb"
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (  -- each row is inserted once, hence without a key
     request TEXT NOT NULL, row INTEGER NOT NULL, time TEXT NOT NULL, version TEXT NOT NULL, id TEXT,
     prediction TEXT, probability TEXT, features TEXT  -- JSON
 );
-CREATE INDEX IF NOT EXISTS predictions_by_id ON predictions (id) WHERE id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS truths (
     id TEXT PRIMARY KEY, truth TEXT NOT NULL, time TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS refused AS SELECT * FROM predictions WHERE false;
 """
+# Only labels need it, and where ids are random, it makes writing rows several times slower.
+_INDEX = "CREATE INDEX IF NOT EXISTS predictions_by_id ON predictions (id) WHERE id IS NOT NULL"
+_INSERT = """
+INSERT INTO predictions (request, row, time, version, id, prediction, probability, features) VALUES
+"""
+_ROW_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_STATEMENT_ROWS = 50  # one statement releases Python's global lock once, executemany for each row
 _OLDEST_ROWS = """
-SELECT rowid, json_object('request', request, 'time', time, 'version', version, 'rows', json_array(
-    json_array(row, id, json(prediction), json(probability), json(features))))
+SELECT rowid, request, row, time, version, id, prediction, probability, features
 FROM predictions ORDER BY rowid LIMIT ?
 """
+_OLDEST_TIMES = "SELECT rowid, time FROM predictions ORDER BY rowid LIMIT ?"
+_FREED_TOGETHER = 500  # pages
 _USED = """
 SELECT (page_count - freelist_count) * page_size
 FROM pragma_page_count, pragma_freelist_count, pragma_page_size
@@ -41,31 +69,36 @@ WHERE EXISTS (SELECT 1 FROM predictions)
 class SqliteSink(Sink):
     """A SQLite file in an existing folder on a local disk; `max_bytes` None means no limit."""
 
-    _WRITE = """
-    INSERT INTO predictions (request, row, time, version, id, prediction, probability, features)
-    WITH requests AS MATERIALIZED (
-        SELECT value ->> 'request' AS request, value ->> 'time' AS time,
-               value ->> 'version' AS version, value -> 'rows' AS rows FROM json_each(?)
-    )
-    SELECT request, value ->> 0, time, version, value ->> 1, value -> 2, value -> 3,
-           nullif(value -> 4, 'null')
-    FROM requests, json_each(rows)
-    """
     _PAIRS = "json_each(?)"
     _TIME = "time"
+    _MOMENT = "?"
 
     def __init__(self, path: Path, max_bytes: int | None = None) -> None:
         self.path = path
         self._max_pages = max_bytes // _PAGE if max_bytes else None
         self._connection: sqlite3.Connection | None = None
 
-    def oldest(self, rows: int, size: int) -> list[tuple[int, str]]:
-        """Return (rowid, JSON object) of the oldest rows: at most `rows`, of about `size` characters."""
-        batch: list[tuple[int, str]] = []
+    def write(self, rows: Sequence[Row]) -> int:
+        """Store rows; return how many were added."""
+        with self._opened() as connection, connection:
+            for start in range(0, len(rows), _STATEMENT_ROWS):
+                some = rows[start : start + _STATEMENT_ROWS]
+                statement = _INSERT + ", ".join([_ROW_VALUES] * len(some))
+                connection.execute(statement, list(chain.from_iterable(some)))
+        return len(rows)
+
+    def add_ground_truth(self, labels: Mapping[str, str], time: datetime) -> int:
+        """Store labels by id, replacing earlier ones; return how many ids the log has answers for."""
+        self._change(_INDEX)
+        return super().add_ground_truth(labels, time)
+
+    def oldest(self, rows: int, size: int) -> list[tuple[int, Row]]:
+        """Return (rowid, row) of the oldest rows: at most `rows`, of about `size` characters."""
+        batch: list[tuple[int, Row]] = []
         total = 0
-        for rowid, text in self._select(_OLDEST_ROWS, rows):
-            batch.append((rowid, text))
-            total += len(text)
+        for rowid, *cells in self._select(_OLDEST_ROWS, rows):
+            batch.append((rowid, (row := cast("Row", tuple(cells)))))
+            total += characters([row])
             if total >= size:
                 break
         return batch
@@ -77,6 +110,37 @@ class SqliteSink(Sink):
     def set_aside(self, rowid: int) -> None:
         """Copy a row to the table `refused`."""
         self._change("INSERT INTO refused SELECT * FROM predictions WHERE rowid = ?", rowid)
+
+    def delete_rows(self, time: str) -> int:
+        """Delete some of the answers from before a time; return their number, 0 if none is left.
+
+        Rows are in the order of their times, but for seconds.
+        """
+        old = [rowid for rowid, at in self._select(_OLDEST_TIMES, PRUNED_TOGETHER) if at < time]
+        if not old:
+            return 0
+        return self._change("DELETE FROM predictions WHERE rowid <= ? AND time < ?", old[-1], time)
+
+    def newest_beyond(self, size: int) -> datetime | None:
+        """Return the time of the newest answer to delete so that about `size` bytes stay, or None."""
+        used = self.used_bytes()
+        ((first, last),) = self._select("SELECT min(rowid), max(rowid) FROM predictions")
+        if used <= size:
+            return None
+        newest = first + (last - first + 1) * (used - size) // used
+        rows = self._select("SELECT time FROM predictions WHERE rowid >= ? LIMIT 1", newest)
+        return next((datetime.fromisoformat(time) for (time,) in rows), None)
+
+    def shrink(self, stopped: Callable[[], bool]) -> None:
+        """Return the room of deleted rows to the disk; a file of release 0.1.0 keeps it for new rows."""
+        with self._opened() as connection:
+            ((free,),) = connection.execute("PRAGMA freelist_count")
+            for _ in range(0, free, _FREED_TOGETHER):
+                if stopped():
+                    return
+                # execute() would free a single page
+                connection.executescript(f"PRAGMA incremental_vacuum({_FREED_TOGETHER})")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def used_bytes(self) -> int:
         """Return the bytes that the rows take; 0 if there is none."""
@@ -103,23 +167,48 @@ class SqliteSink(Sink):
                 self._connection = self._connect()
             yield self._connection
         except sqlite3.Error as error:
-            if str(error) == "malformed JSON" or isinstance(error, sqlite3.IntegrityError):
+            if isinstance(error, sqlite3.IntegrityError):
                 raise DataError(f"SQLite rejects the rows: {error}") from error
             self.close()
-            raise SourceUnavailable(
-                f"{self.path.name} cannot be used: {error}",
-                hint="check the disk, and the owner of log.folder",
-            ) from error
+            raise _known_error(error, self.path.name, self._max_pages) from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_S, check_same_thread=False)
         connection.execute(f"PRAGMA page_size = {_PAGE}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
         if self._max_pages:
             connection.execute(f"PRAGMA max_page_count = {self._max_pages}")
         return connection
+
+
+def _known_error(error: sqlite3.Error, name: str, max_pages: int | None) -> LightModelError:
+    """Return what an error of SQLite means for who operates the file."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    kind = code & 0xFF  # without the details
+    if kind == sqlite3.SQLITE_FULL or code in _NO_ROOM:
+        limit = "log.spool_mb, the disk" if max_pages else "the disk"
+        return StorageFull(
+            f"no room left to write {name}: {limit} or its quota is full ({error})",
+            hint=FREE_SPACE,
+        )
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return ArtefactCorrupt(
+            f"{name} in log.folder is damaged: {error}",
+            hint=f"move it away, and a new one is created; `sqlite3 {name} .recover` rescues its rows",
+        )
+    if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return ConfigError(
+            f"{name} in log.folder cannot be opened or written to: {error}",
+            hint="check who owns the file and its folder, and that the disk is not mounted read-only",
+        )
+    if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        hint = "another program has locked it: try again, and end that program if it lasts"
+    else:
+        hint = "check the disk of log.folder"
+    return SourceUnavailable(f"{name} cannot be used: {error}", hint=hint)
 
 
 def check_sqlite(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:

@@ -25,6 +25,7 @@ from lightmodel.predictions.base import AnsweredRows
 from lightmodel.predictions.feedback import add_ground_truth, label_reader
 from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import Answers, LoadedModel
+from lightmodel.service import memory
 from lightmodel.service.answer_writers import (
     CSV,
     JSON,
@@ -119,6 +120,7 @@ def blueprint(
         if log is not None:
             log.record(_rows_to_log(scorer))
         _count(scorer, metrics)
+        memory.release_after(scorer.findings.rows)
         return _response(scorer, body)
 
     @routes.post("/predict")

@@ -2,19 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from lightmodel.config import LogSection
 from lightmodel.contract.task import Label
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.predictions.base import Sink
 from lightmodel.predictions.postgres import PostgresSink
+from lightmodel.predictions.prune import prune
 from lightmodel.predictions.sqlite import SqliteSink
-from tests.fakes.answers import LATER, VERSION, answered, at, batch
+from tests.fakes.answers import LATER, VERSION, answered, at, rows_of
 from tests.fakes.postgres import Postgres, postgres
 
 OpenSink = Callable[[], Sink]
@@ -36,18 +38,18 @@ class SinkContract:
     def test_written_rows_are_visible_to_others_and_after_closing(
         self, open_sink: OpenSink, sink: Sink
     ) -> None:
-        rows = batch(answered("r1", ["a", "b"], [0.1, 0.9]), answered("r2", ["c"], [0.4]))
+        rows = rows_of(answered("r1", ["a", "b"], [0.1, 0.9]), answered("r2", ["c"], [0.4]))
         assert sink.write(rows) == 3
         other = open_sink()
         assert other.answered() == {VERSION: 3}
         other.close()
         sink.close()
-        assert sink.write(batch(answered("r3", ["d"], [0.4]))) == 1
+        assert sink.write(rows_of(answered("r3", ["d"], [0.4]))) == 1
         assert sink.answered() == {VERSION: 4}
 
     def test_rows_of_every_version_are_counted_oldest_first(self, sink: Sink) -> None:
-        sink.write(batch(answered("r1", ["a"], [0.1], version=LATER)))
-        sink.write(batch(answered("r2", ["a", "b"], [0.1, 0.2])))
+        sink.write(rows_of(answered("r1", ["a"], [0.1], version=LATER)))
+        sink.write(rows_of(answered("r2", ["a", "b"], [0.1, 0.2])))
         assert list(sink.answered().items()) == [(VERSION, 2), (LATER, 1)]
 
     def test_an_empty_sink_returns_no_rows(self, sink: Sink) -> None:
@@ -55,39 +57,39 @@ class SinkContract:
         assert sink.labelled(VERSION) == []
 
     def test_an_answer_and_its_ground_truth_are_joined_by_id(self, sink: Sink) -> None:
-        sink.write(batch(answered("r1", ["a", "b", "c"], [0.1, 0.9, 0.3])))
+        sink.write(rows_of(answered("r1", ["a", "b", "c"], [0.1, 0.9, 0.3])))
         assert sink.add_ground_truth({"c": "yes", "b": "no", "nobody": "no"}, at(1)) == 2
         assert sink.labelled(VERSION) == [("no", "yes", 0.9), ("yes", "no", 0.3)]
         assert sink.labelled(LATER) == []
 
     def test_ground_truth_may_arrive_before_its_answer(self, sink: Sink) -> None:
         assert sink.add_ground_truth({"a": "no"}, at(0)) == 0
-        sink.write(batch(answered("r1", ["a"], [0.9])))
+        sink.write(rows_of(answered("r1", ["a"], [0.9])))
         assert [row[0] for row in sink.labelled(VERSION)] == ["no"]
 
     def test_the_latest_ground_truth_of_an_id_counts(self, sink: Sink) -> None:
-        sink.write(batch(answered("r1", ["a"], [0.9])))
+        sink.write(rows_of(answered("r1", ["a"], [0.9])))
         assert [sink.add_ground_truth({"a": truth}, at(1)) for truth in ("no", "yes")] == [1, 1]
         assert [row[0] for row in sink.labelled(VERSION)] == ["yes"]
 
     def test_the_last_answer_to_an_id_counts(self, sink: Sink) -> None:
-        sink.write(batch(answered("r2", ["a"], [0.7], time=at(9, day=4))))
-        sink.write(batch(answered("r3", ["a", "a"], [0.2, 0.3], time=at(8, day=4))))
+        sink.write(rows_of(answered("r2", ["a"], [0.7], time=at(9, day=4))))
+        sink.write(rows_of(answered("r3", ["a", "a"], [0.2, 0.3], time=at(8, day=4))))
         sink.add_ground_truth({"a": "yes"}, at(1))
         assert [row[2] for row in sink.labelled(VERSION)] == [0.7]
         last = answered("r1", ["a"] * 12, [0.5] * 11 + [0.6], time=at(10, day=4))
-        sink.write(batch(last))
+        sink.write(rows_of(last))
         assert [row[2] for row in sink.labelled(VERSION)] == [0.6]
 
     def test_whatever_an_id_is_written_with_comes_back(self, sink: Sink) -> None:
         ids = ["007", "7", 'a "quoted", one', "two\nlines", "ÅÄ\u2028", "nul\0", "\\u0000", "'; --"]
-        sink.write(batch(answered("r1", ids, [0.5] * len(ids))))
+        sink.write(rows_of(answered("r1", ids, [0.5] * len(ids))))
         known = {key.replace("\0", "\ufffd"): "yes" for key in ids}
         assert sink.add_ground_truth(known, at(1)) == len(ids)
         assert len(sink.labelled(VERSION)) == len(ids)
 
     def test_rows_without_an_id_are_answered_and_never_labelled(self, sink: Sink) -> None:
-        sink.write(batch(answered("r1", None, [0.5, 0.6])))  # type: ignore[arg-type]  # no id column
+        sink.write(rows_of(answered("r1", None, [0.5, 0.6])))  # type: ignore[arg-type]  # no id column
         sink.add_ground_truth({"a": "yes"}, at(1))
         assert sink.answered() == {VERSION: 2}
         assert sink.labelled(VERSION) == []
@@ -100,7 +102,7 @@ class SinkContract:
         self, sink: Sink, prediction: Label, probability: object
     ) -> None:
         rows = answered("r1", ["a"], [0.5], features={"x": [1.5]})
-        sink.write(batch(replace(rows, predictions=[prediction], probabilities=[probability])))
+        sink.write(rows_of(rows._replace(predictions=[prediction], probabilities=[probability])))
         sink.add_ground_truth({"a": "whatever"}, at(1))
         assert sink.labelled(VERSION) == [("whatever", prediction, probability)]
 
@@ -108,7 +110,7 @@ class SinkContract:
         midnight = at(0) + timedelta(hours=12)
         late = answered("r1", ["b"], [0.5], time=midnight, features={"x": [1.5]})
         early = answered("r2", ["a", "c"], [0.9, 0.1], time=midnight - timedelta(microseconds=1))
-        sink.write(batch(late, early))
+        sink.write(rows_of(late, early))
         sink.add_ground_truth({"a": "no"}, at(1))
         rows = [*sink.rows()]
         assert [row[:2] for row in rows] == [("r2", 1), ("r2", 2), ("r1", 1)]
@@ -129,22 +131,88 @@ class SinkContract:
     def test_a_batch_over_midnight_is_kept_whole(self, sink: Sink) -> None:
         midnight = at(0) + timedelta(hours=12)
         late = answered("r1", ["a"], [0.5], time=midnight - timedelta(microseconds=1))
-        assert sink.write(batch(late, answered("r2", ["b"], [0.5], time=midnight))) == 2
+        assert sink.write(rows_of(late, answered("r2", ["b"], [0.5], time=midnight))) == 2
         assert sink.answered() == {VERSION: 2}
 
-    def test_a_text_that_is_no_batch_is_refused_and_nothing_of_it_is_kept(self, sink: Sink) -> None:
-        good = batch(answered("r1", ["a"], [0.5]))
-        for bad in (good[:40], good[:-1] + ',{"rows": [[1, "a", 1, 1, null]]}]'):
-            with pytest.raises(DataError):
-                sink.write(bad)
+    def test_rows_that_cannot_be_stored_are_refused_with_those_beside_them(
+        self, sink: Sink
+    ) -> None:
+        good = rows_of(*(answered(f"r{number:03d}", ["a"], [0.5]) for number in range(120)))
+        request: Any = None  # every row has one
+        with pytest.raises(DataError):
+            sink.write([*good, (request, *good[0][1:])])
         assert sink.answered() == {}
-        assert sink.write(good) == 1
+        assert sink.write(good) == 120
+
+    def test_no_rows_are_no_change(self, sink: Sink) -> None:
+        assert sink.write([]) == 0
+        assert sink.answered() == {}
+
+    def test_answers_and_labels_beyond_the_kept_days_are_deleted_in_batches(
+        self, sink: Sink
+    ) -> None:
+        old = answered("r1", [f"v{n}" for n in range(5_000)], [0.9] * 5_000, time=at(0, day=3))
+        sink.write(rows_of(old, answered("r2", ["v1", "new"], [0.2, 0.3], time=at(0, day=5))))
+        sink.add_ground_truth(
+            {f"v{n}": "yes" for n in range(3_000)} | {"nobody": "no"}, at(1, day=3)
+        )
+        sink.add_ground_truth({"new": "no", "v2": "no", "later": "no"}, at(1, day=5))
+        limits, now = LogSection(keep_days=2), at(0, day=6)
+        expected = (5_000, 2_999, at(0, day=4))  # v1 has a newer answer, v2 a newer label
+        dry = prune(sink, limits, now, dry_run=True)
+        assert (dry.rows, dry.labels, dry.before) == expected
+        assert sink.answered() == {VERSION: 5_002}
+        done = prune(sink, limits, now)
+        assert (done.rows, done.labels, done.before) == expected
+        assert [row[4] for row in sink.rows()] == ["v1", "new"]
+        assert sink.labelled(VERSION) == [("no", "no", 0.3), ("yes", "no", 0.2)]
+        assert sink.add_ground_truth({}, at(0)) == 0
+        again = prune(sink, limits, now)
+        assert (again.rows, again.labels) == (0, 0)
+
+    def test_the_oldest_answers_beyond_the_size_are_deleted(self, sink: Sink) -> None:
+        for second in range(60):
+            sink.write(rows_of(answered(f"r{second}", ["a"] * 500, [0.5] * 500, time=at(second))))
+        done = prune(sink, LogSection(max_mb=2), at(0, day=9))
+        assert 5_000 < done.rows < 25_000
+        times = [row[2] for row in sink.rows()]
+        assert len(times) == 30_000 - done.rows
+        assert times[-1] == "2026-01-03T12:00:59.000000Z"
+        assert prune(sink, LogSection(max_mb=2), at(0, day=9)).rows <= 1_000
+        assert prune(sink, LogSection(max_mb=50), at(0, day=9)).before is None
+
+    def test_nothing_is_deleted_without_limits_from_an_empty_log_or_once_stopped(
+        self, sink: Sink
+    ) -> None:
+        now = at(0, day=9)
+        assert prune(sink, LogSection(keep_days=1, max_mb=1), now).rows == 0
+        sink.write(rows_of(answered("r1", ["a"] * 10, [0.5] * 10)))
+        assert prune(sink, LogSection(), now).rows == 0
+        assert prune(sink, LogSection(keep_days=1), now, stopped=lambda: True).rows == 0
+        assert sink.answered() == {VERSION: 10}
+
+    def test_rows_written_while_the_log_is_pruned_are_kept(
+        self, open_sink: OpenSink, sink: Sink
+    ) -> None:
+        sink.write(rows_of(answered("r1", ["a"] * 9_000, [0.5] * 9_000)))
+        other, written = open_sink(), 0
+
+        def write_one() -> bool:
+            nonlocal written
+            new = answered(f"n{written}", ["b"], [0.5], time=at(written, day=8))
+            written += other.write(rows_of(new))
+            return False
+
+        assert prune(sink, LogSection(keep_days=2), at(0, day=9), stopped=write_one).rows == 9_000
+        assert written > 3
+        assert sink.answered() == {VERSION: written}
+        other.close()
 
     def test_several_write_at_once_and_every_row_is_there_once(self, open_sink: OpenSink) -> None:
         def work(number: int) -> None:
             writer = open_sink()
             for turn in range(15):
-                rows = batch(answered(f"{number}-{turn}", ["a"] * 20, [0.5] * 20))
+                rows = rows_of(answered(f"{number}-{turn}", ["a"] * 20, [0.5] * 20))
                 while True:
                     try:
                         writer.write(rows)
@@ -187,7 +255,7 @@ class TestPostgres(SinkContract):
     def test_a_stopped_server_is_an_outage_and_a_restarted_one_works_again(
         self, cluster: Postgres, sink: Sink
     ) -> None:
-        rows = batch(answered("r1", ["a"], [0.5]))
+        rows = rows_of(answered("r1", ["a"], [0.5]))
         assert sink.write(rows) == 1
         cluster.stop()
         try:
@@ -202,9 +270,9 @@ class TestPostgres(SinkContract):
 
     def test_a_batch_that_comes_again_changes_nothing(self, sink: Sink) -> None:
         first, second = (answered(name, ["a", "b"], [0.1, 0.9]) for name in ("r1", "r2"))
-        assert sink.write(batch(first)) == 2
-        assert sink.write(batch(first, second)) == 2
-        assert sink.write(batch(first, second)) == 0
+        assert sink.write(rows_of(first)) == 2
+        assert sink.write(rows_of(first, second)) == 2
+        assert sink.write(rows_of(first, second)) == 0
         assert sink.answered() == {VERSION: 4}
 
     @pytest.mark.parametrize("url", ["postgresql://app:secret word@host", "no url secret"])

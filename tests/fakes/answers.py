@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from lightmodel.predictions.base import AnsweredRows, encode
+from lightmodel.predictions.base import AnsweredRows, Row, encode
 
 VERSION = "20260101T000000000000Z-aaaaaa"
 LATER = "20260102T000000000000Z-bbbbbb"
@@ -24,7 +24,6 @@ def answered(request: str, ids: list[str], probabilities: list[float], **more: A
     return AnsweredRows(request=request, ids=ids, probabilities=probabilities, **facts)
 
 
-def batch(*requests: AnsweredRows) -> str:
-    """Return the requests as the batch that a sink gets."""
-    objects = [block.data.decode() for rows in requests for block in encode(rows)]
-    return f"[{','.join(objects)}]"
+def rows_of(*requests: AnsweredRows) -> list[Row]:
+    """Return the rows of requests as a sink gets them."""
+    return [row for answered in requests for rows in encode(answered) for row in rows]

@@ -11,7 +11,7 @@ from lightmodel.config import LogSection
 from lightmodel.predictions.log import PredictionLog, ship
 from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.sqlite import SqliteSink
-from tests.fakes.answers import answered, batch
+from tests.fakes.answers import answered, rows_of
 from tests.fakes.postgres import Postgres, postgres
 from tests.unit.predictions.test_prediction_log import Counts, stored_rows, until
 
@@ -67,7 +67,7 @@ def test_an_id_that_is_too_long_for_an_index_is_set_aside(
     long = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(200))
     spool = SqliteSink(tmp_path / "spool.sqlite")
     spool.write(
-        batch(*(answered(f"r{at}", [key], [0.1]) for at, key in enumerate(("a", long, "b"))))
+        rows_of(*(answered(f"r{at}", [key], [0.1]) for at, key in enumerate(("a", long, "b"))))
     )
     spool.close()
     server = PostgresSink(cluster.url)

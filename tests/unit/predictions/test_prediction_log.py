@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from filelock import FileLock
 
 from lightmodel.config import LogSection
 from lightmodel.errors import DataError, SourceUnavailable
+from lightmodel.predictions.base import Row
 from lightmodel.predictions.log import PredictionLog, ship
 from lightmodel.predictions.sqlite import SqliteSink
-from tests.fakes.answers import answered, batch
+from tests.fakes.answers import answered, rows_of
 from tests.fakes.logging_process import ROWS
 from tests.fakes.project import ROOT
 from tests.fakes.waiting import LONGEST_S, running, wait_until
@@ -40,22 +41,23 @@ class Counts:
 
 
 class Server(SqliteSink):
-    """A database server that can be down, refuses some requests, and remembers its batches."""
+    """A database server that can be down, refuses some requests, and remembers what it got."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "server.sqlite")
         self.down = False
         self.attempts = 0
-        self.batches: list[str] = []
+        self.requests: list[str] = []
 
-    def write(self, batch: str) -> int:
+    def write(self, rows: Sequence[Row]) -> int:
         self.attempts += 1
+        requests = [row[0] for row in rows]
         if self.down:
             raise SourceUnavailable("down")
-        if "strange" in batch:
+        if "strange" in requests:
             raise DataError("it is strange")
-        self.batches.append(batch)
-        return super().write(batch)
+        self.requests += requests
+        return super().write(rows)
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def leave_in_spool(path: Path, *requests: str) -> None:
     """Leave requests of one row in a spool, as a killed process does."""
     with closing(SqliteSink(path)) as spool:
         for request in requests:
-            spool.write(batch(answered(request, ["a"], [0.1])))
+            spool.write(rows_of(answered(request, ["a"], [0.1])))
 
 
 def test_recorded_rows_are_written_to_the_file_in_the_background(
@@ -115,7 +117,7 @@ def test_shipped_rows_equal_the_answered_rows(path: Path, tmp_path: Path, counts
     rows = answered("r1", ["ä", None], [0.1, 0.9], features={"x": [0.1 + 0.2, None]})  # type: ignore[list-item]  # no id
     server = Server(tmp_path)
     for sink in (SqliteSink(path), direct := SqliteSink(tmp_path / "direct.sqlite")):
-        sink.write(batch(rows, answered("r2", ["b"], [0.5], predictions=[True])))
+        sink.write(rows_of(rows, answered("r2", ["b"], [0.5], predictions=[True])))
         sink.close()
     ship(path, server, counts)
     assert [*server.rows()] == [*direct.rows()]
@@ -163,8 +165,7 @@ def test_while_the_server_is_down_rows_wait_and_are_then_shipped_in_order(
     server.down = False
     until(lambda: counts.of["logged"] == 50)
     log.close()
-    shipped = "".join(server.batches)
-    assert sorted(names, key=shipped.index) == names
+    assert server.requests == names
     assert [name for name, _ in stored_rows(server.path)] == names
     levels = [record.levelname for record in caplog.records if "the database" in record.message]
     assert levels == ["WARNING", "INFO"]

@@ -3,17 +3,20 @@
 import os
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from lightmodel.config import Config, LogSection
-from lightmodel.errors import ConfigError, SourceUnavailable
-from lightmodel.predictions.factory import open_log, open_sink, spooled_bytes
+from lightmodel.errors import AlreadyRunning, ConfigError, SourceUnavailable
+from lightmodel.predictions.factory import open_log, open_sink, prune_log, spooled_bytes
 from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
-from tests.fakes.answers import VERSION, answered, batch
+from tests.fakes.answers import VERSION, answered, at, rows_of
 from tests.fakes.postgres import postgres
+from tests.fakes.waiting import wait_until
 
 
 def configured(**settings: Any) -> Config:
@@ -50,7 +53,7 @@ def test_the_csv_sink_stores_rows_in_sqlite_and_a_warning_names_the_export_comma
 def test_opening_the_sink_first_ships_rows_that_a_dead_server_left_in_the_spool() -> None:
     Path("var/log").mkdir(parents=True)
     with closing(SqliteSink(Path("var/log/spool.sqlite"))) as spool:
-        spool.write(batch(answered("r1", ["a"], [0.1])))
+        spool.write(rows_of(answered("r1", ["a"], [0.1])))
     with postgres() as cluster:
         config = configured(sink="postgres", url=cluster.url)
         with closing(open_sink(config)) as sink:
@@ -135,3 +138,28 @@ def test_the_log_opens_while_the_database_is_down() -> None:
     assert spooled_bytes(config) > 0
     with pytest.raises(SourceUnavailable):
         open_sink(config)
+
+
+def test_the_service_prunes_its_log_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightmodel.predictions.log._FIRST_PRUNE_S", 0.05)
+    monkeypatch.setattr("lightmodel.predictions.log._PRUNE_INTERVAL_S", 0.05)
+    config = configured(keep_days=2)
+    log = open_log(config, ignore)
+    assert log is not None
+    log.record(answered("r1", ["a", "b"], [0.1, 0.9], time=at(0)))
+    log.record(answered("r2", ["c"], [0.1], time=datetime.now(UTC)))
+    with closing(open_sink(config)) as sink:
+        wait_until(lambda: [row[0] for row in sink.rows()] == ["r2"], "the old rows to be deleted")
+    log.close()
+
+
+def test_one_process_prunes_at_a_time() -> None:
+    Path("var/log").mkdir(parents=True)
+    with FileLock("var/log/prune.lock"), pytest.raises(AlreadyRunning, match="another process"):
+        prune_log(configured(keep_days=2))
+
+
+def test_pruning_a_log_without_limits_names_the_settings() -> None:
+    with pytest.raises(ConfigError, match=r"log\.keep_days nor log\.max_mb") as caught:
+        prune_log(configured())
+    assert "--set log.keep_days" in caught.value.hint

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.errors import SourceUnavailable
+from lightmodel.config import LogSection
+from lightmodel.errors import ArtefactCorrupt, ConfigError, SourceUnavailable, StorageFull
+from lightmodel.predictions.base import characters
+from lightmodel.predictions.prune import prune
 from lightmodel.predictions.sqlite import SqliteSink
-from tests.fakes.answers import VERSION, answered, batch
+from tests.fakes.answers import VERSION, answered, at, rows_of
+from tests.fakes.small_files import small_files
 
 EARLIER = """
 CREATE TABLE predictions (
@@ -33,40 +37,99 @@ def sink(tmp_path: Path) -> Iterator[SqliteSink]:
 def test_a_file_of_an_earlier_version_is_still_used(sink: SqliteSink) -> None:
     with closing(sqlite3.connect(sink.path)) as connection:
         connection.executescript(EARLIER)
-    sink.write(batch(answered("r1", ["a", "b"], [0.9, 0.1])))
+    sink.write(rows_of(answered("r1", ["a", "b"], [0.9, 0.1])))
     assert sink.answered() == {VERSION: 2, "v0": 1}
     assert sink.labelled("v0") == [("no", "yes", 0.75)]
     assert sink.labelled(VERSION) == [("no", "yes", 0.9)]
     assert [row[0] for row in sink.rows()] == ["r0", "r1", "r1"]
 
 
-def test_a_missing_folder_is_an_outage_until_it_exists_again(sink: SqliteSink) -> None:
+def test_a_missing_folder_is_an_error_until_it_exists_again(sink: SqliteSink) -> None:
     folder = sink.path.parent
     folder.rmdir()
     folder.write_text("in the way")
-    rows = batch(answered("r1", ["a"], [0.5]))
-    with pytest.raises(SourceUnavailable) as caught:
+    rows = rows_of(answered("r1", ["a"], [0.5]))
+    with pytest.raises(ConfigError) as caught:
         sink.write(rows)
-    assert caught.value.hint
+    assert "who owns" in caught.value.hint
     folder.unlink()
     folder.mkdir()
     assert sink.write(rows) == 1
 
 
-def test_a_file_that_is_not_a_database_is_an_outage_and_is_left_unchanged(sink: SqliteSink) -> None:
+def test_a_file_that_is_not_a_database_is_damaged_and_is_left_unchanged(sink: SqliteSink) -> None:
     sink.path.write_bytes(b"something else" * 1_000)
-    with pytest.raises(SourceUnavailable, match=r"log\.sqlite"):
-        sink.write(batch(answered("r1", ["a"], [0.5])))
+    with pytest.raises(ArtefactCorrupt, match=r"log\.sqlite") as caught:
+        sink.write(rows_of(answered("r1", ["a"], [0.5])))
+    assert "move it away" in caught.value.hint
     assert sink.path.read_bytes() == b"something else" * 1_000
 
 
+def test_a_full_spool_is_full_storage_and_takes_rows_again_once_some_are_removed(
+    tmp_path: Path,
+) -> None:
+    rows = rows_of(answered("r1", ["a"] * 500, [0.5] * 500))
+    with closing(SqliteSink(tmp_path / "spool.sqlite", 100_000)) as spool:
+        spool.write(rows)
+        with pytest.raises(StorageFull, match=r"spool\.sqlite.*log\.spool_mb") as caught:
+            spool.write(rows)
+        assert "free some space" in caught.value.hint
+        spool.remove(spool.oldest(500, 1 << 20)[-1][0])
+        assert spool.write(rows[:100]) == 100
+
+
+def test_a_limit_on_the_size_of_files_is_full_storage(sink: SqliteSink) -> None:
+    rows = rows_of(answered("r1", ["a"] * 5_000, [0.5] * 5_000))
+    sink.write(rows[:1])
+    with small_files(100_000), pytest.raises(StorageFull, match="no room left to write"):
+        sink.write(rows)
+    assert sink.write(rows) == 5_000
+    assert sink.answered() == {VERSION: 5_001}
+
+
+def test_a_locked_file_can_be_used_later(sink: SqliteSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightmodel.predictions.sqlite._BUSY_S", 0.05)
+    rows = rows_of(answered("r1", ["a"], [0.5]))
+    sink.write(rows)
+    sink.close()
+    with closing(sqlite3.connect(sink.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(SourceUnavailable, match="locked"):
+            sink.write(rows)
+        other.execute("ROLLBACK")
+    assert sink.write(rows) == 1
+
+
 def test_the_oldest_rows_are_read_in_batches_and_can_be_removed(sink: SqliteSink) -> None:
-    sink.write(batch(*(answered(f"r{number}", ["a"] * 3, [0.5] * 3) for number in range(5))))
+    sink.write(rows_of(*(answered(f"r{number}", ["a"] * 3, [0.5] * 3) for number in range(5))))
     first = sink.oldest(4, 1 << 20)
     assert len(first) == 4
-    assert len(sink.oldest(100, len(first[0][1]) + 1)) == 2
+    assert len(sink.oldest(100, characters([first[0][1]]) + 1)) == 2
     sink.remove(first[-1][0])
     assert [row[:2] for row in sink.rows()][:2] == [("r1", 2), ("r1", 3)]
     sink.remove(sink.oldest(100, 1 << 20)[-1][0])
     assert sink.oldest(100, 1 << 20) == []
     assert sink.used_bytes() == 0
+
+
+def test_ids_are_indexed_from_the_first_label_on(sink: SqliteSink) -> None:
+    def indexes() -> list[str]:
+        with closing(sqlite3.connect(sink.path)) as connection:
+            names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'index'")
+            return [name for (name,) in names]
+
+    sink.write(rows_of(answered("r1", ["a"], [0.5])))
+    assert "predictions_by_id" not in indexes()
+    sink.add_ground_truth({"a": "yes"}, at(1))
+    assert "predictions_by_id" in indexes()
+
+
+def test_a_pruned_file_shrinks(sink: SqliteSink) -> None:
+    for day in (3, 4):
+        sink.write(rows_of(answered("r1", ["a"] * 20_000, [0.5] * 20_000, time=at(0, day=day))))
+    sink.close()
+    before = sink.path.stat().st_size
+    assert prune(sink, LogSection(keep_days=2), at(0, day=6)).rows == 20_000
+    sink.close()
+    assert sink.path.stat().st_size < 0.6 * before
+    assert sink.answered() == {VERSION: 20_000}

@@ -5,6 +5,8 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +19,7 @@ from lightmodel.predictions.factory import open_log
 from lightmodel.service import create_app
 from tests.fakes.answers import answered
 from tests.fakes.project import Project
+from tests.fakes.small_files import small_files
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +172,49 @@ def test_the_log_is_exported_with_the_labels_that_have_arrived(
     assert (second["id"], second["truth"]) == ('a "b", c', "")
     shown = trained.tool("export", "-", "--day", "2026-01-04", "--set", setting)
     assert shown.out == "request,row,time,version,id,prediction,probability,features,truth\n"
+
+
+def test_on_a_full_disk_feedback_says_what_to_free(client: FlaskClient) -> None:
+    body = "visit_id,bought\n" + "".join(f"v{number},yes\n" for number in range(5_000))
+    send = partial(client.post, "/feedback", data=body, content_type="text/csv")
+    assert send().status_code == 200
+    with small_files(50_000):
+        full = send()
+    assert full.status_code == 507
+    assert "no room left" in full.get_json()["detail"]
+    assert "free some space" in full.get_json()["hint"]
+    assert send().status_code == 200
+
+
+def test_feedback_to_a_damaged_log_is_503_and_says_what_to_move_away(
+    client: FlaskClient, config: Config
+) -> None:
+    (config.log.folder / "predictions.sqlite").write_bytes(b"something else" * 1_000)
+    answer = client.post("/feedback", data="visit_id,bought\nv1,no\n", content_type="text/csv")
+    assert answer.status_code == 503
+    assert "predictions.sqlite" in answer.get_json()["detail"]
+    assert "move it away" in answer.get_json()["hint"]
+
+
+def test_old_answers_are_counted_and_then_deleted_with_their_labels(
+    config: Config, client: FlaskClient, trained: Project
+) -> None:
+    version = trained.models()[0].name
+    log_answers(config, version, {"v1": 0.9, "v2": 0.2})  # of January
+    log = open_log(config, lambda _name, _number: None)
+    assert log is not None
+    log.record(answered("r2", ["v2"], [0.8], version=version, time=datetime.now(UTC)))
+    log.close()
+    body = "visit_id,bought\nv1,yes\nv2,yes\n"
+    assert client.post("/feedback", data=body, content_type="text/csv").get_json()["matched"] == 2
+    sets = ("--set", f"log.folder={config.log.folder}", "--set", "log.keep_days=30")
+    dry = trained.tool("prune", "--dry-run", *sets)
+    assert dry.code == 0
+    assert "2 rows and 0 labels" in dry.out
+    assert trained.tool("live", *sets[:2]).out.splitlines()[1].split()[1:3] == ["3", "2"]
+    assert "2 rows and 0 labels" in trained.tool("prune", *sets).out
+    assert trained.tool("live", *sets[:2]).out.splitlines()[1].split()[1:3] == ["1", "1"]
+    assert "nothing to delete" in trained.tool("prune", *sets).out
+    refused = trained.tool("prune", *sets[:2])
+    assert refused.code == 78
+    assert "--set log.keep_days" in refused.err
