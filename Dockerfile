@@ -86,12 +86,14 @@ ARG RUNTIME=auto
 RUN --mount=type=secret,id=signing_key,mode=0444 \
     key=/run/secrets/signing_key; [ ! -f "$key" ] || export LIGHTMODEL__STORE__SIGNING_KEY_FILE="$key"; \
     packed=$(python -m lightmodel models pack --runtime "$RUNTIME" /app/var/packed) \
- && echo "$packed" | sed -n 's/^runtime: //p' > /tmp/runtime \
+ && echo "${packed##*runtime: }" > /tmp/runtime \
  && chmod -R a+rX,go-w /app/var/packed
 
 # --build-arg RUNTIME_FROM=settings installs what the model will need before there is one.
 FROM pipeline AS settings
-RUN python -m lightmodel runtime | sed 's/^lightgbm$/compiled/' > /tmp/runtime
+ARG RUNTIME=auto
+RUN case "$RUNTIME" in auto) python -m lightmodel runtime ;; *) echo "$RUNTIME" ;; esac > /tmp/runtime \
+ && sed -i 's/^lightgbm$/compiled/' /tmp/runtime
 
 # hadolint ignore=DL3006
 FROM ${RUNTIME_FROM} AS runtime

@@ -181,9 +181,8 @@ def _contributions(version: Version, steps: Processing) -> Callable[[Matrix], Ma
         try:
             return cast("LightGBMModel", _open_bundle(version))
         except ArtefactMissing as error:
-            raise NotPossible(
-                f"contributions of {error.message}", hint=f"train the model again, or {error.hint}"
-            ) from None
+            hint = f"train the model again, or {error.hint}"
+            raise NotPossible(f"to explain, {error.message}", hint=hint) from None
 
     def contribute(features: Matrix) -> Matrix:
         with lock:
