@@ -1,13 +1,15 @@
 # docker build -t light-model .            trains, and serves what was approved
 # docker build --build-arg MODEL_FROM=prebuilt -t light-model .     serves the newest approved model in model/
 #
-# base ┬ libraries ┬ checks
-#      │           └ pipeline ┬ trained ──┐
-#      │                      ├ prebuilt ─┴ packed ┐
-#      │                      └ runtime ┐          │
-#      └ serve-libraries ───────────────┴── serve ─┘         proxy
+# base ┬ tools ┬ libraries ┬ checks
+#      │       │           └ pipeline ┬ trained ──┐
+#      │       │                      ├ prebuilt ─┴ packed ┬────────┐
+#      │       │                      └ settings ───── runtime ┐    │
+#      │       └ serve-libraries ──────────────────────────────┤    │
+#      └───────────────────────────────────────────────────── serve ┘         proxy
 ARG PYTHON=3.11-slim-bookworm
 ARG MODEL_FROM=trained
+ARG RUNTIME_FROM=packed
 
 FROM python:${PYTHON} AS base
 # LightGBM needs OpenMP's library, and slim images have none.
@@ -27,10 +29,12 @@ RUN rm -rf model preprocessed tests benchmarks docs \
  && chmod -R a+rX,go-w . \
  && python -m compileall -q --invalidation-mode unchecked-hash lightmodel
 
-FROM base AS libraries
+FROM base AS tools
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev openssh-client \
  && rm -rf /var/lib/apt/lists/*
+
+FROM tools AS libraries
 # Names of requirements/*.txt, such as "s3 postgres".
 ARG EXTRAS=""
 COPY requirements.txt ./
@@ -64,11 +68,6 @@ COPY ${CONFIG} config.toml
 RUN chmod -R a+rwX /app
 USER 10001:0
 
-# Which libraries serve the model of these settings: --build-arg RUNTIME=sklearn says otherwise.
-FROM pipeline AS runtime
-ARG RUNTIME=auto
-RUN case "$RUNTIME" in auto) python -m lightmodel runtime ;; *) echo "$RUNTIME" ;; esac > /tmp/runtime
-
 FROM pipeline AS trained
 # What MLflow keeps beside a build is gone with it; a server's address is worth telling it.
 ARG TRACKING_URI=none
@@ -80,21 +79,35 @@ RUN --mount=type=secret,id=signing_key,mode=0444 \
 FROM pipeline AS prebuilt
 COPY --chown=10001:0 model/ /app/var/store/model/
 
+# Which libraries serve the model: those that it needs, or wider ones by --build-arg RUNTIME=lightgbm.
 # hadolint ignore=DL3006
 FROM ${MODEL_FROM} AS packed
-COPY --from=runtime /tmp/runtime /tmp/runtime
+ARG RUNTIME=auto
 RUN --mount=type=secret,id=signing_key,mode=0444 \
     key=/run/secrets/signing_key; [ ! -f "$key" ] || export LIGHTMODEL__STORE__SIGNING_KEY_FILE="$key"; \
-    python -m lightmodel models pack --runtime "$(cat /tmp/runtime)" /app/var/packed \
+    packed=$(python -m lightmodel models pack --runtime "$RUNTIME" /app/var/packed) \
+ && echo "${packed##*runtime: }" > /tmp/runtime \
  && chmod -R a+rX,go-w /app/var/packed
 
-FROM base AS serve-libraries
+# --build-arg RUNTIME_FROM=settings installs what the model will need before there is one.
+FROM pipeline AS settings
+ARG RUNTIME=auto
+RUN case "$RUNTIME" in auto) python -m lightmodel runtime ;; *) echo "$RUNTIME" ;; esac > /tmp/runtime \
+ && sed -i 's/^lightgbm$/compiled/' /tmp/runtime
+
+# hadolint ignore=DL3006
+FROM ${RUNTIME_FROM} AS runtime
+
+FROM tools AS serve-libraries
 COPY --from=runtime /tmp/runtime /tmp/runtime
 COPY requirements/ requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
       install --disable-pip-version-check --quiet -r "requirements/serve-$(cat /tmp/runtime).txt"
+# Serving reads no tests, headers or symbols; what is left must still load.
+COPY deploy/trim.py ./
+RUN python trim.py /opt/venv
 
 FROM python:${PYTHON} AS proxy
 RUN apt-get update \

@@ -1,48 +1,62 @@
-"""`make image`: build the images; print their sizes, and seconds from `docker run` to the first answer."""
+"""`make image`: build the images and peers; print their sizes, and how soon ours answers."""
 
 import json
 import os
 import statistics
 import subprocess
 import time
+from collections.abc import Mapping
 
 import requests
 
 from benchmarks.delivery import ROOT, free_port, run
 
 RESULTS = ROOT / "benchmarks" / "results" / "image.json"
-TARGETS = {"light-model-pipeline": "pipeline", "light-model": "serve", "light-model-proxy": "proxy"}
+IMAGES: Mapping[str, tuple[str, ...]] = {
+    "light-model-pipeline": ("--target", "pipeline"),
+    "light-model": (),
+    "light-model:with-lightgbm": ("--build-arg", "RUNTIME=lightgbm"),
+    "light-model-proxy": ("--target", "proxy"),
+}
+# What a hand-written service of a LightGBM model installs, on the same base image.
+PEERS = {
+    "fastapi": "fastapi uvicorn[standard] python-multipart lightgbm==4.7.0 pandas==3.0.6 joblib==1.6.0",
+    "mlflow": "mlflow==3.17.2 lightgbm==4.7.0 pandas==3.0.6",
+}
+_PEER = """\
+FROM python:3.11-slim-bookworm
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
+RUN pip install --quiet --no-cache-dir --disable-pip-version-check --root-user-action=ignore {packages}
+"""
 _STARTS = 5
 
 
 def main() -> None:
     """Build, measure, print, write."""
     commit = run("git", "rev-parse", "HEAD").strip()
-    for name, target in TARGETS.items():
-        print(f"docker build --target {target} -t {name} .", flush=True)
-        run(
-            "docker",
-            "build",
-            "-q",
-            "--build-arg",
-            f"COMMIT={commit}",
-            "--target",
-            target,
-            "-t",
-            name,
-            ".",
-        )
-    sizes = {name: _megabytes(name) for name in TARGETS}
+    for name, options in IMAGES.items():
+        print(f"docker build {' '.join(options)} -t {name} .", flush=True)
+        run("docker", "build", "-q", "--build-arg", f"COMMIT={commit}", *options, "-t", name, ".")
+    for name, packages in PEERS.items():
+        print(f"pip install {packages}", flush=True)
+        run("docker", "build", "-q", "-t", _tag(name), "-", stdin=_PEER.format(packages=packages))
+    sizes = {name: _megabytes(name) for name in IMAGES}
+    peers = {name: _megabytes(_tag(name)) for name in PEERS}
     seconds = statistics.median(_first_answer() for _ in range(_STARTS))
     results = {
         "machine": {"cores": os.cpu_count()},
         "megabytes": sizes,
+        "megabytes_of_peers": peers,
         "seconds_to_first_answer": round(seconds, 2),
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    for name, size in sizes.items():
-        print(f"{name:22} {size:6,.0f} MB")
+    for name, size in (sizes | peers).items():
+        print(f"{name:26} {size:6,.0f} MB")
     print(f"docker run to the first prediction: {seconds:.2f} s (median of {_STARTS})")
+
+
+def _tag(peer: str) -> str:
+    return f"light-model-bench:{peer}"
 
 
 def _megabytes(image: str) -> float:

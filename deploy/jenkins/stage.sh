@@ -22,6 +22,7 @@
 # SERVICE_ENV    file of NAME=VALUE lines, settings and secrets of the chain and of the deployed service
 #                (default: /etc/light-model/service.env, where it is there)
 # FORCE          true: `chain` runs its stages even if nothing has changed
+# RUNTIME        of the image that `package` makes (default: auto, what the model needs)
 # CONFIG         of the image that `package` makes (default: config.toml)
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
 # LIGHTMODEL__*, AWS_* and AZURE_* are passed by name, so that no value shows in a list of processes.
@@ -171,10 +172,8 @@ copy() {
     docker cp "$name:/app/var/$1" "$2"
 }
 
-# The runtime that a model needs, by the settings and by a manifest.
+# The runtime that a model needs, by the settings.
 runtime() { insist runtime python -m lightmodel runtime; }
-
-runtime_of() { sed -nE 's/^ "runtime": "([a-z]+)",?$/\1/p' "$1"; }
 
 # The model is copied out of the volume, as `docker build` sees only the workspace.
 package() {
@@ -195,7 +194,7 @@ package() {
     commit=$(git rev-parse HEAD)
     export DOCKER_BUILDKIT=1
     docker build -q --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
-        --build-arg RUNTIME="$(runtime_of "model/$model/manifest.json")" \
+        --build-arg RUNTIME="${RUNTIME:-auto}" \
         --build-arg COMMIT="$commit" --build-arg VERSION="$(git describe --tags --always)" \
         --build-arg CONFIG="${CONFIG:-config.toml}" "$@" .
     docker build -q --target proxy -t light-model-proxy .

@@ -8,7 +8,7 @@ import click
 
 from lightmodel.cli.common import configured, metric_text, settings
 from lightmodel.config import Config, load
-from lightmodel.errors import ArtefactMissing, LightModelError
+from lightmodel.errors import ArtefactMissing, ConfigError, LightModelError
 from lightmodel.store.lock import run_lock
 from lightmodel.store.versions import Store, Version, models_of, splits_of
 
@@ -126,17 +126,30 @@ def retire(config: Config) -> None:
 
 @models.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--runtime", help="Runtime of the image, such as sklearn; it must serve the model.")
+@click.option(
+    "--runtime", help="Runtime of the image, which must serve the model; auto: what it needs."
+)
 @click.pass_obj
 def pack(config: Config, folder: Path, runtime: str | None) -> None:
     """Copy the newest approved version into a folder.
 
     FOLDER then holds this version only, and a serving image is built from it.
     """
+    from lightmodel.scoring.model_store import serving_runtime
     from lightmodel.store import admin
+    from lightmodel.store.provenance import serves
 
-    version = admin.pack(models_of(config), folder, runtime)
+    version = admin.pack(models_of(config), folder)
     click.echo(f"packed: {version.name}")
+    if not runtime:
+        return
+    needed = serving_runtime(version)
+    if runtime != "auto" and not serves(runtime, needed):
+        raise ConfigError(
+            f"{version.name} needs the runtime {needed}, and the image is built for {runtime}",
+            hint=f"docker build --build-arg RUNTIME={needed} …",
+        )
+    click.echo(f"runtime: {needed if runtime == 'auto' else runtime}")
 
 
 @models.command()

@@ -8,11 +8,14 @@ category that training never saw.
 import datetime as dt
 import re
 from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Matrix = npt.NDArray[np.float64]  # (rows, features): NaN is missing, categories are codes
 Vector = npt.NDArray[np.float64]  # (rows,)
@@ -152,9 +155,9 @@ class Categories:
         return self._forms.get(canonical(text, self._decimal), float(UNSEEN))
 
 
-def float_vector(values: pa.ChunkedArray) -> Vector:
+def float_vector(values: "pa.ChunkedArray") -> Vector:
     """Return numbers as float64; null becomes NaN, and an integer beyond 2^53 is rounded."""
-    numbers: Vector = values.cast(pa.float64(), safe=False).to_numpy()
+    numbers: Vector = values.cast("float64", safe=False).to_numpy()
     return numbers
 
 

@@ -24,7 +24,6 @@ from lightmodel.predictions.factory import open_sink
 from lightmodel.scoring.predictor import LoadedModel, body_reader
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
-from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.byte_stream import read_chunks
 from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
@@ -82,6 +81,8 @@ def label_reader(model: LoadedModel, config: Config) -> BodyReader:
 
 def label_blocks(file: Path, contract: Contract, config: Config) -> Iterator[Block]:
     """Yield the labels of a file in any supported format and of any size."""
+    from lightmodel.tables.arrow_rows import read_rows  # imports Arrow, which is slow
+
     reader = body_reader(RowRules(label_contract(contract)), read_rows, config)
     limits = Limits(sys.maxsize, sys.maxsize, config.serve.max_columns)
     return replace(reader, limits=limits).read(read_chunks(file))

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 from lightmodel.config import Config
 from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
-from lightmodel.errors import ArtefactCorrupt, LightModelError
+from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError, NotPossible
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
-from lightmodel.store.user_code import user_features
+from lightmodel.store.provenance import imported_packages
+from lightmodel.store.user_code import user_code_of, user_features
 from lightmodel.store.verdict import newest_approved, read_verdict
 from lightmodel.store.versions import Version, models_of
-from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.row_readers import RowReader
+from lightmodel.tables.row_readers import CompiledRowReader, RowReader
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.features import Processing
 
@@ -59,18 +59,21 @@ class ModelStoreView:
         """Load and return the newest approved model; return `current` if it is still the newest.
 
         Raises:
-            ArtefactMissing: no approved model passes its self-test.
+            LightModelError: no approved model can be served; the error is that of the newest one.
         """
-        refused: set[str] = set()
+        refused: dict[str, LightModelError] = {}
         while True:
-            version = newest_approved(self._store, besides=refused)
+            try:
+                version = newest_approved(self._store, besides=refused)
+            except ArtefactMissing as none_left:
+                raise next(iter(refused.values()), none_left) from None
             if current and version.name == current.version:
                 return current
             try:
                 return replace(open_version(version), config=self._config)
             except LightModelError as error:
                 self._store.warn_once(version.name, error)
-                refused.add(version.name)
+                refused[version.name] = error
 
     def is_withdrawn(self, name: str) -> bool:
         """Return whether an intact model version has a verdict that rejects it."""
@@ -86,6 +89,7 @@ def open_version(version: Version) -> LoadedModel:
 
     Raises:
         ArtefactCorrupt: a file does not match the manifest, or the sample rows get other scores.
+        ArtefactMissing: a library that the model needs is not installed.
     """
     manifest = version.manifest
     rules = RowRules(Contract.from_dict(manifest.contract or {}))
@@ -110,6 +114,22 @@ def open_version(version: Version) -> LoadedModel:
     raise last
 
 
+def serving_runtime(version: Version) -> str:
+    """Return the narrowest of `provenance.RUNTIMES` that serves a version on this kind of machine.
+
+    Raises:
+        LightModelError: the model cannot be opened.
+    """
+    needed = str(version.manifest.runtime)
+    if needed != "lightgbm":
+        return needed
+    code = user_code_of(version)
+    if code and "lightgbm" in imported_packages(code.source.decode(), code.file):
+        return needed
+    is_compiled = isinstance(open_version(version).row_reader, CompiledRowReader)
+    return "compiled" if is_compiled else needed
+
+
 def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
     """Yield scoring function and row reader: of the compiled model first, then of the bundle."""
     if "compiled.json" in version.manifest.files:
@@ -122,7 +142,10 @@ def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], Ro
             logger.warning("%s: its compiled model is not used: %s", version.name, reason)
         else:
             yield trees.predict, rows
-    yield _open_bundle(version).predict, read_rows
+    bundle = _open_bundle(version)
+    from lightmodel.tables.arrow_rows import read_rows  # imports Arrow, which is slow
+
+    yield bundle.predict, read_rows
 
 
 def _steps(version: Version, contract: Contract) -> Processing:
@@ -138,7 +161,15 @@ def _open_bundle(version: Version) -> FittedModel:
     from lightmodel.store import codec
 
     bundle = codec.load(version)
-    return load_model(bundle["learner"], bundle["model"], threads=1)
+    try:
+        return load_model(bundle["learner"], bundle["model"], threads=1)
+    except ModuleNotFoundError as error:
+        runtime = version.manifest.runtime
+        raise ArtefactMissing(
+            f"{version.name} needs {error.name}, which is not installed here",
+            hint=f"pip install -r requirements/serve-{runtime}.txt; "
+            f"for an image, docker build --build-arg RUNTIME={runtime} …",
+        ) from None
 
 
 def _contributions(version: Version, steps: Processing) -> Callable[[Matrix], Matrix]:
@@ -147,7 +178,11 @@ def _contributions(version: Version, steps: Processing) -> Callable[[Matrix], Ma
 
     @cache
     def booster() -> "LightGBMModel":
-        return cast("LightGBMModel", _open_bundle(version))
+        try:
+            return cast("LightGBMModel", _open_bundle(version))
+        except ArtefactMissing as error:
+            hint = f"train the model again, or {error.hint}"
+            raise NotPossible(f"to explain, {error.message}", hint=hint) from None
 
     def contribute(features: Matrix) -> Matrix:
         with lock:

@@ -37,8 +37,7 @@ from lightmodel.service.answer_writers import (
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
-from lightmodel.tables.encode import json_features
-from lightmodel.tables.row_rules import Block, ValidationReport
+from lightmodel.tables.row_rules import Block, ValidationReport, json_features
 
 _MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
 _OPTIONS = {"threshold", "explain"}

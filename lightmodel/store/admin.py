@@ -8,7 +8,7 @@ from lightmodel.errors import ArtefactMissing, ConfigError
 from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
 from lightmodel.store.manifest import json_bytes
-from lightmodel.store.provenance import runtime_of_estimator, serves
+from lightmodel.store.provenance import runtime_of_estimator
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
 from lightmodel.store.versions import MANIFEST, Store, Version
 
@@ -58,23 +58,14 @@ def retire(store: Store, keep: int) -> list[str]:
     return [version.name for version in old]
 
 
-def pack(store: Store, folder: Path, runtime: str | None = None) -> Version:
+def pack(store: Store, folder: Path) -> Version:
     """Copy the model that would be served to a folder, and remove earlier copies from it.
-
-    `runtime` is that of the image, one of store.provenance.RUNTIMES; None accepts any model.
 
     Raises:
         ArtefactMissing: no model is approved.
-        ConfigError: the model needs another runtime.
         ArtefactCorrupt: the copy does not match the manifest.
     """
     version = newest_approved(store)
-    needed = str(version.manifest.runtime)
-    if runtime and not serves(runtime, needed):
-        raise ConfigError(
-            f"{version.name} needs the runtime {needed}, and the image is built for {runtime}",
-            hint=f"docker build --build-arg RUNTIME={needed} …",
-        )
     target = folder / version.name
     copies = Store(folder, store.kind, store.signer)
     with translate_os_errors(target):

@@ -79,8 +79,10 @@ def unpickle(data: bytes, name: str) -> dict[str, Any]:
 
         bundle = joblib.load(io.BytesIO(data))
     except Exception as error:
+        absent = error.name if isinstance(error, ModuleNotFoundError) else None
+        reason = f"{absent} is not installed here" if absent else type(error).__name__
         raise ArtefactCorrupt(
-            f"the model of {name} cannot be read: {type(error).__name__}",
+            f"the model of {name} cannot be read: {reason}",
             hint="its requirements.txt lists the library versions that wrote it",
         ) from error
     if not isinstance(bundle, dict) or bundle.get("format") != 1:

@@ -27,7 +27,13 @@ logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).parents[1]
 _DIGITS = 16
-RUNTIMES = ("lightgbm", "sklearn", "boosters", "neural")  # narrowest first; see `serves`
+RUNTIMES = (
+    "compiled",
+    "lightgbm",
+    "sklearn",
+    "boosters",
+    "neural",
+)  # narrowest first; see `serves`
 _LIBRARIES = {
     "lightgbm": frozenset({"lightgbm", "numpy"}),
     "sklearn": frozenset({"sklearn", "scipy", "pandas", "joblib"}),
@@ -201,8 +207,8 @@ def runtime_of_source(source: str, name: str) -> str:
         ConfigError: the file is not valid Python.
     """
     packages = imported_packages(source, name)
-    needed = (runtime for runtime in reversed(RUNTIMES) if packages & _LIBRARIES[runtime])
-    return next(needed, RUNTIMES[0])
+    needed = (runtime for runtime in reversed(_LIBRARIES) if packages & _LIBRARIES[runtime])
+    return next(needed, "lightgbm")
 
 
 def runtime_of_estimator(estimator: str) -> str:
@@ -223,7 +229,7 @@ def serves(runtime: str, needed: str) -> bool:
     """Return whether an image with `runtime` serves a model that needs `needed`."""
     if runtime == needed:
         return True
-    return runtime in RUNTIMES and needed in RUNTIMES[:2] and widest(runtime, needed) == runtime
+    return runtime in RUNTIMES and needed in RUNTIMES[:3] and widest(runtime, needed) == runtime
 
 
 def imported_packages(source: str, name: str) -> frozenset[str]:

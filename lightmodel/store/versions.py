@@ -213,7 +213,8 @@ class Store:
         """Log that a version is skipped and why, once for each version."""
         if name not in self._warned:
             self._warned.add(name)
-            logger.warning("skipped: %s", error.message)
+            hint = f" ({error.hint})" if error.hint else ""
+            logger.warning("skipped: %s%s", error.message, hint)
 
     def newest(self) -> Version:
         """Return the newest finished version.

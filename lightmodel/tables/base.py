@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import Contract, Dialect
 from lightmodel.errors import ConfigError, ContractViolation, DataError, Violation
 from lightmodel.tables.byte_stream import WINDOWS_1252, Chunks, Utf8Stream, binary_data, read_chunks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SAMPLE = 256 << 10
 _MAX_SAMPLE = 64 << 20
@@ -28,7 +29,7 @@ _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|",
 class TableRead:
     """A table, and the dialect in which it was written."""
 
-    table: pa.Table
+    table: "pa.Table"
     dialect: Dialect
 
 
@@ -63,6 +64,8 @@ def translate_errors(name: str, kind: str) -> Iterator[None]:
     Raises:
         DataError: the file could not be read.
     """
+    from pyarrow import ArrowException  # slow to import, and serving CSV does not need it
+
     try:
         yield
     except FileNotFoundError:
@@ -73,7 +76,7 @@ def translate_errors(name: str, kind: str) -> Iterator[None]:
         raise DataError(f"{name}: {error.message}", hint=error.hint) from None
     except MemoryError:
         raise
-    except (pa.ArrowException, UnicodeError, OSError, EOFError) as error:
+    except (ArrowException, UnicodeError, OSError, EOFError) as error:
         message = f"{name} cannot be read as {kind}: it is damaged, truncated, or in another format"
         if isinstance(error, PermissionError | IsADirectoryError):
             message = f"{name} cannot be opened: {error.strerror or type(error).__name__}"
@@ -177,9 +180,11 @@ class _ChunkFile(io.RawIOBase):
         return data[:size]
 
 
-def arrow_stream(chunks: Chunks) -> pa.NativeFile:
+def arrow_stream(chunks: Chunks) -> "pa.NativeFile":
     """Return chunks as a file that Arrow reads; Arrow passes on the exceptions they raise."""
-    return pa.PythonFile(_ChunkFile(chunks), mode="r")
+    from pyarrow import PythonFile  # as above
+
+    return PythonFile(_ChunkFile(chunks), mode="r")
 
 
 def configured_dialect(options: DataSection) -> Dialect:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import json_id
@@ -26,12 +25,13 @@ from lightmodel.tables.byte_stream import (
     rechunk,
     refuse_non_table,
 )
-from lightmodel.tables.check import validate_table
 from lightmodel.tables.csv_blocks import CsvBlocks
-from lightmodel.tables.encode import feature_matrix, json_values
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _PEEKED_BYTES = 4096
 _BATCH_ROWS = 1 << 14
@@ -114,9 +114,9 @@ class BodyReader:
             table = self._named_table(path)
         return self._block_of(table)
 
-    def _named_table(self, path: Path) -> pa.Table:
+    def _named_table(self, path: Path) -> "pa.Table":
         """Read a file by the names in its first row, or else by the column order of training."""
-        from lightmodel.tables.reading import read_table  # may import openpyxl, which is slow
+        from lightmodel.tables.reading import read_table  # imports Arrow, which is slow
 
         dialect = self.dialect
         named = DataSection(header="yes", na_values=dialect.na_values)
@@ -131,7 +131,10 @@ class BodyReader:
         unnamed = DataSection(header="no", columns=dialect.columns, na_values=dialect.na_values)
         return read_table((path,), unnamed)
 
-    def _block_of(self, table: pa.Table) -> Block:
+    def _block_of(self, table: "pa.Table") -> Block:
+        from lightmodel.tables.check import validate_table  # as above
+        from lightmodel.tables.encode import feature_matrix, json_values
+
         contract = self.rules.contract
         self.rules.map_columns(tuple(table.column_names))
         validated = validate_table(table, contract, with_target=False)
@@ -151,10 +154,12 @@ def _refuse_bombs(path: Path, form: Form, limits: Limits) -> None:
     Raises:
         TooLarge: it would take too much memory, or has too many columns.
     """
+    from pyarrow import ArrowException
+
     most = _MEMORY_FACTOR * limits.buffered
     try:
         size = _excel_bytes(path) if form == "excel" else _parquet_bytes(path, limits.columns, most)
-    except (pa.ArrowException, zipfile.BadZipFile, OSError):
+    except (ArrowException, zipfile.BadZipFile, OSError):
         return  # the reader reports what is wrong
     if size > most:
         raise TooLarge(f"the file decompresses to over {most >> 20:,} MB", hint="send it in parts")
@@ -190,18 +195,23 @@ def _parquet_bytes(path: Path, columns: int, most: int) -> int:
     return size
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def _is_text(kind: "pa.DataType") -> bool:
+    from pyarrow import types
+
     return any(
         is_kind(kind)
         for is_kind in (
-            *(pa.types.is_string, pa.types.is_large_string),
-            *(pa.types.is_binary, pa.types.is_large_binary),
+            *(types.is_string, types.is_large_string),
+            *(types.is_binary, types.is_large_binary),
         )
     )
 
 
-def _text_bytes(column: pa.Array) -> int:
-    if not pa.types.is_dictionary(column.type):
+def _text_bytes(column: "pa.Array") -> int:
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    if not types.is_dictionary(column.type):
         return int(column.nbytes)
     lengths = pc.binary_length(column.dictionary).take(column.indices)
     return int(pc.sum(lengths).as_py() or 0)

@@ -148,20 +148,6 @@ def json_values(values: pa.ChunkedArray) -> list[Any]:
     return [_json_value(value) for value in values.to_pylist()]
 
 
-def json_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
-    """Return a (rows, features) matrix as JSON values by name; NaN (missing, or unseen) becomes None."""
-    return {
-        column.name: [None if value != value else _feature_value(value, column) for value in values]
-        for column, values in zip(contract.features, features.T.tolist(), strict=True)
-    }
-
-
-def _feature_value(value: float, column: Column) -> Any:  # noqa: ANN401 — of the column's own type
-    if column.type is ColumnType.CATEGORY:
-        return column.categories[int(value)]
-    return bool(value) if column.type is ColumnType.BOOLEAN else value
-
-
 def _json_value(value: object) -> object:
     if isinstance(value, float) and value != value:
         return None

@@ -20,9 +20,9 @@ from lightmodel.contract.cells import (
     is_marker,
     parse_numbers,
 )
-from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
-from lightmodel.tables.check import check_names, number_violations
+from lightmodel.tables.column_rules import check_names, number_violations
 from lightmodel.tables.row_readers import CellKind
 
 _CACHE_SIZE = 16  # most requests have the same columns in the same order
@@ -169,6 +169,20 @@ class RowRules:
 
 
 _missing_numbers = lru_cache(_CACHE_SIZE)(parse_numbers)
+
+
+def json_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
+    """Return a (rows, features) matrix as JSON values by name; NaN (missing, or unseen) becomes None."""
+    return {
+        column.name: [None if value != value else _feature_value(value, column) for value in values]
+        for column, values in zip(contract.features, features.T.tolist(), strict=True)
+    }
+
+
+def _feature_value(value: float, column: Column) -> Any:  # noqa: ANN401 — of the column's own type
+    if column.type is ColumnType.CATEGORY:
+        return column.categories[int(value)]
+    return bool(value) if column.type is ColumnType.BOOLEAN else value
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """The images, built from the Dockerfile and run as users run them."""
 
+import gzip
+import io
 import json
 import os
 import subprocess
@@ -8,11 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
+import openpyxl
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
 import pytest
 import requests
+from pyarrow import parquet
 
 from tests.fakes.docker_engine import IMAGE, build
 from tests.fakes.project import ROOT
+from tests.fakes.publishing import published_again
 from tests.fakes.server import free_port, wait_until_it_answers
 from tests.fakes.waiting import wait_until
 
@@ -67,6 +74,39 @@ def test_docker_build_and_docker_run_answer_with_an_approved_model(
         assert all(0 <= answer["probability"] <= 1 for answer in answers)
 
 
+_CODECS = ("none", "snappy", "gzip", "brotli", "zstd", "lz4")
+
+
+def forms_of(csv: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield file name and content of a table in each format that the service reads."""
+    table = arrow_csv.read_csv(pa.BufferReader(csv))
+    lines = "\n".join(map(json.dumps, table.to_pylist())).encode()
+    yield from (("rows.csv", csv), ("rows.csv.gz", gzip.compress(csv)), ("rows.jsonl", lines))
+    for codec in _CODECS:
+        file = io.BytesIO()
+        parquet.write_table(table, file, compression=codec, data_page_version="2.0")
+        yield f"{codec}.parquet", file.getvalue()
+    workbook = openpyxl.Workbook()
+    assert workbook.active is not None
+    for row in (table.column_names, *(list(one.values()) for one in table.to_pylist())):
+        workbook.active.append(row)
+    file = io.BytesIO()
+    workbook.save(file)
+    yield "rows.xlsx", file.getvalue()
+
+
+def test_the_image_of_a_compiled_model_is_small_and_reads_every_format(images: str) -> None:
+    assert docker.from_env().images.get(images).attrs["Size"] <= 350e6
+    with running(image=images) as address:
+        csv = requests.get(f"{address}/sample.csv", timeout=60).content
+        answers = {}
+        for name, content in forms_of(csv):
+            files = {"file": (name, content)}
+            answer = requests.post(f"{address}/predict", files=files, timeout=60)
+            answers[name] = (answer.status_code, answer.text)
+    assert set(answers.values()) == {(200, answers["rows.csv"][1])}, answers
+
+
 def test_a_command_given_to_the_image_is_what_runs(images: str) -> None:
     assert shell("docker", "run", "--rm", images, "cat", "/etc/debian_version")
     assert shell("docker", "run", "--rm", "-u", "12345:0", images, "id", "-u").strip() == "12345"
@@ -74,7 +114,17 @@ def test_a_command_given_to_the_image_is_what_runs(images: str) -> None:
 
 def test_the_serving_image_holds_what_serving_needs_and_no_more(images: str) -> None:
     inside = "import importlib.util as u; print(*[n for n in {names!r} if u.find_spec(n)])"
-    names = ["pandas", "sklearn", "matplotlib", "gdown", "pip", "docker", "mlflow"]
+    names = [
+        "lightgbm",
+        "scipy",
+        "pandas",
+        "sklearn",
+        "matplotlib",
+        "gdown",
+        "pip",
+        "docker",
+        "mlflow",
+    ]
     python = ("docker", "run", "--rm", images, "python", "-c")
     assert shell(*python, inside.format(names=names)).split() == []
     look = "for t in gcc cc git npm; do command -v $t; done; ls; find var deploy -name '*.csv'; ls model"
@@ -131,6 +181,21 @@ def test_prebuilt_takes_the_newest_approved_model_of_the_folder_and_trains_nothi
     shell("docker", "rmi", tag)
 
 
+def test_a_model_that_is_not_compiled_gets_an_image_with_lightgbm(
+    images: str, tmp_path: Path
+) -> None:
+    folder = clone(tmp_path / "clone")
+    made = shell("docker", "create", images).strip()
+    shell("docker", "cp", f"{made}:/app/model/.", str(folder / "model"))
+    shell("docker", "rm", made)
+    (version,) = [path.name for path in (folder / "model").glob("2*")]
+    published_again(folder, version, compiled=False)
+    tag = f"{IMAGE}:not-compiled"
+    build("--build-arg", "MODEL_FROM=prebuilt", "--target", "runtime", "-t", tag, folder=folder)
+    assert shell("docker", "run", "--rm", tag, "cat", "/tmp/runtime") == "lightgbm\n"
+    shell("docker", "rmi", tag)
+
+
 def test_prebuilt_without_an_approved_model_fails_with_a_hint(tmp_path: Path) -> None:
     folder = clone(tmp_path / "clone")
     with pytest.raises(
@@ -141,7 +206,7 @@ def test_prebuilt_without_an_approved_model_fails_with_a_hint(tmp_path: Path) ->
 
 def test_a_runtime_that_does_not_suit_the_model_is_refused(images: str) -> None:
     assert images
-    with pytest.raises(AssertionError, match="needs the runtime lightgbm"):
+    with pytest.raises(AssertionError, match="needs the runtime compiled"):
         build("--build-arg", "RUNTIME=plain", "--target", "packed")
 
 

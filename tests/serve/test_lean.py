@@ -1,4 +1,4 @@
-"""A server with a compiled model does not import the libraries that trained it."""
+"""A server with a compiled model imports neither the libraries that trained it nor Arrow."""
 
 import subprocess
 import sys
@@ -8,14 +8,29 @@ import pytest
 from tests.fakes.project import ROOT, Project
 
 SCRIPT = """
+import gzip
 import sys
 import lightmodel.cli
 from lightmodel.config import load
 from lightmodel.service import create_app
-answer = create_app(load().config).test_client().post(
-    "/predict", json={"age": 30, "spent": 3.5, "where": "web"})
-assert answer.status_code == 200, answer.text
-heavy = {"lightgbm", "scipy", "sklearn", "pandas", "joblib", "matplotlib", "mlflow", "tomlkit", "optuna"}
+
+sys.modules["lightgbm"] = sys.modules["scipy"] = None  # as where they are not installed
+client = create_app(load().config).test_client()
+record = b'{"age": 30, "spent": 3.5, "where": "web"}'
+table = b"age,spent,where\\n30,3.5,web\\n"
+bodies = {
+    "application/json": b"[" + record + b"]",
+    "application/x-ndjson": record,
+    "text/csv": table,
+    "application/octet-stream": gzip.compress(table),
+}
+answers = [client.post("/predict", data=body, content_type=kind) for kind, body in bodies.items()]
+assert [answer.status_code for answer in answers] == [200] * 4, [answer.text for answer in answers]
+assert len({answer.json[0]["probability"] for answer in answers}) == 1
+heavy = {
+    *("sklearn", "pandas", "joblib", "matplotlib", "mlflow", "tomlkit", "optuna"),
+    *("pyarrow", "openpyxl", "requests", "rich", "psycopg"),
+}
 print(sorted(heavy & set(sys.modules)))
 """
 

@@ -11,6 +11,10 @@ from lightmodel.store.manifest import Signer
 from lightmodel.store.verdict import write_verdict
 from lightmodel.store.versions import Store, Version
 from tests.fakes.command_line import CommandLine
+from tests.fakes.project import Project
+from tests.serve.conftest import trained_shop
+
+__all__ = ["trained_shop"]
 
 UNSIGNED = Signer(None)
 
@@ -81,3 +85,24 @@ def test_the_runtime_of_a_training_file_follows_from_its_imports(call: CommandLi
     Path("training.py").write_text("import sklearn.linear_model\n")
     assert call("runtime", "training.py").out == "sklearn\n"
     assert call("runtime").out == "lightgbm\n"
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize(
+    ("asked", "image"), [("auto", "compiled"), ("lightgbm", "lightgbm"), ("sklearn", "sklearn")]
+)
+def test_pack_prints_the_runtime_of_the_image(
+    trained_shop: Project, tmp_path: Path, asked: str, image: str
+) -> None:
+    done = trained_shop.tool("models", "pack", "--runtime", asked, str(tmp_path))
+    (version,) = tmp_path.iterdir()
+    assert done.out == f"packed: {version.name}\nruntime: {image}\n"
+
+
+@pytest.mark.compiler
+def test_pack_refuses_a_runtime_that_does_not_serve_the_model(
+    trained_shop: Project, tmp_path: Path
+) -> None:
+    done = trained_shop.tool("models", "pack", "--runtime", "plain", str(tmp_path))
+    assert done.code == 78
+    assert "needs the runtime compiled, and the image is built for plain" in done.err

@@ -1,13 +1,16 @@
-"""A store that becomes complete or readable later is looked at again."""
+"""A store that becomes complete or readable later is looked at again; what a model needs is installed."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from lightmodel.config import load
 from lightmodel.errors import ArtefactMissing
-from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.model_store import ModelStoreView, serving_runtime
+from lightmodel.store.manifest import Signer
+from lightmodel.store.versions import Store, Version
 from tests.fakes.project import Project
 from tests.fakes.publishing import published_again
 from tests.serve.conftest import trained_shop
@@ -57,3 +60,59 @@ def test_a_version_that_cannot_be_read_is_passed_over_until_it_can(
     (folder / "hidden").rename(document)
     assert view.state(None) != state
     assert view.newest(None).version == version.name
+
+
+def version_of(folder: Path, name: str) -> Version:
+    return Store(folder / "model", "model", Signer(None)).get(name)
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize(
+    ("compiled", "code", "runtime", "needed"),
+    [
+        (True, "", "lightgbm", "compiled"),
+        (False, "", "lightgbm", "lightgbm"),
+        (True, "import numpy", "lightgbm", "compiled"),
+        (True, "import lightgbm.basic", "lightgbm", "lightgbm"),
+        (True, "", "sklearn", "sklearn"),
+    ],
+    ids=["compiled", "not compiled", "own code", "own code with LightGBM", "sklearn"],
+)
+def test_only_a_compiled_model_is_served_without_lightgbm(
+    folder: Path, compiled: bool, code: str, runtime: str, needed: str
+) -> None:
+    (source,) = (path.name for path in (folder / "model").iterdir())
+    files = {"code/own.py": code.encode()} if code else {}
+    name = published_again(folder, source, compiled=compiled, files=files, runtime=runtime)
+    assert serving_runtime(version_of(folder, name)) == needed
+
+
+@pytest.fixture
+def without_lightgbm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation without LightGBM."""
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    monkeypatch.delitem(sys.modules, "lightmodel.learners.lightgbm", raising=False)
+    monkeypatch.delitem(sys.modules, "lightmodel.learners.boosting", raising=False)
+
+
+@pytest.mark.compiler
+@pytest.mark.usefixtures("without_lightgbm")
+def test_a_model_whose_library_is_missing_is_passed_over_with_a_reason(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    view = view_of(folder)
+    old = view.newest(None)
+    new = published_again(folder, old.version, compiled=False)
+    assert view.newest(old) is old
+    assert f"{new} needs lightgbm, which is not installed here" in caplog.text
+    assert "requirements/serve-lightgbm.txt" in caplog.text
+
+
+@pytest.mark.usefixtures("without_lightgbm")
+def test_without_another_model_the_missing_library_is_the_reason(folder: Path) -> None:
+    (source,) = (path.name for path in (folder / "model").iterdir())
+    new = published_again(folder, source, compiled=False)
+    shutil.rmtree(folder / "model" / source)
+    with pytest.raises(ArtefactMissing, match=f"{new} needs lightgbm") as caught:
+        view_of(folder).newest(None)
+    assert "--build-arg RUNTIME=lightgbm" in caught.value.hint

@@ -1,5 +1,6 @@
 """Models to bytes and back, of this version and of earlier ones."""
 
+import decimal
 import sys
 from pathlib import Path
 
@@ -46,3 +47,10 @@ def test_a_bundle_that_names_a_module_by_its_earlier_name_is_read(
     assert earlier.encode() in data
     monkeypatch.delitem(sys.modules, earlier, raising=False)
     assert codec.unpickle(data, "file")["model"] is scaled_target.perceptron
+
+
+def test_the_library_that_a_bundle_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = codec.dump({"format": 1, "model": decimal.Decimal(1)})
+    monkeypatch.setitem(sys.modules, "decimal", None)
+    with pytest.raises(ArtefactCorrupt, match="decimal is not installed here"):
+        codec.unpickle(data, "a version")

@@ -99,8 +99,10 @@ def test_an_estimators_name_says_what_it_needs(estimator: str, runtime: str) -> 
             ("sklearn", "lightgbm", True),
             ("boosters", "sklearn", True),
             ("neural", "lightgbm", True),
+            ("lightgbm", "compiled", True),
         ),
         *(
+            ("compiled", "lightgbm", False),
             ("lightgbm", "sklearn", False),
             ("neural", "boosters", False),
             ("sklearn", "neural", False),
@@ -115,5 +117,6 @@ def test_an_image_serves_its_own_models_and_the_plainer_ones(
 
 
 def test_a_wider_runtime_serves_what_a_narrower_one_serves() -> None:
-    assert [widest("lightgbm", one) for one in RUNTIMES] == list(RUNTIMES)
+    assert [widest("compiled", one) for one in RUNTIMES] == list(RUNTIMES)
+    assert all(serves(one, "compiled") for one in RUNTIMES)
     assert widest("neural", "sklearn") == "neural"

@@ -1,0 +1,87 @@
+"""The rules of a contract for names and numbers, shared by whole tables and by rows of a request."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import numpy as np
+
+from lightmodel.contract.cells import INVALID, MISSING, Mask, Vector, is_marker
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.errors import SHOWN_ROWS, Violation
+
+_MAX_COMPARISONS = 5_000  # pairs of names; more take too long for a mere suggestion
+
+
+def check_names(names: Sequence[str], contract: Contract, *, with_target: bool) -> list[Violation]:
+    """Return a violation for each column that is absent or duplicated."""
+    present = set(names)
+    absent = [
+        column.name
+        for column in contract.expected(with_target=with_target)
+        if column.name not in present
+    ]
+    spare = present - {column.name for column in contract.columns}
+    if len(spare) * len(absent) > _MAX_COMPARISONS:
+        spare = set()
+    violations = [
+        Violation(name, "absent", f"is not in the table{_suggest(name, spare)}") for name in absent
+    ]
+    if len(present) == len(names):
+        return violations
+    for name, count in Counter(filter(None, names)).items():  # nameless ones are left out
+        if count > 1:
+            detail = f"occurs {count} times in the table"
+            violations.append(Violation(name, "duplicate_column", detail))
+    return violations
+
+
+def _suggest(name: str, spare: Iterable[str]) -> str:
+    """Return a hint at an unknown column with nearly this name; "" if there is none."""
+    folded = {other.strip().casefold(): other for other in sorted(spare)}
+    near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.8)
+    return f"; {folded[near[0]]!r} may be meant" if near else ""
+
+
+def number_violations(numbers: Vector, column: Column) -> list[Violation]:
+    """Check a float64 column of numbers or codes, in which NaNs of `cells` mark other cells."""
+    low, high = column.allowed
+    if not len(numbers) or (low <= numbers.min() and numbers.max() <= high < np.inf):
+        return []
+    wrong = is_marker(numbers, INVALID)
+    violations = []
+    if wrong.any():
+        kind = (
+            "is neither true nor false" if column.type is ColumnType.BOOLEAN else "is not a number"
+        )
+        violations.append(_violation(column, "type", kind, wrong))
+    violations.extend(missing_violations(is_marker(numbers, MISSING), column))
+    return violations + (_range_violations(numbers, column) if column.type.is_numeric else [])
+
+
+def missing_violations(absent: Mask, column: Column) -> list[Violation]:
+    """Return a violation if a column that must have values lacks some; `absent` marks those rows."""
+    if not absent.any() or (column.missing and column.role is Role.FEATURE):
+        return []
+    detail = "has no value, and none was missing in training"
+    return [_violation(column, "missing", detail, absent)]
+
+
+def _range_violations(numbers: Vector, column: Column) -> list[Violation]:
+    low, high = column.allowed
+    infinite = np.isinf(numbers)
+    violations = []
+    if infinite.any():
+        violations.append(_violation(column, "infinite", "is infinite", infinite))
+    beyond = ((numbers < low) | (numbers > high)) & ~infinite
+    if beyond.any() and column.role is Role.FEATURE:
+        detail = f"is outside {low:g} to {high:g} (training saw {column.minimum:g} to {column.maximum:g})"
+        violations.append(_violation(column, "range", detail, beyond))
+    return violations
+
+
+def _violation(column: Column, rule: str, detail: str, wrong: Mask) -> Violation:
+    rows = np.flatnonzero(wrong[:]) + 1
+    return Violation(
+        column.name, rule, detail, tuple(int(row) for row in rows[:SHOWN_ROWS]), len(rows)
+    )
