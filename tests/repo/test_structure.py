@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 27_500
+MOST_LINES = 27_600
 MOST_MODULES = 170
 
 
