@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lightmodel.learners.lightgbm import LightGBMModel
 
 logger = logging.getLogger(__name__)
+_Predict = Callable[[Matrix], Scores]
 
 
 class ModelStoreView:
@@ -94,14 +95,13 @@ def open_version(version: Version) -> LoadedModel:
     manifest = version.manifest
     rules = RowRules(Contract.from_dict(manifest.contract or {}))
     steps = _steps(version, rules.contract)
-    has_contributions = manifest.learner_name == "lightgbm"
-    for predict, row_reader in _backends(version):
+    for predict, contribute, row_reader in _backends(version):
         predictor = Predictor(
             version.name,
             rules.contract,
             manifest.threshold,
             steps.wrap(predict),
-            _contributions(version, steps) if has_contributions else None,
+            steps.wrap(contribute, calibrated=False) if contribute else None,
             steps.feature_names,
         )
         try:
@@ -130,8 +130,8 @@ def serving_runtime(version: Version) -> str:
     return "compiled" if is_compiled else needed
 
 
-def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], RowReader]]:
-    """Yield scoring function and row reader: of the compiled model first, then of the bundle."""
+def _backends(version: Version) -> Iterator[tuple[_Predict, _Predict | None, RowReader]]:
+    """Yield the functions for scores and contributions, and the row reader: first the compiled ones."""
     if "compiled.json" in version.manifest.files:
         from lightmodel.learners.compiled import open_compiled
         from lightmodel.learners.compiled.tables import NotCompiledError
@@ -141,11 +141,12 @@ def _backends(version: Version) -> Iterator[tuple[Callable[[Matrix], Scores], Ro
         except NotCompiledError as reason:
             logger.warning("%s: its compiled model is not used: %s", version.name, reason)
         else:
-            yield trees.predict, rows
-    bundle = _open_bundle(version)
+            compiled = trees.contributions if trees.has_contributions else None
+            yield trees.predict, compiled or _by_lightgbm(version), rows
+    model = _open_bundle(version)
     from lightmodel.tables.arrow_rows import read_rows  # imports Arrow, which is slow
 
-    yield bundle.predict, read_rows
+    yield model.predict, getattr(model, "contributions", None), read_rows
 
 
 def _steps(version: Version, contract: Contract) -> Processing:
@@ -172,8 +173,8 @@ def _open_bundle(version: Version) -> FittedModel:
         ) from None
 
 
-def _contributions(version: Version, steps: Processing) -> Callable[[Matrix], Matrix]:
-    """Return the function for SHAP contributions; it loads LightGBM at its first call."""
+def _by_lightgbm(version: Version) -> _Predict:
+    """Return the function for contributions of a model compiled without; its first call loads LightGBM."""
     lock = threading.Lock()
 
     @cache
@@ -187,7 +188,7 @@ def _contributions(version: Version, steps: Processing) -> Callable[[Matrix], Ma
     def contribute(features: Matrix) -> Matrix:
         with lock:
             model = booster()
-        return model.contributions(steps.extend(features))
+        return model.contributions(features)
 
     return contribute
 

@@ -132,11 +132,13 @@ def _cpu_features() -> set[str]:
 
 def _sources_sha256() -> str:
     """Return the hash of the C sources, which a library and its tables must share."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in _sources())).hexdigest()
+    every = [*_sources(), Path(__file__).with_name("trees.h")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in every)).hexdigest()
 
 
 def _sources() -> list[Path]:
-    return [Path(row_readers.__file__).with_name("rows.c"), Path(__file__).with_name("trees.c")]
+    ours = [Path(__file__).with_name(name) for name in ("trees.c", "shap.c")]
+    return [Path(row_readers.__file__).with_name("rows.c"), *ours]
 
 
 def load_library(library: bytes, about: Mapping[str, Any]) -> ctypes.CDLL:

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lightmodel.learners.compiled.shap_tables import TreeShares, shap_tables, tree_shares
+
 Table: TypeAlias = npt.NDArray[Any]
 Tables: TypeAlias = dict[str, Table]
 
@@ -51,12 +53,14 @@ class Tree:
         left_leaves: (nodes, 2) first and last leaf (exclusive) to the left of each node.
         leaves: (leaves,) values.
         sets: bit sets of the categorical nodes.
+        shares: of the training rows; None if the model text has no usable counts.
     """
 
     nodes: Table
     left_leaves: list[tuple[int, int]]
     leaves: Table
     sets: Table
+    shares: TreeShares | None
 
 
 def tables_of(text: str) -> Tables:
@@ -79,6 +83,7 @@ def tables_of(text: str) -> Tables:
         "nodes": _joined((tree.nodes for tree in trees), NODE),
         "leaves": _joined((tree.leaves for tree in trees), np.dtype("f8")),
         "sets": _joined((tree.sets for tree in trees), np.dtype("u4")),
+        **shap_tables((tree.shares for tree in trees), int(header["num_tree_per_iteration"])),
     }
     left_leaves = [tree.left_leaves for tree in trees]
     return {**tables, **_ranks_of(tables, left_leaves)}
@@ -106,7 +111,8 @@ def _tree(facts: Mapping[str, str]) -> Tree:
         raise NotCompiledError("its leaves are linear models")
     values = _numbers(facts["leaf_value"], float)
     if int(facts["num_leaves"]) == 1:
-        return Tree(np.empty(0, NODE), [], values[:1], np.empty(0, "u4"))
+        nodes, leaves = np.empty(0, NODE), values[:1]
+        return Tree(nodes, [], leaves, np.empty(0, "u4"), tree_shares(nodes, leaves, [], []))
     nodes = np.zeros(int(facts["num_leaves"]) - 1, NODE)
     nodes["feature"] = _numbers(facts["split_feature"], int)
     nodes["threshold"] = _canonical(_numbers(facts["threshold"], float))
@@ -117,7 +123,13 @@ def _tree(facts: Mapping[str, str]) -> Tree:
     position = {leaf: index for index, leaf in enumerate(order)}
     for side, child_list in zip(("left", "right"), children, strict=True):
         nodes[side] = [child if child >= 0 else ~position[~child] for child in child_list]
-    return Tree(nodes, left_leaves, values[order], sets)
+    node_counts, leaf_counts = (
+        _numbers(facts.get(f"{kind}_count", ""), int).tolist() for kind in ("internal", "leaf")
+    )
+    in_order = [leaf_counts[leaf] for leaf in order] if leaf_counts else []
+    leaves = values[order]
+    shares = tree_shares(nodes, leaves, node_counts, in_order)
+    return Tree(nodes, left_leaves, leaves, sets, shares)
 
 
 def _numbers(text: str, kind: Callable[[str], float]) -> Table:

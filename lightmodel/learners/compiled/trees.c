@@ -18,58 +18,15 @@
 #endif
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "trees.h"
 
 #define BLOCK 128
 #define SMALL_BLOCK 32        /* used for up to half a block of rows */
 #define MAX_SINGLE_ROWS 2     /* so few rows are scored one by one */
 #define MAX_LEAF_BYTES 32       /* 256 leaves: the number of a leaf fits in a byte */
-#define ZERO ((double)1e-35f) /* LightGBM treats smaller absolute values as zero */
-
-enum flag { CATEGORICAL = 1, DEFAULT_LEFT = 2, MISSING_ZERO = 4, MISSING_NAN = 8 };
-enum kind { NUMBER, NUMBER_ZERO_MISSING, CATEGORY };
-enum link { IDENTITY, SIGMOID, SOFTMAX };
-
-struct node {
-    double threshold;             /* of a categorical node: the start of its set */
-    int32_t feature, left, right; /* a negative child is the leaf ~child */
-    int16_t flags, words;         /* words: length of the set */
-};
-
-struct column {                   /* of ranks */
-    int32_t feature, start, count; /* of thresholds: 2^count - 1; of a set: words */
-    int16_t kind, missing;        /* missing: the rank of a missing value */
-};
-
-struct test {                     /* if the rank of a row is not below the bound, only the leaves in the mask remain */
-    uint16_t column;
-    int8_t bound;
-    uint8_t mask;
-};
-
-struct model {
-    int32_t trees, classes, features, link;
-    int32_t ranked, unused;       /* number of columns of ranks; 0: `walk` only */
-    double steepness, divisor;    /* of the sigmoid; of the sums */
-    const int32_t *first_node;    /* of each tree, and the end */
-    const int32_t *first_leaf;
-    const int32_t *first_leaf_byte;
-    const int32_t *first_test;    /* of each byte of leaves, and the end */
-    const struct node *nodes;
-    const double *leaves;         /* of each tree, from left to right */
-    const uint32_t *sets;
-    const struct column *columns;
-    const double *thresholds;     /* of each column, ascending, padded with infinity */
-    const struct test *tests;
-};
-
-static int in_set(const uint32_t *set, int words, double x) {
-    if (!(x > -1.0 && x < 32.0 * words)) return 0; /* NaN is in no set */
-    int32_t value = (int32_t)x;
-    return set[value >> 5] >> (value & 31) & 1;
-}
 
 static int goes_left(const struct model *model, const struct node *node, double x) {
     if (node->flags & CATEGORICAL)

@@ -100,6 +100,20 @@ def test_the_largest_contributions_of_a_row_come_first_whatever_their_sign() -> 
     assert answers.base_values == [9.0, 9.0]
 
 
+@given(
+    table=arrays(np.float64, (3, 25), elements=st.sampled_from([0.0, -1.0, 1.0, 2.5, -2.5])),
+    count=st.integers(1, 24),
+)
+def test_of_equal_contributions_the_first_features_are_named(table: Matrix, count: int) -> None:
+    names = tuple(f"f{number}" for number in range(24))
+    model = Predictor("v1", BINARY, None, lambda _: np.zeros(3), lambda _: table, names)
+    found = model.answer(block(3), explain=count).contributions
+    assert found is not None
+    for row, parts in zip(table[:, :24].tolist(), found, strict=True):
+        order = sorted(range(24), key=lambda at: -abs(row[at]))[:count]  # sorted() is stable
+        assert parts == [{"feature": names[at], "value": row[at]} for at in order]
+
+
 def test_contributions_are_those_of_the_predicted_class() -> None:
     first, second, third = [1.0, 0, 0, 0], [0, 2.0, 0, 0], [0, 0, 3.0, 0]
     table = np.array([[*first, *second, *third]])
