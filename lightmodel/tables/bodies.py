@@ -30,6 +30,7 @@ from lightmodel.tables.check import validate_table
 from lightmodel.tables.csv_blocks import CsvBlocks
 from lightmodel.tables.encode import feature_matrix, json_values
 from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.json_forms import JsonSizes
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 
@@ -37,6 +38,7 @@ _PEEKED_BYTES = 4096
 _BATCH_ROWS = 1 << 14
 _MEMORY_FACTOR = 2  # of max_buffered_mb: a table is in memory twice, as read and as features
 _BYTES_PER_NUMBER = 8
+_JSON_BLOCK = range(16 << 10, 512 << 10)  # bytes, by serve.max_buffered_mb
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,15 @@ class BodyReader:
         text = self._text(chunks, form, charset)
         if form == "csv":
             return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
-        records = JsonBlocks(self.rules, frozenset(self.dialect.na_values))
+        records = JsonBlocks(self.rules, frozenset(self.dialect.na_values), self._json_sizes())
         if form == "json_lines":
             return records.read_lines(text)
-        return iter([records.read(self._whole(text, "JSON"))])
+        return records.read(self._whole(text, "JSON"))
+
+    def _json_sizes(self) -> JsonSizes:
+        """Return how much is decoded at once: objects take up to fifty times the bytes of their text."""
+        block = min(max(self.limits.buffered >> 7, _JSON_BLOCK.start), _JSON_BLOCK.stop)
+        return JsonSizes(block, self.limits.columns)
 
     def _text(self, chunks: Chunks, form: Form, charset: str) -> Chunks:
         fallback = self.dialect.encoding.replace("utf-8", "") if form == "csv" else ""
@@ -94,7 +101,7 @@ class BodyReader:
                 raise
             raise DataError(error.message, hint=error.hint) from None
 
-    def _whole(self, chunks: Chunks, what: str) -> bytes:
+    def _whole(self, chunks: Chunks, what: str) -> bytearray:
         buffer = bytearray()
         for chunk in chunks:
             buffer += chunk
@@ -103,7 +110,7 @@ class BodyReader:
                     f"{what} is buffered whole, and the limit is {self.limits.buffered >> 20:,} MB",
                     hint="send CSV or JSON Lines, which are read as they arrive",
                 )
-        return bytes(buffer)
+        return buffer
 
     def _file(self, chunks: Chunks, form: Form) -> Block:
         """Read a format that needs random access, through a temporary file."""

@@ -17,13 +17,8 @@ from lightmodel.errors import ConfigError, DataError
 from lightmodel.tables.base import TableRead, Text, arrow_stream, open_text, translate_errors
 from lightmodel.tables.byte_stream import detect_form
 from lightmodel.tables.column_types import infer_array, null_missing, to_plain_types
-from lightmodel.tables.json_blocks import (
-    Record,
-    extract_records,
-    load_exactly,
-    parse_json,
-    parse_json_lines,
-)
+from lightmodel.tables.json_forms import extract_records
+from lightmodel.tables.json_text import Record, load_exactly, parse_json, parse_json_lines
 from lightmodel.tables.sniff import SAMPLE_ROWS, detect_header
 
 Row = tuple[object, ...]

@@ -14,7 +14,9 @@ from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
-from lightmodel.tables.json_blocks import JsonBlocks, Record, extract_records
+from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.json_forms import extract_records
+from lightmodel.tables.json_text import Record
 from lightmodel.tables.row_rules import ValidationReport
 
 _BLOCK_ROWS = 10_000
