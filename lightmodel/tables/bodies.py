@@ -3,8 +3,7 @@
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from lightmodel.config import DataSection
 from lightmodel.contract.cells import json_id
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
+from lightmodel.tables.base import TableRead
 from lightmodel.tables.byte_stream import (
     CHUNK_BYTES,
     Chunks,
@@ -33,6 +33,7 @@ from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.json_forms import JsonSizes
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.workbooks import WorkbookLimits
 
 _PEEKED_BYTES = 4096
 _BATCH_ROWS = 1 << 14
@@ -77,7 +78,7 @@ class BodyReader:
         refuse_non_table(first, "the body")
         detected = detect_form(first)
         if detected in {"parquet", "excel"}:
-            return iter([self._file(chunks, detected)])
+            return self._file(chunks, detected)
         form = form or detected
         text = self._text(chunks, form, charset)
         if form == "csv":
@@ -112,44 +113,60 @@ class BodyReader:
                 )
         return buffer
 
-    def _file(self, chunks: Chunks, form: Form) -> Block:
+    def _file(self, chunks: Chunks, form: Form) -> Iterator[Block]:
         """Read a format that needs random access, through a temporary file."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"body.{form}"
             path.write_bytes(self._whole(chunks, form.title()))
             _refuse_bombs(path, form, self.limits)
-            table = self._named_table(path)
-        return self._block_of(table)
+            read = self._named_table(path)
+        return self._blocks_of(read)
 
-    def _named_table(self, path: Path) -> pa.Table:
+    def _named_table(self, path: Path) -> TableRead:
         """Read a file by the names in its first row, or else by the column order of training."""
-        from lightmodel.tables.reading import read_table  # may import openpyxl, which is slow
+        from lightmodel.tables.reading import read_source  # may import openpyxl, which is slow
 
         dialect = self.dialect
+        limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
         named = DataSection(header="yes", na_values=dialect.na_values)
         if not dialect.columns:
-            return read_table((path,), named)
-        with suppress(DataError):
-            table = read_table((path,), named)
-            if self.rules.places.keys() <= set(table.column_names):
-                return table
-            if tuple(table.column_names) == dialect.header:
-                return table.rename_columns(list(dialect.columns))
+            return read_source((path,), named, limits)
+        try:
+            read = read_source((path,), named, limits)
+            if self.rules.places.keys() <= set(read.table.column_names):
+                return read
+            if tuple(read.table.column_names) == dialect.header:
+                return replace(read, table=read.table.rename_columns(list(dialect.columns)))
+        except TooLarge:
+            raise
+        except DataError:
+            pass  # the first row may be data
         unnamed = DataSection(header="no", columns=dialect.columns, na_values=dialect.na_values)
-        return read_table((path,), unnamed)
+        return read_source((path,), unnamed, limits)
 
-    def _block_of(self, table: pa.Table) -> Block:
-        contract = self.rules.contract
+    def _blocks_of(self, read: TableRead) -> Iterator[Block]:
+        """Yield the rows of a validated table, a few at a time: their answers take more memory."""
+        contract, table = self.rules.contract, read.table
         self.rules.map_columns(tuple(table.column_names))
         validated = validate_table(table, contract, with_target=False)
         if validated.violations:
             no_features = np.empty((table.num_rows, 0))
-            return Block(no_features, None, validated.violations, {}, validated.extra)
-        ids = None
-        if contract.id and contract.id.name in table.column_names:
-            ids = list(map(json_id, json_values(table[contract.id.name])))
-        features = feature_matrix(validated.table, contract)
-        return Block(features, ids, (), validated.unseen, validated.extra)
+            yield Block(no_features, None, validated.violations, {}, validated.extra)
+            return
+        ids = contract.id.name if contract.id and contract.id.name in table.column_names else ""
+        unseen, lost = validated.unseen, read.lost
+        for start in range(0, table.num_rows, _BATCH_ROWS):
+            part = validated.table.slice(start, _BATCH_ROWS)
+            named = table[ids].slice(start, _BATCH_ROWS) if ids else None
+            yield Block(
+                feature_matrix(part, contract),
+                None if named is None else list(map(json_id, json_values(named))),
+                (),
+                unseen,
+                validated.extra,
+                lost,
+            )
+            unseen, lost = {}, {}
 
 
 def _refuse_bombs(path: Path, form: Form, limits: Limits) -> None:

@@ -1,17 +1,14 @@
 """JSON that is decoded in blocks is read as it is when it is decoded whole."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightmodel.errors import DataError, LightModelError, TooLarge
+from lightmodel.errors import LightModelError
 from lightmodel.tables.json_forms import JsonSizes, extract_records, long_document
-from lightmodel.tables.json_text import load_exactly, load_json, parse_json
+from lightmodel.tables.json_text import load_json, parse_json
 
 NAMES = ("a", "b")
 VALUES = st.recursive(
