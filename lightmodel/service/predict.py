@@ -84,7 +84,7 @@ class RequestScorer:
             block, threshold=self.threshold, explain=self.writer.explain
         )
         scored = time.perf_counter()
-        self.writer.add(answers)
+        self.writer.add(answers, self.model.body_reader.limits.answer)
         self.answered.append(
             replace(answers, contributions=None, base_values=None)
         )  # these are not logged

@@ -4,6 +4,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,11 @@ class Limits:
     buffered: int  # bytes of a format that cannot be read in blocks
     columns: int  # in the header
 
+    @property
+    def answer(self) -> int:
+        """The bytes of an answer: with the body and a block, below four times `buffered`."""
+        return 5 * self.buffered // 2
+
 
 @dataclass(frozen=True)
 class BodyReader:
@@ -59,6 +65,13 @@ class BodyReader:
     reader: RowReader
     dialect: Dialect
     limits: Limits
+
+    @cached_property
+    def json_blocks(self) -> JsonBlocks:
+        """The reader of JSON; it decodes little at once, for objects take fifty times the bytes of text."""
+        block = min(max(self.limits.buffered >> 7, _JSON_BLOCK.start), _JSON_BLOCK.stop)
+        sizes = JsonSizes(block, self.limits.columns)
+        return JsonBlocks(self.rules, frozenset(self.dialect.na_values), sizes)
 
     def read(self, chunks: Chunks, form: Form | None = None, charset: str = "") -> Iterator[Block]:
         """Return blocks of rows; there is at least one row in all.
@@ -83,15 +96,9 @@ class BodyReader:
         text = self._text(chunks, form, charset)
         if form == "csv":
             return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
-        records = JsonBlocks(self.rules, frozenset(self.dialect.na_values), self._json_sizes())
         if form == "json_lines":
-            return records.read_lines(text)
-        return records.read(self._whole(text, "JSON"))
-
-    def _json_sizes(self) -> JsonSizes:
-        """Return how much is decoded at once: objects take up to fifty times the bytes of their text."""
-        block = min(max(self.limits.buffered >> 7, _JSON_BLOCK.start), _JSON_BLOCK.stop)
-        return JsonSizes(block, self.limits.columns)
+            return self.json_blocks.read_lines(text)
+        return self.json_blocks.read_blocks(self._whole(text, "JSON"))
 
     def _text(self, chunks: Chunks, form: Form, charset: str) -> Chunks:
         fallback = self.dialect.encoding.replace("utf-8", "") if form == "csv" else ""

@@ -56,23 +56,25 @@ class JsonBlocks:
     missing: frozenset[str]  # texts that mean a missing value
     sizes: JsonSizes = _SIZES
 
-    def read(self, body: bytes | bytearray) -> Iterator[Block]:
-        """Yield the rows of a whole document, a long one in blocks.
+    def read(self, body: bytes) -> Block:
+        """Read a short document at once.
 
         Raises:
             DataError: it is not JSON, or holds no records.
             ContractViolation: a column is in none of the records.
             TooLarge: a record has too many columns.
         """
-        if len(body) > SHORT_DOCUMENT:
-            yield from self._read_long(body)
-            return
         features = self.rules.contract.feature_names
-        text = bytes(body)
-        records = extract_records(parse_json(text), features)
+        records = extract_records(parse_json(body), features)
         refuse_wide_records(records, self.sizes.columns)
-        yield self.block(
-            records, exact=lambda: extract_records(parse_json(text, load_exactly), features)
+        return self.block(
+            records, exact=lambda: extract_records(parse_json(body, load_exactly), features)
+        )
+
+    def read_blocks(self, body: bytes | bytearray) -> Iterator[Block]:
+        """Return the rows of a document, a long one in blocks; see `read`."""
+        return (
+            self._read_long(body) if len(body) > SHORT_DOCUMENT else iter([self.read(bytes(body))])
         )
 
     def _read_long(self, body: bytes | bytearray) -> Iterator[Block]:

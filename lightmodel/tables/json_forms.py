@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from lightmodel.errors import ContractViolation, DataError, TooLarge, Violation
-from lightmodel.tables.json_scan import JsonScanner
+from lightmodel.errors import ContractViolation, DataError, Violation
+from lightmodel.tables.json_scan import JsonScanner, too_wide
 from lightmodel.tables.json_text import Load, Record
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -60,7 +60,7 @@ def refuse_wide_records(records: Sequence[Record], columns: int) -> None:
         TooLarge: one has.
     """
     if max(map(len, records), default=0) > columns:
-        raise TooLarge(f"a record has more than {columns:,} columns (serve.max_columns)")
+        raise too_wide(columns)
 
 
 def extract_records(content: object, features: Sequence[str] = ()) -> list[Record]:

@@ -28,6 +28,7 @@ _BETWEEN = {  # the end of an element before a comma and the start of a similar 
 }
 _COMMA = re.compile(rb"(,)")
 _DEPTH = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
+_DEEPEST = 1024  # as orjson
 _NESTED = 16  # separators per column: values within columns that the contract ignores
 
 Load = Callable[[bytes], Any]
@@ -85,7 +86,7 @@ class JsonScanner:
             self._skip_space()
             count += 1
             if count > self.columns:
-                raise self._too_wide()
+                raise too_wide(self.columns)
             yield key
             if self._is_last(b"}"):
                 return
@@ -118,12 +119,18 @@ class JsonScanner:
         if found := _FLAT.match(text, self.at) or _VALUE.match(text, self.at):
             self.at = found.end()
             return
-        depth = 0
+        depth = opened = 0
         for mark in _MARK.finditer(text, self.at) if opening in {b"[", b"{"} else ():
-            depth += _DEPTH.get(mark[0], 0)
+            step = _DEPTH.get(mark[0], 0)
+            depth += step
+            opened += step > 0
             if not depth:
                 self.at = mark.end()
                 return
+            if depth > _DEEPEST:
+                break
+            if opened > _NESTED * self.columns:
+                raise too_wide(self.columns)
         raise self._error()
 
     def value(self) -> Any:  # noqa: ANN401 — any JSON value
@@ -222,9 +229,6 @@ class JsonScanner:
         line, column = self._place(self.at)
         return DataError(f"the text is not JSON (line {line + 1}, column {column + 1})")
 
-    def _too_wide(self) -> TooLarge:
-        return TooLarge(f"a record has more than {self.columns:,} columns (serve.max_columns)")
-
 
 def refuse_wide(text: bytes | bytearray, start: int, end: int, columns: int) -> None:
     """Refuse a long element that has too many columns, before objects are built of it.
@@ -240,7 +244,12 @@ def refuse_wide(text: bytes | bytearray, start: int, end: int, columns: int) -> 
     for mark in _SEPARATOR.finditer(text, start, end):
         count += not mark[0].startswith(b'"')
         if count > most:
-            raise TooLarge(
-                f"a record has more than {columns:,} columns (serve.max_columns), or nested values",
-                hint="send one record for each row",
-            )
+            raise too_wide(columns)
+
+
+def too_wide(columns: int) -> TooLarge:
+    """Return the error for a record with too many columns, or too many values nested in them."""
+    return TooLarge(
+        f"a record has more than {columns:,} columns (serve.max_columns), or nested values",
+        hint="send one record for each row",
+    )
