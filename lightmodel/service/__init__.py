@@ -112,7 +112,8 @@ def _mlflow_error(status: int, message: str, fields: dict[str, Any]) -> Response
     """Return an error as MLflow's scoring server does, which has 400 for rows that cannot be scored."""
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
         status = HTTPStatus.BAD_REQUEST
-    body = {"error_code": HTTPStatus(status).name, "message": message, **fields}
+    code = "INVALID_PARAMETER_VALUE" if "violations" in fields else HTTPStatus(status).name
+    body = {"error_code": code, "message": message, **fields}
     return Response(orjson.dumps(body), status, mimetype="application/json")
 
 

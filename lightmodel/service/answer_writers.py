@@ -2,12 +2,14 @@
 
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
 import orjson
 
+from lightmodel.errors import TooLarge
 from lightmodel.scoring.predictor import Answers
 
 JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
@@ -21,15 +23,31 @@ class JsonWriter:
 
     def __init__(self, explain: int = 0) -> None:
         self.explain = explain
-        self._blocks: list[bytes] = []
+        self._out = io.BytesIO()  # unlike a list of blocks, it returns all of them without a copy
+        self._is_empty = True
+        self._bytes = 0
 
-    def add(self, answers: Answers) -> None:
-        """Encode one block of answers."""
-        self._blocks.append(self._encode(answers))
+    def add(self, answers: Answers, most: int = sys.maxsize) -> None:
+        """Encode one block of answers.
+
+        Raises:
+            TooLarge: the body, and the ids that are kept for the log, have more than `most` bytes.
+        """
+        encoded = self._encode(answers)
+        self._out.write(self._before if self._is_empty else self._between)
+        self._out.write(encoded)
+        self._is_empty = False
+        self._bytes += len(encoded) + sum(map(sys.getsizeof, answers.ids or ()))
+        if self._bytes > most:
+            raise TooLarge(
+                f"the answer takes more than {most >> 20:,} MB, by serve.max_buffered_mb",
+                hint="send the rows in parts, or ask for CSV, which is shorter, by Accept: text/csv",
+            )
 
     def body(self) -> bytes:
-        """Return the response body of all blocks so far."""
-        return self._before + self._between.join(self._blocks) + self._after
+        """Return the response body of all blocks, once."""
+        self._out.write(self._before + self._after if self._is_empty else self._after)
+        return self._out.getvalue()
 
     def _encode(self, answers: Answers) -> bytes:
         return orjson.dumps(self._rows(answers))[1:-1]
@@ -72,7 +90,7 @@ class CsvWriter(JsonWriter):
             row += [cell for part in contributions for cell in (part["feature"], part["value"])]
         for row, base_value in zip(rows, answers.base_values or (), strict=False):
             row.append(base_value)
-        return csv_lines(rows if self._blocks else [self._header(answers), *rows])
+        return csv_lines([self._header(answers), *rows] if self._is_empty else rows)
 
     def _header(self, answers: Answers) -> list[str]:
         names = [] if answers.ids is None else [answers.id_name or ""]

@@ -84,7 +84,7 @@ class RequestScorer:
             block, threshold=self.threshold, explain=self.writer.explain
         )
         scored = time.perf_counter()
-        self.writer.add(answers)
+        self.writer.add(answers, self.model.body_reader.limits.answer)
         self.answered.append(
             replace(answers, contributions=None, base_values=None)
         )  # these are not logged
@@ -206,9 +206,13 @@ def _response(scorer: RequestScorer, body: RequestBody) -> Response:
     if extra := scorer.findings.extra:
         more = f", and {len(extra) - _MAX_NAMED} more" if len(extra) > _MAX_NAMED else ""
         response.headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_MAX_NAMED])) + more
-    if unseen := scorer.findings.unseen:
-        counts = ", ".join(f"{name}={count}" for name, count in sorted(unseen.items()))
-        response.headers["X-Unseen-Categories"] = _printable(counts)
+    for header, found in (
+        ("X-Unseen-Categories", scorer.findings.unseen),
+        ("X-Missing-Formulas", scorer.findings.lost),
+    ):
+        if found:
+            counts = ", ".join(f"{name}={count}" for name, count in sorted(found.items()))
+            response.headers[header] = _printable(counts)
     return response
 
 

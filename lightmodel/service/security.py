@@ -15,7 +15,9 @@ from lightmodel.config.environment import workers_folder
 from lightmodel.service.rate_limit import RateLimiter
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
-_EXPOSED = "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories"
+_EXPOSED = (
+    "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories, X-Missing-Formulas"
+)
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
     "Access-Control-Allow-Headers": "Content-Type, Accept, Authorization, X-API-Key, X-Request-ID",

@@ -3,9 +3,9 @@
 import io
 import string
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,10 +27,14 @@ _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|",
 
 @dataclass(frozen=True)
 class TableRead:
-    """A table, and the dialect in which it was written."""
+    """A table, and the dialect in which it was written.
+
+    `lost` counts, by column, the formulas whose values are not in the file; they count as missing.
+    """
 
     table: "pa.Table"
     dialect: Dialect
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 class TableFormat(Protocol):

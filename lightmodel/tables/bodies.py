@@ -3,8 +3,8 @@
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,16 +27,21 @@ from lightmodel.tables.byte_stream import (
 )
 from lightmodel.tables.csv_blocks import CsvBlocks
 from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.json_forms import JsonSizes
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.workbooks import WorkbookLimits
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from lightmodel.tables.base import TableRead
 
 _PEEKED_BYTES = 4096
 _BATCH_ROWS = 1 << 14
 _MEMORY_FACTOR = 2  # of max_buffered_mb: a table is in memory twice, as read and as features
 _BYTES_PER_NUMBER = 8
+_JSON_BLOCK = range(16 << 10, 512 << 10)  # bytes, by serve.max_buffered_mb
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,11 @@ class Limits:
     buffered: int  # bytes of a format that cannot be read in blocks
     columns: int  # in the header
 
+    @property
+    def answer(self) -> int:
+        """The bytes of an answer: with the body and a block, below four times `buffered`."""
+        return 5 * self.buffered // 2
+
 
 @dataclass(frozen=True)
 class BodyReader:
@@ -56,6 +66,13 @@ class BodyReader:
     reader: RowReader
     dialect: Dialect
     limits: Limits
+
+    @cached_property
+    def json_blocks(self) -> JsonBlocks:
+        """The reader of JSON; it decodes little at once, for objects take fifty times the bytes of text."""
+        block = min(max(self.limits.buffered >> 7, _JSON_BLOCK.start), _JSON_BLOCK.stop)
+        sizes = JsonSizes(block, self.limits.columns)
+        return JsonBlocks(self.rules, frozenset(self.dialect.na_values), sizes)
 
     def read(self, chunks: Chunks, form: Form | None = None, charset: str = "") -> Iterator[Block]:
         """Return blocks of rows; there is at least one row in all.
@@ -75,15 +92,14 @@ class BodyReader:
         refuse_non_table(first, "the body")
         detected = detect_form(first)
         if detected in {"parquet", "excel"}:
-            return iter([self._file(chunks, detected)])
+            return self._file(chunks, detected)
         form = form or detected
         text = self._text(chunks, form, charset)
         if form == "csv":
             return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
-        records = JsonBlocks(self.rules, frozenset(self.dialect.na_values))
         if form == "json_lines":
-            return records.read_lines(text)
-        return iter([records.read(self._whole(text, "JSON"))])
+            return self.json_blocks.read_lines(text)
+        return self.json_blocks.read_blocks(self._whole(text, "JSON"))
 
     def _text(self, chunks: Chunks, form: Form, charset: str) -> Chunks:
         fallback = self.dialect.encoding.replace("utf-8", "") if form == "csv" else ""
@@ -94,7 +110,7 @@ class BodyReader:
                 raise
             raise DataError(error.message, hint=error.hint) from None
 
-    def _whole(self, chunks: Chunks, what: str) -> bytes:
+    def _whole(self, chunks: Chunks, what: str) -> bytearray:
         buffer = bytearray()
         for chunk in chunks:
             buffer += chunk
@@ -103,49 +119,65 @@ class BodyReader:
                     f"{what} is buffered whole, and the limit is {self.limits.buffered >> 20:,} MB",
                     hint="send CSV or JSON Lines, which are read as they arrive",
                 )
-        return bytes(buffer)
+        return buffer
 
-    def _file(self, chunks: Chunks, form: Form) -> Block:
+    def _file(self, chunks: Chunks, form: Form) -> Iterator[Block]:
         """Read a format that needs random access, through a temporary file."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"body.{form}"
             path.write_bytes(self._whole(chunks, form.title()))
             _refuse_bombs(path, form, self.limits)
-            table = self._named_table(path)
-        return self._block_of(table)
+            read = self._named_table(path)
+        return self._blocks_of(read)
 
-    def _named_table(self, path: Path) -> "pa.Table":
+    def _named_table(self, path: Path) -> "TableRead":
         """Read a file by the names in its first row, or else by the column order of training."""
-        from lightmodel.tables.reading import read_table  # imports Arrow, which is slow
+        from lightmodel.tables.reading import read_source  # imports Arrow, which is slow
 
         dialect = self.dialect
+        limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
         named = DataSection(header="yes", na_values=dialect.na_values)
         if not dialect.columns:
-            return read_table((path,), named)
-        with suppress(DataError):
-            table = read_table((path,), named)
-            if self.rules.places.keys() <= set(table.column_names):
-                return table
-            if tuple(table.column_names) == dialect.header:
-                return table.rename_columns(list(dialect.columns))
+            return read_source((path,), named, limits)
+        try:
+            read = read_source((path,), named, limits)
+            if self.rules.places.keys() <= set(read.table.column_names):
+                return read
+            if tuple(read.table.column_names) == dialect.header:
+                return replace(read, table=read.table.rename_columns(list(dialect.columns)))
+        except TooLarge:
+            raise
+        except DataError:
+            pass  # the first row may be data
         unnamed = DataSection(header="no", columns=dialect.columns, na_values=dialect.na_values)
-        return read_table((path,), unnamed)
+        return read_source((path,), unnamed, limits)
 
-    def _block_of(self, table: "pa.Table") -> Block:
+    def _blocks_of(self, read: "TableRead") -> Iterator[Block]:
+        """Yield the rows of a validated table, a few at a time: their answers take more memory."""
         from lightmodel.tables.check import validate_table  # as above
         from lightmodel.tables.encode import feature_matrix, json_values
 
-        contract = self.rules.contract
+        contract, table = self.rules.contract, read.table
         self.rules.map_columns(tuple(table.column_names))
         validated = validate_table(table, contract, with_target=False)
         if validated.violations:
             no_features = np.empty((table.num_rows, 0))
-            return Block(no_features, None, validated.violations, {}, validated.extra)
-        ids = None
-        if contract.id and contract.id.name in table.column_names:
-            ids = list(map(json_id, json_values(table[contract.id.name])))
-        features = feature_matrix(validated.table, contract)
-        return Block(features, ids, (), validated.unseen, validated.extra)
+            yield Block(no_features, None, validated.violations, {}, validated.extra)
+            return
+        ids = contract.id.name if contract.id and contract.id.name in table.column_names else ""
+        unseen, lost = validated.unseen, read.lost
+        for start in range(0, table.num_rows, _BATCH_ROWS):
+            part = validated.table.slice(start, _BATCH_ROWS)
+            named = table[ids].slice(start, _BATCH_ROWS) if ids else None
+            yield Block(
+                feature_matrix(part, contract),
+                None if named is None else list(map(json_id, json_values(named))),
+                (),
+                unseen,
+                validated.extra,
+                lost,
+            )
+            unseen, lost = {}, {}
 
 
 def _refuse_bombs(path: Path, form: Form, limits: Limits) -> None:

@@ -2,8 +2,8 @@
 
 import logging
 import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,20 +13,14 @@ import pyarrow.json as arrow_json
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import INT64_END, normalize_name
 from lightmodel.contract.columns import Dialect
-from lightmodel.errors import ConfigError, DataError
+from lightmodel.errors import DataError
 from lightmodel.tables.base import TableRead, Text, arrow_stream, open_text, translate_errors
 from lightmodel.tables.byte_stream import detect_form
 from lightmodel.tables.column_types import infer_array, null_missing, to_plain_types
-from lightmodel.tables.json_blocks import (
-    Record,
-    extract_records,
-    load_exactly,
-    parse_json,
-    parse_json_lines,
-)
+from lightmodel.tables.json_forms import extract_records
+from lightmodel.tables.json_text import Record, load_exactly, parse_json, parse_json_lines
 from lightmodel.tables.sniff import SAMPLE_ROWS, detect_header
-
-Row = tuple[object, ...]
+from lightmodel.tables.workbooks import LOST, NO_LIMITS, Row, WorkbookLimits, read_cells
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20
@@ -59,7 +53,7 @@ def read_parquet(path: Path, options: DataSection) -> TableRead:
         return _normalize(to_plain_types(table.drop_columns(labels), path.name), options)
 
 
-def read_excel(path: Path, options: DataSection) -> TableRead:
+def read_excel(path: Path, options: DataSection, limits: WorkbookLimits = NO_LIMITS) -> TableRead:
     """Read the first sheet of a workbook (.xlsx), with the values that its formulas had when saved.
 
     Empty rows, and empty columns around the cells, are dropped; the header is the first row left.
@@ -67,58 +61,50 @@ def read_excel(path: Path, options: DataSection) -> TableRead:
     Raises:
         ConfigError: openpyxl is not installed.
         DataError: it is damaged, or its first sheet is not a table.
+        TooLarge: it exceeds the limits.
     """
-    rows = _crop(_sheet(path))
+    rows = _crop(read_cells(path, limits))
     if not rows:
         raise DataError(f"the first sheet of {path.name} is empty")
-    sample = [["" if value is None else str(value) for value in row] for row in rows[:SAMPLE_ROWS]]
+    sample = [
+        ["" if value is None or value is LOST else str(value) for value in row]
+        for row in rows[:SAMPLE_ROWS]
+    ]
     header = detect_header(sample, options, path.name)
     data = rows[1:] if header.in_file else rows
     if not data:
         raise DataError(f"the first sheet of {path.name} holds a header and no rows below it")
     missing = frozenset(("", *options.na_values, *_FORMULA_ERRORS))
-    columns = [infer_array([row[at] for row in data], missing) for at in range(len(header.names))]
-    return _normalize(pa.table(columns, names=list(header.names)), options)
+    lost, columns = dict[str, int](), list[pa.ChunkedArray]()
+    for at, name in enumerate(header.names):
+        values = [row[at] for row in data]
+        if count := sum(value is LOST for value in values):
+            lost[normalize_name(name)] = count
+            values = [None if value is LOST else value for value in values]
+        columns.append(infer_array(values, missing))
+    _warn_of(lost, path.name)
+    return replace(_normalize(pa.table(columns, names=list(header.names)), options), lost=lost)
 
 
-def _sheet(path: Path) -> list[Row]:
-    try:
-        from openpyxl import load_workbook  # slow to import, and only few tables are workbooks
-    except ImportError:
-        raise ConfigError(
-            "openpyxl, which reads Excel files, is not installed",
-            hint="pip install openpyxl, or save the table as CSV",
-        ) from None
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions, which do not matter here
-            workbook = load_workbook(file, read_only=True, data_only=True)
-            try:
-                sheet = workbook.worksheets[0]
-                sheet.reset_dimensions()  # the stored dimensions are often wrong
-                return [tuple(row) for row in sheet.iter_rows(values_only=True)]
-            finally:
-                workbook.close()
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 — openpyxl raises arbitrary errors for damaged files
-        raise DataError(
-            f"{path.name} cannot be read as an Excel workbook ({type(error).__name__})",
-            hint="open it in Excel and save it again, or save it as CSV",
-        ) from None
+def _warn_of(lost: Mapping[str, int], file: str) -> None:
+    if lost:
+        _log.warning(
+            "%s: formulas without a stored value are missing (%s); open it in Excel and save it again",
+            file,
+            ", ".join(f"{name}: {count}" for name, count in lost.items()),
+        )
 
 
 def _crop(rows: list[Row]) -> list[Row]:
-    """Crop a sheet to its used rectangle, without blank rows; rows may lack their empty last cells."""
-    filled = [at for at, row in enumerate(rows) if not _is_blank(row)]
-    rows = rows[filled[0] : filled[-1] + 1] if filled else []
-    used = [at for row in rows for at, value in enumerate(row) if not _is_blank((value,))]
-    first, last = min(used, default=0), max(used, default=-1) + 1
-    return [(row + (None,) * (last - len(row)))[first:last] for row in rows if not _is_blank(row)]
+    """Crop a sheet to its used columns, and fill rows up."""
+    first = min((_first(row) for row in rows), default=0)
+    last = max(map(len, rows), default=0)
+    return [(row + (None,) * (last - len(row)))[first:] for row in rows]
 
 
-def _is_blank(row: Sequence[object]) -> bool:
-    return all(value is None or (isinstance(value, str) and not value.strip()) for value in row)
+def _first(row: Row) -> int:
+    """Return the position of the first cell that is not empty."""
+    return next((at for at, value in enumerate(row) if value is not None), len(row))
 
 
 def read_json(path: Path, options: DataSection) -> TableRead:

@@ -1,14 +1,12 @@
 """Parse the records in JSON, and read requests of them as blocks of validated rows."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
-import orjson
 
 from lightmodel.contract.cells import (
     INT64_END,
@@ -23,18 +21,31 @@ from lightmodel.contract.cells import (
     to_str,
 )
 from lightmodel.contract.columns import ColumnType
-from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError, TooLarge, Violation
+from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Chunks
+from lightmodel.tables.json_forms import (
+    FORMS_HINT,
+    SHORT_DOCUMENT,
+    JsonSizes,
+    extract_records,
+    long_document,
+    refuse_wide_records,
+)
+from lightmodel.tables.json_scan import refuse_wide
+from lightmodel.tables.json_text import (
+    Load,
+    Record,
+    load_exactly,
+    load_json,
+    parse_json,
+    parse_json_lines,
+)
 from lightmodel.tables.row_rules import Block, RowRules
 
-Record = Mapping[str, Any]
-
-FORMS_HINT = (
-    "send an object, an array of objects, or MLflow's dataframe_split, dataframe_records or inputs"
-)
-_LINES_HINT = "write one JSON object per line, or an array, e.g. by pandas with orient='records'"
 LONGEST_LINE = 8 << 20
 _NUMBER_TYPES = {int, float}
+_BLOCK_NUMBERS = 1 << 18  # in the features of a block: records may lack most of the columns
+_SIZES = JsonSizes(block=512 << 10, columns=5_000)
 
 
 @dataclass(frozen=True)
@@ -43,43 +54,90 @@ class JsonBlocks:
 
     rules: RowRules
     missing: frozenset[str]  # texts that mean a missing value
+    sizes: JsonSizes = _SIZES
 
     def read(self, body: bytes) -> Block:
-        """Read a whole body.
+        """Read a short document at once.
 
         Raises:
             DataError: it is not JSON, or holds no records.
             ContractViolation: a column is in none of the records.
+            TooLarge: a record has too many columns.
         """
-        records = extract_records(parse_json(body))
-        return self.block(records, exact=lambda: extract_records(parse_json(body, load_exactly)))
+        features = self.rules.contract.feature_names
+        records = extract_records(parse_json(body), features)
+        refuse_wide_records(records, self.sizes.columns)
+        return self.block(
+            records, exact=lambda: extract_records(parse_json(body, load_exactly), features)
+        )
+
+    def read_blocks(self, body: bytes | bytearray) -> Iterator[Block]:
+        """Return the rows of a document, a long one in blocks; see `read`."""
+        return (
+            self._read_long(body) if len(body) > SHORT_DOCUMENT else iter([self.read(bytes(body))])
+        )
+
+    def _read_long(self, body: bytes | bytearray) -> Iterator[Block]:
+        """Yield blocks; a column that is in none of them shows at the end."""
+        blocks = _RecordBlocks(partial(self._records, body))
+        known, names = frozenset(self.rules.places), dict[str, None]()
+        for records in blocks:
+            here = _names(records)
+            names |= dict.fromkeys(here)
+            self._refuse_names(names)
+            yield self.block(records, known, blocks.exactly, here)
+        self.rules.map_columns(tuple(map(normalize_name, names)))
+
+    def _records(self, body: bytes | bytearray, load: Load) -> Iterator[Sequence[Record]]:
+        rows = max(1, _BLOCK_NUMBERS // max(1, len(self.rules.places)))
+        for records in long_document(body, self.rules.contract.feature_names, self.sizes, load):
+            for start in range(0, len(records), rows):
+                yield records[start : start + rows]
+
+    def _refuse_names(self, names: Mapping[str, None]) -> None:
+        if len(names) > self.sizes.columns:
+            raise TooLarge(
+                f"the records have more than {self.sizes.columns:,} columns (serve.max_columns)"
+            )
 
     def read_lines(self, chunks: Chunks) -> Iterator[Block]:
-        """Yield a block of rows for each chunk of JSON Lines; there is at least one record in all.
+        """Yield blocks of the rows of JSON Lines; there is at least one record in all.
 
         Raises:
             DataError: a line is not a JSON object.
             ContractViolation: a column is in none of the records of the first block.
-            TooLarge: a line has more than 8 MB.
+            TooLarge: a line has more than 8 MB, or too many columns.
         """
-        lines, known = 0, frozenset[str]()
+        lines, known, names = 0, frozenset[str](), dict[str, None]()
+        rows = max(1, _BLOCK_NUMBERS // max(1, len(self.rules.places)))
         for text in _whole_lines(chunks):
-            records = list(parse_json_lines(text, lines))
-            lines += text.count(b"\n")
-            if records:
-                block = self.block(
-                    records, known, partial(parse_json_lines, text, load=load_exactly)
-                )
+            self._refuse_long_lines(text)
+            parsed, before = parse_json_lines(text, lines), 0
+            while records := list(islice(parsed, rows)):
+                here = _names(records)
+                names |= dict.fromkeys(here)
+                self._refuse_names(names)
+                exact = partial(_exact_lines, text, before, len(records))
+                block = self.block(records, known, exact, here)
                 known = known or frozenset(self.rules.places)
+                before += len(records)
                 yield block
+            lines += text.count(b"\n")
         if not known:
             raise DataError("the body holds no records", hint=FORMS_HINT)
+
+    def _refuse_long_lines(self, text: bytes) -> None:
+        if len(text) > 2 * self.sizes.block:
+            for line in text.split(b"\n"):
+                if len(line) > self.sizes.block:
+                    refuse_wide(line, 0, len(line), self.sizes.columns)
 
     def block(
         self,
         records: Sequence[Record],
         known: frozenset[str] = frozenset(),
         exact: Callable[[], Iterable[Record]] | None = None,
+        names: tuple[str, ...] = (),
     ) -> Block:
         """Validate records.
 
@@ -88,8 +146,9 @@ class JsonBlocks:
             known: columns that count as present, besides those in the records.
             exact: returns the records with integers of any length; called when `records` has lost
                 some of their digits.
+            names: of the columns, if they are known.
         """
-        names, records = _normalize_names(_names(records), records)
+        names, records = _normalize_names(names or _names(records), records)
         mapping = self.rules.map_columns((*names, *(known - set(names))) if known else names)
         features = self._features(records)
         id_column = self.rules.contract.id
@@ -128,6 +187,39 @@ class JsonBlocks:
                 read(row[at], self.missing) for row in rows
             ]
         return features
+
+
+class _RecordBlocks:
+    """The records of a document in blocks, which are decoded again where integers lost digits.
+
+    Args:
+        decode: returns all blocks, decoded by a function.
+    """
+
+    def __init__(self, decode: Callable[[Load], Iterator[Sequence[Record]]]) -> None:
+        self._decode = decode
+        self._blocks = decode(load_json)
+        self._current: Sequence[Record] = ()
+        self._count = 0
+        self._is_exact = False
+
+    def __iter__(self) -> Iterator[Sequence[Record]]:
+        while (block := next(self._blocks, None)) is not None:
+            self._current = block
+            self._count += 1
+            yield block
+
+    def exactly(self) -> Sequence[Record]:
+        """Return the current block with integers of any length; the later ones will have them too."""
+        if not self._is_exact:
+            self._is_exact = True
+            self._blocks = islice(self._decode(load_exactly), self._count - 1, None)
+            self._current = next(self._blocks)
+        return self._current
+
+
+def _exact_lines(text: bytes, start: int, count: int) -> Iterator[Record]:
+    return islice(parse_json_lines(text, load=load_exactly), start, start + count)
 
 
 def _nested(columns: Mapping[str, Sequence[object]]) -> Iterator[Violation]:
@@ -197,123 +289,3 @@ def _whole_lines(chunks: Chunks) -> Chunks:
             raise TooLarge(f"a line is longer than {LONGEST_LINE >> 20} MB")
     if left:
         yield left
-
-
-def load_json(text: bytes) -> Any:  # noqa: ANN401 — any JSON value
-    """Return a JSON value; NaN is null, as Python's json and pandas write a missing number.
-
-    Raises:
-        ValueError: it is not JSON.
-        DataError: a number in it is infinite.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        if b"NaN" not in text:
-            raise
-        return load_exactly(text)
-
-
-def load_exactly(text: bytes) -> Any:  # noqa: ANN401 — any JSON value
-    """Return a JSON value as `load_json` does, more slowly, but with integers of any length."""
-    return json.loads(text, parse_constant=_constant)
-
-
-def _constant(name: str) -> None:
-    if name != "NaN":
-        raise DataError(f"the text is not valid JSON: {name} is not a finite number")
-
-
-def parse_json(text: bytes, load: Callable[[bytes], Any] = load_json) -> object:
-    """Return the one value that a JSON text holds.
-
-    Raises:
-        DataError: it is not JSON.
-    """
-    try:
-        return load(text)
-    except json.JSONDecodeError as error:  # also the base class of orjson's error
-        where = f"line {error.lineno}, column {error.colno}"
-        raise DataError(f"the text is not JSON ({where})") from None
-    except (ValueError, RecursionError):
-        raise DataError(
-            "the text is not valid JSON: it is nested too deeply, or a number in it is too long"
-        ) from None
-
-
-def parse_json_lines(
-    text: bytes, before: int = 0, load: Callable[[bytes], Any] = load_json
-) -> Iterator[Record]:
-    """Yield the records of JSON Lines; `before` is the count of preceding lines.
-
-    Raises:
-        DataError: a line is not a JSON object.
-    """
-    for number, line in enumerate(text.split(b"\n"), start=before + 1):
-        if line.strip():
-            try:
-                record = load(line)
-            except (ValueError, RecursionError):
-                raise DataError(f"line {number} is not JSON", hint=_LINES_HINT) from None
-            if not isinstance(record, dict):
-                raise DataError(f"line {number} is not a JSON object", hint=_LINES_HINT)
-            yield record
-
-
-def extract_records(content: object) -> list[Record]:
-    """Return the records in a JSON value: an object, an array of objects, or one of MLflow's formats.
-
-    Raises:
-        DataError: there are none.
-        ContractViolation: dataframe_split names a column twice.
-    """
-    if isinstance(content, dict):
-        forms = [form for form in _FORMS if isinstance(content.get(form), dict | list)]
-        if len(forms) > 1:
-            raise DataError(f"the body holds both {forms[0]} and {forms[1]}", hint=FORMS_HINT)
-        if forms:
-            content = _FORMS[forms[0]](content[forms[0]])
-    records: list[Any] = content if isinstance(content, list) else [content]
-    wrong = [at for at, record in enumerate(records, start=1) if not isinstance(record, dict)]
-    if wrong or not records:
-        what = f"record {wrong[0]} is not a JSON object" if wrong else "the body holds no records"
-        raise DataError(what, hint=FORMS_HINT)
-    return records
-
-
-def _from_split(content: object) -> list[Record]:
-    columns = content.get("columns") if isinstance(content, dict) else None
-    data = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(columns, list) or not isinstance(data, list):
-        raise DataError("dataframe_split lacks the lists `columns` and `data`", hint=FORMS_HINT)
-    names = [str(column) for column in columns]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        violations = [
-            Violation(name, "duplicate_column", "occurs more than once in dataframe_split")
-            for name in repeated
-        ]
-        raise ContractViolation(violations, what="the request")
-    for number, row in enumerate(data, start=1):
-        if not isinstance(row, list) or len(row) != len(names):
-            raise DataError(
-                f"dataframe_split: row {number} does not have {len(names)} values", hint=FORMS_HINT
-            )
-    return [dict(zip(names, row, strict=True)) for row in data]
-
-
-def _from_inputs(content: object) -> object:
-    """Return records from columns, a dict of name → list of values, all of one length."""
-    if not isinstance(content, dict) or not content:
-        return content
-    columns = [value if isinstance(value, list) else [value] for value in content.values()]
-    if len({len(column) for column in columns}) > 1:
-        raise DataError("inputs: the lists differ in length", hint=FORMS_HINT)
-    return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-_FORMS: Mapping[str, Callable[[Any], Any]] = {
-    "dataframe_split": _from_split,
-    "dataframe_records": lambda records: records,
-    "instances": lambda records: records,
-    "inputs": _from_inputs,
-}

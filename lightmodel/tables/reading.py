@@ -17,6 +17,7 @@ from lightmodel.tables import csv
 from lightmodel.tables.base import TableFormat, TableRead, refuse_duplicates, translate_errors
 from lightmodel.tables.byte_stream import Form, peek, read_chunks, refuse_non_table
 from lightmodel.tables.formats import read_excel, read_json, read_parquet
+from lightmodel.tables.workbooks import NO_LIMITS, WorkbookLimits
 
 _log = logging.getLogger(__name__)
 _JSON_NAMES = (".jsonl", ".ndjson", ".json")
@@ -36,12 +37,15 @@ def read_table(paths: Sequence[Path], options: DataSection) -> pa.Table:
     return read_source(paths, options).table
 
 
-def read_source(paths: Sequence[Path], options: DataSection) -> TableRead:
+def read_source(
+    paths: Sequence[Path], options: DataSection, limits: WorkbookLimits = NO_LIMITS
+) -> TableRead:
     """Read one or several files as one table, their rows in the order of `paths`.
 
     Args:
         paths: files with the same columns, in any order; their formats may differ.
         options: the dialect of CSV files, where it is not to be detected.
+        limits: of Excel files.
 
     Returns:
         A table with at least one row, with distinct column names and plain types: int64, float64,
@@ -55,7 +59,7 @@ def read_source(paths: Sequence[Path], options: DataSection) -> TableRead:
     """
     if not paths:
         raise DataError("there is no file to read", hint="check data.source")
-    parts = [_read_one(path, options) for path in paths]
+    parts = [_read_one(path, options, limits) for path in paths]
     tables = [part.table for part in parts]
     if len(tables) == 1:
         return parts[0]
@@ -78,9 +82,9 @@ def _common_dialect(dialects: Sequence[Dialect]) -> Dialect:
     )
 
 
-def _read_one(path: Path, options: DataSection) -> TableRead:
+def _read_one(path: Path, options: DataSection, limits: WorkbookLimits) -> TableRead:
     form = _form_of(path)
-    read = FORMATS[form](path, options)
+    read = read_excel(path, options, limits) if form == "excel" else FORMATS[form](path, options)
     refuse_duplicates(read.table.column_names, path.name)
     table = _drop_export_artefacts(read.table, path.name)
     rows, columns = table.shape

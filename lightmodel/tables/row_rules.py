@@ -38,6 +38,7 @@ class Block:
         violations: with rows counted from 1 within this block.
         unseen: column → rows with a category that training never saw; scored as missing.
         extra: columns that the contract does not know; dropped.
+        lost: column → Excel formulas without a stored value; scored as missing.
     """
 
     features: Matrix
@@ -45,6 +46,7 @@ class Block:
     violations: tuple[Violation, ...]
     unseen: Mapping[str, int]
     extra: tuple[str, ...] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ class ValidationReport:
 
     rows: int = 0
     unseen: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     extra: tuple[str, ...] = ()
     _by_rule: dict[tuple[str, str, str], Violation] = field(default_factory=dict)
 
@@ -208,5 +211,7 @@ class ValidationReport:
             total = before.total + violation.total
             self._by_rule[key] = Violation(*key, rows[:SHOWN_ROWS], total)
         self.unseen.update(block.unseen)
-        self.extra = block.extra or self.extra
+        self.lost.update(block.lost)
+        if block.extra != self.extra:
+            self.extra = tuple(dict.fromkeys((*self.extra, *block.extra)))
         self.rows += len(block.features)

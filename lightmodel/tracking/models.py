@@ -48,7 +48,7 @@ def log_and_register(client: "MlflowClient", name: str, run: "Run", version: Pat
     with SuppressCode(_UNKNOWN):
         model = _log_model(client, run, version)
     if model is None:
-        with _packed(version, run.info.run_id) as folder:
+        with packed_model(version, run.info.run_id) as folder:
             client.log_artifacts(run.info.run_id, folder, NAME)
     with SuppressCode(_UNKNOWN):
         if _registered(client, name, run) is None:
@@ -76,7 +76,7 @@ def _log_model(client: "MlflowClient", run: "Run", version: Path) -> "LoggedMode
             client.delete_logged_model(logged.model_id)
     if model is None:
         model = client.create_logged_model(experiment, NAME, run_id)
-        with _packed(version, run_id, model.model_id) as folder:
+        with packed_model(version, run_id, model.model_id) as folder:
             client.log_model_artifacts(model.model_id, folder)
         model = client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
@@ -134,7 +134,7 @@ def _set_alias(client: "MlflowClient", name: str, alias: str, number: str | None
 
 
 @contextmanager
-def _packed(version: Path, run_id: str, model_id: str | None = None) -> Iterator[str]:
+def packed_model(version: Path, run_id: str, model_id: str | None = None) -> Iterator[str]:
     """Yield a folder in MLflow's format: the version's files, and this package's code as one zip."""
     import pandas as pd
     from mlflow import pyfunc
@@ -182,21 +182,27 @@ def _zip_package(path: Path) -> None:
 
 
 def _signature(manifest: dict[str, Any]) -> "ModelSignature":
-    """Return the names of the input and output columns.
+    """Return the names and types of the output columns.
 
-    Their types are left open: the contract checks them as in the service, and reports more than MLflow.
+    Those of the input stay open, for MLflow converts by them without a word: 3.7 to 3, null to false or to
+    "None", and it refuses pandas' int64 for a number. With columns of type `any` its server refuses CSV.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, ColSpec, Schema
+    from mlflow.types.schema import ColSpec, DataType, Map, Schema
 
-    columns = manifest["contract"]["columns"]
-    inputs = [column["name"] for column in columns if column["role"] in {"id", "feature"}]
-    outputs = [column["name"] for column in columns if column["role"] == "id"] + ["prediction"]
-    if manifest["task"]["kind"] != "regression":
-        outputs.append("probability")
-    kind = AnyType()  # type: ignore[no-untyped-call]  # MLflow's own
-    input_schema, output_schema = (
-        Schema([ColSpec(kind, name=name, required=False) for name in names])
-        for names in (inputs, outputs)
-    )
-    return ModelSignature(input_schema, output_schema)
+    kinds = {str: DataType.string, bool: DataType.boolean, int: DataType.long}
+    columns, task = manifest["contract"]["columns"], manifest["task"]
+    outputs: dict[str, Any] = {
+        column["name"]: DataType.long if column["type"] == "integer" else DataType.string
+        for column in columns
+        if column["role"] == "id"
+    }
+    optional = set(outputs)
+    labels = task["labels"] or [0.0]
+    outputs["prediction"] = kinds.get(type(labels[0]), DataType.double)
+    if task["labels"]:
+        outputs["probability"] = DataType.double if len(labels) == 2 else Map(DataType.double)
+    specs: list[Any] = [
+        ColSpec(kind, name=name, required=name not in optional) for name, kind in outputs.items()
+    ]
+    return ModelSignature(outputs=Schema(specs))

@@ -1,6 +1,6 @@
 """The model that MLflow loads: it scores rows as the service does."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
-from lightmodel.tables.json_blocks import JsonBlocks, Record, extract_records
+from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.json_forms import FORMS, extract_records
+from lightmodel.tables.json_text import Record
 from lightmodel.tables.row_rules import ValidationReport
 
 _BLOCK_ROWS = 10_000
@@ -29,7 +31,8 @@ class RowModel:
     def predict(self, rows: object, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 — MLflow passes both
         """Return id, prediction and probability of each row, as the service's JSON has them.
 
-        `rows` is a DataFrame with the contract's columns, or a list of records.
+        `rows` is a DataFrame with the contract's columns, or what MLflow's scoring server makes of
+        `inputs` and `instances`: records, columns by name, or rows of values in training order.
 
         Raises:
             MlflowException: the rows do not fit the contract; all violations are named.
@@ -39,15 +42,20 @@ class RowModel:
             answered = self._answer(rows if frame is None else _blocks(frame, self.served))
         except LightModelError as error:
             from mlflow.exceptions import MlflowException
+            from mlflow.protos.databricks_pb2 import BAD_REQUEST, INVALID_PARAMETER_VALUE
 
             text = f"{error.message}; {error.hint}" if error.hint else error.message
-            raise MlflowException.invalid_parameter_value(text) from error
+            is_row = isinstance(error, ContractViolation)
+            raise MlflowException(
+                text, error_code=INVALID_PARAMETER_VALUE if is_row else BAD_REQUEST
+            ) from error
         if frame is not None:
             answered.index = frame.index
         return answered
 
     def _answer(self, rows: object) -> pd.DataFrame:
-        blocks = rows if isinstance(rows, Iterator) else iter([extract_records(_plain(rows))])
+        features = self.served.contract.feature_names
+        blocks = rows if isinstance(rows, Iterator) else iter([_records(_plain(rows), features)])
         dialect = self.served.body_reader.dialect
         reader = JsonBlocks(self.served.rules, frozenset(dialect.na_values))
         findings, answered = ValidationReport(), list[Answers]()
@@ -58,8 +66,15 @@ class RowModel:
                 answered.append(self.served.predictor.answer(block))
         if violations := findings.violations:
             raise ContractViolation(violations, what="the table")
-        parts = [one.columns() for one in answered]
-        return pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
+        return pd.concat([_frame(one) for one in answered], ignore_index=True)
+
+
+def _frame(answers: Answers) -> pd.DataFrame:
+    """Return answers as a table; a missing id is None, not NaN, which JSON does not know."""
+    frame = pd.DataFrame(answers.columns())
+    if answers.ids is not None and answers.id_name is not None:
+        frame[answers.id_name] = pd.Series(list(answers.ids), dtype=object)
+    return frame
 
 
 def _load_pyfunc(path: str) -> RowModel:
@@ -97,6 +112,17 @@ def _cells(column: "pd.Series[Any]") -> list[Any]:
     return [_plain(cell) for cell in cells] if column.dtype == object else cells
 
 
+def _records(content: object, features: Sequence[str]) -> list[Record]:
+    """Return the records in a document, or in what is the value of `inputs` in one."""
+    if isinstance(content, Mapping) and content.keys() & set(FORMS):
+        return extract_records(content, features)
+    return extract_records({"inputs": content}, features)
+
+
 def _plain(value: object) -> object:
     """Convert NumPy's values to Python's."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

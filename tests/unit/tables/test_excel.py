@@ -11,8 +11,9 @@ import pytest
 from openpyxl import Workbook
 
 from lightmodel.config import DataSection
-from lightmodel.errors import ContractViolation, DataError
-from lightmodel.tables.reading import read_table
+from lightmodel.errors import ContractViolation, DataError, TooLarge
+from lightmodel.tables.reading import read_source, read_table
+from lightmodel.tables.workbooks import WorkbookLimits
 
 NOON = dt.datetime(2020, 1, 31, 12, 0)  # noqa: DTZ001 — Excel knows no zones
 
@@ -102,6 +103,88 @@ def test_a_formula_is_read_as_its_saved_value(tmp_path: Path) -> None:
 
     assert b"<f>" in parts[sheet]
     assert read_table([path], DataSection())["b"].to_pylist() == [77, 78]
+
+
+def test_formulas_without_a_stored_value_are_missing_and_counted_by_column(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(tmp_path, [["a", "b"], [1, "=A2*2"], [2, 5], [3, "=A4*2"]])
+    with caplog.at_level("WARNING"):
+        found = read_source([tmp_path / "rows.xlsx"], DataSection())
+    assert found.table["b"].to_pylist() == [None, 5, None]
+    assert found.lost == {"b": 2}
+    assert "b: 2" in caplog.text
+
+
+def test_a_formula_whose_value_is_an_empty_text_is_not_lost(tmp_path: Path) -> None:
+    path = change(tmp_path, [["a", "b"], [1, 77]], b"<v>77</v>", b'<f>""</f><v></v>', b't="str"')
+    assert read_source([path], DataSection()).lost == {}
+
+
+def change(
+    folder: Path, rows: Sequence[Sequence[Any]], old: bytes, new: bytes, kind: bytes = b't="n"'
+) -> Path:
+    """Write a workbook and change the text of its sheet."""
+    read(folder, rows)
+    path = folder / "rows.xlsx"
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    assert old in parts[sheet]
+    parts[sheet] = parts[sheet].replace(b't="n"><' + old[1:], kind + b"><" + old[1:])
+    parts[sheet] = parts[sheet].replace(old, new)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    return path
+
+
+SMALL = WorkbookLimits(bytes=64_000, columns=20)
+MANY = {
+    "a sheet with many rows": (b"</sheetData>", b"<row><c><v>1</v></c></row>" * 1_001),
+    "a sheet with many empty rows": (b"</sheetData>", b"<row/>" * 1_001),
+    "a row with many empty cells": (b"</sheetData>", b"<row>" + b"<c/>" * 1_001 + b"</row>"),
+    "a row without an end": (b"</sheetData>", b"<row>" + b"<c/>" * 70_000),
+    "a cell far to the right": (b"</sheetData>", b'<row><c r="XFD9"><v>1</v></c></row>'),
+}
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_a_workbook_beyond_a_limit_is_refused_while_it_is_read(tmp_path: Path, what: str) -> None:
+    end, rows = MANY[what]
+    path = change(tmp_path, [["a", "b"], [1, 2]], end, rows + end)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(TooLarge, match=r"serve\.max_"):
+        read_source([path], DataSection(), SMALL)
+
+
+def test_a_row_at_the_last_place_of_a_sheet_is_the_next_row(tmp_path: Path) -> None:
+    far = b'<row r="1048576"><c r="A1048576"><v>3</v></c></row></sheetData>'
+    path = change(tmp_path, [["a", "b"], [1, 2]], b"</sheetData>", far)
+    assert read_source([path], DataSection(), SMALL).table["a"].to_pylist() == [1, 3]
+
+
+STRINGS = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"></sst>'
+
+
+@pytest.mark.parametrize("part", ["xl/styles.xml", "xl/sharedStrings.xml"])
+def test_a_part_without_cells_that_is_too_large_is_refused(tmp_path: Path, part: str) -> None:
+    read(tmp_path, [["a", "b"], [1, 2]])
+    path = tmp_path / "rows.xlsx"
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    texts = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    entry = b'<Override PartName="/xl/sharedStrings.xml" ContentType="%b"/></Types>' % texts
+    types = "[Content_Types].xml"
+    parts[types] = parts[types].replace(b"</Types>", entry)
+    parts.setdefault("xl/sharedStrings.xml", STRINGS)
+    end = b"</" + parts[part].rsplit(b"</", 1)[1]
+    parts[part] = parts[part].replace(end, b"<si><t>x</t></si>" * 60_000 + end)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    with pytest.raises(TooLarge):
+        read_source([path], DataSection(), SMALL)
 
 
 def test_configured_and_detected_names_work_as_in_csv(tmp_path: Path) -> None:
