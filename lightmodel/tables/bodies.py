@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,11 @@ class BodyReader:
     dialect: Dialect
     limits: Limits
 
+    @cached_property
+    def json_blocks(self) -> JsonBlocks:
+        """The reader of JSON, also for a body that is known to be small JSON in UTF-8."""
+        return JsonBlocks(self.rules, frozenset(self.dialect.na_values))
+
     def read(self, chunks: Chunks, form: Form | None = None, charset: str = "") -> Iterator[Block]:
         """Return blocks of rows; there is at least one row in all.
 
@@ -80,10 +86,9 @@ class BodyReader:
         text = self._text(chunks, form, charset)
         if form == "csv":
             return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
-        records = JsonBlocks(self.rules, frozenset(self.dialect.na_values))
         if form == "json_lines":
-            return records.read_lines(text)
-        return iter([records.read(self._whole(text, "JSON"))])
+            return self.json_blocks.read_lines(text)
+        return iter([self.json_blocks.read(self._whole(text, "JSON"))])
 
     def _text(self, chunks: Chunks, form: Form, charset: str) -> Chunks:
         fallback = self.dialect.encoding.replace("utf-8", "") if form == "csv" else ""
