@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import httptools
 import orjson
@@ -53,7 +54,7 @@ class Connection(HttpToolsProtocol):
         self._direct_headers: Headers | None = None  # of a request that may be answered directly
         self._peers = peers  # all connections of this worker
         self._on_end = on_end
-        self._is_in_head = self._is_lingering = self._is_stopping = False
+        self._is_in_head = self._is_upgrade = self._is_lingering = self._is_stopping = False
         self._is_received = True
         self._head_bytes = 0
         self._waiting_since: float | None = None  # for a head, or for the rest of a dropped body
@@ -80,15 +81,18 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # HTTP/1.1 is spoken on
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay_with_http_1(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(400, "this is not a valid HTTP request")
+            self._refuse(HTTPStatus.BAD_REQUEST, "this is not a valid HTTP request")
             return
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES:
-                self._refuse(431, f"the head has more than {_MAX_HEAD_BYTES >> 10} KB")
+                most = f"{_MAX_HEAD_BYTES >> 10} KB"
+                self._refuse(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head has more than {most}"
+                )
 
     def on_message_begin(self) -> None:
         """Note that a head begins."""
@@ -98,12 +102,17 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start to answer the request."""
         self._is_in_head, self._waiting_since = False, None
+        self._is_upgrade = self.parser.should_upgrade()
+        if self._is_upgrade:
+            return
         super().on_headers_complete()
         if self._is_stopping:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Note that the request has arrived; answer it if that is possible without a task."""
+        if self._is_upgrade:
+            return
         self._is_received = True
         super().on_message_complete()
         if self._direct_headers is not None:
@@ -190,10 +199,23 @@ class Connection(HttpToolsProtocol):
         idle = {one.idle_since: one for one in self._peers if one.idle_since is not None}
         idle[min(idle)].transport.abort()  # there is at least this one
 
-    def _refuse(self, status: int, detail: str) -> None:
-        """Answer what is no request, unless an answer is under way, and close."""
+    def _stay_with_http_1(self, rest: bytes) -> None:
+        """Read the request again as if it asked for no upgrade, such as Java's client does (h2c).
+
+        The parser would read no body of it; a server may ignore the wish (RFC 9110, 7.8).
+        """
+        if self.parser.get_method() == b"CONNECT":
+            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "this is no proxy")
+            return
+        start = b"%b %b HTTP/1.1\r\n" % (self.parser.get_method(), self.url)
+        lines = [b"%b: %b\r\n" % line for line in self.headers if line[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([start, *lines, b"\r\n", rest]))
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answer what is no valid request, unless an answer is under way, and close."""
         if not self._is_answering:
-            body = orjson.dumps({"title": "Bad Request", "status": status, "detail": detail})
+            body = orjson.dumps({"title": status.phrase, "status": status, "detail": detail})
             head = (
                 b"content-type: application/problem+json\r\nconnection: close\r\n"
                 b"content-length: %d\r\n\r\n" % len(body)

@@ -19,7 +19,7 @@ from lightmodel.service.json_requests import JsonRequests
 
 logger = logging.getLogger(__name__)
 
-_YIELD_S = 0.01  # for which a worker with fewer connections may accept first
+_YIELD_S = 0.05  # for which a worker with fewer connections may accept first
 _EXHAUSTED_S = 0.2  # to wait when the process has no file descriptor left
 _CLOSING_S = 1.0  # for which a stopping worker still answers what arrives on open connections
 _MAX_CONNECTIONS = 1000  # of a worker

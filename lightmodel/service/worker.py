@@ -20,6 +20,7 @@ from lightmodel.service.http_server import HttpServer
 
 _TICK_S = 1.0
 _STOPPING_TICK_S = 0.05
+_SWITCH_INTERVAL_S = 0.001  # after which the event loop gets its turn beside threads that compute
 
 
 class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -33,6 +34,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def run(self) -> None:
         """Serve until the worker is told to stop."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve())
         sys.stdout.flush()
