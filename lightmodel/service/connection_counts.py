@@ -24,7 +24,8 @@ class ConnectionCounts:
         self._has_left = False
         self._slots = _open(folder)
         with _locked(folder):
-            self._at = self._slots.find(_SLOT.pack(0, 0)) // _SLOT.size * _SLOT.size
+            owners = [process for process, _ in _SLOT.iter_unpack(self._slots)]
+            self._at = owners.index(0) * _SLOT.size
             self._write()
 
     def add(self, number: int) -> None:
@@ -32,14 +33,19 @@ class ConnectionCounts:
         self._count += number
         self._write()
 
-    def is_above_others(self) -> bool:
-        """Return whether another worker has fewer connections."""
+    @property
+    def own(self) -> int:
+        """The number of this worker's connections."""
+        return self._count
+
+    def fewest_of_others(self) -> int:
+        """Return the smallest number of connections of another worker; this one's if there is none."""
         others = (
             count
             for at, (process, count) in enumerate(_SLOT.iter_unpack(self._slots))
             if process and at * _SLOT.size != self._at
         )
-        return self._count > min(others, default=self._count)
+        return min(others, default=self._count)
 
     def leave(self) -> None:
         """Take this worker out: it accepts no more."""

@@ -20,6 +20,7 @@ from lightmodel.service.json_requests import JsonRequests
 logger = logging.getLogger(__name__)
 
 _YIELD_S = 0.05  # for which a worker with fewer connections may accept first
+_YIELD_STEP_S = 0.002
 _EXHAUSTED_S = 0.2  # to wait when the process has no file descriptor left
 _CLOSING_S = 1.0  # for which a stopping worker still answers what arrives on open connections
 _MAX_CONNECTIONS = 1000  # of a worker
@@ -104,19 +105,25 @@ class HttpServer:
 
     def _offer(self, listener: socket.socket) -> None:
         """Accept a waiting connection, unless another worker with fewer can have it."""
-        if self._counts.is_above_others():
-            self._pause(listener, _YIELD_S)
+        if self._counts.own > self._counts.fewest_of_others():
+            self._loop.remove_reader(listener.fileno())
+            self._yield(listener, self._loop.time() + _YIELD_S, self._counts.fewest_of_others())
         else:
             self._accept(listener)
 
-    def _pause(self, listener: socket.socket, seconds: float) -> None:
-        self._loop.remove_reader(listener.fileno())
-        self._loop.call_later(seconds, self._resume, listener)
+    def _yield(self, listener: socket.socket, until: float, fewest: int) -> None:
+        """Wait while the others accept; one that does not move is busy, and gets no more."""
+        now, others = self._loop.time(), self._counts.fewest_of_others()
+        if self._counts.own > others and (now < until or others != fewest):
+            until = until if others == fewest else now + _YIELD_S
+            self._loop.call_later(_YIELD_STEP_S, self._yield, listener, until, others)
+        else:
+            self._resume(listener)
 
     def _resume(self, listener: socket.socket) -> None:
         if not self._closing_at:
             self._loop.add_reader(listener.fileno(), self._offer, listener)
-            self._accept(listener)  # none of the others did
+            self._accept(listener)
 
     def _accept(self, listener: socket.socket) -> bool:
         """Accept a waiting connection; return whether there was one."""
@@ -127,7 +134,8 @@ class HttpServer:
         except OSError as error:
             logger.warning("no connection can be accepted: %s", error.strerror)
             if not self._closing_at:
-                self._pause(listener, _EXHAUSTED_S)
+                self._loop.remove_reader(listener.fileno())
+                self._loop.call_later(_EXHAUSTED_S, self._resume, listener)
             return False
         client.setblocking(False)
         self._counts.add(1)

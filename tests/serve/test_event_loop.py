@@ -140,12 +140,13 @@ def test_a_client_that_does_not_read_is_closed(one_worker: str) -> None:
         connection.connect((host, int(port)))
         connection.sendall(csv_head(len(body)) + body)
         (worker,) = master_of(one_worker).children()
-        wait_until(lambda: not established(worker), "the end of the connection")
+        wait_until(lambda: not held_by(worker), "the end of the connection")
 
 
-def established(worker: psutil.Process) -> list[object]:
+def held_by(worker: psutil.Process) -> list[object]:
+    """Return the connections that a worker holds, also those that its client has closed."""
     connections = worker.net_connections("tcp")
-    return [one for one in connections if one.status == psutil.CONN_ESTABLISHED]
+    return [one for one in connections if one.status != psutil.CONN_LISTEN]
 
 
 @pytest.mark.parametrize("start", range(3))
@@ -155,12 +156,19 @@ def test_connections_are_shared_evenly_among_the_workers(trained_shop: Project, 
         ExitStack() as stack,
     ):
         workers = master_of(address).children()
-        wait_until(lambda: not any(map(established, workers)), "the end of other connections")
+        with ExitStack() as first:
+
+            def both_accept() -> bool:
+                first.enter_context(closing(connect(address)))
+                return all(map(held_by, workers))
+
+            wait_until(both_accept, "the start of both workers")
+        wait_until(lambda: not any(map(held_by, workers)), "the end of these connections")
         opened = [stack.enter_context(closing(connect(address))) for _ in range(8)]
         for connection in opened:
             connection.sendall(HEALTH)
         assert [answer_on(connection)[0] for connection in opened] == [200] * 8
-        assert [len(established(worker)) for worker in workers] == [4, 4], f"start {start}"
+        assert [len(held_by(worker)) for worker in workers] == [4, 4], f"start {start}"
 
 
 def test_a_stopping_service_says_so_and_accepts_no_more(trained_shop: Project) -> None:
