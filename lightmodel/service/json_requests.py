@@ -63,10 +63,11 @@ class JsonRequests:
     callers: Callers
 
     def accepts(self, scope: Mapping[str, Any], headers: Headers) -> bool:
-        """Return whether a request is small JSON, without any option."""
+        """Return whether a request is small JSON for `POST /predict`, without any option."""
         length = headers.get(b"content-length", b"")
         return (
-            scope["method"] == "POST"
+            scope["path"] == ROUTE
+            and scope["method"] == "POST"
             and not scope["query_string"]
             and headers.get(b"content-type", b"").lower() in _JSON_TYPES
             and headers.get(b"accept", b"*/*") in _JSON_WANTED

@@ -49,6 +49,7 @@ def direct(app: Flask, body: bytes, query: bytes = b"", **headers: str) -> JsonR
     sent = {"content-type": "application/json", "content-length": str(len(body)), **headers}
     lines = {name.replace("_", "-").encode(): value.encode() for name, value in sent.items()}
     scope = {
+        "path": "/predict",
         "method": "POST",
         "query_string": query,
         "headers": list(lines.items()),
