@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import os
 import socket
 import sys
 import time
@@ -15,12 +14,12 @@ import click
 import orjson
 
 from lightmodel.cli.common import configured, metric_text, new_table, print_table, settings
-from lightmodel.config import Config, load
-from lightmodel.config.environment import service_environment
+from lightmodel.config import Config, environment, load
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
+_APPLICATION = "lightmodel.service:create_app()"
 _PORT_TRIES, _PORT_PAUSE_S = 5, 1.0  # a service that is just stopping lets go of its port
 
 
@@ -32,12 +31,20 @@ def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
     This starts gunicorn with the settings of the section `serve`.
     """
     config = load(config_file, sets).config  # reports invalid settings before gunicorn starts
-    environ = service_environment(config_file, sets)
+    environ = environment.service_environment(config_file, sets)
     if not {"LISTEN_FDS", "GUNICORN_CMD_ARGS"} & environ.keys():  # which can bind something else
         _check_port(config.serve.host, config.serve.port)
-    options = ["-c", str(_gunicorn_file()), "--pythonpath", str(ROOT)]
-    command = [sys.executable, "-m", "gunicorn", *options, "lightmodel.service:create_app()"]
-    os.execve(sys.executable, command, environ)  # noqa: S606 — so that signals reach gunicorn itself
+    environment.export(environ)
+    _run_gunicorn("-c", str(_gunicorn_file()), "--pythonpath", str(ROOT), _APPLICATION)
+
+
+def _run_gunicorn(*arguments: str) -> None:
+    """Run gunicorn in this process, which has loaded most of what the workers need."""
+    from gunicorn import __main__ as gunicorn
+
+    # As if it had been started so: SIGUSR2 starts a new master with these arguments.
+    sys.argv = [str(gunicorn.__file__), *arguments]
+    gunicorn.run(prog="gunicorn")
 
 
 def _check_port(host: str, port: int) -> None:

@@ -38,7 +38,10 @@ class ServeSection(Section):
         description="Seconds within which a request must arrive; a slower one is rejected with 408.",
     )
     read_timeout_s: float = Field(
-        30.0, gt=0, description="Seconds to wait for the next byte of a request."
+        30.0,
+        gt=0,
+        description="Seconds within which the head of a request must arrive, and each further part of "
+        "it; a client that does not read its answer for as long is disconnected.",
     )
     reload_interval_s: float = Field(
         1.0, gt=0, description="Seconds between two checks for a newer approved model."
@@ -53,7 +56,8 @@ class ServeSection(Section):
         16,
         ge=1,
         le=512,
-        description="Number of requests that a worker receives concurrently; it scores them in turn.",
+        description="Number of uploads that a worker receives concurrently; it scores them in turn. Small "
+        "JSON requests need no thread.",
     )
     scoring_threads: int = Field(
         0,

@@ -28,6 +28,7 @@ from lightmodel.service import (
     retraining,
     security,
 )
+from lightmodel.service.json_requests import JsonRequests
 from lightmodel.service.model_manager import ModelManager
 
 logger = logging.getLogger(__name__)
@@ -66,12 +67,12 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["model_manager"] = models
     if proxies := config.serve.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]  # Flask's own way
-    # after_request handlers run in reverse order: a body is drained after the time is measured.
-    request_body.init_app(app, config.serve)
     observability.init_app(app, metrics)
-    security.init_app(app, config.serve)
+    callers = security.init_app(app, config.serve)
     security.allow_origins(app, config.serve.cors_origins)
     handle_errors(app)
+    app.extensions["serve"] = config.serve
+    app.extensions["json_requests"] = JsonRequests(config, models, log, metrics, callers)
     app.register_blueprint(describe.blueprint(models))
     app.register_blueprint(predict.blueprint(models, config, log, metrics))
     app.register_blueprint(pages.blueprint(models, config))

@@ -29,6 +29,11 @@ class ModelManager:
     _state: object = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """The loaded model, if there is one already."""
+        return self._model
+
     def require(self) -> LoadedModel:
         """Return the loaded model; load it first if there is none.
 

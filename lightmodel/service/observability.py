@@ -9,8 +9,9 @@ import random
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import orjson
@@ -21,18 +22,20 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MutexValue, ValueClass
 
 from lightmodel.contract.cells import Scores
-from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.scoring.predictor import Answers, LoadedModel
+from lightmodel.tables.row_rules import ValidationReport
 
 logger = logging.getLogger("lightmodel.access")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CHILDREN = 256
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}  # labels must be few
-_FIELDS = ("method", "path", "status", "ms", "rows", "version", "error")
+_FIELDS = ("request_id", "method", "path", "status", "ms", "rows", "version", "error")
 _SCORE_EDGES = np.linspace(0, 1, 21)
 _SCORE_LABELS = tuple(f"{edge:.2f}" for edge in _SCORE_EDGES[1:])
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -48,6 +51,9 @@ class Metrics:
         self._spooled_bytes = spooled_bytes
         self._registry = CollectorRegistry()
         self._version = ""
+        self._children = lru_cache(_CHILDREN)(
+            self._labelled
+        )  # looking them up takes longer than counting
         self.requests = self._counter("requests", "Requests answered", "route", "method", "status")
         self.seconds = Histogram(
             "lightmodel_request_seconds",
@@ -80,13 +86,27 @@ class Metrics:
             multiprocess_mode="livemostrecent",
         )
 
-    def count_rows(self, rows: int, unseen: int) -> None:
-        """Count answered rows, and their cells with a category unseen in training."""
-        self._rows.inc(rows)
-        if unseen:
-            self._unseen.inc(unseen)
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answered request."""
+        requests, histogram = self._children(route, method, status)
+        requests.inc()
+        histogram.observe(seconds)
 
-    def count_scores(self, scores: Scores) -> None:
+    def _labelled(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        """Return the counter and the histogram of requests with these labels."""
+        method = method if method in _METHODS else "other"
+        return self.requests.labels(route, method, status), self.seconds.labels(route)
+
+    def count_answers(self, findings: ValidationReport, answered: Sequence[Answers]) -> None:
+        """Count answered rows, their scores, and their cells with a category unseen in training."""
+        self._rows.inc(findings.rows)
+        if unseen := findings.unseen.total():
+            self._unseen.inc(unseen)
+        for answers in answered:
+            if answers.is_binary:
+                self._count_scores(answers.scores)
+
+    def _count_scores(self, scores: Scores) -> None:
         """Count probabilities of the positive class, shape (rows,), in 20 bins."""
         if len(scores) == 1:
             at = min(int(scores[0] * len(_SCORE_LABELS)), len(_SCORE_LABELS) - 1)
@@ -126,20 +146,18 @@ def init_app(app: Flask, metrics: Metrics) -> None:
     @app.before_request
     def begin() -> None:
         g.started = time.perf_counter()
-        client_id = request.headers.get("X-Request-ID", "")
-        g.request_id = client_id if _REQUEST_ID.fullmatch(client_id) else new_id()
+        g.request_id = request_id_of(request.headers.get("X-Request-ID", ""))
 
     @app.after_request
     def finish(response: Response) -> Response:
         seconds = time.perf_counter() - g.started
         route = request.url_rule.rule if request.url_rule else "(none)"
-        method = request.method if request.method in _METHODS else "other"
-        metrics.requests.labels(route, method, response.status_code).inc()
-        metrics.seconds.labels(route).observe(seconds)
+        metrics.count_request(route, request.method, response.status_code, seconds)
         if "error" in g:
             metrics.errors.labels(g.error).inc()
-        _log(response, seconds)
-        for name, value in _HEADERS.items():
+        more = {name: g.get(name) for name in ("rows", "version", "error") if name in g}
+        log_request(request.method, request.path, response.status_code, seconds, more)
+        for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["X-Request-ID"] = g.request_id
         return response
@@ -149,15 +167,23 @@ def init_app(app: Flask, metrics: Metrics) -> None:
         return Response(metrics.page(), content_type=CONTENT_TYPE_LATEST)
 
 
-def _log(response: Response, seconds: float) -> None:
+def log_request(
+    method: str, path: str, status: int, seconds: float, more: Mapping[str, object]
+) -> None:
+    """Write a line about an answered request into the log; `more` holds further fields of the line."""
     fields = {
-        "method": request.method,
-        "path": request.path,
-        "status": response.status_code,
+        "method": method,
+        "path": path,
+        "status": status,
         "ms": round(seconds * 1e3, 2),
-        **{name: g.get(name) for name in ("rows", "version", "error") if name in g},
+        **more,
     }
     logger.info("%(method)s %(path)s %(status)d", fields, extra=fields)
+
+
+def request_id_of(sent: str) -> str:
+    """Return the id that a client has sent, or a new one if that is none."""
+    return sent if _REQUEST_ID.fullmatch(sent) else new_id()
 
 
 def new_id() -> str:
@@ -186,6 +212,9 @@ class JsonFormatter(logging.Formatter):
 
 def configure_logging(form: str) -> None:
     """Write this process's log to stderr as "json" or "text"; "auto" is text on a terminal."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = (
+        False  # nobody prints them
+    )
     handler = logging.StreamHandler(sys.stderr)
     is_plain = form == "text" or (form == "auto" and sys.stderr.isatty())
     plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")

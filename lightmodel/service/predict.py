@@ -5,26 +5,18 @@
 
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import chain
-from typing import Any
 
-import numpy as np
 from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
 from lightmodel.config.threads import scoring_threads_of
-from lightmodel.contract.cells import Matrix
-from lightmodel.errors import ContractViolation, TooLarge
-from lightmodel.predictions.base import AnsweredRows
+from lightmodel.errors import ContractViolation
 from lightmodel.predictions.feedback import add_ground_truth, label_reader
 from lightmodel.predictions.log import PredictionLog
-from lightmodel.scoring.predictor import Answers, LoadedModel
+from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service import memory
 from lightmodel.service.answer_writers import (
     CSV,
@@ -37,71 +29,10 @@ from lightmodel.service.answer_writers import (
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
-from lightmodel.tables.row_rules import Block, ValidationReport, json_features
+from lightmodel.service.request_scorer import RequestScorer
 
-_MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
 _OPTIONS = {"threshold", "explain"}
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
-_MAX_NAMED = 20  # ignored columns that the response's header names
-
-
-@dataclass
-class RequestScorer:
-    """Scores the rows of one request block by block, and keeps the answers.
-
-    Attributes:
-        writer: encodes the answers, and defines the number of contributions.
-        threshold: the decision threshold; None stands for the model's own.
-        keep_features: whether to keep the features for the prediction log.
-        findings: violations, unseen categories and ignored columns so far.
-        read_s: seconds spent on receiving and parsing rows.
-        features: the features of the answered rows, for the prediction log.
-    """
-
-    model: LoadedModel
-    writer: JsonWriter
-    threshold: float | None
-    max_rows: int
-    keep_features: bool
-    findings: ValidationReport = field(default_factory=ValidationReport)
-    read_s: float = 0.0
-    score_s: float = 0.0
-    encode_s: float = 0.0
-    answered: list[Answers] = field(default_factory=list)
-    features: list[Matrix] = field(default_factory=list)
-
-    def add(self, block: Block) -> None:
-        """Score a block, unless it or an earlier one has violations."""
-        self.findings.add(block)
-        if self.findings.rows > self.max_rows:
-            raise TooLarge(f"the request has more than {self.max_rows:,} rows (serve.max_rows)")
-        if self.findings.violations:
-            self.answered.clear()
-            self.features.clear()
-            return
-        started = time.perf_counter()
-        answers = self.model.predictor.answer(
-            block, threshold=self.threshold, explain=self.writer.explain
-        )
-        scored = time.perf_counter()
-        self.writer.add(answers, self.model.body_reader.limits.answer)
-        self.answered.append(
-            replace(answers, contributions=None, base_values=None)
-        )  # these are not logged
-        if self.keep_features and self.findings.rows <= _MAX_ROWS_WITH_FEATURES:
-            self.features.append(block.features)
-        self.score_s += scored - started
-        self.encode_s += time.perf_counter() - scored
-
-    def server_timing(self, received_s: float) -> str:
-        """Return the header `Server-Timing`; reading time is that of receiving and parsing."""
-        parts = {
-            "receive": received_s,
-            "parse": max(0.0, self.read_s - received_s),
-            "predict": self.score_s,
-            "encode": self.encode_s,
-        }
-        return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in parts.items())
 
 
 def blueprint(
@@ -117,8 +48,9 @@ def blueprint(
         scorer = RequestScorer(model, writer, threshold, max_rows, keep_features=keep)
         _score_all(scorer, body, semaphore)
         if log is not None:
-            log.record(_rows_to_log(scorer))
-        _count(scorer, metrics)
+            log.record(scorer.rows_to_log(_unique_id()))
+        g.rows, g.version = scorer.findings.rows, model.version
+        metrics.count_answers(scorer.findings, scorer.answered)
         memory.release_after(scorer.findings.rows)
         return _response(scorer, body)
 
@@ -147,14 +79,6 @@ def blueprint(
     return routes
 
 
-def _count(scorer: RequestScorer, metrics: Metrics) -> None:
-    g.rows, g.version = scorer.findings.rows, scorer.model.version
-    metrics.count_rows(scorer.findings.rows, scorer.findings.unseen.total())
-    for answers in scorer.answered:
-        if answers.is_binary:
-            metrics.count_scores(answers.scores)
-
-
 def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Semaphore) -> None:
     """Score every block of the body; raise ContractViolation with the violations of all rows."""
     started = time.perf_counter()
@@ -170,27 +94,6 @@ def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Se
         )
 
 
-def _rows_to_log(scorer: RequestScorer) -> AnsweredRows:
-    """Return the answered rows for the prediction log."""
-    answered, features = scorer.answered, scorer.features
-    return AnsweredRows(
-        request=_unique_id(),
-        time=datetime.now(UTC),
-        version=scorer.model.version,
-        ids=_joined([one.ids for one in answered]),
-        predictions=_joined([one.predictions for one in answered]) or [],
-        probabilities=_joined([one.probabilities() for one in answered]),
-        features=json_features(np.concatenate(features), scorer.model.contract)
-        if features
-        else None,
-    )
-
-
-def _joined(parts: Sequence[Sequence[Any] | None]) -> list[Any] | None:
-    """Return all parts as one list, or None if the blocks have none."""
-    return None if parts[0] is None else list(chain.from_iterable(part or () for part in parts))
-
-
 def _unique_id() -> str:
     """Return the request's id, with a unique suffix if the client chose it: it may be used again."""
     request_id = str(g.request_id)
@@ -198,28 +101,9 @@ def _unique_id() -> str:
 
 
 def _response(scorer: RequestScorer, body: RequestBody) -> Response:
-    started = time.perf_counter()
-    response = Response(scorer.writer.body(), mimetype=scorer.writer.mimetype)
-    scorer.encode_s += time.perf_counter() - started
-    response.headers["X-Model-Version"] = scorer.model.version
-    response.headers["Server-Timing"] = scorer.server_timing(body.receive_s)
-    if extra := scorer.findings.extra:
-        more = f", and {len(extra) - _MAX_NAMED} more" if len(extra) > _MAX_NAMED else ""
-        response.headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_MAX_NAMED])) + more
-    for header, found in (
-        ("X-Unseen-Categories", scorer.findings.unseen),
-        ("X-Missing-Formulas", scorer.findings.lost),
-    ):
-        if found:
-            counts = ", ".join(f"{name}={count}" for name, count in sorted(found.items()))
-            response.headers[header] = _printable(counts)
+    response = Response(scorer.body(), mimetype=scorer.writer.mimetype)
+    response.headers.update(scorer.headers(body.receive_s))
     return response
-
-
-def _printable(text: str) -> str:
-    """Return a text as a header's value: one line of at most 2000 ASCII characters."""
-    plain = text.encode("ascii", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else " " for letter in plain)[:2000]
 
 
 def _accepted_type() -> str:

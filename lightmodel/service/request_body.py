@@ -1,14 +1,11 @@
 """Read the body of a request as a stream, in bounded memory and time, multipart or not."""
 
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import chain
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
-from flask import Flask, Request, Response, g, request
-from gunicorn.http.errors import ParseException
+from flask import Request, g
 from werkzeug.exceptions import (
     BadRequest,
     RequestEntityTooLarge,
@@ -45,20 +42,7 @@ _FORMS: dict[str, Form | None] = {
 }
 _ENCODINGS = {"", "identity", "gzip", "x-gzip"}  # gzip is detected, whatever the header says
 _READ_BYTES = 256 << 10
-_DRAIN_BYTES = 64 << 20  # read and dropped, so that a client that still sends gets the answer
-_DRAIN_S = 10.0
 _MAX_PARTS = 100
-
-
-def init_app(app: Flask, limits: ServeSection) -> None:
-    """After an error, read the rest of the body: the client then gets the answer, not a reset."""
-
-    @app.after_request
-    def drain(response: Response) -> Response:
-        if response.status_code >= BadRequest.code:
-            body: RequestBody = g.get("request_body") or RequestBody(request, limits)
-            body.drain()
-        return response
 
 
 class RequestBody:
@@ -72,11 +56,9 @@ class RequestBody:
         self._max_bytes = limits.max_body_mb << 20
         self._deadline = time.monotonic() + limits.request_timeout_s
         self._limits = limits
-        self._stream = _unbuffered_stream(incoming)
-        self._connection: Any = incoming.environ.get("gunicorn.socket")
-        self._is_finished = self._is_broken = self._has_lines = False
+        self._stream: BinaryIO = incoming.environ["wsgi.input"]
+        self._has_lines = False
         g.request_body = self
-        self._set_timeout(limits.read_timeout_s)
 
     @property
     def lost_line_ends(self) -> bool:
@@ -135,12 +117,9 @@ class RequestBody:
         try:
             piece = self._stream.read(_READ_BYTES)
         except TimeoutError:
-            self._is_finished = self._is_broken = True
             raise RequestTimeout(f"no data arrived for {self._limits.read_timeout_s:g} s") from None
-        except (OSError, ParseException):
-            self._is_finished = self._is_broken = True
+        except OSError:
             raise BadRequest("the connection was lost before the body ended") from None
-        self._is_finished = not piece
         self._has_lines |= b"\n" in piece
         self.bytes += len(piece)
         self.receive_s += time.perf_counter() - started
@@ -168,43 +147,10 @@ class RequestBody:
             hint="curl -F file=@rows.csv …/predict; in Postman the key is `file`, of type File",
         )
 
-    def drain(self) -> None:
-        """Read and drop the rest, within limits: unread bytes would reset the connection."""
-        stop, left = time.monotonic() + _DRAIN_S, self._max_bytes + _DRAIN_BYTES
-        self._set_timeout(2.0)
-        while not self._is_finished and self.bytes < left and time.monotonic() < stop:
-            try:
-                self._receive()
-            except (BadRequest, RequestTimeout):
-                break
-        if not self._is_finished or self._is_broken:
-            self._stop_receiving()
-
     def _too_large(self) -> RequestEntityTooLarge:
         return RequestEntityTooLarge(
             f"the body has more than {self._limits.max_body_mb:,} MB (serve.max_body_mb)"
         )
-
-    def _stop_receiving(self) -> None:
-        """Stop receiving, so that gunicorn does not wait for the rest of the body."""
-        if self._connection is not None:
-            with suppress(OSError):
-                self._connection.shutdown(socket.SHUT_RD)
-
-    def _set_timeout(self, seconds: float) -> None:
-        """Set the connection's timeout; gunicorn sets its own again before the next request."""
-        if self._connection is not None:
-            self._connection.settimeout(seconds)
-
-
-def _unbuffered_stream(incoming: Request) -> BinaryIO:
-    """Return the reader inside gunicorn's body object, which itself reads kilobytes, ten times slower."""
-    stream = incoming.environ["wsgi.input"]
-    inner = getattr(stream, "reader", None)
-    unreader: Any = getattr(inner, "unreader", None)
-    if hasattr(unreader, "mxchunk"):
-        unreader.mxchunk = _READ_BYTES  # instead of 8 KB from the connection
-    return cast("BinaryIO", inner if hasattr(inner, "read") else stream)
 
 
 def _events(decoder: MultipartDecoder, pieces: Iterator[bytes]) -> Iterator[Event]:

@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask import Flask, Response, g, request
 from pydantic import SecretStr
@@ -26,22 +27,55 @@ _PREFLIGHT = {
 _SCHEMES = [WWWAuthenticate("bearer"), WWWAuthenticate("basic", {"realm": "light-model"})]
 
 
-def init_app(app: Flask, serve: ServeSection) -> None:
+class Callers:
+    """Who may call the service, and how often: `serve.api_keys` and `serve.rate_limit`."""
+
+    def __init__(self, serve: ServeSection) -> None:
+        self._keys = _read_keys(serve)
+        rate = serve.rate_limit
+        self._limiter = RateLimiter(rate, workers_folder()) if rate else None
+
+    @property
+    def need_key(self) -> bool:
+        """Whether keys are set."""
+        return bool(self._keys)
+
+    @property
+    def are_checked(self) -> bool:
+        """Whether callers need a key or are limited."""
+        return self.need_key or self._limiter is not None
+
+    def key_name(self, sent: str) -> str:
+        """Return the name of a key, "" if there is no such key.
+
+        Every key is compared, so that the time taken reveals nothing.
+        """
+        digest = _digest(sent)
+        matching = [n for n, known in self._keys.items() if hmac.compare_digest(known, digest)]
+        return matching[0] if matching else ""
+
+    def acquire(self, key: str, address: str) -> float:
+        """Count a request of a caller; return 0, or the seconds until the next one is allowed."""
+        return self._limiter.acquire(key or f"@{_address(address)}") if self._limiter else 0.0
+
+
+def init_app(app: Flask, serve: ServeSection) -> Callers:
     """Require a key if keys are set, and limit each caller's rate if serve.rate_limit is set."""
-    keys = _read_keys(serve)
-    limiter = RateLimiter(serve.rate_limit, workers_folder()) if serve.rate_limit else None
-    if not keys and not limiter:
-        return
+    callers = Callers(serve)
+    if not callers.are_checked:
+        return callers
 
     @app.before_request
     def check() -> None:
-        key, address = _matching_key(keys), _address(request.remote_addr or "")
-        g.anonymous = bool(keys) and not key
+        login = request.authorization
+        sent = request.headers.get("X-API-Key") or (login and (login.token or login.password)) or ""
+        key = callers.key_name(sent)
+        g.anonymous = callers.need_key and not key
         is_preflight = request.method == "OPTIONS"  # to which browsers add no key
         if request.path in _PUBLIC or request.endpoint == "static" or is_preflight:
             return
         # A caller without a key is limited too: keys cannot be guessed faster than requests are served.
-        if limiter and (wait := limiter.acquire(key or f"@{address}")):
+        if wait := callers.acquire(key, request.remote_addr or ""):
             raise TooManyRequests(
                 f"more than {serve.rate_limit:g} requests per second", retry_after=math.ceil(wait)
             )
@@ -50,6 +84,8 @@ def init_app(app: Flask, serve: ServeSection) -> None:
                 "an API key is required: X-API-Key, or Authorization: Bearer",
                 www_authenticate=_SCHEMES,
             )
+
+    return callers
 
 
 def allow_origins(app: Flask, origins: Sequence[str]) -> None:
@@ -67,6 +103,16 @@ def allow_origins(app: Flask, origins: Sequence[str]) -> None:
             if request.method == "OPTIONS":
                 response.headers.update(_PREFLIGHT)
         return response
+
+
+def client_address(scope: Mapping[str, Any], proxies: int) -> str:
+    """Return the address of an ASGI request's client, as ProxyFix does for Flask's requests."""
+    remote = str(scope["client"][0]) if scope["client"] else ""
+    if not proxies:
+        return remote
+    sent = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    hops = b",".join(sent).decode("latin-1").split(",")
+    return hops[-proxies].strip() if len(hops) >= proxies and hops[-proxies].strip() else remote
 
 
 def _address(remote: str) -> str:
@@ -92,18 +138,6 @@ def _read_keys(serve: ServeSection) -> dict[str, bytes]:
 def _digest(key: str) -> bytes:
     """Return the digest of a key: all digests have one length, and do not reveal the key."""
     return hashlib.sha256(key.strip().encode()).digest()
-
-
-def _matching_key(keys: dict[str, bytes]) -> str:
-    """Return the name of the request's key, "" for none: X-API-Key, a bearer token, Basic's password.
-
-    Every key is compared, so that the time taken reveals nothing.
-    """
-    login = request.authorization
-    sent = request.headers.get("X-API-Key") or (login and (login.token or login.password)) or ""
-    digest = _digest(sent)
-    matching = [name for name, known in keys.items() if hmac.compare_digest(known, digest)]
-    return matching[0] if matching else ""
 
 
 def check_token(token: SecretStr) -> None:

@@ -1,9 +1,11 @@
 """Parse the records in JSON, and read requests of them as blocks of validated rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -175,11 +177,11 @@ class JsonBlocks:
     def _features(self, records: Sequence[Record]) -> Matrix:
         numeric = self.rules.numeric
         features = np.empty((len(records), len(self.rules.places)))
-        rows = [[record.get(column.name) for column in numeric] for record in records]
-        plain = all(column.type is not ColumnType.BOOLEAN for column in numeric)
-        if plain and set(map(type, chain.from_iterable(rows))) <= _NUMBER_TYPES:
-            numbers = np.array(rows, np.float64).reshape(len(rows), len(numeric))
-            features[:, [self.rules.places[column.name] for column in numeric]] = numbers
+        rows = self._numeric_cells(records)
+        if self._are_plain_numbers and set(map(type, chain.from_iterable(rows))) <= _NUMBER_TYPES:
+            features[:, self._numeric_places] = np.array(rows, np.float64).reshape(
+                len(rows), len(numeric)
+            )
             return features
         for at, column in enumerate(numeric):
             read = _to_boolean if column.type is ColumnType.BOOLEAN else _to_number
@@ -187,6 +189,29 @@ class JsonBlocks:
                 read(row[at], self.missing) for row in rows
             ]
         return features
+
+    def _numeric_cells(self, records: Sequence[Record]) -> Sequence[Sequence[Any]]:
+        """Return the cells of the columns of numbers and booleans; None where there is none."""
+        if len(self.rules.numeric) > 1:
+            with suppress(KeyError):
+                return list(map(self._get_numeric, records))
+        names = [column.name for column in self.rules.numeric]
+        return [[record.get(name) for name in names] for record in records]
+
+    @cached_property
+    def _get_numeric(self) -> Callable[[Record], tuple[Any, ...]]:
+        return itemgetter(*(column.name for column in self.rules.numeric))
+
+    @cached_property
+    def _numeric_places(self) -> slice | list[int]:
+        """The places of these columns among the features."""
+        if not self.rules.categorical:
+            return slice(None)
+        return [self.rules.places[column.name] for column in self.rules.numeric]
+
+    @cached_property
+    def _are_plain_numbers(self) -> bool:
+        return all(column.type is not ColumnType.BOOLEAN for column in self.rules.numeric)
 
 
 class _RecordBlocks:
@@ -256,7 +281,7 @@ def _normalized(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _names(records: Sequence[Record]) -> tuple[str, ...]:
     first = records[0].keys()
-    if all(record.keys() == first for record in records):
+    if len(records) == 1 or all(record.keys() == first for record in records):
         return tuple(first)
     return tuple(dict.fromkeys(chain.from_iterable(records)))
 

@@ -158,9 +158,13 @@ class RowRules:
         """Examine only columns with a value out of range, or one that is not a finite number."""
         if not len(features):
             return []
-        lowest, highest = features.min(axis=0), features.max(axis=0)  # NaN where there is one
+        lowest = highest = features[0]
+        if len(features) > 1:
+            lowest, highest = features.min(axis=0), features.max(axis=0)  # NaN where there is one
         within = (lowest >= self._low) & (highest <= self._high)
         valid = within & np.isfinite(lowest) & np.isfinite(highest)
+        if valid.all():
+            return []
         return [
             violation
             for at in np.flatnonzero(~valid)

@@ -4,7 +4,8 @@ from dataclasses import replace
 from importlib import resources
 
 import orjson
-from flask import Blueprint, Response, g, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, g, jsonify, render_template, request
+from werkzeug.exceptions import ServiceUnavailable
 
 from lightmodel import __version__
 from lightmodel.service.describe.openapi import openapi_of
@@ -38,6 +39,8 @@ def _add_probes(routes: Blueprint, models: ModelManager) -> None:
 
     @routes.get("/ready")
     def ready() -> Response:
+        if current_app.config.get("STOPPING"):
+            raise ServiceUnavailable("the service is stopping")
         version = models.require().version
         return jsonify({"status": "ready", **({} if g.get("anonymous") else {"version": version})})
 

@@ -10,8 +10,9 @@ import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
 
-from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.observability import JsonFormatter, Metrics, configure_logging, init_app
+from lightmodel.tables.row_rules import ValidationReport
 
 
 @pytest.fixture
@@ -107,9 +108,9 @@ def test_a_traceback_is_a_field_of_the_log_line() -> None:
 
 
 def test_scores_are_counted_in_20_bins(metrics: Metrics) -> None:
-    metrics.count_scores(np.array([0.0, 0.04, 0.06, 0.99, 1.0]))
-    for score in (0.0, 1.0, 0.5):
-        metrics.count_scores(np.array([score]))
+    for scores in ([0.0, 0.04, 0.06, 0.99, 1.0], [0.0], [1.0], [0.5]):
+        answers = Answers(None, [0] * len(scores), np.array(scores), label_names=("0", "1"))
+        metrics.count_answers(ValidationReport(), [answers])
     samples = samples_of(metrics)
     counts = {
         f"{upto:.2f}": samples.get(f'lightmodel_scores_total{{upto="{upto:.2f}"}}', 0)

@@ -1,0 +1,252 @@
+"""HTTP connections on an event loop: uvicorn's, with deadlines and limits for what clients may hold."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import httptools
+import orjson
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+from uvicorn.server import ServerState
+
+from lightmodel.service.json_requests import Headers, JsonRequests, JsonResponse
+
+_MAX_HEAD_BYTES = 64 << 10
+_LINGER_S = 10.0  # for which the rest of a request is dropped, so that its client gets the answer
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """What a client may hold: `head_s` to send a head, `write_s` to read, `connections` in all."""
+
+    head_s: float
+    write_s: float
+    connections: int
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that never waits for its client without a deadline.
+
+    `close_if_overdue` has to be called about every second. A request whose answer was sent before it
+    had arrived (413, say) is received and dropped for a while: closing at once would reset the
+    connection, and the client would never see the answer.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        limits: ConnectionLimits,
+        direct: JsonRequests,
+        peers: "set[Connection]",
+        on_end: Callable[[], None],
+    ) -> None:
+        super().__init__(config, state, {})
+        self._limits = limits
+        self._direct = direct
+        self._direct_headers: Headers | None = None  # of a request that may be answered directly
+        self._peers = peers  # all connections of this worker
+        self._on_end = on_end
+        self._is_in_head = self._is_upgrade = self._is_lingering = self._is_stopping = False
+        self._is_received = True
+        self._head_bytes = 0
+        self._waiting_since: float | None = None  # for a head, or for the rest of a dropped body
+        self._blocked_since: float | None = None  # by a client that does not read
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Begin to wait for a head; at the limit, the client that has waited for longest is closed."""
+        super().connection_made(_LingeringTransport(transport, self))
+        self._waiting_since = self.loop.time()
+        self._peers.add(self)
+        if len(self._peers) > self._limits.connections:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Release what the connection held."""
+        super().connection_lost(exc)
+        self._peers.discard(self)
+        self._on_end()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived; refuse what is not HTTP, and a head that is too long."""
+        if self._is_lingering:
+            return
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay_with_http_1(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(HTTPStatus.BAD_REQUEST, "this is not a valid HTTP request")
+            return
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES:
+                most = f"{_MAX_HEAD_BYTES >> 10} KB"
+                self._refuse(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head has more than {most}"
+                )
+
+    def on_message_begin(self) -> None:
+        """Note that a head begins."""
+        self._is_in_head, self._is_received, self._head_bytes = True, False, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Start to answer the request."""
+        self._is_in_head, self._waiting_since = False, None
+        self._is_upgrade = self.parser.should_upgrade()
+        if self._is_upgrade:
+            return
+        super().on_headers_complete()
+        if self._is_stopping:
+            self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """Note that the request has arrived; answer it if that is possible without a task."""
+        if self._is_upgrade:
+            return
+        self._is_received = True
+        super().on_message_complete()
+        if self._direct_headers is not None:
+            headers, self._direct_headers = self._direct_headers, None
+            response = self._direct.answer(self.scope, headers, bytes(self.cycle.body))
+            if response is None:
+                super()._start_asgi_task(self.cycle, self.app)
+            else:
+                self._send(response)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._waiting_since = self.loop.time()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Start to answer a request whose head has arrived; small JSON waits for its body."""
+        headers = dict(cycle.scope["headers"])
+        is_plain = cycle.keep_alive and not cycle.waiting_for_100_continue and cycle is self.cycle
+        if is_plain and cycle.more_body and self._direct.accepts(cycle.scope, headers):
+            self._direct_headers = headers
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _send(self, response: JsonResponse) -> None:
+        """Send a response at once, as `RequestResponseCycle.send` would."""
+        lines = [
+            b"%b: %b\r\n" % line for line in (*self.server_state.default_headers, *response.headers)
+        ]
+        self.transport.write(b"".join([STATUS_LINE[200], *lines, b"\r\n", response.body]))
+        self.cycle.response_started = self.cycle.response_complete = True
+        self.cycle.on_response()
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read."""
+        super().pause_writing()
+        self._blocked_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Note that the client reads again."""
+        super().resume_writing()
+        self._blocked_since = None
+
+    @property
+    def idle_since(self) -> float | None:
+        """The time since which the client sends no complete head; None during a request."""
+        return self._waiting_since
+
+    @property
+    def is_received(self) -> bool:
+        """Whether the last request has arrived completely."""
+        return self._is_received
+
+    def stop(self) -> None:
+        """Close the connection after the request under way, or after the next one."""
+        self._is_stopping = True
+        if self._is_answering:
+            self.cycle.keep_alive = False
+
+    def linger(self) -> None:
+        """Drop everything that arrives from now on."""
+        self._is_lingering, self._waiting_since = True, self.loop.time()
+        self.flow.resume_reading()
+
+    def close_if_overdue(self, now: float) -> None:
+        """Close the connection if its client has not sent or read for too long."""
+        waits_for_head = self._is_received or self._is_in_head
+        most = self._limits.head_s if waits_for_head and not self._is_lingering else _LINGER_S
+        is_late = self._waiting_since is not None and now - self._waiting_since > most
+        is_blocked = (
+            self._blocked_since is not None and now - self._blocked_since > self._limits.write_s
+        )
+        if is_late or is_blocked:
+            self.transport.abort()
+
+    @property
+    def _is_answering(self) -> bool:
+        """Whether a request is under way."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _make_room(self) -> None:
+        idle = {one.idle_since: one for one in self._peers if one.idle_since is not None}
+        idle[min(idle)].transport.abort()  # there is at least this one
+
+    def _stay_with_http_1(self, rest: bytes) -> None:
+        """Read the request again as if it asked for no upgrade, such as Java's client does (h2c).
+
+        The parser would read no body of it; a server may ignore the wish (RFC 9110, 7.8).
+        """
+        if self.parser.get_method() == b"CONNECT":
+            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "this is no proxy")
+            return
+        start = b"%b %b HTTP/1.1\r\n" % (self.parser.get_method(), self.url)
+        lines = [b"%b: %b\r\n" % line for line in self.headers if line[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([start, *lines, b"\r\n", rest]))
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answer what is no valid request, unless an answer is under way, and close."""
+        if not self._is_answering:
+            body = orjson.dumps({"title": status.phrase, "status": status, "detail": detail})
+            head = (
+                b"content-type: application/problem+json\r\nconnection: close\r\n"
+                b"content-length: %d\r\n\r\n" % len(body)
+            )
+            self.transport.write(STATUS_LINE[status] + head + body)
+        self._is_received = False
+        self.transport.close()
+
+
+class _LingeringTransport(asyncio.Transport):
+    """A transport that is closed only when the request has arrived."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+        self.write = transport.write  # type: ignore[method-assign]  # one call less for each answer
+        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
+        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
+        self.abort = transport.abort  # type: ignore[method-assign]
+        self._is_closing = False
+
+    def is_closing(self) -> bool:
+        """Return whether nothing more will be sent."""
+        return self._is_closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close the connection, or only its sending side while the client still sends."""
+        if self._connection.is_received or self._is_closing or self._transport.is_closing():
+            self._transport.close()
+            return
+        self._is_closing = True
+        self._connection.linger()
+        self._transport.write_eof()

@@ -1,0 +1,173 @@
+"""Accepts connections, as many as the other workers have, and closes those that wait for too long."""
+
+import asyncio
+import email.utils
+import logging
+import resource
+import socket
+import ssl
+from collections.abc import Sequence
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from lightmodel.config import ServeSection
+from lightmodel.service.asgi import EventLoopApp
+from lightmodel.service.connection_counts import ConnectionCounts
+from lightmodel.service.connections import Connection, ConnectionLimits
+from lightmodel.service.json_requests import JsonRequests
+
+logger = logging.getLogger(__name__)
+
+_YIELD_S = 0.05  # for which a worker with fewer connections may accept first
+_YIELD_STEP_S = 0.002
+_EXHAUSTED_S = 0.2  # to wait when the process has no file descriptor left
+_CLOSING_S = 1.0  # for which a stopping worker still answers what arrives on open connections
+_MAX_CONNECTIONS = 1000  # of a worker
+
+
+class HttpServer:
+    """The HTTP side of one worker."""
+
+    def __init__(
+        self,
+        app: EventLoopApp,
+        direct: JsonRequests,
+        serve: ServeSection,
+        counts: ConnectionCounts,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._direct = direct
+        self._counts = counts
+        self._tls = tls
+        self._state = ServerState()
+        self._connections: set[Connection] = set()
+        self._limits = ConnectionLimits(
+            serve.read_timeout_s, serve.read_timeout_s, _most_connections()
+        )
+        self._config = Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=serve.keepalive_s,
+        )
+        self._config.load()
+        self._listeners: Sequence[socket.socket] = ()
+        self._connecting: set[asyncio.Task[object]] = set()
+        self._closing_at = 0.0
+
+    @property
+    def requests(self) -> int:
+        """The number of answered requests."""
+        return self._state.total_requests
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are connections left."""
+        return bool(self._connections or self._connecting)
+
+    def start(self, listeners: Sequence[socket.socket]) -> None:
+        """Begin to accept connections."""
+        self._listeners = listeners
+        self.tick()
+        for listener in listeners:
+            listener.setblocking(False)
+            self._loop.add_reader(listener.fileno(), self._offer, listener)
+
+    def tick(self) -> None:
+        """Close overdue connections; to be called about every second."""
+        date = email.utils.formatdate(usegmt=True).encode()
+        self._state.default_headers = [(b"date", date)]
+        now = self._loop.time()
+        is_closing = self._closing_at and now > self._closing_at
+        for connection in tuple(self._connections):
+            if is_closing and connection.idle_since is not None:
+                connection.transport.close()
+            else:
+                connection.close_if_overdue(now)
+
+    def stop(self) -> None:
+        """Accept what is waiting, let go of the port, and close connections when they are idle."""
+        self._closing_at = self._loop.time() + _CLOSING_S
+        self._counts.leave()
+        for listener in self._listeners:
+            self._loop.remove_reader(listener.fileno())
+            while self._accept(listener):
+                pass
+            listener.close()
+        for connection in self._connections:
+            connection.stop()
+
+    def _offer(self, listener: socket.socket) -> None:
+        """Accept a waiting connection, unless another worker with fewer can have it."""
+        if self._counts.own > self._counts.fewest_of_others():
+            self._loop.remove_reader(listener.fileno())
+            self._yield(listener, self._loop.time() + _YIELD_S, self._counts.fewest_of_others())
+        else:
+            self._accept(listener)
+
+    def _yield(self, listener: socket.socket, until: float, fewest: int) -> None:
+        """Wait while the others accept; one that does not move is busy, and gets no more."""
+        now, others = self._loop.time(), self._counts.fewest_of_others()
+        if self._counts.own > others and (now < until or others != fewest):
+            until = until if others == fewest else now + _YIELD_S
+            self._loop.call_later(_YIELD_STEP_S, self._yield, listener, until, others)
+        else:
+            self._resume(listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        if not self._closing_at:
+            self._loop.add_reader(listener.fileno(), self._offer, listener)
+            self._accept(listener)
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Accept a waiting connection; return whether there was one."""
+        try:
+            client, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False
+        except OSError as error:
+            logger.warning("no connection can be accepted: %s", error.strerror)
+            if not self._closing_at:
+                self._loop.remove_reader(listener.fileno())
+                self._loop.call_later(_EXHAUSTED_S, self._resume, listener)
+            return False
+        client.setblocking(False)
+        self._counts.add(1)
+        task = self._loop.create_task(self._connect(client))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+        return True
+
+    async def _connect(self, client: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._connection, client, ssl=self._tls)
+        except OSError:  # no TLS client, or gone already
+            self._counts.add(-1)
+            client.close()
+
+    def _connection(self) -> Connection:
+        connection = Connection(
+            self._config, self._state, self._limits, self._direct, self._connections, self._end
+        )
+        if self._closing_at:
+            connection.stop()
+        return connection
+
+    def _end(self) -> None:
+        self._counts.add(-1)
+
+
+def _most_connections() -> int:
+    """Return the number of connections for which there are file descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _MAX_CONNECTIONS
+    if hard == resource.RLIM_INFINITY or soft < min(wanted, hard):
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(_MAX_CONNECTIONS, soft // 2)

@@ -1,0 +1,149 @@
+"""Answers small JSON requests to `POST /predict` on the event loop, which costs less than a thread.
+
+Only what can be answered is answered here. Everything else, errors above all, is left to Flask's routes,
+which read the request again.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lightmodel.config import Config
+from lightmodel.errors import LightModelError
+from lightmodel.predictions.log import PredictionLog
+from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.service.answer_writers import JsonWriter
+from lightmodel.service.model_manager import ModelManager
+from lightmodel.service.observability import (
+    HEADERS,
+    Metrics,
+    log_request,
+    new_id,
+    request_id_of,
+)
+from lightmodel.service.request_scorer import RequestScorer
+from lightmodel.service.security import Callers, client_address
+
+ROUTE = "/predict"
+MAX_BYTES = 64 << 10
+_MAX_ROWS = 256  # scored in less than a millisecond
+_JSON_TYPES = {
+    b"application/json",
+    b"application/json; charset=utf-8",
+    b"application/json;charset=utf-8",
+}
+_JSON_WANTED = {
+    b"*/*",
+    b"application/json",
+    b"application/json, text/plain, */*",
+    b"application/json, */*;q=0.5",
+}
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+Headers = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True)
+class JsonResponse:
+    """An answer with status 200."""
+
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class JsonRequests:
+    """Answers small JSON requests by the served model."""
+
+    config: Config
+    models: ModelManager
+    log: PredictionLog | None
+    metrics: Metrics
+    callers: Callers
+
+    def accepts(self, scope: Mapping[str, Any], headers: Headers) -> bool:
+        """Return whether a request is small JSON for `POST /predict`, without any option."""
+        length = headers.get(b"content-length", b"")
+        return (
+            scope["path"] == ROUTE
+            and scope["method"] == "POST"
+            and not scope["query_string"]
+            and headers.get(b"content-type", b"").lower() in _JSON_TYPES
+            and headers.get(b"accept", b"*/*") in _JSON_WANTED
+            and b"content-encoding" not in headers
+            and (b"origin" not in headers or not self.config.serve.cors_origins)
+            and length.isdigit()
+            and int(length) <= MAX_BYTES
+        )
+
+    def answer(
+        self, scope: Mapping[str, Any], headers: Headers, body: bytes
+    ) -> JsonResponse | None:
+        """Return the answer to an accepted request; None if Flask has to answer it."""
+        started = time.perf_counter()
+        model = self.models.loaded
+        if model is None or body.lstrip()[:1] not in {b"{", b"["}:
+            return None
+        if self.callers.are_checked and not self._admits(scope, headers):
+            return None
+        scorer = self._score(model, body, started)
+        if scorer is None:
+            return None
+        sent_id = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = request_id_of(sent_id)
+        if self.log is not None:
+            # The client's id may be used again; in the log it is made unique.
+            self.log.record(
+                scorer.rows_to_log(f"{request_id}-{new_id()}" if sent_id else request_id)
+            )
+        response = _response(scorer, request_id)
+        self._count(scorer, request_id, time.perf_counter() - started)
+        return response
+
+    def _admits(self, scope: Mapping[str, Any], headers: Headers) -> bool:
+        sent = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(
+            b"Bearer "
+        )
+        key = self.callers.key_name(sent.decode("latin-1"))
+        if self.callers.need_key and not key:
+            return False
+        return self.callers.acquire(key, client_address(scope, self.config.serve.proxies)) == 0
+
+    def _score(self, model: LoadedModel, body: bytes, started: float) -> RequestScorer | None:
+        """Score the rows of a body; return None if it has too many, or is not valid."""
+        serve, keep = self.config.serve, self.config.log.features and self.log is not None
+        scorer = RequestScorer(model, JsonWriter(), None, serve.max_rows, keep_features=keep)
+        try:
+            block = model.body_reader.json_blocks.read(body)
+            if block.violations or len(block.features) > _MAX_ROWS:
+                return None
+            scorer.read_s = time.perf_counter() - started
+            scorer.add(block)
+        except LightModelError:
+            return None
+        return scorer
+
+    def _count(self, scorer: RequestScorer, request_id: str, seconds: float) -> None:
+        self.metrics.count_answers(scorer.findings, scorer.answered)
+        self.metrics.count_request(ROUTE, "POST", 200, seconds)
+        more = {
+            "request_id": request_id,
+            "rows": scorer.findings.rows,
+            "version": scorer.model.version,
+        }
+        log_request("POST", ROUTE, 200, seconds, more)
+
+
+def _response(scorer: RequestScorer, request_id: str) -> JsonResponse:
+    body = scorer.body()
+    own = {**scorer.headers(), "X-Request-ID": request_id}
+    return JsonResponse(
+        [
+            (b"content-type", JsonWriter.mimetype.encode()),
+            (b"content-length", b"%d" % len(body)),
+            *((name.lower().encode(), value.encode()) for name, value in own.items()),
+            *_HEADERS,
+        ],
+        body,
+    )

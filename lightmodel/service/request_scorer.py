@@ -1,0 +1,130 @@
+"""Scores the rows of one request block by block; Flask's routes and the event loop both use it."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from lightmodel.contract.cells import Matrix
+from lightmodel.errors import TooLarge
+from lightmodel.predictions.base import AnsweredRows
+from lightmodel.scoring.predictor import Answers, LoadedModel
+from lightmodel.service.answer_writers import JsonWriter
+from lightmodel.tables.row_rules import Block, ValidationReport, json_features
+
+_MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
+_MAX_NAMED = 20  # ignored columns that the response's header names
+
+
+@dataclass
+class RequestScorer:
+    """Scores the rows of one request block by block, and keeps the answers.
+
+    Attributes:
+        writer: encodes the answers, and defines the number of contributions.
+        threshold: the decision threshold; None stands for the model's own.
+        keep_features: whether to keep the features for the prediction log.
+        findings: violations, unseen categories and ignored columns so far.
+        read_s: seconds spent on receiving and parsing rows.
+        features: the features of the answered rows, for the prediction log.
+    """
+
+    model: LoadedModel
+    writer: JsonWriter
+    threshold: float | None
+    max_rows: int
+    keep_features: bool
+    findings: ValidationReport = field(default_factory=ValidationReport)
+    read_s: float = 0.0
+    score_s: float = 0.0
+    encode_s: float = 0.0
+    answered: list[Answers] = field(default_factory=list)
+    features: list[Matrix] = field(default_factory=list)
+
+    def add(self, block: Block) -> None:
+        """Score a block, unless it or an earlier one has violations."""
+        self.findings.add(block)
+        if self.findings.rows > self.max_rows:
+            raise TooLarge(f"the request has more than {self.max_rows:,} rows (serve.max_rows)")
+        if self.findings.violations:
+            self.answered.clear()
+            self.features.clear()
+            return
+        started = time.perf_counter()
+        answers = self.model.predictor.answer(
+            block, threshold=self.threshold, explain=self.writer.explain
+        )
+        scored = time.perf_counter()
+        self.writer.add(answers, self.model.body_reader.limits.answer)
+        if answers.contributions is not None:  # these are not logged
+            answers = replace(answers, contributions=None, base_values=None)
+        self.answered.append(answers)
+        if self.keep_features and self.findings.rows <= _MAX_ROWS_WITH_FEATURES:
+            self.features.append(block.features)
+        self.score_s += scored - started
+        self.encode_s += time.perf_counter() - scored
+
+    def body(self) -> bytes:
+        """Return the response's body."""
+        started = time.perf_counter()
+        body = self.writer.body()
+        self.encode_s += time.perf_counter() - started
+        return body
+
+    def headers(self, received_s: float = 0.0) -> dict[str, str]:
+        """Return the response's own headers; `received_s` is the part of `read_s` spent on receiving."""
+        headers = {
+            "X-Model-Version": self.model.version,
+            "Server-Timing": self._server_timing(received_s),
+        }
+        if extra := self.findings.extra:
+            more = f", and {len(extra) - _MAX_NAMED} more" if len(extra) > _MAX_NAMED else ""
+            headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_MAX_NAMED])) + more
+        for header, found in (
+            ("X-Unseen-Categories", self.findings.unseen),
+            ("X-Missing-Formulas", self.findings.lost),
+        ):
+            if found:
+                counts = ", ".join(f"{name}={count}" for name, count in sorted(found.items()))
+                headers[header] = _printable(counts)
+        return headers
+
+    def rows_to_log(self, request_id: str) -> AnsweredRows:
+        """Return the answered rows for the prediction log; `request_id` is unique in it."""
+        answered, features = self.answered, self.features
+        return AnsweredRows(
+            request=request_id,
+            time=datetime.now(UTC),
+            version=self.model.version,
+            ids=_joined([one.ids for one in answered]),
+            predictions=_joined([one.predictions for one in answered]) or [],
+            probabilities=_joined([one.probabilities() for one in answered]),
+            features=json_features(np.concatenate(features), self.model.contract)
+            if features
+            else None,
+        )
+
+    def _server_timing(self, received_s: float) -> str:
+        parse_s = max(0.0, self.read_s - received_s)
+        return (
+            f"receive;dur={received_s * 1e3:.2f}, parse;dur={parse_s * 1e3:.2f}, "
+            f"predict;dur={self.score_s * 1e3:.2f}, encode;dur={self.encode_s * 1e3:.2f}"
+        )
+
+
+def _joined(parts: Sequence[Sequence[Any] | None]) -> Sequence[Any] | None:
+    """Return all parts as one list, or None if the blocks have none."""
+    if len(parts) == 1:
+        return parts[0]
+    filled: Iterable[Sequence[Any]] = (part or () for part in parts)
+    return None if parts[0] is None else list(chain.from_iterable(filled))
+
+
+def _printable(text: str) -> str:
+    """Return a text as a header's value: one line of at most 2000 ASCII characters."""
+    plain = text.encode("ascii", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else " " for letter in plain)[:2000]
