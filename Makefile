@@ -12,7 +12,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy f
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-tune bench-serve bench-compiled bench-memory bench-deploy bench-push structure image soak coverage notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-tune bench-serve bench-requests bench-compiled bench-memory bench-deploy bench-push structure image soak coverage notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ check: $(DEV_STAMP) ## Lint, types, layers, and the words of the documentation
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/repo/test_words.py
 
-bench: bench-train bench-tune bench-serve bench-compiled bench-memory bench-deploy bench-push image ## All measurements that the README quotes
+bench: bench-train bench-tune bench-serve bench-requests bench-compiled bench-memory bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
@@ -56,6 +56,9 @@ bench-tune: $(DEV_STAMP) ## Tuning against Optuna over lgb.cv (minutes)
 
 bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes; needs wrk)
 	$(BIN)/python -m benchmarks.serve
+
+bench-requests: $(DEV_STAMP) ## One JSON row a request, against the shortest FastAPI service (minutes; needs wrk)
+	$(BIN)/python -m benchmarks.requests
 
 bench-compiled: $(DEV_STAMP) ## Compiled models against LightGBM, and lleaves if it is there
 	$(BIN)/python -m benchmarks.compiled

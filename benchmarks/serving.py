@@ -27,6 +27,7 @@ class Server:
         path: that rows are posted to.
         form: whether rows go as a multipart form, or as the body itself.
         folder: to start it in.
+        kind: the media type of the rows.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Server:
     path: str
     form: bool
     folder: Path
+    kind: str = "text/csv"
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,14 @@ class Running:
         """Send rows, and return the seconds, the body and the headers of the answer."""
         return exchange(self.port, request(self.server, body))
 
+    def processes(self) -> list[psutil.Process]:
+        """Return all its processes."""
+        return [self.process, *self.process.children(recursive=True)]
+
     def memory(self) -> int:
         """Return the resident bytes of all its processes; shared pages count for each."""
         total = 0
-        for process in (self.process, *self.process.children(recursive=True)):
+        for process in self.processes():
             try:
                 total += process.memory_info().rss
             except psutil.Error:
@@ -62,7 +68,7 @@ class Running:
 
 def request(server: Server, body: bytes) -> bytes:
     """Return the bytes of an HTTP request."""
-    kind = "text/csv"
+    kind = server.kind
     if server.form:
         top = b'--b\r\nContent-Disposition: form-data; name="file"; filename="rows.csv"\r\n\r\n'
         body, kind = top + body + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
