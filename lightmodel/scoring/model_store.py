@@ -127,7 +127,14 @@ def serving_runtime(version: Version) -> str:
     if code and "lightgbm" in imported_packages(code.source.decode(), code.file):
         return needed
     is_compiled = isinstance(open_version(version).row_reader, CompiledRowReader)
-    return "compiled" if is_compiled else needed
+    return "compiled" if is_compiled and _explains_itself(version) else needed
+
+
+def _explains_itself(version: Version) -> bool:
+    """Return whether a compiled model has contributions without LightGBM."""
+    from lightmodel.learners.compiled import open_compiled
+
+    return open_compiled(version.read)[0].has_contributions
 
 
 def _backends(version: Version) -> Iterator[tuple[_Predict, _Predict | None, RowReader]]:

@@ -4,10 +4,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lightmodel.config import load
-from lightmodel.errors import ArtefactMissing
+from lightmodel.errors import ArtefactMissing, NotPossible
+from lightmodel.learners.compiled.trees import CompiledTrees
 from lightmodel.scoring.model_store import ModelStoreView, serving_runtime
 from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store, Version
@@ -116,3 +118,25 @@ def test_without_another_model_the_missing_library_is_the_reason(folder: Path) -
     with pytest.raises(ArtefactMissing, match=f"{new} needs lightgbm") as caught:
         view_of(folder).newest(None)
     assert "--build-arg RUNTIME=lightgbm" in caught.value.hint
+
+
+@pytest.mark.compiler
+def test_a_model_compiled_without_contributions_is_explained_by_lightgbm(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CompiledTrees, "has_contributions", False)
+    (name,) = (path.name for path in (folder / "model").iterdir())
+    assert serving_runtime(version_of(folder, name)) == "lightgbm"
+
+
+@pytest.mark.compiler
+@pytest.mark.usefixtures("without_lightgbm")
+def test_without_contributions_and_lightgbm_it_says_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CompiledTrees, "has_contributions", False)
+    contribute = view_of(folder).newest(None).predictor.contribute
+    assert contribute is not None
+    with pytest.raises(NotPossible, match="needs lightgbm") as caught:
+        contribute(np.zeros((1, 3)))
+    assert "train the model again" in caught.value.hint
