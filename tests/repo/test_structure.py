@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 27_500
-MOST_MODULES = 170
+MOST_LINES = 28_300
+MOST_MODULES = 172
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
