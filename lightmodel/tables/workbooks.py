@@ -117,7 +117,8 @@ def _rows(archive: _MeteredArchive) -> Iterator[Row]:
     from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG
     from openpyxl.xml.functions import iterparse
 
-    reader: Any = ExcelReader(archive.fp, read_only=True, data_only=True, keep_links=False)
+    package: Any = archive.fp
+    reader: Any = ExcelReader(package, read_only=True, data_only=True, keep_links=False)
     reader.archive = archive  # instead of the unlimited one that it opened
     reader.read()
     sheet = reader.wb.worksheets[0]
