@@ -15,6 +15,9 @@ from lightmodel.scoring.predictor import Answers
 JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
 
 
+_KEPT_BYTES = 16  # of a row: its score, and a reference to its label
+
+
 class JsonWriter:
     """Writes a JSON list with one object per row; each has `explain` contributions."""
 
@@ -31,13 +34,14 @@ class JsonWriter:
         """Encode one block of answers.
 
         Raises:
-            TooLarge: the body, and the ids that are kept for the log, have more than `most` bytes.
+            TooLarge: the body, and what is kept for the log, have more than `most` bytes.
         """
         encoded = self._encode(answers)
         self._out.write(self._before if self._is_empty else self._between)
         self._out.write(encoded)
         self._is_empty = False
         self._bytes += len(encoded) + sum(map(sys.getsizeof, answers.ids or ()))
+        self._bytes += _KEPT_BYTES * len(answers.predictions)
         if self._bytes > most:
             raise TooLarge(
                 f"the answer takes more than {most >> 20:,} MB, by serve.max_buffered_mb",

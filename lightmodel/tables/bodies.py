@@ -55,7 +55,7 @@ class Limits:
     @property
     def answer(self) -> int:
         """The bytes of an answer: with the body and a block, below four times `buffered`."""
-        return 5 * self.buffered // 2
+        return 2 * self.buffered
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from lightmodel.errors import ConfigError, DataError, LightModelError, TooLarge
 
@@ -117,9 +117,8 @@ def _rows(archive: _MeteredArchive) -> Iterator[Row]:
     from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG
     from openpyxl.xml.functions import iterparse
 
-    reader: Any = ExcelReader(
-        cast("IO[bytes]", archive.fp), read_only=True, data_only=True, keep_links=False
-    )
+    package: Any = archive.fp
+    reader: Any = ExcelReader(package, read_only=True, data_only=True, keep_links=False)
     reader.archive = archive  # instead of the unlimited one that it opened
     reader.read()
     sheet = reader.wb.worksheets[0]

@@ -30,7 +30,7 @@ def shop(trained_shop: Project) -> Iterator[Shop]:
     limits = {
         "LIGHTMODEL__SERVE__MAX_BODY_MB": "8",
         "LIGHTMODEL__SERVE__MAX_BUFFERED_MB": "2",
-        "LIGHTMODEL__SERVE__MAX_ROWS": "100000",
+        "LIGHTMODEL__SERVE__MAX_ROWS": "28000",
         "LIGHTMODEL__SERVE__MAX_COLUMNS": "5000",
         "LIGHTMODEL__SERVE__READ_TIMEOUT_S": "2",
     }

@@ -294,7 +294,7 @@ def test_the_hint_for_a_body_without_line_ends_names_curls_option(shop: Shop) ->
 @pytest.mark.parametrize(
     ("body", "kind", "status", "code"),
     [
-        (b'{"dataframe_split": 1}', "application/json", 400, "BAD_REQUEST"),
+        (b'{"dataframe_split": 1}', "application/json", 400, "INVALID_PARAMETER_VALUE"),
         (b"rubbish", "application/json", 400, "BAD_REQUEST"),
         (b"age,spent\n1,2\n", "text/csv", 400, "INVALID_PARAMETER_VALUE"),
         (b"age,spent\n1,2\n", "image/png", 415, "UNSUPPORTED_MEDIA_TYPE"),

@@ -71,16 +71,16 @@ def set_cell(text: bytes, column: int, value: bytes, rows: "range | list[int]") 
 
 
 def test_row_numbers_continue_through_all_blocks_of_a_large_body(shop: Shop) -> None:
-    rows = [f"v{number},{20 + number % 50},3.5,web" for number in range(99_000)]
-    rows[80_000] = rows[80_000].replace("3.5", "much")
-    rows[98_998] = rows[98_998].replace("3.5", "much")
+    rows = [f"v{number},{20 + number % 50},3.5,web" for number in range(25_000)]
+    rows[20_000] = rows[20_000].replace("3.5", "much")
+    rows[24_998] = rows[24_998].replace("3.5", "much")
     body = "visit_id,age,spent,where\n" + "\n".join(rows)
     violations = problem(send(shop, body.encode()), 422)["violations"]
     assert isinstance(violations, list)
     (violation,) = violations
     assert (violation["rule"], violation["rows"], violation["total"]) == (
         "type",
-        [80_001, 98_999],
+        [20_001, 24_999],
         2,
     )
 
@@ -159,7 +159,7 @@ def test_numbers_may_come_as_text_in_json_as_in_csv(shop: Shop) -> None:
 
 def bomb(megabytes: int) -> bytes:
     packer = zlib.compressobj(9, wbits=31)
-    block = (b"v" * 2000 + b",30,5,web\n") * 500
+    block = b"\n" * (1 << 20)
     packed = [packer.compress(HEADER + b"\n"), *(packer.compress(block) for _ in range(megabytes))]
     return b"".join([*packed, packer.flush()])
 
@@ -180,7 +180,8 @@ TOO_MUCH = {
     "more than 5,000 columns": parquet_of(pa.table({f"c{at}": [1] for at in range(5_001)})),
     "max_body_mb": HEADER + b"\n" + (FIRST + b"\n") * 500_000,
     "gzip data exceeds": bomb(600),
-    "max_rows": HEADER + b"\n" + (b"v,30,5,web\n" * 100_001),
+    "by serve.max_buffered_mb": HEADER + b"\n" + (b"v" * 2000 + b",30,5,web\n") * 2_000,
+    "max_rows": HEADER + b"\n" + (b"v,30,5,web\n" * 28_001),
     "10,000 columns": ",".join(f"c{at}" for at in range(10_000)).encode() + b"\n1\n",
     "JSON is buffered whole": b"[" + b'{"age": 1},' * 300_000 + b"{}]",
 }
