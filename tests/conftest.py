@@ -8,7 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.fakes.project import SETTINGS, Project, approved_project, shop_project
+from tests.fakes.project import COMPILED, SETTINGS, Project, approved_project, shop_project
 
 # No example fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("light-model", deadline=None)
@@ -37,6 +37,12 @@ def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project with an approved model of that table; not to be changed."""
     return approved_project(tmp_path_factory.mktemp("shop"), SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def compiled_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return the same with a compiled model, where there is a C compiler; not to be changed."""
+    return approved_project(tmp_path_factory.mktemp("compiled-shop"), COMPILED)
 
 
 @pytest.fixture

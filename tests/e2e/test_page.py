@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.fakes import odd_names
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import COMPILED, Project, shop_table
 from tests.fakes.server import serving
 
 pytestmark = pytest.mark.browser
@@ -84,7 +84,7 @@ def trained(folder: Path, settings: str, table: pa.Table | None = None, name: st
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    project = trained(tmp_path_factory.mktemp("shop"), SETTINGS, shop_table(), "shop.csv")
+    project = trained(tmp_path_factory.mktemp("shop"), COMPILED, shop_table(), "shop.csv")
     with serving(project, LIGHTMODEL__SERVE__WORKERS="1") as address:
         yield address
 

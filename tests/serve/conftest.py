@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fakes.project import COMPILED, Project, approved_project
+from tests.fakes.project import Project
 from tests.fakes.server import serving
 from tests.serve.tables.models import Models
 
@@ -19,9 +19,9 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def trained_shop(compiled_shop: Project) -> Project:
     """A folder with an approved model, compiled as most are that are served; not to be changed."""
-    return approved_project(tmp_path_factory.mktemp("compiled-shop"), COMPILED)
+    return compiled_shop
 
 
 @pytest.fixture(scope="session")
