@@ -46,6 +46,13 @@ def post_worker_init(worker: Worker) -> None:
     worker.wsgi.extensions["model_manager"].watch()
 
 
+def on_reload(arbiter: Arbiter) -> None:
+    """Note which workers are replaced: when they stop, the service does not."""
+    from lightmodel.service.worker import REPLACED
+
+    (_shared / REPLACED).write_text(str(arbiter.worker_age), encoding="ascii")
+
+
 def child_exit(_: Arbiter, worker: Worker) -> None:
     """Leave out a dead worker's gauges and connections; its counters stay."""
     from prometheus_client import multiprocess

@@ -48,7 +48,8 @@ def compiled_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def approved(trained_shop: Project, tmp_path: Path) -> Project:
     """Return a copy of the project with an approved model, for tests that change it."""
-    shutil.copytree(trained_shop.folder, tmp_path, dirs_exist_ok=True)
+    logs = shutil.ignore_patterns("log", "server-*.log")  # of other tests' servers
+    shutil.copytree(trained_shop.folder, tmp_path, dirs_exist_ok=True, ignore=logs)
     return Project(tmp_path)
 
 

@@ -91,13 +91,17 @@ class HttpServer:
             else:
                 connection.close_if_overdue(now)
 
-    def stop(self) -> None:
-        """Accept what is waiting, let go of the port, and close connections when they are idle."""
+    def stop(self, *, accept_waiting: bool) -> None:
+        """Let go of the port, and close connections when they are idle.
+
+        Args:
+            accept_waiting: whether nobody else will accept the connections that are waiting.
+        """
         self._closing_at = self._loop.time() + _CLOSING_S
         self._counts.leave()
         for listener in self._listeners:
             self._loop.remove_reader(listener.fileno())
-            while self._accept(listener):
+            while accept_waiting and self._accept(listener):
                 pass
             listener.close()
         for connection in self._connections:

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from functools import partial
+from pathlib import Path
 
 import uvloop
 from gunicorn.sock import ssl_context
@@ -18,6 +18,7 @@ from lightmodel.service.asgi import EventLoopApp
 from lightmodel.service.connection_counts import ConnectionCounts
 from lightmodel.service.http_server import HttpServer
 
+REPLACED = "replaced"  # the file with the age of the youngest worker that SIGHUP has replaced
 _TICK_S = 1.0
 _STOPPING_TICK_S = 0.05
 _SWITCH_INTERVAL_S = 0.001  # after which the event loop gets its turn beside threads that compute
@@ -37,8 +38,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve())
-        sys.stdout.flush()
-        os._exit(0)
+        self._close_log()
 
     async def _serve(self) -> None:
         serve: ServeSection = self.wsgi.extensions["serve"]
@@ -54,8 +54,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             self._tick(server)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _TICK_S)
-        self.wsgi.config["STOPPING"] = True
-        server.stop()
+        others_serve = self._is_replaced() or not stop.is_set()
+        self.wsgi.config["STOPPING"] = not others_serve
+        server.stop(accept_waiting=not others_serve)
         ends = time.monotonic() + self.cfg.graceful_timeout
         while server.is_busy and time.monotonic() < ends:
             self._tick(server)
@@ -70,7 +71,21 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         for number in (signal.SIGINT, signal.SIGQUIT):
-            loop.add_signal_handler(number, partial(os._exit, 0))
+            loop.add_signal_handler(number, self._quit)
         loop.add_signal_handler(signal.SIGUSR1, self.log.reopen_files)
         loop.add_signal_handler(signal.SIGWINCH, int)
         return stop
+
+    def _is_replaced(self) -> bool:
+        """Return whether SIGHUP has started the successor of this worker, so that the service goes on."""
+        file = Path(workers_folder()) / REPLACED
+        return file.exists() and self.age <= int(file.read_text(encoding="ascii"))
+
+    def _quit(self) -> None:
+        """End at once, whatever is under way; answered rows are logged."""
+        self._close_log()
+        os._exit(0)
+
+    def _close_log(self) -> None:
+        if log := self.wsgi.extensions["prediction_log"]:
+            log.close()

@@ -155,7 +155,9 @@ def test_connections_are_shared_evenly_among_the_workers(trained_shop: Project, 
         serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="2") as address,
         ExitStack() as stack,
     ):
-        workers = master_of(address).children()
+        master = master_of(address)
+        wait_until(lambda: len(master.children()) == 2, "both workers")
+        workers = master.children()
         with ExitStack() as first:
 
             def both_accept() -> bool:

@@ -1,5 +1,6 @@
 """The prediction log of a server with two workers."""
 
+import signal
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -54,6 +55,18 @@ def test_every_answered_row_is_logged_once_even_if_the_server_stops_right_after(
     live = approved.tool("live").out.splitlines()
     rows = len(answers[0])
     assert live[1].split()[:3] == [approved.models()[0].name, f"{REQUESTS * rows:,}", str(rows)]
+
+
+def test_ctrl_c_loses_no_answered_row(approved: Project) -> None:
+    row = {"age": 30, "spent": 3.5, "where": "web", "visit_id": "v1"}
+    with serving(approved, LIGHTMODEL__SERVE__WORKERS="2") as address:
+        master = master_of(address)
+        for _ in range(20):
+            assert requests.post(f"{address}/predict", json=row, timeout=30).status_code == 200
+        for process in (*master.children(), master):  # a terminal sends it to all of them
+            process.send_signal(signal.SIGINT)
+        master.wait(timeout=30)
+    assert len(logged(approved)) == 20
 
 
 def test_a_killed_worker_loses_no_row_that_was_written(approved: Project) -> None:
