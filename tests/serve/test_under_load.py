@@ -15,6 +15,7 @@ import psutil
 import pytest
 import requests
 
+from lightmodel.config import ServeSection
 from tests.fakes.postgres import postgres
 from tests.fakes.project import Project
 from tests.fakes.publishing import published_again
@@ -26,6 +27,7 @@ from tests.serve.test_operations import counted
 
 BODY = as_csv(ROWS)
 CLIENTS = 4
+MEMORY_FACTOR = 4  # of serve.max_buffered_mb, for the requests of a worker
 
 
 @dataclass
@@ -208,16 +210,29 @@ def _metrics(address: str) -> dict[tuple[str, str], float]:
         return {}
 
 
+def resident_mb(address: str) -> float:
+    """Return the resident memory of a server's workers in megabytes."""
+    return sum(worker.memory_info().rss for worker in master_of(address).children()) / 1e6
+
+
 def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModels) -> None:
     hostile = random.Random(0).choices(sorted(RUBBISH), k=200)
     with serving(two_models.project) as address, load_on(address) as load:
         statuses: Counter[int] = Counter()
+        idle = peak = resident_mb(address)
         for name in hostile:
             answer = requests.post(
                 f"{address}/predict", data=RUBBISH[name], headers={"Content-Type": ""}, timeout=30
             )
             statuses[answer.status_code] += 1
+            peak = max(peak, resident_mb(address))
+    answered = sum(load.statuses.values())
+    print(
+        f"{sum(statuses.values())} hostile bodies {dict(statuses)}, peak {peak:.0f} MB, idle {idle:.0f};"
+    )
+    print(f"{answered} answers beside them {dict(load.statuses)}, {load.broken} broken")
     assert all(400 <= status < 500 for status in statuses), statuses
+    assert peak < idle + MEMORY_FACTOR * ServeSection().max_buffered_mb
     assert sum(statuses.values()) == 200
     assert set(load.statuses) == {200}
     assert load.broken == 0
