@@ -94,6 +94,13 @@ class Connection(HttpToolsProtocol):
                     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head has more than {most}"
                 )
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio's
+        """Keep the connection until the answer is sent, for a client that has only stopped sending."""
+        is_waited_for = self._is_answering and self._is_received
+        if is_waited_for:
+            self.cycle.keep_alive = False
+        return is_waited_for
+
     def on_message_begin(self) -> None:
         """Note that a head begins."""
         self._is_in_head, self._is_received, self._head_bytes = True, False, 0
@@ -116,7 +123,7 @@ class Connection(HttpToolsProtocol):
         self._is_received = True
         super().on_message_complete()
         if self._direct_headers is not None:
-            headers, self._direct_headers = self._direct_headers, None
+            headers, self._direct_headers, self._waiting_since = self._direct_headers, None, None
             response = self._direct.answer(self.scope, headers, bytes(self.cycle.body))
             if response is None:
                 super()._start_asgi_task(self.cycle, self.app)
@@ -134,7 +141,7 @@ class Connection(HttpToolsProtocol):
         headers = dict(cycle.scope["headers"])
         is_plain = cycle.keep_alive and not cycle.waiting_for_100_continue and cycle is self.cycle
         if is_plain and cycle.more_body and self._direct.accepts(cycle.scope, headers):
-            self._direct_headers = headers
+            self._direct_headers, self._waiting_since = headers, self.loop.time()
         else:
             super()._start_asgi_task(cycle, app)
 
@@ -180,13 +187,18 @@ class Connection(HttpToolsProtocol):
 
     def close_if_overdue(self, now: float) -> None:
         """Close the connection if its client has not sent or read for too long."""
-        waits_for_head = self._is_received or self._is_in_head
-        most = self._limits.head_s if waits_for_head and not self._is_lingering else _LINGER_S
+        drops = self._is_lingering or not (
+            self._is_received or self._is_in_head or self._direct_headers
+        )
+        most = _LINGER_S if drops else self._limits.head_s
         is_late = self._waiting_since is not None and now - self._waiting_since > most
         is_blocked = (
             self._blocked_since is not None and now - self._blocked_since > self._limits.write_s
         )
-        if is_late or is_blocked:
+        if is_late and self._direct_headers is not None:  # Flask's route waits, and answers 408
+            self._direct_headers = self._waiting_since = None
+            super()._start_asgi_task(self.cycle, self.app)
+        elif is_late or is_blocked:
             self.transport.abort()
 
     @property
@@ -213,14 +225,19 @@ class Connection(HttpToolsProtocol):
         self.data_received(b"".join([start, *lines, b"\r\n", rest]))
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
-        """Answer what is no valid request, unless an answer is under way, and close."""
-        if not self._is_answering:
-            body = orjson.dumps({"title": status.phrase, "status": status, "detail": detail})
-            head = (
-                b"content-type: application/problem+json\r\nconnection: close\r\n"
-                b"content-length: %d\r\n\r\n" % len(body)
-            )
-            self.transport.write(STATUS_LINE[status] + head + body)
+        """Answer what is no valid request, after the requests before it, and close."""
+        if self._is_answering and not self.cycle.more_body:
+            self.cycle.keep_alive = False
+            return
+        if self._is_answering:  # its body is broken
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        body = orjson.dumps({"title": status.phrase, "status": status, "detail": detail})
+        head = (
+            b"content-type: application/problem+json\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n" % len(body)
+        )
+        self.transport.write(STATUS_LINE[status] + head + body)
         self._is_received = False
         self.transport.close()
 

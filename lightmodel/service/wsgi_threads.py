@@ -34,9 +34,9 @@ class BodyStream(io.RawIOBase):
         self._timeout_s = timeout_s
         self._pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._room = asyncio.Event()
-        self._waiting = 0  # bytes
+        self._added = self._taken = 0  # bytes; only the event loop changes one, a thread the other
         self._rest = memoryview(b"")
-        self._is_complete = self._is_lost = False
+        self._is_complete = False
 
     async def fill(self, receive: Receive) -> None:
         """Add all pieces of the body, no faster than they are read."""
@@ -47,12 +47,13 @@ class BodyStream(io.RawIOBase):
                 self._pieces.put(None)
                 return
             if piece := message.get("body", b""):
-                self._waiting += len(piece)
+                self._added += len(piece)
                 self._pieces.put(piece)
             more = message.get("more_body", False)
-            while self._waiting > _MAX_WAITING_BYTES:
+            while not self._has_room():
                 self._room.clear()
-                await self._room.wait()
+                if not self._has_room():  # still, now that the thread sees a clear event
+                    await self._room.wait()
         self._pieces.put(b"")
 
     def readable(self) -> bool:
@@ -85,10 +86,13 @@ class BodyStream(io.RawIOBase):
             self._pieces.put(None)  # for whoever reads again
             raise ConnectionError("the client has closed the connection")
         self._is_complete = not piece
-        self._waiting -= len(piece)
-        if self._waiting <= _MAX_WAITING_BYTES < self._waiting + len(piece):
+        self._taken += len(piece)
+        if not self._room.is_set() and self._has_room():
             self._loop.call_soon_threadsafe(self._room.set)
         return piece
+
+    def _has_room(self) -> bool:
+        return self._added - self._taken <= _MAX_WAITING_BYTES
 
 
 class WsgiThreads:

@@ -28,6 +28,15 @@ def json_request(body: bytes, *more: str, path: str = "/predict") -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
+def csv_head(length: int) -> bytes:
+    lines = ["POST /predict HTTP/1.1", "Host: x", "Content-Type: text/csv"]
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+
+
+def csv_request(body: bytes) -> bytes:
+    return csv_head(len(body)) + body
+
+
 def read_until_closed(connection: socket.socket) -> bytes:
     received = b""
     while piece := connection.recv(65536):
@@ -125,9 +134,37 @@ def test_silent_and_trickling_clients_do_not_delay_a_probe(one_worker: str) -> N
             assert requests.get(f"{one_worker}/{path}", timeout=1).status_code == 200
 
 
-def csv_head(length: int) -> bytes:
-    lines = ["POST /predict HTTP/1.1", "Host: x", "Content-Type: text/csv"]
-    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
+def test_a_short_json_body_that_stops_arriving_gets_408(one_worker: str) -> None:
+    with closing(connect(one_worker)) as connection:
+        connection.sendall(json_request(ROW)[:-5])
+        status, body = answer_on(connection)
+    assert status == 408
+    assert "no data arrived for 2 s" in json.loads(body)["detail"]
+
+
+@pytest.mark.parametrize(
+    "request_", [json_request(ROW), csv_request(as_csv(ROWS))], ids=["JSON", "CSV"]
+)
+def test_a_client_that_stops_sending_after_its_request_is_answered(
+    shop: Shop, request_: bytes
+) -> None:
+    with closing(connect(shop.address)) as connection:
+        connection.sendall(request_)
+        connection.shutdown(socket.SHUT_WR)
+        assert read_until_closed(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_is_answered_though_rubbish_follows(shop: Shop) -> None:
+    with closing(connect(shop.address)) as connection:
+        connection.sendall(csv_request(as_csv(ROWS)) + b"\0\0\0 rubbish\r\n\r\n")
+        assert answer_on(connection)[0] == 200
+
+
+def test_a_broken_chunk_is_refused(shop: Shop) -> None:
+    with closing(connect(shop.address)) as connection:
+        head = csv_head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        connection.sendall(head + b"5\r\nvisit\r\nno length\r\n")
+        assert read_until_closed(connection).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_client_that_does_not_read_is_closed(one_worker: str) -> None:
