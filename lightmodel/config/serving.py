@@ -28,7 +28,7 @@ class ServeSection(Section):
     max_buffered_mb: int = Field(
         64,
         ge=1,
-        description="Largest JSON array, Parquet or Excel file in megabytes; these are read as a whole. "
+        description="Largest JSON array, Parquet or Excel file in megabytes; these must arrive as a whole. "
         "An answer may take twice as much.",
     )
     max_rows: int = Field(5_000_000, ge=1, description="Maximum number of rows in a request.")

@@ -8,10 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import json_id
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
 from lightmodel.tables.byte_stream import (
@@ -33,14 +30,11 @@ from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.tables.workbooks import WorkbookLimits
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from lightmodel.tables.base import TableRead
 
 _PEEKED_BYTES = 4096
 _BATCH_ROWS = 1 << 14
 _MEMORY_FACTOR = 2  # of max_buffered_mb: a table is in memory twice, as read and as features
-_BYTES_PER_NUMBER = 8
 _JSON_BLOCK = range(16 << 10, 512 << 10)  # bytes, by serve.max_buffered_mb
 
 
@@ -91,8 +85,10 @@ class BodyReader:
             raise DataError("the body is empty", hint="send a header and at least one row")
         refuse_non_table(first, "the body")
         detected = detect_form(first)
-        if detected in {"parquet", "excel"}:
-            return self._file(chunks, detected)
+        if detected == "parquet":
+            return self._parquet(self._whole(chunks, "Parquet"))
+        if detected == "excel":
+            return self._excel(chunks)
         form = form or detected
         text = self._text(chunks, form, charset)
         if form == "csv":
@@ -121,18 +117,25 @@ class BodyReader:
                 )
         return buffer
 
-    def _file(self, chunks: Chunks, form: Form) -> Iterator[Block]:
-        """Read a format that needs random access, through a temporary file."""
+    def _parquet(self, body: bytearray) -> Iterator[Block]:
+        from lightmodel.tables.parquet_blocks import ParquetBlocks  # imports Arrow, which is slow
+
+        return ParquetBlocks(self.rules, self.dialect, self.limits).read(body)
+
+    def _excel(self, chunks: Chunks) -> Iterator[Block]:
+        """Read a workbook, which needs random access, through a temporary file."""
+        from lightmodel.tables.table_blocks import blocks_of  # as above
+
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"body.{form}"
-            path.write_bytes(self._whole(chunks, form.title()))
-            _refuse_bombs(path, form, self.limits)
+            path = Path(folder) / "body.excel"
+            path.write_bytes(self._whole(chunks, "Excel"))
+            _refuse_bombs(path, _MEMORY_FACTOR * self.limits.buffered)
             read = self._named_table(path)
-        return self._blocks_of(read)
+        return blocks_of(read.table, self.rules, _BATCH_ROWS, read.lost)
 
     def _named_table(self, path: Path) -> "TableRead":
         """Read a file by the names in its first row, or else by the column order of training."""
-        from lightmodel.tables.reading import read_source  # imports Arrow, which is slow
+        from lightmodel.tables.reading import read_source  # as above
 
         dialect = self.dialect
         limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
@@ -152,98 +155,17 @@ class BodyReader:
         unnamed = DataSection(header="no", columns=dialect.columns, na_values=dialect.na_values)
         return read_source((path,), unnamed, limits)
 
-    def _blocks_of(self, read: "TableRead") -> Iterator[Block]:
-        """Yield the rows of a validated table, a few at a time: their answers take more memory."""
-        from lightmodel.tables.check import validate_table  # as above
-        from lightmodel.tables.encode import feature_matrix, json_values
 
-        contract, table = self.rules.contract, read.table
-        self.rules.map_columns(tuple(table.column_names))
-        validated = validate_table(table, contract, with_target=False)
-        if validated.violations:
-            no_features = np.empty((table.num_rows, 0))
-            yield Block(no_features, None, validated.violations, {}, validated.extra)
-            return
-        ids = contract.id.name if contract.id and contract.id.name in table.column_names else ""
-        unseen, lost = validated.unseen, read.lost
-        for start in range(0, table.num_rows, _BATCH_ROWS):
-            part = validated.table.slice(start, _BATCH_ROWS)
-            named = table[ids].slice(start, _BATCH_ROWS) if ids else None
-            yield Block(
-                feature_matrix(part, contract),
-                None if named is None else list(map(json_id, json_values(named))),
-                (),
-                unseen,
-                validated.extra,
-                lost,
-            )
-            unseen, lost = {}, {}
-
-
-def _refuse_bombs(path: Path, form: Form, limits: Limits) -> None:
-    """Refuse a file that is small only because it is compressed, before any of it is in memory.
+def _refuse_bombs(path: Path, most: int) -> None:
+    """Refuse a workbook that is small only because it is compressed, before any of it is in memory.
 
     Raises:
-        TooLarge: it would take too much memory, or has too many columns.
+        TooLarge: it would take too much memory.
     """
-    from pyarrow import ArrowException
-
-    most = _MEMORY_FACTOR * limits.buffered
     try:
-        size = _excel_bytes(path) if form == "excel" else _parquet_bytes(path, limits.columns, most)
-    except (ArrowException, zipfile.BadZipFile, OSError):
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError):
         return  # the reader reports what is wrong
     if size > most:
         raise TooLarge(f"the file decompresses to over {most >> 20:,} MB", hint="send it in parts")
-
-
-def _excel_bytes(path: Path) -> int:
-    with zipfile.ZipFile(path) as archive:
-        return sum(member.file_size for member in archive.infolist())
-
-
-def _parquet_bytes(path: Path, columns: int, most: int) -> int:
-    """Return the bytes of a table in memory; texts are counted until there are more than `most`."""
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        metadata = file.metadata
-        texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
-    if metadata.num_columns > columns:
-        raise TooLarge(f"the file has more than {columns:,} columns (serve.max_columns)")
-    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
-    size: int = max(
-        metadata.num_rows * metadata.num_columns * _BYTES_PER_NUMBER,
-        sum(group.total_byte_size for group in groups),
-    )
-    if size > most or not texts:
-        return size
-    # A text that is stored once may stand in every row: as dictionaries they are counted, not copied.
-    with parquet.ParquetFile(path, read_dictionary=texts) as file:
-        for batch in file.iter_batches(_BATCH_ROWS, columns=texts):
-            size += sum(map(_text_bytes, batch.columns))
-            if size > most:
-                break
-    return size
-
-
-def _is_text(kind: "pa.DataType") -> bool:
-    from pyarrow import types
-
-    return any(
-        is_kind(kind)
-        for is_kind in (
-            *(types.is_string, types.is_large_string),
-            *(types.is_binary, types.is_large_binary),
-        )
-    )
-
-
-def _text_bytes(column: "pa.Array") -> int:
-    import pyarrow.compute as pc
-    from pyarrow import types
-
-    if not types.is_dictionary(column.type):
-        return int(column.nbytes)
-    lengths = pc.binary_length(column.dictionary).take(column.indices)
-    return int(pc.sum(lengths).as_py() or 0)

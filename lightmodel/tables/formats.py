@@ -35,6 +35,11 @@ def _normalize(table: pa.Table, options: DataSection) -> TableRead:
     return TableRead(null_missing(table, options.na_values), dialect)
 
 
+def is_pandas_index(name: str) -> bool:
+    """Return whether a column of Parquet is an index without a name, as pandas writes it."""
+    return bool(_PANDAS_INDEX.fullmatch(name))
+
+
 def read_parquet(path: Path, options: DataSection) -> TableRead:
     """Read a Parquet file; see `TableFormat` for the properties of the table.
 
@@ -47,7 +52,7 @@ def read_parquet(path: Path, options: DataSection) -> TableRead:
         with parquet.ParquetFile(path) as file:
             table = file.read()
         table.validate(full=True)  # Parquet does not guarantee that its texts are UTF-8
-        labels = [name for name in table.column_names if _PANDAS_INDEX.fullmatch(name)]
+        labels = [name for name in table.column_names if is_pandas_index(name)]
         if labels:
             _log.info("%s: dropped the unnamed pandas index", path.name)
         return _normalize(to_plain_types(table.drop_columns(labels), path.name), options)

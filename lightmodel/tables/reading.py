@@ -86,7 +86,7 @@ def _read_one(path: Path, options: DataSection, limits: WorkbookLimits) -> Table
     form = _form_of(path)
     read = read_excel(path, options, limits) if form == "excel" else FORMATS[form](path, options)
     refuse_duplicates(read.table.column_names, path.name)
-    table = _drop_export_artefacts(read.table, path.name)
+    table = drop_export_artefacts(read.table, path.name)
     rows, columns = table.shape
     if not rows or not columns:
         raise DataError(f"{path.name} holds no rows", hint="fetch or export it again")
@@ -141,8 +141,13 @@ def _looks_like_json(beginning: bytes) -> bool:
     return text.startswith(b"{") and text[1:].lstrip()[:1] in (b'"', b"}")
 
 
-def _drop_export_artefacts(table: pa.Table, file: str) -> pa.Table:
+def drop_export_artefacts(table: pa.Table, file: str, before: int = 0) -> pa.Table:
     """Drop unnamed columns that export programs add: trailing empty ones, and a leading row number.
+
+    Args:
+        table: of plain types.
+        file: its name, for messages.
+        before: the number of rows of the file before those of the table.
 
     Raises:
         DataError: another column has no name.
@@ -151,7 +156,7 @@ def _drop_export_artefacts(table: pa.Table, file: str) -> pa.Table:
     first, last = 0, len(names)
     while last > 1 and not names[last - 1] and table.column(last - 1).null_count == table.num_rows:
         last -= 1
-    if last > 1 and not names[0] and _counts_rows(table.column(0)):
+    if last > 1 and not names[0] and _counts_rows(table.column(0), before):
         _log.info("%s: dropped the first column, which only numbers the rows", file)
         first = 1
     unnamed = [str(at + 1) for at in range(first, last) if not names[at]]
@@ -164,13 +169,15 @@ def _drop_export_artefacts(table: pa.Table, file: str) -> pa.Table:
     return table.select(range(first, last))
 
 
-def _counts_rows(values: pa.ChunkedArray) -> bool:
-    """Return whether a column counts the rows from 0 or from 1."""
+def _counts_rows(values: pa.ChunkedArray, before: int) -> bool:
+    """Return whether a column counts the rows from 0 or from 1, after those before."""
     if not pa.types.is_integer(values.type) or values.null_count or not len(values):
         return False
     numbers = values.to_numpy()
     first = numbers[0]
-    return first in (0, 1) and np.array_equal(numbers, np.arange(first, first + len(numbers)))
+    return first - before in (0, 1) and np.array_equal(
+        numbers, np.arange(first, first + len(numbers))
+    )
 
 
 def _refuse_other_columns(tables: Sequence[pa.Table], names: Sequence[str]) -> None:

@@ -5,11 +5,15 @@ import json
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import openpyxl
+import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pytest
 from flask.testing import FlaskClient
+from pyarrow import parquet
 
 from tests.fakes.project import shop_table
 from tests.fakes.trained import train
@@ -17,6 +21,7 @@ from tests.fakes.trained import train
 BUFFERED_MB = 2
 JSON = "application/json"
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PARQUET = "application/vnd.apache.parquet"
 ROW = b'{"visit_id":"v","age":30,"spent":3.5,"where":"web"}'
 LONG_ID = ROW.replace(b'"v"', b'"' + "\U0001f600".encode() + b"a" * 500 + b'"')
 LONG_TEXT = 400_000  # orjson reserves twelve bytes for each of them, of which it touches one or two
@@ -35,7 +40,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         "serve.max_columns": 100,
     }
     client = train(folder, settings.items()).client(compiled=False)
-    for kind, body in ((JSON, ROW), (EXCEL, workbook(b""))):  # imports take memory, once
+    for kind, body in (
+        (JSON, ROW),
+        (EXCEL, workbook(b"")),
+        (PARQUET, parquet_of(rows(9))),
+    ):  # imports take memory, once
         assert client.post("/predict", data=body, content_type=kind).status_code == 200
     return client
 
@@ -61,6 +70,40 @@ def workbook(rows: bytes) -> bytes:
     return sink.getvalue()
 
 
+def rows(count: int, ids: bool = True, **others: Any) -> pa.Table:
+    """Return rows of numbers that cannot be compressed."""
+    random = np.random.default_rng(0)
+    columns = {
+        "age": random.uniform(18, 80, count),
+        "spent": random.uniform(1, 9, count),
+        "where": random.choice(["web", "shop"], count),
+    }
+    more: dict[str, Any] = {"visit_id": [f"visit-{at}" for at in range(count)]} if ids else {}
+    return pa.table(columns | more | others)
+
+
+def parquet_of(table: pa.Table, **options: Any) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(table, sink, **options)
+    return sink.getvalue()
+
+
+def many_groups() -> bytes:
+    """Return a file whose row groups have one row each, and dictionaries of their own."""
+    sink = io.BytesIO()
+    table = rows(1)
+    with parquet.ParquetWriter(sink, table.schema) as writer:
+        for _ in range(700):
+            writer.write_table(table)
+    return sink.getvalue()
+
+
+def long_texts(name: str, **options: Any) -> bytes:
+    """Return few bytes that hold a long text in each of many rows."""
+    return parquet_of(rows(5_000, ids=False, **{name: ["w" * 100_000] * 5_000}), **options)
+
+
+DELTA = {"use_dictionary": False, "column_encoding": {"visit_id": "DELTA_BYTE_ARRAY"}}
 SPLIT = b'{"dataframe_split":{%b,"data":[' % FEATURES
 BODIES: dict[str, tuple[str, Callable[[], bytes], set[int]]] = {
     "records": (JSON, lambda: filled(b"[", ROW, b"]"), {200, 413}),
@@ -103,6 +146,41 @@ BODIES: dict[str, tuple[str, Callable[[], bytes], set[int]]] = {
         {413},
     ),
     "empty cells": (EXCEL, lambda: workbook((b"<row>" + b"<c/>" * 90 + b"</row>") * 4_000), {413}),
+    "numbers of Parquet": (
+        PARQUET,
+        lambda: parquet_of(rows(25_000, ids=False), row_group_size=5_000),
+        {200},
+    ),
+    "ids of Parquet": (PARQUET, lambda: parquet_of(rows(60_000)), {200, 413}),
+    "one page of Parquet": (
+        PARQUET,
+        lambda: parquet_of(
+            rows(400_000, False, age=[30] * 400_000, spent=[3.5] * 400_000),
+            use_dictionary=False,
+            data_page_size=1 << 30,
+            max_rows_per_page=1 << 30,
+        ),
+        {413},
+    ),
+    "many rows of Parquet": (
+        PARQUET,
+        lambda: parquet_of(rows(400_000, False, age=[30] * 400_000, spent=[3.5] * 400_000)),
+        {413},
+    ),
+    "a long text in Parquet": (PARQUET, lambda: long_texts("where"), {413}),
+    "a long id in Parquet": (PARQUET, lambda: long_texts("visit_id"), {413}),
+    "a long id as a difference": (PARQUET, lambda: long_texts("visit_id", **DELTA), {413}),
+    "a long category in Parquet": (
+        PARQUET,
+        lambda: parquet_of(
+            rows(5_000, False).set_column(
+                2, "where", pa.array(["w" * 100_000] * 5_000).dictionary_encode()
+            )
+        ),
+        {413},
+    ),
+    "a long text that is ignored": (PARQUET, lambda: long_texts("note"), {200}),
+    "many row groups": (PARQUET, many_groups, {200, 413}),
     "one row of a sheet": (EXCEL, lambda: workbook(b"<row>" + b"<c/>" * 800_000), {413}),
 }
 
@@ -112,15 +190,20 @@ def test_the_memory_of_a_request_is_bounded(client: FlaskClient, name: str) -> N
     kind, make, statuses = BODIES[name]
     body = make()
     stream = io.BytesIO(body)
+    pool = pa.proxy_memory_pool(
+        pa.default_memory_pool()
+    )  # Python does not trace what Arrow allocates
+    pa.set_memory_pool(pool)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         answer = client.post(
             "/predict", input_stream=stream, content_length=len(body), content_type=kind
         )
-        peak = tracemalloc.get_traced_memory()[1] - before
+        peak = tracemalloc.get_traced_memory()[1] - before + pool.max_memory()
     finally:
         tracemalloc.stop()
+        pa.set_memory_pool(pa.system_memory_pool())
     print(f"{name}: {len(body):,} bytes, {answer.status_code}, {peak / (BUFFERED_MB << 20):.2f} x")
     assert answer.status_code in statuses, answer.text[:300]
     assert peak <= 4 * BUFFERED_MB << 20

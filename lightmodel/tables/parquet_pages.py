@@ -1,0 +1,192 @@
+"""Measure the pages of a Parquet file by their headers, before any page is decompressed.
+
+The metadata at the end of a file also counts bytes, but nothing holds it to the truth. Headers are
+Thrift structures in the compact protocol: fields of a number, a type and a value.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Union
+
+from lightmodel.errors import DataError
+
+_Struct = dict[int, Union[int, "_Struct", list["_Struct"]]]
+_ROW_GROUPS, _CHUNKS, _CHUNK_METADATA = 4, 1, 3  # fields of the file's metadata, and below
+_CODEC, _CHUNK_VALUES, _CHUNK_BYTES, _DATA_OFFSET, _DICTIONARY_OFFSET = 4, 5, 7, 9, 11
+_UNCOMPRESSED_SIZE, _COMPRESSED_SIZE, _DATA, _DICTIONARY, _DATA_V2 = 2, 3, 5, 7, 8
+_VALUES = 1  # a field of the headers of data and of dictionaries
+_ENCODINGS = {_DATA: 2, _DATA_V2: 4}  # the field that holds the encoding of a data page
+_DICTIONARY_ENCODINGS, _DELTA_BYTE_ARRAY = {2, 8}, 7
+_MAX_DEPTH = 8
+
+
+@dataclass
+class ChunkSize:
+    """The pages of a column chunk, of which a reader holds one, and a copy of the dictionary.
+
+    Attributes:
+        page: bytes of the largest page, decompressed; 0 where pages are not compressed.
+        dictionary: bytes of the dictionary.
+        entries: values in the dictionary.
+        plain_values: values that are not in the dictionary.
+        plain_bytes: of the pages that hold those.
+        starts_plain: whether the first page of data does not refer to the dictionary.
+        repeats: whether each text may repeat all of the one before it.
+    """
+
+    page: int = 0
+    dictionary: int = 0
+    entries: int = 0
+    plain_values: int = 0
+    plain_bytes: int = 0
+    starts_plain: bool = False
+    repeats: bool = False
+
+
+def measure_groups(body: memoryview) -> Iterator[Sequence[ChunkSize | None]]:
+    """Yield for each row group the sizes of its column chunks; None stands for one without values.
+
+    The metadata are read here, because a damaged chunk in them ends the process in pyarrow's own.
+
+    Raises:
+        DataError: the metadata, or the pages, are damaged.
+    """
+    try:
+        start = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+        metadata, _ = _read_struct(body, max(0, start), 0)
+        for group in _structs(metadata, _ROW_GROUPS):
+            yield [_measure_chunk(chunk, body) for chunk in _structs(group, _CHUNKS)]
+    except (ValueError, IndexError):
+        raise DataError(
+            "its metadata or pages are damaged", hint="fetch or export the file again"
+        ) from None
+
+
+def _measure_chunk(chunk: _Struct, body: memoryview) -> ChunkSize | None:
+    metadata = chunk.get(_CHUNK_METADATA)
+    if not isinstance(metadata, dict):
+        raise ValueError("a column chunk has no metadata")  # noqa: TRY004 — of the file, not of an argument
+    if not metadata.get(_CHUNK_VALUES):  # then nothing is read
+        return None
+    start = _number(metadata, _DATA_OFFSET)
+    if metadata.get(_DICTIONARY_OFFSET):
+        start = min(start, _number(metadata, _DICTIONARY_OFFSET))
+    end = start + _number(metadata, _CHUNK_BYTES)
+    if end > len(body):
+        raise ValueError("a column chunk is outside of the file")
+    size = _sum_up(body[start:end])
+    if not metadata.get(_CODEC) and not size.repeats:
+        size.page = 0  # it is a part of the body
+    return size
+
+
+def _structs(fields: _Struct, field: int) -> list[_Struct]:
+    found = fields.get(field, [])
+    if not isinstance(found, list):
+        raise ValueError("a list is missing")  # noqa: TRY004 — as above
+    return found
+
+
+def _sum_up(chunk: memoryview) -> ChunkSize:
+    at, size, pages = 0, ChunkSize(), 0
+    while at < len(chunk):
+        header, at = _read_struct(chunk, at, 0)
+        page, stored = _number(header, _UNCOMPRESSED_SIZE), _number(header, _COMPRESSED_SIZE)
+        size.page = max(size.page, page)
+        if isinstance(dictionary := header.get(_DICTIONARY), dict):
+            size.dictionary += page
+            size.entries += _number(dictionary, _VALUES)
+        for kind, encoding in _ENCODINGS.items():
+            if isinstance(data := header.get(kind), dict):
+                size.repeats |= _number(data, encoding) == _DELTA_BYTE_ARRAY
+                if _number(data, encoding) not in _DICTIONARY_ENCODINGS:
+                    size.plain_values += _number(data, _VALUES)
+                    size.plain_bytes += page
+                    size.starts_plain |= not pages
+                pages += 1
+        at += stored
+    return size
+
+
+def _number(fields: _Struct, field: int) -> int:
+    value = fields.get(field)
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("a header lacks a number")
+    return value
+
+
+def _read_struct(data: memoryview, at: int, depth: int) -> tuple[_Struct, int]:
+    """Return the integers and structures of a structure by field, and the position behind it."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("a header is nested too deeply")
+    fields: _Struct = {}
+    number = 0
+    while kind := data[at]:
+        at += 1
+        if kind >> 4:
+            number += kind >> 4
+        else:
+            number, at = _read_integer(data, at)
+        kind &= 15
+        if kind == _STRUCT:
+            fields[number], at = _read_struct(data, at, depth + 1)
+        elif kind == _LIST:
+            fields[number], at = _read_list(data, at, depth)
+        elif kind in _INTEGERS:
+            fields[number], at = _read_integer(data, at)
+        elif kind in _SKIP:
+            at = _SKIP[kind](data, at)
+        else:
+            raise ValueError("a header has a field of an unknown type")
+    return fields, at + 1
+
+
+def _read_list(data: memoryview, at: int, depth: int) -> tuple[list[_Struct], int]:
+    """Return the structures of a list, and the position behind it; other values are left out."""
+    kind, count, at = data[at] & 15, data[at] >> 4, at + 1
+    if count == _LONG:
+        count, at = _read_varint(data, at)
+    found: list[_Struct] = []
+    for _ in range(count):
+        if kind == _STRUCT:
+            fields, at = _read_struct(data, at, depth + 1)
+            found.append(fields)
+        elif kind in _INTEGERS:
+            _, at = _read_varint(data, at)
+        elif kind in _SKIP:
+            at = max(_SKIP[kind](data, at), at + 1)
+            data[at - 1]
+        else:
+            raise ValueError("a list is of an unknown type")
+    return found, at
+
+
+def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while (byte := data[at]) & 128:
+        value |= (byte & 127) << shift
+        shift += 7
+        at += 1
+        if shift > 63:
+            raise ValueError("a number has too many digits")
+    return value | byte << shift, at + 1
+
+
+def _read_integer(data: memoryview, at: int) -> tuple[int, int]:
+    value, at = _read_varint(data, at)
+    return (value >> 1) ^ -(value & 1), at
+
+
+def _skip_binary(data: memoryview, at: int) -> int:
+    length, at = _read_varint(data, at)
+    return at + length
+
+
+_INTEGERS, _LIST, _STRUCT, _LONG = {4, 5, 6}, 9, 12, 15
+_SKIP: dict[int, Callable[[memoryview, int], int]] = {
+    1: lambda _, at: at,  # true
+    2: lambda _, at: at,  # false
+    3: lambda _, at: at + 1,
+    7: lambda _, at: at + 8,
+    8: _skip_binary,
+}
