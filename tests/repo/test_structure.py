@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 30_300
-MOST_MODULES = 190
+MOST_LINES = 30_600
+MOST_MODULES = 192
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
