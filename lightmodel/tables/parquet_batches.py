@@ -79,7 +79,7 @@ class Batches:
         self._rows = max(1, min(_BATCH_ROWS, self._most // _BATCH_SHARE // max(1, width)))
         rows = self._file.metadata.num_rows
         most = max(self._most // 2, 2 * self._most - rows * _ANSWER_BYTES)
-        for at, sizes in enumerate(measure_groups(memoryview(self._body))):
+        for at, sizes in enumerate(measure_groups(self._body)):
             if len(sizes) != len(self.schema):
                 raise DataError("a row group lacks columns", hint="fetch or export the file again")
             chunks = {place: size for place in columns.places if (size := sizes[place])}

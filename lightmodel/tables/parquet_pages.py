@@ -43,7 +43,7 @@ class ChunkSize:
     repeats: bool = False
 
 
-def measure_groups(body: memoryview) -> Iterator[Sequence[ChunkSize | None]]:
+def measure_groups(body: bytearray) -> Iterator[Sequence[ChunkSize | None]]:
     """Yield for each row group the sizes of its column chunks; None stands for one without values.
 
     The metadata are read here, because a damaged chunk in them ends the process in pyarrow's own.
@@ -62,7 +62,7 @@ def measure_groups(body: memoryview) -> Iterator[Sequence[ChunkSize | None]]:
         ) from None
 
 
-def _measure_chunk(chunk: _Struct, body: memoryview) -> ChunkSize | None:
+def _measure_chunk(chunk: _Struct, body: bytearray) -> ChunkSize | None:
     metadata = chunk.get(_CHUNK_METADATA)
     if not isinstance(metadata, dict):
         raise ValueError("a column chunk has no metadata")  # noqa: TRY004 — of the file, not of an argument
@@ -74,7 +74,7 @@ def _measure_chunk(chunk: _Struct, body: memoryview) -> ChunkSize | None:
     end = start + _number(metadata, _CHUNK_BYTES)
     if end > len(body):
         raise ValueError("a column chunk is outside of the file")
-    size = _sum_up(body[start:end])
+    size = _sum_up(body, start, end)
     if not metadata.get(_CODEC) and not size.repeats:
         size.page = 0  # it is a part of the body
     return size
@@ -87,10 +87,10 @@ def _structs(fields: _Struct, field: int) -> list[_Struct]:
     return found
 
 
-def _sum_up(chunk: memoryview) -> ChunkSize:
-    at, size, pages = 0, ChunkSize(), 0
-    while at < len(chunk):
-        header, at = _read_struct(chunk, at, 0)
+def _sum_up(body: bytearray, at: int, end: int) -> ChunkSize:
+    size, pages = ChunkSize(), 0
+    while at < end:
+        header, at = _read_struct(body, at, 0)
         page, stored = _number(header, _UNCOMPRESSED_SIZE), _number(header, _COMPRESSED_SIZE)
         size.page = max(size.page, page)
         if isinstance(dictionary := header.get(_DICTIONARY), dict):
@@ -115,7 +115,7 @@ def _number(fields: _Struct, field: int) -> int:
     return value
 
 
-def _read_struct(data: memoryview, at: int, depth: int) -> tuple[_Struct, int]:
+def _read_struct(data: bytearray, at: int, depth: int) -> tuple[_Struct, int]:
     """Return the integers and structures of a structure by field, and the position behind it."""
     if depth > _MAX_DEPTH:
         raise ValueError("a header is nested too deeply")
@@ -130,10 +130,10 @@ def _read_struct(data: memoryview, at: int, depth: int) -> tuple[_Struct, int]:
         kind &= 15
         if kind == _STRUCT:
             fields[number], at = _read_struct(data, at, depth + 1)
-        elif kind == _LIST:
-            fields[number], at = _read_list(data, at, depth)
         elif kind in _INTEGERS:
             fields[number], at = _read_integer(data, at)
+        elif kind == _LIST:
+            fields[number], at = _read_list(data, at, depth)
         elif kind in _SKIP:
             at = _SKIP[kind](data, at)
         else:
@@ -141,7 +141,7 @@ def _read_struct(data: memoryview, at: int, depth: int) -> tuple[_Struct, int]:
     return fields, at + 1
 
 
-def _read_list(data: memoryview, at: int, depth: int) -> tuple[list[_Struct], int]:
+def _read_list(data: bytearray, at: int, depth: int) -> tuple[list[_Struct], int]:
     """Return the structures of a list, and the position behind it; other values are left out."""
     kind, count, at = data[at] & 15, data[at] >> 4, at + 1
     if count == _LONG:
@@ -161,7 +161,7 @@ def _read_list(data: memoryview, at: int, depth: int) -> tuple[list[_Struct], in
     return found, at
 
 
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
+def _read_varint(data: bytearray, at: int) -> tuple[int, int]:
     value = shift = 0
     while (byte := data[at]) & 128:
         value |= (byte & 127) << shift
@@ -172,18 +172,22 @@ def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
     return value | byte << shift, at + 1
 
 
-def _read_integer(data: memoryview, at: int) -> tuple[int, int]:
-    value, at = _read_varint(data, at)
+def _read_integer(data: bytearray, at: int) -> tuple[int, int]:
+    value, at = data[at], at + 1
+    if value & 128:
+        value, at = _read_varint(data, at - 1)
     return (value >> 1) ^ -(value & 1), at
 
 
-def _skip_binary(data: memoryview, at: int) -> int:
-    length, at = _read_varint(data, at)
+def _skip_binary(data: bytearray, at: int) -> int:
+    length, at = data[at], at + 1
+    if length & 128:
+        length, at = _read_varint(data, at - 1)
     return at + length
 
 
 _INTEGERS, _LIST, _STRUCT, _LONG = {4, 5, 6}, 9, 12, 15
-_SKIP: dict[int, Callable[[memoryview, int], int]] = {
+_SKIP: dict[int, Callable[[bytearray, int], int]] = {
     1: lambda _, at: at,  # true
     2: lambda _, at: at,  # false
     3: lambda _, at: at + 1,
