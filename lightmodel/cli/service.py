@@ -165,7 +165,7 @@ def prune(config: Config, *, dry_run: bool) -> None:
     """Delete old rows of the prediction log.
 
     These are the answers older than log.keep_days, or the oldest ones beyond log.max_mb, and labels
-    without any answer. The service does so by itself.
+    as old, unless their id has a newer answer. The service does so by itself.
     """
     from lightmodel.predictions.factory import prune_log
 
@@ -173,7 +173,7 @@ def prune(config: Config, *, dry_run: bool) -> None:
     if not done.rows and not done.labels:
         click.echo("nothing to delete")
         return
-    before = "" if done.before is None else f" from before {done.before:%Y-%m-%d %H:%M} UTC"
+    before = "" if done.before is None else f" from before {done.before:%Y-%m-%d %H:%M:%S} UTC"
     verb = "would be deleted" if dry_run else "deleted"
     click.echo(f"{done.rows:,} rows and {done.labels:,} labels{before} {verb}")
 

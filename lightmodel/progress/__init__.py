@@ -67,16 +67,18 @@ class LogProgress:
         logger.info("%s: started%s", title, f", {format_progress(0, total, unit)}" if total else "")
         thread = threading.Thread(target=log_until_ended, name=f"progress of {title}", daemon=True)
         thread.start()
+
+        def end(state: str) -> None:
+            ended.set()
+            thread.join()  # else its last line might come after this one
+            log(state)
+
         try:
             yield advance
         except BaseException:
-            log("stopped at ")
+            end("stopped at ")
             raise
-        else:
-            log("done, ")
-        finally:
-            ended.set()
-            thread.join()
+        end("done, ")
 
 
 def format_progress(done: int, total: int | None, unit: str) -> str:

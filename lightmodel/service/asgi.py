@@ -1,4 +1,4 @@
-"""The ASGI application: Flask's routes in threads; probes have threads of their own."""
+"""The ASGI application: Flask's routes in threads; what is short has threads of its own."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,19 +7,21 @@ from flask import Flask
 from lightmodel.config import ServeSection
 from lightmodel.service.wsgi_threads import Receive, Scope, Send, WsgiThreads
 
-_PROBES = {"/health", "/ready", "/ping"}
-_PROBE_THREADS = 2
+IS_SHORT = "is_short"  # in a request's state: it has arrived, and is small
+_SHORT_PATHS = {"/health", "/ready", "/ping", "/metrics"}
+_SHORT_THREADS = 4
 
 
 class EventLoopApp:
-    """Answers every request of one worker by Flask; probes are answered however many uploads there are."""
+    """Answers every request of one worker by Flask; probes do not wait for uploads."""
 
     def __init__(self, app: Flask, serve: ServeSection) -> None:
         self._threads = ThreadPoolExecutor(serve.threads, "request")
-        self._probe_threads = ThreadPoolExecutor(_PROBE_THREADS, "probe")
+        self._short_threads = ThreadPoolExecutor(_SHORT_THREADS, "short")
         self._flask = WsgiThreads(app.wsgi_app, serve.read_timeout_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        threads = self._probe_threads if scope["path"] in _PROBES else self._threads
+        is_short = scope["path"] in _SHORT_PATHS or IS_SHORT in scope["state"]
+        threads = self._short_threads if is_short else self._threads
         await self._flask.answer(scope, receive, send, threads)

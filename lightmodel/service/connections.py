@@ -1,6 +1,7 @@
 """HTTP connections on an event loop: uvicorn's, with deadlines and limits for what clients may hold."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from lightmodel.service.asgi import IS_SHORT
 from lightmodel.service.json_requests import Headers, JsonRequests, JsonResponse
 
 _MAX_HEAD_BYTES = 64 << 10
@@ -54,16 +56,20 @@ class Connection(HttpToolsProtocol):
         self._direct_headers: Headers | None = None  # of a request that may be answered directly
         self._peers = peers  # all connections of this worker
         self._on_end = on_end
-        self._is_in_head = self._is_upgrade = self._is_lingering = self._is_stopping = False
+        self._is_in_head = self._is_upgrade = self._is_too_long = False
+        self._is_lingering = self._is_stopping = False
         self._is_received = True
         self._head_bytes = 0
-        self._waiting_since: float | None = None  # for a head, or for the rest of a dropped body
+        self._unparsed_bytes = 0  # since the parser last found something whole
+        self._deadline = math.inf  # for what the client has to send
         self._blocked_since: float | None = None  # by a client that does not read
+        self._last_data_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Begin to wait for a head; at the limit, the client that has waited for longest is closed."""
+        """Begin to wait for a head; at the limit, the client that has been quiet for longest is closed."""
         super().connection_made(_LingeringTransport(transport, self))
-        self._waiting_since = self.loop.time()
+        self._last_data_at = self.loop.time()
+        self._deadline = self._last_data_at + self._limits.head_s
         self._peers.add(self)
         if len(self._peers) > self._limits.connections:
             self._make_room()
@@ -79,6 +85,10 @@ class Connection(HttpToolsProtocol):
         if self._is_lingering:
             return
         self._unset_keepalive_if_required()
+        self._last_data_at = self.loop.time()
+        if self._deadline == math.inf and not self._is_answering:
+            self._deadline = self._last_data_at + self._limits.head_s
+        self._unparsed_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -86,73 +96,91 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(HTTPStatus.BAD_REQUEST, "this is not a valid HTTP request")
             return
-        if self._is_in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                most = f"{_MAX_HEAD_BYTES >> 10} KB"
-                self._refuse(
-                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head has more than {most}"
-                )
+        if self._is_too_long or self._unparsed_bytes > _MAX_HEAD_BYTES:
+            most = f"{_MAX_HEAD_BYTES >> 10} KB"
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the head has more than {most}"
+            )
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio's
         """Keep the connection until the answer is sent, for a client that has only stopped sending."""
-        is_waited_for = self._is_answering and self._is_received
+        is_waited_for = (
+            self._is_answering and not self.cycle.more_body and self.scheme == "http"
+        )  # TLS has no half-closed connections
         if is_waited_for:
             self.cycle.keep_alive = False
         return is_waited_for
 
     def on_message_begin(self) -> None:
         """Note that a head begins."""
-        self._is_in_head, self._is_received, self._head_bytes = True, False, 0
+        self._is_in_head, self._is_received = True, False
+        self._head_bytes = 0
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Keep the target of the request."""
+        self._head_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field of the head; those after a chunked body are dropped, for nobody has checked them."""
+        if self._is_in_head:
+            self._head_bytes += len(name) + len(value)
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Start to answer the request."""
-        self._is_in_head, self._waiting_since = False, None
+        self._is_in_head, self._unparsed_bytes, self._deadline = False, 0, math.inf
+        self._is_too_long = self._head_bytes > _MAX_HEAD_BYTES
         self._is_upgrade = self.parser.should_upgrade()
-        if self._is_upgrade:
-            return
-        super().on_headers_complete()
-        if self._is_stopping:
-            self.cycle.keep_alive = False
+        if not self._is_upgrade and not self._is_too_long:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body."""
+        self._unparsed_bytes = 0
+        if not self._is_too_long:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request has arrived; answer it if that is possible without a task."""
-        if self._is_upgrade:
+        self._unparsed_bytes = 0
+        if self._is_upgrade or self._is_too_long:
             return
         self._is_received = True
         super().on_message_complete()
         if self._direct_headers is not None:
-            headers, self._direct_headers, self._waiting_since = self._direct_headers, None, None
+            headers, self._direct_headers, self._deadline = self._direct_headers, None, math.inf
             response = self._direct.answer(self.scope, headers, bytes(self.cycle.body))
-            if response is None:
-                super()._start_asgi_task(self.cycle, self.app)
-            else:
+            if response is not None:
                 self._send(response)
-
-    def on_response_complete(self) -> None:
-        """Wait for the next request."""
-        super().on_response_complete()
-        if self.cycle.response_complete:
-            self._waiting_since = self.loop.time()
+                return
+            self.scope["state"][IS_SHORT] = True
+            super()._start_asgi_task(self.cycle, self.app)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Start to answer a request whose head has arrived; small JSON waits for its body."""
+        if self._is_stopping:
+            cycle.keep_alive = False
         headers = dict(cycle.scope["headers"])
-        is_plain = cycle.keep_alive and not cycle.waiting_for_100_continue and cycle is self.cycle
-        if is_plain and cycle.more_body and self._direct.accepts(cycle.scope, headers):
-            self._direct_headers, self._waiting_since = headers, self.loop.time()
+        is_plain = not cycle.waiting_for_100_continue and cycle is self.cycle and cycle.more_body
+        if is_plain and self._direct.accepts(cycle.scope, headers):
+            self._direct_headers = headers
+            self._deadline = self.loop.time() + self._limits.head_s
         else:
             super()._start_asgi_task(cycle, app)
 
     def _send(self, response: JsonResponse) -> None:
         """Send a response at once, as `RequestResponseCycle.send` would."""
-        lines = [
-            b"%b: %b\r\n" % line for line in (*self.server_state.default_headers, *response.headers)
-        ]
+        cycle, headers = self.cycle, [*self.server_state.default_headers, *response.headers]
+        if not cycle.keep_alive:
+            headers.append((b"connection", b"close"))
+        lines = [b"%b: %b\r\n" % line for line in headers]
         self.transport.write(b"".join([STATUS_LINE[200], *lines, b"\r\n", response.body]))
-        self.cycle.response_started = self.cycle.response_complete = True
-        self.cycle.on_response()
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def pause_writing(self) -> None:
         """Note that the client does not read."""
@@ -165,9 +193,16 @@ class Connection(HttpToolsProtocol):
         self._blocked_since = None
 
     @property
-    def idle_since(self) -> float | None:
-        """The time since which the client sends no complete head; None during a request."""
-        return self._waiting_since
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return not self._is_answering and not self._is_lingering
+
+    @property
+    def quiet_since(self) -> tuple[bool, float] | None:
+        """When the client last sent something, if it has to send more; first whether we do not read it."""
+        if self._is_answering and not self.cycle.more_body:
+            return None
+        return self.flow.read_paused, self._last_data_at
 
     @property
     def is_received(self) -> bool:
@@ -182,21 +217,17 @@ class Connection(HttpToolsProtocol):
 
     def linger(self) -> None:
         """Drop everything that arrives from now on."""
-        self._is_lingering, self._waiting_since = True, self.loop.time()
+        self._is_lingering, self._deadline = True, self.loop.time() + _LINGER_S
         self.flow.resume_reading()
 
     def close_if_overdue(self, now: float) -> None:
         """Close the connection if its client has not sent or read for too long."""
-        drops = self._is_lingering or not (
-            self._is_received or self._is_in_head or self._direct_headers
-        )
-        most = _LINGER_S if drops else self._limits.head_s
-        is_late = self._waiting_since is not None and now - self._waiting_since > most
+        is_late = now > self._deadline
         is_blocked = (
             self._blocked_since is not None and now - self._blocked_since > self._limits.write_s
         )
         if is_late and self._direct_headers is not None:  # Flask's route waits, and answers 408
-            self._direct_headers = self._waiting_since = None
+            self._direct_headers, self._deadline = None, math.inf
             super()._start_asgi_task(self.cycle, self.app)
         elif is_late or is_blocked:
             self.transport.abort()
@@ -208,8 +239,8 @@ class Connection(HttpToolsProtocol):
         return cycle is not None and not cycle.response_complete
 
     def _make_room(self) -> None:
-        idle = {one.idle_since: one for one in self._peers if one.idle_since is not None}
-        idle[min(idle)].transport.abort()  # there is at least this one
+        quiet = [(one.quiet_since, id(one), one) for one in self._peers if one.quiet_since]
+        min(quiet)[2].transport.abort()  # there is at least this one
 
     def _stay_with_http_1(self, rest: bytes) -> None:
         """Read the request again as if it asked for no upgrade, such as Java's client does (h2c).
@@ -228,6 +259,7 @@ class Connection(HttpToolsProtocol):
         """Answer what is no valid request, after the requests before it, and close."""
         if self._is_answering and not self.cycle.more_body:
             self.cycle.keep_alive = False
+            self.flow.pause_reading()
             return
         if self._is_answering:  # its body is broken
             self.cycle.disconnected = True
@@ -266,4 +298,5 @@ class _LingeringTransport(asyncio.Transport):
             return
         self._is_closing = True
         self._connection.linger()
-        self._transport.write_eof()
+        if self._transport.can_write_eof():  # TLS cannot
+            self._transport.write_eof()

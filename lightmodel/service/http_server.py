@@ -60,6 +60,7 @@ class HttpServer:
         self._listeners: Sequence[socket.socket] = ()
         self._connecting: set[asyncio.Task[object]] = set()
         self._closing_at = 0.0
+        self._stuck_at = -1  # the fewest connections of another worker, when it did not move
 
     @property
     def requests(self) -> int:
@@ -86,10 +87,13 @@ class HttpServer:
         now = self._loop.time()
         is_closing = self._closing_at and now > self._closing_at
         for connection in tuple(self._connections):
-            if is_closing and connection.idle_since is not None:
+            if is_closing and connection.is_idle:
                 connection.transport.close()
             else:
                 connection.close_if_overdue(now)
+        if is_closing:
+            for handshake in self._connecting:
+                handshake.cancel()
 
     def stop(self, *, accept_waiting: bool) -> None:
         """Let go of the port, and close connections when they are idle.
@@ -109,19 +113,23 @@ class HttpServer:
 
     def _offer(self, listener: socket.socket) -> None:
         """Accept a waiting connection, unless another worker with fewer can have it."""
-        if self._counts.own > self._counts.fewest_of_others():
+        others = self._counts.fewest_of_others()
+        if others != self._stuck_at:
+            self._stuck_at = -1
+        if self._counts.own > others != self._stuck_at:
             self._loop.remove_reader(listener.fileno())
-            self._yield(listener, self._loop.time() + _YIELD_S, self._counts.fewest_of_others())
+            self._yield(listener, self._loop.time() + _YIELD_S, others)
         else:
             self._accept(listener)
 
     def _yield(self, listener: socket.socket, until: float, fewest: int) -> None:
-        """Wait while the others accept; one that does not move is busy, and gets no more."""
+        """Wait while the others accept; one that does not move is not waited for until it does."""
         now, others = self._loop.time(), self._counts.fewest_of_others()
         if self._counts.own > others and (now < until or others != fewest):
             until = until if others == fewest else now + _YIELD_S
             self._loop.call_later(_YIELD_STEP_S, self._yield, listener, until, others)
         else:
+            self._stuck_at = others if self._counts.own > others else -1
             self._resume(listener)
 
     def _resume(self, listener: socket.socket) -> None:
@@ -150,8 +158,13 @@ class HttpServer:
 
     async def _connect(self, client: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._connection, client, ssl=self._tls)
-        except OSError:  # no TLS client, or gone already
+            await self._loop.connect_accepted_socket(
+                self._connection,
+                client,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._limits.head_s if self._tls else None,
+            )
+        except (OSError, asyncio.CancelledError):  # no TLS client, gone, or too late
             self._counts.add(-1)
             client.close()
 

@@ -72,7 +72,8 @@ class JsonRequests:
             and headers.get(b"content-type", b"").lower() in _JSON_TYPES
             and headers.get(b"accept", b"*/*") in _JSON_WANTED
             and b"content-encoding" not in headers
-            and (b"origin" not in headers or not self.config.serve.cors_origins)
+            and not self.config.serve.cors_origins
+            and len(headers) == len(scope["headers"])  # none is repeated
             and length.isdigit()
             and int(length) <= MAX_BYTES
         )
@@ -85,10 +86,13 @@ class JsonRequests:
         model = self.models.loaded
         if model is None or body.lstrip()[:1] not in {b"{", b"["}:
             return None
-        if self.callers.are_checked and not self._admits(scope, headers):
+        key = self._key_name(headers)
+        if self.callers.need_key and not key:
             return None
         scorer = self._score(model, body, started)
-        if scorer is None:
+        # Only an answer counts here: what is left to Flask is counted there.
+        address = client_address(scope, self.config.serve.proxies)
+        if scorer is None or self.callers.acquire(key, address):
             return None
         sent_id = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = request_id_of(sent_id)
@@ -101,14 +105,11 @@ class JsonRequests:
         self._count(scorer, request_id, time.perf_counter() - started)
         return response
 
-    def _admits(self, scope: Mapping[str, Any], headers: Headers) -> bool:
-        sent = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(
-            b"Bearer "
-        )
-        key = self.callers.key_name(sent.decode("latin-1"))
-        if self.callers.need_key and not key:
-            return False
-        return self.callers.acquire(key, client_address(scope, self.config.serve.proxies)) == 0
+    def _key_name(self, headers: Headers) -> str:
+        if not self.callers.need_key:
+            return ""
+        sent = headers.get(b"x-api-key") or headers.get(b"authorization", b"")
+        return self.callers.key_name(sent.removeprefix(b"Bearer ").decode("latin-1"))
 
     def _score(self, model: LoadedModel, body: bytes, started: float) -> RequestScorer | None:
         """Score the rows of a body; return None if it has too many, or is not valid."""

@@ -80,7 +80,7 @@ class ModelManager:
     def _unload(self, error: LightModelError) -> None:
         """Unload the model if its approval was withdrawn; otherwise keep serving it."""
         if self._model is None or self.store.is_withdrawn(self._model.version):
-            logger.error("no model to serve: %s", error.message)
+            logger.error("no model to serve: %s: %s", error.message, error.hint)
             self._model, self._error = None, error
         else:
             logger.error("still serving %s: %s", self._model.version, error.message)

@@ -5,7 +5,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import psutil
 import pytest
@@ -158,6 +158,74 @@ def test_a_request_is_answered_though_rubbish_follows(shop: Shop) -> None:
     with closing(connect(shop.address)) as connection:
         connection.sendall(csv_request(as_csv(ROWS)) + b"\0\0\0 rubbish\r\n\r\n")
         assert answer_on(connection)[0] == 200
+
+
+def test_the_answer_of_a_request_before_a_cut_one_arrives(shop: Shop) -> None:
+    with closing(connect(shop.address)) as connection:
+        connection.sendall(csv_request(as_csv(ROWS)) + HEALTH[:10])
+        connection.shutdown(socket.SHUT_WR)
+        assert answer_on(connection)[0] == 200
+
+
+def test_bodies_do_not_count_as_heads(shop: Shop) -> None:
+    many = as_json_rows(100)
+    with closing(connect(shop.address)) as connection:
+        for _ in range(20):  # over 64 KB, and each packet ends within a head
+            connection.sendall(json_request(many) + HEALTH[:10])
+            assert answer_on(connection)[0] == 200
+            connection.sendall(HEALTH[10:])
+            assert answer_on(connection)[0] == 200
+
+
+def test_a_long_head_is_refused_though_it_comes_at_once(shop: Shop) -> None:
+    with closing(connect(shop.address)) as connection:
+        connection.sendall(HEALTH[:-2] + b"X-Long: " + b"x" * (65 << 10) + b"\r\n\r\n")
+        assert read_until_closed(connection).startswith(b"HTTP/1.1 431 ")
+
+
+def test_fields_after_a_chunked_body_are_dropped_and_limited(shop: Shop) -> None:
+    head = csv_head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    body = as_csv(ROWS)
+    chunks = b"%x\r\n%b\r\n0\r\n" % (len(body), body)
+    with closing(connect(shop.address)) as connection:
+        connection.sendall(head + chunks + b"X-Request-ID: forged\r\nConnection: close\r\n\r\n")
+        status, _ = answer_on(connection)
+        assert status == 200
+        connection.sendall(head + chunks)
+        received = b""
+        with suppress(ConnectionError):
+            for _ in range(100):
+                connection.sendall(b"X-More: " + b"x" * 1024 + b"\r\n")
+            received = connection.recv(100)
+        assert not received.startswith(b"HTTP/1.1 200")
+    assert '"request_id":"forged"' not in log_of(shop.project, shop.address).read_text()
+
+
+def test_an_idle_connection_is_kept_for_keepalive_s(trained_shop: Project) -> None:
+    settings = {"LIGHTMODEL__SERVE__READ_TIMEOUT_S": "0.2", "LIGHTMODEL__SERVE__KEEPALIVE_S": "60"}
+    with serving(trained_shop, **settings) as address, closing(connect(address)) as kept:
+        kept.sendall(HEALTH)
+        assert answer_on(kept)[0] == 200
+        with closing(connect(address)) as silent:
+            assert read_until_reset(silent) == b""  # later than the deadline of a head
+        kept.sendall(HEALTH)
+        assert answer_on(kept)[0] == 200
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGHUP, signal.SIGTERM], ids=str)
+def test_a_busy_client_is_told_before_its_connection_is_closed(
+    trained_shop: Project, signal_: signal.Signals
+) -> None:
+    with serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address, ExitStack() as stack:
+        busy = stack.enter_context(closing(connect(address)))
+        busy.sendall(json_request(ROW))
+        assert answer_on(busy)[0] == 200
+        master_of(address).send_signal(signal_)
+        received = b""
+        while b"connection: close" not in received:
+            busy.sendall(json_request(ROW))
+            received = busy.recv(65536)
+            assert received.startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_broken_chunk_is_refused(shop: Shop) -> None:

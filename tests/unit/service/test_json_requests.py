@@ -124,4 +124,5 @@ def test_keys_and_limits_hold(trained_shop: Project) -> None:
         direct(guarded, body, authorization="Bearer secret"),
     ]
     assert None not in answers
+    assert direct(guarded, b"{}", x_api_key="secret") is None  # and not counted here
     assert direct(guarded, body, x_api_key="secret") is None  # the third within a second
