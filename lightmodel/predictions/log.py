@@ -101,7 +101,8 @@ class PredictionLog:
                 self._queue.append(rows)
         if refused:
             self._count("dropped", number)
-            self._overflow.begin(f"log.queue_rows is {self._limits.queue_rows}")
+            if full:
+                self._overflow.begin(f"log.queue_rows is {self._limits.queue_rows}")
         elif not self._wake.is_set():
             self._wake.set()
 
