@@ -150,7 +150,7 @@ def run_wsgi(
     return status, headers, body
 
 
-def environ_of(scope: Scope, stream: io.RawIOBase) -> dict[str, Any]:
+def environ_of(scope: Scope, stream: io.IOBase) -> dict[str, Any]:
     """Return the WSGI environment of an ASGI request (PEP 3333)."""
     server, client = scope.get("server") or ("localhost", 80), scope.get("client")
     environ: dict[str, Any] = {
