@@ -1,7 +1,9 @@
 """Measure the pages of a Parquet file by their headers, before any page is decompressed.
 
 The metadata at the end of a file also counts bytes, but nothing holds it to the truth. Headers are
-Thrift structures in the compact protocol: fields of a number, a type and a value.
+Thrift structures in the compact protocol: fields of a number, a type and a value. What Arrow might
+read otherwise would escape the measure, hence a field of another type is another field, as for Arrow,
+and what Arrow would cut, overwrite or not check is refused.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,14 +12,29 @@ from typing import Union
 
 from lightmodel.errors import DataError
 
-_Struct = dict[int, Union[int, "_Struct", list["_Struct"]]]
-_ROW_GROUPS, _CHUNKS, _CHUNK_METADATA = 4, 1, 3  # fields of the file's metadata, and below
-_CODEC, _CHUNK_VALUES, _CHUNK_BYTES, _DATA_OFFSET, _DICTIONARY_OFFSET = 4, 5, 7, 9, 11
-_UNCOMPRESSED_SIZE, _COMPRESSED_SIZE, _DATA, _DICTIONARY, _DATA_V2 = 2, 3, 5, 7, 8
-_VALUES = 1  # a field of the headers of data and of dictionaries
-_ENCODINGS = {_DATA: 2, _DATA_V2: 4}  # the field that holds the encoding of a data page
+_I16, _I32, _I64, _BINARY, _LIST, _STRUCT = 4, 5, 6, 8, 9, 12  # types of the compact protocol
+_Field = tuple[int, int]  # number and type
+_Struct = dict[_Field, Union[int, "_Struct", list["_Struct"]]]
+_ROW_GROUPS, _CHUNKS, _CHUNK_METADATA = (4, _LIST), (1, _LIST), (3, _STRUCT)  # of the metadata
+_CODEC, _CHUNK_VALUES, _CHUNK_BYTES = (4, _I32), (5, _I64), (7, _I64)
+_DATA_OFFSET, _DICTIONARY_OFFSET = (9, _I64), (11, _I64)
+_UNCOMPRESSED_SIZE, _COMPRESSED_SIZE = (2, _I32), (3, _I32)  # of a page's header
+_DATA, _DICTIONARY, _DATA_V2 = (5, _STRUCT), (7, _STRUCT), (8, _STRUCT)
+_VALUES = (1, _I32)  # a field of the headers of data and of dictionaries
+_ENCODINGS = {_DATA: (2, _I32), _DATA_V2: (4, _I32)}  # the field with the encoding of a data page
 _DICTIONARY_ENCODINGS, _DELTA_BYTE_ARRAY = {2, 8}, 7
+_INTEGER_ENDS = {_I16: 1 << 15, _I32: 1 << 31, _I64: 1 << 63}
+_STRUCT_LISTS = ((0, 2), (0, 4), (0, 5), (0, 7), (1, 1), (1, 4), (3, 8), (3, 13))
+_ELEMENTS = {  # of the metadata's lists, by depth and number: Arrow does not check their types
+    **{place: {_STRUCT} for place in _STRUCT_LISTS},
+    **{place: set(_INTEGER_ENDS) for place in ((3, 2), (4, 2), (4, 3))},
+    (3, 3): {_BINARY},
+}
+_KEPT = {(0, 4), (1, 1)}  # row groups and column chunks; other lists are passed over
+_LONG = 15  # elements: their number follows
+_FIELDS_END = 1 << 15
 _MAX_DEPTH = 8
+_HEADER_DEPTH = 5  # no list of the metadata lies so deep, so that a header's are passed over
 
 
 @dataclass
@@ -80,8 +97,8 @@ def _measure_chunk(chunk: _Struct, body: bytearray) -> ChunkSize | None:
     return size
 
 
-def _structs(fields: _Struct, field: int) -> list[_Struct]:
-    found = fields.get(field, [])
+def _structs(fields: _Struct, field: _Field) -> list[_Struct]:
+    found = fields.get(field)
     if not isinstance(found, list):
         raise ValueError("a list is missing")  # noqa: TRY004 — as above
     return found
@@ -90,7 +107,7 @@ def _structs(fields: _Struct, field: int) -> list[_Struct]:
 def _sum_up(body: bytearray, at: int, end: int) -> ChunkSize:
     size, pages = ChunkSize(), 0
     while at < end:
-        header, at = _read_struct(body, at, 0)
+        header, at = _read_struct(body, at, _HEADER_DEPTH)
         page, stored = _number(header, _UNCOMPRESSED_SIZE), _number(header, _COMPRESSED_SIZE)
         size.page = max(size.page, page)
         if isinstance(dictionary := header.get(_DICTIONARY), dict):
@@ -108,7 +125,7 @@ def _sum_up(body: bytearray, at: int, end: int) -> ChunkSize:
     return size
 
 
-def _number(fields: _Struct, field: int) -> int:
+def _number(fields: _Struct, field: _Field) -> int:
     value = fields.get(field)
     if not isinstance(value, int) or value < 0:
         raise ValueError("a header lacks a number")
@@ -116,11 +133,11 @@ def _number(fields: _Struct, field: int) -> int:
 
 
 def _read_struct(data: bytearray, at: int, depth: int) -> tuple[_Struct, int]:
-    """Return the integers and structures of a structure by field, and the position behind it."""
+    """Return the fields of a structure that are needed, and the position behind it."""
     if depth > _MAX_DEPTH:
         raise ValueError("a header is nested too deeply")
     fields: _Struct = {}
-    number = 0
+    number, numbers = 0, set[int]()
     while kind := data[at]:
         at += 1
         if kind >> 4:
@@ -128,30 +145,46 @@ def _read_struct(data: bytearray, at: int, depth: int) -> tuple[_Struct, int]:
         else:
             number, at = _read_integer(data, at)
         kind &= 15
-        if kind == _STRUCT:
-            fields[number], at = _read_struct(data, at, depth + 1)
-        elif kind in _INTEGERS:
-            fields[number], at = _read_integer(data, at)
-        elif kind == _LIST:
-            fields[number], at = _read_list(data, at, depth)
-        elif kind in _SKIP:
+        if number in numbers or not 0 <= number < _FIELDS_END:
+            raise ValueError("a field is repeated, or its number is beyond its type")
+        numbers.add(number)
+        if kind in _SKIP:
             at = _SKIP[kind](data, at)
         else:
-            raise ValueError("a header has a field of an unknown type")
+            fields[number, kind], at = _read_field(data, at, depth, (number, kind))
     return fields, at + 1
 
 
-def _read_list(data: bytearray, at: int, depth: int) -> tuple[list[_Struct], int]:
-    """Return the structures of a list, and the position behind it; other values are left out."""
+def _read_field(
+    data: bytearray, at: int, depth: int, field: _Field
+) -> tuple[int | _Struct | list[_Struct], int]:
+    number, kind = field
+    if kind == _STRUCT:
+        return _read_struct(data, at, depth + 1)
+    if kind == _LIST:
+        return _read_list(data, at, depth, number)
+    if kind not in _INTEGER_ENDS:
+        raise ValueError("a header has a field of an unknown type")
+    value, at = _read_integer(data, at)
+    if value >= _INTEGER_ENDS[kind]:
+        raise ValueError("a number is beyond its type")
+    return value, at
+
+
+def _read_list(data: bytearray, at: int, depth: int, number: int) -> tuple[list[_Struct], int]:
+    """Return the structures of a list that is needed, and the position behind it."""
     kind, count, at = data[at] & 15, data[at] >> 4, at + 1
     if count == _LONG:
         count, at = _read_varint(data, at)
+    if count and kind not in _ELEMENTS.get((depth, number), {kind}):
+        raise ValueError("a list is of another type")
     found: list[_Struct] = []
     for _ in range(count):
         if kind == _STRUCT:
             fields, at = _read_struct(data, at, depth + 1)
-            found.append(fields)
-        elif kind in _INTEGERS:
+            if (depth, number) in _KEPT:
+                found.append(fields)
+        elif kind in _INTEGER_ENDS:
             _, at = _read_varint(data, at)
         elif kind in _SKIP:
             at = max(_SKIP[kind](data, at), at + 1)
@@ -186,11 +219,10 @@ def _skip_binary(data: bytearray, at: int) -> int:
     return at + length
 
 
-_INTEGERS, _LIST, _STRUCT, _LONG = {4, 5, 6}, 9, 12, 15
 _SKIP: dict[int, Callable[[bytearray, int], int]] = {
     1: lambda _, at: at,  # true
     2: lambda _, at: at,  # false
     3: lambda _, at: at + 1,
     7: lambda _, at: at + 8,
-    8: _skip_binary,
+    _BINARY: _skip_binary,
 }

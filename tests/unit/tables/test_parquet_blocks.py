@@ -15,6 +15,7 @@ from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import DataError, LightModelError, TooLarge
 from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits
+from lightmodel.tables.parquet_pages import measure_groups
 from lightmodel.tables.reading import read_source
 from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
 from tests.fakes.reading import arrow_rows, features_of
@@ -105,6 +106,24 @@ def test_a_damaged_file_is_refused_or_read(contract: Contract, at: int) -> None:
         body[place % len(body)] ^= 0x15
         with suppress(LightModelError):
             blocks(contract, bytes(body))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"\x00",
+        b"\x49\x15\x02\x00",  # a list of integers
+        b"\x49\x0c\x09\x08\x0c\x00",  # twice
+        b"\x49\x0c\x09\x88\x80\x08\x0c\x00",  # its number with 17 bits, of which Arrow reads 16
+        b"\x49\x0c\x15\x80\x80\x80\x80\x10\x00",  # a number of 33 bits, of which Arrow reads 32
+    ],
+)
+def test_row_groups_that_arrow_reads_otherwise_than_the_measure_are_refused(
+    metadata: bytes,
+) -> None:
+    body = b"PAR1" + metadata + len(metadata).to_bytes(4, "little") + b"PAR1"
+    with pytest.raises(DataError, match="damaged"):
+        list(measure_groups(bytearray(body)))
 
 
 def test_a_file_without_rows_is_refused(contract: Contract) -> None:
