@@ -15,9 +15,7 @@ from lightmodel.tables.parquet_pages import ChunkSize, measure_groups
 
 _BATCH_ROWS = 1 << 14  # at most
 _BATCH_SHARE = 4  # of the limit: a batch is in memory as read, as plain types and as features
-_TEXT_SHARE = (
-    16  # of the limit: the texts of a block; to write them, JSON reserves 12 times as much
-)
+_TEXT_SHARE = 16  # of the limit: the texts of a block, for which JSON reserves 12 times as much
 _FEWEST_ROWS = 1 << 10  # of a batch; texts that allow only fewer take too long to decode
 _ENTRY_BYTES, _PROBE_BYTES = 32, 160  # of a text in a dictionary, and if the texts are looked up
 _ANSWER_BYTES = 100  # of a row in the answer, for which two times the limit are reserved
@@ -79,16 +77,20 @@ class Batches:
         self._rows = max(1, min(_BATCH_ROWS, self._most // _BATCH_SHARE // max(1, width)))
         rows = self._file.metadata.num_rows
         most = max(self._most // 2, 2 * self._most - rows * _ANSWER_BYTES)
+        groups = 0
         for at, sizes in enumerate(measure_groups(self._body)):
+            groups += 1
             if len(sizes) != len(self.schema):
                 raise DataError("a row group lacks columns", hint="fetch or export the file again")
             chunks = {place: size for place in columns.places if (size := sizes[place])}
             if sum(self._held(place, size) for place, size in chunks.items()) > most:
                 hint = "write smaller row groups (row_group_size), or smaller pages"
-                raise too_large(f"the pages of row group {at + 1} take", most, hint)
+                raise too_large(f"the pages of row group {groups} take", most, hint)
             for place, size in chunks.items():
                 if _is_text(self.schema.field(place).type):
                     self._refuse_long_texts(at, place, size)
+        if groups != self._file.metadata.num_row_groups:
+            raise DataError("a row group is missing", hint="fetch or export the file again")
 
     def _held(self, place: int, size: ChunkSize) -> int:
         """Return the bytes of a column chunk that are in memory at once."""
