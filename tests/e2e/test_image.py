@@ -167,14 +167,20 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-def test_prebuilt_takes_the_newest_approved_model_of_the_folder_and_trains_nothing(
-    images: str, tmp_path: Path
-) -> None:
-    folder = clone(tmp_path / "clone")
-    made = shell("docker", "create", images).strip()
+def clone_with_model(folder: Path, image: str) -> tuple[Path, str]:
+    """Clone to a folder, with the model of an image in `model/`; return the folder and the version."""
+    clone(folder)
+    made = shell("docker", "create", image).strip()
     shell("docker", "cp", f"{made}:/app/model/.", str(folder / "model"))
     shell("docker", "rm", made)
     (version,) = [path.name for path in (folder / "model").glob("2*")]
+    return folder, version
+
+
+def test_prebuilt_takes_the_newest_approved_model_of_the_folder_and_trains_nothing(
+    images: str, tmp_path: Path
+) -> None:
+    folder, version = clone_with_model(tmp_path / "clone", images)
     tag = f"{IMAGE}:prebuilt"
     build("--build-arg", "MODEL_FROM=prebuilt", "-t", tag, folder=folder)
     assert shell("docker", "run", "--rm", tag, "ls", "model").split() == [version]
@@ -184,11 +190,7 @@ def test_prebuilt_takes_the_newest_approved_model_of_the_folder_and_trains_nothi
 def test_a_model_that_is_not_compiled_gets_an_image_with_lightgbm(
     images: str, tmp_path: Path
 ) -> None:
-    folder = clone(tmp_path / "clone")
-    made = shell("docker", "create", images).strip()
-    shell("docker", "cp", f"{made}:/app/model/.", str(folder / "model"))
-    shell("docker", "rm", made)
-    (version,) = [path.name for path in (folder / "model").glob("2*")]
+    folder, version = clone_with_model(tmp_path / "clone", images)
     published_again(folder, version, compiled=False)
     tag = f"{IMAGE}:not-compiled"
     build("--build-arg", "MODEL_FROM=prebuilt", "--target", "runtime", "-t", tag, folder=folder)
