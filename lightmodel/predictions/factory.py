@@ -47,8 +47,8 @@ def open_log(config: Config, count: Count) -> PredictionLog | None:
             _sqlite_file(log),
         )
     limited = log.keep_days is not None or log.max_mb is not None
-    prune = partial(_prune_in_service, config) if limited else None
-    return PredictionLog(_sqlite_file(log), log, count, server, prune)
+    pruning = partial(_prune_in_service, config) if limited else None
+    return PredictionLog(_sqlite_file(log), log, count, server, pruning)
 
 
 def open_sink(config: Config) -> Sink:

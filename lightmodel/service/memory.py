@@ -14,9 +14,7 @@ from typing import Any
 BIG_ROWS = 10_000  # of a request after which memory is returned
 _DELAYS_S = (1.0, 10.0)  # after the answer, and after its rows were logged
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
-_THRESHOLD = (
-    4 << 20
-)  # bytes: smaller blocks are kept for the next request, which saves a tenth of its time
+_THRESHOLD = 4 << 20  # bytes; smaller blocks stay for the next request: a tenth of its time
 
 _big_request = threading.Event()
 

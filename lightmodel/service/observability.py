@@ -51,9 +51,8 @@ class Metrics:
         self._spooled_bytes = spooled_bytes
         self._registry = CollectorRegistry()
         self._version = ""
-        self._children = lru_cache(_CHILDREN)(
-            self._labelled
-        )  # looking them up takes longer than counting
+        # Looking them up takes longer than counting.
+        self._children = lru_cache(_CHILDREN)(self._labelled)
         self.requests = self._counter("requests", "Requests answered", "route", "method", "status")
         self.seconds = Histogram(
             "lightmodel_request_seconds",
@@ -212,9 +211,8 @@ class JsonFormatter(logging.Formatter):
 
 def configure_logging(form: str) -> None:
     """Write this process's log to stderr as "json" or "text"; "auto" is text on a terminal."""
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = (
-        False  # nobody prints them
-    )
+    # Nobody prints what these find out for each record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     is_plain = form == "text" or (form == "auto" and sys.stderr.isatty())
     plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
