@@ -18,11 +18,7 @@ _UNREAD_ARROW = re.compile(
     r"lib\w*flight\w*\.so.*|_(flight|s3fs|gcsfs|azurefs|hdfs|orc|substrait)\..*\.so"
     r"|_pyarrow_cpp_tests\..*|libarrow_python\w*\.so(\.\d+\.\d+\.\d+)?"
 )
-_WITH_SYMBOLS = (
-    "pyarrow",
-    "uvloop",
-    "httptools",
-)  # they bundle nothing that auditwheel has patched
+_WITH_SYMBOLS = ("pyarrow", "uvloop", "httptools")  # they bundle nothing that auditwheel patched
 _MUST_LOAD = (
     *("numpy.testing", "uvicorn", "uvloop", "httptools", "openpyxl", "psycopg"),
     *("pyarrow.compute", "pyarrow.csv", "pyarrow.json", "pyarrow.parquet"),

@@ -13,8 +13,6 @@ from lightmodel.errors import TooLarge
 from lightmodel.scoring.predictor import Answers
 
 JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
-
-
 _KEPT_BYTES = 16  # of a row: its score, and a reference to its label
 
 

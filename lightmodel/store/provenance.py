@@ -27,13 +27,8 @@ logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).parents[1]
 _DIGITS = 16
-RUNTIMES = (
-    "compiled",
-    "lightgbm",
-    "sklearn",
-    "boosters",
-    "neural",
-)  # narrowest first; see `serves`
+# Narrowest first; see `serves`.
+RUNTIMES = ("compiled", "lightgbm", "sklearn", "boosters", "neural")
 _LIBRARIES = {
     "lightgbm": frozenset({"lightgbm", "numpy"}),
     "sklearn": frozenset({"sklearn", "scipy", "pandas", "joblib"}),

@@ -43,7 +43,7 @@ class Limits:
     """The maximal sizes of a request."""
 
     decompressed: int  # bytes of a text, after gzip
-    buffered: int  # bytes of a format that cannot be read in blocks
+    buffered: int  # bytes of a body that is received before it is read: not CSV or JSON Lines
     columns: int  # in the header
 
     @property

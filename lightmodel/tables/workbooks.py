@@ -16,10 +16,7 @@ _BYTES_PER_CELL = 64  # of a number as an object, in a row, in a column and in A
 _BYTES_PER_TAG = 25  # of shared strings; each has at least four tags
 _TAGS_PER_CELL = 8
 _CHUNK = 64 << 10
-_MAX_PART, _MAX_PART_TAGS = (
-    16 << 20,
-    200_000,
-)  # styles and the like: Excel has at most 65,490 of them
+_MAX_PART, _MAX_PART_TAGS = 16 << 20, 200_000  # Excel has at most 65,490 styles and the like
 
 
 @dataclass(frozen=True)
