@@ -50,7 +50,9 @@ def on_reload(arbiter: Arbiter) -> None:
     """Note which workers are replaced: when they stop, the service does not."""
     from lightmodel.service.worker import REPLACED
 
-    (_shared / REPLACED).write_text(str(arbiter.worker_age), encoding="ascii")
+    part = _shared / f"{REPLACED}.part"
+    part.write_text(str(arbiter.worker_age), encoding="ascii")
+    part.replace(_shared / REPLACED)
 
 
 def child_exit(_: Arbiter, worker: Worker) -> None:

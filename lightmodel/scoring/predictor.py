@@ -193,6 +193,11 @@ class LoadedModel:
         return self.predictor.contract
 
     @cached_property
+    def is_quick(self) -> bool:
+        """Whether a few rows are surely scored in little time: others may take long, or run a user's code."""
+        return self.manifest.learner_name == "lightgbm" and "module" not in self.manifest.steps
+
+    @cached_property
     def body_reader(self) -> BodyReader:
         """The reader of request bodies for this model."""
         return body_reader(self.rules, self.row_reader, self.config)

@@ -1,8 +1,9 @@
 """HTTP connections on an event loop: uvicorn's, with deadlines and limits for what clients may hold."""
 
 import asyncio
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ import httptools
 import orjson
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -19,6 +21,8 @@ from uvicorn.server import ServerState
 
 from lightmodel.service.asgi import IS_SHORT
 from lightmodel.service.json_requests import Headers, JsonRequests, JsonResponse
+
+logger = logging.getLogger(__name__)
 
 _MAX_HEAD_BYTES = 64 << 10
 _LINGER_S = 10.0  # for which the rest of a request is dropped, so that its client gets the answer
@@ -54,6 +58,7 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         self._direct = direct
         self._direct_headers: Headers | None = None  # of a request that may be answered directly
+        self._running: RequestResponseCycle | None = None
         self._peers = peers  # all connections of this worker
         self._on_end = on_end
         self._is_in_head = self._is_upgrade = self._is_too_long = False
@@ -68,6 +73,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait for a head; at the limit, the client that has been quiet for longest is closed."""
         super().connection_made(_LingeringTransport(transport, self))
+        self.flow = _PipelineFlow(self.transport, self.pipeline)
         self._last_data_at = self.loop.time()
         self._deadline = self._last_data_at + self._limits.head_s
         self._peers.add(self)
@@ -91,6 +97,10 @@ class Connection(HttpToolsProtocol):
         self._unparsed_bytes += len(data)
         try:
             self.parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            logger.exception("a connection is closed")  # a bug; the parser cannot go on
+            self.transport.abort()
+            return
         except httptools.HttpParserUpgrade as upgrade:
             self._stay_with_http_1(data[upgrade.args[0] :])
         except httptools.HttpParserError:
@@ -164,7 +174,8 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False
         headers = dict(cycle.scope["headers"])
         is_plain = not cycle.waiting_for_100_continue and cycle is self.cycle and cycle.more_body
-        if is_plain and self._direct.accepts(cycle.scope, headers):
+        self._running = cycle
+        if is_plain and not self.flow.write_paused and self._direct.accepts(cycle.scope, headers):
             self._direct_headers = headers
             self._deadline = self.loop.time() + self._limits.head_s
         else:
@@ -215,6 +226,10 @@ class Connection(HttpToolsProtocol):
         if self._is_answering:
             self.cycle.keep_alive = False
 
+    def limit_closing(self) -> None:
+        """Limit how long the client takes to read what is not sent yet."""
+        self._deadline = self.loop.time() + self._limits.write_s
+
     def linger(self) -> None:
         """Drop everything that arrives from now on."""
         self._is_lingering, self._deadline = True, self.loop.time() + _LINGER_S
@@ -257,6 +272,9 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answer what is no valid request, after the requests before it, and close."""
+        if self.pipeline and self.cycle.more_body:  # the body of the last one is broken
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else self._running or self.cycle
         if self._is_answering and not self.cycle.more_body:
             self.cycle.keep_alive = False
             self.flow.pause_reading()
@@ -272,6 +290,19 @@ class Connection(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + head + body)
         self._is_received = False
         self.transport.close()
+
+
+class _PipelineFlow(FlowControl):
+    """Reads no further requests while some wait for their turn: uvicorn's own resumes for each answer."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """Resume reading, unless requests wait."""
+        if not self._pipeline:
+            super().resume_reading()
 
 
 class _LingeringTransport(asyncio.Transport):
@@ -294,6 +325,7 @@ class _LingeringTransport(asyncio.Transport):
     def close(self) -> None:
         """Close the connection, or only its sending side while the client still sends."""
         if self._connection.is_received or self._is_closing or self._transport.is_closing():
+            self._connection.limit_closing()
             self._transport.close()
             return
         self._is_closing = True

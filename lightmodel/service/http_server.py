@@ -149,6 +149,11 @@ class HttpServer:
                 self._loop.remove_reader(listener.fileno())
                 self._loop.call_later(_EXHAUSTED_S, self._resume, listener)
             return False
+        if (
+            len(self._connecting) >= self._limits.connections
+        ):  # of clients that begin TLS, and no more
+            client.close()
+            return True
         client.setblocking(False)
         self._counts.add(1)
         task = self._loop.create_task(self._connect(client))

@@ -4,6 +4,7 @@ Only what can be answered is answered here. Everything else, errors above all, i
 which read the request again.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from lightmodel.service.observability import (
 )
 from lightmodel.service.request_scorer import RequestScorer
 from lightmodel.service.security import Callers, client_address
+
+logger = logging.getLogger(__name__)
 
 ROUTE = "/predict"
 MAX_BYTES = 64 << 10
@@ -84,7 +87,7 @@ class JsonRequests:
         """Return the answer to an accepted request; None if Flask has to answer it."""
         started = time.perf_counter()
         model = self.models.loaded
-        if model is None or body.lstrip()[:1] not in {b"{", b"["}:
+        if model is None or not model.is_quick or body.lstrip()[:1] not in {b"{", b"["}:
             return None
         key = self._key_name(headers)
         if self.callers.need_key and not key:
@@ -122,6 +125,9 @@ class JsonRequests:
             scorer.read_s = time.perf_counter() - started
             scorer.add(block)
         except LightModelError:
+            return None
+        except Exception:
+            logger.exception("a request is left to Flask")
             return None
         return scorer
 

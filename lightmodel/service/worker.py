@@ -79,7 +79,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def _is_replaced(self) -> bool:
         """Return whether SIGHUP has started the successor of this worker, so that the service goes on."""
         file = Path(workers_folder()) / REPLACED
-        return file.exists() and self.age <= int(file.read_text(encoding="ascii"))
+        return file.exists() and self.age <= int(file.read_text(encoding="ascii") or 0)
 
     def _quit(self) -> None:
         """End at once, whatever is under way; answered rows are logged."""

@@ -6,7 +6,6 @@ import queue
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import Executor
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -145,8 +144,8 @@ def run_wsgi(
     try:
         body = b"".join(parts)
     finally:
-        with suppress(AttributeError):
-            parts.close()  # type: ignore[attr-defined]  # PEP 3333: if there is one
+        if close := getattr(parts, "close", None):  # PEP 3333: if there is one
+            close()
     return status, headers, body
 
 

@@ -323,3 +323,21 @@ def test_a_short_json_request_has_the_same_headers_as_any_other(shop: Shop) -> N
     log = log_of(shop.project, shop.address).read_text().splitlines()
     lines = [json.loads(line) for line in log if '"request_id":"same"' in line]
     assert [sorted(line) for line in lines[-2:]] == [sorted(lines[-1])] * 2
+
+
+def test_pipelined_requests_behind_a_slow_one_wait_in_bounded_memory(shop: Shop) -> None:
+    body = as_csv(ROWS)
+    with closing(connect(shop.address)) as connection:
+        connection.sendall(
+            csv_request(body) + HEALTH * 2000 + json_request(ROW, "Connection: close")
+        )
+        received = read_until_closed(connection)
+    assert received.count(b"HTTP/1.1 200 ") == 2002
+
+
+def test_a_broken_request_behind_another_does_not_take_its_answer(shop: Shop) -> None:
+    broken = csv_head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    with closing(connect(shop.address)) as connection:
+        connection.sendall(csv_request(as_csv(ROWS)) + broken + b"5\r\nvisit\r\nno length\r\n")
+        status, body = answer_on(connection)
+    assert (status, json.loads(body)) == (200, expected(shop))

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lightmodel.config import load
+from lightmodel.scoring.predictor import Predictor
 from lightmodel.service import create_app
 from lightmodel.service.json_requests import JsonRequests, JsonResponse
 from tests.fakes.project import Project, shop_table
@@ -110,6 +111,17 @@ def test_a_request_with_options_is_left_to_the_route(app: Flask) -> None:
 def test_no_model_is_an_answer_of_the_route(tmp_path: Path) -> None:
     (tmp_path / "config.toml").touch()
     assert direct(app_of(tmp_path), json.dumps(RECORDS[0]).encode()) is None
+
+
+def test_a_fault_while_scoring_is_left_to_the_route(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("from the user's own code")
+
+    monkeypatch.setattr(Predictor, "answer", fail)
+    assert direct(app, json.dumps(RECORDS[0]).encode()) is None
+    assert client.post("/predict", json=RECORDS[0]).status_code == 500
 
 
 def test_keys_and_limits_hold(trained_shop: Project) -> None:
