@@ -155,7 +155,11 @@ def export(config: Config, file: TextIO, day: datetime | None) -> None:
     with closing(open_sink(config)) as sink:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*COLUMNS, "truth"))
-        writer.writerows(map(_cells, sink.rows(day.date().isoformat() if day else "")))
+        # Before Python 3.13, a cell with a lone carriage return is left without quotes.
+        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for cells in map(_cells, sink.rows(day.date().isoformat() if day else "")):
+            has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
+            (quoting if has_return else writer).writerow(cells)
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -60,11 +61,16 @@ def render(report: Report) -> bytes:
         evaluation=report.evaluation,
         verdict=report.verdict,
         task=_task(report.evaluation),
-        source=redacted(report.source),
+        source=_shown_source(report.source),
         **_numbers(report),
         **_charts(report),
     )
     return text.encode("utf-8", "replace")
+
+
+def _shown_source(source: str) -> str:
+    """Return a source without secrets and, of a file, without its folders: the service shows this page."""
+    return redacted(source if "://" in source else PurePath(source).name)
 
 
 def _task(evaluation: Evaluation) -> str:

@@ -194,7 +194,7 @@ class LoadedModel:
 
     @cached_property
     def is_quick(self) -> bool:
-        """Whether a few rows are surely scored in little time: others may take long, or run a user's code."""
+        """Whether a few rows are surely scored quickly: others may take long, or run a user's code."""
         return self.manifest.learner_name == "lightgbm" and "module" not in self.manifest.steps
 
     @cached_property

@@ -241,9 +241,10 @@ class Connection(HttpToolsProtocol):
         is_blocked = (
             self._blocked_since is not None and now - self._blocked_since > self._limits.write_s
         )
-        if is_late and self._direct_headers is not None:  # Flask's route waits, and answers 408
-            self._direct_headers, self._deadline = None, math.inf
-            super()._start_asgi_task(self.cycle, self.app)
+        if is_late and self._direct_headers is not None:
+            self._direct_headers = None
+            seconds = f"{self._limits.head_s:g} s"
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, f"no data arrived for {seconds}")
         elif is_late or is_blocked:
             self.transport.abort()
 

@@ -150,7 +150,7 @@ def init_app(app: Flask, metrics: Metrics) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         seconds = time.perf_counter() - g.started
-        route = request.url_rule.rule if request.url_rule else "(none)"
+        route = request.url_rule.rule if request.url_rule else "other"
         metrics.count_request(route, request.method, response.status_code, seconds)
         if "error" in g:
             metrics.errors.labels(g.error).inc()

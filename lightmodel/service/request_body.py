@@ -63,7 +63,9 @@ class RequestBody:
     @property
     def lost_line_ends(self) -> bool:
         """Whether the body came as from `curl -d @file`, which removes the ends of lines."""
-        return self._request.mimetype == "application/x-www-form-urlencoded" and not self._has_lines
+        kinds = {"application/x-www-form-urlencoded", "text/plain"}
+        is_lines = _FORMS.get(self._request.mimetype) in {"csv", "json_lines"}
+        return not self._has_lines and (is_lines or self._request.mimetype in kinds)
 
     @property
     def form(self) -> Form | None:

@@ -147,6 +147,7 @@ def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
     """
     _warn_about_strays(store)
     skipped = {"rejected": 0, "untested": 0, "damaged": 0}
+    reason = ""  # of the newest damaged one
     for version in store.newest_first():
         if version.name in besides:
             continue
@@ -158,11 +159,12 @@ def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
             skipped["rejected" if verdict else "untested"] += 1
         except LightModelError as error:
             skipped["damaged"] += 1
+            reason = reason or f": {error.message}"
             store.warn_once(version.name, error)
     counts = ", ".join(f"{count} {word}" for word, count in skipped.items() if count)
     shown = "/".join(store.folder.parts[-2:])  # no full path: the service answers with this message
     raise ArtefactMissing(
-        f"there is no approved model in {shown} ({counts or 'it holds no models'})",
+        f"there is no approved model in {shown} ({counts or 'it holds no models'}){reason}",
         hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
     )
 

@@ -280,7 +280,14 @@ class Store:
 
 
 def _matches(path: Path, entry: FileEntry) -> bool:
-    return path.is_file() and path.stat().st_size == entry.size and sha256_of(path) == entry.sha256
+    try:
+        is_whole = path.is_file() and path.stat().st_size == entry.size
+        return is_whole and sha256_of(path) == entry.sha256
+    except OSError as error:
+        raise ArtefactCorrupt(
+            f"{path.parent.name}: {path.name} cannot be read: {error.strerror}",
+            hint="mend its rights, or restore the folder from a backup",
+        ) from None
 
 
 def splits_of(config: Config) -> Store:

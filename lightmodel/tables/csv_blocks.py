@@ -18,6 +18,7 @@ from lightmodel.tables.sniff import detect_decimal, fit_to_width, sample_rows
 
 LONGEST_ROW = 8 << 20
 _DELIMITERS = (",", ";", "\t", "|", " ")
+_QUOTED_FACTOR = 2  # delimiters in quotes separate nothing
 _SAMPLE_ROWS = 20
 _SAMPLE = 64 << 10
 _QUOTED_COMMA = re.compile(rb'"[+-]?[0-9]*,[0-9]')
@@ -90,7 +91,12 @@ class CsvBlocks:
     def _read_header(self, beginning: bytes, delimiter: str, quote: str) -> _Header:
         """Read the first row as names, or take the dialect's names if the first row is data."""
         start, length = grammar_of(delimiter, quote).first_row(beginning)
-        cells = _cells(beginning[start:length], delimiter, quote)
+        row = beginning[start:length]
+        if (
+            row.count(delimiter.encode()) > _QUOTED_FACTOR * self.columns
+        ):  # before there are objects
+            raise TooLarge(f"the header has over {self.columns:,} columns (serve.max_columns)")
+        cells = _cells(row, delimiter, quote)
         names = tuple(map(normalize_name, cells))
         while len(names) > 1 and delimiter == " " and not names[-1]:
             names = names[:-1]

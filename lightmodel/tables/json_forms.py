@@ -13,7 +13,10 @@ from lightmodel.tables.json_scan import JsonScanner, too_wide
 from lightmodel.tables.json_text import Load, Record
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-FORMS_HINT = "send an object, an array of objects, or MLflow's dataframe_split, dataframe_records, inputs or instances"
+FORMS_HINT = (
+    "send an object, an array of objects, or MLflow's "
+    "dataframe_split, dataframe_records, inputs or instances"
+)
 _POSITIONAL = {"instances", "inputs"}
 SHORT_DOCUMENT = 64 << 10  # bytes; a longer one is decoded in blocks
 

@@ -79,7 +79,7 @@ def test_requests_are_counted_by_route_and_not_by_path(
     samples = samples_of(metrics)
     count = "lightmodel_requests_total"
     assert samples[f'{count}{{method="GET",route="/rows/<int:number>",status="200"}}'] == 2
-    assert samples[f'{count}{{method="GET",route="(none)",status="404"}}'] == 2
+    assert samples[f'{count}{{method="GET",route="other",status="404"}}'] == 2
     assert samples['lightmodel_errors_total{kind="DataError"}'] == 1
     assert samples['lightmodel_request_seconds_count{route="/fails"}'] == 1
     assert samples["lightmodel_log_waiting_bytes"] == 42
