@@ -30,7 +30,7 @@ from lightmodel.service.describe.schema import sample_records
 
 RESULTS = Path("benchmarks/results/requests.json")
 CONNECTIONS = (1, 8, 64)
-TURNS, SECONDS = 5, 4
+TURNS, SECONDS = 3, 4
 _WORKERS = 2
 _SETTLE_S = 1.0  # in which the rows of a turn are logged
 _KEY = "bench"
