@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
-import psutil
 import pytest
 import requests
 
@@ -15,7 +14,7 @@ from tests.fakes.project import Project
 from tests.fakes.server import log_of, master_of, serving
 from tests.fakes.waiting import wait_until
 from tests.serve.conftest import Shop
-from tests.serve.test_connections import answer_on, connect
+from tests.serve.test_connections import answer_on, connect, held_by
 from tests.serve.test_forms import ROWS, as_csv, expected, records
 
 ROW = json.dumps(records(ROWS)[0]).encode()
@@ -246,12 +245,6 @@ def test_a_client_that_does_not_read_is_closed(one_worker: str) -> None:
         connection.sendall(csv_head(len(body)) + body)
         (worker,) = master_of(one_worker).children()
         wait_until(lambda: not held_by(worker), "the end of the connection")
-
-
-def held_by(worker: psutil.Process) -> list[object]:
-    """Return the connections that a worker holds, also those that its client has closed."""
-    connections = worker.net_connections("tcp")
-    return [one for one in connections if one.status != psutil.CONN_LISTEN]
 
 
 @pytest.mark.parametrize("start", range(3))
