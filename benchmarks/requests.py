@@ -30,7 +30,7 @@ from lightmodel.service.describe.schema import sample_records
 
 RESULTS = Path("benchmarks/results/requests.json")
 CONNECTIONS = (1, 8, 64)
-TURNS, SECONDS = 3, 4
+TURNS, SECONDS = 2, 4
 _WORKERS = 2
 _SETTLE_S = 1.0  # in which the rows of a turn are logged
 _KEY = "bench"
@@ -73,7 +73,7 @@ def contestants(served: LoadedModel) -> list[Server]:
     python = FOLDER / "peers" / "bin" / "python"
     options = ("--port", "{port}", "--workers", str(_WORKERS), "--no-access-log")
     app = ("--app-dir", str(ROOT / "benchmarks" / "peers"), "minimal_fastapi:app")
-    json_rows = ("/predict", False, FOLDER, "application/json")
+    json_rows = ("/predict", False, FOLDER, "application/json", _KEY)
     return [
         Server("light-model", (sys.executable, str(ROOT / "app.py")), *json_rows),
         Server("minimal FastAPI", (str(python), "-m", "uvicorn", *options, *app), *json_rows),

@@ -28,6 +28,7 @@ class Server:
         form: whether rows go as a multipart form, or as the body itself.
         folder: to start it in.
         kind: the media type of the rows.
+        key: the API key to send.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Server:
     form: bool
     folder: Path
     kind: str = "text/csv"
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def request(server: Server, body: bytes) -> bytes:
         body, kind = top + body + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
     head = (
         f"POST {server.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-API-Key: {server.key}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
