@@ -68,7 +68,7 @@ def forget(folder: str, process: int) -> None:
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Hold the lock of the file, for as long as a slot is chosen."""
+    """Lock the file while a slot is chosen."""
     if not folder:
         yield
         return
