@@ -95,11 +95,20 @@ class _MeteredArchive(zipfile.ZipFile):
     """The archive of a workbook: openpyxl reads small parts at once, and opens the large ones."""
 
     def __init__(self, path: Path, limits: WorkbookLimits) -> None:
-        super().__init__(path)
+        self._parts: list[_MeteredFile] = []
         self.limits = limits
+        super().__init__(path)
 
     def open(self, name: Any, *_: object, **__: object) -> Any:  # noqa: ANN401 — as in zipfile
-        return _MeteredFile(super().open(name), self.limits.bytes // _BYTES_PER_TAG)
+        part = _MeteredFile(super().open(name), self.limits.bytes // _BYTES_PER_TAG)
+        self._parts.append(part)
+        return part
+
+    def close(self) -> None:
+        # openpyxl leaves a damaged sheet open, and an archive with open parts keeps its file open.
+        for part in self._parts:
+            part.close()
+        super().close()
 
     def read(self, name: Any, *_: object) -> bytes:  # noqa: ANN401 — as in zipfile
         with super().open(name) as part:

@@ -1,5 +1,6 @@
 """What runs a script: a process of its own, or a fork of an interpreter with the libraries."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -24,12 +25,13 @@ WAYS = [
 
 @pytest.fixture(params=WAYS)
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
-    """Return what runs Python code with arguments in the test's folder."""
+    """Return what runs Python code with arguments in the test's folder, several at the same time too."""
+    numbers = itertools.count()
 
     def run_code(
         code: str, *words: str, timeout_s: float = 120, **environ: str
     ) -> "subprocess.CompletedProcess[str]":
-        script = tmp_path / f"script{len(list(tmp_path.glob('script*')))}.py"
+        script = tmp_path / f"script{next(numbers)}.py"
         script.write_text(code, encoding="utf-8")
         everything = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
         done: subprocess.CompletedProcess[str] = request.param(

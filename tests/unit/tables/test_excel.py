@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import psutil
 import pytest
 from openpyxl import Workbook
 
@@ -237,3 +238,5 @@ def test_a_damaged_sheet_is_a_data_error(tmp_path: Path) -> None:
         read_table([path], DataSection())
 
     assert "Elm" not in caught.value.message
+    still_open = [file.path for file in psutil.Process().open_files()]
+    assert str(path) not in still_open
