@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import psutil
+import pyarrow as pa
 import pytest
 from openpyxl import Workbook
 
