@@ -40,12 +40,22 @@ class ConnectionCounts:
 
     def fewest_of_others(self) -> int:
         """Return the smallest number of connections of another worker; this one's if there is none."""
-        others = (
-            count
-            for at, (process, count) in enumerate(_SLOT.iter_unpack(self._slots))
-            if process and at * _SLOT.size != self._at
-        )
-        return min(others, default=self._count)
+        return min(self._of_others(), default=self._count)
+
+    def fair_share(self, waiting: int) -> int:
+        """Return how many of the waiting connections are for this worker, so that all hold equally many."""
+        counts = sorted([self._count, *self._of_others()])
+        level, total = 0, waiting
+        for workers, count in enumerate(counts, 1):
+            if workers > 1 and level <= count:
+                break
+            total += count
+            level = -(-total // workers)
+        return max(0, min(waiting, level - self._count))
+
+    def _of_others(self) -> list[int]:
+        slots = enumerate(_SLOT.iter_unpack(self._slots))
+        return [count for at, (process, count) in slots if process and at * _SLOT.size != self._at]
 
     def leave(self) -> None:
         """Take this worker out: it accepts no more."""

@@ -6,6 +6,7 @@ import logging
 import resource
 import socket
 import ssl
+import struct
 from collections.abc import Sequence
 
 from uvicorn.config import Config
@@ -19,8 +20,11 @@ from lightmodel.service.json_requests import JsonRequests
 
 logger = logging.getLogger(__name__)
 
+_TCP_INFO = struct.Struct("=24xI")  # tcpi_unacked: of a listener, the connections in its queue
+
 _YIELD_S = 0.05  # for which a worker with fewer connections may accept first
 _YIELD_STEP_S = 0.002
+_MOST_AT_ONCE = 64  # connections; accepting so many takes some milliseconds
 _EXHAUSTED_S = 0.2  # to wait when the process has no file descriptor left
 _CLOSING_S = 1.0  # for which a stopping worker still answers what arrives on open connections
 _MAX_CONNECTIONS = 1000  # of a worker
@@ -60,7 +64,9 @@ class HttpServer:
         self._listeners: Sequence[socket.socket] = ()
         self._connecting: set[asyncio.Task[object]] = set()
         self._closing_at = 0.0
-        self._stuck_at = -1  # the fewest connections of another worker, when it did not move
+        self._stuck_at: int | None = (
+            None  # the fewest connections of another worker, when it did not move
+        )
 
     @property
     def requests(self) -> int:
@@ -112,30 +118,32 @@ class HttpServer:
             connection.stop()
 
     def _offer(self, listener: socket.socket) -> None:
-        """Accept a waiting connection, unless another worker with fewer can have it."""
+        """Accept this worker's share of the connections that wait; the others take theirs."""
         others = self._counts.fewest_of_others()
         if others != self._stuck_at:
-            self._stuck_at = -1
-        if self._counts.own > others != self._stuck_at:
+            self._stuck_at = None
+        share = min(self._counts.fair_share(_waiting(listener)), _MOST_AT_ONCE)
+        if share or self._stuck_at is not None:
+            for _ in range(max(1, share)):
+                self._accept(listener)
+        else:
             self._loop.remove_reader(listener.fileno())
             self._yield(listener, self._loop.time() + _YIELD_S, others)
-        else:
-            self._accept(listener)
 
     def _yield(self, listener: socket.socket, until: float, fewest: int) -> None:
         """Wait while the others accept; one that does not move is not waited for until it does."""
         now, others = self._loop.time(), self._counts.fewest_of_others()
-        if self._counts.own > others and (now < until or others != fewest):
+        has_enough = not self._counts.fair_share(_waiting(listener))
+        if has_enough and (now < until or others != fewest):
             until = until if others == fewest else now + _YIELD_S
             self._loop.call_later(_YIELD_STEP_S, self._yield, listener, until, others)
         else:
-            self._stuck_at = others if self._counts.own > others else -1
+            self._stuck_at = others if has_enough else None
             self._resume(listener)
 
     def _resume(self, listener: socket.socket) -> None:
         if not self._closing_at:
             self._loop.add_reader(listener.fileno(), self._offer, listener)
-            self._accept(listener)
 
     def _accept(self, listener: socket.socket) -> bool:
         """Accept a waiting connection; return whether there was one."""
@@ -183,6 +191,16 @@ class HttpServer:
 
     def _end(self) -> None:
         self._counts.add(-1)
+
+
+def _waiting(listener: socket.socket) -> int:
+    """Return the number of connections that wait to be accepted, at least 1; only Linux tells it."""
+    try:
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    except (AttributeError, OSError):  # another system, or a Unix socket
+        return 1
+    number: int = _TCP_INFO.unpack(info)[0]
+    return max(1, number)
 
 
 def _most_connections() -> int:

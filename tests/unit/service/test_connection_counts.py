@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from lightmodel.service.connection_counts import ConnectionCounts, forget
 
 
@@ -15,6 +17,26 @@ def test_a_worker_sees_the_fewest_connections_of_the_others(tmp_path: Path) -> N
     two.add(-3)
     assert one.fewest_of_others() == 0
     assert one.own == 5
+
+
+@pytest.mark.parametrize(
+    ("held", "waiting", "shares"),
+    [
+        ([0, 0], 1, [1, 1]),  # whoever is first
+        ([0, 0], 64, [32, 32]),
+        ([4, 0], 3, [0, 3]),
+        ([4, 0], 6, [1, 5]),
+        ([0, 2, 9], 5, [4, 2, 0]),
+        ([1], 7, [7]),
+    ],
+)
+def test_waiting_connections_go_to_the_workers_that_hold_the_fewest(
+    tmp_path: Path, held: list[int], waiting: int, shares: list[int]
+) -> None:
+    workers = [ConnectionCounts(str(tmp_path)) for _ in held]
+    for counts, number in zip(workers, held, strict=True):
+        counts.add(number)
+    assert [counts.fair_share(waiting) for counts in workers] == shares
 
 
 def test_a_worker_that_stops_accepting_counts_no_more(tmp_path: Path) -> None:
