@@ -1,5 +1,6 @@
 """gunicorn's settings, from the section `serve`. Models are loaded in the workers, after the fork."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -34,6 +35,14 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="light-model-", dir=_memory)
 _shared = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
 _shared.mkdir(parents=True, exist_ok=True)
+
+
+def when_ready(_: Arbiter) -> None:
+    """Import before the first fork what all workers need: they share its memory."""
+    import lightmodel.service.worker  # noqa: F401 — it imports the rest
+
+    gc.collect()
+    gc.freeze()  # collections in the workers would write to the shared pages
 
 
 def post_worker_init(worker: Worker) -> None:

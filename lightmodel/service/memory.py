@@ -27,6 +27,7 @@ def configure() -> None:
     mallopt(_M_ARENA_MAX, 1)
     mallopt(_M_TRIM_THRESHOLD, _THRESHOLD)
     mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
+    _big_request.set()  # what loading the model needed is returned too
     threading.Thread(target=_keep_returning, args=(trim,), daemon=True).start()
 
 
