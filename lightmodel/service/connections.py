@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -11,7 +11,6 @@ import httptools
 import orjson
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -21,6 +20,7 @@ from uvicorn.server import ServerState
 
 from lightmodel.service.asgi import IS_SHORT
 from lightmodel.service.json_requests import Headers, JsonRequests, JsonResponse
+from lightmodel.service.transports import LingeringTransport, PipelineFlow
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait for a head; at the limit, the client that has been quiet for longest is closed."""
-        super().connection_made(_LingeringTransport(transport, self))
-        self.flow = _PipelineFlow(self.transport, self.pipeline)
+        super().connection_made(LingeringTransport(transport, self))
+        self.flow = PipelineFlow(self.transport, self.pipeline)
         self._last_data_at = self.loop.time()
         self._deadline = self._last_data_at + self._limits.head_s
         self._peers.add(self)
@@ -291,45 +291,3 @@ class Connection(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + head + body)
         self._is_received = False
         self.transport.close()
-
-
-class _PipelineFlow(FlowControl):
-    """Reads no further requests while some wait for their turn: uvicorn's own resumes for each answer."""
-
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        """Resume reading, unless requests wait."""
-        if not self._pipeline:
-            super().resume_reading()
-
-
-class _LingeringTransport(asyncio.Transport):
-    """A transport that is closed only when the request has arrived."""
-
-    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
-        self._transport = transport
-        self._connection = connection
-        self.write = transport.write  # type: ignore[method-assign]  # one call less for each answer
-        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
-        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
-        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
-        self.abort = transport.abort  # type: ignore[method-assign]
-        self._is_closing = False
-
-    def is_closing(self) -> bool:
-        """Return whether nothing more will be sent."""
-        return self._is_closing or self._transport.is_closing()
-
-    def close(self) -> None:
-        """Close the connection, or only its sending side while the client still sends."""
-        if self._connection.is_received or self._is_closing or self._transport.is_closing():
-            self._connection.limit_closing()
-            self._transport.close()
-            return
-        self._is_closing = True
-        self._connection.linger()
-        if self._transport.can_write_eof():  # TLS cannot
-            self._transport.write_eof()
