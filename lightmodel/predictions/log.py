@@ -231,7 +231,7 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
     file = SqliteSink(spool)
     try:
         with FileLock(spool.with_suffix(".lock"), timeout=timeout_s):
-            while batch := file.oldest(_SHIP_ROWS, _SHIP_BYTES):
+            while batch := file.oldest_rows(_SHIP_ROWS, _SHIP_BYTES):
                 _send(batch, file, server, count)
     except Timeout:
         return
