@@ -5,10 +5,11 @@ import errno
 import socket
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import click
 import orjson
@@ -17,8 +18,10 @@ from lightmodel.cli.common import configured, metric_text, new_table, print_tabl
 from lightmodel.config import Config, environment, load
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ConfigError
+from lightmodel.files import atomic_path
 
 ROOT = Path(__file__).parents[2]
+_STDOUT = Path("-")
 _APPLICATION = "lightmodel.service:create_app()"
 _PORT_TRIES, _PORT_PAUSE_S = 5, 1.0  # a service that is just stopping lets go of its port
 
@@ -140,26 +143,55 @@ def feedback(config: Config, file: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.File("w", encoding="utf-8", lazy=True))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only rows of this UTC day.")
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
 @configured
-def export(config: Config, file: TextIO, day: datetime | None) -> None:
+def export(config: Config, file: Path, day: datetime | None, *, force: bool) -> None:
     """Write the prediction log as CSV.
 
     FILE receives a line for each answered row, oldest first, with its label where that is known; "-"
     means standard output.
     """
-    from lightmodel.predictions.base import COLUMNS
     from lightmodel.predictions.factory import open_sink
 
-    with closing(open_sink(config)) as sink:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, "truth"))
-        # Before Python 3.13, a cell with a lone carriage return is left without quotes.
-        quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        for cells in map(_cells, sink.rows(day.date().isoformat() if day else "")):
-            has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
-            (quoting if has_return else writer).writerow(cells)
+    if file.is_file() and not force:
+        raise click.BadParameter(f"{file} exists already; --force replaces it.", param_hint="FILE")
+    if not file.parent.is_dir():
+        raise click.BadParameter(
+            f"there is no folder {file.parent}; create it by `mkdir -p {file.parent}`.",
+            param_hint="FILE",
+        )
+    with closing(open_sink(config)) as sink, _output(file) as output:
+        rows = _write_csv(output, sink.rows(day.date().isoformat() if day else ""))
+    name = "standard output" if file == _STDOUT else file
+    click.echo(f"{rows:,} rows written to {name}", err=file == _STDOUT)
+
+
+@contextmanager
+def _output(file: Path) -> Iterator[IO[str]]:
+    """Open what is written to; a file appears, or is replaced, once it is whole."""
+    if file == _STDOUT or (file.exists() and not file.is_file()):  # such as a pipe
+        with click.open_file(str(file), "w", encoding="utf-8") as output:
+            yield output
+    else:
+        with atomic_path(file.resolve()) as part, part.open("w", encoding="utf-8") as output:
+            yield output
+
+
+def _write_csv(output: IO[str], rows: Iterable[tuple[Any, ...]]) -> int:
+    """Write rows of the log; return their number."""
+    from lightmodel.predictions.base import COLUMNS
+
+    writer = csv.writer(output, lineterminator="\n")
+    writer.writerow((*COLUMNS, "truth"))
+    # Before Python 3.13, a cell with a lone carriage return is left without quotes.
+    quoting = csv.writer(output, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    number = 0
+    for number, cells in enumerate(map(_cells, rows), 1):  # noqa: B007 — it is the result
+        has_return = any("\r" in cell for cell in cells if isinstance(cell, str))
+        (quoting if has_return else writer).writerow(cells)
+    return number
 
 
 @click.command()
@@ -177,7 +209,7 @@ def prune(config: Config, *, dry_run: bool) -> None:
     if not done.rows and not done.labels:
         click.echo("nothing to delete")
         return
-    before = "" if done.before is None else f" from before {done.before:%Y-%m-%d %H:%M:%S} UTC"
+    before = "" if done.before is None else f" up to {done.before:%Y-%m-%d %H:%M:%S} UTC"
     verb = "would be deleted" if dry_run else "deleted"
     click.echo(f"{done.rows:,} rows and {done.labels:,} labels{before} {verb}")
 

@@ -30,9 +30,10 @@ class LogSection(Section):
         description="Where answered rows are stored: a SQLite file in log.folder, a PostgreSQL "
         "database, or nowhere. csv means sqlite; `python -m lightmodel export` writes a CSV file.",
     )
-    folder: Path = Field(
-        Path("var/log"),
-        description="Folder of the log and of its spool, on a local disk; use one for each store.root.",
+    folder: Literal["auto"] | Path = Field(
+        "auto",
+        description="Folder of the log and of its spool, on a local disk; auto: log/ in store.root, and "
+        "var/log if that is the project's folder.",
     )
     url: SecretStr | None = Field(
         None,

@@ -1,6 +1,7 @@
 """The rows of the prediction log, and the interface of the databases that store them."""
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -41,17 +42,19 @@ WHERE {time} LIKE ? ORDER BY time, request, row
 
 _COUNT_ROWS = "SELECT count(*) FROM predictions WHERE time < {moment}"
 _UNANSWERED = """
-FROM truths WHERE time < {moment}
-AND NOT EXISTS (SELECT 1 FROM predictions WHERE predictions.id = truths.id AND time >= {moment})
-"""
-_COUNT_LABELS = "SELECT count(*)" + _UNANSWERED
-_OLD_LABELS = "SELECT id" + _UNANSWERED + "LIMIT {limit}"
-_DELETE_LABELS = (
-    "DELETE FROM truths WHERE time < {moment} AND id IN (SELECT key FROM {pairs} AS pair)"
+time < {moment} AND NOT EXISTS (
+    SELECT 1 FROM predictions WHERE predictions.id = truths.id AND time >= {moment}
 )
+"""
+_COUNT_LABELS = "SELECT count(*) FROM truths WHERE {unanswered}"
+_OLD_LABELS = "SELECT id FROM truths WHERE time < {moment} AND id > ? ORDER BY id LIMIT {limit}"
+_DELETE_LABELS = """
+DELETE FROM truths WHERE id IN (SELECT key FROM {pairs} AS pair) AND {unanswered}
+"""
 
 COLUMNS = ("request", "row", "time", "version", "id", "prediction", "probability", "features")
 PRUNED_TOGETHER = 2_000  # rows; more would hold up the log
+FOREVER = "9999-12-31T23:59:59.999999Z"
 # The cells of COLUMNS: row counts from 1, time is UTC in ISO 8601, the last three are JSON texts.
 Row = tuple[str, int, str, str, str | None, str, str, str | None]
 
@@ -104,6 +107,10 @@ class Sink(ABC):
     _TIME: ClassVar[str]  # an answer's time as text in ISO 8601
     _MOMENT: ClassVar[str]  # turns such a text into a time
 
+    @property
+    def _unanswered(self) -> str:
+        return _UNANSWERED.format(moment=self._MOMENT)
+
     @abstractmethod
     def write(self, rows: Sequence[Row]) -> int:
         """Store rows; return how many were added."""
@@ -143,25 +150,30 @@ class Sink(ABC):
     def count_before(self, time: str) -> tuple[int, int]:
         """Return the numbers of answers from before a time, and of labels that lose their last one."""
         ((rows,),) = self._select(_COUNT_ROWS.format(moment=self._MOMENT), time)
-        ((labels,),) = self._select(_COUNT_LABELS.format(moment=self._MOMENT), time, time)
+        ((labels,),) = self._select(_COUNT_LABELS.format(unanswered=self._unanswered), time, time)
         return int(rows), int(labels)
 
-    def delete_labels(self, time: str) -> int:
-        """Delete some labels from before a time without an answer since then; return their number."""
+    def delete_labels(self, time: str) -> Iterator[int]:
+        """Delete labels from before a time without an answer since then; yield each batch's number."""
         select = _OLD_LABELS.format(moment=self._MOMENT, limit=PRUNED_TOGETHER)
-        ids = [key for (key,) in self._select(select, time, time)]
-        if not ids:
-            return 0
-        delete = _DELETE_LABELS.format(moment=self._MOMENT, pairs=self._PAIRS)
-        return self._change(delete, time, orjson.dumps(dict.fromkeys(ids)).decode())
+        delete = _DELETE_LABELS.format(unanswered=self._unanswered, pairs=self._PAIRS)
+        last = ""
+        while ids := [key for (key,) in self._select(select, time, last)]:
+            pairs = orjson.dumps(dict.fromkeys(ids)).decode()
+            yield self._change(delete, pairs, time, time)
+            last = ids[-1]
 
     @abstractmethod
-    def delete_rows(self, time: str) -> int:
-        """Delete some of the answers from before a time; return their number, 0 if none is left."""
+    def delete_rows(self, before: str = FOREVER, most: int = sys.maxsize) -> Iterator[int]:
+        """Delete the oldest answers, at most `most`, from before a time; yield each batch's number."""
 
     @abstractmethod
-    def newest_beyond(self, size: int) -> datetime | None:
-        """Return the time of the newest answer to delete so that about `size` bytes stay, or None."""
+    def rows_beyond(self, size: int) -> int:
+        """Return how many of the oldest answers to delete so that about `size` bytes stay."""
+
+    @abstractmethod
+    def oldest(self, skipped: int = 0) -> datetime | None:
+        """Return the time of the oldest answer but for the `skipped` oldest ones; None if none is left."""
 
     @abstractmethod
     def shrink(self, stopped: Callable[[], bool]) -> None:

@@ -19,6 +19,8 @@ from lightmodel.predictions.sqlite import FREE_SPACE, SqliteSink, check_sqlite
 
 logger = logging.getLogger(__name__)
 
+_FORMER = Path("var/log")  # the default of every store.root up to release 0.1.0
+
 
 def open_log(config: Config, count: Count) -> PredictionLog | None:
     """Open the prediction log of this process; return None if it is off.
@@ -35,20 +37,21 @@ def open_log(config: Config, count: Count) -> PredictionLog | None:
         return None
     server = _server(log)
     try:
-        _check_folder(log.folder)
+        _check_folder(log_folder(config))
     except ConfigError as error:
         logger.warning("serving without a prediction log: %s; %s", error.message, error.hint)
         return None
     except StorageFull as error:  # there may be room later
         logger.warning("prediction log: %s; %s", error.message, error.hint)
+    _name_former(config)
     if log.sink == "csv":
         logger.warning(
             'log.sink = "csv": rows are stored in %s; `python -m lightmodel export FILE` writes CSV',
-            _sqlite_file(log),
+            _sqlite_file(config),
         )
     limited = log.keep_days is not None or log.max_mb is not None
     pruning = partial(_prune_in_service, config) if limited else None
-    return PredictionLog(_sqlite_file(log), log, count, server, pruning)
+    return PredictionLog(_sqlite_file(config), log, count, server, pruning)
 
 
 def open_sink(config: Config) -> Sink:
@@ -60,20 +63,22 @@ def open_sink(config: Config) -> Sink:
         SourceUnavailable: the database is down.
     """
     log = config.log
-    sink = _open(log)
+    sink = _open(config)
     if log.sink == "postgres":
-        ship(_sqlite_file(log), sink, lambda _name, _number: None, timeout_s=2.0)
+        ship(_sqlite_file(config), sink, lambda _name, _number: None, timeout_s=2.0)
     return sink
 
 
-def _open(log: LogSection) -> Sink:
+def _open(config: Config) -> Sink:
+    log = config.log
     if log.sink == "none":
         raise ConfigError(
             'there is no prediction log: log.sink is "none"', hint='set log.sink to "sqlite"'
         )
     server = _server(log)
-    _check_folder(log.folder)
-    return server or SqliteSink(_sqlite_file(log))
+    _check_folder(log_folder(config))
+    _name_former(config)
+    return server or SqliteSink(_sqlite_file(config))
 
 
 def prune_log(
@@ -92,9 +97,9 @@ def prune_log(
             "neither log.keep_days nor log.max_mb is set, so every row is kept",
             hint="set one in config.toml, or for once: --set log.keep_days=90",
         )
-    with closing(_open(log)) as sink:
+    with closing(_open(config)) as sink:
         try:
-            with file_lock(log.folder / "prune.lock", timeout_s=0):
+            with file_lock(log_folder(config) / "prune.lock", timeout_s=0):
                 return prune(sink, log, datetime.now(UTC), dry_run=dry_run, stopped=stopped)
         except TimeoutError as error:
             raise AlreadyRunning(
@@ -111,7 +116,7 @@ def _prune_in_service(config: Config, stopped: Callable[[], bool]) -> None:
 
 def spooled_bytes(config: Config) -> int:
     """Return the bytes in the spool, not yet shipped to the database; 0 if it cannot be read."""
-    path = _sqlite_file(config.log)
+    path = _sqlite_file(config)
     if config.log.sink != "postgres" or not path.exists():
         return 0
     with closing(SqliteSink(path)) as spool:
@@ -150,5 +155,29 @@ def _check_folder(folder: Path) -> None:
     check_sqlite(folder)
 
 
-def _sqlite_file(log: LogSection) -> Path:
-    return log.folder / ("spool.sqlite" if log.sink == "postgres" else "predictions.sqlite")
+def log_folder(config: Config) -> Path:
+    """Return the folder of the log; by default each store.root has its own."""
+    root = config.store.root
+    if isinstance(config.log.folder, Path):
+        return config.log.folder
+    return _FORMER if root.resolve() == Path.cwd() else root / "log"
+
+
+def _sqlite_file(config: Config) -> Path:
+    name = "spool.sqlite" if config.log.sink == "postgres" else "predictions.sqlite"
+    return log_folder(config) / name
+
+
+def _name_former(config: Config) -> None:
+    """Warn, before a log begins in a folder of its own, that the former default folder holds one."""
+    file = _sqlite_file(config)
+    former = _FORMER / file.name
+    if config.log.folder == "auto" and former.exists() and not file.exists():
+        logger.warning(
+            "prediction log: a new one begins in %s; up to release 0.1.0 it was in %s, which holds one: if "
+            'that is of this table, continue it by log.folder = "%s", or move its files to %s',
+            file.parent,
+            _FORMER,
+            _FORMER,
+            file.parent,
+        )

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -72,15 +73,19 @@ class PredictionLog:
         self._limits = limits
         self._count = count
         self._file = SqliteSink(path, limits.spool_mb << 20 if server else None)
-        self._server = server
-        self._prune = prune
+        self._unstarted: list[Callable[[], None]] = [self._keep_writing]
+        if server is not None:
+            self._unstarted.append(partial(self._keep_shipping, server))
+        if prune is not None:
+            self._unstarted.append(partial(self._keep_pruning, prune))
+        self._stored_as = ("spooled",) if server else ("spooled", "logged")
         self._queue: deque[AnsweredRows] = deque()
         self._recorded = 0  # rows that were queued
         self._taken = 0  # rows of them that the thread has dealt with
         self._unwritten: list[Row] = []
         self._unwritten_bytes = 0  # counted while the file cannot be written
         self._lock = threading.Lock()  # never held by the threads, so that nobody waits for them
-        self._threads: tuple[threading.Thread, ...] = ()
+        self._threads: list[threading.Thread] = []
         self._process = 0
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -95,7 +100,7 @@ class PredictionLog:
         with self._lock:
             waiting = self._recorded - self._taken
             full = waiting > 0 and waiting + number > self._limits.queue_rows
-            refused = full or self._stopping.is_set() or not (self._threads or self._start())
+            refused = full or self._stopping.is_set() or (self._unstarted and not self._start())
             if not refused:
                 self._recorded += number
                 self._queue.append(rows)
@@ -120,20 +125,17 @@ class PredictionLog:
         atexit.unregister(self.close)
 
     def _start(self) -> bool:
-        work: list[Callable[[], None]] = [self._keep_writing]
-        if self._server is not None:
-            work.append(partial(self._keep_shipping, self._server))
-        if self._prune is not None:
-            work.append(partial(self._keep_pruning, self._prune))
-        threads = tuple(threading.Thread(target=target, daemon=True) for target in work)
-        try:
-            for thread in threads:
+        """Start the threads that do not run yet; return whether the one that writes does."""
+        with suppress(RuntimeError):  # the system's limit of threads; the next row tries again
+            while self._unstarted:
+                thread = threading.Thread(target=self._unstarted[0], daemon=True)
                 thread.start()
-        except RuntimeError:  # the system's limit of threads is reached
-            return False
-        self._threads, self._process = threads, os.getpid()
-        atexit.register(self.close)
-        return True
+                self._threads.append(thread)
+                del self._unstarted[0]
+        if self._threads and not self._process:
+            self._process = os.getpid()
+            atexit.register(self.close)
+        return bool(self._threads)
 
     def _keep_writing(self) -> None:
         while not self._stopping.is_set():
@@ -186,7 +188,7 @@ class PredictionLog:
                 return
             else:
                 self._disk.end()
-                for what in ("spooled",) if self._server else ("spooled", "logged"):
+                for what in self._stored_as:
                     self._count(what, len(batch))
             del self._unwritten[:_BATCH_ROWS]
 
@@ -229,7 +231,7 @@ def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> Non
     file = SqliteSink(spool)
     try:
         with FileLock(spool.with_suffix(".lock"), timeout=timeout_s):
-            while batch := file.oldest(_SHIP_ROWS, _SHIP_BYTES):
+            while batch := file.oldest_rows(_SHIP_ROWS, _SHIP_BYTES):
                 _send(batch, file, server, count)
     except Timeout:
         return

@@ -1,5 +1,6 @@
 """The prediction log in PostgreSQL."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -13,13 +14,14 @@ from lightmodel.errors import (
     SourceUnavailable,
     StorageFull,
 )
-from lightmodel.predictions.base import PRUNED_TOGETHER, Row, Sink
+from lightmodel.predictions.base import FOREVER, PRUNED_TOGETHER, Row, Sink
 
 if TYPE_CHECKING:  # optional: requirements/postgres.txt installs it
     import psycopg
 
 _CONNECT_S = 5
 _STATEMENT_MS = 60_000
+_SCHEMA_MS = 600_000  # release 0.1.0 had no index by time, and a large table takes a while
 _REJECTED = ("22", "23", "54")  # SQLSTATE classes: data exception, constraint, index limit
 _DISK_FULL, _DAMAGED = "53100", "XX00"
 _READ_ONLY = ("25006", "42501")  # a read-only transaction or server, a missing right
@@ -30,7 +32,7 @@ CREATE TABLE IF NOT EXISTS predictions (
     id text, prediction jsonb, probability jsonb, features jsonb, PRIMARY KEY (request, row)
 );
 CREATE INDEX IF NOT EXISTS predictions_by_id ON predictions (id) WHERE id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions USING brin (time);
+CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (time);
 CREATE TABLE IF NOT EXISTS truths (
     id text PRIMARY KEY, truth text NOT NULL, time timestamptz NOT NULL
 );
@@ -43,14 +45,26 @@ FROM unnest(
 ) AS rows (request, row, time, version, id, prediction, probability, features)
 ON CONFLICT DO NOTHING
 """
+# Each batch starts at the time that the last one reached: not at the index's entries of deleted rows.
+# A second bound within the inner query would make PostgreSQL sort all rows without statistics.
 _DELETE_ROWS = """
-DELETE FROM predictions WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM predictions WHERE time < ?::timestamptz LIMIT ?::bigint
-))
+WITH deleted AS (
+    DELETE FROM predictions WHERE time < ?::timestamptz AND ctid = ANY (ARRAY(
+        SELECT ctid FROM predictions WHERE time >= ?::timestamptz ORDER BY time LIMIT ?::bigint
+    )) RETURNING time
+) SELECT count(*), max(time)::text FROM deleted
 """
+_SIZES = """
+SELECT pg_total_relation_size('predictions'), pg_relation_size('predictions') / 8192
+"""  # the second in pages
+_SAMPLE_PAGES = 5_000
+_SAMPLE_ERROR = 0.03  # 2 / sqrt(_SAMPLE_PAGES): two standard deviations
+# With about 100 bytes for a row's header and its places in the indexes. The same pages are sampled
+# each time, so that the error is the same each time, too.
 _USED = """
-SELECT coalesce(sum(pg_column_size(predictions.*) + 100), 0), count(*) FROM predictions
-"""  # with about 100 bytes for the row's header and its places in the indexes
+SELECT coalesce(sum(pg_column_size(predictions.*) + 100), 0)::float8, count(*)
+FROM predictions TABLESAMPLE SYSTEM (?::float8) REPEATABLE (0)
+"""
 _TIME_AT = "SELECT time FROM predictions ORDER BY time LIMIT 1 OFFSET ?::bigint"
 
 
@@ -88,21 +102,37 @@ class PostgresSink(Sink):
         """Store rows; return how many were added."""
         return self._change(_INSERT, *map(list, zip(*rows, strict=True))) if rows else 0
 
-    def delete_rows(self, time: str) -> int:
-        """Delete some of the answers from before a time; return their number, 0 if none is left."""
-        return self._change(_DELETE_ROWS, time, str(PRUNED_TOGETHER))
+    def delete_rows(self, before: str = FOREVER, most: int = sys.maxsize) -> Iterator[int]:
+        """Delete the oldest answers, at most `most`, from before a time; yield each batch's number."""
+        since = "-infinity"
+        while most > 0:
+            batch = str(min(most, PRUNED_TOGETHER))
+            ((deleted, last),) = self._select(_DELETE_ROWS, before, since, batch)
+            if not deleted:
+                return
+            yield deleted
+            most, since = most - deleted, last
 
-    def newest_beyond(self, size: int) -> datetime | None:
-        """Return the time of the newest answer to delete so that about `size` bytes stay, or None.
+    def rows_beyond(self, size: int) -> int:
+        """Return how many of the oldest answers to delete so that about `size` bytes stay.
 
-        Deleted rows do not make the tables smaller, hence the size is that of the rows.
+        Deleted rows do not make the tables smaller, hence the size is that of the rows; where the
+        tables are larger than `size`, it is estimated from a sample of their pages, rather too low.
         """
-        ((used, rows),) = self._select(_USED)
-        if used <= size:
-            return None
-        skipped = str((rows * (int(used) - size) - 1) // int(used))
-        ((newest,),) = self._select(_TIME_AT, skipped)
-        return cast("datetime", newest)
+        ((total, pages),) = self._select(_SIZES)
+        if total <= size:
+            return 0
+        share = min(1.0, _SAMPLE_PAGES / max(1, pages))
+        ((used, rows),) = self._select(_USED, str(100 * share))
+        if share < 1:
+            size += int(_SAMPLE_ERROR * used / share)
+        kept = size * share / used if used else 1
+        return int((1 - kept) * rows / share) if kept < 1 else 0
+
+    def oldest(self, skipped: int = 0) -> datetime | None:
+        """Return the time of the oldest answer but for the `skipped` oldest ones; None if none is left."""
+        times = [cast("datetime", time) for (time,) in self._select(_TIME_AT, str(skipped))]
+        return times[0] if times else None
 
     def shrink(self, stopped: Callable[[], bool]) -> None:
         """Do nothing: PostgreSQL's autovacuum gives the room of deleted rows to new ones."""
@@ -143,9 +173,10 @@ class PostgresSink(Sink):
             keepalives_idle=10,
             tcp_user_timeout=20_000,
         )
-        connection.execute(f"SET statement_timeout = {_STATEMENT_MS}")
+        connection.execute(f"SET statement_timeout = {_SCHEMA_MS}")
         with connection.transaction():
             connection.execute(_SCHEMA)
+        connection.execute(f"SET statement_timeout = {_STATEMENT_MS}")
         return connection
 
 

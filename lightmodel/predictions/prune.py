@@ -1,13 +1,11 @@
 """Pruning: delete answers, and labels without answers, that log.keep_days and log.max_mb exclude."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from lightmodel.config import LogSection
 from lightmodel.predictions.base import Sink, utc_text
-
-_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -17,7 +15,8 @@ class Pruned:
     Attributes:
         rows: the number of answered rows.
         labels: the number of labels that have no answer any more.
-        before: answers and labels from before this time are concerned; None if there are none.
+        before: answers and labels from before this time are concerned, and where the log is too large,
+            some of the answers at it; None if there are none.
     """
 
     rows: int = 0
@@ -40,27 +39,41 @@ def prune(
     Raises:
         LightModelError: the database cannot be used (see `Sink`); what was deleted stays deleted.
     """
-    times = []
-    if limits.keep_days is not None:
-        times.append(now.astimezone(UTC) - timedelta(days=limits.keep_days))
-    if limits.max_mb is not None and (newest := sink.newest_beyond(limits.max_mb << 20)):
-        times.append(newest + _TICK)
-    if not times:
-        return Pruned()
-    before = max(times)
-    text = utc_text(before)
+    days, bytes_kept = limits.keep_days, (limits.max_mb or 0) << 20
+    before = None if days is None else now.astimezone(UTC) - timedelta(days=days)
     if dry_run:
-        return Pruned(*sink.count_before(text), before)
-    rows = _total(lambda: sink.delete_rows(text), stopped)
-    labels = _total(lambda: sink.delete_labels(text), stopped)
+        return _count(sink, before, sink.rows_beyond(bytes_kept) if bytes_kept else 0)
+    rows = 0
+    if before is not None:
+        rows = _total(sink.delete_rows(before=utc_text(before)), stopped)
+    if bytes_kept and (beyond := sink.rows_beyond(bytes_kept)):
+        rows += _total(sink.delete_rows(most=beyond), stopped)
+        before = _later(before, sink.oldest())
+    labels = 0
+    if before is not None:
+        labels = _total(sink.delete_labels(utc_text(before)), stopped)
     if rows or labels:
         sink.shrink(stopped)
     return Pruned(rows, labels, before)
 
 
-def _total(delete: Callable[[], int], stopped: Callable[[], bool]) -> int:
-    """Repeat `delete` until it deletes nothing; return how many it deleted in all."""
+def _count(sink: Sink, before: datetime | None, beyond: int) -> Pruned:
+    """Return what would be deleted: answers from before a time, at least the `beyond` oldest ones."""
+    if beyond:
+        before = _later(before, sink.oldest(beyond))
+    if before is None:
+        return Pruned()
+    rows, labels = sink.count_before(utc_text(before))
+    return Pruned(max(rows, beyond), labels, before)
+
+
+def _later(*times: datetime | None) -> datetime | None:
+    return max((time for time in times if time is not None), default=None)
+
+
+def _total(batches: Iterator[int], stopped: Callable[[], bool]) -> int:
+    """Delete batch by batch, until none is left or `stopped`; return how many were deleted in all."""
     total = 0
-    while not stopped() and (number := delete()):
+    while not stopped() and (number := next(batches, None)) is not None:
         total += number
     return total

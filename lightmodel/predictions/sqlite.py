@@ -1,6 +1,7 @@
 """The prediction log in a SQLite file shared by several processes; also the spool for a server."""
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,7 +17,7 @@ from lightmodel.errors import (
     SourceUnavailable,
     StorageFull,
 )
-from lightmodel.predictions.base import PRUNED_TOGETHER, Row, Sink, characters
+from lightmodel.predictions.base import FOREVER, PRUNED_TOGETHER, Row, Sink, characters
 
 _MIN_VERSION = (3, 38)  # the first that always has the functions for JSON
 _BUSY_S = 5.0
@@ -57,7 +58,11 @@ _OLDEST_ROWS = """
 SELECT rowid, request, row, time, version, id, prediction, probability, features
 FROM predictions ORDER BY rowid LIMIT ?
 """
-_OLDEST_TIMES = "SELECT rowid, time FROM predictions ORDER BY rowid LIMIT ?"
+_OLDEST_TIMES = """
+SELECT rowid, time FROM predictions
+WHERE rowid >= (SELECT min(rowid) FROM predictions) + ? ORDER BY rowid LIMIT ?
+"""
+_ROWS = "SELECT 1 + (SELECT max(rowid) FROM predictions) - (SELECT min(rowid) FROM predictions)"
 _FREED_TOGETHER = 500  # pages
 _USED = """
 SELECT (page_count - freelist_count) * page_size
@@ -92,7 +97,7 @@ class SqliteSink(Sink):
         self._change(_INDEX)
         return super().add_ground_truth(labels, time)
 
-    def oldest(self, rows: int, size: int) -> list[tuple[int, Row]]:
+    def oldest_rows(self, rows: int, size: int) -> list[tuple[int, Row]]:
         """Return (rowid, row) of the oldest rows: at most `rows`, of about `size` characters."""
         batch: list[tuple[int, Row]] = []
         total = 0
@@ -111,25 +116,32 @@ class SqliteSink(Sink):
         """Copy a row to the table `refused`."""
         self._change("INSERT INTO refused SELECT * FROM predictions WHERE rowid = ?", rowid)
 
-    def delete_rows(self, time: str) -> int:
-        """Delete some of the answers from before a time; return their number, 0 if none is left.
+    def delete_rows(self, before: str = FOREVER, most: int = sys.maxsize) -> Iterator[int]:
+        """Delete the oldest answers, at most `most`, from before a time; yield each batch's number.
 
         Rows are in the order of their times, but for seconds.
         """
-        old = [rowid for rowid, at in self._select(_OLDEST_TIMES, PRUNED_TOGETHER) if at < time]
-        if not old:
-            return 0
-        return self._change("DELETE FROM predictions WHERE rowid <= ? AND time < ?", old[-1], time)
+        while old := [
+            rowid
+            for rowid, time in self._select(_OLDEST_TIMES, 0, min(most, PRUNED_TOGETHER))
+            if time < before
+        ]:
+            delete = "DELETE FROM predictions WHERE rowid <= ? AND time < ?"
+            yield (deleted := self._change(delete, old[-1], before))
+            most -= deleted
 
-    def newest_beyond(self, size: int) -> datetime | None:
-        """Return the time of the newest answer to delete so that about `size` bytes stay, or None."""
+    def rows_beyond(self, size: int) -> int:
+        """Return how many of the oldest answers to delete so that about `size` bytes stay."""
         used = self.used_bytes()
-        ((first, last),) = self._select("SELECT min(rowid), max(rowid) FROM predictions")
         if used <= size:
-            return None
-        newest = first + (last - first + 1) * (used - size) // used
-        rows = self._select("SELECT time FROM predictions WHERE rowid >= ? LIMIT 1", newest)
-        return next((datetime.fromisoformat(time) for (time,) in rows), None)
+            return 0
+        ((rows,),) = self._select(_ROWS)
+        return int(rows) * (used - size) // used
+
+    def oldest(self, skipped: int = 0) -> datetime | None:
+        """Return the time of the oldest answer but for the `skipped` oldest ones; None if none is left."""
+        times = [time for _, time in self._select(_OLDEST_TIMES, skipped, PRUNED_TOGETHER)]
+        return datetime.fromisoformat(min(times)) if times else None
 
     def shrink(self, stopped: Callable[[], bool]) -> None:
         """Return the room of deleted rows to the disk; a file of release 0.1.0 keeps it for new rows."""

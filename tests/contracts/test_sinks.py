@@ -181,6 +181,20 @@ class SinkContract:
         assert prune(sink, LogSection(max_mb=2), at(0, day=9)).rows <= 1_000
         assert prune(sink, LogSection(max_mb=50), at(0, day=9)).before is None
 
+    def test_of_a_request_beyond_the_size_only_the_first_rows_are_deleted(self, sink: Sink) -> None:
+        ids = [f"v{number}" for number in range(30_000)]
+        sink.write(rows_of(answered("r1", ids, [0.5] * 30_000, time=at(0, day=4))))
+        sink.add_ground_truth({"v0": "yes", "v29999": "no"}, at(0))
+        limits = LogSection(max_mb=2, keep_days=30)
+        dry = prune(sink, limits, at(0, day=9), dry_run=True)
+        assert sink.answered() == {VERSION: 30_000}
+        done = prune(sink, limits, at(0, day=9))
+        assert 5_000 < done.rows < 25_000
+        assert (done.labels, done.before) == (1, at(0, day=4))
+        assert (dry.rows, dry.before) == (done.rows, done.before)
+        kept = [row[1] for row in sink.rows()]
+        assert kept == list(range(done.rows + 1, 30_001))
+
     def test_nothing_is_deleted_without_limits_from_an_empty_log_or_once_stopped(
         self, sink: Sink
     ) -> None:
@@ -274,6 +288,16 @@ class TestPostgres(SinkContract):
         assert sink.write(rows_of(first, second)) == 2
         assert sink.write(rows_of(first, second)) == 0
         assert sink.answered() == {VERSION: 4}
+
+    def test_of_a_large_table_a_sample_is_measured_and_not_too_much_deleted(
+        self, sink: Sink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for second in range(30):
+            sink.write(rows_of(answered(f"r{second}", ["a"] * 500, [0.5] * 500, time=at(second))))
+        exact = sink.rows_beyond(1 << 20)
+        monkeypatch.setattr("lightmodel.predictions.postgres._SAMPLE_PAGES", 100)
+        monkeypatch.setattr("lightmodel.predictions.postgres._SAMPLE_ERROR", 0.2)
+        assert exact / 2 < sink.rows_beyond(1 << 20) < exact
 
     @pytest.mark.parametrize("url", ["postgresql://app:secret word@host", "no url secret"])
     def test_an_invalid_url_is_reported_without_its_secret(self, url: str) -> None:

@@ -147,6 +147,38 @@ def test_an_unused_log_starts_no_thread_and_writes_no_file(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("kind", SINKS)
+def test_at_the_limit_of_threads_each_is_started_once_and_by_a_later_row(
+    path: Path, tmp_path: Path, counts: Counts, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    room = 0  # for so many threads
+    start = threading.Thread.start
+
+    def start_if_possible(thread: threading.Thread) -> None:
+        nonlocal room
+        if room == 0:
+            raise RuntimeError("can't start new thread")
+        room -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_possible)
+    before = threading.active_count()
+    server = Server(tmp_path) if kind == "server" else None
+    log = PredictionLog(path, LogSection(), counts, server, lambda _stopped: None)
+    log.record(answered("r0", ["a"], [0.5]))
+    assert counts.of == {"dropped": 1}
+    for number in range(1, 6):
+        room += number % 2
+        log.record(answered(f"r{number}", ["a"], [0.5]))
+    threads = 3 if server else 2
+    assert threading.active_count() - before == threads
+    assert room == 3 - threads
+    log.close(LONGEST_S)
+    assert threading.active_count() == before
+    assert len(stored_rows(server.path if server else path)) == 5
+    assert counts.of == {"spooled": 5, "logged": 5, "dropped": 1}
+
+
 def test_while_the_server_is_down_rows_wait_and_are_then_shipped_in_order(
     path: Path, tmp_path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,14 +5,14 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from filelock import FileLock
 
-from lightmodel.config import Config, LogSection
+from lightmodel.config import Config, LogSection, StoreSection
 from lightmodel.errors import AlreadyRunning, ConfigError, SourceUnavailable
-from lightmodel.predictions.factory import open_log, open_sink, prune_log, spooled_bytes
+from lightmodel.predictions.factory import log_folder, open_log, open_sink, prune_log, spooled_bytes
 from lightmodel.predictions.sqlite import SqliteSink, check_sqlite
 from tests.fakes.answers import VERSION, answered, at, rows_of
 from tests.fakes.postgres import postgres
@@ -71,6 +71,47 @@ def test_a_log_that_is_off_creates_no_file(settings: dict[str, Any]) -> None:
 def test_the_error_for_a_log_that_is_off_names_the_setting() -> None:
     with pytest.raises(ConfigError, match=r"log\.sink"):
         open_sink(configured(sink="none"))
+
+
+def test_each_store_has_a_log_of_its_own_by_default() -> None:
+    tables = [Config(store=StoreSection(root=Path(name))) for name in (".", "var/a", "var/b")]
+    for table in (*tables, tables[1]):
+        log = open_log(table, ignore)
+        assert log is not None
+        log.record(answered("r1", ["a"], [0.5]))
+        log.close()
+    for table, rows in zip(tables, (1, 2, 1), strict=True):
+        with closing(open_sink(table)) as sink:
+            assert sink.answered() == {VERSION: rows}
+    assert [str(log_folder(table)) for table in tables] == ["var/log", "var/a/log", "var/b/log"]
+    assert log_folder(Config(store=StoreSection(root=Path.cwd()))) == Path("var/log")
+    named = LogSection(folder=Path("here"))
+    assert log_folder(Config(log=named, store=tables[1].store)) == Path("here")
+
+
+@pytest.mark.parametrize("sink", ["sqlite", "csv"])
+def test_a_log_in_the_former_default_folder_is_named_until_another_begins(
+    sink: Literal["sqlite", "csv"], caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config(log=LogSection(sink=sink), store=StoreSection(root=Path("var/prices")))
+
+    def warned() -> bool:
+        caplog.clear()
+        log = open_log(config, ignore)
+        assert log is not None
+        log.record(answered("r1", ["a"], [0.5]))
+        log.close()
+        return "a new one begins in" in caplog.text
+
+    before = configured(folder=Path("var/log"))
+    with closing(open_sink(before)) as former:
+        former.write(rows_of(answered("r0", ["a"], [0.5])))
+    with closing(open_sink(config)):
+        assert 'continue it by log.folder = "var/log"' in caplog.text
+    assert [warned(), warned()] == [True, False]
+    caplog.clear()
+    with closing(open_sink(before)):
+        assert not caplog.text
 
 
 @pytest.mark.parametrize("sink", ["sqlite", "csv"])

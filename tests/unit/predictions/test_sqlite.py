@@ -74,7 +74,7 @@ def test_a_full_spool_is_full_storage_and_takes_rows_again_once_some_are_removed
         with pytest.raises(StorageFull, match=r"spool\.sqlite.*log\.spool_mb") as caught:
             spool.write(rows)
         assert "free some space" in caught.value.hint
-        spool.remove(spool.oldest(500, 1 << 20)[-1][0])
+        spool.remove(spool.oldest_rows(500, 1 << 20)[-1][0])
         assert spool.write(rows[:100]) == 100
 
 
@@ -102,13 +102,13 @@ def test_a_locked_file_can_be_used_later(sink: SqliteSink, monkeypatch: pytest.M
 
 def test_the_oldest_rows_are_read_in_batches_and_can_be_removed(sink: SqliteSink) -> None:
     sink.write(rows_of(*(answered(f"r{number}", ["a"] * 3, [0.5] * 3) for number in range(5))))
-    first = sink.oldest(4, 1 << 20)
+    first = sink.oldest_rows(4, 1 << 20)
     assert len(first) == 4
-    assert len(sink.oldest(100, characters([first[0][1]]) + 1)) == 2
+    assert len(sink.oldest_rows(100, characters([first[0][1]]) + 1)) == 2
     sink.remove(first[-1][0])
     assert [row[:2] for row in sink.rows()][:2] == [("r1", 2), ("r1", 3)]
-    sink.remove(sink.oldest(100, 1 << 20)[-1][0])
-    assert sink.oldest(100, 1 << 20) == []
+    sink.remove(sink.oldest_rows(100, 1 << 20)[-1][0])
+    assert sink.oldest_rows(100, 1 << 20) == []
     assert sink.used_bytes() == 0
 
 

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from pyarrow import parquet
 
 from lightmodel.config import Config, load
-from lightmodel.predictions.factory import open_log
+from lightmodel.predictions.factory import log_folder, open_log
 from lightmodel.service import create_app
 from tests.fakes.answers import answered
 from tests.fakes.project import Project
@@ -155,7 +155,8 @@ def test_the_log_is_exported_with_the_labels_that_have_arrived(
     Path("labels.csv").write_text("bought,visit_id\nno,v1\n")
     setting = f"log.folder={config.log.folder}"
     assert trained.tool("feedback", "labels.csv", "--set", setting).code == 0
-    assert trained.tool("export", "log.csv", "--set", setting).code == 0
+    exported = trained.tool("export", "log.csv", "--set", setting)
+    assert (exported.code, exported.out) == (0, "2 rows written to log.csv\n")
     with Path("log.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
     assert first == {
@@ -171,7 +172,28 @@ def test_the_log_is_exported_with_the_labels_that_have_arrived(
     }
     assert (second["id"], second["truth"]) == ('a "b", c', "")
     shown = trained.tool("export", "-", "--day", "2026-01-04", "--set", setting)
+    assert "0 rows written to standard output" in shown.err
     assert shown.out == "request,row,time,version,id,prediction,probability,features,truth\n"
+
+
+def test_an_export_replaces_no_file_unless_told_and_names_a_missing_folder(
+    config: Config, trained: Project
+) -> None:
+    log_answers(config, trained.models()[0].name, {"v1": 0.9})
+    setting = f"log.folder={config.log.folder}"
+    Path("log.csv").write_text("mine")
+    refused = trained.tool("export", "log.csv", "--set", setting)
+    assert refused.code == 2
+    assert "log.csv exists already; --force replaces it" in refused.err
+    assert Path("log.csv").read_text() == "mine"
+    forced = trained.tool("export", "log.csv", "--force", "--set", setting)
+    assert (forced.code, forced.out) == (0, "1 rows written to log.csv\n")
+    assert Path("log.csv").read_text().startswith("request,row,")
+    nowhere = trained.tool("export", "exports/log.csv", "--set", setting)
+    assert nowhere.code == 2
+    assert "there is no folder exports; create it by `mkdir -p exports`" in nowhere.err
+    device = trained.tool("export", "/dev/null", "--set", setting)
+    assert (device.code, device.out) == (0, "1 rows written to /dev/null\n")
 
 
 def test_on_a_full_disk_feedback_says_what_to_free(client: FlaskClient) -> None:
@@ -189,7 +211,7 @@ def test_on_a_full_disk_feedback_says_what_to_free(client: FlaskClient) -> None:
 def test_feedback_to_a_damaged_log_is_503_and_says_what_to_move_away(
     client: FlaskClient, config: Config
 ) -> None:
-    (config.log.folder / "predictions.sqlite").write_bytes(b"something else" * 1_000)
+    (log_folder(config) / "predictions.sqlite").write_bytes(b"something else" * 1_000)
     answer = client.post("/feedback", data="visit_id,bought\nv1,no\n", content_type="text/csv")
     assert answer.status_code == 503
     assert "predictions.sqlite" in answer.get_json()["detail"]
