@@ -117,11 +117,13 @@ def _draw_points(
     colour: str,
 ) -> None:
     """Draw dots, and a triangle at the edge for each value outside the window."""
+    if not trials:
+        return
     low, high = window
     places = np.array([trial.number for trial in trials])
     values = np.array([trial.value for trial in trials])
     style: dict[str, Any] = {"color": colour, "linestyle": "none", "markersize": 5.0, "alpha": 0.8}
-    within = (values >= low) & (values <= high) if len(values) else np.zeros(0, bool)
+    within = (values >= low) & (values <= high)
     axes.plot(places[within], values[within], marker="o", label=label, **style)
     for beyond, edge, marker in ((values < low, low, "v"), (values > high, high, "^")):
         axes.plot(places[beyond], np.full(int(beyond.sum()), edge), marker=marker, **style)
@@ -133,7 +135,9 @@ def _draw_slice(axes: Axes, trials: Sequence[Trial], one: Range, metric: Metric)
     for group, colour, size in ((pruned, MUTED, 3.5), (done, ONE, 5.0)):
         x = [trial.parameters[one.name] for trial in group]
         y = [min(max(trial.value, low), high) for trial in group]
-        axes.plot(x, y, "o", color=colour, markersize=size, alpha=0.7, clip_on=False)
+        dots = axes.plot(x, y, "o", color=colour, markersize=size, alpha=0.7, clip_on=False)
+        # Until they are drawn their extent is the picture's corner, for which the layout would make room.
+        dots[0].set_in_layout(False)
     if done:
         best = _best(done, metric)
         axes.plot(best.parameters[one.name], best.value, "o", color=TWO, markersize=7)

@@ -1,5 +1,7 @@
 """The picture of a study."""
 
+import warnings
+
 from lightmodel.contract.task import METRICS
 from lightmodel.search.ranges import Range
 from lightmodel.search.studies import Trial
@@ -14,3 +16,15 @@ def test_a_picture_is_drawn_whatever_the_states_of_the_trials() -> None:
     for trials in ((), (failed,), (one,), (pruned,), (one, failed, pruned, one)):
         picture = study_png(trials, ranges, METRICS["auc"])
         assert picture.startswith(b"\x89PNG")
+
+
+def test_the_layout_finds_room_for_all_panels() -> None:
+    """Matplotlib warns, and lets panels overlap, where its layout fails."""
+    ranges = [Range(f"parameter_{place}", 0.001, 10, is_int=False, log=True) for place in range(8)]
+    trials = [
+        Trial(number, "complete", {one.name: 0.01 * (number + 1) for one in ranges}, score, ())
+        for number, score in enumerate((0.42, 0.42, 0.42, 0.72))
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study_png(trials, ranges, METRICS["auc"])
