@@ -63,7 +63,7 @@ class TrainSection(Section):
     positive: str = Field(
         "auto",
         description="Label of the positive class, for two classes; auto: 1, yes or true, else the last "
-        "label in sorted order.",
+        "label in sorted order, which a warning names.",
     )
     estimator: Annotated[str, AfterValidator(_estimator)] = Field(
         "lightgbm",

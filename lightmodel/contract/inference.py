@@ -1,5 +1,6 @@
 """Infer a contract from a table: roles, types, ranges, categories and the task."""
 
+import json
 import re
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,14 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
-from lightmodel.contract.task import Label, Task, TaskKind, ordered_labels
+from lightmodel.contract.task import (
+    Label,
+    Task,
+    TaskKind,
+    is_guess,
+    label_name,
+    ordered_labels,
+)
 from lightmodel.errors import DataError
 
 MAX_INTEGER_CLASSES = 20
@@ -32,7 +40,7 @@ class ColumnHints:
 
 @dataclass(frozen=True)
 class Inferred:
-    """A contract, and warnings about the columns that were dropped or rounded."""
+    """A contract, and warnings about what was guessed, dropped or rounded."""
 
     contract: Contract
     warnings: tuple[str, ...]
@@ -51,9 +59,10 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     """
     for name in (hints.target, hints.id if hints.id != "auto" else "", *hints.ignore):
         require_column(table, name)
-    warnings: list[str] = []
+    task = infer_task(table[hints.target], hints)
+    warnings = _guessed_positive(task, hints)
     id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
-    contract = Contract((), infer_task(table[hints.target], hints), dialect)
+    contract = Contract((), task, dialect)
     columns = []
     for name in table.column_names:
         role = _role(name, id_name, hints)
@@ -194,6 +203,17 @@ def infer_task(target: pa.ChunkedArray, hints: ColumnHints) -> Task:
             hint="set train.task to auto, binary, multiclass or regression",
         )
     return Task(kind, labels)
+
+
+def _guessed_positive(task: Task, hints: ColumnHints) -> list[str]:
+    """Return a warning if the positive class is only the last one in sorted order."""
+    if hints.positive != "auto" or not is_guess(task.labels):
+        return []
+    other, positive = (label_name(label) for label in task.labels)
+    setting = f"train.positive = {json.dumps(other, ensure_ascii=False)}"
+    return [
+        f"the positive class is {positive!r}, the last in sorted order; if it is {other!r}, set {setting}"
+    ]
 
 
 def _is_continuous(values: pa.ChunkedArray) -> bool:

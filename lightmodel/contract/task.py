@@ -71,8 +71,17 @@ def _is_positive(first: Label, second: Label, positive: str) -> bool:
         if positive not in names:
             raise ValueError(f"no row has the positive label {positive!r}; the labels are {names}")
         return positive == names[0]
-    positives = [label_name(label).lower() in _POSITIVE for label in (first, second)]
-    return positives == [True, False]
+    return _known_positives((first, second)) == [True, False]
+
+
+def is_guess(labels: Sequence[Label]) -> bool:
+    """Return whether "auto" knows none of two labels, or both, so that their order decides."""
+    known = _known_positives(labels)
+    return len(known) == 2 and known[0] == known[1]
+
+
+def _known_positives(labels: Sequence[Label]) -> list[bool]:
+    return [label_name(label).lower() in _POSITIVE for label in labels]
 
 
 def label_name(label: Label) -> str:

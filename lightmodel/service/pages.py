@@ -150,6 +150,8 @@ def _card_facts(model: LoadedModel) -> dict[str, str]:
         "Training rows": formatting.count(manifest.rows.get("train", 0)),
         "Test rows": formatting.count(manifest.rows.get("test", 0)),
     }
+    if (positive := model.contract.task.positive) is not None:
+        facts["Positive class"] = formatting.one_line(label_name(positive))
     if manifest.threshold is not None:
         facts["Threshold"] = formatting.number(manifest.threshold)
     if manifest.commit:

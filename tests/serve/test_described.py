@@ -37,6 +37,8 @@ def test_the_schema_names_columns_types_ranges_and_categories(shop: Shop) -> Non
     assert columns["spent"]["may_be_missing"]
     assert not columns["visit_id"]["required"]
     assert schema["answer"]["labels"] == ["no", "yes"]
+    assert schema["answer"]["positive"] == "yes"
+    assert get(shop, "/model").json()["task"]["positive"] == "yes"
     assert 0 < schema["answer"]["threshold"] < 1
 
 

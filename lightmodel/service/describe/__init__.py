@@ -57,9 +57,13 @@ def _add_probes(routes: Blueprint, models: ModelManager) -> None:
 def _add_model(routes: Blueprint, models: ModelManager) -> None:
     @routes.get("/model")
     def model() -> Response:
-        manifest = models.require().manifest
+        served = models.require()
+        manifest, task = served.manifest, served.contract.task.to_dict()
+        if (positive := served.contract.task.positive) is not None:
+            task["positive"] = positive
         source = str(manifest.inputs.get("source", "")).rstrip("/").rpartition("/")[2]
-        return _json(replace(manifest, inputs={**manifest.inputs, "source": source}).to_json())
+        inputs = {**manifest.inputs, "source": source}
+        return _json(replace(manifest, task=task, inputs=inputs).to_json())
 
     @routes.get("/schema")
     def schema() -> Response:

@@ -22,6 +22,7 @@ def schema_of(model: LoadedModel) -> Json:
         "answer": {
             "task": str(contract.task.kind),
             "labels": list(contract.task.labels),
+            "positive": contract.task.positive,
             "threshold": model.manifest.threshold,
             "target": contract.target.name,
         },

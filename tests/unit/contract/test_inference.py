@@ -116,6 +116,25 @@ def test_the_given_positive_label_is_put_second() -> None:
         contract_of(frame, positive="ugly")
 
 
+@pytest.mark.parametrize(
+    ("labels", "positive", "warned"),
+    [
+        (["ja", "nein"], "auto", ["the positive class is 'nein'", 'set train.positive = "ja"']),
+        (["pos", "true"], "auto", ["the positive class is 'true'", 'set train.positive = "pos"']),
+        (["ja", "nein"], "nein", []),
+        (["no", "yes"], "auto", []),
+        (["a", "b", "c", "d"], "auto", []),
+    ],
+)
+def test_a_guessed_positive_class_is_named(
+    labels: list[str], positive: str, warned: list[str]
+) -> None:
+    frame = table(target=labels * (ROWS // len(labels)))
+    warnings = " ".join(infer(frame, ColumnHints("target", positive=positive)).warnings)
+    assert ("positive" in warnings) == bool(warned)
+    assert all(text in warnings for text in warned)
+
+
 def test_an_error_about_a_missing_target_lists_the_columns() -> None:
     with pytest.raises(DataError, match="no column 'price'; it has x, target"):
         contract_of(table(), target="price")
