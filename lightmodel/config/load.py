@@ -62,6 +62,12 @@ class Setting:
     origin: str
 
     @property
+    def place(self) -> str:
+        """Where it was written, with its full name; the command line says both at once."""
+        named = self.origin.rpartition(" ")[2] == self.path
+        return self.origin if named else f"{self.origin}: {self.path}"
+
+    @property
     def path(self) -> str:
         """Its full name, such as `train.folds`."""
         return f"{self.section}.{self.key}"
@@ -261,7 +267,7 @@ def _is_known(setting: Setting, mistakes: list[str]) -> bool:
         problem = f"unknown key{_suggestion(setting.key, model)}"
     else:
         return True
-    mistakes.append(f"{setting.origin}: {setting.path}: {problem}")
+    mistakes.append(f"{setting.place}: {problem}")
     return False
 
 
@@ -282,7 +288,5 @@ def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | Non
             hint = ""
             if isinstance(setting.value, str) and detail["type"].endswith("_type"):
                 hint = '; write it as TOML ({num_leaves = 31}, ["a", "b"]) or as JSON'
-            mistakes.append(
-                f"{setting.origin}: {path}: {value}{message[:1].lower()}{message[1:]}{hint}"
-            )
+            mistakes.append(f"{setting.place}: {value}{message[:1].lower()}{message[1:]}{hint}")
     return None

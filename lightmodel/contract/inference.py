@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,7 @@ from lightmodel.errors import DataError
 MAX_INTEGER_CLASSES = 20
 MAX_CLASSES = 1_000
 MAX_CATEGORIES = 1_000
+_FEW_ROWS = 20  # in which all texts may differ by chance
 _ID_NAME = re.compile(
     r"(?i:id|uuid|guid|index|row_?(id|no|number)|id_code|.+[_ ](id|id_code|uuid))|.*[a-z]Id"
 )
@@ -57,8 +59,10 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     Raises:
         DataError: a named column does not exist, or the target is unsuitable.
     """
-    for name in (hints.target, hints.id if hints.id != "auto" else "", *hints.ignore):
-        require_column(table, name)
+    require_column(table, hints.target, "data.target")
+    require_column(table, hints.id if hints.id != "auto" else "", "data.id")
+    for name in hints.ignore:
+        require_column(table, name, "data.ignore")
     task = infer_task(table[hints.target], hints)
     warnings = _guessed_positive(task, hints)
     id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
@@ -72,14 +76,17 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
 
 
-def require_column(table: pa.Table, name: str) -> None:
-    """Raise a DataError that lists the columns if `name` is not among them; "" is ignored."""
-    if name and name not in table.column_names:
-        known = ", ".join(table.column_names[:20]) + (", …" if table.num_columns > 20 else "")
-        raise DataError(
-            f"the table has no column {name!r}; it has {known}",
-            hint="name yours in config.toml, e.g. --set data.target=<column>",
-        )
+def require_column(table: pa.Table, name: str, setting: str) -> None:
+    """Raise a DataError that lists the columns if `name`, from this setting, is none; "" is ignored."""
+    if not name or name in table.column_names:
+        return
+    known = ", ".join(table.column_names[:20]) + (", …" if table.num_columns > 20 else "")
+    near = get_close_matches(name, table.column_names, n=1)
+    raise DataError(
+        f"the table has no column {name!r}, which {setting} names; it has {known}",
+        hint=f"correct {setting}"
+        + (f": is it {near[0]!r}?" if near else "; a file without a header needs data.columns"),
+    )
 
 
 def _id_column(table: pa.Table, hints: ColumnHints) -> str:
@@ -161,11 +168,21 @@ def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[s
     missing = values.null_count > 0
     if len(distinct) > MAX_CATEGORIES and len(distinct) > 0.2 * len(values):
         warnings.append(
-            f"column {name!r} has {len(distinct):,} distinct texts in {len(values):,} rows and is ignored"
+            f"column {name!r} has {len(distinct):,} distinct texts in {len(values):,} rows and is "
+            f"ignored: {_if_id(name)}"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
+    if len(distinct) == len(values) > _FEW_ROWS:
+        warnings.append(
+            f"column {name!r} has another text in each row, from which nothing can be learnt: "
+            f"{_if_id(name)}, else add it to data.ignore"
+        )
     categories = distinct_categories(distinct.to_pylist(), decimal)
     return Column(name, Role.FEATURE, ColumnType.CATEGORY, missing, categories=categories)
+
+
+def _if_id(name: str) -> str:
+    return f"if it identifies the rows, set data.id = {json.dumps(name, ensure_ascii=False)}"
 
 
 def column_type(arrow: pa.DataType) -> ColumnType:
@@ -192,7 +209,8 @@ def infer_task(target: pa.ChunkedArray, hints: ColumnHints) -> Task:
         if not column_type(values.type).is_numeric:
             raise DataError(
                 f"the target {hints.target!r} holds {column_type(values.type)} values, "
-                "and regression needs numbers"
+                "and regression needs numbers",
+                hint='set train.task = "auto", or write the target as numbers',
             )
         return Task(TaskKind.REGRESSION)
     labels = _labels(values, hints)
@@ -239,7 +257,9 @@ def _labels(values: pa.ChunkedArray, hints: ColumnHints) -> tuple[Label, ...]:
     try:
         return ordered_labels(labels, hints.positive)
     except ValueError as error:
-        raise DataError(f"train.positive: {error}") from None
+        raise DataError(
+            f"train.positive: {error}", hint="write the label as it is in the table"
+        ) from None
 
 
 def _as_label(label: Label) -> Label:

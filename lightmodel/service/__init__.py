@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel import errors
@@ -92,6 +92,8 @@ def _known_error(error: errors.LightModelError) -> Response:
     fields: dict[str, Any] = {"hint": error.hint} if error.hint else {}
     if isinstance(error, errors.ContractViolation):
         fields["violations"] = [asdict(violation) for violation in error.violations]
+        if request.path in {"/predict", "/invocations"}:
+            fields.setdefault("hint", "GET /schema lists the expected columns")
     body: request_body.RequestBody | None = g.get("request_body")
     if isinstance(error, errors.DataError) and body and body.lost_line_ends:
         fields["hint"] = "curl -d removes line ends: send a file by --data-binary @rows.csv"
@@ -101,13 +103,30 @@ def _known_error(error: errors.LightModelError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     g.error = type(error).__name__
-    response = _problem(error.code or 500, error.description or "", {})
+    detail, fields = error.description or "", {}
+    if error.description == NotFound.description:
+        detail, fields = "there is nothing at this address", {"hint": f"there is {_routes()}"}
+    elif isinstance(error, MethodNotAllowed) and error.valid_methods:
+        detail = f"this address does not take {request.method}"
+        fields = {"hint": f"it takes {', '.join(sorted(error.valid_methods))}"}
+    response = _problem(error.code or 500, detail, fields)
     if error.code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
         response.headers["Accept-Encoding"] = "gzip"  # RFC 7694
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After", "WWW-Authenticate", "Location"}:
             response.headers.add(name, value)
     return response
+
+
+def _routes() -> str:
+    """Return all routes with their methods, such as "GET /, POST /predict"."""
+    named = {
+        (rule.rule, method)
+        for rule in current_app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint != "static"
+    }
+    return ", ".join(f"{method} {path}" for path, method in sorted(named))
 
 
 def _mlflow_error(status: int, message: str, fields: dict[str, Any]) -> Response:

@@ -89,9 +89,7 @@ def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Se
             scorer.add(block)
         started = time.perf_counter()
     if violations := scorer.findings.violations:
-        raise ContractViolation(
-            violations, what="the request", hint="GET /schema lists the expected columns"
-        )
+        raise ContractViolation(violations, what="the request")
 
 
 def _unique_id() -> str:

@@ -65,7 +65,8 @@ class RequestBody:
         """Whether the body came as from `curl -d @file`, which removes the ends of lines."""
         kinds = {"application/x-www-form-urlencoded", "text/plain"}
         is_lines = _FORMS.get(self._request.mimetype) in {"csv", "json_lines"}
-        return not self._has_lines and (is_lines or self._request.mimetype in kinds)
+        is_text = is_lines or self._request.mimetype in kinds
+        return self.bytes > 0 and not self._has_lines and is_text
 
     @property
     def form(self) -> Form | None:

@@ -89,6 +89,7 @@ def preprocess(
         DriftExceeded: a column drifted further than `data.max_drift`.
     """
     _reject_repeated_names(table)
+    require_column(table, options.split.method.partition(":")[2], "split.method")
     inferred = infer(table, options.hints, dialect)
     warnings = list(inferred.warnings)
     drift: tuple[Drift, ...] = ()
@@ -139,6 +140,8 @@ def _validate(
     others = [item for item in conformed.violations if (item.column, item.rule) != reported]
     if others or target:
         hint = _NEW_CONTRACT if accepted and others else ""
+        if not others and any(item.rule == "missing" for item in target):
+            hint = f"in pandas: table.dropna(subset=[{contract.target.name!r}])"
         raise ContractViolation((*target, *others), what="the table", hint=hint)
     if accepted is None:
         return conformed.table, contract
@@ -242,10 +245,12 @@ def _classes(table: pa.Table, contract: Contract) -> Vector:
 
 def _test_mask(table: pa.Table, contract: Contract, split: SplitSection) -> Mask:
     method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
-    require_column(table, method.column)
     if method.kind == "time":
         if gaps := table[method.column].null_count:
-            raise DataError(f"split.method: column {method.column!r} has no value in {gaps} rows")
+            raise DataError(
+                f"split.method: column {method.column!r} has no value in {gaps} rows",
+                hint="fill them in or remove these rows, or set another split.method",
+            )
         mask = time_split(table[method.column], split.test_share)
     else:
         classes = _classes(table, contract) if method.kind == "stratified" else None
@@ -292,7 +297,7 @@ def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation
         violations.append(Violation(name, "constant", detail))
     missing = values.is_null(nan_is_null=True).to_numpy()
     if missing.any():
-        detail = "is the target and has no value: remove these rows"
+        detail = "is the target and has no value: remove these rows, counted below the header"
         violations.append(_violation(name, "missing", detail, missing))
     single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
     if len(single) and contract.task.kind.has_classes:

@@ -49,15 +49,20 @@ def test_all_mistakes_are_reported_together() -> None:
         "[data]\nsorce = 'a'\nretries = 'many'\n[trian]\nfolds = 3\n[train]\nfolds = 1"
     )
     with pytest.raises(ConfigError) as caught:
-        load(file, ["serve.port=99999", "nonsense"], {"LIGHTMODEL__GATE__MINIMM": "1"})
+        load(
+            file,
+            ["serve.port=99999", "train.fold=3", "nonsense"],
+            {"LIGHTMODEL__GATE__MINIMM": "1"},
+        )
     message = caught.value.message
-    assert message.startswith("the configuration has 7 mistakes")
+    assert message.startswith("the configuration has 8 mistakes")
     for part in (
         "settings.toml: data.sorce: unknown key; did you mean 'source'?",
         "settings.toml: data.retries: found 'many'",
         "unknown section 'trian'; did you mean 'train'?",
         "settings.toml: train.folds: found 1; input should be greater than or equal to 2",
-        "--set serve.port: serve.port: found '99999'",
+        "- --set serve.port: found '99999'",
+        "- --set train.fold: unknown key; did you mean 'folds'?",
         "--set nonsense: must be section.key=value",
         "LIGHTMODEL__GATE__MINIMM: gate.minimm: unknown key; did you mean 'minimum'?",
     ):

@@ -135,9 +135,30 @@ def test_a_guessed_positive_class_is_named(
     assert all(text in warnings for text in warned)
 
 
-def test_an_error_about_a_missing_target_lists_the_columns() -> None:
-    with pytest.raises(DataError, match="no column 'price'; it has x, target"):
-        contract_of(table(), target="price")
+@pytest.mark.parametrize(
+    ("setting", "value", "hint"),
+    [
+        ("target", "price", "correct data.target; a file without a header needs data.columns"),
+        ("id", "tarjet", "correct data.id: is it 'target'?"),
+        ("ignore", ("targets",), "correct data.ignore: is it 'target'?"),
+    ],
+)
+def test_an_error_about_an_absent_column_names_the_setting_and_the_columns(
+    setting: str, value: object, hint: str
+) -> None:
+    with pytest.raises(DataError, match=f"data.{setting} names; it has x, target") as caught:
+        contract_of(table(), **{setting: value})
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("rows", [ROWS, 2_000])
+def test_texts_that_differ_in_each_row_are_said_to_be_an_id(rows: int) -> None:
+    frame = pa.table(
+        {"x": range(rows), "client": map(str, range(rows)), "target": [0, 1] * (rows // 2)}
+    )
+    (warning,) = infer(frame, ColumnHints("target")).warnings
+    assert 'if it identifies the rows, set data.id = "client"' in warning
+    assert not infer(frame, ColumnHints("target", id="client")).warnings
 
 
 def test_a_task_that_does_not_fit_is_refused() -> None:

@@ -68,6 +68,18 @@ def test_http_errors_keep_the_headers_that_clients_need(
     assert answer.headers[header] == value
 
 
+def test_an_unknown_route_or_method_is_answered_with_those_that_there_are() -> None:
+    app = Flask(__name__)
+    handle_errors(app)
+    app.add_url_rule("/health", view_func=lambda: "", methods=["GET"])
+    app.add_url_rule("/predict", "predict", lambda: "", methods=["POST"])
+    unknown, wrong = (app.test_client().get(path) for path in ("/predict/", "/predict"))
+    assert (unknown.status_code, wrong.status_code) == (404, 405)
+    assert wrong.headers["Allow"] == "OPTIONS, POST"
+    assert unknown.get_json(force=True)["hint"] == "there is GET /health, POST /predict"
+    assert wrong.get_json(force=True)["hint"] == "it takes OPTIONS, POST"
+
+
 def test_an_unexpected_error_reveals_nothing_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

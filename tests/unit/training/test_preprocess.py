@@ -46,6 +46,18 @@ def broken_rules(table: pa.Table, accepted: AcceptedTable | None = None) -> set[
     return {(item.column, item.rule) for item in caught.value.violations}
 
 
+def test_an_absent_column_of_the_split_is_blamed_on_its_setting() -> None:
+    with pytest.raises(DataError, match=r"no column 'day', which split\.method names"):
+        preprocess(table_of(), options(method="time:day"), None)
+
+
+def test_rows_without_a_target_are_named_with_a_way_to_remove_them() -> None:
+    targets = [None, 1, 0, None, *[0, 1] * 8]
+    with pytest.raises(ContractViolation, match=r"rows 1, 4; 2 in all") as caught:
+        preprocess(table_of(20, target=targets), options(), None)
+    assert caught.value.hint == "in pandas: table.dropna(subset=['target'])"
+
+
 def test_each_row_is_in_one_part_and_shares_are_kept() -> None:
     table = table_of(5_000)
     result = preprocess(table, options(), None)
@@ -121,11 +133,6 @@ def test_a_stratified_split_of_numbers_is_refused() -> None:
     numbers = np.random.default_rng(0).normal(size=ROWS).tolist()
     with pytest.raises(ConfigError, match="'target' is a number"):
         preprocess(table_of(target=numbers), options(method="stratified"), None)
-
-
-def test_a_missing_split_column_is_named() -> None:
-    with pytest.raises(DataError, match="no column 'day'"):
-        preprocess(table_of(), options(method="time:day"), None)
 
 
 def test_the_next_table_is_validated_against_the_contract() -> None:
