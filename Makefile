@@ -15,10 +15,11 @@ NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 .PHONY: help run mlflow test test-marked check serve bench bench-train bench-tune bench-serve bench-requests bench-compiled bench-memory bench-deploy bench-push structure image soak coverage notebooks lock docs clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
+	    END {for (i = 1; i <= n; i++) printf "  make %-" width "s  %s\n", name[i], about[i]}' $(MAKEFILE_LIST)
 
 run: $(STAMP) ## Environment, then the whole chain on config.toml
-	$(BIN)/python run.py
+	$(BIN)/python run.py $(ARGS)
 
 mlflow: $(STAMP) ## Open MLflow's page on what was tracked, on port 5000
 	mkdir -p model-development
@@ -28,7 +29,7 @@ mlflow: $(STAMP) ## Open MLflow's page on what was tracked, on port 5000
 	    --host 127.0.0.1 --port 5000 --workers 1
 
 serve: $(STAMP) ## Serve the newest approved model on port 5001
-	$(BIN)/python app.py
+	$(BIN)/python app.py $(ARGS)
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" $(ARGS)

@@ -69,6 +69,11 @@ Why things are as they are: what was chosen, what was measured, and how to undo 
 """
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Return a page with what only the site has: the repository's reader does not see comments."""
+    return re.sub(r"<!-- site: (.*?) -->", r"\1", markdown)
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Return the files of the site with the generated ones among them."""
     made = {

@@ -59,7 +59,8 @@ def _check_port(host: str, port: int) -> None:
             time.sleep(_PORT_PAUSE_S)
     raise ConfigError(
         f"port {port} is in use by another process",
-        hint=f"stop that process, or choose another port: --set serve.port={port + 1}",
+        hint=f"stop that process, or choose another port: --set serve.port={port + 1}, or "
+        f"LIGHTMODEL__SERVE__PORT={port + 1} in the environment",
     )
 
 
