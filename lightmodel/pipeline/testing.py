@@ -190,7 +190,7 @@ def _report(
         ),
         importance=_importance(version),
         drift=tuple(Drift(**item) for item in checks["drift"]),
-        warnings=(*checks["warnings"], *tested.warnings),
+        warnings=(*checks["warnings"], *results.get("warnings", ()), *tested.warnings),
         parameters=manifest.parameters,
         libraries=manifest.libraries,
         commit=manifest.commit,

@@ -92,6 +92,8 @@ def fit_model(context: RunContext, split: Version, retry: CandidateSearch | None
     key = model_key(config, split)
     spec = train_spec(config, key, context.progress)
     trained = train(read_split(splits, split, "train"), contract_of(split), spec)
+    for warning in trained.warnings:
+        logger.warning("%s", warning)
     try:
         version = publish_model(context.models, config, split, trained, key, retry)
     except ConfigError:
@@ -261,6 +263,7 @@ def _write_results(draft: Draft, trained: "TrainingResult") -> None:
         "threshold": trained.threshold,
         "prior": trained.prior,
         "folds": [asdict(fold) for fold in trained.folds],
+        "warnings": trained.warnings,
     }
     draft.write("metrics.json", json_bytes(results))
     folds = [

@@ -24,6 +24,7 @@ from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform_draws
 
 SAMPLES = 5
+_LIGHTGBM_LEAF = 20  # LightGBM's default of min_data_in_leaf
 _FOLDS = 1  # a separate purpose of `uniform_draws`: folds must be independent of the split
 
 
@@ -41,6 +42,7 @@ class TrainingResult:
         parameters: the learner's parameters in effect for this table.
         prior: the best constant prediction: (classes,) shares, the positive class' share, or the mean.
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN if no fold holds it out.
+        warnings: of a model that has learnt nothing.
     """
 
     learner: str
@@ -54,6 +56,7 @@ class TrainingResult:
     prior: tuple[float, ...]
     steps: Processing
     out_of_fold: Scores = field(compare=False)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,33 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         _prior(folds.data),
         folds.steps,
         folds.scores,
+        _constant_folds(folds),
+    )
+
+
+def _constant_folds(folds: CrossValidationResult) -> tuple[str, ...]:
+    """Return a warning if the model of each fold predicts the same for all rows that it holds out.
+
+    Pooled scores then differ only from fold to fold, with the classes of the other folds: an AUC of them
+    may be 0, though no row was mistaken for another.
+    """
+    scores = [fit.scores for fit in folds.fits if len(fit.scores) > 1]
+    if not scores or any(np.ptp(one, axis=0).any() for one in scores):
+        return ()
+    fitted = len(folds.data.target) - min(len(fit.scores) for fit in folds.fits)
+    what = "in each fold the model predicts the same for every row, so the metrics out of fold say nothing"
+    return (f"{what}{_too_few_rows(folds.trainer.describe(), fitted)}",)
+
+
+def _too_few_rows(parameters: Mapping[str, Any], rows: int) -> str:
+    """Return why LightGBM cannot split so few rows, and what to do; "" if it can."""
+    leaf = parameters.get("min_data_in_leaf", _LIGHTGBM_LEAF)
+    if parameters.get("estimator") != "lightgbm" or rows >= 2 * leaf:
+        return ""
+    smaller = f"train.parameters = {{min_data_in_leaf = {max(1, rows // 10)}}}"
+    return (
+        f": {rows} rows are too few to split, for each of two leaves needs {leaf}; get more rows, "
+        f"or set {smaller}"
     )
 
 

@@ -335,6 +335,16 @@ reports = st.builds(
 )
 
 
+def test_a_model_without_splits_is_not_taken_for_a_learner_without_importance() -> None:
+    counted = render(replace(report_of(binary()), importance=(Importance("x", 0.0, 0.0),)))
+    unknown = render(
+        replace(report_of(binary()), importance=(Importance("x", math.nan, math.nan),))
+    )
+    assert b"makes no split" in counted
+    assert b"does not report feature importance" not in counted
+    assert b"does not report feature importance" in unknown
+
+
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(reports)
 def test_any_measured_values_can_be_rendered(report: Report) -> None:

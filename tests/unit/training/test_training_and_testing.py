@@ -73,6 +73,17 @@ def test_every_training_row_is_scored_by_a_fold_that_never_saw_it(trained: Train
     assert {item.feature for item in trained.importance} == {"age", "spent", "where"}
 
 
+def test_a_table_too_small_to_split_is_said_to_be_so(trained: TrainingResult) -> None:
+    learner = LightGBMLearner({}, 0, 1, keep_fold_models=False)
+    spec = TrainSpec(SECTION, SPLIT, learner, None, SilentProgress())
+    few = split_of(shop_table(40))
+    (warning,) = train(few.train, few.contract, spec).warnings
+    assert "in each fold the model predicts the same for every row" in warning
+    assert "rows are too few to split" in warning
+    assert "set train.parameters = {min_data_in_leaf = 2}" in warning
+    assert trained.warnings == ()
+
+
 def test_finished_folds_are_not_fitted_again(
     split: PreprocessingResult, trained: TrainingResult, tmp_path: Path
 ) -> None:
