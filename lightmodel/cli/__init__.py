@@ -78,6 +78,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 _MODULE_OF = {name: module for group in GROUPS.values() for name, (module, _) in group.items()}
+_HELP = ["-h", "--help"]
 _RENAMED_COMMANDS = {"truth": "feedback"}  # old names, valid until release 0.2
 
 
@@ -121,19 +122,25 @@ class _Commands(click.Group):
                 formatter.write_dl([(name, summary) for name, (_, summary) in group.items()])
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands)
 @click.version_option(__version__, prog_name="light-model")
 def commands() -> None:
-    """Turn a table into a tested, deployed prediction model."""
+    """Turn a table into a tested, deployed prediction model.
+
+    Name the table in config.toml (data.source, data.target); `run` trains and tests a model, `serve`
+    answers requests with it. COMMAND --help says more, `run --exit-codes` what exit codes mean.
+    """
 
 
 def main(*command: str) -> None:
-    """Run `command` followed by the arguments of the process, and exit with its code."""
+    """Run the arguments of the process, after those of `command`, and exit with the command's code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.captureWarnings(capture=True)
     script = sys.argv[0].rpartition("/")[2]
     name = script if command or script == "light-model" else "python -m lightmodel"
-    code = _run_command([*command, *sys.argv[1:]], name)
+    # The help of a script such as run.py names no command, for its users write none.
+    called = commands.get_command(click.Context(commands), command[0]) if command else None
+    code = _run_command(called or commands, [*command[1:], *sys.argv[1:]], name)
     if "ngrok" in sys.modules:
         _exit_immediately(code)
     sys.exit(code)
@@ -147,10 +154,10 @@ def _exit_immediately(code: int) -> None:
     os._exit(code)
 
 
-def _run_command(arguments: list[str], name: str) -> int:
+def _run_command(command: click.Command, arguments: list[str], name: str) -> int:
     """Return the exit code of a command; an error that a user can fix is shown as message and hint."""
     try:
-        commands(arguments, prog_name=name, standalone_mode=False)
+        command(arguments, prog_name=name, standalone_mode=False, help_option_names=_HELP)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -29,7 +29,7 @@ def settings(command: Command) -> Command:
         "sets",
         multiple=True,
         metavar="SECTION.KEY=VALUE",
-        help="Override a setting for this run; repeatable.",
+        help="Override a setting for this run, such as data.target=price; repeatable.",
     )(command)
     return click.option(
         "--config",

@@ -27,7 +27,12 @@ _BOOSTERS = {"xgboost", "catboost"}
 @click.option(
     "--ensemble", is_flag=True, help="Also blend the best three; rank the blend if it beats all."
 )
-@click.option("--only", multiple=True, metavar="NAME", help="Try only this learner; repeatable.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Try only this learner, such as catboost; repeatable.",
+)
 @click.option(
     "--limit",
     metavar="DURATION",
@@ -46,7 +51,9 @@ def compare(
 ) -> None:
     """Compare learners on the same folds.
 
-    The settings in force always take part, and only the winner is evaluated on the test rows. A table, a
+    The settings in force always take part. The learners are lightgbm, xgboost, catboost,
+    hist-gradient-boosting, random-forest, extra-trees, svm, mlp and knn; for classes also logistic, for
+    numbers lasso and ridge. Only the winner is evaluated on the test rows. A table, a
     workbook and a plot are written to the folder comparisons/ of store.work.
     """
     loaded = load(config_file, sets)

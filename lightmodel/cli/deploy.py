@@ -23,10 +23,14 @@ def deploy() -> None:
 
 @deploy.command()
 @configured
-@click.option("--image", default="light-model", show_default=True, help="Its name, tag or id.")
+@click.option(
+    "--image", default="light-model", show_default=True, help="Name, tag or id of the image."
+)
 @click.option("--rollback", is_flag=True, help="Redeploy the previous image.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
-@click.option("--renew-proxy", is_flag=True, help="Replace the proxy too: a second of downtime.")
+@click.option(
+    "--renew-proxy", is_flag=True, help="Replace the proxy before it as well: a second of downtime."
+)
 def docker(config: Config, image: str, **flags: bool) -> None:
     """Deploy to a Docker host without losing a request.
 
@@ -37,7 +41,9 @@ def docker(config: Config, image: str, **flags: bool) -> None:
 
 @deploy.command()
 @configured
-@click.option("--image", default="light-model", show_default=True, help="Its name, tag or id.")
+@click.option(
+    "--image", default="light-model", show_default=True, help="Name, tag or id of the image."
+)
 @click.option("--rollback", is_flag=True, help="Redeploy the previous image.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 def azure(config: Config, image: str, **flags: bool) -> None:
@@ -75,8 +81,9 @@ def _stop_event() -> threading.Event:
 def monitor(config: Config, every: float | None) -> None:
     """Restart the deployed service when it fails.
 
-    A service that is unhealthy or does not answer is restarted, with growing pauses between attempts, and
-    `notify.urls` are notified. A service that answers is never touched.
+    It checks the service that `deploy docker` started on DOCKER_HOST. A service that is unhealthy or does
+    not answer is restarted, with growing pauses between attempts, and `notify.urls` are notified. A
+    service that answers is never touched.
     """
     check = open_monitor(config).check
     if every is None:
@@ -99,7 +106,8 @@ def monitor(config: Config, every: float | None) -> None:
 def webhook(config: Config, remove_on_exit: bool) -> None:
     """Trigger Jenkins on each push to GitHub.
 
-    A webhook is registered at `webhook.repository`, and Jenkins must answer GitHub's ping.
+    A webhook is registered at `webhook.repository`, with the token LIGHTMODEL__WEBHOOK__GITHUB_TOKEN, and
+    Jenkins must answer GitHub's ping.
 
     Without `webhook.address` a tunnel is opened first, and kept open until Ctrl-C or SIGTERM.
     """
@@ -129,7 +137,7 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
 def notify(config: Config, title: str, body: str) -> None:
     """Send a notification.
 
-    TITLE is logged, and sent to every channel of `notify.urls`.
+    TITLE is logged, and sent to every channel of `notify.urls` (LIGHTMODEL__NOTIFY__URLS).
     """
     section = config.notify
     if not open_notifier(section.channels, section.timeout_s).send(title, body):

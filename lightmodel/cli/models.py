@@ -17,7 +17,10 @@ from lightmodel.store.versions import Store, Version, models_of, splits_of
 @click.pass_context
 @configured
 def models(context: click.Context, config: Config) -> None:
-    """List, inspect, roll back or mirror model versions."""
+    """List, inspect, roll back or mirror model versions.
+
+    Without a command, all versions are listed, oldest first; an arrow marks the served one.
+    """
     context.obj = config
     if context.invoked_subcommand is None:
         for line in _lines(models_of(config)):
@@ -127,7 +130,9 @@ def retire(config: Config) -> None:
 @models.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--runtime", help="Runtime of the image, which must serve the model; auto: what it needs."
+    "--runtime",
+    help="Fail if an image with this runtime cannot serve the model, and print it; auto: print the "
+    "runtime that the model needs.",
 )
 @click.pass_obj
 def pack(config: Config, folder: Path, runtime: str | None) -> None:
@@ -158,7 +163,8 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 def adopt(config: Config, file: Path) -> None:
     """Publish a stray model file as a version.
 
-    Loading FILE runs the code in it: adopt only files that you trust.
+    FILE is a model.joblib of this project whose folder was lost; `run testing` tests it on the newest
+    split. Loading FILE runs the code in it: adopt only files that you trust.
     """
     from lightmodel.store import admin
 
@@ -220,7 +226,8 @@ def pull(config: Config, version: str | None) -> None:
 def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Print the runtime that a model needs.
 
-    It follows from the settings or, with a training FILE, from its imports.
+    A runtime is a set of libraries: compiled, lightgbm, sklearn, boosters or neural. It follows from the
+    settings or, with a training FILE, from its imports.
 
     A serving image installs requirements/serve-RUNTIME.txt.
     """

@@ -32,7 +32,7 @@ STAGES = ("preprocess", "train", "testing")
 @settings
 @click.option("--from", "first", type=click.Choice(STAGES), help="Start with this stage.")
 @click.option("--to", "last", type=click.Choice(STAGES), help="End with this stage.")
-@click.option("--force", is_flag=True, help="Run stages even if nothing has changed.")
+@click.option("--force", is_flag=True, help="Run the stages even if nothing has changed.")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and why; change nothing.")
 @click.option("--print-config", is_flag=True, help="Print each setting and where it comes from.")
 @click.option("--exit-codes", is_flag=True, help="Print the meaning of each exit code.")
@@ -45,6 +45,9 @@ def run(
     **flags: bool,
 ) -> None:
     """Run the chain, or some of its stages.
+
+    `preprocess` checks the table and splits it, `train` fits a candidate on the training rows, `testing`
+    decides by the test rows whether it is approved, and writes its report. Without a stage, all three run.
 
     Results whose inputs have not changed are reused. If testing rejects the candidate, up to train.retry
     other sets of parameters are tried.
@@ -76,7 +79,9 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
 
 @click.command()
 @settings
-@click.option("--tries", type=click.IntRange(0, 200), help="Override train.retry for this run.")
+@click.option(
+    "--tries", type=click.IntRange(0, 200), help="Number of sets to try, instead of train.retry."
+)
 def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
     """Search for parameters that pass the quality gate.
 

@@ -31,7 +31,8 @@ _PORT_TRIES, _PORT_PAUSE_S = 5, 1.0  # a service that is just stopping lets go o
 def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Serve the newest approved model.
 
-    This starts gunicorn with the settings of the section `serve`.
+    This starts gunicorn with the settings of the section `serve`, by default on port 5001. A version that
+    is approved later is served without a restart.
     """
     config = load(config_file, sets).config  # reports invalid settings before gunicorn starts
     environ = environment.service_environment(config_file, sets)
@@ -91,7 +92,8 @@ def _gunicorn_file() -> Path:
 def smoke(config: Config, url: str, seconds: float) -> None:
     """Check a running service with sample rows.
 
-    The service at URL must reproduce the stored scores of the newest approved model's sample rows.
+    The service at URL (default: http://127.0.0.1:5001) must reproduce the stored scores of the newest
+    approved model's sample rows.
     """
     from lightmodel.delivery.smoke_test import smoke_test_service  # not needed to start a service
 
@@ -104,7 +106,7 @@ def smoke(config: Config, url: str, seconds: float) -> None:
 def live(config: Config) -> None:
     """Print live metrics of each model version.
 
-    They cover the answered rows whose labels have arrived.
+    They cover the answered rows whose labels have arrived, by `feedback` or POST /feedback.
     """
     from lightmodel.predictions.feedback import live_metrics
 
@@ -130,7 +132,7 @@ def live(config: Config) -> None:
 def feedback(config: Config, file: Path) -> None:
     """Join labels that arrived later to predictions.
 
-    FILE is a table with the id column and the target column.
+    FILE is a table, such as a CSV, with the id column and the target column. `live` then prints metrics.
     """
     from lightmodel.predictions.feedback import add_ground_truth, label_blocks, newest_contract
 

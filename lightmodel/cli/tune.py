@@ -21,15 +21,21 @@ LOCK_TIMEOUT_S = 60.0
 
 @click.command()
 @settings
-@click.option("--trials", help="Total number of trials, instead of tune.trials.")
-@click.option("--timeout", help="Time limit of the search, such as 90s, 20m or 2h.")
+@click.option("--trials", metavar="INTEGER", help="Total number of trials, instead of tune.trials.")
+@click.option(
+    "--timeout",
+    metavar="DURATION",
+    help="Time limit, such as 90s, 20m or 2h; default: tune.timeout.",
+)
 @click.option(
     "--all",
     "released",
     is_flag=True,
     help="Also search the parameters that train.parameters sets, starting from their values.",
 )
-@click.option("--write", is_flag=True, help="Write the winner's parameters to the settings file.")
+@click.option(
+    "--write", is_flag=True, help="Write the winner's parameters to the settings file, if better."
+)
 @click.option("--ranges", is_flag=True, help="Print the ranges to search, and do nothing.")
 def tune(
     config_file: Path | None,

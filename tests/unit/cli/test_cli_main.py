@@ -1,15 +1,18 @@
 """Errors become a message, a hint and an exit code; any other exception is a bug."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from lightmodel.cli import GROUPS, commands
+from lightmodel.cli import GROUPS, commands, main
 from lightmodel.config.environment import service_environment
+from lightmodel.contract.task import TaskKind
 from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, QualityGateFailed
+from lightmodel.search.entries import default_entries
 from tests.fakes.command_line import CommandLine
 
 
@@ -152,6 +155,25 @@ def test_a_port_in_use_is_named_with_what_to_do(
     assert ended.code == 78
     assert f"port {port} is in use" in ended.err
     assert "--set serve.port=" in ended.err
+
+
+def test_the_help_of_a_script_names_the_script_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for word in ("-h", "--help"):
+        monkeypatch.setattr(sys, "argv", ["/here/run.py", word])
+        with pytest.raises(SystemExit) as ended:
+            main("run")
+        assert ended.value.code == 0
+        assert capsys.readouterr().out.startswith("Usage: run.py [OPTIONS] [preprocess|")
+
+
+def test_the_help_of_compare_names_all_learners(call: CommandLine) -> None:
+    text = call("compare", "--help").out
+    kinds = (TaskKind.BINARY, TaskKind.REGRESSION)
+    assert [
+        one.name for kind in kinds for one in default_entries(kind, 9) if one.name not in text
+    ] == []
 
 
 def test_help_shows_the_first_sentence_of_each_commands_own_help() -> None:
