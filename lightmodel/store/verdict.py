@@ -125,11 +125,11 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
     """Return the report that a verdict names, read once: exactly the bytes that were checked.
 
     Raises:
-        ArtefactCorrupt: the report is missing, or another one.
+        ArtefactCorrupt: the report is missing, another one, or cannot be read.
     """
     try:
-        report = (version.folder / REPORT).read_bytes()
-    except OSError:
+        report = read_document(version.folder / REPORT)
+    except (FileNotFoundError, NotADirectoryError):
         raise ArtefactCorrupt(
             f"{version.name}: {REPORT} is missing",
             hint="`python run.py testing --force` writes it again",

@@ -78,7 +78,7 @@ class Version:
 
 
 def read_document(path: Path) -> bytes:
-    """Return the bytes of a manifest or verdict.
+    """Return the bytes of a manifest, verdict or report.
 
     Raises:
         FileNotFoundError, NotADirectoryError: it is not there.
@@ -94,7 +94,7 @@ def read_document(path: Path) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> ArtefactCorrupt:
     return ArtefactCorrupt(
-        f"{path.parent.name}/{path.name} cannot be read: {error.strerror}",
+        f"{'/'.join(path.parts[-2:])} cannot be read: {error.strerror}",
         hint="check who owns it, and its access rights",
     )
 

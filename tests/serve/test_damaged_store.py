@@ -39,6 +39,7 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
     ("manifest.json", Path.unlink, "/manifest.json is missing"),
     ("verdict.json", cut, "/verdict.json is not JSON"),
     ("verdict.json", a_folder_instead, "/verdict.json cannot be read: Is a directory"),
+    ("report.html", a_folder_instead, "/report.html cannot be read: Is a directory"),
     ("report.html", Path.unlink, ": report.html is missing"),
     ("contract.json", cut, ": contract.json does not match the manifest"),
     ("contract.json", Path.unlink, ": contract.json is missing"),
@@ -85,6 +86,6 @@ def test_the_list_of_models_shows_a_damaged_one_with_a_hint(approved: Project) -
     a_file_instead(approved.folder / "model")
     refused = approved.tool("models")
     assert (refused.code, refused.out) == (74, "")
-    assert "model cannot be read: Not a directory" in refused.err
+    assert "error: model cannot be read: Not a directory" in refused.err
     assert "check who owns it" in refused.err
     assert "Traceback" not in refused.err + listed.err
