@@ -72,6 +72,7 @@ def post_worker_init(worker: Worker) -> None:
     configure_logging(_serve.log_format)
     memory.configure()
     worker.wsgi.extensions["model_manager"].watch()
+    memory.release_soon()  # what loading the model needs
 
 
 def on_reload(arbiter: Arbiter) -> None:
