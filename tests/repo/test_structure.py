@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 31_000
+MOST_LINES = 31_020
 MOST_MODULES = 193
 
 
