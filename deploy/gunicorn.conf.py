@@ -1,6 +1,7 @@
 """gunicorn's settings, from the section `serve`. Models are loaded in the workers, after the fork."""
 
 import gc
+import logging
 import os
 import shutil
 import tempfile
@@ -12,11 +13,10 @@ from gunicorn.workers.base import Worker
 from lightmodel.config import load
 from lightmodel.config.threads import workers_of
 
+logger = logging.getLogger(__name__)
 _config = load().config
 _serve = _config.serve
 _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
 _host = f"[{_serve.host}]" if ":" in _serve.host else _serve.host  # IPv6
 bind = f"{_host}:{_serve.port}"
 workers = workers_of(_config)
@@ -30,11 +30,30 @@ worker_tmp_dir = _memory  # on a slow disk, heartbeats would come too late
 accesslog = None  # the service writes its own lines
 control_socket_disable = True  # it would lie in the home folder, which containers may not have
 
-# Before any worker imports prometheus_client; gunicorn reads this file again on HUP.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="light-model-", dir=_memory)
-_shared = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-_shared.mkdir(parents=True, exist_ok=True)
+
+_FOLDERS = "light-model-workers-"  # and a master's number: the name of its folder
+
+
+def _shared_folder() -> Path:
+    """Return this master's folder in PROMETHEUS_MULTIPROC_DIR, or else in memory."""
+    wanted, own = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")), f"{_FOLDERS}{os.getpid()}-"
+    if wanted.name.startswith(own):  # gunicorn reads this file again on HUP
+        return wanted
+    if wanted.name.startswith(_FOLDERS):  # of the master that this one replaces after USR2
+        wanted = wanted.parent
+    if wanted.name:
+        try:
+            wanted.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=own, dir=wanted))
+        except OSError as error:
+            reason = error.strerror
+        logger.warning("PROMETHEUS_MULTIPROC_DIR=%s is not used: %s", wanted, reason)
+    return Path(tempfile.mkdtemp(prefix=own, dir=_memory))
+
+
+# Before any worker imports prometheus_client.
+_shared = _shared_folder()
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_shared)
 
 
 def when_ready(_: Arbiter) -> None:
@@ -53,6 +72,7 @@ def post_worker_init(worker: Worker) -> None:
     configure_logging(_serve.log_format)
     memory.configure()
     worker.wsgi.extensions["model_manager"].watch()
+    memory.release_soon()  # what loading the model needs
 
 
 def on_reload(arbiter: Arbiter) -> None:

@@ -34,11 +34,22 @@ def _lines(store: Store) -> Iterator[str]:
         served = newest_approved(store).name
     except ArtefactMissing:
         served = ""
-    for version in store.versions():
-        mark = "→" if version.name == served else " "
-        yield f"{mark} {version.name}  {_status(version, store)}"
-    if not store.versions():
-        yield f"no model in {store.folder}; `python run.py` trains one"
+    lines = [
+        f"{'→' if name == served else ' '} {name}  {status}"
+        for name in store.names()
+        if (status := _status_of(name, store))
+    ]
+    yield from lines or [f"no model in {store.folder}; `python run.py` trains one"]
+
+
+def _status_of(name: str, store: Store) -> str:
+    """Return the status of a version by its name; "" for one that is not finished."""
+    try:
+        return _status(store.open(name), store)
+    except ArtefactMissing:
+        return ""
+    except LightModelError:
+        return "damaged"
 
 
 def _status(version: Version, store: Store) -> str:
@@ -140,21 +151,34 @@ def pack(config: Config, folder: Path, runtime: str | None) -> None:
 
     FOLDER then holds this version only, and a serving image is built from it.
     """
-    from lightmodel.scoring.model_store import serving_runtime
     from lightmodel.store import admin
+    from lightmodel.store.verdict import newest_approved
+
+    store = models_of(config)
+    version = newest_approved(store)
+    image = _image_runtime(version, runtime) if runtime else ""
+    admin.pack(store, version, folder)
+    click.echo(f"packed: {version.name}")
+    if image:
+        click.echo(f"runtime: {image}")
+
+
+def _image_runtime(version: Version, asked: str) -> str:
+    """Return the runtime of an image that serves a version.
+
+    Raises:
+        ConfigError: the runtime that was asked for does not serve it.
+    """
+    from lightmodel.scoring.model_store import serving_runtime
     from lightmodel.store.provenance import serves
 
-    version = admin.pack(models_of(config), folder)
-    click.echo(f"packed: {version.name}")
-    if not runtime:
-        return
     needed = serving_runtime(version)
-    if runtime != "auto" and not serves(runtime, needed):
+    if asked != "auto" and not serves(asked, needed):
         raise ConfigError(
-            f"{version.name} needs the runtime {needed}, and the image is built for {runtime}",
+            f"{version.name} needs the runtime {needed}, and the image is built for {asked}",
             hint=f"docker build --build-arg RUNTIME={needed} …",
         )
-    click.echo(f"runtime: {needed if runtime == 'auto' else runtime}")
+    return needed if asked == "auto" else asked
 
 
 @models.command()

@@ -44,10 +44,14 @@ class ModelStoreView:
         Of a version newer than `current` it changes with any file, or its rights: a version that was
         refused may have become complete or readable.
         """
+        try:
+            names = self._store.names()
+        except ArtefactCorrupt as error:  # `newest` raises it, once
+            return frozenset({(error.message, 0, 0)})
         files = set()
         verdicts = (*self.folder.glob("*/verdict.json"), *self.folder.glob("*/manifest.json"))
-        newer = [name for name in self._store.names() if not current or name > current.version]
-        others = (path for name in newer for path in (self.folder / name).glob("*"))
+        newer = [name for name in names if not current or name > current.version]
+        others = (path for name in newer for path in (self.folder / name).rglob("*"))
         for path in (*verdicts, *others):
             try:
                 status = path.stat()

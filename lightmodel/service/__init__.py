@@ -33,6 +33,9 @@ from lightmodel.service.model_manager import ModelManager
 
 logger = logging.getLogger(__name__)
 
+_LOST_LINE_ENDS = (
+    "curl -d removes line ends: send a file by --data-binary @rows.csv, and fields as JSON"
+)
 _FOLDERS = re.compile(r"(?<![\w/:.])/(?:[^\s/:;,'\"]+/)+")  # of absolute paths
 
 STATUS: dict[type[errors.LightModelError], int] = {
@@ -96,7 +99,7 @@ def _known_error(error: errors.LightModelError) -> Response:
             fields.setdefault("hint", "GET /schema lists the expected columns")
     body: request_body.RequestBody | None = g.get("request_body")
     if isinstance(error, errors.DataError) and body and body.lost_line_ends:
-        fields["hint"] = "curl -d removes line ends: send a file by --data-binary @rows.csv"
+        fields["hint"] = _LOST_LINE_ENDS
     g.error = type(error).__name__
     return _problem(STATUS.get(type(error), 500), error.message, fields)
 

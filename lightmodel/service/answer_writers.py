@@ -11,8 +11,8 @@ import orjson
 
 from lightmodel.errors import TooLarge
 from lightmodel.scoring.predictor import Answers
+from lightmodel.service.media_types import CSV, JSON, JSON_LINES
 
-JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
 _KEPT_BYTES = 16  # of a row: its score, and a reference to its label
 
 

@@ -16,7 +16,7 @@ _DELAYS_S = (1.0, 10.0)  # after the answer, and after its rows were logged
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
 _THRESHOLD = 4 << 20  # bytes; smaller blocks stay for the next request: a tenth of its time
 
-_big_request = threading.Event()
+_is_wanted = threading.Event()
 
 
 def configure() -> None:
@@ -27,19 +27,23 @@ def configure() -> None:
     mallopt(_M_ARENA_MAX, 1)
     mallopt(_M_TRIM_THRESHOLD, _THRESHOLD)
     mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
-    _big_request.set()  # what loading the model needed is returned too
     threading.Thread(target=_keep_returning, args=(trim,), daemon=True).start()
+
+
+def release_soon() -> None:
+    """Have memory returned in some seconds."""
+    _is_wanted.set()
 
 
 def release_after(rows: int) -> None:
     """Have memory returned soon if a request of so many rows was big."""
     if rows >= BIG_ROWS:
-        _big_request.set()
+        release_soon()
 
 
 def _keep_returning(trim: Callable[[int], int]) -> None:
-    while _big_request.wait():
-        _big_request.clear()
+    while _is_wanted.wait():
+        _is_wanted.clear()
         for delay in _DELAYS_S:
             time.sleep(delay)
             if arrow := sys.modules.get("pyarrow"):

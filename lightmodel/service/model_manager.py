@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lightmodel.errors import LightModelError
+from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
 
 logger = logging.getLogger(__name__)
+
+_RETRY_S = 10.0
+_HINT = "check the store's disk, and the memory and open files of the service; it tries again"
 
 
 @dataclass
@@ -24,9 +27,11 @@ class ModelManager:
     store: ModelStoreView
     interval_s: float
     on_model_loaded: Callable[[LoadedModel], None]
+    clock: Callable[[], float] = time.monotonic
     _model: LoadedModel | None = None
     _error: LightModelError | None = None
     _state: object = None
+    _tried: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -47,16 +52,23 @@ class ModelManager:
         return self._model
 
     def refresh(self) -> None:
-        """Load a newer model, if the store has changed since the last check and holds one."""
+        """Load a newer model, if the store has changed since the last check and holds one.
+
+        What failed is tried again some seconds later even so: not every change shows in the files.
+        """
         with self._lock:
-            state = self.store.state(self._model)
-            if state == self._state:
-                return
-            self._state = state
             try:
+                state = self.store.state(self._model)
+                is_due = self._error is not None and self.clock() >= self._tried + _RETRY_S
+                if state == self._state and not is_due:
+                    return
+                self._state, self._tried = state, self.clock()
                 self._swap(self.store.newest(self._model))
             except LightModelError as error:
                 self._unload(error)
+            except (OSError, MemoryError) as error:
+                reason = getattr(error, "strerror", None) or type(error).__name__
+                self._unload(ArtefactCorrupt(f"the models cannot be read: {reason}", hint=_HINT))
 
     def watch(self) -> None:
         """Call `refresh` every `interval_s` seconds in a background thread."""
@@ -71,16 +83,20 @@ class ModelManager:
             time.sleep(self.interval_s)
 
     def _swap(self, model: LoadedModel) -> None:
+        self._error = None
         if model is self._model:
             return
         logger.info("serving %s", model.version)
-        self._model, self._error = model, None
+        self._model = model
         self.on_model_loaded(model)
 
     def _unload(self, error: LightModelError) -> None:
         """Unload the model if its approval was withdrawn; otherwise keep serving it."""
         if self._model is None or self.store.is_withdrawn(self._model.version):
-            logger.error("no model to serve: %s: %s", error.message, error.hint)
-            self._model, self._error = None, error
+            outcome, self._model = "no model to serve", None
         else:
-            logger.error("still serving %s: %s", self._model.version, error.message)
+            outcome = f"still serving {self._model.version}"
+        is_new = self._error is None or self._error.message != error.message
+        self._error = error
+        if is_new:
+            logger.error("%s: %s: %s", outcome, error.message, error.hint)

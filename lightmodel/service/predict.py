@@ -18,20 +18,13 @@ from lightmodel.predictions.feedback import add_ground_truth, label_reader
 from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service import memory
-from lightmodel.service.answer_writers import (
-    CSV,
-    JSON,
-    JSON_LINES,
-    WRITERS,
-    JsonWriter,
-    MlflowWriter,
-)
+from lightmodel.service.answer_writers import WRITERS, JsonWriter, MlflowWriter
+from lightmodel.service.media_types import CSV, JSON, JSON_LINES, registered
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
 from lightmodel.service.request_scorer import RequestScorer
 
-_OPTIONS = {"threshold", "explain"}
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
 
 
@@ -57,20 +50,19 @@ def blueprint(
     @routes.post("/predict")
     def predict() -> Response:
         model = models.require()
-        if unknown := request.args.keys() - _OPTIONS:
-            raise BadRequest(
-                f"unknown option {min(unknown)[:40]!r}; known are explain and threshold"
-            )
+        _check_options("explain", "threshold")
         threshold, explain = _threshold(model), _explain(model)
         return score(model, WRITERS[_accepted_type()](explain), threshold)
 
     @routes.post("/invocations")
     def invocations() -> Response:
+        """Score rows as MLflow's scoring server does, which ignores options in the query."""
         return score(models.require(), MlflowWriter())
 
     @routes.post("/truth")  # the earlier name, valid until release 0.2
     @routes.post("/feedback")
     def feedback() -> Response:
+        _check_options()
         model = models.require()
         body = RequestBody(request, config.serve)
         blocks = label_reader(model, config).read(body.pieces(), body.form, body.charset)
@@ -109,11 +101,22 @@ def _accepted_type() -> str:
     if not request.accept_mimetypes:
         return JSON
     # Parameters such as a charset do not matter: answers are always UTF-8.
-    wanted = [(kind.partition(";")[0].strip(), share) for kind, share in request.accept_mimetypes]
+    wanted = [(registered(kind), share) for kind, share in request.accept_mimetypes]
     best = MIMEAccept(wanted).best_match([JSON, CSV, JSON_LINES])
     if best is None:
         raise NotAcceptable(f"answers are available as {JSON}, {CSV} or {JSON_LINES}")
     return str(best)
+
+
+def _check_options(*known: str) -> None:
+    """Raise BadRequest unless every option of the query is known, and given once."""
+    for name, values in request.args.lists():
+        shown = repr(name[:40])
+        if name not in known:
+            names = f"known are {' and '.join(known)}" if known else "this route has none"
+            raise BadRequest(f"unknown option {shown}; {names}")
+        if len(values) > 1:
+            raise BadRequest(f"the option {shown} is given {len(values)} times; give it once")
 
 
 def _threshold(model: LoadedModel) -> float | None:

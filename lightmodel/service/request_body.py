@@ -17,29 +17,9 @@ from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDec
 
 from lightmodel.config import ServeSection
 from lightmodel.errors import DataError
+from lightmodel.service.media_types import FORM_FIELDS, FORM_FILES, PLAIN, form_of, known_types
 from lightmodel.tables.byte_stream import Form
 
-_FORMS: dict[str, Form | None] = {
-    "": None,
-    "multipart/form-data": None,
-    "application/x-www-form-urlencoded": None,  # curl --data-binary sends it for any file
-    "application/octet-stream": None,
-    "application/gzip": None,
-    "application/x-gzip": None,
-    "application/vnd.apache.parquet": None,
-    "application/parquet": None,
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": None,
-    "application/vnd.ms-excel": None,  # Windows' name for a CSV
-    "text/plain": None,  # a browser's fetch() sends it for JSON
-    "text/csv": "csv",
-    "application/csv": "csv",
-    "text/tab-separated-values": "csv",
-    "application/json": "json",
-    "text/json": "json",
-    "application/x-ndjson": "json_lines",
-    "application/jsonl": "json_lines",
-    "application/jsonlines": "json_lines",
-}
 _ENCODINGS = {"", "identity", "gzip", "x-gzip"}  # gzip is detected, whatever the header says
 _READ_BYTES = 256 << 10
 _MAX_PARTS = 100
@@ -58,15 +38,16 @@ class RequestBody:
         self._limits = limits
         self._stream: BinaryIO = incoming.environ["wsgi.input"]
         self._has_lines = False
+        self._first = b""  # byte but for blanks; a list of JSON needs no lines
         g.request_body = self
 
     @property
     def lost_line_ends(self) -> bool:
         """Whether the body came as from `curl -d @file`, which removes the ends of lines."""
-        kinds = {"application/x-www-form-urlencoded", "text/plain"}
-        is_lines = _FORMS.get(self._request.mimetype) in {"csv", "json_lines"}
-        is_text = is_lines or self._request.mimetype in kinds
-        return self.bytes > 0 and not self._has_lines and is_text
+        if self._has_lines or self._first in {b"", b"["}:
+            return False
+        kind = self._request.mimetype
+        return kind in {FORM_FIELDS, PLAIN} or form_of(kind) in {"csv", "json_lines"}
 
     @property
     def form(self) -> Form | None:
@@ -81,11 +62,9 @@ class RequestBody:
                 f"the Content-Encoding {encoding[:40]!r} is not read; gzip is"
             )
         try:
-            return _FORMS[self._request.mimetype]
+            return form_of(self._request.mimetype)
         except KeyError:
-            raise UnsupportedMediaType(
-                f"the Content-Type must be one of {', '.join(sorted(filter(None, _FORMS)))}"
-            ) from None
+            raise UnsupportedMediaType(f"the Content-Type must be one of {known_types()}") from None
 
     def pieces(self) -> Iterator[bytes]:
         """Return the chunks of the body or, of a form, of the field `file`; this sets `charset`.
@@ -98,7 +77,7 @@ class RequestBody:
         announced = self._request.content_length
         if announced is not None and announced > self._max_bytes:
             raise self._too_large()
-        if self._request.mimetype == "multipart/form-data":
+        if self._request.mimetype == FORM_FILES:
             return self._file()
         return self._body()
 
@@ -124,6 +103,7 @@ class RequestBody:
         except OSError:
             raise BadRequest("the connection was lost before the body ended") from None
         self._has_lines |= b"\n" in piece
+        self._first = self._first or piece.lstrip()[:1]
         self.bytes += len(piece)
         self.receive_s += time.perf_counter() - started
         return piece

@@ -58,23 +58,19 @@ def retire(store: Store, keep: int) -> list[str]:
     return [version.name for version in old]
 
 
-def pack(store: Store, folder: Path) -> Version:
-    """Copy the model that would be served to a folder, and remove earlier copies from it.
+def pack(store: Store, version: Version, folder: Path) -> None:
+    """Copy a version to a folder, and remove earlier copies from it.
 
     Raises:
-        ArtefactMissing: no model is approved.
         ArtefactCorrupt: the copy does not match the manifest.
     """
-    version = newest_approved(store)
     target = folder / version.name
     copies = Store(folder, store.kind, store.signer)
     with translate_os_errors(target):
         for earlier in copies.names():
             shutil.rmtree(folder / earlier)
         shutil.copytree(version.folder, target)
-    packed = copies.get(version.name)
-    copies.verify(packed)
-    return packed
+    copies.verify(copies.get(version.name))
 
 
 def adopt(models: Store, splits: Store, file: Path) -> Version:

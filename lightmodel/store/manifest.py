@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from lightmodel.errors import ArtefactCorrupt
 
+RESTORE = "restore the folder from a backup, or run the chain again"
 FORMAT = 1
 _OMITTED_IF_EMPTY = frozenset({"learner", "steps"})
 
@@ -121,7 +122,9 @@ class Manifest(Signed):
             content["steps"] = tuple(content.get("steps", ()))
             manifest = cls(**{key: value for key, value in content.items() if key in known})
         except (KeyError, TypeError, AttributeError) as error:
-            raise ArtefactCorrupt(f"{name}: its manifest lacks fields: {error}") from error
+            raise ArtefactCorrupt(
+                f"{name}: its manifest lacks fields: {error}", hint=RESTORE
+            ) from error
         if manifest.version != name:
             raise ArtefactCorrupt(f"{name}: its manifest belongs to {manifest.version}")
         object.__setattr__(manifest, "_read_sha256", hashlib.sha256(data).hexdigest())
@@ -155,9 +158,9 @@ def read_json(data: bytes, name: str) -> dict[str, Any]:
     try:
         content = json.loads(data)
     except ValueError as error:
-        raise ArtefactCorrupt(f"{name} is not JSON") from error
+        raise ArtefactCorrupt(f"{name} is not JSON", hint=RESTORE) from error
     if not isinstance(content, dict):
-        raise ArtefactCorrupt(f"{name} is not a JSON object")
+        raise ArtefactCorrupt(f"{name} is not a JSON object", hint=RESTORE)
     return content
 
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.store.manifest import Signed, Signer, read_json
+from lightmodel.store.manifest import RESTORE, Signed, Signer, read_json
 from lightmodel.store.versions import Store, Version, read_document
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
         known = {item.name for item in fields(StoredVerdict)}
         verdict = StoredVerdict(**{key: content[key] for key in content.keys() & known})
     except (KeyError, TypeError) as error:
-        raise ArtefactCorrupt(f"{name} lacks fields") from error
+        raise ArtefactCorrupt(f"{name} lacks fields", hint=RESTORE) from error
     signer.check(verdict, name)
     if verdict.manifest_sha256 != version.manifest.sha256:
         raise ArtefactCorrupt(f"{name} is about another manifest")
@@ -125,12 +125,15 @@ def read_report(version: Version, verdict: StoredVerdict) -> bytes:
     """Return the report that a verdict names, read once: exactly the bytes that were checked.
 
     Raises:
-        ArtefactCorrupt: the report is missing, or another one.
+        ArtefactCorrupt: the report is missing, another one, or cannot be read.
     """
     try:
-        report = (version.folder / REPORT).read_bytes()
-    except OSError:
-        raise ArtefactCorrupt(f"{version.name}: {REPORT} is missing") from None
+        report = read_document(version.folder / REPORT)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArtefactCorrupt(
+            f"{version.name}: {REPORT} is missing",
+            hint="`python run.py testing --force` writes it again",
+        ) from None
     if hashlib.sha256(report).hexdigest() != verdict.report_sha256:
         raise ArtefactCorrupt(
             f"{version.name}: {REPORT} is not the one that its verdict names",
@@ -143,29 +146,44 @@ def newest_approved(store: Store, besides: Collection[str] = ()) -> Version:
     """Return the newest model that is approved and undamaged; `besides` names models to skip.
 
     Raises:
-        ArtefactMissing: there is none; the message counts rejected, untested and damaged models.
+        ArtefactMissing: there is none; the message counts the others, and names the newest damaged file.
+        ArtefactCorrupt: the folder cannot be read.
     """
     _warn_about_strays(store)
-    skipped = {"rejected": 0, "untested": 0, "damaged": 0}
-    reason = ""  # of the newest damaged one
-    for version in store.newest_first():
-        if version.name in besides:
+    skipped = {"rejected": 0, "untested": 0, "damaged": 0, "unfinished": 0}
+    reasons: list[LightModelError] = []
+    for name in store.names():
+        if name in besides:
             continue
         try:
+            version = store.open(name)
             verdict = read_verdict(version, store.signer)
             if verdict and verdict.passed:
                 store.verify(version)
                 return version
             skipped["rejected" if verdict else "untested"] += 1
+        except ArtefactMissing as error:
+            skipped["unfinished"] += 1
+            reasons.append(error)
         except LightModelError as error:
             skipped["damaged"] += 1
-            reason = reason or f": {error.message}"
-            store.warn_once(version.name, error)
+            reasons.append(error)
+            store.warn_once(name, error)
+    raise _none_approved(store, skipped, reasons)
+
+
+def _none_approved(
+    store: Store, skipped: Mapping[str, int], reasons: Sequence[LightModelError]
+) -> ArtefactMissing:
     counts = ", ".join(f"{count} {word}" for word, count in skipped.items() if count)
+    damaged = [reason for reason in reasons if not isinstance(reason, ArtefactMissing)]
+    first = next(iter([*damaged, *reasons]), None)
     shown = "/".join(store.folder.parts[-2:])  # no full path: the service answers with this message
-    raise ArtefactMissing(
-        f"there is no approved model in {shown} ({counts or 'it holds no models'}){reason}",
-        hint="`python run.py` trains and tests one; `python -m lightmodel models` lists them",
+    hint = "`python run.py` trains and tests one"
+    return ArtefactMissing(
+        f"there is no approved model in {shown} ({counts or 'it holds no models'})"
+        + (f": {first.message}" if first else ""),
+        hint=f"{first.hint if first and first.hint else hint}; `python -m lightmodel models` lists them",
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from lightmodel.config import Config
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
-from lightmodel.store.manifest import FileEntry, Manifest, Signer
+from lightmodel.store.manifest import RESTORE, FileEntry, Manifest, Signer
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Version:
 
 
 def read_document(path: Path) -> bytes:
-    """Return the bytes of a manifest or verdict.
+    """Return the bytes of a manifest, verdict or report.
 
     Raises:
         FileNotFoundError, NotADirectoryError: it is not there.
@@ -94,7 +94,7 @@ def read_document(path: Path) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> ArtefactCorrupt:
     return ArtefactCorrupt(
-        f"{path.parent.name}/{path.name} cannot be read: {error.strerror}",
+        f"{'/'.join(path.parts[-2:])} cannot be read: {error.strerror}",
         hint="check who owns it, and its access rights",
     )
 
@@ -187,7 +187,7 @@ class Store:
         """Return the names of all version folders, finished or not, newest first."""
         try:
             entries = [path.name for path in self.folder.iterdir()]
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return []
         except OSError as error:
             raise _unreadable(self.folder, error) from error
@@ -201,13 +201,26 @@ class Store:
         """Yield finished versions, newest first, reading no more than is asked for."""
         for name in self.names():
             try:
-                manifest = Manifest.from_json(read_document(self.folder / name / MANIFEST), name)
-            except (FileNotFoundError, NotADirectoryError):
+                yield self.open(name)
+            except ArtefactMissing:
                 continue  # not finished, or retired meanwhile
             except ArtefactCorrupt as error:
                 self.warn_once(name, error)
-                continue
-            yield Version(name, self.folder / name, manifest)
+
+    def open(self, name: str) -> Version:
+        """Return a version by its whole name.
+
+        Raises:
+            ArtefactMissing: it is not finished, or was retired meanwhile.
+            ArtefactCorrupt: its manifest is damaged, or cannot be read.
+        """
+        try:
+            data = read_document(self.folder / name / MANIFEST)
+        except (FileNotFoundError, NotADirectoryError):
+            raise ArtefactMissing(
+                f"{name}/{MANIFEST} is missing", hint="wait until it is written, or restore it"
+            ) from None
+        return Version(name, self.folder / name, Manifest.from_json(data, name))
 
     def warn_once(self, name: str, error: LightModelError) -> None:
         """Log that a version is skipped and why, once for each version."""
@@ -261,9 +274,10 @@ class Store:
             if not _matches(version.file(name), manifest.files[name])
         ]
         if wrong:
+            absent = [name for name in wrong if not version.file(name).exists()]
+            what = "is missing" if absent else "does not match the manifest"
             raise ArtefactCorrupt(
-                f"{version.name}: {', '.join(sorted(wrong))} does not match the manifest",
-                hint="restore the folder from a backup, or run the chain again",
+                f"{version.name}: {', '.join(sorted(absent or wrong))} {what}", hint=RESTORE
             )
 
     def sweep(self) -> list[str]:

@@ -18,6 +18,7 @@ from lightmodel.tables.byte_stream import (
     Utf8Stream,
     decompress,
     detect_form,
+    is_json,
     peek,
     rechunk,
     refuse_non_table,
@@ -89,7 +90,8 @@ class BodyReader:
             return self._parquet(self._whole(chunks, "Parquet"))
         if detected == "excel":
             return self._excel(chunks)
-        form = form or detected
+        if form is None or (form == "csv" and is_json(first)):
+            form = detected
         text = self._text(chunks, form, charset)
         if form == "csv":
             return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)

@@ -6,6 +6,7 @@ Files and request bodies go through the same functions.
 import codecs
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import chain
@@ -42,6 +43,8 @@ _NON_TABLES = (
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "CSV, plain or gzipped"),
     (b"7z\xbc\xaf", "a 7-Zip archive", "CSV, plain or gzipped"),
 )
+WRAPPERS = ("dataframe_split", "dataframe_records", "instances", "inputs")  # of rows, by MLflow
+_JSON_START = re.compile(rb'\s*(\[\s*[\[{\]]|\{\s*["}])')  # a cell of CSV would be in quotes
 _MARKUP = (
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
@@ -260,6 +263,11 @@ def refuse_non_table(beginning: bytes, name: str) -> None:
         if beginning.startswith(magic):
             raise DataError(f"{name} is {what}", hint=f"save it as {form}")
     text = beginning.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if text.startswith(b"[object "):
+        raise DataError(
+            f"{name} is [object Object]: JavaScript's text for an object",
+            hint="send JSON.stringify(rows)",
+        )
     for start, kind in _MARKUP:
         if text.startswith(start):
             raise DataError(
@@ -279,8 +287,16 @@ def detect_form(first: bytes) -> Form:
         return "json"
     if not text.startswith(b"{"):
         return "csv"
-    line, end, _ = text.partition(b"\n")
+    line, end, rest = text.partition(b"\n")
     try:
-        return "json_lines" if end and isinstance(json.loads(line), dict) else "json"
+        record = json.loads(line) if end else None
     except (ValueError, RecursionError):
         return "json"
+    # One line that wraps rows is a document, even if its line has an end.
+    is_line = isinstance(record, dict) and (rest.strip() or not record.keys() & set(WRAPPERS))
+    return "json_lines" if is_line else "json"
+
+
+def is_json(first: bytes) -> bool:
+    """Return whether a body is JSON whatever its sender says: no CSV begins like that."""
+    return _JSON_START.match(first.removeprefix(codecs.BOM_UTF8)) is not None

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from lightmodel.errors import ContractViolation, DataError, Violation
+from lightmodel.tables.byte_stream import WRAPPERS
 from lightmodel.tables.json_scan import JsonScanner, too_wide
 from lightmodel.tables.json_text import Load, Record
 
-FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 FORMS_HINT = (
     "send an object, an array of objects, or MLflow's "
     "dataframe_split, dataframe_records, inputs or instances"
@@ -77,7 +77,7 @@ def extract_records(content: object, features: Sequence[str] = ()) -> list[Recor
     """
     names: Sequence[str] = ()
     if isinstance(content, dict):
-        forms = [form for form in FORMS if isinstance(content.get(form), dict | list)]
+        forms = [form for form in WRAPPERS if isinstance(content.get(form), dict | list)]
         if len(forms) > 1:
             raise _two_forms(*forms[:2])
         if forms:
@@ -177,7 +177,7 @@ class _LongDocument:
         start = scanner.at
         for key in scanner.members():
             opening = scanner.peek()
-            if key not in FORMS or opening not in {b"[", b"{"}:
+            if key not in WRAPPERS or opening not in {b"[", b"{"}:
                 scanner.skip()
                 continue
             if found:

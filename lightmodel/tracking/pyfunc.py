@@ -14,8 +14,9 @@ from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
+from lightmodel.tables.byte_stream import WRAPPERS
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.json_forms import FORMS, extract_records
+from lightmodel.tables.json_forms import extract_records
 from lightmodel.tables.json_text import Record
 from lightmodel.tables.row_rules import ValidationReport
 
@@ -114,7 +115,7 @@ def _cells(column: "pd.Series[Any]") -> list[Any]:
 
 def _records(content: object, features: Sequence[str]) -> list[Record]:
     """Return the records in a document, or in what is the value of `inputs` in one."""
-    if isinstance(content, Mapping) and content.keys() & set(FORMS):
+    if isinstance(content, Mapping) and content.keys() & set(WRAPPERS):
         return extract_records(content, features)
     return extract_records({"inputs": content}, features)
 

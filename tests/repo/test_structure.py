@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 31_050
+MOST_LINES = 31_200
 MOST_MODULES = 193
 
 

@@ -85,7 +85,10 @@ def openapi_of(model: LoadedModel) -> Json:
 
 def _predict(model: LoadedModel, bodies: Json) -> Json:
     answers = {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
-    names = ("X-Model-Version", "X-Request-ID", "X-Ignored-Columns")
+    names = (
+        *("X-Model-Version", "X-Request-ID"),
+        *("X-Ignored-Columns", "X-Unseen-Categories", "X-Missing-Formulas"),
+    )
     answer = {
         "description": "one answer for each row",
         "headers": dict.fromkeys(names, _TEXT),

@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 
 from lightmodel.scoring.predictor import Answers
 from lightmodel.service.answer_writers import (
-    CSV,
-    JSON,
-    JSON_LINES,
     WRITERS,
     CsvWriter,
     JsonLinesWriter,
     JsonWriter,
     MlflowWriter,
 )
+from lightmodel.service.media_types import CSV, JSON, JSON_LINES
 
 IDS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),

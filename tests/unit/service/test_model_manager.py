@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from lightmodel.errors import ArtefactMissing, LightModelError
+from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.model_manager import ModelManager
@@ -27,6 +27,7 @@ class FakeStore:
     withdrawn: set[str] = field(default_factory=set)
     changes: int = 0
     opened: int = 0
+    failure: Exception | None = None
 
     def put(self, version: str | None) -> None:
         self.model = Model(version) if version else None
@@ -37,6 +38,8 @@ class FakeStore:
 
     def newest(self, current: Model | None) -> Model:
         self.opened += 1
+        if self.failure:
+            raise self.failure
         if self.model is None:
             raise self.error
         return current if current == self.model else self.model
@@ -120,6 +123,23 @@ def test_a_withdrawn_model_is_unloaded(manager: ModelManager, store: FakeStore) 
     manager.refresh()
     with pytest.raises(ArtefactMissing):
         manager.require()
+
+
+@pytest.mark.parametrize("failure", [OSError(5, "Input/output error"), MemoryError()])
+def test_what_the_files_do_not_show_is_tried_again_some_seconds_later(
+    store: FakeStore, failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    manager = ModelManager(cast("ModelStoreView", store), 60.0, lambda _: None, lambda: now[0])
+    store.put("a")
+    store.failure = failure
+    for now[0] in (0.0, 1.0, 20.0):
+        with pytest.raises(ArtefactCorrupt, match=r"models cannot be read: (Input|Memory)"):
+            manager.require()
+    assert store.opened == 2
+    assert caplog.text.count("no model to serve") == 1
+    store.failure, now[0] = None, 40.0
+    assert manager.require().version == "a"
 
 
 def test_the_fake_has_the_methods_of_the_store() -> None:

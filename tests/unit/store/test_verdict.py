@@ -1,6 +1,7 @@
 """Which model is served, and how that is taken back."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,22 @@ def test_without_an_approved_model_the_error_counts_the_others() -> None:
     model(passed=None)
     with pytest.raises(ArtefactMissing, match=r"in model \(1 rejected, 1 untested\)"):
         newest_approved(store())
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.write_text("{"), r"\(1 damaged\): \S+/manifest.json is not JSON"),
+        (Path.unlink, r"\(1 unfinished\): \S+/manifest.json is missing"),
+    ],
+)
+def test_without_an_approved_model_the_error_names_the_newest_damaged_file(
+    damage: Callable[[Path], object], reason: str
+) -> None:
+    damage(model().folder / "manifest.json")
+    with pytest.raises(ArtefactMissing, match=reason) as caught:
+        newest_approved(store())
+    assert "restore" in caught.value.hint
 
 
 def test_a_verdict_reads_back_and_an_undefined_metric_is_null() -> None:
