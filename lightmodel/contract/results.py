@@ -96,10 +96,16 @@ class Curves:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The candidate against the served model, on test rows that neither was trained on."""
+    """The candidate against the served model, on test rows that neither was trained on.
+
+    Attributes:
+        rows: how many rows were compared: those that satisfy the served model's contract.
+        of: how many test rows neither was trained on.
+    """
 
     version: str
     rows: int
+    of: int
     candidate: dict[str, float]
     served: dict[str, float]
 
@@ -131,6 +137,7 @@ class Evaluation:
         metrics: name → value with interval, in display order.
         dummy: the same metrics of the best constant prediction.
         best_reachable: the highest AUC that is possible on these rows, where it is known.
+        uncompared: why the served model is not compared; "" if it is, or if there is none.
         calibration: None where train.calibration is "none".
     """
 
@@ -145,6 +152,7 @@ class Evaluation:
     comparison: Comparison | None
     best_reachable: float | None
     calibration: CalibrationEffect | None = None
+    uncompared: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""

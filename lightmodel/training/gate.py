@@ -1,5 +1,7 @@
 """The quality gate: approve or reject a candidate."""
 
+import math
+
 from lightmodel.config import GateSection
 from lightmodel.contract.results import Evaluation, Verdict
 from lightmodel.contract.task import Metric, TaskKind, gate_metric
@@ -10,7 +12,7 @@ def judge(evaluation: Evaluation, gate: GateSection) -> Verdict:
 
     A candidate passes if it beats the dummy baseline by a significant margin (its whole 95 % interval
     does), reaches `gate.minimum`, and is not worse than the served model by more than
-    `gate.max_regression`.
+    `gate.max_regression`. One that could not be compared passes only by `gate.allow_uncompared`.
     """
     metric = gate_metric(gate.metric, TaskKind(evaluation.task))
     checks = [
@@ -51,13 +53,29 @@ def _matches_served(
 ) -> list[tuple[bool, str]]:
     comparison = evaluation.comparison
     if comparison is None:
-        return []
+        return _uncompared(evaluation.uncompared, gate)
     value, served = comparison.candidate[metric.name], comparison.served[metric.name]
+    if math.isnan(served):
+        why = f"{metric.title} of {comparison.version} is undefined on {comparison.rows:,} rows"
+        return _uncompared(why, gate)
     limit = metric.worsened(served, gate.max_regression)
     passed = value == limit or metric.better(value, limit)
     verb = "keeps up with" if passed else "falls behind"
+    rows = f"{comparison.rows:,} rows"
+    if comparison.rows < comparison.of:
+        rows = f"the {comparison.rows:,} rows that satisfy its contract, of {comparison.of:,}"
     reason = (
-        f"On {comparison.rows:,} rows that neither model was trained on, {metric.title} {value:.4f} {verb} "
+        f"On {rows} that neither model was trained on, {metric.title} {value:.4f} {verb} "
         f"the served model's {served:.4f} (gate.max_regression {gate.max_regression:g})."
     )
     return [(passed, reason)]
+
+
+def _uncompared(why: str, gate: GateSection) -> list[tuple[bool, str]]:
+    """Return the check of a candidate that was not compared with the served model, if there is one."""
+    if not why:
+        return []
+    if gate.allow_uncompared:
+        return [(True, f"Not compared with the served model, by gate.allow_uncompared: {why}.")]
+    advice = "to approve it without a comparison, set gate.allow_uncompared = true"
+    return [(False, f"Not compared with the served model: {why}; {advice}.")]

@@ -183,7 +183,7 @@ def test_a_lower_loss_is_marked_as_better_and_a_lower_auc_as_worse() -> None:
         EMPTY,
         metrics={name: Interval(value, value, value) for name, value in mine.items()},
         dummy={"auc": 0.5, "log_loss": 0.2, "brier": 0.25},
-        comparison=Comparison("v1", 50, mine, served),
+        comparison=Comparison("v1", 50, 50, mine, served),
     )
     page = Page(render(bare(evaluation)))
     assert re.search(r"0\.5000 beaten .* worse$", page.row("AUC"))
