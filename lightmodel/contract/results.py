@@ -19,6 +19,7 @@ class FoldFit:
         curve: (round, validation loss) pairs, thinned out for plotting.
         model: the fitted model in a learner's own form, as plain Python and numpy values.
         train_curve: (round, training loss) pairs, thinned out further.
+        diverged: whether the training loss rose instead of falling.
     """
 
     scores: "Scores"
@@ -26,6 +27,7 @@ class FoldFit:
     curve: tuple[Point, ...]
     model: dict[str, Any]
     train_curve: tuple[Point, ...] = ()
+    diverged: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class FoldReport:
     metrics: dict[str, float]
     curve: tuple[Point, ...]
     train_curve: tuple[Point, ...] = ()
+    diverged: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,26 @@
 """The quality gate: approve or reject a candidate."""
 
 import math
+from collections.abc import Sequence
 
 from lightmodel.config import GateSection
-from lightmodel.contract.results import Evaluation, Verdict
+from lightmodel.contract.results import Evaluation, FoldReport, Verdict
 from lightmodel.contract.task import Metric, TaskKind, gate_metric
 
+_LOWER_RATE = "lower learning_rate or raise lambda_l2 in train.parameters"
 
-def judge(evaluation: Evaluation, gate: GateSection) -> Verdict:
+
+def judge(evaluation: Evaluation, gate: GateSection, folds: Sequence[FoldReport] = ()) -> Verdict:
     """Return the verdict on an evaluation, with one sentence per check, failed ones first.
 
     A candidate passes if it beats the dummy baseline by a significant margin (its whole 95 % interval
     does), reaches `gate.minimum`, and is not worse than the served model by more than
     `gate.max_regression`. One that could not be compared passes only by `gate.allow_uncompared`.
+    One with a fold that diverged in training never passes.
     """
     metric = gate_metric(gate.metric, TaskKind(evaluation.task))
     checks = [
+        *_converged(folds),
         _beats_dummy(evaluation, metric),
         *_reaches_minimum(evaluation, metric, gate),
         *_matches_served(evaluation, metric, gate),
@@ -24,6 +29,17 @@ def judge(evaluation: Evaluation, gate: GateSection) -> Verdict:
     passed = all(passed for passed, _ in checks)
     value = evaluation.metrics[metric.name].value
     return Verdict(passed, metric.name, value, tuple(reason for _, reason in checks))
+
+
+def _converged(folds: Sequence[FoldReport]) -> list[tuple[bool, str]]:
+    """Return a failed check if the loss of a fold rose in training."""
+    diverged = [str(fold.fold) for fold in folds if fold.diverged]
+    if not diverged:
+        return []
+    which = f"fold{'s' if len(diverged) > 1 else ''} {', '.join(diverged)} of {len(folds)}"
+    return [
+        (False, f"Training diverged in {which}: the loss on the rows fitted rose; {_LOWER_RATE}.")
+    ]
 
 
 def _beats_dummy(evaluation: Evaluation, metric: Metric) -> tuple[bool, str]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.config import GateSection
-from lightmodel.contract.results import Comparison, Curves, Evaluation, Interval
+from lightmodel.contract.results import Comparison, Curves, Evaluation, FoldReport, Interval
 from lightmodel.errors import ConfigError
 from lightmodel.training.gate import judge
 
@@ -117,6 +117,14 @@ def test_a_served_model_whose_metric_is_undefined_is_not_compared() -> None:
     verdict = judge(evaluation("binary", "auc", 0.9, 0.5, served=math.nan), GateSection())
     assert not verdict.passed
     assert "AUC of old is undefined on 500 rows" in verdict.reasons[0]
+
+
+def test_a_fold_that_diverged_is_a_reason_for_rejection() -> None:
+    folds = [FoldReport(number, 100, 10, {}, (), (), number == 2) for number in (1, 2, 3)]
+    verdict = judge(evaluation("multiclass", "macro_f1", 0.5, 0.1), GateSection(), folds)
+    assert not verdict.passed
+    assert "Training diverged in fold 2 of 3" in verdict.reasons[0]
+    assert "learning_rate" in verdict.reasons[0]
 
 
 def test_failed_checks_come_first() -> None:
