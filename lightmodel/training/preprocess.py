@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
 from lightmodel.contract.columns import Contract, Dialect
-from lightmodel.contract.inference import ColumnHints, infer, require_column
+from lightmodel.contract.inference import ColumnHints, has_classes, infer, require_column
 from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
@@ -23,6 +23,7 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
+from lightmodel.training.rare_classes import drop_rare_classes, merge_rare_classes
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
@@ -89,8 +90,9 @@ def preprocess(
         DriftExceeded: a column drifted further than `data.max_drift`.
     """
     _reject_repeated_names(table)
+    table, rare = _without_rare_classes(table, options)
     inferred = infer(table, options.hints, dialect)
-    warnings = list(inferred.warnings)
+    warnings = [*rare, *inferred.warnings]
     drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
     table, contract = _validate(table, inferred.contract, old, warnings)
@@ -116,6 +118,19 @@ def _reject_repeated_names(table: pa.Table) -> None:
             [Violation(name, "duplicate_column", "occurs more than once") for name in repeated],
             what="the table",
         )
+
+
+def _without_rare_classes(
+    table: pa.Table, options: PreprocessOptions
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return the table after `data.rare_classes`, and a warning about the rows concerned."""
+    target, rule = options.data.target, options.data.rare_classes
+    require_column(table, target)
+    if rule == "stop" or not has_classes(table[target], options.hints):
+        return table, ()
+    change = drop_rare_classes if rule == "drop" else merge_rare_classes
+    table, warning = change(table, target)
+    return table, (warning,) if warning else ()
 
 
 def _validate(
@@ -296,7 +311,10 @@ def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation
         violations.append(_violation(name, "missing", detail, missing))
     single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
     if len(single) and contract.task.kind.has_classes:
-        detail = "is the only row of its class: remove it, or merge the class with another"
+        detail = (
+            "is the only row of its class: remove it, merge the class with another, or set "
+            'data.rare_classes to "drop" or "merge"'
+        )
         is_single = pc.is_in(values, value_set=single).to_numpy() & ~missing
         violations.append(_violation(name, "single_row_class", detail, is_single))
     return tuple(violations)
