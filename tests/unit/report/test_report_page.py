@@ -321,7 +321,8 @@ evaluations = st.builds(
         score_negative=counts,
         score_positive=counts,
     ),
-    comparison=st.none() | st.builds(Comparison, names, st.integers(0, 99), values, values),
+    comparison=st.none()
+    | st.builds(Comparison, names, st.integers(0, 99), st.integers(0, 99), values, values),
     best_reachable=st.none() | numbers,
 )
 reports = st.builds(
