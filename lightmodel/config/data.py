@@ -111,6 +111,11 @@ class DataSection(Section):
         description="keep: the table must satisfy the data contract of the newest approved model; new: "
         "a changed schema is accepted.",
     )
+    rare_classes: Literal["stop", "drop", "merge"] = Field(
+        "stop",
+        description="What happens to a class of a single row: stop the chain; drop the row; or merge it "
+        "into the class `other` (texts) or the nearest label (numbers).",
+    )
     max_drift: float | None = Field(
         None,
         ge=0,

@@ -209,6 +209,12 @@ class GateSection(Section):
         description="How much worse than the served model a candidate may be on the same rows, as a "
         "share of the served model's value.",
     )
+    allow_uncompared: bool = Field(
+        False,
+        description="Whether a candidate passes that cannot be compared with the served model: with "
+        "another target or other classes, or where fewer than 30 test rows, or fewer than a tenth of "
+        "those new to the served model, satisfy its contract.",
+    )
     bootstrap: int = Field(
         200, ge=0, le=10_000, description="Number of bootstrap resamples for confidence intervals."
     )

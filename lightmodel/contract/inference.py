@@ -14,6 +14,7 @@ from lightmodel.contract.task import (
     Label,
     Task,
     TaskKind,
+    is_answer_name,
     is_guess,
     label_name,
     ordered_labels,
@@ -57,7 +58,8 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
         dialect: of the table; becomes part of the contract.
 
     Raises:
-        DataError: a named column does not exist, or the target is unsuitable.
+        DataError: a named column does not exist, the target is unsuitable, or the id has a name
+            that answers use.
     """
     require_column(table, hints.target, "data.target")
     require_column(table, hints.id if hints.id != "auto" else "", "data.id")
@@ -67,6 +69,7 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     warnings = _guessed_positive(task, hints)
     id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
     contract = Contract((), task, dialect)
+    _reject_answer_name(id_name, task)
     columns = []
     for name in table.column_names:
         role = _role(name, id_name, hints)
@@ -96,6 +99,15 @@ def _id_column(table: pa.Table, hints: ColumnHints) -> str:
         if not taken and _ID_NAME.fullmatch(name) and _may_be_ids(table[name]):
             return str(name)
     return ""
+
+
+def _reject_answer_name(id_name: str, task: Task) -> None:
+    """Raise a DataError if the id, which each answer repeats, is named like another value of it."""
+    if is_answer_name(id_name, task):
+        raise DataError(
+            f"the id column {id_name!r} has the name of a value that the service adds to each row",
+            hint="rename it in the table, or set data.id to another column, or to nothing for none",
+        )
 
 
 def _may_be_ids(values: pa.ChunkedArray) -> bool:
@@ -205,7 +217,7 @@ def infer_task(target: pa.ChunkedArray, hints: ColumnHints) -> Task:
         DataError: the target does not fit the task, or has too many classes.
     """
     values = target.drop_null()
-    if hints.task == TaskKind.REGRESSION or (hints.task == "auto" and _is_continuous(values)):
+    if not has_classes(target, hints):
         if not column_type(values.type).is_numeric:
             raise DataError(
                 f"the target {hints.target!r} holds {column_type(values.type)} values, "
@@ -232,6 +244,13 @@ def _guessed_positive(task: Task, hints: ColumnHints) -> list[str]:
     return [
         f"the positive class is {positive!r}, the last in sorted order; if it is {other!r}, set {setting}"
     ]
+
+
+def has_classes(target: pa.ChunkedArray, hints: ColumnHints) -> bool:
+    """Return whether a target holds class labels, by the settings or else by its values."""
+    if hints.task == "auto":
+        return not _is_continuous(target.drop_null())
+    return hints.task != TaskKind.REGRESSION
 
 
 def _is_continuous(values: pa.ChunkedArray) -> bool:

@@ -19,6 +19,7 @@ class FoldFit:
         curve: (round, validation loss) pairs, thinned out for plotting.
         model: the fitted model in a learner's own form, as plain Python and numpy values.
         train_curve: (round, training loss) pairs, thinned out further.
+        diverged: whether the training loss rose instead of falling.
     """
 
     scores: "Scores"
@@ -26,6 +27,7 @@ class FoldFit:
     curve: tuple[Point, ...]
     model: dict[str, Any]
     train_curve: tuple[Point, ...] = ()
+    diverged: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class FoldReport:
     metrics: dict[str, float]
     curve: tuple[Point, ...]
     train_curve: tuple[Point, ...] = ()
+    diverged: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,16 @@ class Curves:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The candidate against the served model, on test rows that neither was trained on."""
+    """The candidate against the served model, on test rows that neither was trained on.
+
+    Attributes:
+        rows: how many rows were compared: those that satisfy the served model's contract.
+        of: how many test rows neither was trained on.
+    """
 
     version: str
     rows: int
+    of: int
     candidate: dict[str, float]
     served: dict[str, float]
 
@@ -131,6 +140,7 @@ class Evaluation:
         metrics: name → value with interval, in display order.
         dummy: the same metrics of the best constant prediction.
         best_reachable: the highest AUC that is possible on these rows, where it is known.
+        uncompared: why the served model is not compared; "" if it is, or if there is none.
         calibration: None where train.calibration is "none".
     """
 
@@ -145,6 +155,7 @@ class Evaluation:
     comparison: Comparison | None
     best_reachable: float | None
     calibration: CalibrationEffect | None = None
+    uncompared: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""

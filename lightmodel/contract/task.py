@@ -1,5 +1,6 @@
 """The kind of prediction task, its labels in the order of their codes, and the metrics by name."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -87,6 +88,17 @@ def _known_positives(labels: Sequence[Label]) -> list[bool]:
 def label_name(label: Label) -> str:
     """Return a label as text, as written in headings, keys and CSV."""
     return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+_ANSWER_NAME = re.compile(
+    r"prediction|probability|contributions|base_value|contribution_\d+_(feature|value)"
+)
+
+
+def is_answer_name(name: str, task: Task) -> bool:
+    """Return whether an answer can hold a value of this name, in JSON or in CSV, beside the id."""
+    classes = {f"probability_{label_name(label)}" for label in task.labels}
+    return name in classes or _ANSWER_NAME.fullmatch(name) is not None
 
 
 _BINARY = frozenset({TaskKind.BINARY})

@@ -101,7 +101,8 @@ class BlendTrainer:
         fits = [trainer.fit_fold(train, held_out) for trainer in self.trainers]
         model = {"members": [{"rounds": fit.rounds, "model": fit.model} for fit in fits]}
         scores = _weighted([fit.scores for fit in fits], self.weights)
-        return FoldFit(scores, max(fit.rounds for fit in fits), (), model)
+        rounds, diverged = max(fit.rounds for fit in fits), any(fit.diverged for fit in fits)
+        return FoldFit(scores, rounds, (), model, diverged=diverged)
 
     def stop(self) -> None:
         """Cancel the members that can be cancelled."""

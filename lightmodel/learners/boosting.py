@@ -22,7 +22,14 @@ from lightmodel.contract.results import FoldFit, Point
 
 MAX_CURVE_POINTS = 100
 _TRAIN_LOSS_SPACING = 2  # factor between its rounds: the loss on the fitted rows costs more
+_RISE, _SLACK = 1.5, 0.01  # a training loss above 1.5 times the lowest has diverged
+_CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
 _TINY = 1e-15
+# Multiclass: classes that separate well improve the loss for thousands of rounds, by next to nothing.
+_NEEDED_IMPROVEMENT = 0.005  # as a share of the loss, within `Stopping.patience`
+# Multiclass: LightGBM divides by sums of p (1 - p), which are next to 0 for a rare class, so that without
+# this much in the divisor a step is as large as it likes, and the loss rises.
+_MULTICLASS_DEFAULTS = {"lambda_l2": 1.0}
 
 FoldDatasets = tuple[lgb.Dataset, lgb.Dataset]  # of the rows to fit, and of those held out
 
@@ -83,7 +90,8 @@ def boost(
 ) -> Boosted:
     """Add trees until the loss on the held-out rows has not improved for `stopping.patience` rounds.
 
-    `parameters` are LightGBM's, with one of the objectives of `_loss` and no metric.
+    It ends where the loss on the fitted rows rises. `parameters` are LightGBM's, with one of the
+    objectives of `_loss` and no metric.
 
     Raises:
         CancelledError: `cancelled` was set.
@@ -91,9 +99,11 @@ def boost(
     booster = lgb.Booster(dict(parameters), datasets[0])
     booster.add_valid(datasets[1], "held out")
     metric = _LossMetric(str(parameters["objective"]))
+    needed = 1 - _NEEDED_IMPROVEMENT if parameters["objective"] == "multiclass" else 1.0
     best, best_round, scores = np.inf, 0, np.empty(0)
-    curve, train_curve = list[Point](), list[Point]()
-    next_train_round = 0
+    improved, improved_round = np.inf, 0
+    curve = list[Point]()
+    training = _TrainingLoss(booster, metric, parameters)
     for rounds in range(1, stopping.max_rounds + 1):
         if cancelled and cancelled.is_set():
             raise CancelledError
@@ -104,18 +114,68 @@ def boost(
         curve.append((float(rounds), loss))
         if loss < best or not best_round:
             best, best_round, scores = loss, rounds, metric.scores.copy()
-        if rounds >= next_train_round:
-            train_loss = float(booster.eval_train(feval=metric.evaluate)[0][2])
-            train_curve.append((float(rounds), train_loss))
-            next_train_round = rounds * _TRAIN_LOSS_SPACING
-        if exhausted or rounds - best_round >= stopping.patience:
+        if loss < needed * improved:
+            improved, improved_round = loss, rounds
+        ends = exhausted or rounds - improved_round >= stopping.patience
+        training.observe(rounds)
+        if ends or training.diverged:
             break
-    fit = FoldFit(scores, best_round, _thinned(curve), {}, tuple(train_curve))
+    fit = FoldFit(scores, best_round, _thinned(curve), {}, tuple(training.curve), training.diverged)
     return Boosted(booster, best, fit)
 
 
+def has_diverged(booster: lgb.Booster, parameters: Mapping[str, Any]) -> bool:
+    """Return whether a booster's loss on its training rows is clearly above that of knowing nothing."""
+    metric = _LossMetric(str(parameters["objective"]))
+    training = _TrainingLoss(booster, metric, parameters)
+    training.observe(1)
+    return training.diverged
+
+
+class _TrainingLoss:
+    """The loss on the fitted rows every few rounds: it falls, unless the steps are too large.
+
+    Attributes:
+        curve: (round, loss) pairs.
+        diverged: whether the loss rose clearly above an earlier one, or above that of knowing nothing.
+    """
+
+    def __init__(
+        self, booster: lgb.Booster, metric: "_LossMetric", parameters: Mapping[str, Any]
+    ) -> None:
+        self.curve: list[Point] = []
+        self.diverged = False
+        self._booster = booster
+        self._metric = metric
+        self._parameters = parameters
+        self._next_round = 0
+        self._lowest = self._slack = np.inf  # known from the first loss on
+
+    def observe(self, rounds: int) -> None:
+        """Compute the loss after so many rounds, if it is due."""
+        if rounds < self._next_round:
+            return
+        loss = float(self._booster.eval_train(feval=self._metric.evaluate)[0][2])
+        if not self.curve:
+            self._lowest, self._slack = _uninformed_loss(self._parameters, self._metric.target)
+        self.curve.append((float(rounds), loss))
+        self.diverged = not loss <= _RISE * self._lowest + self._slack
+        self._lowest = min(self._lowest, loss)
+        self._next_round = rounds * _TRAIN_LOSS_SPACING
+
+
+def _uninformed_loss(parameters: Mapping[str, Any], target: Vector) -> tuple[float, float]:
+    """Return the loss of a raw score of 0, and the difference of losses that is no rise."""
+    if parameters["objective"] == "regression":
+        return float((target**2).mean()), _SLACK * float(target.var())
+    if any(parameters.get(name) for name in _CLASS_WEIGHTS):
+        return np.inf, np.inf  # the loss that falls is a weighted one
+    loss = float(np.log(parameters.get("num_class", 2)))
+    return loss, _SLACK * loss
+
+
 class _LossMetric:
-    """A custom metric of LightGBM that computes the loss and keeps the scores it was called with.
+    """A custom metric of LightGBM that computes the loss, and keeps its arguments.
 
     LightGBM's built-in metrics add up rows in an order that depends on other threads, so that their last
     digit, and with it the best round, could change from run to run.
@@ -124,12 +184,13 @@ class _LossMetric:
     def __init__(self, objective: str) -> None:
         self._objective = objective
         self.scores: Scores = np.empty(0)
+        self.target: Vector = np.empty(0)
 
     def evaluate(self, scores: Scores, rows: lgb.Dataset) -> tuple[str, float, bool]:
         """Keep the scores, (rows,) or (rows, classes), and return their loss as LightGBM expects it."""
         self.scores = scores
-        target = np.asarray(rows.get_label(), np.float64)
-        return "loss", _loss(self._objective, target, scores), False
+        self.target = np.asarray(rows.get_label(), np.float64)
+        return "loss", _loss(self._objective, self.target, scores), False
 
 
 def _loss(objective: str, target: Vector, scores: Scores) -> float:
@@ -161,6 +222,8 @@ def choose_parameters(
     """
     given = main_names(given)  # LightGBM would prefer a main name of ours to an alias of the user
     columns = dataset.num_feature()
+    defaults = _MULTICLASS_DEFAULTS if fixed["objective"] == "multiclass" else {}
+    given = {**defaults, **given}
     size = given.get("num_leaves") or _best_size(dataset, {**fixed, **given})
     return {**parameters_for_size(int(size), columns), **given}
 

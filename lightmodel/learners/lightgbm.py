@@ -1,5 +1,6 @@
 """LightGBM: one binned table for all folds, one thread per fold, folds in parallel."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,8 +21,12 @@ from lightmodel.learners.boosting import (
     boost,
     choose_parameters,
     fold_datasets,
+    has_diverged,
+    main_names,
     parameters_for_size,
 )
+
+logger = logging.getLogger(__name__)
 
 _OBJECTIVES = {
     TaskKind.BINARY: "binary",
@@ -29,6 +34,7 @@ _OBJECTIVES = {
     TaskKind.REGRESSION: "regression",
 }
 _STOPPING = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
+_RATE_STEP, _LOWEST_RATE = 0.25, 0.25**3  # of the learning rate, where training diverges
 _FIXED = {"objective", "metric", "num_class", "num_threads", "seed", "deterministic", "verbosity"}
 
 
@@ -78,7 +84,12 @@ class LightGBMLearner:
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM rejects train.parameters: {error}") from error
         return LightGBMTrainer(
-            data, dataset, {**fixed, **chosen}, Stopping(**stopping), self._keep_fold_models
+            data,
+            dataset,
+            {**fixed, **chosen},
+            Stopping(**stopping),
+            self._keep_fold_models,
+            1.0 if "learning_rate" in main_names(given) else _LOWEST_RATE,
         )
 
 
@@ -96,13 +107,18 @@ def _binned(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
 
 @dataclass(frozen=True)
 class LightGBMTrainer:
-    """A binned table and the parameters in effect."""
+    """A binned table and the parameters in effect.
+
+    Attributes:
+        lowest_rate: the share of the learning rate at which a fit that diverges is given up.
+    """
 
     data: TrainingData
     dataset: lgb.Dataset
     parameters: Mapping[str, Any]
     stopping: Stopping
     keep_fold_models: bool
+    lowest_rate: float = 1.0
     cancelled: threading.Event = field(default_factory=threading.Event)
     _dataset_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -113,15 +129,39 @@ class LightGBMTrainer:
         return {"estimator": "lightgbm", **named, **asdict(self.stopping)}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
-        """Boost on one thread; the held-out scores are those of the best round."""
+        """Boost on one thread; the held-out scores are those of the best round.
+
+        A fit that diverges is repeated at a lower learning rate, whose share the fold's model holds.
+        """
         with self._dataset_lock:  # taking subsets of one table from several threads is not safe
             datasets = fold_datasets(self.dataset, train, held_out)
+        share = 1.0
+        boosted = boost(datasets, self._at(share), self.stopping, self.cancelled)
+        while boosted.fit.diverged and share > self.lowest_rate:
+            share = self._slower(share)
+            boosted = boost(datasets, self._at(share), self.stopping, self.cancelled)
+        model: dict[str, Any] = {} if share == 1 else {"rate_share": share}
+        if self.keep_fold_models:
+            model["texts"] = [boosted.booster.model_to_string(num_iteration=boosted.fit.rounds)]
+        return replace(boosted.fit, model=model)
+
+    def _at(self, share: float) -> dict[str, Any]:
+        """Return the parameters of one thread, with a share of the learning rate."""
         parameters = {**self.parameters, "num_threads": 1}
-        boosted = boost(datasets, parameters, self.stopping, self.cancelled)
-        if not self.keep_fold_models:
-            return boosted.fit
-        text = boosted.booster.model_to_string(num_iteration=boosted.fit.rounds)
-        return replace(boosted.fit, model={"texts": [text]})
+        return parameters if share == 1 else {**parameters, "learning_rate": self._rate(share)}
+
+    def _rate(self, share: float) -> float:
+        return float(self.parameters["learning_rate"]) * share
+
+    def _slower(self, share: float) -> float:
+        """Return the next lower share of the learning rate, and log it."""
+        slower = share * _RATE_STEP
+        logger.warning(
+            "training diverged at a learning rate of %g: it is repeated at %g",
+            self._rate(share),
+            self._rate(slower),
+        )
+        return slower
 
     def stop(self) -> None:
         """Cancel the folds that are being fitted at their next round."""
@@ -129,13 +169,23 @@ class LightGBMTrainer:
 
     def refit(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
         """Boost on all rows; the folds' mean number of rounds grows with the number of rows."""
-        rounds = round(np.mean([fold.rounds for fold in folds]) * len(folds) / (len(folds) - 1))
-        # One thread: the model text contains num_threads, which must not change its bytes.
-        booster = lgb.Booster({**self.parameters, "num_threads": 1}, self.dataset)
+        shares = [fold.model.get("rate_share", 1.0) for fold in folds]
+        share = min(shares)
+        needed = [fold.rounds * own / share for fold, own in zip(folds, shares, strict=True)]
+        rounds = round(np.mean(needed) * len(folds) / (len(folds) - 1))
+        booster = self._boost_all(share, rounds)
+        while has_diverged(booster, self.parameters) and share > self.lowest_rate:
+            share, rounds = self._slower(share), round(rounds / _RATE_STEP)
+            booster = self._boost_all(share, rounds)
+        return LightGBMModel((booster.model_to_string(),), self.data.names)
+
+    def _boost_all(self, share: float, rounds: int) -> lgb.Booster:
+        """Boost on all rows, on one thread: the model text, whose bytes must not change, names it."""
+        booster = lgb.Booster(self._at(share), self.dataset)
         for _ in range(rounds):
             if booster.update():
                 break
-        return LightGBMModel((booster.model_to_string(),), self.data.names)
+        return booster
 
     def ensemble(self, folds: Sequence[FoldFit]) -> "LightGBMModel":
         """Combine the models of the folds; their scores are averaged."""

@@ -153,7 +153,8 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
     results = json.loads(version.read("metrics.json"))
     candidate = open_model(context.config, version)
     tested = evaluate_on_split(context, split, results["prior"], candidate, served)
-    verdict = judge(tested.evaluation, context.config.gate)
+    folds = _fold_reports(results)
+    verdict = judge(tested.evaluation, context.config.gate, folds)
     return write_verdict(
         version,
         verdict,
@@ -184,10 +185,7 @@ def _report(
         test_rows=manifest.rows["test"],
         evaluation=tested.evaluation,
         verdict=verdict,
-        folds=tuple(
-            FoldReport(**{**fold, "metrics": nan_for_null(fold["metrics"])})
-            for fold in results["folds"]
-        ),
+        folds=_fold_reports(results),
         importance=_importance(version),
         drift=tuple(Drift(**item) for item in checks["drift"]),
         warnings=(*checks["warnings"], *results.get("warnings", ()), *tested.warnings),
@@ -197,6 +195,13 @@ def _report(
         target=contract_of(version).target.name,
     )
     return render(report)
+
+
+def _fold_reports(results: dict[str, Any]) -> tuple[FoldReport, ...]:
+    return tuple(
+        FoldReport(**{**fold, "metrics": nan_for_null(fold["metrics"])})
+        for fold in results["folds"]
+    )
 
 
 def _importance(version: Version) -> tuple[Importance, ...]:

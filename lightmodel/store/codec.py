@@ -120,7 +120,12 @@ class FoldCheckpoints:
             for name in ("curve", "train_curve")
         )
         return FoldFit(
-            fold_data["scores"], fold_data["rounds"], curve, fold_data["model"], train_curve
+            fold_data["scores"],
+            fold_data["rounds"],
+            curve,
+            fold_data["model"],
+            train_curve,
+            fold_data.get("diverged", False),
         )
 
     def save(self, fold: int, fit: FoldFit) -> None:
@@ -133,6 +138,7 @@ class FoldCheckpoints:
                 "curve": fit.curve,
                 "model": fit.model,
                 "train_curve": fit.train_curve,
+                "diverged": fit.diverged,
             }
         )
         try:

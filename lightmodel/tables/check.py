@@ -6,12 +6,14 @@ The same checks apply to the next training table, the test rows and every reques
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import (
     UNSEEN,
     Categories,
+    Mask,
     Vector,
     canonical,
     distinct_categories,
@@ -20,7 +22,12 @@ from lightmodel.contract.cells import (
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.errors import Violation
-from lightmodel.tables.column_rules import check_names, missing_violations, number_violations
+from lightmodel.tables.column_rules import (
+    check_names,
+    missing_violations,
+    number_violations,
+    valid_numbers,
+)
 from lightmodel.tables.encode import (
     as_booleans,
     dictionary_encoded,
@@ -79,6 +86,32 @@ def validate_table(
         {name: count for name, count in unseen.items() if count},
         tuple(name for name in names if name and name not in known),
     )
+
+
+def valid_rows(table: pa.Table, contract: Contract) -> Mask:
+    """Return the mask of the rows that satisfy a contract, with its target.
+
+    No row does where a column is absent or of another type.
+    """
+    if check_names(table.column_names, contract, with_target=True):
+        return np.zeros(table.num_rows, dtype=np.bool_)
+    valid = np.ones(table.num_rows, dtype=np.bool_)
+    for column in contract.expected(with_target=True):
+        valid &= _valid_cells(table[column.name], column)
+    return valid
+
+
+def _valid_cells(values: pa.ChunkedArray, column: Column) -> Mask:
+    checked = _check_column(values, column, ".")
+    if not checked.violations:
+        return np.ones(len(values), dtype=np.bool_)
+    if not all(
+        violation.total for violation in checked.violations
+    ):  # one concerns the whole column
+        return np.zeros(len(values), dtype=np.bool_)
+    if column.type in {ColumnType.CATEGORY, ColumnType.DATE}:
+        return np.asarray(checked.values.is_valid())
+    return valid_numbers(_numbers(values, column, "."), column)
 
 
 @dataclass(frozen=True)

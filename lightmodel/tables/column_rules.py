@@ -59,6 +59,17 @@ def number_violations(numbers: Vector, column: Column) -> list[Violation]:
     return violations + (_range_violations(numbers, column) if column.type.is_numeric else [])
 
 
+def valid_numbers(numbers: Vector, column: Column) -> Mask:
+    """Return the mask of the cells of such a column in which `number_violations` finds nothing."""
+    valid: Mask = np.isfinite(numbers)
+    if column.role is not Role.FEATURE:
+        return valid
+    if column.type.is_numeric:
+        low, high = column.allowed
+        valid &= (low <= numbers) & (numbers <= high)
+    return valid | is_marker(numbers, MISSING) if column.missing else valid
+
+
 def missing_violations(absent: Mask, column: Column) -> list[Violation]:
     """Return a violation if a column that must have values lacks some; `absent` marks those rows."""
     if not absent.any() or (column.missing and column.role is Role.FEATURE):

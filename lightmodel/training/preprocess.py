@@ -23,6 +23,7 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
+from lightmodel.training.rare_classes import without_rare_classes
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
@@ -90,8 +91,9 @@ def preprocess(
     """
     _reject_repeated_names(table)
     require_column(table, options.split.method.partition(":")[2], "split.method")
+    table, rare = without_rare_classes(table, options.hints, options.data.rare_classes)
     inferred = infer(table, options.hints, dialect)
-    warnings = list(inferred.warnings)
+    warnings = [*rare, *inferred.warnings]
     drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
     table, contract = _validate(table, inferred.contract, old, warnings)
@@ -301,7 +303,10 @@ def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation
         violations.append(_violation(name, "missing", detail, missing))
     single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
     if len(single) and contract.task.kind.has_classes:
-        detail = "is the only row of its class: remove it, or merge the class with another"
+        detail = (
+            "is the only row of its class: remove it, merge the class with another, or set "
+            'data.rare_classes to "drop" or "merge"'
+        )
         is_single = pc.is_in(values, value_set=single).to_numpy() & ~missing
         violations.append(_violation(name, "single_row_class", detail, is_single))
     return tuple(violations)

@@ -1,5 +1,6 @@
 """Score a candidate on the test rows of its own split, beside a dummy and the served model."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from lightmodel.contract.results import (
 )
 from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, LightModelError
-from lightmodel.tables.check import validate_table
+from lightmodel.tables.check import valid_rows, validate_table
 from lightmodel.tables.encode import feature_matrix, target_vector
 from lightmodel.training.calibration import expected_calibration_error
 from lightmodel.training.metrics import (
@@ -34,6 +35,7 @@ from lightmodel.training.split import Method, row_keys, uniform_draws
 DRAWN_POINTS = 300
 DRAWN_ROWS = 1_000
 MIN_COMPARED_ROWS = 30
+MIN_COMPARED_SHARE = 0.1  # of the rows new to the served model: fewer say little about the others
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,23 @@ def evaluate(
         comparison=compared if isinstance(compared, Comparison) else None,
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
         calibration=_calibration(candidate, matrix, target, scores),
+        uncompared=compared if isinstance(compared, str) else "",
     )
-    return EvaluationResult(evaluation, (compared,) if isinstance(compared, str) else ())
+    return EvaluationResult(evaluation, _comparison_warnings(compared))
+
+
+def _comparison_warnings(compared: Comparison | str | None) -> tuple[str, ...]:
+    """Return warnings about rows that were not compared."""
+    if compared is None or isinstance(compared, str):
+        return (compared,) if compared else ()
+    left_out = compared.of - compared.rows
+    if not left_out:
+        return ()
+    warning = (
+        f"{left_out:,} of {compared.of:,} test rows break the contract of {compared.version}: "
+        f"it is compared on the other {compared.rows:,}"
+    )
+    return (warning,)
 
 
 def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
@@ -138,6 +155,9 @@ def _compare(
     table: pa.Table, candidate: ModelUnderTest, served: ModelUnderTest
 ) -> Comparison | str:
     """Compare on rows that are test rows of both models, or return why that is impossible."""
+    names = [model.contract.target.name for model in (served, candidate)]
+    if names[0] != names[1]:
+        return f"{served.version} predicts {names[0]!r} and not {names[1]!r}, so it is not compared"
     if served.contract.task != candidate.contract.task:
         return f"{served.version} predicts other classes, so it is not compared"
     _, _, column = served.split.method.partition(":")
@@ -145,16 +165,28 @@ def _compare(
         return f"{served.version} was split by {column!r}, which the table lacks: not compared"
     try:
         unseen = table.filter(pa.array(_unseen_by(served, table)))
-        if unseen.num_rows < MIN_COMPARED_ROWS:
-            return (
-                f"only {unseen.num_rows} test rows are new to {served.version}, too few to compare"
-            )
-        served_metrics = _metrics(unseen, served)
-    except ContractViolation:
-        return f"{served.version} is not compared: the test rows break its contract"
+        rows = unseen.filter(pa.array(valid_rows(unseen, served.contract)))
+        if reason := _too_few(rows.num_rows, unseen.num_rows, served.version):
+            return reason
+        served_metrics = _metrics(rows, served)
     except LightModelError as error:  # such as features() of the served model failing on a row
         return f"{served.version} is not compared: {error.message}"
-    return Comparison(served.version, len(unseen), _metrics(unseen, candidate), served_metrics)
+    return Comparison(
+        served.version, len(rows), len(unseen), _metrics(rows, candidate), served_metrics
+    )
+
+
+def _too_few(rows: int, unseen: int, version: str) -> str:
+    """Return why models cannot be compared on `rows` of the `unseen` rows; "" if they can."""
+    if unseen < MIN_COMPARED_ROWS:
+        return f"only {unseen} test rows are new to {version}, too few to compare"
+    needed = max(MIN_COMPARED_ROWS, math.ceil(MIN_COMPARED_SHARE * unseen))
+    if rows >= needed:
+        return ""
+    return (
+        f"only {rows:,} of the {unseen:,} test rows that are new to {version} satisfy its contract, "
+        f"too few to compare ({needed:,} are needed)"
+    )
 
 
 def _unseen_by(served: ModelUnderTest, table: pa.Table) -> Mask:

@@ -290,7 +290,7 @@ def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
         target, scores = folds.data.target[rows], folds.scores[rows]
         metrics = measure(folds.data.kind, target, scores, folds.threshold)
         curves = fit.curve, fit.train_curve
-        reports.append(FoldReport(fold + 1, len(rows), fit.rounds, metrics, *curves))
+        reports.append(FoldReport(fold + 1, len(rows), fit.rounds, metrics, *curves, fit.diverged))
     return tuple(reports)
 
 

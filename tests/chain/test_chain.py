@@ -6,8 +6,10 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pytest
 
@@ -105,6 +107,35 @@ def test_stages_run_alone_on_the_newest_versions(project: Project) -> None:
     assert project.run("--from", "train", "--to", "train").code == 0
     assert project.run(script="testing.py").code == 0
     assert project.run("--from", "testing", "--to", "train").code == 2
+
+
+def test_a_few_bad_rows_do_not_spare_a_worse_candidate_the_comparison(approved: Project) -> None:
+    table = shop_table()
+    tested = arrow_csv.read_csv(approved.splits()[0] / "test.csv")["visit_id"]
+    is_tested = pc.is_in(table["visit_id"], value_set=tested).to_numpy()
+    ages = np.where(is_tested, table["age"].to_numpy(), 98 - table["age"].to_numpy())
+    gaps = pa.array(ages, mask=np.arange(table.num_rows) % 60 == 0)
+    arrow_csv.write_csv(table.set_column(1, "age", gaps), approved.folder / "shop.csv")
+    ran = approved.run("--set", "data.contract=new")
+    assert ran.code == 10, ran.err
+    assert re.search(r"\d of 185 test rows break the contract of ", ran.err)
+    verdict = json.loads((approved.models()[-1] / "verdict.json").read_bytes())
+    reasons = " ".join(verdict["reasons"])
+    assert re.search(r"rows that satisfy its contract, of 185 .* falls behind", reasons)
+    report = (approved.models()[-1] / "report.html").read_text(encoding="utf-8")
+    assert "that satisfy the served model's contract, of 185" in report
+
+
+def test_a_candidate_that_cannot_be_compared_needs_a_setting_to_pass(approved: Project) -> None:
+    table = shop_table().rename_columns(["visit_id", "years", "spent", "where", "bought"])
+    arrow_csv.write_csv(table, approved.folder / "shop.csv")
+    ran = approved.run("--set", "data.contract=new")
+    assert ran.code == 10, ran.err
+    assert "set gate.allow_uncompared = true" in ran.err
+    report = (approved.models()[-1] / "report.html").read_text(encoding="utf-8")
+    assert "Not compared with the served model: only 0 of the 185 test rows" in report
+    ran = approved.run("--set", "data.contract=new", "--set", "gate.allow_uncompared=true")
+    assert ran.code == 0, ran.err
 
 
 def test_a_rejected_candidate_exits_10_and_leaves_the_old_model(approved: Project) -> None:

@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 31_200
-MOST_MODULES = 193
+MOST_LINES = 31_560
+MOST_MODULES = 194
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -61,6 +61,16 @@ def test_a_column_named_like_an_id_with_few_values_is_a_feature() -> None:
     assert contract_of(table(store_id=[1, 2] * 20)).id is None
 
 
+@pytest.mark.parametrize("name", ["prediction", "probability", "base_value", "probability_b"])
+def test_an_id_named_like_a_value_of_the_answer_is_refused(name: str) -> None:
+    ids = [f"r{row}" for row in range(ROWS)]
+    frame = table(**{name: ids, "target": ["a", "b"] * (ROWS // 2)})
+    with pytest.raises(DataError, match=f"the id column '{name}'") as caught:
+        contract_of(frame, id=name)
+    assert "data.id" in caught.value.hint
+    assert name in contract_of(frame, id="").feature_names
+
+
 def test_no_id_is_searched_when_id_is_empty() -> None:
     assert contract_of(table(id=list(range(ROWS))), id="").id is None
 

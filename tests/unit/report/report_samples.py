@@ -59,7 +59,7 @@ def binary() -> Evaluation:
         for name, value in mine.items()
     }
     dummy = dict.fromkeys(metrics, 0.5)
-    comparison = Comparison("20261101T000000.000001Z-abcdef", 320, mine, served)
+    comparison = Comparison("20261101T000000.000001Z-abcdef", 320, 320, mine, served)
     return Evaluation(
         "binary", ("no", "yes"), 0.37, 400, metrics, dummy, (), binary_curves(), comparison, 0.9
     )

@@ -183,7 +183,7 @@ def test_a_lower_loss_is_marked_as_better_and_a_lower_auc_as_worse() -> None:
         EMPTY,
         metrics={name: Interval(value, value, value) for name, value in mine.items()},
         dummy={"auc": 0.5, "log_loss": 0.2, "brier": 0.25},
-        comparison=Comparison("v1", 50, mine, served),
+        comparison=Comparison("v1", 50, 50, mine, served),
     )
     page = Page(render(bare(evaluation)))
     assert re.search(r"0\.5000 beaten .* worse$", page.row("AUC"))
@@ -321,7 +321,8 @@ evaluations = st.builds(
         score_negative=counts,
         score_positive=counts,
     ),
-    comparison=st.none() | st.builds(Comparison, names, st.integers(0, 99), values, values),
+    comparison=st.none()
+    | st.builds(Comparison, names, st.integers(0, 99), st.integers(0, 99), values, values),
     best_reachable=st.none() | numbers,
 )
 reports = st.builds(

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightmodel.contract.task import Task, TaskKind, is_answer_name
 from lightmodel.scoring.predictor import Answers
 from lightmodel.service.answer_writers import (
     WRITERS,
@@ -86,6 +88,23 @@ def test_contributions_are_a_list_in_json_and_columns_in_csv() -> None:
         "prediction,probability,contribution_1_feature,contribution_1_value,base_value",
         "true,0.9,age,0.25,-0.5",
     ]
+
+
+@pytest.mark.parametrize("labels", [(), ("no", "yes"), ("a", "b", "c")])
+@pytest.mark.parametrize("explain", [0, 12])
+def test_no_id_may_be_named_like_another_value_of_an_answer(
+    labels: tuple[str, ...], explain: int
+) -> None:
+    scores = np.ones((1, 3)) if len(labels) == 3 else np.ones(1)
+    parts = [[{"feature": "age", "value": 0.25}] * 12]
+    answers = Answers(None, ["a"], scores, label_names=labels)
+    if explain:
+        answers = replace(answers, contributions=parts, base_values=[-0.5])
+    (row,) = json.loads(written(JsonWriter(explain), [answers]))
+    heading = written(CsvWriter(explain), [answers]).decode().splitlines()[0].split(",")
+    task = Task(TaskKind.MULTICLASS, labels)
+    assert all(is_answer_name(name, task) for name in (*row, *heading))
+    assert not is_answer_name("row", task)
 
 
 def test_mlflows_format_has_the_scores_of_all_blocks() -> None:

@@ -1,13 +1,14 @@
 """The quality gate approves or rejects a candidate."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.config import GateSection
-from lightmodel.contract.results import Comparison, Curves, Evaluation, Interval
+from lightmodel.contract.results import Comparison, Curves, Evaluation, FoldReport, Interval
 from lightmodel.errors import ConfigError
 from lightmodel.training.gate import judge
 
@@ -17,7 +18,7 @@ def evaluation(
 ) -> Evaluation:
     comparison = None
     if served is not None:
-        comparison = Comparison("old", 500, {metric: value}, {metric: served})
+        comparison = Comparison("old", 500, 500, {metric: value}, {metric: served})
     return Evaluation(
         task=task,
         labels=(),
@@ -89,6 +90,41 @@ def test_falling_behind_the_served_model_by_more_than_a_share_fails(
     )
     assert verdict.passed is passed
     assert any("500 rows that neither model was trained on" in reason for reason in verdict.reasons)
+
+
+def test_a_comparison_on_part_of_the_rows_says_so() -> None:
+    compared = replace(
+        evaluation("binary", "auc", 0.9, 0.5),
+        comparison=Comparison("old", 400, 450, {"auc": 0.9}, {"auc": 0.9}),
+    )
+    verdict = judge(compared, GateSection())
+    assert verdict.passed
+    assert "On the 400 rows that satisfy its contract, of 450 that neither" in verdict.reasons[1]
+
+
+def test_a_candidate_that_was_not_compared_passes_only_by_a_setting() -> None:
+    found = replace(evaluation("binary", "auc", 0.9, 0.5), uncompared="old predicts other classes")
+    rejected = judge(found, GateSection())
+    assert not rejected.passed
+    assert "old predicts other classes; to approve it" in rejected.reasons[0]
+    assert "gate.allow_uncompared = true" in rejected.reasons[0]
+    approved = judge(found, GateSection(allow_uncompared=True))
+    assert approved.passed
+    assert "old predicts other classes" in approved.reasons[1]
+
+
+def test_a_served_model_whose_metric_is_undefined_is_not_compared() -> None:
+    verdict = judge(evaluation("binary", "auc", 0.9, 0.5, served=math.nan), GateSection())
+    assert not verdict.passed
+    assert "AUC of old is undefined on 500 rows" in verdict.reasons[0]
+
+
+def test_a_fold_that_diverged_is_a_reason_for_rejection() -> None:
+    folds = [FoldReport(number, 100, 10, {}, (), (), number == 2) for number in (1, 2, 3)]
+    verdict = judge(evaluation("multiclass", "macro_f1", 0.5, 0.1), GateSection(), folds)
+    assert not verdict.passed
+    assert "Training diverged in fold 2 of 3" in verdict.reasons[0]
+    assert "learning_rate" in verdict.reasons[0]
 
 
 def test_failed_checks_come_first() -> None:

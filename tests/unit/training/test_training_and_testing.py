@@ -1,5 +1,6 @@
 """Training on a split and evaluation of the model, without a path or a clock."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Matrix, Scores
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.progress import SilentProgress
@@ -138,7 +140,7 @@ def test_served_and_candidate_are_compared_on_rows_that_neither_saw(
     ("change", "warning"),
     [
         (SplitSection(method="group:who"), "which the table lacks"),
-        (SplitSection(test_share=0.01), "too few to compare"),
+        (SplitSection(test_share=0.01), "are new to old, too few to compare"),
     ],
 )
 def test_a_model_that_cannot_be_compared_is_a_warning(
@@ -152,13 +154,58 @@ def test_a_model_that_cannot_be_compared_is_a_warning(
     found = evaluated(split, one, served)
     assert found.evaluation.comparison is None
     assert warning in found.warnings[0]
+    assert found.evaluation.uncompared == found.warnings[0]
+
+
+def missing_ages(split: PreprocessingResult, count: int) -> PreprocessingResult:
+    """Return the split without the ages of the first test rows, which its new contract allows."""
+    absent = np.arange(split.test.num_rows) < count
+    ages = pa.array(split.test["age"].to_numpy(), mask=absent)
+    test = split.test.set_column(split.test.column_names.index("age"), "age", ages)
+    columns = tuple(
+        replace(column, missing=column.missing or column.name == "age")
+        for column in split.contract.columns
+    )
+    return replace(split, test=test, contract=replace(split.contract, columns=columns))
+
+
+def test_rows_that_break_the_served_contract_are_left_out_of_the_comparison(
+    split: PreprocessingResult, trained: TrainingResult
+) -> None:
+    gaps = missing_ages(split, 40)
+    found = evaluated(gaps, candidate(gaps, trained), candidate(split, trained, "old"))
+    comparison, rows = found.evaluation.comparison, split.test.num_rows
+    assert comparison is not None
+    assert (comparison.rows, comparison.of) == (rows - 40, rows)
+    assert found.warnings == (
+        f"40 of {rows} test rows break the contract of old: it is compared on the other {rows - 40}",
+    )
+
+
+def test_too_few_rows_that_satisfy_the_served_contract_are_not_compared(
+    split: PreprocessingResult, trained: TrainingResult
+) -> None:
+    gaps = missing_ages(split, split.test.num_rows - 29)
+    found = evaluated(gaps, candidate(gaps, trained), candidate(split, trained, "old"))
+    assert found.evaluation.comparison is None
+    assert "only 29 of the " in found.evaluation.uncompared
+
+
+def test_a_model_of_another_target_is_not_compared(
+    split: PreprocessingResult, trained: TrainingResult
+) -> None:
+    names = ["paid" if name == "bought" else name for name in split.test.column_names]
+    other = split_of(shop_table().rename_columns(names), target="paid")
+    served = ModelUnderTest(lambda features: features[:, 0], other.contract, 0.5, SPLIT, "old")
+    found = evaluated(split, candidate(split, trained), served)
+    assert "predicts 'paid' and not 'bought'" in found.evaluation.uncompared
 
 
 def test_a_model_of_other_classes_is_not_compared(
     split: PreprocessingResult, trained: TrainingResult
 ) -> None:
-    other = split_of(shop_table(), target="where")
-    served = ModelUnderTest(lambda features: features[:, 0], other.contract, None, SPLIT, "old")
+    other = replace(split.contract, task=Task(TaskKind.BINARY, ("no", "perhaps")))
+    served = ModelUnderTest(lambda features: features[:, 0], other, None, SPLIT, "old")
     assert "other classes" in evaluated(split, candidate(split, trained), served).warnings[0]
 
 

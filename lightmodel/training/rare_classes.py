@@ -1,0 +1,84 @@
+"""Drop or merge classes of a single row, which can be either in training or in testing, but not in both."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lightmodel.contract.inference import ColumnHints, has_classes, require_column
+
+MERGED = "other"
+
+
+def without_rare_classes(
+    table: pa.Table, hints: ColumnHints, rule: str
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return the table after `data.rare_classes`, and a warning about the rows concerned.
+
+    Raises:
+        DataError: the table has no target.
+    """
+    require_column(table, hints.target, "data.target")
+    if rule == "stop" or not has_classes(table[hints.target], hints):
+        return table, ()
+    change = drop_rare_classes if rule == "drop" else merge_rare_classes
+    table, warning = change(table, hints.target)
+    return table, (warning,) if warning else ()
+
+
+def drop_rare_classes(table: pa.Table, target: str) -> tuple[pa.Table, str]:
+    """Return the table without the only row of a class, and a warning; "" if there is none."""
+    values = table[target]
+    rare = _single_values(values)
+    if not len(rare):
+        return table, ""
+    kept = pc.invert(pc.is_in(values, value_set=rare))
+    return table.filter(kept), f"the target {target!r}: dropped {_rows(len(rare))}"
+
+
+def merge_rare_classes(table: pa.Table, target: str) -> tuple[pa.Table, str]:
+    """Return the table with the only row of a class in another class, and a warning; "" if there is none.
+
+    Texts become the class `other`; a number becomes the nearest label that has more rows, the lower
+    one of two. A single row that finds no other is dropped.
+    """
+    values = table[target]
+    rare = _single_values(values)
+    if not len(rare):
+        return table, ""
+    is_rare = pc.is_in(values, value_set=rare)
+    merged, into = (
+        (_in_other(values, is_rare), f"the class {MERGED!r}")
+        if pa.types.is_string(values.type)
+        else (_in_nearest(values, is_rare), "the nearest label")
+    )
+    position = table.column_names.index(target)
+    table, left = drop_rare_classes(table.set_column(position, target, merged), target)
+    if left:
+        return table, left
+    return table, f"the target {target!r}: merged {_rows(len(rare))} into {into}"
+
+
+def _single_values(values: pa.ChunkedArray) -> pa.Array:
+    counts = values.drop_null().value_counts()
+    return counts.field("values").filter(pc.equal(counts.field("counts"), 1))
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' if count > 1 else ''}, each the only one of its class,"
+
+
+def _in_other(values: pa.ChunkedArray, is_rare: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(is_rare, pa.scalar(MERGED, values.type), values)
+
+
+def _in_nearest(values: pa.ChunkedArray, is_rare: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return numbers or booleans with each rare one replaced; unchanged if all of them are rare."""
+    frequent = values.filter(pc.invert(is_rare)).drop_null().unique().sort()
+    if pa.types.is_boolean(values.type) or not len(frequent):
+        return values
+    labels = frequent.to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(is_rare.to_numpy(zero_copy_only=False))
+    cells = values.to_pylist()
+    for row in rows.tolist():
+        cells[row] = frequent[int(np.abs(labels - cells[row]).argmin())].as_py()
+    return pa.chunked_array([pa.array(cells, values.type)])
