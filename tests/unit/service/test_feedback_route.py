@@ -155,9 +155,9 @@ def test_the_log_is_exported_with_the_labels_that_have_arrived(
     Path("labels.csv").write_text("bought,visit_id\nno,v1\n")
     setting = f"log.folder={config.log.folder}"
     assert trained.tool("feedback", "labels.csv", "--set", setting).code == 0
-    exported = trained.tool("export", "log.csv", "--set", setting)
-    assert (exported.code, exported.out) == (0, "2 rows written to log.csv\n")
-    with Path("log.csv").open(newline="") as file:
+    exported = trained.tool("export", "labelled.csv", "--set", setting)
+    assert (exported.code, exported.out) == (0, "2 rows written to labelled.csv\n")
+    with Path("labelled.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
     assert first == {
         "request": "r1",
