@@ -111,6 +111,10 @@ class DataSection(Section):
         description="keep: the table must satisfy the data contract of the newest approved model; new: "
         "a changed schema is accepted.",
     )
+    unlabelled: Literal["stop", "drop"] = Field(
+        "stop",
+        description="What happens to rows without a target: stop the chain, or drop them.",
+    )
     rare_classes: Literal["stop", "drop", "merge"] = Field(
         "stop",
         description="What happens to a class of a single row: stop the chain; drop the row; or merge it "

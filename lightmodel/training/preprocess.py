@@ -23,8 +23,8 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
-from lightmodel.training.rare_classes import without_rare_classes
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
+from lightmodel.training.usable_rows import usable_rows
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
 _DRIFT_LIMIT = 0.2  # of the statistic, where data.max_drift is unset
@@ -91,9 +91,9 @@ def preprocess(
     """
     _reject_repeated_names(table)
     require_column(table, options.split.method.partition(":")[2], "split.method")
-    table, rare = without_rare_classes(table, options.hints, options.data.rare_classes)
+    table, left_out = usable_rows(table, options.hints, options.data)
     inferred = infer(table, options.hints, dialect)
-    warnings = [*rare, *inferred.warnings]
+    warnings = [*left_out, *inferred.warnings]
     drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
     table, contract = _validate(table, inferred.contract, old, warnings)
@@ -299,7 +299,10 @@ def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation
         violations.append(Violation(name, "constant", detail))
     missing = values.is_null(nan_is_null=True).to_numpy()
     if missing.any():
-        detail = "is the target and has no value: remove these rows, counted below the header"
+        detail = (
+            "is the target and has no value: remove these rows, counted below the header, or set "
+            'data.unlabelled to "drop"'
+        )
         violations.append(_violation(name, "missing", detail, missing))
     single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
     if len(single) and contract.task.kind.has_classes:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lightmodel.contract.inference import ColumnHints, has_classes, require_column
+from lightmodel.contract.inference import ColumnHints, has_classes
 
 MERGED = "other"
 
@@ -12,12 +12,7 @@ MERGED = "other"
 def without_rare_classes(
     table: pa.Table, hints: ColumnHints, rule: str
 ) -> tuple[pa.Table, tuple[str, ...]]:
-    """Return the table after `data.rare_classes`, and a warning about the rows concerned.
-
-    Raises:
-        DataError: the table has no target.
-    """
-    require_column(table, hints.target, "data.target")
+    """Return the table after `data.rare_classes`, and a warning about the rows concerned."""
     if rule == "stop" or not has_classes(table[hints.target], hints):
         return table, ()
     change = drop_rare_classes if rule == "drop" else merge_rare_classes

@@ -1,0 +1,50 @@
+"""The rows that training uses: those with a value, with a target, and of a class with several rows."""
+
+import numpy as np
+import pyarrow as pa
+
+from lightmodel.config import DataSection
+from lightmodel.contract.cells import Mask
+from lightmodel.contract.inference import ColumnHints, require_column
+from lightmodel.errors import SHOWN_ROWS
+from lightmodel.training.rare_classes import without_rare_classes
+
+
+def usable_rows(
+    table: pa.Table, hints: ColumnHints, data: DataSection
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return the rows to train on, and a warning for each reason for which others were left out.
+
+    Raises:
+        DataError: the table has no target.
+    """
+    require_column(table, hints.target, "data.target")
+    blank = _blank_rows(table)
+    table, warnings = _without(table, blank, "no value at all", "; later row numbers skip them")
+    if data.unlabelled == "drop":
+        unlabelled = table[hints.target].is_null(nan_is_null=True).to_numpy()
+        table, dropped = _without(table, unlabelled, f"no {hints.target!r}", " (data.unlabelled)")
+        warnings += dropped
+    table, rare = without_rare_classes(table, hints, data.rare_classes)
+    return table, (*warnings, *rare)
+
+
+def _blank_rows(table: pa.Table) -> Mask:
+    """Return the mask of the rows of which no cell has a value."""
+    blank = np.ones(table.num_rows, dtype=np.bool_)
+    for column in table.columns:
+        blank &= column.is_null(nan_is_null=True).to_numpy()
+        if not blank.any():
+            break
+    return blank
+
+
+def _without(table: pa.Table, rows: Mask, lack: str, more: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return the table without some rows, and a warning that says which lack what."""
+    numbers = (np.flatnonzero(rows) + 1).tolist()
+    if not numbers:
+        return table, ()
+    named = ", ".join(map(str, numbers[:SHOWN_ROWS])) + (", …" if len(numbers) > SHOWN_ROWS else "")
+    subject = "1 row has" if len(numbers) == 1 else f"{len(numbers):,} rows have"
+    warning = f"{subject} {lack}, left out: {named} below the header{more}"
+    return table.filter(pa.array(~rows)), (warning,)
