@@ -1,19 +1,21 @@
 """Errors become a message, a hint and an exit code; any other exception is a bug."""
 
+import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from lightmodel.cli import GROUPS, commands, main
+from lightmodel.cli import GROUPS, commands
 from lightmodel.config.environment import service_environment
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, QualityGateFailed
 from lightmodel.search.entries import default_entries
 from tests.fakes.command_line import CommandLine
+from tests.fakes.project import ROOT
+from tests.fakes.warm_interpreter import run_python
 
 
 @pytest.fixture
@@ -157,15 +159,12 @@ def test_a_port_in_use_is_named_with_what_to_do(
     assert "--set serve.port=" in ended.err
 
 
-def test_the_help_of_a_script_names_the_script_alone(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for word in ("-h", "--help"):
-        monkeypatch.setattr(sys, "argv", ["/here/run.py", word])
-        with pytest.raises(SystemExit) as ended:
-            main("run")
-        assert ended.value.code == 0
-        assert capsys.readouterr().out.startswith("Usage: run.py [OPTIONS] [preprocess|")
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_the_help_of_a_script_names_the_script_alone(word: str, tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = run_python([str(ROOT / "run.py"), word], tmp_path, environ)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("Usage: run.py [OPTIONS] [preprocess|")
 
 
 def test_the_help_of_compare_names_all_learners(call: CommandLine) -> None:
