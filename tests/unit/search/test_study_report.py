@@ -27,4 +27,5 @@ def test_the_layout_finds_room_for_all_panels() -> None:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        study_png(trials, ranges, METRICS["auc"])
+        picture = study_png(trials, ranges, METRICS["auc"])
+    assert picture.startswith(b"\x89PNG")
