@@ -42,6 +42,8 @@ class Column:
         minimum: the smallest value seen in training (numeric columns).
         maximum: the largest one.
         categories: the values seen in training, sorted (category columns).
+        format: how the column's texts are written, where they are no plain numbers or texts; see
+            `formats`.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[str, ...] = ()
+    format: str = ""
 
     @property
     def allowed(self) -> tuple[float, float]:
@@ -173,7 +176,7 @@ class Contract:
             "task": self.task.to_dict(),
             **dialect,
             "columns": [
-                {key: value for key, value in asdict(column).items() if value not in (None, ())}
+                {key: value for key, value in asdict(column).items() if value not in (None, (), "")}
                 for column in self.columns
             ],
         }
@@ -206,6 +209,7 @@ def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column
         minimum=_outermost(min, column.minimum, seen.minimum),
         maximum=_outermost(max, column.maximum, seen.maximum),
         categories=tuple(sorted((*column.categories, *new))),
+        format=column.format or seen.format,
     )
 
 

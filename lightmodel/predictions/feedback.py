@@ -59,7 +59,8 @@ def label_contract(contract: Contract) -> Contract:
             "the model's table has no id column, so labels cannot be matched",
             hint="set data.id to the name of the id column, and train again",
         )
-    target = Column(contract.target.name, Role.FEATURE, _type_of(contract.task), missing=True)
+    kind, written = _type_of(contract.task), contract.target.format
+    target = Column(contract.target.name, Role.FEATURE, kind, missing=True, format=written)
     if target.type is ColumnType.CATEGORY:
         target = replace(target, categories=tuple(map(label_name, contract.task.labels)))
     return replace(contract, columns=(contract.id, target))

@@ -21,6 +21,7 @@ from lightmodel.contract.cells import (
     is_marker,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.formats import text_parser
 from lightmodel.errors import Violation
 from lightmodel.tables.column_rules import (
     check_names,
@@ -32,8 +33,10 @@ from lightmodel.tables.encode import (
     as_booleans,
     dictionary_encoded,
     format_column,
+    parse_texts,
     to_booleans,
     to_numbers,
+    trim,
 )
 
 
@@ -144,6 +147,8 @@ _KINDS = {True: "numbers", False: "true and false"}
 def _numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
     """Return a column of numbers or booleans as float64; any other cell is INVALID."""
     boolean = column.type is ColumnType.BOOLEAN
+    if column.format and pa.types.is_string(values.type):
+        return parse_texts(trim(values), text_parser(column, (), decimal))
     if pa.types.is_string(values.type):
         read = to_booleans if boolean else to_numbers
         return read(values, (), decimal)

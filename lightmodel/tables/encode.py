@@ -23,6 +23,7 @@ from lightmodel.contract.cells import (
     to_str,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.formats import TextParser
 from lightmodel.contract.task import Task, TaskKind
 
 
@@ -113,6 +114,15 @@ def format_column(values: pa.ChunkedArray) -> pa.ChunkedArray:
     encoded = dictionary_encoded(values)
     texts = [to_str(value) for value in encoded.dictionary.to_pylist()]
     return pa.chunked_array([pc.take(pa.array(texts, pa.string()), encoded.indices)])
+
+
+def parse_texts(texts: pa.ChunkedArray, parse: TextParser) -> Vector:
+    """Return stripped texts as numbers, each distinct one parsed once; null is a missing value."""
+    encoded = dictionary_encoded(texts)
+    numbers = np.append(parse(encoded.dictionary.to_pylist()), MISSING)
+    places = encoded.indices.fill_null(len(encoded.dictionary))
+    parsed: Vector = numbers[places.to_numpy()]
+    return parsed
 
 
 def dictionary_encoded(values: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -23,6 +23,7 @@ from lightmodel.contract.cells import (
     to_str,
 )
 from lightmodel.contract.columns import ColumnType
+from lightmodel.contract.formats import TextParser
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Chunks
 from lightmodel.tables.json_forms import (
@@ -43,6 +44,8 @@ from lightmodel.tables.json_text import (
     parse_json_lines,
 )
 from lightmodel.tables.row_rules import Block, RowRules
+
+Read = Callable[[object, frozenset[str]], float]  # of a cell, and texts that mean a missing value
 
 LONGEST_LINE = 8 << 20
 _NUMBER_TYPES = {int, float}
@@ -183,8 +186,11 @@ class JsonBlocks:
                 len(rows), len(numeric)
             )
             return features
+        parsers = self.rules.parsers(self.missing, ".")
         for at, column in enumerate(numeric):
-            read = _to_boolean if column.type is ColumnType.BOOLEAN else _to_number
+            read: Read = _to_boolean if column.type is ColumnType.BOOLEAN else _to_number
+            if column.name in parsers:
+                read = _known_texts([row[at] for row in rows], parsers[column.name])
             features[:, self.rules.places[column.name]] = [
                 read(row[at], self.missing) for row in rows
             ]
@@ -292,6 +298,17 @@ def _to_number(value: object, missing: frozenset[str]) -> float:
     if value is None:
         return float(MISSING)
     return parse_number(value, missing) if isinstance(value, str) else float(INVALID)
+
+
+def _known_texts(cells: Sequence[object], parse: TextParser) -> Read:
+    """Return a function from each of the cells to its number; texts among them are parsed at once."""
+    texts = {cell: cell.strip() for cell in cells if isinstance(cell, str)}
+    known = dict(zip(texts, parse(list(texts.values())).tolist(), strict=True))
+
+    def read(value: object, missing: frozenset[str]) -> float:
+        return known[value] if isinstance(value, str) else _to_number(value, missing)
+
+    return read
 
 
 def _to_boolean(value: object, missing: frozenset[str]) -> float:

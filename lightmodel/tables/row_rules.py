@@ -21,6 +21,7 @@ from lightmodel.contract.cells import (
     parse_numbers,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.formats import TextParser, text_parser
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
 from lightmodel.tables.column_rules import check_names, number_violations
 from lightmodel.tables.row_readers import CellKind
@@ -56,7 +57,7 @@ class ColumnMapping:
     Attributes:
         kinds: one byte for each cell of a row, its CellKind.
         places: the position of each cell among the features, or among the texts.
-        texts: names of the columns that are read as text: categories, and the id.
+        texts: names of the columns that are read as text: categories, columns with a format, the id.
         extra: as in `Block`.
     """
 
@@ -81,7 +82,8 @@ class RowRules:
         places: feature → its position.
         known: the names of all columns.
         categorical: the features whose cells are categories.
-        numeric: the features whose cells are numbers or booleans.
+        numeric: the features whose cells are numbers, booleans, or texts in a format.
+        parsers: missing texts and a decimal mark → feature with a format → what parses its texts.
         map_columns: `_map_columns`, cached; it matches columns by name, in any order.
     """
 
@@ -93,8 +95,17 @@ class RowRules:
         self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
         self.numeric = tuple(one for one in features if one.type is not ColumnType.CATEGORY)
         self.map_columns = lru_cache(_CACHE_SIZE)(self._map_columns)
+        self.parsers = lru_cache(_CACHE_SIZE)(self._text_parsers)
         self._encoders = lru_cache(_CACHE_SIZE)(self._category_encoders)
         self._low, self._high = np.array([column.allowed for column in features]).reshape(-1, 2).T
+
+    def _text_parsers(self, missing: frozenset[str], decimal: str) -> dict[str, TextParser]:
+        """Return the parser of each feature whose texts have a format."""
+        return {
+            column.name: text_parser(column, missing, decimal)
+            for column in self.numeric
+            if column.format
+        }
 
     def _category_encoders(self, missing: frozenset[str], decimal: str) -> dict[str, Categories]:
         """Return the encoder of each category column."""
@@ -119,7 +130,7 @@ class RowRules:
         for name in names:
             kind = CellKind.IGNORED
             if name in read:
-                kind = _KINDS[columns[name].type] if name in self.places else CellKind.TEXT
+                kind = _kind(columns[name]) if name in self.places else CellKind.TEXT
             kinds.append(kind)
             places.append(len(texts) if kind is CellKind.TEXT else self.places.get(name, 0))
             texts.extend([name] if kind is CellKind.TEXT else [])
@@ -133,17 +144,21 @@ class RowRules:
         missing: frozenset[str],
         decimal: str = ".",
     ) -> tuple[tuple[Violation, ...], dict[str, int]]:
-        """Write the category codes into `features`, and validate every cell.
+        """Write the category codes and parsed texts into `features`, and validate every cell.
 
         Args:
-            features: (rows, features), changed in place; category columns are still unset.
-            texts: the texts of the category columns; "" is a missing value.
+            features: (rows, features), changed in place; columns read as text are still unset.
+            texts: the texts of the category columns, and of those with a format that are to be
+                parsed; "" is a missing value.
             missing: further texts that mean a missing value.
-            decimal: the decimal mark, for categories that are whole numbers.
+            decimal: the decimal mark of the table.
 
         Returns:
             Violations, and for each column the count of rows with an unseen category.
         """
+        for name, parse in self.parsers(missing, decimal).items():
+            if name in texts:
+                features[:, self.places[name]] = parse(texts[name])
         for number in _missing_numbers(missing):
             features[features == number] = MISSING
         unseen = {}
@@ -172,6 +187,10 @@ class RowRules:
                 np.ascontiguousarray(features[:, at]), self.contract.features[at]
             )
         ]
+
+
+def _kind(column: Column) -> CellKind:
+    return CellKind.TEXT if column.format else _KINDS[column.type]
 
 
 _missing_numbers = lru_cache(_CACHE_SIZE)(parse_numbers)

@@ -8,13 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ContractViolation, Violation
 from lightmodel.tables.check import validate_table
+from lightmodel.tables.csv_blocks import CsvBlocks
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
+from lightmodel.tables.table_blocks import table_block
+from tests.fakes.reading import arrow_rows, compiled_rows
 
 CONTRACT = Contract(
     (
@@ -98,3 +102,61 @@ def test_columns_are_matched_by_name_and_similar_names_are_suggested() -> None:
     found = {(one.column, one.rule): one.detail for one in caught.value.violations}
     assert found["age", "absent"].endswith("'Age ' may be meant")
     assert ("spent", "duplicate_column") in found
+
+
+PRICED = Contract(
+    (
+        Column("price", Role.FEATURE, ColumnType.NUMBER, missing=True, format="amount €#.##0,##"),
+        Column("age", Role.FEATURE, ColumnType.INTEGER, missing=False),
+    ),
+    CONTRACT.task,
+)
+AMOUNTS = ["€1.234,50", "1.234", "-7", "€ 5,25", "1234.5", "", "n/a", "$5"]
+NUMBERS = [1234.5, 1234.0, -7.0, 5.25, 1234.5, None, None, None]
+
+
+def features_and_faults(found: Block) -> tuple[list[float | None], tuple[Violation, ...]]:
+    column = found.features[:, 0].tolist() if found.features.shape[1] else []
+    return [None if one != one else one for one in column], found.violations
+
+
+def read_as_csv(reader: RowReader) -> Block:
+    text = "price;age\n" + "".join(f"{one};3\n" for one in AMOUNTS)
+    dialect = Dialect(";", decimal=".", na_values=("", "n/a"))
+    return next(CsvBlocks(RowRules(PRICED), reader, dialect, 9).read(iter([text.encode()])))
+
+
+@pytest.mark.compiler
+def test_the_compiled_reader_reads_texts_of_a_format_alike() -> None:
+    assert features_and_faults(read_as_csv(compiled_rows())) == features_and_faults(
+        read_as_csv(arrow_rows)
+    )
+
+
+def test_texts_of_a_format_are_parsed_alike_in_all_forms() -> None:
+    rules, fault = RowRules(PRICED), (Violation("price", "type", "is not a number", (8,), 1),)
+    records = [{"price": text, "age": 3} for text in AMOUNTS]
+    known = JsonBlocks(rules, frozenset(["n/a"])).block(records)
+    assert features_and_faults(known) == (NUMBERS, fault)
+    assert features_and_faults(read_as_csv(arrow_rows)) == (NUMBERS, fault)
+    texts = pa.array([one if one not in {"", "n/a"} else None for one in AMOUNTS])
+    table = pa.table({"price": texts, "age": [3] * len(AMOUNTS)})
+    whole = table_block(table, rules, {})
+    assert whole.violations == fault
+    assert features_and_faults(table_block(table.slice(0, 7), rules, {}))[0] == NUMBERS[:7]
+
+
+def test_numbers_of_a_format_may_be_numbers() -> None:
+    rules = RowRules(PRICED)
+    cells: list[object] = [1.234, -7, None, "1.234", True]
+    records = [{"price": one, "age": 3} for one in cells]
+    found, faults = features_and_faults(JsonBlocks(rules, frozenset()).block(records))
+    assert found == [1.234, -7.0, None, 1234.0, None]
+    assert [one.rows for one in faults] == [(5,)]
+    table = pa.table({"price": [1.234, -7.0, None], "age": [3] * 3})
+    assert features_and_faults(table_block(table, rules, {}))[0] == found[:3]
+
+
+def test_a_format_is_stored_in_the_contract() -> None:
+    assert Contract.from_dict(PRICED.to_dict()) == PRICED
+    assert "format" not in CONTRACT.to_dict()["columns"][0]
