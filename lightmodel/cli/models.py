@@ -73,7 +73,8 @@ def show(config: Config, version: str | None) -> None:
 
     VERSION may be a unique prefix of its name; the default is the newest version.
     """
-    from lightmodel.contract.columns import Contract, describe
+    from lightmodel.contract.columns import Contract
+    from lightmodel.contract.describe import describe
 
     store = models_of(config)
     chosen = store.get(version) if version else store.newest()

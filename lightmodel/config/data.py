@@ -94,6 +94,11 @@ class DataSection(Section):
     decimal: Literal["auto", ".", ","] = Field(
         "auto", description="Decimal mark of a CSV; auto: detected."
     )
+    dates: Literal["auto", "day_first", "month_first"] = Field(
+        "auto",
+        description="Order of day and month in dates such as 03/04/2024, where no row of the table tells; "
+        "auto: stop and ask.",
+    )
     encoding: str = Field(
         "auto",
         description="Encoding of a CSV, such as latin-1; auto: UTF-8, UTF-16 and Windows-1252 are "

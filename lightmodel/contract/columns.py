@@ -1,6 +1,6 @@
 """The data contract: role, type and allowed values of each column, and the dialect of the table."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -26,11 +26,37 @@ class ColumnType(StrEnum):
     BOOLEAN = "boolean"
     CATEGORY = "category"
     DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    DURATION = "duration"
 
     @property
     def is_numeric(self) -> bool:
-        """Whether its values have a range."""
+        """Whether its values are numbers."""
         return self in {ColumnType.INTEGER, ColumnType.NUMBER}
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether its values are seconds: since 1970 in UTC, since midnight, or of a duration."""
+        return self.is_date or self in {ColumnType.TIME, ColumnType.DURATION}
+
+    @property
+    def is_date(self) -> bool:
+        """Whether its values are days, with a time of day or without."""
+        return self in {ColumnType.DATE, ColumnType.DATETIME}
+
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether a plain number may be a value of it; of a duration it is the seconds."""
+        return self.is_numeric or self is ColumnType.DURATION
+
+    @property
+    def has_range(self) -> bool:
+        """Whether its values have a smallest and a largest one."""
+        return self.is_numeric or self.is_temporal
+
+
+_YEAR = 366 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -57,10 +83,15 @@ class Column:
 
     @property
     def allowed(self) -> tuple[float, float]:
-        """The allowed range: that of training, extended by its width; not below 0 if training was not."""
-        if self.minimum is None or self.maximum is None:
+        """The allowed range: that of training, extended by its width; not below 0 if training was not.
+
+        A date may be any later one, for time goes on, and a time of day any at all.
+        """
+        if self.minimum is None or self.maximum is None or self.type is ColumnType.TIME:
             return float("-inf"), float("inf")
         span = (self.maximum - self.minimum) or max(abs(self.maximum), 1.0)
+        if self.type.is_date:
+            return self.minimum - max(self.maximum - self.minimum, _YEAR), float("inf")
         lowest = self.minimum - span
         return (max(lowest, 0.0) if self.minimum >= 0 else lowest), self.maximum + span
 
@@ -189,12 +220,17 @@ class Contract:
         return cls(columns, Task.from_dict(content["task"]), dialect)
 
 
+_KINDS = ("is_numeric", "is_temporal", "is_date")
+_WIDER = (ColumnType.NUMBER, ColumnType.DATETIME)  # of which INTEGER and DATE are special cases
+
+
 def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column:
     if seen is None:
         return column
     if column.role in {Role.ID, Role.IGNORED}:
-        return replace(column, type=seen.type, missing=column.missing or seen.missing)
-    if seen.type.is_numeric != column.type.is_numeric:
+        missing = column.missing or seen.missing
+        return replace(column, type=seen.type, missing=missing, format=seen.format)
+    if any(getattr(seen.type, what) != getattr(column.type, what) for what in _KINDS):
         return column
     from lightmodel.contract.cells import (
         canonical,
@@ -204,7 +240,7 @@ def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column
     new = [text for text in seen.categories if canonical(text, decimal) not in known]
     return replace(
         column,
-        type=ColumnType.NUMBER if ColumnType.NUMBER in {column.type, seen.type} else column.type,
+        type=next((kind for kind in _WIDER if kind in {column.type, seen.type}), column.type),
         missing=column.missing or seen.missing,
         minimum=_outermost(min, column.minimum, seen.minimum),
         maximum=_outermost(max, column.maximum, seen.maximum),
@@ -216,16 +252,3 @@ def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column
 def _outermost(pick: Callable[[list[float]], float], *values: float | None) -> float | None:
     known = [value for value in values if value is not None]
     return pick(known) if known else None
-
-
-def describe(contract: Contract) -> Iterable[str]:
-    """Yield one readable line for each column."""
-    for column in contract.columns:
-        facts = [str(column.role), str(column.type)]
-        if column.minimum is not None and column.maximum is not None:
-            facts.append(f"{column.minimum:g} to {column.maximum:g}")
-        if column.categories:
-            shown = ", ".join(column.categories[:6])
-            facts.append(shown + (", …" if len(column.categories) > 6 else ""))
-        facts.append("may be missing" if column.missing else "never missing")
-        yield f"{column.name}: {'; '.join(facts)}"

@@ -5,19 +5,44 @@ it, and every reader asks `text_parser` what a text of such a column means.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from lightmodel.contract.amounts import AmountFormat
-from lightmodel.contract.cells import MISSING, RAGGED, Vector
-from lightmodel.contract.columns import Column
+from lightmodel.contract.cells import MISSING, RAGGED, Vector, parse_number
+from lightmodel.contract.columns import Column, ColumnType
+from lightmodel.contract.dates import parse_seconds
 
 TextParser = Callable[[Sequence[str | None]], Vector]
+DATE, TIME, DURATION = "date", "time", "duration"
 _Parse = Callable[[Sequence[str], str], Iterable[float]]  # of texts, and the table's decimal mark
 # kind → what makes of a format's second part the parser of its distinct texts
 _KINDS: Mapping[str, Callable[[str], _Parse]] = {
     AmountFormat.KIND: lambda pattern: AmountFormat.from_pattern(pattern).parse,
+    DATE: lambda order: _times(ColumnType.DATETIME, order),
+    TIME: lambda order: _times(ColumnType.TIME, order),
+    DURATION: lambda order: _times(ColumnType.DURATION, order),
 }
+
+
+def time_format(kind: ColumnType, order: str = "") -> str:
+    """Return the `Column.format` of dates and times; `order` is that of day and month in their texts."""
+    return f"{DATE if kind.is_date else kind} {order}".rstrip()
+
+
+def _times(kind: ColumnType, order: str) -> _Parse:
+    return partial(_time_numbers, kind, order)
+
+
+def _time_numbers(kind: ColumnType, order: str, texts: Sequence[str], decimal: str) -> list[float]:
+    seconds: list[float] = parse_seconds(texts, kind, order).tolist()
+    if not kind.takes_numbers:
+        return seconds
+    return [
+        parse_number(text, (), decimal) if value != value else value
+        for text, value in zip(texts, seconds, strict=True)
+    ]
 
 
 def text_parser(column: Column, missing: Iterable[str], decimal: str = ".") -> TextParser:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
+from lightmodel.contract.date_columns import find_time_columns
 from lightmodel.contract.task import (
     Label,
     Task,
@@ -19,6 +20,7 @@ from lightmodel.contract.task import (
     label_name,
     ordered_labels,
 )
+from lightmodel.contract.time_arrays import is_kind
 from lightmodel.errors import DataError
 
 MAX_INTEGER_CLASSES = 20
@@ -39,6 +41,8 @@ class ColumnHints:
     ignore: tuple[str, ...] = ()
     task: str = "auto"
     positive: str = "auto"
+    time: str = ""
+    dates: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,17 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
     contract = Contract((), task, dialect)
     _reject_answer_name(id_name, task)
-    columns = []
-    for name in table.column_names:
-        role = _role(name, id_name, hints)
-        columns.append(_column(name, role, table[name], contract.decimal, warnings))
+    roles = {name: _role(name, id_name, hints) for name in table.column_names}
+    features = [name for name, role in roles.items() if role is Role.FEATURE]
+    read = [*features, *({hints.time} & {name for name in roles if roles[name] is Role.IGNORED})]
+    times, unread = find_time_columns(table, read, hints.dates)
+    warnings += unread
+    columns = [
+        times[name].column(name, role, missing=table[name].null_count > 0)
+        if name in times
+        else _column(name, role, table[name], contract.decimal, warnings)
+        for name, role in roles.items()
+    ]
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
@@ -135,9 +146,6 @@ def _column(
         _check_size(column, warnings)
         return column
     if kind is not ColumnType.CATEGORY or role is not Role.FEATURE:
-        if role is Role.FEATURE and kind is ColumnType.DATE:
-            warnings.append(f"column {name!r} holds dates and is ignored: derive numbers from it")
-            role = Role.IGNORED
         return Column(name, role, kind, missing)
     return _category(name, values, decimal, warnings)
 
@@ -205,8 +213,9 @@ def column_type(arrow: pa.DataType) -> ColumnType:
         return ColumnType.NUMBER
     if pa.types.is_boolean(arrow):
         return ColumnType.BOOLEAN
-    if pa.types.is_temporal(arrow):
-        return ColumnType.DATE
+    for kind in (ColumnType.DATE, ColumnType.TIME, ColumnType.DURATION):
+        if is_kind(arrow, kind):
+            return kind
     return ColumnType.CATEGORY
 
 

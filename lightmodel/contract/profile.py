@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import Vector, float_vector
 from lightmodel.contract.columns import Column, Contract, Role
+from lightmodel.contract.time_arrays import as_numbers
 
 SAMPLED_ROWS = 20_000
 GRID = 100
@@ -23,7 +24,7 @@ class ColumnProfile:
         missing: share of the rows without a value.
         sampled: count of the present values from which `grid` and `shares` are computed.
         spread: the standard deviation.
-        grid: ascending values at which `shares` is evaluated (numeric columns).
+        grid: ascending values at which `shares` is evaluated (numeric columns; times in seconds).
         shares: cumulative distribution: the share of present values up to each one in `grid`.
         counts: rows for each category, label or boolean (other columns).
     """
@@ -74,8 +75,9 @@ def profile(table: pa.Table, contract: Contract) -> Profile:
 def _column(values: pa.ChunkedArray, sample: pa.ChunkedArray, column: Column) -> ColumnProfile:
     rows = len(values)
     missing = _missing_share(values)
-    if not column.type.is_numeric:
+    if not column.type.has_range:
         return ColumnProfile(rows, missing, rows, counts=_counts(values))
+    values = as_numbers(values)
     numbers = present_numbers(sample)
     if len(numbers) == 0:
         return ColumnProfile(rows, missing, 0)
@@ -98,7 +100,7 @@ def _counts(values: pa.ChunkedArray) -> dict[str, int]:
 
 def present_numbers(values: pa.ChunkedArray) -> Vector:
     """Return the present values, sorted."""
-    numbers = float_vector(values)
+    numbers = float_vector(as_numbers(values))
     present: Vector = np.sort(numbers[~np.isnan(numbers)])
     return present
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightmodel.config import Config
-from lightmodel.contract.columns import Contract
+from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.task import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
 from lightmodel.progress import Progress
@@ -118,8 +118,13 @@ def read_split(splits: Store, split: Version, part: str) -> "pa.Table":
 
     name = split_file(split, part)
     splits.verify(split, name)
-    types = {column.name: ARROW_TYPES.get(column.type) for column in contract_of(split).columns}
-    known = {name: kind for name, kind in types.items() if kind is not None}
+    columns = contract_of(split).columns
+    # without a format, DATE stands for any kind of time in an id or an ignored column
+    known = {
+        one.name: ARROW_TYPES[one.type]
+        for one in columns
+        if one.type is not ColumnType.DATE or one.format
+    }
     return read_part(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
 
 

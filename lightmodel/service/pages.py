@@ -15,6 +15,7 @@ from flask import Blueprint, Response, abort, render_template, request
 
 from lightmodel.config import Config
 from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.describe import text_of
 from lightmodel.contract.task import METRICS, TaskKind, label_name
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.report import formatting
@@ -34,7 +35,13 @@ _MAX_FEATURES = 15  # whose importance is shown
 _MAX_OPTIONS = 50  # of a menu; more categories get an input with suggestions
 _MAX_CONTRIBUTIONS = 5
 
-Kind = Literal["number", "choice", "suggestions"]
+Kind = Literal["number", "choice", "suggestions", "time"]
+_INPUTS = {
+    ColumnType.DATE: "date",
+    ColumnType.DATETIME: "datetime-local",
+    ColumnType.TIME: "time",
+    ColumnType.DURATION: "text",
+}
 
 
 def blueprint(models: ModelManager, config: Config) -> Blueprint:
@@ -193,6 +200,7 @@ class Field:
         highest: the largest allowed number; "" without a limit.
         choices: the values of a category or a boolean, as requests have them.
         hint: the range or the number of values in the training data, in words.
+        input: HTML's type of the input of a date or a time.
     """
 
     name: str
@@ -203,6 +211,7 @@ class Field:
     lowest: str = ""
     highest: str = ""
     choices: tuple[str, ...] = ()
+    input: str = "text"
 
 
 def fields_of(contract: Contract) -> tuple[Field, ...]:
@@ -216,6 +225,9 @@ def _field(column: Column) -> Field:
         lowest, highest = (_limit(value) for value in column.allowed)
         step = "1" if column.type is ColumnType.INTEGER else "any"
         return Field(column.name, "number", required, _hint(column), step, lowest, highest)
+    if column.type.is_temporal:
+        control = _INPUTS[column.type]
+        return Field(column.name, "time", required, _hint(column), input=control)
     choices = ("true", "false") if column.type is ColumnType.BOOLEAN else column.categories
     kind: Kind = "choice" if len(choices) <= _MAX_OPTIONS else "suggestions"
     return Field(column.name, kind, required, _hint(column), choices=choices)
@@ -228,7 +240,7 @@ def _limit(value: float) -> str:
 def _hint(column: Column) -> str:
     parts = []
     if column.minimum is not None and column.maximum is not None:
-        parts.append(f"seen {_number(column.minimum)} to {_number(column.maximum)}")
+        parts.append(f"seen {_shown(column.minimum, column)} to {_shown(column.maximum, column)}")
     if len(column.categories) > _MAX_OPTIONS:
         parts.append(f"{len(column.categories):,} values seen")
     if column.missing:
@@ -236,9 +248,10 @@ def _hint(column: Column) -> str:
     return ", ".join(parts)
 
 
-def _number(number: float) -> str:
-    """Return a number for display, with six significant digits."""
-    return f"{number:.6g}".replace("-", "\N{MINUS SIGN}")
+def _shown(value: float, column: Column) -> str:
+    """Return a value for display, a number with six significant digits."""
+    text = text_of(value, column)
+    return text if column.type.is_date else text.replace("-", "\N{MINUS SIGN}")
 
 
 def facts_of(model: LoadedModel) -> dict[str, Any]:

@@ -40,9 +40,9 @@ class TableRead:
 class TableFormat(Protocol):
     """Reads one file of one format.
 
-    The table has plain types only: int64, float64, string, bool, date32 and timestamp[us] without
-    a zone. Texts are stripped; one that is empty or among `options.na_values` is null. A column
-    without any value is float64. Column names are written as by `cells.normalize_name`; the caller
+    The table has plain types only: int64, float64, string, bool, date32, timestamp[us] without a
+    zone and duration[us]. Texts are stripped; one that is empty or among `options.na_values` is null.
+    A column without any value is float64. Column names are written as by `cells.normalize_name`; the caller
     checks that they are distinct and not empty.
 
     The same bytes always result in the same table. Whatever the bytes, only a LightModelError is

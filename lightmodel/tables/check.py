@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import (
+    INVALID,
+    MISSING,
     UNSEEN,
     Categories,
     Mask,
@@ -21,7 +23,15 @@ from lightmodel.contract.cells import (
     is_marker,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.dates import to_micros
 from lightmodel.contract.formats import text_parser
+from lightmodel.contract.time_arrays import (
+    ARROW_TYPES,
+    as_numbers,
+    is_kind,
+    seconds_of,
+    time_array,
+)
 from lightmodel.errors import Violation
 from lightmodel.tables.column_rules import (
     check_names,
@@ -112,8 +122,10 @@ def _valid_cells(values: pa.ChunkedArray, column: Column) -> Mask:
         violation.total for violation in checked.violations
     ):  # one concerns the whole column
         return np.zeros(len(values), dtype=np.bool_)
-    if column.type in {ColumnType.CATEGORY, ColumnType.DATE}:
+    if column.type is ColumnType.CATEGORY or (column.type.is_temporal and not column.format):
         return np.asarray(checked.values.is_valid())
+    if column.type.is_temporal:
+        return valid_numbers(time_numbers(values, column, "."), column)
     return valid_numbers(_numbers(values, column, "."), column)
 
 
@@ -129,9 +141,9 @@ class _Checked:
 def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
     if column.type is ColumnType.CATEGORY:
         return _check_categories(values, column, decimal)
-    if column.type is ColumnType.DATE:
-        return _Checked(values, missing_violations(values.is_null().to_numpy(), column))
-    if pa.types.is_temporal(values.type) or (
+    if column.type.is_temporal:
+        return _check_times(values, column, decimal)
+    if (pa.types.is_temporal(values.type) and not pa.types.is_duration(values.type)) or (
         column.type.is_numeric and pa.types.is_boolean(values.type)
     ):
         detail = f"holds {values.type} values where {_KINDS[column.type.is_numeric]} are expected"
@@ -144,6 +156,28 @@ def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Che
 _KINDS = {True: "numbers", False: "true and false"}
 
 
+def _check_times(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
+    if not column.format:  # in the contract of an older model, where no feature is a date
+        return _Checked(values, missing_violations(values.is_null().to_numpy(), column))
+    numbers = time_numbers(values, column, decimal)
+    violations = number_violations(numbers, column)
+    if violations or values.type == ARROW_TYPES[column.type]:
+        return _Checked(values, violations)
+    return _Checked(time_array(to_micros(numbers), column.type))
+
+
+def time_numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
+    """Return a column of dates, times or durations as float64 seconds; any other cell is INVALID."""
+    if pa.types.is_string(values.type):
+        return parse_texts(trim(values), text_parser(column, (), decimal))
+    is_seconds = column.type.takes_numbers and not pa.types.is_temporal(values.type)
+    if is_seconds and not pa.types.is_boolean(values.type):
+        return float_vector(values)
+    if is_kind(values.type, column.type):
+        return seconds_of(values)
+    return np.where(values.is_null(nan_is_null=True).to_numpy(), MISSING, INVALID)
+
+
 def _numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
     """Return a column of numbers or booleans as float64; any other cell is INVALID."""
     boolean = column.type is ColumnType.BOOLEAN
@@ -152,7 +186,7 @@ def _numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
     if pa.types.is_string(values.type):
         read = to_booleans if boolean else to_numbers
         return read(values, (), decimal)
-    numbers = float_vector(values)
+    numbers = float_vector(as_numbers(values))
     return as_booleans(numbers) if boolean and not pa.types.is_boolean(values.type) else numbers
 
 

@@ -8,8 +8,14 @@ import numpy as np
 
 from lightmodel.contract.cells import INVALID, MISSING, Mask, Vector, is_marker
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
+from lightmodel.contract.describe import text_of
 from lightmodel.errors import SHOWN_ROWS, Violation
 
+_TYPE_DETAILS = {
+    ColumnType.BOOLEAN: "is neither true nor false",
+    ColumnType.TIME: "is not a time of day as 23:59:00",
+    ColumnType.DURATION: "is not a duration as 1:30:00, nor a number of seconds",
+}
 _MAX_COMPARISONS = 5_000  # pairs of names; more take too long for a mere suggestion
 
 
@@ -51,12 +57,18 @@ def number_violations(numbers: Vector, column: Column) -> list[Violation]:
     wrong = is_marker(numbers, INVALID)
     violations = []
     if wrong.any():
-        kind = (
-            "is neither true nor false" if column.type is ColumnType.BOOLEAN else "is not a number"
-        )
-        violations.append(_violation(column, "type", kind, wrong))
+        violations.append(_violation(column, "type", _type_detail(column), wrong))
     violations.extend(missing_violations(is_marker(numbers, MISSING), column))
-    return violations + (_range_violations(numbers, column) if column.type.is_numeric else [])
+    return violations + (_range_violations(numbers, column) if column.type.has_range else [])
+
+
+def _type_detail(column: Column) -> str:
+    if column.type.is_date:
+        order = column.format.partition(" ")[2].replace("_", " ")
+        return (
+            f"is not a date as 2024-12-31, 31 Dec 2024{f' or, {order}, 03/04/2024' * bool(order)}"
+        )
+    return _TYPE_DETAILS.get(column.type, "is not a number")
 
 
 def valid_numbers(numbers: Vector, column: Column) -> Mask:
@@ -64,7 +76,7 @@ def valid_numbers(numbers: Vector, column: Column) -> Mask:
     valid: Mask = np.isfinite(numbers)
     if column.role is not Role.FEATURE:
         return valid
-    if column.type.is_numeric:
+    if column.type.has_range:
         low, high = column.allowed
         valid &= (low <= numbers) & (numbers <= high)
     return valid | is_marker(numbers, MISSING) if column.missing else valid
@@ -86,7 +98,10 @@ def _range_violations(numbers: Vector, column: Column) -> list[Violation]:
         violations.append(_violation(column, "infinite", "is infinite", infinite))
     beyond = ((numbers < low) | (numbers > high)) & ~infinite
     if beyond.any() and column.role is Role.FEATURE:
-        detail = f"is outside {low:g} to {high:g} (training saw {column.minimum:g} to {column.maximum:g})"
+        shown = [
+            text_of(one, column) for one in (low, high, column.minimum or 0, column.maximum or 0)
+        ]
+        detail = f"is outside {shown[0]} to {shown[1]} (training saw {shown[2]} to {shown[3]})"
         violations.append(_violation(column, "range", detail, beyond))
     return violations
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, FALSE, INT64_END, NAN_WORD, TRUE, parse_numbers, to_str
+from lightmodel.contract.time_arrays import DURATION, TIMESTAMP
 from lightmodel.errors import DataError
 from lightmodel.tables.encode import trim
 
-TIMESTAMP = pa.timestamp("us")
 _FIRST_ROWS = 100
 _INT64_RANGE = range(-(2**63), 2**63)
 # `to_plain_types` removes nanoseconds and time zones later
@@ -28,7 +28,6 @@ _TEMPORAL = (
 _PLAIN = {kind: pa.float64() for kind in (pa.float16(), pa.float32(), pa.float64(), pa.null())} | {
     pa.bool_(): pa.bool_()
 }
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 def null_missing(table: pa.Table, missing: Sequence[str]) -> pa.Table:
@@ -173,10 +172,10 @@ def _exceeds_int64(values: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
 
 
 def to_plain_types(table: pa.Table, what: str = "the table") -> pa.Table:
-    """Convert every column to int64, float64, string, bool, date32 or timestamp[us].
+    """Convert every column to int64, float64, string, bool, date32, timestamp[us] or duration[us].
 
     Integers beyond int64 become strings (they are identifiers, not quantities), a column without
-    values float64, a timestamp with a time zone its UTC time, a duration seconds, a time of day text.
+    values float64, a timestamp with a time zone its UTC time, a time of day text.
 
     Raises:
         DataError: a column holds lists, structures or bytes; all such columns are named.
@@ -229,9 +228,7 @@ def _to_times(values: pa.ChunkedArray) -> pa.ChunkedArray:
         finer = values.cast(pa.timestamp("us", kind.tz), safe=kind.unit != "ns")
         return finer.cast(TIMESTAMP)
     if pa.types.is_duration(kind):
-        return pc.multiply(
-            values.cast(pa.int64()).cast(pa.float64(), safe=False), _SECONDS[kind.unit]
-        )
+        return values.cast(DURATION, safe=kind.unit != "ns")
     texts = values.cast(pa.time64("us"), safe=False).cast(pa.string())
     return pc.replace_substring_regex(texts, r"\.0+$", "")
 

@@ -25,6 +25,7 @@ from lightmodel.contract.cells import (
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.formats import TextParser
 from lightmodel.contract.task import Task, TaskKind
+from lightmodel.contract.time_arrays import as_numbers
 
 
 def feature_matrix(table: pa.Table, contract: Contract) -> Matrix:
@@ -42,7 +43,7 @@ def feature_matrix(table: pa.Table, contract: Contract) -> Matrix:
 def _numbers(values: pa.ChunkedArray, column: Column) -> Vector:
     if column.type is ColumnType.CATEGORY:
         values = pc.index_in(values, pa.array(column.categories, pa.string()))
-    return float_vector(values)
+    return float_vector(as_numbers(values))
 
 
 def trim(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -147,7 +148,7 @@ def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
 
 
 def json_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows as JSON values by name: NaN becomes None, dates become text."""
+    """Return the rows as JSON values by name: NaN becomes None, dates and times become text."""
     columns = [json_values(values) for values in table.columns]
     names = table.column_names
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -1,5 +1,6 @@
 """Parse the records in JSON, and read requests of them as blocks of validated rows."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ Read = Callable[[object, frozenset[str]], float]  # of a cell, and texts that me
 
 LONGEST_LINE = 8 << 20
 _NUMBER_TYPES = {int, float}
+_TEXTS = str, dt.date, dt.time, dt.timedelta  # the latter in the tables that MLflow passes on
 _BLOCK_NUMBERS = 1 << 18  # in the features of a block: records may lack most of the columns
 _SIZES = JsonSizes(block=512 << 10, columns=5_000)
 
@@ -190,7 +192,8 @@ class JsonBlocks:
         for at, column in enumerate(numeric):
             read: Read = _to_boolean if column.type is ColumnType.BOOLEAN else _to_number
             if column.name in parsers:
-                read = _known_texts([row[at] for row in rows], parsers[column.name])
+                other = _to_number if column.type.takes_numbers else _to_none
+                read = _known_texts([row[at] for row in rows], parsers[column.name], other)
             features[:, self.rules.places[column.name]] = [
                 read(row[at], self.missing) for row in rows
             ]
@@ -217,7 +220,7 @@ class JsonBlocks:
 
     @cached_property
     def _are_plain_numbers(self) -> bool:
-        return all(column.type is not ColumnType.BOOLEAN for column in self.rules.numeric)
+        return all(column.type.takes_numbers for column in self.rules.numeric)
 
 
 class _RecordBlocks:
@@ -300,13 +303,18 @@ def _to_number(value: object, missing: frozenset[str]) -> float:
     return parse_number(value, missing) if isinstance(value, str) else float(INVALID)
 
 
-def _known_texts(cells: Sequence[object], parse: TextParser) -> Read:
+def _to_none(value: object, _: frozenset[str]) -> float:
+    """Return what no value, or one that is not a text, means where only a text has a meaning."""
+    return float(MISSING if value is None else INVALID)
+
+
+def _known_texts(cells: Sequence[object], parse: TextParser, other: Read) -> Read:
     """Return a function from each of the cells to its number; texts among them are parsed at once."""
-    texts = {cell: cell.strip() for cell in cells if isinstance(cell, str)}
+    texts = {cell: str(cell).strip() for cell in cells if isinstance(cell, _TEXTS)}
     known = dict(zip(texts, parse(list(texts.values())).tolist(), strict=True))
 
     def read(value: object, missing: frozenset[str]) -> float:
-        return known[value] if isinstance(value, str) else _to_number(value, missing)
+        return known[value] if isinstance(value, _TEXTS) else other(value, missing)
 
     return read
 

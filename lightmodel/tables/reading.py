@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import Dialect
+from lightmodel.contract.time_arrays import TIMESTAMP
 from lightmodel.errors import DataError
 from lightmodel.tables import csv
 from lightmodel.tables.base import TableFormat, TableRead, refuse_duplicates, translate_errors
@@ -49,8 +50,8 @@ def read_source(
 
     Returns:
         A table with at least one row, with distinct column names and plain types: int64, float64,
-        string, bool, date32, timestamp[us], and how it was written. Columns are in the order of the
-        first file.
+        string, bool, date32, timestamp[us], duration[us], and how it was written. Columns are in the
+        order of the first file.
 
     Raises:
         DataError: a file is not a table; the message names the file, and quotes no cell.
@@ -212,4 +213,4 @@ def _common_type(parts: Sequence[pa.ChunkedArray]) -> pa.DataType:
         return kinds.pop() if kinds else pa.float64()
     if kinds == {pa.int64(), pa.float64()}:
         return pa.float64()
-    return pa.timestamp("us") if all(map(pa.types.is_temporal, kinds)) else pa.string()
+    return TIMESTAMP if kinds == {TIMESTAMP, pa.date32()} else pa.string()

@@ -21,6 +21,7 @@ from lightmodel.contract.cells import (
     parse_numbers,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.describe import text_of
 from lightmodel.contract.formats import TextParser, text_parser
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
 from lightmodel.tables.column_rules import check_names, number_violations
@@ -207,6 +208,8 @@ def json_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
 def _feature_value(value: float, column: Column) -> Any:  # noqa: ANN401 — of the column's own type
     if column.type is ColumnType.CATEGORY:
         return column.categories[int(value)]
+    if column.type.is_temporal:
+        return text_of(value, column)
     return bool(value) if column.type is ColumnType.BOOLEAN else value
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from lightmodel.contract import time_arrays
 from lightmodel.contract.columns import ColumnType
 from lightmodel.errors import DataError
 
@@ -19,6 +20,7 @@ ARROW_TYPES = {
     ColumnType.NUMBER: pa.float64(),
     ColumnType.BOOLEAN: pa.bool_(),
     ColumnType.CATEGORY: pa.string(),
+    **time_arrays.ARROW_TYPES,
 }
 _BLOCK_CELLS = 200_000  # 2 to 4 MB of text
 _GROUP_ROWS = 65_536

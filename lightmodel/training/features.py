@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from lightmodel.contract.cells import Matrix, Scores, Vector
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.errors import ArtefactCorrupt, ConfigError
 from lightmodel.training.calibration import Calibration
+from lightmodel.training.date_parts import DateParts
 
 Predict = Callable[[Matrix], Scores]
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -54,6 +55,7 @@ class Processing:
 
     Attributes:
         contract: the model's contract.
+        dates: parts of dates and times.
         counts: value counts by feature, in the contract's order.
         user_function: the user's function that adds features.
         user_names: names of the features that it adds, in training order.
@@ -65,23 +67,32 @@ class Processing:
     user_function: FeatureFunction | None = None
     user_names: tuple[str, ...] = ()
     calibration: Calibration | None = None
+    dates: DateParts = field(default_factory=DateParts)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of all features of the model."""
         counted = (f"{name} (count)" for name in self.counts)
-        return (*self.contract.feature_names, *counted, *self.user_names)
+        return (*self.contract.feature_names, *self.dates.names, *counted, *self.user_names)
+
+    @property
+    def adds_features(self) -> bool:
+        """Whether the model has features that are not in the contract."""
+        return bool(self.dates.parts or self.counts or self.user_function)
 
     def extend(self, features: Matrix, *, training: bool = False) -> Matrix:
         """Return (rows, all features) for (rows, features of the contract).
 
         With `training`, a row is left out of its own counts, so that they are what a new row would get.
         """
-        if not (self.counts or self.user_function):
+        if not self.adds_features:
             return features
         width = features.shape[1]
         extended = np.empty((len(features), len(self.feature_names)), order="F")
         extended[:, :width] = features
+        for values in self.dates.columns(features):
+            extended[:, width] = values
+            width += 1
         position = {name: index for index, name in enumerate(self.contract.feature_names)}
         for column, (name, counts) in enumerate(self.counts.items(), width):
             extended[:, column] = counts.look_up(features[:, position[name]]) - int(training)
@@ -94,7 +105,7 @@ class Processing:
     def wrap(self, predict: Predict, *, calibrated: bool = True) -> Predict:
         """Wrap a function that scores all features as one that scores the contract's features."""
         calibration = self.calibration if calibrated else None
-        if not (self.counts or self.user_function or calibration):
+        if not (self.adds_features or calibration):
             return predict
 
         def score(features: Matrix) -> Scores:
@@ -105,13 +116,14 @@ class Processing:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The steps in use, of "frequency", "module" and "calibration"."""
+        """The steps in use, of "dates", "frequency", "module" and "calibration"."""
         return tuple(name for name, content in self.payload()["steps"].items() if content)
 
     def payload(self) -> dict[str, Any]:
         """Return the content for the bundle: `steps` in JSON types, and `counts` as arrays."""
         return {
             "steps": {
+                "dates": {name: list(parts) for name, parts in self.dates.parts.items()},
                 "frequency": list(self.counts),
                 "module": list(self.user_names),
                 "calibration": self.calibration.to_dict() if self.calibration else None,
@@ -135,7 +147,8 @@ class Processing:
         if names and user_function is None:
             raise ArtefactCorrupt("the model needs the user's features(), which its version lacks")
         calibration = Calibration.from_dict(steps["calibration"]) if steps["calibration"] else None
-        return cls(contract, counts, user_function if names else None, names, calibration)
+        dates = DateParts.of(steps.get("dates", {}), contract)  # older bundles have none
+        return cls(contract, counts, user_function if names else None, names, calibration, dates)
 
 
 def fit_features(
@@ -156,7 +169,7 @@ def fit_features(
         for index, column in enumerate(contract.features)
         if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
     }
-    steps = Processing(contract, counts)
+    steps = Processing(contract, counts, dates=DateParts.fit(features, contract))
     if user_function is None:
         return steps
     names = tuple(_call_user_function(user_function, features, contract))
@@ -164,7 +177,7 @@ def fit_features(
         raise ConfigError(
             f"train.module: features() returns {', '.join(taken)}, which is already a feature"
         )
-    steps = Processing(contract, counts, user_function, names)
+    steps = replace(steps, user_function=user_function, user_names=names)
     _reject_row_dependence(steps, features)
     return steps
 

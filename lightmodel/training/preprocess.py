@@ -8,11 +8,13 @@ import pyarrow.compute as pc
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
-from lightmodel.contract.columns import Contract, Dialect
+from lightmodel.contract.columns import ColumnType, Contract, Dialect
+from lightmodel.contract.dates import to_micros
 from lightmodel.contract.inference import ColumnHints, infer, require_column
 from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
+from lightmodel.contract.time_arrays import as_numbers, is_kind, time_array
 from lightmodel.errors import (
     SHOWN_ROWS,
     ConfigError,
@@ -21,7 +23,7 @@ from lightmodel.errors import (
     DriftExceeded,
     Violation,
 )
-from lightmodel.tables.check import validate_table
+from lightmodel.tables.check import time_numbers, validate_table
 from lightmodel.tables.encode import target_vector
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 from lightmodel.training.usable_rows import usable_rows
@@ -63,11 +65,12 @@ class PreprocessOptions:
     def hints(self) -> ColumnHints:
         """The settings that the inference of the contract uses."""
         kind, _, column = self.split.method.partition(":")
-        ignore = self.data.ignore
+        ignore, time = self.data.ignore, column if kind == "time" else ""
         if kind in {"time", "group"} and column not in ignore:
             ignore = (*ignore, column)
+        train, data = self.train, self.data
         return ColumnHints(
-            self.data.target, self.data.id, ignore, self.train.task, self.train.positive
+            data.target, data.id, ignore, train.task, train.positive, time, data.dates
         )
 
 
@@ -92,7 +95,9 @@ def preprocess(
     _reject_repeated_names(table)
     require_column(table, options.split.method.partition(":")[2], "split.method")
     table, left_out = usable_rows(table, options.hints, options.data)
+    table = _in_seconds(table, options.data.target)
     inferred = infer(table, options.hints, dialect)
+    table = _typed_time(table, inferred.contract, options.hints.time)
     warnings = [*left_out, *inferred.warnings]
     drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
@@ -109,6 +114,37 @@ def preprocess(
         if repeated:
             warnings.append(f"{repeated:,} rows repeat an id; rows with the same id are not split")
     return PreprocessingResult(train, test, contract, current, drift, tuple(warnings))
+
+
+def _in_seconds(table: pa.Table, target: str) -> pa.Table:
+    """Return the table with a target of durations as numbers."""
+    if not is_kind(table[target].type, ColumnType.DURATION):
+        return table
+    at = table.column_names.index(target)
+    return table.set_column(at, target, as_numbers(table[target]))
+
+
+def _typed_time(table: pa.Table, contract: Contract, name: str) -> pa.Table:
+    """Return the table with the dates by which it is split as such, so that they sort as dates.
+
+    Raises:
+        DataError: the column holds other texts.
+    """
+    if not name:
+        return table
+    at = table.column_names.index(name)
+    column = contract.columns[at]
+    if not (column.type.is_temporal and column.format):
+        if not pa.types.is_string(table[name].type):
+            return table
+        raise DataError(
+            f"split.method: column {name!r} holds texts that are no dates or times, whose order in "
+            "time is unknown",
+            hint="write dates as 2024-12-31, or numbers; texts that mean a missing value belong in "
+            "data.na_values",
+        )
+    times = time_array(to_micros(time_numbers(table[name], column, ".")), column.type)
+    return table.set_column(at, name, times)
 
 
 def _reject_repeated_names(table: pa.Table) -> None:
@@ -168,6 +204,8 @@ def _measure_drift(
     for name, now in current.columns.items():
         before = reference.columns.get(name)
         if before is None or (before.counts is None) != (now.counts is None):
+            continue
+        if is_kind(table[name].type, ColumnType.DATE):  # time goes on: that is no drift
             continue
         if now.counts is None:
             test, numbers = "ks", present_numbers(table[name])

@@ -24,6 +24,7 @@ from lightmodel.contract.cells import (
     is_marker,
 )
 from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.time_arrays import as_numbers
 from lightmodel.tables.encode import to_numbers
 
 Keys = npt.NDArray[np.uint64]
@@ -54,7 +55,11 @@ def row_keys(table: pa.Table, contract: Contract, method: Method) -> Keys:
     else:
         names = contract.feature_names
     types = {column.name: column.type for column in contract.columns}
-    columns = [_hashable(table[name], types.get(name)) for name in names]
+    features = frozenset(contract.feature_names)
+    columns = [
+        _hashable(as_numbers(table[name]) if name in features else table[name], types.get(name))
+        for name in names
+    ]
     hashes = _hashes([rounded for rounded, _, _ in columns])
     inexact = np.any([mask for _, _, mask in columns], axis=0)
     if inexact.any():
@@ -76,7 +81,8 @@ def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[_Values
 
     Numbers that float64 cannot represent are texts in the second array; the mask marks their rows.
     """
-    if kind is None or not (kind.is_numeric or kind is ColumnType.BOOLEAN):
+    has_numbers = kind is not None and (kind.has_range or kind is ColumnType.BOOLEAN)
+    if not has_numbers or pa.types.is_temporal(values.type):
         texts = _texts(values)
         return texts, texts, _no_rows(values)
     is_text = pa.types.is_string(values.type)

@@ -91,7 +91,7 @@ def _dumped(content: object) -> bytes:
 
 
 def _json(frame: Frame, **options: Any) -> str:
-    text: str = frame.to_json(double_precision=15, **options)
+    text: str = frame.to_json(double_precision=15, date_format="iso", **options)
     return text
 
 

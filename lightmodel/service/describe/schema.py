@@ -4,12 +4,19 @@ import math
 from typing import Any
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
+from lightmodel.contract.describe import text_of
 from lightmodel.contract.task import TaskKind
 from lightmodel.scoring.predictor import LoadedModel, label_names
 from lightmodel.service.answer_writers import csv_lines, csv_value
 
 Json = dict[str, Any]
 
+_JSON_FORMATS: dict[ColumnType, Json] = {
+    ColumnType.DATE: {"format": "date"},
+    ColumnType.DATETIME: {"format": "date-time"},
+    ColumnType.TIME: {},
+    ColumnType.DURATION: {},
+}
 _MAX_CATEGORIES = 20  # named in the description of a column
 
 
@@ -41,13 +48,24 @@ def _column(column: Column) -> Json:
         "required": column.role is Role.FEATURE,
         "may_be_missing": column.missing or column.role is Role.ID,
     }
-    if column.type.is_numeric and column.role is Role.FEATURE:
+    if column.type.is_temporal and column.role is Role.FEATURE:
+        described["seen"] = _seen_times(column)
+        if column.format:
+            described["format"] = column.format
+    elif column.type.is_numeric and column.role is Role.FEATURE:
         described["seen"] = {"minimum": column.minimum, "maximum": column.maximum}
         if limits := _limits(column):
             described["allowed"] = limits
     if column.categories:
         described["categories"] = list(column.categories)
     return described
+
+
+def _seen_times(column: Column) -> Json:
+    low, high = column.minimum, column.maximum
+    if low is None or high is None:
+        return {"minimum": None, "maximum": None}
+    return {"minimum": text_of(low, column), "maximum": text_of(high, column)}
 
 
 def _limits(column: Column) -> Json:
@@ -78,6 +96,10 @@ def _value(column: Column) -> Json:
         return nullable | {"type": "string", "description": text}
     if column.type is ColumnType.BOOLEAN:
         return nullable | {"type": "boolean"}
+    if column.type.is_temporal:
+        times = _seen_times(column)
+        text = f"seen in training: {times['minimum']} to {times['maximum']}"
+        return nullable | {"type": "string", "description": text} | _JSON_FORMATS[column.type]
     text = f"seen in training: {column.minimum} to {column.maximum}"
     return nullable | {"type": "number", "description": text} | _limits(column)
 

@@ -75,7 +75,7 @@ def test_no_id_is_searched_when_id_is_empty() -> None:
     assert contract_of(table(id=list(range(ROWS))), id="").id is None
 
 
-def test_dates_and_free_text_are_ignored_with_a_warning() -> None:
+def test_dates_are_features_and_free_text_is_ignored_with_a_warning() -> None:
     many = 6_000
     frame = pa.table(
         {
@@ -86,8 +86,8 @@ def test_dates_and_free_text_are_ignored_with_a_warning() -> None:
         }
     )
     inferred = infer(frame, ColumnHints("target"))
-    assert inferred.contract.feature_names == ("x",)
-    assert len(inferred.warnings) == 2
+    assert inferred.contract.feature_names == ("x", "day")
+    assert len(inferred.warnings) == 1
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,14 @@ def column(kind: ColumnType, *, missing: bool = False, **seen: object) -> Column
             Field("x", "choice", False, "may be empty", choices=("true", "false")),
         ),
         (
+            column(ColumnType.DATE, minimum=0.0, maximum=86_400.0, format="date"),
+            Field("x", "time", True, "seen 1970-01-01 to 1970-01-02", input="date"),
+        ),
+        (
+            column(ColumnType.DURATION, minimum=-60.0, maximum=90_000.0, format="duration"),
+            Field("x", "time", True, "seen \N{MINUS SIGN}0:01:00 to 25:00:00"),
+        ),
+        (
             column(ColumnType.CATEGORY, categories=("a", "b")),
             Field("x", "choice", True, "", choices=("a", "b")),
         ),

@@ -44,7 +44,7 @@ INSTANT = dt.datetime(2020, 1, 31, 10, 0, 0, 123456)  # noqa: DTZ001 — plain t
             [INSTANT.replace(microsecond=123000)],
         ),
         (pa.array([dt.time(10, 30)], pa.time32("s")), pa.string(), ["10:30:00"]),
-        (pa.array([1500], pa.duration("ms")), pa.float64(), [1.5]),
+        (pa.array([1500], pa.duration("ms")), pa.duration("us"), [dt.timedelta(seconds=1.5)]),
     ],
     ids=lambda value: str(value.type) if isinstance(value, pa.Array) else "",
 )

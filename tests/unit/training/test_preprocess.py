@@ -1,5 +1,6 @@
 """A table becomes a split, or an error with all its violations."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
@@ -202,3 +203,62 @@ def test_nan_counts_as_missing_as_a_null_does() -> None:
 def test_a_profile_survives_json() -> None:
     profile = preprocess(table_of(), options(), None).profile
     assert Profile.from_dict(profile.to_dict()) == profile
+
+
+DAYS = [f"{day:02}.{month:02}.2023" for month in range(1, 13) for day in range(1, 29)]
+
+
+def test_a_split_by_days_as_text_tests_on_the_latest() -> None:
+    mixed = list(np.random.default_rng(0).permutation(DAYS))
+    result = preprocess(table_of(len(DAYS), day=mixed), options(method="time:day"), None)
+    assert max(result.train["day"].to_pylist()) < min(result.test["day"].to_pylist())
+    assert isinstance(result.test["day"][0].as_py(), dt.date)
+    assert "day" not in result.contract.feature_names
+
+
+def test_a_split_by_other_texts_is_refused_by_name() -> None:
+    weeks = [f"2023-W{row % 52:02}" for row in range(ROWS)]
+    with pytest.raises(DataError, match=r"split\.method: column 'day' holds texts"):
+        preprocess(table_of(day=weeks), options(method="time:day"), None)
+
+
+def test_a_split_by_days_whose_order_is_open_asks_for_it() -> None:
+    days = [f"0{row % 9 + 1}/0{row // 9 % 9 + 1}/2023" for row in range(ROWS)]
+    with pytest.raises(DataError, match="'day'") as caught:
+        preprocess(table_of(day=days), options(method="time:day"), None)
+    assert "data.dates" in caught.value.hint
+    chosen = options({"dates": "month_first"}, method="time:day")
+    latest = preprocess(table_of(day=days), chosen, None).test["day"].to_pylist()
+    assert min(latest).month >= 6
+
+
+def test_dates_are_features_and_later_ones_are_accepted_without_drift() -> None:
+    first = preprocess(table_of(len(DAYS), day=DAYS), options(), None)
+    assert first.contract.feature_names == ("x", "colour", "day")
+    later = [day.replace("2023", "2030") for day in DAYS]
+    limit = options({"max_drift": 0.1})
+    after = preprocess(table_of(len(DAYS), day=later), limit, accepted_from(first))
+    assert not any(item.column == "day" for item in after.drift)
+    seen = {column.name: column for column in after.contract.columns}["day"]
+    assert seen.minimum is not None
+    assert seen.maximum is not None
+    assert seen.maximum - seen.minimum > 7 * 365 * 86_400
+
+
+def test_a_text_that_is_no_date_breaks_the_contract() -> None:
+    first = preprocess(table_of(len(DAYS), day=DAYS), options(), None)
+    wrong = table_of(len(DAYS), day=["31.02.2023", *DAYS[1:]])
+    assert broken_rules(wrong, accepted_from(first)) == {("day", "type")}
+
+
+def test_a_target_of_durations_is_a_number_of_seconds() -> None:
+    times = [dt.timedelta(minutes=row) for row in range(ROWS)]
+    result = preprocess(table_of(target=times), options(), None)
+    assert result.contract.target.type.is_numeric
+    assert max(result.train["target"].to_pylist() + result.test["target"].to_pylist()) == 399 * 60
+
+
+def test_an_ignored_date_stays_ignored() -> None:
+    result = preprocess(table_of(len(DAYS), day=DAYS), options({"ignore": ["day"]}), None)
+    assert "day" not in result.contract.feature_names
+    assert result.train["day"][0].as_py() in DAYS
