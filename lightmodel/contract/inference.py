@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -49,13 +50,19 @@ class Inferred:
     warnings: tuple[str, ...]
 
 
-def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -> Inferred:
+def infer(
+    table: pa.Table,
+    hints: ColumnHints,
+    dialect: Dialect | None = None,
+    formats: Mapping[str, str] | None = None,
+) -> Inferred:
     """Infer the contract of a training table with distinct column names.
 
     Args:
         table: of plain types; a missing value is null.
         hints: from the settings.
         dialect: of the table; becomes part of the contract.
+        formats: of the columns whose texts were read by one; become part of the contract.
 
     Raises:
         DataError: a named column does not exist, the target is unsuitable, or the id has a name
@@ -73,7 +80,8 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     columns = []
     for name in table.column_names:
         role = _role(name, id_name, hints)
-        columns.append(_column(name, role, table[name], contract.decimal, warnings))
+        column = _column(name, role, table[name], contract.decimal, warnings)
+        columns.append(replace(column, format=(formats or {}).get(name, "")))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
@@ -99,6 +107,12 @@ def _id_column(table: pa.Table, hints: ColumnHints) -> str:
         if not taken and _ID_NAME.fullmatch(name) and _may_be_ids(table[name]):
             return str(name)
     return ""
+
+
+def texts_as_they_are(names: Sequence[str], hints: ColumnHints) -> set[str]:
+    """Return the names of columns whose texts are never read by a format: ids, and ignored ones."""
+    ids = {name for name in names if _ID_NAME.fullmatch(name)} if hints.id == "auto" else {hints.id}
+    return (ids | {*hints.ignore}) - {hints.target}
 
 
 def _reject_answer_name(id_name: str, task: Task) -> None:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
 from lightmodel.contract.columns import Contract, Dialect
-from lightmodel.contract.inference import ColumnHints, infer, require_column
+from lightmodel.contract.inference import ColumnHints, infer, require_column, texts_as_they_are
 from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
@@ -22,6 +22,7 @@ from lightmodel.errors import (
     Violation,
 )
 from lightmodel.tables.check import validate_table
+from lightmodel.tables.column_formats import read_formats
 from lightmodel.tables.encode import target_vector
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 from lightmodel.training.usable_rows import usable_rows
@@ -91,11 +92,14 @@ def preprocess(
     """
     _reject_repeated_names(table)
     require_column(table, options.split.method.partition(":")[2], "split.method")
-    table, left_out = usable_rows(table, options.hints, options.data)
-    inferred = infer(table, options.hints, dialect)
+    hints, old = options.hints, accepted.contract if accepted else None
+    read = read_formats(
+        table, texts_as_they_are(table.column_names, hints), dialect or Dialect(), old
+    )
+    table, left_out = usable_rows(read.table, hints, options.data)
+    inferred = infer(table, hints, dialect, read.formats)
     warnings = [*left_out, *inferred.warnings]
     drift: tuple[Drift, ...] = ()
-    old = accepted.contract if accepted else None
     table, contract = _validate(table, inferred.contract, old, warnings)
     current = profile(table, contract)
     if accepted:
