@@ -121,7 +121,7 @@ def _plan(text: Text, options: DataSection) -> _Plan:
         given, decimal=given.decimal or detect_decimal(data, delimiter), header=header.replaced
     )
     numbers = frozenset(
-        at for at in range(len(header.names)) if _is_decimal(data, at, options.na_values)
+        at for at in range(len(header.names)) if _is_decimal(data, at, options.missing_texts)
     )
     _log.debug("%s: %s", text.name, dialect)
     regular = delimiter == " " or len(header.names) == 1

@@ -176,7 +176,7 @@ def detect_header(rows: Rows, options: DataSection, name: str) -> Header:
 
     Args:
         rows: the first non-blank rows, at least one.
-        options: uses `columns`, `header` and `na_values`.
+        options: uses `columns`, `header` and `missing_texts`.
         name: the file's name, for messages.
 
     Raises:
@@ -211,7 +211,7 @@ def _is_header(rows: Rows, options: DataSection) -> bool:
         name.casefold() for name in options.columns
     ]:
         return True
-    missing = {"", *options.na_values}
+    missing = set(options.missing_texts)
     names = data = repeats = 0
     for at, cell in enumerate(first):
         below = [row[at].strip() for row in rows[1:_VOTING_ROWS] if at < len(row)]

@@ -73,8 +73,8 @@ def european() -> Case:
             f"{written(float(row.a) * 100, '.', ',', 1)} %;{row.y}"
         ),
     )
-    options = {"sep": ";", "decimal": ",", "encoding": "cp1252"}
-    return of_text(text, variants=as_numbers("price", "share", decimal=","), **options)
+    numbers = as_numbers("price", "share", decimal=",")
+    return of_text(text, encoding="cp1252", variants=numbers, sep=";", decimal=",")
 
 
 def european_among_points() -> Case:

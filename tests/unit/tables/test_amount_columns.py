@@ -124,7 +124,7 @@ def test_a_column_is_read_as_its_texts_are_parsed(texts: list[str | None], decim
     assert kind == "amount"
     present = [text for text in texts if text is not None]
     numbers = [one for one in found[0] if one is not None]
-    assert numbers == AmountFormat.from_pattern(pattern).parse(present, "?")
+    assert numbers == AmountFormat.from_pattern(pattern).parse(present, "x")
     assert [one is None for one in found[0]] == [text is None for text in texts]
     assert read(texts[::-1], decimal) == (found[0][::-1], found[1])
 
@@ -135,7 +135,7 @@ def test_a_format_holds_for_a_column_if_it_does_for_each_text(
     written: AmountFormat, texts: list[str | None]
 ) -> None:
     found = convert_amounts(column(texts), written)
-    parsed = np.array(written.parse([text for text in texts if text is not None], "?"))
+    parsed = np.array(written.parse([text for text in texts if text is not None], "x"))
     if found is not None:
         assert found.drop_null().to_pylist() == parsed.tolist()
         return
