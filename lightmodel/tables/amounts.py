@@ -19,6 +19,8 @@ from lightmodel.contract.amounts import (
 )
 
 _FIRST_ROWS = 100
+_FEW_ROWS = 5  # in which numbers may have three decimals by chance
+_GROUPED = "^[+-]?(?:[0-9]{{1,3}}|[1-9][0-9]{{0,2}}(?:[{0}][0-9]{{3}})+)$"
 _MARKS = ".,' "
 # any amount at all; most columns of texts have another cell among the first
 _AMOUNT = (
@@ -51,6 +53,22 @@ def read_amounts(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray
         if numbers is not None:
             return numbers, str(written)
     return None
+
+
+def are_grouped(texts: pa.ChunkedArray, mark: str) -> bool:
+    """Return whether a table's decimal mark rather parts groups of digits in a column of numbers.
+
+    So it is where all numbers with the mark have three digits behind it, and all others at most
+    three: 999 and 1,000.
+    """
+    if not _all_match(texts.slice(0, _FIRST_ROWS), _GROUPED.format(mark)):
+        return False
+    marked = pc.match_substring(texts, mark)
+    few = pc.sum(marked).as_py() or 0
+    return bool(
+        _FEW_ROWS <= few < len(texts) - texts.null_count
+        and _all_match(texts, _GROUPED.format(mark))
+    )
 
 
 def convert_amounts(values: pa.ChunkedArray, written: AmountFormat) -> pa.ChunkedArray | None:
@@ -97,10 +115,11 @@ def _candidates(texts: pa.ChunkedArray, decimal: str) -> Iterator[AmountFormat]:
         return  # is 5 five, or five percent?
     body = pc.replace_substring(texts, currency, "") if currency else texts
     marks = [mark for mark in _MARKS if _any_matches(body, f"[0-9][{mark}][0-9]")]
-    if not (currency or percent or _contains(texts, "(") or set(marks) - {decimal}):
+    has_sign = bool(currency or percent or _contains(texts, "("))
+    if not (has_sign or set(marks) - {decimal} or are_grouped(texts, decimal)):
         return
     for group, mark in _marks(body, marks, decimal, is_money=bool(currency)):
-        if currency or percent or group or _contains(texts, "("):
+        if has_sign or group:
             yield AmountFormat(currency, group, mark, percent)
 
 

@@ -64,6 +64,15 @@ def thousands() -> Case:
     return of_text(text, variants=as_numbers("income"))
 
 
+def semicolons_and_thousands() -> Case:
+    """No other number shows that these commas are not decimal ones, but 900 beside 1,200 does."""
+    text = lines(
+        "a;income;y",
+        lambda row: f"{int(float(row.a) * 1000)};{amount(row) // 1 * 4:,.0f};{row.y}",
+    )
+    return of_text(text, sep=";", variants=as_numbers("income"))
+
+
 def european() -> Case:
     """With decimal commas, and the unit behind."""
     text = lines(
@@ -120,6 +129,7 @@ def json_amounts() -> Case:
 CASES: Mapping[str, Callable[[], Case]] = {
     "money": money,
     "thousands": thousands,
+    "semicolons and thousands": semicolons_and_thousands,
     "European amounts": european,
     "European amounts among points": european_among_points,
     "other marks": other_marks,
