@@ -17,6 +17,11 @@ def _column(name: str) -> str:
 
 
 Column = Annotated[str, AfterValidator(_column)]
+# what spreadsheets write where a formula has no value: Excel's, and Google's #ERROR!
+_FORMULA_ERRORS = (
+    *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/A"),
+    *("#SPILL!", "#CALC!", "#FIELD!", "#ERROR!"),
+)
 
 
 def _target(name: str) -> str:
@@ -106,7 +111,8 @@ class DataSection(Section):
     )
     na_values: tuple[str, ...] = Field(
         ("", "?", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"),
-        description="Texts of a cell that mean a missing value.",
+        description="Texts of a cell that mean a missing value; the errors of spreadsheets, such as "
+        "#DIV/0!, always do.",
     )
     format: Literal["csv", "parquet"] = Field(
         "csv", description="File format of a split's training and test tables."
@@ -131,6 +137,11 @@ class DataSection(Section):
         description="Largest drift of a column from the last accepted table (KS statistic for numbers, "
         "PSI for categories), such as 0.2; more stops the chain. Not set: drift is only reported.",
     )
+
+    @property
+    def missing_texts(self) -> tuple[str, ...]:
+        """All texts of a cell that mean a missing value, "" first."""
+        return tuple(dict.fromkeys(("", *self.na_values, *_FORMULA_ERRORS)))
 
 
 class SplitSection(Section):

@@ -17,14 +17,14 @@ SYMBOLS = "$¢£¤¥֏؋߾߿৲৳৻૱௹฿៛\u20a0-\u20c0\ua838\ufdfc\ufe69
 CODES = (
     "AED|ARS|AUD|BDT|BGN|BRL|CAD|CHF|CLP|CNY|COP|CZK|DKK|EGP|EUR|GBP|HKD|HUF|IDR|ILS|INR|ISK|JPY|KES|"
     "KRW|KZT|MAD|MXN|MYR|NGN|NOK|NZD|PEN|PHP|PKR|PLN|QAR|RON|RSD|RUB|SAR|SEK|SGD|THB|TND|TRY|TWD|UAH|"
-    "USD|UYU|VND|ZAR|kr|kr\\.|zł|Kč|Ft|lei|Rs|Rs\\.|Fr\\.|SFr\\."
+    "USD|UYU|VND|ZAR|kr\\.|kr|zł|Kč|Ft|lei|Rs\\.|Rs|SFr\\.|Fr\\."
 )
 CURRENCY = f"[A-Z]{{0,3}}[{SYMBOLS}]|{CODES}"  # with the country before the sign: US$, R$
 BLANKS, APOSTROPHES, MINUS = " \u00a0\u202f\u2009", "'\u2019", "\u2212"
 # the ways to write one mark, each to its canonical one
 CANONICAL = dict.fromkeys(BLANKS, " ") | dict.fromkeys(APOSTROPHES, "'") | {MINUS: "-"}
 _CANONICAL = str.maketrans(CANONICAL)
-_BRACKETED = re.compile(r"^([^(]*)\((.*)\)$")
+BRACKETED, UNBRACKETED = r"([^(]*)\((.*)\)", r"-\1\2"
 _PATTERN = re.compile(r"([^#0]*?)(?:#(.)##)?0([.,])##(%?)")
 
 
@@ -69,11 +69,16 @@ class AmountFormat:
             whole = f"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)"
         return f"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)"
 
-    @cached_property
-    def _amount(self) -> re.Pattern[str]:
+    @property
+    def pattern(self) -> str:
+        """The regular expression of an amount with at most one of its three signs, and no brackets."""
         unit = f"(?:{re.escape(self.currency)})?" if self.currency else ""
         number = f"({self.number}) ?" + ("(%?)" if self.percent else f"(){unit}")
-        return re.compile(f"([+-]?) ?{unit} ?([+-]?) ?{number}(-?)")
+        return f"([+-]?) ?{unit} ?([+-]?) ?{number}(-?)"
+
+    @cached_property
+    def _patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        return re.compile(self.pattern), re.compile(BRACKETED)
 
     def parse(self, texts: Sequence[str], decimal: str = ".") -> list[float]:
         """Return the number that each stripped text means; MISSING or INVALID for others.
@@ -83,8 +88,11 @@ class AmountFormat:
         return [self._number(text, decimal) for text in texts]
 
     def _number(self, text: str, decimal: str) -> float:
-        inner = _BRACKETED.sub(r"-\1\2", text.translate(_CANONICAL))
-        match = self._amount.fullmatch(inner)
+        amount, bracketed = self._patterns
+        inner = text.translate(_CANONICAL)
+        if brackets := bracketed.fullmatch(inner):
+            inner = brackets.expand(UNBRACKETED)
+        match = amount.fullmatch(inner)
         if match is None or len(signs := match[1] + match[2] + match[5]) > 1:
             return parse_number(text, (), decimal)
         digits = match[3].replace(self.group, "") if self.group else match[3]

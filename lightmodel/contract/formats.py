@@ -31,6 +31,11 @@ def time_format(kind: ColumnType, order: str = "") -> str:
     return f"{DATE if kind.is_date else kind} {order}".rstrip()
 
 
+def order_of(written: str) -> str:
+    """Return the order of day and month in a format of dates, "" if it has none."""
+    return written.partition(" ")[2]
+
+
 def _times(kind: ColumnType, order: str) -> _Parse:
     return partial(_time_numbers, kind, order)
 

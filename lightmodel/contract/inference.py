@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
-from lightmodel.contract.date_columns import find_time_columns
+from lightmodel.contract.dates import DAY, NO_TIME, SECOND
+from lightmodel.contract.formats import time_format
 from lightmodel.contract.task import (
     Label,
     Task,
@@ -20,7 +22,7 @@ from lightmodel.contract.task import (
     label_name,
     ordered_labels,
 )
-from lightmodel.contract.time_arrays import is_kind
+from lightmodel.contract.time_arrays import is_kind, micros_of
 from lightmodel.errors import DataError
 
 MAX_INTEGER_CLASSES = 20
@@ -53,13 +55,19 @@ class Inferred:
     warnings: tuple[str, ...]
 
 
-def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -> Inferred:
+def infer(
+    table: pa.Table,
+    hints: ColumnHints,
+    dialect: Dialect | None = None,
+    formats: Mapping[str, str] | None = None,
+) -> Inferred:
     """Infer the contract of a training table with distinct column names.
 
     Args:
         table: of plain types; a missing value is null.
         hints: from the settings.
         dialect: of the table; becomes part of the contract.
+        formats: of the columns whose texts were read by one; become part of the contract.
 
     Raises:
         DataError: a named column does not exist, the target is unsuitable, or the id has a name
@@ -74,17 +82,11 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
     contract = Contract((), task, dialect)
     _reject_answer_name(id_name, task)
-    roles = {name: _role(name, id_name, hints) for name in table.column_names}
-    features = [name for name, role in roles.items() if role is Role.FEATURE]
-    read = [*features, *({hints.time} & {name for name in roles if roles[name] is Role.IGNORED})]
-    times, unread = find_time_columns(table, read, hints.dates)
-    warnings += unread
-    columns = [
-        times[name].column(name, role, missing=table[name].null_count > 0)
-        if name in times
-        else _column(name, role, table[name], contract.decimal, warnings)
-        for name, role in roles.items()
-    ]
+    columns = []
+    for name in table.column_names:
+        role, written = _role(name, id_name, hints), (formats or {}).get(name, "")
+        column = _column(name, role, table[name], contract.decimal, warnings)
+        columns.append(replace(column, format=written or column.format))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
@@ -110,6 +112,12 @@ def _id_column(table: pa.Table, hints: ColumnHints) -> str:
         if not taken and _ID_NAME.fullmatch(name) and _may_be_ids(table[name]):
             return str(name)
     return ""
+
+
+def texts_as_they_are(names: Sequence[str], hints: ColumnHints) -> set[str]:
+    """Return the names of columns whose texts are never read by a format: ids, and ignored ones."""
+    ids = {name for name in names if _ID_NAME.fullmatch(name)} if hints.id == "auto" else {hints.id}
+    return (ids | {*hints.ignore}) - {hints.target}
 
 
 def _reject_answer_name(id_name: str, task: Task) -> None:
@@ -145,6 +153,8 @@ def _column(
         column = _numeric(name, role, kind, values)
         _check_size(column, warnings)
         return column
+    if kind.is_temporal and role is Role.FEATURE:
+        return _temporal(name, kind, values)
     if kind is not ColumnType.CATEGORY or role is not Role.FEATURE:
         return Column(name, role, kind, missing)
     return _category(name, values, decimal, warnings)
@@ -181,6 +191,18 @@ def _numeric(name: str, role: Role, kind: ColumnType, values: pa.ChunkedArray) -
     return Column(
         name, role, kind, missing, float(low) if known else None, float(high) if known else None
     )
+
+
+def _temporal(name: str, kind: ColumnType, values: pa.ChunkedArray) -> Column:
+    micros = micros_of(values)
+    known = micros[micros != NO_TIME]
+    if kind.is_date:
+        kind = ColumnType.DATETIME if (known % DAY).any() else ColumnType.DATE
+    low, high = (
+        (float(known.min()) / SECOND, float(known.max()) / SECOND) if len(known) else (None, None)
+    )
+    missing, written = len(known) < len(values), time_format(kind)
+    return Column(name, Role.FEATURE, kind, missing, low, high, format=written)
 
 
 def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[str]) -> Column:

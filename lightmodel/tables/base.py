@@ -41,8 +41,8 @@ class TableFormat(Protocol):
     """Reads one file of one format.
 
     The table has plain types only: int64, float64, string, bool, date32, timestamp[us] without a
-    zone and duration[us]. Texts are stripped; one that is empty or among `options.na_values` is null.
-    A column without any value is float64. Column names are written as by `cells.normalize_name`; the caller
+    zone and duration[us]. Texts are stripped; one that is empty or among `options.missing_texts` is
+    null. A column without any value is float64. Names are written as by `cells.normalize_name`; the caller
     checks that they are distinct and not empty.
 
     The same bytes always result in the same table. Whatever the bytes, only a LightModelError is
@@ -202,7 +202,7 @@ def configured_dialect(options: DataSection) -> Dialect:
         decimal=options.decimal.replace("auto", ""),
         encoding=options.encoding.replace("auto", "utf-8"),
         columns=options.columns,
-        na_values=("", *options.na_values),
+        na_values=options.missing_texts,
     )
 
 

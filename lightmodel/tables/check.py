@@ -125,7 +125,7 @@ def _valid_cells(values: pa.ChunkedArray, column: Column) -> Mask:
     if column.type is ColumnType.CATEGORY or (column.type.is_temporal and not column.format):
         return np.asarray(checked.values.is_valid())
     if column.type.is_temporal:
-        return valid_numbers(time_numbers(values, column, "."), column)
+        return valid_numbers(_time_numbers(values, column, "."), column)
     return valid_numbers(_numbers(values, column, "."), column)
 
 
@@ -159,14 +159,14 @@ _KINDS = {True: "numbers", False: "true and false"}
 def _check_times(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
     if not column.format:  # in the contract of an older model, where no feature is a date
         return _Checked(values, missing_violations(values.is_null().to_numpy(), column))
-    numbers = time_numbers(values, column, decimal)
+    numbers = _time_numbers(values, column, decimal)
     violations = number_violations(numbers, column)
     if violations or values.type == ARROW_TYPES[column.type]:
         return _Checked(values, violations)
     return _Checked(time_array(to_micros(numbers), column.type))
 
 
-def time_numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
+def _time_numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
     """Return a column of dates, times or durations as float64 seconds; any other cell is INVALID."""
     if pa.types.is_string(values.type):
         return parse_texts(trim(values), text_parser(column, (), decimal))

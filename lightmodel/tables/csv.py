@@ -16,6 +16,7 @@ import pyarrow.csv as arrow_csv
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError
+from lightmodel.tables.amounts import are_grouped
 from lightmodel.tables.base import (
     TableRead,
     Text,
@@ -38,6 +39,7 @@ from lightmodel.tables.sniff import (
     detect_header,
     is_blank,
     is_number,
+    may_be_grouped,
     numbered_rows,
     sample_rows,
 )
@@ -59,6 +61,7 @@ class _Plan:
     Attributes:
         start: bytes of the text before the first data row.
         numbers: positions of the columns that hold decimal numbers in the sample.
+        grouped: whether numbers such as 1,234 may have groups of digits: each column decides.
         regular: whether the text is regularized first: see `row_readers.RowGrammar`.
     """
 
@@ -68,6 +71,7 @@ class _Plan:
     start: int
     numbers: frozenset[int]
     regular: bool
+    grouped: bool = False
 
     @property
     def width(self) -> int:
@@ -120,12 +124,15 @@ def _plan(text: Text, options: DataSection) -> _Plan:
     dialect = replace(
         given, decimal=given.decimal or detect_decimal(data, delimiter), header=header.replaced
     )
+    grouped = not given.decimal and may_be_grouped(data)
     numbers = frozenset(
-        at for at in range(len(header.names)) if _is_decimal(data, at, options.na_values)
+        at
+        for at in range(len(header.names))
+        if not grouped and _is_decimal(data, at, options.missing_texts)
     )
     _log.debug("%s: %s", text.name, dialect)
     regular = delimiter == " " or len(header.names) == 1
-    return _Plan(text, dialect, header, start, numbers, regular)
+    return _Plan(text, dialect, header, start, numbers, regular, grouped)
 
 
 def _is_decimal(rows: Rows, at: int, missing: Sequence[str]) -> bool:
@@ -161,8 +168,10 @@ def _infer_column(values: pa.ChunkedArray, plan: _Plan) -> tuple[pa.ChunkedArray
         return values, ""
     if not plan.regular and _may_be_irregular(values, dialect.quote):
         raise _IrregularText
-    values, mark = infer_type(values, dialect.na_values, dialect.decimal)
-    return null_numbers(values, dialect.na_values), mark
+    read, mark = infer_type(values, dialect.na_values, dialect.decimal)
+    if mark and plan.grouped and are_grouped(values, mark):
+        return values, ""  # to be read as amounts, by a format
+    return null_numbers(read, dialect.na_values), mark
 
 
 def _may_be_irregular(texts: pa.ChunkedArray, quote: str) -> bool:

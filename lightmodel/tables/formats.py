@@ -25,14 +25,13 @@ from lightmodel.tables.workbooks import LOST, NO_LIMITS, Row, WorkbookLimits, re
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # pandas' name for an index without a name
-_FORMULA_ERRORS = ("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/A")
 
 
 def _normalize(table: pa.Table, options: DataSection) -> TableRead:
     """Return a table of plain types with the other properties that `TableFormat` requires."""
     table = table.rename_columns([normalize_name(name) for name in table.column_names])
-    dialect = Dialect(na_values=("", *options.na_values))
-    return TableRead(null_missing(table, options.na_values), dialect)
+    dialect = Dialect(na_values=options.missing_texts)
+    return TableRead(null_missing(table, options.missing_texts), dialect)
 
 
 def is_pandas_index(name: str) -> bool:
@@ -79,7 +78,7 @@ def read_excel(path: Path, options: DataSection, limits: WorkbookLimits = NO_LIM
     data = rows[1:] if header.in_file else rows
     if not data:
         raise DataError(f"the first sheet of {path.name} holds a header and no rows below it")
-    missing = frozenset(("", *options.na_values, *_FORMULA_ERRORS))
+    missing = frozenset(options.missing_texts)
     lost, columns = dict[str, int](), list[pa.ChunkedArray]()
     for at, name in enumerate(header.names):
         values = [row[at] for row in data]
@@ -124,7 +123,7 @@ def read_json(path: Path, options: DataSection) -> TableRead:
         text = open_text(path, "utf-8")
         table = _read_with_arrow(text)
         if table is None:
-            table = _read_with_python(text, frozenset(("", *options.na_values)))
+            table = _read_with_python(text, frozenset(options.missing_texts))
         return _normalize(to_plain_types(table, text.name), options)
 
 

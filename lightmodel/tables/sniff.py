@@ -25,7 +25,7 @@ _TIE_MARGIN = 0.02
 _DOUBTFUL_SCORE = 0.5
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT_NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([,.])\d{3}(\1\d{3})*")
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 _ROW_NUMBERS = (["0", "1"], ["1", "2"], ["1"])
@@ -87,15 +87,33 @@ def common_width(rows: Rows) -> int:
 
 
 def detect_decimal(rows: Rows, delimiter: str) -> str:
-    """Detect the decimal mark in data rows; return "" if none occurs and either is possible."""
-    cells = [cell.strip() for row in rows for cell in row]
-    points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
-    commas = [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
+    """Detect the decimal mark in data rows; return "" if none occurs and either is possible.
+
+    Numbers that may have groups of three digits, such as 1,234, count only where there are no others.
+    """
+    points, commas = _decimal_numbers(rows)
+    sure = [_not_in_groups(points), _not_in_groups(commas)]
+    if any(sure):
+        return "," if sure[1] > sure[0] else "."
     if delimiter == ";" and not commas and not points:
         return ""
-    if delimiter != ";" and all(map(_THOUSANDS.fullmatch, commas)):  # thousands separators
-        commas = []
-    return "," if len(commas) > points else "."
+    return "," if delimiter == ";" and len(commas) > len(points) else "."
+
+
+def may_be_grouped(rows: Rows) -> bool:
+    """Return whether no number of the data rows shows which mark is the decimal one."""
+    return not any(map(_not_in_groups, _decimal_numbers(rows)))
+
+
+def _decimal_numbers(rows: Rows) -> tuple[list[str], list[str]]:
+    """Return the cells that are numbers with a point, and those with a comma."""
+    cells = [cell.strip() for row in rows for cell in row]
+    points = [cell for cell in cells if "." in cell and _POINT_NUMBER.fullmatch(cell)]
+    return points, [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
+
+
+def _not_in_groups(cells: Sequence[str]) -> int:
+    return sum(1 for cell in cells if not _THOUSANDS.fullmatch(cell))
 
 
 def _detect_quote(sample: str) -> str:
@@ -176,7 +194,7 @@ def detect_header(rows: Rows, options: DataSection, name: str) -> Header:
 
     Args:
         rows: the first non-blank rows, at least one.
-        options: uses `columns`, `header` and `na_values`.
+        options: uses `columns`, `header` and `missing_texts`.
         name: the file's name, for messages.
 
     Raises:
@@ -211,7 +229,7 @@ def _is_header(rows: Rows, options: DataSection) -> bool:
         name.casefold() for name in options.columns
     ]:
         return True
-    missing = {"", *options.na_values}
+    missing = set(options.missing_texts)
     names = data = repeats = 0
     for at, cell in enumerate(first):
         below = [row[at].strip() for row in rows[1:_VOTING_ROWS] if at < len(row)]

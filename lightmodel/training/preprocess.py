@@ -9,12 +9,11 @@ import pyarrow.compute as pc
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
 from lightmodel.contract.columns import ColumnType, Contract, Dialect
-from lightmodel.contract.dates import to_micros
-from lightmodel.contract.inference import ColumnHints, infer, require_column
+from lightmodel.contract.inference import ColumnHints, require_column
 from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
-from lightmodel.contract.time_arrays import as_numbers, is_kind, time_array
+from lightmodel.contract.time_arrays import is_kind
 from lightmodel.errors import (
     SHOWN_ROWS,
     ConfigError,
@@ -23,10 +22,10 @@ from lightmodel.errors import (
     DriftExceeded,
     Violation,
 )
-from lightmodel.tables.check import time_numbers, validate_table
+from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
-from lightmodel.training.usable_rows import usable_rows
+from lightmodel.training.typed_columns import read_texts
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
 _DRIFT_LIMIT = 0.2  # of the statistic, where data.max_drift is unset
@@ -94,13 +93,11 @@ def preprocess(
     """
     _reject_repeated_names(table)
     require_column(table, options.split.method.partition(":")[2], "split.method")
-    table, left_out = usable_rows(table, options.hints, options.data)
-    table = _in_seconds(table, options.data.target)
-    inferred = infer(table, options.hints, dialect)
-    table = _typed_time(table, inferred.contract, options.hints.time)
-    warnings = [*left_out, *inferred.warnings]
-    drift: tuple[Drift, ...] = ()
     old = accepted.contract if accepted else None
+    table, inferred = read_texts(table, options.hints, options.data, dialect or Dialect(), old)
+    _reject_texts(table, options.hints.time)
+    warnings = list(inferred.warnings)
+    drift: tuple[Drift, ...] = ()
     table, contract = _validate(table, inferred.contract, old, warnings)
     current = profile(table, contract)
     if accepted:
@@ -116,35 +113,19 @@ def preprocess(
     return PreprocessingResult(train, test, contract, current, drift, tuple(warnings))
 
 
-def _in_seconds(table: pa.Table, target: str) -> pa.Table:
-    """Return the table with a target of durations as numbers."""
-    if not is_kind(table[target].type, ColumnType.DURATION):
-        return table
-    at = table.column_names.index(target)
-    return table.set_column(at, target, as_numbers(table[target]))
-
-
-def _typed_time(table: pa.Table, contract: Contract, name: str) -> pa.Table:
-    """Return the table with the dates by which it is split as such, so that they sort as dates.
+def _reject_texts(table: pa.Table, name: str) -> None:
+    """Refuse to sort by texts, whose order is not that of time.
 
     Raises:
-        DataError: the column holds other texts.
+        DataError: the column by which the table is split holds some.
     """
-    if not name:
-        return table
-    at = table.column_names.index(name)
-    column = contract.columns[at]
-    if not (column.type.is_temporal and column.format):
-        if not pa.types.is_string(table[name].type):
-            return table
+    if name and pa.types.is_string(table[name].type):
         raise DataError(
             f"split.method: column {name!r} holds texts that are no dates or times, whose order in "
             "time is unknown",
             hint="write dates as 2024-12-31, or numbers; texts that mean a missing value belong in "
             "data.na_values",
         )
-    times = time_array(to_micros(time_numbers(table[name], column, ".")), column.type)
-    return table.set_column(at, name, times)
 
 
 def _reject_repeated_names(table: pa.Table) -> None:

@@ -14,13 +14,14 @@ import numpy as np
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import Matrix
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.inference import ColumnHints, infer, texts_as_they_are
 from lightmodel.errors import ContractViolation
 from lightmodel.learners.compiled import compile_library, load_library
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.check import validate_table
+from lightmodel.tables.column_formats import read_formats
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.reading import read_source
 from lightmodel.tables.row_readers import CompiledRowReader, RowReader
@@ -52,8 +53,10 @@ def read_for_training(path: Path, options: DataSection) -> Read:
         DataError: it cannot be trained on.
     """
     source = read_source([path], options)
-    table = source.table
-    contract = infer(table, ColumnHints(target="y", id=options.id), source.dialect).contract
+    hints = ColumnHints(target="y", id=options.id)
+    texts = texts_as_they_are(source.table.column_names, hints)
+    read = read_formats(source.table, texts, source.dialect, None)
+    table, contract = read.table, infer(read.table, hints, source.dialect, read.formats).contract
     conformed = validate_table(table, contract, with_target=True, decimal=contract.decimal)
     if violations := (*check_target(table["y"], contract), *conformed.violations):
         raise ContractViolation(violations, what="the table")

@@ -57,6 +57,20 @@ def missing_number_written_twice() -> Case:
     )
 
 
+def formula_errors() -> Case:
+    """What a spreadsheet writes where a formula has no value, in place of a number and of a text."""
+    errors = ("#DIV/0!", "#VALUE!", "#REF!", "#N/A", "#NAME?", "#NUM!", "#NULL!")
+    text = lines(
+        "a,b,c,y",
+        lambda row: (
+            f"{errors[row.at % 7] if row.at % 5 == 0 else row.a},{row.pick},"
+            f"{errors[row.at % 7] if row.at % 8 == 0 else 'uvw'[row.pick]},{row.y}"
+        ),
+    )
+    gaps = pd.read_csv(io.StringIO(text), na_values=list(errors))
+    return of_text(text, variants={"as gaps": lambda _: gaps})
+
+
 def empty_column() -> Case:
     text = lines("a,b,c,y", lambda row: f"{row.a},,{'uvw'[row.pick]},{row.y}")
     return of_text(text)
@@ -191,6 +205,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "missing among numbers": missing_among_numbers,
     "own missing": own_missing,
     "a missing number": missing_number_written_twice,
+    "formula errors": formula_errors,
     "an empty column": empty_column,
     "whole numbers with gaps": whole_numbers_with_gaps,
     "7, 8, A": codes_and_letters,

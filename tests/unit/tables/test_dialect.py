@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError
+from lightmodel.tables.column_formats import read_formats
 from tests.unit.tables.csv_cases import read
 
 
@@ -61,6 +63,42 @@ def test_points_as_thousands_separators_are_not_decimal_marks(tmp_path: Path) ->
 
 def test_commas_as_thousands_separators_are_not_decimal_marks(tmp_path: Path) -> None:
     assert read(tmp_path, 'a,b\n"1,234",1\n"2,345",2\n')["a"].to_pylist() == ["1,234", "2,345"]
+
+
+@pytest.mark.parametrize(("delimiter", "mark"), [(";", ","), (",", "."), (";", ".")])
+def test_groups_of_digits_are_not_decimals(tmp_path: Path, delimiter: str, mark: str) -> None:
+    """The small numbers beyond what is looked at first show that 1,234 is above 999."""
+    cells = [f"{at % 9 + 1}{mark}{at % 900 + 100}" for at in range(2_000)]
+    text = "".join(f"{cell}{delimiter}1\n" for cell in [*cells, "7", "999"])
+    table = read(tmp_path, f"a{delimiter}b\n{text}")
+    assert table["a"].to_pylist() == [*cells, "7", "999"]
+    assert read_formats(table, (), Dialect(decimal=mark), None).table["a"][-3:].to_pylist() == [
+        *(2_299, 7, 999),
+    ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["7,5", "8"],  # a decimal
+        ["0,125", "8"],
+        ["1234", "8"],  # a number that groups would part
+        [],  # every number may have three decimals
+    ],
+)
+def test_what_may_be_groups_is_decimal_where_the_column_says_so(
+    tmp_path: Path, more: list[str]
+) -> None:
+    cells = [*(f"{at % 9 + 1},{at % 900 + 100}" for at in range(2_000)), *more]
+    table = read(tmp_path, "a;b\n" + "".join(f"{cell};1\n" for cell in cells))
+    assert table["a"].to_pylist() == [float(cell.replace(",", ".")) for cell in cells]
+
+
+def test_another_column_shows_the_decimal_mark(tmp_path: Path) -> None:
+    rows = "".join(f"{at % 9 + 1}.{at % 900 + 100};0,{at}\n" for at in range(1, 50))
+    table = read(tmp_path, f"a;b\n{rows}5;7\n")
+    assert table["b"].to_pylist()[:2] == [0.1, 0.2]
+    assert read_formats(table, (), Dialect(decimal=","), None).table["a"][0].as_py() == 2_101
 
 
 def test_decimal_commas_in_quotes_are_detected(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.inference import ColumnHints, Inferred, infer
 from lightmodel.errors import DataError
+from lightmodel.tables.date_columns import read_dates
 
 AMBIGUOUS = ["03/04/2024", "05/06/2024", None, "01/02/2024"]
 
@@ -18,7 +20,9 @@ def inferred(dates: str = "auto", **columns: Sequence[object]) -> Inferred:
     table = pa.table(
         {**columns, "target": [row % 2 for row in range(rows)], "x": list(range(rows))}
     )
-    return infer(table, ColumnHints("target", id="", dates=dates))
+    read = read_dates(table, list(columns), dates, None)
+    found = infer(read.table, ColumnHints("target", id=""), formats=read.formats)
+    return replace(found, warnings=read.warnings)
 
 
 def column(values: Sequence[object], dates: str = "auto") -> Column:
@@ -43,6 +47,7 @@ def column(values: Sequence[object], dates: str = "auto") -> Column:
         ([dt.datetime(2023, 12, 31, 9)], ColumnType.DATETIME, "date"),  # noqa: DTZ001 — as above
         ([dt.timedelta(hours=1)], ColumnType.DURATION, "duration"),
         ([dt.time(9), None], ColumnType.TIME, "time"),
+        ([None] * 100 + ["09:00"], ColumnType.TIME, "time"),
     ],
 )
 def test_the_type_and_the_order_are_those_of_all_texts(
@@ -92,7 +97,7 @@ def test_a_few_texts_that_are_no_dates_are_a_warning() -> None:
     days = [f"{day:02}.01.2024" for day in range(1, 32)]
     found = inferred(day=[*days, "unknown"])
     assert found.contract.columns[0].type is ColumnType.CATEGORY
-    assert "'day' holds dates, but 1 of its texts" in found.warnings[0]
+    assert "'day' holds values of the type date, but 1 of its texts is" in found.warnings[0]
     assert "data.na_values" in found.warnings[0]
     assert "unknown" not in found.warnings[0]
 
@@ -116,3 +121,18 @@ def test_a_date_becomes_a_moment_when_a_later_table_has_times() -> None:
     assert widened.type is ColumnType.DATETIME
     assert widened.minimum == old.columns[0].minimum
     assert widened.maximum == new.columns[0].maximum
+
+
+def test_the_contract_in_force_decides_on_a_column_that_does_not_tell() -> None:
+    first = inferred(day=["31.12.2023", "01.02.2024"]).contract
+    later = read_dates(pa.table({"day": AMBIGUOUS}), ["day"], "auto", first)
+    assert later.formats == {"day": "date day_first"}
+    assert later.table["day"][0].as_py() == dt.date(2024, 4, 3)
+
+
+def test_texts_that_break_the_contract_in_force_are_left_to_its_validation() -> None:
+    first = inferred(day=["31.12.2023", "01.02.2024"]).contract
+    wrong = pa.table({"day": ["31.02.2023", *[f"{day:02}.01.2023" for day in range(1, 31)]]})
+    later = read_dates(wrong, ["day"], "auto", first)
+    assert later.table is wrong
+    assert not later.warnings

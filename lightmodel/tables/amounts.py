@@ -1,0 +1,167 @@
+"""Detect the format of a text column of amounts, and convert the column as a whole, with Arrow.
+
+The parser of single texts is `AmountFormat.parse`; both give the same numbers.
+"""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lightmodel.contract.amounts import (
+    APOSTROPHES,
+    BLANKS,
+    BRACKETED,
+    CURRENCY,
+    MINUS,
+    UNBRACKETED,
+    AmountFormat,
+)
+
+_FIRST_ROWS = 100
+_FEW_ROWS = 5  # in which numbers may have three decimals by chance
+_GROUPED = "^[+-]?(?:[0-9]{{1,3}}|[1-9][0-9]{{0,2}}(?:[{0}][0-9]{{3}})+)$"
+_MARKS = ".,' "
+# any amount at all; most columns of texts have another cell among the first
+_AMOUNT = (
+    f"^[+-]? ?(?:{CURRENCY})? ?[+-]?\\(? ?(?:{CURRENCY})? ?[0-9.,][0-9.,' ]*"
+    f"(?:{CURRENCY}|%)? ?\\)?(?:{CURRENCY}|%)?-?$"
+)
+_PADDED = "^[^0-9.,]*0[0-9]"  # codes, not quantities
+
+
+def read_amounts(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, str] | None:
+    """Convert a column if all its texts are amounts, written in one way.
+
+    Texts that are only numbers are not: they are text because they must not be numbers.
+
+    Args:
+        values: stripped texts; null is a missing value.
+        decimal: the decimal mark of the table's plain numbers.
+
+    Returns:
+        The numbers, as int64 if they are whole, and the format; None if the column holds others.
+    """
+    for part in (values.slice(0, _FIRST_ROWS), values):
+        texts = _canonical(part)
+        if not _all_match(texts, _AMOUNT):
+            return None
+    if _any_matches(texts, _PADDED):
+        return None
+    for written in _candidates(texts, decimal):
+        numbers = convert_amounts(texts, written)
+        if numbers is not None:
+            return numbers, str(written)
+    return None
+
+
+def are_grouped(texts: pa.ChunkedArray, mark: str) -> bool:
+    """Return whether a table's decimal mark rather parts groups of digits in a column of numbers.
+
+    So it is where all numbers with the mark have three digits behind it, and all others at most
+    three: 999 and 1,000.
+    """
+    if not _all_match(texts.slice(0, _FIRST_ROWS), _GROUPED.format(mark)):
+        return False
+    marked = pc.match_substring(texts, mark)
+    few = pc.sum(marked).as_py() or 0
+    return bool(
+        _FEW_ROWS <= few < len(texts) - texts.null_count
+        and _all_match(texts, _GROUPED.format(mark))
+    )
+
+
+def convert_amounts(values: pa.ChunkedArray, written: AmountFormat) -> pa.ChunkedArray | None:
+    """Return a column of a format as int64 or float64; None if a text is not written in it."""
+    texts = _canonical(values)
+    if _contains(texts, "("):
+        texts = pc.replace_substring_regex(texts, f"^{BRACKETED}$", UNBRACKETED)
+    if not _all_match(texts, f"^(?:{written.pattern})$"):
+        return None
+    is_signed, is_negative = _contains(texts, "+") or _contains(texts, "-"), None
+    if is_signed:
+        minus = pc.count_substring(texts, "-")
+        if pc.any(pc.greater(pc.add(minus, pc.count_substring(texts, "+")), 1)).as_py():
+            return None
+        is_negative = pc.equal(minus, 1)
+    for sign in (written.currency, written.group, *(" +-" if is_signed else " ")):
+        texts = pc.replace_substring(texts, sign, "") if sign else texts
+    numbers = _unsigned(texts, written)
+    if numbers is None or is_negative is None:
+        return numbers
+    return pc.if_else(is_negative, pc.negate(numbers), numbers)
+
+
+def _unsigned(texts: pa.ChunkedArray, written: AmountFormat) -> pa.ChunkedArray | None:
+    """Return digits with a decimal mark, and perhaps a percent sign, as numbers."""
+    if written.percent:
+        texts = pc.replace_substring(texts, "%", "e-2")
+    is_whole = not (written.percent or _contains(texts, written.decimal))
+    texts = pc.replace_substring(texts, written.decimal, ".")
+    try:
+        return texts.cast(pa.int64() if is_whole else pa.float64())
+    except pa.ArrowInvalid:  # integers beyond int64 are identifiers
+        return None
+
+
+def _candidates(texts: pa.ChunkedArray, decimal: str) -> Iterator[AmountFormat]:
+    """Yield the formats that may fit, the most likely first."""
+    currencies = _currencies(texts)
+    percent = _contains(texts, "%")
+    if len(currencies) > 1 or (currencies and percent):
+        return
+    currency = currencies[0] if currencies else ""
+    if percent and not _all_match(texts, "%|^0*[.,]?0*$"):
+        return  # is 5 five, or five percent?
+    body = pc.replace_substring(texts, currency, "") if currency else texts
+    marks = [mark for mark in _MARKS if _any_matches(body, f"[0-9][{mark}][0-9]")]
+    has_sign = bool(currency or percent or _contains(texts, "("))
+    if not (has_sign or set(marks) - {decimal} or are_grouped(texts, decimal)):
+        return
+    for group, mark in _marks(body, marks, decimal, is_money=bool(currency)):
+        if has_sign or group:
+            yield AmountFormat(currency, group, mark, percent)
+
+
+def _currencies(texts: pa.ChunkedArray) -> list[str]:
+    found = pc.extract_regex(texts, f"(?P<currency>{CURRENCY})")
+    return [one for one in pc.struct_field(found, "currency").unique().to_pylist() if one]
+
+
+def _marks(
+    texts: pa.ChunkedArray, marks: list[str], decimal: str, *, is_money: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield pairs of a group mark and a decimal mark.
+
+    Where all texts with a mark have three digits behind it, money is grouped by it: it has two
+    decimals or none.
+    """
+    other = "," if decimal == "." else "."
+    points = [mark for mark in marks if mark in ".,"]
+    if is_money and len(points) == 1:
+        mark = points[0]
+        if not _any_matches(texts, f"[{mark}](?:[0-9]{{0,2}}|[0-9]{{4,}})(?:[^0-9]|$)"):
+            yield mark, "," if mark == "." else "."
+    for point in (decimal, other):
+        yield from ((group, point) for group in (*marks, "") if group != point)
+
+
+def _canonical(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write each of the marks that have several forms in one way; see `amounts.CANONICAL`."""
+    if pc.all(pc.string_is_ascii(texts), min_count=0).as_py():
+        return texts
+    texts = pc.replace_substring_regex(texts, f"[{BLANKS}]", " ")
+    texts = pc.replace_substring_regex(texts, f"[{APOSTROPHES}]", "'")
+    return pc.replace_substring(texts, MINUS, "-")
+
+
+def _contains(texts: pa.ChunkedArray, part: str) -> bool:
+    return bool(pc.any(pc.match_substring(texts, part)).as_py())
+
+
+def _any_matches(texts: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
+
+
+def _all_match(texts: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(texts, pattern), min_count=0).as_py())

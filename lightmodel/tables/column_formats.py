@@ -1,0 +1,76 @@
+"""Read the text columns of a training table that are written in a format, such as amounts, as numbers.
+
+The format of each is decided over the whole column, becomes part of the contract, and is the one by
+which requests are read: see `contract.formats`.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from lightmodel.contract.cells import INVALID, is_marker
+from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
+from lightmodel.contract.formats import text_parser
+from lightmodel.tables.amounts import read_amounts
+from lightmodel.tables.column_types import null_numbers
+from lightmodel.tables.encode import parse_texts, trim
+
+Read = tuple[pa.ChunkedArray, str]  # the numbers and the format of a column of texts
+
+# each is given the decimal mark of the table too, and returns None for a column of another kind
+_READERS: tuple[Callable[[pa.ChunkedArray, str], Read | None], ...] = (read_amounts,)
+
+
+@dataclass(frozen=True)
+class FormattedTable:
+    """A table whose texts of a format are numbers, and the format of each such column."""
+
+    table: pa.Table
+    formats: Mapping[str, str]
+
+
+def read_formats(
+    table: pa.Table, texts: Collection[str], dialect: Dialect, accepted: Contract | None
+) -> FormattedTable:
+    """Convert the text columns that are written in a format.
+
+    Args:
+        table: of plain types.
+        texts: names of columns that are left as they are.
+        dialect: of the table.
+        accepted: the contract in force: its formats hold, and what it knows as text stays text.
+    """
+    known = {column.name: column for column in accepted.columns} if accepted else {}
+    decimal, formats = dialect.decimal or ".", dict[str, str]()
+    for at, name in enumerate(table.column_names):
+        values, column = table.column(at), known.get(name)
+        if name in texts or not pa.types.is_string(values.type) or not _may_be_read(column):
+            continue
+        read = _read_column(trim(values), column, decimal)
+        if read is not None:
+            numbers, formats[name] = read
+            table = table.set_column(at, name, null_numbers(numbers, dialect.na_values))
+    return FormattedTable(table, formats)
+
+
+def _may_be_read(column: Column | None) -> bool:
+    return column is None or (
+        column.role in {Role.FEATURE, Role.TARGET}
+        and column.type not in {ColumnType.CATEGORY, ColumnType.BOOLEAN}
+    )
+
+
+def _read_column(values: pa.ChunkedArray, column: Column | None, decimal: str) -> Read | None:
+    """Return the numbers of a column and its format, which is that of the contract if there is one.
+
+    Texts that break the contract's format are left for the validation to report.
+    """
+    detected = (read(values, decimal) for read in _READERS)
+    found = next((one for one in detected if one is not None), None)
+    if column is None or not column.format or (found and found[1] == column.format):
+        return found
+    numbers = parse_texts(values, text_parser(column, (), decimal))
+    if is_marker(numbers, INVALID).any():
+        return None
+    return pa.chunked_array([pa.array(numbers, from_pandas=True)]), column.format
