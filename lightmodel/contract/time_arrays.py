@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from lightmodel.contract.cells import MISSING, Codes, Vector
 from lightmodel.contract.columns import ColumnType
-from lightmodel.contract.dates import DAY, NO_TIME, to_seconds
+from lightmodel.contract.dates import DAY, NO_TIME, format_time, to_seconds
 
 TIMESTAMP, TIME, DURATION = pa.timestamp("us"), pa.time64("us"), pa.duration("us")
 ARROW_TYPES = {
@@ -54,6 +54,13 @@ def seconds_of(values: pa.ChunkedArray) -> Vector:
     if values.null_count:
         seconds[micros == NO_TIME] = MISSING
     return seconds
+
+
+def time_texts(values: pa.ChunkedArray) -> list[str | None]:
+    """Return temporal values of plain types as texts, as `format_time` writes each; None is missing."""
+    kind = next(kind for kind, arrow in ARROW_TYPES.items() if arrow == values.type)
+    seconds = seconds_of(values).tolist()
+    return [None if value != value else format_time(value, kind) for value in seconds]
 
 
 def time_array(micros: Codes, kind: ColumnType) -> pa.ChunkedArray:

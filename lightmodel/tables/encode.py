@@ -25,7 +25,7 @@ from lightmodel.contract.cells import (
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.formats import TextParser
 from lightmodel.contract.task import Task, TaskKind
-from lightmodel.contract.time_arrays import as_numbers
+from lightmodel.contract.time_arrays import as_numbers, time_texts
 
 
 def feature_matrix(table: pa.Table, contract: Contract) -> Matrix:
@@ -148,8 +148,11 @@ def target_vector(values: pa.ChunkedArray, task: Task) -> Vector:
 
 
 def json_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows as JSON values by name: NaN becomes None, dates and times become text."""
-    columns = [json_values(values) for values in table.columns]
+    """Return the rows as JSON values by name: NaN becomes None, dates and times text as in ISO 8601."""
+    columns = [
+        time_texts(values) if pa.types.is_temporal(values.type) else json_values(values)
+        for values in table.columns
+    ]
     names = table.column_names
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
