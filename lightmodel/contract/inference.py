@@ -81,7 +81,7 @@ def infer(
     for name in table.column_names:
         role = _role(name, id_name, hints)
         column = _column(name, role, table[name], contract.decimal, warnings)
-        columns.append(replace(column, format=(formats or {}).get(name, "")))
+        columns.append(replace(column, format=(formats or {}).get(name, column.format)))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
@@ -198,10 +198,12 @@ def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[s
             f"ignored: {_if_id(name)}"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
-    if len(distinct) == len(values) > _FEW_ROWS:
+    present = len(values) - values.null_count
+    if present > _FEW_ROWS and len(distinct) > 0.5 * present:
         warnings.append(
-            f"column {name!r} has another text in each row, from which nothing can be learnt: "
-            f"{_if_id(name)}, else add it to data.ignore"
+            f"column {name!r} has {len(distinct):,} distinct texts in {present:,} cells, from which "
+            f"{'little' if len(distinct) < present else 'nothing'} can be learnt: {_if_id(name)}, "
+            "else add it to data.ignore"
         )
     categories = distinct_categories(distinct.to_pylist(), decimal)
     return Column(name, Role.FEATURE, ColumnType.CATEGORY, missing, categories=categories)

@@ -5,6 +5,7 @@ The parser of single texts is `AmountFormat.parse`; both give the same numbers.
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,16 +18,21 @@ from lightmodel.contract.amounts import (
     UNBRACKETED,
     AmountFormat,
 )
+from lightmodel.errors import SHOWN_ROWS
 
 _FIRST_ROWS = 100
+_MOST = 0.9  # of texts, the others of which are exceptions
 _FEW_ROWS = 5  # in which numbers may have three decimals by chance
 _GROUPED = "^[+-]?(?:[0-9]{{1,3}}|[1-9][0-9]{{0,2}}(?:[{0}][0-9]{{3}})+)$"
 _MARKS = ".,' "
-# any amount at all; most columns of texts have another cell among the first
-_AMOUNT = (
-    f"^[+-]? ?(?:{CURRENCY})? ?[+-]?\\(? ?(?:{CURRENCY})? ?[0-9.,][0-9.,' ]*"
-    f"(?:{CURRENCY}|%)? ?\\)?(?:{CURRENCY}|%)?-?$"
+_ENDS = (
+    f"^[+-]? ?(?:{CURRENCY})? ?[+-]?\\(? ?(?:{CURRENCY})? ?",
+    f" ?(?:{CURRENCY}|%)? ?\\)?(?:{CURRENCY}|%)?-?$",
 )
+# any amount at all; most columns of texts have another cell among the first
+_AMOUNT = "[0-9.,][0-9.,' ]*".join(_ENDS)
+# what is a number for sure, while 31.12.2024 may be a date
+_SURE = "[0-9]+(?:[.,' ][0-9]{3})*(?:[.,][0-9]+)?".join(_ENDS)
 _PADDED = "^[^0-9.,]*0[0-9]"  # codes, not quantities
 
 
@@ -53,6 +59,24 @@ def read_amounts(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray
         if numbers is not None:
             return numbers, str(written)
     return None
+
+
+def why_no_amounts(texts: pa.ChunkedArray) -> str:
+    """Return why a column of which most texts are amounts or numbers is none; "" if they are not."""
+    for part in (texts.slice(0, _FIRST_ROWS), texts):
+        is_amount = pc.match_substring_regex(_canonical(part), _SURE)
+        share = pc.mean(is_amount.cast(pa.float64())).as_py() or 0.0
+        if share < _MOST:
+            return ""
+    if share == 1:
+        several = _any_matches(texts, f"%|{CURRENCY}")
+        return "its amounts are not all written in one way" if several else ""
+    rows = (np.flatnonzero(~is_amount.fill_null(True).to_numpy()) + 1).tolist()
+    named = ", ".join(map(str, rows[:SHOWN_ROWS])) + (", …" if len(rows) > SHOWN_ROWS else "")
+    return (
+        f"{len(rows):,} of {len(texts):,} are no numbers (rows {named} below the header); if they "
+        "mean a missing value, add them to data.na_values"
+    )
 
 
 def are_grouped(texts: pa.ChunkedArray, mark: str) -> bool:
@@ -116,11 +140,15 @@ def _candidates(texts: pa.ChunkedArray, decimal: str) -> Iterator[AmountFormat]:
     body = pc.replace_substring(texts, currency, "") if currency else texts
     marks = [mark for mark in _MARKS if _any_matches(body, f"[0-9][{mark}][0-9]")]
     has_sign = bool(currency or percent or _contains(texts, "("))
-    if not (has_sign or set(marks) - {decimal} or are_grouped(texts, decimal)):
-        return
+    if not (has_sign or set(marks) - {decimal} or _parts_groups(texts, decimal)):
+        return  # they are plain numbers
     for group, mark in _marks(body, marks, decimal, is_money=bool(currency)):
         if has_sign or group:
             yield AmountFormat(currency, group, mark, percent)
+
+
+def _parts_groups(texts: pa.ChunkedArray, mark: str) -> bool:
+    return _any_matches(texts, f"[{mark}][0-9]{{3}}[{mark}]") or are_grouped(texts, mark)
 
 
 def _currencies(texts: pa.ChunkedArray) -> list[str]:

@@ -98,7 +98,7 @@ def preprocess(
     )
     table, left_out = usable_rows(read.table, hints, options.data)
     inferred = infer(table, hints, dialect, read.formats)
-    warnings = [*left_out, *inferred.warnings]
+    warnings = [*read.warnings, *left_out, *inferred.warnings]
     drift: tuple[Drift, ...] = ()
     table, contract = _validate(table, inferred.contract, old, warnings)
     current = profile(table, contract)
