@@ -14,7 +14,7 @@ from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, R
 from lightmodel.contract.formats import text_parser
 from lightmodel.tables.amounts import read_amounts, why_no_amounts
 from lightmodel.tables.column_types import null_numbers
-from lightmodel.tables.encode import parse_texts, trim
+from lightmodel.tables.encode import parse_texts
 
 Read = tuple[pa.ChunkedArray, str]  # the numbers and the format of a column of texts
 
@@ -37,7 +37,7 @@ def read_formats(
     """Convert the text columns that are written in a format.
 
     Args:
-        table: of plain types.
+        table: of plain types, its texts stripped.
         kept: names of columns that are left as they are.
         dialect: of the table.
         accepted: the contract in force: its formats hold, and what it knows as text stays text.
@@ -48,12 +48,11 @@ def read_formats(
         values, column = table.column(at), known.get(name)
         if name in kept or not pa.types.is_string(values.type) or not _may_be_read(column):
             continue
-        texts = trim(values)
-        read = _read_column(texts, column, decimal)
+        read = _read_column(values, column, decimal)
         if read is not None:
             numbers, formats[name] = read
             table = table.set_column(at, name, null_numbers(numbers, dialect.na_values))
-        elif column is None and (reason := why_no_amounts(texts)):
+        elif column is None and (reason := why_no_amounts(values)):
             warnings.append(f"column {name!r} is read as texts: {reason}")
     return FormattedTable(table, formats, tuple(warnings))
 

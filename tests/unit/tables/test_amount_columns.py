@@ -133,6 +133,16 @@ def test_a_column_is_read_as_its_texts_are_parsed(texts: list[str | None], decim
     assert read(texts[::-1], decimal) == (found[0][::-1], found[1])
 
 
+@settings(max_examples=200)
+@given(TEXTS, st.sampled_from([".", ","]))
+def test_the_order_of_the_rows_does_not_matter(texts: list[str | None], decimal: str) -> None:
+    many = [text for text in texts for _ in range(150)]
+    found, reverse = read(many, decimal), read(many[::-1], decimal)
+    assert (found and found[1]) == (reverse and reverse[1])
+    if found and reverse:
+        assert found[0] == reverse[0][::-1]
+
+
 @settings(max_examples=400)
 @given(FORMATS, TEXTS)
 def test_a_format_holds_for_a_column_if_it_does_for_each_text(
