@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lightmodel.contract.cells import INVALID, Codes, Mask, Vector
+from lightmodel.contract.cells import INVALID, Codes, Vector
 from lightmodel.contract.columns import ColumnType
 
 DAY_FIRST, MONTH_FIRST = "day_first", "month_first"
@@ -79,7 +80,8 @@ _PATTERNS = {
     for kind, patterns in _GRAMMARS.items()
 }
 _FIRST_SHORT_YEAR = 69  # 69 is 1969 and 68 is 2068, as in POSIX
-_Numbers = Mapping[str, Codes]
+_FEW = 3  # texts that are read faster one by one
+_Numbers = Mapping[str, Any]  # integers of one text, or arrays of those of many
 
 
 @dataclass(frozen=True)
@@ -147,22 +149,36 @@ def parse_micros(texts: Sequence[str], kind: ColumnType, order: str = "") -> Cod
     micros = np.full(len(texts), NO_TIME)
     for shape, places in shapes_of(texts).items():
         layout = _layout(shape, kind)
-        if layout is not None and (order or layout.is_ordered):
-            micros[places] = _read([texts[at] for at in places], layout, order)
+        if layout is None or not (order or layout.is_ordered):
+            continue
+        if len(places) > _FEW:
+            micros[places] = _read(_columns([texts[at] for at in places], layout), layout, order)
+        else:
+            for at in places:
+                micros[at] = _read(_integers(texts[at], layout), layout, order)
     return micros
 
 
-def _read(texts: Sequence[str], layout: _Layout, order: str) -> Codes:
-    """Read texts of one shape."""
+def _integers(text: str, layout: _Layout) -> _Numbers:
+    """Return the numbers of one text."""
+    return {name: int(text[start:end]) for name, (start, end) in layout.spans.items()}
+
+
+def _columns(texts: Sequence[str], layout: _Layout) -> _Numbers:
+    """Return the numbers of texts of one shape, each (texts,)."""
     letters = np.frombuffer("".join(texts).encode(), np.uint8).reshape(len(texts), -1)
     digits = (letters & 15).astype(np.int64)
-    numbers = {name: _joined(digits[:, slice(*span)]) for name, span in layout.spans.items()}
+    return {name: _joined(digits[:, slice(*span)]) for name, span in layout.spans.items()}
+
+
+def _read(numbers: _Numbers, layout: _Layout, order: str) -> Any:  # noqa: ANN401 — as the numbers are
+    """Return the microseconds of texts of one shape, NO_TIME where there is no such date or time."""
     micros, valid = _clock(numbers, layout)
     if "year" in numbers:
         days, is_day = _days(numbers, layout, order)
         micros = micros + days * DAY
-        valid &= is_day & (micros >= _EARLIEST) & (micros < _LATEST)
-    return np.where(valid, micros, NO_TIME)
+        valid = valid & is_day & (micros >= _EARLIEST) & (micros < _LATEST)
+    return micros * valid + NO_TIME * (1 - valid)
 
 
 def _joined(digits: npt.NDArray[np.int64]) -> Codes:
@@ -173,47 +189,44 @@ def _joined(digits: npt.NDArray[np.int64]) -> Codes:
     return number
 
 
-def _days(numbers: _Numbers, layout: _Layout, order: str) -> tuple[Codes, Mask]:
+def _days(numbers: _Numbers, layout: _Layout, order: str) -> tuple[Any, Any]:
     """Return days since 1970-01-01, and which of them exist in the calendar."""
     year = numbers["year"]
     start, end = layout.spans["year"]
     if end - start == 2:
-        year = year + np.where(year < _FIRST_SHORT_YEAR, 2000, 1900)
-    one = np.ones_like(year)
-    first, second = numbers.get("first", one), numbers.get("second", one)
+        year = year + 1900 + 100 * (year < _FIRST_SHORT_YEAR)
+    first, second = numbers.get("first", 1), numbers.get("second", 1)
     if order == MONTH_FIRST:
         first, second = second, first
     day, month = numbers.get("day", first), numbers.get("month", second)
     if "name" in layout.letters:
-        month = one + _MONTHS.index(layout.letters["name"][:3])
+        month = 1 + _MONTHS.index(layout.letters["name"][:3])
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    length = np.where(month == 2, 28 + leap, 30 + ((month + (month > 7)) & 1))
+    length = 30 + ((month + (month > 7)) & 1) - (2 - leap) * (month == 2)
     valid = (month >= 1) & (month <= 12) & (day >= 1) & (day <= length)
-    return days_of(year, month, day), valid
+    return _days_of(year, month, day), valid
 
 
-def days_of(year: Codes, month: Codes, day: Codes) -> Codes:
+def _days_of(year: Any, month: Any, day: Any) -> Any:  # noqa: ANN401 — as the numbers are
     """Return days since 1970-01-01 of dates in the Gregorian calendar."""
     year = year - (month <= 2)  # a year from March on ends with the leap day
-    of_year = (153 * (month + np.where(month > 2, -3, 9)) + 2) // 5 + day - 1
-    days: Codes = year * 365 + year // 4 - year // 100 + year // 400 + of_year - 719468
-    return days
+    of_year = (153 * (month - 3 + 12 * (month <= 2)) + 2) // 5 + day - 1
+    return year * 365 + year // 4 - year // 100 + year // 400 + of_year - 719468
 
 
-def _clock(numbers: _Numbers, layout: _Layout) -> tuple[Codes, Mask]:
+def _clock(numbers: _Numbers, layout: _Layout) -> tuple[Any, Any]:
     """Return the microseconds of all but the date, and which of them are a time of day or a duration."""
-    zero = np.zeros_like(next(iter(numbers.values())))
     hours, minutes, seconds, fraction, days = (
-        numbers.get(name, zero) for name in ("hours", "minutes", "seconds", "fraction", "days")
+        numbers.get(name, 0) for name in ("hours", "minutes", "seconds", "fraction", "days")
     )
     valid = (hours <= layout.most_hours) & (minutes <= layout.most) & (seconds <= layout.most)
     if half := layout.letters.get("half"):
-        valid &= (hours >= 1) & (hours <= 12)
+        valid = valid & (hours >= 1) & (hours <= 12)
         hours = hours % 12 + (12 if half == "p" else 0)
     micros = ((hours * 60 + minutes) * 60 + seconds) * SECOND + _micros(fraction, layout)
     if "zone_hours" in numbers:
-        zone_hours, zone_minutes = numbers["zone_hours"], numbers.get("zone_minutes", zero)
-        valid &= (zone_hours <= 23) & (zone_minutes <= 59)
+        zone_hours, zone_minutes = numbers["zone_hours"], numbers.get("zone_minutes", 0)
+        valid = valid & (zone_hours <= 23) & (zone_minutes <= 59)
         return micros - layout.sign("sign") * (zone_hours * 60 + zone_minutes) * 60 * SECOND, valid
     # for -0:01:00, pandas writes -1 days +23:59:00 or P-1DT23H59M0S, and Python -1 day, 23:59:00
     above = ("all_sign",) if "comma" in layout.letters else ("all_sign", "day_sign")
@@ -221,17 +234,17 @@ def _clock(numbers: _Numbers, layout: _Layout) -> tuple[Codes, Mask]:
     return micros + layout.sign("all_sign", "day_sign", "own_sign") * days * DAY, valid
 
 
-def _micros(fraction: Codes, layout: _Layout) -> Codes:
+def _micros(fraction: Any, layout: _Layout) -> Any:  # noqa: ANN401 — as the numbers are
     """Return the microseconds of the digits behind the mark; further digits are cut off."""
     start, end = layout.spans.get("fraction", (0, 6))
     power = 6 - (end - start)
-    micros: Codes = fraction * 10 ** max(power, 0) // 10 ** max(-power, 0)
-    return micros
+    return fraction * 10 ** max(power, 0) // 10 ** max(-power, 0)
 
 
 def to_seconds(micros: Codes) -> Vector:
     """Return microseconds as seconds, INVALID for NO_TIME."""
-    seconds: Vector = np.where(micros == NO_TIME, INVALID, micros / SECOND)
+    whole, rest = np.divmod(micros, SECOND)  # which are exact in float64, unlike far dates
+    seconds: Vector = np.where(micros == NO_TIME, INVALID, whole + rest / SECOND)
     return seconds
 
 

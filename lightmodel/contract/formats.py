@@ -72,3 +72,12 @@ def text_parser(column: Column, missing: Iterable[str], decimal: str = ".") -> T
         return np.array([values[text] for text in texts], np.float64)
 
     return numbers
+
+
+def plain_decimal(column: Column, decimal: str) -> str:
+    """Return the decimal mark of a table's plain numbers in one of its columns.
+
+    It is that of the column's amounts, lest 1.125 among them be taken for 1,125.
+    """
+    kind, _, detail = column.format.partition(" ")
+    return AmountFormat.from_pattern(detail).decimal if kind == AmountFormat.KIND else decimal

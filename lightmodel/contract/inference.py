@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
-from lightmodel.contract.dates import DAY, NO_TIME, SECOND
+from lightmodel.contract.dates import DAY, NO_TIME, to_seconds
 from lightmodel.contract.formats import time_format
 from lightmodel.contract.task import (
     Label,
@@ -84,9 +85,9 @@ def infer(
     _reject_answer_name(id_name, task)
     columns = []
     for name in table.column_names:
-        role, written = _role(name, id_name, hints), (formats or {}).get(name, "")
+        role = _role(name, id_name, hints)
         column = _column(name, role, table[name], contract.decimal, warnings)
-        columns.append(replace(column, format=written or column.format))
+        columns.append(replace(column, format=(formats or {}).get(name, column.format)))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
@@ -198,9 +199,8 @@ def _temporal(name: str, kind: ColumnType, values: pa.ChunkedArray) -> Column:
     known = micros[micros != NO_TIME]
     if kind.is_date:
         kind = ColumnType.DATETIME if (known % DAY).any() else ColumnType.DATE
-    low, high = (
-        (float(known.min()) / SECOND, float(known.max()) / SECOND) if len(known) else (None, None)
-    )
+    extremes = to_seconds(np.array([known.min(), known.max()])).tolist() if len(known) else ()
+    low, high = extremes or (None, None)
     missing, written = len(known) < len(values), time_format(kind)
     return Column(name, Role.FEATURE, kind, missing, low, high, format=written)
 
@@ -214,10 +214,12 @@ def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[s
             f"ignored: {_if_id(name)}"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
-    if len(distinct) == len(values) > _FEW_ROWS:
+    present = len(values) - values.null_count
+    if present > _FEW_ROWS and len(distinct) > 0.5 * present:
         warnings.append(
-            f"column {name!r} has another text in each row, from which nothing can be learnt: "
-            f"{_if_id(name)}, else add it to data.ignore"
+            f"column {name!r} has {len(distinct):,} distinct texts in {present:,} cells, from which "
+            f"{'little' if len(distinct) < present else 'nothing'} can be learnt: {_if_id(name)}, "
+            "else add it to data.ignore"
         )
     categories = distinct_categories(distinct.to_pylist(), decimal)
     return Column(name, Role.FEATURE, ColumnType.CATEGORY, missing, categories=categories)

@@ -5,6 +5,7 @@ The parser of single texts is `AmountFormat.parse`; both give the same numbers.
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,16 +18,24 @@ from lightmodel.contract.amounts import (
     UNBRACKETED,
     AmountFormat,
 )
+from lightmodel.errors import SHOWN_ROWS
 
 _FIRST_ROWS = 100
+_MOST = 0.9  # of texts, the others of which are exceptions
 _FEW_ROWS = 5  # in which numbers may have three decimals by chance
 _GROUPED = "^[+-]?(?:[0-9]{{1,3}}|[1-9][0-9]{{0,2}}(?:[{0}][0-9]{{3}})+)$"
 _MARKS = ".,' "
-# any amount at all; most columns of texts have another cell among the first
-_AMOUNT = (
-    f"^[+-]? ?(?:{CURRENCY})? ?[+-]?\\(? ?(?:{CURRENCY})? ?[0-9.,][0-9.,' ]*"
-    f"(?:{CURRENCY}|%)? ?\\)?(?:{CURRENCY}|%)?-?$"
+_ENDS = (
+    f"^[+-]? ?(?:{CURRENCY})? ?[+-]?\\(? ?(?:{CURRENCY})? ?",
+    f" ?(?:{CURRENCY}|%)? ?\\)?(?:{CURRENCY}|%)?-?$",
 )
+_DIGIT = (
+    "[0-9]"  # rules out most columns of texts, for the next pattern takes a millisecond to compile
+)
+# any amount at all
+_AMOUNT = "[0-9.,][0-9.,' ]*".join(_ENDS)
+# what is a number for sure, while 31.12.2024 may be a date
+_SURE = "[0-9]+(?:[.,' ][0-9]{3})*(?:[.,][0-9]+)?".join(_ENDS)
 _PADDED = "^[^0-9.,]*0[0-9]"  # codes, not quantities
 
 
@@ -42,17 +51,45 @@ def read_amounts(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray
     Returns:
         The numbers, as int64 if they are whole, and the format; None if the column holds others.
     """
-    for part in (values.slice(0, _FIRST_ROWS), values):
-        texts = _canonical(part)
-        if not _all_match(texts, _AMOUNT):
-            return None
-    if _any_matches(texts, _PADDED):
+    first = _canonical(values.slice(0, _FIRST_ROWS))
+    if not (_all_match(first, _DIGIT) and _all_match(first, _AMOUNT)):
         return None
-    for written in _candidates(texts, decimal):
-        numbers = convert_amounts(texts, written)
-        if numbers is not None:
-            return numbers, str(written)
-    return None
+    written = _format_of(first, decimal)
+    numbers = convert_amounts(values, written) if written else None
+    if written is None or numbers is None or written.group == decimal:
+        # what the first rows leave open, others may decide
+        texts = _canonical(values)
+        written = _format_of(texts, decimal) if _all_match(texts, _AMOUNT) else None
+        numbers = convert_amounts(texts, written) if written else None
+    if written is None or numbers is None or _any_matches(values, _PADDED):
+        return None
+    if written.percent and not _all_match(values, "%|^0*[.,]?0*$"):
+        return None  # is 5 five, or five percent?
+    return numbers, str(written)
+
+
+def _format_of(texts: pa.ChunkedArray, decimal: str) -> AmountFormat | None:
+    formats = _candidates(texts, decimal)
+    return next((one for one in formats if convert_amounts(texts, one) is not None), None)
+
+
+def why_no_amounts(texts: pa.ChunkedArray) -> str:
+    """Return why a column of which most texts are amounts or numbers is none; "" if they are not."""
+    first = texts.slice(0, _FIRST_ROWS)
+    for part, pattern in ((first, _DIGIT), (first, _SURE), (texts, _SURE)):
+        is_amount = pc.match_substring_regex(_canonical(part), pattern)
+        share = pc.mean(is_amount.cast(pa.float64())).as_py() or 0.0
+        if share < _MOST:
+            return ""
+    if share == 1:
+        several = _any_matches(texts, f"%|{CURRENCY}")
+        return "its amounts are not all written in one way" if several else ""
+    rows = (np.flatnonzero(~is_amount.fill_null(True).to_numpy()) + 1).tolist()
+    named = ", ".join(map(str, rows[:SHOWN_ROWS])) + (", …" if len(rows) > SHOWN_ROWS else "")
+    return (
+        f"{len(rows):,} of {len(texts):,} are no numbers (rows {named} below the header); if they "
+        "mean a missing value, add them to data.na_values"
+    )
 
 
 def are_grouped(texts: pa.ChunkedArray, mark: str) -> bool:
@@ -84,8 +121,9 @@ def convert_amounts(values: pa.ChunkedArray, written: AmountFormat) -> pa.Chunke
         if pc.any(pc.greater(pc.add(minus, pc.count_substring(texts, "+")), 1)).as_py():
             return None
         is_negative = pc.equal(minus, 1)
-    for sign in (written.currency, written.group, *(" +-" if is_signed else " ")):
-        texts = pc.replace_substring(texts, sign, "") if sign else texts
+    for part in (written.currency, written.group, *(" +-" if is_signed else " ")):
+        if part and _contains(texts, part):
+            texts = pc.replace_substring(texts, part, "")
     numbers = _unsigned(texts, written)
     if numbers is None or is_negative is None:
         return numbers
@@ -97,7 +135,8 @@ def _unsigned(texts: pa.ChunkedArray, written: AmountFormat) -> pa.ChunkedArray 
     if written.percent:
         texts = pc.replace_substring(texts, "%", "e-2")
     is_whole = not (written.percent or _contains(texts, written.decimal))
-    texts = pc.replace_substring(texts, written.decimal, ".")
+    if written.decimal != ".":
+        texts = pc.replace_substring(texts, written.decimal, ".")
     try:
         return texts.cast(pa.int64() if is_whole else pa.float64())
     except pa.ArrowInvalid:  # integers beyond int64 are identifiers
@@ -111,16 +150,18 @@ def _candidates(texts: pa.ChunkedArray, decimal: str) -> Iterator[AmountFormat]:
     if len(currencies) > 1 or (currencies and percent):
         return
     currency = currencies[0] if currencies else ""
-    if percent and not _all_match(texts, "%|^0*[.,]?0*$"):
-        return  # is 5 five, or five percent?
     body = pc.replace_substring(texts, currency, "") if currency else texts
     marks = [mark for mark in _MARKS if _any_matches(body, f"[0-9][{mark}][0-9]")]
     has_sign = bool(currency or percent or _contains(texts, "("))
-    if not (has_sign or set(marks) - {decimal} or are_grouped(texts, decimal)):
-        return
+    if not (has_sign or set(marks) - {decimal} or _parts_groups(texts, decimal)):
+        return  # they are plain numbers
     for group, mark in _marks(body, marks, decimal, is_money=bool(currency)):
         if has_sign or group:
             yield AmountFormat(currency, group, mark, percent)
+
+
+def _parts_groups(texts: pa.ChunkedArray, mark: str) -> bool:
+    return _any_matches(texts, f"[{mark}][0-9]{{3}}[{mark}]") or are_grouped(texts, mark)
 
 
 def _currencies(texts: pa.ChunkedArray) -> list[str]:

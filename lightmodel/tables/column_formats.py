@@ -12,9 +12,9 @@ import pyarrow as pa
 from lightmodel.contract.cells import INVALID, is_marker
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.formats import text_parser
-from lightmodel.tables.amounts import read_amounts
+from lightmodel.tables.amounts import read_amounts, why_no_amounts
 from lightmodel.tables.column_types import null_numbers
-from lightmodel.tables.encode import parse_texts, trim
+from lightmodel.tables.encode import parse_texts
 
 Read = tuple[pa.ChunkedArray, str]  # the numbers and the format of a column of texts
 
@@ -24,34 +24,37 @@ _READERS: tuple[Callable[[pa.ChunkedArray, str], Read | None], ...] = (read_amou
 
 @dataclass(frozen=True)
 class FormattedTable:
-    """A table whose texts of a format are numbers, and the format of each such column."""
+    """A table whose texts of a format are numbers, the format of each such column, and warnings."""
 
     table: pa.Table
     formats: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 def read_formats(
-    table: pa.Table, texts: Collection[str], dialect: Dialect, accepted: Contract | None
+    table: pa.Table, kept: Collection[str], dialect: Dialect, accepted: Contract | None
 ) -> FormattedTable:
     """Convert the text columns that are written in a format.
 
     Args:
-        table: of plain types.
-        texts: names of columns that are left as they are.
+        table: of plain types, its texts stripped.
+        kept: names of columns that are left as they are.
         dialect: of the table.
         accepted: the contract in force: its formats hold, and what it knows as text stays text.
     """
     known = {column.name: column for column in accepted.columns} if accepted else {}
-    decimal, formats = dialect.decimal or ".", dict[str, str]()
+    decimal, formats, warnings = dialect.decimal or ".", dict[str, str](), list[str]()
     for at, name in enumerate(table.column_names):
         values, column = table.column(at), known.get(name)
-        if name in texts or not pa.types.is_string(values.type) or not _may_be_read(column):
+        if name in kept or not pa.types.is_string(values.type) or not _may_be_read(column):
             continue
-        read = _read_column(trim(values), column, decimal)
+        read = _read_column(values, column, decimal)
         if read is not None:
             numbers, formats[name] = read
             table = table.set_column(at, name, null_numbers(numbers, dialect.na_values))
-    return FormattedTable(table, formats)
+        elif column is None and (reason := why_no_amounts(values)):
+            warnings.append(f"column {name!r} is read as texts: {reason}")
+    return FormattedTable(table, formats, tuple(warnings))
 
 
 def _may_be_read(column: Column | None) -> bool:

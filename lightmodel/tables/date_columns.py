@@ -24,7 +24,7 @@ from lightmodel.contract.dates import (
 from lightmodel.contract.formats import order_of, time_format
 from lightmodel.contract.time_arrays import time_array
 from lightmodel.errors import DataError
-from lightmodel.tables.encode import dictionary_encoded, trim
+from lightmodel.tables.encode import dictionary_encoded
 
 _SAMPLE = 100  # rows, which rule out most columns quickly
 _NEARLY = 0.9  # a share of a column's distinct texts
@@ -68,7 +68,7 @@ def read_dates(
     the table's other columns.
 
     Args:
-        table: of plain types.
+        table: of plain types, its texts stripped.
         names: of the columns to look at.
         order: DAY_FIRST or MONTH_FIRST decides where a column does not; "auto" for the above.
         accepted: the contract in force, whose formats hold. Texts that break its format are left for
@@ -128,10 +128,10 @@ def _time_texts(values: pa.ChunkedArray, known: Column | None) -> _TimeTexts | N
     if known is not None:
         kinds = (ColumnType.DATETIME if known.type.is_date else known.type,)
         orders = (order_of(known.format),)
-    sample = trim(values.slice(0, _SAMPLE).drop_null()).unique().to_pylist()
+    sample = values.slice(0, _SAMPLE).drop_null().unique().to_pylist()
     for kind in kinds:
         if not sample or _detect(sample, kind, orders):
-            encoded = dictionary_encoded(trim(values))
+            encoded = dictionary_encoded(values)
             indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
             found = _detect(encoded.dictionary.to_pylist(), kind, orders, indices)
             if found and not (known and found.invalid):

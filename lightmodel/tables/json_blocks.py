@@ -16,6 +16,7 @@ from lightmodel.contract.cells import (
     INVALID,
     MISSING,
     Matrix,
+    Vector,
     json_id,
     normalize_name,
     number_as_boolean,
@@ -23,7 +24,7 @@ from lightmodel.contract.cells import (
     parse_number,
     to_str,
 )
-from lightmodel.contract.columns import ColumnType
+from lightmodel.contract.columns import Column, ColumnType
 from lightmodel.contract.formats import TextParser
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Chunks
@@ -184,20 +185,25 @@ class JsonBlocks:
         features = np.empty((len(records), len(self.rules.places)))
         rows = self._numeric_cells(records)
         if self._are_plain_numbers and set(map(type, chain.from_iterable(rows))) <= _NUMBER_TYPES:
-            features[:, self._numeric_places] = np.array(rows, np.float64).reshape(
-                len(rows), len(numeric)
-            )
-            return features
-        parsers = self.rules.parsers(self.missing, ".")
+            with suppress(OverflowError):
+                features[:, self._numeric_places] = np.array(rows, np.float64).reshape(
+                    len(rows), len(numeric)
+                )
+                return features
         for at, column in enumerate(numeric):
-            read: Read = _to_boolean if column.type is ColumnType.BOOLEAN else _to_number
-            if column.name in parsers:
-                other = _to_number if column.type.takes_numbers else _to_none
-                read = _known_texts([row[at] for row in rows], parsers[column.name], other)
-            features[:, self.rules.places[column.name]] = [
-                read(row[at], self.missing) for row in rows
-            ]
+            numbers = self._numbers([row[at] for row in rows], column)
+            features[:, self.rules.places[column.name]] = numbers
         return features
+
+    def _numbers(self, cells: Sequence[Any], column: Column) -> Vector | Sequence[float]:
+        read: Read = _to_boolean if column.type is ColumnType.BOOLEAN else _to_number
+        if column.format:
+            other = _to_number if column.type.takes_numbers else _to_none
+            read = _known_texts(cells, self.rules.parsers(self.missing, ".")[column.name], other)
+        elif read is _to_number and set(map(type, cells)) <= _NUMBER_TYPES:
+            with suppress(OverflowError):
+                return np.array(cells, np.float64)
+        return [read(cell, self.missing) for cell in cells]
 
     def _numeric_cells(self, records: Sequence[Record]) -> Sequence[Sequence[Any]]:
         """Return the cells of the columns of numbers and booleans; None where there is none."""
@@ -297,10 +303,18 @@ def _names(records: Sequence[Record]) -> tuple[str, ...]:
 
 def _to_number(value: object, missing: frozenset[str]) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return _to_float(value)
     if value is None:
         return float(MISSING)
     return parse_number(value, missing) if isinstance(value, str) else float(INVALID)
+
+
+def _to_float(value: float) -> float:
+    """Return a number as a float; an integer beyond its range is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float(str(value))
 
 
 def _to_none(value: object, _: frozenset[str]) -> float:
@@ -323,7 +337,7 @@ def _to_boolean(value: object, missing: frozenset[str]) -> float:
     if value is None:
         return float(MISSING)
     if isinstance(value, int | float):
-        return number_as_boolean(float(value))
+        return number_as_boolean(_to_float(value))
     return parse_boolean(value, missing) if isinstance(value, str) else float(INVALID)
 
 

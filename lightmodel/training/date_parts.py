@@ -9,7 +9,7 @@ import numpy as np
 from lightmodel.contract.cells import Codes, Matrix, Vector
 from lightmodel.contract.columns import ColumnType, Contract
 
-_DAY = 86_400.0  # seconds
+_DAY = 86_400  # seconds
 _MONDAY = 3  # days from a Monday to 1970-01-01
 
 
@@ -17,9 +17,7 @@ class _Moments:
     """The parts of (rows,) seconds since 1970, in UTC; those of a missing value are meaningless."""
 
     def __init__(self, seconds: Vector) -> None:
-        days = np.floor(seconds / _DAY)
-        self._clock = (seconds - days * _DAY).astype(np.int64)
-        self._days = days.astype(np.int64)
+        self._days, self._clock = np.divmod(np.floor(seconds).astype(np.int64), _DAY)
 
     @cached_property
     def _months(self) -> Codes:
@@ -105,9 +103,11 @@ class DateParts:
     def _of(self, features: Matrix, name: str) -> Iterator[tuple[str, Vector]]:
         seconds = features[:, self.places[name]]
         missing = np.isnan(seconds)
-        moments = _Moments(np.where(missing, 0.0, seconds))
+        has_gaps = missing.any()
+        moments = _Moments(np.where(missing, 0.0, seconds) if has_gaps else seconds)
         for part in self.parts[name]:
-            yield part, np.where(missing, np.nan, _PARTS[part](moments))
+            values = _PARTS[part](moments).astype(np.float64)
+            yield part, np.where(missing, np.nan, values) if has_gaps else values
 
 
 def _varies(values: Vector) -> bool:

@@ -30,7 +30,8 @@ def read_texts(
     read = read_formats(_in_seconds(dated.table, hints.target), kept, dialect, accepted)
     table, left_out = usable_rows(read.table, hints, data)
     inferred = infer(table, hints, dialect, {**read.formats, **dated.formats})
-    return table, replace(inferred, warnings=(*left_out, *dated.warnings, *inferred.warnings))
+    warnings = (*dated.warnings, *read.warnings, *left_out, *inferred.warnings)
+    return table, replace(inferred, warnings=warnings)
 
 
 def _may_be_dates(table: pa.Table, hints: ColumnHints, accepted: Contract | None) -> list[str]:

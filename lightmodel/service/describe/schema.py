@@ -5,6 +5,7 @@ from typing import Any
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.describe import text_of
+from lightmodel.contract.formats import plain_decimal
 from lightmodel.contract.task import TaskKind
 from lightmodel.scoring.predictor import LoadedModel, label_names
 from lightmodel.service.answer_writers import csv_lines, csv_value
@@ -180,7 +181,11 @@ def csv_of(records: list[Json], contract: Contract) -> bytes:
     dialect = contract.dialect or Dialect()
     marks = (dialect.delimiter, dialect.quote, dialect.decimal or ".")
     delimiter, quote, decimal = (",", '"', ".") if dialect.delimiter in {"", " "} else marks
-    rows = [[_cell(value, decimal) for value in record.values()] for record in records]
+    marks_of = {column.name: plain_decimal(column, decimal) for column in contract.columns}
+    rows = [
+        [_cell(value, marks_of.get(name, decimal)) for name, value in record.items()]
+        for record in records
+    ]
     return csv_lines([list(records[0]), *rows], delimiter, quote)
 
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from lightmodel.contract.amounts import AmountFormat
 from lightmodel.contract.cells import INVALID, MISSING, RAGGED, is_marker
 from lightmodel.contract.columns import Column, ColumnType, Role
-from lightmodel.contract.formats import text_parser
+from lightmodel.contract.formats import plain_decimal, text_parser
 
 FORMATS = st.builds(
     AmountFormat,
     currency=st.sampled_from(["", "$", "€", "US$", "CHF", "kr.", "zł"]),
     group=st.sampled_from(["", " ", "'"]),
     decimal=st.sampled_from([".", ","]),
-)
+) | st.sampled_from([AmountFormat("$", ",", "."), AmountFormat("€", ".", ",")])
 ENGLISH = AmountFormat("$", ",", ".")
 GERMAN = AmountFormat("€", ".", ",")
 PERCENT = AmountFormat("", "", ".", percent=True)
@@ -93,3 +93,18 @@ def test_missing_and_ragged_cells_keep_their_marks() -> None:
 def test_plain_numbers_have_the_decimal_mark_of_their_table() -> None:
     assert text_parser(column(str(ENGLISH)), [], ",")(["5,5"]).tolist() == [5.5]
     assert math.isnan(text_parser(column(str(ENGLISH)), [], ".")(["5,5"])[0])
+
+
+@given(FORMATS, st.sampled_from([".", ","]), st.integers(-(10**7), 10**7))
+def test_a_plain_number_with_the_mark_of_the_column_is_read_as_such(
+    written: AmountFormat, decimal: str, thousandths: int
+) -> None:
+    """As /sample.csv has it."""
+    number = thousandths / 1000
+    text = repr(number).replace(".", plain_decimal(column(str(written)), decimal))
+    assert text_parser(column(str(written)), [], decimal)([text]).tolist() == [number]
+
+
+@pytest.mark.parametrize("written", ["", "date %d.%m.%Y"])
+def test_other_columns_have_the_mark_of_their_table(written: str) -> None:
+    assert plain_decimal(column(written), ",") == ","

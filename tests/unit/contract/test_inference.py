@@ -91,6 +91,17 @@ def test_dates_are_features_and_free_text_is_ignored_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("distinct", "words"), [(40, "nothing can be learnt"), (25, "little can be learnt"), (20, "")]
+)
+def test_a_column_of_nearly_unique_texts_is_named(distinct: int, words: str) -> None:
+    texts = [*(f"text {row % distinct}" for row in range(ROWS)), None]
+    frame = pa.table({"target": [0, 1] * 20 + [0], "x": list(range(41)), "note": texts})
+    found = [one for one in infer(frame, ColumnHints("target")).warnings if "'note'" in one]
+    assert len(found) == bool(words)
+    assert all(words in one and f"{distinct} distinct texts in 40 cells" in one for one in found)
+
+
+@pytest.mark.parametrize(
     ("values", "kind", "labels"),
     [
         ([0, 1], TaskKind.BINARY, (0, 1)),

@@ -67,6 +67,8 @@ def read(texts: list[str | None], decimal: str = ".") -> tuple[list[float | None
         (["€1.234", "€1.20"], "€0.##", [1.234, 1.2]),
         (["102,521", "7"], "#,##0.##", [102521, 7]),
         (["1.234,56", "1.234"], "#.##0,##", [1234.56, 1234]),
+        (["1.234.567", "5"], "#.##0,##", [1234567, 5]),
+        (["1.234"] * 5 + ["5"], "#.##0,##", [1234] * 5 + [5]),
         (["1 234", "5"], "# ##0.##", [1234, 5]),
         (["1'234.5", "1\u2019234"], "#'##0.##", [1234.5, 1234]),
         (["CHF 5", "7 CHF"], "CHF0.##", [5, 7]),
@@ -101,6 +103,8 @@ def test_a_column_that_is_written_in_one_way_is_numbers(
         ["192.168.100.200", "10.0.0.1"],
         ["$99999999999999999999"],  # an identifier
         ["$5"] * 200 + ["none"],
+        ["1.234"] * 5 + ["1234"],  # plain numbers of a column of texts
+        ["1.234", "5"],
         ["x"],
         [],
     ],
@@ -127,6 +131,16 @@ def test_a_column_is_read_as_its_texts_are_parsed(texts: list[str | None], decim
     assert numbers == AmountFormat.from_pattern(pattern).parse(present, "x")
     assert [one is None for one in found[0]] == [text is None for text in texts]
     assert read(texts[::-1], decimal) == (found[0][::-1], found[1])
+
+
+@settings(max_examples=200)
+@given(TEXTS, st.sampled_from([".", ","]))
+def test_the_order_of_the_rows_does_not_matter(texts: list[str | None], decimal: str) -> None:
+    many = [text for text in texts for _ in range(150)]
+    found, reverse = read(many, decimal), read(many[::-1], decimal)
+    assert (found and found[1]) == (reverse and reverse[1])
+    if found and reverse:
+        assert found[0] == reverse[0][::-1]
 
 
 @settings(max_examples=400)
@@ -175,6 +189,29 @@ def test_the_contract_in_force_decides(
         assert read.table["price"].to_pylist() == expected
         kept = accepted.columns[0].format if accepted else ""
         assert read.formats == {"price": kept or "amount $0.##"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        (["5"] * 20 + ["none"], "1 of 21 are no numbers (rows 21 below the header)"),
+        (["$5"] * 20 + [None, "-"], "1 of 22 are no numbers (rows 22 below the header)"),
+        (["$5"] * 80 + ["-"] * 7, "(rows 81, 82, 83, 84, 85, … below the header)"),
+        (["$5"] * 20 + ["€5"], "not all written in one way"),
+        (["007", "5"], ""),
+        (["99999999999999999999", "5"], ""),
+        (["a", "b"], ""),
+        (["31.12.2024"] * 20 + ["-"], ""),
+        (["1,5", "2"], ""),
+        (["5"] * 5 + ["a", "b"], ""),
+    ],
+)
+def test_a_column_that_is_nearly_one_of_amounts_is_named(
+    texts: list[str | None], reason: str
+) -> None:
+    found = read_formats(pa.table({"c": texts}), (), Dialect(), None).warnings
+    assert len(found) == bool(reason)
+    assert all("'c'" in one and reason in one and "€" not in one for one in found)
 
 
 def test_a_column_that_is_to_stay_text_does() -> None:

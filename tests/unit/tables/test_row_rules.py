@@ -157,6 +157,14 @@ def test_numbers_of_a_format_may_be_numbers() -> None:
     assert features_and_faults(table_block(table, rules, {}))[0] == found[:3]
 
 
+def test_an_integer_beyond_all_floats_is_infinite_and_not_a_fault_of_ours() -> None:
+    body = b'[{"age": NaN, "spent": 1%s, "member": true, "where": "web"}]' % (b"0" * 400)
+    wrong = {(one.column, one.rule) for one in JsonBlocks(RULES, frozenset()).read(body).violations}
+    assert ("spent", "infinite") in wrong
+    plain = JsonBlocks(RowRules(PRICED), frozenset()).block([{"price": 10**400, "age": -(10**400)}])
+    assert [one.rule for one in plain.violations] == ["infinite", "infinite"]
+
+
 def test_a_format_is_stored_in_the_contract() -> None:
     assert Contract.from_dict(PRICED.to_dict()) == PRICED
     assert "format" not in CONTRACT.to_dict()["columns"][0]

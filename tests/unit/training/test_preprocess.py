@@ -2,13 +2,16 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
+from lightmodel.contract.columns import ColumnType
 from lightmodel.contract.profile import Profile
+from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, ContractViolation, DataError, DriftExceeded
 from lightmodel.training.preprocess import (
     AcceptedTable,
@@ -57,6 +60,66 @@ def test_rows_without_a_target_are_named_with_a_way_to_remove_them() -> None:
     with pytest.raises(ContractViolation, match=r"rows 1, 4; 2 in all") as caught:
         preprocess(table_of(20, target=targets), options(), None)
     assert caught.value.hint == "in pandas: table.dropna(subset=['target'])"
+
+
+def amounts(currency: str = "$", rows: int = ROWS) -> list[str]:
+    return [f"{currency}{1000 + 7 * row:,}.50" for row in range(rows)]
+
+
+def test_amounts_become_numbers_by_the_format_in_the_contract() -> None:
+    result = preprocess(table_of(price=amounts()), options(), None)
+    price = next(column for column in result.contract.columns if column.name == "price")
+    assert (price.type, price.format) == (ColumnType.NUMBER, "amount $#,##0.##")
+    assert (price.minimum, price.maximum) == (1000.5, 1000.5 + 7 * (ROWS - 1))
+    assert pa.types.is_floating(result.train["price"].type)
+    assert result.profile.columns["price"].mean is not None
+    for prices in (amounts(), [1000.5] * ROWS, ["1000.5"] * ROWS):  # the next table
+        again = preprocess(table_of(seed=1, price=prices), options(), accepted_from(result))
+        assert [one for one in again.contract.columns if one.name == "price"] == [price]
+
+
+def test_amounts_of_another_currency_break_the_contract() -> None:
+    accepted = accepted_from(preprocess(table_of(price=amounts()), options(), None))
+    assert broken_rules(table_of(price=amounts("€")), accepted) == {("price", "type")}
+
+
+def test_a_table_that_was_of_numbers_may_come_with_amounts() -> None:
+    numbers = [1000.5 + 7 * row for row in range(ROWS)]
+    accepted = accepted_from(preprocess(table_of(price=numbers), options(), None))
+    result = preprocess(table_of(price=amounts()), options(), accepted)
+    price = next(column for column in result.contract.columns if column.name == "price")
+    assert price.format == "amount $#,##0.##"
+
+
+def test_an_older_model_s_texts_stay_texts() -> None:
+    texts = ["$1,000.50", "$2,000.50"] * (ROWS // 2)
+    result = preprocess(table_of(price=texts), options(), None)
+    columns = [
+        replace(one, type=ColumnType.CATEGORY, categories=("$1,000.50", "$2,000.50"), format="")
+        if one.name == "price"
+        else one
+        for one in result.contract.columns
+    ]
+    older = replace(result.contract, columns=tuple(columns))
+    again = preprocess(table_of(price=texts), options(), AcceptedTable(older, result.profile))
+    assert set(again.train["price"].to_pylist()) == set(texts)
+
+
+def test_a_target_of_amounts_is_a_number() -> None:
+    result = preprocess(table_of(target=amounts()), options(), None)
+    assert result.contract.task.kind is TaskKind.REGRESSION
+
+
+def test_ids_are_left_as_they_are_written() -> None:
+    texts = [f"{1000 + row:,}" for row in range(ROWS)]
+    result = preprocess(table_of(id=texts, ref=texts), options({"ignore": ["ref"]}), None)
+    assert set(result.train["id"].to_pylist()) <= set(texts)
+    assert set(result.train["ref"].to_pylist()) <= set(texts)
+
+
+def test_a_column_that_is_nearly_one_of_amounts_is_warned_of() -> None:
+    result = preprocess(table_of(price=[*amounts()[:-1], "€5"]), options(), None)
+    assert any("'price'" in one and "in one way" in one for one in result.warnings)
 
 
 def test_each_row_is_in_one_part_and_shares_are_kept() -> None:
