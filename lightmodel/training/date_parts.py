@@ -89,6 +89,10 @@ class DateParts:
         chosen = {name: tuple(some) for name, some in parts.items() if some}
         return cls(chosen, {name: contract.feature_names.index(name) for name in chosen})
 
+    def payload(self) -> dict[str, list[str]]:
+        """Return the parts in JSON's types."""
+        return {name: list(parts) for name, parts in self.parts.items()}
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of these features."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lightmodel.contract.cells import Matrix, Scores, Vector
 from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.dates import to_micros
 from lightmodel.errors import ArtefactCorrupt, ConfigError
 from lightmodel.training.calibration import Calibration
 from lightmodel.training.date_parts import DateParts
@@ -123,7 +124,7 @@ class Processing:
         """Return the content for the bundle: `steps` in JSON types, and `counts` as arrays."""
         return {
             "steps": {
-                "dates": {name: list(parts) for name, parts in self.dates.parts.items()},
+                **({"dates": self.dates.payload()} if self.dates.parts else {}),
                 "frequency": list(self.counts),
                 "module": list(self.user_names),
                 "calibration": self.calibration.to_dict() if self.calibration else None,
@@ -225,7 +226,8 @@ class _Columns(dict[str, npt.NDArray[Any]]):
 def _columns_by_name(features: Matrix, contract: Contract) -> Columns:
     """Return the features by name, as the user's function receives them.
 
-    Each is (rows,), read-only: float64 with NaN for a missing value, or text with None (categories).
+    Each is (rows,), read-only: float64 with NaN for a missing value, text with None (categories),
+    datetime64 (dates) or timedelta64 (times of day, durations) with NaT.
     """
     columns = _Columns()
     for index, column in enumerate(contract.features):
@@ -233,6 +235,8 @@ def _columns_by_name(features: Matrix, contract: Contract) -> Columns:
         if column.type is ColumnType.CATEGORY:
             labels = np.array([*column.categories, None], dtype=object)
             values = labels[np.where(np.isnan(values), -1, values).astype(np.int64)]
+        elif column.type.is_temporal:  # NO_TIME is NumPy's NaT
+            values = to_micros(values).view("M8[us]" if column.type.is_date else "m8[us]")
         values.flags.writeable = False
         columns[column.name] = values
     return columns

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from lightmodel.contract.cells import Matrix
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
@@ -85,3 +87,14 @@ def test_a_row_has_the_same_parts_among_others(size: int) -> None:
     steps = parts_of([FIRST, LATER])
     rows = matrix([FIRST, LATER, None])
     assert np.array_equal(steps.extend(rows)[:size], steps.extend(rows[:size]), equal_nan=True)
+
+
+def test_own_features_receive_dates_as_such() -> None:
+    def own(columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        weekend = np.is_busday(columns["when"].astype("datetime64[D]"), "0000011")
+        return {"weekend": weekend, "late": columns["at"] > np.timedelta64(12, "h")}
+
+    rows = np.vstack([matrix([FIRST, LATER], 3600.0), matrix([dt.datetime(2024, 1, 6)], 50_000.0)])  # noqa: DTZ001
+    steps = fit_features(rows, CONTRACT, (), own)
+    assert steps.extend(rows)[:, -2:].tolist() == [[0, 0], [0, 0], [1, 1]]
+    assert steps.feature_names[-2:] == ("weekend", "late")
