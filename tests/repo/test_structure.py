@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 31_620
+MOST_LINES = 31_680
 MOST_MODULES = 195
 
 
