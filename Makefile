@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or azure or browser or postgres or newman or schemathesis or compiler or shell or notify or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or boosters
-MARKED := docker or $(SERVICES)
+SERVICES := s3 or azure or postgres or newman or schemathesis or compiler or shell or notify or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or boosters
+MARKED := docker or browser or $(SERVICES)
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-tune bench-serve bench-requests bench-compiled bench-memory bench-deploy bench-push structure image soak coverage notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-deploy bench-push structure image soak coverage notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -44,13 +44,16 @@ check: $(DEV_STAMP) ## Lint, types, layers, and the words of the documentation
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/repo/test_words.py
 
-bench: bench-train bench-tune bench-serve bench-requests bench-compiled bench-memory bench-deploy bench-push image ## All measurements that the README quotes
+bench: bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
 
 bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train
+
+bench-preprocess: $(STAMP) ## Preparing a table of dates, amounts and texts, against pandas
+	$(BIN)/python -m benchmarks.preprocess
 
 bench-tune: $(DEV_STAMP) ## Tuning against Optuna over lgb.cv (minutes)
 	$(BIN)/python -m benchmarks.tune

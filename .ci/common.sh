@@ -5,6 +5,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DEBIAN_FRONTEND=noninteractive CI=true
 # Each of a thousand processes would compile the package anew.
 export PYTHONDONTWRITEBYTECODE=
+# Tests run in another order for each commit, and in the same one whenever that commit is tested.
+PYTEST_ADDOPTS="--randomly-seed=$((16#$(git rev-parse --short=7 HEAD 2>/dev/null || echo 0)))"
+export PYTEST_ADDOPTS
 BASE_IMAGE=python:3.11-slim-bookworm
 mkdir -p var/ci/coverage
 
@@ -20,14 +23,14 @@ packages() {
     one_at_a_time apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# marked_tests NAME MARKERS: MARKERS may use a variable of the Makefile. With branch coverage, of which the part `coverage` makes one; nothing is skipped.
+# marked_tests NAME MARKERS [ARGUMENTS OF PYTEST]: MARKERS may use a variable of the Makefile. With branch coverage, of which the part `coverage` makes one; nothing is skipped.
 marked_tests() {
     one_at_a_time make .venv/.requirements-dev
     one_at_a_time .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/ci.txt
     PATH="$PWD/var/ci/node_modules/.bin:$PWD/.venv/bin:$PWD/var/ci/bin:$PATH" \
         COVERAGE_FILE="$PWD/var/ci/coverage/$1" \
         make test-marked MARKED="$2" \
-        ARGS="--durations=25 --junitxml=var/ci/$1.xml --cov --cov-report= --cov-fail-under=0"
+        ARGS="${*:3} --durations=25 --junitxml=var/ci/$1.xml --cov --cov-report= --cov-fail-under=0"
     .venv/bin/python .ci/nothing_skipped.py "var/ci/$1.xml"
 }
 

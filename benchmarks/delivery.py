@@ -1,7 +1,6 @@
-"""Helpers of the deployment benchmarks: images, a free port, a command that must succeed."""
+"""Helpers of the deployment benchmarks: images, a command that must succeed."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,14 +23,6 @@ def run(*words: str, folder: Path = ROOT, stdin: str = "", **environ: str) -> st
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} gave {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def deploy_settings(name: str, port: int) -> Mapping[str, str]:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.delivery import ROOT, deploy_settings, free_port, remove, run
+from benchmarks.delivery import ROOT, deploy_settings, remove, run
 from benchmarks.load import LoadResult, steady_load
+from benchmarks.ports import free_port
 
 RESULTS = ROOT / "benchmarks" / "results" / "deploy.json"
 IMAGES = ("light-model-bench:a", "light-model-bench:b")

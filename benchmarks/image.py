@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import requests
 
-from benchmarks.delivery import ROOT, free_port, run
+from benchmarks.delivery import ROOT, run
+from benchmarks.ports import free_port
 
 RESULTS = ROOT / "benchmarks" / "results" / "image.json"
 IMAGES: Mapping[str, tuple[str, ...]] = {

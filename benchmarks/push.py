@@ -18,7 +18,8 @@ from threading import Event, Thread
 
 import requests
 
-from benchmarks.delivery import ROOT, deploy_settings, free_port, remove, run
+from benchmarks.delivery import ROOT, deploy_settings, remove, run
+from benchmarks.ports import free_port
 
 RESULTS = ROOT / "benchmarks" / "results" / "push.json"
 PAGE = Path("lightmodel") / "web" / "templates" / "base.html"

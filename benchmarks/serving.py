@@ -14,6 +14,8 @@ from threading import Event, Thread
 
 import psutil
 
+from benchmarks.ports import free_port
+
 ROOT = Path(__file__).parents[1]
 _PATIENCE_S = 120
 
@@ -140,14 +142,6 @@ def _first_answer(server: Server, port: int, row: bytes, started: float) -> floa
         else:
             return time.perf_counter() - started
     raise TimeoutError(f"{server.name} never answered")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -7,10 +7,8 @@ side, in turns, and the medians and their ratios are printed and written to benc
 
 import argparse
 import json
-import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.timing import timed
 from lightmodel.config import load
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.cells import Codes, Vector
@@ -184,17 +183,6 @@ def summary(
         ),
         "plain_auc_full_folds": float(np.mean([auc(one.fold, one.scores) for one in full])),
     }
-
-
-def timed(command: list[str]) -> tuple[float, float]:
-    """Run a process, and return its wall seconds and its peak memory in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command} failed with {status}")
-    scale = 1e6 if platform.system() == "Darwin" else 1e3
-    return time.perf_counter() - started, usage.ru_maxrss / scale
 
 
 def bench_preprocess(path: Path, repeats: int) -> dict[str, Any]:

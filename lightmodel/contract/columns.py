@@ -145,12 +145,16 @@ class Dialect:
 class Contract:
     """All columns, in the order of the training table, the task, and the dialect of the table.
 
-    The dialect is None in the contracts of old models, from before it was stored.
+    Attributes:
+        dialect: None in the contracts of old models, from before it was stored.
+        equal_rows_apart: whether rows with the same features are different cases, each of which is
+            assigned to training or testing by itself.
     """
 
     columns: tuple[Column, ...]
     task: Task
     dialect: Dialect | None = None
+    equal_rows_apart: bool = False
 
     @cached_property
     def features(self) -> tuple[Column, ...]:
@@ -194,7 +198,7 @@ class Contract:
         columns = (
             _widened_column(column, seen.get(column.name), newer.decimal) for column in self.columns
         )
-        return Contract(tuple(columns), newer.task, newer.dialect)
+        return replace(self, columns=tuple(columns), task=newer.task, dialect=newer.dialect)
 
     def only(self, names: Container[str]) -> "Contract":
         """Return the contract of those columns only whose names are in `names`."""
@@ -203,9 +207,11 @@ class Contract:
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types, without what is empty."""
         dialect = {"dialect": self.dialect.to_dict()} if self.dialect else {}
+        apart = {"equal_rows_apart": True} if self.equal_rows_apart else {}
         return {
             "task": self.task.to_dict(),
             **dialect,
+            **apart,
             "columns": [
                 {key: value for key, value in asdict(column).items() if value not in (None, (), "")}
                 for column in self.columns
@@ -217,7 +223,8 @@ class Contract:
         """Return the contract of a dict that `to_dict` made."""
         columns = tuple(Column.from_dict(column) for column in content["columns"])
         dialect = Dialect.from_dict(content["dialect"]) if "dialect" in content else None
-        return cls(columns, Task.from_dict(content["task"]), dialect)
+        apart = bool(content.get("equal_rows_apart"))
+        return cls(columns, Task.from_dict(content["task"]), dialect, apart)
 
 
 _KINDS = ("is_numeric", "is_temporal", "is_date")

@@ -1,6 +1,6 @@
 """Validate a table against its contract, measure its drift, and split it for training and testing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,14 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
-from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
+from lightmodel.training.split import (
+    Method,
+    equal_rows_are_apart,
+    random_split,
+    row_keys,
+    time_split,
+    uniform_draws,
+)
 from lightmodel.training.typed_columns import read_texts
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
@@ -99,6 +106,9 @@ def preprocess(
     warnings = list(inferred.warnings)
     drift: tuple[Drift, ...] = ()
     table, contract = _validate(table, inferred.contract, old, warnings)
+    if old is None and contract.id is None:
+        apart = equal_rows_are_apart(table, contract)
+        contract = replace(contract, equal_rows_apart=apart)
     current = profile(table, contract)
     if accepted:
         drift = _measure_drift(table, current, accepted.profile, options.data.max_drift)

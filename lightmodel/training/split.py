@@ -2,7 +2,8 @@
 
 A row is a test row if the hash of its id (or of its features) and the seed is below the test share. So
 it keeps its part when the table grows or is sorted differently, equal rows stay together, and it is
-known which rows another model with the same settings was not trained on.
+known which rows another model with the same settings was not trained on. Where few features make many
+rows equal, each is hashed by itself: see `equal_rows_are_apart`.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,10 @@ from lightmodel.tables.encode import to_numbers
 
 Keys = npt.NDArray[np.uint64]
 
+_REPEATED = 0.05  # of the rows; fewer equal ones do no harm together
+_FEW_COLUMNS = 8
+_DIFFERING = 0.05  # of the groups of equal rows; among copies, some targets may be mistakes
+
 
 @dataclass(frozen=True)
 class Method:
@@ -47,13 +52,48 @@ class Method:
 
 
 def row_keys(table: pa.Table, contract: Contract, method: Method) -> Keys:
-    """Return (rows,) uint64 hashes of each row's group, else its id, else its features."""
+    """Return (rows,) uint64 hashes of each row's group, else its id, else its features.
+
+    If equal rows are apart, the target and the number of the row among those that equal it in both are
+    hashed as well: which of such rows is which does not matter, in whatever order they are.
+    """
     if method.kind == "group":
-        names: tuple[str, ...] = (method.column,)
-    elif contract.id and contract.id.name in table.column_names:
-        names = (contract.id.name,)
-    else:
-        names = contract.feature_names
+        return _keys(table, contract, (method.column,))
+    if contract.id and contract.id.name in table.column_names:
+        return _keys(table, contract, (contract.id.name,))
+    keys = _keys(table, contract, contract.feature_names)
+    if not contract.equal_rows_apart:
+        return keys
+    keys = _hashes([keys, _keys(table, contract, (contract.target.name,))])
+    return _hashes([keys, pd.Series(keys).groupby(keys).cumcount().to_numpy()])
+
+
+def equal_rows_are_apart(table: pa.Table, contract: Contract) -> bool:
+    """Return whether rows with the same features are different cases, and not copies of one.
+
+    Copies have the same target. Cases that merely share the values of a few features differ in it now
+    and then; kept together, they would make folds of which the others know nothing.
+    """
+    names = contract.feature_names
+    if _repeats(_keys(table, contract, names[:_FEW_COLUMNS])) is None:
+        return False  # most tables are told by few columns
+    keys = _keys(table, contract, names)
+    repeats = _repeats(keys)
+    if repeats is None:
+        return False
+    targets = _keys(table, contract, (contract.target.name,))[repeats]
+    distinct = pd.Series(targets).groupby(keys[repeats]).nunique()
+    return bool((distinct > 1).mean() > _DIFFERING)
+
+
+def _repeats(keys: Keys) -> Mask | None:
+    """Return the (rows,) mask of those that share their key with another; None if they are few."""
+    repeats: Mask = pd.Series(keys).duplicated(keep=False).to_numpy()
+    return repeats if repeats.mean() >= _REPEATED else None
+
+
+def _keys(table: pa.Table, contract: Contract, names: Sequence[str]) -> Keys:
+    """Return (rows,) hashes of the values of some columns."""
     types = {column.name: column.type for column in contract.columns}
     features = frozenset(contract.feature_names)
     columns = [

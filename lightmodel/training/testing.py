@@ -164,7 +164,7 @@ def _compare(
     if column and column not in table.column_names:
         return f"{served.version} was split by {column!r}, which the table lacks: not compared"
     try:
-        unseen = table.filter(pa.array(_unseen_by(served, table)))
+        unseen = table.filter(pa.array(_unseen_by(served, candidate, table)))
         rows = unseen.filter(pa.array(valid_rows(unseen, served.contract)))
         if reason := _too_few(rows.num_rows, unseen.num_rows, served.version):
             return reason
@@ -189,14 +189,18 @@ def _too_few(rows: int, unseen: int, version: str) -> str:
     )
 
 
-def _unseen_by(served: ModelUnderTest, table: pa.Table) -> Mask:
-    """Return the mask of rows that the served model's split would assign to testing."""
-    kind = served.contract.task.kind
-    method = Method.parse(served.split.method, has_classes=kind.has_classes)
+def _unseen_by(served: ModelUnderTest, candidate: ModelUnderTest, table: pa.Table) -> Mask:
+    """Return the mask of test rows that the served model's split would assign to testing, too."""
+    contract, split = served.contract, served.split
+    method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     if method.kind == "time":  # the candidate's test rows are later ones
         return np.ones(table.num_rows, dtype=np.bool_)
-    draws = uniform_draws(row_keys(table, served.contract, method), served.split.seed)
-    return draws < served.split.test_share
+    if contract.equal_rows_apart and contract.id is None and method.kind != "group":
+        # Without the training rows, it is not known which of several equal rows the test rows are.
+        same = candidate.contract.equal_rows_apart and candidate.split == split
+        return np.full(table.num_rows, same)
+    draws = uniform_draws(row_keys(table, contract, method), split.seed)
+    return draws < split.test_share
 
 
 def _best_reachable(kind: TaskKind, target: Vector, best: Scores | None) -> float | None:

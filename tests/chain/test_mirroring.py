@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.clouds import free_port, make_bucket, moto
+from benchmarks.ports import free_port
+from tests.fakes.clouds import make_bucket, moto
 from tests.fakes.project import SETTINGS, Project
 
 MIRROR = '[store]\nmirrors = ["s3://models/shop"]\n'

@@ -13,11 +13,12 @@ import psutil
 import pytest
 import requests
 
+from benchmarks.ports import free_port
 from lightmodel.config import load
 from lightmodel.service import create_app
 from tests.fakes.mlflow_server import mlflow_server, older_server, silent_server
 from tests.fakes.project import ROOT, Project
-from tests.fakes.server import free_port, wait_until_it_answers
+from tests.fakes.server import wait_until_it_answers
 from tests.fakes.waiting import running, wait_until
 
 pytestmark = [

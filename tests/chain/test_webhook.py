@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.ports import free_port
 from lightmodel.delivery.webhook import PATH, GitHubHooks, policy
 from tests.fakes.github import REPOSITORY, TOKEN, GitHub, github, jenkins_endpoint
 from tests.fakes.ngrok import TOKEN as KNOWN
 from tests.fakes.ngrok import ngrok_service
 from tests.fakes.project import ROOT, Ran
-from tests.fakes.server import free_port
 from tests.fakes.waiting import running
 
 SECRET = "shared-with-jenkins"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ports import free_port
 from lightmodel.config import load
 from lightmodel.contract.results import Verdict
 from lightmodel.errors import (
@@ -24,7 +25,7 @@ from lightmodel.store.mirrors import Mirror, mirrors_of
 from lightmodel.store.sync import pull, pull_first, push
 from lightmodel.store.verdict import newest_approved, read_verdict, withdraw, write_verdict
 from lightmodel.store.versions import Store, Version
-from tests.fakes.clouds import azurite, azurite_at, free_port, make_bucket, make_container, moto
+from tests.fakes.clouds import azurite, azurite_at, make_bucket, make_container, moto
 
 UNSIGNED = Signer(None)
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ports import free_port
 from lightmodel.config import load
 from lightmodel.notify import Notifier, open_notifier
 from tests.fakes.project import ROOT
-from tests.fakes.server import free_port
 
 # apprise warns when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

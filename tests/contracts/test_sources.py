@@ -11,13 +11,13 @@ from typing import Protocol
 
 import pytest
 
+from benchmarks.ports import free_port
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable, StorageFull
 from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.factory import fetch_first, source_for
 from tests.fakes.clouds import (
     azurite,
     azurite_at,
-    free_port,
     make_bucket,
     make_container,
     moto,

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ports import free_port
 from lightmodel.config import TrackingSection
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.tracking.client import Tracker, connect
 from lightmodel.tracking.records import AliasUpdate, PendingRun, RunRecord
 from tests.fakes.mlflow_server import mlflow_server, silent_server
-from tests.fakes.server import free_port
 
 # MLflow warns when it is imported and when it queries its database.
 pytestmark = [

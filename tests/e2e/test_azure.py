@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.ports import free_port
 from tests.fakes.azure import Azure, azure, registry
 from tests.fakes.docker_engine import ANSWERS_WRONGLY, ENDS_AT_ONCE, IMAGE, variant
 from tests.fakes.project import ROOT, Ran
-from tests.fakes.server import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.appservice]
 

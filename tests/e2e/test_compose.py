@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from benchmarks.ports import free_port
 from tests.fakes.project import ROOT
-from tests.fakes.server import free_port
 
 pytestmark = pytest.mark.docker
 PROJECT = ("docker", "compose", "--project-name", "lm-compose-tried", "--profile", "app")

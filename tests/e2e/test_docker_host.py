@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from benchmarks.load import steady_load
+from benchmarks.ports import free_port
 from tests.fakes.docker_engine import (
     ANSWERS_WRONGLY,
     ENDS_AT_ONCE,
@@ -19,7 +20,6 @@ from tests.fakes.docker_engine import (
     Deployments,
     variant,
 )
-from tests.fakes.server import free_port
 from tests.fakes.waiting import running, wait_until
 
 pytestmark = pytest.mark.docker

@@ -17,10 +17,11 @@ import pytest
 import requests
 from pyarrow import parquet
 
+from benchmarks.ports import free_port
 from tests.fakes.docker_engine import IMAGE, build
 from tests.fakes.project import ROOT
 from tests.fakes.publishing import published_again
-from tests.fakes.server import free_port, wait_until_it_answers
+from tests.fakes.server import wait_until_it_answers
 from tests.fakes.waiting import wait_until
 
 pytestmark = pytest.mark.docker

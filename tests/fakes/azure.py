@@ -19,7 +19,8 @@ import requests
 import trustme
 from docker.errors import APIError, NotFound
 
-from tests.fakes.server import free_port, wait_until_it_answers
+from benchmarks.ports import free_port
+from tests.fakes.server import wait_until_it_answers
 from tests.fakes.waiting import running
 
 CLIENT, TENANT, PASSWORD, SUBSCRIPTION = "app-id", "tenant-id", "app-password", "subscription-id"

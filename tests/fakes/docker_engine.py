@@ -11,8 +11,8 @@ import docker
 import requests
 from docker.errors import NotFound
 
+from benchmarks.ports import free_port
 from tests.fakes.project import ROOT, Ran
-from tests.fakes.server import free_port
 from tests.fakes.warm_interpreter import run_python
 
 IMAGE = "light-model-tried"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import requests
 
-from tests.fakes.server import free_port, wait_until_it_answers
+from benchmarks.ports import free_port
+from tests.fakes.server import wait_until_it_answers
 from tests.fakes.waiting import running, untraced
 
 

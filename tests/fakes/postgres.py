@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.fakes.clouds import free_port
+from benchmarks.ports import free_port
 from tests.fakes.waiting import LONGEST_S, wait_until
 
 

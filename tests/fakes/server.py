@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,15 +11,9 @@ from typing import Any
 import psutil
 import requests
 
+from benchmarks.ports import free_port
 from tests.fakes.project import ROOT, Project
 from tests.fakes.waiting import running, wait_until
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

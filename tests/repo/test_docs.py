@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.server import free_port
+from benchmarks.ports import free_port
 from tests.fakes.waiting import running
 
 ROOT = Path(__file__).parents[2]

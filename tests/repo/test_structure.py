@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 33_150
+MOST_LINES = 33_220
 MOST_MODULES = 205
 
 

@@ -1,8 +1,9 @@
 """`python -m lightmodel smoke` against the service as it runs."""
 
+from benchmarks.ports import free_port
 from tests.fakes.project import Project
 from tests.fakes.publishing import published_again
-from tests.fakes.server import free_port, serving
+from tests.fakes.server import serving
 from tests.serve.conftest import Shop
 
 

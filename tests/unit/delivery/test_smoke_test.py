@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ports import free_port
 from lightmodel.delivery.smoke_test import (
     Answer,
     check_sample_answers,
@@ -14,7 +15,6 @@ from lightmodel.delivery.smoke_test import (
 )
 from lightmodel.errors import DeployFailed
 from lightmodel.store.manifest import Manifest
-from tests.fakes.server import free_port
 from tests.fakes.web import Web, csv_reply
 
 BINARY = {"kind": "binary", "labels": ["no", "yes"]}

@@ -1,5 +1,7 @@
 """Rows are assigned to training, testing and folds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -9,6 +11,7 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.training.split import (
     Method,
+    equal_rows_are_apart,
     fold_numbers,
     random_split,
     row_keys,
@@ -60,6 +63,54 @@ def test_without_an_id_equal_rows_stay_together_and_their_label_does_not_matter(
     table = pa.table({"x": [1, 2, 1, 2], "c": ["a", "b", "a", "b"], "target": [0, 1, 1, 0]})
     keys = row_keys(table, contract_of(table), RANDOM)
     assert keys[0] == keys[2] != keys[1] == keys[3]
+
+
+def passengers(rows: int, seed: int = 0) -> pa.Table:
+    """Return cases that share the values of two features, and differ in the target by chance."""
+    random = np.random.default_rng(seed)
+    return pa.table(
+        {
+            "class": random.choice(["1st", "2nd", "3rd"], rows),
+            "child": random.choice([True, False], rows),
+            "target": random.integers(0, 2, rows),
+        }
+    )
+
+
+def apart(table: pa.Table) -> Contract:
+    return replace(contract_of(table), equal_rows_apart=True)
+
+
+def test_cases_that_share_their_features_are_apart_and_copies_are_not() -> None:
+    cases, distinct = passengers(400), table_of(400).drop_columns(["id"])
+    assert equal_rows_are_apart(cases, contract_of(cases))
+    assert not equal_rows_are_apart(distinct, contract_of(distinct))
+    copies = pa.concat_tables([distinct, distinct])
+    assert not equal_rows_are_apart(copies, contract_of(copies))
+
+
+def test_equal_rows_that_are_apart_fill_both_parts_and_all_folds() -> None:
+    table = passengers(600)
+    keys = row_keys(table, apart(table), RANDOM)
+    assert len(np.unique(keys)) == 600
+    tested = random_split(uniform_draws(keys, 0), 0.3, None)
+    groups = table.group_by(["class", "child"]).aggregate([]).num_rows
+    for part in (tested, ~tested):
+        seen = table.filter(pa.array(part)).group_by(["class", "child"]).aggregate([])
+        assert seen.num_rows == groups
+
+
+@given(seed=st.integers(0, 20))
+def test_equal_rows_that_are_apart_keep_their_parts_in_another_order(seed: int) -> None:
+    table = passengers(100)
+    order = np.random.default_rng(seed).permutation(100)
+
+    def tested(table: pa.Table) -> list[dict[str, object]]:
+        draws = uniform_draws(row_keys(table, apart(table), RANDOM), 0)
+        rows: list[dict[str, object]] = table.filter(pa.array(draws < 0.3)).to_pylist()
+        return sorted(rows, key=str)
+
+    assert tested(table.take(order)) == tested(table)
 
 
 def test_a_whole_number_has_one_key_however_it_was_read() -> None:

@@ -136,6 +136,31 @@ def test_served_and_candidate_are_compared_on_rows_that_neither_saw(
     assert 0.15 < fewer.rows / split.test.num_rows < 0.45  # three in ten of its test rows
 
 
+def passengers(rows: int = 600) -> pa.Table:
+    """Return cases that share the values of two features; classes differ in how often they survive."""
+    random = np.random.default_rng(0)
+    codes = random.integers(0, 3, rows)
+    survived = random.random(rows) < np.array([0.7, 0.5, 0.2])[codes]
+    child = random.random(rows) < 0.3
+    names = pa.array(["1st", "2nd", "3rd"]).take(pa.array(codes))
+    return pa.table({"class": names, "child": child, "target": survived})
+
+
+def test_folds_and_comparison_of_cases_that_share_their_features() -> None:
+    cases = split_of(passengers(), "target")
+    assert cases.contract.equal_rows_apart
+    found = trained_on(cases)
+    assert found.metrics["auc"] > 0.65
+    assert max(fold.rows for fold in found.folds) < 1.2 * min(fold.rows for fold in found.folds)
+    one, served = candidate(cases, found), candidate(cases, found, "old")
+    comparison = evaluated(cases, one, served).evaluation.comparison
+    assert comparison is not None
+    assert comparison.rows == cases.test.num_rows
+    elsewhere = replace(served, split=SplitSection(seed=7))
+    uncompared = evaluated(cases, one, elsewhere).evaluation.uncompared
+    assert "only 0 test rows are new to old" in uncompared
+
+
 @pytest.mark.parametrize(
     ("change", "warning"),
     [
