@@ -26,7 +26,7 @@ from lightmodel.contract.cells import (
 )
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.time_arrays import as_numbers
-from lightmodel.tables.encode import to_numbers
+from lightmodel.tables.encode import dictionary_encoded, to_numbers
 
 Keys = npt.NDArray[np.uint64]
 
@@ -100,30 +100,40 @@ def _keys(table: pa.Table, contract: Contract, names: Sequence[str]) -> Keys:
         _hashable(as_numbers(table[name]) if name in features else table[name], types.get(name))
         for name in names
     ]
-    hashes = _hashes([rounded for rounded, _, _ in columns])
+    hashes = _combined([rounded for rounded, _, _ in columns])
     inexact = np.any([mask for _, _, mask in columns], axis=0)
     if inexact.any():
-        hashes[inexact] = _hashes([exact for _, exact, _ in columns])[inexact]
+        hashes[inexact] = _combined([exact for _, exact, _ in columns])[inexact]
     return hashes
 
 
 def _hashes(columns: Sequence[npt.NDArray[np.generic]]) -> Keys:
-    frame = pd.DataFrame(dict(enumerate(columns)))
-    hashes = pd.util.hash_pandas_object(frame, index=False, categorize=False)
-    return hashes.to_numpy().astype(np.uint64)
+    return _combined([_hash(column) for column in columns])
 
 
-_Values = npt.NDArray[np.generic]
+def _hash(values: npt.NDArray[np.generic]) -> Keys:
+    hashes: Keys = pd.util.hash_array(values, categorize=False)
+    return hashes
 
 
-def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[_Values, _Values, Mask]:
-    """Return values whose hash is the same for a whole number read as integer, float or text.
+def _combined(hashes: Sequence[Keys]) -> Keys:
+    """Combine the hashes of columns as pandas' `hash_pandas_object` does for a frame."""
+    combined, factor = np.full(len(hashes[0]), 0x345678, np.uint64), np.uint64(1_000_003)
+    for left, column in zip(range(len(hashes), 0, -1), hashes, strict=True):
+        combined = (combined ^ column) * factor
+        factor += np.uint64(82_520 + 2 * left)
+    return combined + np.uint64(97_531)
 
-    Numbers that float64 cannot represent are texts in the second array; the mask marks their rows.
+
+def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[Keys, Keys, Mask]:
+    """Return hashes that are the same for a whole number read as integer, float or text.
+
+    Numbers that float64 cannot represent are hashed as texts in the second array; the mask marks their
+    rows.
     """
     has_numbers = kind is not None and (kind.has_range or kind is ColumnType.BOOLEAN)
     if not has_numbers or pa.types.is_temporal(values.type):
-        texts = _texts(values)
+        texts = _hashed_texts(values)
         return texts, texts, _no_rows(values)
     is_text = pa.types.is_string(values.type)
     numbers = to_numbers(values, ()) if is_text else float_vector(values)
@@ -132,15 +142,21 @@ def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[_Values
     inexact = np.abs(numbers) >= EXACT if may_be_inexact else _no_rows(values)
     if is_text:
         inexact |= is_marker(numbers, INVALID)
-    return numbers, _texts(values) if inexact.any() else numbers, inexact
+    hashes = _hash(numbers)
+    return hashes, _hashed_texts(values) if inexact.any() else hashes, inexact
 
 
 def _no_rows(values: pa.ChunkedArray) -> Mask:
     return np.zeros(len(values), dtype=np.bool_)
 
 
-def _texts(values: pa.ChunkedArray) -> _Values:
-    return np.asarray(values.cast(pa.string()).to_pandas(), dtype=object)
+def _hashed_texts(values: pa.ChunkedArray) -> Keys:
+    """Return the hashes of values as texts, each distinct one hashed once."""
+    encoded = dictionary_encoded(values.cast(pa.string()))
+    distinct = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    places = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
+    hashed: Keys = _hash(distinct)[places]
+    return hashed
 
 
 def uniform_draws(keys: Keys, seed: int, purpose: int = 0) -> Vector:

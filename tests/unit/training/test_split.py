@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,3 +192,28 @@ def test_time_blocks_never_train_on_later_rows() -> None:
     assert sorted(set(blocks.tolist())) == [-1, 0, 1, 2, 3]
     for block in range(4):
         assert order[blocks < block].max() < order[blocks == block].min()
+
+
+def test_keys_are_those_of_pandas_for_the_whole_frame() -> None:
+    table = pa.table(
+        {
+            "x": [1.5, None, 3.0, 1.5],
+            "text": ["a", None, "b", "a"],
+            "other": ["é", "", None, "é"],
+            "target": [0, 1, 0, 1],
+        }
+    )
+    frame = table.drop_columns("target").to_pandas().astype({"text": object, "other": object})
+    expected = pd.util.hash_pandas_object(frame, index=False, categorize=False)
+    keys = row_keys(table, contract_of(table), Method("random"))
+    assert keys.tolist() == expected.tolist()
+
+
+def test_a_date_has_one_key_in_every_type() -> None:
+    kinds = (pa.date32(), pa.timestamp("us"), pa.timestamp("ns"))
+    days = pa.array([19_000, None, 19_001], pa.int32()).cast(pa.date32())
+    tables = [pa.table({"day": days.cast(kind), "target": [0, 1, 0]}) for kind in kinds]
+    contract = contract_of(tables[0])
+    first, *others = [row_keys(table, contract, Method("random")).tolist() for table in tables]
+    assert all(other == first for other in others)
+    assert len(set(first)) == 3
