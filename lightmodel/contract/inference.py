@@ -1,7 +1,7 @@
 """Infer a contract from a table: roles, types, ranges, categories and the task."""
 
 import json
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
+from lightmodel.contract.identifiers import Identifiers, find_identifiers, says_id
 from lightmodel.contract.task import (
     Label,
     Task,
@@ -25,20 +26,23 @@ MAX_INTEGER_CLASSES = 20
 MAX_CLASSES = 1_000
 MAX_CATEGORIES = 1_000
 _FEW_ROWS = 20  # in which all texts may differ by chance
-_ID_NAME = re.compile(
-    r"(?i:id|uuid|guid|index|row_?(id|no|number)|id_code|.+[_ ](id|id_code|uuid))|.*[a-z]Id"
-)
 
 
 @dataclass(frozen=True)
 class ColumnHints:
-    """Settings that guide the inference of a contract; see docs/config.md."""
+    """Settings that guide the inference of a contract; see docs/config.md.
+
+    Attributes:
+        accepted: the features of the approved model, which stay features.
+    """
 
     target: str
     id: str = "auto"
     ignore: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     task: str = "auto"
     positive: str = "auto"
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -63,19 +67,22 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     """
     require_column(table, hints.target, "data.target")
     require_column(table, hints.id if hints.id != "auto" else "", "data.id")
-    for name in hints.ignore:
-        require_column(table, name, "data.ignore")
+    for setting in ("ignore", "keep"):
+        for name in getattr(hints, setting):
+            require_column(table, name, f"data.{setting}")
     task = infer_task(table[hints.target], hints)
     warnings = _guessed_positive(task, hints)
-    id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
     contract = Contract((), task, dialect)
-    _reject_answer_name(id_name, task)
+    identifiers = _identifiers(table, hints, task, warnings)
+    _reject_answer_name(identifiers.id, task)
     columns = []
     for name in table.column_names:
-        role = _role(name, id_name, hints)
+        role = _role(name, identifiers, hints)
         columns.append(_column(name, role, table[name], contract.decimal, warnings))
     if not any(column.role is Role.FEATURE for column in columns):
-        raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
+        raise DataError(
+            "no column is left to predict from", hint="check data.ignore, data.id and data.keep"
+        )
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
 
 
@@ -92,13 +99,52 @@ def require_column(table: pa.Table, name: str, setting: str) -> None:
     )
 
 
-def _id_column(table: pa.Table, hints: ColumnHints) -> str:
-    """Return the first column whose name, type and mostly distinct values suggest an id, else ""."""
-    for name in table.column_names:
-        taken = name == hints.target or name in hints.ignore
-        if not taken and _ID_NAME.fullmatch(name) and _may_be_ids(table[name]):
-            return str(name)
-    return ""
+def _identifiers(
+    table: pa.Table, hints: ColumnHints, task: Task, warnings: list[str]
+) -> Identifiers:
+    """Return the columns that identify the rows, with a warning; one column at least stays a feature."""
+    if not hints.id:
+        return Identifiers()
+    taken = {hints.target, hints.id, *hints.ignore, *hints.keep}
+    free = [name for name in table.column_names if name not in taken]
+    found = find_identifiers(table, [name for name in free if name not in hints.accepted])
+    if kept := find_identifiers(table, [name for name in free if name in hints.accepted]).names:
+        warnings.append(_kept_identifiers(kept))
+    if hints.id != "auto":
+        found = Identifiers(hints.id, found.names)
+    elif is_answer_name(found.id, task):
+        found = Identifiers("", found.names)
+    if not {*free, *hints.keep} - {*found.names}:
+        found = Identifiers(found.id, ())
+    named = [name for name in found.names if name != hints.id and not says_id(name)]
+    if named:
+        warnings.append(_left_out(named, found.id))
+    return found
+
+
+def _left_out(names: list[str], id_name: str) -> str:
+    """Return the warning that columns which identify the rows are no features."""
+    listed, several = ", ".join(map(repr, names)), len(names) > 1
+    back = f" ({id_name!r} comes back in each answer)" if id_name in names else ""
+    return (
+        f"column{'s' if several else ''} {listed} identif{'y' if several else 'ies'} the rows and "
+        f"{'are no features' if several else 'is no feature'}{back}; to train on "
+        f"{'them' if several else 'it'} all the same, set data.keep = {_as_setting(names)}"
+    )
+
+
+def _kept_identifiers(names: tuple[str, ...]) -> str:
+    """Return the warning that features of the approved model identify the rows."""
+    listed, several = ", ".join(map(repr, names)), len(names) > 1
+    return (
+        f"column{'s' if several else ''} {listed} identif{'y' if several else 'ies'} the rows, but the "
+        f"approved model was trained on {'them' if several else 'it'}; to leave "
+        f"{'them' if several else 'it'} out, set data.ignore = {_as_setting(names)}"
+    )
+
+
+def _as_setting(names: Iterable[str]) -> str:
+    return json.dumps(list(names), ensure_ascii=False)
 
 
 def _reject_answer_name(id_name: str, task: Task) -> None:
@@ -110,19 +156,12 @@ def _reject_answer_name(id_name: str, task: Task) -> None:
         )
 
 
-def _may_be_ids(values: pa.ChunkedArray) -> bool:
-    kind = values.type
-    if not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
-        return False
-    return bool(pc.count_distinct(values).as_py() >= 0.5 * len(values))
-
-
-def _role(name: str, id_name: str, hints: ColumnHints) -> Role:
+def _role(name: str, identifiers: Identifiers, hints: ColumnHints) -> Role:
     if name == hints.target:
         return Role.TARGET
-    if name == id_name:
+    if name == identifiers.id:
         return Role.ID
-    return Role.IGNORED if name in hints.ignore else Role.FEATURE
+    return Role.IGNORED if name in {*hints.ignore, *identifiers.others} else Role.FEATURE
 
 
 def _column(

@@ -1,6 +1,6 @@
 """Validate a table against its contract, measure its drift, and split it for training and testing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
+from lightmodel.training.retraining import contract_in_force
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 from lightmodel.training.usable_rows import usable_rows
 
@@ -67,7 +68,12 @@ class PreprocessOptions:
         if kind in {"time", "group"} and column not in ignore:
             ignore = (*ignore, column)
         return ColumnHints(
-            self.data.target, self.data.id, ignore, self.train.task, self.train.positive
+            self.data.target,
+            self.data.id,
+            ignore,
+            self.data.keep,
+            self.train.task,
+            self.train.positive,
         )
 
 
@@ -92,10 +98,17 @@ def preprocess(
     _reject_repeated_names(table)
     require_column(table, options.split.method.partition(":")[2], "split.method")
     table, left_out = usable_rows(table, options.hints, options.data)
-    inferred = infer(table, options.hints, dialect)
+    old = accepted.contract if accepted else None
+    hints = options.hints
+    if old:
+        hints = replace(hints, accepted=frozenset(old.feature_names))
+    inferred = infer(table, hints, dialect)
     warnings = [*left_out, *inferred.warnings]
     drift: tuple[Drift, ...] = ()
-    old = accepted.contract if accepted else None
+    if old:
+        decided = {*hints.ignore, *hints.keep}
+        old, widened = contract_in_force(old, inferred.contract, decided)
+        warnings += widened
     table, contract = _validate(table, inferred.contract, old, warnings)
     current = profile(table, contract)
     if accepted:
@@ -136,7 +149,7 @@ def _validate(
             hint=f"use a separate store.root for each table, or {_NEW_CONTRACT}",
         )
     conformed = validate_table(table, contract, with_target=True, decimal=inferred.decimal)
-    target = check_target(table[contract.target.name], contract)
+    target = check_target(conformed.table[contract.target.name], contract)
     # `check_target` reports a missing target with a better message.
     reported = (contract.target.name, "missing")
     others = [item for item in conformed.violations if (item.column, item.rule) != reported]
