@@ -23,6 +23,7 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
+from lightmodel.training.leaks import deciding_features, leak_warning
 from lightmodel.training.retraining import contract_in_force
 from lightmodel.training.split import Method, random_split, row_keys, time_split, uniform_draws
 from lightmodel.training.usable_rows import usable_rows
@@ -42,7 +43,11 @@ class AcceptedTable:
 
 @dataclass(frozen=True)
 class PreprocessingResult:
-    """The two tables, in the source's row order, with their contract, profile and findings."""
+    """The two tables, in the source's row order, with their contract, profile and findings.
+
+    Attributes:
+        leaks: features that alone decide the target.
+    """
 
     train: pa.Table
     test: pa.Table
@@ -50,6 +55,7 @@ class PreprocessingResult:
     profile: Profile
     drift: tuple[Drift, ...]
     warnings: tuple[str, ...]
+    leaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,10 @@ def preprocess(
         repeated = table.num_rows - len(table[contract.id.name].unique())
         if repeated:
             warnings.append(f"{repeated:,} rows repeat an id; rows with the same id are not split")
-    return PreprocessingResult(train, test, contract, current, drift, tuple(warnings))
+    leaks = deciding_features(table, contract)
+    if leaks:
+        warnings.append(leak_warning(leaks))
+    return PreprocessingResult(train, test, contract, current, drift, tuple(warnings), leaks)
 
 
 def _reject_repeated_names(table: pa.Table) -> None:

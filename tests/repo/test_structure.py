@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 31_870
-MOST_MODULES = 197
+MOST_LINES = 32_070
+MOST_MODULES = 198
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
