@@ -1,6 +1,8 @@
 """Find the columns that identify or number the rows: a model can learn only the training rows from them."""
 
+import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +50,7 @@ class Identifiers:
         return ((self.id,) if self.id else ()) + self.others
 
 
-def find_identifiers(table: pa.Table, names: list[str]) -> Identifiers:
+def find_identifiers(table: pa.Table, names: Sequence[str]) -> Identifiers:
     """Find identifiers among the columns `names` of a table of plain types.
 
     The id is the first column that is called one and has mostly distinct values, else the first other
@@ -64,6 +66,31 @@ def find_identifiers(table: pa.Table, names: list[str]) -> Identifiers:
 def says_id(name: str) -> bool:
     """Return whether a column's whole name says that it is the id."""
     return re.fullmatch(r"(?i:id|uuid|guid|id_code|row_?id)", name) is not None
+
+
+def left_out_warning(names: Sequence[str], id_name: str) -> str:
+    """Return the warning that columns which identify the rows are no features."""
+    listed, several = ", ".join(map(repr, names)), len(names) > 1
+    back = f" ({id_name!r} comes back in each answer)" if id_name in names else ""
+    return (
+        f"column{'s' if several else ''} {listed} identif{'y' if several else 'ies'} the rows and "
+        f"{'are no features' if several else 'is no feature'}{back}; to train on "
+        f"{'them' if several else 'it'} all the same, set data.keep = {_as_setting(names)}"
+    )
+
+
+def kept_warning(names: Sequence[str]) -> str:
+    """Return the warning that features of the approved model identify the rows."""
+    listed, several = ", ".join(map(repr, names)), len(names) > 1
+    return (
+        f"column{'s' if several else ''} {listed} identif{'y' if several else 'ies'} the rows, but the "
+        f"approved model was trained on {'them' if several else 'it'}; to leave "
+        f"{'them' if several else 'it'} out, set data.ignore = {_as_setting(names)}"
+    )
+
+
+def _as_setting(names: Iterable[str]) -> str:
+    return json.dumps(list(names), ensure_ascii=False)
 
 
 def _is_called_id(name: str, values: pa.ChunkedArray) -> bool:

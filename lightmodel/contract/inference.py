@@ -1,7 +1,6 @@
 """Infer a contract from a table: roles, types, ranges, categories and the task."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -10,7 +9,13 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
-from lightmodel.contract.identifiers import Identifiers, find_identifiers, says_id
+from lightmodel.contract.identifiers import (
+    Identifiers,
+    find_identifiers,
+    kept_warning,
+    left_out_warning,
+    says_id,
+)
 from lightmodel.contract.task import (
     Label,
     Task,
@@ -109,7 +114,7 @@ def _identifiers(
     free = [name for name in table.column_names if name not in taken]
     found = find_identifiers(table, [name for name in free if name not in hints.accepted])
     if kept := find_identifiers(table, [name for name in free if name in hints.accepted]).names:
-        warnings.append(_kept_identifiers(kept))
+        warnings.append(kept_warning(kept))
     if hints.id != "auto":
         found = Identifiers(hints.id, found.names)
     elif is_answer_name(found.id, task):
@@ -118,33 +123,8 @@ def _identifiers(
         found = Identifiers(found.id, ())
     named = [name for name in found.names if name != hints.id and not says_id(name)]
     if named:
-        warnings.append(_left_out(named, found.id))
+        warnings.append(left_out_warning(named, found.id))
     return found
-
-
-def _left_out(names: list[str], id_name: str) -> str:
-    """Return the warning that columns which identify the rows are no features."""
-    listed, several = ", ".join(map(repr, names)), len(names) > 1
-    back = f" ({id_name!r} comes back in each answer)" if id_name in names else ""
-    return (
-        f"column{'s' if several else ''} {listed} identif{'y' if several else 'ies'} the rows and "
-        f"{'are no features' if several else 'is no feature'}{back}; to train on "
-        f"{'them' if several else 'it'} all the same, set data.keep = {_as_setting(names)}"
-    )
-
-
-def _kept_identifiers(names: tuple[str, ...]) -> str:
-    """Return the warning that features of the approved model identify the rows."""
-    listed, several = ", ".join(map(repr, names)), len(names) > 1
-    return (
-        f"column{'s' if several else ''} {listed} identif{'y' if several else 'ies'} the rows, but the "
-        f"approved model was trained on {'them' if several else 'it'}; to leave "
-        f"{'them' if several else 'it'} out, set data.ignore = {_as_setting(names)}"
-    )
-
-
-def _as_setting(names: Iterable[str]) -> str:
-    return json.dumps(list(names), ensure_ascii=False)
 
 
 def _reject_answer_name(id_name: str, task: Task) -> None:
