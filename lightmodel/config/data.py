@@ -82,10 +82,15 @@ class DataSection(Section):
     )
     id: Column = Field(
         "auto",
-        description="Name of the column that identifies a row; auto: detected by its name; empty: none.",
+        description="Name of the column that identifies a row; auto: detected by its name, or by its "
+        "values; empty: no column does.",
     )
     ignore: tuple[Column, ...] = Field(
         (), description='Columns that are not features, such as ["comment"].'
+    )
+    keep: tuple[Column, ...] = Field(
+        (),
+        description='Columns that are features although they seem to identify the rows, such as ["lot"].',
     )
     columns: tuple[Column, ...] = Field(
         (), description="Names of the columns, for a file without a header."

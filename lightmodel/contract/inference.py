@@ -1,7 +1,6 @@
 """Infer a contract from a table: roles, types, ranges, categories and the task."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -14,6 +13,14 @@ from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.dates import DAY, NO_TIME, to_seconds
 from lightmodel.contract.formats import time_format
+from lightmodel.contract.identifiers import (
+    Identifiers,
+    find_identifiers,
+    is_id_name,
+    kept_warning,
+    left_out_warning,
+    says_id,
+)
 from lightmodel.contract.task import (
     Label,
     Task,
@@ -30,22 +37,25 @@ MAX_INTEGER_CLASSES = 20
 MAX_CLASSES = 1_000
 MAX_CATEGORIES = 1_000
 _FEW_ROWS = 20  # in which all texts may differ by chance
-_ID_NAME = re.compile(
-    r"(?i:id|uuid|guid|index|row_?(id|no|number)|id_code|.+[_ ](id|id_code|uuid))|.*[a-z]Id"
-)
 
 
 @dataclass(frozen=True)
 class ColumnHints:
-    """Settings that guide the inference of a contract; see docs/config.md."""
+    """Settings that guide the inference of a contract; see docs/config.md.
+
+    Attributes:
+        accepted: the features of the approved model, which stay features.
+    """
 
     target: str
     id: str = "auto"
     ignore: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     task: str = "auto"
     positive: str = "auto"
     time: str = ""
     dates: str = "auto"
+    accepted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,20 +86,23 @@ def infer(
     """
     require_column(table, hints.target, "data.target")
     require_column(table, hints.id if hints.id != "auto" else "", "data.id")
-    for name in hints.ignore:
-        require_column(table, name, "data.ignore")
+    for setting in ("ignore", "keep"):
+        for name in getattr(hints, setting):
+            require_column(table, name, f"data.{setting}")
     task = infer_task(table[hints.target], hints)
     warnings = _guessed_positive(task, hints)
-    id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
     contract = Contract((), task, dialect)
-    _reject_answer_name(id_name, task)
+    identifiers = _identifiers(table, hints, task, warnings)
+    _reject_answer_name(identifiers.id, task)
     columns = []
     for name in table.column_names:
-        role = _role(name, id_name, hints)
+        role = _role(name, identifiers, hints)
         column = _column(name, role, table[name], contract.decimal, warnings)
         columns.append(replace(column, format=(formats or {}).get(name, column.format)))
     if not any(column.role is Role.FEATURE for column in columns):
-        raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
+        raise DataError(
+            "no column is left to predict from", hint="check data.ignore, data.id and data.keep"
+        )
     return Inferred(replace(contract, columns=tuple(columns)), tuple(warnings))
 
 
@@ -106,18 +119,32 @@ def require_column(table: pa.Table, name: str, setting: str) -> None:
     )
 
 
-def _id_column(table: pa.Table, hints: ColumnHints) -> str:
-    """Return the first column whose name, type and mostly distinct values suggest an id, else ""."""
-    for name in table.column_names:
-        taken = name == hints.target or name in hints.ignore
-        if not taken and _ID_NAME.fullmatch(name) and _may_be_ids(table[name]):
-            return str(name)
-    return ""
+def _identifiers(
+    table: pa.Table, hints: ColumnHints, task: Task, warnings: list[str]
+) -> Identifiers:
+    """Return the columns that identify the rows, with a warning; one column at least stays a feature."""
+    if not hints.id:
+        return Identifiers()
+    taken = {hints.target, hints.id, *hints.ignore, *hints.keep}
+    free = [name for name in table.column_names if name not in taken]
+    found = find_identifiers(table, [name for name in free if name not in hints.accepted])
+    if kept := find_identifiers(table, [name for name in free if name in hints.accepted]).names:
+        warnings.append(kept_warning(kept))
+    if hints.id != "auto":
+        found = Identifiers(hints.id, found.names)
+    elif is_answer_name(found.id, task):
+        found = Identifiers("", found.names)
+    if not {*free, *hints.keep} - {*found.names}:
+        found = Identifiers(found.id, ())
+    named = [name for name in found.names if name != hints.id and not says_id(name)]
+    if named:
+        warnings.append(left_out_warning(named, found.id))
+    return found
 
 
 def texts_as_they_are(names: Sequence[str], hints: ColumnHints) -> set[str]:
     """Return the names of columns whose texts are never read by a format: ids, and ignored ones."""
-    ids = {name for name in names if _ID_NAME.fullmatch(name)} if hints.id == "auto" else {hints.id}
+    ids = {name for name in names if is_id_name(name)} if hints.id == "auto" else {hints.id}
     return (ids | {*hints.ignore}) - {hints.target}
 
 
@@ -130,19 +157,12 @@ def _reject_answer_name(id_name: str, task: Task) -> None:
         )
 
 
-def _may_be_ids(values: pa.ChunkedArray) -> bool:
-    kind = values.type
-    if not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
-        return False
-    return bool(pc.count_distinct(values).as_py() >= 0.5 * len(values))
-
-
-def _role(name: str, id_name: str, hints: ColumnHints) -> Role:
+def _role(name: str, identifiers: Identifiers, hints: ColumnHints) -> Role:
     if name == hints.target:
         return Role.TARGET
-    if name == id_name:
+    if name == identifiers.id:
         return Role.ID
-    return Role.IGNORED if name in hints.ignore else Role.FEATURE
+    return Role.IGNORED if name in {*hints.ignore, *identifiers.others} else Role.FEATURE
 
 
 def _column(

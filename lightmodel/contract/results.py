@@ -140,8 +140,9 @@ class Evaluation:
         metrics: name → value with interval, in display order.
         dummy: the same metrics of the best constant prediction.
         best_reachable: the highest AUC that is possible on these rows, where it is known.
-        uncompared: why the served model is not compared; "" if it is, or if there is none.
         calibration: None where train.calibration is "none".
+        uncompared: why the served model is not compared; "" if it is, or if there is none.
+        constant: whether the prediction of every test row is the same.
     """
 
     task: str
@@ -156,6 +157,7 @@ class Evaluation:
     best_reachable: float | None
     calibration: CalibrationEffect | None = None
     uncompared: str = ""
+    constant: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""

@@ -19,6 +19,7 @@ from lightmodel.learners.boosting import (
     FoldDatasets,
     Stopping,
     boost,
+    category_parameters,
     choose_parameters,
     fold_datasets,
     has_diverged,
@@ -77,6 +78,8 @@ class LightGBMLearner:
         }
         if data.kind is TaskKind.MULTICLASS:
             fixed["num_class"] = data.classes
+        if data.categorical:
+            fixed |= category_parameters(len(data.target))
         given = {name: value for name, value in self._given.items() if name not in _STOPPING}
         try:
             dataset = _binned(data, {**fixed, **given})

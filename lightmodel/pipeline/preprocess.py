@@ -127,7 +127,8 @@ def _publish(
         draft.write("contract.json", json_bytes(contract))
         draft.write("profile.json", json_bytes(result.profile.to_dict()))
         drift = [asdict(item) for item in result.drift]
-        draft.write("checks.json", json_bytes({"drift": drift, "warnings": result.warnings}))
+        checks = {"drift": drift, "warnings": result.warnings, "leaks": result.leaks}
+        draft.write("checks.json", json_bytes(checks))
         return draft.publish(
             inputs={
                 "source": fetched.uri,

@@ -154,7 +154,8 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
     candidate = open_model(context.config, version)
     tested = evaluate_on_split(context, split, results["prior"], candidate, served)
     folds = _fold_reports(results)
-    verdict = judge(tested.evaluation, context.config.gate, folds)
+    leaks = json.loads(version.read("checks.json")).get("leaks", ())
+    verdict = judge(tested.evaluation, context.config.gate, folds, leaks)
     return write_verdict(
         version,
         verdict,

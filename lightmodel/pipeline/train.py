@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -75,6 +76,8 @@ def train_or_reuse(
         return Outcome("train", "would run", reuse.why, "")
     candidate = reuse.version or fit_model(context, split, retry)
     score = format_metric(candidate.manifest.metrics, deciding_metric(context.config, split))
+    if json.loads(candidate.read("metrics.json")).get("constant"):
+        score = "the same prediction for every row"
     did, rows = "reused" if reuse.version else "made", split.manifest.rows["train"]
     return Outcome("train", did, reuse.why, candidate.name, rows, f"{score} out of fold")
 
@@ -264,6 +267,7 @@ def _write_results(draft: Draft, trained: "TrainingResult") -> None:
         "prior": trained.prior,
         "folds": [asdict(fold) for fold in trained.folds],
         "warnings": trained.warnings,
+        "constant": trained.constant,
     }
     draft.write("metrics.json", json_bytes(results))
     folds = [

@@ -71,9 +71,7 @@ class ParquetBlocks:
                 values = table.column(at).cast(pa.string())
                 table = table.set_column(at, table.field(at).with_type(pa.string()), values)  # noqa: PLW2901
             plain = to_plain_types(table, _NAME).rename_columns(list(columns.names))
-            named = drop_export_artefacts(
-                null_missing(plain, self.dialect.na_values), _NAME, before=rows
-            )
+            named = drop_export_artefacts(null_missing(plain, self.dialect.na_values), _NAME)
             rows += named.num_rows
             block = table_block(named.rename_columns(list(columns.final)), self.rules, {})
             yield replace(block, extra=columns.extra)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import Dialect
@@ -142,13 +142,12 @@ def _looks_like_json(beginning: bytes) -> bool:
     return text.startswith(b"{") and text[1:].lstrip()[:1] in (b'"', b"}")
 
 
-def drop_export_artefacts(table: pa.Table, file: str, before: int = 0) -> pa.Table:
+def drop_export_artefacts(table: pa.Table, file: str) -> pa.Table:
     """Drop unnamed columns that export programs add: trailing empty ones, and a leading row number.
 
     Args:
         table: of plain types.
         file: its name, for messages.
-        before: the number of rows of the file before those of the table.
 
     Raises:
         DataError: another column has no name.
@@ -157,8 +156,10 @@ def drop_export_artefacts(table: pa.Table, file: str, before: int = 0) -> pa.Tab
     first, last = 0, len(names)
     while last > 1 and not names[last - 1] and table.column(last - 1).null_count == table.num_rows:
         last -= 1
-    if last > 1 and not names[0] and _counts_rows(table.column(0), before):
-        _log.info("%s: dropped the first column, which only numbers the rows", file)
+    if last > 1 and not names[0] and _numbers_rows(table.column(0)):
+        _log.info(
+            "%s: dropped the first column, which only numbers the rows; to keep it, name it", file
+        )
         first = 1
     unnamed = [str(at + 1) for at in range(first, last) if not names[at]]
     if unnamed:
@@ -170,15 +171,11 @@ def drop_export_artefacts(table: pa.Table, file: str, before: int = 0) -> pa.Tab
     return table.select(range(first, last))
 
 
-def _counts_rows(values: pa.ChunkedArray, before: int) -> bool:
-    """Return whether a column counts the rows from 0 or from 1, after those before."""
+def _numbers_rows(values: pa.ChunkedArray) -> bool:
+    """Return whether a column has another whole number in each row, in any order."""
     if not pa.types.is_integer(values.type) or values.null_count or not len(values):
         return False
-    numbers = values.to_numpy()
-    first = numbers[0]
-    return first - before in (0, 1) and np.array_equal(
-        numbers, np.arange(first, first + len(numbers))
-    )
+    return bool(pc.count_distinct(values).as_py() == len(values))
 
 
 def _refuse_other_columns(tables: Sequence[pa.Table], names: Sequence[str]) -> None:

@@ -6,17 +6,24 @@ from collections.abc import Sequence
 from lightmodel.config import GateSection
 from lightmodel.contract.results import Evaluation, FoldReport, Verdict
 from lightmodel.contract.task import Metric, TaskKind, gate_metric
+from lightmodel.training.leaks import leak_warning
 
 _LOWER_RATE = "lower learning_rate or raise lambda_l2 in train.parameters"
 
 
-def judge(evaluation: Evaluation, gate: GateSection, folds: Sequence[FoldReport] = ()) -> Verdict:
+def judge(
+    evaluation: Evaluation,
+    gate: GateSection,
+    folds: Sequence[FoldReport] = (),
+    leaks: Sequence[str] = (),
+) -> Verdict:
     """Return the verdict on an evaluation, with one sentence per check, failed ones first.
 
     A candidate passes if it beats the dummy baseline by a significant margin (its whole 95 % interval
     does), reaches `gate.minimum`, and is not worse than the served model by more than
     `gate.max_regression`. One that could not be compared passes only by `gate.allow_uncompared`.
-    One with a fold that diverged in training never passes.
+    One with a fold that diverged in training never passes. `leaks`, features that alone decide the
+    target, are named, and no reason to reject.
     """
     metric = gate_metric(gate.metric, TaskKind(evaluation.task))
     checks = [
@@ -24,6 +31,7 @@ def judge(evaluation: Evaluation, gate: GateSection, folds: Sequence[FoldReport]
         _beats_dummy(evaluation, metric),
         *_reaches_minimum(evaluation, metric, gate),
         *_matches_served(evaluation, metric, gate),
+        *_leaks(leaks),
     ]
     checks.sort(key=lambda check: check[0])
     passed = all(passed for passed, _ in checks)
@@ -42,8 +50,20 @@ def _converged(folds: Sequence[FoldReport]) -> list[tuple[bool, str]]:
     ]
 
 
+def _leaks(names: Sequence[str]) -> list[tuple[bool, str]]:
+    if not names:
+        return []
+    warning = leak_warning(names)
+    return [(True, f"The score may be too good, as {warning}.")]
+
+
 def _beats_dummy(evaluation: Evaluation, metric: Metric) -> tuple[bool, str]:
     result, dummy = evaluation.metrics[metric.name], evaluation.dummy[metric.name]
+    if evaluation.constant:
+        return False, (
+            "The model has learnt nothing: it predicts the same for every test row, so "
+            f"{metric.title} {result.value:.4f} says nothing."
+        )
     worst = result.low if metric.higher_is_better else result.high
     if metric.better(worst, dummy):
         return True, f"{metric.title} {result.value:.4f} beats the dummy's {dummy:.4f}."

@@ -24,6 +24,8 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
+from lightmodel.training.leaks import deciding_features, leak_warning
+from lightmodel.training.retraining import contract_in_force
 from lightmodel.training.split import (
     Method,
     equal_rows_are_apart,
@@ -49,7 +51,11 @@ class AcceptedTable:
 
 @dataclass(frozen=True)
 class PreprocessingResult:
-    """The two tables, in the source's row order, with their contract, profile and findings."""
+    """The two tables, in the source's row order, with their contract, profile and findings.
+
+    Attributes:
+        leaks: features that alone decide the target.
+    """
 
     train: pa.Table
     test: pa.Table
@@ -57,6 +63,7 @@ class PreprocessingResult:
     profile: Profile
     drift: tuple[Drift, ...]
     warnings: tuple[str, ...]
+    leaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,14 @@ class PreprocessOptions:
             ignore = (*ignore, column)
         train, data = self.train, self.data
         return ColumnHints(
-            data.target, data.id, ignore, train.task, train.positive, time, data.dates
+            data.target,
+            data.id,
+            ignore,
+            data.keep,
+            train.task,
+            train.positive,
+            time,
+            data.dates,
         )
 
 
@@ -101,14 +115,8 @@ def preprocess(
     _reject_repeated_names(table)
     require_column(table, options.split.method.partition(":")[2], "split.method")
     old = accepted.contract if accepted else None
-    table, inferred = read_texts(table, options.hints, options.data, dialect or Dialect(), old)
-    _reject_texts(table, options.hints.time)
-    warnings = list(inferred.warnings)
+    table, contract, warnings = _conform(table, options, old, dialect or Dialect())
     drift: tuple[Drift, ...] = ()
-    table, contract = _validate(table, inferred.contract, old, warnings)
-    if old is None and contract.id is None:
-        apart = equal_rows_are_apart(table, contract)
-        contract = replace(contract, equal_rows_apart=apart)
     current = profile(table, contract)
     if accepted:
         drift = _measure_drift(table, current, accepted.profile, options.data.max_drift)
@@ -120,7 +128,31 @@ def preprocess(
         repeated = table.num_rows - len(table[contract.id.name].unique())
         if repeated:
             warnings.append(f"{repeated:,} rows repeat an id; rows with the same id are not split")
-    return PreprocessingResult(train, test, contract, current, drift, tuple(warnings))
+    leaks = deciding_features(table, contract)
+    if leaks:
+        warnings.append(leak_warning(leaks))
+    return PreprocessingResult(train, test, contract, current, drift, tuple(warnings), leaks)
+
+
+def _conform(
+    table: pa.Table, options: PreprocessOptions, accepted: Contract | None, dialect: Dialect
+) -> tuple[pa.Table, Contract, list[str]]:
+    """Return the rows to train on, in the types of their contract, with the contract and warnings."""
+    hints = options.hints
+    if accepted:
+        hints = replace(hints, accepted=frozenset(accepted.feature_names))
+    table, inferred = read_texts(table, hints, options.data, dialect, accepted)
+    _reject_texts(table, hints.time)
+    warnings = list(inferred.warnings)
+    if accepted:
+        decided = {*hints.ignore, *hints.keep}
+        accepted, widened = contract_in_force(accepted, inferred.contract, decided)
+        warnings += widened
+    table, contract = _validate(table, inferred.contract, accepted, warnings)
+    if accepted is None and contract.id is None:
+        apart = equal_rows_are_apart(table, contract)
+        contract = replace(contract, equal_rows_apart=apart)
+    return table, contract, warnings
 
 
 def _reject_texts(table: pa.Table, name: str) -> None:
@@ -163,7 +195,7 @@ def _validate(
             hint=f"use a separate store.root for each table, or {_NEW_CONTRACT}",
         )
     conformed = validate_table(table, contract, with_target=True, decimal=inferred.decimal)
-    target = check_target(table[contract.target.name], contract)
+    target = check_target(conformed.table[contract.target.name], contract)
     # `check_target` reports a missing target with a better message.
     reported = (contract.target.name, "missing")
     others = [item for item in conformed.violations if (item.column, item.rule) != reported]

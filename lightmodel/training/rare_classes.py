@@ -1,9 +1,12 @@
 """Drop or merge classes of a single row, which can be either in training or in testing, but not in both."""
 
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lightmodel.contract.cells import canonical
 from lightmodel.contract.inference import ColumnHints, has_classes
 
 MERGED = "other"
@@ -54,8 +57,16 @@ def merge_rare_classes(table: pa.Table, target: str) -> tuple[pa.Table, str]:
 
 
 def _single_values(values: pa.ChunkedArray) -> pa.Array:
+    """Return the values of a single row; texts of one canonical form are one value."""
     counts = values.drop_null().value_counts()
-    return counts.field("values").filter(pc.equal(counts.field("counts"), 1))
+    distinct = counts.field("values")
+    if not pa.types.is_string(values.type):
+        return distinct.filter(pc.equal(counts.field("counts"), 1))
+    forms = [canonical(text) for text in distinct.to_pylist()]
+    rows = Counter[str]()
+    for form, count in zip(forms, counts.field("counts").to_pylist(), strict=True):
+        rows[form] += count
+    return distinct.filter(pa.array([rows[form] == 1 for form in forms], pa.bool_()))
 
 
 def _rows(count: int) -> str:

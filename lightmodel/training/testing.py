@@ -101,6 +101,7 @@ def evaluate(
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
         calibration=_calibration(candidate, matrix, target, scores),
         uncompared=compared if isinstance(compared, str) else "",
+        constant=len(scores) > 1 and not np.ptp(scores, axis=0).any(),
     )
     return EvaluationResult(evaluation, _comparison_warnings(compared))
 

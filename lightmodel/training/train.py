@@ -43,6 +43,7 @@ class TrainingResult:
         prior: the best constant prediction: (classes,) shares, the positive class' share, or the mean.
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN if no fold holds it out.
         warnings: of a model that has learnt nothing.
+        constant: whether the model of each fold predicts the same for every row.
     """
 
     learner: str
@@ -57,6 +58,7 @@ class TrainingResult:
     steps: Processing
     out_of_fold: Scores = field(compare=False)
     warnings: tuple[str, ...] = ()
+    constant: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
     """Cross-validate, as `cross_validate` does, and fit the final model."""
     folds = cross_validate(table, contract, spec)
     fit = folds.trainer.refit if spec.section.final == "refit" else folds.trainer.ensemble
-    model = fit(folds.fits)
+    model, constant = fit(folds.fits), _are_constant(folds.fits)
     return TrainingResult(
         spec.learner.name,
         model.payload(),
@@ -159,29 +161,33 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         _prior(folds.data),
         folds.steps,
         folds.scores,
-        _constant_folds(folds),
+        (_constant_warning(folds),) if constant else (),
+        constant,
     )
 
 
-def _constant_folds(folds: CrossValidationResult) -> tuple[str, ...]:
-    """Return a warning if the model of each fold predicts the same for all rows that it holds out.
+def _are_constant(fits: Sequence[FoldFit]) -> bool:
+    """Return whether the model of each fold predicts the same for all rows that it holds out."""
+    scores = [fit.scores for fit in fits if len(fit.scores) > 1]
+    return bool(scores) and not any(np.ptp(one, axis=0).any() for one in scores)
+
+
+def _constant_warning(folds: CrossValidationResult) -> str:
+    """Return the warning that the models of the folds are constant.
 
     Pooled scores then differ only from fold to fold, with the classes of the other folds: an AUC of them
     may be 0, though no row was mistaken for another.
     """
-    scores = [fit.scores for fit in folds.fits if len(fit.scores) > 1]
-    if not scores or any(np.ptp(one, axis=0).any() for one in scores):
-        return ()
     fitted = len(folds.data.target) - min(len(fit.scores) for fit in folds.fits)
     what = "in each fold the model predicts the same for every row, so the metrics out of fold say nothing"
-    return (f"{what}{_too_few_rows(folds.trainer.describe(), fitted)}",)
+    return f"{what}{_why_constant(folds.trainer.describe(), fitted)}"
 
 
-def _too_few_rows(parameters: Mapping[str, Any], rows: int) -> str:
-    """Return why LightGBM cannot split so few rows, and what to do; "" if it can."""
+def _why_constant(parameters: Mapping[str, Any], rows: int) -> str:
+    """Return why LightGBM cannot split so few rows, and what to do; else that no feature helps."""
     leaf = parameters.get("min_data_in_leaf", _LIGHTGBM_LEAF)
     if parameters.get("estimator") != "lightgbm" or rows >= 2 * leaf:
-        return ""
+        return ": no feature helps to predict the target"
     smaller = f"train.parameters = {{min_data_in_leaf = {max(1, rows // 10)}}}"
     return (
         f": {rows} rows are too few to split, for each of two leaves needs {leaf}; get more rows, "

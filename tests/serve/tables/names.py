@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Callable, Mapping
 
-from tests.serve.tables.base import Case, lines, of_text
+from tests.serve.tables.base import ROWS, Case, lines, of_text
 
 
 def row_numbers(first: int) -> Case:
@@ -13,6 +13,20 @@ def row_numbers(first: int) -> Case:
 
 def row_numbers_of_r() -> Case:
     text = lines('"a","c","y"', lambda row: f'"{row.at + 1}",{row.a},"{"uvw"[row.pick]}",{row.y}')
+    return of_text(text)
+
+
+def identifiers() -> Case:
+    """Return a table with a row number, an id that only its values show, and an order number."""
+    text = lines(
+        "Unnamed: 0,a,batch,c,orderNo,y",
+        lambda row: f"{row.at},{row.a},{7000 + row.at},{'uvw'[row.pick]},{row.at**2 + 3},{row.y}",
+    )
+    return of_text(text, ids=[str(7000 + at) for at in range(ROWS)])
+
+
+def shuffled_row_numbers() -> Case:
+    text = lines(",a,c,y", lambda row: f"{row.at * 7 % ROWS},{row.a},{'uvw'[row.pick]},{row.y}")
     return of_text(text)
 
 
@@ -50,6 +64,8 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "row numbers from 0": lambda: row_numbers(0),
     "row numbers from 1": lambda: row_numbers(1),
     "row numbers of R": row_numbers_of_r,
+    "row numbers of a sample": shuffled_row_numbers,
+    "identifiers": identifiers,
     "two nameless ends": lambda: nameless_ends(";;", ";;"),
     "one nameless end": lambda: nameless_ends(";", ";"),
     "a nameless end below": lambda: nameless_ends("", ";"),

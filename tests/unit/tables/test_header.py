@@ -69,12 +69,13 @@ def test_columns_without_a_name_are_counted(tmp_path: Path) -> None:
     assert "2 of 4 columns have no name (counted from 1: 2, 4)" in error.message
 
 
-@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 2), (412, 7)])
 def test_a_nameless_row_number_is_left_out(
-    tmp_path: Path, first: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, numbers: tuple[int, int], caplog: pytest.LogCaptureFixture
 ) -> None:
+    first, second = numbers
     with caplog.at_level(logging.INFO):
-        table = read(tmp_path, f",a,b\n{first},5,x\n{first + 1},6,y\n")
+        table = read(tmp_path, f",a,b\n{first},5,x\n{second},6,y\n")
 
     assert table.to_pydict() == {"a": [5, 6], "b": ["x", "y"]}
     assert "only numbers the rows" in caplog.text
@@ -87,7 +88,7 @@ def test_row_numbers_of_r_have_not_even_an_empty_name(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("text", [",a\n7,1\n3,2\n", ",a\nx,1\ny,2\n", ",a\n0,1\n,2\n"])
+@pytest.mark.parametrize("text", [",a\n7,1\n7,2\n", ",a\nx,1\ny,2\n", ",a\n0,1\n,2\n"])
 def test_another_nameless_first_column_is_refused(tmp_path: Path, text: str) -> None:
     assert "no name" in refusal(tmp_path, text).message
 

@@ -102,6 +102,21 @@ def test_a_comparison_on_part_of_the_rows_says_so() -> None:
     assert "On the 400 rows that satisfy its contract, of 450 that neither" in verdict.reasons[1]
 
 
+def test_a_feature_that_alone_decides_the_target_is_named_without_a_rejection() -> None:
+    verdict = judge(evaluation("binary", "auc", 1.0, 0.5), GateSection(), leaks=("outcome_code",))
+    assert verdict.passed
+    (reason,) = (text for text in verdict.reasons if "may be too good" in text)
+    assert "column 'outcome_code' alone decides the target" in reason
+    assert 'set data.ignore = ["outcome_code"]' in reason
+
+
+def test_a_constant_model_is_rejected_in_words() -> None:
+    found = replace(evaluation("binary", "auc", 0.5, 0.5), constant=True)
+    verdict = judge(found, GateSection())
+    assert not verdict.passed
+    assert "has learnt nothing: it predicts the same for every test row" in verdict.reasons[0]
+
+
 def test_a_candidate_that_was_not_compared_passes_only_by_a_setting() -> None:
     found = replace(evaluation("binary", "auc", 0.9, 0.5), uncompared="old predicts other classes")
     rejected = judge(found, GateSection())

@@ -146,6 +146,7 @@ def test_the_seed_determines_the_split() -> None:
         ({"target": [None] * ROWS}, {("target", "empty")}),
         ({"target": [1] * ROWS}, {("target", "constant")}),
         ({"target": [*["a", "b"] * (ROWS // 2 - 1), "a", "c"]}, {("target", "single_row_class")}),
+        ({"target": ["1.0", *["1"] * (ROWS - 1)]}, {("target", "constant")}),
         ({"target": [None, *[0, 1] * (ROWS // 2 - 1), 1]}, {("target", "missing")}),
         ({"x": [float("inf"), *[0.5, 1.5] * (ROWS // 2 - 1), 1.0]}, {("x", "infinite")}),
         (
@@ -158,6 +159,15 @@ def test_a_table_that_cannot_be_trained_on_is_rejected(
     columns: dict[str, list[object]], broken: set[tuple[str, str]]
 ) -> None:
     assert broken_rules(table_of(ROWS, 0, **columns)) == broken
+
+
+def test_spellings_of_a_number_are_one_class() -> None:
+    spelled = table_of(target=["1.0", *["a", "1"] * (ROWS // 2 - 1), "a"])
+    for rule in ("stop", "drop", "merge"):
+        result = preprocess(spelled, options({"rare_classes": rule}), None)
+        assert result.contract.task.labels == ("a", "1")
+        assert result.train.num_rows + result.test.num_rows == ROWS
+        assert not any("only one of its class" in text for text in result.warnings)
 
 
 def test_repeated_columns_are_named() -> None:
@@ -214,6 +224,38 @@ def test_the_contract_is_widened_by_the_next_table() -> None:
     assert "extra" not in result.train.column_names
     assert any("'colour': 1 rows have a new category" in text for text in result.warnings)
     assert any("left out: extra" in text for text in result.warnings)
+
+
+def test_a_number_far_beyond_the_last_table_widens_the_contract_with_a_warning() -> None:
+    years = [2010 + row % 5 for row in range(ROWS)]
+    accepted = accepted_from(preprocess(table_of(year=years), options(), None))
+    later = table_of(seed=1, year=[2060, *years[1:]])
+    result = preprocess(later, options(), accepted)
+    year = next(column for column in result.contract.columns if column.name == "year")
+    assert (year.minimum, year.maximum) == (2010, 2060)
+    assert "column 'year': values reach from 2010 to 2060, far beyond the 2010 to 2014" in " ".join(
+        result.warnings
+    )
+    assert not any("beyond" in text for text in preprocess(later, options(), None).warnings)
+    assert broken_rules(table_of(seed=1, year=["soon"] * ROWS), accepted) == {("year", "type")}
+    endless = [float("inf"), *map(float, years[1:])]
+    assert broken_rules(table_of(seed=1, year=endless), accepted) == {("year", "infinite")}
+
+
+def test_a_feature_of_the_approved_model_is_left_out_or_kept_by_the_settings() -> None:
+    numbers = list(range(7_000, 7_000 + ROWS))
+    accepted = accepted_from(preprocess(table_of(lot=numbers), options({"keep": ["lot"]}), None))
+    assert "lot" in accepted.contract.feature_names
+    kept = preprocess(table_of(seed=1, lot=numbers), options(), accepted)
+    assert "lot" in kept.contract.feature_names
+    assert any('set data.ignore = ["lot"]' in text for text in kept.warnings)
+    without = preprocess(table_of(seed=1, lot=numbers), options({"ignore": ["lot"]}), accepted)
+    assert "lot" not in without.contract.feature_names
+    again = preprocess(
+        table_of(seed=2, lot=numbers), options({"keep": ["lot"]}), accepted_from(without)
+    )
+    assert "lot" in again.contract.feature_names
+    assert again.train["lot"].type == pa.int64()
 
 
 def test_another_target_needs_another_store() -> None:

@@ -84,6 +84,23 @@ def test_a_table_too_small_to_split_is_said_to_be_so(trained: TrainingResult) ->
     assert "rows are too few to split" in warning
     assert "set train.parameters = {min_data_in_leaf = 2}" in warning
     assert trained.warnings == ()
+    assert not trained.constant
+
+
+def test_a_model_that_no_feature_helps_is_said_to_be_constant() -> None:
+    useless = shop_table(200).set_column(
+        4, "bought", pa.array([["no", "yes"][row % 2] for row in range(200)])
+    )
+    split = split_of(useless.select(["visit_id", "where", "bought"]))
+    learner = LightGBMLearner(
+        {"num_leaves": 2, "min_gain_to_split": 1e6}, 0, 1, keep_fold_models=False
+    )
+    found = train(
+        split.train, split.contract, TrainSpec(SECTION, SPLIT, learner, None, SilentProgress())
+    )
+    assert found.constant
+    assert "no feature helps to predict the target" in found.warnings[0]
+    assert evaluated(split, candidate(split, found)).evaluation.constant
 
 
 def test_finished_folds_are_not_fitted_again(
