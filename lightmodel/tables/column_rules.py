@@ -1,7 +1,7 @@
 """The rules of a contract for names and numbers, shared by whole tables and by rows of a request."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -10,6 +10,7 @@ from lightmodel.contract.cells import INVALID, MISSING, Mask, Vector, is_marker
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.errors import SHOWN_ROWS, Violation
 
+TOLERABLE = frozenset({"missing", "range"})  # rules that a row may break and still be scored
 _MAX_COMPARISONS = 5_000  # pairs of names; more take too long for a mere suggestion
 
 
@@ -59,15 +60,18 @@ def number_violations(numbers: Vector, column: Column) -> list[Violation]:
     return violations + (_range_violations(numbers, column) if column.type.is_numeric else [])
 
 
-def valid_numbers(numbers: Vector, column: Column) -> Mask:
-    """Return the mask of the cells of such a column in which `number_violations` finds nothing."""
+def valid_numbers(
+    numbers: Vector, column: Column, tolerated: Collection[str] = frozenset()
+) -> Mask:
+    """Return the mask of the cells of such a column that break no rule but tolerated ones."""
     valid: Mask = np.isfinite(numbers)
     if column.role is not Role.FEATURE:
         return valid
-    if column.type.is_numeric:
+    if column.type.is_numeric and "range" not in tolerated:
         low, high = column.allowed
         valid &= (low <= numbers) & (numbers <= high)
-    return valid | is_marker(numbers, MISSING) if column.missing else valid
+    may_miss = column.missing or "missing" in tolerated
+    return valid | is_marker(numbers, MISSING) if may_miss else valid
 
 
 def missing_violations(absent: Mask, column: Column) -> list[Violation]:

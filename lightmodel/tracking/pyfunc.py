@@ -1,5 +1,6 @@
 """The model that MLflow loads: it scores rows as the service does."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.json_forms import extract_records
 from lightmodel.tables.json_text import Record
 from lightmodel.tables.row_rules import ValidationReport
+
+logger = logging.getLogger(__name__)
 
 _BLOCK_ROWS = 10_000
 
@@ -67,6 +70,12 @@ class RowModel:
                 answered.append(self.served.predictor.answer(block))
         if violations := findings.violations:
             raise ContractViolation(violations, what="the table")
+        for found, what in (
+            (findings.missing, "no value, which none lacked in training"),
+            (findings.out_of_range, "a number far outside the range of training"),
+        ):
+            for name, count in found.items():
+                logger.warning("column %r: %d rows have %s", name, count, what)
         return pd.concat([_frame(one) for one in answered], ignore_index=True)
 
 

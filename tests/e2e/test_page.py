@@ -85,7 +85,11 @@ def trained(folder: Path, settings: str, table: pa.Table | None = None, name: st
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     project = trained(tmp_path_factory.mktemp("shop"), COMPILED, shop_table(), "shop.csv")
-    with serving(project, LIGHTMODEL__SERVE__WORKERS="1") as address:
+    strict = {
+        "LIGHTMODEL__SERVE__ON_MISSING": "refuse",
+        "LIGHTMODEL__SERVE__ON_OUT_OF_RANGE": "refuse",
+    }
+    with serving(project, LIGHTMODEL__SERVE__WORKERS="1", **strict) as address:
         yield address
 
 
