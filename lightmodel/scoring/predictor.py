@@ -248,7 +248,7 @@ def check_samples(predictor: Predictor, block: Block, stored: Sequence[Sequence[
     Raises:
         ArtefactCorrupt: a score differs by more than 1e-12, relatively, or a row breaks the contract.
     """
-    if block.violations:
+    if block.violations or block.warnings:
         raise ArtefactCorrupt(f"{predictor.version}: its sample rows break its contract")
     scores = predictor.score(block.features)
     if not np.allclose(scores, np.reshape(stored, scores.shape), rtol=SAME_SCORE, atol=0):

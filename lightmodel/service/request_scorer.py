@@ -136,7 +136,7 @@ def _counts(found: Mapping[str, int]) -> str:
 
 
 def _escaped(name: str) -> str:
-    return _printable(name)[:_MAX_NAME].replace("=", "\\x3d").replace(",", "\\x2c")
+    return _printable(name).replace("=", "\\x3d").replace(",", "\\x2c")[:_MAX_NAME]
 
 
 def _printable(text: str) -> str:

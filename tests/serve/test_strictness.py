@@ -231,6 +231,21 @@ def test_contributions_are_those_of_the_values_that_stand_in(client: FlaskClient
         assert total == pytest.approx(row["prediction"])
 
 
+def test_a_header_is_one_short_line_of_ascii_whatever_the_names(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    names = ["a=1, b", "größe", "x" * 500, *(f"plain {number}" for number in range(30))]
+    frame = pd.DataFrame({name: random.normal(size=ROWS) for name in names})
+    frame.assign(y=frame["a=1, b"] * 3).to_csv(tmp_path / "odd.csv", index=False)
+    settings = {"data.source": tmp_path / "odd.csv", "data.target": "y"}
+    own = train(tmp_path, settings.items()).client(compiled=False)
+    header = ask(own, "JSON", frame.head(1).assign(**dict.fromkeys(names))).headers[MISSING]
+    assert header.startswith(r"a\x3d1\x2c b=1, gr\xf6\xdfe=1, plain 0=1")
+    assert header.endswith(", and 13 more")
+    assert header.isascii()
+    assert header.isprintable()
+    assert len(header) < 2_000
+
+
 def test_metrics_count_cells_by_column(model: Trained) -> None:
     own = client_of(model)
     ask(own, "JSON", odd_rows())
