@@ -5,7 +5,6 @@ Errors are problem details (RFC 9457) without tracebacks, folders of this machin
 
 import logging
 import re
-from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -31,16 +30,13 @@ from lightmodel.service import (
 )
 from lightmodel.service.json_requests import JsonRequests
 from lightmodel.service.model_manager import ModelManager
+from lightmodel.tables.column_rules import tolerance_hint
 
 logger = logging.getLogger(__name__)
 
 _LOST_LINE_ENDS = (
     "curl -d removes line ends: send a file by --data-binary @rows.csv, and fields as JSON"
 )
-_TOLERANCE = {
-    "missing": 'serve.on_missing = "warn"',
-    "range": 'serve.on_out_of_range = "warn"',
-}
 _FOLDERS = re.compile(r"(?<![\w/:.])/(?:[^\s/:;,'\"]+/)+")  # of absolute paths
 
 STATUS: dict[type[errors.LightModelError], int] = {
@@ -101,20 +97,13 @@ def _known_error(error: errors.LightModelError) -> Response:
     if isinstance(error, errors.ContractViolation):
         fields["violations"] = [asdict(violation) for violation in error.violations]
         if request.path in {"/predict", "/invocations"}:
-            fields.setdefault("hint", _hint(error.violations))
+            hints = ("GET /schema lists the expected columns", tolerance_hint(error.violations))
+            fields.setdefault("hint", "; ".join(filter(None, hints)))
     body: request_body.RequestBody | None = g.get("request_body")
     if isinstance(error, errors.DataError) and body and body.lost_line_ends:
         fields["hint"] = _LOST_LINE_ENDS
     g.error = type(error).__name__
     return _problem(STATUS.get(type(error), 500), error.message, fields)
-
-
-def _hint(violations: Sequence[errors.Violation]) -> str:
-    """Return what can be done about violations, with the settings by which such rows would be scored."""
-    rules = {violation.rule for violation in violations}
-    settings = [setting for rule, setting in _TOLERANCE.items() if rule in rules]
-    hint = "GET /schema lists the expected columns"
-    return f"{hint}; {' and '.join(settings)} would score such rows" if settings else hint
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -10,7 +10,8 @@ from lightmodel.contract.cells import INVALID, MISSING, Mask, Vector, is_marker
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.errors import SHOWN_ROWS, Violation
 
-TOLERABLE = frozenset({"missing", "range"})  # rules that a row may break and still be scored
+# rules that a row may break and still be scored → the setting that decides
+TOLERABLE = {"missing": "serve.on_missing", "range": "serve.on_out_of_range"}
 _MAX_COMPARISONS = 5_000  # pairs of names; more take too long for a mere suggestion
 
 
@@ -42,6 +43,13 @@ def _suggest(name: str, spare: Iterable[str]) -> str:
     folded = {other.strip().casefold(): other for other in sorted(spare)}
     near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.8)
     return f"; {folded[near[0]]!r} may be meant" if near else ""
+
+
+def tolerance_hint(violations: Iterable[Violation]) -> str:
+    """Return which settings would have rows with these violations scored; "" if none would."""
+    rules = {violation.rule for violation in violations}
+    settings = [f'{setting} = "warn"' for rule, setting in TOLERABLE.items() if rule in rules]
+    return f"{' and '.join(settings)} would score such rows" if settings else ""
 
 
 def number_violations(numbers: Vector, column: Column) -> list[Violation]:

@@ -17,7 +17,7 @@ from lightmodel.config import Config
 from lightmodel.scoring.model_store import open_version
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
-from lightmodel.tracking.pyfunc import RowModel
+from lightmodel.tracking.pyfunc import RowModel, _load_pyfunc
 from tests.fakes.trained import Trained, train
 
 MISSING, BEYOND = "X-Missing-Values", "X-Out-Of-Range"
@@ -221,6 +221,16 @@ def test_mlflows_route_and_its_model_score_alike(
         row["prediction"] for row in answer.get_json()["predictions"]
     ]
     assert "column 'year': 1 rows have a number far outside the range of training" in caplog.text
+
+
+def test_mlflows_model_takes_the_settings_from_the_environment_and_from_no_file(
+    model: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("config.toml").write_text("[of another program]\n", encoding="utf-8")
+    folder = str(model.served.folder)
+    assert _load_pyfunc(folder).served.rules.tolerated == {"missing", "range"}
+    monkeypatch.setenv("LIGHTMODEL__SERVE__ON_MISSING", "refuse")
+    assert _load_pyfunc(folder).served.rules.tolerated == {"range"}
 
 
 def test_contributions_are_those_of_the_values_that_stand_in(client: FlaskClient) -> None:

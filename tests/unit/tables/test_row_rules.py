@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ContractViolation, Violation
-from lightmodel.tables.check import validate_table
+from lightmodel.tables.check import valid_rows, validate_table
+from lightmodel.tables.column_rules import TOLERABLE
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
+from lightmodel.tables.table_blocks import table_block
 
 CONTRACT = Contract(
     (
@@ -98,3 +100,61 @@ def test_columns_are_matched_by_name_and_similar_names_are_suggested() -> None:
     found = {(one.column, one.rule): one.detail for one in caught.value.violations}
     assert found["age", "absent"].endswith("'Age ' may be meant")
     assert ("spent", "duplicate_column") in found
+
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("age", pa.int64()),
+        ("spent", pa.float64()),
+        ("member", pa.bool_()),
+        ("where", pa.string()),
+    ]
+)
+TARGETED = SCHEMA.append(pa.field("target", pa.int64()))
+
+
+@settings(max_examples=200)
+@given(
+    records=st.lists(RECORDS, min_size=1, max_size=12),
+    tolerated=st.sets(st.sampled_from(sorted(TOLERABLE))),
+)
+def test_tolerated_violations_are_warnings_in_rows_and_tables_alike(
+    records: list[dict[str, Any]], tolerated: set[str]
+) -> None:
+    rules, strict = RowRules(CONTRACT, tolerated), block(records)
+    of_rows = JsonBlocks(rules, frozenset()).block(records)
+    of_table = table_block(pa.Table.from_pylist(records, SCHEMA), rules, {})
+    for found in (of_rows, of_table):
+        assert {one.rule for one in found.violations}.isdisjoint(tolerated)
+        assert {one.rule for one in found.warnings} <= tolerated
+        assert {*found.violations, *found.warnings} == {*strict.violations}
+        np.testing.assert_array_equal(found.features, strict.features)
+
+
+@given(
+    records=st.lists(RECORDS, min_size=1, max_size=12),
+    tolerated=st.sets(st.sampled_from(sorted(TOLERABLE))),
+)
+def test_valid_rows_are_those_that_break_no_rule_but_tolerated_ones(
+    records: list[dict[str, Any]], tolerated: set[str]
+) -> None:
+    table = pa.Table.from_pylist([{**one, "target": 1} for one in records], TARGETED)
+    singly = [
+        {one.rule for one in JsonBlocks(RULES, frozenset()).block([record]).violations} <= tolerated
+        for record in records
+    ]
+    assert valid_rows(table, CONTRACT, tolerated).tolist() == singly
+
+
+def test_a_report_adds_warnings_up_by_column_and_rule() -> None:
+    report, rules = ValidationReport(), RowRules(CONTRACT, TOLERABLE)
+    records: list[dict[str, Any]] = [
+        {"age": 5000, "spent": -90.0, "member": True, "where": "web"},
+        {"age": None, "spent": None, "member": None, "where": None},
+    ]
+    for _ in range(3):
+        report.add(JsonBlocks(rules, frozenset()).block(records))
+    assert report.violations == ()
+    assert report.missing == {"age": 3, "where": 3}
+    assert report.out_of_range == {"age": 3, "spent": 3}
