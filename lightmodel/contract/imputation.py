@@ -10,13 +10,14 @@ import numpy as np
 
 from lightmodel.contract.cells import Matrix, Vector
 from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.publication import TEXTS
 
 
 def imputed_values(contract: Contract, profile: Mapping[str, Any]) -> Vector:
     """Return (features,) values to impute: the median of training, of booleans the more frequent value.
 
-    NaN stands for a column whose missing values the model knows, and for a category: that is scored like
-    one that was never seen. Without a profile it is the middle of the range.
+    NaN stands for a column whose missing values the model knows, and for texts: a missing category is
+    scored like one that was never seen. Without a profile it is the middle of the range.
 
     Args:
         contract: of the model.
@@ -27,12 +28,18 @@ def imputed_values(contract: Contract, profile: Mapping[str, Any]) -> Vector:
 
 
 def impute(features: Matrix, values: Vector) -> Matrix:
-    """Return (rows, features) in which missing values are replaced by those of `imputed_values`."""
-    return np.where(np.isnan(features), values, features)
+    """Return a copy of features in which missing values are replaced by those of `imputed_values`.
+
+    Columns beyond those of the contract stay as they are.
+    """
+    imputed = features.copy()
+    own = imputed[:, : len(values)]
+    np.copyto(own, values, where=np.isnan(own))
+    return imputed
 
 
 def _imputed(column: Column, profile: Mapping[str, Any]) -> float:
-    if column.missing or column.type is ColumnType.CATEGORY:
+    if column.missing or column.type in TEXTS:
         return float("nan")
     if column.type is ColumnType.BOOLEAN:
         counts = profile.get("counts") or {}

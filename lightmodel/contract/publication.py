@@ -10,6 +10,7 @@ from typing import Any
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 
+TEXTS = frozenset({"category", "text"})  # the types of columns whose values may name persons
 MIN_ROWS = 5  # of a category that is published
 WITHHELD = "withheld"  # in a sample row, instead of a category of a column that publishes none
 _NEARLY_UNIQUE = 0.5  # distinct values per row: such a column names its rows
@@ -49,7 +50,7 @@ class Published:
     def _cell(self, value: object, column: Column, number: int) -> object:
         if column.role is Role.ID:
             return number if column.type is ColumnType.INTEGER else f"sample-{number}"
-        if column.type is not ColumnType.CATEGORY or value is None:
+        if column.type not in TEXTS or value is None:
             return value
         published = self.by_column.get(column.name, ())
         return value if value in published else next(iter(published), WITHHELD)

@@ -101,7 +101,8 @@ def open_version(version: Version, config: Config | None = None) -> LoadedModel:
         ArtefactMissing: a library that the model needs is not installed.
     """
     manifest, config = version.manifest, config or Config()
-    rules = RowRules(Contract.from_dict(manifest.contract or {}), config.serve.tolerated)
+    contract, tolerated = Contract.from_dict(manifest.contract or {}), config.serve.tolerated
+    rules = RowRules(contract, tolerated=tolerated)
     profile = profile_of(version)
     shown, imputed = published(rules.contract, profile), imputed_values(rules.contract, profile)
     steps = _steps(version, rules.contract)

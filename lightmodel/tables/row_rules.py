@@ -88,7 +88,7 @@ class RowRules:
         tolerated: the rules whose violations are only counted, some of `column_rules.TOLERABLE`.
     """
 
-    def __init__(self, contract: Contract, tolerated: Collection[str] = frozenset()) -> None:
+    def __init__(self, contract: Contract, *, tolerated: Collection[str] = frozenset()) -> None:
         features = contract.features
         self.contract = contract
         self.tolerated = frozenset(tolerated)

@@ -55,4 +55,7 @@ def test_only_missing_values_are_replaced_and_the_rows_stay_as_they_were() -> No
     features = np.array([[1.0, np.nan], [np.nan, 2.0]])
     assert impute(features, np.array([7.0, np.nan])).tolist()[1] == [7.0, 2.0]
     assert np.isnan(features[1, 0])
+    wider = np.array([[np.nan, np.nan, np.nan]])
+    assert impute(wider, np.array([7.0, 8.0])).tolist()[0][:2] == [7.0, 8.0]
+    assert np.isnan(impute(wider, np.array([7.0, 8.0]))[0, 2])
     assert np.isnan(impute(features, np.array([7.0, np.nan]))[0, 1])

@@ -122,7 +122,7 @@ TARGETED = SCHEMA.append(pa.field("target", pa.int64()))
 def test_tolerated_violations_are_warnings_in_rows_and_tables_alike(
     records: list[dict[str, Any]], tolerated: set[str]
 ) -> None:
-    rules, strict = RowRules(CONTRACT, tolerated), block(records)
+    rules, strict = RowRules(CONTRACT, tolerated=tolerated), block(records)
     of_rows = JsonBlocks(rules, frozenset()).block(records)
     of_table = table_block(pa.Table.from_pylist(records, SCHEMA), rules, {})
     for found in (of_rows, of_table):
@@ -148,7 +148,7 @@ def test_valid_rows_are_those_that_break_no_rule_but_tolerated_ones(
 
 
 def test_a_report_adds_warnings_up_by_column_and_rule() -> None:
-    report, rules = ValidationReport(), RowRules(CONTRACT, TOLERABLE)
+    report, rules = ValidationReport(), RowRules(CONTRACT, tolerated=TOLERABLE)
     records: list[dict[str, Any]] = [
         {"age": 5000, "spent": -90.0, "member": True, "where": "web"},
         {"age": None, "spent": None, "member": None, "where": None},
