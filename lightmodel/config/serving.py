@@ -44,6 +44,18 @@ class ServeSection(Section):
         description="Seconds within which the head of a request must arrive, and each further part of "
         "it; a client that does not read its answer for as long is disconnected.",
     )
+    on_missing: Literal["warn", "refuse"] = Field(
+        "warn",
+        description="What to do with a row without a value in a column that always had one in training: "
+        "warn: it is scored with the column's median (a category as one never seen) and counted in the "
+        "header X-Missing-Values; refuse: the request is rejected with 422.",
+    )
+    on_out_of_range: Literal["warn", "refuse"] = Field(
+        "warn",
+        description="What to do with a number beyond the allowed range, which is that of training and as "
+        "much again on either side: warn: it is scored as it is and counted in the header X-Out-Of-Range; "
+        "refuse: the request is rejected with 422.",
+    )
     reload_interval_s: float = Field(
         1.0, gt=0, description="Seconds between two checks for a newer approved model."
     )
@@ -103,6 +115,12 @@ class ServeSection(Section):
     )
     jenkins_user: str = Field("", description="Jenkins user who starts that job.")
     jenkins_token: SecretStr | None = Field(None, description="API token of that user.")
+
+    @property
+    def tolerated(self) -> frozenset[str]:
+        """The rules of a contract that rows may break: their violations are only counted."""
+        settings = {"missing": self.on_missing, "range": self.on_out_of_range}
+        return frozenset(rule for rule, choice in settings.items() if choice == "warn")
 
     @field_validator("api_keys")
     @classmethod

@@ -102,7 +102,7 @@ class Comparison:
     """The candidate against the served model, on test rows that neither was trained on.
 
     Attributes:
-        rows: how many rows were compared: those that satisfy the served model's contract.
+        rows: how many rows were compared: those that the service would score by the served model.
         of: how many test rows neither was trained on.
     """
 

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lightmodel.config import Config, SplitSection
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.columns import Contract
+from lightmodel.contract.imputation import imputed_values
 from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
 from lightmodel.contract.task import METRICS
 from lightmodel.errors import LightModelError
@@ -24,6 +26,7 @@ from lightmodel.pipeline.context import (
     read_split,
 )
 from lightmodel.pipeline.reuse import LEARNER_MODULES
+from lightmodel.scoring.model_store import profile_of
 from lightmodel.store import codec
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.sync import send
@@ -63,7 +66,12 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
 
 
 def _key(config: Config, version: Version, served: Version | None) -> str:
-    inputs = {"model": version.name, "served": served.name if served else None}
+    tolerated = sorted(config.serve.tolerated) if served else []
+    inputs = {
+        "model": version.name,
+        "served": served.name if served else None,
+        "tolerated": tolerated,
+    }
     modules = (*MODULES, *LEARNER_MODULES[version.manifest.learner_name])
     return fingerprint(inputs, config.gate.model_dump(), modules, version.manifest.libraries)
 
@@ -102,6 +110,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         SplitSection.model_validate(version.manifest.parameters["split"]),
         version.name,
         steps.wrap(model.predict, calibrated=False) if steps.calibration else None,
+        imputed=imputed_values(contract, profile_of(version)),
     )
 
 
@@ -128,7 +137,9 @@ def evaluate_on_split(
     opponent = None
     if served:
         try:
-            opponent = open_model(context.config, served)
+            opponent = replace(
+                open_model(context.config, served), tolerated=context.config.serve.tolerated
+            )
         except LightModelError as error:
             logger.warning(
                 "model %s cannot be opened, so it is not compared: %s", served.name, error.message

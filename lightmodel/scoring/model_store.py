@@ -3,13 +3,16 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
+
+import orjson
 
 from lightmodel.config import Config
 from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.columns import Contract
+from lightmodel.contract.imputation import imputed_values
+from lightmodel.contract.publication import published
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError, NotPossible
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from lightmodel.learners.lightgbm import LightGBMModel
 
 logger = logging.getLogger(__name__)
+PROFILE = "profile.json"
 _Predict = Callable[[Matrix], Scores]
 
 
@@ -75,7 +79,7 @@ class ModelStoreView:
             if current and version.name == current.version:
                 return current
             try:
-                return replace(open_version(version), config=self._config)
+                return open_version(version, self._config)
             except LightModelError as error:
                 self._store.warn_once(version.name, error)
                 refused[version.name] = error
@@ -89,15 +93,18 @@ class ModelStoreView:
         return verdict is not None and not verdict.passed
 
 
-def open_version(version: Version) -> LoadedModel:
-    """Load a model and test it on its sample rows.
+def open_version(version: Version, config: Config | None = None) -> LoadedModel:
+    """Load a model and test it on its sample rows; `config` is that of the service.
 
     Raises:
         ArtefactCorrupt: a file does not match the manifest, or the sample rows get other scores.
         ArtefactMissing: a library that the model needs is not installed.
     """
-    manifest = version.manifest
-    rules = RowRules(Contract.from_dict(manifest.contract or {}))
+    manifest, config = version.manifest, config or Config()
+    contract, tolerated = Contract.from_dict(manifest.contract or {}), config.serve.tolerated
+    rules = RowRules(contract, tolerated=tolerated)
+    profile = profile_of(version)
+    shown, imputed = published(rules.contract, profile), imputed_values(rules.contract, profile)
     steps = _steps(version, rules.contract)
     for predict, contribute, row_reader in _backends(version):
         predictor = Predictor(
@@ -107,6 +114,7 @@ def open_version(version: Version) -> LoadedModel:
             steps.wrap(predict),
             steps.wrap(contribute, calibrated=False) if contribute else None,
             steps.feature_names,
+            imputed,
         )
         try:
             _self_test(predictor, rules, manifest.samples)
@@ -114,8 +122,18 @@ def open_version(version: Version) -> LoadedModel:
             last = error
             logger.warning("%s", error.message)
         else:
-            return LoadedModel(predictor, rules, row_reader, manifest, version.folder)
+            return LoadedModel(
+                predictor, rules, row_reader, manifest, shown, version.folder, config
+            )
     raise last
+
+
+def profile_of(version: Version) -> dict[str, Any]:
+    """Return `columns` of the profile of a model's training table; empty if its version has none."""
+    if PROFILE not in version.manifest.files:
+        return {}
+    columns: dict[str, Any] = orjson.loads(version.read(PROFILE))["columns"]
+    return columns
 
 
 def serving_runtime(version: Version) -> str:

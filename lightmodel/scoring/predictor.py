@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from lightmodel.config import Config
-from lightmodel.contract.cells import Codes, Matrix, Scores
+from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
 from lightmodel.contract.columns import Contract
+from lightmodel.contract.imputation import impute
+from lightmodel.contract.publication import Published
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.store.manifest import Manifest
@@ -85,6 +87,7 @@ class Predictor:
         score: returns (rows,) or (rows, classes) scores of features.
         contribute: returns (rows, classes * (names + 1)) contributions; None if unavailable.
         names: names of all features of the model, the added ones included.
+        imputed: (features,) of the contract: see `imputed_values`; None leaves missing values to the model.
     """
 
     version: str
@@ -93,6 +96,7 @@ class Predictor:
     score: Callable[[Matrix], Scores]
     contribute: Callable[[Matrix], Matrix] | None = None
     names: tuple[str, ...] = ()
+    imputed: Vector | None = None
 
     def answer(self, block: Block, *, threshold: float | None = None, explain: int = 0) -> Answers:
         """Predict the rows of a block.
@@ -107,11 +111,14 @@ class Predictor:
         """
         if block.violations:
             raise ContractViolation(block.violations, what="the request")
-        scores = self.score(block.features)
+        features = block.features
+        if block.warnings and self.imputed is not None:
+            features = impute(features, self.imputed)
+        scores = self.score(features)
         predictions = self._decide(scores, self.threshold if threshold is None else threshold)
         contributions = base_values = None
         if explain:
-            contributions, base_values = self._explain(block.features, scores, explain)
+            contributions, base_values = self._explain(features, scores, explain)
         id_name = self.contract.id.name if self.contract.id else None
         return Answers(
             block.ids, predictions, scores, contributions, base_values, id_name, self._label_names
@@ -171,6 +178,7 @@ class LoadedModel:
 
     Attributes:
         rules: the contract, prepared for the validation of rows.
+        published: the categories of the training table that anybody may see.
         folder: the version's folder; holds report.html and often feature_importance_gain.png.
         config: the service's configuration: limits of a request, and the dialect of older models.
     """
@@ -179,6 +187,7 @@ class LoadedModel:
     rules: RowRules
     row_reader: RowReader
     manifest: Manifest
+    published: Published
     folder: Path
     config: Config = field(default_factory=Config)
 
@@ -196,6 +205,21 @@ class LoadedModel:
     def is_quick(self) -> bool:
         """Whether a few rows are surely scored quickly: others may take long, or run a user's code."""
         return self.manifest.learner_name == "lightgbm" and "module" not in self.manifest.steps
+
+    @cached_property
+    def samples(self) -> tuple[dict[str, Any], ...]:
+        """The manifest's sample rows, `values` and `score`, as far as they are published."""
+        stored = [sample["values"] for sample in self.manifest.samples]
+        rows = list(self.published.rows(stored, self.contract))
+        scores = [sample["score"] for sample in self.manifest.samples]
+        names = self.contract.feature_names
+        if any(
+            row[name] != old[name] for row, old in zip(rows, stored, strict=True) for name in names
+        ):
+            block = self.body_reader.json_blocks.block(rows)
+            scores = self.predictor.answer(block).scores.reshape(len(rows), -1).tolist()
+        pairs = zip(rows, scores, strict=True)
+        return tuple({"values": values, "score": score} for values, score in pairs)
 
     @cached_property
     def body_reader(self) -> BodyReader:
@@ -224,7 +248,7 @@ def check_samples(predictor: Predictor, block: Block, stored: Sequence[Sequence[
     Raises:
         ArtefactCorrupt: a score differs by more than 1e-12, relatively, or a row breaks the contract.
     """
-    if block.violations:
+    if block.violations or block.warnings:
         raise ArtefactCorrupt(f"{predictor.version}: its sample rows break its contract")
     scores = predictor.score(block.features)
     if not np.allclose(scores, np.reshape(stored, scores.shape), rtol=SAME_SCORE, atol=0):

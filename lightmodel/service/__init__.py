@@ -30,6 +30,7 @@ from lightmodel.service import (
 )
 from lightmodel.service.json_requests import JsonRequests
 from lightmodel.service.model_manager import ModelManager
+from lightmodel.tables.column_rules import tolerance_hint
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,8 @@ def _known_error(error: errors.LightModelError) -> Response:
     if isinstance(error, errors.ContractViolation):
         fields["violations"] = [asdict(violation) for violation in error.violations]
         if request.path in {"/predict", "/invocations"}:
-            fields.setdefault("hint", "GET /schema lists the expected columns")
+            hints = ("GET /schema lists the expected columns", tolerance_hint(error.violations))
+            fields.setdefault("hint", "; ".join(filter(None, hints)))
     body: request_body.RequestBody | None = g.get("request_body")
     if isinstance(error, errors.DataError) and body and body.lost_line_ends:
         fields["hint"] = _LOST_LINE_ENDS

@@ -64,6 +64,12 @@ class Metrics:
         self.errors = self._counter("errors", "Errors by kind", "kind")
         self._rows = self._counter("rows", "Rows answered")
         self._unseen = self._counter("unseen_categories", "Cells with an unseen category")
+        self._warnings = {
+            "missing": self._counter(
+                "missing_values", "Missing values in columns that had none in training", "column"
+            ),
+            "range": self._counter("out_of_range", "Numbers beyond the allowed range", "column"),
+        }
         text = "Probabilities of the positive class in 20 bins, by the upper edge of the bin"
         self._scores = self._counter("scores", text, "upto")
         self._logged = self._counter("log_rows", "Rows logged, spooled and dropped", "what")
@@ -97,13 +103,20 @@ class Metrics:
         return self.requests.labels(route, method, status), self.seconds.labels(route)
 
     def count_answers(self, findings: ValidationReport, answered: Sequence[Answers]) -> None:
-        """Count answered rows, their scores, and their cells with a category unseen in training."""
+        """Count answered rows, their scores, and their cells of which the response's headers warn."""
         self._rows.inc(findings.rows)
         if unseen := findings.unseen.total():
             self._unseen.inc(unseen)
+        if findings.missing or findings.out_of_range:
+            self._count_warnings(findings)
         for answers in answered:
             if answers.is_binary:
                 self._count_scores(answers.scores)
+
+    def _count_warnings(self, findings: ValidationReport) -> None:
+        for rule, found in (("missing", findings.missing), ("range", findings.out_of_range)):
+            for column, count in found.items():  # columns of the contract, so there are few labels
+                self._warnings[rule].labels(column).inc(count)
 
     def _count_scores(self, scores: Scores) -> None:
         """Count probabilities of the positive class, shape (rows,), in 20 bins."""

@@ -14,8 +14,9 @@ import orjson
 from flask import Blueprint, Response, abort, render_template, request
 
 from lightmodel.config import Config
-from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.columns import Column, ColumnType
 from lightmodel.contract.describe import text_of
+from lightmodel.contract.publication import Published
 from lightmodel.contract.task import METRICS, TaskKind, label_name
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.report import formatting
@@ -85,7 +86,7 @@ def _version_of(model: LoadedModel) -> Version:
 
 
 def _model_page(model: LoadedModel, card: dict[str, Any], max_body_mb: int) -> str:
-    fields, facts = fields_of(model.contract), facts_of(model)
+    fields, facts = fields_of(model), facts_of(model)
     return render_template(
         "model.html",
         fields=fields,
@@ -214,35 +215,42 @@ class Field:
     input: str = "text"
 
 
-def fields_of(contract: Contract) -> tuple[Field, ...]:
+def fields_of(model: LoadedModel) -> tuple[Field, ...]:
     """Return one control per feature, in training order."""
-    return tuple(_field(column) for column in contract.features)
+    shown, tolerated = model.published, model.rules.tolerated
+    return tuple(field_of(column, shown, tolerated) for column in model.contract.features)
 
 
-def _field(column: Column) -> Field:
-    required = not column.missing
+def field_of(column: Column, published: Published, tolerated: Collection[str]) -> Field:
+    """Return the control of a feature; a tolerated rule limits nothing."""
+    required = not column.missing and "missing" not in tolerated
+    withheld = published.withheld(column)
+    hint = _hint(column, withheld)
     if column.type.is_numeric:
-        lowest, highest = (_limit(value) for value in column.allowed)
+        limits = (math.nan, math.nan) if "range" in tolerated else column.allowed
+        lowest, highest = (_limit(value) for value in limits)
         step = "1" if column.type is ColumnType.INTEGER else "any"
-        return Field(column.name, "number", required, _hint(column), step, lowest, highest)
+        return Field(column.name, "number", required, hint, step, lowest, highest)
     if column.type.is_temporal:
-        control = _INPUTS[column.type]
-        return Field(column.name, "time", required, _hint(column), input=control)
-    choices = ("true", "false") if column.type is ColumnType.BOOLEAN else column.categories
-    kind: Kind = "choice" if len(choices) <= _MAX_OPTIONS else "suggestions"
-    return Field(column.name, kind, required, _hint(column), choices=choices)
+        return Field(column.name, "time", required, hint, input=_INPUTS[column.type])
+    is_boolean = column.type is ColumnType.BOOLEAN
+    choices = ("true", "false") if is_boolean else published.categories(column)
+    kind: Kind = "suggestions" if withheld or len(choices) > _MAX_OPTIONS else "choice"
+    return Field(column.name, kind, required, hint, choices=choices)
 
 
 def _limit(value: float) -> str:
     return f"{value:.17g}" if math.isfinite(value) else ""
 
 
-def _hint(column: Column) -> str:
+def _hint(column: Column, withheld: int) -> str:
     parts = []
     if column.minimum is not None and column.maximum is not None:
         parts.append(f"seen {_shown(column.minimum, column)} to {_shown(column.maximum, column)}")
-    if len(column.categories) > _MAX_OPTIONS:
+    if withheld or len(column.categories) > _MAX_OPTIONS:
         parts.append(f"{len(column.categories):,} values seen")
+    if withheld:
+        parts.append(f"{withheld:,} of them not shown: they are rare, or may name persons")
     if column.missing:
         parts.append("may be empty")
     return ", ".join(parts)
@@ -289,7 +297,7 @@ def _samples(model: LoadedModel) -> list[dict[str, Any]]:
             "values": [_text(sample["values"], name) for name in model.contract.feature_names],
             "id": _text(sample["values"], id_column.name) if id_column else "",
         }
-        for sample in model.manifest.samples
+        for sample in model.samples
     ]
 
 

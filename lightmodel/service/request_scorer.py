@@ -1,7 +1,7 @@
 """Scores the rows of one request block by block; Flask's routes and the event loop both use it."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -17,7 +17,8 @@ from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.tables.row_rules import Block, ValidationReport, json_features
 
 _MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
-_MAX_NAMED = 20  # ignored columns that the response's header names
+_MAX_NAMED = 20  # columns that a header of the response names
+_MAX_NAME = 80  # characters of such a name
 
 
 @dataclass
@@ -28,7 +29,7 @@ class RequestScorer:
         writer: encodes the answers, and defines the number of contributions.
         threshold: the decision threshold; None stands for the model's own.
         keep_features: whether to keep the features for the prediction log.
-        findings: violations, unseen categories and ignored columns so far.
+        findings: violations, counted warnings and ignored columns so far.
         read_s: seconds spent on receiving and parsing rows.
         features: the features of the answered rows, for the prediction log.
     """
@@ -87,10 +88,11 @@ class RequestScorer:
         for header, found in (
             ("X-Unseen-Categories", self.findings.unseen),
             ("X-Missing-Formulas", self.findings.lost),
+            ("X-Missing-Values", self.findings.missing),
+            ("X-Out-Of-Range", self.findings.out_of_range),
         ):
             if found:
-                counts = ", ".join(f"{name}={count}" for name, count in sorted(found.items()))
-                headers[header] = _printable(counts)
+                headers[header] = _counts(found)
         return headers
 
     def rows_to_log(self, request_id: str) -> AnsweredRows:
@@ -122,6 +124,19 @@ def _joined(parts: Sequence[Sequence[Any] | None]) -> Sequence[Any] | None:
         return parts[0]
     filled: Iterable[Sequence[Any]] = (part or () for part in parts)
     return None if parts[0] is None else list(chain.from_iterable(filled))
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    """Return counts by column as a header's value, such as "Age=2, Fare=1"; marks in names are escaped."""
+    names = sorted(found)
+    shown = [f"{_escaped(name)}={found[name]}" for name in names[:_MAX_NAMED]]
+    if len(names) > _MAX_NAMED:
+        shown.append(f"and {len(names) - _MAX_NAMED} more")
+    return ", ".join(shown)
+
+
+def _escaped(name: str) -> str:
+    return _printable(name).replace("=", "\\x3d").replace(",", "\\x2c")[:_MAX_NAME]
 
 
 def _printable(text: str) -> str:

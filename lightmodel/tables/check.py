@@ -3,7 +3,7 @@
 The same checks apply to the next training table, the test rows and every request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ from lightmodel.contract.time_arrays import (
 )
 from lightmodel.errors import Violation
 from lightmodel.tables.column_rules import (
+    TOLERABLE,
     check_names,
     missing_violations,
     number_violations,
@@ -55,7 +56,8 @@ class ValidatedTable:
     """A table in the contract's order and types, and its violations.
 
     Attributes:
-        table: usable only if there is no violation; includes the id and ignored columns, if present.
+        table: usable only without violations, but of tolerable rules; includes the id and ignored
+            columns, if present.
         unseen: column → rows whose category was never seen in training; scored as missing.
         extra: columns that the contract does not know; dropped.
     """
@@ -101,8 +103,10 @@ def validate_table(
     )
 
 
-def valid_rows(table: pa.Table, contract: Contract) -> Mask:
-    """Return the mask of the rows that satisfy a contract, with its target.
+def valid_rows(
+    table: pa.Table, contract: Contract, tolerated: Collection[str] = frozenset()
+) -> Mask:
+    """Return the mask of the rows that break no rule of a contract, but tolerated ones, with its target.
 
     No row does where a column is absent or of another type.
     """
@@ -110,23 +114,23 @@ def valid_rows(table: pa.Table, contract: Contract) -> Mask:
         return np.zeros(table.num_rows, dtype=np.bool_)
     valid = np.ones(table.num_rows, dtype=np.bool_)
     for column in contract.expected(with_target=True):
-        valid &= _valid_cells(table[column.name], column)
+        rules = tolerated if column.role is Role.FEATURE else frozenset()
+        valid &= _valid_cells(table[column.name], column, rules)
     return valid
 
 
-def _valid_cells(values: pa.ChunkedArray, column: Column) -> Mask:
+def _valid_cells(values: pa.ChunkedArray, column: Column, tolerated: Collection[str]) -> Mask:
     checked = _check_column(values, column, ".")
-    if not checked.violations:
+    violations = [one for one in checked.violations if one.rule not in tolerated]
+    if not violations:
         return np.ones(len(values), dtype=np.bool_)
-    if not all(
-        violation.total for violation in checked.violations
-    ):  # one concerns the whole column
+    if not all(one.total for one in violations):  # one concerns the whole column
         return np.zeros(len(values), dtype=np.bool_)
     if column.type is ColumnType.CATEGORY or (column.type.is_temporal and not column.format):
         return np.asarray(checked.values.is_valid())
     if column.type.is_temporal:
-        return valid_numbers(_time_numbers(values, column, "."), column)
-    return valid_numbers(_numbers(values, column, "."), column)
+        return valid_numbers(_time_numbers(values, column, "."), column, tolerated)
+    return valid_numbers(_numbers(values, column, "."), column, tolerated)
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,9 @@ def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Che
         return _Checked(values, [Violation(column.name, "type", detail)])
     numbers = _numbers(values, column, decimal)
     violations = number_violations(numbers, column)
-    return _Checked(values if violations else _convert(values, numbers, column), violations)
+    if any(one.rule not in TOLERABLE for one in violations):
+        return _Checked(values, violations)
+    return _Checked(_convert(values, numbers, column), violations)
 
 
 _KINDS = {True: "numbers", False: "true and false"}
@@ -161,9 +167,10 @@ def _check_times(values: pa.ChunkedArray, column: Column, decimal: str) -> _Chec
         return _Checked(values, missing_violations(values.is_null().to_numpy(), column))
     numbers = _time_numbers(values, column, decimal)
     violations = number_violations(numbers, column)
-    if violations or values.type == ARROW_TYPES[column.type]:
+    as_it_is = values.type == ARROW_TYPES[column.type]
+    if as_it_is or any(one.rule not in TOLERABLE for one in violations):
         return _Checked(values, violations)
-    return _Checked(time_array(to_micros(numbers), column.type))
+    return _Checked(time_array(to_micros(numbers), column.type), violations)
 
 
 def _time_numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:

@@ -1,7 +1,7 @@
 """The rules of a contract for names and numbers, shared by whole tables and by rows of a request."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -16,6 +16,8 @@ _TYPE_DETAILS = {
     ColumnType.TIME: "is not a time of day as 23:59:00",
     ColumnType.DURATION: "is not a duration as 1:30:00, nor a number of seconds",
 }
+# rules that a row may break and still be scored → the setting that decides
+TOLERABLE = {"missing": "serve.on_missing", "range": "serve.on_out_of_range"}
 _MAX_COMPARISONS = 5_000  # pairs of names; more take too long for a mere suggestion
 
 
@@ -49,6 +51,13 @@ def _suggest(name: str, spare: Iterable[str]) -> str:
     return f"; {folded[near[0]]!r} may be meant" if near else ""
 
 
+def tolerance_hint(violations: Iterable[Violation]) -> str:
+    """Return which settings would have rows with these violations scored; "" if none would."""
+    rules = {violation.rule for violation in violations}
+    settings = [f'{setting} = "warn"' for rule, setting in TOLERABLE.items() if rule in rules]
+    return f"{' and '.join(settings)} would score such rows" if settings else ""
+
+
 def number_violations(numbers: Vector, column: Column) -> list[Violation]:
     """Check a float64 column of numbers or codes, in which NaNs of `cells` mark other cells."""
     low, high = column.allowed
@@ -71,15 +80,18 @@ def _type_detail(column: Column) -> str:
     return _TYPE_DETAILS.get(column.type, "is not a number")
 
 
-def valid_numbers(numbers: Vector, column: Column) -> Mask:
-    """Return the mask of the cells of such a column in which `number_violations` finds nothing."""
+def valid_numbers(
+    numbers: Vector, column: Column, tolerated: Collection[str] = frozenset()
+) -> Mask:
+    """Return the mask of the cells of such a column that break no rule but tolerated ones."""
     valid: Mask = np.isfinite(numbers)
     if column.role is not Role.FEATURE:
         return valid
-    if column.type.has_range:
+    if column.type.has_range and "range" not in tolerated:
         low, high = column.allowed
         valid &= (low <= numbers) & (numbers <= high)
-    return valid | is_marker(numbers, MISSING) if column.missing else valid
+    may_miss = column.missing or "missing" in tolerated
+    return valid | is_marker(numbers, MISSING) if may_miss else valid
 
 
 def missing_violations(absent: Mask, column: Column) -> list[Violation]:

@@ -172,7 +172,7 @@ class JsonBlocks:
         }
         violations, unseen = self.rules.validate(features, texts, self.missing)
         violations = (*_nested(columns), *violations)
-        return Block(features, ids, violations, unseen, mapping.extra)
+        return self.rules.judged(Block(features, ids, violations, unseen, mapping.extra))
 
     def _columns(self, records: Sequence[Record], id_name: str | None) -> dict[str, list[Any]]:
         """Return the cells of the category columns and of the id, by column."""

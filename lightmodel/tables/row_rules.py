@@ -5,8 +5,8 @@ whole tables against the same contract.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -38,6 +38,7 @@ class Block:
         features: (rows, features) in training order; NaN is missing, categories are codes.
         ids: the ids of the rows, unchanged; None if the request has no id column.
         violations: with rows counted from 1 within this block.
+        warnings: violations of tolerated rules: they are counted, and the rows are scored.
         unseen: column → rows with a category that training never saw; scored as missing.
         extra: columns that the contract does not know; dropped.
         lost: column → Excel formulas without a stored value; scored as missing.
@@ -49,6 +50,7 @@ class Block:
     unseen: Mapping[str, int]
     extra: tuple[str, ...] = ()
     lost: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,13 @@ class RowRules:
         numeric: the features whose cells are numbers, booleans, or texts in a format.
         parsers: missing texts and a decimal mark → feature with a format → what parses its texts.
         map_columns: `_map_columns`, cached; it matches columns by name, in any order.
+        tolerated: the rules whose violations are only counted, some of `column_rules.TOLERABLE`.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, *, tolerated: Collection[str] = frozenset()) -> None:
         features = contract.features
         self.contract = contract
+        self.tolerated = frozenset(tolerated)
         self.places = {column.name: at for at, column in enumerate(features)}
         self.known = frozenset(column.name for column in contract.columns)
         self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
@@ -170,6 +174,14 @@ class RowRules:
                 unseen[name] = count
         return tuple(self._violations(features)), unseen
 
+    def judged(self, block: Block) -> Block:
+        """Return a block in which violations of tolerated rules are warnings."""
+        if not block.violations or not self.tolerated:
+            return block
+        warnings = tuple(one for one in block.violations if one.rule in self.tolerated)
+        refused = tuple(one for one in block.violations if one.rule not in self.tolerated)
+        return replace(block, violations=refused, warnings=warnings)
+
     def _violations(self, features: Matrix) -> list[Violation]:
         """Examine only columns with a value out of range, or one that is not a finite number."""
         if not len(features):
@@ -220,6 +232,8 @@ class ValidationReport:
     rows: int = 0
     unseen: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
+    out_of_range: Counter[str] = field(default_factory=Counter)
     extra: tuple[str, ...] = ()
     _by_rule: dict[tuple[str, str, str], Violation] = field(default_factory=dict)
 
@@ -236,6 +250,9 @@ class ValidationReport:
             rows = before.rows + tuple(row + self.rows for row in violation.rows)
             total = before.total + violation.total
             self._by_rule[key] = Violation(*key, rows[:SHOWN_ROWS], total)
+        for warning in block.warnings:
+            counts = self.missing if warning.rule == "missing" else self.out_of_range
+            counts[warning.column] += warning.total
         self.unseen.update(block.unseen)
         self.lost.update(block.lost)
         if block.extra != self.extra:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from lightmodel.contract.cells import json_id
 from lightmodel.tables.check import validate_table
+from lightmodel.tables.column_rules import TOLERABLE
 from lightmodel.tables.encode import feature_matrix, json_values
 from lightmodel.tables.row_rules import Block, RowRules
 
@@ -34,15 +35,17 @@ def table_block(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Bl
     """Validate a table of plain types, all of it as one block."""
     contract = rules.contract
     validated = validate_table(table, contract, with_target=False)
-    if validated.violations:
+    if any(one.rule not in TOLERABLE for one in validated.violations):
         no_features = np.empty((table.num_rows, 0))
-        return Block(no_features, None, validated.violations, {}, validated.extra, lost)
+        block = Block(no_features, None, validated.violations, {}, validated.extra, lost)
+        return rules.judged(block)
     ids = contract.id.name if contract.id and contract.id.name in table.column_names else ""
-    return Block(
+    block = Block(
         feature_matrix(validated.table, contract),
         list(map(json_id, json_values(table[ids]))) if ids else None,
-        (),
+        validated.violations,
         validated.unseen,
         validated.extra,
         lost,
     )
+    return rules.judged(block)

@@ -12,6 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import lightmodel
+from lightmodel.contract.columns import Contract
+from lightmodel.contract.publication import published
+from lightmodel.scoring.model_store import PROFILE
 from lightmodel.store.user_code import FOLDER
 from lightmodel.tracking.records import AliasUpdate
 from lightmodel.tracking.runs import SuppressCode, find_run
@@ -33,7 +36,12 @@ SERVING = (
     *("filelock", "joblib", "mlflow", "numpy", "openpyxl", "orjson", "pandas", "pyarrow"),
     *("pydantic", "python-dateutil", "requests"),
 )
-_LOADED = {"model.joblib", "manifest.json", FOLDER}  # a compiled model depends on the processor
+_LOADED = {
+    "model.joblib",
+    "manifest.json",
+    PROFILE,
+    FOLDER,
+}  # a compiled model depends on the processor
 _UNKNOWN = "ENDPOINT_NOT_FOUND"  # error code of a server without such an endpoint
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time, so that equal code gives equal bytes
 
@@ -141,6 +149,9 @@ def packed_model(version: Path, run_id: str, model_id: str | None = None) -> Ite
     from mlflow.models import Model
 
     manifest = json.loads((version / "manifest.json").read_bytes())
+    contract = Contract.from_dict(manifest["contract"])
+    shown = published(contract, _profile(version))
+    samples = [sample["values"] for sample in manifest["samples"]]
     model = Model(run_id=run_id, model_id=model_id)
     with TemporaryDirectory() as folder:
         data, code, target = (Path(folder) / name for name in (DATA, CODE, NAME))
@@ -157,14 +168,24 @@ def packed_model(version: Path, run_id: str, model_id: str | None = None) -> Ite
             code_paths=[str(code)],
             mlflow_model=model,
             signature=_signature(manifest),
-            input_example=pd.DataFrame([sample["values"] for sample in manifest["samples"]]),
+            input_example=pd.DataFrame(list(shown.rows(samples, contract))),
             pip_requirements=_requirements(manifest["libraries"]),
-            metadata={"version": manifest["version"], "contract": manifest["contract"]},
+            metadata={
+                "version": manifest["version"],
+                "contract": shown.contract(manifest["contract"]),
+            },
         )
         # Python imports from a zip as from a folder, and one file uploads faster than hundreds.
         model.flavors[pyfunc.FLAVOR_NAME][pyfunc.CODE] = f"code/{CODE}"
         model.save(str(target / "MLmodel"))
         yield str(target)
+
+
+def _profile(version: Path) -> dict[str, Any]:
+    """Return `columns` of the profile of the training table; empty if the version has none."""
+    path = version / PROFILE
+    columns: dict[str, Any] = json.loads(path.read_bytes())["columns"] if path.is_file() else {}
+    return columns
 
 
 def _requirements(libraries: dict[str, str]) -> list[str]:

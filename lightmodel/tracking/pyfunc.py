@@ -1,5 +1,7 @@
 """The model that MLflow loads: it scores rows as the service does."""
 
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lightmodel.config import load
 from lightmodel.contract.cells import normalize_name
 from lightmodel.errors import ContractViolation, DataError, LightModelError
 from lightmodel.scoring.model_store import open_version
@@ -15,10 +18,13 @@ from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
 from lightmodel.tables.byte_stream import WRAPPERS
+from lightmodel.tables.column_rules import tolerance_hint
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.json_forms import extract_records
 from lightmodel.tables.json_text import Record
 from lightmodel.tables.row_rules import ValidationReport
+
+logger = logging.getLogger(__name__)
 
 _BLOCK_ROWS = 10_000
 
@@ -66,7 +72,14 @@ class RowModel:
             if not findings.violations:
                 answered.append(self.served.predictor.answer(block))
         if violations := findings.violations:
-            raise ContractViolation(violations, what="the table")
+            hint = tolerance_hint(violations)
+            raise ContractViolation(violations, what="the table", hint=hint)
+        for found, what in (
+            (findings.missing, "no value, which none lacked in training"),
+            (findings.out_of_range, "a number far outside the range of training"),
+        ):
+            for name, count in found.items():
+                logger.warning("column %r: %d rows have %s", name, count, what)
         return pd.concat([_frame(one) for one in answered], ignore_index=True)
 
 
@@ -81,6 +94,8 @@ def _frame(answers: Answers) -> pd.DataFrame:
 def _load_pyfunc(path: str) -> RowModel:
     """Open the version in a folder; MLflow calls this function by its name.
 
+    Settings come from the environment only: the working folder is another program's.
+
     Raises:
         ArtefactCorrupt: it does not match its manifest, or scores its sample rows differently.
     """
@@ -89,7 +104,8 @@ def _load_pyfunc(path: str) -> RowModel:
     name = str(read_json(data, folder.name).get("version"))
     manifest = Manifest.from_json(data, name)
     kept = {file: entry for file, entry in manifest.files.items() if (folder / file).is_file()}
-    return RowModel(open_version(Version(name, folder, replace(manifest, files=kept))))
+    config = load(Path(os.devnull)).config
+    return RowModel(open_version(Version(name, folder, replace(manifest, files=kept)), config))
 
 
 def _blocks(frame: pd.DataFrame, served: LoadedModel) -> Iterator[list[Record]]:

@@ -11,6 +11,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from lightmodel.config import SplitSection
 from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
 from lightmodel.contract.columns import Contract
+from lightmodel.contract.imputation import impute
 from lightmodel.contract.results import (
     CalibrationEffect,
     ClassScore,
@@ -44,6 +45,8 @@ class ModelUnderTest:
 
     Attributes:
         uncalibrated: `predict` without calibration; None if the model is not calibrated.
+        tolerated: the rules that rows may break and still be scored, as by the service.
+        imputed: (features,) of the contract: see `imputed_values`; None leaves missing values to the model.
     """
 
     predict: Callable[[Matrix], Scores]
@@ -52,6 +55,8 @@ class ModelUnderTest:
     split: SplitSection
     version: str
     uncalibrated: Callable[[Matrix], Scores] | None = None
+    tolerated: frozenset[str] = frozenset()
+    imputed: Vector | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def evaluate(
     Raises:
         ContractViolation: the test rows break the candidate's contract.
     """
-    matrix, target = _matrix(table, candidate.contract)
+    matrix, target = _matrix(table, candidate)
     scores = candidate.predict(matrix)
     task = candidate.contract.task
     constant = np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior)
@@ -120,17 +125,27 @@ def _comparison_warnings(compared: Comparison | str | None) -> tuple[str, ...]:
     return (warning,)
 
 
-def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
-    """Return features and target of rows, after validation against a contract."""
+def _matrix(table: pa.Table, model: ModelUnderTest) -> tuple[Matrix, Vector]:
+    """Return features and target of rows, after validation against a model's contract."""
+    contract = model.contract
     conformed = validate_table(table, contract, with_target=True)
-    if conformed.violations:
-        raise ContractViolation(conformed.violations, what="the test table")
+    features = set(contract.feature_names)
+    refused = [
+        one
+        for one in conformed.violations
+        if one.rule not in model.tolerated or one.column not in features
+    ]
+    if refused:
+        raise ContractViolation(refused, what="the test table")
     target = target_vector(conformed.table[contract.target.name], contract.task)
-    return feature_matrix(conformed.table, contract), target
+    matrix = feature_matrix(conformed.table, contract)
+    if conformed.violations and model.imputed is not None:
+        matrix = impute(matrix, model.imputed)
+    return matrix, target
 
 
 def _metrics(table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
-    matrix, target = _matrix(table, model.contract)
+    matrix, target = _matrix(table, model)
     return measure(model.contract.task.kind, target, model.predict(matrix), model.threshold)
 
 
@@ -166,7 +181,7 @@ def _compare(
         return f"{served.version} was split by {column!r}, which the table lacks: not compared"
     try:
         unseen = table.filter(pa.array(_unseen_by(served, candidate, table)))
-        rows = unseen.filter(pa.array(valid_rows(unseen, served.contract)))
+        rows = unseen.filter(pa.array(valid_rows(unseen, served.contract, served.tolerated)))
         if reason := _too_few(rows.num_rows, unseen.num_rows, served.version):
             return reason
         served_metrics = _metrics(rows, served)

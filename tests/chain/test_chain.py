@@ -116,7 +116,8 @@ def test_a_few_bad_rows_do_not_spare_a_worse_candidate_the_comparison(approved: 
     ages = np.where(is_tested, table["age"].to_numpy(), 98 - table["age"].to_numpy())
     gaps = pa.array(ages, mask=np.arange(table.num_rows) % 60 == 0)
     arrow_csv.write_csv(table.set_column(1, "age", gaps), approved.folder / "shop.csv")
-    ran = approved.run("--set", "data.contract=new")
+    strict = ("--set", "serve.on_missing=refuse")
+    ran = approved.run("--set", "data.contract=new", *strict)
     assert ran.code == 10, ran.err
     assert re.search(r"\d of 185 test rows break the contract of ", ran.err)
     verdict = json.loads((approved.models()[-1] / "verdict.json").read_bytes())
@@ -124,6 +125,12 @@ def test_a_few_bad_rows_do_not_spare_a_worse_candidate_the_comparison(approved: 
     assert re.search(r"rows that satisfy its contract, of 185 .* falls behind", reasons)
     report = (approved.models()[-1] / "report.html").read_text(encoding="utf-8")
     assert "that satisfy the served model's contract, of 185" in report
+
+    ran = approved.run("--set", "data.contract=new")  # the service scores rows with gaps
+    assert (ran.code, did(ran.out)["testing"]) == (10, "made")
+    assert "break the contract of" not in ran.err
+    verdict = json.loads((approved.models()[-1] / "verdict.json").read_bytes())
+    assert "falls behind" in " ".join(verdict["reasons"])
 
 
 def test_a_candidate_that_cannot_be_compared_needs_a_setting_to_pass(approved: Project) -> None:

@@ -85,7 +85,11 @@ def trained(folder: Path, settings: str, table: pa.Table | None = None, name: st
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     project = trained(tmp_path_factory.mktemp("shop"), COMPILED, shop_table(), "shop.csv")
-    with serving(project, LIGHTMODEL__SERVE__WORKERS="1") as address:
+    strict = {
+        "LIGHTMODEL__SERVE__ON_MISSING": "refuse",
+        "LIGHTMODEL__SERVE__ON_OUT_OF_RANGE": "refuse",
+    }
+    with serving(project, LIGHTMODEL__SERVE__WORKERS="1", **strict) as address:
         yield address
 
 
@@ -194,6 +198,29 @@ def test_the_bar_shows_the_probability_and_the_threshold(visit: Visit) -> None:
     assert shown[1] == pytest.approx(facts["threshold"], abs=0.01)
     label = visit.page.get_attribute(".meter", "aria-label")
     assert re.search(r"Probability of yes: [<>]? ?[\d.]+\s%\. Threshold: [\d.]+\s%\.", label)
+
+
+def test_gaps_and_far_numbers_are_scored_and_named(browser: Any, forest: str) -> None:
+    context = browser.new_context(viewport=DESK)
+    page = Visit(context.new_page(), forest).open()
+    fields = page.locator("#row input[type=number]")
+    assert fields.first.get_attribute("required") is None
+    assert fields.first.get_attribute("max") is None
+    fields.nth(0).fill("1e9")
+    fields.nth(1).fill("")
+    page.click("button.main")
+    page.wait_for_selector("#answer .verdict")
+    names = page.locator("#row .field[data-field] label").all_inner_texts()
+    notes = " ".join(page.locator("#answer .aside").all_inner_texts())
+    assert f"Far outside the range of training: {names[0]}." in notes
+    assert f"or a category never seen: {names[1]}." in notes
+    rows = ",".join(["1e9", ""] + ["0"] * (len(names) - 2))
+    page.set_input_files("#file", upload("far.csv", f"{','.join(names)}\n{rows}\n".encode()))
+    results_of(page)
+    notes = " ".join(page.locator("#results .aside").all_inner_texts())
+    assert f"were scored as they are ({names[0]}: 1)" in notes
+    assert f"({names[1]}: 1)" in notes
+    context.close()
 
 
 def test_an_error_is_shown_beside_its_field_which_gets_the_focus(visit: Visit) -> None:

@@ -48,4 +48,7 @@ folds = 3
 parameters = {num_leaves = 4, max_rounds = 40}
 [gate]
 bootstrap = 20
+[serve]
+on_missing = "refuse"
+on_out_of_range = "refuse"
 """

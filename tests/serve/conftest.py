@@ -26,8 +26,10 @@ def trained_shop(compiled_shop: Project) -> Project:
 
 @pytest.fixture(scope="session")
 def shop(trained_shop: Project) -> Iterator[Shop]:
-    """That model, served with small limits, so that tests reach them."""
+    """That model, served with small limits, so that tests reach them, and strictly."""
     limits = {
+        "LIGHTMODEL__SERVE__ON_MISSING": "refuse",
+        "LIGHTMODEL__SERVE__ON_OUT_OF_RANGE": "refuse",
         "LIGHTMODEL__SERVE__MAX_BODY_MB": "8",
         "LIGHTMODEL__SERVE__MAX_BUFFERED_MB": "2",
         "LIGHTMODEL__SERVE__MAX_ROWS": "28000",

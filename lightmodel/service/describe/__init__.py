@@ -62,8 +62,14 @@ def _add_model(routes: Blueprint, models: ModelManager) -> None:
         if (positive := served.contract.task.positive) is not None:
             task["positive"] = positive
         source = str(manifest.inputs.get("source", "")).rstrip("/").rpartition("/")[2]
-        inputs = {**manifest.inputs, "source": source}
-        return _json(replace(manifest, task=task, inputs=inputs).to_json())
+        shown = replace(
+            manifest,
+            task=task,
+            inputs={**manifest.inputs, "source": source},
+            contract=served.published.contract(manifest.contract or {"columns": ()}),
+            samples=served.samples,
+        )
+        return _json(shown.to_json())
 
     @routes.get("/schema")
     def schema() -> Response:

@@ -69,7 +69,7 @@ def openapi_of(model: LoadedModel) -> Json:
         },
         "components": {
             "schemas": {
-                "Row": row_schema(model.contract),
+                "Row": row_schema(model),
                 "Answer": answer_schema(model.contract),
                 "Problem": problem_schema(),
             },
@@ -88,6 +88,7 @@ def _predict(model: LoadedModel, bodies: Json) -> Json:
     names = (
         *("X-Model-Version", "X-Request-ID"),
         *("X-Ignored-Columns", "X-Unseen-Categories", "X-Missing-Formulas"),
+        *("X-Missing-Values", "X-Out-Of-Range"),
     )
     answer = {
         "description": "one answer for each row",

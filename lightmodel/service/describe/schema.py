@@ -6,6 +6,7 @@ from typing import Any
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.describe import text_of
 from lightmodel.contract.formats import plain_decimal
+from lightmodel.contract.publication import Published
 from lightmodel.contract.task import TaskKind
 from lightmodel.scoring.predictor import LoadedModel, label_names
 from lightmodel.service.answer_writers import csv_lines, csv_value
@@ -26,7 +27,9 @@ def schema_of(model: LoadedModel) -> Json:
     contract = model.contract
     return {
         "version": model.version,
-        "columns": [_column(column) for column in _request_columns(contract)],
+        "columns": [_column(column, model.published) for column in _request_columns(contract)],
+        "on_missing": model.config.serve.on_missing,
+        "on_out_of_range": model.config.serve.on_out_of_range,
         "answer": {
             "task": str(contract.task.kind),
             "labels": list(contract.task.labels),
@@ -41,7 +44,7 @@ def _request_columns(contract: Contract) -> list[Column]:
     return [column for column in contract.columns if column.role in {Role.FEATURE, Role.ID}]
 
 
-def _column(column: Column) -> Json:
+def _column(column: Column, published: Published) -> Json:
     described: Json = {
         "name": column.name,
         "role": str(column.role),
@@ -58,7 +61,8 @@ def _column(column: Column) -> Json:
         if limits := _limits(column):
             described["allowed"] = limits
     if column.categories:
-        described["categories"] = list(column.categories)
+        described["categories"] = list(published.categories(column))
+        described["categories_withheld"] = published.withheld(column)
     return described
 
 
@@ -75,26 +79,25 @@ def _limits(column: Column) -> Json:
     return {"minimum": low, "maximum": high} if is_limited else {}
 
 
-def row_schema(contract: Contract) -> Json:
+def row_schema(model: LoadedModel) -> Json:
     """Return the JSON schema of one row: every feature is required, other columns are ignored."""
+    contract = model.contract
     return {
         "type": "object",
         "required": list(contract.feature_names),
-        "properties": {column.name: _value(column) for column in _request_columns(contract)},
+        "properties": {column.name: _value(column, model) for column in _request_columns(contract)},
         "additionalProperties": True,
     }
 
 
-def _value(column: Column) -> Json:
+def _value(column: Column, model: LoadedModel) -> Json:
     if column.role is Role.ID:
         kind = "integer" if column.type is ColumnType.INTEGER else "string"
         return {"type": kind, "description": "returned unchanged"}
-    nullable = {"nullable": column.missing}
+    tolerated = model.rules.tolerated
+    nullable = {"nullable": column.missing or "missing" in tolerated}
     if column.type is ColumnType.CATEGORY:
-        seen = ", ".join(column.categories[:_MAX_CATEGORIES])
-        seen += ", …" if len(column.categories) > _MAX_CATEGORIES else ""
-        text = f"seen in training: {seen}; any other value is scored as missing"
-        return nullable | {"type": "string", "description": text}
+        return nullable | {"type": "string", "description": _seen(column, model.published)}
     if column.type is ColumnType.BOOLEAN:
         return nullable | {"type": "boolean"}
     if column.type.is_temporal:
@@ -102,7 +105,18 @@ def _value(column: Column) -> Json:
         text = f"seen in training: {times['minimum']} to {times['maximum']}"
         return nullable | {"type": "string", "description": text} | _JSON_FORMATS[column.type]
     text = f"seen in training: {column.minimum} to {column.maximum}"
-    return nullable | {"type": "number", "description": text} | _limits(column)
+    limits = {} if "range" in tolerated else _limits(column)
+    return nullable | {"type": "number", "description": text} | limits
+
+
+def _seen(column: Column, published: Published) -> str:
+    """Return a category column's description: the first of its published categories."""
+    known = published.categories(column)
+    shown = ", ".join(known[:_MAX_CATEGORIES])
+    shown += ", …" if len(known) > _MAX_CATEGORIES else ""
+    if withheld := published.withheld(column):
+        shown += f"{' and ' if shown else ''}{withheld:,} that are not published"
+    return f"seen in training: {shown}; any other value is scored as missing"
 
 
 def object_schema(properties: Json) -> Json:
@@ -152,21 +166,13 @@ def problem_schema() -> Json:
 
 
 def sample_records(model: LoadedModel) -> list[Json]:
-    """Return the model's stored sample rows as the records of a request, with invented ids."""
-    id_column = model.contract.id
-    return [
-        {**({id_column.name: _id(id_column, number)} if id_column else {}), **sample["values"]}
-        for number, sample in enumerate(model.manifest.samples, start=1)
-    ]
-
-
-def _id(column: Column, number: int) -> int | str:
-    return number if column.type is ColumnType.INTEGER else f"sample-{number}"
+    """Return the model's published sample rows as the records of a request."""
+    return [dict(sample["values"]) for sample in model.samples]
 
 
 def sample_scores(model: LoadedModel) -> list[Any]:
     """Return the scores of the sample rows: probabilities, {label: p}, or numbers."""
-    scores = [list(sample["score"]) for sample in model.manifest.samples]
+    scores = [list(sample["score"]) for sample in model.samples]
     if model.contract.task.kind is TaskKind.MULTICLASS:
         names = label_names(model.contract)
         return [dict(zip(names, score, strict=True)) for score in scores]

@@ -10,7 +10,7 @@ export function clearAnswer() {
   byId("answer").replaceChildren(element("p", { class: "quiet empty" }, "There is no prediction for the current values."));
 }
 
-export function showAnswer(facts, row, record, unseen) {
+export function showAnswer(facts, row, record, header) {
   const label = facts.labels.length ? labelName(row.prediction, facts.labels) : number(row.prediction);
   byId("answer").replaceChildren(
     element(
@@ -21,11 +21,17 @@ export function showAnswer(facts, row, record, unseen) {
     ),
     ...HOW_SURE[facts.task](facts, row),
     ...(row.contributions ? [contributions(facts, row.contributions, record, label)] : []),
-    ...(unseen ? [element("p", { class: "aside" }, `Never seen in training, so scored as missing: ${unseenNames(unseen)}.`)] : []),
+    ...WARNINGS.filter(([name]) => header(name)).map(([name, text]) => element("p", { class: "aside" }, `${text}: ${columnsIn(header(name))}.`)),
   );
 }
 
-const unseenNames = (header) => header.replaceAll(/=\d+(?=,|$)/g, "");
+const WARNINGS = [
+  ["X-Unseen-Categories", "Never seen in training, so scored as missing"],
+  ["X-Missing-Values", "Never missing in training, so the median stands in, or a category never seen"],
+  ["X-Out-Of-Range", "Far outside the range of training"],
+];
+
+const columnsIn = (counts) => counts.replaceAll(/=\d+(?=,|$)/g, "");
 
 const HOW_SURE = {
   binary: (facts, { probability }) => {

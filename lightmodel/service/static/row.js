@@ -27,7 +27,7 @@ async function predict(facts, form, controls, idInput) {
   button.ariaBusy = "true";
   try {
     const { row, header } = await askForRow(record, facts.explain);
-    showAnswer(facts, row, record, header("X-Unseen-Categories"));
+    showAnswer(facts, row, record, header);
     noteVersion(header("X-Model-Version"), facts.version);
   } catch (problem) {
     if (problem.status === undefined) throw problem;

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from markupsafe import escape
 
 from lightmodel.config import load
-from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.task import Task, TaskKind
+from lightmodel.contract.columns import Column, ColumnType, Role
+from lightmodel.contract.publication import Published
 from lightmodel.service import create_app
-from lightmodel.service.pages import Field, fields_of
+from lightmodel.service.pages import Field, field_of
 from tests.fakes.odd_names import FEW, MANY, MARKUP, NAMES, SETTINGS, odd_table
 from tests.fakes.project import Project
 
@@ -204,7 +204,18 @@ def column(kind: ColumnType, *, missing: bool = False, **seen: object) -> Column
     ],
 )
 def test_a_column_becomes_a_control(of: Column, expected: Field) -> None:
-    assert fields_of(Contract((of,), Task(TaskKind.REGRESSION))) == (expected,)
+    assert field_of(of, Published({"x": of.categories}), ()) == expected
+
+
+def test_a_control_allows_what_the_service_tolerates_and_offers_what_is_published() -> None:
+    number = column(ColumnType.INTEGER, minimum=0.0, maximum=10.0)
+    assert field_of(number, Published({}), {"missing", "range"}) == Field(
+        "x", "number", False, "seen 0 to 10", step="1"
+    )
+    names = column(ColumnType.CATEGORY, categories=("Ann", "Bob", "x"))
+    field = field_of(names, Published({"x": ("x",)}), ())
+    assert (field.kind, field.choices) == ("suggestions", ("x",))
+    assert field.hint.startswith("3 values seen, 2 of them not shown")
 
 
 def test_the_model_section_has_both_kinds_of_metrics_and_links_to_existing_files(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ContractViolation, Violation
-from lightmodel.tables.check import validate_table
+from lightmodel.tables.check import valid_rows, validate_table
+from lightmodel.tables.column_rules import TOLERABLE
 from lightmodel.tables.csv_blocks import CsvBlocks
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.json_blocks import JsonBlocks
@@ -168,3 +169,61 @@ def test_an_integer_beyond_all_floats_is_infinite_and_not_a_fault_of_ours() -> N
 def test_a_format_is_stored_in_the_contract() -> None:
     assert Contract.from_dict(PRICED.to_dict()) == PRICED
     assert "format" not in CONTRACT.to_dict()["columns"][0]
+
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("age", pa.int64()),
+        ("spent", pa.float64()),
+        ("member", pa.bool_()),
+        ("where", pa.string()),
+    ]
+)
+TARGETED = SCHEMA.append(pa.field("target", pa.int64()))
+
+
+@settings(max_examples=200)
+@given(
+    records=st.lists(RECORDS, min_size=1, max_size=12),
+    tolerated=st.sets(st.sampled_from(sorted(TOLERABLE))),
+)
+def test_tolerated_violations_are_warnings_in_rows_and_tables_alike(
+    records: list[dict[str, Any]], tolerated: set[str]
+) -> None:
+    rules, strict = RowRules(CONTRACT, tolerated=tolerated), block(records)
+    of_rows = JsonBlocks(rules, frozenset()).block(records)
+    of_table = table_block(pa.Table.from_pylist(records, SCHEMA), rules, {})
+    for found in (of_rows, of_table):
+        assert {one.rule for one in found.violations}.isdisjoint(tolerated)
+        assert {one.rule for one in found.warnings} <= tolerated
+        assert {*found.violations, *found.warnings} == {*strict.violations}
+        np.testing.assert_array_equal(found.features, strict.features)
+
+
+@given(
+    records=st.lists(RECORDS, min_size=1, max_size=12),
+    tolerated=st.sets(st.sampled_from(sorted(TOLERABLE))),
+)
+def test_valid_rows_are_those_that_break_no_rule_but_tolerated_ones(
+    records: list[dict[str, Any]], tolerated: set[str]
+) -> None:
+    table = pa.Table.from_pylist([{**one, "target": 1} for one in records], TARGETED)
+    singly = [
+        {one.rule for one in JsonBlocks(RULES, frozenset()).block([record]).violations} <= tolerated
+        for record in records
+    ]
+    assert valid_rows(table, CONTRACT, tolerated).tolist() == singly
+
+
+def test_a_report_adds_warnings_up_by_column_and_rule() -> None:
+    report, rules = ValidationReport(), RowRules(CONTRACT, tolerated=TOLERABLE)
+    records: list[dict[str, Any]] = [
+        {"age": 5000, "spent": -90.0, "member": True, "where": "web"},
+        {"age": None, "spent": None, "member": None, "where": None},
+    ]
+    for _ in range(3):
+        report.add(JsonBlocks(rules, frozenset()).block(records))
+    assert report.violations == ()
+    assert report.missing == {"age": 3, "where": 3}
+    assert report.out_of_range == {"age": 3, "spent": 3}

@@ -224,6 +224,30 @@ def test_rows_that_break_the_served_contract_are_left_out_of_the_comparison(
     )
 
 
+def test_rows_that_the_service_would_score_are_compared(
+    split: PreprocessingResult, trained: TrainingResult
+) -> None:
+    gaps = missing_ages(split, 40)
+    served, seen = candidate(split, trained, "old"), []
+
+    def predict(features: Matrix) -> Scores:
+        seen.append(features)
+        return served.predict(features)
+
+    age = split.contract.feature_names.index("age")
+    imputed = np.full(len(split.contract.features), np.nan)
+    imputed[age] = 33.0
+    lenient = replace(
+        served, predict=predict, tolerated=frozenset({"missing", "range"}), imputed=imputed
+    )
+    found = evaluated(gaps, candidate(gaps, trained), lenient)
+    comparison, rows = found.evaluation.comparison, split.test.num_rows
+    assert comparison is not None
+    assert (comparison.rows, comparison.of, found.warnings) == (rows, rows, ())
+    assert (seen[-1][:40, age] == 33.0).all()
+    assert not np.isnan(seen[-1][:, age]).any()
+
+
 def test_too_few_rows_that_satisfy_the_served_contract_are_not_compared(
     split: PreprocessingResult, trained: TrainingResult
 ) -> None:
