@@ -3,35 +3,27 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.cells import RAGGED, is_marker, normalize_name
+from lightmodel.contract.cells import RAGGED, is_marker
 from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.byte_stream import Chunks, skip_bytes
+from lightmodel.tables.csv_header import (
+    LONGEST_ROW,
+    SAMPLE,
+    SAMPLE_ROWS,
+    CsvHeader,
+    HeaderReader,
+    peek_header,
+)
 from lightmodel.tables.row_readers import Layout, RawRows, RowReader, grammar_of
 from lightmodel.tables.row_rules import Block, ColumnMapping, RowRules
-from lightmodel.tables.sniff import detect_decimal, fit_to_width, sample_rows
+from lightmodel.tables.sniff import detect_decimal, sample_rows
 
-LONGEST_ROW = 8 << 20
-_DELIMITERS = (",", ";", "\t", "|", " ")
-_QUOTED_FACTOR = 2  # delimiters in quotes separate nothing
-_SAMPLE_ROWS = 20
-_SAMPLE = 64 << 10
 _QUOTED_COMMA = re.compile(rb'"[+-]?[0-9]*,[0-9]')
-
-
-@dataclass(frozen=True)
-class _Header:
-    """Column names, delimiter and quote of a CSV, and `length`, the bytes before its first data row."""
-
-    names: tuple[str, ...]
-    delimiter: str
-    quote: str
-    length: int
 
 
 @dataclass(frozen=True)
@@ -51,8 +43,8 @@ class CsvBlocks:
             ContractViolation: columns are absent or duplicated.
             TooLarge: it has too many columns, or a row of more than 8 MB.
         """
-        beginning, chunks = _peek_header(chunks)
-        header = self._header(beginning)
+        beginning, chunks = peek_header(chunks)
+        header = HeaderReader(self.rules, self.dialect, self.columns).read(beginning)
         mapping = self.rules.map_columns(header.names)
         layout = self._layout(mapping, header, beginning)
         below = skip_bytes(chunks, header.length)
@@ -66,54 +58,7 @@ class CsvBlocks:
         if not rows:
             raise DataError("the body holds a header and no rows below it")
 
-    def _header(self, beginning: bytes) -> _Header:
-        """Choose the delimiter that yields the most names of the contract's columns."""
-        known = self.rules.known
-        headers: list[_Header] = []
-        for mark, quote in self._candidates(beginning):
-            headers.append(self._read_header(beginning, mark, quote))
-            if self.rules.places.keys() <= set(headers[-1].names):
-                break
-        best = max(headers, key=lambda header: len(known & set(header.names)))
-        if len(best.names) > self.columns:
-            raise TooLarge(
-                f"the header has {len(best.names):,} columns, and serve.max_columns is {self.columns:,}"
-            )
-        return best
-
-    def _candidates(self, beginning: bytes) -> list[tuple[str, str]]:
-        """Return pairs of a delimiter and a quote to try, the dialect's first."""
-        dialect = self.dialect
-        quote = '"' if dialect.quote == "'" and b'"' in beginning else dialect.quote
-        pairs = [(dialect.delimiter, quote)] if dialect.delimiter else []
-        return pairs + [(mark, '"') for mark in _DELIMITERS if mark != dialect.delimiter]
-
-    def _read_header(self, beginning: bytes, delimiter: str, quote: str) -> _Header:
-        """Read the first row as names, or take the dialect's names if the first row is data."""
-        start, length = grammar_of(delimiter, quote).first_row(beginning)
-        row = beginning[start:length]
-        if (
-            row.count(delimiter.encode()) > _QUOTED_FACTOR * self.columns
-        ):  # before there are objects
-            raise TooLarge(f"the header has over {self.columns:,} columns (serve.max_columns)")
-        cells = _cells(row, delimiter, quote)
-        names = tuple(map(normalize_name, cells))
-        while len(names) > 1 and delimiter == " " and not names[-1]:
-            names = names[:-1]
-        columns = self.dialect.columns
-        if len(columns) == len(names) and not self.rules.places.keys() <= set(names):
-            length = length if names == self.dialect.header else 0
-            return _Header(columns, delimiter, quote, length)
-        start, end = grammar_of(delimiter, quote).first_row(beginning, length)
-        first = beginning[start:end]
-        if delimiter != " " and first.count(delimiter.encode()) + 1 != len(names):
-            below = beginning[length : length + _SAMPLE].decode(errors="ignore")
-            names = fit_to_width(
-                names, sample_rows(below, delimiter, quote, complete=True)[:_SAMPLE_ROWS]
-            )
-        return _Header(names, delimiter, quote, length)
-
-    def _layout(self, mapping: ColumnMapping, header: _Header, beginning: bytes) -> Layout:
+    def _layout(self, mapping: ColumnMapping, header: CsvHeader, beginning: bytes) -> Layout:
         return Layout(
             mapping.kinds,
             mapping.places,
@@ -124,16 +69,16 @@ class CsvBlocks:
             missing=self.dialect.na_values,
         )
 
-    def _decimal(self, header: _Header, beginning: bytes) -> str:
+    def _decimal(self, header: CsvHeader, beginning: bytes) -> str:
         """Return the decimal mark: the dialect's if its delimiter is in use, else a detected one."""
         dialect = self.dialect
         if dialect.decimal and dialect.delimiter in {"", header.delimiter}:
             return dialect.decimal
-        sample = beginning[header.length :][:_SAMPLE]
+        sample = beginning[header.length :][:SAMPLE]
         if header.delimiter == "," and not _QUOTED_COMMA.search(sample):
             return "."
         below = sample.decode(errors="ignore")
-        rows = sample_rows(below, header.delimiter, header.quote, complete=False)[:_SAMPLE_ROWS]
+        rows = sample_rows(below, header.delimiter, header.quote, complete=False)[:SAMPLE_ROWS]
         return detect_decimal(rows, header.delimiter) or "."
 
     def _block(self, raw: RawRows, mapping: ColumnMapping, layout: Layout) -> Block:
@@ -157,29 +102,6 @@ def _ragged_violation(raw: RawRows, cells: int) -> Violation:
     first = np.ascontiguousarray(raw.numbers[:, 0])
     rows = tuple(int(row) + 1 for row in np.flatnonzero(is_marker(first, RAGGED))[:SHOWN_ROWS])
     return Violation("", "cells", f"does not have {cells} cells like the header", rows, raw.ragged)
-
-
-def _peek_header(chunks: Chunks) -> tuple[bytes, Chunks]:
-    """Read until there is a whole line; return what was read, and all chunks including it."""
-    held = b""
-    for chunk in chunks:
-        held += chunk
-        if held.strip() and (b"\n" in held.lstrip() or b"\r" in held.lstrip()):
-            break
-        if len(held) > LONGEST_ROW:
-            raise TooLarge(f"the first line is longer than {LONGEST_ROW >> 20} MB")
-    if not held.strip():
-        raise DataError("the body is empty", hint="send a header and at least one row")
-
-    return held, chain([held], chunks)
-
-
-def _cells(row: bytes, delimiter: str, quote: str) -> list[str]:
-    """Split one row into cells; return none if a cell exceeds 128 KB: it is not a header then."""
-    if delimiter == " ":
-        row = grammar_of(delimiter, quote).regularize(row)
-    rows = sample_rows(row.decode(errors="ignore"), delimiter, quote, complete=True)
-    return rows[0] if rows else []
 
 
 def _raw_rows(chunks: Chunks, layout: Layout, reader: RowReader) -> Iterator[RawRows]:

@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 31_680
-MOST_MODULES = 195
+MOST_LINES = 32_300
+MOST_MODULES = 202
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
