@@ -230,6 +230,8 @@ def dialect_for(contract: Contract, options: DataSection) -> Dialect:
     if not trained.delimiter:
         return replace(
             configured,
+            columns=trained.columns or configured.columns,
+            header=trained.header,
             na_values=trained.na_values,
             skip_rows=trained.skip_rows,
             units=trained.units,

@@ -3,12 +3,10 @@
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lightmodel.config import DataSection
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
 from lightmodel.tables.byte_stream import (
@@ -30,11 +28,7 @@ from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.tables.workbooks import WorkbookLimits
 
-if TYPE_CHECKING:
-    from lightmodel.tables.base import TableRead
-
 _PEEKED_BYTES = 4096
-_BATCH_ROWS = 1 << 14
 _MEMORY_FACTOR = 2  # of max_buffered_mb: a table is in memory twice, as read and as features
 _JSON_BLOCK = range(16 << 10, 512 << 10)  # bytes, by serve.max_buffered_mb
 
@@ -126,36 +120,14 @@ class BodyReader:
 
     def _excel(self, chunks: Chunks) -> Iterator[Block]:
         """Read a workbook, which needs random access, through a temporary file."""
-        from lightmodel.tables.table_blocks import blocks_of  # as above
+        from lightmodel.tables.excel_blocks import ExcelBlocks  # as above
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "body.excel"
             path.write_bytes(self._whole(chunks, "Excel"))
             _refuse_bombs(path, _MEMORY_FACTOR * self.limits.buffered)
-            read = self._named_table(path)
-        return blocks_of(read.table, self.rules, _BATCH_ROWS, read.lost)
-
-    def _named_table(self, path: Path) -> "TableRead":
-        """Read a file by the names in its first row, or else by the column order of training."""
-        from lightmodel.tables.reading import read_source  # as above
-
-        dialect = self.dialect
-        limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
-        named = DataSection(header="yes", na_values=dialect.na_values)
-        if not dialect.columns:
-            return read_source((path,), named, limits)
-        try:
-            read = read_source((path,), named, limits)
-            if self.rules.places.keys() <= set(read.table.column_names):
-                return read
-            if tuple(read.table.column_names) == dialect.header:
-                return replace(read, table=read.table.rename_columns(list(dialect.columns)))
-        except TooLarge:
-            raise
-        except DataError:
-            pass  # the first row may be data
-        unnamed = DataSection(header="no", columns=dialect.columns, na_values=dialect.na_values)
-        return read_source((path,), unnamed, limits)
+            limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
+            return ExcelBlocks(self.rules, self.dialect).read(path, limits)
 
 
 def _refuse_bombs(path: Path, most: int) -> None:

@@ -1,17 +1,16 @@
 """Read the header of a CSV in a request: by the names of the contract, or by the order of training."""
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from lightmodel.contract.cells import normalize_name
-from lightmodel.contract.columns import ColumnType, Dialect
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError, TooLarge
 from lightmodel.tables.byte_stream import Chunks
-from lightmodel.tables.header_names import no_header, positional_names
-from lightmodel.tables.preamble import MOST_TITLES, are_units, is_sparse, separator_line
+from lightmodel.tables.header_names import is_title, no_header, positional_names
+from lightmodel.tables.preamble import MOST_TITLES, are_units, separator_line
 from lightmodel.tables.row_readers import grammar_of
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.sniff import fit_to_width, sample_rows
@@ -22,7 +21,6 @@ SAMPLE = 64 << 10
 _DELIMITERS = (",", ";", "\t", "|", " ")
 _QUOTED_FACTOR = 2  # delimiters in quotes separate nothing
 _LONGEST_SEPARATOR_LINE = 16
-_DIGIT = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class HeaderReader:
             return None
         row = self._row(beginning, delimiter, quote, start)
         for _ in range(self.dialect.skip_rows):
-            if not self._is_title(row.names):
+            if not is_title(row.names, self.rules, self.dialect):
                 break
             row = self._row(beginning, delimiter, quote, row.end)
         names = self._positional(row.names, delimiter)
@@ -153,16 +151,6 @@ class HeaderReader:
         if len(cells) == 1 and delimiter != self.dialect.delimiter:
             return ()  # any line is one cell where the delimiter is another
         return positional_names(len(cells), self.rules.contract, self.dialect)
-
-    def _is_title(self, cells: tuple[str, ...]) -> bool:
-        """Return whether a row above rows without a header is a title, as there was one in training."""
-        names = positional_names(len(cells), self.rules.contract, self.dialect)
-        if not names or is_sparse(cells, len(names)):
-            return True
-        numbers = {one.name for one in self.rules.numeric if one.type is not ColumnType.BOOLEAN}
-        texts = [cell for name, cell in zip(names, cells, strict=True) if name in numbers and cell]
-        missing = {*self.dialect.na_values}
-        return bool(texts) and not any(_DIGIT.search(cell) or cell in missing for cell in texts)
 
     def _row(self, beginning: bytes, delimiter: str, quote: str, start: int) -> _Row:
         """Read the first row from `start` on."""

@@ -1,11 +1,15 @@
 """Name the columns of a request without a header by the order of training, or refuse it."""
 
+import re
 from collections.abc import Sequence
 
-from lightmodel.contract.columns import Contract, Dialect, Role
+from lightmodel.contract.columns import ColumnType, Contract, Dialect, Role
 from lightmodel.errors import DataError
+from lightmodel.tables.preamble import is_sparse
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.sniff import is_number
 
+_DIGIT = re.compile(r"\d")
 _SHOWN = 20
 
 
@@ -21,6 +25,20 @@ def positional_names(cells: int, contract: Contract, dialect: Dialect) -> tuple[
     others = tuple(name for name in columns if name not in targets)
     is_clear = cells == len(others) == len(columns) - 1 and set(others) == {*contract.feature_names}
     return others if is_clear else ()
+
+
+def is_title(cells: Sequence[str], rules: RowRules, dialect: Dialect) -> bool:
+    """Return whether a row above rows without a header is a title, as there was one in training.
+
+    It is sparse, or of another width, or has words without a digit where all others have numbers.
+    """
+    names = positional_names(len(cells), rules.contract, dialect)
+    if not names or is_sparse(cells, len(names)):
+        return True
+    numbers = {one.name for one in rules.numeric if one.type is not ColumnType.BOOLEAN}
+    texts = [cell for name, cell in zip(names, cells, strict=True) if name in numbers and cell]
+    missing = {*dialect.na_values}
+    return bool(texts) and not any(_DIGIT.search(cell) or cell in missing for cell in texts)
 
 
 def no_header(first: Sequence[str], contract: Contract, dialect: Dialect) -> DataError | None:

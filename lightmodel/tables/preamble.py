@@ -1,7 +1,7 @@
 """Find what a table has besides its header and its rows: title rows, Excel's `sep=` line, and units.
 
-Only rows are skipped that would make the table unreadable: a first row that leaves half of the columns
-without a name is no header, and above a full one it is a title.
+Only rows are skipped that would make the table unreadable: a first row that does not name all columns is
+no header, and above one that does it is a title.
 """
 
 import csv
@@ -134,7 +134,7 @@ def _are_even(rows: Rows) -> bool:
 
 def needs_titles(rows: Rows) -> bool:
     """Return whether rows cannot be read as a table whose first row is the header."""
-    return bool(rows) and (not _are_even(rows) or is_sparse(rows[0], common_width(rows)))
+    return bool(rows) and not (_are_even(rows) and may_be_header(rows, common_width(rows)))
 
 
 def count_titles(rows: Rows, options: DataSection) -> int:
@@ -144,23 +144,35 @@ def count_titles(rows: Rows, options: DataSection) -> int:
         rows: the first rows that are not blank.
         options: uses `columns`, `header` and `na_values`.
     """
-    width = common_width(rows)
-    at = next((at for at, row in enumerate(rows) if not is_sparse(row, width)), 0)
-    above, below = list(filter(any, rows[:at])), rows[at:]
-    if options.header == "no" or width < 2 or not 0 < at <= MOST_TITLES or len(below) < 2:
-        return 0
-    if (above and not above[0][0].strip()) or not _are_full_names(below, width):
-        return 0
+    starts = range(min(len(rows), MOST_TITLES + 1))
+    at = next((at for at in starts if may_be_header(rows[at:], common_width(rows))), 0)
+    return at if are_titles(rows[:at], rows[at:], options) else 0
+
+
+def are_titles(above: Rows, below: Rows, options: DataSection) -> bool:
+    """Return whether rows above one that may be a header are titles.
+
+    Args:
+        above: the rows that cannot be the header; the first cell of a title is filled.
+        below: the possible header and the rows below it.
+        options: as above.
+    """
+    width = common_width(below)
+    titles = list(filter(any, above))
+    if options.header == "no" or width < 2 or not above or len(below) < 2:
+        return False
+    if titles and not titles[0][0].strip():
+        return False
     if options.header == "yes":
-        return at
+        return True
     votes = header_votes(below, options.na_values)
-    is_certain = votes.names > votes.data or not above or _is_prose(above[0], width)
-    return at if is_certain and is_header(below, options) else 0
+    is_certain = votes.names > votes.data or not titles or _is_prose(titles[0], width)
+    return is_certain and is_header(below, options)
 
 
 def _is_prose(row: Sequence[str], width: int) -> bool:
     """Return whether a title cannot be the name of a first column whose neighbours have none."""
-    return len(row) < width - 1 or " " in row[0].strip()
+    return len(row) < width - 1 or (is_sparse(row, width) and " " in row[0].strip())
 
 
 def is_sparse(row: Sequence[str], width: int) -> bool:
@@ -168,11 +180,13 @@ def is_sparse(row: Sequence[str], width: int) -> bool:
     return 2 * sum(1 for cell in row if cell.strip()) <= width and len(row) <= width
 
 
-def _are_full_names(rows: Rows, width: int) -> bool:
-    """Return whether the first row names all columns, perhaps but the first, of row numbers."""
+def may_be_header(rows: Rows, width: int) -> bool:
+    """Return whether the first row names every column, perhaps but one of row numbers or without values."""
     names = fit_to_width(tuple(map(normalize_name, rows[0])), rows[1:])
-    named = [name for name in names if name]
-    return len(names) == width and len(set(named)) == len(named) and len(names) - len(named) <= 1
+    if len(names) != width or len({*names} - {""}) < len(names) - names.count(""):
+        return False
+    nameless = [at for at, name in enumerate(names) if at and not name]
+    return not any(at < len(row) and row[at].strip() for at in nameless for row in rows[1:])
 
 
 def report_titles(above: Preamble, options: DataSection, file: str) -> None:

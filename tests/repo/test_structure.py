@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 32_300
-MOST_MODULES = 202
+MOST_LINES = 32_900
+MOST_MODULES = 205
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
