@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
@@ -33,18 +33,23 @@ from lightmodel.tables.json_forms import (
     long_document,
     refuse_wide_records,
 )
+from lightmodel.tables.json_records import (
+    RecordBlocks,
+    exact_lines,
+    names_of,
+    normalize_names,
+    whole_lines,
+)
 from lightmodel.tables.json_scan import refuse_wide
 from lightmodel.tables.json_text import (
     Load,
     Record,
     load_exactly,
-    load_json,
     parse_json,
     parse_json_lines,
 )
 from lightmodel.tables.row_rules import Block, RowRules
 
-LONGEST_LINE = 8 << 20
 _NUMBER_TYPES = {int, float}
 _BLOCK_NUMBERS = 1 << 18  # in the features of a block: records may lack most of the columns
 _SIZES = JsonSizes(block=512 << 10, columns=5_000)
@@ -81,10 +86,10 @@ class JsonBlocks:
 
     def _read_long(self, body: bytes | bytearray) -> Iterator[Block]:
         """Yield blocks; a column that is in none of them shows at the end."""
-        blocks = _RecordBlocks(partial(self._records, body))
+        blocks = RecordBlocks(partial(self._records, body))
         known, names = frozenset(self.rules.places), dict[str, None]()
         for records in blocks:
-            here = _names(records)
+            here = names_of(records)
             names |= dict.fromkeys(here)
             self._refuse_names(names)
             yield self.block(records, known, blocks.exactly, here)
@@ -112,14 +117,14 @@ class JsonBlocks:
         """
         lines, known, names = 0, frozenset[str](), dict[str, None]()
         rows = max(1, _BLOCK_NUMBERS // max(1, len(self.rules.places)))
-        for text in _whole_lines(chunks):
+        for text in whole_lines(chunks):
             self._refuse_long_lines(text)
             parsed, before = parse_json_lines(text, lines), 0
             while records := list(islice(parsed, rows)):
-                here = _names(records)
+                here = names_of(records)
                 names |= dict.fromkeys(here)
                 self._refuse_names(names)
-                exact = partial(_exact_lines, text, before, len(records))
+                exact = partial(exact_lines, text, before, len(records))
                 block = self.block(records, known, exact, here)
                 known = known or frozenset(self.rules.places)
                 before += len(records)
@@ -150,14 +155,14 @@ class JsonBlocks:
                 some of their digits.
             names: of the columns, if they are known.
         """
-        names, records = _normalize_names(names or _names(records), records)
+        names, records = normalize_names(names or names_of(records), records)
         mapping = self.rules.map_columns((*names, *(known - set(names))) if known else names)
         features = self._features(records)
         id_column = self.rules.contract.id
         id_name = id_column.name if id_column and id_column.name in names else None
         columns = self._columns(records, id_name)
         if exact and any(map(_lost_digits, columns.values())):
-            _, records = _normalize_names(names, list(exact()))
+            _, records = normalize_names(names, list(exact()))
             columns = self._columns(records, id_name)
         ids = None if id_name is None else list(map(json_id, columns[id_name]))
         texts = {
@@ -214,39 +219,6 @@ class JsonBlocks:
         return all(column.type is not ColumnType.BOOLEAN for column in self.rules.numeric)
 
 
-class _RecordBlocks:
-    """The records of a document in blocks, which are decoded again where integers lost digits.
-
-    Args:
-        decode: returns all blocks, decoded by a function.
-    """
-
-    def __init__(self, decode: Callable[[Load], Iterator[Sequence[Record]]]) -> None:
-        self._decode = decode
-        self._blocks = decode(load_json)
-        self._current: Sequence[Record] = ()
-        self._count = 0
-        self._is_exact = False
-
-    def __iter__(self) -> Iterator[Sequence[Record]]:
-        while (block := next(self._blocks, None)) is not None:
-            self._current = block
-            self._count += 1
-            yield block
-
-    def exactly(self) -> Sequence[Record]:
-        """Return the current block with integers of any length; the later ones will have them too."""
-        if not self._is_exact:
-            self._is_exact = True
-            self._blocks = islice(self._decode(load_exactly), self._count - 1, None)
-            self._current = next(self._blocks)
-        return self._current
-
-
-def _exact_lines(text: bytes, start: int, count: int) -> Iterator[Record]:
-    return islice(parse_json_lines(text, load=load_exactly), start, start + count)
-
-
 def _nested(columns: Mapping[str, Sequence[object]]) -> Iterator[Violation]:
     """Yield a violation for each column with objects or lists in place of texts."""
     for name, values in columns.items():
@@ -263,29 +235,6 @@ def _lost_digits(values: Sequence[object]) -> bool:
     return any(isinstance(value, float) and abs(value) >= INT64_END for value in values)
 
 
-def _normalize_names(
-    names: tuple[str, ...], records: Sequence[Record]
-) -> tuple[tuple[str, ...], Sequence[Record]]:
-    """Return names and records with names written as in the contract."""
-    clean = _normalized(names)
-    if clean == names:
-        return names, records
-    known: Mapping[str, str] = dict(zip(names, clean, strict=True))
-    return clean, [{known[name]: value for name, value in one.items()} for one in records]
-
-
-@lru_cache(16)
-def _normalized(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(normalize_name, names))
-
-
-def _names(records: Sequence[Record]) -> tuple[str, ...]:
-    first = records[0].keys()
-    if len(records) == 1 or all(record.keys() == first for record in records):
-        return tuple(first)
-    return tuple(dict.fromkeys(chain.from_iterable(records)))
-
-
 def _to_number(value: object, missing: frozenset[str]) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
@@ -300,17 +249,3 @@ def _to_boolean(value: object, missing: frozenset[str]) -> float:
     if isinstance(value, int | float):
         return number_as_boolean(float(value))
     return parse_boolean(value, missing) if isinstance(value, str) else float(INVALID)
-
-
-def _whole_lines(chunks: Chunks) -> Chunks:
-    left = b""
-    for chunk in chunks:
-        text = left + chunk
-        cut = text.rfind(b"\n") + 1
-        left = text[cut:]
-        if cut:
-            yield text[:cut]
-        if len(left) > LONGEST_LINE:
-            raise TooLarge(f"a line is longer than {LONGEST_LINE >> 20} MB")
-    if left:
-        yield left
