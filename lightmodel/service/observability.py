@@ -98,7 +98,7 @@ class Metrics:
 
     def count_answers(self, findings: ValidationReport, answered: Sequence[Answers]) -> None:
         """Count answered rows, their scores, and their cells with a category unseen in training."""
-        self._rows.inc(findings.rows)
+        self._rows.inc(findings.scored)
         if unseen := findings.unseen.total():
             self._unseen.inc(unseen)
         for answers in answered:

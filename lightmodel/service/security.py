@@ -17,7 +17,8 @@ from lightmodel.service.rate_limit import RateLimiter
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
 _EXPOSED = (
-    "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories, X-Missing-Formulas"
+    "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories, X-Missing-Formulas, "
+    "X-Blank-Rows"
 )
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",

@@ -55,13 +55,15 @@ class BodyReader:
     reader: RowReader
     dialect: Dialect
     limits: Limits
+    drops_blank: bool = False  # rows in which no cell has a value
 
     @cached_property
     def json_blocks(self) -> JsonBlocks:
         """The reader of JSON; it decodes little at once, for objects take fifty times the bytes of text."""
         block = min(max(self.limits.buffered >> 7, _JSON_BLOCK.start), _JSON_BLOCK.stop)
         sizes = JsonSizes(block, self.limits.columns)
-        return JsonBlocks(self.rules, frozenset(self.dialect.na_values), sizes)
+        missing = frozenset(self.dialect.na_values)
+        return JsonBlocks(self.rules, missing, sizes, self.drops_blank)
 
     def read(self, chunks: Chunks, form: Form | None = None, charset: str = "") -> Iterator[Block]:
         """Return blocks of rows; there is at least one row in all.
@@ -88,7 +90,9 @@ class BodyReader:
             form = detected
         text = self._text(chunks, form, charset)
         if form == "csv":
-            return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
+            columns = self.limits.columns
+            rows = CsvBlocks(self.rules, self.reader, self.dialect, columns, self.drops_blank)
+            return rows.read(text)
         if form == "json_lines":
             return self.json_blocks.read_lines(text)
         return self.json_blocks.read_blocks(self._whole(text, "JSON"))
@@ -116,7 +120,7 @@ class BodyReader:
     def _parquet(self, body: bytearray) -> Iterator[Block]:
         from lightmodel.tables.parquet_blocks import ParquetBlocks  # imports Arrow, which is slow
 
-        return ParquetBlocks(self.rules, self.dialect, self.limits).read(body)
+        return ParquetBlocks(self.rules, self.dialect, self.limits, self.drops_blank).read(body)
 
     def _excel(self, chunks: Chunks) -> Iterator[Block]:
         """Read a workbook, which needs random access, through a temporary file."""
@@ -127,7 +131,7 @@ class BodyReader:
             path.write_bytes(self._whole(chunks, "Excel"))
             _refuse_bombs(path, _MEMORY_FACTOR * self.limits.buffered)
             limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
-            return ExcelBlocks(self.rules, self.dialect).read(path, limits)
+            return ExcelBlocks(self.rules, self.dialect, self.drops_blank).read(path, limits)
 
 
 def _refuse_bombs(path: Path, most: int) -> None:

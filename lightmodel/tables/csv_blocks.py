@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.cells import RAGGED, is_marker
+from lightmodel.contract.cells import RAGGED, Codes, is_marker
 from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
+from lightmodel.tables.blank_rows import rows_without_features, without_rows
 from lightmodel.tables.byte_stream import Chunks, skip_bytes
 from lightmodel.tables.csv_header import (
     LONGEST_ROW,
@@ -19,7 +22,7 @@ from lightmodel.tables.csv_header import (
     HeaderReader,
     peek_header,
 )
-from lightmodel.tables.row_readers import Layout, RawRows, RowReader, grammar_of
+from lightmodel.tables.row_readers import CellKind, Layout, RawRows, RowReader, grammar_of
 from lightmodel.tables.row_rules import Block, ColumnMapping, RowRules
 from lightmodel.tables.sniff import detect_decimal, sample_rows
 
@@ -34,6 +37,7 @@ class CsvBlocks:
     reader: RowReader
     dialect: Dialect
     columns: int  # the maximum in a header
+    drops_blank: bool = False  # rows in which no cell has a value
 
     def read(self, chunks: Chunks) -> Iterator[Block]:
         """Yield blocks of rows of a UTF-8 text, at least one row in all.
@@ -51,12 +55,47 @@ class CsvBlocks:
         if header.delimiter == " ":
             below = grammar_of(" ", header.quote).regularize_chunks(below)
         rows = 0
-        for raw in _raw_rows(below, layout, self.reader):
+        for raw, text in _raw_rows(below, layout, self.reader):
             if len(raw.numbers):  # else there were only blank lines
                 rows += len(raw.numbers)
-                yield self._block(raw, mapping, layout)
+                block = self._block(raw, mapping, layout)
+                if self.drops_blank and not raw.ragged:
+                    blank = self._blank_rows(block, header, layout, text, raw.consumed)
+                    rebuild = partial(self._rebuilt, raw, mapping, layout)
+                    block = without_rows(block, blank, rebuild)
+                yield block
         if not rows:
             raise DataError("the body holds a header and no rows below it")
+
+    def _blank_rows(
+        self, block: Block, header: CsvHeader, layout: Layout, text: bytes, consumed: int
+    ) -> Codes:
+        """Return the rows without a value in any column that the contract knows."""
+        rows = rows_without_features(block.features)
+        if not len(rows):
+            return rows
+        missing = {*self.dialect.na_values, ""}
+        if block.ids is not None:
+            rows = rows[[block.ids[row] in missing for row in rows.tolist()]]
+        others = self.rules.known - self.rules.places.keys() - {self._id_name}
+        kinds = bytes(
+            CellKind.TEXT if name in others else CellKind.IGNORED for name in header.names
+        )
+        if not len(rows) or not any(kinds):
+            return rows
+        places = tuple(accumulate((bool(kind) for kind in kinds), initial=0))[:-1]
+        unread = replace(layout, kinds=kinds, places=places, width=0)
+        texts = self.reader(unread, text[:consumed], final=True).texts
+        return rows[[all(column[row] in missing for column in texts) for row in rows.tolist()]]
+
+    @property
+    def _id_name(self) -> str:
+        return self.rules.contract.id.name if self.rules.contract.id else ""
+
+    def _rebuilt(self, raw: RawRows, mapping: ColumnMapping, layout: Layout, rows: Codes) -> Block:
+        """Return the block of some rows of those that were read."""
+        texts = tuple([column[row] for row in rows.tolist()] for column in raw.texts)
+        return self._block(replace(raw, numbers=raw.numbers[rows], texts=texts), mapping, layout)
 
     def _layout(self, mapping: ColumnMapping, header: CsvHeader, beginning: bytes) -> Layout:
         return Layout(
@@ -104,13 +143,14 @@ def _ragged_violation(raw: RawRows, cells: int) -> Violation:
     return Violation("", "cells", f"does not have {cells} cells like the header", rows, raw.ragged)
 
 
-def _raw_rows(chunks: Chunks, layout: Layout, reader: RowReader) -> Iterator[RawRows]:
+def _raw_rows(chunks: Chunks, layout: Layout, reader: RowReader) -> Iterator[tuple[RawRows, bytes]]:
+    """Yield rows, and the text that begins with them."""
     left = b""
     for chunk in chunks:
         left += chunk
         raw = reader(layout, left, final=False)
         while raw.consumed:
-            yield raw
+            yield raw, left
             left = left[raw.consumed :]
             if not left:
                 break
@@ -122,7 +162,7 @@ def _raw_rows(chunks: Chunks, layout: Layout, reader: RowReader) -> Iterator[Raw
             )
     while left:
         raw = reader(layout, left, final=True)
-        yield raw
+        yield raw, left
         if not raw.consumed:
             return
         left = left[raw.consumed :]

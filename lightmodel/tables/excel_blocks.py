@@ -34,6 +34,7 @@ class ExcelBlocks:
 
     rules: RowRules
     dialect: Dialect
+    drops_blank: bool = False  # rows in which no cell has a value
 
     def read(self, path: Path, limits: WorkbookLimits) -> Iterator[Block]:
         """Return blocks of rows of the sheet that training read, or else the first one with rows.
@@ -50,7 +51,12 @@ class ExcelBlocks:
         refuse_duplicates(list(layout.names), path.name)
         read = sheet_table(layout.rows, layout.names, layout.data, self.dialect, path.name)
         table = drop_export_artefacts(read.table, path.name)
-        return blocks_of(table, self.rules, _BATCH_ROWS, read.lost)
+        numbers: list[int] = []
+        if self.drops_blank:
+            first = layout.rows.start + layout.data.start
+            above = sheet.numbers[first - 1] if layout.data.start else sheet.numbers[first] - 1
+            numbers = [number - above for number in sheet.numbers[first:]]
+        return blocks_of(table, self.rules, _BATCH_ROWS, read.lost, numbers)
 
     def _layout(self, candidates: list[SheetRows]) -> _Layout:
         """Find the header by the names of the contract; without one, the columns are those of training."""

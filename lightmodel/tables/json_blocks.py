@@ -14,6 +14,7 @@ from lightmodel.contract.cells import (
     INT64_END,
     INVALID,
     MISSING,
+    Codes,
     Matrix,
     json_id,
     normalize_name,
@@ -24,6 +25,7 @@ from lightmodel.contract.cells import (
 )
 from lightmodel.contract.columns import ColumnType
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
+from lightmodel.tables.blank_rows import rows_without_features, without_rows
 from lightmodel.tables.byte_stream import Chunks
 from lightmodel.tables.json_forms import (
     FORMS_HINT,
@@ -62,6 +64,7 @@ class JsonBlocks:
     rules: RowRules
     missing: frozenset[str]  # texts that mean a missing value
     sizes: JsonSizes = _SIZES
+    drops_blank: bool = False  # records in which no column has a value
 
     def read(self, body: bytes) -> Block:
         """Read a short document at once.
@@ -156,6 +159,31 @@ class JsonBlocks:
             names: of the columns, if they are known.
         """
         names, records = normalize_names(names or names_of(records), records)
+        block = self._block(records, known, exact, names)
+        if not self.drops_blank:
+            return block
+        blank = rows_without_features(block.features)
+        blank = blank[[self._is_blank(records[row]) for row in blank.tolist()]]
+
+        def rebuild(rows: Codes) -> Block:
+            chosen = rows.tolist()
+            again = exact and (lambda: map(list(exact()).__getitem__, chosen))
+            return self._block([records[row] for row in chosen], known, again, names)
+
+        return without_rows(block, blank, rebuild)
+
+    def _is_blank(self, record: Record) -> bool:
+        """Return whether a record has no value in any column that the contract knows."""
+        texts = (to_str(record[name]) for name in self.rules.known & record.keys())
+        return all(not text or text in self.missing for text in texts)
+
+    def _block(
+        self,
+        records: Sequence[Record],
+        known: frozenset[str],
+        exact: Callable[[], Iterable[Record]] | None,
+        names: tuple[str, ...],
+    ) -> Block:
         mapping = self.rules.map_columns((*names, *(known - set(names))) if known else names)
         features = self._features(records)
         id_column = self.rules.contract.id

@@ -41,6 +41,7 @@ function notes(header) {
   const warnings = [
     ["Columns that the model does not know were left out", header("X-Ignored-Columns")],
     ["Categories never seen in training were scored as missing", header("X-Unseen-Categories").replaceAll("=", ": ")],
+    ["Rows without any value were left out", header("X-Blank-Rows").replace("rows=", "rows ")],
     ["Formulas without a stored value were scored as missing; save the file in Excel", header("X-Missing-Formulas").replaceAll("=", ": ")],
   ];
   return warnings.filter(([, details]) => details).map(([text, details]) => element("p", { class: "aside" }, `${text} (${details}).`));
