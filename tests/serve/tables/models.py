@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.fakes.trained import Trained, train
-from tests.serve.tables import blanks_and_ids, cells, dialects, files, names
+from tests.serve.tables import blanks_and_ids, cells, dialects, files, names, preambles
 from tests.serve.tables.base import Case
 
 CASES: Mapping[str, Callable[[], Case]] = {
@@ -17,6 +17,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     **cells.CASES,
     **blanks_and_ids.CASES,
     **files.CASES,
+    **preambles.CASES,
 }
 
 
