@@ -17,10 +17,16 @@ from lightmodel.tables.row_rules import Block
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_NO_ROWS = np.empty(0, np.int64)
+
 
 def rows_without_features(features: Matrix) -> Codes:
     """Return the positions of the rows in which every feature is missing."""
-    rows = np.flatnonzero(np.isnan(features[:, 0]))
+    first = features[:, 0]
+    lowest = first.min()  # NaN if there is one
+    if lowest == lowest:
+        return _NO_ROWS
+    rows = np.flatnonzero(np.isnan(first))
     for values in features.T:
         if not len(rows):
             break

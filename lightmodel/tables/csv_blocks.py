@@ -61,8 +61,9 @@ class CsvBlocks:
                 block = self._block(raw, mapping, layout)
                 if self.drops_blank and not raw.ragged:
                     blank = self._blank_rows(block, header, layout, text, raw.consumed)
-                    rebuild = partial(self._rebuilt, raw, mapping, layout)
-                    block = without_rows(block, blank, rebuild)
+                    if len(blank):
+                        rebuild = partial(self._rebuilt, raw, mapping, layout)
+                        block = without_rows(block, blank, rebuild)
                 yield block
         if not rows:
             raise DataError("the body holds a header and no rows below it")

@@ -163,6 +163,8 @@ class JsonBlocks:
         if not self.drops_blank:
             return block
         blank = rows_without_features(block.features)
+        if not len(blank):
+            return block
         blank = blank[[self._is_blank(records[row]) for row in blank.tolist()]]
 
         def rebuild(rows: Codes) -> Block:
