@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
 from lightmodel.config import DataSection
+from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError, LightModelError
 from lightmodel.tables.reading import read_source
 from tests.fakes.reading import (
@@ -128,6 +129,20 @@ def test_lines_of_an_error_are_counted_from_the_top_of_the_file(tmp_path: Path) 
 @pytest.mark.parametrize("text", [",name\nfoo,bar\nx,y\n", "name,,\nx,p,q\ny,r,s\nz,p,q\n"])
 def test_a_header_that_lacks_names_is_not_taken_for_a_title(tmp_path: Path, text: str) -> None:
     assert "no name" in refusal(tmp_path, text).message
+
+
+def test_the_dialect_is_stored_with_what_was_skipped_and_without_what_was_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"Weather, of last year\n{UNITS}")
+    found = read_source([path], DataSection()).dialect
+    assert (found.skip_rows, found.units) == (1, ("°C", "", "m/s", ""))
+    assert Dialect.from_dict(found.to_dict()) == found
+
+    path.write_text(PLAIN)
+    stored = read_source([path], DataSection()).dialect.to_dict()
+    assert not {"skip_rows", "units", "sheet"} & stored.keys()
 
 
 # ---- tables without a header ------------------------------------------------------------------------
