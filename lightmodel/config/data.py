@@ -6,7 +6,7 @@ The description of each field is its entry in docs/config.md.
 from typing import Annotated, Literal
 from unicodedata import normalize
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from lightmodel.config.base import Section
 
@@ -18,7 +18,7 @@ def _column(name: str) -> str:
 
 Column = Annotated[str, AfterValidator(_column)]
 # what spreadsheets write where a formula has no value: Excel's, and Google's #ERROR!
-_FORMULA_ERRORS = (
+FORMULA_ERRORS = (
     *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#N/A"),
     *("#SPILL!", "#CALC!", "#FIELD!", "#ERROR!"),
 )
@@ -43,6 +43,10 @@ def _sha256(value: str) -> str:
     if value and (len(value) != 64 or set(value.lower()) - set("0123456789abcdef")):
         raise ValueError("a sha256 has 64 hexadecimal digits")
     return value.lower()
+
+
+def _sheet(value: object) -> object:
+    return str(value) if type(value) is int else value
 
 
 class DataSection(Section):
@@ -98,6 +102,17 @@ class DataSection(Section):
     header: Literal["auto", "yes", "no"] = Field(
         "auto", description="Whether the first line holds the names of the columns; auto: detected."
     )
+    skip_rows: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto",
+        description="Number of lines of a CSV, or rows of an Excel sheet, above the header; auto: title "
+        "rows, Excel's sep= line and a row of units below the header are detected; 0: none of them.",
+    )
+    sheet: Annotated[str, BeforeValidator(_sheet)] = Field(
+        "auto",
+        min_length=1,
+        description="Sheet of an Excel file, by its name or its number from 1; auto: the first visible "
+        "one that is not empty.",
+    )
     delimiter: str = Field(
         "auto", description='Separator between the cells of a CSV, such as ";"; auto: detected.'
     )
@@ -146,7 +161,7 @@ class DataSection(Section):
     @property
     def missing_texts(self) -> tuple[str, ...]:
         """All texts of a cell that mean a missing value, "" first."""
-        return tuple(dict.fromkeys(("", *self.na_values, *_FORMULA_ERRORS)))
+        return tuple(dict.fromkeys(("", *self.na_values, *FORMULA_ERRORS)))
 
 
 class SplitSection(Section):

@@ -120,6 +120,9 @@ class Dialect:
             names them.
         header: the names in the first line that `columns` replaces; () if that line is data.
         na_values: cells that mean a missing value, "" among them.
+        skip_rows: the number of lines above the header, or above the first row if there is none.
+        units: the cells of a row of units below the header; () if there is none.
+        sheet: the name of the sheet of an Excel file.
     """
 
     delimiter: str = ""
@@ -129,10 +132,13 @@ class Dialect:
     columns: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     na_values: tuple[str, ...] = ("",)
+    skip_rows: int = 0
+    units: tuple[str, ...] = ()
+    sheet: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types, without what is empty."""
-        return {name: value for name, value in asdict(self).items() if value not in ("", ())}
+        return {name: value for name, value in asdict(self).items() if value not in ("", (), 0)}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Dialect":

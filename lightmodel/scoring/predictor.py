@@ -1,7 +1,7 @@
 """Predict validated rows: scores, predictions and contributions of features."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -223,7 +223,12 @@ class LoadedModel:
 
     @cached_property
     def body_reader(self) -> BodyReader:
-        """The reader of request bodies for this model."""
+        """The reader of request bodies for this model, which leaves out rows without a value."""
+        return replace(self.full_reader, drops_blank=True)
+
+    @cached_property
+    def full_reader(self) -> BodyReader:
+        """The reader for clients that match answers to rows by position: it leaves out no row."""
         return body_reader(self.rules, self.row_reader, self.config)
 
 

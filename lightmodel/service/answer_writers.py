@@ -20,6 +20,7 @@ class JsonWriter:
     """Writes a JSON list with one object per row; each has `explain` contributions."""
 
     mimetype = JSON
+    skips_blank = True  # whether rows without a value are left out
     _before, _between, _after = b"[", b",", b"]"
 
     def __init__(self, explain: int = 0) -> None:
@@ -71,7 +72,12 @@ class JsonLinesWriter(JsonWriter):
 
 
 class MlflowWriter(JsonWriter):
-    """Writes what MLflow's scoring server answers for the registered model: the same objects, wrapped."""
+    """Writes what MLflow's scoring server answers for the registered model: the same objects, wrapped.
+
+    Its clients match answers to rows by their position.
+    """
+
+    skips_blank = False
 
     _before, _after = b'{"predictions":[', b"]}"
 

@@ -124,6 +124,8 @@ class JsonRequests:
                 return None
             scorer.read_s = time.perf_counter() - started
             scorer.add(block)
+            if not scorer.findings.scored:
+                return None
         except LightModelError:
             return None
         except Exception:
@@ -136,7 +138,7 @@ class JsonRequests:
         self.metrics.count_request(ROUTE, "POST", 200, seconds)
         more = {
             "request_id": request_id,
-            "rows": scorer.findings.rows,
+            "rows": scorer.findings.scored,
             "version": scorer.model.version,
         }
         log_request("POST", ROUTE, 200, seconds, more)

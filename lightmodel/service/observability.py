@@ -104,7 +104,7 @@ class Metrics:
 
     def count_answers(self, findings: ValidationReport, answered: Sequence[Answers]) -> None:
         """Count answered rows, their scores, and their cells of which the response's headers warn."""
-        self._rows.inc(findings.rows)
+        self._rows.inc(findings.scored)
         if unseen := findings.unseen.total():
             self._unseen.inc(unseen)
         if findings.missing or findings.out_of_range:

@@ -5,6 +5,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -13,7 +14,7 @@ from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from lightmodel.config import Config
 from lightmodel.config.threads import scoring_threads_of
-from lightmodel.errors import ContractViolation
+from lightmodel.errors import ContractViolation, DataError
 from lightmodel.predictions.feedback import add_ground_truth, label_reader
 from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import LoadedModel
@@ -24,6 +25,7 @@ from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
 from lightmodel.service.request_scorer import RequestScorer
+from lightmodel.tables.row_rules import Block
 
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
 
@@ -39,12 +41,13 @@ def blueprint(
     def score(model: LoadedModel, writer: JsonWriter, threshold: float | None = None) -> Response:
         body = RequestBody(request, config.serve)
         scorer = RequestScorer(model, writer, threshold, max_rows, keep_features=keep)
-        _score_all(scorer, body, semaphore)
+        reader = model.body_reader if writer.skips_blank else model.full_reader
+        _score_all(scorer, reader.read(body.pieces(), body.form, body.charset), semaphore)
         if log is not None:
             log.record(scorer.rows_to_log(_unique_id()))
-        g.rows, g.version = scorer.findings.rows, model.version
+        g.rows, g.version = scorer.findings.scored, model.version
         metrics.count_answers(scorer.findings, scorer.answered)
-        memory.release_after(scorer.findings.rows)
+        memory.release_after(scorer.findings.scored)
         return _response(scorer, body)
 
     @routes.post("/predict")
@@ -71,10 +74,11 @@ def blueprint(
     return routes
 
 
-def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Semaphore) -> None:
+def _score_all(
+    scorer: RequestScorer, blocks: Iterator[Block], semaphore: threading.Semaphore
+) -> None:
     """Score every block of the body; raise ContractViolation with the violations of all rows."""
     started = time.perf_counter()
-    blocks = scorer.model.body_reader.read(body.pieces(), body.form, body.charset)
     while block := next(blocks, None):
         scorer.read_s += time.perf_counter() - started
         with semaphore if len(block.features) > _SMALL_BLOCK else nullcontext():
@@ -82,6 +86,11 @@ def _score_all(scorer: RequestScorer, body: RequestBody, semaphore: threading.Se
         started = time.perf_counter()
     if violations := scorer.findings.violations:
         raise ContractViolation(violations, what="the request")
+    if not scorer.findings.scored:
+        raise DataError(
+            "no row of the request has a value",
+            hint="blank rows are left out; POST /invocations answers them too",
+        )
 
 
 def _unique_id() -> str:

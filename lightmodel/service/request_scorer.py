@@ -14,11 +14,13 @@ from lightmodel.errors import TooLarge
 from lightmodel.predictions.base import AnsweredRows
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.answer_writers import JsonWriter
+from lightmodel.tables.blank_rows import described
 from lightmodel.tables.row_rules import Block, ValidationReport, json_features
 
 _MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
 _MAX_NAMED = 20  # columns that a header of the response names
 _MAX_NAME = 80  # characters of such a name
+_MAX_RANGES = 100  # of blank rows in another header
 
 
 @dataclass
@@ -49,11 +51,13 @@ class RequestScorer:
     def add(self, block: Block) -> None:
         """Score a block, unless it or an earlier one has violations."""
         self.findings.add(block)
-        if self.findings.rows > self.max_rows:
+        if self.findings.scored > self.max_rows:
             raise TooLarge(f"the request has more than {self.max_rows:,} rows (serve.max_rows)")
         if self.findings.violations:
             self.answered.clear()
             self.features.clear()
+            return
+        if not len(block.features):  # all rows are blank
             return
         started = time.perf_counter()
         answers = self.model.predictor.answer(
@@ -64,7 +68,7 @@ class RequestScorer:
         if answers.contributions is not None:  # these are not logged
             answers = replace(answers, contributions=None, base_values=None)
         self.answered.append(answers)
-        if self.keep_features and self.findings.rows <= _MAX_ROWS_WITH_FEATURES:
+        if self.keep_features and self.findings.scored <= _MAX_ROWS_WITH_FEATURES:
             self.features.append(block.features)
         self.score_s += scored - started
         self.encode_s += time.perf_counter() - scored
@@ -85,6 +89,9 @@ class RequestScorer:
         if extra := self.findings.extra:
             more = f", and {len(extra) - _MAX_NAMED} more" if len(extra) > _MAX_NAMED else ""
             headers["X-Ignored-Columns"] = _printable(", ".join(extra[:_MAX_NAMED])) + more
+        if blank := self.findings.blank:
+            count = self.findings.rows - self.findings.scored
+            headers["X-Blank-Rows"] = f"{count}; rows={described(blank, _MAX_RANGES)}"
         for header, found in (
             ("X-Unseen-Categories", self.findings.unseen),
             ("X-Missing-Formulas", self.findings.lost),

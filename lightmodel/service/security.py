@@ -17,8 +17,8 @@ from lightmodel.service.rate_limit import RateLimiter
 
 _PUBLIC = {"/health", "/ready", "/ping"}  # platforms probe these without a key
 _EXPOSED = (
-    "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories, X-Missing-Formulas"
-    ", X-Missing-Values, X-Out-Of-Range"
+    "X-Model-Version, X-Request-ID, X-Ignored-Columns, X-Unseen-Categories, X-Missing-Formulas, "
+    "X-Blank-Rows, X-Missing-Values, X-Out-Of-Range"
 )
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",

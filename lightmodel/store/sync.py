@@ -25,7 +25,8 @@ from lightmodel.store.verdict import (
     read_report,
     read_verdict,
 )
-from lightmodel.store.versions import MANIFEST, Store, Version, is_version_name, models_of
+from lightmodel.store.version_names import is_version_name
+from lightmodel.store.versions import MANIFEST, Store, Version, models_of
 
 logger = logging.getLogger(__name__)
 

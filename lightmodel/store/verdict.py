@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import write_atomic
 from lightmodel.store.manifest import RESTORE, Signed, Signer, read_json
-from lightmodel.store.versions import Store, Version, read_document
+from lightmodel.store.version_files import read_document
+from lightmodel.store.versions import Store, Version
 
 if TYPE_CHECKING:
     from lightmodel.contract.results import Verdict

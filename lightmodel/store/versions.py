@@ -7,8 +7,6 @@ they ignore a folder without a manifest, and expect that one may vanish while th
 import difflib
 import hashlib
 import logging
-import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,19 +19,14 @@ from lightmodel.config import Config
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
 from lightmodel.store.manifest import RESTORE, FileEntry, Manifest, Signer
+from lightmodel.store.version_files import matches_entry, read_document, unreadable
+from lightmodel.store.version_names import created_at, is_version_name, new_version_name
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 ABANDONED_AFTER = timedelta(days=1)
-_STAMP = "%Y%m%dT%H%M%S%fZ"
-_NAME = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{6}")
 _MADE_BY = {"split": "python run.py preprocess", "model": "python run.py"}
-
-
-def is_version_name(name: str) -> bool:
-    """Return whether a name has the form of a version's name."""
-    return _NAME.fullmatch(name) is not None
 
 
 def _now() -> datetime:
@@ -75,28 +68,6 @@ class Version:
         if hashlib.sha256(data).hexdigest() != self.manifest.files[name].sha256:
             raise ArtefactCorrupt(f"{self.name}: {name} does not match the manifest")
         return data
-
-
-def read_document(path: Path) -> bytes:
-    """Return the bytes of a manifest, verdict or report.
-
-    Raises:
-        FileNotFoundError, NotADirectoryError: it is not there.
-        ArtefactCorrupt: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> ArtefactCorrupt:
-    return ArtefactCorrupt(
-        f"{'/'.join(path.parts[-2:])} cannot be read: {error.strerror}",
-        hint="check who owns it, and its access rights",
-    )
 
 
 @dataclass
@@ -163,7 +134,7 @@ class Store:
             StorageFull: the disk is full.
         """
         created = self._stamp()
-        name = f"{created.strftime(_STAMP)}-{secrets.token_hex(3)}"
+        name = new_version_name(created)
         folder = self.folder / name
         with translate_os_errors(folder):
             folder.mkdir(parents=True)
@@ -180,8 +151,7 @@ class Store:
         names = [name for name in self.names() if (self.folder / name / MANIFEST).exists()]
         if not names:
             return now
-        newest = datetime.strptime(names[0].partition("-")[0], _STAMP).replace(tzinfo=UTC)
-        return max(now, newest + timedelta(microseconds=1))
+        return max(now, created_at(names[0]) + timedelta(microseconds=1))
 
     def names(self) -> list[str]:
         """Return the names of all version folders, finished or not, newest first."""
@@ -190,7 +160,7 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise _unreadable(self.folder, error) from error
+            raise unreadable(self.folder, error) from error
         return sorted((name for name in entries if is_version_name(name)), reverse=True)
 
     def versions(self) -> list[Version]:
@@ -271,7 +241,7 @@ class Store:
         wrong = [
             name
             for name in names or manifest.files
-            if not _matches(version.file(name), manifest.files[name])
+            if not matches_entry(version.file(name), manifest.files[name])
         ]
         if wrong:
             absent = [name for name in wrong if not version.file(name).exists()]
@@ -286,22 +256,10 @@ class Store:
         limit = self._clock() - ABANDONED_AFTER
         for name in self.names():
             folder = self.folder / name
-            started = datetime.strptime(name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
-            if started < limit and not (folder / MANIFEST).exists():
+            if created_at(name) < limit and not (folder / MANIFEST).exists():
                 shutil.rmtree(folder, ignore_errors=True)
                 removed.append(name)
         return removed
-
-
-def _matches(path: Path, entry: FileEntry) -> bool:
-    try:
-        is_whole = path.is_file() and path.stat().st_size == entry.size
-        return is_whole and sha256_of(path) == entry.sha256
-    except OSError as error:
-        raise ArtefactCorrupt(
-            f"{path.parent.name}: {path.name} cannot be read: {error.strerror}",
-            hint="mend its rights, or restore the folder from a backup",
-        ) from None
 
 
 def splits_of(config: Config) -> Store:

@@ -228,5 +228,13 @@ def dialect_for(contract: Contract, options: DataSection) -> Dialect:
     if trained is None:
         return configured
     if not trained.delimiter:
-        return replace(configured, na_values=trained.na_values)
+        return replace(
+            configured,
+            columns=trained.columns or configured.columns,
+            header=trained.header,
+            na_values=trained.na_values,
+            skip_rows=trained.skip_rows,
+            units=trained.units,
+            sheet=trained.sheet,
+        )
     return replace(trained, decimal=trained.decimal or configured.decimal)

@@ -3,12 +3,10 @@
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lightmodel.config import DataSection
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
 from lightmodel.tables.byte_stream import (
@@ -30,11 +28,7 @@ from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import Block, RowRules
 from lightmodel.tables.workbooks import WorkbookLimits
 
-if TYPE_CHECKING:
-    from lightmodel.tables.base import TableRead
-
 _PEEKED_BYTES = 4096
-_BATCH_ROWS = 1 << 14
 _MEMORY_FACTOR = 2  # of max_buffered_mb: a table is in memory twice, as read and as features
 _JSON_BLOCK = range(16 << 10, 512 << 10)  # bytes, by serve.max_buffered_mb
 
@@ -61,13 +55,15 @@ class BodyReader:
     reader: RowReader
     dialect: Dialect
     limits: Limits
+    drops_blank: bool = False  # rows in which no cell has a value
 
     @cached_property
     def json_blocks(self) -> JsonBlocks:
         """The reader of JSON; it decodes little at once, for objects take fifty times the bytes of text."""
         block = min(max(self.limits.buffered >> 7, _JSON_BLOCK.start), _JSON_BLOCK.stop)
         sizes = JsonSizes(block, self.limits.columns)
-        return JsonBlocks(self.rules, frozenset(self.dialect.na_values), sizes)
+        missing = frozenset(self.dialect.na_values)
+        return JsonBlocks(self.rules, missing, sizes, self.drops_blank)
 
     def read(self, chunks: Chunks, form: Form | None = None, charset: str = "") -> Iterator[Block]:
         """Return blocks of rows; there is at least one row in all.
@@ -94,7 +90,9 @@ class BodyReader:
             form = detected
         text = self._text(chunks, form, charset)
         if form == "csv":
-            return CsvBlocks(self.rules, self.reader, self.dialect, self.limits.columns).read(text)
+            columns = self.limits.columns
+            rows = CsvBlocks(self.rules, self.reader, self.dialect, columns, self.drops_blank)
+            return rows.read(text)
         if form == "json_lines":
             return self.json_blocks.read_lines(text)
         return self.json_blocks.read_blocks(self._whole(text, "JSON"))
@@ -122,40 +120,18 @@ class BodyReader:
     def _parquet(self, body: bytearray) -> Iterator[Block]:
         from lightmodel.tables.parquet_blocks import ParquetBlocks  # imports Arrow, which is slow
 
-        return ParquetBlocks(self.rules, self.dialect, self.limits).read(body)
+        return ParquetBlocks(self.rules, self.dialect, self.limits, self.drops_blank).read(body)
 
     def _excel(self, chunks: Chunks) -> Iterator[Block]:
         """Read a workbook, which needs random access, through a temporary file."""
-        from lightmodel.tables.table_blocks import blocks_of  # as above
+        from lightmodel.tables.excel_blocks import ExcelBlocks  # as above
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "body.excel"
             path.write_bytes(self._whole(chunks, "Excel"))
             _refuse_bombs(path, _MEMORY_FACTOR * self.limits.buffered)
-            read = self._named_table(path)
-        return blocks_of(read.table, self.rules, _BATCH_ROWS, read.lost)
-
-    def _named_table(self, path: Path) -> "TableRead":
-        """Read a file by the names in its first row, or else by the column order of training."""
-        from lightmodel.tables.reading import read_source  # as above
-
-        dialect = self.dialect
-        limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
-        named = DataSection(header="yes", na_values=dialect.na_values)
-        if not dialect.columns:
-            return read_source((path,), named, limits)
-        try:
-            read = read_source((path,), named, limits)
-            if self.rules.places.keys() <= set(read.table.column_names):
-                return read
-            if tuple(read.table.column_names) == dialect.header:
-                return replace(read, table=read.table.rename_columns(list(dialect.columns)))
-        except TooLarge:
-            raise
-        except DataError:
-            pass  # the first row may be data
-        unnamed = DataSection(header="no", columns=dialect.columns, na_values=dialect.na_values)
-        return read_source((path,), unnamed, limits)
+            limits = WorkbookLimits(_MEMORY_FACTOR * self.limits.buffered, self.limits.columns)
+            return ExcelBlocks(self.rules, self.dialect, self.drops_blank).read(path, limits)
 
 
 def _refuse_bombs(path: Path, most: int) -> None:

@@ -30,6 +30,14 @@ from lightmodel.tables.base import (
 from lightmodel.tables.byte_stream import CHUNK_BYTES, rechunk, skip_bytes
 from lightmodel.tables.column_types import infer_type, null_numbers, to_plain_types
 from lightmodel.tables.encode import trim
+from lightmodel.tables.preamble import (
+    Preamble,
+    configured_preamble,
+    detect_titles,
+    needs_titles,
+    report_titles,
+    units_below,
+)
 from lightmodel.tables.row_readers import UNCLOSED_QUOTE, grammar_of, is_blank_line
 from lightmodel.tables.sniff import (
     Header,
@@ -60,6 +68,7 @@ class _Plan:
     """What was detected before reading.
 
     Attributes:
+        top: bytes of the text above the header.
         start: bytes of the text before the first data row.
         numbers: positions of the columns that hold decimal numbers in the sample.
         grouped: whether numbers such as 1,234 may have groups of digits: each column decides.
@@ -69,6 +78,7 @@ class _Plan:
     text: Text
     dialect: Dialect
     header: Header
+    top: int
     start: int
     numbers: frozenset[int]
     regular: bool
@@ -102,28 +112,26 @@ def read(path: Path, options: DataSection) -> TableRead:
 
 
 def _plan(text: Text, options: DataSection) -> _Plan:
-    given = configured_dialect(options)
-    delimiter, quote = detect_delimiter_and_quote(text.sample, given, complete=text.complete)
-    given = replace(given, delimiter=delimiter, quote=quote)
-    rows = grammar_of(delimiter, quote)
-    sample, start = text.sample, 0
-    if delimiter == " ":
-        sample = rows.regularize(sample.encode()).decode()
-    cells = sample_rows(sample, delimiter, quote, complete=text.complete)
+    above, given, cells = _rows_below_titles(text, options)
     if not cells and text.complete:
         raise DataError(f"{text.name} holds no rows", hint="fetch or export it again")
+    top = len(text.sample[: above.length].encode())
     if len(cells) < 2 and not text.complete:
         header = Header(("",) * common_width(cells), in_file=False)
-        raise _explain(_Plan(text, given, header, 0, frozenset(), regular=True))
+        raise _explain(_Plan(text, given, header, top, top, frozenset(), regular=True))
     header = detect_header(cells, options, text.name)
     data = cells[1:] if header.in_file else cells
     if not data:
         raise DataError(f"{text.name} holds a header and no rows below it")
     refuse_duplicates(header.names, text.name)
-    if header.in_file:
-        _, start = rows.first_row(text.sample.encode())
+    units = () if not header.in_file else units_below(header.names, data, options, text.name)
+    data = data[1:] if units else data
+    start = top
+    for _ in range(header.in_file + bool(units)):
+        _, start = grammar_of(given.delimiter, given.quote).first_row(text.sample.encode(), start)
+    decimal = given.decimal or detect_decimal(data, given.delimiter)
     dialect = replace(
-        given, decimal=given.decimal or detect_decimal(data, delimiter), header=header.replaced
+        given, decimal=decimal, header=header.replaced, skip_rows=above.lines, units=units
     )
     grouped = not given.decimal and may_be_grouped(data)
     numbers = frozenset(
@@ -132,8 +140,36 @@ def _plan(text: Text, options: DataSection) -> _Plan:
         if not grouped and _is_decimal(data, at, options.missing_texts)
     )
     _log.debug("%s: %s", text.name, dialect)
-    regular = delimiter == " " or len(header.names) == 1
-    return _Plan(text, dialect, header, start, numbers, regular, grouped)
+    regular = given.delimiter == " " or len(header.names) == 1
+    return _Plan(text, dialect, header, top, start, numbers, regular, grouped)
+
+
+def _rows_below_titles(
+    text: Text, options: DataSection
+) -> tuple[Preamble, Dialect, list[list[str]]]:
+    """Return what stands above the header, the delimiter and quote, and the sample's rows below it."""
+    above = configured_preamble(text.sample, options)
+    dialect, cells = _split(text, above, options)
+    if options.skip_rows == "auto" and dialect.delimiter != " " and needs_titles(cells):
+        rest = text.sample[above.length :]
+        configured = replace(dialect, delimiter=configured_dialect(options).delimiter)
+        given = replace(configured, delimiter=configured.delimiter or above.delimiter)
+        if (titles := detect_titles(rest, given, options, complete=text.complete)).lines:
+            above = above.followed_by(titles)
+            dialect, cells = _split(text, above, options)
+    report_titles(above, options, text.name)
+    return above, dialect, cells
+
+
+def _split(text: Text, above: Preamble, options: DataSection) -> tuple[Dialect, list[list[str]]]:
+    """Return the delimiter and quote, detected below what is skipped, and the sample's rows."""
+    given, sample = configured_dialect(options), text.sample[above.length :]
+    given = replace(given, delimiter=given.delimiter or above.delimiter)
+    delimiter, quote = detect_delimiter_and_quote(sample, given, complete=text.complete)
+    if delimiter == " ":
+        sample = grammar_of(delimiter, quote).regularize(sample.encode()).decode()
+    rows = sample_rows(sample, delimiter, quote, complete=text.complete)
+    return replace(given, delimiter=delimiter, quote=quote), rows
 
 
 def _is_decimal(rows: Rows, at: int, missing: Sequence[str]) -> bool:
@@ -241,7 +277,7 @@ def _parse(plan: _Plan) -> tuple[pa.Table, str]:
 def _explain(plan: _Plan) -> DataError:
     """Return an error that names the lines with a wrong number of cells, found in a slower pass."""
     name, dialect = plan.text.name, plan.dialect
-    shown, total, before = [], 0, 0
+    shown, total, before = [], 0, dialect.skip_rows
     try:
         for last, row in _numbered(plan):
             if last - before > _MAX_ROW_LINES:
@@ -262,7 +298,7 @@ def _explain(plan: _Plan) -> DataError:
         f"{name}: {total:,} line{'s do' if total > 1 else ' does'} not have "
         f"{plan.width} cell{'s' if plan.width > 1 else ''}: {', '.join(shown)}{more}",
         hint=f"the delimiter was taken to be {delimiter} (data.delimiter sets it); "
-        "a cell that holds the delimiter needs quotes",
+        "a cell that holds the delimiter needs quotes; data.skip_rows skips lines above the header",
     )
 
 
@@ -275,11 +311,12 @@ def _endless_row(name: str, line: int) -> DataError:
 
 
 def _numbered(plan: _Plan) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with the number of its last line."""
+    """Yield each row below the titles, with the number of its last line."""
     marks = plan.dialect.delimiter, plan.dialect.quote
-    chunks: Iterator[bytes] = plan.text.utf8()
+    chunks = skip_bytes(plan.text.utf8(), plan.top)
     if plan.dialect.delimiter == " ":
         chunks = grammar_of(*marks).regularize_chunks(chunks)
     with arrow_stream(chunks) as stream:
         lines = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        yield from numbered_rows(lines, *marks)
+        for line, row in numbered_rows(lines, *marks):
+            yield line + plan.dialect.skip_rows, row

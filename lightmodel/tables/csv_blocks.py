@@ -2,36 +2,31 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.cells import RAGGED, is_marker, normalize_name
+from lightmodel.contract.cells import RAGGED, Codes, is_marker
 from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
+from lightmodel.tables.blank_rows import rows_without_features, without_rows
 from lightmodel.tables.byte_stream import Chunks, skip_bytes
-from lightmodel.tables.row_readers import Layout, RawRows, RowReader, grammar_of
+from lightmodel.tables.csv_header import (
+    LONGEST_ROW,
+    SAMPLE,
+    SAMPLE_ROWS,
+    CsvHeader,
+    HeaderReader,
+    peek_header,
+)
+from lightmodel.tables.row_readers import CellKind, Layout, RawRows, RowReader, grammar_of
 from lightmodel.tables.row_rules import Block, ColumnMapping, RowRules
-from lightmodel.tables.sniff import detect_decimal, fit_to_width, sample_rows
+from lightmodel.tables.sniff import detect_decimal, sample_rows
 
-LONGEST_ROW = 8 << 20
-_DELIMITERS = (",", ";", "\t", "|", " ")
-_QUOTED_FACTOR = 2  # delimiters in quotes separate nothing
-_SAMPLE_ROWS = 20
-_SAMPLE = 64 << 10
 _QUOTED_COMMA = re.compile(rb'"[+-]?[0-9]*,[0-9]')
-
-
-@dataclass(frozen=True)
-class _Header:
-    """Column names, delimiter and quote of a CSV, and `length`, the bytes before its first data row."""
-
-    names: tuple[str, ...]
-    delimiter: str
-    quote: str
-    length: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,7 @@ class CsvBlocks:
     reader: RowReader
     dialect: Dialect
     columns: int  # the maximum in a header
+    drops_blank: bool = False  # rows in which no cell has a value
 
     def read(self, chunks: Chunks) -> Iterator[Block]:
         """Yield blocks of rows of a UTF-8 text, at least one row in all.
@@ -51,69 +47,58 @@ class CsvBlocks:
             ContractViolation: columns are absent or duplicated.
             TooLarge: it has too many columns, or a row of more than 8 MB.
         """
-        beginning, chunks = _peek_header(chunks)
-        header = self._header(beginning)
+        beginning, chunks = peek_header(chunks)
+        header = HeaderReader(self.rules, self.dialect, self.columns).read(beginning)
         mapping = self.rules.map_columns(header.names)
         layout = self._layout(mapping, header, beginning)
         below = skip_bytes(chunks, header.length)
         if header.delimiter == " ":
             below = grammar_of(" ", header.quote).regularize_chunks(below)
         rows = 0
-        for raw in _raw_rows(below, layout, self.reader):
+        for raw, text in _raw_rows(below, layout, self.reader):
             if len(raw.numbers):  # else there were only blank lines
                 rows += len(raw.numbers)
-                yield self._block(raw, mapping, layout)
+                block = self._block(raw, mapping, layout)
+                if self.drops_blank and not raw.ragged:
+                    blank = self._blank_rows(block, header, layout, text, raw.consumed)
+                    if len(blank):
+                        rebuild = partial(self._rebuilt, raw, mapping, layout)
+                        block = without_rows(block, blank, rebuild)
+                yield block
         if not rows:
             raise DataError("the body holds a header and no rows below it")
 
-    def _header(self, beginning: bytes) -> _Header:
-        """Choose the delimiter that yields the most names of the contract's columns."""
-        known = self.rules.known
-        headers: list[_Header] = []
-        for mark, quote in self._candidates(beginning):
-            headers.append(self._read_header(beginning, mark, quote))
-            if self.rules.places.keys() <= set(headers[-1].names):
-                break
-        best = max(headers, key=lambda header: len(known & set(header.names)))
-        if len(best.names) > self.columns:
-            raise TooLarge(
-                f"the header has {len(best.names):,} columns, and serve.max_columns is {self.columns:,}"
-            )
-        return best
+    def _blank_rows(
+        self, block: Block, header: CsvHeader, layout: Layout, text: bytes, consumed: int
+    ) -> Codes:
+        """Return the rows without a value in any column that the contract knows."""
+        rows = rows_without_features(block.features)
+        if not len(rows):
+            return rows
+        missing = {*self.dialect.na_values, ""}
+        if block.ids is not None:
+            rows = rows[[block.ids[row] in missing for row in rows.tolist()]]
+        others = self.rules.known - self.rules.places.keys() - {self._id_name}
+        kinds = bytes(
+            CellKind.TEXT if name in others else CellKind.IGNORED for name in header.names
+        )
+        if not len(rows) or not any(kinds):
+            return rows
+        places = tuple(accumulate((bool(kind) for kind in kinds), initial=0))[:-1]
+        unread = replace(layout, kinds=kinds, places=places, width=0)
+        texts = self.reader(unread, text[:consumed], final=True).texts
+        return rows[[all(column[row] in missing for column in texts) for row in rows.tolist()]]
 
-    def _candidates(self, beginning: bytes) -> list[tuple[str, str]]:
-        """Return pairs of a delimiter and a quote to try, the dialect's first."""
-        dialect = self.dialect
-        quote = '"' if dialect.quote == "'" and b'"' in beginning else dialect.quote
-        pairs = [(dialect.delimiter, quote)] if dialect.delimiter else []
-        return pairs + [(mark, '"') for mark in _DELIMITERS if mark != dialect.delimiter]
+    @property
+    def _id_name(self) -> str:
+        return self.rules.contract.id.name if self.rules.contract.id else ""
 
-    def _read_header(self, beginning: bytes, delimiter: str, quote: str) -> _Header:
-        """Read the first row as names, or take the dialect's names if the first row is data."""
-        start, length = grammar_of(delimiter, quote).first_row(beginning)
-        row = beginning[start:length]
-        if (
-            row.count(delimiter.encode()) > _QUOTED_FACTOR * self.columns
-        ):  # before there are objects
-            raise TooLarge(f"the header has over {self.columns:,} columns (serve.max_columns)")
-        cells = _cells(row, delimiter, quote)
-        names = tuple(map(normalize_name, cells))
-        while len(names) > 1 and delimiter == " " and not names[-1]:
-            names = names[:-1]
-        columns = self.dialect.columns
-        if len(columns) == len(names) and not self.rules.places.keys() <= set(names):
-            length = length if names == self.dialect.header else 0
-            return _Header(columns, delimiter, quote, length)
-        start, end = grammar_of(delimiter, quote).first_row(beginning, length)
-        first = beginning[start:end]
-        if delimiter != " " and first.count(delimiter.encode()) + 1 != len(names):
-            below = beginning[length : length + _SAMPLE].decode(errors="ignore")
-            names = fit_to_width(
-                names, sample_rows(below, delimiter, quote, complete=True)[:_SAMPLE_ROWS]
-            )
-        return _Header(names, delimiter, quote, length)
+    def _rebuilt(self, raw: RawRows, mapping: ColumnMapping, layout: Layout, rows: Codes) -> Block:
+        """Return the block of some rows of those that were read."""
+        texts = tuple([column[row] for row in rows.tolist()] for column in raw.texts)
+        return self._block(replace(raw, numbers=raw.numbers[rows], texts=texts), mapping, layout)
 
-    def _layout(self, mapping: ColumnMapping, header: _Header, beginning: bytes) -> Layout:
+    def _layout(self, mapping: ColumnMapping, header: CsvHeader, beginning: bytes) -> Layout:
         return Layout(
             mapping.kinds,
             mapping.places,
@@ -124,16 +109,16 @@ class CsvBlocks:
             missing=self.dialect.na_values,
         )
 
-    def _decimal(self, header: _Header, beginning: bytes) -> str:
+    def _decimal(self, header: CsvHeader, beginning: bytes) -> str:
         """Return the decimal mark: the dialect's if its delimiter is in use, else a detected one."""
         dialect = self.dialect
         if dialect.decimal and dialect.delimiter in {"", header.delimiter}:
             return dialect.decimal
-        sample = beginning[header.length :][:_SAMPLE]
+        sample = beginning[header.length :][:SAMPLE]
         if header.delimiter == "," and not _QUOTED_COMMA.search(sample):
             return "."
         below = sample.decode(errors="ignore")
-        rows = sample_rows(below, header.delimiter, header.quote, complete=False)[:_SAMPLE_ROWS]
+        rows = sample_rows(below, header.delimiter, header.quote, complete=False)[:SAMPLE_ROWS]
         return detect_decimal(rows, header.delimiter) or "."
 
     def _block(self, raw: RawRows, mapping: ColumnMapping, layout: Layout) -> Block:
@@ -161,36 +146,14 @@ def _ragged_violation(raw: RawRows, cells: int) -> Violation:
     return Violation("", "cells", f"does not have {cells} cells like the header", rows, raw.ragged)
 
 
-def _peek_header(chunks: Chunks) -> tuple[bytes, Chunks]:
-    """Read until there is a whole line; return what was read, and all chunks including it."""
-    held = b""
-    for chunk in chunks:
-        held += chunk
-        if held.strip() and (b"\n" in held.lstrip() or b"\r" in held.lstrip()):
-            break
-        if len(held) > LONGEST_ROW:
-            raise TooLarge(f"the first line is longer than {LONGEST_ROW >> 20} MB")
-    if not held.strip():
-        raise DataError("the body is empty", hint="send a header and at least one row")
-
-    return held, chain([held], chunks)
-
-
-def _cells(row: bytes, delimiter: str, quote: str) -> list[str]:
-    """Split one row into cells; return none if a cell exceeds 128 KB: it is not a header then."""
-    if delimiter == " ":
-        row = grammar_of(delimiter, quote).regularize(row)
-    rows = sample_rows(row.decode(errors="ignore"), delimiter, quote, complete=True)
-    return rows[0] if rows else []
-
-
-def _raw_rows(chunks: Chunks, layout: Layout, reader: RowReader) -> Iterator[RawRows]:
+def _raw_rows(chunks: Chunks, layout: Layout, reader: RowReader) -> Iterator[tuple[RawRows, bytes]]:
+    """Yield rows, and the text that begins with them."""
     left = b""
     for chunk in chunks:
         left += chunk
         raw = reader(layout, left, final=False)
         while raw.consumed:
-            yield raw
+            yield raw, left
             left = left[raw.consumed :]
             if not left:
                 break
@@ -202,7 +165,7 @@ def _raw_rows(chunks: Chunks, layout: Layout, reader: RowReader) -> Iterator[Raw
             )
     while left:
         raw = reader(layout, left, final=True)
-        yield raw
+        yield raw, left
         if not raw.consumed:
             return
         left = left[raw.consumed :]

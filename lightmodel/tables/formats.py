@@ -1,9 +1,8 @@
-"""Read Parquet files, JSON records and Excel workbooks, each as a whole, as one table."""
+"""Read Parquet files and JSON records, each as a whole, as one table."""
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,8 +18,6 @@ from lightmodel.tables.byte_stream import detect_form
 from lightmodel.tables.column_types import infer_array, null_missing, to_plain_types
 from lightmodel.tables.json_forms import extract_records
 from lightmodel.tables.json_text import Record, load_exactly, parse_json, parse_json_lines
-from lightmodel.tables.sniff import SAMPLE_ROWS, detect_header
-from lightmodel.tables.workbooks import LOST, NO_LIMITS, Row, WorkbookLimits, read_cells
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20
@@ -55,60 +52,6 @@ def read_parquet(path: Path, options: DataSection) -> TableRead:
         if labels:
             _log.info("%s: dropped the unnamed pandas index", path.name)
         return _normalize(to_plain_types(table.drop_columns(labels), path.name), options)
-
-
-def read_excel(path: Path, options: DataSection, limits: WorkbookLimits = NO_LIMITS) -> TableRead:
-    """Read the first sheet of a workbook (.xlsx), with the values that its formulas had when saved.
-
-    Empty rows, and empty columns around the cells, are dropped; the header is the first row left.
-
-    Raises:
-        ConfigError: openpyxl is not installed.
-        DataError: it is damaged, or its first sheet is not a table.
-        TooLarge: it exceeds the limits.
-    """
-    rows = _crop(read_cells(path, limits))
-    if not rows:
-        raise DataError(f"the first sheet of {path.name} is empty")
-    sample = [
-        ["" if value is None or value is LOST else str(value) for value in row]
-        for row in rows[:SAMPLE_ROWS]
-    ]
-    header = detect_header(sample, options, path.name)
-    data = rows[1:] if header.in_file else rows
-    if not data:
-        raise DataError(f"the first sheet of {path.name} holds a header and no rows below it")
-    missing = frozenset(options.missing_texts)
-    lost, columns = dict[str, int](), list[pa.ChunkedArray]()
-    for at, name in enumerate(header.names):
-        values = [row[at] for row in data]
-        if count := sum(value is LOST for value in values):
-            lost[normalize_name(name)] = count
-            values = [None if value is LOST else value for value in values]
-        columns.append(infer_array(values, missing))
-    _warn_of(lost, path.name)
-    return replace(_normalize(pa.table(columns, names=list(header.names)), options), lost=lost)
-
-
-def _warn_of(lost: Mapping[str, int], file: str) -> None:
-    if lost:
-        _log.warning(
-            "%s: formulas without a stored value are missing (%s); open it in Excel and save it again",
-            file,
-            ", ".join(f"{name}: {count}" for name, count in lost.items()),
-        )
-
-
-def _crop(rows: list[Row]) -> list[Row]:
-    """Crop a sheet to its used columns, and fill rows up."""
-    first = min((_first(row) for row in rows), default=0)
-    last = max(map(len, rows), default=0)
-    return [(row + (None,) * (last - len(row)))[first:] for row in rows]
-
-
-def _first(row: Row) -> int:
-    """Return the position of the first cell that is not empty."""
-    return next((at for at, value in enumerate(row) if value is not None), len(row))
 
 
 def read_json(path: Path, options: DataSection) -> TableRead:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
@@ -15,6 +15,7 @@ from lightmodel.contract.cells import (
     INT64_END,
     INVALID,
     MISSING,
+    Codes,
     Matrix,
     Vector,
     json_id,
@@ -27,6 +28,7 @@ from lightmodel.contract.cells import (
 from lightmodel.contract.columns import Column, ColumnType
 from lightmodel.contract.formats import TextParser
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
+from lightmodel.tables.blank_rows import rows_without_features, without_rows
 from lightmodel.tables.byte_stream import Chunks
 from lightmodel.tables.json_forms import (
     FORMS_HINT,
@@ -36,12 +38,18 @@ from lightmodel.tables.json_forms import (
     long_document,
     refuse_wide_records,
 )
+from lightmodel.tables.json_records import (
+    RecordBlocks,
+    exact_lines,
+    names_of,
+    normalize_names,
+    whole_lines,
+)
 from lightmodel.tables.json_scan import refuse_wide
 from lightmodel.tables.json_text import (
     Load,
     Record,
     load_exactly,
-    load_json,
     parse_json,
     parse_json_lines,
 )
@@ -49,7 +57,6 @@ from lightmodel.tables.row_rules import Block, RowRules
 
 Read = Callable[[object, frozenset[str]], float]  # of a cell, and texts that mean a missing value
 
-LONGEST_LINE = 8 << 20
 _NUMBER_TYPES = {int, float}
 _TEXTS = str, dt.date, dt.time, dt.timedelta  # the latter in the tables that MLflow passes on
 _BLOCK_NUMBERS = 1 << 18  # in the features of a block: records may lack most of the columns
@@ -63,6 +70,7 @@ class JsonBlocks:
     rules: RowRules
     missing: frozenset[str]  # texts that mean a missing value
     sizes: JsonSizes = _SIZES
+    drops_blank: bool = False  # records in which no column has a value
 
     def read(self, body: bytes) -> Block:
         """Read a short document at once.
@@ -87,10 +95,10 @@ class JsonBlocks:
 
     def _read_long(self, body: bytes | bytearray) -> Iterator[Block]:
         """Yield blocks; a column that is in none of them shows at the end."""
-        blocks = _RecordBlocks(partial(self._records, body))
+        blocks = RecordBlocks(partial(self._records, body))
         known, names = frozenset(self.rules.places), dict[str, None]()
         for records in blocks:
-            here = _names(records)
+            here = names_of(records)
             names |= dict.fromkeys(here)
             self._refuse_names(names)
             yield self.block(records, known, blocks.exactly, here)
@@ -118,14 +126,14 @@ class JsonBlocks:
         """
         lines, known, names = 0, frozenset[str](), dict[str, None]()
         rows = max(1, _BLOCK_NUMBERS // max(1, len(self.rules.places)))
-        for text in _whole_lines(chunks):
+        for text in whole_lines(chunks):
             self._refuse_long_lines(text)
             parsed, before = parse_json_lines(text, lines), 0
             while records := list(islice(parsed, rows)):
-                here = _names(records)
+                here = names_of(records)
                 names |= dict.fromkeys(here)
                 self._refuse_names(names)
-                exact = partial(_exact_lines, text, before, len(records))
+                exact = partial(exact_lines, text, before, len(records))
                 block = self.block(records, known, exact, here)
                 known = known or frozenset(self.rules.places)
                 before += len(records)
@@ -156,14 +164,41 @@ class JsonBlocks:
                 some of their digits.
             names: of the columns, if they are known.
         """
-        names, records = _normalize_names(names or _names(records), records)
+        names, records = normalize_names(names or names_of(records), records)
+        block = self._block(records, known, exact, names)
+        if not self.drops_blank:
+            return block
+        blank = rows_without_features(block.features)
+        if not len(blank):
+            return block
+        blank = blank[[self._is_blank(records[row]) for row in blank.tolist()]]
+
+        def rebuild(rows: Codes) -> Block:
+            chosen = rows.tolist()
+            again = exact and (lambda: map(list(exact()).__getitem__, chosen))
+            return self._block([records[row] for row in chosen], known, again, names)
+
+        return without_rows(block, blank, rebuild)
+
+    def _is_blank(self, record: Record) -> bool:
+        """Return whether a record has no value in any column that the contract knows."""
+        texts = (to_str(record[name]) for name in self.rules.known & record.keys())
+        return all(not text or text in self.missing for text in texts)
+
+    def _block(
+        self,
+        records: Sequence[Record],
+        known: frozenset[str],
+        exact: Callable[[], Iterable[Record]] | None,
+        names: tuple[str, ...],
+    ) -> Block:
         mapping = self.rules.map_columns((*names, *(known - set(names))) if known else names)
         features = self._features(records)
         id_column = self.rules.contract.id
         id_name = id_column.name if id_column and id_column.name in names else None
         columns = self._columns(records, id_name)
         if exact and any(map(_lost_digits, columns.values())):
-            _, records = _normalize_names(names, list(exact()))
+            _, records = normalize_names(names, list(exact()))
             columns = self._columns(records, id_name)
         ids = None if id_name is None else list(map(json_id, columns[id_name]))
         texts = {
@@ -229,39 +264,6 @@ class JsonBlocks:
         return all(column.type.takes_numbers for column in self.rules.numeric)
 
 
-class _RecordBlocks:
-    """The records of a document in blocks, which are decoded again where integers lost digits.
-
-    Args:
-        decode: returns all blocks, decoded by a function.
-    """
-
-    def __init__(self, decode: Callable[[Load], Iterator[Sequence[Record]]]) -> None:
-        self._decode = decode
-        self._blocks = decode(load_json)
-        self._current: Sequence[Record] = ()
-        self._count = 0
-        self._is_exact = False
-
-    def __iter__(self) -> Iterator[Sequence[Record]]:
-        while (block := next(self._blocks, None)) is not None:
-            self._current = block
-            self._count += 1
-            yield block
-
-    def exactly(self) -> Sequence[Record]:
-        """Return the current block with integers of any length; the later ones will have them too."""
-        if not self._is_exact:
-            self._is_exact = True
-            self._blocks = islice(self._decode(load_exactly), self._count - 1, None)
-            self._current = next(self._blocks)
-        return self._current
-
-
-def _exact_lines(text: bytes, start: int, count: int) -> Iterator[Record]:
-    return islice(parse_json_lines(text, load=load_exactly), start, start + count)
-
-
 def _nested(columns: Mapping[str, Sequence[object]]) -> Iterator[Violation]:
     """Yield a violation for each column with objects or lists in place of texts."""
     for name, values in columns.items():
@@ -276,29 +278,6 @@ def _lost_digits(values: Sequence[object]) -> bool:
     if float not in set(map(type, values)):
         return False
     return any(isinstance(value, float) and abs(value) >= INT64_END for value in values)
-
-
-def _normalize_names(
-    names: tuple[str, ...], records: Sequence[Record]
-) -> tuple[tuple[str, ...], Sequence[Record]]:
-    """Return names and records with names written as in the contract."""
-    clean = _normalized(names)
-    if clean == names:
-        return names, records
-    known: Mapping[str, str] = dict(zip(names, clean, strict=True))
-    return clean, [{known[name]: value for name, value in one.items()} for one in records]
-
-
-@lru_cache(16)
-def _normalized(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(normalize_name, names))
-
-
-def _names(records: Sequence[Record]) -> tuple[str, ...]:
-    first = records[0].keys()
-    if len(records) == 1 or all(record.keys() == first for record in records):
-        return tuple(first)
-    return tuple(dict.fromkeys(chain.from_iterable(records)))
 
 
 def _to_number(value: object, missing: frozenset[str]) -> float:
@@ -339,17 +318,3 @@ def _to_boolean(value: object, missing: frozenset[str]) -> float:
     if isinstance(value, int | float):
         return number_as_boolean(_to_float(value))
     return parse_boolean(value, missing) if isinstance(value, str) else float(INVALID)
-
-
-def _whole_lines(chunks: Chunks) -> Chunks:
-    left = b""
-    for chunk in chunks:
-        text = left + chunk
-        cut = text.rfind(b"\n") + 1
-        left = text[cut:]
-        if cut:
-            yield text[:cut]
-        if len(left) > LONGEST_LINE:
-            raise TooLarge(f"a line is longer than {LONGEST_LINE >> 20} MB")
-    if left:
-        yield left

@@ -34,11 +34,13 @@ class ParquetBlocks:
         rules: of the contract.
         dialect: of the training table.
         limits: of the body.
+        drops_blank: whether rows without a value are left out.
     """
 
     rules: RowRules
     dialect: Dialect
     limits: ParquetLimits
+    drops_blank: bool = False
 
     def read(self, body: bytearray) -> Iterator[Block]:
         """Yield blocks of rows, at least one row in all.
@@ -73,7 +75,12 @@ class ParquetBlocks:
             plain = to_plain_types(table, _NAME).rename_columns(list(columns.names))
             named = drop_export_artefacts(null_missing(plain, self.dialect.na_values), _NAME)
             rows += named.num_rows
-            block = table_block(named.rename_columns(list(columns.final)), self.rules, {})
+            block = table_block(
+                named.rename_columns(list(columns.final)),
+                self.rules,
+                {},
+                drops_blank=self.drops_blank,
+            )
             yield replace(block, extra=columns.extra)
         if not rows:
             raise _no_rows()

@@ -17,7 +17,8 @@ from lightmodel.errors import DataError
 from lightmodel.tables import csv
 from lightmodel.tables.base import TableFormat, TableRead, refuse_duplicates, translate_errors
 from lightmodel.tables.byte_stream import Form, peek, read_chunks, refuse_non_table
-from lightmodel.tables.formats import read_excel, read_json, read_parquet
+from lightmodel.tables.formats import read_json, read_parquet
+from lightmodel.tables.sheets import read_excel
 from lightmodel.tables.workbooks import NO_LIMITS, WorkbookLimits
 
 _log = logging.getLogger(__name__)
@@ -166,7 +167,8 @@ def drop_export_artefacts(table: pa.Table, file: str) -> pa.Table:
         raise DataError(
             f"{file}: {len(unnamed)} of {last} columns ha{'ve' if len(unnamed) > 1 else 's'} "
             f"no name (counted from 1: {', '.join(unnamed[:10])}{', …' if unnamed[10:] else ''})",
-            hint="name them in the file, or name all columns with data.columns",
+            hint="name them in the file, or all columns by data.columns; data.skip_rows skips rows "
+            "above the header",
         )
     return table.select(range(first, last))
 

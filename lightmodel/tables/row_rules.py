@@ -42,6 +42,7 @@ class Block:
         unseen: column → rows with a category that training never saw; scored as missing.
         extra: columns that the contract does not know; dropped.
         lost: column → Excel formulas without a stored value; scored as missing.
+        blank: the numbers of rows, from 1, in which no cell had a value; they are left out.
     """
 
     features: Matrix
@@ -51,6 +52,7 @@ class Block:
     extra: tuple[str, ...] = ()
     lost: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[Violation, ...] = ()
+    blank: tuple[range, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -227,14 +229,21 @@ def _feature_value(value: float, column: Column) -> Any:  # noqa: ANN401 — of 
 
 @dataclass
 class ValidationReport:
-    """The violations of all blocks so far, with row numbers of the whole request; see `Block`."""
+    """The violations of all blocks so far, with row numbers of the whole request; see `Block`.
+
+    Attributes:
+        rows: the rows so far, the blank ones among them.
+        scored: those that are not blank.
+    """
 
     rows: int = 0
+    scored: int = 0
     unseen: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     out_of_range: Counter[str] = field(default_factory=Counter)
     extra: tuple[str, ...] = ()
+    blank: list[range] = field(default_factory=list)
     _by_rule: dict[tuple[str, str, str], Violation] = field(default_factory=dict)
 
     @property
@@ -257,4 +266,14 @@ class ValidationReport:
         self.lost.update(block.lost)
         if block.extra != self.extra:
             self.extra = tuple(dict.fromkeys((*self.extra, *block.extra)))
+        self.scored += len(block.features)
+        start = self.rows
         self.rows += len(block.features)
+        for gap in block.blank:
+            self._add_blank(range(gap.start + start, gap.stop + start))
+
+    def _add_blank(self, rows: range) -> None:
+        self.rows += len(rows)
+        if self.blank and self.blank[-1].stop == rows.start:
+            rows = range(self.blank.pop().start, rows.stop)
+        self.blank.append(rows)

@@ -20,7 +20,7 @@ SAMPLE_ROWS = 1_000
 
 # If several split the sample equally well, the first is chosen: the later ones also occur
 # inside cells (decimal commas, words).
-_CANDIDATES = ("\t", ";", "|", ",")
+CANDIDATES = ("\t", ";", "|", ",")
 _TIE_MARGIN = 0.02
 _DOUBTFUL_SCORE = 0.5
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
@@ -141,10 +141,10 @@ class _Sample:
 
 def _detect_delimiter(sample: _Sample) -> str:
     """Choose the delimiter that splits most rows into the same count of cells, at least two."""
-    split = {mark: sample.rows(mark) for mark in _CANDIDATES}
+    split = {mark: sample.rows(mark) for mark in CANDIDATES}
     scores = {mark: _score(rows, sample.columns) for mark, rows in split.items()}
     best = max(scores.values())
-    chosen = next(mark for mark in _CANDIDATES if scores[mark] >= best - _TIE_MARGIN)
+    chosen = next(mark for mark in CANDIDATES if scores[mark] >= best - _TIE_MARGIN)
     aligned = any("  " in cell.strip() for row in split["\t"] for cell in row)
     doubtful = best < _DOUBTFUL_SCORE or (chosen == "\t" and (scores["\t"] < 1 or aligned))
     if doubtful and _blanks_split_all(sample, common_width(split[chosen]) if best else 1):
@@ -201,7 +201,7 @@ def detect_header(rows: Rows, options: DataSection, name: str) -> Header:
         DataError: there are no names, or not as many as columns.
     """
     first = tuple(normalize_name(cell) for cell in rows[0])
-    in_file = options.header == "yes" or (options.header == "auto" and _is_header(rows, options))
+    in_file = options.header == "yes" or (options.header == "auto" and is_header(rows, options))
     if options.columns:
         width = common_width(rows)
         if len(options.columns) != width:
@@ -222,16 +222,32 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
-def _is_header(rows: Rows, options: DataSection) -> bool:
+def is_header(rows: Rows, options: DataSection) -> bool:
     """Return whether the first row is a header, by a vote of the columns."""
-    first = [cell.strip() for cell in rows[0]]
-    if options.columns and [name.casefold() for name in first] == [
+    if options.columns and [name.strip().casefold() for name in rows[0]] == [
         name.casefold() for name in options.columns
     ]:
         return True
-    missing = set(options.missing_texts)
+    votes = header_votes(rows, options.missing_texts)
+    if votes.names or votes.data:
+        return votes.names >= votes.data
+    return not options.columns and votes.repeats < max(1, len(rows[0]) / 2)
+
+
+@dataclass(frozen=True)
+class HeaderVotes:
+    """How many cells of a first row look like a name, or like a datum, or occur again below."""
+
+    names: int
+    data: int
+    repeats: int
+
+
+def header_votes(rows: Rows, na_values: Sequence[str]) -> HeaderVotes:
+    """Return the votes of the columns on whether the first row is a header."""
+    missing = set(na_values)
     names = data = repeats = 0
-    for at, cell in enumerate(first):
+    for at, cell in enumerate(cell.strip() for cell in rows[0]):
         below = [row[at].strip() for row in rows[1:_VOTING_ROWS] if at < len(row)]
         if cell in missing:
             continue
@@ -239,9 +255,7 @@ def _is_header(rows: Rows, options: DataSection) -> bool:
         names += vote == "name"
         data += vote == "datum"
         repeats += cell in below
-    if names or data:
-        return names >= data
-    return not options.columns and repeats < max(1, len(first) / 2)
+    return HeaderVotes(names, data, repeats)
 
 
 def _vote(cell: str, below: Sequence[str]) -> str:

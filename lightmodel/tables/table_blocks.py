@@ -1,11 +1,12 @@
 """Validate the rows of a table as blocks; it imports Arrow, which is slow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from lightmodel.contract.cells import json_id
+from lightmodel.tables.blank_rows import blank_rows, within, without_rows
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.column_rules import TOLERABLE
 from lightmodel.tables.encode import feature_matrix, json_values
@@ -13,7 +14,11 @@ from lightmodel.tables.row_rules import Block, RowRules
 
 
 def blocks_of(
-    table: pa.Table, rules: RowRules, rows: int, lost: Mapping[str, int]
+    table: pa.Table,
+    rules: RowRules,
+    rows: int,
+    lost: Mapping[str, int],
+    numbers: Sequence[int] = (),
 ) -> Iterator[Block]:
     """Yield the rows of a table of plain types, a few at a time: their answers take more memory.
 
@@ -22,17 +27,39 @@ def blocks_of(
         rules: of the contract.
         rows: in a block at most.
         lost: as in `Block`, of the whole table.
+        numbers: of the rows, from 1, where the blank ones between them are missing; () if blank rows
+            are rows like others.
 
     Raises:
         ContractViolation: columns are absent or duplicated.
     """
     rules.map_columns(tuple(table.column_names))
     for start in range(0, table.num_rows, rows):
-        yield table_block(table.slice(start, rows), rules, {} if start else lost)
+        part = table.slice(start, rows)
+        block = table_block(part, rules, {} if start else lost, drops_blank=bool(numbers))
+        if numbers:
+            local = np.array(numbers[start : start + rows]) - (numbers[start - 1] if start else 0)
+            block = within(block, local)
+        yield block
 
 
-def table_block(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Block:
-    """Validate a table of plain types, all of it as one block."""
+def table_block(
+    table: pa.Table, rules: RowRules, lost: Mapping[str, int], *, drops_blank: bool = False
+) -> Block:
+    """Validate a table of plain types, all of it as one block, perhaps without its blank rows."""
+    known = [name for name in table.column_names if name in rules.known]
+    blank = blank_rows(map(table.column, known)) if drops_blank else None
+    block = _validated(table, rules, lost)
+    if blank is None:
+        return block
+    return without_rows(
+        block,
+        np.flatnonzero(blank),
+        lambda rows: _validated(table.take(pa.array(rows)), rules, lost),
+    )
+
+
+def _validated(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Block:
     contract = rules.contract
     validated = validate_table(table, contract, with_target=False)
     if any(one.rule not in TOLERABLE for one in validated.violations):

@@ -2,7 +2,7 @@
 
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -11,11 +11,13 @@ from lightmodel.errors import ConfigError, DataError, LightModelError, TooLarge
 
 Row = tuple[object, ...]
 
+AUTO = "auto"  # the first visible sheet that is not empty
 LOST = object()  # the value of a formula whose result is not in the file
 _BYTES_PER_CELL = 64  # of a number as an object, in a row, in a column and in Arrow
 _BYTES_PER_TAG = 25  # of shared strings; each has at least four tags
 _TAGS_PER_CELL = 8
 _CHUNK = 64 << 10
+_SHOWN = 10  # names of sheets in a message
 _MAX_PART, _MAX_PART_TAGS = 16 << 20, 200_000  # Excel has at most 65,490 styles and the like
 
 
@@ -35,14 +37,38 @@ class WorkbookLimits:
 NO_LIMITS = WorkbookLimits()
 
 
-def read_cells(path: Path, limits: WorkbookLimits) -> list[Row]:
-    """Return the rows of the first sheet that are not empty, with the values that formulas had when saved.
+@dataclass(frozen=True)
+class Sheet:
+    """The rows of a sheet that are not empty, without their empty last cells.
 
-    Rows lack their empty last cells. `LOST` stands for a formula without a value.
+    Attributes:
+        name: of the sheet.
+        rows: their values; `LOST` stands for a formula without a value.
+        numbers: of the rows, from 1.
+        others: the names of the other sheets.
+    """
+
+    name: str
+    rows: list[Row]
+    numbers: list[int]
+    others: tuple[str, ...] = ()
+
+
+def read_sheet(
+    path: Path, limits: WorkbookLimits, wanted: str = AUTO, *, optional: bool = False
+) -> Sheet:
+    """Return the rows of a sheet, with the values that formulas had when saved.
+
+    Args:
+        path: of the workbook.
+        limits: of what it may cost.
+        wanted: the sheet's name, or its number among the visible ones, from 1; "auto": the first
+            visible one that is not empty.
+        optional: whether "auto" holds where there is no such sheet.
 
     Raises:
         ConfigError: openpyxl is not installed.
-        DataError: the file is damaged.
+        DataError: the file is damaged, or has no such sheet.
         TooLarge: it exceeds the limits.
     """
     try:
@@ -55,7 +81,7 @@ def read_cells(path: Path, limits: WorkbookLimits) -> list[Row]:
     try:
         with warnings.catch_warnings(), _MeteredArchive(path, limits) as archive:
             warnings.simplefilter("ignore")  # about styles and extensions, which do not matter here
-            return list(_rows(archive))
+            return _Workbook(archive, path.name).read(wanted, optional=optional)
     except (MemoryError, LightModelError):
         raise
     except Exception as error:  # noqa: BLE001 — openpyxl raises arbitrary errors for damaged files
@@ -118,33 +144,80 @@ class _MeteredArchive(zipfile.ZipFile):
         return data
 
 
-def _rows(archive: _MeteredArchive) -> Iterator[Row]:
-    from openpyxl.reader.excel import ExcelReader
-    from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG
-    from openpyxl.xml.functions import iterparse
+class _Workbook:
+    """A workbook, of which only the sheets that are asked for are read."""
 
-    package: Any = archive.fp
-    reader: Any = ExcelReader(package, read_only=True, data_only=True, keep_links=False)
-    reader.archive = archive  # instead of the unlimited one that it opened
-    reader.read()
-    sheet = reader.wb.worksheets[0]
-    limits, cells = archive.limits, 0
-    with sheet._get_source() as source:
-        parser = _parser(source, reader.wb, reader.shared_strings)
-        source.reset(_TAGS_PER_CELL * limits.columns + _CHUNK)
-        for _, element in iterparse(source):
-            if element.tag == DATA_TAG:
-                return
-            if element.tag == ROW_TAG:
-                _, found = parser.parse_row(element)
-                element.clear()
-                row = _row(found, limits.columns)
-                cells += max(len(found), len(row), 1)
-                if cells > limits.bytes // _BYTES_PER_CELL:
-                    raise _too_many_cells()
-                source.reset(_TAGS_PER_CELL * limits.columns + _CHUNK)
-                if row:
-                    yield row
+    def __init__(self, archive: _MeteredArchive, file: str) -> None:
+        from openpyxl.reader.excel import ExcelReader
+
+        package: Any = archive.fp
+        reader: Any = ExcelReader(package, read_only=True, data_only=True, keep_links=False)
+        reader.archive = archive  # instead of the unlimited one that it opened
+        reader.read()
+        self._file, self._limits, self._cells = file, archive.limits, 0
+        self._book, self._texts = reader.wb, reader.shared_strings
+        self._sheets: dict[str, Any] = {sheet.title: sheet for sheet in reader.wb.worksheets}
+        self._visible = [
+            name for name, sheet in self._sheets.items() if sheet.sheet_state == "visible"
+        ]
+
+    def read(self, wanted: str, *, optional: bool) -> Sheet:
+        """Return the rows of a sheet; see `read_sheet`."""
+        named = wanted
+        if wanted not in self._sheets and wanted.isdecimal():
+            named = dict(enumerate(self._visible, start=1)).get(int(wanted), "")
+        if named in self._sheets and (sheet := self._sheet(named)).rows:
+            return sheet
+        if wanted != AUTO and not optional:
+            raise self._absent(wanted) if named not in self._sheets else self._empty(named)
+        for name in self._visible:
+            if (sheet := self._sheet(name)).rows:
+                return sheet
+        raise self._empty(*self._visible)
+
+    def _sheet(self, name: str) -> Sheet:
+        pairs = list(self._rows(self._sheets[name]))
+        others = tuple(other for other in self._sheets if other != name)
+        return Sheet(name, [row for _, row in pairs], [number for number, _ in pairs], others)
+
+    def _rows(self, sheet: Any) -> Iterator[tuple[int, Row]]:  # noqa: ANN401 — openpyxl has no types
+        from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG
+        from openpyxl.xml.functions import iterparse
+
+        limits = self._limits
+        with sheet._get_source() as source:
+            parser = _parser(source, self._book, self._texts)
+            source.reset(_TAGS_PER_CELL * limits.columns + _CHUNK)
+            for _, element in iterparse(source):
+                if element.tag == DATA_TAG:
+                    return
+                if element.tag == ROW_TAG:
+                    number, found = parser.parse_row(element)
+                    element.clear()
+                    row = _row(found, limits.columns)
+                    self._cells += max(len(found), len(row), 1)
+                    if self._cells > limits.bytes // _BYTES_PER_CELL:
+                        raise _too_many_cells()
+                    source.reset(_TAGS_PER_CELL * limits.columns + _CHUNK)
+                    if row:
+                        yield int(number), row
+
+    def _absent(self, wanted: str) -> DataError:
+        return DataError(
+            f"{self._file} has no sheet {wanted!r}; it has {self._listed(self._sheets)}",
+            hint="set data.sheet to one of them, or to auto",
+        )
+
+    def _empty(self, *names: str) -> DataError:
+        hidden = [name for name in self._sheets if name not in self._visible]
+        hint = f"data.sheet reads a hidden one: {self._listed(hidden)}" if hidden else ""
+        what = f"the sheet {self._listed(names)}" if len(names) == 1 else "every visible sheet"
+        return DataError(f"{what} of {self._file} is empty", hint=hint)
+
+    def _listed(self, names: Iterable[str]) -> str:
+        named = list(names)
+        more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+        return ", ".join(map(repr, named[:_SHOWN])) + more
 
 
 def _parser(source: _MeteredFile, book: Any, texts: Any) -> Any:  # noqa: ANN401 — openpyxl has no types

@@ -7,6 +7,7 @@ from lightmodel.config import DataSection
 from lightmodel.contract.cells import Mask
 from lightmodel.contract.inference import ColumnHints, require_column
 from lightmodel.errors import SHOWN_ROWS
+from lightmodel.tables.blank_rows import blank_rows
 from lightmodel.training.rare_classes import without_rare_classes
 
 
@@ -19,7 +20,7 @@ def usable_rows(
         DataError: the table has no target.
     """
     require_column(table, hints.target, "data.target")
-    blank = _blank_rows(table)
+    blank = blank_rows(table.columns)
     table, warnings = _without(table, blank, "no value at all", "; later row numbers skip them")
     if data.unlabelled == "drop":
         unlabelled = table[hints.target].is_null(nan_is_null=True).to_numpy()
@@ -29,21 +30,13 @@ def usable_rows(
     return table, (*warnings, *rare)
 
 
-def _blank_rows(table: pa.Table) -> Mask:
-    """Return the mask of the rows of which no cell has a value."""
-    blank = np.ones(table.num_rows, dtype=np.bool_)
-    for column in table.columns:
-        blank &= column.is_null(nan_is_null=True).to_numpy()
-        if not blank.any():
-            break
-    return blank
-
-
-def _without(table: pa.Table, rows: Mask, lack: str, more: str) -> tuple[pa.Table, tuple[str, ...]]:
+def _without(
+    table: pa.Table, rows: Mask | None, lack: str, more: str
+) -> tuple[pa.Table, tuple[str, ...]]:
     """Return the table without some rows, and a warning that says which lack what."""
-    numbers = (np.flatnonzero(rows) + 1).tolist()
-    if not numbers:
+    if rows is None or not rows.any():
         return table, ()
+    numbers = (np.flatnonzero(rows) + 1).tolist()
     named = ", ".join(map(str, numbers[:SHOWN_ROWS])) + (", …" if len(numbers) > SHOWN_ROWS else "")
     subject = "1 row has" if len(numbers) == 1 else f"{len(numbers):,} rows have"
     warning = f"{subject} {lack}, left out: {named} below the header{more}"

@@ -87,7 +87,7 @@ def _predict(model: LoadedModel, bodies: Json) -> Json:
     answers = {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
     names = (
         *("X-Model-Version", "X-Request-ID"),
-        *("X-Ignored-Columns", "X-Unseen-Categories", "X-Missing-Formulas"),
+        *("X-Ignored-Columns", "X-Unseen-Categories", "X-Missing-Formulas", "X-Blank-Rows"),
         *("X-Missing-Values", "X-Out-Of-Range"),
     )
     answer = {
@@ -99,7 +99,7 @@ def _predict(model: LoadedModel, bodies: Json) -> Json:
             "application/x-ndjson": _TEXT,
         },
     }
-    summary = "Score rows; one answer per row, in the same order"
+    summary = "Score rows; one answer per row that is not blank, in the same order"
     return {**_post(summary, "predict", bodies, answer), "parameters": _options(model)}
 
 

@@ -43,6 +43,7 @@ function notes(header) {
     ["Categories never seen in training were scored as missing", header("X-Unseen-Categories").replaceAll("=", ": ")],
     ["Values missing in columns that had none in training were replaced by the median, or scored as a category never seen", header("X-Missing-Values").replaceAll("=", ": ")],
     ["Numbers far outside the range of training were scored as they are", header("X-Out-Of-Range").replaceAll("=", ": ")],
+    ["Rows without any value were left out", header("X-Blank-Rows").replace("rows=", "rows ")],
     ["Formulas without a stored value were scored as missing; save the file in Excel", header("X-Missing-Formulas").replaceAll("=", ": ")],
   ];
   return warnings.filter(([, details]) => details).map(([text, details]) => element("p", { class: "aside" }, `${text} (${details}).`));

@@ -8,7 +8,16 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.fakes.trained import Trained, train
-from tests.serve.tables import amounts, blanks_and_ids, cells, dates, dialects, files, names
+from tests.serve.tables import (
+    amounts,
+    blanks_and_ids,
+    cells,
+    dates,
+    dialects,
+    files,
+    names,
+    preambles,
+)
 from tests.serve.tables.base import Case
 
 CASES: Mapping[str, Callable[[], Case]] = {
@@ -19,6 +28,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     **files.CASES,
     **amounts.CASES,
     **dates.CASES,
+    **preambles.CASES,
 }
 
 

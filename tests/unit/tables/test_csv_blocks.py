@@ -13,7 +13,8 @@ from lightmodel.errors import ConfigError, DataError, TooLarge
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.base import configured_dialect
 from lightmodel.tables.byte_stream import Utf8Stream, decompress, peek, rechunk
-from lightmodel.tables.csv_blocks import LONGEST_ROW, CsvBlocks
+from lightmodel.tables.csv_blocks import CsvBlocks
+from lightmodel.tables.csv_header import LONGEST_ROW
 from lightmodel.tables.row_rules import RowRules
 
 CONTRACT = Contract(

@@ -208,7 +208,7 @@ def test_duplicate_names_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([], "the first sheet of rows.xlsx is empty"),
+        ([], "the sheet 'notes' of rows.xlsx holds a header and no rows below it"),
         ([["a", "b"]], "holds a header and no rows below it"),
         ([["a", None, "c"], [1, 2, 3]], "1 of 3 columns has no name"),
     ],
