@@ -91,9 +91,10 @@ def detect_decimal(rows: Rows, delimiter: str) -> str:
 
     Numbers that may have groups of three digits, such as 1,234, count only where there are no others.
     """
-    points, commas = _decimal_numbers(rows)
-    sure = [_not_in_groups(points), _not_in_groups(commas)]
-    if any(sure):
+    cells = [cell.strip() for row in rows for cell in row]
+    points = [cell for cell in cells if "." in cell and _POINT_NUMBER.fullmatch(cell)]
+    commas = [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
+    if commas and (sure := (_not_in_groups(points), _not_in_groups(commas))) != (0, 0):
         return "," if sure[1] > sure[0] else "."
     if delimiter == ";" and not commas and not points:
         return ""
@@ -102,14 +103,9 @@ def detect_decimal(rows: Rows, delimiter: str) -> str:
 
 def may_be_grouped(rows: Rows) -> bool:
     """Return whether no number of the data rows shows which mark is the decimal one."""
-    return not any(map(_not_in_groups, _decimal_numbers(rows)))
-
-
-def _decimal_numbers(rows: Rows) -> tuple[list[str], list[str]]:
-    """Return the cells that are numbers with a point, and those with a comma."""
-    cells = [cell.strip() for row in rows for cell in row]
-    points = [cell for cell in cells if "." in cell and _POINT_NUMBER.fullmatch(cell)]
-    return points, [cell for cell in cells if "," in cell and _COMMA_NUMBER.fullmatch(cell)]
+    cells = (cell.strip() for row in rows for cell in row if "." in cell or "," in cell)
+    numbers = (one for one in cells if _POINT_NUMBER.fullmatch(one) or _COMMA_NUMBER.fullmatch(one))
+    return all(map(_THOUSANDS.fullmatch, numbers))
 
 
 def _not_in_groups(cells: Sequence[str]) -> int:
