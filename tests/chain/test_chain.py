@@ -167,6 +167,27 @@ def test_a_model_of_noise_is_not_approved(project: Project) -> None:
     assert "does not beat the dummy's" in ran.err
 
 
+def test_a_leak_is_named_in_log_report_and_verdict_and_left_out_by_a_setting(
+    project: Project,
+) -> None:
+    table = shop_table()
+    copied = table.append_column("outcome", pc.equal(table["bought"], "yes"))
+    arrow_csv.write_csv(copied, project.folder / "shop.csv")
+    ran = project.run()
+    assert ran.code == 0, ran.err
+    named = "column 'outcome' alone decides the target"
+    assert named in ran.err
+    assert any(named in one for one in json.loads(read(project, "verdict.json"))["reasons"])
+    assert read(project, "report.html").replace("&#39;", "'").count(named) == 2
+    assert project.tool("models", "rollback", "--force").code == 0
+    assert project.run("--set", 'data.ignore=["outcome"]').code == 0
+    assert "outcome" not in json.loads(read(project, "feature_importance_gain.json"))
+
+
+def read(project: Project, name: str) -> str:
+    return (project.models()[-1] / name).read_text(encoding="utf-8")
+
+
 def test_the_candidate_is_compared_with_the_served_model(approved: Project) -> None:
     arrow_csv.write_csv(shop_table(900), approved.folder / "shop.csv")
     assert approved.run().code == 0
