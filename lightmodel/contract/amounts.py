@@ -64,9 +64,9 @@ class AmountFormat:
         """The regular expression of a number with its groups and its decimals, without a sign."""
         mark = re.escape(self.decimal)
         whole = "[0-9]+"
-        if self.group:  # groups of two digits as in India
-            group = re.escape(self.group)
-            whole = f"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)"
+        if self.group:
+            group, fewest = re.escape(self.group), 2 if self.group == "," else 3  # as in India
+            whole = f"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{{fewest},3}})*{group}[0-9]{{3}}|[0-9]+)"
         return f"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)"
 
     @property

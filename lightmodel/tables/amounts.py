@@ -36,7 +36,7 @@ _DIGIT = (
 _AMOUNT = "[0-9.,][0-9.,' ]*".join(_ENDS)
 # what is a number for sure, while 31.12.2024 may be a date
 _SURE = "[0-9]+(?:[.,' ][0-9]{3})*(?:[.,][0-9]+)?".join(_ENDS)
-_PADDED = "^[^0-9.,]*0[0-9]"  # codes, not quantities
+_CODE = "^[^0-9.,]*0[0-9]|^[+][0-9]+ [0-9]"  # no quantities, but numbers of parts or of telephones
 
 
 def read_amounts(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray, str] | None:
@@ -61,7 +61,7 @@ def read_amounts(values: pa.ChunkedArray, decimal: str) -> tuple[pa.ChunkedArray
         texts = _canonical(values)
         written = _format_of(texts, decimal) if _all_match(texts, _AMOUNT) else None
         numbers = convert_amounts(texts, written) if written else None
-    if written is None or numbers is None or _any_matches(values, _PADDED):
+    if written is None or numbers is None or _any_matches(values, _CODE):
         return None
     if written.percent and not _all_match(values, "%|^0*[.,]?0*$"):
         return None  # is 5 five, or five percent?

@@ -1,6 +1,7 @@
 """Tables of labels in the formats that users send."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,22 @@ def test_json_records_are_read_like_a_csv() -> None:
     records = b'[{"key": 7, "y": "yes"}, {"key": "x", "y": "no", "z": 1}]'
     assert read(records, YES_NO).labels == {"7": "yes", "x": "no"}
     assert read(b'{"key": "x", "y": "no"}', YES_NO).labels == {"x": "no"}
+
+
+def test_labels_may_be_amounts_as_the_target_was() -> None:
+    columns = [
+        replace(one, format="amount $#,##0.##") if one.name == "y" else one
+        for one in contract(REGRESSION).columns
+    ]
+    priced = replace(contract(REGRESSION), columns=tuple(columns))
+    for data in (
+        b'key,y\na,"$1,100.50"\n',
+        b"key,y\na,1100.5\n",
+        b'{"key": "a", "y": "$1,100.50"}',
+    ):
+        assert read(data, priced).labels == {"a": "1100.5"}
+    with pytest.raises(ContractViolation):
+        read("key,y\na,€5\n".encode(), priced)
 
 
 def test_the_last_label_of_an_id_wins() -> None:

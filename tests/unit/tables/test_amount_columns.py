@@ -1,17 +1,29 @@
 """Columns of amounts are read as numbers, as their texts are parsed one by one."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lightmodel.config import DataSection
 from lightmodel.contract.amounts import AmountFormat
 from lightmodel.contract.cells import INVALID, MISSING, is_marker
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.tables.amounts import convert_amounts, read_amounts
 from lightmodel.tables.column_formats import read_formats
+from lightmodel.tables.json_blocks import JsonBlocks
+from lightmodel.tables.row_rules import RowRules
+from tests.fakes.reading import (
+    arrow_rows,
+    features_of,
+    plain_nans,
+    read_for_training,
+    read_request,
+)
 
 SIGNS = st.sampled_from(["", "", "", "-", "+", "\u2212"])
 UNITS = st.sampled_from(["", "", "$", "€", "US$", "kr.", "CHF "])
@@ -42,6 +54,7 @@ AMOUNTS = st.builds(
 TEXTS = st.lists(
     st.one_of(AMOUNTS, st.none(), st.text("0123456789.,-+%$€()' e", max_size=7)), max_size=5
 )
+ROWS = [("0.5", "1"), ("1.5", "0"), ("2.5", "1"), ("3.25", "0")]  # of the columns a and y
 FORMATS = st.builds(
     AmountFormat,
     currency=st.sampled_from(["", "$", "€", "kr."]),
@@ -100,6 +113,8 @@ def test_a_column_that_is_written_in_one_way_is_numbers(
         ["1", "2"],
         ["5.12.2023"],
         ["10:30"],
+        ["+49 170 123 456"],
+        ["1 23 456"],
         ["192.168.100.200", "10.0.0.1"],
         ["$99999999999999999999"],  # an identifier
         ["$5"] * 200 + ["none"],
@@ -156,6 +171,33 @@ def test_a_format_holds_for_a_column_if_it_does_for_each_text(
     # a plain number with an exponent is parsed, but is not written in the format
     is_other = is_marker(parsed, INVALID) | is_marker(parsed, MISSING)
     assert is_other.any() or any("e" in (text or "") for text in texts)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.one_of(
+        st.lists(AMOUNTS, min_size=4, max_size=4), st.lists(DIGITS, min_size=4, max_size=4)
+    ),
+    delimiter=st.sampled_from([",", ";", "\t"]),
+)
+def test_a_table_is_read_in_requests_as_in_training(
+    tmp_path: Path, texts: list[str], delimiter: str
+) -> None:
+    path, rows = (
+        tmp_path / "rows.csv",
+        [(text, *row) for text, row in zip(texts, ROWS, strict=True)],
+    )
+    lines = [delimiter.join(f'"{cell}"' for cell in row) for row in [("c", "a", "y"), *rows]]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    trained = read_for_training(path, DataSection(id="", delimiter=delimiter))
+    expected = plain_nans(trained.matrix)
+    posted = read_request(trained.contract, arrow_rows, DataSection(), [path.read_bytes()])
+    assert not any(block.violations for block in posted)
+    assert np.array_equal(features_of(posted), expected, equal_nan=True)
+    records = [{"c": text, "a": float(a)} for text, a, _ in rows]
+    block = JsonBlocks(RowRules(trained.contract), frozenset()).block(records)
+    assert not block.violations
+    assert np.array_equal(block.features, expected, equal_nan=True)
 
 
 def contract(kind: ColumnType, written: str = "") -> Contract:
