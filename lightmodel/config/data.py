@@ -82,6 +82,11 @@ class DataSection(Section):
     ignore: tuple[Column, ...] = Field(
         (), description='Columns that are not features, such as ["comment"].'
     )
+    text: tuple[Column, ...] = Field(
+        (),
+        description='Columns of free text, such as ["comment"], which are scored by their words and '
+        "n-grams; others are found: sentences, names, and texts of more than 255 distinct values.",
+    )
     columns: tuple[Column, ...] = Field(
         (), description="Names of the columns, for a file without a header."
     )

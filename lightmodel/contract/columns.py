@@ -26,6 +26,7 @@ class ColumnType(StrEnum):
     BOOLEAN = "boolean"
     CATEGORY = "category"
     DATE = "date"
+    TEXT = "text"
 
     @property
     def is_numeric(self) -> bool:
@@ -194,6 +195,8 @@ def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column
         return column
     if column.role in {Role.ID, Role.IGNORED}:
         return replace(column, type=seen.type, missing=column.missing or seen.missing)
+    if ColumnType.TEXT in {column.type, seen.type}:  # a category may have got too many values
+        return Column(column.name, column.role, ColumnType.TEXT, column.missing or seen.missing)
     if seen.type.is_numeric != column.type.is_numeric:
         return column
     from lightmodel.contract.cells import (

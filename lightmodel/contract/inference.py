@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
+from lightmodel.contract.free_text import is_free_text
 from lightmodel.contract.task import (
     Label,
     Task,
@@ -39,6 +40,7 @@ class ColumnHints:
     ignore: tuple[str, ...] = ()
     task: str = "auto"
     positive: str = "auto"
+    text: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     require_column(table, hints.id if hints.id != "auto" else "", "data.id")
     for name in hints.ignore:
         require_column(table, name, "data.ignore")
+    for name in hints.text:
+        require_column(table, name, "data.text")
     task = infer_task(table[hints.target], hints)
     warnings = _guessed_positive(task, hints)
     id_name = _id_column(table, hints) if hints.id == "auto" else hints.id
@@ -73,6 +77,9 @@ def infer(table: pa.Table, hints: ColumnHints, dialect: Dialect | None = None) -
     columns = []
     for name in table.column_names:
         role = _role(name, id_name, hints)
+        if role is Role.FEATURE and name in hints.text:
+            columns.append(Column(name, role, ColumnType.TEXT, table[name].null_count > 0))
+            continue
         columns.append(_column(name, role, table[name], contract.decimal, warnings))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError("no column is left to predict from", hint="check data.ignore and data.id")
@@ -178,10 +185,12 @@ def _numeric(name: str, role: Role, kind: ColumnType, values: pa.ChunkedArray) -
 def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[str]) -> Column:
     distinct = values.drop_null().unique()
     missing = values.null_count > 0
+    if is_free_text(distinct, len(values) - values.null_count):
+        return Column(name, Role.FEATURE, ColumnType.TEXT, missing)
     if len(distinct) > MAX_CATEGORIES and len(distinct) > 0.2 * len(values):
         warnings.append(
             f"column {name!r} has {len(distinct):,} distinct texts in {len(values):,} rows and is "
-            f"ignored: {_if_id(name)}"
+            f"ignored: {_if_id(name)}; to learn from parts of its texts, add it to data.text"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
     if len(distinct) == len(values) > _FEW_ROWS:

@@ -102,6 +102,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         SplitSection.model_validate(version.manifest.parameters["split"]),
         version.name,
         steps.wrap(model.predict, calibrated=False) if steps.calibration else None,
+        steps.texts,
     )
 
 

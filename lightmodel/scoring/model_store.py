@@ -97,12 +97,13 @@ def open_version(version: Version) -> LoadedModel:
         ArtefactMissing: a library that the model needs is not installed.
     """
     manifest = version.manifest
-    rules = RowRules(Contract.from_dict(manifest.contract or {}))
-    steps = _steps(version, rules.contract)
+    contract = Contract.from_dict(manifest.contract or {})
+    steps = _steps(version, contract)
+    rules = RowRules(contract, steps.texts)
     for predict, contribute, row_reader in _backends(version):
         predictor = Predictor(
             version.name,
-            rules.contract,
+            contract,
             manifest.threshold,
             steps.wrap(predict),
             steps.wrap(contribute, calibrated=False) if contribute else None,

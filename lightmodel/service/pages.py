@@ -216,6 +216,8 @@ def _field(column: Column) -> Field:
         lowest, highest = (_limit(value) for value in column.allowed)
         step = "1" if column.type is ColumnType.INTEGER else "any"
         return Field(column.name, "number", required, _hint(column), step, lowest, highest)
+    if column.type is ColumnType.TEXT:
+        return Field(column.name, "suggestions", required, _hint(column))
     choices = ("true", "false") if column.type is ColumnType.BOOLEAN else column.categories
     kind: Kind = "choice" if len(choices) <= _MAX_OPTIONS else "suggestions"
     return Field(column.name, kind, required, _hint(column), choices=choices)

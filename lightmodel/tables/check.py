@@ -112,7 +112,7 @@ def _valid_cells(values: pa.ChunkedArray, column: Column) -> Mask:
         violation.total for violation in checked.violations
     ):  # one concerns the whole column
         return np.zeros(len(values), dtype=np.bool_)
-    if column.type in {ColumnType.CATEGORY, ColumnType.DATE}:
+    if column.type in {ColumnType.CATEGORY, ColumnType.DATE, ColumnType.TEXT}:
         return np.asarray(checked.values.is_valid())
     return valid_numbers(_numbers(values, column, "."), column)
 
@@ -129,7 +129,9 @@ class _Checked:
 def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
     if column.type is ColumnType.CATEGORY:
         return _check_categories(values, column, decimal)
-    if column.type is ColumnType.DATE:
+    if column.type is ColumnType.TEXT:
+        values = format_column(values)
+    if column.type in {ColumnType.DATE, ColumnType.TEXT}:
         return _Checked(values, missing_violations(values.is_null().to_numpy(), column))
     if pa.types.is_temporal(values.type) or (
         column.type.is_numeric and pa.types.is_boolean(values.type)

@@ -19,6 +19,7 @@ ARROW_TYPES = {
     ColumnType.NUMBER: pa.float64(),
     ColumnType.BOOLEAN: pa.bool_(),
     ColumnType.CATEGORY: pa.string(),
+    ColumnType.TEXT: pa.string(),
 }
 _BLOCK_CELLS = 200_000  # 2 to 4 MB of text
 _GROUP_ROWS = 65_536

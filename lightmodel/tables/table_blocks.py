@@ -39,7 +39,7 @@ def table_block(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Bl
         return Block(no_features, None, validated.violations, {}, validated.extra, lost)
     ids = contract.id.name if contract.id and contract.id.name in table.column_names else ""
     return Block(
-        feature_matrix(validated.table, contract),
+        feature_matrix(validated.table, contract, rules.encoders),
         list(map(json_id, json_values(table[ids]))) if ids else None,
         (),
         validated.unseen,

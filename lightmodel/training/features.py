@@ -3,15 +3,18 @@
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lightmodel.contract.cells import Matrix, Scores, Vector
-from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.errors import ArtefactCorrupt, ConfigError
 from lightmodel.training.calibration import Calibration
+from lightmodel.training.texts import TextModel
 
 Predict = Callable[[Matrix], Scores]
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -54,6 +57,7 @@ class Processing:
 
     Attributes:
         contract: the model's contract.
+        texts: models of the text columns, whose scores follow the contract's features.
         counts: value counts by feature, in the contract's order.
         user_function: the user's function that adds features.
         user_names: names of the features that it adds, in training order.
@@ -62,6 +66,7 @@ class Processing:
 
     contract: Contract
     counts: Mapping[str, Counts] = field(default_factory=dict)
+    texts: Mapping[str, TextModel] = field(default_factory=dict, kw_only=True)
     user_function: FeatureFunction | None = None
     user_names: tuple[str, ...] = ()
     calibration: Calibration | None = None
@@ -69,11 +74,13 @@ class Processing:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of all features of the model."""
+        plain = (_feature_name(column) for column in self.contract.features)
+        scored = chain.from_iterable(model.names(name) for name, model in self.texts.items())
         counted = (f"{name} (count)" for name in self.counts)
-        return (*self.contract.feature_names, *counted, *self.user_names)
+        return (*plain, *scored, *counted, *self.user_names)
 
     def extend(self, features: Matrix, *, training: bool = False) -> Matrix:
-        """Return (rows, all features) for (rows, features of the contract).
+        """Return (rows, all features) for (rows, features of the contract and scores of texts).
 
         With `training`, a row is left out of its own counts, so that they are what a new row would get.
         """
@@ -105,18 +112,21 @@ class Processing:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The steps in use, of "frequency", "module" and "calibration"."""
+        """The steps in use, of "frequency", "module", "calibration" and "text"."""
         return tuple(name for name, content in self.payload()["steps"].items() if content)
 
     def payload(self) -> dict[str, Any]:
         """Return the content for the bundle: `steps` in JSON types, and `counts` as arrays."""
+        steps = {
+            "frequency": list(self.counts),
+            "module": list(self.user_names),
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+            **({"text": list(self.texts)} if self.texts else {}),
+        }
         return {
-            "steps": {
-                "frequency": list(self.counts),
-                "module": list(self.user_names),
-                "calibration": self.calibration.to_dict() if self.calibration else None,
-            },
+            "steps": steps,
             "counts": [(one.values, one.counts) for one in self.counts.values()],
+            **({"texts": [one.payload() for one in self.texts.values()]} if self.texts else {}),
         }
 
     @classmethod
@@ -131,11 +141,18 @@ class Processing:
         steps = bundle["steps"]
         pairs = zip(steps["frequency"], bundle["counts"], strict=True)
         counts = {name: Counts(*arrays) for name, arrays in pairs}
+        models = map(TextModel.from_payload, bundle.get("texts", ()))
+        texts = dict(zip(steps.get("text", ()), models, strict=True))
         names = tuple(steps["module"])
         if names and user_function is None:
             raise ArtefactCorrupt("the model needs the user's features(), which its version lacks")
         calibration = Calibration.from_dict(steps["calibration"]) if steps["calibration"] else None
-        return cls(contract, counts, user_function if names else None, names, calibration)
+        function = user_function if names else None
+        return cls(contract, counts, function, names, calibration, texts=texts)
+
+
+def _feature_name(column: Column) -> str:
+    return f"{column.name} (length)" if column.type is ColumnType.TEXT else column.name
 
 
 def fit_features(
@@ -143,10 +160,12 @@ def fit_features(
     contract: Contract,
     chosen: Sequence[str],
     user_function: FeatureFunction | None,
+    texts: Mapping[str, TextModel] = MappingProxyType({}),
 ) -> Processing:
     """Fit the added features on the training rows.
 
-    `chosen` is `train.features`; `user_function` is features() of `train.module`.
+    `features` are those of the contract, and the scores of `texts`; `chosen` is `train.features`;
+    `user_function` is features() of `train.module`.
 
     Raises:
         ConfigError: the user's function fails, or returns values that no model can use.
@@ -154,9 +173,9 @@ def fit_features(
     counts = {
         column.name: Counts.of(features[:, index])
         for index, column in enumerate(contract.features)
-        if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
+        if "frequency" in chosen and column.type not in {ColumnType.BOOLEAN, ColumnType.TEXT}
     }
-    steps = Processing(contract, counts)
+    steps = Processing(contract, counts, texts=texts)
     if user_function is None:
         return steps
     names = tuple(_call_user_function(user_function, features, contract))
@@ -164,7 +183,7 @@ def fit_features(
         raise ConfigError(
             f"train.module: features() returns {', '.join(taken)}, which is already a feature"
         )
-    steps = Processing(contract, counts, user_function, names)
+    steps = Processing(contract, counts, user_function, names, texts=texts)
     _reject_row_dependence(steps, features)
     return steps
 

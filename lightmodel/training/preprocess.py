@@ -67,7 +67,12 @@ class PreprocessOptions:
         if kind in {"time", "group"} and column not in ignore:
             ignore = (*ignore, column)
         return ColumnHints(
-            self.data.target, self.data.id, ignore, self.train.task, self.train.positive
+            self.data.target,
+            self.data.id,
+            ignore,
+            self.train.task,
+            self.train.positive,
+            self.data.text,
         )
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, LightModelError
 from lightmodel.tables.check import valid_rows, validate_table
 from lightmodel.tables.encode import feature_matrix, target_vector
+from lightmodel.tables.text_columns import TextEncoders
 from lightmodel.training.calibration import expected_calibration_error
 from lightmodel.training.metrics import (
     measure,
@@ -44,6 +45,7 @@ class ModelUnderTest:
 
     Attributes:
         uncalibrated: `predict` without calibration; None if the model is not calibrated.
+        texts: the models of its text columns.
     """
 
     predict: Callable[[Matrix], Scores]
@@ -52,6 +54,7 @@ class ModelUnderTest:
     split: SplitSection
     version: str
     uncalibrated: Callable[[Matrix], Scores] | None = None
+    texts: TextEncoders = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def evaluate(
     Raises:
         ContractViolation: the test rows break the candidate's contract.
     """
-    matrix, target = _matrix(table, candidate.contract)
+    matrix, target = _matrix(table, candidate)
     scores = candidate.predict(matrix)
     task = candidate.contract.task
     constant = np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior)
@@ -119,17 +122,18 @@ def _comparison_warnings(compared: Comparison | str | None) -> tuple[str, ...]:
     return (warning,)
 
 
-def _matrix(table: pa.Table, contract: Contract) -> tuple[Matrix, Vector]:
-    """Return features and target of rows, after validation against a contract."""
+def _matrix(table: pa.Table, model: ModelUnderTest) -> tuple[Matrix, Vector]:
+    """Return features and target of rows, after validation against a model's contract."""
+    contract = model.contract
     conformed = validate_table(table, contract, with_target=True)
     if conformed.violations:
         raise ContractViolation(conformed.violations, what="the test table")
     target = target_vector(conformed.table[contract.target.name], contract.task)
-    return feature_matrix(conformed.table, contract), target
+    return feature_matrix(conformed.table, contract, model.texts), target
 
 
 def _metrics(table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
-    matrix, target = _matrix(table, model.contract)
+    matrix, target = _matrix(table, model)
     return measure(model.contract.task.kind, target, model.predict(matrix), model.threshold)
 
 

@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 32_150
-MOST_MODULES = 198
+MOST_LINES = 32_700
+MOST_MODULES = 202
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

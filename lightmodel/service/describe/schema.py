@@ -76,6 +76,8 @@ def _value(column: Column) -> Json:
         seen += ", …" if len(column.categories) > _MAX_CATEGORIES else ""
         text = f"seen in training: {seen}; any other value is scored as missing"
         return nullable | {"type": "string", "description": text}
+    if column.type is ColumnType.TEXT:
+        return nullable | {"type": "string", "description": "free text"}
     if column.type is ColumnType.BOOLEAN:
         return nullable | {"type": "boolean"}
     text = f"seen in training: {column.minimum} to {column.maximum}"

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.fakes.trained import Trained, train
-from tests.serve.tables import blanks_and_ids, cells, dialects, files, names
+from tests.serve.tables import blanks_and_ids, cells, dialects, files, names, texts
 from tests.serve.tables.base import Case
 
 CASES: Mapping[str, Callable[[], Case]] = {
@@ -17,6 +17,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     **cells.CASES,
     **blanks_and_ids.CASES,
     **files.CASES,
+    **texts.CASES,
 }
 
 
@@ -42,8 +43,8 @@ class Models:
             path = folder / case.file
             path.write_bytes(case.content)
             settings = {"data.source": path, "data.target": "y", **case.settings}
-            texts = {key: _setting(value) for key, value in settings.items()}
-            self._trained[name] = train(folder, texts.items())
+            written = {key: _setting(value) for key, value in settings.items()}
+            self._trained[name] = train(folder, written.items())
         return self._trained[name]
 
     def client(self, name: str, *, compiled: bool) -> FlaskClient:

@@ -81,7 +81,7 @@ def test_dates_and_free_text_are_ignored_with_a_warning() -> None:
         {
             "target": [0, 1] * (many // 2),
             "x": list(range(many)),
-            "text": [f"text {row}" for row in range(many)],
+            "text": [f"text-{row}" for row in range(many)],
             "day": [datetime.date(2026, 1, 1)] * many,
         }
     )

@@ -1,0 +1,31 @@
+"""Decide which texts are no categories: sentences, names, and too many values, scored by their words."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANY = 255  # distinct texts: LightGBM merges rarer categories into one
+_FEW = 50  # distinct texts, from whose words nothing can be learnt
+_NEARLY_UNIQUE = 0.9  # of the rows
+_SENTENCE, _NAME = 3.0, 1.5  # words in the average text
+
+
+def is_free_text(distinct: "pa.Array", rows: int) -> bool:
+    """Return whether texts are sentences, names, or too many to be categories.
+
+    A single word that is another one in nearly each row is no text: it identifies the row.
+
+    Args:
+        distinct: the distinct texts of a column, without missing ones.
+        rows: the number of rows that have a text.
+    """
+    import pyarrow.compute as pc
+
+    count = len(distinct)
+    if count <= _FEW:
+        return False
+    words = pc.mean(pc.count_substring_regex(distinct, r"\S+")).as_py()
+    if words >= _SENTENCE and count > rows / 2:
+        return True
+    return count > MANY and (words >= _NAME or count <= _NEARLY_UNIQUE * rows)
