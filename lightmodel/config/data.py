@@ -85,7 +85,8 @@ class DataSection(Section):
     text: tuple[Column, ...] = Field(
         (),
         description='Columns of free text, such as ["comment"], which are scored by their words and '
-        "n-grams; others are found: sentences, names, and texts of more than 255 distinct values.",
+        "n-grams. Others are found: sentences, names, and categories of so many values that each has few "
+        "rows.",
     )
     columns: tuple[Column, ...] = Field(
         (), description="Names of the columns, for a file without a header."

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MANY = 255  # distinct texts: LightGBM merges rarer categories into one
 _FEW = 50  # distinct texts, from whose words nothing can be learnt
+_MANY, _TOO_MANY = 100, 1_000  # distinct texts: categories, if each has many rows; never categories
+_ROWS_EACH = 25  # of a category; docs/decisions/0025 has the measurements
 _NEARLY_UNIQUE = 0.9  # of the rows
+_SAMPLE = 10_000  # distinct texts whose words are counted
 _SENTENCE, _NAME = 3.0, 1.5  # words in the average text
 
 
@@ -25,7 +27,8 @@ def is_free_text(distinct: "pa.Array", rows: int) -> bool:
     count = len(distinct)
     if count <= _FEW:
         return False
-    words = pc.mean(pc.count_substring_regex(distinct, r"\S+")).as_py()
+    words = pc.mean(pc.count_substring_regex(distinct.slice(0, _SAMPLE), r"\S+")).as_py()
     if words >= _SENTENCE and count > rows / 2:
         return True
-    return count > MANY and (words >= _NAME or count <= _NEARLY_UNIQUE * rows)
+    are_rare = count > _MANY and rows < _ROWS_EACH * count
+    return (are_rare or count > _TOO_MANY) and (words >= _NAME or count <= _NEARLY_UNIQUE * rows)

@@ -248,7 +248,8 @@ def facts_of(model: LoadedModel) -> dict[str, Any]:
     contract = model.contract
     task, target, id_column = contract.task, contract.target, contract.id
     names = contract.feature_names
-    explain = min(_MAX_CONTRIBUTIONS, len(names)) if model.predictor.contribute else 0
+    count = len(model.predictor.feature_names)
+    explain = min(_MAX_CONTRIBUTIONS, count) if model.predictor.contribute else 0
     return {
         "version": model.version,
         "task": str(task.kind),

@@ -13,7 +13,7 @@ from lightmodel.contract.cells import Codes, Matrix, Vector
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.task import TaskKind, label_name
 from lightmodel.tables.encode import feature_matrix
-from lightmodel.training.ngrams import MAX_CHARACTERS, chunks
+from lightmodel.training.ngrams import MAX_CHARACTERS, Spans, chunks
 from lightmodel.training.texts import TextModel
 
 MAX_SCORES = 16  # of a column: the most frequent classes
@@ -135,29 +135,22 @@ def count_matrix(texts: Sequence[str], bits: int) -> sp.csr_matrix:
     nothing = (np.empty(0, np.float32), np.empty(0, np.int32), np.zeros(1, np.int64))
     blocks = [sp.csr_matrix(nothing, shape=(0, 1 << bits))]
     for _, hashed in chunks(texts):
-        spans = list(hashed.spans(bits))
-        counts = sum(one.end - one.first for one in spans)
-        sizes = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts).astype(np.float32)
-        ends = np.concatenate([[0], np.cumsum(counts)])
-        buckets = _by_text([(one.buckets, one.first, one.end) for one in spans], len(hashed))
-        block = sp.csr_matrix((sizes, buckets, ends), shape=(len(hashed), 1 << bits))
+        spans = hashed.spans(bits)
+        sizes = np.repeat(1 / np.sqrt(spans.counts), spans.counts).astype(np.float32)
+        ends = np.concatenate([[0], np.cumsum(spans.counts)])
+        block = sp.csr_matrix((sizes, _by_text(spans), ends), shape=(len(hashed), 1 << bits))
         block.sum_duplicates()
         blocks.append(block)
     matrix: sp.csr_matrix = sp.vstack(blocks, format="csr")
     return matrix
 
 
-def _by_text(kinds: Sequence[tuple[Codes, Codes, Codes]], texts: int) -> npt.NDArray[np.int32]:
+def _by_text(spans: Spans) -> npt.NDArray[np.int32]:
     """Return the buckets of the first text, of whatever kind, then those of the second, and so on."""
-    owners, buckets = [], []
-    for values, first, end in kinds:
-        owners.append(np.repeat(np.arange(texts), end - first))
-        steps = np.arange(int((end - first).sum())) - np.repeat(
-            np.cumsum(end - first) - (end - first), end - first
-        )
-        buckets.append(values[np.repeat(first, end - first) + steps])
-    order = np.argsort(np.concatenate(owners), kind="stable")
-    return np.concatenate(buckets)[order].astype(np.int32)
+    first, counts = spans.first.T.ravel(), (spans.end - spans.first).T.ravel()
+    steps = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    buckets = spans.buckets[np.repeat(first, counts) + steps]
+    return np.asarray(buckets, dtype=np.int32)
 
 
 def _fit_score(matrix: sp.csr_matrix, target: Vector, targets: _Targets) -> tuple[Vector, float]:

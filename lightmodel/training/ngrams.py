@@ -14,7 +14,7 @@ Buckets = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 
 MAX_CHARACTERS = 10_000  # of a text; what follows is not read
-CHUNK_CHARACTERS = 1 << 16  # hashed at a time: what bounds the memory of a request
+CHUNK_CHARACTERS = 1 << 14  # hashed at a time: what bounds the memory of a request
 SIZES = (3, 4, 5)  # of the n-grams
 WORDS = (1, 2)  # of the sequences of words
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse
@@ -25,17 +25,23 @@ _SALTS = (0x2545F4914F6CDD1D, 0xD6E8FEB86659FD93)  # words differ from n-grams w
 
 @dataclass(frozen=True)
 class Spans:
-    """All spans of one kind in some texts.
+    """The spans of some texts: of each kind (a length, in characters or words), text by text.
 
     Attributes:
-        buckets: (spans,) the bucket of each, in the order of the texts.
-        first: (texts,) the first span of each text.
-        end: (texts,) the one behind its last.
+        buckets: (spans,) the bucket of each.
+        first: (kinds, texts) the first span of a kind and a text.
+        end: (kinds, texts) the one behind the last.
     """
 
     buckets: Buckets
     first: Buckets
     end: Buckets
+
+    @property
+    def counts(self) -> Buckets:
+        """The number of spans of each text."""
+        counts: Buckets = (self.end - self.first).sum(axis=0)
+        return counts
 
 
 class HashedTexts:
@@ -57,15 +63,29 @@ class HashedTexts:
         """Return the number of texts."""
         return len(self._end)
 
-    def spans(self, bits: int) -> Iterator[Spans]:
-        """Yield the spans of each kind, hashed to 2**bits buckets."""
+    def spans(self, bits: int) -> Spans:
+        """Return all spans, hashed to 2**bits buckets."""
+        hashes, first, end, before = [], [], [], 0
+        for kind, starts, ends in self._kinds():
+            hashes.append(kind)
+            begin = np.minimum(starts, len(kind))  # a text may be too short to have any
+            first.append(begin + before)
+            end.append(np.maximum(begin, ends) + before)
+            before += len(kind)
+        mixed = np.concatenate(hashes)
+        mixed = (mixed ^ (mixed >> np.uint64(32))) * _MIX
+        buckets = (mixed >> np.uint64(64 - bits)).astype(np.int64)
+        return Spans(buckets, np.array(first), np.array(end))
+
+    def _kinds(self) -> Iterator[tuple[Hashes, Buckets, Buckets]]:
+        """Yield the hashes of each kind, and where those of each text begin and end."""
         for size in SIZES:
-            hashes = (self._sums[size:] - self._sums[:-size]) * self._inverses[: -size or None]
-            yield Spans(_bucket(hashes, bits), *_range(self._first, self._end - size + 1, hashes))
+            hashes = (self._sums[size:] - self._sums[:-size]) * self._inverses[:-size]
+            yield hashes, self._first, self._end - size + 1
         first, end = (np.searchsorted(self._blanks, at) for at in (self._first, self._end))
         for words, salt in zip(WORDS, _SALTS, strict=True):
-            hashes = self._hashes(self._blanks[:-words], self._blanks[words:]) ^ np.uint64(salt)
-            yield Spans(_bucket(hashes, bits), *_range(first, end - words, hashes))
+            hashes = self._hashes(self._blanks[:-words], self._blanks[words:])
+            yield hashes ^ np.uint64(salt), first, end - words
 
     def _hashes(self, first: Buckets, end: Buckets) -> Hashes:
         hashes: Hashes = (self._sums[end] - self._sums[first]) * self._inverses[first]
@@ -76,17 +96,6 @@ def _powers(base: np.uint64, count: int) -> Hashes:
     powers = np.full(count, base, np.uint64)
     powers[0] = 1
     return np.cumprod(powers, dtype=np.uint64)
-
-
-def _bucket(hashes: Hashes, bits: int) -> Buckets:
-    mixed = (hashes ^ (hashes >> np.uint64(32))) * _MIX
-    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
-
-
-def _range(first: Buckets, end: Buckets, hashes: Hashes) -> tuple[Buckets, Buckets]:
-    """Return where the spans of each text begin and end; a text may be too short to have any."""
-    first = np.minimum(first, len(hashes))
-    return first, np.maximum(first, end)
 
 
 def chunks(texts: Sequence[str]) -> Iterator[tuple[int, HashedTexts]]:

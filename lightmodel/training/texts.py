@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lightmodel.contract.cells import Matrix, Vector
-from lightmodel.training.ngrams import Spans, chunks
+from lightmodel.training.ngrams import chunks
 
 _LARGEST = 32_767  # of int16
 
@@ -61,11 +61,12 @@ class TextModel:
         """Return (texts, scores): the intercept and the weights of a text's n-grams, by their root."""
         scores = np.empty((len(texts), self.width))
         for start, hashed in chunks(texts):
-            spans = list(hashed.spans(self.bits))
-            counts = sum(one.end - one.first for one in spans)
+            spans = hashed.spans(self.bits)
+            sums, roots = np.zeros(len(spans.buckets) + 1, np.int64), np.sqrt(spans.counts)
             for at, weights in enumerate(self.weights):
-                sums = sum(_sums(weights, one) for one in spans)
-                scores[start : start + len(hashed), at] = sums / np.sqrt(np.maximum(counts, 1))
+                np.cumsum(weights[spans.buckets], out=sums[1:])
+                totals = (sums[spans.end] - sums[spans.first]).sum(axis=0)
+                scores[start : start + len(hashed), at] = totals / roots
         return scores * self.scales + self.intercepts
 
     def payload(self) -> dict[str, Any]:
@@ -82,10 +83,3 @@ class TextModel:
         """Restore a model from what `payload` returned."""
         arrays = (payload[name] for name in ("weights", "scales", "intercepts"))
         return cls(tuple(payload["labels"]), *arrays)
-
-
-def _sums(weights: npt.NDArray[np.int16], spans: Spans) -> npt.NDArray[np.int64]:
-    """Return (texts,) the sum of the weights of each text's spans."""
-    sums = np.zeros(len(spans.buckets) + 1, np.int64)
-    np.cumsum(weights[spans.buckets], dtype=np.int64, out=sums[1:])
-    return sums[spans.end] - sums[spans.first]

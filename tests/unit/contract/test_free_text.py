@@ -10,7 +10,7 @@ from lightmodel.contract.inference import ColumnHints, infer
 from lightmodel.errors import DataError
 
 ROWS = 1_500
-TARGET = ["no", "yes"] * (ROWS // 2)
+TARGET = ["no", "yes"] * 15_000
 
 
 def column_of(cells: list[str], **hints: object) -> tuple[Column, str]:
@@ -25,9 +25,12 @@ def column_of(cells: list[str], **hints: object) -> tuple[Column, str]:
         ([f"see you at {at} then" for at in range(200)], ColumnType.TEXT),
         ([f"Doe, Jo {at}" for at in range(ROWS)], ColumnType.TEXT),
         ([f"user{at % 700}" for at in range(ROWS)], ColumnType.TEXT),
-        ([f"user{at % 255}" for at in range(ROWS)], ColumnType.CATEGORY),
+        ([f"user{at % 60}" for at in range(ROWS)], ColumnType.CATEGORY),
+        ([f"user{at % 130}" for at in range(ROWS)], ColumnType.TEXT),
+        ([f"user{at % 130}" for at in range(30 * 130)], ColumnType.CATEGORY),
+        ([f"user{at % 1_001}" for at in range(26 * 1_001)], ColumnType.TEXT),
         ([f"sold out in {at} days" for at in range(50)], ColumnType.CATEGORY),
-        ([f"sold out in {at % 90} days" for at in range(ROWS)], ColumnType.CATEGORY),
+        ([f"sold out in {at % 60} days" for at in range(ROWS)], ColumnType.CATEGORY),
     ],
 )
 def test_sentences_names_and_many_values_are_text(cells: list[str], kind: ColumnType) -> None:
@@ -48,7 +51,7 @@ def test_words_that_identify_rows_are_text_only_by_the_setting() -> None:
 
 
 def test_a_category_with_too_many_values_becomes_text_when_its_table_grows() -> None:
-    few, _ = column_of([f"user{at % 200}" for at in range(ROWS)])
+    few, _ = column_of([f"user{at % 100}" for at in range(ROWS)])
     many, _ = column_of([f"user{at % 400}" for at in range(ROWS)])
     table = pa.table({"c": ["u", "v"], "y": ["no", "yes"]})
     contract = infer(table, ColumnHints("y")).contract

@@ -34,9 +34,10 @@ def spans_of(text: str) -> Counter[tuple[str, int]]:
 
 def bucket_counts(texts: list[str]) -> list[Counter[int]]:
     found: list[Counter[int]] = [Counter() for _ in texts]
-    for kind in HashedTexts(texts).spans(30):
-        for counts, first, end in zip(found, kind.first, kind.end, strict=True):
-            counts.update(kind.buckets[first:end].tolist())
+    spans = HashedTexts(texts).spans(30)
+    for first, end in zip(spans.first, spans.end, strict=True):
+        for counts, start, stop in zip(found, first, end, strict=True):
+            counts.update(spans.buckets[start:stop].tolist())
     return found
 
 
@@ -75,7 +76,7 @@ def test_training_counts_what_serving_sums(texts: list[str]) -> None:
 def test_long_texts_are_read_to_a_limit_and_in_parts() -> None:
     long = "ab cd " * (MAX_CHARACTERS // 6 + 1)
     cut, behind = long[:MAX_CHARACTERS], f"{long[:MAX_CHARACTERS]} more"
-    many = [cut, behind, "short"] * (CHUNK_CHARACTERS // MAX_CHARACTERS)
+    many = [cut, behind, "short"] * (3 * CHUNK_CHARACTERS // MAX_CHARACTERS)
     scores = MODEL.encode(many)
     assert (scores[0::3] == scores[1::3]).all()
     assert scores[2::3].tolist() == MODEL.encode(["short"]).tolist() * (len(many) // 3)
