@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 _FEW = 50  # distinct texts, from whose words nothing can be learnt
 _MANY, _TOO_MANY = 100, 1_000  # distinct texts: categories, if each has many rows; never categories
-_ROWS_EACH = 25  # of a category; docs/decisions/0025 has the measurements
+_ROWS_EACH = 25  # of a category; docs/decisions/0026 has the measurements
 _NEARLY_UNIQUE = 0.9  # of the rows
 _SAMPLE = 10_000  # distinct texts whose words are counted
 _SENTENCE, _NAME = 3.0, 1.5  # words in the average text
