@@ -1,6 +1,7 @@
 """Pre- and postprocessing around a learner's model: added features and calibrated scores."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -151,6 +152,14 @@ class Processing:
         return cls(contract, counts, function, names, calibration, texts=texts)
 
 
+def _reject_repeated_names(names: Sequence[str]) -> None:
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ConfigError(
+            f"an added feature has the name of a column: {', '.join(repeated)}",
+            hint="rename the column in the table",
+        )
+
+
 def _feature_name(column: Column) -> str:
     return f"{column.name} (length)" if column.type is ColumnType.TEXT else column.name
 
@@ -168,7 +177,8 @@ def fit_features(
     `user_function` is features() of `train.module`.
 
     Raises:
-        ConfigError: the user's function fails, or returns values that no model can use.
+        ConfigError: the user's function fails, or returns values that no model can use; or an added
+            feature has the name of a column.
     """
     counts = {
         column.name: Counts.of(features[:, index])
@@ -176,6 +186,7 @@ def fit_features(
         if "frequency" in chosen and column.type not in {ColumnType.BOOLEAN, ColumnType.TEXT}
     }
     steps = Processing(contract, counts, texts=texts)
+    _reject_repeated_names(steps.feature_names)
     if user_function is None:
         return steps
     names = tuple(_call_user_function(user_function, features, contract))
