@@ -195,7 +195,8 @@ def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column
         return column
     if column.role in {Role.ID, Role.IGNORED}:
         return replace(column, type=seen.type, missing=column.missing or seen.missing)
-    if ColumnType.TEXT in {column.type, seen.type}:  # a category may have got too many values
+    grown = column.type is ColumnType.CATEGORY and seen.type is ColumnType.TEXT  # too many values
+    if column.type is ColumnType.TEXT or grown:
         return Column(column.name, column.role, ColumnType.TEXT, column.missing or seen.missing)
     if seen.type.is_numeric != column.type.is_numeric:
         return column

@@ -58,4 +58,8 @@ def test_a_category_with_too_many_values_becomes_text_when_its_table_grows() -> 
     old, new = (replace(contract, columns=(one, contract.target)) for one in (few, many))
     assert old.widened(new).columns[0] == many
     assert new.widened(old).columns[0] == many
+    number = replace(few, type=ColumnType.NUMBER, categories=())
+    numbers = replace(contract, columns=(number, contract.target))
+    assert new.widened(numbers).columns[0] == many
+    assert numbers.widened(new).columns[0] == number
     assert Contract.from_dict(new.to_dict()) == new
