@@ -129,6 +129,7 @@ class Project:
                 "only LightGBM models with one score per row have feature contributions"
             )
         table = pa.Table.from_pandas(rows[list(self.contract.feature_names)], preserve_index=False)
-        parts = contributions(fitted.steps.extend(feature_matrix(table, self.contract)))
-        names = list(fitted.steps.feature_names)
+        steps = fitted.steps
+        matrix = feature_matrix(table, self.contract, steps.texts)
+        parts, names = contributions(steps.extend(matrix)), list(steps.feature_names)
         return pd.DataFrame(parts[:, :-1], index=rows.index, columns=names)

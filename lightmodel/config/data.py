@@ -96,6 +96,12 @@ class DataSection(Section):
         (),
         description='Columns that are features although they seem to identify the rows, such as ["lot"].',
     )
+    text: tuple[Column, ...] = Field(
+        (),
+        description='Columns of free text, such as ["comment"], which are scored by their words and '
+        "n-grams. Others are found: sentences, names, and categories of so many values that each has few "
+        "rows.",
+    )
     columns: tuple[Column, ...] = Field(
         (), description="Names of the columns, for a file without a header."
     )

@@ -29,6 +29,7 @@ class ColumnType(StrEnum):
     DATETIME = "datetime"
     TIME = "time"
     DURATION = "duration"
+    TEXT = "text"
 
     @property
     def is_numeric(self) -> bool:
@@ -243,6 +244,9 @@ def _widened_column(column: Column, seen: Column | None, decimal: str) -> Column
     if column.role in {Role.ID, Role.IGNORED}:
         missing = column.missing or seen.missing
         return replace(column, type=seen.type, missing=missing, format=seen.format)
+    grown = column.type is ColumnType.CATEGORY and seen.type is ColumnType.TEXT  # too many values
+    if column.type is ColumnType.TEXT or grown:
+        return Column(column.name, column.role, ColumnType.TEXT, column.missing or seen.missing)
     if any(getattr(seen.type, what) != getattr(column.type, what) for what in _KINDS):
         return column
     from lightmodel.contract.cells import (

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import EXACT
+from lightmodel.contract.free_text import are_sentences
 
 _ID_NAME = re.compile(
     r"(?i:id|uuid|guid|index|row_?(id|no|number)|id_code|.+[_ .-](id|id_code|uuid|guid))|.*[a-z]I[dD]"
@@ -117,7 +118,7 @@ def _identifies(name: str, values: pa.ChunkedArray) -> bool:
     named = is_id_name(name) or bool(_ROW_NUMBER_NAME.fullmatch(name))
     if not named and _MEASURE_NAME.fullmatch(name):
         return False
-    named = named or bool(_KEY_NAME.fullmatch(name))
+    named = named or (bool(_KEY_NAME.fullmatch(name)) and (whole or not are_sentences(values)))
     if not named and not (_increases(values) if whole else _are_codes(values)):
         return False
     return _are_distinct(values) and (named or not whole or _is_dense(values))

@@ -13,6 +13,7 @@ from lightmodel.contract.cells import EXACT, distinct_categories
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.dates import DAY, NO_TIME, to_seconds
 from lightmodel.contract.formats import time_format
+from lightmodel.contract.free_text import is_free_text
 from lightmodel.contract.identifiers import (
     Identifiers,
     find_identifiers,
@@ -55,6 +56,7 @@ class ColumnHints:
     positive: str = "auto"
     time: str = ""
     dates: str = "auto"
+    text: tuple[str, ...] = ()
     accepted: frozenset[str] = frozenset()
 
 
@@ -86,7 +88,7 @@ def infer(
     """
     require_column(table, hints.target, "data.target")
     require_column(table, hints.id if hints.id != "auto" else "", "data.id")
-    for setting in ("ignore", "keep"):
+    for setting in ("ignore", "keep", "text"):
         for name in getattr(hints, setting):
             require_column(table, name, f"data.{setting}")
     task = infer_task(table[hints.target], hints)
@@ -96,8 +98,11 @@ def infer(
     _reject_answer_name(identifiers.id, task)
     columns = []
     for name in table.column_names:
-        role = _role(name, identifiers, hints)
-        column = _column(name, role, table[name], contract.decimal, warnings)
+        role, values = _role(name, identifiers, hints), table[name]
+        if role is Role.FEATURE and name in hints.text:
+            column = Column(name, role, ColumnType.TEXT, values.null_count > 0)
+        else:
+            column = _column(name, role, values, contract.decimal, warnings)
         columns.append(replace(column, format=(formats or {}).get(name, column.format)))
     if not any(column.role is Role.FEATURE for column in columns):
         raise DataError(
@@ -125,7 +130,8 @@ def _identifiers(
     """Return the columns that identify the rows, with a warning; one column at least stays a feature."""
     if not hints.id:
         return Identifiers()
-    taken = {hints.target, hints.id, *hints.ignore, *hints.keep}
+    chosen = {*hints.keep, *hints.text}
+    taken = {hints.target, hints.id, *hints.ignore, *chosen}
     free = [name for name in table.column_names if name not in taken]
     found = find_identifiers(table, [name for name in free if name not in hints.accepted])
     if kept := find_identifiers(table, [name for name in free if name in hints.accepted]).names:
@@ -134,7 +140,7 @@ def _identifiers(
         found = Identifiers(hints.id, found.names)
     elif is_answer_name(found.id, task):
         found = Identifiers("", found.names)
-    if not {*free, *hints.keep} - {*found.names}:
+    if not {*free, *chosen} - {*found.names}:
         found = Identifiers(found.id, ())
     named = [name for name in found.names if name != hints.id and not says_id(name)]
     if named:
@@ -143,9 +149,9 @@ def _identifiers(
 
 
 def texts_as_they_are(names: Sequence[str], hints: ColumnHints) -> set[str]:
-    """Return the names of columns whose texts are never read by a format: ids, and ignored ones."""
+    """Return the names of columns whose texts no format reads: ids, ignored ones, and free text."""
     ids = {name for name in names if is_id_name(name)} if hints.id == "auto" else {hints.id}
-    return (ids | {*hints.ignore}) - {hints.target}
+    return (ids | {*hints.ignore, *hints.text}) - {hints.target}
 
 
 def _reject_answer_name(id_name: str, task: Task) -> None:
@@ -228,10 +234,12 @@ def _temporal(name: str, kind: ColumnType, values: pa.ChunkedArray) -> Column:
 def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[str]) -> Column:
     distinct = values.drop_null().unique()
     missing = values.null_count > 0
+    if is_free_text(distinct, len(values) - values.null_count):
+        return Column(name, Role.FEATURE, ColumnType.TEXT, missing)
     if len(distinct) > MAX_CATEGORIES and len(distinct) > 0.2 * len(values):
         warnings.append(
             f"column {name!r} has {len(distinct):,} distinct texts in {len(values):,} rows and is "
-            f"ignored: {_if_id(name)}"
+            f"ignored: {_if_id(name)}; to learn from parts of its texts, add it to data.text"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
     present = len(values) - values.null_count

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import Vector, float_vector
-from lightmodel.contract.columns import Column, Contract, Role
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.time_arrays import as_numbers
 
 SAMPLED_ROWS = 20_000
@@ -24,7 +24,8 @@ class ColumnProfile:
         missing: share of the rows without a value.
         sampled: count of the present values from which `grid` and `shares` are computed.
         spread: the standard deviation.
-        grid: ascending values at which `shares` is evaluated (numeric columns; times in seconds).
+        grid: ascending values at which `shares` is evaluated (numeric columns; times in seconds;
+            lengths of texts).
         shares: cumulative distribution: the share of present values up to each one in `grid`.
         counts: rows for each category, label or boolean (other columns).
     """
@@ -75,7 +76,9 @@ def profile(table: pa.Table, contract: Contract) -> Profile:
 def _column(values: pa.ChunkedArray, sample: pa.ChunkedArray, column: Column) -> ColumnProfile:
     rows = len(values)
     missing = _missing_share(values)
-    if not column.type.has_range:
+    if column.type is ColumnType.TEXT:
+        values, sample = pc.utf8_length(values), pc.utf8_length(sample)
+    elif not column.type.has_range:
         return ColumnProfile(rows, missing, rows, counts=_counts(values))
     values = as_numbers(values)
     numbers = present_numbers(sample)
@@ -99,7 +102,9 @@ def _counts(values: pa.ChunkedArray) -> dict[str, int]:
 
 
 def present_numbers(values: pa.ChunkedArray) -> Vector:
-    """Return the present values, sorted."""
+    """Return the present values, sorted; of times, their seconds, and of texts, their lengths."""
+    if pa.types.is_string(values.type):
+        values = pc.utf8_length(values)
     numbers = float_vector(as_numbers(values))
     present: Vector = np.sort(numbers[~np.isnan(numbers)])
     return present

@@ -96,7 +96,8 @@ def _train(config: Config, models: Store, split: Version, key: str) -> str:
 def _row_seconds(config: Config, table: pa.Table, version: Version) -> float:
     """Time the scoring by the stored model: the best of a few repeats, in seconds per row."""
     candidate = open_model(config, version)
-    features = feature_matrix(table.slice(0, TIMED_ROWS), candidate.contract)
+    rows = table.slice(0, TIMED_ROWS)
+    features = feature_matrix(rows, candidate.contract, candidate.texts)
     candidate.predict(features)
     seconds = timeit.repeat(lambda: candidate.predict(features), number=1, repeat=TIMING_REPEATS)
     return min(seconds) / len(features)

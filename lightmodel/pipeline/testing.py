@@ -111,6 +111,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         version.name,
         steps.wrap(model.predict, calibrated=False) if steps.calibration else None,
         imputed=imputed_values(contract, profile_of(version)),
+        texts=steps.texts,
     )
 
 

@@ -102,14 +102,14 @@ def open_version(version: Version, config: Config | None = None) -> LoadedModel:
     """
     manifest, config = version.manifest, config or Config()
     contract, tolerated = Contract.from_dict(manifest.contract or {}), config.serve.tolerated
-    rules = RowRules(contract, tolerated=tolerated)
+    steps = _steps(version, contract)
+    rules = RowRules(contract, steps.texts, tolerated=tolerated)
     profile = profile_of(version)
-    shown, imputed = published(rules.contract, profile), imputed_values(rules.contract, profile)
-    steps = _steps(version, rules.contract)
+    shown, imputed = published(contract, profile), imputed_values(contract, profile)
     for predict, contribute, row_reader in _backends(version):
         predictor = Predictor(
             version.name,
-            rules.contract,
+            contract,
             manifest.threshold,
             steps.wrap(predict),
             steps.wrap(contribute, calibrated=False) if contribute else None,

@@ -124,6 +124,11 @@ class Predictor:
             block.ids, predictions, scores, contributions, base_values, id_name, self._label_names
         )
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of all features, each of which has a contribution."""
+        return self.names or self.contract.feature_names
+
     @cached_property
     def _label_names(self) -> tuple[str, ...]:
         return label_names(self.contract)
@@ -143,7 +148,7 @@ class Predictor:
         """Return the features that contribute most to each row's raw score, and its base value."""
         if self.contribute is None:
             raise NotImplementedError
-        names = self.names or self.contract.feature_names
+        names = self.feature_names
         width = len(names)
         by_class = self.contribute(features).reshape(len(features), -1, width + 1)
         predicted = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(len(features), np.int64)

@@ -233,6 +233,8 @@ def field_of(column: Column, published: Published, tolerated: Collection[str]) -
         return Field(column.name, "number", required, hint, step, lowest, highest)
     if column.type.is_temporal:
         return Field(column.name, "time", required, hint, input=_INPUTS[column.type])
+    if column.type is ColumnType.TEXT:
+        return Field(column.name, "suggestions", required, hint)
     is_boolean = column.type is ColumnType.BOOLEAN
     choices = ("true", "false") if is_boolean else published.categories(column)
     kind: Kind = "suggestions" if withheld or len(choices) > _MAX_OPTIONS else "choice"
@@ -267,7 +269,8 @@ def facts_of(model: LoadedModel) -> dict[str, Any]:
     contract = model.contract
     task, target, id_column = contract.task, contract.target, contract.id
     names = contract.feature_names
-    explain = min(_MAX_CONTRIBUTIONS, len(names)) if model.predictor.contribute else 0
+    count = len(model.predictor.feature_names)
+    explain = min(_MAX_CONTRIBUTIONS, count) if model.predictor.contribute else 0
     return {
         "version": model.version,
         "task": str(task.kind),

@@ -149,7 +149,7 @@ def _explain(model: LoadedModel) -> int:
     text = request.args.get("explain")
     if text is None:
         return 0
-    most = len(model.contract.features)
+    most = len(model.predictor.feature_names)
     if model.predictor.contribute is None:
         raise BadRequest("this model has no contributions; only LightGBM models do")
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:

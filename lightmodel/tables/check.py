@@ -126,7 +126,8 @@ def _valid_cells(values: pa.ChunkedArray, column: Column, tolerated: Collection[
         return np.ones(len(values), dtype=np.bool_)
     if not all(one.total for one in violations):  # one concerns the whole column
         return np.zeros(len(values), dtype=np.bool_)
-    if column.type is ColumnType.CATEGORY or (column.type.is_temporal and not column.format):
+    is_text = column.type in {ColumnType.CATEGORY, ColumnType.TEXT}
+    if is_text or (column.type.is_temporal and not column.format):
         return np.asarray(checked.values.is_valid())
     if column.type.is_temporal:
         return valid_numbers(_time_numbers(values, column, "."), column, tolerated)
@@ -145,6 +146,9 @@ class _Checked:
 def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
     if column.type is ColumnType.CATEGORY:
         return _check_categories(values, column, decimal)
+    if column.type is ColumnType.TEXT:
+        texts = format_column(values)
+        return _Checked(texts, missing_violations(texts.is_null().to_numpy(), column))
     if column.type.is_temporal:
         return _check_times(values, column, decimal)
     if (pa.types.is_temporal(values.type) and not pa.types.is_duration(values.type)) or (

@@ -60,7 +60,7 @@ def read_formats(
 def _may_be_read(column: Column | None) -> bool:
     return column is None or (
         column.role in {Role.FEATURE, Role.TARGET}
-        and column.type not in {ColumnType.CATEGORY, ColumnType.BOOLEAN}
+        and column.type not in {ColumnType.CATEGORY, ColumnType.BOOLEAN, ColumnType.TEXT}
     )
 
 

@@ -102,7 +102,7 @@ class CsvBlocks:
         return Layout(
             mapping.kinds,
             mapping.places,
-            len(self.rules.places),
+            self.rules.width,
             delimiter=header.delimiter,
             quote=header.quote,
             decimal=self._decimal(header, beginning),

@@ -26,17 +26,24 @@ from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.formats import TextParser
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.contract.time_arrays import as_numbers, time_texts
+from lightmodel.tables.text_columns import NONE, TextEncoders, matrix_width, write_texts
 
 
-def feature_matrix(table: pa.Table, contract: Contract) -> Matrix:
+def feature_matrix(table: pa.Table, contract: Contract, encoders: TextEncoders = NONE) -> Matrix:
     """Return (rows, features) float64, columns by name in training order, column-major.
 
-    Missing values, and categories that training never saw, are NaN.
+    Missing values, and categories that training never saw, are NaN. A text is its length; what the
+    `encoders` make of it stands behind all features.
     """
-    features = contract.features
-    matrix = np.empty((table.num_rows, len(features)), dtype=np.float64, order="F")
-    for at, column in enumerate(features):
-        matrix[:, at] = _numbers(table[column.name], column)
+    width = matrix_width(contract, encoders)
+    matrix = np.empty((table.num_rows, width), dtype=np.float64, order="F")
+    texts = {}
+    for at, column in enumerate(contract.features):
+        if column.type is ColumnType.TEXT:
+            texts[column.name] = table[column.name].to_pylist()
+        else:
+            matrix[:, at] = _numbers(table[column.name], column)
+    write_texts(matrix, texts, contract, encoders)
     return matrix
 
 

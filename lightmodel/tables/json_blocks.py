@@ -202,8 +202,7 @@ class JsonBlocks:
             columns = self._columns(records, id_name)
         ids = None if id_name is None else list(map(json_id, columns[id_name]))
         texts = {
-            column.name: list(map(to_str, columns[column.name]))
-            for column in self.rules.categorical
+            column.name: list(map(to_str, columns[column.name])) for column in self.rules.texts
         }
         violations, unseen = self.rules.validate(features, texts, self.missing)
         violations = (*_nested(columns), *violations)
@@ -211,13 +210,13 @@ class JsonBlocks:
 
     def _columns(self, records: Sequence[Record], id_name: str | None) -> dict[str, list[Any]]:
         """Return the cells of the category columns and of the id, by column."""
-        names = [column.name for column in self.rules.categorical]
+        names = [column.name for column in self.rules.texts]
         names += [id_name] if id_name is not None else []
         return {name: [record.get(name) for record in records] for name in names}
 
     def _features(self, records: Sequence[Record]) -> Matrix:
         numeric = self.rules.numeric
-        features = np.empty((len(records), len(self.rules.places)))
+        features = np.empty((len(records), self.rules.width))
         rows = self._numeric_cells(records)
         if self._are_plain_numbers and set(map(type, chain.from_iterable(rows))) <= _NUMBER_TYPES:
             with suppress(OverflowError):
@@ -255,7 +254,7 @@ class JsonBlocks:
     @cached_property
     def _numeric_places(self) -> slice | list[int]:
         """The places of these columns among the features."""
-        if not self.rules.categorical:
+        if not self.rules.texts:
             return slice(None)
         return [self.rules.places[column.name] for column in self.rules.numeric]
 

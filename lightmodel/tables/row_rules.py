@@ -14,6 +14,7 @@ import numpy as np
 
 from lightmodel.contract.cells import (
     MISSING,
+    RAGGED,
     UNSEEN,
     Categories,
     Matrix,
@@ -26,6 +27,7 @@ from lightmodel.contract.formats import TextParser, text_parser
 from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
 from lightmodel.tables.column_rules import check_names, number_violations
 from lightmodel.tables.row_readers import CellKind
+from lightmodel.tables.text_columns import NONE, TextEncoders, matrix_width, write_texts
 
 _CACHE_SIZE = 16  # most requests have the same columns in the same order
 
@@ -77,7 +79,9 @@ _KINDS = {
     ColumnType.NUMBER: CellKind.NUMBER,
     ColumnType.BOOLEAN: CellKind.BOOLEAN,
     ColumnType.CATEGORY: CellKind.TEXT,
+    ColumnType.TEXT: CellKind.TEXT,
 }
+_TEXTS = {ColumnType.CATEGORY, ColumnType.TEXT}
 
 
 class RowRules:
@@ -86,21 +90,33 @@ class RowRules:
     Attributes:
         places: feature → its position.
         known: the names of all columns.
+        encoders: of the texts in text columns.
+        width: the number of columns of a block's features, with the scores of texts.
         categorical: the features whose cells are categories.
+        texts: the features whose cells are categories or free text.
         numeric: the features whose cells are numbers, booleans, or texts in a format.
         parsers: missing texts and a decimal mark → feature with a format → what parses its texts.
         map_columns: `_map_columns`, cached; it matches columns by name, in any order.
         tolerated: the rules whose violations are only counted, some of `column_rules.TOLERABLE`.
     """
 
-    def __init__(self, contract: Contract, *, tolerated: Collection[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        encoders: TextEncoders = NONE,
+        *,
+        tolerated: Collection[str] = frozenset(),
+    ) -> None:
         features = contract.features
         self.contract = contract
+        self.encoders = encoders
+        self.width = matrix_width(contract, encoders)
         self.tolerated = frozenset(tolerated)
         self.places = {column.name: at for at, column in enumerate(features)}
         self.known = frozenset(column.name for column in contract.columns)
         self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
-        self.numeric = tuple(one for one in features if one.type is not ColumnType.CATEGORY)
+        self.texts = tuple(one for one in features if one.type in _TEXTS)
+        self.numeric = tuple(one for one in features if one.type not in _TEXTS)
         self.map_columns = lru_cache(_CACHE_SIZE)(self._map_columns)
         self.parsers = lru_cache(_CACHE_SIZE)(self._text_parsers)
         self._encoders = lru_cache(_CACHE_SIZE)(self._category_encoders)
@@ -154,7 +170,7 @@ class RowRules:
         """Write the category codes and parsed texts into `features`, and validate every cell.
 
         Args:
-            features: (rows, features), changed in place; columns read as text are still unset.
+            features: (rows, `width`), changed in place; columns read as text are still unset.
             texts: the texts of the category columns, and of those with a format that are to be
                 parsed; "" is a missing value.
             missing: further texts that mean a missing value.
@@ -174,6 +190,8 @@ class RowRules:
             features[:, self.places[name]] = codes
             if np.isnan(codes).any() and (count := int(is_marker(codes, UNSEEN).sum())):
                 unseen[name] = count
+        if len(self.texts) > len(self.categorical):
+            write_texts(features, texts, self.contract, self.encoders, missing, float(RAGGED))
         return tuple(self._violations(features)), unseen
 
     def judged(self, block: Block) -> Block:
@@ -188,6 +206,7 @@ class RowRules:
         """Examine only columns with a value out of range, or one that is not a finite number."""
         if not len(features):
             return []
+        features = features[:, : len(self.places)]
         lowest = highest = features[0]
         if len(features) > 1:
             lowest, highest = features.min(axis=0), features.max(axis=0)  # NaN where there is one
@@ -212,10 +231,14 @@ _missing_numbers = lru_cache(_CACHE_SIZE)(parse_numbers)
 
 
 def json_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
-    """Return a (rows, features) matrix as JSON values by name; NaN (missing, or unseen) becomes None."""
+    """Return features as JSON values by name; NaN (missing, or unseen) becomes None.
+
+    `features` is (rows, features), and perhaps the scores of texts, which are left out.
+    """
+    columns = features.T[: len(contract.features)].tolist()
     return {
         column.name: [None if value != value else _feature_value(value, column) for value in values]
-        for column, values in zip(contract.features, features.T.tolist(), strict=True)
+        for column, values in zip(contract.features, columns, strict=True)
     }
 
 

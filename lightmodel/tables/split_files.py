@@ -20,6 +20,7 @@ ARROW_TYPES = {
     ColumnType.NUMBER: pa.float64(),
     ColumnType.BOOLEAN: pa.bool_(),
     ColumnType.CATEGORY: pa.string(),
+    ColumnType.TEXT: pa.string(),
     **time_arrays.ARROW_TYPES,
 }
 _BLOCK_CELLS = 200_000  # 2 to 4 MB of text

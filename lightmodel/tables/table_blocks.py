@@ -68,7 +68,7 @@ def _validated(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Blo
         return rules.judged(block)
     ids = contract.id.name if contract.id and contract.id.name in table.column_names else ""
     block = Block(
-        feature_matrix(validated.table, contract),
+        feature_matrix(validated.table, contract, rules.encoders),
         list(map(json_id, json_values(table[ids]))) if ids else None,
         validated.violations,
         validated.unseen,

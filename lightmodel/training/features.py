@@ -1,19 +1,23 @@
 """Pre- and postprocessing around a learner's model: added features and calibrated scores."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lightmodel.contract.cells import Matrix, Scores, Vector
-from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.dates import to_micros
 from lightmodel.errors import ArtefactCorrupt, ConfigError
 from lightmodel.training.calibration import Calibration
 from lightmodel.training.date_parts import DateParts
+from lightmodel.training.texts import TextModel
 
 Predict = Callable[[Matrix], Scores]
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -56,6 +60,7 @@ class Processing:
 
     Attributes:
         contract: the model's contract.
+        texts: models of the text columns, whose scores follow the contract's features.
         dates: parts of dates and times.
         counts: value counts by feature, in the contract's order.
         user_function: the user's function that adds features.
@@ -65,6 +70,7 @@ class Processing:
 
     contract: Contract
     counts: Mapping[str, Counts] = field(default_factory=dict)
+    texts: Mapping[str, TextModel] = field(default_factory=dict, kw_only=True)
     user_function: FeatureFunction | None = None
     user_names: tuple[str, ...] = ()
     calibration: Calibration | None = None
@@ -73,16 +79,18 @@ class Processing:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of all features of the model."""
+        plain = (_feature_name(column) for column in self.contract.features)
+        scored = chain.from_iterable(model.names(name) for name, model in self.texts.items())
         counted = (f"{name} (count)" for name in self.counts)
-        return (*self.contract.feature_names, *self.dates.names, *counted, *self.user_names)
+        return (*plain, *scored, *self.dates.names, *counted, *self.user_names)
 
     @property
     def adds_features(self) -> bool:
-        """Whether the model has features that are not in the contract."""
+        """Whether the model has features besides those of the contract and the scores of texts."""
         return bool(self.dates.parts or self.counts or self.user_function)
 
     def extend(self, features: Matrix, *, training: bool = False) -> Matrix:
-        """Return (rows, all features) for (rows, features of the contract).
+        """Return (rows, all features) for (rows, features of the contract and scores of texts).
 
         With `training`, a row is left out of its own counts, so that they are what a new row would get.
         """
@@ -117,19 +125,22 @@ class Processing:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The steps in use, of "dates", "frequency", "module" and "calibration"."""
+        """The steps in use, of "dates", "frequency", "module", "calibration" and "text"."""
         return tuple(name for name, content in self.payload()["steps"].items() if content)
 
     def payload(self) -> dict[str, Any]:
         """Return the content for the bundle: `steps` in JSON types, and `counts` as arrays."""
+        steps = {
+            **({"dates": self.dates.payload()} if self.dates.parts else {}),
+            "frequency": list(self.counts),
+            "module": list(self.user_names),
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+            **({"text": list(self.texts)} if self.texts else {}),
+        }
         return {
-            "steps": {
-                **({"dates": self.dates.payload()} if self.dates.parts else {}),
-                "frequency": list(self.counts),
-                "module": list(self.user_names),
-                "calibration": self.calibration.to_dict() if self.calibration else None,
-            },
+            "steps": steps,
             "counts": [(one.values, one.counts) for one in self.counts.values()],
+            **({"texts": [one.payload() for one in self.texts.values()]} if self.texts else {}),
         }
 
     @classmethod
@@ -144,12 +155,27 @@ class Processing:
         steps = bundle["steps"]
         pairs = zip(steps["frequency"], bundle["counts"], strict=True)
         counts = {name: Counts(*arrays) for name, arrays in pairs}
+        models = map(TextModel.from_payload, bundle.get("texts", ()))
+        texts = dict(zip(steps.get("text", ()), models, strict=True))
         names = tuple(steps["module"])
         if names and user_function is None:
             raise ArtefactCorrupt("the model needs the user's features(), which its version lacks")
         calibration = Calibration.from_dict(steps["calibration"]) if steps["calibration"] else None
         dates = DateParts.of(steps.get("dates", {}), contract)  # older bundles have none
-        return cls(contract, counts, user_function if names else None, names, calibration, dates)
+        function = user_function if names else None
+        return cls(contract, counts, function, names, calibration, dates, texts=texts)
+
+
+def _reject_repeated_names(names: Sequence[str]) -> None:
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ConfigError(
+            f"an added feature has the name of a column: {', '.join(repeated)}",
+            hint="rename the column in the table",
+        )
+
+
+def _feature_name(column: Column) -> str:
+    return f"{column.name} (length)" if column.type is ColumnType.TEXT else column.name
 
 
 def fit_features(
@@ -157,20 +183,24 @@ def fit_features(
     contract: Contract,
     chosen: Sequence[str],
     user_function: FeatureFunction | None,
+    texts: Mapping[str, TextModel] = MappingProxyType({}),
 ) -> Processing:
     """Fit the added features on the training rows.
 
-    `chosen` is `train.features`; `user_function` is features() of `train.module`.
+    `features` are those of the contract, and the scores of `texts`; `chosen` is `train.features`;
+    `user_function` is features() of `train.module`.
 
     Raises:
-        ConfigError: the user's function fails, or returns values that no model can use.
+        ConfigError: the user's function fails, or returns values that no model can use; or an added
+            feature has the name of a column.
     """
     counts = {
         column.name: Counts.of(features[:, index])
         for index, column in enumerate(contract.features)
-        if "frequency" in chosen and column.type is not ColumnType.BOOLEAN
+        if "frequency" in chosen and column.type not in {ColumnType.BOOLEAN, ColumnType.TEXT}
     }
-    steps = Processing(contract, counts, dates=DateParts.fit(features, contract))
+    steps = Processing(contract, counts, dates=DateParts.fit(features, contract), texts=texts)
+    _reject_repeated_names(steps.feature_names)
     if user_function is None:
         return steps
     names = tuple(_call_user_function(user_function, features, contract))

@@ -91,6 +91,7 @@ class PreprocessOptions:
             train.positive,
             time,
             data.dates,
+            data.text,
         )
 
 
@@ -145,7 +146,7 @@ def _conform(
     _reject_texts(table, hints.time)
     warnings = list(inferred.warnings)
     if accepted:
-        decided = {*hints.ignore, *hints.keep}
+        decided = {*hints.ignore, *hints.keep, *hints.text}
         accepted, widened = contract_in_force(accepted, inferred.contract, decided)
         warnings += widened
     table, contract = _validate(table, inferred.contract, accepted, warnings)

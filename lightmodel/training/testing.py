@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, LightModelError
 from lightmodel.tables.check import valid_rows, validate_table
 from lightmodel.tables.encode import feature_matrix, target_vector
+from lightmodel.tables.text_columns import TextEncoders
 from lightmodel.training.calibration import expected_calibration_error
 from lightmodel.training.metrics import (
     measure,
@@ -47,6 +48,7 @@ class ModelUnderTest:
         uncalibrated: `predict` without calibration; None if the model is not calibrated.
         tolerated: the rules that rows may break and still be scored, as by the service.
         imputed: (features,) of the contract: see `imputed_values`; None leaves missing values to the model.
+        texts: the models of its text columns.
     """
 
     predict: Callable[[Matrix], Scores]
@@ -57,6 +59,7 @@ class ModelUnderTest:
     uncalibrated: Callable[[Matrix], Scores] | None = None
     tolerated: frozenset[str] = frozenset()
     imputed: Vector | None = None
+    texts: TextEncoders = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def _matrix(table: pa.Table, model: ModelUnderTest) -> tuple[Matrix, Vector]:
     if refused:
         raise ContractViolation(refused, what="the test table")
     target = target_vector(conformed.table[contract.target.name], contract.task)
-    matrix = feature_matrix(conformed.table, contract)
+    matrix = feature_matrix(conformed.table, contract, model.texts)
     if conformed.violations and model.imputed is not None:
         matrix = impute(matrix, model.imputed)
     return matrix, target

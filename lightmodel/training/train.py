@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lightmodel.config import SplitSection, TrainSection
 from lightmodel.contract.cells import Codes, Scores
-from lightmodel.contract.columns import Contract
+from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, DataError
@@ -20,6 +20,7 @@ from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, json_rows, target_vector
 from lightmodel.training.calibration import Calibration, cross_fit_calibration, fit_calibration
 from lightmodel.training.features import FeatureFunction, Predict, Processing, fit_features
+from lightmodel.training.fit_texts import FittedTexts, fit_texts
 from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform_draws
 
@@ -156,7 +157,7 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         folds.metrics,
         _reports(folds),
         model.importance(),
-        _score_samples(table, contract, folds.steps.wrap(model.predict)),
+        _score_samples(table, folds.steps, folds.steps.wrap(model.predict)),
         folds.trainer.describe(),
         _prior(folds.data),
         folds.steps,
@@ -224,9 +225,27 @@ def extended_data(
     """
     _reject_calibrated_regression(contract, spec.section)
     data = training_data(table, contract)
-    steps = fit_features(data.features, contract, spec.section.features, spec.user_features)
-    features = steps.extend(data.features, training=True)
+    scored = _score_texts(table, contract, data, spec)
+    features, texts = scored.features, scored.models
+    steps = fit_features(features, contract, spec.section.features, spec.user_features, texts)
+    features = steps.extend(features, training=True)
     return replace(data, features=features, names=steps.feature_names), steps
+
+
+def _score_texts(
+    table: pa.Table, contract: Contract, data: TrainingData, spec: TrainSpec
+) -> FittedTexts:
+    """Return the models of the text columns, and the features with their scores out of fold."""
+    if not any(column.type is ColumnType.TEXT for column in contract.features):
+        return FittedTexts({}, data.features)
+    return fit_texts(
+        table,
+        contract,
+        data.target,
+        assign_folds(table, contract, spec.section, spec.split),
+        by_time=spec.split.method.startswith("time:"),
+        seed=spec.section.seed,
+    )
 
 
 def assign_folds(
@@ -300,11 +319,12 @@ def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     return tuple(reports)
 
 
-def _score_samples(table: pa.Table, contract: Contract, predict: Predict) -> tuple[SampleRow, ...]:
+def _score_samples(table: pa.Table, steps: Processing, predict: Predict) -> tuple[SampleRow, ...]:
     """Score the first rows as the service will: from JSON values, without target or ignored columns."""
+    contract = steps.contract
     ids = (contract.id.name,) if contract.id else ()
     first = table.select((*ids, *contract.feature_names)).slice(0, SAMPLES)
-    scores = predict(feature_matrix(first, contract))
+    scores = predict(feature_matrix(first, contract, steps.texts))
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
         for row, score in zip(json_rows(first), scores, strict=True)

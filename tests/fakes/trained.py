@@ -136,7 +136,9 @@ def _scores(config: Config, served: LoadedModel, side: str) -> list[list[float]]
     splits = splits_of(config)
     split = splits.get(served.manifest.inputs["split"])
     table = read_split(splits, split, side)
-    scores = served.predictor.score(feature_matrix(table, contract_of(split)))
+    scores = served.predictor.score(
+        feature_matrix(table, contract_of(split), served.rules.encoders)
+    )
     rows: list[list[float]] = scores.reshape(table.num_rows, -1).tolist()
     return rows
 

@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 35_300
-MOST_MODULES = 220
+MOST_LINES = 35_800
+MOST_MODULES = 224
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -20,6 +20,7 @@ from tests.chain.test_examples import students, wine
 from tests.fakes.progress import Watching
 from tests.fakes.project import ROOT
 from tests.fakes.trained import Trained, is_merged, scores_in, train
+from tests.serve.tables import texts
 from tests.serve.tables.base import Case, Frame
 from tests.serve.tables.models import CASES, Models, case_of
 
@@ -216,6 +217,16 @@ def test_a_table_is_scored_alike_in_every_format(models: Models, name: str) -> N
         faults_of_frames(BODIES, client, model, case),
         faults_of_mlflow(model, case),
     )
+
+
+@pytest.mark.parametrize("name", texts.CASES)
+def test_texts_are_scored_by_their_words(models: Models, name: str) -> None:
+    model = models.model(name)
+    (column,) = [one for one in model.served.contract.features if one.name == "c"]
+    assert (column.type, column.categories) == ("text", ())
+    gains = json.loads((model.served.folder / "feature_importance_gain.json").read_bytes())
+    assert sum(gain for name, gain in gains.items() if name.startswith("c (text")) > 0
+    assert gains.keys() == {*model.served.predictor.names}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -244,7 +244,7 @@ def test_contributions_are_those_of_the_values_that_stand_in(client: FlaskClient
 def test_a_header_is_one_short_line_of_ascii_whatever_the_names(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     names = ["a=1, b", "größe", "x" * 500, *(f"plain {number}" for number in range(30))]
-    frame = pd.DataFrame({name: random.normal(size=ROWS) for name in names})
+    frame = pd.DataFrame({name: random.normal(size=ROWS) for name in (*names, "present")})
     frame.assign(y=frame["a=1, b"] * 3).to_csv(tmp_path / "odd.csv", index=False)
     settings = {"data.source": tmp_path / "odd.csv", "data.target": "y"}
     own = train(tmp_path, settings.items()).client(compiled=False)

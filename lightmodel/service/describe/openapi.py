@@ -111,7 +111,7 @@ def _options(model: LoadedModel) -> list[Json]:
         options.append(_parameter("threshold", "query", share, description=text))
     if model.predictor.contribute:
         text = "the number of features to name for each row, those with the largest contributions"
-        most = {"type": "integer", "minimum": 1, "maximum": len(model.contract.features)}
+        most = {"type": "integer", "minimum": 1, "maximum": len(model.predictor.feature_names)}
         options.append(_parameter("explain", "query", most, description=text))
     return options
 

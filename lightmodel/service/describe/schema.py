@@ -98,6 +98,8 @@ def _value(column: Column, model: LoadedModel) -> Json:
     nullable = {"nullable": column.missing or "missing" in tolerated}
     if column.type is ColumnType.CATEGORY:
         return nullable | {"type": "string", "description": _seen(column, model.published)}
+    if column.type is ColumnType.TEXT:
+        return nullable | {"type": "string", "description": "free text"}
     if column.type is ColumnType.BOOLEAN:
         return nullable | {"type": "boolean"}
     if column.type.is_temporal:

@@ -17,6 +17,7 @@ from tests.serve.tables import (
     files,
     names,
     preambles,
+    texts,
 )
 from tests.serve.tables.base import Case
 
@@ -29,6 +30,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     **amounts.CASES,
     **dates.CASES,
     **preambles.CASES,
+    **texts.CASES,
 }
 
 
@@ -54,8 +56,8 @@ class Models:
             path = folder / case.file
             path.write_bytes(case.content)
             settings = {"data.source": path, "data.target": "y", **case.settings}
-            texts = {key: _setting(value) for key, value in settings.items()}
-            self._trained[name] = train(folder, texts.items())
+            written = {key: _setting(value) for key, value in settings.items()}
+            self._trained[name] = train(folder, written.items())
         return self._trained[name]
 
     def client(self, name: str, *, compiled: bool) -> FlaskClient:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lightmodel.contract.columns import Role
+from lightmodel.contract.columns import ColumnType, Role
 from lightmodel.contract.inference import ColumnHints, Inferred, infer
 from lightmodel.errors import DataError
 
@@ -79,6 +79,14 @@ def test_values_that_only_identify_rows_are_the_id_whatever_the_name(
 )
 def test_a_quantity_a_text_or_a_time_is_a_feature(name: str, values: Sequence[object]) -> None:
     assert roles(inferred({name: values}))[name] is Role.FEATURE
+
+
+@pytest.mark.parametrize("name", ["subject", "Reference", "lot"])
+def test_sentences_are_free_text_whatever_the_name(name: str) -> None:
+    found = inferred({name: [f"about order {row} again" for row in SHUFFLED]})
+    column = found.contract.columns[0]
+    assert (column.role, column.type) == (Role.FEATURE, ColumnType.TEXT)
+    assert not found.warnings
 
 
 def test_a_few_rows_may_differ_by_chance() -> None:

@@ -64,7 +64,7 @@ def test_dates_are_features_and_free_text_is_ignored_with_a_warning() -> None:
         {
             "target": [0, 1] * (many // 2),
             "x": list(range(many)),
-            "text": [f"text {row}" for row in range(many)],
+            "text": [f"text-{row}" for row in range(many)],
             "day": [datetime.date(2026, 1, 1)] * many,
         }
     )
@@ -157,8 +157,10 @@ def test_an_error_about_an_absent_column_names_the_setting_and_the_columns(
 
 @pytest.mark.parametrize("rows", [ROWS, 2_000])
 def test_texts_of_words_that_differ_in_each_row_are_said_to_be_an_id(rows: int) -> None:
-    notes = [f"note of {row}" for row in range(rows)]
-    frame = pa.table({"x": range(rows), "client": notes, "target": [0, 1] * (rows // 2)})
+    words = [
+        f"{row:04}".translate(str.maketrans("0123456789", "abcdefghij")) for row in range(rows)
+    ]
+    frame = pa.table({"x": range(rows), "client": words, "target": [0, 1] * (rows // 2)})
     (warning,) = infer(frame, ColumnHints("target")).warnings
     assert 'if it identifies the rows, set data.id = "client"' in warning
     assert not infer(frame, ColumnHints("target", id="client")).warnings

@@ -1,6 +1,7 @@
 """Added features: fitted on training rows, the same for the same row wherever it stands."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,15 @@ def test_a_new_row_counts_the_training_rows_with_its_value() -> None:
     assert np.array_equal(
         steps.extend(new)[:, 3:], [[3.0, 3.0], [1.0, 1.0], [0.0, NAN], [NAN, 3.0]], equal_nan=True
     )
+
+
+def test_an_added_feature_may_not_have_the_name_of_a_column() -> None:
+    first = CONTRACT.features[0]
+    clash = replace(first, name=f"{first.name} (count)")
+    contract = replace(CONTRACT, columns=(first, clash, *CONTRACT.columns[1:]))
+    rows = np.column_stack([ROWS[:, 0], ROWS])
+    with pytest.raises(ConfigError, match=r"has the name of a column: .* \(count\)"):
+        fit_features(rows, contract, ("frequency",), None)
 
 
 def test_a_training_row_counts_the_others_as_if_it_were_new() -> None:
