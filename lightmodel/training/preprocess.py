@@ -120,7 +120,7 @@ def preprocess(
     drift: tuple[Drift, ...] = ()
     current = profile(table, contract)
     if accepted:
-        drift = _measure_drift(table, current, accepted.profile, options.data.max_drift)
+        drift = _measure_drift(table, current, accepted, options.data.max_drift)
         _reject_drift(drift, options.data.max_drift)
     mask = _test_mask(table, contract, options.split)
     train, test = table.filter(pa.array(~mask)), table.filter(pa.array(mask))
@@ -217,7 +217,7 @@ def _validate(
 
 
 def _measure_drift(
-    table: pa.Table, current: Profile, reference: Profile, limit: float | None
+    table: pa.Table, current: Profile, accepted: AcceptedTable, limit: float | None
 ) -> tuple[Drift, ...]:
     """Return the drift of each column of `table`, whose profile is `current`, largest first.
 
@@ -225,9 +225,13 @@ def _measure_drift(
     so a few rows raise no alarm.
     """
     drifts = []
+    texts = {one.name for one in accepted.contract.features if one.type is ColumnType.TEXT}
     for name, now in current.columns.items():
-        before = reference.columns.get(name)
+        before = accepted.profile.columns.get(name)
         if before is None or (before.counts is None) != (now.counts is None):
+            continue
+        is_text = now.counts is None and pa.types.is_string(table[name].type)
+        if is_text != (name in texts):  # lengths are not compared with numbers
             continue
         if is_kind(table[name].type, ColumnType.DATE):  # time goes on: that is no drift
             continue

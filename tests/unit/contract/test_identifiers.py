@@ -89,6 +89,14 @@ def test_sentences_are_free_text_whatever_the_name(name: str) -> None:
     assert not found.warnings
 
 
+def test_a_column_of_data_text_is_no_identifier() -> None:
+    codes = [f"{row:04d}-x" for row in SHUFFLED]
+    found = inferred({"uuid": codes, "serial": codes}, text=("uuid", "serial"))
+    assert [one.type for one in found.contract.columns[:2]] == [ColumnType.TEXT] * 2
+    assert found.contract.id is None
+    assert not found.warnings
+
+
 def test_a_few_rows_may_differ_by_chance() -> None:
     few = pa.table({"lot": range(20), "weight": [1.5, 2.5] * 10, "target": [0, 1] * 10})
     assert infer(few, ColumnHints("target")).contract.feature_names == ("lot", "weight")

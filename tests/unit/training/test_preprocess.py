@@ -258,6 +258,33 @@ def test_a_feature_of_the_approved_model_is_left_out_or_kept_by_the_settings() -
     assert again.train["lot"].type == pa.int64()
 
 
+def test_a_column_becomes_text_by_the_setting_and_stays_text_without_it() -> None:
+    numbers, written = [7_000 + 9 * row for row in range(ROWS)], amounts()
+    accepted = accepted_from(preprocess(table_of(lot=numbers, price=written), options(), None))
+    chosen = options({"text": ["lot", "price"], "max_drift": 0.1})
+    result = preprocess(table_of(lot=numbers, price=written), chosen, accepted)
+    for _ in range(2):
+        types = {column.name: column.type for column in result.contract.features}
+        assert (types["lot"], types["price"]) == (ColumnType.TEXT, ColumnType.TEXT)
+        assert set(result.train["price"].to_pylist()) <= set(written)
+        result = preprocess(table_of(lot=numbers, price=written), options(), accepted_from(result))
+
+
+def test_texts_drift_by_their_length() -> None:
+    said = [f"see you at {row} then" for row in range(ROWS)]
+    accepted = accepted_from(preprocess(table_of(said=said), options(), None))
+    longer = [f"{text} or later than that" for text in said]
+    drift = preprocess(table_of(said=longer), options(), accepted).drift
+    assert [one.column for one in drift if one.drifted] == ["said"]
+
+
+def test_texts_that_are_dates_or_amounts_are_no_free_text() -> None:
+    days = [f"{dt.date(2020, 1, 1) + dt.timedelta(days=row):%d %b %Y}" for row in range(ROWS)]
+    result = preprocess(table_of(day=days, price=amounts()), options(), None)
+    types = {column.name: column.type for column in result.contract.features}
+    assert (types["day"], types["price"]) == (ColumnType.DATE, ColumnType.NUMBER)
+
+
 def test_another_target_needs_another_store() -> None:
     accepted = accepted_from(preprocess(table_of(), options(), None))
     with pytest.raises(DataError, match="the target is 'colour'"):
