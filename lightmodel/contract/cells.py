@@ -55,6 +55,14 @@ def parse_number(cell: str, missing: Collection[str], decimal: str = ".") -> flo
     return number if number == number else float(MISSING)
 
 
+def with_point(cell: str) -> str:
+    """Return a text with a decimal comma with a decimal point, and any other as it is.
+
+    Texts in JSON, Parquet and Excel may be written as in a training table with decimal commas.
+    """
+    return cell.replace(",", ".") if "." not in cell else cell
+
+
 def parse_boolean(cell: str, missing: Collection[str], decimal: str = ".") -> float:
     """Return 1.0 or 0.0 for true, false, 1 or 0 in a cell of text, else MISSING or INVALID."""
     cell = cell.strip()

@@ -90,7 +90,10 @@ def validate_table(
             continue
         columns[column.name] = table[column.name]
         if column.name in wanted:
-            checked = _check_column(table[column.name], column, decimal)
+            values = table[column.name]
+            if (decimal, contract.decimal) == (".", ","):
+                values = _with_points(values, column)
+            checked = _check_column(values, column, decimal)
             violations.extend(checked.violations)
             columns[column.name] = checked.values
             unseen[column.name] = checked.unseen
@@ -101,6 +104,14 @@ def validate_table(
         {name: count for name, count in unseen.items() if count},
         tuple(name for name in names if name and name not in known),
     )
+
+
+def _with_points(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    """Return the texts of a column of numbers with decimal points, as `cells.with_point` does."""
+    if not pa.types.is_string(values.type) or not column.type.is_numeric or column.format:
+        return values
+    has_point = pc.match_substring(values, ".")
+    return pc.if_else(has_point, values, pc.replace_substring(values, ",", "."))
 
 
 def valid_rows(

@@ -24,6 +24,7 @@ from lightmodel.contract.cells import (
     parse_boolean,
     parse_number,
     to_str,
+    with_point,
 )
 from lightmodel.contract.columns import Column, ColumnType
 from lightmodel.contract.formats import TextParser
@@ -237,6 +238,8 @@ class JsonBlocks:
         elif read is _to_number and set(map(type, cells)) <= _NUMBER_TYPES:
             with suppress(OverflowError):
                 return np.array(cells, np.float64)
+        elif self.rules.contract.decimal == ",":
+            cells = [with_point(cell) if isinstance(cell, str) else cell for cell in cells]
         return [read(cell, self.missing) for cell in cells]
 
     def _numeric_cells(self, records: Sequence[Record]) -> Sequence[Sequence[Any]]:

@@ -248,9 +248,9 @@ def test_a_header_is_one_short_line_of_ascii_whatever_the_names(tmp_path: Path) 
     frame.assign(y=frame["a=1, b"] * 3).to_csv(tmp_path / "odd.csv", index=False)
     settings = {"data.source": tmp_path / "odd.csv", "data.target": "y"}
     own = train(tmp_path, settings.items()).client(compiled=False)
-    header = ask(own, "JSON", frame.head(1).assign(**dict.fromkeys(names))).headers[MISSING]
+    header = ask(own, "JSON", frame.head(1).assign(**dict.fromkeys(names[:-1]))).headers[MISSING]
     assert header.startswith(r"a\x3d1\x2c b=1, gr\xf6\xdfe=1, plain 0=1")
-    assert header.endswith(", and 13 more")
+    assert header.endswith(", and 12 more")
     assert header.isascii()
     assert header.isprintable()
     assert len(header) < 2_000

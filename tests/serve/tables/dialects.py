@@ -5,7 +5,7 @@ import gzip
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
-from tests.serve.tables.base import ROWS, Case, Row, lines, of_text, picked, rows
+from tests.serve.tables.base import ROWS, Case, Frame, Row, lines, of_text, picked, rows
 
 
 def wine() -> Case:
@@ -65,7 +65,13 @@ def comma_inside() -> Case:
 def decimal_commas() -> Case:
     text = lines("a;b;c;y", lambda row: f"{row.a};{row.at % 7};y,{row.pick};{row.y}")
     head, _, rest = text.partition("\n")
-    return of_text(f"{head}\n{rest.replace('.', ',')}", sep=";", decimal=",")
+    text = f"{head}\n{rest.replace('.', ',')}"
+    return of_text(text, variants={"texts": number_texts}, sep=";", decimal=",")
+
+
+def number_texts(frame: Frame) -> Frame:
+    """Return the frame with the numbers of a column as texts, as written in the file."""
+    return frame.assign(a=[str(number).replace(".", ",") for number in frame["a"]])
 
 
 def late_decimal_comma() -> Case:
