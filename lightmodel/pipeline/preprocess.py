@@ -17,7 +17,8 @@ from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.versions import Version
 
 if TYPE_CHECKING:  # pandas and scipy take seconds to import, often for nothing
-    from lightmodel.training.preprocess import AcceptedTable, PreprocessingResult
+    from lightmodel.training.drift import AcceptedTable
+    from lightmodel.training.preprocess import PreprocessingResult
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def make_split(
 
 def _accepted(approved: Version | None) -> "AcceptedTable | None":
     from lightmodel.contract.profile import Profile
-    from lightmodel.training.preprocess import AcceptedTable
+    from lightmodel.training.drift import AcceptedTable
 
     if approved is None or approved.manifest.contract is None:
         return None

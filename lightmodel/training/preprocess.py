@@ -8,22 +8,21 @@ import pyarrow.compute as pc
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
-from lightmodel.contract.columns import ColumnType, Contract, Dialect
+from lightmodel.contract.columns import Contract, Dialect
 from lightmodel.contract.inference import ColumnHints, require_column
-from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers, profile
+from lightmodel.contract.profile import Profile, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
-from lightmodel.contract.time_arrays import is_kind
 from lightmodel.errors import (
     SHOWN_ROWS,
     ConfigError,
     ContractViolation,
     DataError,
-    DriftExceeded,
     Violation,
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
+from lightmodel.training.drift import AcceptedTable, measure_drift, reject_drift
 from lightmodel.training.leaks import deciding_features, leak_warning
 from lightmodel.training.retraining import contract_in_force
 from lightmodel.training.split import (
@@ -37,16 +36,6 @@ from lightmodel.training.split import (
 from lightmodel.training.typed_columns import read_texts
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
-_DRIFT_LIMIT = 0.2  # of the statistic, where data.max_drift is unset
-_SIGNIFICANCE = 0.001
-
-
-@dataclass(frozen=True)
-class AcceptedTable:
-    """Contract and profile of the last accepted table, against which the next one is checked."""
-
-    contract: Contract
-    profile: Profile
 
 
 @dataclass(frozen=True)
@@ -120,8 +109,8 @@ def preprocess(
     drift: tuple[Drift, ...] = ()
     current = profile(table, contract)
     if accepted:
-        drift = _measure_drift(table, current, accepted, options.data.max_drift)
-        _reject_drift(drift, options.data.max_drift)
+        drift = measure_drift(table, current, accepted, options.data.max_drift)
+        reject_drift(drift, options.data.max_drift)
     mask = _test_mask(table, contract, options.split)
     train, test = table.filter(pa.array(~mask)), table.filter(pa.array(mask))
     warnings += _class_warnings(train, test, contract, options.train.folds)
@@ -214,91 +203,6 @@ def _validate(
     for name, count in conformed.unseen.items():
         warnings.append(f"column {name!r}: {count:,} rows have a new category")
     return conformed.table, contract.widened(inferred).only(conformed.table.column_names)
-
-
-def _measure_drift(
-    table: pa.Table, current: Profile, accepted: AcceptedTable, limit: float | None
-) -> tuple[Drift, ...]:
-    """Return the drift of each column of `table`, whose profile is `current`, largest first.
-
-    A column has drifted when its statistic exceeds `limit` (else 0.2) and the difference is significant;
-    so a few rows raise no alarm.
-    """
-    drifts = []
-    texts = {one.name for one in accepted.contract.features if one.type is ColumnType.TEXT}
-    for name, now in current.columns.items():
-        before = accepted.profile.columns.get(name)
-        if before is None or (before.counts is None) != (now.counts is None):
-            continue
-        is_text = now.counts is None and pa.types.is_string(table[name].type)
-        if is_text != (name in texts):  # lengths are not compared with numbers
-            continue
-        if is_kind(table[name].type, ColumnType.DATE):  # time goes on: that is no drift
-            continue
-        if now.counts is None:
-            test, numbers = "ks", present_numbers(table[name])
-            statistic, p_value = _numeric_drift(before, numbers, now)
-        else:
-            test, (statistic, p_value) = "psi", _categorical_drift(before, now)
-        exceeds = statistic > (_DRIFT_LIMIT if limit is None else limit)
-        drifted = exceeds and p_value < _SIGNIFICANCE
-        drifts.append(Drift(name, statistic, test, p_value, drifted))
-    return tuple(sorted(drifts, key=lambda drift: (-drift.statistic, drift.column)))
-
-
-def _numeric_drift(
-    before: ColumnProfile, numbers: Vector, now: ColumnProfile
-) -> tuple[float, float]:
-    """Return KS statistic and p-value on the profile's grid, or those of the missing rate if larger."""
-    distance, effective_rows = 0.0, 1.0
-    if before.grid and len(numbers):
-        shares = np.searchsorted(numbers, np.array(before.grid), side="right") / len(numbers)
-        distance = float(np.abs(shares - np.array(before.shares)).max())
-        effective_rows = before.sampled * len(numbers) / (before.sampled + len(numbers))
-    missing_change = abs(now.missing - before.missing)
-    if missing_change > distance:
-        counts = [[one.missing * one.rows, (1 - one.missing) * one.rows] for one in (before, now)]
-        return missing_change, _chi_squared(np.array(counts))
-    from scipy.special import kolmogorov
-
-    return distance, float(kolmogorov(distance * np.sqrt(effective_rows)))
-
-
-def _categorical_drift(before: ColumnProfile, now: ColumnProfile) -> tuple[float, float]:
-    """Return the population stability index, "missing" being a category, and a chi-squared p-value."""
-    old, new = before.counts or {}, now.counts or {}
-    names = sorted({*old, *new})
-    counts = np.array([[one.get(name, 0) for name in names] for one in (old, new)], dtype=float)
-    missing = [[one.missing * one.rows] for one in (before, now)]
-    counts = np.hstack([counts, missing])
-    counts = counts[:, counts.sum(axis=0) > 0]
-    if counts.shape[1] == 0 or not counts.sum(axis=1).all():
-        return 0.0, 1.0
-    shares = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
-    psi = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
-    return psi, _chi_squared(counts)
-
-
-def _chi_squared(counts: Vector) -> float:
-    nonzero = counts[:, counts.sum(axis=0) > 0]
-    if nonzero.shape[1] < 2:
-        return 1.0
-    from scipy.stats import chi2_contingency  # slow to import, and not needed for a first table
-
-    return float(chi2_contingency(nonzero).pvalue)
-
-
-def _reject_drift(drift: tuple[Drift, ...], limit: float | None) -> None:
-    moved = [item for item in drift if item.drifted]
-    if limit is None or not moved:
-        return
-    names = ", ".join(f"{item.column} ({item.test} {item.statistic:.3f})" for item in moved[:5])
-    more = f" and {len(moved) - 5} more" if len(moved) > 5 else ""
-    raise DriftExceeded(
-        f"{len(moved)} columns drifted further than data.max_drift = {limit:g} from the table of the "
-        f"approved model: {names}{more}; nothing was trained",
-        hint="check the source; to accept the new table, raise data.max_drift or unset it",
-    )
 
 
 def _classes(table: pa.Table, contract: Contract) -> Vector:

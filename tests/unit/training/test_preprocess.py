@@ -13,12 +13,8 @@ from lightmodel.contract.columns import ColumnType
 from lightmodel.contract.profile import Profile
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, ContractViolation, DataError, DriftExceeded
-from lightmodel.training.preprocess import (
-    AcceptedTable,
-    PreprocessingResult,
-    PreprocessOptions,
-    preprocess,
-)
+from lightmodel.training.drift import AcceptedTable
+from lightmodel.training.preprocess import PreprocessingResult, PreprocessOptions, preprocess
 
 ROWS = 400
 
