@@ -54,7 +54,9 @@ def client_of(model: Trained, **serve: str) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def client(model: Trained) -> FlaskClient:
-    return client_of(model)
+    opened = client_of(model)
+    assert opened.get("/ready").status_code == 200  # the event loop answers when a model is loaded
+    return opened
 
 
 def json_of(frame: pd.DataFrame) -> bytes:
