@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, minimize
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from lightmodel.config import TrainSection
 from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
@@ -72,7 +72,7 @@ def paired_difference(better: CvResult, worse: CvResult, metric: Metric) -> tupl
         return _mean(differences), math.inf
     factor = 1 / count + 1 / (count - 1)  # the second term is held-out rows / training rows
     error = math.sqrt(factor * float(differences.var(ddof=1)))
-    return float(differences.mean()), error * float(student.ppf((1 + _CONFIDENCE) / 2, count - 1))
+    return float(differences.mean()), error * float(stdtrit(count - 1, (1 + _CONFIDENCE) / 2))
 
 
 def _fold_values(result: CvResult, metric: str) -> Vector:

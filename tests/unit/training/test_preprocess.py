@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import chi2_contingency
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.columns import ColumnType
@@ -390,3 +391,17 @@ def test_an_ignored_date_stays_ignored() -> None:
     result = preprocess(table_of(len(DAYS), day=DAYS), options({"ignore": ["day"]}), None)
     assert "day" not in result.contract.feature_names
     assert result.train["day"][0].as_py() in DAYS
+
+
+@pytest.mark.parametrize("names", [["red", "blue"], ["red", "blue", "green"]])
+@pytest.mark.parametrize("share", [0.5, 0.56, 0.7])
+def test_the_significance_of_drift_is_that_of_pearsons_test(names: list[str], share: float) -> None:
+    random = np.random.default_rng(2)
+    chances = [share, *[(1 - share) / (len(names) - 1)] * (len(names) - 1)]
+    before = random.choice(names, 900)
+    now = random.choice(names, 700, p=chances)
+    accepted = accepted_from(preprocess(table_of(900, colour=before), options(), None))
+    drift = preprocess(table_of(700, seed=1, colour=now), options(), accepted).drift
+    counts = [[(column == name).sum() for name in names] for column in (before, now)]
+    (colour,) = [one for one in drift if one.column == "colour"]
+    assert colour.p_value == pytest.approx(chi2_contingency(counts).pvalue, rel=1e-9)
