@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
 from lightmodel.contract.columns import Contract, Dialect
-from lightmodel.contract.inference import ColumnHints, require_column
+from lightmodel.contract.hints import ColumnHints, require_column
 from lightmodel.contract.profile import Profile, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name

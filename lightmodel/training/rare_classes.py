@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.contract.cells import canonical
-from lightmodel.contract.inference import ColumnHints, has_classes
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.task_inference import has_classes
 
 MERGED = "other"
 

@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import ColumnType, Contract, Dialect
-from lightmodel.contract.inference import ColumnHints, Inferred, infer, texts_as_they_are
+from lightmodel.contract.hints import ColumnHints, texts_as_they_are
+from lightmodel.contract.inference import Inferred, infer
 from lightmodel.contract.time_arrays import as_numbers, is_kind
 from lightmodel.tables.column_formats import read_formats
 from lightmodel.tables.date_columns import read_dates

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import Mask
-from lightmodel.contract.inference import ColumnHints, require_column
+from lightmodel.contract.hints import ColumnHints, require_column
 from lightmodel.errors import SHOWN_ROWS
 from lightmodel.tables.blank_rows import blank_rows
 from lightmodel.training.rare_classes import without_rare_classes

@@ -14,7 +14,8 @@ import numpy as np
 from lightmodel.config import DataSection
 from lightmodel.contract.cells import Matrix
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import ColumnHints, infer, texts_as_they_are
+from lightmodel.contract.hints import ColumnHints, texts_as_they_are
+from lightmodel.contract.inference import infer
 from lightmodel.errors import ContractViolation
 from lightmodel.learners.compiled import compile_library, load_library
 from lightmodel.tables.arrow_rows import read_rows

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import infer
 from lightmodel.errors import DataError
 
 ROWS = 1_500

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.contract.columns import ColumnType, Role
-from lightmodel.contract.inference import ColumnHints, Inferred, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import Inferred, infer
 from lightmodel.errors import DataError
 
 Columns = Mapping[str, Sequence[object]]

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.contract.columns import ColumnType, Contract, Role
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import infer
 from lightmodel.contract.task import Label, TaskKind, ordered_labels
 from lightmodel.errors import DataError
 

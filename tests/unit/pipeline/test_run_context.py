@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from lightmodel.config import Config, DataSection, GateSection
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import infer
 from lightmodel.contract.task import METRICS
 from lightmodel.errors import ArtefactCorrupt
 from lightmodel.pipeline.context import (

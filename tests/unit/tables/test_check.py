@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import infer
 from lightmodel.errors import Violation
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import feature_matrix

@@ -11,7 +11,8 @@ from pyarrow import parquet
 
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import infer
 from lightmodel.errors import DataError, LightModelError, TooLarge
 from lightmodel.tables.base import dialect_for
 from lightmodel.tables.bodies import BodyReader, Limits

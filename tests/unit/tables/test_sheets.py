@@ -12,7 +12,8 @@ from openpyxl.styles import Font
 
 from lightmodel.config import DataSection
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import infer
 from lightmodel.errors import DataError
 from lightmodel.tables.reading import read_source
 from tests.fakes.reading import (

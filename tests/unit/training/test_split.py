@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.columns import Contract
-from lightmodel.contract.inference import ColumnHints, infer
+from lightmodel.contract.hints import ColumnHints
+from lightmodel.contract.inference import infer
 from lightmodel.training.split import (
     Method,
     equal_rows_are_apart,
