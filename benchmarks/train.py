@@ -31,9 +31,10 @@ from lightmodel.pipeline.preprocess import fetch_table
 from lightmodel.pipeline.train import train_spec
 from lightmodel.progress import SilentProgress
 from lightmodel.tables.reading import read_table
+from lightmodel.training.cross_validation import TrainSpec, fit_folds, training_data
+from lightmodel.training.folds import assign_folds
 from lightmodel.training.metrics import measure
 from lightmodel.training.preprocess import PreprocessOptions, preprocess
-from lightmodel.training.train import TrainSpec, assign_folds, fit_folds, training_data
 
 FOLDER = Path("var/bench")
 RESULTS = Path("benchmarks/results/train.json")

@@ -74,7 +74,7 @@ def table_of(name: str, source: str, folder: Path) -> Table:
 
 def training_data_of(project: Project) -> TrainingData:
     """Return the training rows as learners take them."""
-    from lightmodel.training.train import training_data
+    from lightmodel.training.cross_validation import training_data
 
     return training_data(project.training_table, project.contract)
 

@@ -24,7 +24,7 @@ from lightmodel.tracking.uploader import recording
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lightmodel.training.train import CrossValidationResult
+    from lightmodel.training.cross_validation import CrossValidationResult
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Project:
 
     def cross_validate(self) -> "CrossValidationResult":
         """Cross-validate these settings; no model is published, and no test row is read."""
-        from lightmodel.training.train import cross_validate
+        from lightmodel.training.cross_validation import cross_validate
 
         spec = replace(train_spec(self.config, "", SilentProgress()), checkpoints=None)
         return cross_validate(self.training_table, self.contract, spec)

@@ -35,8 +35,8 @@ from lightmodel.store.manifest import json_bytes
 from lightmodel.store.versions import Version
 from lightmodel.tables.encode import target_vector
 from lightmodel.tracking.records import RunRecord
+from lightmodel.training.folds import assign_folds
 from lightmodel.training.testing import ModelUnderTest
-from lightmodel.training.train import assign_folds
 
 logger = logging.getLogger(__name__)
 

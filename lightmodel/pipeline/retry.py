@@ -74,7 +74,7 @@ def run_retry(context: RunContext, rejected: Outcome) -> Iterator[Outcome]:
 
 def _score(search: CandidateSearch) -> Iterator[Outcome]:
     """Cross-validate the candidates without a score, each chosen by the scores before it."""
-    from lightmodel.training.train import cross_validate
+    from lightmodel.training.cross_validation import cross_validate
 
     context, contract = search.context, contract_of(search.split)
     table = read_split(context.splits, search.split, "train")

@@ -49,7 +49,8 @@ from lightmodel.store.user_code import UserCode, read_user_code
 from lightmodel.store.versions import Draft, Store, Version
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often for nothing
-    from lightmodel.training.train import TrainingResult, TrainSpec
+    from lightmodel.training.cross_validation import TrainSpec
+    from lightmodel.training.train import TrainingResult
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
     Raises:
         ConfigError: train.module or train.parameters cannot be used.
     """
-    from lightmodel.training.train import TrainSpec
+    from lightmodel.training.cross_validation import TrainSpec
 
     section = config.train
     code = load_user_code(section)

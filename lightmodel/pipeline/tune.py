@@ -32,12 +32,8 @@ from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
-from lightmodel.training.train import (
-    assign_folds,
-    cross_validate,
-    extended_data,
-    fold_rows,
-)
+from lightmodel.training.cross_validation import cross_validate, extended_data
+from lightmodel.training.folds import assign_folds, fold_rows
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,10 @@ from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.training.cross_validation import TrainSpec
 from lightmodel.training.preprocess import PreprocessingResult, PreprocessOptions, preprocess
 from lightmodel.training.testing import EvaluationResult, ModelUnderTest, evaluate
-from lightmodel.training.train import TrainingResult, TrainSpec, train
+from lightmodel.training.train import TrainingResult, train
 from tests.fakes.project import shop_table
 
 FAST = {"num_leaves": 4, "max_rounds": 40}

@@ -1,0 +1,184 @@
+"""Cross-validate: fit the folds, score each row out of fold, calibrate, and choose the threshold."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from lightmodel.config import SplitSection, TrainSection
+from lightmodel.contract.cells import Codes, Scores
+from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.results import FoldFit
+from lightmodel.contract.task import TaskKind
+from lightmodel.errors import ConfigError
+from lightmodel.learners.base import Learner, Trainer, TrainingData
+from lightmodel.progress import Progress
+from lightmodel.store.codec import FoldCheckpoints
+from lightmodel.tables.encode import feature_matrix, target_vector
+from lightmodel.training.calibration import Calibration, cross_fit_calibration, fit_calibration
+from lightmodel.training.features import FeatureFunction, Processing, fit_features
+from lightmodel.training.fit_texts import FittedTexts, fit_texts
+from lightmodel.training.folds import assign_folds, fold_rows
+from lightmodel.training.metrics import choose_threshold, measure
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """How to train: the settings, the learner, checkpoints and progress.
+
+    Attributes:
+        checkpoints: store of finished folds; None to fit every fold.
+        user_features: the user's function that adds features.
+    """
+
+    section: TrainSection
+    split: SplitSection
+    learner: Learner
+    checkpoints: FoldCheckpoints | None
+    progress: Progress
+    user_features: FeatureFunction | None = None
+
+
+@dataclass(frozen=True)
+class CrossValidationResult:
+    """The folds of a table, fitted and scored.
+
+    Attributes:
+        numbers: (rows,) number of the fold that holds each row out, -1 for none.
+        scores: out-of-fold scores, calibrated if set so; NaN for a row that no fold holds out.
+        threshold: decision threshold (binary only).
+        metrics: metrics of the pooled out-of-fold scores.
+    """
+
+    data: TrainingData
+    trainer: Trainer
+    numbers: Codes
+    fits: Sequence[FoldFit]
+    scores: Scores
+    steps: Processing
+    threshold: float | None
+    metrics: dict[str, float]
+
+
+def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> CrossValidationResult:
+    """Fit the folds, score out of fold and choose the threshold, without a final model.
+
+    Raises:
+        ConfigError: the settings do not suit the table.
+    """
+    data, steps = extended_data(table, contract, spec)
+    numbers = assign_folds(table, contract, spec.section, spec.split)
+    trainer = spec.learner.prepare(data)
+    fits = fit_folds(trainer, numbers, spec)
+    scores = _out_of_fold(fits, numbers, data)
+    covered = numbers >= 0
+    scores, calibration = _calibrate(scores, numbers, data, spec.section)
+    threshold = None
+    if contract.task.kind is TaskKind.BINARY:
+        codes = data.target[covered].astype(np.int64)
+        threshold = choose_threshold(codes, scores[covered], spec.section)
+    metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
+    steps = replace(steps, calibration=calibration)
+    return CrossValidationResult(data, trainer, numbers, fits, scores, steps, threshold, metrics)
+
+
+def extended_data(
+    table: pa.Table, contract: Contract, spec: TrainSpec
+) -> tuple[TrainingData, Processing]:
+    """Return the training data with all added features, and the processing that adds them.
+
+    Raises:
+        ConfigError: the settings do not suit the table.
+    """
+    _reject_calibrated_regression(contract, spec.section)
+    data = training_data(table, contract)
+    scored = _score_texts(table, contract, data, spec)
+    features, texts = scored.features, scored.models
+    steps = fit_features(features, contract, spec.section.features, spec.user_features, texts)
+    features = steps.extend(features, training=True)
+    return replace(data, features=features, names=steps.feature_names), steps
+
+
+def _reject_calibrated_regression(contract: Contract, section: TrainSection) -> None:
+    if section.calibration != "none" and not contract.task.kind.has_classes:
+        raise ConfigError(
+            f"train.calibration = {section.calibration!r} calibrates probabilities, but this "
+            "task predicts a number",
+            hint='set it to "none"',
+        )
+
+
+def training_data(table: pa.Table, contract: Contract) -> TrainingData:
+    """Return training rows in the form that learners take."""
+    return TrainingData(
+        feature_matrix(table, contract),
+        target_vector(table[contract.target.name], contract.task),
+        contract.feature_names,
+        contract.categorical,
+        contract.task.kind,
+        len(contract.task.labels),
+    )
+
+
+def _score_texts(
+    table: pa.Table, contract: Contract, data: TrainingData, spec: TrainSpec
+) -> FittedTexts:
+    """Return the models of the text columns, and the features with their scores out of fold."""
+    if not any(column.type is ColumnType.TEXT for column in contract.features):
+        return FittedTexts({}, data.features)
+    return fit_texts(
+        table,
+        contract,
+        data.target,
+        assign_folds(table, contract, spec.section, spec.split),
+        by_time=spec.split.method.startswith("time:"),
+        seed=spec.section.seed,
+    )
+
+
+def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit]:
+    """Fit all folds, as many in parallel as the learner allows; use checkpoints of finished ones."""
+    count = int(numbers.max()) + 1
+
+    def fit(fold: int) -> FoldFit:
+        fitted = spec.checkpoints.load(fold) if spec.checkpoints else None
+        if fitted is None:
+            fitted = trainer.fit_fold(*fold_rows(numbers, fold, spec.split))
+            if spec.checkpoints:
+                spec.checkpoints.save(fold, fitted)
+        advance(1)
+        return fitted
+
+    with spec.progress.task("cross-validation", total=count, unit="folds") as advance:
+        pool = ThreadPoolExecutor(spec.learner.parallel_folds, thread_name_prefix="fold")
+        try:
+            return list(pool.map(fit, range(count)))
+        except BaseException:
+            trainer.stop()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _out_of_fold(fits: Sequence[FoldFit], numbers: Codes, data: TrainingData) -> Scores:
+    shape = (len(numbers), data.classes) if data.kind is TaskKind.MULTICLASS else len(numbers)
+    scores = np.full(shape, np.nan)
+    for fold, fit in enumerate(fits):
+        scores[numbers == fold] = fit.scores
+    return scores
+
+
+def _calibrate(
+    scores: Scores, numbers: Codes, data: TrainingData, section: TrainSection
+) -> tuple[Scores, Calibration | None]:
+    """Return cross-fitted out-of-fold scores, and the calibration for new scores."""
+    method = section.calibration
+    if method == "none":
+        return scores, None
+    covered = numbers >= 0
+    target = data.target[covered].astype(np.int64)
+    calibrated = scores.copy()
+    calibrated[covered] = cross_fit_calibration(method, scores[covered], target, numbers[covered])
+    return calibrated, fit_calibration(method, scores[covered], target)
