@@ -92,8 +92,8 @@ def _temporal(name: str, kind: ColumnType, values: pa.ChunkedArray) -> Column:
 
 def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[str]) -> Column:
     distinct = values.drop_null().unique()
-    missing = values.null_count > 0
-    if is_free_text(distinct, len(values) - values.null_count):
+    missing, present = values.null_count > 0, len(values) - values.null_count
+    if is_free_text(distinct, present):
         return Column(name, Role.FEATURE, ColumnType.TEXT, missing)
     if len(distinct) > MAX_CATEGORIES and len(distinct) > 0.2 * len(values):
         warnings.append(
@@ -101,7 +101,6 @@ def _category(name: str, values: pa.ChunkedArray, decimal: str, warnings: list[s
             f"ignored: {_if_id(name)}; to learn from parts of its texts, add it to data.text"
         )
         return Column(name, Role.IGNORED, ColumnType.CATEGORY, missing)
-    present = len(values) - values.null_count
     if present > _FEW_ROWS and len(distinct) > 0.5 * present:
         warnings.append(
             f"column {name!r} has {len(distinct):,} distinct texts in {present:,} cells, from which "

@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 35_935
+MOST_LINES = 35_934
 MOST_MODULES = 234
 
 
