@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import hypothesis
 import pytest
 
 from tests.fakes.project import COMPILED, SETTINGS, Project, approved_project, shop_project
+from tests.fakes.tracing import pause_tracing_while_drawing
 
 # No example fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("light-model", deadline=None)
@@ -25,6 +27,12 @@ def clean_environment() -> Iterator[None]:
         # MLflow takes seconds in each run: only its own tests set an address.
         patch.setenv("LIGHTMODEL__TRACKING__URI", "none")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_coverage() -> None:
+    if sys.gettrace():
+        pause_tracing_while_drawing()
 
 
 @pytest.fixture(autouse=True)

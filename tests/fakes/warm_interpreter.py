@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from tests.fakes.tracing import pause_tracing_while_drawing
 from tests.fakes.waiting import untraced
 
 _ROOT = Path(__file__).parents[2]
@@ -33,7 +34,11 @@ LIBRARIES = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
+    "openpyxl",
+    "optuna",
     "orjson",
+    "pebble",
+    "PIL.PngImagePlugin",
     "pyarrow.compute",
     "pyarrow.csv",
     "pyarrow.json",
@@ -42,7 +47,14 @@ LIBRARIES = (
     "pydantic.type_adapter",
     "rich.progress",
     "rich.table",
+    "scipy.optimize",
+    "sklearn.compose",
     "sklearn.isotonic",
+    "sklearn.linear_model",
+    "sklearn.neighbors",
+    "sklearn.pipeline",
+    "sqlalchemy.orm",
+    "tomlkit",
     "urllib.request",
 )
 _HASH_SEED = "PYTHONHASHSEED"
@@ -183,6 +195,7 @@ def _run(words: list[str]) -> None:
     """Do as `python WORDS…` does."""
     if coverage := sys.modules.get("coverage"):
         coverage.process_startup()
+        pause_tracing_while_drawing()
     # The first entries are this file's folder and the repository, see `WarmInterpreter`.
     first = Path.cwd() if words[0] == "-m" else Path(words[0]).parent
     sys.path[:2] = [str(first), *os.environ["PYTHONPATH"].split(os.pathsep)]

@@ -4,7 +4,7 @@ import io
 import json
 import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from pyarrow import parquet
 
 from tests.fakes.project import shop_table
+from tests.fakes.tracing import tracing_paused
 from tests.fakes.trained import train
 
 BUFFERED_MB = 2
@@ -185,6 +186,13 @@ BODIES: dict[str, tuple[str, Callable[[], bytes], set[int]]] = {
 }
 
 
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    with tracing_paused():  # memory is measured here, and not coverage
+        yield
+
+
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("name", BODIES)
 def test_the_memory_of_a_request_is_bounded(client: FlaskClient, name: str) -> None:
     kind, make, statuses = BODIES[name]

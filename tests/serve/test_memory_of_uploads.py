@@ -5,7 +5,7 @@ import platform
 import pytest
 
 from tests.fakes.project import Project, shop_table
-from tests.fakes.server import master_of, post, serving
+from tests.fakes.server import master_of, post, serving_untraced
 from tests.fakes.waiting import wait_until
 from tests.serve.test_forms import as_csv
 
@@ -17,7 +17,7 @@ def test_the_memory_after_many_uploads_is_that_after_one_but_for_a_little(
     trained_shop: Project,
 ) -> None:
     body = as_csv(shop_table(rows=100_000, seed=3).drop_columns(["bought"]))
-    with serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address:
+    with serving_untraced(trained_shop, LIGHTMODEL__SERVE__WORKERS="1") as address:
         (worker,) = master_of(address).children()
 
         def resident() -> int:

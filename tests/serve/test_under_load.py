@@ -1,6 +1,7 @@
 """Faults under steady load: no answer is wrong, and no request fails needlessly."""
 
 import random
+import shutil
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,7 +21,7 @@ from lightmodel.config import ServeSection
 from tests.fakes.postgres import postgres
 from tests.fakes.project import Project
 from tests.fakes.publishing import published_again
-from tests.fakes.server import log_of, master_of, serving
+from tests.fakes.server import log_of, master_of, serving_untraced
 from tests.fakes.waiting import wait_until
 from tests.serve.test_forms import ROWS, as_csv
 from tests.serve.test_hostile_bodies import RUBBISH
@@ -115,17 +117,25 @@ class TwoModels:
         assert len(set(every)) == len(every)
 
 
-@pytest.fixture
-def two_models(approved: Project) -> TwoModels:
-    project = approved
+@pytest.fixture(scope="module")
+def project_of_two(trained_shop: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with two approved models; not to be changed."""
+    project = Project(tmp_path_factory.mktemp("two") / "shop")
+    shutil.copytree(trained_shop.folder, project.folder)
     assert project.run("--set", "train.seed=5", "--set", "train.final=ensemble").code == 0
-    first, second = project.models()
-    return TwoModels(project, (first.name, second.name))
+    return project
+
+
+@pytest.fixture
+def two_models(project_of_two: Project, tmp_path: Path) -> TwoModels:
+    shutil.copytree(project_of_two.folder, tmp_path, dirs_exist_ok=True)
+    first, second = project_of_two.models()
+    return TwoModels(Project(tmp_path), (first.name, second.name))
 
 
 def test_models_are_swapped_without_a_failed_or_mixed_answer(two_models: TwoModels) -> None:
     made_of = {name: name for name in two_models.names}
-    with serving(two_models.project) as address, load_on(address) as load:
+    with serving_untraced(two_models.project) as address, load_on(address) as load:
         for number in range(10):
             source = two_models.names[number % 2]
             version = published_again(two_models.project.folder, source)
@@ -143,7 +153,7 @@ def test_a_damaged_version_is_refused_once_and_the_old_one_is_still_served(
     folder = two_models.project.folder
     before = two_models.names[1]
     with (
-        serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        serving_untraced(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
     ):
         unapproved = published_again(folder, two_models.names[0], approved=False)
@@ -178,7 +188,7 @@ def test_a_killed_worker_loses_only_the_requests_that_it_was_answering(
     two_models: TwoModels,
 ) -> None:
     with (
-        serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        serving_untraced(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
     ):
         for _ in range(3):
@@ -194,7 +204,7 @@ def test_a_killed_workers_model_is_not_shown_as_served(two_models: TwoModels) ->
     old = two_models.names[1]
     is_shown = ("lightmodel_model_info", f"version={old}")
     limits = {"LIGHTMODEL__SERVE__WORKERS": "1", "LIGHTMODEL__SERVE__RELOAD_INTERVAL_S": "3600"}
-    with serving(two_models.project, **limits) as address:
+    with serving_untraced(two_models.project, **limits) as address:
         wait_until(lambda: counted(address).get(is_shown) == 1, "the first model")
         new = published_again(two_models.project.folder, old)
         master_of(address).children()[0].kill()
@@ -217,7 +227,7 @@ def resident_mb(address: str) -> float:
 
 def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModels) -> None:
     hostile = random.Random(0).choices(sorted(RUBBISH), k=200)
-    with serving(two_models.project) as address, load_on(address) as load:
+    with serving_untraced(two_models.project) as address, load_on(address) as load:
         statuses: Counter[int] = Counter()
         idle = peak = resident_mb(address)
         for name in hostile:
@@ -241,7 +251,7 @@ def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModel
 
 def test_every_answer_while_stopping_under_load_is_correct(two_models: TwoModels) -> None:
     with (
-        serving(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        serving_untraced(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
         load_on(address) as load,
     ):
         master = master_of(address)
@@ -259,7 +269,7 @@ def test_every_row_is_logged_though_the_database_restarts(two_models: TwoModels)
 
     with postgres() as cluster:
         settings = {"LIGHTMODEL__LOG__SINK": "postgres", "LIGHTMODEL__LOG__URL": cluster.url}
-        with serving(two_models.project, **settings) as address:
+        with serving_untraced(two_models.project, **settings) as address:
             with load_on(address) as load:
                 cluster.stop()
                 load.wait_for_answers(75 * CLIENTS)

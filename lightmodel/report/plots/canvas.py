@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 from matplotlib.typing import RcKeyType
 
@@ -52,7 +53,6 @@ _SETTINGS: dict[RcKeyType, Any] = {
     "axes.labelsize": 10.5,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "figure.constrained_layout.use": True,
     "figure.facecolor": "none",
     "font.family": ["DejaVu Sans"],
     "font.size": 10.5,
@@ -108,6 +108,7 @@ def chart(
     with _figure(size) as figure:
         FigureCanvasSVG(figure)
         draw(figure)
+        _lay_out(figure)
         figure.savefig(
             out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
         )
@@ -121,9 +122,15 @@ def png(size: tuple[float, float], draw: Draw) -> bytes:
     with _figure(size) as figure:
         FigureCanvasAgg(figure)
         draw(figure)
-        dpi = 2 * _POINTS_PER_INCH
-        figure.savefig(out, format="png", dpi=dpi, facecolor=PAPER, metadata={"Software": None})
+        figure.dpi = 2 * _POINTS_PER_INCH
+        _lay_out(figure)
+        figure.savefig(out, format="png", facecolor=PAPER, metadata={"Software": None})
     return out.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place the axes, once: a figure that has a layout engine is drawn twice when it is saved."""
+    ConstrainedLayoutEngine().execute(figure)
 
 
 def text_png(text: str) -> bytes:
