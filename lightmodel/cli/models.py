@@ -19,7 +19,7 @@ from lightmodel.store.versions import Store, Version, models_of, splits_of
 def models(context: click.Context, config: Config) -> None:
     """List, inspect, roll back or mirror model versions.
 
-    Without a command, all versions are listed, oldest first; an arrow marks the served one.
+    Without a command, all versions are listed, newest first; an arrow marks the served one.
     """
     context.obj = config
     if context.invoked_subcommand is None:

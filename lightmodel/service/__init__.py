@@ -30,7 +30,7 @@ from lightmodel.service import (
 )
 from lightmodel.service.json_requests import JsonRequests
 from lightmodel.service.model_manager import ModelManager
-from lightmodel.tables.column_rules import tolerance_hint
+from lightmodel.tables.column_rules import request_hint
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def _known_error(error: errors.LightModelError) -> Response:
     if isinstance(error, errors.ContractViolation):
         fields["violations"] = [asdict(violation) for violation in error.violations]
         if request.path in {"/predict", "/invocations"}:
-            hints = ("GET /schema lists the expected columns", tolerance_hint(error.violations))
+            hints = ("GET /schema lists the expected columns", request_hint(error.violations))
             fields.setdefault("hint", "; ".join(filter(None, hints)))
     body: request_body.RequestBody | None = g.get("request_body")
     if isinstance(error, errors.DataError) and body and body.lost_line_ends:

@@ -22,6 +22,7 @@ from lightmodel.errors import SHOWN_ROWS
 
 _FIRST_ROWS = 100
 _MOST = 0.9  # of texts, the others of which are exceptions
+_MANY = 0.6  # of texts that mostly differ, so that they are no categories such as 7, 8 and A
 _FEW_ROWS = 5  # in which numbers may have three decimals by chance
 _GROUPED = "^[+-]?(?:[0-9]{{1,3}}|[1-9][0-9]{{0,2}}(?:[{0}][0-9]{{3}})+)$"
 _MARKS = ".,' "
@@ -79,8 +80,10 @@ def why_no_amounts(texts: pa.ChunkedArray) -> str:
     for part, pattern in ((first, _DIGIT), (first, _SURE), (texts, _SURE)):
         is_amount = pc.match_substring_regex(_canonical(part), pattern)
         share = pc.mean(is_amount.cast(pa.float64())).as_py() or 0.0
-        if share < _MOST:
+        if share < _MANY:
             return ""
+    if share < _MOST and 2 * pc.count_distinct(texts).as_py() < len(texts):
+        return ""
     if share == 1:
         several = _any_matches(texts, f"%|{CURRENCY}")
         return "its amounts are not all written in one way" if several else ""

@@ -21,6 +21,7 @@ from lightmodel.contract.cells import (
     distinct_categories,
     float_vector,
     is_marker,
+    parse_numbers,
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.dates import to_micros
@@ -85,6 +86,7 @@ def validate_table(
     columns: dict[str, pa.ChunkedArray] = {}
     unseen: dict[str, int] = {}
     wanted = {column.name for column in contract.expected(with_target=with_target)}
+    missing = contract.dialect.na_values if contract.dialect else ()
     for column in contract.columns:
         if names.count(column.name) != 1:
             continue
@@ -93,7 +95,7 @@ def validate_table(
             values = table[column.name]
             if (decimal, contract.decimal) == (".", ","):
                 values = _with_points(values, column)
-            checked = _check_column(values, column, decimal)
+            checked = _check_column(values, column, decimal, missing)
             violations.extend(checked.violations)
             columns[column.name] = checked.values
             unseen[column.name] = checked.unseen
@@ -154,7 +156,9 @@ class _Checked:
     unseen: int = 0
 
 
-def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Checked:
+def _check_column(
+    values: pa.ChunkedArray, column: Column, decimal: str, missing: Sequence[str] = ()
+) -> _Checked:
     if column.type is ColumnType.CATEGORY:
         return _check_categories(values, column, decimal)
     if column.type is ColumnType.TEXT:
@@ -167,7 +171,7 @@ def _check_column(values: pa.ChunkedArray, column: Column, decimal: str) -> _Che
     ):
         detail = f"holds {values.type} values where {_KINDS[column.type.is_numeric]} are expected"
         return _Checked(values, [Violation(column.name, "type", detail)])
-    numbers = _numbers(values, column, decimal)
+    numbers = _numbers(values, column, decimal, missing)
     violations = number_violations(numbers, column)
     if any(one.rule not in TOLERABLE for one in violations):
         return _Checked(values, violations)
@@ -200,14 +204,22 @@ def _time_numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vect
     return np.where(values.is_null(nan_is_null=True).to_numpy(), MISSING, INVALID)
 
 
-def _numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
-    """Return a column of numbers or booleans as float64; any other cell is INVALID."""
+def _numbers(
+    values: pa.ChunkedArray, column: Column, decimal: str, missing: Sequence[str] = ()
+) -> Vector:
+    """Return a column of numbers or booleans as float64; any other cell is INVALID.
+
+    Of texts, `missing` also means those that spell the same number, such as $-999.00 for -999.
+    """
     boolean = column.type is ColumnType.BOOLEAN
-    if column.format and pa.types.is_string(values.type):
-        return parse_texts(trim(values), text_parser(column, (), decimal))
     if pa.types.is_string(values.type):
-        read = to_booleans if boolean else to_numbers
-        return read(values, (), decimal)
+        if boolean:
+            return to_booleans(values, (), decimal)
+        if column.format:
+            numbers = parse_texts(trim(values), text_parser(column, (), decimal))
+        else:
+            numbers = to_numbers(values, (), decimal)
+        return np.where(np.isin(numbers, parse_numbers(missing)), MISSING, numbers)
     numbers = float_vector(as_numbers(values))
     return as_booleans(numbers) if boolean and not pa.types.is_boolean(values.type) else numbers
 

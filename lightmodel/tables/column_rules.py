@@ -16,6 +16,8 @@ _TYPE_DETAILS = {
     ColumnType.TIME: "is not a time of day as 23:59:00",
     ColumnType.DURATION: "is not a duration as 1:30:00, nor a number of seconds",
 }
+_NO_DATE = "is not a date"
+_DATES_HINT = "dates are sent as text, never as milliseconds: in pandas, to_json(date_format='iso')"
 # rules that a row may break and still be scored → the setting that decides
 TOLERABLE = {"missing": "serve.on_missing", "range": "serve.on_out_of_range"}
 _MAX_COMPARISONS = 5_000  # pairs of names; more take too long for a mere suggestion
@@ -58,6 +60,13 @@ def tolerance_hint(violations: Iterable[Violation]) -> str:
     return f"{' and '.join(settings)} would score such rows" if settings else ""
 
 
+def request_hint(violations: Iterable[Violation]) -> str:
+    """Return what the sender of rows with these violations may do; "" if nothing helps them all."""
+    found = list(violations)
+    is_no_date = any(one.rule == "type" and one.detail.startswith(_NO_DATE) for one in found)
+    return "; ".join(filter(None, (_DATES_HINT * is_no_date, tolerance_hint(found))))
+
+
 def number_violations(numbers: Vector, column: Column) -> list[Violation]:
     """Check a float64 column of numbers or codes, in which NaNs of `cells` mark other cells."""
     low, high = column.allowed
@@ -74,9 +83,7 @@ def number_violations(numbers: Vector, column: Column) -> list[Violation]:
 def _type_detail(column: Column) -> str:
     if column.type.is_date:
         order = column.format.partition(" ")[2].replace("_", " ")
-        return (
-            f"is not a date as 2024-12-31, 31 Dec 2024{f' or, {order}, 03/04/2024' * bool(order)}"
-        )
+        return f"{_NO_DATE} as 2024-12-31, 31 Dec 2024{f' or, {order}, 03/04/2024' * bool(order)}"
     return _TYPE_DETAILS.get(column.type, "is not a number")
 
 

@@ -1,6 +1,5 @@
 """Parse the records in JSON, and read requests of them as blocks of validated rows."""
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,24 +12,26 @@ import numpy as np
 
 from lightmodel.contract.cells import (
     INT64_END,
-    INVALID,
-    MISSING,
     Codes,
     Matrix,
     Vector,
     json_id,
     normalize_name,
-    number_as_boolean,
-    parse_boolean,
-    parse_number,
     to_str,
     with_point,
 )
 from lightmodel.contract.columns import Column, ColumnType
-from lightmodel.contract.formats import TextParser
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.blank_rows import rows_without_features, without_rows
 from lightmodel.tables.byte_stream import Chunks
+from lightmodel.tables.json_cells import (
+    Read,
+    is_number,
+    known_texts,
+    to_boolean,
+    to_none,
+    to_number,
+)
 from lightmodel.tables.json_forms import (
     FORMS_HINT,
     SHORT_DOCUMENT,
@@ -54,12 +55,9 @@ from lightmodel.tables.json_text import (
     parse_json,
     parse_json_lines,
 )
-from lightmodel.tables.row_rules import Block, RowRules
-
-Read = Callable[[object, frozenset[str]], float]  # of a cell, and texts that mean a missing value
+from lightmodel.tables.row_rules import Block, RowRules, missing_numbers
 
 _NUMBER_TYPES = {int, float}
-_TEXTS = str, dt.date, dt.time, dt.timedelta  # the latter in the tables that MLflow passes on
 _BLOCK_NUMBERS = 1 << 18  # in the features of a block: records may lack most of the columns
 _SIZES = JsonSizes(block=512 << 10, columns=5_000)
 
@@ -165,7 +163,10 @@ class JsonBlocks:
                 some of their digits.
             names: of the columns, if they are known.
         """
-        names, records = normalize_names(names or names_of(records), records)
+        written = names or names_of(records)
+        names, records = normalize_names(written, records)
+        if exact and names != written:
+            exact = partial(_renamed, written, exact)
         block = self._block(records, known, exact, names)
         if not self.drops_blank:
             return block
@@ -199,8 +200,7 @@ class JsonBlocks:
         id_name = id_column.name if id_column and id_column.name in names else None
         columns = self._columns(records, id_name)
         if exact and any(map(_lost_digits, columns.values())):
-            _, records = normalize_names(names, list(exact()))
-            columns = self._columns(records, id_name)
+            columns = self._columns(list(exact()), id_name)
         ids = None if id_name is None else list(map(json_id, columns[id_name]))
         texts = {
             column.name: list(map(to_str, columns[column.name])) for column in self.rules.texts
@@ -231,11 +231,13 @@ class JsonBlocks:
         return features
 
     def _numbers(self, cells: Sequence[Any], column: Column) -> Vector | Sequence[float]:
-        read: Read = _to_boolean if column.type is ColumnType.BOOLEAN else _to_number
+        read: Read = to_boolean if column.type is ColumnType.BOOLEAN else to_number
+        if not column.type.is_numeric and (gone := missing_numbers(self.missing)):
+            cells = [None if is_number(cell) and cell in gone else cell for cell in cells]
         if column.format:
-            other = _to_number if column.type.takes_numbers else _to_none
-            read = _known_texts(cells, self.rules.parsers(self.missing, ".")[column.name], other)
-        elif read is _to_number and set(map(type, cells)) <= _NUMBER_TYPES:
+            other = to_number if column.type.takes_numbers else to_none
+            read = known_texts(cells, self.rules.parsers(self.missing, ".")[column.name], other)
+        elif read is to_number and set(map(type, cells)) <= _NUMBER_TYPES:
             with suppress(OverflowError):
                 return np.array(cells, np.float64)
         elif self.rules.contract.decimal == ",":
@@ -263,7 +265,11 @@ class JsonBlocks:
 
     @cached_property
     def _are_plain_numbers(self) -> bool:
-        return all(column.type.takes_numbers for column in self.rules.numeric)
+        return all(column.type.is_numeric for column in self.rules.numeric)
+
+
+def _renamed(names: tuple[str, ...], exact: Callable[[], Iterable[Record]]) -> Sequence[Record]:
+    return normalize_names(names, list(exact()))[1]
 
 
 def _nested(columns: Mapping[str, Sequence[object]]) -> Iterator[Violation]:
@@ -280,43 +286,3 @@ def _lost_digits(values: Sequence[object]) -> bool:
     if float not in set(map(type, values)):
         return False
     return any(isinstance(value, float) and abs(value) >= INT64_END for value in values)
-
-
-def _to_number(value: object, missing: frozenset[str]) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _to_float(value)
-    if value is None:
-        return float(MISSING)
-    return parse_number(value, missing) if isinstance(value, str) else float(INVALID)
-
-
-def _to_float(value: float) -> float:
-    """Return a number as a float; an integer beyond its range is infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return float(str(value))
-
-
-def _to_none(value: object, _: frozenset[str]) -> float:
-    """Return what no value, or one that is not a text, means where only a text has a meaning."""
-    return float(MISSING if value is None else INVALID)
-
-
-def _known_texts(cells: Sequence[object], parse: TextParser, other: Read) -> Read:
-    """Return a function from each of the cells to its number; texts among them are parsed at once."""
-    texts = {cell: str(cell).strip() for cell in cells if isinstance(cell, _TEXTS)}
-    known = dict(zip(texts, parse(list(texts.values())).tolist(), strict=True))
-
-    def read(value: object, missing: frozenset[str]) -> float:
-        return known[value] if isinstance(value, _TEXTS) else other(value, missing)
-
-    return read
-
-
-def _to_boolean(value: object, missing: frozenset[str]) -> float:
-    if value is None:
-        return float(MISSING)
-    if isinstance(value, int | float):
-        return number_as_boolean(_to_float(value))
-    return parse_boolean(value, missing) if isinstance(value, str) else float(INVALID)

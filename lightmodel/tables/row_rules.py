@@ -95,6 +95,7 @@ class RowRules:
         categorical: the features whose cells are categories.
         texts: the features whose cells are categories or free text.
         numeric: the features whose cells are numbers, booleans, or texts in a format.
+        quantities: those of them that are numbers, plain or written as amounts.
         parsers: missing texts and a decimal mark → feature with a format → what parses its texts.
         map_columns: `_map_columns`, cached; it matches columns by name, in any order.
         tolerated: the rules whose violations are only counted, some of `column_rules.TOLERABLE`.
@@ -117,6 +118,7 @@ class RowRules:
         self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
         self.texts = tuple(one for one in features if one.type in _TEXTS)
         self.numeric = tuple(one for one in features if one.type not in _TEXTS)
+        self.quantities = tuple(one for one in features if one.type.is_numeric)
         self.map_columns = lru_cache(_CACHE_SIZE)(self._map_columns)
         self.parsers = lru_cache(_CACHE_SIZE)(self._text_parsers)
         self._encoders = lru_cache(_CACHE_SIZE)(self._category_encoders)
@@ -182,8 +184,10 @@ class RowRules:
         for name, parse in self.parsers(missing, decimal).items():
             if name in texts:
                 features[:, self.places[name]] = parse(texts[name])
-        for number in _missing_numbers(missing):
-            features[features == number] = MISSING
+        if gone := missing_numbers(missing):
+            for column in self.quantities:
+                values = features[:, self.places[column.name]]
+                values[np.isin(values, gone)] = MISSING
         unseen = {}
         for name, categories in self._encoders(missing, decimal).items():
             codes = categories.codes(texts[name])
@@ -227,7 +231,7 @@ def _kind(column: Column) -> CellKind:
     return CellKind.TEXT if column.format else _KINDS[column.type]
 
 
-_missing_numbers = lru_cache(_CACHE_SIZE)(parse_numbers)
+missing_numbers = lru_cache(_CACHE_SIZE)(parse_numbers)
 
 
 def json_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:

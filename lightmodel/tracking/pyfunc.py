@@ -18,7 +18,7 @@ from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
 from lightmodel.tables.byte_stream import WRAPPERS
-from lightmodel.tables.column_rules import tolerance_hint
+from lightmodel.tables.column_rules import request_hint
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.json_forms import extract_records
 from lightmodel.tables.json_text import Record
@@ -72,7 +72,7 @@ class RowModel:
             if not findings.violations:
                 answered.append(self.served.predictor.answer(block))
         if violations := findings.violations:
-            hint = tolerance_hint(violations)
+            hint = request_hint(violations)
             raise ContractViolation(violations, what="the table", hint=hint)
         for found, what in (
             (findings.missing, "no value, which none lacked in training"),

@@ -102,7 +102,8 @@ def _matches_served(
         rows = f"the {comparison.rows:,} rows that satisfy its contract, of {comparison.of:,}"
     reason = (
         f"On {rows} that neither model was trained on, {metric.title} {value:.4f} {verb} "
-        f"the served model's {served:.4f} (gate.max_regression {gate.max_regression:g})."
+        f"the served model's {served:.4f} (gate.max_regression {gate.max_regression:g}: the limit is "
+        f"{limit:.4f})."
     )
     return [(passed, reason)]
 

@@ -54,7 +54,7 @@ def merge_rare_classes(table: pa.Table, target: str) -> tuple[pa.Table, str]:
     table, left = drop_rare_classes(table.set_column(position, target, merged), target)
     if left:
         return table, left
-    return table, f"the target {target!r}: merged {_rows(len(rare))} into {into}"
+    return table, f"the target {target!r}: merged {_rows(len(rare))}, into {into}"
 
 
 def _single_values(values: pa.ChunkedArray) -> pa.Array:
@@ -71,7 +71,7 @@ def _single_values(values: pa.ChunkedArray) -> pa.Array:
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row{'s' if count > 1 else ''}, each the only one of its class,"
+    return f"{count:,} row{'s' if count > 1 else ''}, each the only one of its class"
 
 
 def _in_other(values: pa.ChunkedArray, is_rare: pa.ChunkedArray) -> pa.ChunkedArray:

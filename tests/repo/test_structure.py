@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 35_934
-MOST_MODULES = 234
+MOST_LINES = 36_000
+MOST_MODULES = 235
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

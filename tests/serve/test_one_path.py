@@ -192,6 +192,16 @@ def test_one_row_is_read_as_in_the_whole(models: Models) -> None:
             assert answer.get_json() == whole[at : at + 1], name
 
 
+def test_a_date_as_a_number_is_refused_with_the_way_to_send_it(models: Models) -> None:
+    """As pandas writes it by default: nothing tells milliseconds from seconds, or from Excel's days."""
+    client = models.client("moments", compiled=False)
+    body = '[{"a": 0.5, "c": 1704067200000}]'
+    answer = post(client, body, "application/json")
+    assert (answer.status_code, answer.get_json()["violations"][0]["column"]) == (422, "c")
+    assert "to_json(date_format='iso')" in answer.get_json()["hint"]
+    assert "to_json" not in post(client, "a,c\nx,2023-01-01 10:00:00\n").get_json()["hint"]
+
+
 # ---- whole numbers that float64 does not hold -------------------------------------------------------
 
 
@@ -215,6 +225,18 @@ def test_an_id_beyond_64_bits_comes_back_exactly(models: Models, kind: str) -> N
         (row,) = answer.get_json()
         assert str(row["order_id"]) == str(HUGE)
         assert isinstance(row["order_id"], int | str)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_names_with_blanks_stay_known_where_integers_have_many_digits(
+    models: Models, kind: str
+) -> None:
+    client = models.client("large ids", compiled=False)
+    body = f'{{" order_id ": {HUGE}, "a ": 0.5, " c": "u"}}\n'
+    (row,) = post(client, body, kind).get_json()
+    (expected,) = post(client, f"order_id,a,c\n{HUGE},0.5,u\n").get_json()
+    assert str(row.pop("order_id")) == str(expected.pop("order_id")) == str(HUGE)
+    assert row == expected
 
 
 def test_an_id_beyond_64_bits_comes_back_exactly_in_csv(models: Models) -> None:

@@ -57,6 +57,43 @@ def missing_number_written_twice() -> Case:
     )
 
 
+def missing_amount() -> Case:
+    """-999 in an amount, in a plain number, and in the texts of both."""
+    text = lines(
+        "price,b,y",
+        lambda row: (
+            f"{('$-999', '-$999.00', '-999')[row.pick] if row.at % 3 == 0 else f'${row.a}'},"
+            f"{-999 if row.at % 4 == 0 else row.pick},{row.y}"
+        ),
+    )
+    dtype = {"price": str, "b": str}
+
+    def other_texts(frame: Frame) -> Frame:
+        return frame.assign(b=[f"{one}.0" for one in frame["b"]])
+
+    settings = {"data.na_values": ["", "-999"]}
+    return of_text(text, settings=settings, dtype=dtype, variants={"other texts": other_texts})
+
+
+def missing_zero() -> Case:
+    """0 is no value in a column of numbers, but false, midnight and no time at all are values."""
+    times = ("00:00:00", "09:30:00", "18:00:00")
+    text = lines(
+        "n,b,t,d,y",
+        lambda row: (
+            f"{0 if row.at % 4 == 0 else row.a},{('true', 'false')[row.at % 2]},{times[row.pick]},"
+            f"{row.pick * 13}:00:00,{row.y + 1}"
+        ),
+    )
+
+    def typed(frame: Frame) -> Frame:
+        times = [dt.time.fromisoformat(cell) for cell in frame["t"]]
+        return frame.assign(t=pd.Series(times, dtype=object), n=frame["n"].astype(float))
+
+    settings = {"data.na_values": ["", "0"]}
+    return of_text(text, settings=settings, variants={"typed": typed})
+
+
 def formula_errors() -> Case:
     """What a spreadsheet writes where a formula has no value, in place of a number and of a text."""
     errors = ("#DIV/0!", "#VALUE!", "#REF!", "#N/A", "#NAME?", "#NUM!", "#NULL!")
@@ -205,6 +242,8 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "missing among numbers": missing_among_numbers,
     "own missing": own_missing,
     "a missing number": missing_number_written_twice,
+    "a missing amount": missing_amount,
+    "a missing zero": missing_zero,
     "formula errors": formula_errors,
     "an empty column": empty_column,
     "whole numbers with gaps": whole_numbers_with_gaps,

@@ -90,6 +90,12 @@ def long_clocks() -> Case:
     return replace(case, without=frozenset({"Excel"}))  # as above
 
 
+def split_by_days() -> Case:
+    """Sorted as texts, 31.01. would follow 01.12."""
+    case = _case(lambda row: f"{_day(row):%d.%m.%Y}", _of_format("%d.%m.%Y"))
+    return replace(case, settings={"split.method": "time:c"})
+
+
 def _file(make: Callable[[], Case], file: str) -> Case:
     """Return the case of the typed frame as a file of another format."""
     case = make()
@@ -122,6 +128,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     **TYPED,
     "dates in several spellings": mixed_spellings,
     "moments in zones": zones,
+    "a split by days": split_by_days,
     "hours beyond a day": long_clocks,
     **{
         f"Parquet with {name}": partial(_file, make, "rows.parquet") for name, make in TYPED.items()

@@ -239,6 +239,11 @@ def test_the_contract_in_force_decides(
         (["5"] * 20 + ["none"], "1 of 21 are no numbers (rows 21 below the header)"),
         (["$5"] * 20 + [None, "-"], "1 of 22 are no numbers (rows 22 below the header)"),
         (["$5"] * 80 + ["-"] * 7, "(rows 81, 82, 83, 84, 85, … below the header)"),
+        (
+            [*map(str, range(1900, 1970)), *["Ancient"] * 30],
+            "30 of 100 are no numbers (rows 71, 72",
+        ),
+        (["7", "8", "A"] * 30 + ["9"] * 5, ""),
         (["$5"] * 20 + ["€5"], "not all written in one way"),
         (["007", "5"], ""),
         (["99999999999999999999", "5"], ""),

@@ -89,7 +89,10 @@ def test_falling_behind_the_served_model_by_more_than_a_share_fails(
         evaluation(task, metric, value, dummy, served), GateSection(max_regression=0.01)
     )
     assert verdict.passed is passed
-    assert any("500 rows that neither model was trained on" in reason for reason in verdict.reasons)
+    (reason,) = (text for text in verdict.reasons if "neither model was trained on" in text)
+    assert "On 500 rows" in reason
+    limit = served * (0.99 if metric == "auc" else 1.01)
+    assert f"(gate.max_regression 0.01: the limit is {limit:.4f})" in reason
 
 
 def test_a_comparison_on_part_of_the_rows_says_so() -> None:

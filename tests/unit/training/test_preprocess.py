@@ -400,8 +400,8 @@ def test_the_significance_of_drift_is_that_of_pearsons_test(names: list[str], sh
     chances = [share, *[(1 - share) / (len(names) - 1)] * (len(names) - 1)]
     before = random.choice(names, 900)
     now = random.choice(names, 700, p=chances)
-    accepted = accepted_from(preprocess(table_of(900, colour=[*before]), options(), None))
-    drift = preprocess(table_of(700, seed=1, colour=[*now]), options(), accepted).drift
+    accepted = accepted_from(preprocess(table_of(900, colour=before.tolist()), options(), None))
+    drift = preprocess(table_of(700, seed=1, colour=now.tolist()), options(), accepted).drift
     counts = [[(column == name).sum() for name in names] for column in (before, now)]
     (colour,) = [one for one in drift if one.column == "colour"]
     assert colour.p_value == pytest.approx(chi2_contingency(counts).pvalue, rel=1e-9)

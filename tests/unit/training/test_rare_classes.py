@@ -35,6 +35,7 @@ def test_dropped_ones_leave_the_table_and_the_labels(target: list[str]) -> None:
     assert found.contract.task.labels == ("high", "low")
     (warning,) = (text for text in found.warnings if "dropped" in text)
     assert f"'target': dropped {len(target) - len(FREQUENT)} row" in warning
+    assert warning.endswith("only one of its class")
 
 
 def test_merged_texts_are_the_class_other() -> None:
