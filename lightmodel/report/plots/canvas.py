@@ -122,15 +122,16 @@ def png(size: tuple[float, float], draw: Draw) -> bytes:
     with _figure(size) as figure:
         FigureCanvasAgg(figure)
         draw(figure)
-        figure.dpi = 2 * _POINTS_PER_INCH
+        figure.dpi = dpi = 2 * _POINTS_PER_INCH
         _lay_out(figure)
-        figure.savefig(out, format="png", facecolor=PAPER, metadata={"Software": None})
+        figure.savefig(out, format="png", dpi=dpi, facecolor=PAPER, metadata={"Software": None})
     return out.getvalue()
 
 
 def _lay_out(figure: Figure) -> None:
     """Place the axes, once: a figure that has a layout engine is drawn twice when it is saved."""
-    ConstrainedLayoutEngine().execute(figure)
+    if figure.axes:
+        ConstrainedLayoutEngine().execute(figure)
 
 
 def text_png(text: str) -> bytes:
