@@ -6,7 +6,7 @@
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
 #   stage.sh runtime                 print the runtime of the configured model: lightgbm, sklearn, boosters or neural
 #   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
-#   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
+#   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result, newest logs → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers of this build
 #
@@ -56,7 +56,8 @@ split=$(ls preprocessed/*/manifest.json 2>/dev/null | tail -n 1)
 for kept in "$model" "$split"; do
     [ -z "$kept" ] || find "${kept%/*}" -type f \( -name "*.json" -o -name "*.html" \) \
         -exec cp --parents {} /tmp/fetched \;
-done'
+done
+for log in $(ls logs/*.log 2>/dev/null | tail -n 5); do cp --parents "$log" /tmp/fetched; done'
 
 say() { printf '%s\n' "stage.sh: $*" >&2; }
 

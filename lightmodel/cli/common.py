@@ -65,12 +65,14 @@ def make_progress() -> Progress:
 
 
 @contextmanager
-def run_context(config: Config, **modes: bool) -> Iterator["RunContext"]:
-    """Open tracking, and yield the context of a run; `modes` are boolean fields of RunContext."""
+def run_context(config: Config, command: str, **modes: bool) -> Iterator["RunContext"]:
+    """Open log and tracking of a run, and yield its context; `modes` are boolean fields of RunContext."""
+    from lightmodel.cli.run_log import logged_run
     from lightmodel.pipeline import RunContext
     from lightmodel.tracking.uploader import recording
 
-    with recording(config) as record:
+    keep_file = not modes.get("dry_run")
+    with logged_run(config, command, keep_file=keep_file), recording(config) as record:
         yield RunContext(config, make_progress(), record, **modes)
 
 

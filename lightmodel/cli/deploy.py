@@ -2,10 +2,12 @@
 
 import signal
 import threading
+from contextlib import AbstractContextManager
 
 import click
 
 from lightmodel.cli.common import configured
+from lightmodel.cli.run_log import logged_run
 from lightmodel.config import Config
 from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
@@ -36,7 +38,8 @@ def docker(config: Config, image: str, **flags: bool) -> None:
 
     DOCKER_HOST holds its address, such as ssh://user@host; unset means this machine.
     """
-    _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
+    with _logged(config, flags):
+        _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
 
 
 @deploy.command()
@@ -51,7 +54,12 @@ def azure(config: Config, image: str, **flags: bool) -> None:
 
     Missing resources are created, and the public address is checked by a smoke test.
     """
-    _run(open_app_service(config), image, flags)
+    with _logged(config, flags):
+        _run(open_app_service(config), image, flags)
+
+
+def _logged(config: Config, flags: dict[str, bool]) -> AbstractContextManager[None]:
+    return logged_run(config, "deploy", keep_file=not flags["dry_run"])
 
 
 def _run(deployment: Deployment, image: str, flags: dict[str, bool]) -> None:

@@ -2,15 +2,18 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from lightmodel.config.base import Section
-from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX
+from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX, Config
 
 PROJECT = Path(__file__).parents[2]
+_SECRET_VARIABLE = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|CONNECTION_STRING|KEY$")
+_SHORTEST_SECRET = 4  # a shorter one would be found in every line
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -40,6 +43,22 @@ def service_environment(path: Path | None, sets: Sequence[str]) -> dict[str, str
         name, _, value = item.partition("=")
         variables[f"{PREFIX}{name.strip().replace('.', '__')}".upper()] = value
     return {**os.environ, **variables}
+
+
+def secret_values(config: Config) -> frozenset[str]:
+    """Return what no log may hold: the secrets among the settings, and those of libraries such as AWS_…."""
+    return frozenset(value for value in _secret_values(config) if len(value) >= _SHORTEST_SECRET)
+
+
+def _secret_values(config: Config) -> Iterator[str]:
+    for _, section in config:
+        for _, value in section:
+            if isinstance(value, SecretStr):
+                yield value.get_secret_value()
+                yield from map(str.strip, value.get_secret_value().splitlines())
+    for name, value in os.environ.items():
+        if _SECRET_VARIABLE.search(name):
+            yield value
 
 
 def workers_folder() -> str:

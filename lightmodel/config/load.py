@@ -18,7 +18,7 @@ from lightmodel.config.base import RENAMED_SETTINGS, Section, redacted
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AzureSection, DeploySection, NotifySection, WebhookSection
 from lightmodel.config.serving import ServeSection
-from lightmodel.config.storage import LogSection, StoreSection, TrackingSection
+from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
 from lightmodel.config.training import GateSection, TrainSection, TuneSection
 from lightmodel.errors import ConfigError
 
@@ -39,6 +39,7 @@ class Config(Section):
     gate: GateSection = GateSection()
     serve: ServeSection = ServeSection()
     log: LogSection = LogSection()
+    logs: LogsSection = LogsSection()
     store: StoreSection = StoreSection()
     tracking: TrackingSection = TrackingSection()
     deploy: DeploySection = DeploySection()

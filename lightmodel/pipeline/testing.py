@@ -26,7 +26,6 @@ from lightmodel.pipeline.context import (
     read_split,
 )
 from lightmodel.pipeline.reuse import LEARNER_MODULES
-from lightmodel.scoring.model_store import profile_of
 from lightmodel.store import codec
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.sync import send
@@ -96,6 +95,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         ArtefactCorrupt: it does not match its manifest.
         LightModelError: it cannot be opened with the installed libraries.
     """
+    from lightmodel.scoring.model_store import profile_of
     from lightmodel.training.features import Processing
     from lightmodel.training.testing import ModelUnderTest
 
