@@ -25,7 +25,7 @@
 # RUNTIME        of the image that `package` makes (default: auto, what the model needs)
 # CONFIG         of the image that `package` makes (default: config.toml)
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
-# LIGHTMODEL__*, AWS_* and AZURE_* are passed by name, so that no value shows in a list of processes.
+# LIGHTMODEL__*, NOTIFY_*, AWS_* and AZURE_* are passed by name, so that no value shows in a list of processes.
 # An empty one counts as not set: Jenkins passes a credential that is not filled in as empty.
 set -eu
 
@@ -93,7 +93,7 @@ start() {
 work() {
     name=$1
     shift
-    for setting in $(env | sed -nE 's/^((LIGHTMODEL__|AWS_|AZURE_)[A-Za-z0-9_]*)=.+/\1/p'); do
+    for setting in $(env | sed -nE 's/^((LIGHTMODEL__|NOTIFY_|AWS_|AZURE_)[A-Za-z0-9_]*)=.+/\1/p'); do
         set -- -e "$setting" "$@"
     done
     [ -z "$SERVICE_ENV" ] || set -- --env-file "$SERVICE_ENV" "$@"

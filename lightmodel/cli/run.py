@@ -15,6 +15,7 @@ from lightmodel.cli.common import (
     print_table,
     run_context,
     settings,
+    watched_run,
 )
 from lightmodel.config import Config, load
 from lightmodel.errors import NotReproduced
@@ -129,10 +130,9 @@ def reproduce(config: Config, version: str) -> None:
     model.joblib is identical, and 12 if it differs; the differences are listed. The store is unchanged.
     """
     # Imported here because --help needs none of it.
-    from lightmodel.cli.run_log import logged_run
     from lightmodel.pipeline.reproduce import run_reproduce
 
-    with logged_run(config, "reproduce"), TemporaryDirectory(prefix="light-model-") as scratch:
+    with watched_run(config, "reproduce"), TemporaryDirectory(prefix="light-model-") as scratch:
         result = run_reproduce(config, make_progress(), version, Path(scratch))
     if not result.differences:
         click.echo(f"{result.version}: identical, byte for byte (sha256 {result.sha256})")

@@ -50,8 +50,27 @@ def run_names(folder: Path) -> list[str]:
     return sorted(filter(is_version_name, names))
 
 
+class Run(logging.Filter):
+    """A run of a command; as a filter it adds name and stage to each record of the log.
+
+    Attributes:
+        stage: the one that the last event with a stage names; first the command.
+        clean: masks the secrets of the settings and of the environment in a text.
+    """
+
+    def __init__(self, command: str, clean: Clean) -> None:
+        super().__init__(new_version_name(datetime.now(UTC)))
+        self.command, self.stage, self.clean = command, command, clean
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the run and its stage to a record."""
+        self.stage = getattr(record, "stage", self.stage)
+        record.run, record.stage = self.name, self.stage
+        return True
+
+
 @contextmanager
-def logged_run(config: Config, command: str, *, keep_file: bool = True) -> Iterator[None]:
+def logged_run(config: Config, command: str, *, keep_file: bool = True) -> Iterator[Run]:
     """Log a command to the console in the format of logs.console, and to a file of its own.
 
     A file that cannot be written costs a warning. Without `keep_file` there is none.
@@ -59,35 +78,21 @@ def logged_run(config: Config, command: str, *, keep_file: bool = True) -> Itera
     Raises:
         LightModelError: the command failed by a bug, whose traceback is in the file.
     """
-    run = new_version_name(datetime.now(UTC))
-    stamp, clean = _Stamp(run, command), _cleaner(secret_values(config))
-    _configure_console(config.logs.console, stamp, clean)
-    file = _open_file(logs_folder(config), config.logs, run) if keep_file else None
+    run = Run(command, _cleaner(secret_values(config)))
+    _configure_console(config.logs.console, run)
+    file = _open_file(logs_folder(config), config.logs, run.name) if keep_file else None
     if file is None:
-        yield
+        yield run
         return
-    file.addFilter(stamp)
-    file.setFormatter(EventFormatter("json", clean))
+    file.addFilter(run)
+    file.setFormatter(EventFormatter("json", run.clean))
     logging.getLogger().addHandler(file)
     try:
-        with _result_logged(file, command, run):
-            yield
+        with _result_logged(file, run):
+            yield run
     finally:
         logging.getLogger().removeHandler(file)
         file.close()
-
-
-class _Stamp(logging.Filter):
-    """Adds the run and its stage to each record; the stage is that of the last event which names one."""
-
-    def __init__(self, run: str, command: str) -> None:
-        super().__init__()
-        self._run, self._stage = run, command
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        self._stage = getattr(record, "stage", self._stage)
-        record.run, record.stage = self._run, self._stage
-        return True
 
 
 class EventFormatter(logging.Formatter):
@@ -139,14 +144,14 @@ def _cleaner(secrets: Iterable[str]) -> Clean:
     return lambda text: redacted(pattern.sub("***", text))
 
 
-def _configure_console(form: str, stamp: _Stamp, clean: Clean) -> None:
+def _configure_console(form: str, run: Run) -> None:
     """Set the format of the handler that `lightmodel.cli.main` has added."""
     if form == "auto":
         form = "plain" if sys.stderr.isatty() else "text"
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:
-            handler.setFormatter(EventFormatter(form, clean))
-            handler.filters[:] = [stamp]
+            handler.setFormatter(EventFormatter(form, run.clean))
+            handler.filters[:] = [run]
 
 
 class _RunFile(RotatingFileHandler):
@@ -202,9 +207,9 @@ def _open_file(folder: Path, logs: LogsSection, run: str) -> _RunFile | None:
 
 
 @contextmanager
-def _result_logged(file: _RunFile, command: str, run: str) -> Iterator[None]:
+def _result_logged(file: _RunFile, run: Run) -> Iterator[None]:
     """Log start and end, and a failure with its stage, file and line."""
-    file.add(f"light-model {__version__} {command}", event="run started", command=command)
+    file.add(f"light-model {__version__} {run.command}", event="run started", command=run.command)
     started = time.perf_counter()
 
     def ended(message: str, event: str, **facts: Any) -> None:  # noqa: ANN401 — any facts
@@ -223,7 +228,7 @@ def _result_logged(file: _RunFile, command: str, run: str) -> Iterator[None]:
             raise
         raise LightModelError(
             "this is a bug in light-model; please report it",
-            hint=f"`python -m lightmodel logs {run}` shows the traceback; it may quote your table",
+            hint=f"`python -m lightmodel logs {run.name}` shows the traceback; it may quote your table",
         ) from error
     ended("succeeded", "run ended")
 

@@ -13,6 +13,7 @@ from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.task import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
+from lightmodel.notify.events import Notify, no_notifications
 from lightmodel.progress import Progress, format_seconds
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
@@ -36,6 +37,7 @@ class RunContext:
         progress: shows work under way.
         record: sends runs to tracking; an empty sequence announces that one will follow. It never
             raises.
+        notify: notifies the receivers of an event. It never raises.
         force: run stages even if nothing has changed.
         dry_run: only report what would be done.
     """
@@ -43,6 +45,7 @@ class RunContext:
     config: Config
     progress: Progress
     record: Record = no_tracking
+    notify: Notify = no_notifications
     force: bool = False
     dry_run: bool = False
 

@@ -17,6 +17,7 @@ from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
 from lightmodel.contract.task import METRICS
 from lightmodel.errors import LightModelError
 from lightmodel.learners.factory import load_model
+from lightmodel.notify.events import Published
 from lightmodel.pipeline.context import (
     Outcome,
     Pins,
@@ -61,7 +62,10 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
     verdict = _test(context, version, served, key)
     context.record([model_record(version, verdict)])
     send(context.config)
-    return _outcome(version, verdict, "made", why)
+    outcome = _outcome(version, verdict, "made", why)
+    if verdict.passed:
+        context.notify(Published(version.name, outcome.metric))
+    return outcome
 
 
 def _key(config: Config, version: Version, served: Version | None) -> str:

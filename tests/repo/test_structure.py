@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 36_230
-MOST_MODULES = 227
+MOST_LINES = 36_830
+MOST_MODULES = 233
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
