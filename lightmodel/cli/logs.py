@@ -1,6 +1,7 @@
 """`python -m lightmodel logs`: print the log of a run."""
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -78,9 +79,10 @@ def _texts(line: str) -> Iterator[str]:
 
 def _summary(folder: Path, name: str) -> str:
     """Return the command of a run and how it ended."""
-    events = [event for line in _lines(folder, name) if (event := _event(line))]
-    command = next((event["command"] for event in events if "command" in event), "")
-    last = events[-1] if events else {}
+    lines = _lines(folder, name)
+    first = _event(next(lines, "")) or {}
+    last = _event(next(iter(deque(lines, maxlen=1)), "")) or {}
+    command = first.get("command", "")
     if last.get("event") not in {"run ended", "run failed"}:
         return f"{command:<12} did not end, or still runs"
     what = last["message"].partition("\n")[0]

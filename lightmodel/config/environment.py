@@ -14,7 +14,7 @@ from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX, Config
 from lightmodel.errors import ConfigError
 
 PROJECT = Path(__file__).parents[2]
-_SECRET_VARIABLE = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|CONNECTION_STRING|KEY$")
+_SECRET_VARIABLE = re.compile(r"(PASSWORD|SECRET|TOKEN|CREDENTIALS|CONNECTION_STRING|_KEY)$")
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 _SHORTEST_SECRET = 4  # a shorter one would be found in every line
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
