@@ -6,7 +6,7 @@
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
 #   stage.sh runtime                 print the runtime of the configured model: lightgbm, sklearn, boosters or neural
 #   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
-#   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result → FOLDER
+#   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result, newest logs → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers of this build
 #
@@ -25,7 +25,7 @@
 # RUNTIME        of the image that `package` makes (default: auto, what the model needs)
 # CONFIG         of the image that `package` makes (default: config.toml)
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
-# LIGHTMODEL__*, AWS_* and AZURE_* are passed by name, so that no value shows in a list of processes.
+# LIGHTMODEL__*, NOTIFY_*, AWS_* and AZURE_* are passed by name, so that no value shows in a list of processes.
 # An empty one counts as not set: Jenkins passes a credential that is not filled in as empty.
 set -eu
 
@@ -56,7 +56,8 @@ split=$(ls preprocessed/*/manifest.json 2>/dev/null | tail -n 1)
 for kept in "$model" "$split"; do
     [ -z "$kept" ] || find "${kept%/*}" -type f \( -name "*.json" -o -name "*.html" \) \
         -exec cp --parents {} /tmp/fetched \;
-done'
+done
+for log in $(ls logs/*.log 2>/dev/null | tail -n 5); do cp --parents "$log" /tmp/fetched; done'
 
 say() { printf '%s\n' "stage.sh: $*" >&2; }
 
@@ -92,7 +93,7 @@ start() {
 work() {
     name=$1
     shift
-    for setting in $(env | sed -nE 's/^((LIGHTMODEL__|AWS_|AZURE_)[A-Za-z0-9_]*)=.+/\1/p'); do
+    for setting in $(env | sed -nE 's/^((LIGHTMODEL__|NOTIFY_|AWS_|AZURE_)[A-Za-z0-9_]*)=.+/\1/p'); do
         set -- -e "$setting" "$@"
     done
     [ -z "$SERVICE_ENV" ] || set -- --env-file "$SERVICE_ENV" "$@"

@@ -49,6 +49,7 @@ MEANINGS = {
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
         "run": ("run", "Run the chain, or some of its stages."),
+        "logs": ("logs", "Print the log of a run."),
         "retry": ("run", "Search for parameters that pass the quality gate."),
         "serve": ("service", "Serve the newest approved model."),
     },
@@ -167,14 +168,23 @@ def _run_command(command: click.Command, arguments: list[str], name: str) -> int
         click.echo("interrupted; the next run resumes", err=True)
         return INTERRUPTED
     except errors.LightModelError as error:
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
+        _show(error)
         return exit_code(error)
     except Exception:
         logger.exception("this is a bug in light-model; please report it")
         return BUG
     return 0
+
+
+def _show(error: errors.LightModelError) -> None:
+    """Print message and hint, or log them as an event where the console gets JSON."""
+    forms = [getattr(handler.formatter, "form", "") for handler in logging.getLogger().handlers]
+    if "json" in forms:
+        logger.error("%s", error.message, extra={"hint": error.hint})
+        return
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
 
 
 def exit_code(error: errors.LightModelError) -> int:

@@ -16,6 +16,7 @@ from lightmodel.progress import LogProgress, Progress
 if TYPE_CHECKING:  # rich is imported when a table is printed, the chain when it runs
     from rich.table import Table
 
+    from lightmodel.notify.events import Notify
     from lightmodel.pipeline import RunContext
 
 Command = Callable[..., Any]
@@ -65,13 +66,34 @@ def make_progress() -> Progress:
 
 
 @contextmanager
-def run_context(config: Config, **modes: bool) -> Iterator["RunContext"]:
-    """Open tracking, and yield the context of a run; `modes` are boolean fields of RunContext."""
+def run_context(config: Config, command: str, **modes: bool) -> Iterator["RunContext"]:
+    """Open log, notifications and tracking of a run, and yield its context.
+
+    `modes` are boolean fields of RunContext; a dry run only logs to the console.
+    """
     from lightmodel.pipeline import RunContext
     from lightmodel.tracking.uploader import recording
 
-    with recording(config) as record:
-        yield RunContext(config, make_progress(), record, **modes)
+    with (
+        watched_run(config, command, dry_run=modes.get("dry_run", False)) as notify,
+        recording(config) as record,
+    ):
+        yield RunContext(config, make_progress(), record, notify, **modes)
+
+
+@contextmanager
+def watched_run(config: Config, command: str, *, dry_run: bool = False) -> Iterator["Notify"]:
+    """Open log and notifications of a run, and yield what notifies of an event; in a dry run nothing."""
+    from lightmodel.cli.notified import notified_run
+    from lightmodel.cli.run_log import logged_run
+    from lightmodel.notify.events import no_notifications
+
+    with logged_run(config, command, keep_file=not dry_run) as run:
+        if dry_run:
+            yield no_notifications
+            return
+        with notified_run(config, run) as notify:
+            yield notify
 
 
 def new_table(*names: str, left: Container[str] = ()) -> "Table":

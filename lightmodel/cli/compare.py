@@ -64,7 +64,7 @@ def compare(
     from lightmodel.pipeline.preprocess import current_split
 
     file = writable_file(loaded) if flags["write"] else None
-    with run_context(config) as context:
+    with run_context(config, "compare") as context:
         with run_lock(config.store.root):
             split = current_split(context)
         with run_lock(config.store.work / "comparisons"):

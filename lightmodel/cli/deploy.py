@@ -1,11 +1,12 @@
 """`python -m lightmodel deploy`, `monitor`, `webhook` and `notify`: deploy a service, and watch it."""
 
+import logging
 import signal
 import threading
 
 import click
 
-from lightmodel.cli.common import configured
+from lightmodel.cli.common import configured, watched_run
 from lightmodel.config import Config
 from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
@@ -13,7 +14,10 @@ from lightmodel.delivery.docker_host import open_docker_host
 from lightmodel.delivery.interruption import defer_signals
 from lightmodel.delivery.monitor import open_monitor
 from lightmodel.errors import DeployFailed, LightModelError, SourceUnavailable
-from lightmodel.notify import open_notifier
+from lightmodel.notify.events import Deployed, Message, Notify, RolledBack
+from lightmodel.notify.notifier import open_notifier
+
+logger = logging.getLogger(__name__)
 
 
 @click.group()
@@ -36,7 +40,8 @@ def docker(config: Config, image: str, **flags: bool) -> None:
 
     DOCKER_HOST holds its address, such as ssh://user@host; unset means this machine.
     """
-    _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags)
+    with watched_run(config, "deploy", dry_run=flags["dry_run"]) as notify:
+        _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags, notify)
 
 
 @deploy.command()
@@ -51,10 +56,11 @@ def azure(config: Config, image: str, **flags: bool) -> None:
 
     Missing resources are created, and the public address is checked by a smoke test.
     """
-    _run(open_app_service(config), image, flags)
+    with watched_run(config, "deploy", dry_run=flags["dry_run"]) as notify:
+        _run(open_app_service(config), image, flags, notify)
 
 
-def _run(deployment: Deployment, image: str, flags: dict[str, bool]) -> None:
+def _run(deployment: Deployment, image: str, flags: dict[str, bool], notify: Notify) -> None:
     """Plan, deploy or roll back, and print which version answers now."""
     if flags["dry_run"]:
         click.echo("\n".join(deployment.plan(image)))
@@ -63,6 +69,10 @@ def _run(deployment: Deployment, image: str, flags: dict[str, bool]) -> None:
     result = deployment.rollback() if flags["rollback"] else deployment.deploy(image)
     status = "answers now" if result.changed else "was already deployed; nothing was changed"
     click.echo(f"{result.version} {status}: {result.address}")
+    if result.changed and flags["rollback"]:
+        notify(RolledBack("the deployment", f"{result.version} answers now at {result.address}."))
+    elif result.changed:
+        notify(Deployed(result.version, result.address))
 
 
 def _stop_event() -> threading.Event:
@@ -82,8 +92,8 @@ def monitor(config: Config, every: float | None) -> None:
     """Restart the deployed service when it fails.
 
     It checks the service that `deploy docker` started on DOCKER_HOST. A service that is unhealthy or does
-    not answer is restarted, with growing pauses between attempts, and `notify.urls` are notified. A
-    service that answers is never touched.
+    not answer is restarted, with growing pauses between attempts, and the receivers of `restarted` are
+    notified. A service that answers is never touched.
     """
     check = open_monitor(config).check
     if every is None:
@@ -131,17 +141,23 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
 
 
 @click.command()
-@click.argument("title")
+@click.argument("title", required=False)
 @click.option("--body", default="", help="Text below the title.")
+@click.option("--spooled", is_flag=True, help="Send no message but those that wait in the spool.")
 @configured
-def notify(config: Config, title: str, body: str) -> None:
+def notify(config: Config, title: str | None, body: str, *, spooled: bool) -> None:
     """Send a notification.
 
-    TITLE is logged, and sent to every channel of `notify.urls` (LIGHTMODEL__NOTIFY__URLS).
+    TITLE is logged, and sent to the receivers of `message` (the tables [[notify]] of the settings file).
     """
-    section = config.notify
-    if not open_notifier(section.channels, section.timeout_s).send(title, body):
+    if not title and not spooled:
+        raise click.UsageError("name a TITLE, or use --spooled")
+    notifier = open_notifier(config, strict=True)
+    if title:
+        logger.info("%s: %s", title, body)
+        notifier.put(Message(title, body))
+    if failed := notifier.deliver():
         raise SourceUnavailable(
-            "a channel of notify.urls did not accept the message",
-            hint="the log line above names it; the other channels have the message",
+            f"the message was not accepted: {'; '.join(sorted(failed))}",
+            hint="it is sent again by the next command; the other channels have it",
         )

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from lightmodel.cli import EXIT_CODES, MEANINGS
 from lightmodel.config import Config, load
-from lightmodel.config.load import PREFIX, SECTIONS, is_secret
+from lightmodel.config.load import PREFIX, SECTIONS, TABLES, is_secret
 
 if TYPE_CHECKING:  # the chain is imported when the page is written
     from lightmodel.pipeline import Stage
@@ -134,11 +134,15 @@ def example_file() -> str:
     """Return config.toml: each key with its default, below its description."""
     lines = [_SETTINGS_INTRODUCTION]
     for name, section in SECTIONS.items():
-        lines += [f"[{name}]"]
-        for key, field in section.model_fields.items():
+        is_table = name in TABLES
+        lines += [f"# [[{name}]]" if is_table else f"[{name}]"]
+        for key, field in TABLES.get(name, section).model_fields.items():
             if not is_secret(field):
                 comment = textwrap.wrap(f"{field.description}{_choices(field)}", 96)
-                lines += [*(f"# {line}" for line in comment), _assignment(key, field), ""]
+                assignment = _assignment(key, field)
+                is_set = not (is_table or assignment.startswith("#"))
+                lines += [f"# {line}" for line in comment]
+                lines += [assignment if is_set else f"# {assignment.removeprefix('# ')}", ""]
     return "\n".join(lines)
 
 
@@ -154,16 +158,23 @@ def reference_page() -> str:
         "Secrets come only from the environment, or from a file that a variable ending in `_FILE`",
         f"names: `{PREFIX}STORE__SIGNING_KEY_FILE=/run/secrets/key`.",
     ]
-    for name, section in SECTIONS.items():
+    for name, usual in SECTIONS.items():
+        section = TABLES.get(name, usual)
         title = (section.__doc__ or "").strip().splitlines()[0]
-        lines += ["", f"## [{name}]", "", title, ""]
+        heading = f"[[{name}]]" if name in TABLES else f"[{name}]"
+        lines += ["", f"## {heading}", "", title, ""]
         lines += ["| key | default | range | description |", "|---|---|---|---|"]
         for key, field in section.model_fields.items():
-            default = field.get_default(call_default_factory=True)
-            shown = "secret" if is_secret(field) else f"`{_toml(default)}`"
+            shown = "secret" if is_secret(field) else _default(field)
             description = f"{field.description}{_choices(field)}".replace("|", "\\|")
             lines.append(f"| `{name}.{key}` | {shown} | {_range(field)} | {description} |")
     return "\n".join(lines) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return f"`{_toml(field.get_default(call_default_factory=True))}`"
 
 
 def _choices(field: FieldInfo) -> str:
@@ -186,7 +197,7 @@ def _range(field: FieldInfo) -> str:
 
 
 def _assignment(key: str, field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=True)
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
     return f"# {key} =" if default is None else f"{key} = {_toml(default)}"
 
 

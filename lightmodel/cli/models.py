@@ -112,6 +112,8 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
 
     The default VERSION is the served one. Nothing is deleted.
     """
+    from lightmodel.notify.events import RolledBack
+    from lightmodel.notify.notifier import open_notifier
     from lightmodel.store import admin
     from lightmodel.store.sync import send
     from lightmodel.tracking.uploader import sync_aliases
@@ -123,6 +125,9 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
     click.echo(f"served now: {result.served or 'nothing'}")
     sync_aliases(config)
     send(config)
+    notifier = open_notifier(config)
+    notifier.send(RolledBack(result.withdrawn, f"{result.served or 'No model'} is served now."))
+    notifier.wait()
 
 
 @models.command()

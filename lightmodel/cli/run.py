@@ -15,6 +15,7 @@ from lightmodel.cli.common import (
     print_table,
     run_context,
     settings,
+    watched_run,
 )
 from lightmodel.config import Config, load
 from lightmodel.errors import NotReproduced
@@ -63,7 +64,7 @@ def run(
         raise click.UsageError("name stages or use --from and --to, not both")
     names = chosen_stages(stages, first, last)
     modes = {"force": flags["force"], "dry_run": flags["dry_run"]}
-    _run(loaded.config, names, retry="train" in names, **modes)
+    _run(loaded.config, "run", names, retry="train" in names, **modes)
 
 
 def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) -> tuple[str, ...]:
@@ -90,15 +91,15 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
     candidate is approved, and 10 if none is.
     """
     override = () if tries is None else (f"train.retry={tries}",)
-    _run(load(config_file, (*sets, *override)).config, STAGES[-1:], retry=True)
+    _run(load(config_file, (*sets, *override)).config, "retry", STAGES[-1:], retry=True)
 
 
-def _run(config: Config, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
+def _run(config: Config, command: str, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
     # Imported here because --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, run_chain
 
     stages = [stage for stage in CHAIN if stage.name in names]
-    with run_context(config, **modes) as context, run_lock(config.store.root):
+    with run_context(config, command, **modes) as context, run_lock(config.store.root):
         _show_outcomes(run_chain(context, stages, retry=retry))
 
 
@@ -131,7 +132,7 @@ def reproduce(config: Config, version: str) -> None:
     # Imported here because --help needs none of it.
     from lightmodel.pipeline.reproduce import run_reproduce
 
-    with TemporaryDirectory(prefix="light-model-") as scratch:
+    with watched_run(config, "reproduce"), TemporaryDirectory(prefix="light-model-") as scratch:
         result = run_reproduce(config, make_progress(), version, Path(scratch))
     if not result.differences:
         click.echo(f"{result.version}: identical, byte for byte (sha256 {result.sha256})")

@@ -62,7 +62,7 @@ def tune(
     from lightmodel.pipeline.tune import run_tune
 
     file = writable_file(loaded) if flags["write"] else None
-    with run_context(loaded.config) as context:
+    with run_context(loaded.config, "tune") as context:
         # When several processes start the same study, the first one makes the split.
         with run_lock(loaded.config.store.root, LOCK_TIMEOUT_S):
             split = current_split(context)

@@ -4,7 +4,7 @@ from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AzureSection, DeploySection
 from lightmodel.config.load import Config, load
 from lightmodel.config.serving import ServeSection
-from lightmodel.config.storage import LogSection, StoreSection, TrackingSection
+from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
 from lightmodel.config.training import GateSection, RangeOverride, TrainSection, TuneSection
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "DeploySection",
     "GateSection",
     "LogSection",
+    "LogsSection",
     "RangeOverride",
     "ServeSection",
     "SplitSection",

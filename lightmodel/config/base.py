@@ -36,6 +36,12 @@ RENAMED_SETTINGS = {
     "azure.start_seconds": "azure.start_timeout_s",
 }
 
+# old name of a setting → what does the same; the old names are valid until release 0.2
+REPLACED_SETTINGS = {
+    "notify.urls": "the tables [[notify]] of the settings file, with urls and events",
+    "notify.timeout_s": "timeout_s in the tables [[notify]] of the settings file",
+}
+
 
 class Section(BaseModel):
     """One section of config.toml; it is immutable, and rejects unknown keys."""

@@ -1,4 +1,4 @@
-"""The sections `deploy` to `webhook` of `config.toml`: where images go, and who and what is notified."""
+"""The sections `deploy`, `azure` and `webhook` of `config.toml`: where images go, what starts builds."""
 
 from pathlib import Path
 
@@ -77,24 +77,6 @@ class AzureSection(Section):
         pattern=r"^https://\S+$",
         description="URL of Azure's management API; sovereign clouds have their own.",
     )
-
-
-class NotifySection(Section):
-    """Who is notified when a build does not deploy, or when the service does not answer."""
-
-    urls: SecretStr | None = Field(
-        None,
-        description="URLs of apprise, one per line, such as mailto://user:password@host?to=me@host or "
-        "slack://…; not set: notifications are only logged.",
-    )
-    timeout_s: float = Field(15.0, gt=0, description="Seconds to wait for each of them.")
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Return the URLs, without blank lines and comments; they hold secrets."""
-        text = self.urls.get_secret_value() if self.urls else ""
-        lines = (line.strip() for line in text.splitlines())
-        return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 class WebhookSection(Section):

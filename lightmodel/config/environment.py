@@ -2,15 +2,21 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from lightmodel.config.base import Section
-from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX
+from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX, Config
+from lightmodel.errors import ConfigError
 
 PROJECT = Path(__file__).parents[2]
+_SECRET_VARIABLE = re.compile(r"(PASSWORD|SECRET|TOKEN|CREDENTIALS|CONNECTION_STRING|_KEY)$")
+_REFERENCE = re.compile(r"\$\{(\w+)\}")
+_SHORTEST_SECRET = 4  # a shorter one would be found in every line
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -42,6 +48,54 @@ def service_environment(path: Path | None, sets: Sequence[str]) -> dict[str, str
     return {**os.environ, **variables}
 
 
+def secret_values(config: Config) -> frozenset[str]:
+    """Return what no log may hold: the secrets among the settings, and those of libraries such as AWS_…."""
+    return frozenset(value for value in _secret_values(config) if len(value) >= _SHORTEST_SECRET)
+
+
+def _secret_values(config: Config) -> Iterator[str]:
+    for _, section in config:
+        for _, value in section:
+            if isinstance(value, SecretStr):
+                yield value.get_secret_value()
+                yield from map(str.strip, value.get_secret_value().splitlines())
+    for receiver in config.notify.receivers:
+        for name in _REFERENCE.findall(" ".join(receiver.urls)):
+            yield from map(str.strip, (_variable(name) or "").splitlines())
+    for name, value in os.environ.items():
+        if _SECRET_VARIABLE.search(name):
+            yield value
+
+
+def filled_in(url: str) -> str:
+    """Return a URL with the value of each ${NAME}, which is quoted unless it is all of the URL.
+
+    Raises:
+        ConfigError: neither NAME nor NAME_FILE is set.
+    """
+    values = {name: _variable(name) for name in _REFERENCE.findall(url)}
+    for name, value in values.items():
+        if value is None:
+            raise ConfigError(
+                f"the URL of a receiver needs {name}, which is not set",
+                hint=f"set {name} in the environment, or {name}{FILE_SUFFIX} to the path of a file",
+            )
+    if whole := _REFERENCE.fullmatch(url):
+        return values[whole[1]] or ""
+    return _REFERENCE.sub(lambda found: quote(values[found[1]] or "", safe=""), url)
+
+
+def _variable(name: str) -> str | None:
+    """Return a variable of the environment, or the content of the file that NAME_FILE names."""
+    if name in os.environ:
+        return os.environ[name]
+    file = os.environ.get(f"{name}{FILE_SUFFIX}")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip() if file else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
 def workers_folder() -> str:
     """Return the folder in which the workers of one service share numbers; "" for a single process."""
     return os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
@@ -50,7 +104,7 @@ def workers_folder() -> str:
 def _text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    return json.dumps(value) if isinstance(value, tuple) else str(value)
+    return json.dumps(value, default=dict) if isinstance(value, tuple) else str(value)
 
 
 def preset(variables: Mapping[str, str]) -> None:

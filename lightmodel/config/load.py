@@ -14,11 +14,12 @@ from typing import Any, cast, get_args
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from lightmodel.config.base import RENAMED_SETTINGS, Section, redacted
+from lightmodel.config.base import RENAMED_SETTINGS, REPLACED_SETTINGS, Section, redacted
 from lightmodel.config.data import DataSection, SplitSection
-from lightmodel.config.deployment import AzureSection, DeploySection, NotifySection, WebhookSection
+from lightmodel.config.deployment import AzureSection, DeploySection, WebhookSection
+from lightmodel.config.notification import NotifySection, Receiver
 from lightmodel.config.serving import ServeSection
-from lightmodel.config.storage import LogSection, StoreSection, TrackingSection
+from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
 from lightmodel.config.training import GateSection, TrainSection, TuneSection
 from lightmodel.errors import ConfigError
 
@@ -39,6 +40,7 @@ class Config(Section):
     gate: GateSection = GateSection()
     serve: ServeSection = ServeSection()
     log: LogSection = LogSection()
+    logs: LogsSection = LogsSection()
     store: StoreSection = StoreSection()
     tracking: TrackingSection = TrackingSection()
     deploy: DeploySection = DeploySection()
@@ -50,6 +52,8 @@ class Config(Section):
 SECTIONS = {
     name: cast("type[Section]", field.annotation) for name, field in Config.model_fields.items()
 }
+# section → the table [[section]] that stands for its setting "receivers" in a settings file
+TABLES: dict[str, type[Section]] = {"notify": Receiver}
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,9 @@ def _from_file(file: Path, mistakes: list[str]) -> Iterator[Setting]:
 
 
 def _from_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Iterator[Setting]:
-    for section, table in content.items():
+    for section, content_of in content.items():
+        is_list = section in TABLES and isinstance(content_of, list)
+        table = {"receivers": content_of} if is_list else content_of
         if not isinstance(table, dict):
             mistakes.append(f"{origin}: {section}: must be in a section, such as [data]")
             continue
@@ -202,12 +208,13 @@ def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Set
 def _renamed(section: str, key: str, value: Any, origin: str) -> tuple[str, Any]:  # noqa: ANN401 — as written
     """Return the current name of a setting, and its value in the current unit."""
     path = f"{section}.{key}"
-    if path not in RENAMED_SETTINGS:
+    name = RENAMED_SETTINGS.get(path, "")
+    if new := name or REPLACED_SETTINGS.get(path.removesuffix(FILE_SUFFIX.lower())):
+        logger.warning(
+            "%s: %s was renamed to %s; the old name is valid until release 0.2", origin, path, new
+        )
+    if not name:
         return key, value
-    name = RENAMED_SETTINGS[path]
-    logger.warning(
-        "%s: %s was renamed to %s; the old name is valid until release 0.2", origin, path, name
-    )
     if path == "tune.keep_share":  # a share became a percentage
         with suppress(TypeError, ValueError):
             value = str(100 * float(value)) if isinstance(value, str) else 100 * value
@@ -283,8 +290,12 @@ def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | Non
             path = ".".join(str(part) for part in detail["loc"][:2])
             message = detail["msg"].removeprefix("Value error, ")
             setting = by_path[path]
-            secret = is_secret(_field(setting.section, setting.key))
-            value = "" if secret else f"found {redacted(repr(setting.value))}; "
+            field = _field(setting.section, setting.key)
+            is_shown = field is not None and field.repr and not is_secret(field)
+            value = f"found {redacted(repr(setting.value))}; " if is_shown else ""
+            if setting.section in TABLES:
+                places = (part + 1 if isinstance(part, int) else part for part in detail["loc"][2:])
+                value += "".join(f"{place}: " for place in places)
             hint = ""
             if isinstance(setting.value, str) and detail["type"].endswith("_type"):
                 hint = '; write it as TOML ({num_leaves = 31}, ["a", "b"]) or as JSON'

@@ -1,4 +1,4 @@
-"""The sections `log`, `store` and `tracking` of `config.toml`: where rows, artefacts and runs are kept."""
+"""The sections `log`, `logs`, `store` and `tracking`: where rows, logs, artefacts and runs are kept."""
 
 import re
 from pathlib import Path
@@ -64,6 +64,27 @@ class LogSection(Section):
         ge=1,
         description="Maximum size in megabytes of the spool on disk, which keeps rows while PostgreSQL "
         "is down; further rows are dropped.",
+    )
+
+
+class LogsSection(Section):
+    """The logs of runs: one file for each, which `python -m lightmodel logs` prints."""
+
+    folder: Literal["auto"] | Path = Field(
+        "auto", description="Folder of these files; auto: logs/ in store.root."
+    )
+    console: Literal["auto", "plain", "text", "json"] = Field(
+        "auto",
+        description="Format of a run's log lines on the console: messages alone (plain), with time, "
+        "level, run and stage (text), or as JSON; auto: plain on a terminal, else text.",
+    )
+    keep: int = Field(
+        50, ge=1, description="Number of runs whose logs are kept; older ones are deleted."
+    )
+    max_mb: int = Field(
+        10,
+        ge=1,
+        description="Size of a run's log in megabytes beyond which its oldest lines are deleted.",
     )
 
 

@@ -11,7 +11,8 @@ from lightmodel.config import Config
 from lightmodel.delivery.docker_host import DockerHost, open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.notify import Notifier, open_notifier
+from lightmodel.notify.events import Event, Notify, Restarted
+from lightmodel.notify.notifier import open_notifier
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,13 @@ def open_monitor(config: Config) -> "Monitor":
     host = open_docker_host(config)
     state_file = config.store.work / "monitor" / f"{config.deploy.name}.json"
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    notifier = open_notifier(config.notify.channels, config.notify.timeout_s)
-    return Monitor(host, notifier, state_file)
+    notifier = open_notifier(config)
+
+    def notify(event: Event) -> None:
+        notifier.send(event)
+        notifier.wait()
+
+    return Monitor(host, notify, state_file)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Monitor:
     """
 
     host: DockerHost
-    notifier: Notifier
+    notify: Notify
     state_file: Path
     clock: Callable[[], float] = time.time
 
@@ -92,8 +98,9 @@ class Monitor:
             return error.message
         return self._close(incident)
 
-    def _notify(self, what: str, more: str) -> None:
-        self.notifier.send(f"{self.host.settings.name} {what}", more)
+    def _notify(self, what: str, details: str) -> None:
+        logger.info("%s %s: %s", self.host.settings.name, what, details)
+        self.notify(Restarted("the service", what, details))
 
     def _read_incident(self) -> Incident | None:
         try:

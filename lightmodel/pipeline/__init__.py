@@ -65,7 +65,7 @@ def run_chain(
     """
     pins: dict[str, str] = {}
     for stage in stages:
-        outcome = timed(partial(stage.run, context, pins))
+        outcome = timed(stage.name, partial(stage.run, context, pins))
         yield outcome
         pins[outcome.stage] = outcome.version
         if not outcome.rejected:

@@ -1,5 +1,6 @@
 """Define what every stage of the chain receives and returns."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -12,13 +13,16 @@ from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.task import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
-from lightmodel.progress import Progress
+from lightmodel.notify.events import Notify, no_notifications
+from lightmodel.progress import Progress, format_seconds
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
 from lightmodel.tracking.uploader import Record, no_tracking
 
 if TYPE_CHECKING:  # most of a run that finds nothing changed would be spent on importing it
     import pyarrow as pa
+
+logger = logging.getLogger(__name__)
 
 Pins = Mapping[str, str]  # the versions that a run has made or reused so far, by stage
 Scored = Mapping[str, float | None]  # metrics by name; None where one is undefined
@@ -33,6 +37,7 @@ class RunContext:
         progress: shows work under way.
         record: sends runs to tracking; an empty sequence announces that one will follow. It never
             raises.
+        notify: notifies the receivers of an event. It never raises.
         force: run stages even if nothing has changed.
         dry_run: only report what would be done.
     """
@@ -40,6 +45,7 @@ class RunContext:
     config: Config
     progress: Progress
     record: Record = no_tracking
+    notify: Notify = no_notifications
     force: bool = False
     dry_run: bool = False
 
@@ -88,11 +94,19 @@ class Outcome:
     seconds: float = 0.0
 
 
-def timed(work: Callable[[], Outcome]) -> Outcome:
-    """Do the work, and return its outcome with the duration."""
+def timed(stage: str, work: Callable[[], Outcome]) -> Outcome:
+    """Do the work of a stage, log its start and end, and return its outcome with the duration."""
+    logger.info("%s started", stage, extra={"event": "stage started", "stage": stage})
     started = time.perf_counter()
-    outcome = work()
-    return replace(outcome, seconds=time.perf_counter() - started)
+    outcome = replace(work(), seconds=time.perf_counter() - started)
+    facts = {"seconds": round(outcome.seconds, 3), "rows": outcome.rows, "version": outcome.version}
+    rows = f", {outcome.rows:,} rows" if outcome.rows else ""
+    logger.info(
+        "%s: %s (%s) after %s%s",
+        *(stage, outcome.did, outcome.why, format_seconds(outcome.seconds), rows),
+        extra={"event": "stage ended", "stage": stage, **facts},
+    )
+    return outcome
 
 
 def gate_failure(tested: Outcome, sentence: str = "") -> QualityGateFailed:

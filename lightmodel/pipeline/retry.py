@@ -100,7 +100,7 @@ def _score(search: CandidateSearch) -> Iterator[Outcome]:
         number, most = len(search.scored) + 1, context.config.train.retry
         parameters = format_parameters(search.next.parameters)
         logger.info("retry %d of %d: %s", number, most, parameters)
-        yield timed(partial(score, search.next))
+        yield timed("retry", partial(score, search.next))
 
 
 def _record(search: CandidateSearch) -> None:
@@ -134,9 +134,9 @@ def _train_and_test_best(search: CandidateSearch, rejected: Outcome) -> Iterator
         raise gate_failure(rejected, f"It is already the best {others} out of fold.")
     reuse = Reuse(version, f"the best of the other sets of parameters ({count})")
     best_context = replace(context, config=best.config)
-    trained = timed(lambda: train_or_reuse(best_context, search.split, reuse, search))
+    trained = timed("train", lambda: train_or_reuse(best_context, search.split, reuse, search))
     yield trained
-    tested = timed(lambda: run_testing(best_context, {"train": trained.version}))
+    tested = timed("testing", lambda: run_testing(best_context, {"train": trained.version}))
     yield tested
     if tested.rejected:
         raise gate_failure(tested, "It had the best out-of-fold score of the retry.")

@@ -17,6 +17,7 @@ from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
 from lightmodel.contract.task import METRICS
 from lightmodel.errors import LightModelError
 from lightmodel.learners.factory import load_model
+from lightmodel.notify.events import Published
 from lightmodel.pipeline.context import (
     Outcome,
     Pins,
@@ -26,7 +27,6 @@ from lightmodel.pipeline.context import (
     read_split,
 )
 from lightmodel.pipeline.reuse import LEARNER_MODULES
-from lightmodel.scoring.model_store import profile_of
 from lightmodel.store import codec
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.sync import send
@@ -62,7 +62,10 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
     verdict = _test(context, version, served, key)
     context.record([model_record(version, verdict)])
     send(context.config)
-    return _outcome(version, verdict, "made", why)
+    outcome = _outcome(version, verdict, "made", why)
+    if verdict.passed:
+        context.notify(Published(version.name, outcome.metric))
+    return outcome
 
 
 def _key(config: Config, version: Version, served: Version | None) -> str:
@@ -96,6 +99,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         ArtefactCorrupt: it does not match its manifest.
         LightModelError: it cannot be opened with the installed libraries.
     """
+    from lightmodel.scoring.model_store import profile_of
     from lightmodel.training.features import Processing
     from lightmodel.training.testing import ModelUnderTest
 

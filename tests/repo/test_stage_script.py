@@ -38,6 +38,9 @@ for name in ("model/20260101T000000000000Z-aaaaaa", "preprocessed/20260101T00000
     folder.mkdir(parents=True, exist_ok=True)
     for file in ("manifest.json", "verdict.json", "report.html", "model.joblib", "train.csv"):
         (folder / file).write_text(file)
+(var / "store" / "logs").mkdir(exist_ok=True)
+for number in range(9):
+    (var / "store" / "logs" / f"run{number}.log").write_text("")
 print(f"{stage} as {os.getuid()}:{os.getgid()}, parameter {os.environ.get('LIGHTMODEL__X')}")
 print(f"empty: {'LIGHTMODEL__EMPTY' in os.environ}, of the agent: {'AGENTS_OWN' in os.environ}")
 if stage == "sleep":
@@ -164,8 +167,10 @@ def test_a_new_volume_can_be_written_by_any_user_and_what_comes_out_is_the_users
         assert done.returncode == 0, done.stderr
         files = [path for path in (agent.workspace / f"out{uid}").rglob("*") if path.is_file()]
         assert {path.stat().st_uid for path in files} == {uid}
-        assert {path.name for path in files} == {"manifest.json", "verdict.json", "report.html"}
-        assert {path.parent.name[-6:] for path in files} == {"aaaaaa", "bbbbbb"}
+        names = {"manifest.json", "verdict.json", "report.html"}
+        logs = {f"run{number}.log" for number in range(4, 9)}
+        assert {path.name for path in files} == names | logs
+        assert {path.parent.name[-6:] for path in files} == {"aaaaaa", "bbbbbb", "logs"}
 
 
 def test_fetching_before_anything_was_published_makes_an_empty_folder(agent: Agent) -> None:

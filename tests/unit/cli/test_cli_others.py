@@ -41,6 +41,7 @@ def test_a_notification_without_a_channel_goes_to_the_log(
     caplog.set_level(logging.INFO)
     assert call("notify", "the model drifts", "--body", "in 3 columns").code == 0
     assert "the model drifts" in caplog.text
+    assert call("notify").code == 2
 
 
 def test_ranges_are_shown_without_a_study(call: CommandLine) -> None:

@@ -1,7 +1,6 @@
 """When the monitor restarts a service, when it waits, and what it reports."""
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -12,7 +11,7 @@ from lightmodel.config import DeploySection
 from lightmodel.delivery.docker_host import DockerHost
 from lightmodel.delivery.monitor import Monitor
 from lightmodel.errors import AlreadyRunning, DeployFailed
-from lightmodel.notify import Notifier
+from lightmodel.notify.events import Event
 
 
 @dataclass
@@ -37,49 +36,38 @@ class Host:
         self.problem = ""
 
 
-@dataclass(frozen=True)
-class RecordingNotifier(Notifier):
-    """A notifier that records titles."""
-
-    urls: Sequence[str] = ()
-    timeout_s: float = 0.0
-    titles: list[str] = field(default_factory=list)
-
-    def send(self, title: str, _: str) -> bool:
-        self.titles.append(title)
-        return True
-
-
 @dataclass
 class Watch:
     """A monitor with its surroundings, and a clock that stands still until it is moved."""
 
     host: Host
-    notifier: RecordingNotifier
+    events: list[Event]
     state_file: Path
     now: float = 1_000_000.0
 
     def check(self) -> str:
         """Look once, as a process of its own would."""
         host = cast("DockerHost", self.host)
-        return Monitor(host, self.notifier, self.state_file, lambda: self.now).check()
+        return Monitor(host, self.events.append, self.state_file, lambda: self.now).check()
 
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Watch:
-    return Watch(Host(), RecordingNotifier(), tmp_path / "service.json")
+    return Watch(Host(), [], tmp_path / "service.json")
 
 
 def test_a_service_that_answers_is_left_alone(watch: Watch) -> None:
     assert watch.check() == ""
-    assert (watch.host.restarts, watch.notifier.titles) == (0, [])
+    assert (watch.host.restarts, watch.events) == (0, [])
 
 
 def test_a_service_that_does_not_answer_is_restarted_and_both_are_reported(watch: Watch) -> None:
     watch.host.problem = "the service is exited"
     assert watch.check() == ""
     assert watch.host.restarts == 1
-    assert watch.notifier.titles == ["light-model does not answer", "light-model answers again"]
+    titles = [event.title for event in watch.events]
+    assert titles == ["the service does not answer", "the service answers again"]
+    assert watch.events[0].body == "the service is exited; it is being restarted"
     assert not watch.state_file.exists()
 
 

@@ -1,5 +1,6 @@
 """The stages' inputs and outcomes: formatted metrics, the parts of a split, the gate's error."""
 
+import logging
 from pathlib import Path
 
 import pyarrow as pa
@@ -76,5 +77,13 @@ def test_the_error_of_a_rejected_candidate_ends_with_the_sentence() -> None:
     assert gate_failure(REJECTED, "So it is.").message.endswith("is not approved: No. So it is.")
 
 
-def test_work_is_timed() -> None:
-    assert timed(lambda: REJECTED).seconds > 0
+def test_a_stage_is_timed_and_its_start_and_end_are_events(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    outcome = timed("testing", lambda: REJECTED)
+    assert outcome.seconds > 0
+    start, end = (vars(record) for record in caplog.records)
+    assert (start["event"], start["stage"]) == ("stage started", "testing")
+    assert (end["event"], end["stage"], end["rows"]) == ("stage ended", "testing", REJECTED.rows)
+    assert end["seconds"] == round(outcome.seconds, 3)

@@ -1,0 +1,1 @@
+"""Notifications of events through apprise: to mail, Slack, Teams, Telegram, webhooks and more."""
