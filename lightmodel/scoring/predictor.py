@@ -17,9 +17,10 @@ from lightmodel.contract.task import label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.store.manifest import Manifest
 from lightmodel.tables.base import dialect_for
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.row_readers import RowReader
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 
 SAME_SCORE = 1e-12  # relative tolerance
 _FEW_COLUMNS = 16  # so many are found faster one by one than by sorting

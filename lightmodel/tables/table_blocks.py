@@ -7,10 +7,11 @@ import pyarrow as pa
 
 from lightmodel.contract.cells import json_id
 from lightmodel.tables.blank_rows import blank_rows, within, without_rows
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.column_rules import TOLERABLE
 from lightmodel.tables.encode import feature_matrix, json_values
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 
 
 def blocks_of(
