@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightmodel.contract.cells import Matrix
 from lightmodel.errors import SHOWN_ROWS, Violation
+
+if TYPE_CHECKING:  # Arrow is slow to import
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,12 @@ class Block:
         ids: the ids of the rows, unchanged; None if the request has no id column.
         violations: with rows counted from 1 within this block.
         warnings: violations of tolerated rules: they are counted, and the rows are scored.
-        unseen: column → rows with a category that training never saw; scored as missing.
+        unseen: column → rows with a category that training never saw, or with a cell in one of `others`
+            that is not of its type; scored as missing.
         extra: columns that the contract does not know; dropped.
         lost: column → Excel formulas without a stored value; scored as missing.
         blank: the numbers of rows, from 1, in which no cell had a value; they are left out.
+        others: (rows,) `Contract.others`; None if the model needs none of them.
     """
 
     features: Matrix
@@ -32,6 +37,12 @@ class Block:
     lost: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[Violation, ...] = ()
     blank: tuple[range, ...] = ()
+    others: "pa.Table | None" = None
+
+    @property
+    def more(self) -> tuple["pa.Table", ...]:
+        """What a function that scores `features` takes besides: `others`, if there are any."""
+        return () if self.others is None else (self.others,)
 
 
 @dataclass

@@ -128,9 +128,8 @@ class CsvBlocks:
         violations, unseen = self.rules.validate(raw.numbers, texts, missing, layout.decimal)
         if raw.ragged:
             violations = (_ragged_violation(raw, len(mapping.kinds)), *violations)
-        return self.rules.judged(
-            Block(raw.numbers, self._ids(texts), violations, unseen, mapping.extra)
-        )
+        block = Block(raw.numbers, self._ids(texts), violations, unseen, mapping.extra)
+        return self.rules.completed(block, texts, missing, layout.decimal)
 
     def _ids(self, texts: Mapping[str, list[str | None]]) -> list[Any] | None:
         column = self.rules.contract.id

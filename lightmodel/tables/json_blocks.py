@@ -204,15 +204,17 @@ class JsonBlocks:
             columns = self._columns(list(exact()), id_name)
         ids = None if id_name is None else list(map(json_id, columns[id_name]))
         texts = {
-            column.name: list(map(to_str, columns[column.name])) for column in self.rules.texts
+            column.name: list(map(to_str, columns[column.name]))
+            for column in self.rules.others or self.rules.texts
         }
         violations, unseen = self.rules.validate(features, texts, self.missing)
         violations = (*_nested(columns), *violations)
-        return self.rules.judged(Block(features, ids, violations, unseen, mapping.extra))
+        block = Block(features, ids, violations, unseen, mapping.extra)
+        return self.rules.completed(block, texts, self.missing)
 
     def _columns(self, records: Sequence[Record], id_name: str | None) -> dict[str, list[Any]]:
-        """Return the cells of the category columns and of the id, by column."""
-        names = [column.name for column in self.rules.texts]
+        """Return the cells of the texts and of the id, by column, and of others that the model needs."""
+        names = [column.name for column in self.rules.others or self.rules.texts]
         names += [id_name] if id_name is not None else []
         return {name: [record.get(name) for record in records] for name in names}
 

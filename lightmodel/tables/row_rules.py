@@ -74,6 +74,7 @@ class RowRules:
         parsers: missing texts and a decimal mark → feature with a format → what parses its texts.
         map_columns: `_map_columns`, cached; it matches columns by name, in any order.
         tolerated: the rules whose violations are only counted, some of `column_rules.TOLERABLE`.
+        others: `Contract.others`, if the model needs them; else ().
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class RowRules:
         encoders: TextEncoders = NONE,
         *,
         tolerated: Collection[str] = frozenset(),
+        with_others: bool = False,
     ) -> None:
         features = contract.features
         self.contract = contract
         self.encoders = encoders
         self.width = matrix_width(contract, encoders)
         self.tolerated = frozenset(tolerated)
+        self.others = contract.others if with_others else ()
         self.places = {column.name: at for at, column in enumerate(features)}
         self.known = frozenset(column.name for column in contract.columns)
         self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
@@ -124,6 +127,7 @@ class RowRules:
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
         read = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
+        read |= {column.name for column in self.others}
         kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []
@@ -172,6 +176,25 @@ class RowRules:
         if len(self.texts) > len(self.categorical):
             write_texts(features, texts, self.contract, self.encoders, missing, float(RAGGED))
         return tuple(self._violations(features)), unseen
+
+    def completed(
+        self,
+        block: Block,
+        texts: Mapping[str, Sequence[str | None]],
+        missing: frozenset[str],
+        decimal: str = ".",
+    ) -> Block:
+        """Return a judged block with the other columns, if the model needs them.
+
+        The further arguments are those of `validate`, with the texts of all other columns.
+        """
+        block = self.judged(block)
+        if not self.others or block.violations:
+            return block
+        from lightmodel.tables.other_columns import columns_of_texts  # imports Arrow, which is slow
+
+        read = columns_of_texts(texts, len(block.features), self.contract, missing, decimal)
+        return replace(block, others=read.table, unseen={**block.unseen, **read.unread})
 
     def judged(self, block: Block) -> Block:
         """Return a block in which violations of tolerated rules are warnings."""

@@ -1,6 +1,7 @@
 """Validate the rows of a table as blocks; it imports Arrow, which is slow."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -76,4 +77,10 @@ def _validated(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Blo
         validated.extra,
         lost,
     )
+    if not rules.others:
+        return rules.judged(block)
+    from lightmodel.tables.other_columns import other_columns
+
+    read = other_columns(table, contract)
+    block = replace(block, others=read.table, unseen={**block.unseen, **read.unread})
     return rules.judged(block)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.training.features import FeatureFunction, Processing, fit_features
+from lightmodel.training.features import Processing, fit_features
+from lightmodel.training.user_features import FeatureFunction
 
 Columns = Mapping[str, NDArray[Any]]
 
