@@ -1,4 +1,4 @@
-"""Tell from its first bytes what a file or a body is."""
+"""Detect from its first bytes what a file or a body is."""
 
 import codecs
 import json
