@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -81,8 +81,7 @@ def frame_of(table: pa.Table, *, typed: bool) -> pd.DataFrame:
 
 
 def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = frame.where(frame.notna(), None).to_dict("records")
-    return rows
+    return cast("list[dict[str, Any]]", frame.where(frame.notna(), None).to_dict("records"))
 
 
 def _written(write: Callable[..., object]) -> bytes:

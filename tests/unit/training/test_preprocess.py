@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -114,7 +115,7 @@ def test_ids_are_left_as_they_are_written() -> None:
 
 
 def test_ignored_columns_are_what_their_texts_say_and_else_stay_texts() -> None:
-    columns = {
+    columns: dict[str, Any] = {
         "fee": [f"${1000 + row:,}" for row in range(ROWS)],
         "day": [f"{1 + row % 28:02}.01.2024" for row in range(ROWS)],
         "unclear": ["03/04/2024", "05/06/2024"] * (ROWS // 2),
