@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 36_020
-MOST_MODULES = 237
+MOST_LINES = 36_500
+MOST_MODULES = 239
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
