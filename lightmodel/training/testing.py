@@ -125,10 +125,11 @@ def _comparison_warnings(compared: Comparison | str | None) -> tuple[str, ...]:
     left_out = compared.of - compared.rows
     if not left_out:
         return ()
-    return (
+    warning = (
         f"{left_out:,} of {compared.of:,} test rows break the contract of {compared.version}: "
-        f"it is compared on the other {compared.rows:,}",
+        f"it is compared on the other {compared.rows:,}"
     )
+    return (warning,)
 
 
 def _rows(table: pa.Table, model: ModelUnderTest) -> tuple[tuple[Any, ...], Vector]:
