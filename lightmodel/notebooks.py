@@ -128,8 +128,10 @@ class Project:
             raise ConfigError(
                 "only LightGBM models with one score per row have feature contributions"
             )
-        table = pa.Table.from_pandas(rows[list(self.contract.feature_names)], preserve_index=False)
+        known = [one.name for one in self.contract.columns if one.name in rows.columns]
+        table = pa.Table.from_pandas(rows[known], preserve_index=False)
         steps = fitted.steps
         matrix = feature_matrix(table, self.contract, steps.texts)
-        parts, names = contributions(steps.extend(matrix)), list(steps.feature_names)
+        extended = steps.extend(matrix, *steps.others_of(table))
+        parts, names = contributions(extended), list(steps.feature_names)
         return pd.DataFrame(parts[:, :-1], index=rows.index, columns=names)

@@ -41,6 +41,10 @@ def infer_column(
         return column
     if kind.is_temporal and role is Role.FEATURE:
         return _temporal(name, kind, values)
+    if kind.is_temporal and role is not Role.TARGET:
+        if kind.is_date and not pa.types.is_date(values.type):
+            kind = ColumnType.DATETIME
+        return Column(name, role, kind, missing, format=time_format(kind))
     if kind is not ColumnType.CATEGORY or role is not Role.FEATURE:
         return Column(name, role, kind, missing)
     return _category(name, values, decimal, warnings)

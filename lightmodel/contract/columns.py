@@ -189,6 +189,17 @@ class Contract:
         """The column that names a row, if there is one."""
         return next((column for column in self.columns if column.role is Role.ID), None)
 
+    @cached_property
+    def others(self) -> tuple[Column, ...]:
+        """The columns besides the target whose values no matrix holds: ids, ignored ones, and texts."""
+        texts = {ColumnType.CATEGORY, ColumnType.TEXT}
+        return tuple(
+            column
+            for column in self.columns
+            if column.role is not Role.TARGET
+            and (column.role is not Role.FEATURE or column.type in texts)
+        )
+
     @property
     def decimal(self) -> str:
         """The decimal mark of the training table, "." if it had none."""

@@ -16,6 +16,8 @@ class ColumnHints:
 
     Attributes:
         accepted: the features of the approved model, which stay features.
+        time: the column by whose time the table is split.
+        group: the column whose values are kept together by the split.
     """
 
     target: str
@@ -28,6 +30,12 @@ class ColumnHints:
     dates: str = "auto"
     text: tuple[str, ...] = ()
     accepted: frozenset[str] = frozenset()
+    group: str = ""
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The ignored columns by which the table is not split either: only features() may use them."""
+        return tuple(name for name in self.ignore if name not in {self.time, self.group})
 
 
 def require_column(table: pa.Table, name: str, setting: str) -> None:

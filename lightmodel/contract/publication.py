@@ -42,10 +42,19 @@ class Published:
     def rows(
         self, rows: Iterable[Mapping[str, Any]], contract: Contract
     ) -> Iterator[dict[str, Any]]:
-        """Yield rows as values by column, with invented ids, and published categories for the others."""
-        columns = {column.name: column for column in contract.columns}
+        """Yield rows as values by column, with invented ids, and published categories for the others.
+
+        Ignored columns are left out.
+        """
+        columns = {
+            column.name: column for column in contract.columns if column.role is not Role.IGNORED
+        }
         for number, row in enumerate(rows, start=1):
-            yield {name: self._cell(value, columns[name], number) for name, value in row.items()}
+            yield {
+                name: self._cell(value, columns[name], number)
+                for name, value in row.items()
+                if name in columns
+            }
 
     def _cell(self, value: object, column: Column, number: int) -> object:
         if column.role is Role.ID:

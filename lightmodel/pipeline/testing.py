@@ -116,6 +116,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         steps.wrap(model.predict, calibrated=False) if steps.calibration else None,
         imputed=imputed_values(contract, profile_of(version)),
         texts=steps.texts,
+        others_of=steps.others_of,
     )
 
 

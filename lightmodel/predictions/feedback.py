@@ -24,9 +24,10 @@ from lightmodel.predictions.factory import open_sink
 from lightmodel.scoring.predictor import LoadedModel, body_reader
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
+from lightmodel.tables.blocks import Block, ValidationReport
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.byte_stream import read_chunks
-from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.metrics import measure_predictions
 
 _TABLE = "the table of labels"

@@ -103,7 +103,7 @@ def open_version(version: Version, config: Config | None = None) -> LoadedModel:
     manifest, config = version.manifest, config or Config()
     contract, tolerated = Contract.from_dict(manifest.contract or {}), config.serve.tolerated
     steps = _steps(version, contract)
-    rules = RowRules(contract, steps.texts, tolerated=tolerated)
+    rules = RowRules(contract, steps.texts, tolerated=tolerated, with_others=steps.takes_table)
     profile = profile_of(version)
     shown, imputed = published(contract, profile), imputed_values(contract, profile)
     for predict, contribute, row_reader in _backends(version):

@@ -10,16 +10,17 @@ import numpy as np
 
 from lightmodel.config import Config
 from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
-from lightmodel.contract.columns import Contract
+from lightmodel.contract.columns import Contract, Role
 from lightmodel.contract.imputation import impute
 from lightmodel.contract.publication import Published
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ArtefactCorrupt, ContractViolation
 from lightmodel.store.manifest import Manifest
 from lightmodel.tables.base import dialect_for
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.row_readers import RowReader
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 
 SAME_SCORE = 1e-12  # relative tolerance
 _FEW_COLUMNS = 16  # so many are found faster one by one than by sorting
@@ -84,8 +85,8 @@ class Predictor:
 
     Attributes:
         threshold: decision threshold (binary); None for other tasks.
-        score: returns (rows,) or (rows, classes) scores of features.
-        contribute: returns (rows, classes * (names + 1)) contributions; None if unavailable.
+        score: returns (rows,) or (rows, classes) scores of features, and of `Block.more`.
+        contribute: returns (rows, classes * (names + 1)) contributions of the same; None if unavailable.
         names: names of all features of the model, the added ones included.
         imputed: (features,) of the contract: see `imputed_values`; None leaves missing values to the model.
     """
@@ -93,8 +94,8 @@ class Predictor:
     version: str
     contract: Contract
     threshold: float | None
-    score: Callable[[Matrix], Scores]
-    contribute: Callable[[Matrix], Matrix] | None = None
+    score: Callable[..., Scores]
+    contribute: Callable[..., Matrix] | None = None
     names: tuple[str, ...] = ()
     imputed: Vector | None = None
 
@@ -114,11 +115,14 @@ class Predictor:
         features = block.features
         if block.warnings and self.imputed is not None:
             features = impute(features, self.imputed)
-        scores = self.score(features)
+        scores = self.score(features, *block.more)
         predictions = self._decide(scores, self.threshold if threshold is None else threshold)
         contributions = base_values = None
         if explain:
-            contributions, base_values = self._explain(features, scores, explain)
+            if self.contribute is None:
+                raise NotImplementedError
+            by_class = self.contribute(features, *block.more)
+            contributions, base_values = self._largest(by_class, scores, explain)
         id_name = self.contract.id.name if self.contract.id else None
         return Answers(
             block.ids, predictions, scores, contributions, base_values, id_name, self._label_names
@@ -142,17 +146,15 @@ class Predictor:
         codes = scores.argmax(axis=1) if scores.ndim == 2 else scores >= threshold
         return [labels[code] for code in codes.tolist()]
 
-    def _explain(
-        self, features: Matrix, scores: Scores, count: int
+    def _largest(
+        self, contributions: Matrix, scores: Scores, count: int
     ) -> tuple[list[list[dict[str, Any]]], list[float]]:
         """Return the features that contribute most to each row's raw score, and its base value."""
-        if self.contribute is None:
-            raise NotImplementedError
         names = self.feature_names
-        width = len(names)
-        by_class = self.contribute(features).reshape(len(features), -1, width + 1)
-        predicted = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(len(features), np.int64)
-        own = by_class[np.arange(len(features)), predicted]
+        width, rows = len(names), len(scores)
+        by_class = contributions.reshape(rows, -1, width + 1)
+        predicted = scores.argmax(axis=1) if scores.ndim == 2 else np.zeros(rows, np.int64)
+        own = by_class[np.arange(rows), predicted]
         contributions, base_values = own[:, :width], own[:, width].tolist()
         order = _largest(np.abs(contributions), count)
         values = np.take_along_axis(contributions, order, axis=1)
@@ -217,9 +219,12 @@ class LoadedModel:
         stored = [sample["values"] for sample in self.manifest.samples]
         rows = list(self.published.rows(stored, self.contract))
         scores = [sample["score"] for sample in self.manifest.samples]
-        names = self.contract.feature_names
+        others = {column.name for column in self.contract.columns if column.role is Role.ID}
         if any(
-            row[name] != old[name] for row, old in zip(rows, stored, strict=True) for name in names
+            row.get(name) != value
+            for row, old in zip(rows, stored, strict=True)
+            for name, value in old.items()
+            if name not in others or self.rules.others
         ):
             block = self.body_reader.json_blocks.block(rows)
             scores = self.predictor.answer(block).scores.reshape(len(rows), -1).tolist()
@@ -260,6 +265,6 @@ def check_samples(predictor: Predictor, block: Block, stored: Sequence[Sequence[
     """
     if block.violations or block.warnings:
         raise ArtefactCorrupt(f"{predictor.version}: its sample rows break its contract")
-    scores = predictor.score(block.features)
+    scores = predictor.score(block.features, *block.more)
     if not np.allclose(scores, np.reshape(stored, scores.shape), rtol=SAME_SCORE, atol=0):
         raise ArtefactCorrupt(f"{predictor.version}: its sample rows get other scores than stored")

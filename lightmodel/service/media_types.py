@@ -1,6 +1,6 @@
 """The names that clients give to the formats of rows and answers, in Content-Type and in Accept."""
 
-from lightmodel.tables.byte_stream import Form
+from lightmodel.tables.file_forms import Form
 
 JSON, JSON_LINES, CSV = "application/json", "application/x-ndjson", "text/csv"
 FORM_FIELDS, FORM_FILES, PLAIN = (

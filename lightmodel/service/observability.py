@@ -23,7 +23,7 @@ from prometheus_client.values import MutexValue, ValueClass
 
 from lightmodel.contract.cells import Scores
 from lightmodel.scoring.predictor import Answers, LoadedModel
-from lightmodel.tables.row_rules import ValidationReport
+from lightmodel.tables.blocks import ValidationReport
 
 logger = logging.getLogger("lightmodel.access")
 

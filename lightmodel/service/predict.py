@@ -25,7 +25,7 @@ from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
 from lightmodel.service.request_scorer import RequestScorer
-from lightmodel.tables.row_rules import Block
+from lightmodel.tables.blocks import Block
 
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
 

@@ -15,7 +15,8 @@ from lightmodel.predictions.base import AnsweredRows
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.tables.blank_rows import described
-from lightmodel.tables.row_rules import Block, ValidationReport, json_features
+from lightmodel.tables.blocks import Block, ValidationReport
+from lightmodel.tables.row_rules import json_features
 
 _MAX_ROWS_WITH_FEATURES = 10_000  # of a request that is logged; more would fill the memory
 _MAX_NAMED = 20  # columns that a header of the response names

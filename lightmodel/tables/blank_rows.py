@@ -12,7 +12,7 @@ import numpy as np
 
 from lightmodel.contract.cells import MISSING, Codes, Mask, Matrix, is_marker
 from lightmodel.errors import Violation
-from lightmodel.tables.row_rules import Block
+from lightmodel.tables.blocks import Block
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,23 +9,14 @@ from pathlib import Path
 
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
-from lightmodel.tables.byte_stream import (
-    CHUNK_BYTES,
-    Chunks,
-    Form,
-    Utf8Stream,
-    decompress,
-    detect_form,
-    is_json,
-    peek,
-    rechunk,
-    refuse_non_table,
-)
+from lightmodel.tables.blocks import Block
+from lightmodel.tables.byte_stream import CHUNK_BYTES, Chunks, Utf8Stream, decompress, peek, rechunk
 from lightmodel.tables.csv_blocks import CsvBlocks
+from lightmodel.tables.file_forms import Form, detect_form, is_json, refuse_non_table
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.json_forms import JsonSizes
 from lightmodel.tables.row_readers import RowReader
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.workbooks import WorkbookLimits
 
 _PEEKED_BYTES = 4096

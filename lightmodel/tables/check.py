@@ -94,7 +94,7 @@ def validate_table(
         if column.name in wanted:
             values = table[column.name]
             if (decimal, contract.decimal) == (".", ","):
-                values = _with_points(values, column)
+                values = with_points(values, column)
             checked = _check_column(values, column, decimal, missing)
             violations.extend(checked.violations)
             columns[column.name] = checked.values
@@ -108,7 +108,7 @@ def validate_table(
     )
 
 
-def _with_points(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+def with_points(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     """Return the texts of a column of numbers with decimal points, as `cells.with_point` does."""
     if not pa.types.is_string(values.type) or not column.type.is_numeric or column.format:
         return values
@@ -166,9 +166,7 @@ def _check_column(
         return _Checked(texts, missing_violations(texts.is_null().to_numpy(), column))
     if column.type.is_temporal:
         return _check_times(values, column, decimal)
-    if (pa.types.is_temporal(values.type) and not pa.types.is_duration(values.type)) or (
-        column.type.is_numeric and pa.types.is_boolean(values.type)
-    ):
+    if _is_of_another_kind(values, column):
         detail = f"holds {values.type} values where {_KINDS[column.type.is_numeric]} are expected"
         return _Checked(values, [Violation(column.name, "type", detail)])
     numbers = _numbers(values, column, decimal, missing)
@@ -176,6 +174,25 @@ def _check_column(
     if any(one.rule not in TOLERABLE for one in violations):
         return _Checked(values, violations)
     return _Checked(_convert(values, numbers, column), violations)
+
+
+def column_numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vector:
+    """Return a column of numbers, booleans or times as float64; any other cell is INVALID."""
+    if column.type.is_temporal:
+        return _time_numbers(values, column, decimal)
+    if _is_of_another_kind(values, column):
+        return _invalid(values)
+    return _numbers(values, column, decimal)
+
+
+def _is_of_another_kind(values: pa.ChunkedArray, column: Column) -> bool:
+    """Return whether a column of times, or of true and false, stands for one of numbers."""
+    is_time = pa.types.is_temporal(values.type) and not pa.types.is_duration(values.type)
+    return is_time or (column.type.is_numeric and pa.types.is_boolean(values.type))
+
+
+def _invalid(values: pa.ChunkedArray) -> Vector:
+    return np.where(values.is_null(nan_is_null=True).to_numpy(), MISSING, INVALID)
 
 
 _KINDS = {True: "numbers", False: "true and false"}
@@ -201,7 +218,7 @@ def _time_numbers(values: pa.ChunkedArray, column: Column, decimal: str) -> Vect
         return float_vector(values)
     if is_kind(values.type, column.type):
         return seconds_of(values)
-    return np.where(values.is_null(nan_is_null=True).to_numpy(), MISSING, INVALID)
+    return _invalid(values)
 
 
 def _numbers(

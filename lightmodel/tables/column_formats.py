@@ -32,7 +32,11 @@ class FormattedTable:
 
 
 def read_formats(
-    table: pa.Table, kept: Collection[str], dialect: Dialect, accepted: Contract | None
+    table: pa.Table,
+    kept: Collection[str],
+    dialect: Dialect,
+    accepted: Contract | None,
+    unused: Collection[str] = (),
 ) -> FormattedTable:
     """Convert the text columns that are written in a format.
 
@@ -41,18 +45,21 @@ def read_formats(
         kept: names of columns that are left as they are.
         dialect: of the table.
         accepted: the contract in force: its formats hold, and what it knows as text stays text.
+        unused: names of ignored columns, which are read nevertheless, and never warned of.
     """
     known = {column.name: column for column in accepted.columns} if accepted else {}
     decimal, formats, warnings = dialect.decimal or ".", dict[str, str](), list[str]()
     for at, name in enumerate(table.column_names):
         values, column = table.column(at), known.get(name)
-        if name in kept or not pa.types.is_string(values.type) or not _may_be_read(column):
+        if not pa.types.is_string(values.type):
+            continue
+        if name not in unused and (name in kept or not _may_be_read(column)):
             continue
         read = _read_column(values, column, decimal)
         if read is not None:
             numbers, formats[name] = read
             table = table.set_column(at, name, null_numbers(numbers, dialect.na_values))
-        elif column is None and (reason := why_no_amounts(values)):
+        elif column is None and name not in unused and (reason := why_no_amounts(values)):
             warnings.append(f"column {name!r} is read as texts: {reason}")
     return FormattedTable(table, formats, tuple(warnings))
 

@@ -13,6 +13,7 @@ from lightmodel.contract.cells import RAGGED, Codes, is_marker
 from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.blank_rows import rows_without_features, without_rows
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.byte_stream import Chunks, skip_bytes
 from lightmodel.tables.csv_header import (
     LONGEST_ROW,
@@ -23,7 +24,7 @@ from lightmodel.tables.csv_header import (
     peek_header,
 )
 from lightmodel.tables.row_readers import CellKind, Layout, RawRows, RowReader, grammar_of
-from lightmodel.tables.row_rules import Block, ColumnMapping, RowRules
+from lightmodel.tables.row_rules import ColumnMapping, RowRules
 from lightmodel.tables.sniff import detect_decimal, sample_rows
 
 _QUOTED_COMMA = re.compile(rb'"[+-]?[0-9]*,[0-9]')
@@ -127,9 +128,8 @@ class CsvBlocks:
         violations, unseen = self.rules.validate(raw.numbers, texts, missing, layout.decimal)
         if raw.ragged:
             violations = (_ragged_violation(raw, len(mapping.kinds)), *violations)
-        return self.rules.judged(
-            Block(raw.numbers, self._ids(texts), violations, unseen, mapping.extra)
-        )
+        block = Block(raw.numbers, self._ids(texts), violations, unseen, mapping.extra)
+        return self.rules.completed(block, texts, missing, layout.decimal)
 
     def _ids(self, texts: Mapping[str, list[str | None]]) -> list[Any] | None:
         column = self.rules.contract.id

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.contract.cells import Codes
-from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.dates import (
     DAY,
     DAY_FIRST,
@@ -60,7 +60,11 @@ class _TimeTexts:
 
 
 def read_dates(
-    table: pa.Table, names: Collection[str], order: str, accepted: Contract | None
+    table: pa.Table,
+    names: Collection[str],
+    order: str,
+    accepted: Contract | None,
+    unused: Collection[str] = (),
 ) -> DatedTable:
     """Convert the text columns of dates, times of day and durations.
 
@@ -73,20 +77,30 @@ def read_dates(
         order: DAY_FIRST or MONTH_FIRST decides where a column does not; "auto" for the above.
         accepted: the contract in force, whose formats hold. Texts that break its format are left for
             the validation to report.
+        unused: of ignored columns, which stay texts where it is not clear what they are.
 
     Raises:
         DataError: nothing in the table tells the day from the month.
     """
-    known = {column.name: column for column in accepted.features} if accepted else {}
+    known = {
+        column.name: column
+        for column in (accepted.columns if accepted else ())
+        if column.role is Role.FEATURE
+        or (column.name in unused and column.format and column.type.is_temporal)
+    }
     found = {
         name: read
-        for name in names
+        for name in (*names, *unused)
         if pa.types.is_string(table[name].type)
         and (read := _time_texts(table[name], known.get(name))) is not None
     }
-    usual = order if order in _ORDERS else _usual_order(found.values())
+    usual = order
+    if order not in _ORDERS:
+        usual = _usual_order([read for name, read in found.items() if name not in unused])
     formats, warnings = dict[str, str](), list[str]()
     for name, read in found.items():
+        if name in unused and (read.invalid or not _is_clear(read, usual)):
+            continue
         if read.invalid:
             warnings.append(_nearly(name, read))
             continue
@@ -111,14 +125,17 @@ def _usual_order(found: Collection[_TimeTexts]) -> str:
     return decided.pop() if len(decided) == 1 else ""
 
 
+def _is_clear(read: _TimeTexts, usual: str) -> bool:
+    return len(read.micros) == 1 or usual in read.micros
+
+
 def _order(name: str, read: _TimeTexts, usual: str) -> str:
-    order = next(iter(read.micros)) if len(read.micros) == 1 else usual
-    if order not in read.micros:
+    if not _is_clear(read, usual):
         raise DataError(
             f"column {name!r} holds dates as 03/04/2024, and no row tells the day from the month",
             hint='set data.dates to "day_first" or "month_first", or add the column to data.ignore',
         )
-    return order
+    return next(iter(read.micros)) if len(read.micros) == 1 else usual
 
 
 def _time_texts(values: pa.ChunkedArray, known: Column | None) -> _TimeTexts | None:

@@ -8,10 +8,11 @@ from lightmodel.contract.cells import normalize_name
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError
 from lightmodel.tables.base import refuse_duplicates
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.header_names import is_title, no_header, positional_names
 from lightmodel.tables.preamble import are_units
 from lightmodel.tables.reading import drop_export_artefacts
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.sheets import SheetRows, cropped, sheet_table
 from lightmodel.tables.table_blocks import blocks_of
 from lightmodel.tables.workbooks import AUTO, WorkbookLimits, read_sheet

@@ -14,8 +14,8 @@ from lightmodel.contract.cells import INT64_END, normalize_name
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError
 from lightmodel.tables.base import TableRead, Text, arrow_stream, open_text, translate_errors
-from lightmodel.tables.byte_stream import detect_form
 from lightmodel.tables.column_types import infer_array, null_missing, to_plain_types
+from lightmodel.tables.file_forms import detect_form
 from lightmodel.tables.json_forms import extract_records
 from lightmodel.tables.json_text import Record, load_exactly, parse_json, parse_json_lines
 

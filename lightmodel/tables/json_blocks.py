@@ -1,4 +1,4 @@
-"""Parse the records in JSON, and read requests of them as blocks of validated rows."""
+"""Read requests of records in JSON as blocks of validated rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.cells import (
-    INT64_END,
     Codes,
     Matrix,
     Vector,
@@ -23,11 +22,14 @@ from lightmodel.contract.cells import (
 from lightmodel.contract.columns import Column, ColumnType
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.blank_rows import rows_without_features, without_rows
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.byte_stream import Chunks
 from lightmodel.tables.json_cells import (
+    NUMBER_TYPES,
     Read,
     is_number,
     known_texts,
+    lost_digits,
     to_boolean,
     to_none,
     to_number,
@@ -55,9 +57,8 @@ from lightmodel.tables.json_text import (
     parse_json,
     parse_json_lines,
 )
-from lightmodel.tables.row_rules import Block, RowRules, missing_numbers
+from lightmodel.tables.row_rules import RowRules, missing_numbers
 
-_NUMBER_TYPES = {int, float}
 _BLOCK_NUMBERS = 1 << 18  # in the features of a block: records may lack most of the columns
 _SIZES = JsonSizes(block=512 << 10, columns=5_000)
 
@@ -199,19 +200,21 @@ class JsonBlocks:
         id_column = self.rules.contract.id
         id_name = id_column.name if id_column and id_column.name in names else None
         columns = self._columns(records, id_name)
-        if exact and any(map(_lost_digits, columns.values())):
+        if exact and any(map(lost_digits, columns.values())):
             columns = self._columns(list(exact()), id_name)
         ids = None if id_name is None else list(map(json_id, columns[id_name]))
         texts = {
-            column.name: list(map(to_str, columns[column.name])) for column in self.rules.texts
+            column.name: list(map(to_str, columns[column.name]))
+            for column in self.rules.others or self.rules.texts
         }
         violations, unseen = self.rules.validate(features, texts, self.missing)
         violations = (*_nested(columns), *violations)
-        return self.rules.judged(Block(features, ids, violations, unseen, mapping.extra))
+        block = Block(features, ids, violations, unseen, mapping.extra)
+        return self.rules.completed(block, texts, self.missing)
 
     def _columns(self, records: Sequence[Record], id_name: str | None) -> dict[str, list[Any]]:
-        """Return the cells of the category columns and of the id, by column."""
-        names = [column.name for column in self.rules.texts]
+        """Return the cells of the texts and of the id, by column, and of others that the model needs."""
+        names = [column.name for column in self.rules.others or self.rules.texts]
         names += [id_name] if id_name is not None else []
         return {name: [record.get(name) for record in records] for name in names}
 
@@ -219,7 +222,7 @@ class JsonBlocks:
         numeric = self.rules.numeric
         features = np.empty((len(records), self.rules.width))
         rows = self._numeric_cells(records)
-        if self._are_plain_numbers and set(map(type, chain.from_iterable(rows))) <= _NUMBER_TYPES:
+        if self._are_plain_numbers and set(map(type, chain.from_iterable(rows))) <= NUMBER_TYPES:
             with suppress(OverflowError):
                 features[:, self._numeric_places] = np.array(rows, np.float64).reshape(
                     len(rows), len(numeric)
@@ -237,7 +240,7 @@ class JsonBlocks:
         if column.format:
             other = to_number if column.type.takes_numbers else to_none
             read = known_texts(cells, self.rules.parsers(self.missing, ".")[column.name], other)
-        elif read is to_number and set(map(type, cells)) <= _NUMBER_TYPES:
+        elif read is to_number and set(map(type, cells)) <= NUMBER_TYPES:
             with suppress(OverflowError):
                 return np.array(cells, np.float64)
         elif self.rules.contract.decimal == ",":
@@ -279,10 +282,3 @@ def _nested(columns: Mapping[str, Sequence[object]]) -> Iterator[Violation]:
             rows = [at for at, one in enumerate(values, start=1) if isinstance(one, dict | list)]
             detail = "is an object or a list, not a text"
             yield Violation(name, "type", detail, tuple(rows[:SHOWN_ROWS]), len(rows))
-
-
-def _lost_digits(values: Sequence[object]) -> bool:
-    """Return whether an integer may have been read as a float because it is too long."""
-    if float not in set(map(type, values)):
-        return False
-    return any(isinstance(value, float) and abs(value) >= INT64_END for value in values)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
 from lightmodel.contract.cells import (
+    INT64_END,
     INVALID,
     MISSING,
     number_as_boolean,
@@ -14,12 +15,20 @@ from lightmodel.contract.cells import (
 from lightmodel.contract.formats import TextParser
 
 Read = Callable[[object, frozenset[str]], float]  # of a cell, and texts that mean a missing value
+NUMBER_TYPES = {int, float}
 _TEXTS = str, dt.date, dt.time, dt.timedelta  # the latter in the tables that MLflow passes on
 
 
 def is_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def lost_digits(values: Sequence[object]) -> bool:
+    """Return whether an integer may have been read as a float because it is too long."""
+    if float not in set(map(type, values)):
+        return False
+    return any(isinstance(value, float) and abs(value) >= INT64_END for value in values)
 
 
 def to_number(value: object, missing: frozenset[str]) -> float:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from lightmodel.errors import ContractViolation, DataError, Violation
-from lightmodel.tables.byte_stream import WRAPPERS
+from lightmodel.tables.file_forms import WRAPPERS
 from lightmodel.tables.json_scan import JsonScanner, too_wide
 from lightmodel.tables.json_text import Load, Record
 

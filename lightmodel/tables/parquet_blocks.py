@@ -14,11 +14,12 @@ from lightmodel.contract.cells import normalize_name
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import DataError, TooLarge
 from lightmodel.tables.base import refuse_duplicates, translate_errors
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.column_types import null_missing, to_plain_types
 from lightmodel.tables.formats import is_pandas_index
 from lightmodel.tables.parquet_batches import Batches, Columns, ParquetLimits, too_large
 from lightmodel.tables.reading import drop_export_artefacts
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.table_blocks import table_block
 
 _NAME = "body.parquet"

@@ -16,7 +16,8 @@ from lightmodel.contract.time_arrays import TIMESTAMP
 from lightmodel.errors import DataError
 from lightmodel.tables import csv
 from lightmodel.tables.base import TableFormat, TableRead, refuse_duplicates, translate_errors
-from lightmodel.tables.byte_stream import Form, peek, read_chunks, refuse_non_table
+from lightmodel.tables.byte_stream import peek, read_chunks
+from lightmodel.tables.file_forms import Form, refuse_non_table
 from lightmodel.tables.formats import read_json, read_parquet
 from lightmodel.tables.sheets import read_excel
 from lightmodel.tables.workbooks import NO_LIMITS, WorkbookLimits

@@ -4,9 +4,8 @@ Rows come in blocks, as numbers in training order. The rules are those of `check
 whole tables against the same contract.
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -24,37 +23,13 @@ from lightmodel.contract.cells import (
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.describe import text_of
 from lightmodel.contract.formats import TextParser, text_parser
-from lightmodel.errors import SHOWN_ROWS, ContractViolation, Violation
+from lightmodel.errors import ContractViolation, Violation
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.column_rules import check_names, number_violations
 from lightmodel.tables.row_readers import CellKind
 from lightmodel.tables.text_columns import NONE, TextEncoders, matrix_width, write_texts
 
 _CACHE_SIZE = 16  # most requests have the same columns in the same order
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some rows of a request, and their violations.
-
-    Attributes:
-        features: (rows, features) in training order; NaN is missing, categories are codes.
-        ids: the ids of the rows, unchanged; None if the request has no id column.
-        violations: with rows counted from 1 within this block.
-        warnings: violations of tolerated rules: they are counted, and the rows are scored.
-        unseen: column → rows with a category that training never saw; scored as missing.
-        extra: columns that the contract does not know; dropped.
-        lost: column → Excel formulas without a stored value; scored as missing.
-        blank: the numbers of rows, from 1, in which no cell had a value; they are left out.
-    """
-
-    features: Matrix
-    ids: list[Any] | None
-    violations: tuple[Violation, ...]
-    unseen: Mapping[str, int]
-    extra: tuple[str, ...] = ()
-    lost: Mapping[str, int] = field(default_factory=dict)
-    warnings: tuple[Violation, ...] = ()
-    blank: tuple[range, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +74,7 @@ class RowRules:
         parsers: missing texts and a decimal mark → feature with a format → what parses its texts.
         map_columns: `_map_columns`, cached; it matches columns by name, in any order.
         tolerated: the rules whose violations are only counted, some of `column_rules.TOLERABLE`.
+        others: `Contract.others`, if the model needs them; else ().
     """
 
     def __init__(
@@ -107,12 +83,14 @@ class RowRules:
         encoders: TextEncoders = NONE,
         *,
         tolerated: Collection[str] = frozenset(),
+        with_others: bool = False,
     ) -> None:
         features = contract.features
         self.contract = contract
         self.encoders = encoders
         self.width = matrix_width(contract, encoders)
         self.tolerated = frozenset(tolerated)
+        self.others = contract.others if with_others else ()
         self.places = {column.name: at for at, column in enumerate(features)}
         self.known = frozenset(column.name for column in contract.columns)
         self.categorical = tuple(one for one in features if one.type is ColumnType.CATEGORY)
@@ -149,6 +127,7 @@ class RowRules:
             raise ContractViolation(wrong, what="the request")
         columns = {column.name: column for column in self.contract.columns}
         read = {*self.places, *((self.contract.id.name,) if self.contract.id else ())}
+        read |= {column.name for column in self.others}
         kinds = bytearray()
         places: list[int] = []
         texts: list[str] = []
@@ -197,6 +176,25 @@ class RowRules:
         if len(self.texts) > len(self.categorical):
             write_texts(features, texts, self.contract, self.encoders, missing, float(RAGGED))
         return tuple(self._violations(features)), unseen
+
+    def completed(
+        self,
+        block: Block,
+        texts: Mapping[str, Sequence[str | None]],
+        missing: frozenset[str],
+        decimal: str = ".",
+    ) -> Block:
+        """Return a judged block with the other columns, if the model needs them.
+
+        The further arguments are those of `validate`, with the texts of all other columns.
+        """
+        block = self.judged(block)
+        if not self.others or block.violations:
+            return block
+        from lightmodel.tables.other_columns import columns_of_texts  # imports Arrow, which is slow
+
+        read = columns_of_texts(texts, len(block.features), self.contract, missing, decimal)
+        return replace(block, others=read.table, unseen={**block.unseen, **read.unread})
 
     def judged(self, block: Block) -> Block:
         """Return a block in which violations of tolerated rules are warnings."""
@@ -252,55 +250,3 @@ def _feature_value(value: float, column: Column) -> Any:  # noqa: ANN401 — of 
     if column.type.is_temporal:
         return text_of(value, column)
     return bool(value) if column.type is ColumnType.BOOLEAN else value
-
-
-@dataclass
-class ValidationReport:
-    """The violations of all blocks so far, with row numbers of the whole request; see `Block`.
-
-    Attributes:
-        rows: the rows so far, the blank ones among them.
-        scored: those that are not blank.
-    """
-
-    rows: int = 0
-    scored: int = 0
-    unseen: Counter[str] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
-    missing: Counter[str] = field(default_factory=Counter)
-    out_of_range: Counter[str] = field(default_factory=Counter)
-    extra: tuple[str, ...] = ()
-    blank: list[range] = field(default_factory=list)
-    _by_rule: dict[tuple[str, str, str], Violation] = field(default_factory=dict)
-
-    @property
-    def violations(self) -> tuple[Violation, ...]:
-        """One violation for each rule that a column breaks, in order of occurrence."""
-        return tuple(self._by_rule.values())
-
-    def add(self, block: Block) -> None:
-        """Add the next block."""
-        for violation in block.violations:
-            key = (violation.column, violation.rule, violation.detail)
-            before = self._by_rule.get(key, Violation(*key))
-            rows = before.rows + tuple(row + self.rows for row in violation.rows)
-            total = before.total + violation.total
-            self._by_rule[key] = Violation(*key, rows[:SHOWN_ROWS], total)
-        for warning in block.warnings:
-            counts = self.missing if warning.rule == "missing" else self.out_of_range
-            counts[warning.column] += warning.total
-        self.unseen.update(block.unseen)
-        self.lost.update(block.lost)
-        if block.extra != self.extra:
-            self.extra = tuple(dict.fromkeys((*self.extra, *block.extra)))
-        self.scored += len(block.features)
-        start = self.rows
-        self.rows += len(block.features)
-        for gap in block.blank:
-            self._add_blank(range(gap.start + start, gap.stop + start))
-
-    def _add_blank(self, rows: range) -> None:
-        self.rows += len(rows)
-        if self.blank and self.blank[-1].stop == rows.start:
-            rows = range(self.blank.pop().start, rows.stop)
-        self.blank.append(rows)

@@ -1,16 +1,18 @@
 """Validate the rows of a table as blocks; it imports Arrow, which is slow."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from lightmodel.contract.cells import json_id
 from lightmodel.tables.blank_rows import blank_rows, within, without_rows
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.column_rules import TOLERABLE
 from lightmodel.tables.encode import feature_matrix, json_values
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 
 
 def blocks_of(
@@ -75,4 +77,10 @@ def _validated(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Blo
         validated.extra,
         lost,
     )
+    if not rules.others:
+        return rules.judged(block)
+    from lightmodel.tables.other_columns import other_columns
+
+    read = other_columns(table, contract)
+    block = replace(block, others=read.table, unseen={**block.unseen, **read.unread})
     return rules.judged(block)

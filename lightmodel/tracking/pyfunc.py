@@ -17,12 +17,12 @@ from lightmodel.scoring.model_store import open_version
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.store.manifest import Manifest, read_json
 from lightmodel.store.versions import Version
-from lightmodel.tables.byte_stream import WRAPPERS
+from lightmodel.tables.blocks import ValidationReport
 from lightmodel.tables.column_rules import request_hint
+from lightmodel.tables.file_forms import WRAPPERS
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.json_forms import extract_records
 from lightmodel.tables.json_text import Record
-from lightmodel.tables.row_rules import ValidationReport
 
 logger = logging.getLogger(__name__)
 

@@ -17,11 +17,13 @@ from lightmodel.learners.base import Learner, Trainer, TrainingData
 from lightmodel.progress import Progress
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, target_vector
+from lightmodel.tables.other_columns import other_columns
 from lightmodel.training.calibration import Calibration, cross_fit_calibration, fit_calibration
-from lightmodel.training.features import FeatureFunction, Processing, fit_features
+from lightmodel.training.features import Processing, fit_features
 from lightmodel.training.fit_texts import FittedTexts, fit_texts
 from lightmodel.training.folds import assign_folds, fold_rows
 from lightmodel.training.metrics import choose_threshold, measure
+from lightmodel.training.user_features import FeatureFunction, takes_table
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,12 @@ def extended_data(
     data = training_data(table, contract)
     scored = _score_texts(table, contract, data, spec)
     features, texts = scored.features, scored.models
-    steps = fit_features(features, contract, spec.section.features, spec.user_features, texts)
-    features = steps.extend(features, training=True)
+    others = None
+    if spec.user_features and takes_table(spec.user_features):
+        others = other_columns(table, contract).table
+    chosen = spec.section.features
+    steps = fit_features(features, contract, chosen, spec.user_features, texts, others)
+    features = steps.extend(features, others, training=True)
     return replace(data, features=features, names=steps.feature_names), steps
 
 

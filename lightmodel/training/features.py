@@ -1,27 +1,29 @@
 """Pre- and postprocessing around a learner's model: added features and calibrated scores."""
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lightmodel.contract.cells import Matrix, Scores, Vector
 from lightmodel.contract.columns import Column, ColumnType, Contract
-from lightmodel.contract.dates import to_micros
 from lightmodel.errors import ArtefactCorrupt, ConfigError
 from lightmodel.training.calibration import Calibration
 from lightmodel.training.date_parts import DateParts
 from lightmodel.training.texts import TextModel
+from lightmodel.training.user_features import FeatureFunction, UserFeatures
+
+if TYPE_CHECKING:  # slow to import, and only a user's function may need it
+    import pyarrow as pa
 
 Predict = Callable[[Matrix], Scores]
-Columns = Mapping[str, npt.NDArray[Any]]
-FeatureFunction = Callable[[Columns], Columns]
+# of the contract's features, and of `Contract.others` too where a user's function takes the table
+Score = Callable[..., Scores]
 
 _CHECKED_ROWS = 7
 
@@ -63,16 +65,14 @@ class Processing:
         texts: models of the text columns, whose scores follow the contract's features.
         dates: parts of dates and times.
         counts: value counts by feature, in the contract's order.
-        user_function: the user's function that adds features.
-        user_names: names of the features that it adds, in training order.
+        user: the user's function that adds features.
         calibration: calibration of the scores.
     """
 
     contract: Contract
     counts: Mapping[str, Counts] = field(default_factory=dict)
     texts: Mapping[str, TextModel] = field(default_factory=dict, kw_only=True)
-    user_function: FeatureFunction | None = None
-    user_names: tuple[str, ...] = ()
+    user: UserFeatures | None = None
     calibration: Calibration | None = None
     dates: DateParts = field(default_factory=DateParts)
 
@@ -82,15 +82,38 @@ class Processing:
         plain = (_feature_name(column) for column in self.contract.features)
         scored = chain.from_iterable(model.names(name) for name, model in self.texts.items())
         counted = (f"{name} (count)" for name in self.counts)
-        return (*plain, *scored, *self.dates.names, *counted, *self.user_names)
+        return (
+            *plain,
+            *scored,
+            *self.dates.names,
+            *counted,
+            *(self.user.names if self.user else ()),
+        )
+
+    @property
+    def takes_table(self) -> bool:
+        """Whether the user's function takes all columns of a row, `Contract.others` among them."""
+        return bool(self.user and self.user.takes_table)
 
     @property
     def adds_features(self) -> bool:
         """Whether the model has features besides those of the contract and the scores of texts."""
-        return bool(self.dates.parts or self.counts or self.user_function)
+        return bool(self.dates.parts or self.counts or self.user)
 
-    def extend(self, features: Matrix, *, training: bool = False) -> Matrix:
+    def others_of(self, table: "pa.Table") -> "tuple[pa.Table, ...]":
+        """Return `Contract.others` of a table, as a further argument of a score; () if none is needed."""
+        if not self.takes_table:
+            return ()
+        from lightmodel.tables.other_columns import other_columns
+
+        return (other_columns(table, self.contract).table,)
+
+    def extend(
+        self, features: Matrix, others: "pa.Table | None" = None, *, training: bool = False
+    ) -> Matrix:
         """Return (rows, all features) for (rows, features of the contract and scores of texts).
+
+        `others` are the columns of `Contract.others`, if the user's function takes the table.
 
         With `training`, a row is left out of its own counts, so that they are what a new row would get.
         """
@@ -105,20 +128,20 @@ class Processing:
         position = {name: index for index, name in enumerate(self.contract.feature_names)}
         for column, (name, counts) in enumerate(self.counts.items(), width):
             extended[:, column] = counts.look_up(features[:, position[name]]) - int(training)
-        if self.user_function:
-            added = _call_user_function(self.user_function, features, self.contract)
-            for column, name in enumerate(self.user_names, width + len(self.counts)):
-                extended[:, column] = _as_numbers(name, added.get(name), len(features))
+        if self.user:
+            added = self.user.columns(features, others)
+            for column, values in enumerate(added, width + len(self.counts)):
+                extended[:, column] = values
         return extended
 
-    def wrap(self, predict: Predict, *, calibrated: bool = True) -> Predict:
+    def wrap(self, predict: Predict, *, calibrated: bool = True) -> Score:
         """Wrap a function that scores all features as one that scores the contract's features."""
         calibration = self.calibration if calibrated else None
         if not (self.adds_features or calibration):
             return predict
 
-        def score(features: Matrix) -> Scores:
-            scores = predict(self.extend(features))
+        def score(features: Matrix, others: "pa.Table | None" = None) -> Scores:
+            scores = predict(self.extend(features, others))
             return calibration.apply(scores) if calibration else scores
 
         return score
@@ -133,7 +156,7 @@ class Processing:
         steps = {
             **({"dates": self.dates.payload()} if self.dates.parts else {}),
             "frequency": list(self.counts),
-            "module": list(self.user_names),
+            "module": list(self.user.names) if self.user else [],
             "calibration": self.calibration.to_dict() if self.calibration else None,
             **({"text": list(self.texts)} if self.texts else {}),
         }
@@ -141,6 +164,7 @@ class Processing:
             "steps": steps,
             "counts": [(one.values, one.counts) for one in self.counts.values()],
             **({"texts": [one.payload() for one in self.texts.values()]} if self.texts else {}),
+            **({"takes_table": True} if self.takes_table else {}),
         }
 
     @classmethod
@@ -162,8 +186,12 @@ class Processing:
             raise ArtefactCorrupt("the model needs the user's features(), which its version lacks")
         calibration = Calibration.from_dict(steps["calibration"]) if steps["calibration"] else None
         dates = DateParts.of(steps.get("dates", {}), contract)  # older bundles have none
-        function = user_function if names else None
-        return cls(contract, counts, function, names, calibration, dates, texts=texts)
+        user = None
+        if names and user_function:
+            # an older model's function takes arrays, whatever the name of its parameter
+            takes_table = bool(bundle.get("takes_table"))
+            user = UserFeatures(user_function, contract, takes_table=takes_table, names=names)
+        return cls(contract, counts, user, calibration, dates, texts=texts)
 
 
 def _reject_repeated_names(names: Sequence[str]) -> None:
@@ -184,11 +212,13 @@ def fit_features(
     chosen: Sequence[str],
     user_function: FeatureFunction | None,
     texts: Mapping[str, TextModel] = MappingProxyType({}),
+    others: "pa.Table | None" = None,
 ) -> Processing:
     """Fit the added features on the training rows.
 
     `features` are those of the contract, and the scores of `texts`; `chosen` is `train.features`;
-    `user_function` is features() of `train.module`.
+    `user_function` is features() of `train.module`; `others` are the columns of `Contract.others`, which
+    only a function that takes the table needs.
 
     Raises:
         ConfigError: the user's function fails, or returns values that no model can use; or an added
@@ -203,95 +233,25 @@ def fit_features(
     _reject_repeated_names(steps.feature_names)
     if user_function is None:
         return steps
-    names = tuple(_call_user_function(user_function, features, contract))
-    if taken := sorted({*names} & {*steps.feature_names}):
+    user = UserFeatures.of(user_function, contract).named(features, others)
+    if taken := sorted({*user.names} & {*steps.feature_names}):
         raise ConfigError(
             f"train.module: features() returns {', '.join(taken)}, which is already a feature"
         )
-    steps = replace(steps, user_function=user_function, user_names=names)
-    _reject_row_dependence(steps, features)
+    steps = replace(steps, user=user)
+    _reject_row_dependence(steps, features, others)
     return steps
 
 
-def _call_user_function(function: FeatureFunction, features: Matrix, contract: Contract) -> Columns:
-    """Call the user's function.
-
-    Raises:
-        ConfigError: it fails, or does not return a mapping.
-    """
-    try:
-        added = function(_columns_by_name(features, contract))
-    except Exception as error:
-        raise ConfigError(
-            f"train.module: features() failed{_where(error)}",
-            hint="it receives {name: array} with the contract's features; see docs/own-code.md",
-        ) from error
-    if not isinstance(added, Mapping):
-        raise ConfigError("train.module: features() must return a mapping from names to arrays")
-    return added
-
-
-def _where(error: Exception) -> str:
-    """Return the error's type and line; only names besides, since an error's text may hold values."""
-    lines = traceback.extract_tb(error.__traceback__)
-    line = next((one for one in reversed(lines) if one.filename != __file__), lines[-1])
-    detail = (
-        f": {error}" if isinstance(error, _NoSuchColumnError | NameError | AttributeError) else ""
-    )
-    kind = "KeyError" if isinstance(error, KeyError) else type(error).__name__
-    return f" in line {line.lineno} of {line.filename}: {kind}{detail}"
-
-
-class _NoSuchColumnError(KeyError):
-    """The user's function reads a column that is no feature."""
-
-
-class _Columns(dict[str, npt.NDArray[Any]]):
-    """Columns by name; a missing one raises an error that names it."""
-
-    def __missing__(self, name: str) -> npt.NDArray[Any]:
-        raise _NoSuchColumnError(name)
-
-
-def _columns_by_name(features: Matrix, contract: Contract) -> Columns:
-    """Return the features by name, as the user's function receives them.
-
-    Each is (rows,), read-only: float64 with NaN for a missing value, text with None (categories),
-    datetime64 (dates) or timedelta64 (times of day, durations) with NaT.
-    """
-    columns = _Columns()
-    for index, column in enumerate(contract.features):
-        values: npt.NDArray[Any] = features[:, index].view()
-        if column.type is ColumnType.CATEGORY:
-            labels = np.array([*column.categories, None], dtype=object)
-            values = labels[np.where(np.isnan(values), -1, values).astype(np.int64)]
-        elif column.type.is_temporal:  # NO_TIME is NumPy's NaT
-            values = to_micros(values).view("M8[us]" if column.type.is_date else "m8[us]")
-        values.flags.writeable = False
-        columns[column.name] = values
-    return columns
-
-
-def _as_numbers(name: str, values: object, rows: int) -> Vector:
-    try:
-        numbers: Vector = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"train.module: the feature {name!r} is not numeric") from error
-    if numbers.shape != (rows,):
-        raise ConfigError(
-            f"train.module: the feature {name!r} has shape {numbers.shape}; expected ({rows},)"
-        )
-    return np.where(np.isinf(numbers), np.nan, numbers)
-
-
-def _reject_row_dependence(steps: Processing, features: Matrix) -> None:
+def _reject_row_dependence(steps: Processing, features: Matrix, others: "pa.Table | None") -> None:
     """Reject a function whose values for a row depend on other rows: serving has other rows."""
-    together = steps.extend(features)
+    together = steps.extend(features, others)
     gaps = np.flatnonzero(np.isnan(features).any(axis=1))[:_CHECKED_ROWS]
     checked = (*range(min(_CHECKED_ROWS, len(features))), *gaps.tolist())
-    single = [slice(row, row + 1) for row in checked]
-    for rows in (*single, slice(0, None, 2), slice(1, None, 2)):
-        if not np.array_equal(steps.extend(features[rows]), together[rows], equal_nan=True):
+    every = np.arange(len(features))
+    for rows in (*(every[row : row + 1] for row in checked), every[::2], every[1::2]):
+        some = None if others is None else others.take(rows)
+        if not np.array_equal(steps.extend(features[rows], some), together[rows], equal_nan=True):
             raise ConfigError(
                 "train.module: features() returns other values for a row when the other rows change",
                 hint="use the values of the row only; fit statistics of all rows in the estimator",

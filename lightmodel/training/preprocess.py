@@ -81,6 +81,7 @@ class PreprocessOptions:
             time,
             data.dates,
             data.text,
+            group=column if kind == "group" else "",
         )
 
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from lightmodel.config import SplitSection
-from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
+from lightmodel.contract.cells import Codes, Mask, Scores, Vector
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.imputation import impute
 from lightmodel.contract.results import (
@@ -26,6 +27,7 @@ from lightmodel.tables.check import valid_rows, validate_table
 from lightmodel.tables.encode import feature_matrix, target_vector
 from lightmodel.tables.text_columns import TextEncoders
 from lightmodel.training.calibration import expected_calibration_error
+from lightmodel.training.features import Score
 from lightmodel.training.metrics import (
     measure,
     measure_with_intervals,
@@ -49,17 +51,19 @@ class ModelUnderTest:
         tolerated: the rules that rows may break and still be scored, as by the service.
         imputed: (features,) of the contract: see `imputed_values`; None leaves missing values to the model.
         texts: the models of its text columns.
+        others_of: returns what its functions take of a table, besides features.
     """
 
-    predict: Callable[[Matrix], Scores]
+    predict: Score
     contract: Contract
     threshold: float | None
     split: SplitSection
     version: str
-    uncalibrated: Callable[[Matrix], Scores] | None = None
+    uncalibrated: Score | None = None
     tolerated: frozenset[str] = frozenset()
     imputed: Vector | None = None
     texts: TextEncoders = field(default_factory=dict)
+    others_of: Callable[[pa.Table], tuple[pa.Table, ...]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,8 @@ def evaluate(
     Raises:
         ContractViolation: the test rows break the candidate's contract.
     """
-    matrix, target = _matrix(table, candidate)
-    scores = candidate.predict(matrix)
+    rows, target = _rows(table, candidate)
+    scores = candidate.predict(*rows)
     task = candidate.contract.task
     constant = np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior)
     compared = _compare(table, candidate, served) if served else None
@@ -107,7 +111,7 @@ def evaluate(
         curves=_curves(task.kind, target, scores, candidate.threshold),
         comparison=compared if isinstance(compared, Comparison) else None,
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
-        calibration=_calibration(candidate, matrix, target, scores),
+        calibration=_calibration(candidate, rows, target, scores),
         uncompared=compared if isinstance(compared, str) else "",
         constant=len(scores) > 1 and not np.ptp(scores, axis=0).any(),
     )
@@ -128,8 +132,8 @@ def _comparison_warnings(compared: Comparison | str | None) -> tuple[str, ...]:
     return (warning,)
 
 
-def _matrix(table: pa.Table, model: ModelUnderTest) -> tuple[Matrix, Vector]:
-    """Return features and target of rows, after validation against a model's contract."""
+def _rows(table: pa.Table, model: ModelUnderTest) -> tuple[tuple[Any, ...], Vector]:
+    """Return what a model scores, and the target of rows, after validation against its contract."""
     contract = model.contract
     conformed = validate_table(table, contract, with_target=True)
     features = set(contract.feature_names)
@@ -144,16 +148,16 @@ def _matrix(table: pa.Table, model: ModelUnderTest) -> tuple[Matrix, Vector]:
     matrix = feature_matrix(conformed.table, contract, model.texts)
     if conformed.violations and model.imputed is not None:
         matrix = impute(matrix, model.imputed)
-    return matrix, target
+    return (matrix, *model.others_of(conformed.table)), target
 
 
 def _metrics(table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
-    matrix, target = _matrix(table, model)
-    return measure(model.contract.task.kind, target, model.predict(matrix), model.threshold)
+    rows, target = _rows(table, model)
+    return measure(model.contract.task.kind, target, model.predict(*rows), model.threshold)
 
 
 def _calibration(
-    candidate: ModelUnderTest, matrix: Matrix, target: Vector, after: Scores
+    candidate: ModelUnderTest, rows: tuple[Any, ...], target: Vector, after: Scores
 ) -> CalibrationEffect | None:
     """Return the effect of the calibration on the test rows; None without calibration."""
     if candidate.uncalibrated is None:
@@ -165,7 +169,7 @@ def _calibration(
         kept = {name: value for name, value in metrics.items() if name in {"log_loss", "brier"}}
         return {**kept, "calibration_error": expected_calibration_error(scores, codes)}
 
-    before = candidate.uncalibrated(matrix)
+    before = candidate.uncalibrated(*rows)
     curve = _calibration_points(codes, before)[0] if before.ndim == 1 else ()
     return CalibrationEffect(calibration_metrics(before), calibration_metrics(after), curve)
 

@@ -14,7 +14,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.tables.encode import feature_matrix, json_rows
 from lightmodel.training.cross_validation import CrossValidationResult, TrainSpec, cross_validate
-from lightmodel.training.features import Predict, Processing
+from lightmodel.training.features import Processing, Score
 from lightmodel.training.metrics import measure
 
 SAMPLES = 5
@@ -87,12 +87,13 @@ def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     return tuple(reports)
 
 
-def _score_samples(table: pa.Table, steps: Processing, predict: Predict) -> tuple[SampleRow, ...]:
-    """Score the first rows as the service will: from JSON values, without target or ignored columns."""
+def _score_samples(table: pa.Table, steps: Processing, predict: Score) -> tuple[SampleRow, ...]:
+    """Score the first rows as the service will: from JSON values, without target or unused columns."""
     contract = steps.contract
-    ids = (contract.id.name,) if contract.id else ()
-    first = table.select((*ids, *contract.feature_names)).slice(0, SAMPLES)
-    scores = predict(feature_matrix(first, contract, steps.texts))
+    others = contract.others if steps.takes_table else filter(None, [contract.id])
+    names = dict.fromkeys((*(one.name for one in others), *contract.feature_names))
+    first = table.select(list(names)).slice(0, SAMPLES)
+    scores = predict(feature_matrix(first, contract, steps.texts), *steps.others_of(first))
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
         for row, score in zip(json_rows(first), scores, strict=True)

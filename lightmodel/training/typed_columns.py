@@ -27,8 +27,11 @@ def read_texts(
         DataError: the table does not suit the settings.
     """
     kept = texts_as_they_are(table.column_names, hints)
-    dated = read_dates(table, _may_be_dates(table, hints, accepted), data.dates, accepted)
-    read = read_formats(_in_seconds(dated.table, hints.target), kept, dialect, accepted)
+    unused = [name for name in hints.unused if name in table.column_names]
+    names = _may_be_dates(table, hints, accepted)
+    dated = read_dates(table, names, data.dates, accepted, unused)
+    in_seconds = _in_seconds(dated.table, hints.target)
+    read = read_formats(in_seconds, kept, dialect, accepted, unused)
     table, left_out = usable_rows(read.table, hints, data)
     inferred = infer(table, hints, dialect, {**read.formats, **dated.formats})
     warnings = (*dated.warnings, *read.warnings, *left_out, *inferred.warnings)

@@ -22,7 +22,7 @@ NEVER_READY = 'CMD ["sleep", "600"]'
 ENDS_AT_ONCE = 'CMD ["python", "-c", "raise SystemExit(3)"]'
 ANSWERS_WRONGLY = (
     "USER 0\n"
-    "RUN sed -i 's/scores = self.score(features)/scores = self.score(features) + 1e-9/' "
+    "RUN sed -i 's/scores = self.score(.*)/& + 1e-9/' "
     "lightmodel/scoring/predictor.py && grep -q 1e-9 lightmodel/scoring/predictor.py "
     "&& rm -r lightmodel/scoring/__pycache__\n"  # compiled files are not compared with their source
     "USER 10001:0"

@@ -20,13 +20,14 @@ from lightmodel.errors import ContractViolation
 from lightmodel.learners.compiled import compile_library, load_library
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.base import dialect_for
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.column_formats import read_formats
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.reading import read_source
 from lightmodel.tables.row_readers import CompiledRowReader, RowReader
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.preprocess import check_target
 
 arrow_rows: RowReader = read_rows

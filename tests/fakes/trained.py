@@ -23,6 +23,7 @@ from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of, splits_of
 from lightmodel.tables.encode import feature_matrix
+from lightmodel.tables.other_columns import other_columns
 from lightmodel.tracking.pyfunc import RowModel
 from tests.fakes.reading import compiled_rows
 
@@ -136,9 +137,10 @@ def _scores(config: Config, served: LoadedModel, side: str) -> list[list[float]]
     splits = splits_of(config)
     split = splits.get(served.manifest.inputs["split"])
     table = read_split(splits, split, side)
-    scores = served.predictor.score(
-        feature_matrix(table, contract_of(split), served.rules.encoders)
-    )
+    contract = contract_of(split)
+    others = (other_columns(table, contract).table,) if served.rules.others else ()
+    matrix = feature_matrix(table, contract, served.rules.encoders)
+    scores = served.predictor.score(matrix, *others)
     rows: list[list[float]] = scores.reshape(table.num_rows, -1).tolist()
     return rows
 

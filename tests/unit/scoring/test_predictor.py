@@ -13,7 +13,7 @@ from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Label, Task, TaskKind
 from lightmodel.errors import ArtefactCorrupt, ContractViolation, Violation
 from lightmodel.scoring.predictor import Predictor, check_samples
-from lightmodel.tables.row_rules import Block
+from lightmodel.tables.blocks import Block
 from lightmodel.training.metrics import predicted_codes
 
 FEATURES = ("a", "b", "c")

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.observability import JsonFormatter, Metrics, configure_logging, init_app
-from lightmodel.tables.row_rules import ValidationReport
+from lightmodel.tables.blocks import ValidationReport
 
 
 @pytest.fixture

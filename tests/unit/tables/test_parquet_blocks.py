@@ -15,10 +15,11 @@ from lightmodel.contract.hints import ColumnHints
 from lightmodel.contract.inference import infer
 from lightmodel.errors import DataError, LightModelError, TooLarge
 from lightmodel.tables.base import dialect_for
+from lightmodel.tables.blocks import Block, ValidationReport
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.parquet_pages import measure_groups
 from lightmodel.tables.reading import read_source
-from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
+from lightmodel.tables.row_rules import RowRules
 from tests.fakes.reading import arrow_rows, features_of
 
 ROWS = 3_000

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from lightmodel.contract.columns import Column, ColumnType, Contract, Dialect, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ContractViolation, Violation
+from lightmodel.tables.blocks import Block, ValidationReport
 from lightmodel.tables.check import valid_rows, validate_table
 from lightmodel.tables.column_rules import TOLERABLE
 from lightmodel.tables.csv_blocks import CsvBlocks
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import RowReader
-from lightmodel.tables.row_rules import Block, RowRules, ValidationReport
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.table_blocks import table_block
 from tests.fakes.reading import arrow_rows, compiled_rows
 

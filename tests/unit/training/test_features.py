@@ -1,10 +1,13 @@
 """Added features: fitted on training rows, the same for the same row wherever it stands."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +16,9 @@ from numpy.typing import NDArray
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.training.features import FeatureFunction, Processing, fit_features
+from lightmodel.training.features import Processing, fit_features
+from lightmodel.training.user_features import FeatureFunction
+from tests.fakes.project import ROOT
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -160,3 +165,91 @@ def test_user_features_that_serving_cannot_reproduce_are_rejected(
     with pytest.raises(ConfigError, match=message) as caught:
         fitted(own)
     assert "4711" not in str(caught.value)
+
+
+# ---- features(table) --------------------------------------------------------------------------------
+
+WHOLE = Contract(
+    (*CONTRACT.columns, Column("code", Role.IGNORED, ColumnType.INTEGER, missing=False)),
+    CONTRACT.task,
+)
+OTHERS = pa.table({"where": ["shop", "web", "web", "web", None], "code": [5, 4, 3, 2, 1]})
+
+
+def fitted_on_table(own: FeatureFunction) -> Processing:
+    return fit_features(ROWS, WHOLE, (), own, others=OTHERS)
+
+
+def test_a_parameter_named_table_asks_for_all_columns_but_the_target() -> None:
+    seen: list[pa.Table] = []
+
+    def own(table: pa.Table) -> Columns:
+        seen.append(table)
+        return {"code": table["code"], "adult": pc.greater(table["age"], 25)}
+
+    steps = fitted_on_table(own)
+    assert steps.takes_table
+    assert seen[0].to_pydict() == {
+        "age": [20, 20, 30, None, 20],
+        "where": ["shop", "web", "web", "web", None],
+        "member": [True, False, True, False, True],
+        "code": [5, 4, 3, 2, 1],
+    }
+    added = steps.extend(ROWS, OTHERS)[:, 3:]
+    assert np.array_equal(added[:, 0], [5, 4, 3, 2, 1])
+    assert np.array_equal(added[:, 1], [0, 0, 1, NAN, 0], equal_nan=True)
+
+
+def depends_on_other_rows(table: pa.Table) -> Columns:
+    return {"x": pc.subtract(table["code"], table["code"][0])}
+
+
+def of_the_old_form(table: pa.Table) -> Columns:
+    return {"x": table["age"].astype(float)}
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (lambda table: {"x": table["spent"]}, 'KeyError: \'Field "spent" does not exist'),
+        (depends_on_other_rows, "when the other rows change"),
+        (of_the_old_form, "no attribute 'astype'"),
+        (lambda table: {"x": table["age"] / 2}, r"failed in line \d+ of .*test_features.py"),
+        (lambda table: {"x": table["where"]}, "is not numeric"),
+        (lambda table: table, "must return a mapping"),
+        (lambda table: {"x": table["age"] == 20}, r"has shape \(\)"),
+    ],
+)
+def test_a_function_that_takes_the_table_wrongly_is_rejected(
+    own: FeatureFunction, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        fitted_on_table(own)
+    if "failed" in caught.value.message:
+        assert "features(columns)" in caught.value.hint
+
+
+def test_a_stored_model_keeps_the_form_that_it_was_trained_with() -> None:
+    def own(table: Any) -> Columns:
+        return {"x": table["code"] if isinstance(table, pa.Table) else table["age"] * 2}
+
+    steps = fitted_on_table(own)
+    again = Processing.from_payload(steps.payload(), WHOLE, own)
+    assert again.extend(ROWS, OTHERS)[:, 3].tolist() == [5, 4, 3, 2, 1]
+    older = {name: value for name, value in steps.payload().items() if name != "takes_table"}
+    assert Processing.from_payload(older, WHOLE, own).extend(ROWS)[:3, 3].tolist() == [40, 40, 60]
+
+
+def test_the_example_of_the_documentation_works() -> None:
+    page = (ROOT / "docs" / "own-code.md").read_text(encoding="utf-8")
+    (source,) = [part for part in page.split("```python") if "import pyarrow" in part]
+    names: dict[str, Any] = {}
+    exec(source.partition("```")[0], names)
+    day = dt.date(2024, 1, 1)
+    table = {"signed": [day, None], "joined": [day + dt.timedelta(9), day], "cabin": ["C9", "X1"]}
+    added = names["features"](pa.table({**table, "fee": [0.0, 9.5]}))
+    assert {name: values.to_pylist() for name, values in added.items()} == {
+        "days to join": [9, None],
+        "on deck C": [True, False],
+        "free": [True, False],
+    }

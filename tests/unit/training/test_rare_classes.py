@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
-from lightmodel.errors import ContractViolation
+from lightmodel.errors import ContractViolation, DataError
+from lightmodel.tables.reading import read_source
 from lightmodel.training.preprocess import PreprocessingResult, PreprocessOptions, preprocess
 
 FREQUENT = [*["low", "high"] * 99]
@@ -78,3 +80,24 @@ def test_numbers_to_estimate_have_no_classes(rule: str) -> None:
 def test_one_class_that_is_left_stops_the_chain(rule: str) -> None:
     with pytest.raises(ContractViolation, match="same value in every row"):
         preprocessed([*["yes"] * 50, "no"], rule)
+
+
+def test_a_file_of_three_rows_with_nameless_ends_and_a_class_of_one_row(tmp_path: Path) -> None:
+    header, *lines = "a;c;y;;\n0,1;x;0;;\n0,2;y;0;;\n0,3;x;1;;\n".splitlines(keepends=True)
+    (tmp_path / "rows.csv").write_text(header + "".join(lines), encoding="utf-8")
+    (tmp_path / "more.csv").write_text(header + "".join([*lines, *lines[:2]] * 9), encoding="utf-8")
+
+    def result(file: str, rare_classes: str) -> PreprocessingResult:
+        data = DataSection.model_validate({"rare_classes": rare_classes, "target": "y"})
+        read = read_source([tmp_path / file], data)
+        given = PreprocessOptions(data, SplitSection(), TrainSection(task="binary"))
+        return preprocess(read.table, given, None, read.dialect)
+
+    with pytest.raises(ContractViolation, match=r"column 'y'.*data\.rare_classes"):
+        result("rows.csv", "stop")
+    for rule in ("drop", "merge"):  # leave one class
+        with pytest.raises((ContractViolation, DataError), match=r"'y'.*(same value|1 class)"):
+            result("rows.csv", rule)
+    found = result("more.csv", "stop")
+    assert found.contract.feature_names == ("a", "c")
+    assert found.train["a"].type == pa.float64()

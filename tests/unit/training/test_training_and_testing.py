@@ -16,8 +16,9 @@ from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.progress import SilentProgress
 from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.codec import FoldCheckpoints
+from lightmodel.tables.blocks import Block
 from lightmodel.tables.json_blocks import JsonBlocks
-from lightmodel.tables.row_rules import Block, RowRules
+from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.cross_validation import TrainSpec
 from lightmodel.training.preprocess import PreprocessingResult, PreprocessOptions, preprocess
 from lightmodel.training.testing import EvaluationResult, ModelUnderTest, evaluate
