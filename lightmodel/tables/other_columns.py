@@ -48,16 +48,21 @@ class OtherColumns:
 
 
 def other_columns(
-    table: pa.Table, contract: Contract, missing: Collection[str] = (), decimal: str = "."
+    table: pa.Table,
+    contract: Contract,
+    missing: Collection[str] | None = None,
+    decimal: str = ".",
 ) -> OtherColumns:
     """Return the other columns of a table; those that it lacks are null.
 
     Args:
         table: its columns of any plain types, or texts.
         contract: of the model.
-        missing: texts that mean a missing value, besides the empty one.
+        missing: texts that mean a missing value, besides the empty one; None for those of the contract.
         decimal: the decimal mark of numbers that are still text.
     """
+    if missing is None:
+        missing = contract.dialect.na_values if contract.dialect else ()
     columns, unread = dict[str, pa.Array](), dict[str, int]()
     for column in contract.others:
         if column.name not in table.column_names:

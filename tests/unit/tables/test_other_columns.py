@@ -43,6 +43,7 @@ CONTRACT = Contract(
         ),
     ),
     Task(TaskKind.REGRESSION),
+    Dialect(delimiter=",", na_values=("", "n/a", "-999")),
 )
 MISSING = ("", "n/a", "-999")
 RULES = RowRules(CONTRACT, with_others=True)
@@ -54,6 +55,7 @@ TEXTS = st.sampled_from(
             " ",
             "n/a",
             "-999",
+            "-999.0",
             "0",
             "7",
             "1.0",
@@ -93,6 +95,10 @@ def by_table(columns: dict[str, Any]) -> Block:
     return table_block(null_missing(pa.table({"city": city, **columns}), MISSING), RULES, {})
 
 
+def unread(block: Block) -> dict[str, int]:
+    return {name: count for name, count in block.unseen.items() if name != "city"}
+
+
 @settings(max_examples=40)
 @given(ROWS)
 def test_texts_mean_the_same_in_every_form(rows: list[tuple[str, ...]]) -> None:
@@ -101,7 +107,7 @@ def test_texts_mean_the_same_in_every_form(rows: list[tuple[str, ...]]) -> None:
     blocks = [by_csv(rows), by_json(rows), by_table({**arrays, "x": [1.0] * len(rows)})]
     for block in blocks:
         assert block.others == blocks[0].others
-        assert block.unseen == blocks[0].unseen
+        assert unread(block) == unread(blocks[0])
 
 
 @settings(max_examples=40)
