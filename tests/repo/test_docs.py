@@ -81,7 +81,7 @@ def test_make_help_lines_up_what_the_targets_do() -> None:
 @pytest.mark.parametrize("name", EXECUTED)
 def test_the_commands_of_a_page_succeed(name: str, clone: Path) -> None:
     port = str(free_port())
-    environ = {**os.environ, "LIGHTMODEL__SERVE__PORT": port, "LIGHTMODEL__TRAIN__FOLDS": "3"}
+    environ = {**os.environ, "LIGHTMODEL__SERVE__PORT": port, "LIGHTMODEL__TRAIN__FOLDS": "2"}
     if name in TRACKED:
         del environ["LIGHTMODEL__TRACKING__URI"]
     if name != "your-table.md":  # which names its own tables
