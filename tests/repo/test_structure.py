@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 36_000
+MOST_LINES = 36_025
 MOST_MODULES = 235
 
 
