@@ -27,6 +27,7 @@ packages() {
 marked_tests() {
     one_at_a_time make .venv/.requirements-dev
     one_at_a_time .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/ci.txt
+    .venv/bin/python .ci/untraced_imports.py
     PATH="$PWD/var/ci/node_modules/.bin:$PWD/.venv/bin:$PWD/var/ci/bin:$PATH" \
         COVERAGE_FILE="$PWD/var/ci/coverage/$1" \
         make test-marked MARKED="$2" \

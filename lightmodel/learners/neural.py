@@ -1,5 +1,9 @@
 """Small Keras networks: convolutions for images in columns, dense layers for other tables."""
 
+import atexit
+import functools
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
@@ -152,6 +156,7 @@ class NeuralTrainer:
         self, rows: Codes, epochs: int, held_out: Codes | None = None
     ) -> tuple[Network, tuple[Point, ...], tuple[Point, ...]]:
         keras = load_keras()
+        _share_compilations()
         keras.utils.set_random_seed(self.seed)
         scaling = self._scaling(rows)
         architecture = self._architecture(scaling)
@@ -213,6 +218,23 @@ class NeuralTrainer:
         target = self.data.target[rows]
         centre, spread = float(target.mean()), float(target.std()) or 1.0
         return replace(scaling, target_centre=centre, target_spread=spread)
+
+
+@functools.cache
+def _share_compilations() -> None:
+    """Compile the same network once in this process, though each fold builds one of its own.
+
+    Compiling takes longer than fitting a small table. In memory, JAX knows functions again, of which each
+    network has new ones; in a folder, it knows programs again. Other users cannot write into this folder.
+    """
+    import jax
+
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir is None:
+        folder = tempfile.mkdtemp(prefix="light-model-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        settings.update("jax_compilation_cache_dir", folder)
+        settings.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _points(losses: Sequence[float]) -> tuple[Point, ...]:

@@ -74,11 +74,15 @@ def what_changed(before: str, after: str) -> str:
 
 def versions(distributions: Iterable[str]) -> dict[str, str]:
     """Return the version of each installed distribution, by name."""
-    installed: dict[str, str] = {}
-    for name in sorted(distributions):
-        with suppress(metadata.PackageNotFoundError):
-            installed[name] = metadata.version(name)
-    return installed
+    found = {name: _version(name) for name in sorted(distributions)}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+@cache  # a run asks eight times, and each answer is parsed out of a file
+def _version(distribution: str) -> str | None:
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version(distribution)
+    return None
 
 
 def _hash_json(content: Mapping[str, Any]) -> str:

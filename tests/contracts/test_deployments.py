@@ -12,11 +12,11 @@ from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
 from lightmodel.delivery.docker_host import open_docker_host
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed
-from tests.e2e.conftest import images, service
-from tests.fakes.azure import azure, registry
+from tests.e2e.conftest import host, images, service
+from tests.fakes.azure import azure
 from tests.fakes.docker_engine import ANSWERS_WRONGLY, ENDS_AT_ONCE, IMAGE, Deployments, variant
 
-__all__ = ["images", "service"]
+__all__ = ["host", "images", "service"]
 pytestmark = [pytest.mark.docker, pytest.mark.appservice]
 
 
@@ -32,6 +32,7 @@ class Subject:
 def subject(
     request: pytest.FixtureRequest,
     service: Deployments,
+    host: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Subject]:
@@ -41,7 +42,7 @@ def subject(
         config = load(None, settings, {}).config
         yield Subject(open_docker_host(config), lambda: service.images().get(service.live(), ""))
         return
-    with registry(tmp_path) as host, azure(tmp_path / "azure", host) as cloud:
+    with azure(tmp_path / "azure", host) as cloud:
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
         config = load(None, ["azure.start_timeout_s=20"]).config

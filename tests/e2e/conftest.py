@@ -6,6 +6,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.fakes.azure import registry
 from tests.fakes.docker_engine import IMAGE, Deployments, build
 from tests.serve.conftest import shop, trained_shop
 
@@ -25,6 +26,13 @@ def images() -> Iterator[str]:
         for tag in image.tags:
             if tag.startswith(IMAGE):
                 client.images.remove(tag, force=True)
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the address of a container registry: the engine packs each layer once for all tests."""
+    with registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @pytest.fixture

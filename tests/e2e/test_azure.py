@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from benchmarks.ports import free_port
-from tests.fakes.azure import Azure, azure, registry
+from tests.fakes.azure import Azure, azure
 from tests.fakes.docker_engine import ANSWERS_WRONGLY, ENDS_AT_ONCE, IMAGE, variant
 from tests.fakes.project import ROOT, Ran
 
@@ -58,12 +58,6 @@ class Cloud:
     def get(self, path: str) -> requests.Response:
         bundle = str(self.azure.folder / "ca.pem")
         return requests.get(self.address + path, verify=bundle, timeout=30)
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with registry(tmp_path_factory.mktemp("registry")) as address:
-        yield address
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.hints import ColumnHints, texts_as_they_are
 from lightmodel.contract.inference import infer
 from lightmodel.errors import ContractViolation
-from lightmodel.learners.compiled import compile_library, load_library
 from lightmodel.tables.arrow_rows import read_rows
 from lightmodel.tables.base import dialect_for
 from lightmodel.tables.blocks import Block
@@ -29,6 +28,7 @@ from lightmodel.tables.reading import read_source
 from lightmodel.tables.row_readers import CompiledRowReader, RowReader
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.preprocess import check_target
+from tests.fakes.compiled import library
 
 arrow_rows: RowReader = read_rows
 
@@ -36,7 +36,7 @@ arrow_rows: RowReader = read_rows
 @cache
 def compiled_rows() -> RowReader:
     """Return the compiled reader, built once for all tests."""
-    return CompiledRowReader(load_library(*compile_library()))
+    return CompiledRowReader(library())
 
 
 @dataclass(frozen=True)

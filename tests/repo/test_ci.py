@@ -40,6 +40,36 @@ def test_a_skipped_test_and_no_test_are_errors(tmp_path: Path, attributes: str, 
     assert done.returncode == code
 
 
+TRACED = """
+import sys
+sys.path.append(sys.argv[1])
+import untraced_imports
+
+traced = set()
+
+def trace(frame, event, argument):
+    traced.add(frame.f_globals["__name__"])
+    return trace
+
+sys.settrace(trace)
+import mine
+sys.settrace(None)
+print(traced & {"mine", "mine.after", "wave", "this"})
+"""
+
+
+def test_coverage_traces_own_modules_and_what_they_call_but_not_imports_of_libraries(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine").mkdir()
+    own = "import wave\nimport mine.after\n"
+    (tmp_path / "mine" / "__init__.py").write_text(own)
+    (tmp_path / "mine" / "after.py").write_text("import this\n")
+    script = [sys.executable, "-c", TRACED, str(ROOT / ".ci")]
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert eval(done.stdout.splitlines()[-1]) == {"mine", "mine.after"}
+
+
 @pytest.mark.shell
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_pass_shellcheck(path: Path) -> None:

@@ -11,22 +11,20 @@ from hypothesis import strategies as st
 
 from lightmodel.contract.cells import Matrix
 from lightmodel.learners.compiled import (
-    compile_library,
-    load_library,
     pack_tables,
     unpack_tables,
 )
 from lightmodel.learners.compiled.trees import CompiledTrees
-from tests.fakes.boosters import HOLES, MODELS, TABLE
+from tests.fakes.boosters import HOLES, RECIPES, TABLE, model
+from tests.fakes.compiled import library
 
 pytestmark = pytest.mark.compiler
-LIBRARY = load_library(*compile_library())
 LIMITS = [0.0, -0.0, 1e-36, 1e-34, np.inf, -np.inf, np.nan, 1e300, -1.0, 5e9]
 ODD = np.array([np.roll(LIMITS, shift)[:6] for shift in range(len(LIMITS))])
 
 
 def explainer(*texts: str) -> CompiledTrees:
-    return CompiledTrees(LIBRARY, unpack_tables(pack_tables(texts)))
+    return CompiledTrees(library(), unpack_tables(pack_tables(texts)))
 
 
 def by_lightgbm(text: str, rows: Matrix) -> Matrix:
@@ -35,12 +33,12 @@ def by_lightgbm(text: str, rows: Matrix) -> Matrix:
     return values
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_contributions_are_lightgbms(name: str) -> None:
-    trees = explainer(MODELS[name])
+    trees = explainer(model(name))
     assert trees.has_contributions
     rows = np.concatenate([ODD, HOLES[:20], TABLE[:20]])
-    expected = by_lightgbm(MODELS[name], rows)
+    expected = by_lightgbm(model(name), rows)
     for count in (1, 7, 31, 32, 33, 43, len(rows)):
         for laid in (np.ascontiguousarray(rows[:count]), np.asfortranarray(rows[:count])):
             found = trees.contributions(laid)
@@ -87,20 +85,20 @@ def test_contributions_of_random_models_are_lightgbms(case: tuple[str, Matrix]) 
 
 
 def test_contributions_add_up_to_the_raw_score() -> None:
-    booster = lgb.Booster(model_str=MODELS["multiclass"])
+    booster = lgb.Booster(model_str=model("multiclass"))
     raw = np.asarray(booster.predict(HOLES, raw_score=True))
-    found = explainer(MODELS["multiclass"]).contributions(HOLES).reshape(len(HOLES), 3, 7)
+    found = explainer(model("multiclass")).contributions(HOLES).reshape(len(HOLES), 3, 7)
     assert np.allclose(found.sum(axis=2), raw, rtol=0, atol=1e-12)
 
 
 def test_contributions_of_several_models_are_averaged() -> None:
-    texts = (MODELS["binary"], MODELS["stumps"], MODELS["holes"])
+    texts = (model("binary"), model("stumps"), model("holes"))
     expected = np.mean([by_lightgbm(text, TABLE[:50]) for text in texts], axis=0)
     assert np.allclose(explainer(*texts).contributions(TABLE[:50]), expected, rtol=0, atol=1e-9)
 
 
 def test_threads_explain_at_the_same_time() -> None:
-    trees = explainer(MODELS["deep"])
+    trees = explainer(model("deep"))
     expected, found = trees.contributions(TABLE), {}
 
     def explain(number: int) -> None:
@@ -123,13 +121,11 @@ def test_threads_explain_at_the_same_time() -> None:
     ],
 )
 def test_a_model_without_usable_counts_has_no_contributions(pattern: str, replacement: str) -> None:
-    text = re.sub(pattern, replacement, MODELS["binary"], count=1)
-    assert not explainer(text, MODELS["binary"]).has_contributions
-    assert np.array_equal(
-        explainer(text).predict(TABLE), explainer(MODELS["binary"]).predict(TABLE)
-    )
+    text = re.sub(pattern, replacement, model("binary"), count=1)
+    assert not explainer(text, model("binary")).has_contributions
+    assert np.array_equal(explainer(text).predict(TABLE), explainer(model("binary")).predict(TABLE))
 
 
 def test_another_number_of_features_is_an_error() -> None:
     with pytest.raises(ValueError, match="5 features"):
-        explainer(MODELS["binary"]).contributions(np.ascontiguousarray(TABLE[:, :5]))
+        explainer(model("binary")).contributions(np.ascontiguousarray(TABLE[:, :5]))
