@@ -20,6 +20,7 @@ from lightmodel.config.deployment import AzureSection, DeploySection, NotifySect
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, StoreSection, TrackingSection
 from lightmodel.config.training import GateSection, TrainSection, TuneSection
+from lightmodel.config.watching import WatchSection
 from lightmodel.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Config(Section):
     gate: GateSection = GateSection()
     serve: ServeSection = ServeSection()
     log: LogSection = LogSection()
+    watch: WatchSection = WatchSection()
     store: StoreSection = StoreSection()
     tracking: TrackingSection = TrackingSection()
     deploy: DeploySection = DeploySection()

@@ -40,6 +40,12 @@ FROM predictions LEFT JOIN (SELECT id, truth FROM truths) AS labels USING (id)
 WHERE {time} LIKE ? ORDER BY time, request, row
 """
 
+_WINDOW = "FROM predictions WHERE version = ? AND time >= {moment}"
+_WINDOW_SIZE = f"SELECT count(*) {_WINDOW}"
+_WINDOW_ROWS = f"""
+SELECT {{time}}, CAST(prediction AS TEXT), CAST(probability AS TEXT), CAST(features AS TEXT)
+{_WINDOW} AND {{sampled}}
+"""
 _COUNT_ROWS = "SELECT count(*) FROM predictions WHERE time < {moment}"
 _UNANSWERED = """
 time < {moment} AND NOT EXISTS (
@@ -106,6 +112,7 @@ class Sink(ABC):
     _PAIRS: ClassVar[str]  # turns a JSON object into a table of key and value
     _TIME: ClassVar[str]  # an answer's time as text in ISO 8601
     _MOMENT: ClassVar[str]  # turns such a text into a time
+    _SAMPLED: ClassVar[str]  # holds for one row in so many
 
     @property
     def _unanswered(self) -> str:
@@ -146,6 +153,21 @@ class Sink(ABC):
         are JSON texts.
         """
         return self._select(_ROWS.format(time=self._TIME), f"{day}%")
+
+    def window_size(self, version: str, since: str) -> int:
+        """Return the number of rows that a model version has answered since a time."""
+        ((rows,),) = self._select(_WINDOW_SIZE.format(moment=self._MOMENT), version, since)
+        return int(rows)
+
+    def window(
+        self, version: str, since: str, every: int = 1
+    ) -> Iterator[tuple[str, str, str, str | None]]:
+        """Yield what a model version has answered since a time, one row in so many, in no order.
+
+        Each has its time, and the JSON texts of prediction, probability and features (or None).
+        """
+        select = _WINDOW_ROWS.format(time=self._TIME, moment=self._MOMENT, sampled=self._SAMPLED)
+        yield from self._select(select, version, since, str(every))
 
     def count_before(self, time: str) -> tuple[int, int]:
         """Return the numbers of answers from before a time, and of labels that lose their last one."""

@@ -12,7 +12,7 @@ import pytest
 from lightmodel.config import LogSection
 from lightmodel.contract.task import Label
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
-from lightmodel.predictions.base import Sink
+from lightmodel.predictions.base import Sink, utc_text
 from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.prune import prune
 from lightmodel.predictions.sqlite import SqliteSink
@@ -55,6 +55,35 @@ class SinkContract:
     def test_an_empty_sink_returns_no_rows(self, sink: Sink) -> None:
         assert sink.answered() == {}
         assert sink.labelled(VERSION) == []
+
+    def test_a_window_holds_the_answers_of_a_version_since_a_time(self, sink: Sink) -> None:
+        features = {"x": [1.5, None]}
+        sink.write(rows_of(answered("r1", ["a", "b"], [0.1, 0.9], features=features)))
+        sink.write(rows_of(answered("r2", ["c"], [0.4], time=at(1))))
+        sink.write(rows_of(answered("r3", ["d"], [0.4], version=LATER)))
+        since = utc_text(at(1))
+        assert (
+            sink.window_size(VERSION, since),
+            sink.window_size(VERSION, "2026-01-01T00:00:00Z"),
+        ) == (1, 3)
+        times = [row[0] for row in sink.window(VERSION, since)]
+        assert times == ["2026-01-03T12:00:01.000000Z"]
+        found = [
+            [None if cell is None else orjson.loads(cell) for cell in row[1:]]
+            for row in sink.window(VERSION, "2026-01-01T00:00:00Z")
+        ]
+        expected = [["no", 0.1, {"x": 1.5}], ["yes", 0.9, {"x": None}], ["no", 0.4, None]]
+        assert sorted(found, key=str) == sorted(expected, key=str)
+
+    def test_a_window_may_be_one_row_in_so_many(self, sink: Sink) -> None:
+        sink.write(rows_of(answered("r1", [f"i{row}" for row in range(600)], [0.1] * 600)))
+        whole = [*sink.window(VERSION, "2026-01-01T00:00:00Z")]
+        some = [*sink.window(VERSION, "2026-01-01T00:00:00Z", 3)]
+        assert (len(whole), some == [*sink.window(VERSION, "2026-01-01T00:00:00Z", 3)]) == (
+            600,
+            True,
+        )
+        assert 120 <= len(some) <= 280
 
     def test_an_answer_and_its_ground_truth_are_joined_by_id(self, sink: Sink) -> None:
         sink.write(rows_of(answered("r1", ["a", "b", "c"], [0.1, 0.9, 0.3])))

@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 37_400
-MOST_MODULES = 248
+MOST_LINES = 37_480
+MOST_MODULES = 249
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
