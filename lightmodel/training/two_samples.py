@@ -3,18 +3,37 @@
 scipy.stats has these tests, and takes as long to import as the rest of a run on a small table.
 """
 
+from types import ModuleType
+
 import numpy as np
 
 from lightmodel.contract.cells import Vector
+from lightmodel.errors import NotPossible
 
 _MIN_EXPECTED = 5.0  # rows of a category: below it, Pearson's test is not reliable
 
 
+def _special() -> ModuleType:
+    """Return scipy.special.
+
+    Raises:
+        NotPossible: it is not installed, as in an image that serves a compiled model.
+    """
+    try:
+        import scipy.special
+    except ModuleNotFoundError as error:
+        raise NotPossible(
+            "to compare samples, scipy is needed, which is not installed here",
+            hint="run it where models are trained: requirements.txt installs it, and the image's target "
+            "`pipeline` has it",
+        ) from error
+    special: ModuleType = scipy.special
+    return special
+
+
 def ks_p_value(distance: float, before: int, now: int) -> float:
     """Return the asymptotic p-value of a Kolmogorov-Smirnov distance between samples of these sizes."""
-    from scipy.special import kolmogorov
-
-    return float(kolmogorov(distance * np.sqrt(before * now / (before + now))))
+    return float(_special().kolmogorov(distance * np.sqrt(before * now / (before + now))))
 
 
 def stability_index(counts: Vector) -> float:
@@ -32,13 +51,11 @@ def chi_squared(counts: Vector) -> float:
     freedom = observed.shape[1] - 1
     if freedom < 1:
         return 1.0
-    from scipy.special import chdtrc
-
     expected = observed.sum(axis=1, keepdims=True) * observed.sum(axis=0) / observed.sum()
     distance = np.abs(observed - expected)
     if freedom == 1:
         distance -= np.minimum(0.5, distance)
-    return float(chdtrc(freedom, (distance**2 / expected).sum()))
+    return float(_special().chdtrc(freedom, (distance**2 / expected).sum()))
 
 
 def pooled(counts: Vector) -> Vector:
@@ -72,18 +89,14 @@ def share_p_value(before: tuple[int, int], now: tuple[int, int]) -> float:
 
 def more_p_value(before: tuple[int, int], now: tuple[int, int]) -> float:
     """Return the p-value that the share of (counted, rows) in the second sample is not larger."""
-    from scipy.special import bdtrc
-
     if not now[0]:
         return 1.0
     share = now[1] / (before[1] + now[1])
-    return float(bdtrc(int(now[0]) - 1, int(before[0] + now[0]), share))
+    return float(_special().bdtrc(int(now[0]) - 1, int(before[0] + now[0]), share))
 
 
 def _at_most(count: int, total: int, share: float) -> float:
-    from scipy.special import bdtr
-
-    return float(bdtr(count, total, share))
+    return float(_special().bdtr(count, total, share))
 
 
 def holm(p_values: Vector) -> Vector:

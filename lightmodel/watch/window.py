@@ -124,9 +124,9 @@ class _Decoder:
     def add(self, batch: Sequence[_LogRow]) -> None:
         """Decode a batch."""
         rows = [orjson.loads(text) for *_, text in batch if text is not None]
-        if rows:
-            for name, parse in self._parsers.items():
-                self._parts[name].append(parse([row.get(name) for row in rows]))
+        columns = zip(*(map(row.get, self._parsers) for row in rows), strict=True)
+        for (name, parse), cells in zip(self._parsers.items(), columns, strict=False):
+            self._parts[name].append(parse(cells))
         task = self._contract.task.kind
         place = 1 if task is TaskKind.REGRESSION else 2
         scores = [orjson.loads(row[place]) for row in batch]  # type: ignore[arg-type]  # never None
@@ -161,7 +161,7 @@ def _column(values: Vector, column: Column) -> WindowColumn:
     return WindowColumn.of_codes(values, names)
 
 
-_Parser = Callable[[list[Any]], Vector]
+_Parser = Callable[[Sequence[Any]], Vector]
 
 
 def _parser(column: Column) -> _Parser:
@@ -182,7 +182,7 @@ def _code(cell: object, codes: Mapping[Any, float]) -> float:
     return codes.get(cell, float(UNSEEN)) if isinstance(cell, str | bool) else float(UNSEEN)
 
 
-def _numbers(cells: list[Any]) -> Vector:
+def _numbers(cells: Sequence[Any]) -> Vector:
     """Return JSON numbers; NaN for anything else."""
     try:
         return np.array(cells, np.float64)

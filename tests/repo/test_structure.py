@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 37_480
+MOST_LINES = 37_500
 MOST_MODULES = 249
 
 
