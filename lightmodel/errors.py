@@ -98,7 +98,7 @@ class ArtefactCorrupt(LightModelError):
 
 
 class QualityGateFailed(LightModelError):
-    """The candidate failed the quality gate; the served model is unchanged."""
+    """The candidate failed the quality gate, or the served model is worse than it may be."""
 
 
 class NotReproduced(LightModelError):

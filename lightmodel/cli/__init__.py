@@ -36,7 +36,7 @@ MEANINGS = {
     0: "success: the newest candidate is approved",
     BUG: "a bug in light-model; the log holds the traceback",
     USAGE: "invalid command-line arguments",
-    10: "quality gate failed; the served model is unchanged",
+    10: "quality gate failed, or live quality is below its bound; the served model is unchanged",
     11: "deployment rolled back: the new version failed its smoke test",
     12: "the retrained model differs from the original; the differences are listed",
     13: "no verdict: too few rows were answered or labelled",
@@ -74,7 +74,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Watch": {
         "drift": ("watch", "Compare recent requests with training."),
-        "live": ("service", "Print live metrics of each model version."),
+        "live": ("watch", "Print live metrics of each model version."),
         "feedback": ("service", "Join labels that arrived later to predictions."),
         "export": ("service", "Write the prediction log as CSV."),
         "prune": ("service", "Delete old rows of the prediction log."),

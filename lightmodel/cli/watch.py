@@ -1,4 +1,4 @@
-"""`python -m lightmodel drift`: watch a model in service."""
+"""`python -m lightmodel` drift, live: watch a model in service."""
 
 import logging
 from pathlib import Path
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import DASH, configured, new_table, print_table
+from lightmodel.cli.common import DASH, configured, metric_text, new_table, print_table
 from lightmodel.config import Config
-from lightmodel.errors import DriftExceeded, LightModelError, NoVerdict
+from lightmodel.errors import DriftExceeded, LightModelError, NoVerdict, QualityGateFailed
 from lightmodel.files import write_atomic
 
 if TYPE_CHECKING:  # numpy takes a while to import
+    from lightmodel.contract.results import Interval
     from lightmodel.watch.drift import DriftReport, Measured
+    from lightmodel.watch.quality import LiveQuality, Period, VersionQuality
 
 logger = logging.getLogger(__name__)
 
@@ -110,3 +112,110 @@ def _write_page(config: Config, measured: "Measured", page: Path | None) -> Path
         logger.warning("no page is written: %s; %s", error.message, error.hint)
         return None
     return path
+
+
+@click.command()
+@click.option(
+    "--by", type=click.Choice(["day", "week", "month"]), help="Print the gate's metric by period."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option(
+    "--check", is_flag=True, help="Exit with 10 if the served version's quality is too low."
+)
+@configured
+def live(config: Config, by: "Period | None", *, as_json: bool, check: bool) -> None:
+    """Print live metrics of each model version.
+
+    They cover the answered rows whose labels have arrived, by `feedback` or POST /feedback. The gate's
+    metric is also measured on the last of them, with its 95 % interval and the bound that it must keep; of
+    a calibrated classifier it is estimated before labels arrive. With --check, exit code 10 means that
+    the served version is below its bound, 13 that it has too few labels.
+    """
+    from lightmodel.store.manifest import json_bytes
+    from lightmodel.watch.files import store_quality
+    from lightmodel.watch.quality import live_quality
+
+    quality = live_quality(config, by or "week")
+    store_quality(config, quality)
+    if as_json:
+        click.echo(json_bytes(quality.to_dict()), nl=False)
+    elif not quality.versions:
+        click.echo("no row has been answered yet")
+    else:
+        _print_quality(quality, by)
+    if check:
+        _check_quality(quality.served)
+
+
+def _print_quality(quality: "LiveQuality", by: "Period | None") -> None:
+    versions = quality.versions
+    names = list(dict.fromkeys(name for version in versions for name in version.metrics))
+    table = new_table("version", "rows", "labelled", *names, left={"version"})
+    for version in versions:
+        metrics = [metric_text(version.metrics.get(name)) for name in names]
+        table.add_row(version.version, f"{version.rows:,}", f"{version.labelled:,}", *metrics)
+    print_table(table)
+    if not any(version.labelled for version in versions):
+        click.echo(
+            "no label has arrived yet: use `python -m lightmodel feedback FILE` or POST /feedback"
+        )
+    if any(version.recent or version.estimated for version in versions):
+        _print_recent(quality)
+    if by:
+        _print_periods(quality, by)
+
+
+def _print_recent(quality: "LiveQuality") -> None:
+    table = new_table(
+        *("version", "metric", "last labelled", "measured", "95 %"),
+        *("answered lately", "estimated", "95 %", "bound", "state"),
+        left={"version", "metric", "state"},
+    )
+    for one in quality.versions:
+        table.add_row(
+            f"{one.version}{' (served)' if one.is_served else ''}",
+            one.metric,
+            f"{one.recent_rows:,}",
+            *_interval_texts(one.recent),
+            f"{one.estimated_rows:,}" if one.estimated else DASH,
+            *_interval_texts(one.estimated),
+            metric_text(one.bound),
+            "too few labels" if one.state == "none" else one.state,
+        )
+    click.echo()
+    print_table(table)
+
+
+def _print_periods(quality: "LiveQuality", by: "Period") -> None:
+    table = new_table(
+        "version", by, "labelled", "metric", "", "95 %", left={"version", by, "metric"}
+    )
+    for one in quality.versions:
+        for period in one.periods:
+            value = _interval_texts(period.value)
+            table.add_row(one.version, period.start, f"{period.rows:,}", one.metric, *value)
+    click.echo()
+    print_table(table)
+
+
+def _interval_texts(value: "Interval | None") -> tuple[str, str]:
+    if value is None:
+        return DASH, DASH
+    return metric_text(value.value), f"{metric_text(value.low)} to {metric_text(value.high)}"
+
+
+def _check_quality(served: "VersionQuality | None") -> None:
+    """Raise what the exit code says of the served version."""
+    if served is None or served.state == "none":
+        labelled = served.labelled if served else 0
+        raise NoVerdict(
+            f"the served version has {labelled:,} labelled rows, too few to judge it",
+            hint="send labels by `python -m lightmodel feedback FILE`, or lower watch.min_labels",
+        )
+    if served.state == "below" and served.recent:
+        value, interval = _interval_texts(served.recent)
+        raise QualityGateFailed(
+            f"{served.version} has {served.metric} {value} ({interval}) on its last "
+            f"{served.recent_rows:,} labelled rows; the bound is {metric_text(served.bound)}",
+            hint="train again on recent rows, or roll back: `python -m lightmodel models rollback`",
+        )

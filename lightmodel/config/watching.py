@@ -6,10 +6,13 @@ from lightmodel.config.base import Section
 
 
 class WatchSection(Section):
-    """Watching a model in service: drift of what it is asked and answers."""
+    """Watching a model in service: drift of what it is asked and answers, and live quality."""
 
     window_days: float = Field(
-        7.0, gt=0, description="Days of the prediction log that are compared with training."
+        7.0,
+        gt=0,
+        description="Days of the prediction log that are compared with training; and days up to the last "
+        "labelled answer by which live quality is judged.",
     )
     min_rows: int = Field(
         500,
@@ -33,4 +36,13 @@ class WatchSection(Section):
         gt=0,
         lt=1,
         description="Probability of a false alarm among all columns together, where nothing has changed.",
+    )
+    min_labels: int = Field(
+        100, ge=10, description="Number of labelled rows below which live quality is not judged."
+    )
+    max_regression: float = Field(
+        0.05,
+        ge=0,
+        description="How much worse than in testing the gate's metric may be in service, as a share of its "
+        "value in testing; gate.minimum holds as well.",
     )

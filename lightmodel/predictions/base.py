@@ -25,9 +25,9 @@ SELECT count(*) FROM {pairs} AS pair WHERE EXISTS (SELECT 1 FROM predictions WHE
 """
 _ROW_COUNTS = "SELECT version, count(*) FROM predictions GROUP BY version ORDER BY version"
 _LABELLED = """
-SELECT truth, CAST(prediction AS TEXT), CAST(probability AS TEXT)
+SELECT answered, truth, CAST(prediction AS TEXT), CAST(probability AS TEXT)
 FROM (
-    SELECT id, prediction, probability, row_number()
+    SELECT id, {time} AS answered, prediction, probability, row_number()
         OVER (PARTITION BY id ORDER BY time DESC, request DESC, row DESC) AS place
     FROM predictions WHERE version = ? AND id IN (SELECT id FROM truths)
 ) AS answers JOIN truths USING (id)
@@ -137,14 +137,18 @@ class Sink(ABC):
         """Return the number of answered rows by model version, oldest version first."""
         return dict(self._select(_ROW_COUNTS))
 
-    def labelled(self, version: str) -> list[tuple[str, Any, Any]]:
-        """Return (label, prediction, probability) of each labelled id, in the order of the ids.
+    def labelled(self, version: str) -> list[tuple[str, str, Any, Any]]:
+        """Return (time, label, prediction, probability) of each labelled id, in the order of the ids.
 
-        If this version answered an id several times, the last answer counts. A prediction is a label
-        or a number; a probability is that of the positive class, {label: p}, or None for regression.
+        The time is that of the answer. If this version answered an id several times, the last answer
+        counts. A prediction is a label or a number; a probability is that of the positive class,
+        {label: p}, or None for regression.
         """
-        rows = self._select(_LABELLED, version)
-        return [(label, orjson.loads(value), orjson.loads(score)) for label, value, score in rows]
+        rows = self._select(_LABELLED.format(time=self._TIME), version)
+        return [
+            (time, label, orjson.loads(value), orjson.loads(score))
+            for time, label, value, score in rows
+        ]
 
     def rows(self, day: str = "") -> Iterator[tuple[Any, ...]]:
         """Yield the answers of a UTC day ("2026-01-03"; "" for all), oldest first.

@@ -20,6 +20,7 @@ from tests.fakes.answers import LATER, VERSION, answered, at, rows_of
 from tests.fakes.postgres import Postgres, postgres
 
 OpenSink = Callable[[], Sink]
+NOON = utc_text(at(0))
 
 
 class SinkContract:
@@ -88,27 +89,27 @@ class SinkContract:
     def test_an_answer_and_its_ground_truth_are_joined_by_id(self, sink: Sink) -> None:
         sink.write(rows_of(answered("r1", ["a", "b", "c"], [0.1, 0.9, 0.3])))
         assert sink.add_ground_truth({"c": "yes", "b": "no", "nobody": "no"}, at(1)) == 2
-        assert sink.labelled(VERSION) == [("no", "yes", 0.9), ("yes", "no", 0.3)]
+        assert sink.labelled(VERSION) == [(NOON, "no", "yes", 0.9), (NOON, "yes", "no", 0.3)]
         assert sink.labelled(LATER) == []
 
     def test_ground_truth_may_arrive_before_its_answer(self, sink: Sink) -> None:
         assert sink.add_ground_truth({"a": "no"}, at(0)) == 0
         sink.write(rows_of(answered("r1", ["a"], [0.9])))
-        assert [row[0] for row in sink.labelled(VERSION)] == ["no"]
+        assert [row[1] for row in sink.labelled(VERSION)] == ["no"]
 
     def test_the_latest_ground_truth_of_an_id_counts(self, sink: Sink) -> None:
         sink.write(rows_of(answered("r1", ["a"], [0.9])))
         assert [sink.add_ground_truth({"a": truth}, at(1)) for truth in ("no", "yes")] == [1, 1]
-        assert [row[0] for row in sink.labelled(VERSION)] == ["yes"]
+        assert [row[1] for row in sink.labelled(VERSION)] == ["yes"]
 
     def test_the_last_answer_to_an_id_counts(self, sink: Sink) -> None:
         sink.write(rows_of(answered("r2", ["a"], [0.7], time=at(9, day=4))))
         sink.write(rows_of(answered("r3", ["a", "a"], [0.2, 0.3], time=at(8, day=4))))
         sink.add_ground_truth({"a": "yes"}, at(1))
-        assert [row[2] for row in sink.labelled(VERSION)] == [0.7]
+        assert [row[3] for row in sink.labelled(VERSION)] == [0.7]
         last = answered("r1", ["a"] * 12, [0.5] * 11 + [0.6], time=at(10, day=4))
         sink.write(rows_of(last))
-        assert [row[2] for row in sink.labelled(VERSION)] == [0.6]
+        assert [row[3] for row in sink.labelled(VERSION)] == [0.6]
 
     def test_whatever_an_id_is_written_with_comes_back(self, sink: Sink) -> None:
         ids = ["007", "7", 'a "quoted", one', "two\nlines", "ÅÄ\u2028", "nul\0", "\\u0000", "'; --"]
@@ -133,7 +134,7 @@ class SinkContract:
         rows = answered("r1", ["a"], [0.5], features={"x": [1.5]})
         sink.write(rows_of(rows._replace(predictions=[prediction], probabilities=[probability])))
         sink.add_ground_truth({"a": "whatever"}, at(1))
-        assert sink.labelled(VERSION) == [("whatever", prediction, probability)]
+        assert sink.labelled(VERSION) == [(NOON, "whatever", prediction, probability)]
 
     def test_rows_come_oldest_first_with_their_ground_truth_and_by_day(self, sink: Sink) -> None:
         midnight = at(0) + timedelta(hours=12)
@@ -194,7 +195,10 @@ class SinkContract:
         done = prune(sink, limits, now)
         assert (done.rows, done.labels, done.before) == expected
         assert [row[4] for row in sink.rows()] == ["v1", "new"]
-        assert sink.labelled(VERSION) == [("no", "no", 0.3), ("yes", "no", 0.2)]
+        assert [row[1:] for row in sink.labelled(VERSION)] == [
+            ("no", "no", 0.3),
+            ("yes", "no", 0.2),
+        ]
         assert sink.add_ground_truth({}, at(0)) == 0
         again = prune(sink, limits, now)
         assert (again.rows, again.labels) == (0, 0)

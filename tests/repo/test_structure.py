@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 37_500
-MOST_MODULES = 249
+MOST_LINES = 38_010
+MOST_MODULES = 252
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -1,4 +1,4 @@
-"""`drift` compares what a service was asked with training, and its exit code says what it found."""
+"""`drift` and `live` say how a model in service does, and so do their exit codes."""
 
 import io
 import json
@@ -145,3 +145,42 @@ def test_a_missing_or_damaged_reference_is_reported(call: CommandLine, approved:
     (folder / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
     older_release = call("drift", "--version", folder.name)
     assert (older_release.code, "train again" in older_release.err) == (66, True)
+
+
+def label(call: CommandLine, *, wrong: bool = False) -> None:
+    """Send the visits' true labels, or wrong ones, back."""
+    table = shop_table(900, seed=3).select(["visit_id", "bought"])
+    if wrong:
+        flipped = ["no" if one == "yes" else "yes" for one in table["bought"].to_pylist()]
+        table = table.set_column(1, "bought", pa.array(flipped))
+    arrow_csv.write_csv(table, "labels.csv")
+    assert call("feedback", "labels.csv").code == 0
+
+
+def test_live_quality_is_printed_with_its_interval_and_bound(
+    call: CommandLine, serve: Serve, approved: Project
+) -> None:
+    client = serve()
+    assert call("live", "--check").code == 13
+    label(call)
+    ended = call("live", "--by", "day", "--check")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    version = approved.models()[0].name
+    assert lines[1].split()[:3] == [version, "900", "900"]
+    (judged,) = [line for line in lines if "(served)" in line]
+    assert judged.split()[2:4] == ["auc", "900"]
+    assert judged.split()[-1] == "ok"
+    assert "lightmodel_quality_below" in client.get("/metrics").text
+
+
+def test_wrong_answers_exit_with_10_if_checked(call: CommandLine, serve: Serve) -> None:
+    serve()
+    label(call, wrong=True)
+    assert call("live").code == 0
+    ended = call("live", "--json", "--check")
+    assert ended.code == 10
+    assert "the bound is" in ended.err
+    (version,) = json.loads(ended.out)["versions"]
+    assert version["state"] == "below"
+    assert version["recent"]["high"] < version["bound"]
