@@ -67,7 +67,14 @@ class ContractViolation(DataError):
 
 
 class DriftExceeded(DataError):
-    """The table has drifted further from the last accepted one than `data.max_drift` allows."""
+    """A table has drifted from the last accepted one, or what is asked of a model from its training.
+
+    The limits are `data.max_drift` and `watch.max_drift`.
+    """
+
+
+class NoVerdict(LightModelError):
+    """There are too few rows to say whether a model in service does well."""
 
 
 class TooLarge(DataError):
@@ -91,7 +98,7 @@ class ArtefactCorrupt(LightModelError):
 
 
 class QualityGateFailed(LightModelError):
-    """The candidate failed the quality gate; the served model is unchanged."""
+    """The candidate failed the quality gate, or the served model is worse than it may be."""
 
 
 class NotReproduced(LightModelError):

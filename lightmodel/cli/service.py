@@ -1,4 +1,4 @@
-"""`app.py`, and `python -m lightmodel` smoke, feedback, live, export, prune: the service and its log."""
+"""`app.py`, and `python -m lightmodel` smoke, feedback, export, prune: the service and its log."""
 
 import csv
 import errno
@@ -14,7 +14,7 @@ from typing import IO, Any
 import click
 import orjson
 
-from lightmodel.cli.common import configured, metric_text, new_table, print_table, settings
+from lightmodel.cli.common import configured, settings
 from lightmodel.config import Config, environment, load
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ConfigError
@@ -99,31 +99,6 @@ def smoke(config: Config, url: str, seconds: float) -> None:
 
     version = smoke_test_service(config, url, seconds)
     click.echo(f"{version} answers at {url}, and scores its sample rows as stored")
-
-
-@click.command()
-@configured
-def live(config: Config) -> None:
-    """Print live metrics of each model version.
-
-    They cover the answered rows whose labels have arrived, by `feedback` or POST /feedback.
-    """
-    from lightmodel.predictions.feedback import live_metrics
-
-    versions = live_metrics(config)
-    if not versions:
-        click.echo("no row has been answered yet")
-        return
-    names = list(dict.fromkeys(name for version in versions for name in version.metrics))
-    table = new_table("version", "rows", "labelled", *names, left={"version"})
-    for version in versions:
-        metrics = [metric_text(version.metrics.get(name)) for name in names]
-        table.add_row(version.version, f"{version.rows:,}", f"{version.labelled:,}", *metrics)
-    print_table(table)
-    if not any(version.labelled for version in versions):
-        click.echo(
-            "no label has arrived yet: use `python -m lightmodel feedback FILE` or POST /feedback"
-        )
 
 
 @click.command()

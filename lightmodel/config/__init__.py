@@ -6,6 +6,7 @@ from lightmodel.config.load import Config, load
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
 from lightmodel.config.training import GateSection, RangeOverride, TrainSection, TuneSection
+from lightmodel.config.watching import WatchSection
 
 __all__ = [
     "AzureSection",
@@ -22,5 +23,6 @@ __all__ = [
     "TrackingSection",
     "TrainSection",
     "TuneSection",
+    "WatchSection",
     "load",
 ]

@@ -21,6 +21,7 @@ from lightmodel.config.notification import NotifySection, Receiver
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
 from lightmodel.config.training import GateSection, TrainSection, TuneSection
+from lightmodel.config.watching import WatchSection
 from lightmodel.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Config(Section):
     serve: ServeSection = ServeSection()
     log: LogSection = LogSection()
     logs: LogsSection = LogsSection()
+    watch: WatchSection = WatchSection()
     store: StoreSection = StoreSection()
     tracking: TrackingSection = TrackingSection()
     deploy: DeploySection = DeploySection()

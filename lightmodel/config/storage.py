@@ -41,7 +41,10 @@ class LogSection(Section):
         "use one database (or schema) for each store.root.",
     )
     rate: float = Field(1.0, ge=0, le=1, description="Share of the answered rows that are logged.")
-    features: bool = Field(False, description="Whether the features are logged as well.")
+    features: bool = Field(
+        False,
+        description="Whether the features are logged as well; `python -m lightmodel drift` compares them.",
+    )
     keep_days: int | None = Field(
         None,
         ge=1,

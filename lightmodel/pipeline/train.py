@@ -47,6 +47,7 @@ from lightmodel.store.provenance import (
 )
 from lightmodel.store.user_code import UserCode, read_user_code
 from lightmodel.store.versions import Draft, Store, Version
+from lightmodel.training.reference import REFERENCE
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often for nothing
     from lightmodel.training.cross_validation import TrainSpec
@@ -170,6 +171,7 @@ def publish_model(
         _write_model(draft, trained.learner, bundle, compiled=section.compile != "never")
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
+        draft.write(REFERENCE, trained.reference.to_bytes())
         _write_results(draft, trained)
         if retry:
             draft.write(ATTEMPTS, retry.attempts_json())

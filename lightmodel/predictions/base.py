@@ -25,9 +25,9 @@ SELECT count(*) FROM {pairs} AS pair WHERE EXISTS (SELECT 1 FROM predictions WHE
 """
 _ROW_COUNTS = "SELECT version, count(*) FROM predictions GROUP BY version ORDER BY version"
 _LABELLED = """
-SELECT truth, CAST(prediction AS TEXT), CAST(probability AS TEXT)
+SELECT answered, truth, CAST(prediction AS TEXT), CAST(probability AS TEXT)
 FROM (
-    SELECT id, prediction, probability, row_number()
+    SELECT id, {time} AS answered, prediction, probability, row_number()
         OVER (PARTITION BY id ORDER BY time DESC, request DESC, row DESC) AS place
     FROM predictions WHERE version = ? AND id IN (SELECT id FROM truths)
 ) AS answers JOIN truths USING (id)
@@ -40,6 +40,12 @@ FROM predictions LEFT JOIN (SELECT id, truth FROM truths) AS labels USING (id)
 WHERE {time} LIKE ? ORDER BY time, request, row
 """
 
+_WINDOW = "FROM predictions WHERE version = ? AND time >= {moment}"
+_WINDOW_SIZE = f"SELECT count(*) {_WINDOW}"
+_WINDOW_ROWS = f"""
+SELECT {{time}}, CAST(prediction AS TEXT), CAST(probability AS TEXT), CAST(features AS TEXT)
+{_WINDOW} AND {{sampled}}
+"""
 _COUNT_ROWS = "SELECT count(*) FROM predictions WHERE time < {moment}"
 _UNANSWERED = """
 time < {moment} AND NOT EXISTS (
@@ -106,6 +112,7 @@ class Sink(ABC):
     _PAIRS: ClassVar[str]  # turns a JSON object into a table of key and value
     _TIME: ClassVar[str]  # an answer's time as text in ISO 8601
     _MOMENT: ClassVar[str]  # turns such a text into a time
+    _SAMPLED: ClassVar[str]  # holds for one row in so many
 
     @property
     def _unanswered(self) -> str:
@@ -130,14 +137,18 @@ class Sink(ABC):
         """Return the number of answered rows by model version, oldest version first."""
         return dict(self._select(_ROW_COUNTS))
 
-    def labelled(self, version: str) -> list[tuple[str, Any, Any]]:
-        """Return (label, prediction, probability) of each labelled id, in the order of the ids.
+    def labelled(self, version: str) -> list[tuple[str, str, Any, Any]]:
+        """Return (time, label, prediction, probability) of each labelled id, in the order of the ids.
 
-        If this version answered an id several times, the last answer counts. A prediction is a label
-        or a number; a probability is that of the positive class, {label: p}, or None for regression.
+        The time is that of the answer. If this version answered an id several times, the last answer
+        counts. A prediction is a label or a number; a probability is that of the positive class,
+        {label: p}, or None for regression.
         """
-        rows = self._select(_LABELLED, version)
-        return [(label, orjson.loads(value), orjson.loads(score)) for label, value, score in rows]
+        rows = self._select(_LABELLED.format(time=self._TIME), version)
+        return [
+            (time, label, orjson.loads(value), orjson.loads(score))
+            for time, label, value, score in rows
+        ]
 
     def rows(self, day: str = "") -> Iterator[tuple[Any, ...]]:
         """Yield the answers of a UTC day ("2026-01-03"; "" for all), oldest first.
@@ -146,6 +157,21 @@ class Sink(ABC):
         are JSON texts.
         """
         return self._select(_ROWS.format(time=self._TIME), f"{day}%")
+
+    def window_size(self, version: str, since: str) -> int:
+        """Return the number of rows that a model version has answered since a time."""
+        ((rows,),) = self._select(_WINDOW_SIZE.format(moment=self._MOMENT), version, since)
+        return int(rows)
+
+    def window(
+        self, version: str, since: str, every: int = 1
+    ) -> Iterator[tuple[str, str, str, str | None]]:
+        """Yield what a model version has answered since a time, one row in so many, in no order.
+
+        Each has its time, and the JSON texts of prediction, probability and features (or None).
+        """
+        select = _WINDOW_ROWS.format(time=self._TIME, moment=self._MOMENT, sampled=self._SAMPLED)
+        yield from self._select(select, version, since, str(every))
 
     def count_before(self, time: str) -> tuple[int, int]:
         """Return the numbers of answers from before a time, and of labels that lose their last one."""

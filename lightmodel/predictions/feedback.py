@@ -7,10 +7,9 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,10 +27,8 @@ from lightmodel.tables.blocks import Block, ValidationReport
 from lightmodel.tables.bodies import BodyReader, Limits
 from lightmodel.tables.byte_stream import read_chunks
 from lightmodel.tables.row_rules import RowRules
-from lightmodel.training.metrics import measure_predictions
 
 _TABLE = "the table of labels"
-_Row = tuple[float, float, float | list[float]]  # label, decision, score
 
 
 @dataclass(frozen=True)
@@ -160,42 +157,6 @@ def add_ground_truth(config: Config, blocks: Iterable[Block], contract: Contract
     }
 
 
-@dataclass(frozen=True)
-class LiveMetrics:
-    """How well a model version predicts in production.
-
-    Attributes:
-        rows: the number of rows that it answered.
-        labelled: the number of ids among them whose label is known.
-        metrics: over those ids; NaN where undefined; empty if there are none.
-    """
-
-    version: str
-    rows: int
-    labelled: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-
-
-def live_metrics(config: Config) -> list[LiveMetrics]:
-    """Measure each model version on the labels stored so far, oldest version first.
-
-    Raises:
-        ArtefactMissing: there is no approved model, whose contract defines the labels.
-        SourceUnavailable: the database is down.
-    """
-    contract = newest_contract(config)
-    contracts = {
-        version.name: Contract.from_dict(version.manifest.contract)
-        for version in models_of(config).versions()
-        if version.manifest.contract
-    }
-    with closing(open_sink(config)) as sink:
-        return [
-            measure(version, rows, contracts.get(version, contract).task, sink.labelled(version))
-            for version, rows in sink.answered().items()
-        ]
-
-
 def newest_contract(config: Config) -> Contract:
     """Return the contract of the newest approved model, without loading the model.
 
@@ -206,35 +167,3 @@ def newest_contract(config: Config) -> Contract:
     if version.manifest.contract is None:
         raise ArtefactMissing(f"{version.name} has no contract", hint="train a new model")
     return Contract.from_dict(version.manifest.contract)
-
-
-def measure(
-    version: str, rows: int, task: Task, labelled: Iterable[tuple[str, Any, Any]]
-) -> LiveMetrics:
-    """Measure the answers of one version, `labelled` as `Sink.labelled` returns them.
-
-    Answers to other tasks are left out: a log may also hold those of other tables.
-    """
-    codes = {label_name(label): code for code, label in enumerate(task.labels)}
-    rated = [row for answer in labelled if (row := _as_numbers(task, codes, answer)) is not None]
-    if not rated:
-        return LiveMetrics(version, rows)
-    target, decided, scores = (np.array(column, np.float64) for column in zip(*rated, strict=True))
-    metrics = measure_predictions(task.kind, target, scores, decided.astype(np.int64))
-    return LiveMetrics(version, rows, len(rated), metrics)
-
-
-def _as_numbers(task: Task, codes: Mapping[str, int], answer: tuple[str, Any, Any]) -> _Row | None:
-    """Return a labelled answer as numbers, or None if it is not an answer to this task."""
-    label, prediction, probability = answer
-    try:
-        if task.kind is TaskKind.REGRESSION:
-            return float(label), 0.0, float(prediction)
-        scores = (
-            float(probability)
-            if task.kind is TaskKind.BINARY
-            else [float(probability[name]) for name in codes]
-        )
-        return codes[label], codes[label_name(prediction)], scores
-    except (KeyError, TypeError, ValueError):
-        return None

@@ -77,6 +77,7 @@ class PostgresSink(Sink):
 
     _PAIRS = "jsonb_each_text(?::jsonb)"
     _MOMENT = "?::timestamptz"
+    _SAMPLED = "mod(hashtext(request || row::text)::bigint & 2147483647, ?::bigint) = 0"
     _TIME = """to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
     def __init__(self, url: str) -> None:

@@ -77,6 +77,7 @@ class SqliteSink(Sink):
     _PAIRS = "json_each(?)"
     _TIME = "time"
     _MOMENT = "?"
+    _SAMPLED = "rowid % CAST(? AS INTEGER) = 0"
 
     def __init__(self, path: Path, max_bytes: int | None = None) -> None:
         self.path = path

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import PurePath
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lightmodel.config.base import redacted
 from lightmodel.contract.results import Drift, Evaluation, FoldReport, Importance, Verdict
 from lightmodel.report import formatting, tables
+from lightmodel.report.templates import template
 
 _MAX_FEATURES = 100
 _TASKS = {
@@ -56,7 +54,7 @@ class Report:
 
 def render(report: Report) -> bytes:
     """Return the page: HTML in UTF-8 that loads nothing; equal reports give equal bytes."""
-    text = _template().render(
+    text = template("report.html.j2").render(
         report=report,
         evaluation=report.evaluation,
         verdict=report.verdict,
@@ -112,20 +110,3 @@ def _charts(report: Report) -> dict[str, Any]:
         "charts": plots.evaluation_charts(report.evaluation),
         "training_charts": [chart for chart in training if chart],
     }
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("lightmodel.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    writers = (
-        formatting.count, formatting.metric_title, formatting.moment, formatting.number, formatting.p_value,
-        formatting.percent, formatting.setting, formatting.one_line, formatting.whole,
-    )  # fmt: skip
-    environment.filters |= {write.__name__: write for write in writers}
-    return environment.get_template("report.html.j2")

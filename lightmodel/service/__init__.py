@@ -31,6 +31,7 @@ from lightmodel.service import (
 from lightmodel.service.json_requests import JsonRequests
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.tables.column_rules import request_hint
+from lightmodel.watch.gauges import WatchCollector
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ STATUS: dict[type[errors.LightModelError], int] = {
     errors.ArtefactCorrupt: 503,
     errors.QualityGateFailed: 500,
     errors.NotReproduced: 500,
+    errors.NoVerdict: 503,
     errors.AlreadyRunning: 409,
     errors.DeployFailed: 500,
     errors.NotPossible: 501,
@@ -63,7 +65,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or load().config
     app = Flask(__name__)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    metrics = observability.Metrics(lambda: spooled_bytes(config))
+    metrics = observability.Metrics(lambda: spooled_bytes(config), (WatchCollector(config),))
     models = ModelManager(
         ModelStoreView(config), config.serve.reload_interval_s, metrics.show_model
     )

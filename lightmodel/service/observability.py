@@ -19,6 +19,7 @@ from flask import Flask, Response, g, has_request_context, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from prometheus_client.values import MutexValue, ValueClass
 
 from lightmodel.contract.cells import Scores
@@ -47,8 +48,9 @@ HEADERS = {
 class Metrics:
     """The Prometheus metrics of the service; methods are fast, and safe to call from any thread."""
 
-    def __init__(self, spooled_bytes: Callable[[], int]) -> None:
+    def __init__(self, spooled_bytes: Callable[[], int], reports: Sequence[Collector] = ()) -> None:
         self._spooled_bytes = spooled_bytes
+        self._reports = reports
         self._registry = CollectorRegistry()
         self._version = ""
         # Looking them up takes longer than counting.
@@ -145,6 +147,12 @@ class Metrics:
     def page(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         self._spooled.set(self._spooled_bytes())
+        reports = CollectorRegistry()
+        for collector in self._reports:
+            reports.register(collector)
+        return self._own() + generate_latest(reports)
+
+    def _own(self) -> bytes:
         if ValueClass is MutexValue:
             return generate_latest(self._registry)
         merged = CollectorRegistry()

@@ -17,6 +17,7 @@ from lightmodel.contract.cells import (
     UNSEEN,
     Categories,
     Matrix,
+    Vector,
     is_marker,
     parse_numbers,
 )
@@ -29,6 +30,8 @@ from lightmodel.tables.column_rules import check_names, number_violations
 from lightmodel.tables.row_readers import CellKind
 from lightmodel.tables.text_columns import NONE, TextEncoders, matrix_width, write_texts
 
+# In the prediction log, in place of a category unknown to training, which is no more known than that.
+UNSEEN_VALUE = {"unseen": True}
 _CACHE_SIZE = 16  # most requests have the same columns in the same order
 
 
@@ -233,15 +236,25 @@ missing_numbers = lru_cache(_CACHE_SIZE)(parse_numbers)
 
 
 def json_features(features: Matrix, contract: Contract) -> dict[str, list[Any]]:
-    """Return features as JSON values by name; NaN (missing, or unseen) becomes None.
+    """Return features as JSON values by name: None is missing, UNSEEN_VALUE a category unknown to training.
 
     `features` is (rows, features), and perhaps the scores of texts, which are left out.
     """
-    columns = features.T[: len(contract.features)].tolist()
+    columns = features.T[: len(contract.features)]
     return {
-        column.name: [None if value != value else _feature_value(value, column) for value in values]
+        column.name: _feature_values(values, column)
         for column, values in zip(contract.features, columns, strict=True)
     }
+
+
+def _feature_values(numbers: Vector, column: Column) -> list[Any]:
+    values = [
+        None if value != value else _feature_value(value, column) for value in numbers.tolist()
+    ]
+    if column.type is ColumnType.CATEGORY and None in values:
+        for at in np.flatnonzero(is_marker(numbers, UNSEEN)).tolist():
+            values[at] = UNSEEN_VALUE
+    return values
 
 
 def _feature_value(value: float, column: Column) -> Any:  # noqa: ANN401 — of the column's own type

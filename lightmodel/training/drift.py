@@ -7,10 +7,11 @@ import pyarrow as pa
 
 from lightmodel.contract.cells import Vector
 from lightmodel.contract.columns import ColumnType, Contract
-from lightmodel.contract.profile import ColumnProfile, Profile, present_numbers
+from lightmodel.contract.profile import GRID, ColumnProfile, Profile, present_numbers
 from lightmodel.contract.results import Drift
 from lightmodel.contract.time_arrays import is_kind
 from lightmodel.errors import DriftExceeded
+from lightmodel.training.two_samples import chi_squared, ks_p_value, stability_index
 
 _DRIFT_LIMIT = 0.2  # of the statistic, where data.max_drift is unset
 _SIGNIFICANCE = 0.001
@@ -58,18 +59,28 @@ def _numeric_drift(
     before: ColumnProfile, numbers: Vector, now: ColumnProfile
 ) -> tuple[float, float]:
     """Return KS statistic and p-value on the profile's grid, or those of the missing rate if larger."""
-    distance, effective_rows = 0.0, 1.0
+    distance, p_value = 0.0, 1.0
     if before.grid and len(numbers):
-        shares = np.searchsorted(numbers, np.array(before.grid), side="right") / len(numbers)
-        distance = float(np.abs(shares - np.array(before.shares)).max())
-        effective_rows = before.sampled * len(numbers) / (before.sampled + len(numbers))
+        distance = _ks_distance(np.array(before.grid), np.array(before.shares), numbers)
+        p_value = ks_p_value(distance, before.sampled, len(numbers))
     missing_change = abs(now.missing - before.missing)
     if missing_change > distance:
         counts = [[one.missing * one.rows, (1 - one.missing) * one.rows] for one in (before, now)]
-        return missing_change, _chi_squared(np.array(counts))
-    from scipy.special import kolmogorov
+        return missing_change, chi_squared(np.array(counts))
+    return distance, p_value
 
-    return distance, float(kolmogorov(distance * np.sqrt(effective_rows)))
+
+def _ks_distance(grid: Vector, shares: Vector, numbers: Vector) -> float:
+    """Return the largest difference of the two distributions at a grid's values, and just below them.
+
+    Below a value of the grid, the profile's share is that of the last one before, plus at most a step.
+    """
+    upto, below = (
+        np.searchsorted(numbers, grid, side) / len(numbers) for side in ("right", "left")
+    )
+    lowest = np.append(0.0, shares[:-1])
+    highest = lowest + np.where(lowest > 0, 1 / GRID, 0.0)
+    return float(max(np.abs(upto - shares).max(), (lowest - below).max(), (below - highest).max()))
 
 
 def _categorical_drift(before: ColumnProfile, now: ColumnProfile) -> tuple[float, float]:
@@ -82,28 +93,7 @@ def _categorical_drift(before: ColumnProfile, now: ColumnProfile) -> tuple[float
     counts = counts[:, counts.sum(axis=0) > 0]
     if counts.shape[1] == 0 or not counts.sum(axis=1).all():
         return 0.0, 1.0
-    shares = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
-    psi = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
-    return psi, _chi_squared(counts)
-
-
-def _chi_squared(counts: Vector) -> float:
-    """Return the p-value of Pearson's test that two rows of counts come from one distribution.
-
-    Yates's correction is applied to tables of two by two. scipy.stats has this test, and takes as long to
-    import as the rest of a run on a small table.
-    """
-    observed = counts[:, counts.sum(axis=0) > 0]
-    freedom = observed.shape[1] - 1
-    if freedom < 1:
-        return 1.0
-    from scipy.special import chdtrc
-
-    expected = observed.sum(axis=1, keepdims=True) * observed.sum(axis=0) / observed.sum()
-    distance = np.abs(observed - expected)
-    if freedom == 1:
-        distance -= np.minimum(0.5, distance)
-    return float(chdtrc(freedom, (distance**2 / expected).sum()))
+    return stability_index(counts), chi_squared(counts)
 
 
 def reject_drift(drift: tuple[Drift, ...], limit: float | None) -> None:

@@ -54,11 +54,19 @@ def measure_with_intervals(
     kind: TaskKind, target: Vector, scores: Scores, threshold: float | None, resamples: int
 ) -> dict[str, Interval]:
     """Return every metric with its 95 % bootstrap interval; 0 resamples: all bounds equal the value."""
-    point = measure(kind, target, scores, threshold)
+    predicted = predicted_codes(scores, threshold)
+    return measure_predictions_with_intervals(kind, target, scores, predicted, resamples)
+
+
+def measure_predictions_with_intervals(
+    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes, resamples: int
+) -> dict[str, Interval]:
+    """Return what `measure_with_intervals` does, for rows whose predictions, (rows,), are known."""
+    point = measure_predictions(kind, target, scores, predicted)
     if resamples == 0:
         return {name: Interval(value, value, value) for name, value in point.items()}
     drawn: dict[str, list[Vector]] = {name: [] for name in point}
-    random, predicted = np.random.default_rng(0), predicted_codes(scores, threshold)
+    random = np.random.default_rng(0)
     chunk = max(1, _CHUNK // len(target))
     for start in range(0, resamples, chunk):
         shape = (min(chunk, resamples - start), len(target))

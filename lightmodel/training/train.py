@@ -16,6 +16,7 @@ from lightmodel.tables.encode import feature_matrix, json_rows
 from lightmodel.training.cross_validation import CrossValidationResult, TrainSpec, cross_validate
 from lightmodel.training.features import Processing, Score
 from lightmodel.training.metrics import measure
+from lightmodel.training.reference import Reference, make_reference
 
 SAMPLES = 5
 _LIGHTGBM_LEAF = 20  # LightGBM's default of min_data_in_leaf
@@ -37,6 +38,7 @@ class TrainingResult:
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN if no fold holds it out.
         warnings: of a model that has learnt nothing.
         constant: whether the model of each fold predicts the same for every row.
+        reference: what later rows are compared with, to measure drift.
     """
 
     learner: str
@@ -50,6 +52,7 @@ class TrainingResult:
     prior: tuple[float, ...]
     steps: Processing
     out_of_fold: Scores = field(compare=False)
+    reference: Reference = field(compare=False)
     warnings: tuple[str, ...] = ()
     constant: bool = False
 
@@ -71,6 +74,7 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         _prior(folds.data),
         folds.steps,
         folds.scores,
+        make_reference(folds.data.features, contract, folds.scores),
         (_constant_warning(folds),) if constant else (),
         constant,
     )

@@ -12,7 +12,7 @@ import pytest
 from lightmodel.config import LogSection
 from lightmodel.contract.task import Label
 from lightmodel.errors import ConfigError, DataError, SourceUnavailable
-from lightmodel.predictions.base import Sink
+from lightmodel.predictions.base import Sink, utc_text
 from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.prune import prune
 from lightmodel.predictions.sqlite import SqliteSink
@@ -20,6 +20,7 @@ from tests.fakes.answers import LATER, VERSION, answered, at, rows_of
 from tests.fakes.postgres import Postgres, postgres
 
 OpenSink = Callable[[], Sink]
+NOON = utc_text(at(0))
 
 
 class SinkContract:
@@ -56,30 +57,59 @@ class SinkContract:
         assert sink.answered() == {}
         assert sink.labelled(VERSION) == []
 
+    def test_a_window_holds_the_answers_of_a_version_since_a_time(self, sink: Sink) -> None:
+        features = {"x": [1.5, None]}
+        sink.write(rows_of(answered("r1", ["a", "b"], [0.1, 0.9], features=features)))
+        sink.write(rows_of(answered("r2", ["c"], [0.4], time=at(1))))
+        sink.write(rows_of(answered("r3", ["d"], [0.4], version=LATER)))
+        since = utc_text(at(1))
+        assert (
+            sink.window_size(VERSION, since),
+            sink.window_size(VERSION, "2026-01-01T00:00:00Z"),
+        ) == (1, 3)
+        times = [row[0] for row in sink.window(VERSION, since)]
+        assert times == ["2026-01-03T12:00:01.000000Z"]
+        found = [
+            [None if cell is None else orjson.loads(cell) for cell in row[1:]]
+            for row in sink.window(VERSION, "2026-01-01T00:00:00Z")
+        ]
+        expected = [["no", 0.1, {"x": 1.5}], ["yes", 0.9, {"x": None}], ["no", 0.4, None]]
+        assert sorted(found, key=str) == sorted(expected, key=str)
+
+    def test_a_window_may_be_one_row_in_so_many(self, sink: Sink) -> None:
+        sink.write(rows_of(answered("r1", [f"i{row}" for row in range(600)], [0.1] * 600)))
+        whole = [*sink.window(VERSION, "2026-01-01T00:00:00Z")]
+        some = [*sink.window(VERSION, "2026-01-01T00:00:00Z", 3)]
+        assert (len(whole), some == [*sink.window(VERSION, "2026-01-01T00:00:00Z", 3)]) == (
+            600,
+            True,
+        )
+        assert 120 <= len(some) <= 280
+
     def test_an_answer_and_its_ground_truth_are_joined_by_id(self, sink: Sink) -> None:
         sink.write(rows_of(answered("r1", ["a", "b", "c"], [0.1, 0.9, 0.3])))
         assert sink.add_ground_truth({"c": "yes", "b": "no", "nobody": "no"}, at(1)) == 2
-        assert sink.labelled(VERSION) == [("no", "yes", 0.9), ("yes", "no", 0.3)]
+        assert sink.labelled(VERSION) == [(NOON, "no", "yes", 0.9), (NOON, "yes", "no", 0.3)]
         assert sink.labelled(LATER) == []
 
     def test_ground_truth_may_arrive_before_its_answer(self, sink: Sink) -> None:
         assert sink.add_ground_truth({"a": "no"}, at(0)) == 0
         sink.write(rows_of(answered("r1", ["a"], [0.9])))
-        assert [row[0] for row in sink.labelled(VERSION)] == ["no"]
+        assert [row[1] for row in sink.labelled(VERSION)] == ["no"]
 
     def test_the_latest_ground_truth_of_an_id_counts(self, sink: Sink) -> None:
         sink.write(rows_of(answered("r1", ["a"], [0.9])))
         assert [sink.add_ground_truth({"a": truth}, at(1)) for truth in ("no", "yes")] == [1, 1]
-        assert [row[0] for row in sink.labelled(VERSION)] == ["yes"]
+        assert [row[1] for row in sink.labelled(VERSION)] == ["yes"]
 
     def test_the_last_answer_to_an_id_counts(self, sink: Sink) -> None:
         sink.write(rows_of(answered("r2", ["a"], [0.7], time=at(9, day=4))))
         sink.write(rows_of(answered("r3", ["a", "a"], [0.2, 0.3], time=at(8, day=4))))
         sink.add_ground_truth({"a": "yes"}, at(1))
-        assert [row[2] for row in sink.labelled(VERSION)] == [0.7]
+        assert [row[3] for row in sink.labelled(VERSION)] == [0.7]
         last = answered("r1", ["a"] * 12, [0.5] * 11 + [0.6], time=at(10, day=4))
         sink.write(rows_of(last))
-        assert [row[2] for row in sink.labelled(VERSION)] == [0.6]
+        assert [row[3] for row in sink.labelled(VERSION)] == [0.6]
 
     def test_whatever_an_id_is_written_with_comes_back(self, sink: Sink) -> None:
         ids = ["007", "7", 'a "quoted", one', "two\nlines", "ÅÄ\u2028", "nul\0", "\\u0000", "'; --"]
@@ -104,7 +134,7 @@ class SinkContract:
         rows = answered("r1", ["a"], [0.5], features={"x": [1.5]})
         sink.write(rows_of(rows._replace(predictions=[prediction], probabilities=[probability])))
         sink.add_ground_truth({"a": "whatever"}, at(1))
-        assert sink.labelled(VERSION) == [("whatever", prediction, probability)]
+        assert sink.labelled(VERSION) == [(NOON, "whatever", prediction, probability)]
 
     def test_rows_come_oldest_first_with_their_ground_truth_and_by_day(self, sink: Sink) -> None:
         midnight = at(0) + timedelta(hours=12)
@@ -165,7 +195,10 @@ class SinkContract:
         done = prune(sink, limits, now)
         assert (done.rows, done.labels, done.before) == expected
         assert [row[4] for row in sink.rows()] == ["v1", "new"]
-        assert sink.labelled(VERSION) == [("no", "no", 0.3), ("yes", "no", 0.2)]
+        assert [row[1:] for row in sink.labelled(VERSION)] == [
+            ("no", "no", 0.3),
+            ("yes", "no", 0.2),
+        ]
         assert sink.add_ground_truth({}, at(0)) == 0
         again = prune(sink, limits, now)
         assert (again.rows, again.labels) == (0, 0)

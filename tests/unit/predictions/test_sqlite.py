@@ -39,8 +39,8 @@ def test_a_file_of_an_earlier_version_is_still_used(sink: SqliteSink) -> None:
         connection.executescript(EARLIER)
     sink.write(rows_of(answered("r1", ["a", "b"], [0.9, 0.1])))
     assert sink.answered() == {VERSION: 2, "v0": 1}
-    assert sink.labelled("v0") == [("no", "yes", 0.75)]
-    assert sink.labelled(VERSION) == [("no", "yes", 0.9)]
+    assert sink.labelled("v0") == [("2026-01-02", "no", "yes", 0.75)]
+    assert [row[1:] for row in sink.labelled(VERSION)] == [("no", "yes", 0.9)]
     assert [row[0] for row in sink.rows()] == ["r0", "r1", "r1"]
 
 

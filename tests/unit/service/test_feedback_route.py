@@ -131,7 +131,7 @@ def test_labels_from_a_file_appear_in_the_live_metrics(config: Config, trained: 
         "20 rows: 20 ids match predictions, 0 do not (yet)\n",
     )
     shown = trained.tool("live", "--set", setting)
-    header, row = shown.out.splitlines()
+    header, row, *_ = shown.out.splitlines()
     cells = dict(zip(header.split(), row.split(), strict=True))
     assert (cells["version"], cells["rows"], cells["labelled"]) == (version, "40", "20")
     assert cells["accuracy"] == "0.9500"

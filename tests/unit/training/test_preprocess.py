@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from scipy.stats import chi2_contingency
@@ -21,7 +22,9 @@ from lightmodel.training.preprocess import PreprocessingResult, PreprocessOption
 ROWS = 400
 
 
-def table_of(rows: int = ROWS, seed: int = 0, **columns: Sequence[object]) -> pa.Table:
+def table_of(
+    rows: int = ROWS, seed: int = 0, **columns: Sequence[object] | npt.NDArray[Any]
+) -> pa.Table:
     random = np.random.default_rng(seed)
     base = {
         "id": [f"s{seed}r{row}" for row in range(rows)],
@@ -331,6 +334,15 @@ def test_a_few_rows_raise_no_alarm() -> None:
     drift = preprocess(few, options({"max_drift": 0.05}), accepted).drift
     assert max(item.statistic for item in drift) > 0.05
     assert not any(item.drifted for item in drift)
+
+
+def test_a_frequent_number_that_moves_down_is_drift() -> None:
+    for before, now in ((0.0, -1.0), (7.0, 6.5)):
+        x = np.where(np.arange(2_000) % 3 > 0, before, np.linspace(8, 9, 2_000)).tolist()
+        accepted = accepted_from(preprocess(table_of(2_000, x=[-5.0, *x[1:]]), options(), None))
+        moved = [now if value == before else value for value in x]
+        drift = preprocess(table_of(2_000, x=[-5.0, *moved[1:]]), options(), accepted).drift
+        assert [one.column for one in drift if one.drifted] == ["x"]
 
 
 def test_missing_values_that_appear_are_drift() -> None:

@@ -1,0 +1,191 @@
+"""Read the recent window of the prediction log as columns, to be compared with training."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import orjson
+
+from lightmodel.contract.cells import MISSING, UNSEEN, Mask, Vector, is_marker
+from lightmodel.contract.columns import Column, Contract
+from lightmodel.contract.dates import parse_seconds
+from lightmodel.contract.task import TaskKind
+from lightmodel.predictions.base import Sink, utc_text
+from lightmodel.training.reference import BOOLEANS, names_of, score_names
+
+_BATCH_ROWS = (
+    1_000  # decoded together: as Python's objects, rows take ten times their room as numbers
+)
+
+
+@dataclass(frozen=True)
+class WindowColumn:
+    """A column of the window.
+
+    Attributes:
+        rows: number of rows that were compared.
+        missing: number of rows without a value.
+        unseen: number of rows with a category that training never saw.
+        numbers: sorted, without missing ones; None for categories.
+        counts: rows by category; None for numbers.
+    """
+
+    rows: int
+    missing: int
+    unseen: int = 0
+    numbers: Vector | None = None
+    counts: Mapping[str, int] | None = None
+
+    @classmethod
+    def of_numbers(cls, values: Vector) -> "WindowColumn":
+        """Return a column of numbers, NaN where one is missing."""
+        absent = np.isnan(values)
+        missing = int(np.count_nonzero(absent))
+        numbers = np.sort(values[~absent] if missing else values)
+        return cls(len(values), missing, numbers=numbers)
+
+    @classmethod
+    def of_codes(cls, codes: Vector, names: Sequence[str]) -> "WindowColumn":
+        """Return a column of codes of names, MISSING or UNSEEN where there is none."""
+        unseen: Mask = is_marker(codes, UNSEEN)
+        present = codes[~np.isnan(codes)].astype(np.int64)
+        counted = np.bincount(present, minlength=len(names)).tolist()
+        new = int(np.count_nonzero(unseen))
+        counts = dict(zip(names, counted, strict=True))
+        return cls(len(codes), len(codes) - len(present) - new, new, counts=counts)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a model version was asked and answered in a period of time.
+
+    Attributes:
+        rows: number of rows that it answered.
+        since: time of the first of them that was compared, in ISO format; "" if there is none.
+        until: time of the last one.
+        compared: number of rows that were compared: all, or one in so many.
+        features: by name; empty if no features are logged.
+        scores: by the names of `score_names`.
+    """
+
+    rows: int
+    since: str = ""
+    until: str = ""
+    compared: int = 0
+    features: Mapping[str, WindowColumn] = field(default_factory=dict)
+    scores: Mapping[str, WindowColumn] = field(default_factory=dict)
+
+
+def read_window(
+    sink: Sink, version: str, contract: Contract, since: datetime, max_rows: int
+) -> Window:
+    """Return what a model version has answered since a time.
+
+    Raises:
+        LightModelError: the database cannot be used (see `Sink`).
+    """
+    start = utc_text(since)
+    total = sink.window_size(version, start)
+    every = max(1, -(-total // max_rows))
+    decoder = _Decoder(contract)
+    times: list[str] = []
+    for batch in _batches(sink.window(version, start, every)):
+        times += [min(batch)[0], max(batch)[0]]
+        decoder.add(batch)
+    features, scores = decoder.columns()
+    compared = next((one.rows for one in scores.values()), 0)
+    span = (min(times), max(times)) if times else ("", "")
+    return Window(total, *span, compared, features, scores)
+
+
+_LogRow = tuple[str, str, str, str | None]
+
+
+def _batches(rows: Iterable[_LogRow]) -> Iterator[list[_LogRow]]:
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _BATCH_ROWS)):
+        yield batch
+
+
+class _Decoder:
+    """Turns rows of the log into columns of numbers, batch by batch."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._features = [column for column in contract.features if not column.type.is_date]
+        self._parsers = {column.name: _parser(column) for column in self._features}
+        self._parts: defaultdict[str, list[Vector]] = defaultdict(list)
+        self._scores: defaultdict[str, list[Vector]] = defaultdict(list)
+
+    def add(self, batch: Sequence[_LogRow]) -> None:
+        """Decode a batch."""
+        rows = [orjson.loads(text) for *_, text in batch if text is not None]
+        columns = zip(*(map(row.get, self._parsers) for row in rows), strict=True)
+        for (name, parse), cells in zip(self._parsers.items(), columns, strict=False):
+            self._parts[name].append(parse(cells))
+        task = self._contract.task.kind
+        place = 1 if task is TaskKind.REGRESSION else 2
+        scores = [orjson.loads(row[place]) for row in batch]  # type: ignore[arg-type]  # never None
+        for name in score_names(self._contract):
+            values = (
+                [_of_class(one, name) for one in scores] if task is TaskKind.MULTICLASS else scores
+            )
+            self._scores[name].append(_numbers(values))
+
+    def columns(self) -> tuple[dict[str, WindowColumn], dict[str, WindowColumn]]:
+        """Return the columns of the features and of the scores, by name."""
+        features = {
+            column.name: _column(np.concatenate(self._parts[column.name]), column)
+            for column in self._features
+            if column.name in self._parts
+        }
+        scores = {
+            name: WindowColumn.of_numbers(np.concatenate(parts))
+            for name, parts in self._scores.items()
+        }
+        return features, scores
+
+
+def _of_class(probabilities: object, label: str) -> object:
+    return probabilities.get(label) if isinstance(probabilities, dict) else None
+
+
+def _column(values: Vector, column: Column) -> WindowColumn:
+    names = names_of(column)
+    if names is None:
+        return WindowColumn.of_numbers(values)
+    return WindowColumn.of_codes(values, names)
+
+
+_Parser = Callable[[Sequence[Any]], Vector]
+
+
+def _parser(column: Column) -> _Parser:
+    """Return a function from a feature's JSON values, as `json_features` writes them, to numbers."""
+    names = names_of(column)
+    if names is not None:
+        values: Iterable[Any] = (False, True) if names is BOOLEANS else names
+        codes = {value: float(code) for code, value in enumerate(values)}
+        return lambda cells: np.array([_code(cell, codes) for cell in cells], np.float64)
+    if column.type.is_temporal:
+        return lambda cells: parse_seconds([str(cell or "") for cell in cells], column.type)
+    return _numbers
+
+
+def _code(cell: object, codes: Mapping[Any, float]) -> float:
+    if cell is None:
+        return float(MISSING)
+    return codes.get(cell, float(UNSEEN)) if isinstance(cell, str | bool) else float(UNSEEN)
+
+
+def _numbers(cells: Sequence[Any]) -> Vector:
+    """Return JSON numbers; NaN for anything else."""
+    try:
+        return np.array(cells, np.float64)
+    except (TypeError, ValueError):
+        kinds = (int, float)
+        return np.array([cell if isinstance(cell, kinds) else np.nan for cell in cells], np.float64)

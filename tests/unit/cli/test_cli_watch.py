@@ -1,0 +1,186 @@
+"""`drift` and `live` say how a model in service does, and so do their exit codes."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pytest
+from flask.testing import FlaskClient
+
+from lightmodel.config import Config, load
+from lightmodel.service import create_app
+from lightmodel.store.manifest import Manifest
+from tests.fakes.command_line import CommandLine
+from tests.fakes.project import Project, shop_table
+
+Serve = Callable[..., FlaskClient]
+Change = Callable[[pa.Table], pa.Table]
+
+
+def config(*sets: str) -> Config:
+    return load(None, ["log.features=true", *sets]).config
+
+
+@pytest.fixture
+def serve(approved: Project) -> Serve:
+    """Return a function that posts visits to a service of the project, and waits for its log."""
+    assert approved.models()
+
+    def post(*sets: str, rows: int = 900, change: Change | None = None) -> FlaskClient:
+        client = create_app(config(*sets)).test_client()
+        table = shop_table(rows, seed=3).drop(["bought"])
+        body = io.BytesIO()
+        arrow_csv.write_csv(change(table) if change else table, body)
+        answer = client.post("/predict", data=body.getvalue(), content_type="text/csv")
+        assert answer.status_code == 200, answer.text
+        client.application.extensions["prediction_log"].close()
+        return client
+
+    return post
+
+
+def older(table: pa.Table) -> pa.Table:
+    ages = pa.array(np.array(table["age"]) + 20)
+    return table.set_column(1, "age", ages)
+
+
+def from_new_places(table: pa.Table) -> pa.Table:
+    places = [
+        "kiosk" if at % 3 == 0 else place for at, place in enumerate(table["where"].to_pylist())
+    ]
+    return table.set_column(3, "where", pa.array(places))
+
+
+def test_visits_as_in_training_exit_with_0(call: CommandLine, serve: Serve) -> None:
+    serve()
+    ended = call("drift")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert "900 of 900 rows" in lines[0]
+    assert lines[-1] == "none of 4 columns has drifted"
+    page = Path("var/log/drift.html").read_text(encoding="utf-8")
+    assert "No drift" in page
+    assert page.count("<figure") == 4
+
+
+def test_older_visitors_exit_with_65_and_are_named_everywhere(
+    call: CommandLine, serve: Serve
+) -> None:
+    client = serve(change=older)
+    page = Path("found.html")
+    ended = call("drift", "--json", "--page", str(page))
+    assert ended.code == 65
+    assert "columns have drifted: age" in ended.err
+    assert str(page) in ended.err
+    report = json.loads(ended.out)
+    assert (report["verdict"], report["drifted"][0]) == ("drift", "age")
+    assert page.read_text(encoding="utf-8").index(">age<") > 0
+    metrics = client.get("/metrics").text
+    assert f'lightmodel_drift_detected{{version="{report["version"]}"}} 1.0' in metrics
+
+
+def test_unseen_categories_are_told_apart_from_missing_ones(
+    call: CommandLine, serve: Serve
+) -> None:
+    serve(change=from_new_places)
+    tests = json.loads(call("drift", "--json").out)["tests"]
+    shares = {test["test"]: test["now"] for test in tests if test["column"] == "where"}
+    assert shares["unseen"] == pytest.approx(1 / 3)
+    assert shares["missing"] == 0
+
+
+def test_without_logged_features_the_scores_are_compared(call: CommandLine, serve: Serve) -> None:
+    serve("log.features=false", change=older)
+    ended = call("drift")
+    assert ended.code == 65
+    assert "only scores are compared: no features are logged (log.features = true" in ended.out
+    assert "1 of 1 columns has drifted: probability" in ended.err
+
+
+@pytest.mark.parametrize("rows", [0, 40])
+def test_too_few_rows_exit_with_13(call: CommandLine, serve: Serve, rows: int) -> None:
+    if rows:
+        serve(rows=rows)
+    ended = call("drift", "--json")
+    assert ended.code == 13
+    assert f"no verdict: {rows} rows in the last 7 days" in ended.err
+    assert json.loads(ended.out)["verdict"] == "none"
+    assert call("drift", "--set", "watch.min_rows=40").code == (0 if rows else 13)
+
+
+def test_rows_of_another_version_are_counted_but_not_compared(
+    call: CommandLine, serve: Serve, approved: Project
+) -> None:
+    serve()
+    log = approved.folder / "var" / "log" / "predictions.sqlite"
+    import sqlite3
+
+    with sqlite3.connect(log) as connection:
+        connection.execute("UPDATE predictions SET version = '20250101T000000000000Z-000000'")
+    ended = call("drift")
+    assert ended.code == 13
+    assert "the log holds 900 rows of 1 other versions" in ended.err
+    assert call("drift", "--version", "2025").code == 66
+
+
+def test_without_a_log_or_a_model_the_error_says_so(call: CommandLine, approved: Project) -> None:
+    assert "log.sink" in call("drift", "--set", "log.sink=none").err
+    empty = call("drift", "--set", f"store.root={approved.folder / 'nowhere'}")
+    assert (empty.code, "there is no approved model" in empty.err) == (66, True)
+
+
+def test_a_missing_or_damaged_reference_is_reported(call: CommandLine, approved: Project) -> None:
+    (folder,) = approved.models()
+    (folder / "reference.parquet").write_bytes(b"?")
+    damaged = call("drift", "--version", folder.name)
+    assert (damaged.code, "reference.parquet does not match" in damaged.err) == (74, True)
+    manifest = Manifest.from_json((folder / "manifest.json").read_bytes(), folder.name)
+    files = {name: one for name, one in manifest.files.items() if name != "reference.parquet"}
+    content = json.loads(manifest.to_json())
+    content["files"] = {name: vars(one) for name, one in files.items()}
+    (folder / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
+    older_release = call("drift", "--version", folder.name)
+    assert (older_release.code, "train again" in older_release.err) == (66, True)
+
+
+def label(call: CommandLine, *, wrong: bool = False) -> None:
+    """Send the visits' true labels, or wrong ones, back."""
+    table = shop_table(900, seed=3).select(["visit_id", "bought"])
+    if wrong:
+        flipped = ["no" if one == "yes" else "yes" for one in table["bought"].to_pylist()]
+        table = table.set_column(1, "bought", pa.array(flipped))
+    arrow_csv.write_csv(table, "labels.csv")
+    assert call("feedback", "labels.csv").code == 0
+
+
+def test_live_quality_is_printed_with_its_interval_and_bound(
+    call: CommandLine, serve: Serve, approved: Project
+) -> None:
+    client = serve()
+    assert call("live", "--check").code == 13
+    label(call)
+    ended = call("live", "--by", "day", "--check")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    version = approved.models()[0].name
+    assert lines[1].split()[:3] == [version, "900", "900"]
+    (judged,) = [line for line in lines if "(served)" in line]
+    assert judged.split()[2:4] == ["auc", "900"]
+    assert judged.split()[-1] == "ok"
+    assert "lightmodel_quality_below" in client.get("/metrics").text
+
+
+def test_wrong_answers_exit_with_10_if_checked(call: CommandLine, serve: Serve) -> None:
+    serve()
+    label(call, wrong=True)
+    assert call("live").code == 0
+    ended = call("live", "--json", "--check")
+    assert ended.code == 10
+    assert "the bound is" in ended.err
+    (version,) = json.loads(ended.out)["versions"]
+    assert version["state"] == "below"
+    assert version["recent"]["high"] < version["bound"]
