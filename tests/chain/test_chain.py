@@ -18,7 +18,8 @@ from tests.fakes.waiting import wait_until
 
 MODEL_FILES = {
     *("model.joblib", "metrics.json", "cv_results.csv", "contract.json", "profile.json"),
-    *("checks.json", "feature_importance_gain.json", "feature_importance_gain.png"),
+    *("checks.json", "reference.parquet"),
+    *("feature_importance_gain.json", "feature_importance_gain.png"),
     *("feature_importance_split.json", "feature_importance_split.png"),
     *("requirements.txt", "python_env.yaml", "manifest.json", "report.html", "verdict.json"),
 }
