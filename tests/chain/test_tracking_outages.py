@@ -1,6 +1,7 @@
 """The chain while MLflow is down, slow or killed: a run logs a warning and is uploaded later."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from benchmarks.ports import free_port
 from lightmodel.config import load
 from lightmodel.service import create_app
 from tests.fakes.mlflow_server import mlflow_server, older_server, silent_server
-from tests.fakes.project import ROOT, Project
+from tests.fakes.project import ROOT, SETTINGS, Project, shop_project
 from tests.fakes.server import wait_until_it_answers
 from tests.fakes.waiting import running, wait_until
 
@@ -39,6 +40,26 @@ ROWS = [
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with mlflow_server(tmp_path_factory.mktemp("server")) as uri:
         yield uri
+
+
+@pytest.fixture(scope="module")
+def queued_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project whose run could not be uploaded; not to be changed."""
+    made = shop_project(tmp_path_factory.mktemp("queued"), SETTINGS)
+    assert made.run(**at(f"http://127.0.0.1:{free_port()}")).code == 0
+    assert len(waiting(made)) == 1
+    return made
+
+
+@pytest.fixture
+def queued(queued_shop: Project, tmp_path: Path) -> Project:
+    """Return a copy of that project; the queue holds the paths of the copy's files."""
+    shutil.copytree(queued_shop.folder, tmp_path, dirs_exist_ok=True)
+    copy = Project(tmp_path)
+    for path in waiting(copy):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(str(queued_shop.folder), str(tmp_path)), encoding="utf-8")
+    return copy
 
 
 def at(uri: str, timeout_s: float = 60) -> dict[str, str]:
@@ -133,25 +154,23 @@ def _is_ours(process: psutil.Process, project: Project) -> bool:
         return False
 
 
-def test_files_that_are_gone_when_it_is_uploaded_are_named(project: Project) -> None:
-    project.run(**at(f"http://127.0.0.1:{free_port()}"))
-    (version,) = project.models()
+def test_files_that_are_gone_when_it_is_uploaded_are_named(queued: Project) -> None:
+    (version,) = queued.models()
     version.rename(version.with_name("gone"))
-    sent = project.tool("tracking", "resend", **at("auto"))
+    sent = queued.tool("tracking", "resend", **at("auto"))
     assert sent.code == 0
-    (run,) = runs(client_of(f"sqlite:///{project.folder}/model-development/mlflow.db"))
+    (run,) = runs(client_of(f"sqlite:///{queued.folder}/model-development/mlflow.db"))
     assert f"model {version.name}" in run.data.tags["light_model.files"]
     assert run.data.metrics["test_auc"] > 0.5
 
 
-def test_two_resends_and_one_that_is_killed_upload_once(project: Project, server: str) -> None:
-    project.run(**at(f"http://127.0.0.1:{free_port()}"))
-    name = project.models()[0].name
+def test_two_resends_and_one_that_is_killed_upload_once(queued: Project, server: str) -> None:
+    name = queued.models()[0].name
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **at(server)}
     command = [sys.executable, "-m", "lightmodel", "tracking", "resend"]
 
     def resending() -> "AbstractContextManager[subprocess.Popen[bytes]]":
-        return running(command, cwd=project.folder, env=environ, stdout=subprocess.DEVNULL)
+        return running(command, cwd=queued.folder, env=environ, stdout=subprocess.DEVNULL)
 
     client = client_of(server)
     with resending() as killed:
@@ -159,35 +178,34 @@ def test_two_resends_and_one_that_is_killed_upload_once(project: Project, server
     with resending() as one, resending() as other:
         assert [one.wait(timeout=300), other.wait(timeout=300)] == [0, 0]
     (run,) = runs(client, name)
-    assert (run.info.status, waiting(project)) == ("FINISHED", [])
+    assert (run.info.status, waiting(queued)) == ("FINISHED", [])
     ours = f"run_id = '{run.info.run_id}'"
     assert len(client.search_model_versions(f"name = 'light-model' and {ours}")) == 1
     models = client.search_logged_models([run.info.experiment_id], f"source_{ours}")
     assert [str(model.status) for model in models] == ["READY"]
 
 
-def test_the_next_run_uploads_what_an_earlier_one_could_not(project: Project) -> None:
-    assert project.run(**at(f"http://127.0.0.1:{free_port()}")).code == 0
-    assert project.run("--force", **at("auto")).code == 0
-    assert waiting(project) == []
-    assert len(runs(client_of(f"sqlite:///{project.folder}/model-development/mlflow.db"))) == 2
+def test_the_next_run_uploads_what_an_earlier_one_could_not(queued: Project) -> None:
+    assert queued.run("--force", **at("auto")).code == 0
+    assert waiting(queued) == []
+    assert len(runs(client_of(f"sqlite:///{queued.folder}/model-development/mlflow.db"))) == 2
 
 
 def test_mlflow_serves_the_champion_as_the_service_answers(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    queued: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert project.run(**at("auto")).code == 0
+    assert queued.tool("tracking", "resend", **at("auto")).code == 0
     port = free_port()
     bin_folder = str(Path(sys.executable).parent)  # it calls uvicorn by PATH
     with (
-        (project.folder / "serve.log").open("wb") as log,
+        (queued.folder / "serve.log").open("wb") as log,
         running(
             [sys.executable, "-m", "mlflow", "models", "serve", *SERVE, "--port", str(port)],
-            cwd=project.folder,
+            cwd=queued.folder,
             env={
                 **os.environ,
                 "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-                "MLFLOW_TRACKING_URI": f"sqlite:///{project.folder}/model-development/mlflow.db",
+                "MLFLOW_TRACKING_URI": f"sqlite:///{queued.folder}/model-development/mlflow.db",
             },
             stdout=log,
             stderr=log,
@@ -199,7 +217,7 @@ def test_mlflow_serves_the_champion_as_the_service_answers(
         good = requests.post(f"{url}/invocations", json={"dataframe_records": ROWS}, timeout=60)
         spoiled = [{**ROWS[0], "age": "old"}]
         bad = requests.post(f"{url}/invocations", json={"dataframe_records": spoiled}, timeout=60)
-    monkeypatch.chdir(project.folder)
+    monkeypatch.chdir(queued.folder)
     ours = create_app(load().config).test_client().post("/predict", json=ROWS).json or []
     answered = good.json()["predictions"]
     for one, other in zip(answered, ours, strict=True):
