@@ -22,10 +22,9 @@ def images() -> Iterator[str]:
     build(*facts, "-t", IMAGE)
     yield IMAGE
     client = docker.from_env()
-    for image in client.images.list():
+    for image in client.images.list(f"{IMAGE}*"):
         for tag in image.tags:
-            if tag.startswith(IMAGE):
-                client.images.remove(tag, force=True)
+            client.images.remove(tag, force=True)
 
 
 @pytest.fixture(scope="session")
