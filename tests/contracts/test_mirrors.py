@@ -106,7 +106,7 @@ def uri(cloud: Cloud) -> str:
     return f"{cloud.scheme}://{name}/team/shop"
 
 
-def opened(uri: str, timeout_s: float = 5.0) -> Mirror:
+def opened(uri: str, timeout_s: float = 60.0) -> Mirror:
     config = load(None, [f'store.mirrors=["{uri}"]'], {}).config
     (mirror,) = mirrors_of(config, timeout_s)
     return mirror
@@ -168,7 +168,7 @@ def test_an_unreachable_mirror_is_reported(
 ) -> None:
     cloud.use_port(monkeypatch, free_port())
     with pytest.raises(SourceUnavailable, match="did not answer") as caught:
-        opened(uri).names()
+        opened(uri, timeout_s=1).names()
     assert "models push" in caught.value.hint
 
 

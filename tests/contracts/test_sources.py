@@ -39,7 +39,7 @@ def watching() -> Watching:
 
 @pytest.fixture
 def options(tmp_path: Path, watching: Watching) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 0, watching)
+    return FetchOptions(tmp_path / "cache", "changed", "", 60.0, 0, watching)
 
 
 class Place(Protocol):

@@ -21,7 +21,7 @@ SEEDS = st.integers(0, MAX_SEED)
 
 @pytest.fixture
 def options(tmp_path: Path) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 0, Watching())
+    return FetchOptions(tmp_path / "cache", "changed", "", 60.0, 0, Watching())
 
 
 def test_the_sample_is_what_the_generator_draws(

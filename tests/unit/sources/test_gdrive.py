@@ -37,7 +37,7 @@ def web(drive: Drive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def options(tmp_path: Path) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 3, Watching(), lambda _: None)
+    return FetchOptions(tmp_path / "cache", "changed", "", 60.0, 3, Watching(), lambda _: None)
 
 
 def fetch(options: FetchOptions, uri: str = LINK) -> FetchResult:

@@ -38,7 +38,7 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def options(tmp_path: Path, waits: list[float]) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 3, Watching(), waits.append)
+    return FetchOptions(tmp_path / "cache", "changed", "", 60.0, 3, Watching(), waits.append)
 
 
 def content(fetched: FetchResult) -> bytes:

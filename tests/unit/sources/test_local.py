@@ -14,7 +14,7 @@ from tests.fakes.progress import Watching
 
 @pytest.fixture
 def options(tmp_path: Path) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 0, Watching())
+    return FetchOptions(tmp_path / "cache", "changed", "", 60.0, 0, Watching())
 
 
 @pytest.fixture(autouse=True)

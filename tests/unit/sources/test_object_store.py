@@ -56,7 +56,7 @@ class MemoryStore(ObjectStore):
 
 
 def fetch(store: MemoryStore, tmp_path: Path) -> FetchResult:
-    options = FetchOptions(tmp_path / "cache", "changed", "", 5.0, 1, Watching(), lambda _: None)
+    options = FetchOptions(tmp_path / "cache", "changed", "", 60.0, 1, Watching(), lambda _: None)
     return download(partial(store.open, PATH), "s3://store/t.csv", options)
 
 

@@ -20,7 +20,7 @@ EMPTY, BIG = "empty.csv", "folder/odd name%20(1).csv"
 
 @pytest.fixture
 def options(tmp_path: Path) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 0, Watching())
+    return FetchOptions(tmp_path / "cache", "changed", "", 60.0, 0, Watching())
 
 
 @pytest.fixture(autouse=True)

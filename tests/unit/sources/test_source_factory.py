@@ -21,7 +21,7 @@ NOBODY = "http://127.0.0.1:1/t.csv"
 
 @pytest.fixture
 def options(tmp_path: Path) -> FetchOptions:
-    return FetchOptions(tmp_path / "cache", "changed", "", 5.0, 0, Watching())
+    return FetchOptions(tmp_path / "cache", "changed", "", 60.0, 0, Watching())
 
 
 @pytest.fixture
