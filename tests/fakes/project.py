@@ -122,6 +122,7 @@ source = "shop.csv"
 target = "bought"
 [train]
 folds = 4
+threads = 1
 parameters = {num_leaves = 4, max_rounds = 60}
 compile = "never"
 [gate]
