@@ -24,10 +24,8 @@ from lightmodel.store.version_names import is_version_name, new_version_name
 
 logger = logging.getLogger(__name__)
 
-SUFFIX, OLDER = (
-    ".log",
-    ".log.1",
-)  # a log that has reached half of logs.max_mb continues in a new file
+SUFFIX = ".log"
+OLDER = ".log.1"  # a log that has reached half of logs.max_mb continues in a new file
 _PACKAGE = PROJECT / "lightmodel"
 _FACTS = ("event", "command", "seconds", "rows", "version", "hint", "kind", "file", "line")
 

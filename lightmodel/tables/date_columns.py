@@ -82,12 +82,7 @@ def read_dates(
     Raises:
         DataError: nothing in the table tells the day from the month.
     """
-    known = {
-        column.name: column
-        for column in (accepted.columns if accepted else ())
-        if column.role is Role.FEATURE
-        or (column.name in unused and column.format and column.type.is_temporal)
-    }
+    known = _columns_in_force(accepted, unused)
     found = {
         name: read
         for name in (*names, *unused)
@@ -109,6 +104,16 @@ def read_dates(
         table = table.set_column(table.column_names.index(name), name, values)
         formats[name] = time_format(read.type, chosen)
     return DatedTable(table, formats, tuple(warnings))
+
+
+def _columns_in_force(accepted: Contract | None, unused: Collection[str]) -> dict[str, Column]:
+    """Return the features of the contract, and the ignored columns of times that it has a format for."""
+    return {
+        column.name: column
+        for column in (accepted.columns if accepted else ())
+        if column.role is Role.FEATURE
+        or (column.name in unused and column.format and column.type.is_temporal)
+    }
 
 
 def _nearly(name: str, read: _TimeTexts) -> str:
