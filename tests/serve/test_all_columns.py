@@ -131,6 +131,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train(folder, settings.items())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def seen_in_training(trained: Trained) -> list[pa.Table]:  # noqa: ARG001 — the module executed
+    """The tables that features() received in training and testing, before any test asks it anew."""
+    return list(execute("code/mine.py", MODULE.encode()).module.SEEN)
+
+
 @pytest.fixture
 def seen(trained: Trained) -> list[pa.Table]:  # noqa: ARG001 — the model opened, and its module executed
     """The tables that features() has received since the test began."""
@@ -139,16 +145,18 @@ def seen(trained: Trained) -> list[pa.Table]:  # noqa: ARG001 — the model open
     return tables
 
 
-def test_training_and_testing_pass_all_columns_without_the_target(trained: Trained) -> None:
+def test_training_and_testing_pass_all_columns_without_the_target(
+    trained: Trained, seen_in_training: list[pa.Table]
+) -> None:
     assert trained.served.manifest.steps == ("dates", "module")
     assert {"days", "paid", "on deck C"} <= set(trained.served.predictor.names)
-    tables: list[pa.Table] = execute("code/mine.py", MODULE.encode()).module.SEEN
     by_id = {row["customer_id"]: row for row in EXPECTED.to_pylist()}
-    assert max(len(table) for table in tables) >= ROWS // 2
-    for table in tables:
+    assert max(len(table) for table in seen_in_training) >= ROWS // 2
+    for table in seen_in_training:
         assert table.schema.equals(EXPECTED.schema)
         assert table.to_pylist() == [by_id[one] for one in table["customer_id"].to_pylist()]
-    assert len({one for table in tables for one in table["customer_id"].to_pylist()}) == ROWS
+    ids = {one for table in seen_in_training for one in table["customer_id"].to_pylist()}
+    assert len(ids) == ROWS
 
 
 @pytest.mark.parametrize("compiled", [True, False])
