@@ -95,6 +95,7 @@ class _RefusedError(Exception):
 class _Handler(BaseHTTPRequestHandler):
     server: AlertServer
     timeout = _READ_TIMEOUT_S  # of each read; then the connection is closed
+    server_version, sys_version = "light-model", ""
 
     def do_GET(self) -> None:
         self._answer()
