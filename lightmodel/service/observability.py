@@ -73,6 +73,8 @@ class Metrics:
         text = "Probabilities of the positive class in 20 bins, by the upper edge of the bin"
         self._scores = self._counter("scores", text, "upto")
         self._logged = self._counter("log_rows", "Rows logged, spooled and dropped", "what")
+        for what in ("logged", "spooled", "dropped"):
+            self._logged.labels(what)  # or the first rows would be no increase, and raise no alert
         self._ready = Gauge(
             "lightmodel_model_ready",
             "1 if every worker has an approved model, 0 if one has none",
