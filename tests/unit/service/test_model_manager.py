@@ -61,7 +61,7 @@ def loaded() -> list[str | None]:
 @pytest.fixture
 def manager(store: FakeStore, loaded: list[str | None]) -> ModelManager:
     view = cast("ModelStoreView", store)
-    return ModelManager(view, 60.0, lambda model: loaded.append(model and model.version))
+    return ModelManager(view, 60.0, lambda model: loaded.append(model.version if model else None))
 
 
 def test_a_model_is_loaded_when_it_is_first_required(
