@@ -129,7 +129,7 @@ COPY requirements/ requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet -r requirements/serve-compiled.txt -r requirements/notify.txt
+      install --disable-pip-version-check --quiet -r requirements/notifier.txt
 
 # Receives Alertmanager's alerts, and notifies the receivers; needs no model.
 FROM base AS notifier

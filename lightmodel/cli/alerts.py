@@ -34,7 +34,7 @@ def alerts(config: Config, host: str, port: int) -> None:
     token = secret.get_secret_value() if secret else ""
     notifier = open_notifier(config, strict=True)
     if not notifier.has_receivers("alert"):
-        logger.warning("nobody is notified: no table [[notify]] has the event `alert`")
+        logger.warning("nobody is notified: no table [[notify]] with a URL has the event `alert`")
     relay = AlertRelay(config, notifier)
     server = AlertServer(host, port, relay, token)
     if not token and host not in {"127.0.0.1", "::1", "localhost"}:
