@@ -124,6 +124,28 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
   CMD ["python", "-I", "/usr/local/lib/ask.py", "http://127.0.0.1:5001/-/proxy"]
 CMD ["nginx"]
 
+FROM tools AS notifier-libraries
+COPY requirements/ requirements/
+RUN --mount=type=cache,target=/var/cache/pip \
+    python -m venv --without-pip /opt/venv \
+ && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
+      install --disable-pip-version-check --quiet -r requirements/notifier.txt
+
+# Receives Alertmanager's alerts, and notifies the receivers; needs no model.
+FROM base AS notifier
+ENV LIGHTMODEL__STORE__WORK=/app/var
+COPY --from=notifier-libraries /opt/venv /opt/venv
+COPY --from=code /app/config.toml ./
+COPY --from=code /app/lightmodel lightmodel/
+# Mount a volume here to keep what is not delivered yet.
+RUN install -d -m 2775 var
+LABEL light-model.service=notifier
+USER 10001:0
+EXPOSE 9095
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["python", "-Ic", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:9095/health', timeout=4)"]
+CMD ["python", "-m", "lightmodel", "alerts", "--host", "0.0.0.0"]
+
 FROM base AS serve
 ENV LIGHTMODEL__STORE__ROOT=/app LIGHTMODEL__STORE__WORK=/app/var/work \
     LIGHTMODEL__LOG__FOLDER=/app/var/log

@@ -76,6 +76,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Watch": {
         "drift": ("watch", "Compare recent requests with training."),
         "live": ("watch", "Print live metrics of each model version."),
+        "alerts": ("alerts", "Send alerts of Prometheus to the receivers."),
         "feedback": ("service", "Join labels that arrived later to predictions."),
         "export": ("service", "Write the prediction log as CSV."),
         "prune": ("service", "Delete old rows of the prediction log."),

@@ -16,6 +16,8 @@ EventName = Literal[
     "quality_fell",
     "restarted",
     "stage_failed",
+    "alert",
+    "alert_resolved",
     "message",
 ]
 

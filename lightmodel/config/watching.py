@@ -1,6 +1,6 @@
 """The section `watch` of `config.toml`: how a model in service is watched."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from lightmodel.config.base import Section
 
@@ -45,4 +45,9 @@ class WatchSection(Section):
         ge=0,
         description="How much worse than in testing the gate's metric may be in service, as a share of its "
         "value in testing; gate.minimum holds as well.",
+    )
+    alert_token: SecretStr | None = Field(
+        None,
+        description="Token that Alertmanager sends to `python -m lightmodel alerts`; not set: anybody who "
+        "reaches its port may send alerts.",
     )

@@ -170,6 +170,34 @@ class StageFailed(Event):
 
 
 @dataclass(frozen=True)
+class Alert(Event):
+    """Prometheus has raised an alert, whose rule wrote the texts."""
+
+    name = "alert"
+    title_template = "{severity}: {summary}"
+    body_template = "{description}\nalert {alert} of {instance}"
+
+    alert: str
+    severity: str
+    instance: str
+    summary: str
+    description: str
+
+
+@dataclass(frozen=True)
+class AlertResolved(Event):
+    """What an alert was about is over."""
+
+    name = "alert_resolved"
+    title_template = "resolved: {summary}"
+    body_template = "The alert {alert} of {instance} has ended."
+
+    alert: str
+    instance: str
+    summary: str
+
+
+@dataclass(frozen=True)
 class Message(Event):
     """A notification that a user has written."""
 

@@ -39,6 +39,10 @@ class Notifier:
         self._sent: list[tuple[Path, Channel]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
 
+    def has_receivers(self, event: str) -> bool:
+        """Return whether anybody is notified of the events of this name."""
+        return any(event in channel.events for channel in self._channels)
+
     def send(self, event: Event) -> None:
         """Notify the receivers of an event, in the background."""
         try:
@@ -62,6 +66,7 @@ class Notifier:
 
     def deliver(self) -> set[str]:
         """Deliver what is in the spool, and return the names of the channels that failed."""
+        self._sent.clear()
         return deliver(self._spool, self._channels)
 
     def _start(self) -> None:

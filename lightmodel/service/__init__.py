@@ -17,7 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel import errors
 from lightmodel.config import Config, load
-from lightmodel.predictions.factory import open_log, spooled_bytes
+from lightmodel.predictions.factory import open_log
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
     describe,
@@ -30,6 +30,7 @@ from lightmodel.service import (
 )
 from lightmodel.service.json_requests import JsonRequests
 from lightmodel.service.model_manager import ModelManager
+from lightmodel.service.state_gauges import StateCollector
 from lightmodel.tables.column_rules import request_hint
 from lightmodel.watch.gauges import WatchCollector
 
@@ -65,10 +66,12 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or load().config
     app = Flask(__name__)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    metrics = observability.Metrics(lambda: spooled_bytes(config), (WatchCollector(config),))
+    metrics = observability.Metrics()
     models = ModelManager(
-        ModelStoreView(config), config.serve.reload_interval_s, metrics.show_model
+        ModelStoreView(config), config.serve.reload_interval_s, metrics.change_model
     )
+    metrics.read_at_scrape(StateCollector(config, models))
+    metrics.read_at_scrape(WatchCollector(config))
     log = open_log(config, metrics.count_log)
     app.extensions["model_manager"] = models
     if proxies := config.serve.proxies:

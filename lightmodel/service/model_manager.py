@@ -21,12 +21,13 @@ class ModelManager:
     """Holds one loaded model; a request takes it once, so that no answer mixes two models.
 
     A model is loaded in a worker, after the fork. A newer one is loaded beside it, tested, and swapped
-    in; if it cannot be loaded, that is logged once and the old one is still served.
+    in; if it cannot be loaded, that is logged once and the old one is still served. `on_model_changed` is
+    called with each model that is served from now on, and with None when one is withdrawn and no other is.
     """
 
     store: ModelStoreView
     interval_s: float
-    on_model_loaded: Callable[[LoadedModel], None]
+    on_model_changed: Callable[[LoadedModel | None], None]
     clock: Callable[[], float] = time.monotonic
     _model: LoadedModel | None = None
     _error: LightModelError | None = None
@@ -88,12 +89,15 @@ class ModelManager:
             return
         logger.info("serving %s", model.version)
         self._model = model
-        self.on_model_loaded(model)
+        self.on_model_changed(model)
 
     def _unload(self, error: LightModelError) -> None:
         """Unload the model if its approval was withdrawn; otherwise keep serving it."""
         if self._model is None or self.store.is_withdrawn(self._model.version):
-            outcome, self._model = "no model to serve", None
+            outcome = "no model to serve"
+            if self._model is not None:
+                self._model = None
+                self.on_model_changed(None)
         else:
             outcome = f"still serving {self._model.version}"
         is_new = self._error is None or self._error.message != error.message

@@ -9,7 +9,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -48,11 +48,9 @@ HEADERS = {
 class Metrics:
     """The Prometheus metrics of the service; methods are fast, and safe to call from any thread."""
 
-    def __init__(self, spooled_bytes: Callable[[], int], reports: Sequence[Collector] = ()) -> None:
-        self._spooled_bytes = spooled_bytes
-        self._reports = reports
+    def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._version = ""
+        self._read_at_scrape = CollectorRegistry()
         # Looking them up takes longer than counting.
         self._children = lru_cache(_CHILDREN)(self._labelled)
         self.requests = self._counter("requests", "Requests answered", "route", "method", "status")
@@ -75,23 +73,22 @@ class Metrics:
         text = "Probabilities of the positive class in 20 bins, by the upper edge of the bin"
         self._scores = self._counter("scores", text, "upto")
         self._logged = self._counter("log_rows", "Rows logged, spooled and dropped", "what")
-        self._spooled = self._gauge("log_waiting_bytes", "Bytes spooled, not yet in the database")
-        self._model = self._gauge("model_info", "1 for the served version", "version")
-        self._created = self._gauge("model_created_timestamp_seconds", "Its time of creation")
+        for what in ("logged", "spooled", "dropped"):
+            self._logged.labels(what)  # or the first rows would be no increase, and raise no alert
+        self._ready = Gauge(
+            "lightmodel_model_ready",
+            "1 if every worker has an approved model, 0 if one has none",
+            registry=self._registry,
+            multiprocess_mode="livemin",
+        )
         self._swaps = self._counter("model_swaps", "Model versions loaded")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"lightmodel_{name}", text, labels, registry=self._registry)
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        registry = self._registry
-        return Gauge(
-            f"lightmodel_{name}",
-            text,
-            labels,
-            registry=registry,
-            multiprocess_mode="livemostrecent",
-        )
+    def read_at_scrape(self, collector: Collector) -> None:
+        """Add metrics that are read anew for each page, by the worker that answers."""
+        self._read_at_scrape.register(collector)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request."""
@@ -135,22 +132,15 @@ class Metrics:
         """Count rows that were "logged", "spooled" or "dropped"."""
         self._logged.labels(what).inc(rows)
 
-    def show_model(self, model: LoadedModel) -> None:
-        """Record that this version is served from now on."""
-        if self._version:
-            self._model.labels(self._version).set(0)
-        self._version = model.version
-        self._model.labels(model.version).set(1)
-        self._created.set(datetime.fromisoformat(model.manifest.created).timestamp())
-        self._swaps.inc()
+    def change_model(self, model: LoadedModel | None) -> None:
+        """Record that this worker serves a model from now on, or none."""
+        self._ready.set(model is not None)
+        if model is not None:
+            self._swaps.inc()
 
     def page(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        self._spooled.set(self._spooled_bytes())
-        reports = CollectorRegistry()
-        for collector in self._reports:
-            reports.register(collector)
-        return self._own() + generate_latest(reports)
+        return self._own() + generate_latest(self._read_at_scrape)
 
     def _own(self) -> bytes:
         if ValueClass is MutexValue:

@@ -300,7 +300,7 @@ def test_the_image_has_todays_client_and_the_jobs_of_the_repository() -> None:
         assert all((JENKINS / part).exists() for part in name.split())
 
 
-@pytest.mark.parametrize("name", ["app", "jenkins", "mlflow", "tunnel"])
+@pytest.mark.parametrize("name", ["app", "jenkins", "mlflow", "monitoring", "tunnel"])
 def test_each_profile_is_there_and_every_service_has_one(name: str) -> None:
     services = compose()["services"]
     assert [key for key, service in services.items() if name in service["profiles"]]
@@ -339,7 +339,7 @@ def test_the_service_is_confined() -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("profile", ["app", "jenkins", "tunnel"])
+@pytest.mark.parametrize("profile", ["app", "jenkins", "monitoring", "tunnel"])
 @pytest.mark.parametrize("file", ["/dev/null", "deploy/env.example"])
 def test_a_profile_is_clean_for_compose(profile: str, file: str) -> None:
     done = subprocess.run(

@@ -18,6 +18,8 @@ SAMPLES = (
     events.QualityFell("20261129T120000000000Z-bbbbbb", "AUC", 0.6, 0.7, 1_200),
     events.Restarted("the service", "does not answer", "it is being restarted"),
     events.StageFailed("train", "DataError", "name another target", "run"),
+    events.Alert("ModelTooOld", "warning", "server:5001", "the served model is 31d old", "Train."),
+    events.AlertResolved("ModelTooOld", "server:5001", "the served model is 31d old"),
     events.Message("Build {7}", ""),
 )
 

@@ -54,18 +54,18 @@ def store() -> FakeStore:
 
 
 @pytest.fixture
-def loaded() -> list[str]:
+def loaded() -> list[str | None]:
     return []
 
 
 @pytest.fixture
-def manager(store: FakeStore, loaded: list[str]) -> ModelManager:
+def manager(store: FakeStore, loaded: list[str | None]) -> ModelManager:
     view = cast("ModelStoreView", store)
-    return ModelManager(view, 60.0, lambda model: loaded.append(model.version))
+    return ModelManager(view, 60.0, lambda model: loaded.append(model.version if model else None))
 
 
 def test_a_model_is_loaded_when_it_is_first_required(
-    manager: ModelManager, store: FakeStore, loaded: list[str]
+    manager: ModelManager, store: FakeStore, loaded: list[str | None]
 ) -> None:
     store.put("a")
     assert loaded == []
@@ -86,7 +86,7 @@ def test_without_a_model_the_reason_is_raised_until_there_is_one(
 
 
 def test_a_newer_model_is_swapped_in(
-    manager: ModelManager, store: FakeStore, loaded: list[str]
+    manager: ModelManager, store: FakeStore, loaded: list[str | None]
 ) -> None:
     store.put("a")
     manager.refresh()
@@ -115,7 +115,9 @@ def test_the_old_model_is_still_served_if_a_newer_one_cannot_be_loaded(
     assert "still serving a: there is no model" in caplog.text
 
 
-def test_a_withdrawn_model_is_unloaded(manager: ModelManager, store: FakeStore) -> None:
+def test_a_withdrawn_model_is_unloaded(
+    manager: ModelManager, store: FakeStore, loaded: list[str | None]
+) -> None:
     store.put("a")
     manager.refresh()
     store.withdrawn.add("a")
@@ -123,6 +125,7 @@ def test_a_withdrawn_model_is_unloaded(manager: ModelManager, store: FakeStore) 
     manager.refresh()
     with pytest.raises(ArtefactMissing):
         manager.require()
+    assert loaded == ["a", None]
 
 
 @pytest.mark.parametrize("failure", [OSError(5, "Input/output error"), MemoryError()])

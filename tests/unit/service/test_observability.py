@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.observability import JsonFormatter, Metrics, configure_logging, init_app
@@ -17,7 +21,7 @@ from lightmodel.tables.blocks import ValidationReport
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(lambda: 42)
+    return Metrics()
 
 
 @pytest.fixture
@@ -82,7 +86,6 @@ def test_requests_are_counted_by_route_and_not_by_path(
     assert samples[f'{count}{{method="GET",route="other",status="404"}}'] == 2
     assert samples['lightmodel_errors_total{kind="DataError"}'] == 1
     assert samples['lightmodel_request_seconds_count{route="/fails"}'] == 1
-    assert samples["lightmodel_log_waiting_bytes"] == 42
 
 
 def test_the_log_line_of_a_request_has_its_details_as_fields(
@@ -119,15 +122,29 @@ def test_scores_are_counted_in_20_bins(metrics: Metrics) -> None:
     assert counts == {"0.05": 3, "0.10": 1, "0.55": 1, "1.00": 3}
 
 
-def test_the_served_version_has_1_and_the_previous_one_0(metrics: Metrics) -> None:
-    for version in ("v1", "v2"):
-        manifest = SimpleNamespace(created="2026-01-01T00:00:00+00:00")
-        metrics.show_model(cast("LoadedModel", SimpleNamespace(version=version, manifest=manifest)))
-    samples = samples_of(metrics)
-    assert samples['lightmodel_model_info{version="v1"}'] == 0
-    assert samples['lightmodel_model_info{version="v2"}'] == 1
-    assert samples["lightmodel_model_created_timestamp_seconds"] == 1767225600
-    assert samples["lightmodel_model_swaps_total"] == 2
+def test_a_worker_is_ready_while_it_has_a_model(metrics: Metrics) -> None:
+    model = cast("LoadedModel", SimpleNamespace(version="v1"))
+    for current, ready in ((None, 0), (model, 1), (model, 1), (None, 0)):
+        metrics.change_model(current)
+        assert samples_of(metrics)["lightmodel_model_ready"] == ready
+    assert samples_of(metrics)["lightmodel_model_swaps_total"] == 2
+
+
+def test_no_row_was_dropped_before_the_first_is(metrics: Metrics) -> None:
+    assert samples_of(metrics)['lightmodel_log_rows_total{what="dropped"}'] == 0
+    metrics.count_log("dropped", 3)
+    assert samples_of(metrics)['lightmodel_log_rows_total{what="dropped"}'] == 3
+
+
+def test_what_is_read_at_a_scrape_is_read_anew(metrics: Metrics) -> None:
+    numbers = iter((1, 2))
+
+    class Numbers(Collector):
+        def collect(self) -> Iterable[Metric]:
+            yield GaugeMetricFamily("number", "The next one", next(numbers))
+
+    metrics.read_at_scrape(Numbers())
+    assert [samples_of(metrics)["number"] for _ in range(2)] == [1, 2]
 
 
 def test_the_log_is_json_on_stderr_without_a_terminal(
