@@ -144,5 +144,6 @@ def _publish(
             task=contract["task"],
             libraries=versions(LIBRARIES),
             commit=commit(),
+            reason=context.reason,
             fingerprint=key,
         )

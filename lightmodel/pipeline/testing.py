@@ -211,6 +211,7 @@ def _report(
         libraries=manifest.libraries,
         commit=manifest.commit,
         target=contract_of(version).target.name,
+        reason=manifest.reason,
     )
     return render(report)
 

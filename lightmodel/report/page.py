@@ -32,6 +32,7 @@ class Report:
         libraries: name → version.
         commit: of git, if known.
         target: name of the column that is predicted, if known.
+        reason: why the run that trained it was started; "" if nobody said so.
     """
 
     version: str
@@ -50,6 +51,7 @@ class Report:
     libraries: Mapping[str, str]
     commit: str | None = None
     target: str = ""
+    reason: str = ""
 
 
 def render(report: Report) -> bytes:

@@ -1,0 +1,29 @@
+"""Choose what starts trainings, as the configuration says."""
+
+import importlib.util
+import sys
+
+from lightmodel.config import Config
+from lightmodel.errors import NotPossible
+from lightmodel.watch.jenkins import JenkinsJobs
+from lightmodel.watch.jobs import TrainingJobs
+from lightmodel.watch.process import ProcessJobs
+
+
+def training_jobs(config: Config) -> TrainingJobs:
+    """Return builds of the Jenkins job of serve.jenkins_url, or else processes of this machine.
+
+    Raises:
+        NotPossible: this installation lacks the libraries for training.
+    """
+    serve = config.serve
+    if serve.jenkins_url:
+        token = serve.jenkins_token.get_secret_value() if serve.jenkins_token else ""
+        return JenkinsJobs(serve.jenkins_url, serve.jenkins_user, token)
+    if any(importlib.util.find_spec(name) is None for name in ("pandas", "sklearn", "matplotlib")):
+        raise NotPossible(
+            "this installation can serve, but not train",
+            hint="set serve.jenkins_url to a Jenkins job that trains",
+        )
+    command = (sys.executable, "-m", "lightmodel", "run")
+    return ProcessJobs(config.store.work / "train", command, config.logs.keep)
