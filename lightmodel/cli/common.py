@@ -2,7 +2,9 @@
 
 import functools
 import math
+import signal
 import sys
+import threading
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +112,14 @@ def watched_run(
             return
         with notified_run(config, run) as notify:
             yield notify
+
+
+def stop_event() -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set from now on."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def new_table(*names: str, left: Container[str] = ()) -> "Table":

@@ -1,12 +1,10 @@
 """`python -m lightmodel deploy`, `monitor`, `webhook` and `notify`: deploy a service, and watch it."""
 
 import logging
-import signal
-import threading
 
 import click
 
-from lightmodel.cli.common import configured, watched_run
+from lightmodel.cli.common import configured, stop_event, watched_run
 from lightmodel.config import Config
 from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
@@ -75,14 +73,6 @@ def _run(deployment: Deployment, image: str, flags: dict[str, bool], notify: Not
         notify(Deployed(result.version, result.address))
 
 
-def _stop_event() -> threading.Event:
-    """Return an event that Ctrl-C and SIGTERM set from now on."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
 @click.command()
 @click.option(
     "--every", type=click.FloatRange(min=1), help="Seconds between checks; without it, check once."
@@ -101,7 +91,7 @@ def monitor(config: Config, every: float | None) -> None:
             raise DeployFailed(problem, hint="the log lines above say what was tried")
         click.echo("the service answers")
         return
-    stop = _stop_event()
+    stop = stop_event()
     while not stop.is_set():
         try:
             check()
@@ -124,7 +114,7 @@ def webhook(config: Config, remove_on_exit: bool) -> None:
     from lightmodel.delivery.webhook import github_hooks, open_route, webhook_secret
 
     hooks, secret = github_hooks(config), webhook_secret(config)
-    stop = _stop_event()
+    stop = stop_event()
     with open_route(config) as route:
         hook = hooks.register(route.url, secret)
         click.echo(f"webhook {hook} of {config.webhook.repository} → {route.url}")

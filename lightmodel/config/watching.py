@@ -75,14 +75,14 @@ class WatchSection(Section):
     )
     train_on: tuple[TriggerName, ...] = Field(
         ("schedule", "new_data", "drift", "quality", "labels"),
-        description="What makes `python -m lightmodel watch` start a training: the time (schedule), another "
-        "table at data.source (new_data), drift, live quality below its bound (quality), or labelled rows "
-        "(labels). Empty: it only measures.",
+        description="What makes `python -m lightmodel watch` start a training: the time (schedule), "
+        "another table at data.source (new_data), drift, live quality below its bound (quality), or "
+        "labelled rows (labels). Empty: it only measures.",
     )
     schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         "",
-        description="When `watch` trains at the latest: so long after the last training, such as 12h or 7d, "
-        "or daily at a time in UTC, such as 04:00; empty: no schedule.",
+        description="When `watch` trains at the latest: so long after the last training, such as 12h or "
+        "7d, or daily at a time in UTC, such as 04:00; empty: no schedule.",
     )
     min_new_labels: int = Field(
         500,
@@ -101,7 +101,7 @@ class WatchSection(Section):
 
     @property
     def schedule_s(self) -> float | None:
-        """The seconds between two trainings by schedule; None if it names a time of day, or there is none."""
+        """The seconds between two trainings; None if the schedule is a time of day, or none."""
         return parse_duration(self.schedule)
 
     @property

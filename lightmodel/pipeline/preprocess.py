@@ -9,9 +9,8 @@ from lightmodel.config import Config
 from lightmodel.config.threads import threads_of
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
 from lightmodel.pipeline.reuse import Reuse, find_reusable
-from lightmodel.progress import Progress
-from lightmodel.sources.base import FetchOptions, FetchResult
-from lightmodel.sources.factory import fetch_first
+from lightmodel.sources.base import FetchResult
+from lightmodel.sources.factory import fetch_table
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.versions import Version
@@ -39,19 +38,6 @@ def run_preprocess(context: RunContext, _: Pins) -> Outcome:
     split = reuse.version or make_split(context, fetched, approved, key)
     did = "reused" if reuse.version else "made"
     return Outcome("preprocess", did, reuse.why, split.name, sum(split.manifest.rows.values()))
-
-
-def fetch_table(config: Config, progress: Progress) -> FetchResult:
-    """Fetch the files that `data.source` or one of its mirrors names.
-
-    Raises:
-        SourceUnavailable, QuotaExceeded: no location can deliver them now.
-        DataError: no location has them.
-    """
-    data = config.data
-    cache = config.store.work / "cache"
-    options = FetchOptions(cache, data.refresh, data.sha256, data.timeout_s, data.retries, progress)
-    return fetch_first((data.source, *data.mirrors), options)
 
 
 def current_split(context: RunContext) -> Version:

@@ -33,6 +33,10 @@ FROM (
 ) AS answers JOIN truths USING (id)
 WHERE place = 1 ORDER BY id
 """
+_COUNT_LABELLED = """
+SELECT count(*) FROM truths
+WHERE time >= {moment} AND EXISTS (SELECT 1 FROM predictions WHERE predictions.id = truths.id)
+"""
 _ROWS = """
 SELECT request, row, {time}, version, id, CAST(prediction AS TEXT), CAST(probability AS TEXT),
        CAST(features AS TEXT), truth
@@ -149,6 +153,11 @@ class Sink(ABC):
             (time, label, orjson.loads(value), orjson.loads(score))
             for time, label, value, score in rows
         ]
+
+    def count_labelled(self, since: str) -> int:
+        """Return the number of ids with an answer whose label has arrived since a time."""
+        ((ids,),) = self._select(_COUNT_LABELLED.format(moment=self._MOMENT), since)
+        return int(ids)
 
     def rows(self, day: str = "") -> Iterator[tuple[Any, ...]]:
         """Yield the answers of a UTC day ("2026-01-03"; "" for all), oldest first.

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from pathlib import Path
 
 from lightmodel.config import Config
 from lightmodel.errors import NotPossible
@@ -26,4 +27,10 @@ def training_jobs(config: Config) -> TrainingJobs:
             hint="set serve.jenkins_url to a Jenkins job that trains",
         )
     command = (sys.executable, "-m", "lightmodel", "run")
-    return ProcessJobs(config.store.work / "train", command, config.logs.keep)
+    return ProcessJobs(_folder(config), command, config.logs.keep)
+
+
+def _folder(config: Config) -> Path:
+    """Return the folder of the jobs; each store.root has its own."""
+    root = config.store.root
+    return (config.store.work if root.resolve() == Path.cwd() else root) / "train"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 QUEUED = 1_700_000_000_000  # Unix time in milliseconds
 
@@ -26,7 +26,7 @@ class FakeJenkins:
     given: dict[str, str] = field(default_factory=dict)
 
     def page(self, address: str) -> tuple[int, dict[str, Any]]:
-        path, _, query = address.partition("?")
+        path, _, query = unquote(address).partition("?")
         build = {"executable": {"url": f"{self.url}/1/"}} if self.started else {}
         pages: dict[str, dict[str, Any]] = {
             "/job/train/api/json": self._job(details="lastBuild[" in query),
