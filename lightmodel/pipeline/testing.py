@@ -212,6 +212,7 @@ def _report(
         commit=manifest.commit,
         target=contract_of(version).target.name,
         reason=manifest.reason,
+        feedback_rows=manifest.inputs.get("feedback", {}).get("rows", 0),
     )
     return render(report)
 

@@ -269,6 +269,7 @@ def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
         **({"retry_of": retry.original.name} if retry else {}),
         "train_sha256": split.manifest.files[split_file(split, "train")].sha256,
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
+        **({"feedback": feedback} if (feedback := split.manifest.inputs.get("feedback")) else {}),
         "preprocess": dict(split.manifest.parameters),
         "machine": machine(),
     }

@@ -33,6 +33,15 @@ FROM (
 ) AS answers JOIN truths USING (id)
 WHERE place = 1 ORDER BY id
 """
+_FEEDBACK = """
+SELECT id, truth, CAST(features AS TEXT)
+FROM (
+    SELECT id, features, row_number()
+        OVER (PARTITION BY id ORDER BY time DESC, request DESC, row DESC) AS place
+    FROM predictions WHERE features IS NOT NULL AND id IN (SELECT id FROM truths)
+) AS answers JOIN truths USING (id)
+WHERE place = 1 ORDER BY id
+"""
 _COUNT_LABELLED = """
 SELECT count(*) FROM truths
 WHERE time >= {moment} AND EXISTS (SELECT 1 FROM predictions WHERE predictions.id = truths.id)
@@ -153,6 +162,13 @@ class Sink(ABC):
             (time, label, orjson.loads(value), orjson.loads(score))
             for time, label, value, score in rows
         ]
+
+    def feedback(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (id, label, features) of each labelled id whose features are logged, in the order of the ids.
+
+        Features are a JSON text: those of the last answer that has some, by whatever model version.
+        """
+        yield from self._select(_FEEDBACK)
 
     def count_labelled(self, since: str) -> int:
         """Return the number of ids with an answer whose label has arrived since a time."""
