@@ -164,7 +164,7 @@ class Sink(ABC):
         ]
 
     def feedback(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (id, label, features) of each labelled id whose features are logged, in the order of the ids.
+        """Yield (id, label, features) of each labelled id with logged features, in the order of the ids.
 
         Features are a JSON text: those of the last answer that has some, by whatever model version.
         """

@@ -249,7 +249,8 @@ def _is_known(rows: pa.Table, result: PreprocessingResult, contract: Contract) -
     encoded = ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     first = np.zeros(len(ids), np.bool_)
     first[np.unique(encoded, return_index=True)[1]] = True
-    return in_table | ~(first | (encoded == -1))
+    known: Mask = in_table | ~(first | (encoded == -1))
+    return known
 
 
 def _is_training_row(rows: pa.Table, contract: Contract, split: SplitSection) -> Mask:

@@ -14,7 +14,7 @@ Parser = Callable[[Sequence[Any]], Vector]
 
 
 def parser_of(column: Column) -> Parser:
-    """Return a function from the JSON values of a feature to numbers, or codes in the order of `names_of`."""
+    """Return a function from a feature's JSON values to numbers, or codes in the order of `names_of`."""
     names = names_of(column)
     if names is not None:
         values: Iterable[Any] = (False, True) if names is BOOLEANS else names

@@ -23,7 +23,14 @@ _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 _STARTUP_TIME = timedelta(minutes=1)
 _TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
-_SUPERVISE = "from lightmodel.watch.process import supervise; supervise()"
+# The process that is started forks and ends at once: nobody needs to wait for the one that stays.
+_SUPERVISE = """
+import os
+if os.fork():
+    os._exit(0)
+from lightmodel.watch.process import supervise
+supervise()
+"""
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,14 @@ class ProcessJobs:
             command = [*self.command, *(["--reason", reason] if reason else [])]
             output = self.folder / f"{name}.log"
             with translate_os_errors(output), output.open("wb") as log:
-                subprocess.Popen(  # noqa: S603 — this project's command
+                subprocess.run(  # noqa: S603 — this project's command
                     [sys.executable, "-c", _SUPERVISE, str(self.folder), name, *command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env=child_environment({}),
                     start_new_session=True,
+                    check=True,
                 )
         return job
 

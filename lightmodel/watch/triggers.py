@@ -68,8 +68,9 @@ def schedule(seen: Observation, watch: WatchSection) -> Cause | None:
     if seen.since is None:
         return Cause("schedule", "", f"schedule ({watch.schedule}): nothing was trained yet")
     at = watch.schedule_at
-    due = _last(at, seen.now) if at else seen.now - timedelta(seconds=watch.schedule_s or 0)
-    if seen.since >= due:
+    pause = timedelta(seconds=watch.schedule_s or 0)
+    is_due = seen.since < _last(at, seen.now) if at else seen.now - seen.since >= pause
+    if not is_due:
         return None
     before = f"{seen.since:%Y-%m-%d %H:%M} UTC"
     reason = f"schedule ({watch.schedule}): the last training was at {before}"

@@ -156,5 +156,5 @@ def _of_class(probabilities: object, label: str) -> object:
 def _column(values: Vector, column: Column) -> WindowColumn:
     names = names_of(column)
     if names is None:
-        return WindowColumn.ofnumbers_of(values)
+        return WindowColumn.of_numbers(values)
     return WindowColumn.of_codes(values, names)
