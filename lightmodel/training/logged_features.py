@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.cells import MISSING, UNSEEN, Vector
-from lightmodel.contract.columns import Column
+from lightmodel.contract.columns import Column, ColumnType
 from lightmodel.contract.dates import parse_seconds
 from lightmodel.training.reference import BOOLEANS, names_of
 
@@ -21,7 +21,8 @@ def parser_of(column: Column) -> Parser:
         codes = {value: float(code) for code, value in enumerate(values)}
         return lambda cells: np.array([_code(cell, codes) for cell in cells], np.float64)
     if column.type.is_temporal:
-        return lambda cells: parse_seconds([str(cell or "") for cell in cells], column.type)
+        kind = ColumnType.DATETIME if column.type.is_date else column.type
+        return lambda cells: parse_seconds([str(cell or "") for cell in cells], kind)
     return numbers_of
 
 
