@@ -70,7 +70,7 @@ class Watcher:
         held_back = self._held_back(now, latest, due)
         if due and not held_back:
             return self._start(state, now, due)
-        self._say_waiting(causes, held_back or "a training for it did not remove it, and may wait")
+        self._say_waiting(causes, held_back or "a training for it has been tried, and the next one is due later")
         return None
 
     def _ended(self, state: WatchState, latest: Job | None) -> WatchState:
