@@ -1,11 +1,13 @@
 """`python -m lightmodel watch`: train again when there is a reason."""
 
 import logging
+import sys
 import threading
 from pathlib import Path
 
 import click
 
+from lightmodel.cli import BUG
 from lightmodel.cli.common import settings, stop_event
 from lightmodel.config import Config, load
 from lightmodel.config.durations import parse_duration
@@ -103,7 +105,8 @@ def _watch_once(config: Config, jobs: TrainingJobs, stop: threading.Event) -> No
     click.echo("\n".join(job.last_lines))
     click.echo(f"training {job.id}: {job.state}")
     if job.state != "approved":
-        raise click.exceptions.Exit(job.exit_code or 1)
+        code = job.exit_code or BUG
+        sys.exit(code if code > 0 else BUG)  # negative: the number of a signal
 
 
 def _ended(jobs: TrainingJobs, job: Job, stop: threading.Event) -> Job:

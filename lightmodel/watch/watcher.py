@@ -59,7 +59,7 @@ class Watcher:
         """
         now, latest = self.clock(), self.jobs.latest()
         busy = latest is not None and latest.is_under_way
-        state = self._ended(self.state.read(), latest)
+        state = self._ended(self.state.read(), latest, now)
         seen = self.observe(now, state, busy=busy)
         if seen.measured:
             state = replace(state, measured=now.isoformat())
@@ -70,16 +70,18 @@ class Watcher:
         held_back = self._held_back(now, latest, due)
         if due and not held_back:
             return self._start(state, now, due)
-        self._say_waiting(causes, held_back or "a training for it has been tried, and the next one is due later")
+        self._say_waiting(
+            causes, held_back or "a training for it has been tried, and the next one is due later"
+        )
         return None
 
-    def _ended(self, state: WatchState, latest: Job | None) -> WatchState:
+    def _ended(self, state: WatchState, latest: Job | None, now: datetime) -> WatchState:
         """Record the end of the training that this watcher started, or of another one."""
         if state.job:
             job = self.jobs.find(state.job) or latest
             if job is None or not job.is_under_way:
                 logger.info("training %s: %s", state.job, job.state if job else "is not known")
-                state = _with_end(state, job, self.clock())
+                state = _with_end(state, job, now)
         if latest and latest.state in {"approved", "rejected"}:
             state = replace(state, trained=max(state.trained, latest.started))
         return state
