@@ -77,7 +77,7 @@ def test_a_table_that_cannot_be_used_is_not_tried_again_at_once(approved: Projec
     (approved.folder / "shop.csv").write_text("visit_id,age\na,1\nb,2\n", encoding="utf-8")
     failed = approved.tool("watch", "--once", *EAGER)
     assert failed.code == 65
-    assert "is not in the table" in failed.out
+    assert "hint: correct data.target" in failed.out
     again = approved.tool("watch", "--once", *EAGER)
     assert (again.code, "no training was started" in again.out) == (0, True)
     assert len(jobs(approved)) == 1
