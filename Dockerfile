@@ -50,7 +50,7 @@ FROM libraries AS pipeline
 COPY --from=code /app /app
 ARG COMMIT=""
 # What a volume that is mounted here for the first time looks like: any user of group 0 may write.
-RUN echo "$COMMIT" > COMMIT && install -d -m 2775 var var/store var/work
+RUN echo "$COMMIT" > COMMIT && install -d -m 2775 var var/store var/work var/log
 ENV LIGHTMODEL__STORE__ROOT=/app/var/store LIGHTMODEL__STORE__WORK=/app/var/work \
     LIGHTMODEL__LOG__FOLDER=/app/var/log \
     LIGHTMODEL__TRACKING__FOLDER=/app/var/model-development LIGHTMODEL__TRACKING__REGISTERED_MODEL=light-model

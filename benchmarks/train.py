@@ -27,9 +27,9 @@ from lightmodel.config.threads import threads_of
 from lightmodel.contract.cells import Codes, Vector
 from lightmodel.contract.results import FoldFit
 from lightmodel.learners.base import Trainer, TrainingData
-from lightmodel.pipeline.preprocess import fetch_table
 from lightmodel.pipeline.train import train_spec
 from lightmodel.progress import SilentProgress
+from lightmodel.sources.factory import fetch_table
 from lightmodel.tables.reading import read_table
 from lightmodel.training.cross_validation import TrainSpec, fit_folds, training_data
 from lightmodel.training.folds import assign_folds

@@ -18,9 +18,11 @@
 # PREFIX         of the containers' names (default: the job's name), before the stage and BUILD_NUMBER
 # STORE_VOLUME   at /app/var (default: light-model-store)
 # DATA_VOLUME    at /app/data, read-only (default: light-model-data)
+# LOG_VOLUME     the prediction log of the deployed service, at /app/var/log (default: light-model-log)
 # RETRY_WAITS    seconds between tries (default: "20 60", which makes three tries)
 # SERVICE_ENV    file of NAME=VALUE lines, settings and secrets of the chain and of the deployed service
 #                (default: /etc/light-model/service.env, where it is there)
+# REASON         why the run was started: `chain` passes it on
 # FORCE          true: `chain` runs its stages even if nothing has changed
 # RUNTIME        of the image that `package` makes (default: auto, what the model needs)
 # CONFIG         of the image that `package` makes (default: config.toml)
@@ -35,6 +37,7 @@ BUILD=$PREFIX-$NUMBER
 IMAGE=${IMAGE:-light-model-pipeline:${TAG:-latest}}
 STORE_VOLUME=${STORE_VOLUME:-light-model-store}
 DATA_VOLUME=${DATA_VOLUME:-light-model-data}
+LOG_VOLUME=${LOG_VOLUME:-light-model-log}
 RETRY_WAITS=${RETRY_WAITS-20 60}
 SERVICE_ENV=${SERVICE_ENV:-/etc/light-model/service.env}
 [ -r "$SERVICE_ENV" ] || SERVICE_ENV=
@@ -97,7 +100,7 @@ work() {
         set -- -e "$setting" "$@"
     done
     [ -z "$SERVICE_ENV" ] || set -- --env-file "$SERVICE_ENV" "$@"
-    create "$name" -v "$DATA_VOLUME:/app/data:ro" "$@" || return
+    create "$name" -v "$DATA_VOLUME:/app/data:ro" -v "$LOG_VOLUME:/app/var/log" "$@" || return
     code=0
     start || code=$?
     remove
@@ -124,6 +127,7 @@ insist() {
 chain() {
     [ "$#" -gt 0 ] || usage
     [ "${FORCE:-}" != true ] || set -- "$@" --force
+    [ -z "${REASON:-}" ] || set -- "$@" --reason "$REASON"
     insist "$1" python run.py "$@"
 }
 

@@ -74,6 +74,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "notify": ("deploy", "Send a notification."),
     },
     "Watch": {
+        "watch": ("watch_loop", "Train again when there is a reason."),
         "drift": ("watch", "Compare recent requests with training."),
         "live": ("watch", "Print live metrics of each model version."),
         "alerts": ("alerts", "Send alerts of Prometheus to the receivers."),

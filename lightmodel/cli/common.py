@@ -14,6 +14,7 @@ import click
 
 from lightmodel.config import Config, load
 from lightmodel.progress import LogProgress, Progress
+from lightmodel.watch.jobs import reason_text
 
 if TYPE_CHECKING:  # rich is imported when a table is printed, the chain when it runs
     from rich.table import Table
@@ -67,8 +68,21 @@ def make_progress() -> Progress:
     return TerminalProgress(sys.stderr)
 
 
+def reason_option(command: Command) -> Command:
+    """Add --reason, which the command receives as `reason`, as one line."""
+    return click.option(
+        "--reason",
+        default="",
+        metavar="TEXT",
+        callback=lambda _context, _option, text: reason_text(text),
+        help="Why it is started: for its log, manifest, report, notifications and tracking.",
+    )(command)
+
+
 @contextmanager
-def run_context(config: Config, command: str, **modes: bool) -> Iterator["RunContext"]:
+def run_context(
+    config: Config, command: str, reason: str = "", **modes: bool
+) -> Iterator["RunContext"]:
     """Open log, notifications and tracking of a run, and yield its context.
 
     `modes` are boolean fields of RunContext; a dry run only logs to the console.
@@ -77,20 +91,22 @@ def run_context(config: Config, command: str, **modes: bool) -> Iterator["RunCon
     from lightmodel.tracking.uploader import recording
 
     with (
-        watched_run(config, command, dry_run=modes.get("dry_run", False)) as notify,
+        watched_run(config, command, reason, dry_run=modes.get("dry_run", False)) as notify,
         recording(config) as record,
     ):
-        yield RunContext(config, make_progress(), record, notify, **modes)
+        yield RunContext(config, make_progress(), record, notify, reason, **modes)
 
 
 @contextmanager
-def watched_run(config: Config, command: str, *, dry_run: bool = False) -> Iterator["Notify"]:
+def watched_run(
+    config: Config, command: str, reason: str = "", *, dry_run: bool = False
+) -> Iterator["Notify"]:
     """Open log and notifications of a run, and yield what notifies of an event; in a dry run nothing."""
     from lightmodel.cli.notified import notified_run
     from lightmodel.cli.run_log import logged_run
     from lightmodel.notify.events import no_notifications
 
-    with logged_run(config, command, keep_file=not dry_run) as run:
+    with logged_run(config, command, reason, keep_file=not dry_run) as run:
         if dry_run:
             yield no_notifications
             return

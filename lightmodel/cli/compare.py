@@ -8,7 +8,7 @@ import click
 
 from lightmodel.cli.common import DASH, metric_text, new_table, print_table, run_context, settings
 from lightmodel.config import load
-from lightmodel.config.training import parse_duration
+from lightmodel.config.durations import parse_duration
 from lightmodel.contract.task import METRICS
 from lightmodel.progress import format_progress
 from lightmodel.store.lock import run_lock

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from lightmodel.cli.run_log import Run
 from lightmodel.config import Config
@@ -14,11 +15,15 @@ from lightmodel.notify.notifier import open_notifier
 def notified_run(config: Config, run: Run) -> Iterator[Notify]:
     """Notify the receivers that a run has started and how it failed; yield what sends further events."""
     notifier = open_notifier(config)
-    notifier.send(Started(run.command, run.name))
+
+    def send(event: Event) -> None:
+        notifier.send(replace(event, reason=run.clean(run.reason)))
+
+    send(Started(run.command, run.name))
     try:
-        yield notifier.send
+        yield send
     except Exception as error:
-        notifier.send(_failure(error, run))
+        send(_failure(error, run))
         raise
     finally:
         notifier.wait()

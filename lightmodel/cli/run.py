@@ -13,6 +13,7 @@ from lightmodel.cli.common import (
     make_progress,
     new_table,
     print_table,
+    reason_option,
     run_context,
     settings,
     watched_run,
@@ -35,6 +36,7 @@ STAGES = ("preprocess", "train", "testing")
 @click.option("--to", "last", type=click.Choice(STAGES), help="End with this stage.")
 @click.option("--force", is_flag=True, help="Run the stages even if nothing has changed.")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and why; change nothing.")
+@reason_option
 @click.option("--print-config", is_flag=True, help="Print each setting and where it comes from.")
 @click.option("--exit-codes", is_flag=True, help="Print the meaning of each exit code.")
 def run(
@@ -43,6 +45,7 @@ def run(
     sets: tuple[str, ...],
     first: str | None,
     last: str | None,
+    reason: str,
     **flags: bool,
 ) -> None:
     """Run the chain, or some of its stages.
@@ -64,7 +67,7 @@ def run(
         raise click.UsageError("name stages or use --from and --to, not both")
     names = chosen_stages(stages, first, last)
     modes = {"force": flags["force"], "dry_run": flags["dry_run"]}
-    _run(loaded.config, "run", names, retry="train" in names, **modes)
+    _run(loaded.config, "run", names, reason, retry="train" in names, **modes)
 
 
 def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) -> tuple[str, ...]:
@@ -83,7 +86,8 @@ def chosen_stages(stages: Sequence[str], first: str | None, last: str | None) ->
 @click.option(
     "--tries", type=click.IntRange(0, 200), help="Number of sets to try, instead of train.retry."
 )
-def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) -> None:
+@reason_option
+def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None, reason: str) -> None:
     """Search for parameters that pass the quality gate.
 
     The search starts from the newest candidate, if that was rejected. The best set of parameters by
@@ -91,15 +95,23 @@ def retry(config_file: Path | None, sets: tuple[str, ...], tries: int | None) ->
     candidate is approved, and 10 if none is.
     """
     override = () if tries is None else (f"train.retry={tries}",)
-    _run(load(config_file, (*sets, *override)).config, "retry", STAGES[-1:], retry=True)
+    _run(load(config_file, (*sets, *override)).config, "retry", STAGES[-1:], reason, retry=True)
 
 
-def _run(config: Config, command: str, names: Sequence[str], *, retry: bool, **modes: bool) -> None:
+def _run(
+    config: Config,
+    command: str,
+    names: Sequence[str],
+    reason: str,
+    *,
+    retry: bool,
+    **modes: bool,
+) -> None:
     # Imported here because --help and --print-config need none of it.
     from lightmodel.pipeline import CHAIN, run_chain
 
     stages = [stage for stage in CHAIN if stage.name in names]
-    with run_context(config, command, **modes) as context, run_lock(config.store.root):
+    with run_context(config, command, reason, **modes) as context, run_lock(config.store.root):
         _show_outcomes(run_chain(context, stages, retry=retry))
 
 

@@ -53,12 +53,13 @@ class Run(logging.Filter):
 
     Attributes:
         stage: the one that the last event with a stage names; first the command.
+        reason: why it was started; "" if nobody said so.
         clean: masks the secrets of the settings and of the environment in a text.
     """
 
-    def __init__(self, command: str, clean: Clean) -> None:
+    def __init__(self, command: str, clean: Clean, reason: str = "") -> None:
         super().__init__(new_version_name(datetime.now(UTC)))
-        self.command, self.stage, self.clean = command, command, clean
+        self.command, self.stage, self.clean, self.reason = command, command, clean, reason
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the run and its stage to a record."""
@@ -68,7 +69,9 @@ class Run(logging.Filter):
 
 
 @contextmanager
-def logged_run(config: Config, command: str, *, keep_file: bool = True) -> Iterator[Run]:
+def logged_run(
+    config: Config, command: str, reason: str = "", *, keep_file: bool = True
+) -> Iterator[Run]:
     """Log a command to the console in the format of logs.console, and to a file of its own.
 
     A file that cannot be written costs a warning. Without `keep_file` there is none.
@@ -76,10 +79,11 @@ def logged_run(config: Config, command: str, *, keep_file: bool = True) -> Itera
     Raises:
         LightModelError: the command failed by a bug, whose traceback is in the file.
     """
-    run = Run(command, _cleaner(secret_values(config)))
+    run = Run(command, _cleaner(secret_values(config)), reason)
     _configure_console(config.logs.console, run)
     file = _open_file(logs_folder(config), config.logs, run.name) if keep_file else None
     if file is None:
+        _log_reason(run)
         yield run
         return
     file.addFilter(run)
@@ -87,10 +91,16 @@ def logged_run(config: Config, command: str, *, keep_file: bool = True) -> Itera
     logging.getLogger().addHandler(file)
     try:
         with _result_logged(file, run):
+            _log_reason(run)
             yield run
     finally:
         logging.getLogger().removeHandler(file)
         file.close()
+
+
+def _log_reason(run: Run) -> None:
+    if run.reason:
+        logger.info("started because of: %s", run.reason, extra={"event": "reason"})
 
 
 class EventFormatter(logging.Formatter):

@@ -140,6 +140,11 @@ class DataSection(Section):
         description="Texts of a cell that mean a missing value; the errors of spreadsheets, such as "
         "#DIV/0!, always do.",
     )
+    feedback: bool = Field(
+        False,
+        description="Whether labelled rows of the prediction log are further training rows; their features "
+        "must be logged (log.features).",
+    )
     format: Literal["csv", "parquet"] = Field(
         "csv", description="File format of a split's training and test tables."
     )

@@ -4,13 +4,13 @@ The description of each field is its entry in docs/config.md.
 """
 
 import math
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
 from lightmodel.config.base import Section
+from lightmodel.config.durations import duration, parse_duration
 
 _ESTIMATORS = ("lightgbm", "neural", "blend", "module")
 
@@ -33,22 +33,6 @@ _METRICS = (
 def _gate_metric(value: str) -> str:
     if value not in _METRICS:
         raise ValueError(f"allowed are {', '.join(_METRICS)}")
-    return value
-
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
-def parse_duration(text: str) -> float | None:
-    """Return the seconds of a duration such as `90`, `90s`, `20m` or `2h`; None for any other text."""
-    match = _DURATION.fullmatch(text.strip())
-    return float(match[1]) * _SECONDS[match[2]] if match else None
-
-
-def _duration(value: str) -> str:
-    if value and parse_duration(value) is None:
-        raise ValueError("write a duration such as 90, 90s, 20m or 2h")
     return value
 
 
@@ -139,7 +123,7 @@ class TuneSection(Section):
     trials: int = Field(
         50, ge=1, le=100_000, description="Number of trials of a study, over all processes."
     )
-    timeout: Annotated[str, AfterValidator(_duration)] = Field(
+    timeout: Annotated[str, AfterValidator(duration)] = Field(
         "", description="Time limit of the search, such as 90s, 20m or 2h; empty: no limit."
     )
     folds: int = Field(

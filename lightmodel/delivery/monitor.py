@@ -11,7 +11,7 @@ from lightmodel.config import Config
 from lightmodel.delivery.docker_host import DockerHost, open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.notify.events import Event, Notify, Restarted
+from lightmodel.notify.events import Notify, Restarted
 from lightmodel.notify.notifier import open_notifier
 
 logger = logging.getLogger(__name__)
@@ -28,13 +28,7 @@ def open_monitor(config: Config) -> "Monitor":
     host = open_docker_host(config)
     state_file = config.store.work / "monitor" / f"{config.deploy.name}.json"
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    notifier = open_notifier(config)
-
-    def notify(event: Event) -> None:
-        notifier.send(event)
-        notifier.wait()
-
-    return Monitor(host, notify, state_file)
+    return Monitor(host, open_notifier(config).send_and_wait, state_file)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ No field holds a secret or a value of a table; names of columns, metrics and hin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 _MOST_COLUMNS = 5
@@ -15,11 +15,15 @@ class Event:
     """Something that happened; its name is what a receiver subscribes to.
 
     The templates are filled in with the fields.
+
+    Attributes:
+        reason: why the run was started in which it happened; "" if nobody said so.
     """
 
     name: ClassVar[str]
     title_template: ClassVar[str]
     body_template: ClassVar[str]
+    reason: str = field(default="", kw_only=True)
 
     @property
     def title(self) -> str:
@@ -29,7 +33,8 @@ class Event:
     @property
     def body(self) -> str:
         """The details, and what to do; never empty, for apprise sends nothing without a body."""
-        return self.body_template.format(**vars(self)).strip() or self.title
+        text = self.body_template.format(**vars(self)).strip() or self.title
+        return f"{text}\nreason: {self.reason}" if self.reason else text
 
 
 Notify = Callable[[Event], None]

@@ -51,6 +51,11 @@ class Notifier:
         except (LightModelError, OSError) as error:
             logger.warning("nobody is notified of %r: %s", event.name, error)
 
+    def send_and_wait(self, event: Event) -> None:
+        """Notify the receivers of an event, and wait as `wait` does."""
+        self.send(event)
+        self.wait()
+
     def put(self, event: Event) -> None:
         """Notify the receivers of an event when `deliver` is called."""
         self._put(event)

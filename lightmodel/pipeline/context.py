@@ -38,6 +38,7 @@ class RunContext:
         record: sends runs to tracking; an empty sequence announces that one will follow. It never
             raises.
         notify: notifies the receivers of an event. It never raises.
+        reason: why the run was started; "" if nobody said so.
         force: run stages even if nothing has changed.
         dry_run: only report what would be done.
     """
@@ -46,6 +47,7 @@ class RunContext:
     progress: Progress
     record: Record = no_tracking
     notify: Notify = no_notifications
+    reason: str = ""
     force: bool = False
     dry_run: bool = False
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from lightmodel.config import Config
 from lightmodel.config.threads import threads_of
 from lightmodel.pipeline.context import Outcome, Pins, RunContext, contract_of
+from lightmodel.pipeline.feedback import MODULE as FEEDBACK_MODULE
+from lightmodel.pipeline.feedback import feedback_sha256, join_feedback
 from lightmodel.pipeline.reuse import Reuse, find_reusable
-from lightmodel.progress import Progress
-from lightmodel.sources.base import FetchOptions, FetchResult
-from lightmodel.sources.factory import fetch_first
+from lightmodel.sources.base import FetchResult
+from lightmodel.sources.factory import fetch_table
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import commit, fingerprint, versions
 from lightmodel.store.versions import Version
@@ -24,7 +25,9 @@ logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.training.preprocess", "lightmodel.tables.reading")
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy")
-_NOT_IN_FINGERPRINT = ("source", "mirrors", "sha256", "refresh", "timeout_s", "retries", "contract")
+_NOT_IN_FINGERPRINT = (
+    *("source", "mirrors", "sha256", "refresh", "timeout_s", "retries", "contract", "feedback"),
+)
 
 
 def run_preprocess(context: RunContext, _: Pins) -> Outcome:
@@ -34,24 +37,13 @@ def run_preprocess(context: RunContext, _: Pins) -> Outcome:
         return Outcome("preprocess", "would look", f"at {config.data.source}", "")
     fetched = fetch_table(config, context.progress)
     approved = None if config.data.contract == "new" else context.served()
-    key = fingerprint({"sha256": fetched.sha256}, _parameters(config), MODULES, LIBRARIES)
+    key = _key(config, fetched.sha256, feedback_sha256(config))
     reuse = _reusable(context, key, approved)
-    split = reuse.version or make_split(context, fetched, approved, key)
+    split = reuse.version or make_split(
+        context, fetched, approved, key, feedback=config.data.feedback
+    )
     did = "reused" if reuse.version else "made"
     return Outcome("preprocess", did, reuse.why, split.name, sum(split.manifest.rows.values()))
-
-
-def fetch_table(config: Config, progress: Progress) -> FetchResult:
-    """Fetch the files that `data.source` or one of its mirrors names.
-
-    Raises:
-        SourceUnavailable, QuotaExceeded: no location can deliver them now.
-        DataError: no location has them.
-    """
-    data = config.data
-    cache = config.store.work / "cache"
-    options = FetchOptions(cache, data.refresh, data.sha256, data.timeout_s, data.retries, progress)
-    return fetch_first((data.source, *data.mirrors), options)
 
 
 def current_split(context: RunContext) -> Version:
@@ -59,12 +51,25 @@ def current_split(context: RunContext) -> Version:
     return context.splits.get(run_preprocess(context, {}).version)
 
 
+def _key(config: Config, table: str, feedback: str) -> str:
+    """Return the fingerprint of the split of a table and of labelled rows, given by their hashes."""
+    inputs = {"sha256": table, **({"feedback": feedback} if feedback else {})}
+    modules = (*MODULES, *([FEEDBACK_MODULE] if feedback else []))
+    return fingerprint(inputs, _parameters(config), modules, LIBRARIES)
+
+
 def make_split(
-    context: RunContext, fetched: FetchResult, approved: Version | None, key: str
+    context: RunContext,
+    fetched: FetchResult,
+    approved: Version | None,
+    key: str,
+    *,
+    feedback: bool = False,
 ) -> Version:
     """Read a table, check it, and split it; `key` is the split's fingerprint.
 
-    The contract in force is that of the approved model; without one, a new contract is inferred.
+    The contract in force is that of the approved model; without one, a new contract is inferred. With
+    `feedback`, labelled rows of the prediction log are added to the training rows.
     """
     from lightmodel.tables.reading import read_source
     from lightmodel.training.preprocess import PreprocessOptions, preprocess
@@ -75,7 +80,19 @@ def make_split(
     result = preprocess(read.table, options, _accepted(approved), read.dialect)
     for warning in result.warnings:
         logger.warning("%s", warning)
-    return _publish(context, result, fetched, approved, key)
+    added: dict[str, Any] = {}
+    if feedback:  # rows may have come since the fingerprint was taken
+        result, sha256, rows = join_feedback(config, result)
+        key, added = _key(config, fetched.sha256, sha256), {"sha256": sha256, "rows": rows}
+    inputs = {
+        "source": fetched.uri,
+        "sha256": fetched.sha256,
+        "size": fetched.size,
+        "etag": fetched.etag,
+        "held_against": approved.name if approved else None,
+        **({"feedback": added} if added else {}),
+    }
+    return _publish(context, result, inputs, key)
 
 
 def _accepted(approved: Version | None) -> "AcceptedTable | None":
@@ -113,8 +130,7 @@ def _reusable(context: RunContext, key: str, approved: Version | None) -> Reuse:
 def _publish(
     context: RunContext,
     result: "PreprocessingResult",
-    fetched: FetchResult,
-    approved: Version | None,
+    inputs: dict[str, Any],
     key: str,
 ) -> Version:
     from lightmodel.tables.split_files import write_table
@@ -131,18 +147,13 @@ def _publish(
         checks = {"drift": drift, "warnings": result.warnings, "leaks": result.leaks}
         draft.write("checks.json", json_bytes(checks))
         return draft.publish(
-            inputs={
-                "source": fetched.uri,
-                "sha256": fetched.sha256,
-                "size": fetched.size,
-                "etag": fetched.etag,
-                "held_against": approved.name if approved else None,
-            },
+            inputs=inputs,
             parameters=_parameters(config),
             rows={"train": result.train.num_rows, "test": result.test.num_rows},
             contract=contract,
             task=contract["task"],
             libraries=versions(LIBRARIES),
             commit=commit(),
+            reason=context.reason,
             fingerprint=key,
         )

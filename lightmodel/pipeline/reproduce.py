@@ -11,10 +11,11 @@ from lightmodel.config import Config, DataSection, SplitSection, TrainSection
 from lightmodel.config.base import RENAMED_SETTINGS, redacted
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, DataError, NotPossible
 from lightmodel.pipeline.context import RunContext, split_file
-from lightmodel.pipeline.preprocess import fetch_table, make_split
+from lightmodel.pipeline.preprocess import make_split
 from lightmodel.pipeline.reuse import model_key
 from lightmodel.pipeline.train import fit_model
 from lightmodel.progress import Progress
+from lightmodel.sources.factory import fetch_table
 from lightmodel.store import codec
 from lightmodel.store.provenance import commit, machine, versions
 from lightmodel.store.user_code import FOLDER

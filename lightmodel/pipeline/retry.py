@@ -114,6 +114,7 @@ def _record(search: CandidateSearch) -> None:
             rows=dict(search.split.manifest.rows),
             fingerprint=original.manifest.fingerprint,
             commit=commit(),
+            reason=search.context.reason,
         )
     search.context.record(tuple(_run_record(original, one) for one in search.scored))
 

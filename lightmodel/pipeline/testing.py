@@ -211,6 +211,8 @@ def _report(
         libraries=manifest.libraries,
         commit=manifest.commit,
         target=contract_of(version).target.name,
+        reason=manifest.reason,
+        feedback_rows=manifest.inputs.get("feedback", {}).get("rows", 0),
     )
     return render(report)
 

@@ -5,7 +5,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,17 @@ if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often f
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Why a model is trained: the reason of its run, and the retry that proposed its parameters."""
+
+    reason: str = ""
+    retry: CandidateSearch | None = None
+
+
+_NOTHING_SAID = Origin()
+
+
 def run_train(context: RunContext, pins: Pins) -> Outcome:
     """Fit a candidate on the pinned split, or reuse the one with the same fingerprint."""
     pinned = pins.get("preprocess")
@@ -100,7 +111,8 @@ def fit_model(context: RunContext, split: Version, retry: CandidateSearch | None
     for warning in trained.warnings:
         logger.warning("%s", warning)
     try:
-        version = publish_model(context.models, config, split, trained, key, retry)
+        origin = Origin(context.reason, retry)
+        version = publish_model(context.models, config, split, trained, key, origin)
     except ConfigError:
         clear_checkpoints(config, key)
         raise
@@ -155,7 +167,7 @@ def publish_model(
     split: Version,
     trained: "TrainingResult",
     key: str,
-    retry: CandidateSearch | None = None,
+    origin: Origin = _NOTHING_SAID,
 ) -> Version:
     """Write a trained model as a new version; `key` is its fingerprint from before training.
 
@@ -173,14 +185,15 @@ def publish_model(
             draft.write(name, split.read(name))
         draft.write(REFERENCE, trained.reference.to_bytes())
         _write_results(draft, trained)
-        if retry:
-            draft.write(ATTEMPTS, retry.attempts_json())
+        if origin.retry:
+            draft.write(ATTEMPTS, origin.retry.attempts_json())
         _write_environment(draft, code, libraries)
         return draft.publish(
-            inputs=_inputs(split, retry),
+            inputs=_inputs(split, origin.retry),
             rows=dict(split.manifest.rows),
             libraries=versions(libraries),
             commit=commit(),
+            reason=origin.reason,
             fingerprint=key,
             **_description(config, trained, bundle),
         )
@@ -256,6 +269,7 @@ def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
         **({"retry_of": retry.original.name} if retry else {}),
         "train_sha256": split.manifest.files[split_file(split, "train")].sha256,
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
+        **({"feedback": feedback} if (feedback := split.manifest.inputs.get("feedback")) else {}),
         "preprocess": dict(split.manifest.parameters),
         "machine": machine(),
     }

@@ -33,6 +33,19 @@ FROM (
 ) AS answers JOIN truths USING (id)
 WHERE place = 1 ORDER BY id
 """
+_FEEDBACK = """
+SELECT id, truth, CAST(features AS TEXT)
+FROM (
+    SELECT id, features, row_number()
+        OVER (PARTITION BY id ORDER BY time DESC, request DESC, row DESC) AS place
+    FROM predictions WHERE features IS NOT NULL AND id IN (SELECT id FROM truths)
+) AS answers JOIN truths USING (id)
+WHERE place = 1 ORDER BY id
+"""
+_COUNT_LABELLED = """
+SELECT count(*) FROM truths
+WHERE time >= {moment} AND EXISTS (SELECT 1 FROM predictions WHERE predictions.id = truths.id)
+"""
 _ROWS = """
 SELECT request, row, {time}, version, id, CAST(prediction AS TEXT), CAST(probability AS TEXT),
        CAST(features AS TEXT), truth
@@ -149,6 +162,18 @@ class Sink(ABC):
             (time, label, orjson.loads(value), orjson.loads(score))
             for time, label, value, score in rows
         ]
+
+    def feedback(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (id, label, features) of each labelled id with logged features, in the order of the ids.
+
+        Features are a JSON text: those of the last answer that has some, by whatever model version.
+        """
+        yield from self._select(_FEEDBACK)
+
+    def count_labelled(self, since: str) -> int:
+        """Return the number of ids with an answer whose label has arrived since a time."""
+        ((ids,),) = self._select(_COUNT_LABELLED.format(moment=self._MOMENT), since)
+        return int(ids)
 
     def rows(self, day: str = "") -> Iterator[tuple[Any, ...]]:
         """Yield the answers of a UTC day ("2026-01-03"; "" for all), oldest first.

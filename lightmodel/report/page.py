@@ -32,6 +32,8 @@ class Report:
         libraries: name → version.
         commit: of git, if known.
         target: name of the column that is predicted, if known.
+        feedback_rows: number of training rows that come from the prediction log.
+        reason: why the run that trained it was started; "" if nobody said so.
     """
 
     version: str
@@ -50,6 +52,8 @@ class Report:
     libraries: Mapping[str, str]
     commit: str | None = None
     target: str = ""
+    reason: str = ""
+    feedback_rows: int = 0
 
 
 def render(report: Report) -> bytes:

@@ -62,6 +62,8 @@ def _card_facts(model: LoadedModel) -> dict[str, str]:
         facts["Positive class"] = formatting.one_line(label_name(positive))
     if manifest.threshold is not None:
         facts["Threshold"] = formatting.number(manifest.threshold)
+    if manifest.reason:
+        facts["Reason"] = formatting.one_line(manifest.reason)
     if manifest.commit:
         facts["Commit"] = manifest.commit[:12]
     return facts

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from lightmodel.config import Config
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError, LightModelError, SourceUnavailable
+from lightmodel.progress import Progress
 from lightmodel.sources.base import FetchOptions, FetchResult, Source
 from lightmodel.sources.cache import CacheEntry
 
@@ -78,6 +80,19 @@ def _known_schemes(unknown: str) -> str:
     known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
     meant = f"did you mean {close[0]}://? " if close else ""
     return f"{meant}known are {known} and plain paths"
+
+
+def fetch_table(config: Config, progress: Progress) -> FetchResult:
+    """Fetch the files that `data.source` or one of its mirrors names.
+
+    Raises:
+        SourceUnavailable, QuotaExceeded: no location can deliver them now.
+        DataError: no location has them.
+    """
+    data = config.data
+    cache = config.store.work / "cache"
+    options = FetchOptions(cache, data.refresh, data.sha256, data.timeout_s, data.retries, progress)
+    return fetch_first((data.source, *data.mirrors), options)
 
 
 def fetch_first(uris: Sequence[str], options: FetchOptions) -> FetchResult:

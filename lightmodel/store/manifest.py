@@ -15,7 +15,7 @@ from lightmodel.errors import ArtefactCorrupt
 
 RESTORE = "restore the folder from a backup, or run the chain again"
 FORMAT = 1
-_OMITTED_IF_EMPTY = frozenset({"learner", "steps"})
+_OMITTED_IF_EMPTY = frozenset({"learner", "steps", "reason"})
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Manifest(Signed):
         steps: pre- and postprocessing around the learner: some of "frequency", "module", "calibration".
         libraries: version of each library, by name.
         commit: git commit of the code, if known.
+        reason: why the run that made it was started; "" if nobody said so.
         samples: sample rows with their scores, for smoke tests.
     """
 
@@ -88,6 +89,7 @@ class Manifest(Signed):
     steps: tuple[str, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
+    reason: str = ""
     samples: tuple[dict[str, Any], ...] = ()
     format: int = FORMAT
     _read_sha256: str = field(default="", init=False, repr=False, compare=False)

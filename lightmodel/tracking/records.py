@@ -124,6 +124,7 @@ def _tags(version: Version, verdict: StoredVerdict) -> Mapping[str, str]:
         "runtime": manifest.runtime,
         "task": (manifest.task or {}).get("kind"),
         "commit": manifest.commit,
+        "reason": manifest.reason,
         "fingerprint": manifest.fingerprint,
         "retry_of": inputs.get("retry_of"),
         "data.source": inputs.get("source"),

@@ -1,21 +1,20 @@
 """Read the recent window of the prediction log as columns, to be compared with training."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import orjson
 
-from lightmodel.contract.cells import MISSING, UNSEEN, Mask, Vector, is_marker
+from lightmodel.contract.cells import UNSEEN, Mask, Vector, is_marker
 from lightmodel.contract.columns import Column, Contract
-from lightmodel.contract.dates import parse_seconds
 from lightmodel.contract.task import TaskKind
 from lightmodel.predictions.base import Sink, utc_text
-from lightmodel.training.reference import BOOLEANS, names_of, score_names
+from lightmodel.training.logged_features import numbers_of, parser_of
+from lightmodel.training.reference import names_of, score_names
 
 _BATCH_ROWS = (
     1_000  # decoded together: as Python's objects, rows take ten times their room as numbers
@@ -117,7 +116,7 @@ class _Decoder:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._features = [column for column in contract.features if not column.type.is_date]
-        self._parsers = {column.name: _parser(column) for column in self._features}
+        self._parsers = {column.name: parser_of(column) for column in self._features}
         self._parts: defaultdict[str, list[Vector]] = defaultdict(list)
         self._scores: defaultdict[str, list[Vector]] = defaultdict(list)
 
@@ -134,7 +133,7 @@ class _Decoder:
             values = (
                 [_of_class(one, name) for one in scores] if task is TaskKind.MULTICLASS else scores
             )
-            self._scores[name].append(_numbers(values))
+            self._scores[name].append(numbers_of(values))
 
     def columns(self) -> tuple[dict[str, WindowColumn], dict[str, WindowColumn]]:
         """Return the columns of the features and of the scores, by name."""
@@ -159,33 +158,3 @@ def _column(values: Vector, column: Column) -> WindowColumn:
     if names is None:
         return WindowColumn.of_numbers(values)
     return WindowColumn.of_codes(values, names)
-
-
-_Parser = Callable[[Sequence[Any]], Vector]
-
-
-def _parser(column: Column) -> _Parser:
-    """Return a function from a feature's JSON values, as `json_features` writes them, to numbers."""
-    names = names_of(column)
-    if names is not None:
-        values: Iterable[Any] = (False, True) if names is BOOLEANS else names
-        codes = {value: float(code) for code, value in enumerate(values)}
-        return lambda cells: np.array([_code(cell, codes) for cell in cells], np.float64)
-    if column.type.is_temporal:
-        return lambda cells: parse_seconds([str(cell or "") for cell in cells], column.type)
-    return _numbers
-
-
-def _code(cell: object, codes: Mapping[Any, float]) -> float:
-    if cell is None:
-        return float(MISSING)
-    return codes.get(cell, float(UNSEEN)) if isinstance(cell, str | bool) else float(UNSEEN)
-
-
-def _numbers(cells: Sequence[Any]) -> Vector:
-    """Return JSON numbers; NaN for anything else."""
-    try:
-        return np.array(cells, np.float64)
-    except (TypeError, ValueError):
-        kinds = (int, float)
-        return np.array([cell if isinstance(cell, kinds) else np.nan for cell in cells], np.float64)

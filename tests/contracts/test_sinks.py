@@ -92,6 +92,28 @@ class SinkContract:
         assert sink.labelled(VERSION) == [(NOON, "no", "yes", 0.9), (NOON, "yes", "no", 0.3)]
         assert sink.labelled(LATER) == []
 
+    def test_labels_that_arrived_since_a_time_are_counted_where_there_is_an_answer(
+        self, sink: Sink
+    ) -> None:
+        sink.write(rows_of(answered("r1", ["a", "b", "c", "c"], [0.1] * 4)))
+        sink.add_ground_truth({"a": "yes"}, at(1))
+        sink.add_ground_truth({"b": "yes", "c": "no", "nobody": "no"}, at(5))
+        counts = [sink.count_labelled(utc_text(at(second))) for second in (0, 3, 9)]
+        assert counts == [3, 2, 0]
+
+    def test_feedback_has_the_last_logged_features_of_each_labelled_id(self, sink: Sink) -> None:
+        def asked(request: str, ids: list[str], xs: list[float] | None, second: int) -> None:
+            features = None if xs is None else {"x": xs}
+            facts = {"time": at(second), "features": features}
+            sink.write(rows_of(answered(request, ids, [0.5] * len(ids), **facts)))
+
+        asked("r1", ["b", "a", "unlabelled"], [1.5, 2.5, 3.5], 1)
+        asked("r2", ["a"], [4.5], 2)
+        asked("r3", ["a", "c"], None, 3)
+        sink.add_ground_truth({"a": "yes", "b": "no", "c": "no", "nobody": "no"}, at(9))
+        found = [(key, label, orjson.loads(text)) for key, label, text in sink.feedback()]
+        assert found == [("a", "yes", {"x": 4.5}), ("b", "no", {"x": 1.5})]
+
     def test_ground_truth_may_arrive_before_its_answer(self, sink: Sink) -> None:
         assert sink.add_ground_truth({"a": "no"}, at(0)) == 0
         sink.write(rows_of(answered("r1", ["a"], [0.9])))

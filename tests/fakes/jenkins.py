@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+QUEUED = 1_700_000_000_000  # Unix time in milliseconds
 
 
 @dataclass
@@ -18,16 +21,40 @@ class FakeJenkins:
     building: bool = False
     started: bool = False
     result: str | None = None
+    parameters: tuple[str, ...] = ()
     asked: list[str] = field(default_factory=list)
+    given: dict[str, str] = field(default_factory=dict)
 
-    def page(self, path: str) -> tuple[int, dict[str, Any]]:
+    def page(self, address: str) -> tuple[int, dict[str, Any]]:
+        path, _, query = unquote(address).partition("?")
         build = {"executable": {"url": f"{self.url}/1/"}} if self.started else {}
         pages: dict[str, dict[str, Any]] = {
-            "/job/train/api/json": {"inQueue": False, "lastBuild": {"building": self.building}},
-            "/queue/item/7/api/json": {"inQueueSince": 1_700_000_000_000, **build},
-            "/job/train/1/api/json": {"result": self.result},
+            "/job/train/api/json": self._job(details="lastBuild[" in query),
+            "/queue/item/7/api/json": {"inQueueSince": QUEUED, **build},
+            "/job/train/1/api/json": self._build(),
         }
         return (200, pages[path]) if path in pages else (404, {})
+
+    def _build(self) -> dict[str, Any]:
+        times = {"timestamp": QUEUED + 1_000, "duration": 60_000 if self.result else 0}
+        return {"building": self.building, "result": self.result, **times}
+
+    def _job(self, *, details: bool) -> dict[str, Any]:
+        """Return the job; what its last build is like, Jenkins says only if it is asked for that."""
+        last = {"number": 1, "url": f"{self.url}/1/", **(self._build() if details else {})}
+        definitions = [{"name": name} for name in self.parameters]
+        return {
+            "inQueue": False,
+            "lastBuild": last if self.started or self.building else None,
+            "property": [{}, {"parameterDefinitions": definitions}] if definitions else [{}],
+        }
+
+    def start(self, path: str, form: dict[str, str]) -> int:
+        """Start a build as the job's parameters demand it, and return the status."""
+        if path != f"/job/train/{'buildWithParameters' if self.parameters else 'build'}":
+            return 400
+        self.given = {name: value for name, value in form.items() if name in self.parameters}
+        return 201
 
 
 @contextmanager
@@ -56,7 +83,9 @@ def jenkins() -> Iterator[FakeJenkins]:
             if self.headers.get("Authorization") != state.user:
                 self.answer(403, {})
             else:
-                self.answer(201, {}, Location=f"{state.url.partition('/job')[0]}/queue/item/7/")
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                status = state.start(self.path, dict(parse_qsl(body)))
+                self.answer(status, {}, Location=f"{state.url.partition('/job')[0]}/queue/item/7/")
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state.url = f"http://127.0.0.1:{server.server_port}/job/train"

@@ -15,7 +15,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 JENKINS = ROOT / "deploy" / "jenkins"
 CHAIN = ["1-pull", "2-choose-runtime", "3-train", "4-tweak", "5-publish", "6-monitor"]
-JOBS = ["light-model", *CHAIN]
+WATCH = "7-watch"
+JOBS = ["light-model", *CHAIN, WATCH]
 JENKINSFILES = [
     path for path in (ROOT / "Jenkinsfile", *sorted(JENKINS.glob("chain/*"))) if path.exists()
 ]
@@ -107,8 +108,8 @@ def job(name: str) -> ElementTree.Element:
 
 def test_there_is_a_job_for_each_jenkinsfile_and_no_other() -> None:
     assert sorted(path.name for path in (JENKINS / "jobs").iterdir()) == sorted(JOBS)
-    wanted = {job(name).findtext("definition/scriptPath") for name in CHAIN}
-    assert wanted == {f"deploy/jenkins/chain/{name}.Jenkinsfile" for name in CHAIN}
+    wanted = {job(name).findtext("definition/scriptPath") for name in JOBS[1:]}
+    assert wanted == {f"deploy/jenkins/chain/{name}.Jenkinsfile" for name in JOBS[1:]}
     assert wanted == {str(path.relative_to(ROOT)) for path in JENKINS.glob("chain/*")}
     assert job("light-model").findtext("definition/scriptPath") == "Jenkinsfile"
 
@@ -162,6 +163,22 @@ def triggers_of(name: str) -> dict[str, ElementTree.Element]:
     holders = [one for one in job(name).iter() if one.tag.endswith("PipelineTriggersJobProperty")]
     assert len(holders) == 1
     return {one.tag: one for one in holders[0].find("triggers") or ()}
+
+
+def test_watching_has_a_schedule_of_its_own_and_is_off_at_first() -> None:
+    assert set(triggers_of(WATCH)) == {"hudson.triggers.TimerTrigger"}
+    spec = triggers_of(WATCH)["hudson.triggers.TimerTrigger"].findtext("spec")
+    text = (JENKINS / "chain" / f"{WATCH}.Jenkinsfile").read_text(encoding="utf-8")
+    assert f"cron('{spec}')" in text
+    assert job(WATCH).findtext("disabled") == "${WATCH_DISABLED:-true}"
+
+
+@pytest.mark.parametrize("file", ["Jenkinsfile", "deploy/jenkins/chain/3-train.Jenkinsfile"])
+def test_what_can_be_started_from_outside_takes_a_reason(file: str) -> None:
+    from lightmodel.watch.jenkins import PARAMETER
+
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert f"string(name: '{PARAMETER}'" in text
 
 
 def test_one_of_pipeline_and_chain_is_on_at_first() -> None:
@@ -300,7 +317,7 @@ def test_the_image_has_todays_client_and_the_jobs_of_the_repository() -> None:
         assert all((JENKINS / part).exists() for part in name.split())
 
 
-@pytest.mark.parametrize("name", ["app", "jenkins", "mlflow", "monitoring", "tunnel"])
+@pytest.mark.parametrize("name", ["app", "jenkins", "mlflow", "monitoring", "tunnel", "watch"])
 def test_each_profile_is_there_and_every_service_has_one(name: str) -> None:
     services = compose()["services"]
     assert [key for key, service in services.items() if name in service["profiles"]]
@@ -330,7 +347,7 @@ def test_compose_gives_no_secret_a_value() -> None:
 
 
 def test_the_service_is_confined() -> None:
-    for name in ("server", "proxy"):
+    for name in ("server", "proxy", "watch"):
         service = compose()["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -339,7 +356,7 @@ def test_the_service_is_confined() -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("profile", ["app", "jenkins", "monitoring", "tunnel"])
+@pytest.mark.parametrize("profile", ["app", "jenkins", "monitoring", "tunnel", "watch"])
 @pytest.mark.parametrize("file", ["/dev/null", "deploy/env.example"])
 def test_a_profile_is_clean_for_compose(profile: str, file: str) -> None:
     done = subprocess.run(

@@ -56,6 +56,7 @@ def repository(tmp_path: Path) -> Path:
     [
         ("0", "2", {}, 1),  # README.md and docs/page.md
         ("0", "2", {"FORCE": "true"}, 0),
+        ("0", "2", {"REASON": "drift: 2 columns"}, 0),
         ("2", "3", {}, 0),  # config.toml
         ("0", "3", {}, 0),
         ("2", "2", {}, 0),  # by hand, or by the schedule

@@ -42,6 +42,7 @@ for name in ("model/20260101T000000000000Z-aaaaaa", "preprocessed/20260101T00000
 for number in range(9):
     (var / "store" / "logs" / f"run{number}.log").write_text("")
 print(f"{stage} as {os.getuid()}:{os.getgid()}, parameter {os.environ.get('LIGHTMODEL__X')}")
+print(sys.argv[3:])
 print(f"empty: {'LIGHTMODEL__EMPTY' in os.environ}, of the agent: {'AGENTS_OWN' in os.environ}")
 if stage == "sleep":
     print("asleep")
@@ -74,6 +75,7 @@ class Agent:
             "BUILD_NUMBER": "7",
             "STORE_VOLUME": f"{self.name}-store",
             "DATA_VOLUME": f"{self.name}-data",
+            "LOG_VOLUME": f"{self.name}-log",
             "RETRY_WAITS": "0.1 0.1",
             "AGENTS_OWN": "1",
         }
@@ -128,7 +130,7 @@ def agent(image: str) -> Iterator[Agent]:
     left = made.containers()
     if left:
         docker("rm", "-fv", *left)
-    docker("volume", "rm", "-f", f"{image}-store", f"{image}-data")
+    docker("volume", "rm", "-f", *(f"{image}-{what}" for what in ("store", "data", "log")))
     assert not left
 
 
@@ -140,6 +142,12 @@ def test_the_exit_code_of_a_stage_is_passed_on_at_once(agent: Agent, code: int) 
     assert "parameter a b$\n" in done.stdout
     assert "empty: False, of the agent: False" in done.stdout
     assert tries(agent) == 1
+
+
+def test_the_reason_of_a_build_reaches_the_chain_as_one_argument(agent: Agent) -> None:
+    done = agent.stage("chain", "train", "0", REASON='drift: age; "new" data $HOME')
+    assert done.returncode == 0, done.stderr
+    assert """['--reason', 'drift: age; "new" data $HOME']""" in done.stdout
 
 
 def tries(agent: Agent) -> int:

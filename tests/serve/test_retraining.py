@@ -70,6 +70,7 @@ def test_without_the_token_nothing_is_started(project: Project) -> None:
 
 def test_jenkins_trains_if_its_job_is_configured(project: Project) -> None:
     with jenkins() as fake:
+        fake.parameters = ("REASON",)
         settings = {
             "LIGHTMODEL__SERVE__TRAIN_TOKEN": "let-me",
             "LIGHTMODEL__SERVE__JENKINS_URL": fake.url,
@@ -77,8 +78,12 @@ def test_jenkins_trains_if_its_job_is_configured(project: Project) -> None:
             "LIGHTMODEL__SERVE__JENKINS_TOKEN": "token",
         }
         with serving(project, **settings) as address:
-            started = requests.post(f"{address}/train", headers=TOKEN, timeout=60)
+            start = f"{address}/train?reason=new%20prices"
+            started = requests.post(start, headers=TOKEN, timeout=60)
             assert (started.status_code, started.json()["state"]) == (202, "queued")
+            assert fake.given == {"REASON": "POST /train: new prices"}
+            misspelt = requests.post(f"{address}/train?why=x", headers=TOKEN, timeout=60)
+            assert (misspelt.status_code, "`reason`" in misspelt.json()["detail"]) == (400, True)
             path = address + started.headers["Location"]
             assert requests.get(path, headers=TOKEN, timeout=60).json()["state"] == "queued"
             fake.started = True
@@ -94,4 +99,4 @@ def test_jenkins_trains_if_its_job_is_configured(project: Project) -> None:
             assert refused.status_code == 503
             assert "Jenkins refused" in refused.json()["detail"]
             assert "token" not in refused.json()["detail"]
-        assert "POST /job/train/build" in fake.asked
+        assert "POST /job/train/buildWithParameters" in fake.asked

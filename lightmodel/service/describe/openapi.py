@@ -59,7 +59,16 @@ def openapi_of(model: LoadedModel) -> Json:
             "/invocations": {"post": _invocations(bodies)},
             **{path: {"get": _get(path, *about)} for path, about in _READ_ONLY.items()},
             "/feedback": {"post": _feedback(model)},
-            "/train": {"post": _train("Start a retraining", "train", "202", "started", 409)},
+            "/train": {
+                "post": {
+                    **_train("Start a retraining", "train", "202", "started", 409),
+                    "parameters": [
+                        _parameter(
+                            "reason", "query", _TEXT["schema"], description="why it is started"
+                        )
+                    ],
+                }
+            },
             "/train/{id}": {
                 "get": {
                     **_train("The state of a retraining", "watch", "200", "the job", 404),

@@ -1,5 +1,6 @@
 """Every event has a title and a body."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -43,3 +44,10 @@ def test_drift_names_the_first_columns_only() -> None:
     assert "1,200 rows" in event.body
     assert "column 4, …" in event.body
     assert "column 5" not in event.body
+
+
+def test_the_reason_of_a_run_ends_its_notifications() -> None:
+    started = replace(SAMPLES[0], reason="new data at the source")
+    assert started.body.endswith("\nreason: new data at the source")
+    assert started.title == SAMPLES[0].title
+    assert "reason" not in SAMPLES[0].body

@@ -42,9 +42,10 @@ def test_a_version_reads_back_as_it_was_published() -> None:
     store().verify(found)
 
 
-def test_a_manifest_without_learner_and_steps_keeps_its_bytes() -> None:
+def test_a_manifest_without_learner_steps_and_reason_keeps_its_bytes() -> None:
     earlier = published(store()).manifest.to_json()
     assert b"steps" not in earlier
+    assert b"reason" not in earlier
     manifest = Manifest.from_json(earlier, json.loads(earlier)["version"])
     assert manifest.to_json() == earlier
     old = replace(manifest, runtime="lightgbm")
