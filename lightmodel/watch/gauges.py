@@ -43,6 +43,7 @@ def drift_gauges(report: DriftReport) -> Iterator[GaugeMetricFamily]:
     tests = [
         (
             {
+                **version,
                 "column": one.column,
                 "kind": "score" if one.is_score else "feature",
                 "test": one.test,

@@ -4,11 +4,9 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from email.header import decode_header, make_header
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +17,10 @@ import requests
 
 from benchmarks.ports import free_port
 from tests.fakes.mail import MailServer, mail_server
-from tests.fakes.monitoring import FILES, Monitoring, configure, monitoring
-from tests.fakes.project import ROOT, Project, shop_table
-from tests.fakes.server import post, serving_untraced, wait_until_it_answers
-from tests.fakes.waiting import running, untraced, wait_until
+from tests.fakes.monitoring import FILES, Monitoring, alerts_receiver, configure, monitoring
+from tests.fakes.project import Project, shop_table
+from tests.fakes.server import post, serving_untraced
+from tests.fakes.waiting import wait_until
 
 pytestmark = pytest.mark.prometheus
 KEY, TOKEN = "key-of-prometheus", "token-of-alertmanager"
@@ -47,17 +45,13 @@ class Watched:
     prometheus: Monitoring
     mail: MailServer
 
-    def subjects(self) -> list[str]:
-        """Return the subjects of the messages so far."""
-        return [str(make_header(decode_header(one["Subject"]))) for one in self.mail.received]
-
     def wait_for_mail(self, subject: str) -> None:
         """Return once a message with this subject has arrived."""
-        wait_until(lambda: subject in self.subjects(), subject, seconds=PATIENCE_S)
+        wait_until(lambda: subject in self.mail.subjects(), subject, seconds=PATIENCE_S)
 
     def text_of(self, subject: str) -> str:
         """Return the decoded parts of the first message with this subject."""
-        message = self.mail.received[self.subjects().index(subject)]
+        message = self.mail.received[self.mail.subjects().index(subject)]
         parts = [part.get_payload(decode=True) for part in message.walk()]
         return "\n".join(part.decode() for part in parts if isinstance(part, bytes))
 
@@ -76,30 +70,12 @@ def watched(trained_shop: Project, tmp_path_factory: pytest.TempPathFactory) -> 
     with ExitStack() as stack:
         mail = stack.enter_context(mail_server(folder))
         service = stack.enter_context(serving_untraced(project, **WATCHED))
-        notifier = stack.enter_context(alerts_receiver(folder, mail))
+        notifier = stack.enter_context(alerts_receiver(folder, mail, TOKEN))
         keys = {"metrics-key": KEY, "alert-token": TOKEN}
         down = f"127.0.0.1:{free_port()}"
         services = (service.removeprefix("http://"), down)
         running_it = monitoring(folder / "monitoring", services, notifier, keys)
         yield Watched(project, service, down, stack.enter_context(running_it), mail)
-
-
-@contextmanager
-def alerts_receiver(folder: Path, mail: MailServer) -> Iterator[str]:
-    """Run `python -m lightmodel alerts`, and yield its host and port."""
-    (folder / "notifier").mkdir()
-    (folder / "notifier" / "config.toml").write_text(
-        f'{mail.settings}events = ["alert", "alert_resolved"]\ntimeout_s = 60\n', encoding="utf-8"
-    )
-    port = free_port()
-    environ = {**untraced(), **mail.environ, "PYTHONPATH": str(ROOT)}
-    environ["LIGHTMODEL__WATCH__ALERT_TOKEN"] = TOKEN
-    command = [sys.executable, "-m", "lightmodel", "alerts", "--port", str(port)]
-    with (folder / "notifier.log").open("wb") as log:
-        options = {"cwd": folder / "notifier", "env": environ, "stdout": log, "stderr": log}
-        with running(command, **options) as process:
-            wait_until_it_answers(f"http://127.0.0.1:{port}/health", process)
-            yield f"127.0.0.1:{port}"
 
 
 def older(table: pa.Table) -> pa.Table:
@@ -199,7 +175,7 @@ def test_drift_is_mailed_with_what_to_do_and_only_once(busy: Watched) -> None:
     assert "drift.html beside the prediction log" in busy.text_of(subject)
     # The same group of Alertmanager, so its mail means that Drift was sent to the receiver again.
     busy.wait_for_mail(f"light-model: critical: the auc of {version} is below its bound in service")
-    assert busy.subjects().count(subject) == 1
+    assert busy.mail.subjects().count(subject) == 1
 
 
 def test_a_service_that_does_not_answer_is_mailed(watched: Watched) -> None:

@@ -1,10 +1,12 @@
 """A mail server on the loopback interface that wants STARTTLS and a login, and keeps what it receives."""
 
 import email
+import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,11 @@ class MailServer:
     settings: str
     environ: Mapping[str, str]
     received: list[Message] = field(default_factory=list)
+
+    def subjects(self) -> list[str]:
+        """Return the subjects of the messages so far, each on one line."""
+        headers = (str(make_header(decode_header(one["Subject"]))) for one in self.received)
+        return [re.sub(r"\s*\n\s*", " ", header) for header in headers]
 
     async def handle_DATA(  # noqa: N802 — the name that aiosmtpd calls
         self, _server: object, _session: object, envelope: Any

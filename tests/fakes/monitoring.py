@@ -1,6 +1,7 @@
 """Prometheus and Alertmanager as they run, with the project's own configuration on other ports."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import requests
 
 from benchmarks.ports import free_port
+from tests.fakes.mail import MailServer
 from tests.fakes.project import ROOT
 from tests.fakes.server import wait_until_it_answers
 from tests.fakes.waiting import running, untraced
@@ -37,6 +39,14 @@ class Monitoring:
         assert answer["status"] == "success", f"{expression}: {answer}"
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
+
+    def query_range(self, expression: str, start: float, end: float) -> list[tuple[float, float]]:
+        """Return time and value of the only series of a query, at each second between two times."""
+        span: dict[str, Any] = {"query": expression, "start": start, "end": end, "step": 1}
+        answer = requests.get(f"{self.address}/api/v1/query_range", params=span, timeout=60).json()
+        assert answer["status"] == "success", f"{expression}: {answer}"
+        result = answer["data"]["result"]
+        return [(at, float(value)) for at, value in result[0]["values"]] if result else []
 
     def firing(self) -> dict[str, dict[str, Any]]:
         """Return the alerts that fire, by name, as Prometheus lists them."""
@@ -97,3 +107,22 @@ def configure(folder: Path, places: Mapping[str, str], keys: Mapping[str, str]) 
         (folder / name).write_text(text, encoding="utf-8")
     for name, key in keys.items():
         (folder / name).write_text(f"{key}\n", encoding="utf-8")
+
+
+@contextmanager
+def alerts_receiver(folder: Path, mail: MailServer, token: str = "") -> Iterator[str]:
+    """Run `python -m lightmodel alerts`, and yield its host and port."""
+    (folder / "notifier").mkdir()
+    (folder / "notifier" / "config.toml").write_text(
+        f'{mail.settings}events = ["alert", "alert_resolved"]\ntimeout_s = 60\n', encoding="utf-8"
+    )
+    port = free_port()
+    environ = {**untraced(), **mail.environ, "PYTHONPATH": str(ROOT)}
+    if token:
+        environ["LIGHTMODEL__WATCH__ALERT_TOKEN"] = token
+    command = [sys.executable, "-m", "lightmodel", "alerts", "--port", str(port)]
+    with (folder / "notifier.log").open("wb") as log:
+        options = {"cwd": folder / "notifier", "env": environ, "stdout": log, "stderr": log}
+        with running(command, **options) as process:
+            wait_until_it_answers(f"http://127.0.0.1:{port}/health", process)
+            yield f"127.0.0.1:{port}"
