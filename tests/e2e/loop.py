@@ -190,6 +190,8 @@ def _observe(project: Project, traffic: Traffic, prometheus: Monitoring, mail: M
     before = project.models()[-1].name
     stable = f'lightmodel_drift_detected{{version="{before}"}} == 0'
     wait_until(lambda: prometheus.query(stable), "a verdict: stable", seconds=PATIENCE_S)
+    seen = len(traffic.answers)
+    wait_until(lambda: len(traffic.answers) > seen + 50, "some more requests", seconds=PATIENCE_S)
     moments = {"the second city opens": traffic.seconds}
     traffic.share_in_south = 0.8
     _export(project, rides(4_000, 2, traffic.share_in_south))
