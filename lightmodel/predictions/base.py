@@ -77,6 +77,7 @@ class AnsweredRows(NamedTuple):
         predictions: labels in their training type, or numbers.
         probabilities: p of the positive class, or {label: p} per row; None for regression.
         features: name → unchanged values (None where missing); None if they are not logged.
+        numbers: those of the rows in the request; None if they are all of its rows.
     """
 
     request: str
@@ -86,6 +87,7 @@ class AnsweredRows(NamedTuple):
     predictions: Values
     probabilities: Values | None
     features: Mapping[str, Values] | None = None
+    numbers: Sequence[int] | None = None
 
 
 def id_text(value: object) -> str | None:
@@ -249,7 +251,7 @@ def _rows(answered: AnsweredRows, part: slice, sampled: Mask | None) -> list[Row
         return plain if sampled is None else list(compress(plain, sampled[part]))
 
     request, time, version = answered.request, utc_text(answered.time), answered.version
-    numbers = take(range(1, part.stop + 1))
+    numbers = take(answered.numbers or range(1, part.stop + 1))
     nulls = [None] * len(numbers)
     versions = [version] * len(numbers) if isinstance(version, str) else take(version)
     features: Iterable[Any] = nulls

@@ -55,7 +55,7 @@ def open_log(config: Config, count: Count) -> PredictionLog | None:
     return PredictionLog(_sqlite_file(config), log, count, server, pruning)
 
 
-def open_shadow_log(config: Config, count: Count) -> PredictionLog | None:
+def open_shadow_log(config: Config, count: Count) -> PredictionLog:
     """Open the log of this process for scores that are no answers; call it after `open_log`.
 
     Its rows stand in a table of their own, in the same database and spool.

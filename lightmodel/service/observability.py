@@ -76,6 +76,17 @@ class Metrics:
         self._scores = self._counter("scores", text, "upto")
         self._logged = self._counter("log_rows", "Rows logged, spooled and dropped", "what")
         self._spooled = self._gauge("log_waiting_bytes", "Bytes spooled, not yet in the database")
+        self._seconds = {
+            role: self._gauge(f"{role}_info", text, "version")
+            for role, text in (
+                ("challenger", "1 for the loaded challenger, 0 for one that cannot be loaded"),
+                ("canary", "1 for the loaded canary, 0 for one that cannot be loaded"),
+            )
+        }
+        self._shadow_rows = self._counter(
+            "shadow_rows", "Answered rows scored by a challenger, shed, skipped or failed", "result"
+        )
+        self._canary_rows = self._counter("canary_rows", "Rows that a canary answered", "result")
         self._model = self._gauge("model_info", "1 for the served version", "version")
         self._created = self._gauge("model_created_timestamp_seconds", "Its time of creation")
         self._swaps = self._counter("model_swaps", "Model versions loaded")
@@ -134,6 +145,18 @@ class Metrics:
     def count_log(self, what: str, rows: int) -> None:
         """Count rows that were "logged", "spooled" or "dropped"."""
         self._logged.labels(what).inc(rows)
+
+    def count_shadow(self, result: str, rows: int) -> None:
+        """Count rows of a challenger that were "scored", "shed", "skipped" or "failed"."""
+        self._shadow_rows.labels(result).inc(rows)
+
+    def count_canary(self, result: str, rows: int) -> None:
+        """Count rows that a canary "answered", or that it "failed" to score."""
+        self._canary_rows.labels(result).inc(rows)
+
+    def show_second(self, role: str, version: str, loaded: bool) -> None:
+        """Record whether a "challenger" or "canary" is loaded."""
+        self._seconds[role].labels(version).set(loaded)
 
     def show_model(self, model: LoadedModel) -> None:
         """Record that this version is served from now on."""
