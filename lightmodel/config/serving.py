@@ -61,9 +61,9 @@ class ServeSection(Section):
     )
     shadow: str = Field(
         "",
-        description="A model version that scores the same rows without answering, for a comparison by "
-        "`live --shadow`: its name, or challenger: the newest one after the served one that is not approved and "
-        "was not withdrawn; empty: none.",
+        description="A model version that scores the same rows without answering, for `live --shadow`: its "
+        "name, or challenger: the newest one after the served one that is neither approved nor withdrawn; "
+        "empty: none.",
     )
     canary: float = Field(
         0.0,

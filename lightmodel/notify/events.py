@@ -104,6 +104,18 @@ class RolledBack(Event):
 
 
 @dataclass(frozen=True)
+class Promoted(Event):
+    """A canary has kept up, and answers all requests now."""
+
+    name = "promoted"
+    title_template = "model {version} is promoted"
+    body_template = "{reason}; it answers all requests now."
+
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Drift(Event):
     """Columns of the answered rows have drifted from training."""
 

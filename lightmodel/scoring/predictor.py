@@ -66,8 +66,9 @@ class Answers:
     @property
     def finite(self) -> Mask:
         """(rows,) Whether all scores of a row are finite."""
-        finite: Mask = np.isfinite(self.scores.reshape(len(self.scores), -1)).all(axis=1)
-        return finite
+        scores = self.scores.reshape(len(self.scores), -1)
+        sums: Vector = scores.sum(axis=1)
+        return ~(np.isnan(sums) | np.isinf(sums))
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """Return the columns by name: the id's name, prediction, probability, contributions."""

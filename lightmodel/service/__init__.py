@@ -82,7 +82,7 @@ def create_app(config: Config | None = None) -> Flask:
     security.allow_origins(app, config.serve.cors_origins)
     handle_errors(app)
     app.extensions["serve"] = config.serve
-    app.extensions["answer_log"] = log
+    app.extensions["prediction_log"] = log
     app.extensions["json_requests"] = JsonRequests(config, models, log, canaries, metrics, callers)
     app.register_blueprint(describe.blueprint(models))
     app.register_blueprint(predict.blueprint(models, config, log, canaries, metrics))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.cells import Mask
+from lightmodel.errors import ContractViolation
 from lightmodel.predictions.base import id_text
 from lightmodel.scoring.predictor import Answers, LoadedModel, reads_alike
 from lightmodel.store.canary import fails_too_often, is_canarys
@@ -58,7 +59,7 @@ class Canary:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def asked(self, ids: Sequence[Any] | None, rows: int, request: str) -> Mask:
-        """Return (rows,) whether the canary answers: by the ids or, of rows without one, by the request's."""
+        """Return (rows,) whether the canary answers: by a row's id, or else by the request's."""
         keys = [None] * rows if ids is None else map(id_text, ids)
         version, share = self.model.version, 0.0 if self.is_stopped else self.share
         return np.array([is_canarys(key or request, version, share) for key in keys], np.bool_)
@@ -76,7 +77,7 @@ class Canary:
                 part = self.model.predictor.answer(
                     _rows(block, asked), threshold=threshold, explain=explain
                 )
-                self.check(part)
+                self.check([part], block, int(asked.sum()))
             except Exception as error:  # noqa: BLE001 — the stable version answers instead
                 self.fail(int(asked.sum()), error)
                 answers = stable.answer(block, threshold=threshold, explain=explain)
@@ -87,15 +88,18 @@ class Canary:
             return SharedAnswers(_merged(block, asked, part, rest), asked)
         return SharedAnswers(stable.answer(block, threshold=threshold, explain=explain), asked)
 
-    def check(self, answers: Answers) -> None:
-        """Count the canary's answers.
+    def check(self, answered: Sequence[Answers], block: Block, rows: int) -> None:
+        """Count the canary's answers to so many rows of a block that it has read.
 
         Raises:
-            ArithmeticError: a score is not finite.
+            ContractViolation: rows break its contract.
+            ArithmeticError: a row has no score, or one that is not finite.
         """
-        if not answers.finite.all():
+        if block.violations:
+            raise ContractViolation(block.violations, what="the request")
+        scored = sum(int(answers.finite.sum()) for answers in answered)
+        if scored != rows:
             raise ArithmeticError
-        rows = len(answers.predictions)
         with self._lock:
             self._rows += rows
         self.count("answered", rows)

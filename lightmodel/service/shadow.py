@@ -79,8 +79,8 @@ class Shadow:
     """Scores answered requests by a challenger in a thread of its own, and logs the scores.
 
     Answering costs no more than putting the request on a queue. Once in a quarter of a second the queue is
-    scored as a whole, or dropped if the worker was busy meanwhile. `count` is called with "scored", "failed",
-    "shed" (for lack of time or room) or "skipped" (the challenger could not read the rows), and a number of rows.
+    scored as a whole, or dropped if the worker was busy meanwhile. `count` is called with "scored",
+    "failed", "shed" (for lack of time or room) or "skipped" (the challenger cannot read the rows), and their number.
     The thread starts at the first request, hence after gunicorn's fork.
     """
 

@@ -87,4 +87,4 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         os._exit(0)
 
     def _close_log(self) -> None:
-        self.wsgi.extensions["answer_log"].close()
+        self.wsgi.extensions["prediction_log"].close()
