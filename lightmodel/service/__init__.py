@@ -32,6 +32,7 @@ from lightmodel.service import (
 from lightmodel.service.answer_log import AnswerLog
 from lightmodel.service.canary import Canaries
 from lightmodel.service.json_requests import JsonRequests
+from lightmodel.service.load_meter import LoadMeter
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.second_model import SecondModel
 from lightmodel.service.shadow import Shadow
@@ -106,7 +107,7 @@ def _answer_log(config: Config, metrics: observability.Metrics) -> AnswerLog:
     failures = open_shadow_log(config, count)
     shadow = None
     if config.serve.shadow:
-        shadow = Shadow(failures, metrics.count_shadow, cores() / workers_of(config))
+        shadow = Shadow(failures, metrics.count_shadow, LoadMeter(cores() / workers_of(config)))
     return AnswerLog(config, log, failures, shadow)
 
 

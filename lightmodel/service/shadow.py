@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from lightmodel.contract.imputation import impute
 from lightmodel.predictions.base import AnsweredRows
 from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import Answers, LoadedModel, reads_alike
+from lightmodel.service.load_meter import LoadMeter
 from lightmodel.tables.blocks import Block
 from lightmodel.tables.file_forms import Form
 
@@ -26,8 +26,7 @@ MOST_ROWS = 1_000  # of a request; of a larger one, the first
 MOST_BYTES = 64 << 10  # of a body that a challenger reads by its own contract
 _MOST_WAITING_BYTES = 16 << 20
 _GATHER_S = 0.25  # rows that arrive within it are scored together
-_MOST_LOAD = 0.5  # as a share of the worker's cores
-_LATE = 2.0  # times _GATHER_S: so late is a thread on an overloaded machine
+_MOST_LOAD = 0.5  # of a worker that has time for a challenger
 _STOP_S = 5.0
 
 Count = Callable[[str, int], None]
@@ -80,20 +79,17 @@ class Shadow:
 
     Answering costs no more than putting the request on a queue. Once in a quarter of a second the queue is
     scored as a whole, or dropped if the worker was busy meanwhile. `count` is called with "scored",
-    "failed", "shed" (for lack of time or room) or "skipped" (the challenger cannot read the rows), and their number.
-    The thread starts at the first request, hence after gunicorn's fork.
+    "failed", "shed" (for lack of time or room) or "skipped" (the challenger cannot read the rows), and a
+    number of rows. The thread starts at the first request, hence after gunicorn's fork.
     """
 
     def __init__(
         self,
         log: PredictionLog,
         count: Count,
-        cores: float,
-        clock: Callable[[], float] = time.monotonic,
-        cpu_clock: Callable[[], float] = time.process_time,
+        meter: LoadMeter,
     ) -> None:
-        self._log, self._count = log, count
-        self._cores, self._clock, self._cpu_clock = cores, clock, cpu_clock
+        self._log, self._count, self._meter = log, count, meter
         self._challenger: _Challenger | None = None
         self._queue: deque[ShadowRequest] = deque()
         self._bytes = 0
@@ -159,11 +155,11 @@ class Shadow:
     def _keep_scoring(self) -> None:
         while not self._stopping.is_set():
             self._wake.wait()
-            started, used = self._clock(), self._cpu_clock()
+            self._meter.start()
             self._stopping.wait(_GATHER_S)
             self._wake.clear()
             batch = self._taken()
-            if self._stopping.is_set() or self._is_busy(started, used):
+            if self._stopping.is_set() or self._meter.load() > _MOST_LOAD:
                 self._count("shed", sum(request.size for request in batch))
             else:
                 self._score(batch)
@@ -174,12 +170,6 @@ class Shadow:
             self._queue.clear()
             self._bytes = 0
         return batch
-
-    def _is_busy(self, started: float, used: float) -> bool:
-        """Return whether the worker had more to do since then than leaves time for a challenger."""
-        elapsed = self._clock() - started
-        load = (self._cpu_clock() - used) / max(elapsed, _GATHER_S) / self._cores
-        return load > _MOST_LOAD or elapsed > _LATE * _GATHER_S
 
     def _score(self, batch: Sequence[ShadowRequest]) -> None:
         """Score a batch; rows that the challenger cannot read are skipped."""
