@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lightmodel.config import Config
+from lightmodel.predictions.base import AnsweredRows
 from lightmodel.predictions.log import PredictionLog
 from lightmodel.service.request_scorer import RequestScorer
 from lightmodel.service.shadow import MOST_BYTES, Shadow, ShadowRequest
@@ -69,13 +70,7 @@ class AnswerLog:
         if self.failures is not None and (failed := scorer.failed_rows(request_id)):
             self.failures.record(failed)
         if self.shadow is not None:
-            served, skips = scorer.model.version, scorer.writer.skips_blank
-            kept = body or KeptBody()
-            self.shadow.offer(
-                ShadowRequest(
-                    rows, served, scorer.features, kept.content, kept.form, kept.charset, skips
-                )
-            )
+            self.shadow.offer(_request(rows, scorer, body))
 
     def close(self) -> None:
         """Write what waits."""
@@ -84,3 +79,11 @@ class AnswerLog:
         for log in (self.failures, self.log):
             if log is not None:
                 log.close()
+
+
+def _request(rows: AnsweredRows, scorer: RequestScorer, body: KeptBody | None) -> ShadowRequest:
+    served = scorer.model.version
+    if body is None:
+        return ShadowRequest(rows, served, scorer.features)
+    skips_blank = scorer.writer.skips_blank
+    return ShadowRequest(rows, served, (), body.content, body.form, body.charset, skips_blank)

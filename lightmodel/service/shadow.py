@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ _STOP_S = 5.0
 Count = Callable[[str, int], None]
 
 
-@dataclass(frozen=True)
-class ShadowRequest:
+class ShadowRequest(NamedTuple):
     """An answered request that waits for the challenger.
 
     Attributes:
@@ -62,7 +61,10 @@ class ShadowRequest:
     @property
     def bytes(self) -> int:
         """The bytes that it takes in memory, about."""
-        return len(self.body) + sum(part.nbytes for part in self.features) + 200
+        total = len(self.body) + 200
+        for part in self.features:
+            total += part.nbytes
+        return total
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def test_a_challenger_that_fails_on_a_request_costs_only_that_one(
     good, bad = asked(served, "good"), asked(served, "bad")
     changed = bad.features[0].copy()
     changed[0, 0] = 99
-    for request in (good, replace(bad, features=[changed]), good):
+    for request in (good, bad._replace(features=[changed]), good):
         run.shadow.offer(request)
     run.wait(scored=2, failed=4)
     logged = {rows.request: list(rows.predictions) for rows in run.log.rows}
@@ -193,10 +193,10 @@ def test_another_contract_is_read_from_the_body(
     run = start(served, wider)
     assert (run.shadow.wanted_rows, run.shadow.wants_body) == (0, True)
     body = b'[{"age": 30, "spent": 3.5, "where": "web"}, {"age": 70, "where": "moon"}]'
-    read = replace(asked(served), features=[], body=body, form="json")
-    cut = replace(read, body=b'[{"age": 30, "spent": 3.5, "where": "web"}]')
-    broken = replace(read, body=b'[{"age": "?!", "spent": 3.5, "where": "web"}]')
-    for request in (read, cut, broken, replace(read, body=b"")):
+    read = asked(served)._replace(features=[], body=body, form="json")
+    cut = read._replace(body=b'[{"age": 30, "spent": 3.5, "where": "web"}]')
+    broken = read._replace(body=b'[{"age": "?!", "spent": 3.5, "where": "web"}]')
+    for request in (read, cut, broken, read._replace(body=b"")):
         run.shadow.offer(request)
     run.wait(scored=2, skipped=4, failed=2)
     assert [list(rows.numbers or ()) for rows in run.log.rows] == [[1, 2], [1, 2]]
@@ -206,7 +206,7 @@ def test_what_an_earlier_version_has_answered_is_skipped(
     served: LoadedModel, start: Callable[..., Run]
 ) -> None:
     run = start(served, named(served, "challenger"))
-    run.shadow.offer(replace(asked(served), served="earlier"))
+    run.shadow.offer(asked(served)._replace(served="earlier"))
     run.wait(skipped=2)
 
 
