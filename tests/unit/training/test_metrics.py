@@ -133,7 +133,7 @@ def test_the_threshold_can_be_fixed_at_one_half() -> None:
 def test_a_paired_difference_is_known_better_than_either_metric() -> None:
     random = np.random.default_rng(3)
     target = random.integers(0, 2, 400).astype(float)
-    first = np.clip(0.5 * target + random.random(400) * 0.6, 0, 1)
+    first = np.clip(0.2 * target + random.random(400) * 0.8, 0, 1)
     second = np.clip(first + random.normal(0, 0.02, 400), 0, 1)
     models = [(one, predicted_codes(one, None)) for one in (first, second)]
     differences = paired_differences(TaskKind.BINARY, target, models[0], models[1], 200)

@@ -134,7 +134,9 @@ def test_numbers_are_compared_without_decisions(
         numbers = (true + error * np.random.default_rng(2).normal(size=ROWS)).tolist()
         for rows in encode(AnsweredRows("r", NOW, version.name, ids, numbers, None)):
             sink.write(rows)
-    answers.add_ground_truth({key: repr(one) for key, one in zip(ids, true, strict=True)}, NOW)
+    answers.add_ground_truth(
+        {key: repr(one) for key, one in zip(ids, true.tolist(), strict=True)}, NOW
+    )
     found = compared(config)
     assert found.differ is None
     assert (found.metric, found.state) == ("rmse", "better")
