@@ -2,8 +2,8 @@
 
 Two services of one model (1,500 trees of 13 leaves, 200 columns), one of them with a challenger, get
 one JSON row a request on eight connections, at fixed rates and as fast as they answer. They take turns, and
-change their order; the medians and the ratios of the turns' 99th percentiles are printed, and written to
-benchmarks/results/shadow.json.
+change their order. The ratio of the 99th percentiles of all answers is printed with its 95 % interval, by
+resampling the pairs of turns, and written to benchmarks/results/shadow.json.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import requests
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,18 +37,17 @@ from lightmodel.store.versions import models_of
 RESULTS = Path("benchmarks/results/shadow.json")
 CONNECTIONS = 8
 RATES = (100, 400, 0)  # requests a second; 0: as many as are answered
-TURNS, SECONDS = 9, 5.0
+TURNS, SECONDS = 50, 1.0
+_RESAMPLES = 500
 _WORKERS = 2
-_SETTLE_S = 1.0  # in which rows are logged, and scored by the challenger
+_SETTLE_S = 0.6  # in which rows are logged, and scored by the challenger
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One turn of a service: milliseconds, requests a second, and CPU seconds for 1,000 requests."""
+    """One turn of a service: the milliseconds of its answers, and the CPU seconds that it used."""
 
-    p50_ms: float
-    p99_ms: float
-    requests_s: float
+    taken_ms: list[float]
     cpu_s: float
 
 
@@ -93,15 +92,10 @@ async def load(port: int, body: bytes, rate: float, seconds: float) -> list[floa
 def turn(server: Running, body: bytes, rate: float, seconds: float) -> Turn:
     """Let one service answer for some seconds."""
     before = cpu_times(server)
-    taken = sorted(uvloop.run(load(server.port, body, rate, seconds)))
+    taken = uvloop.run(load(server.port, body, rate, seconds))
     time.sleep(_SETTLE_S)
     used = sum(cpu - before.get(pid, 0.0) for pid, cpu in cpu_times(server).items())
-    return Turn(
-        statistics.median(taken) * 1e3,
-        taken[int(0.99 * len(taken))] * 1e3,
-        len(taken) / seconds,
-        used / len(taken) * 1000,
-    )
+    return Turn([one * 1e3 for one in taken], used)
 
 
 def shadow_rows(server: Running) -> dict[str, float]:
@@ -125,28 +119,44 @@ def measure(servers: Sequence[Running], body: bytes, turns: int, seconds: float)
             for server in servers if number % 2 else servers[::-1]:
                 found[server.server.name].append(turn(server, body, rate, seconds))
         after = shadow_rows(servers[1])
-        ratios = sorted(on.p99_ms / off.p99_ms for off, on in zip(*found.values(), strict=True))
         report[str(rate)] = {
-            **{name: _medians(several) for name, several in found.items()},
-            "p99_ratio": round(statistics.median(ratios), 3),
-            "p99_ratios": [round(one, 3) for one in ratios],
+            **{name: _figures(several, seconds) for name, several in found.items()},
+            "p99_ratio": _ratio(*found.values()),
             "rows": {name: int(after[name] - before.get(name, 0)) for name in after},
         }
     return report
 
 
-def _medians(turns: Sequence[Turn]) -> dict[str, float]:
-    return {
-        name: round(statistics.median(getattr(one, name) for one in turns), 3)
-        for name in Turn.__dataclass_fields__
+def _figures(turns: Sequence[Turn], seconds: float) -> dict[str, float]:
+    taken = np.concatenate([one.taken_ms for one in turns])
+    figures = {
+        "p50_ms": np.quantile(taken, 0.5),
+        "p99_ms": np.quantile(taken, 0.99),
+        "requests_s": len(taken) / len(turns) / seconds,
+        "cpu_s": sum(one.cpu_s for one in turns) / len(taken) * 1000,  # for 1,000 answers
     }
+    return {name: round(float(one), 3) for name, one in figures.items()}
+
+
+def _ratio(off: Sequence[Turn], on: Sequence[Turn]) -> list[float]:
+    """Return the ratio of the 99th percentiles, and the ends of its 95 % interval."""
+    random = np.random.default_rng(0)
+
+    def ratio(places: Sequence[int]) -> float:
+        both = ([turns[at].taken_ms for at in places] for turns in (off, on))
+        without, with_one = (np.quantile(np.concatenate(taken), 0.99) for taken in both)
+        return float(with_one / without)
+
+    drawn = [ratio(random.integers(0, len(off), len(off)).tolist()) for _ in range(_RESAMPLES)]
+    ends = np.quantile(drawn, [0.025, 0.975]).tolist()
+    return [round(one, 3) for one in (ratio(range(len(off))), *ends)]
 
 
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few and short turns")
-    turns, seconds = (2, 1.0) if parser.parse_args().quick else (TURNS, SECONDS)
+    turns, seconds = (4, 1.0) if parser.parse_args().quick else (TURNS, SECONDS)
     served = model()
     name = challenger()
     record = json.dumps(sample_records(served)[0]).encode()
@@ -170,15 +180,17 @@ def main() -> None:
 
 def show(report: dict[str, Any]) -> None:
     """Print a table."""
-    table = Table(title="One JSON row a request, medians of the turns", title_justify="left")
+    table = Table(title="One JSON row a request", title_justify="left")
     for heading in ("a second", "", "without", "with challenger", "ratio"):
         table.add_column(heading, justify="right")
     for rate, one in report.items():
         off, on = one["without"], one["with challenger"]
-        for name in Turn.__dataclass_fields__:
-            ratio = one["p99_ratio"] if name == "p99_ms" else on[name] / max(off[name], 1e-9)
+        for name in off:
+            ratio = f"{on[name] / max(off[name], 1e-9):.3f}"
+            if name == "p99_ms":
+                ratio += " ({1:.3f} to {2:.3f})".format(*one["p99_ratio"])
             shown = rate if rate != "0" else "all"
-            table.add_row(shown, name, f"{off[name]:,.2f}", f"{on[name]:,.2f}", f"{ratio:.3f}")
+            table.add_row(shown, name, f"{off[name]:,.2f}", f"{on[name]:,.2f}", ratio)
         table.add_row("", "rows", "", ", ".join(f"{k} {v:,}" for k, v in one["rows"].items()), "")
     Console().print(table)
 
