@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -17,25 +18,26 @@ from lightmodel.store.versions import Store, Version, models_of, splits_of
 @click.pass_context
 @configured
 def models(context: click.Context, config: Config) -> None:
-    """List, inspect, roll back or mirror model versions.
+    """List, inspect, promote, roll back or mirror versions.
 
-    Without a command, all versions are listed, newest first; an arrow marks the served one.
+    Without a command, all versions are listed, newest first; an arrow marks the served one, and a plus sign
+    a canary.
     """
     context.obj = config
     if context.invoked_subcommand is None:
-        for line in _lines(models_of(config)):
+        for line in _lines(models_of(config), config.serve.canary):
             click.echo(line)
 
 
-def _lines(store: Store) -> Iterator[str]:
-    from lightmodel.store.verdict import newest_approved
+def _lines(store: Store, canary_share: float) -> Iterator[str]:
+    from lightmodel.store.canary import served_versions
 
-    try:
-        served = newest_approved(store).name
-    except ArtefactMissing:
-        served = ""
+    marks = dict[str, str]()
+    with suppress(ArtefactMissing):
+        served = served_versions(store, canary_share)
+        marks = {served.canary.name if served.canary else "": "+", served.stable.name: "→"}
     lines = [
-        f"{'→' if name == served else ' '} {name}  {status}"
+        f"{marks.get(name, ' ')} {name}  {status}"
         for name in store.names()
         if (status := _status_of(name, store))
     ]
@@ -112,22 +114,35 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
 
     The default VERSION is the served one. Nothing is deleted.
     """
+    from lightmodel.cli.second_versions import publish_verdict
     from lightmodel.notify.events import RolledBack
-    from lightmodel.notify.notifier import open_notifier
     from lightmodel.store import admin
-    from lightmodel.store.sync import send
-    from lightmodel.tracking.uploader import sync_aliases
 
     store = models_of(config)
     with run_lock(config.store.root):
         result = admin.rollback(store, version, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
-    sync_aliases(config)
-    send(config)
-    notifier = open_notifier(config)
-    notifier.send(RolledBack(result.withdrawn, f"{result.served or 'No model'} is served now."))
-    notifier.wait()
+    now = f"{result.served or 'No model'} is served now."
+    publish_verdict(config, RolledBack(result.withdrawn, now))
+
+
+@models.command()
+@click.argument("version", required=False)
+@click.pass_obj
+def promote(config: Config, version: str | None) -> None:
+    """Let a canary answer all requests.
+
+    The default VERSION is the newest approved one. Without `serve.canary` it answers all anyway.
+    """
+    from lightmodel.cli.second_versions import publish_verdict
+    from lightmodel.notify.events import Promoted
+    from lightmodel.store import admin
+
+    with run_lock(config.store.root):
+        promoted = admin.promote_canary(models_of(config), version)
+    click.echo(f"promoted: {promoted}")
+    publish_verdict(config, Promoted(promoted, "It was promoted by `models promote`"))
 
 
 @models.command()

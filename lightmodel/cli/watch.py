@@ -120,21 +120,34 @@ def _write_page(config: Config, measured: "Measured", page: Path | None) -> Path
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
-    "--check", is_flag=True, help="Exit with 10 if the served version's quality is too low."
+    "--check",
+    is_flag=True,
+    help="Exit with 10 if the served version's quality is too low; withdraw or promote a canary.",
 )
+@click.option("--shadow", is_flag=True, help="Compare challengers on the same rows instead.")
 @configured
-def live(config: Config, by: "Period | None", *, as_json: bool, check: bool) -> None:
+def live(config: Config, by: "Period | None", *, as_json: bool, check: bool, shadow: bool) -> None:
     """Print live metrics of each model version.
 
     They cover the answered rows whose labels have arrived, by `feedback` or POST /feedback. The gate's
     metric is also measured on the last of them, with its 95 % interval and the bound that it must keep; of
     a calibrated classifier it is estimated before labels arrive. With --check, exit code 10 means that
-    the served version is below its bound, 13 that it has too few labels.
+    the served version is below its bound, 13 that it has too few labels. It also decides on a canary: one
+    that falls behind is withdrawn (exit code 10), one that has kept up is promoted.
+
+    With --shadow, each challenger (serve.shadow) is compared with the version that answered the same rows:
+    their decisions and scores and, once labels have arrived, their metrics with paired 95 % intervals.
     """
+    from lightmodel.cli.second_versions import decide_on_canary, print_shadows
     from lightmodel.store.manifest import json_bytes
     from lightmodel.watch.files import store_quality
     from lightmodel.watch.quality import live_quality
 
+    if shadow:
+        if by or check:
+            raise click.UsageError("--shadow goes with --json only")
+        print_shadows(config, as_json=as_json)
+        return
     quality = live_quality(config, by or "week")
     store_quality(config, quality)
     if as_json:
@@ -144,7 +157,9 @@ def live(config: Config, by: "Period | None", *, as_json: bool, check: bool) -> 
     else:
         _print_quality(quality, by)
     if check:
-        _check_quality(quality.served)
+        decision = decide_on_canary(config, quality)
+        judged = {one.version: one for one in quality.versions}
+        _check_quality(judged.get(decision.stable) if decision else quality.served)
 
 
 def _print_quality(quality: "LiveQuality", by: "Period | None") -> None:

@@ -12,6 +12,7 @@ EventName = Literal[
     "gate_failed",
     "deployed",
     "rolled_back",
+    "promoted",
     "drift",
     "quality_fell",
     "restarted",

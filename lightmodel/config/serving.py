@@ -59,6 +59,25 @@ class ServeSection(Section):
     reload_interval_s: float = Field(
         1.0, gt=0, description="Seconds between two checks for a newer approved model."
     )
+    shadow: str = Field(
+        "",
+        description="A model version that scores the same rows without answering, for `live --shadow`: its "
+        "name, or challenger: the newest one after the served one that is neither approved nor withdrawn; "
+        "empty: none.",
+    )
+    canary: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the ids that a newly approved version answers until it is promoted, such as "
+        "0.05; the version approved before answers the others. 0: it answers all of them at once.",
+    )
+    canary_rows: int = Field(
+        1_000,
+        ge=1,
+        description="Number of rows that a canary must have answered without falling behind before "
+        "`live --check` promotes it.",
+    )
     workers: int = Field(
         0,
         ge=0,

@@ -4,20 +4,22 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from lightmodel.config import Config, DeploySection
+from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import Task, label_name
 from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.errors import DeployFailed
 from lightmodel.scoring.predictor import SAME_SCORE
+from lightmodel.store.canary import is_canarys, served_versions
 from lightmodel.store.manifest import Manifest
-from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
 
 OK = 200
@@ -47,9 +49,13 @@ def key_of(deploy: DeploySection) -> str:
     return deploy.api_key.get_secret_value() if deploy.api_key else ""
 
 
-def over_http(url: str, key: str = "") -> Ask:
+def over_http(url: str, key: str = "", request_id: str = "") -> Ask:
     """Return what sends requests to a service; `key` is an API key, "" for none."""
-    headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})}
+    more = {"X-API-Key": key, "X-Request-ID": request_id}
+    headers = {
+        "Content-Type": "application/json",
+        **{name: value for name, value in more.items() if value},
+    }
     host = urlsplit(url).hostname or ""
     proxies = {"no_proxy": host} if _is_loopback(host) else {}  # HTTP_PROXY does not lead there
 
@@ -79,17 +85,37 @@ def _is_loopback(host: str) -> bool:
 
 
 def smoke_test_service(config: Config, url: str, seconds: float) -> str:
-    """Smoke-test a service by the newest approved model of the store; return its version.
+    """Smoke-test a service by the model of the store that it should serve; return its version.
+
+    With a canary, its share of the sample rows is left out.
 
     Raises:
         DeployFailed: it does not become ready, serves another model, or its scores differ.
         ArtefactMissing: no model in the store is approved.
     """
-    manifest = newest_approved(models_of(config)).manifest
-    ask = over_http(url.rstrip("/"), key_of(config.deploy))
+    share = config.serve.canary
+    served = served_versions(models_of(config), share)
+    manifest, request_id = served.stable.manifest, ""
+    if served.canary:
+        manifest, request_id = _without_canary(manifest, served.canary.name, share)
+    ask = over_http(url.rstrip("/"), key_of(config.deploy), request_id)
     wait_until_ready(ask, seconds)
     smoke_test(ask, manifest)
     return manifest.version
+
+
+def _without_canary(manifest: Manifest, canary: str, share: float) -> tuple[Manifest, str]:
+    """Return the manifest with the sample rows that no canary answers, and such an id of a request."""
+    column = Contract.from_dict(manifest.contract or {}).id
+    name = column.name if column else ""
+    samples = tuple(
+        sample
+        for sample in manifest.samples
+        if (key := sample["values"].get(name)) is None or not is_canarys(str(key), canary, share)
+    )
+    ids = (f"smoke-{number}" for number in count())
+    request_id = next(one for one in ids if not is_canarys(one, canary, share))
+    return replace(manifest, samples=samples or manifest.samples), request_id
 
 
 def wait_until_ready(ask: Ask, seconds: float, check: Callable[[], None] = lambda: None) -> None:

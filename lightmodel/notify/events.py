@@ -109,6 +109,18 @@ class RolledBack(Event):
 
 
 @dataclass(frozen=True)
+class Promoted(Event):
+    """A canary has kept up, and answers all requests now."""
+
+    name = "promoted"
+    title_template = "model {version} is promoted"
+    body_template = "{why}; it answers all requests now."
+
+    version: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Drift(Event):
     """Columns of the answered rows have drifted from training."""
 

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import compress
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import orjson
 
 from lightmodel.contract.cells import Mask
+from lightmodel.predictions.shadows import PREDICTIONS, ShadowReader
 
 Values = Sequence[Any] | npt.NDArray[Any]
 
@@ -84,20 +85,22 @@ class AnsweredRows(NamedTuple):
     Attributes:
         request: the request's unique id.
         time: when it was answered, in UTC.
-        version: the model version that answered.
+        version: the model version that answered; of a canary's request, that of each row.
         ids: the rows' ids, unchanged; None if the table has no id column.
         predictions: labels in their training type, or numbers.
         probabilities: p of the positive class, or {label: p} per row; None for regression.
         features: name → unchanged values (None where missing); None if they are not logged.
+        numbers: those of the rows in the request; None if they are all of its rows.
     """
 
     request: str
     time: datetime
-    version: str
+    version: str | Sequence[str]
     ids: Values | None
     predictions: Values
     probabilities: Values | None
     features: Mapping[str, Values] | None = None
+    numbers: Sequence[int] | None = None
 
 
 def id_text(value: object) -> str | None:
@@ -110,10 +113,12 @@ def characters(rows: Iterable[Row]) -> int:
     return sum(len(cell) for row in rows for cell in row if isinstance(cell, str))
 
 
-class Sink(ABC):
-    """The tables `predictions` and `truths` (labels) of a database; for one thread at a time.
+class Sink(ShadowReader):
+    """The tables of answers and of labels in a database; for one thread at a time.
 
-    (request, row) identifies a row. Rows written together are stored together or not at all, even if
+    Rows are written to and deleted from `table`, PREDICTIONS or SHADOWS; all else is read from the former,
+    but for the methods of `ShadowReader`. (request, row) identifies a row. Rows written together are stored
+    together or not at all, even if
     the process is killed. Stored rows are visible to the next call of any process.
 
     The first call opens the database; after an error the next one opens it again. `write` raises
@@ -123,9 +128,12 @@ class Sink(ABC):
     """
 
     _PAIRS: ClassVar[str]  # turns a JSON object into a table of key and value
-    _TIME: ClassVar[str]  # an answer's time as text in ISO 8601
-    _MOMENT: ClassVar[str]  # turns such a text into a time
-    _SAMPLED: ClassVar[str]  # holds for one row in so many
+
+    def __init__(self, table: str = PREDICTIONS) -> None:
+        self.table = table
+
+    def _on_table(self, sql: str) -> str:
+        return sql.format(table=self.table)
 
     @property
     def _unanswered(self) -> str:
@@ -238,10 +246,6 @@ class Sink(ABC):
     def _change(self, sql: str, *values: str) -> int:
         """Run a statement, with `?` for each value, in a transaction; return the number of changed rows."""
 
-    @abstractmethod
-    def _select(self, sql: str, *values: str) -> Iterator[tuple[Any, ...]]:
-        """Stream the rows of a query, with `?` for each value."""
-
 
 _BLOCK_CELLS = 4_000  # encoding so many holds Python's global lock for about a millisecond
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as JSON writes it
@@ -272,14 +276,16 @@ def _rows(answered: AnsweredRows, part: slice, sampled: Mask | None) -> list[Row
         return plain if sampled is None else list(compress(plain, sampled[part]))
 
     request, time, version = answered.request, utc_text(answered.time), answered.version
-    numbers = take(range(1, part.stop + 1))
+    numbers = take(answered.numbers or range(1, part.stop + 1))
     nulls = [None] * len(numbers)
+    versions = [version] * len(numbers) if isinstance(version, str) else take(version)
     features: Iterable[Any] = nulls
     if answered.features is not None:
         names, columns = tuple(answered.features), map(take, answered.features.values())
         features = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
     cells = zip(
         numbers,
+        versions,
         nulls if answered.ids is None else take(answered.ids),
         take(answered.predictions),
         nulls if answered.probabilities is None else take(answered.probabilities),
@@ -297,7 +303,7 @@ def _rows(answered: AnsweredRows, part: slice, sampled: Mask | None) -> list[Row
             _json(probability),
             None if values is None else _json(values),
         )
-        for number, key, prediction, probability, values in cells
+        for number, version, key, prediction, probability, values in cells
     ]
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from lightmodel.config import Config, LogSection
 from lightmodel.errors import AlreadyRunning, ConfigError, LightModelError, StorageFull
 from lightmodel.files import file_lock, is_full
-from lightmodel.predictions.base import Sink
+from lightmodel.predictions.base import Sink, utc_text
 from lightmodel.predictions.log import Count, PredictionLog, ship
 from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.prune import Pruned, prune
+from lightmodel.predictions.shadows import PREDICTIONS, SHADOWS
 from lightmodel.predictions.sqlite import FREE_SPACE, SqliteSink, check_sqlite
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,18 @@ def open_log(config: Config, count: Count) -> PredictionLog | None:
     return PredictionLog(_sqlite_file(config), log, count, server, pruning)
 
 
+def open_shadow_log(config: Config, count: Count) -> PredictionLog:
+    """Open the log of this process for scores that are no answers; call it after `open_log`.
+
+    Its rows stand in a table of their own, in the same database and spool.
+
+    Raises:
+        ConfigError: as by `open_log`.
+    """
+    server = _server(config.log, SHADOWS)
+    return PredictionLog(_sqlite_file(config), config.log, count, server, table=SHADOWS)
+
+
 def open_sink(config: Config) -> Sink:
     """Open the database of the prediction log, after shipping the spooled rows to it.
 
@@ -65,20 +78,22 @@ def open_sink(config: Config) -> Sink:
     log = config.log
     sink = _open(config)
     if log.sink == "postgres":
-        ship(_sqlite_file(config), sink, lambda _name, _number: None, timeout_s=2.0)
+        for table in (PREDICTIONS, SHADOWS):
+            with closing(_open(config, table)) as server:
+                ship(_sqlite_file(config), server, lambda _name, _number: None, timeout_s=2.0)
     return sink
 
 
-def _open(config: Config) -> Sink:
+def _open(config: Config, table: str = PREDICTIONS) -> Sink:
     log = config.log
     if log.sink == "none":
         raise ConfigError(
             'there is no prediction log: log.sink is "none"', hint='set log.sink to "sqlite"'
         )
-    server = _server(log)
+    server = _server(log, table)
     _check_folder(log_folder(config))
     _name_former(config)
-    return server or SqliteSink(_sqlite_file(config))
+    return server or SqliteSink(_sqlite_file(config), table=table)
 
 
 def prune_log(
@@ -100,11 +115,22 @@ def prune_log(
     with closing(_open(config)) as sink:
         try:
             with file_lock(log_folder(config) / "prune.lock", timeout_s=0):
-                return prune(sink, log, datetime.now(UTC), dry_run=dry_run, stopped=stopped)
+                done = prune(sink, log, datetime.now(UTC), dry_run=dry_run, stopped=stopped)
+                if done.before and not dry_run:
+                    _prune_shadows(config, done.before, stopped)
+                return done
         except TimeoutError as error:
             raise AlreadyRunning(
                 "the log is being pruned by another process", hint="wait until it has finished"
             ) from error
+
+
+def _prune_shadows(config: Config, before: datetime, stopped: Callable[[], bool]) -> None:
+    """Delete the scores beside answers from before a time, which are deleted."""
+    with closing(_open(config, SHADOWS)) as sink:
+        batches = sink.delete_rows(before=utc_text(before))
+        while not stopped() and next(batches, None) is not None:
+            pass
 
 
 def _prune_in_service(config: Config, stopped: Callable[[], bool]) -> None:
@@ -126,7 +152,7 @@ def spooled_bytes(config: Config) -> int:
             return 0
 
 
-def _server(log: LogSection) -> Sink | None:
+def _server(log: LogSection, table: str = PREDICTIONS) -> Sink | None:
     """Return the database that rows are shipped to; None if the SQLite file is the log itself."""
     if log.sink != "postgres":
         return None
@@ -135,7 +161,7 @@ def _server(log: LogSection) -> Sink | None:
             'log.sink = "postgres" needs log.url',
             hint="set LIGHTMODEL__LOG__URL or LIGHTMODEL__LOG__URL_FILE",
         )
-    return PostgresSink(log.url.get_secret_value())
+    return PostgresSink(log.url.get_secret_value(), table)
 
 
 def _check_folder(folder: Path) -> None:

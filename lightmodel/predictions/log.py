@@ -17,6 +17,7 @@ from lightmodel.config import LogSection
 from lightmodel.config.base import redacted
 from lightmodel.errors import DataError, LightModelError
 from lightmodel.predictions.base import AnsweredRows, Row, Sink, characters, encode
+from lightmodel.predictions.shadows import PREDICTIONS
 from lightmodel.predictions.sqlite import SqliteSink
 
 logger = logging.getLogger(__name__)
@@ -69,10 +70,11 @@ class PredictionLog:
         count: Count,
         server: Sink | None = None,
         prune: Prune | None = None,
+        table: str = PREDICTIONS,
     ) -> None:
         self._limits = limits
         self._count = count
-        self._file = SqliteSink(path, limits.spool_mb << 20 if server else None)
+        self._file = SqliteSink(path, limits.spool_mb << 20 if server else None, table)
         self._unstarted: list[Callable[[], None]] = [self._keep_writing]
         if server is not None:
             self._unstarted.append(partial(self._keep_shipping, server))
@@ -221,16 +223,17 @@ class PredictionLog:
 
 
 def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> None:
-    """Send the rows of a spool to a server, oldest first; remove each once the server has it.
+    """Send the rows of a spool to the server's table, oldest first; remove each once the server has it.
 
     One process ships at a time; if another holds the lock longer than `timeout_s`, this returns.
 
     Raises:
         LightModelError: the server or the file cannot be used (see `Sink`); the rest stays spooled.
     """
-    file = SqliteSink(spool)
+    file = SqliteSink(spool, table=server.table)
+    lock = ".lock" if server.table == PREDICTIONS else f".{server.table}.lock"
     try:
-        with FileLock(spool.with_suffix(".lock"), timeout=timeout_s):
+        with FileLock(spool.with_suffix(lock), timeout=timeout_s):
             while batch := file.oldest_rows(_SHIP_ROWS, _SHIP_BYTES):
                 _send(batch, file, server, count)
     except Timeout:

@@ -15,6 +15,7 @@ from lightmodel.errors import (
     StorageFull,
 )
 from lightmodel.predictions.base import FOREVER, PRUNED_TOGETHER, Row, Sink
+from lightmodel.predictions.shadows import PREDICTIONS
 
 if TYPE_CHECKING:  # optional: requirements/postgres.txt installs it
     import psycopg
@@ -33,12 +34,13 @@ CREATE TABLE IF NOT EXISTS predictions (
 );
 CREATE INDEX IF NOT EXISTS predictions_by_id ON predictions (id) WHERE id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (time);
+CREATE TABLE IF NOT EXISTS shadow_predictions (LIKE predictions INCLUDING ALL);
 CREATE TABLE IF NOT EXISTS truths (
     id text PRIMARY KEY, truth text NOT NULL, time timestamptz NOT NULL
 );
 """
 _INSERT = """
-INSERT INTO predictions
+INSERT INTO {table}
 SELECT request, row, time::timestamptz, version, id, prediction::jsonb, probability::jsonb, features::jsonb
 FROM unnest(
     ?::text[], ?::integer[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[]
@@ -49,23 +51,23 @@ ON CONFLICT DO NOTHING
 # A second bound within the inner query would make PostgreSQL sort all rows without statistics.
 _DELETE_ROWS = """
 WITH deleted AS (
-    DELETE FROM predictions WHERE time < ?::timestamptz AND ctid = ANY (ARRAY(
-        SELECT ctid FROM predictions WHERE time >= ?::timestamptz ORDER BY time LIMIT ?::bigint
+    DELETE FROM {table} WHERE time < ?::timestamptz AND ctid = ANY (ARRAY(
+        SELECT ctid FROM {table} WHERE time >= ?::timestamptz ORDER BY time LIMIT ?::bigint
     )) RETURNING time
 ) SELECT count(*), max(time)::text FROM deleted
 """
 _SIZES = """
-SELECT pg_total_relation_size('predictions'), pg_relation_size('predictions') / 8192
+SELECT pg_total_relation_size('{table}'), pg_relation_size('{table}') / 8192
 """  # the second in pages
 _SAMPLE_PAGES = 5_000
 _SAMPLE_ERROR = 0.03  # 2 / sqrt(_SAMPLE_PAGES): two standard deviations
 # With about 100 bytes for a row's header and its places in the indexes. The same pages are sampled
 # each time, so that the error is the same each time, too.
 _USED = """
-SELECT coalesce(sum(pg_column_size(predictions.*) + 100), 0)::float8, count(*)
-FROM predictions TABLESAMPLE SYSTEM (?::float8) REPEATABLE (0)
+SELECT coalesce(sum(pg_column_size({table}.*) + 100), 0)::float8, count(*)
+FROM {table} TABLESAMPLE SYSTEM (?::float8) REPEATABLE (0)
 """
-_TIME_AT = "SELECT time FROM predictions ORDER BY time LIMIT 1 OFFSET ?::bigint"
+_TIME_AT = "SELECT time FROM {table} ORDER BY time LIMIT 1 OFFSET ?::bigint"
 
 
 class PostgresSink(Sink):
@@ -80,7 +82,8 @@ class PostgresSink(Sink):
     _SAMPLED = "mod(hashtext(request || row::text)::bigint & 2147483647, ?::bigint) = 0"
     _TIME = """to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, table: str = PREDICTIONS) -> None:
+        super().__init__(table)
         try:
             import psycopg
         except ImportError as error:
@@ -101,14 +104,18 @@ class PostgresSink(Sink):
 
     def write(self, rows: Sequence[Row]) -> int:
         """Store rows; return how many were added."""
-        return self._change(_INSERT, *map(list, zip(*rows, strict=True))) if rows else 0
+        return (
+            self._change(self._on_table(_INSERT), *map(list, zip(*rows, strict=True)))
+            if rows
+            else 0
+        )
 
     def delete_rows(self, before: str = FOREVER, most: int = sys.maxsize) -> Iterator[int]:
         """Delete the oldest answers, at most `most`, from before a time; yield each batch's number."""
         since = "-infinity"
         while most > 0:
             batch = str(min(most, PRUNED_TOGETHER))
-            ((deleted, last),) = self._select(_DELETE_ROWS, before, since, batch)
+            ((deleted, last),) = self._select(self._on_table(_DELETE_ROWS), before, since, batch)
             if not deleted:
                 return
             yield deleted
@@ -120,11 +127,11 @@ class PostgresSink(Sink):
         Deleted rows do not make the tables smaller, hence the size is that of the rows; where the
         tables are larger than `size`, it is estimated from a sample of their pages, rather too low.
         """
-        ((total, pages),) = self._select(_SIZES)
+        ((total, pages),) = self._select(self._on_table(_SIZES))
         if total <= size:
             return 0
         share = min(1.0, _SAMPLE_PAGES / max(1, pages))
-        ((used, rows),) = self._select(_USED, str(100 * share))
+        ((used, rows),) = self._select(self._on_table(_USED), str(100 * share))
         if share < 1:
             size += int(_SAMPLE_ERROR * used / share)
         kept = size * share / used if used else 1
@@ -132,7 +139,10 @@ class PostgresSink(Sink):
 
     def oldest(self, skipped: int = 0) -> datetime | None:
         """Return the time of the oldest answer but for the `skipped` oldest ones; None if none is left."""
-        times = [cast("datetime", time) for (time,) in self._select(_TIME_AT, str(skipped))]
+        times = [
+            cast("datetime", time)
+            for (time,) in self._select(self._on_table(_TIME_AT), str(skipped))
+        ]
         return times[0] if times else None
 
     def shrink(self, stopped: Callable[[], bool]) -> None:

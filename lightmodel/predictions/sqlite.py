@@ -18,6 +18,7 @@ from lightmodel.errors import (
     StorageFull,
 )
 from lightmodel.predictions.base import FOREVER, PRUNED_TOGETHER, Row, Sink, characters
+from lightmodel.predictions.shadows import PREDICTIONS
 
 _MIN_VERSION = (3, 38)  # the first that always has the functions for JSON
 _BUSY_S = 5.0
@@ -37,11 +38,13 @@ FREE_SPACE = (
     "free some space on the disk of log.folder (`python -m lightmodel models retire` removes old "
     "versions), and limit the log by log.keep_days or log.max_mb"
 )
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS predictions (  -- each row is inserted once, hence without a key
+_COLUMNS = """(  -- each row is inserted once, hence without a key
     request TEXT NOT NULL, row INTEGER NOT NULL, time TEXT NOT NULL, version TEXT NOT NULL, id TEXT,
     prediction TEXT, probability TEXT, features TEXT  -- JSON
-);
+)"""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS predictions {columns};
+CREATE TABLE IF NOT EXISTS shadow_predictions {columns};
 CREATE TABLE IF NOT EXISTS truths (
     id TEXT PRIMARY KEY, truth TEXT NOT NULL, time TEXT NOT NULL
 ) WITHOUT ROWID;
@@ -50,24 +53,24 @@ CREATE TABLE IF NOT EXISTS refused AS SELECT * FROM predictions WHERE false;
 # Only labels need it, and where ids are random, it makes writing rows several times slower.
 _INDEX = "CREATE INDEX IF NOT EXISTS predictions_by_id ON predictions (id) WHERE id IS NOT NULL"
 _INSERT = """
-INSERT INTO predictions (request, row, time, version, id, prediction, probability, features) VALUES
+INSERT INTO {table} (request, row, time, version, id, prediction, probability, features) VALUES
 """
 _ROW_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?)"
 _STATEMENT_ROWS = 50  # one statement releases Python's global lock once, executemany for each row
 _OLDEST_ROWS = """
 SELECT rowid, request, row, time, version, id, prediction, probability, features
-FROM predictions ORDER BY rowid LIMIT ?
+FROM {table} ORDER BY rowid LIMIT ?
 """
 _OLDEST_TIMES = """
-SELECT rowid, time FROM predictions
-WHERE rowid >= (SELECT min(rowid) FROM predictions) + ? ORDER BY rowid LIMIT ?
+SELECT rowid, time FROM {table}
+WHERE rowid >= (SELECT min(rowid) FROM {table}) + ? ORDER BY rowid LIMIT ?
 """
-_ROWS = "SELECT 1 + (SELECT max(rowid) FROM predictions) - (SELECT min(rowid) FROM predictions)"
+_ROWS = "SELECT 1 + (SELECT max(rowid) FROM {table}) - (SELECT min(rowid) FROM {table})"
 _FREED_TOGETHER = 500  # pages
 _USED = """
 SELECT (page_count - freelist_count) * page_size
 FROM pragma_page_count, pragma_freelist_count, pragma_page_size
-WHERE EXISTS (SELECT 1 FROM predictions)
+WHERE EXISTS (SELECT 1 FROM predictions UNION ALL SELECT 1 FROM shadow_predictions)
 """
 
 
@@ -79,17 +82,19 @@ class SqliteSink(Sink):
     _MOMENT = "?"
     _SAMPLED = "rowid % CAST(? AS INTEGER) = 0"
 
-    def __init__(self, path: Path, max_bytes: int | None = None) -> None:
+    def __init__(self, path: Path, max_bytes: int | None = None, table: str = PREDICTIONS) -> None:
+        super().__init__(table)
         self.path = path
         self._max_pages = max_bytes // _PAGE if max_bytes else None
         self._connection: sqlite3.Connection | None = None
 
     def write(self, rows: Sequence[Row]) -> int:
         """Store rows; return how many were added."""
+        insert = self._on_table(_INSERT)
         with self._opened() as connection, connection:
             for start in range(0, len(rows), _STATEMENT_ROWS):
                 some = rows[start : start + _STATEMENT_ROWS]
-                statement = _INSERT + ", ".join([_ROW_VALUES] * len(some))
+                statement = insert + ", ".join([_ROW_VALUES] * len(some))
                 connection.execute(statement, list(chain.from_iterable(some)))
         return len(rows)
 
@@ -102,7 +107,7 @@ class SqliteSink(Sink):
         """Return (rowid, row) of the oldest rows: at most `rows`, of about `size` characters."""
         batch: list[tuple[int, Row]] = []
         total = 0
-        for rowid, *cells in self._select(_OLDEST_ROWS, rows):
+        for rowid, *cells in self._select(self._on_table(_OLDEST_ROWS), rows):
             batch.append((rowid, (row := cast("Row", tuple(cells)))))
             total += characters([row])
             if total >= size:
@@ -111,11 +116,12 @@ class SqliteSink(Sink):
 
     def remove(self, last: int) -> None:
         """Delete the rows up to and including the rowid `last`."""
-        self._change("DELETE FROM predictions WHERE rowid <= ?", last)
+        self._change(self._on_table("DELETE FROM {table} WHERE rowid <= ?"), last)
 
     def set_aside(self, rowid: int) -> None:
         """Copy a row to the table `refused`."""
-        self._change("INSERT INTO refused SELECT * FROM predictions WHERE rowid = ?", rowid)
+        copy = "INSERT INTO refused SELECT * FROM {table} WHERE rowid = ?"
+        self._change(self._on_table(copy), rowid)
 
     def delete_rows(self, before: str = FOREVER, most: int = sys.maxsize) -> Iterator[int]:
         """Delete the oldest answers, at most `most`, from before a time; yield each batch's number.
@@ -124,11 +130,11 @@ class SqliteSink(Sink):
         """
         while old := [
             rowid
-            for rowid, time in self._select(_OLDEST_TIMES, 0, min(most, PRUNED_TOGETHER))
+            for rowid, time in self._oldest_times(0, min(most, PRUNED_TOGETHER))
             if time < before
         ]:
-            delete = "DELETE FROM predictions WHERE rowid <= ? AND time < ?"
-            yield (deleted := self._change(delete, old[-1], before))
+            delete = "DELETE FROM {table} WHERE rowid <= ? AND time < ?"
+            yield (deleted := self._change(self._on_table(delete), old[-1], before))
             most -= deleted
 
     def rows_beyond(self, size: int) -> int:
@@ -136,12 +142,12 @@ class SqliteSink(Sink):
         used = self.used_bytes()
         if used <= size:
             return 0
-        ((rows,),) = self._select(_ROWS)
+        ((rows,),) = self._select(self._on_table(_ROWS))
         return int(rows) * (used - size) // used
 
     def oldest(self, skipped: int = 0) -> datetime | None:
         """Return the time of the oldest answer but for the `skipped` oldest ones; None if none is left."""
-        times = [time for _, time in self._select(_OLDEST_TIMES, skipped, PRUNED_TOGETHER)]
+        times = [time for _, time in self._oldest_times(skipped, PRUNED_TOGETHER)]
         return datetime.fromisoformat(min(times)) if times else None
 
     def shrink(self, stopped: Callable[[], bool]) -> None:
@@ -164,6 +170,9 @@ class SqliteSink(Sink):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _oldest_times(self, skipped: int, most: int) -> Iterator[tuple[Any, ...]]:
+        return self._select(self._on_table(_OLDEST_TIMES), skipped, most)
 
     def _change(self, sql: str, *values: str | int) -> int:
         with self._opened() as connection, connection:
@@ -191,7 +200,7 @@ class SqliteSink(Sink):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA.format(columns=_COLUMNS))
         if self._max_pages:
             connection.execute(f"PRAGMA max_page_count = {self._max_pages}")
         return connection

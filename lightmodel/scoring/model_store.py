@@ -17,9 +17,10 @@ from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError,
 from lightmodel.learners.base import FittedModel
 from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
+from lightmodel.store.canary import served_versions
 from lightmodel.store.provenance import imported_packages
 from lightmodel.store.user_code import user_code_of, user_features
-from lightmodel.store.verdict import newest_approved, read_verdict
+from lightmodel.store.verdict import read_verdict
 from lightmodel.store.versions import Version, models_of
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_readers import CompiledRowReader, RowReader
@@ -35,7 +36,10 @@ _Predict = Callable[[Matrix], Scores]
 
 
 class ModelStoreView:
-    """A store as the service uses it: its newest model that is approved and passes its self-test."""
+    """A store as the service uses it: its newest model that is approved and passes its self-test.
+
+    With `serve.canary`, a version that is not promoted yet is only the canary.
+    """
 
     def __init__(self, config: Config) -> None:
         self.folder = config.store.root / "model"
@@ -65,7 +69,7 @@ class ModelStoreView:
         return frozenset(files)
 
     def newest(self, current: LoadedModel | None) -> LoadedModel:
-        """Load and return the newest approved model; return `current` if it is still the newest.
+        """Load and return the approved model that answers; return `current` if that is still the one.
 
         Raises:
             LightModelError: no approved model can be served; the error is that of the newest one.
@@ -73,7 +77,7 @@ class ModelStoreView:
         refused: dict[str, LightModelError] = {}
         while True:
             try:
-                version = newest_approved(self._store, besides=refused)
+                version = served_versions(self._store, self._config.serve.canary, refused).stable
             except ArtefactMissing as none_left:
                 raise next(iter(refused.values()), none_left) from None
             if current and version.name == current.version:
@@ -83,6 +87,40 @@ class ModelStoreView:
             except LightModelError as error:
                 self._store.warn_once(version.name, error)
                 refused[version.name] = error
+
+    def canary(self, served: LoadedModel) -> Version | None:
+        """Return the version that answers a share of the ids; None if there is none.
+
+        Raises:
+            LightModelError: the store cannot be read.
+        """
+        canary = served_versions(self._store, self._config.serve.canary).canary
+        return canary if canary and canary.name > served.version else None
+
+    def challenger(self, served: LoadedModel) -> Version | None:
+        """Return the verified version that `serve.shadow` names; None if there is none.
+
+        Raises:
+            ArtefactMissing: there is no version of this name.
+            ArtefactCorrupt: it is damaged, or its signature is wrong.
+        """
+        wanted = self._config.serve.shadow
+        if wanted != "challenger":
+            version = self._store.get(wanted)
+            self._store.verify(version)
+            return version if version.name != served.version else None
+        for version in self._store.newest_first():
+            if version.name <= served.version:
+                break
+            verdict = read_verdict(version, self._store.signer)
+            if verdict is None or not (verdict.passed or verdict.by == "rollback"):
+                self._store.verify(version)
+                return version
+        return None
+
+    def open(self, version: Version) -> LoadedModel:
+        """Load a verified version, and test it on its sample rows; see `open_version`."""
+        return open_version(version, self._config)
 
     def is_withdrawn(self, name: str) -> bool:
         """Return whether an intact model version has a verdict that rejects it."""

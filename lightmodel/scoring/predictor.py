@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lightmodel.config import Config
-from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
-from lightmodel.contract.columns import Contract, Role
+from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
+from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.imputation import impute
 from lightmodel.contract.publication import Published
 from lightmodel.contract.task import label_name
@@ -62,6 +62,13 @@ class Answers:
         if self.is_binary:
             return rows
         return [dict(zip(self.label_names, row, strict=True)) for row in rows]
+
+    @property
+    def finite(self) -> Mask:
+        """(rows,) Whether all scores of a row are finite."""
+        scores = self.scores.reshape(len(self.scores), -1)
+        sums: Vector = scores.sum(axis=1)
+        return ~(np.isnan(sums) | np.isinf(sums))
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """Return the columns by name: the id's name, prediction, probability, contributions."""
@@ -268,3 +275,23 @@ def check_samples(predictor: Predictor, block: Block, stored: Sequence[Sequence[
     scores = predictor.score(block.features, *block.more)
     if not np.allclose(scores, np.reshape(stored, scores.shape), rtol=SAME_SCORE, atol=0):
         raise ArtefactCorrupt(f"{predictor.version}: its sample rows get other scores than stored")
+
+
+def reads_alike(one: LoadedModel, other: LoadedModel) -> bool:
+    """Return whether the features of a row are the same numbers for both models.
+
+    Texts are not: each model encodes them in its own way. What functions take besides features is not kept.
+    """
+    first, second = one.contract, other.contract
+    return (
+        [*map(_as_read, first.features)] == [*map(_as_read, second.features)]
+        and one.full_reader.dialect.na_values == other.full_reader.dialect.na_values
+        and first.decimal == second.decimal
+        and not any(column.type is ColumnType.TEXT for column in first.features)
+        and not other.rules.others
+    )
+
+
+def _as_read(column: Column) -> tuple[object, ...]:
+    kind = ColumnType.NUMBER if column.type.is_numeric else column.type
+    return column.name, kind, column.format, column.categories

@@ -17,7 +17,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lightmodel import errors
 from lightmodel.config import Config, load
-from lightmodel.predictions.factory import open_log
+from lightmodel.config.threads import cores, workers_of
+from lightmodel.predictions.factory import open_log, open_shadow_log
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
     describe,
@@ -28,8 +29,13 @@ from lightmodel.service import (
     retraining,
     security,
 )
+from lightmodel.service.answer_log import AnswerLog
+from lightmodel.service.canary import Canaries
 from lightmodel.service.json_requests import JsonRequests
+from lightmodel.service.load_meter import LoadMeter
 from lightmodel.service.model_manager import ModelManager
+from lightmodel.service.second_model import SecondModel
+from lightmodel.service.shadow import Shadow
 from lightmodel.service.state_gauges import StateCollector
 from lightmodel.tables.column_rules import request_hint
 from lightmodel.watch.gauges import WatchCollector
@@ -67,12 +73,11 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     metrics = observability.Metrics()
-    models = ModelManager(
-        ModelStoreView(config), config.serve.reload_interval_s, metrics.change_model
-    )
+    log = _answer_log(config, metrics)
+    canaries = Canaries(config.serve.canary, metrics.count_canary)
+    models = _model_manager(config, log, canaries, metrics)
     metrics.read_at_scrape(StateCollector(config, models))
     metrics.read_at_scrape(WatchCollector(config))
-    log = open_log(config, metrics.count_log)
     app.extensions["model_manager"] = models
     if proxies := config.serve.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]  # Flask's own way
@@ -82,12 +87,46 @@ def create_app(config: Config | None = None) -> Flask:
     handle_errors(app)
     app.extensions["serve"] = config.serve
     app.extensions["prediction_log"] = log
-    app.extensions["json_requests"] = JsonRequests(config, models, log, metrics, callers)
+    app.extensions["json_requests"] = JsonRequests(config, models, log, canaries, metrics, callers)
     app.register_blueprint(describe.blueprint(models))
-    app.register_blueprint(predict.blueprint(models, config, log, metrics))
+    app.register_blueprint(predict.blueprint(models, config, log, canaries, metrics))
     app.register_blueprint(pages.blueprint(models, config))
     app.register_blueprint(retraining.blueprint(config))
     return app
+
+
+def _answer_log(config: Config, metrics: observability.Metrics) -> AnswerLog:
+    """Return the log of this process and, if a challenger is wanted, what scores by it."""
+    log = open_log(config, metrics.count_log)
+    if log is None or not (config.serve.shadow or config.serve.canary):
+        if config.serve.shadow:
+            logger.warning("serve.shadow needs the prediction log (log.sink), which is off")
+        return AnswerLog(config, log)
+
+    def count(what: str, rows: int) -> None:
+        if what == "dropped":
+            metrics.count_log(what, rows)
+
+    failures = open_shadow_log(config, count)
+    shadow = None
+    if config.serve.shadow:
+        shadow = Shadow(failures, metrics.count_shadow, LoadMeter(cores() / workers_of(config)))
+    return AnswerLog(config, log, failures, shadow)
+
+
+def _model_manager(
+    config: Config, log: AnswerLog, canaries: Canaries, metrics: observability.Metrics
+) -> ModelManager:
+    store, show = ModelStoreView(config), metrics.show_second
+    seconds = []
+    if config.serve.canary:
+        seconds.append(SecondModel("canary", store.canary, store.open, canaries.use, show))
+    if log.shadow:
+        seconds.append(
+            SecondModel("challenger", store.challenger, store.open, log.shadow.use, show)
+        )
+    interval_s = config.serve.reload_interval_s
+    return ModelManager(store, interval_s, metrics.change_model, seconds=seconds)
 
 
 def handle_errors(app: Flask) -> None:

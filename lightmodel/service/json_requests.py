@@ -12,9 +12,10 @@ from typing import Any
 
 from lightmodel.config import Config
 from lightmodel.errors import LightModelError
-from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.service.answer_log import AnswerLog
 from lightmodel.service.answer_writers import JsonWriter
+from lightmodel.service.canary import Canaries, Canary
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import (
     HEADERS,
@@ -25,6 +26,7 @@ from lightmodel.service.observability import (
 )
 from lightmodel.service.request_scorer import RequestScorer
 from lightmodel.service.security import Callers, client_address
+from lightmodel.tables.blocks import Block
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,8 @@ class JsonRequests:
 
     config: Config
     models: ModelManager
-    log: PredictionLog | None
+    log: AnswerLog
+    canaries: Canaries
     metrics: Metrics
     callers: Callers
 
@@ -92,18 +95,18 @@ class JsonRequests:
         key = self._key_name(headers)
         if self.callers.need_key and not key:
             return None
-        scorer = self._score(model, body, started)
+        sent_id = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = request_id_of(sent_id)
+        scorer = self._score(model, body, started, request_id)
         # Only an answer counts here: what is left to Flask is counted there.
         address = client_address(scope, self.config.serve.proxies)
         if scorer is None or self.callers.acquire(key, address):
             return None
-        sent_id = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = request_id_of(sent_id)
-        if self.log is not None:
-            # The client's id may be used again; in the log it is made unique.
-            self.log.record(
-                scorer.rows_to_log(f"{request_id}-{new_id()}" if sent_id else request_id)
-            )
+        # The client's id may be used again; in the log it is made unique.
+        unique_id = f"{request_id}-{new_id()}" if sent_id else request_id
+        if (kept := self.log.body("json")) is not None:
+            kept.content = body
+        self.log.record(scorer, unique_id, kept)
         response = _response(scorer, request_id)
         self._count(scorer, request_id, time.perf_counter() - started)
         return response
@@ -114,15 +117,22 @@ class JsonRequests:
         sent = headers.get(b"x-api-key") or headers.get(b"authorization", b"")
         return self.callers.key_name(sent.removeprefix(b"Bearer ").decode("latin-1"))
 
-    def _score(self, model: LoadedModel, body: bytes, started: float) -> RequestScorer | None:
+    def _score(
+        self, model: LoadedModel, body: bytes, started: float, request_id: str
+    ) -> RequestScorer | None:
         """Score the rows of a body; return None if it has too many, or is not valid."""
-        serve, keep = self.config.serve, self.config.log.features and self.log is not None
-        scorer = RequestScorer(model, JsonWriter(), None, serve.max_rows, keep_features=keep)
+        canary = self.canaries.of(model)
         try:
             block = model.body_reader.json_blocks.read(body)
             if block.violations or len(block.features) > _MAX_ROWS:
                 return None
-            scorer.read_s = time.perf_counter() - started
+            read_s = time.perf_counter() - started
+            if canary is not None and not canary.reads_alike:
+                if scorer := self._score_again(canary, body, block, request_id):
+                    return scorer
+                canary = None
+            scorer = self._scorer(model, canary, request_id)
+            scorer.read_s = read_s
             scorer.add(block)
             if not scorer.findings.scored:
                 return None
@@ -130,6 +140,35 @@ class JsonRequests:
             return None
         except Exception:
             logger.exception("a request is left to Flask")
+            return None
+        return scorer
+
+    def _scorer(self, model: LoadedModel, canary: Canary | None, request_id: str) -> RequestScorer:
+        return RequestScorer(
+            model,
+            JsonWriter(),
+            None,
+            self.config.serve.max_rows,
+            keep_features=self.log.keeps_features,
+            shadow_rows=self.log.wanted_rows,
+            canary=canary,
+            request_id=request_id,
+        )
+
+    def _score_again(
+        self, canary: Canary, body: bytes, block: Block, request_id: str
+    ) -> RequestScorer | None:
+        """Score by a canary that reads rows in its own way, if all rows are its own."""
+        rows = len(block.features)
+        if not canary.model.is_quick or not canary.asked(block.ids, rows, request_id).all():
+            return None
+        scorer = self._scorer(canary.model, None, request_id)
+        try:
+            own = canary.model.body_reader.json_blocks.read(body)
+            scorer.add(own)
+            canary.check(scorer.answered, own, rows)
+        except Exception as error:  # noqa: BLE001 — the stable version answers instead
+            canary.fail(rows, error)
             return None
         return scorer
 

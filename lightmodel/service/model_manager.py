@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
+from lightmodel.service.second_model import SecondModel
 
 logger = logging.getLogger(__name__)
 
@@ -23,16 +24,19 @@ class ModelManager:
     A model is loaded in a worker, after the fork. A newer one is loaded beside it, tested, and swapped
     in; if it cannot be loaded, that is logged once and the old one is still served. `on_model_changed` is
     called with each model that is served from now on, and with None when one is withdrawn and no other is.
+    `seconds` are loaded after it, so that no request waits for them.
     """
 
     store: ModelStoreView
     interval_s: float
     on_model_changed: Callable[[LoadedModel | None], None]
     clock: Callable[[], float] = time.monotonic
+    seconds: Sequence[SecondModel] = ()
     _model: LoadedModel | None = None
     _error: LightModelError | None = None
     _state: object = None
     _tried: float = 0.0
+    _seconds_state: object = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -71,14 +75,23 @@ class ModelManager:
                 reason = getattr(error, "strerror", None) or type(error).__name__
                 self._unload(ArtefactCorrupt(f"the models cannot be read: {reason}", hint=_HINT))
 
+    def refresh_seconds(self) -> None:
+        """Load what belongs beside the served model, if that or the store has changed."""
+        model, state = self._model, (self._model, self._state)
+        if self.seconds and model is not None and state != self._seconds_state:
+            self._seconds_state = state
+            for second in self.seconds:
+                second.refresh(model)
+
     def watch(self) -> None:
-        """Call `refresh` every `interval_s` seconds in a background thread."""
+        """Call `refresh` and `refresh_seconds` every `interval_s` seconds in a background thread."""
         threading.Thread(target=self._watch, name="model-watcher", daemon=True).start()
 
     def _watch(self) -> None:
         while True:
             try:
                 self.refresh()
+                self.refresh_seconds()
             except Exception:
                 logger.exception("checking for a newer model failed; checking again later")
             time.sleep(self.interval_s)

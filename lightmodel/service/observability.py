@@ -81,10 +81,30 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemin",
         )
+        self._seconds = {
+            role: self._gauge(f"{role}_info", text, "version")
+            for role, text in (
+                ("challenger", "1 for the loaded challenger, 0 for one that cannot be loaded"),
+                ("canary", "1 for the loaded canary, 0 for one that cannot be loaded"),
+            )
+        }
+        self._shadow_rows = self._counter(
+            "shadow_rows", "Answered rows scored by a challenger, shed, skipped or failed", "result"
+        )
+        self._canary_rows = self._counter("canary_rows", "Rows that a canary answered", "result")
         self._swaps = self._counter("model_swaps", "Model versions loaded")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"lightmodel_{name}", text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(
+            f"lightmodel_{name}",
+            text,
+            labels,
+            registry=self._registry,
+            multiprocess_mode="livemostrecent",
+        )
 
     def read_at_scrape(self, collector: Collector) -> None:
         """Add metrics that are read anew for each page, by the worker that answers."""
@@ -137,6 +157,18 @@ class Metrics:
         self._ready.set(model is not None)
         if model is not None:
             self._swaps.inc()
+
+    def count_shadow(self, result: str, rows: int) -> None:
+        """Count rows of a challenger that were "scored", "shed", "skipped" or "failed"."""
+        self._shadow_rows.labels(result).inc(rows)
+
+    def count_canary(self, result: str, rows: int) -> None:
+        """Count rows that a canary "answered", or that it "failed" to score."""
+        self._canary_rows.labels(result).inc(rows)
+
+    def show_second(self, role: str, version: str, loaded: bool) -> None:
+        """Record whether a "challenger" or "canary" is loaded."""
+        self._seconds[role].labels(version).set(loaded)
 
     def page(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

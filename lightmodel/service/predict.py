@@ -16,10 +16,11 @@ from lightmodel.config import Config
 from lightmodel.config.threads import scoring_threads_of
 from lightmodel.errors import ContractViolation, DataError
 from lightmodel.predictions.feedback import add_ground_truth, label_reader
-from lightmodel.predictions.log import PredictionLog
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service import memory
+from lightmodel.service.answer_log import AnswerLog
 from lightmodel.service.answer_writers import WRITERS, JsonWriter, MlflowWriter
+from lightmodel.service.canary import Canaries
 from lightmodel.service.media_types import CSV, JSON, JSON_LINES, registered
 from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import Metrics, new_id
@@ -31,20 +32,33 @@ _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphor
 
 
 def blueprint(
-    models: ModelManager, config: Config, log: PredictionLog | None, metrics: Metrics
+    models: ModelManager, config: Config, log: AnswerLog, canaries: Canaries, metrics: Metrics
 ) -> Blueprint:
     """Return the routes that score and take feedback; the scoring threads limit concurrent blocks."""
     routes = Blueprint("predict", __name__)
     semaphore = threading.Semaphore(scoring_threads_of(config))
-    max_rows, keep = config.serve.max_rows, config.log.features and log is not None
 
     def score(model: LoadedModel, writer: JsonWriter, threshold: float | None = None) -> Response:
         body = RequestBody(request, config.serve)
-        scorer = RequestScorer(model, writer, threshold, max_rows, keep_features=keep)
+        canary = canaries.of(model)
+        scorer = RequestScorer(
+            model,
+            writer,
+            threshold,
+            config.serve.max_rows,
+            keep_features=log.keeps_features,
+            shadow_rows=log.wanted_rows,
+            canary=canary if canary and canary.reads_alike else None,
+            request_id=g.request_id,
+        )
         reader = model.body_reader if writer.skips_blank else model.full_reader
-        _score_all(scorer, reader.read(body.pieces(), body.form, body.charset), semaphore)
-        if log is not None:
-            log.record(scorer.rows_to_log(_unique_id()))
+        pieces, kept = body.pieces(), log.body(body.form)
+        if kept is not None:
+            pieces = kept.keep(pieces)
+        _score_all(scorer, reader.read(pieces, body.form, body.charset), semaphore)
+        if kept is not None:
+            kept.charset = body.charset
+        log.record(scorer, _unique_id(), kept)
         g.rows, g.version = scorer.findings.scored, model.version
         metrics.count_answers(scorer.findings, scorer.answered)
         memory.release_after(scorer.findings.scored)

@@ -14,6 +14,7 @@ from lightmodel.errors import TooLarge
 from lightmodel.predictions.base import AnsweredRows
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.service.answer_writers import JsonWriter
+from lightmodel.service.canary import Canary, SharedAnswers
 from lightmodel.tables.blank_rows import described
 from lightmodel.tables.blocks import Block, ValidationReport
 from lightmodel.tables.row_rules import json_features
@@ -32,9 +33,13 @@ class RequestScorer:
         writer: encodes the answers, and defines the number of contributions.
         threshold: the decision threshold; None stands for the model's own.
         keep_features: whether to keep the features for the prediction log.
+        shadow_rows: the number of rows whose features to keep for a challenger.
+        canary: answers a share of the rows; None if there is none.
+        request_id: by which a canary is chosen for rows without an id.
         findings: violations, counted warnings and ignored columns so far.
         read_s: seconds spent on receiving and parsing rows.
-        features: the features of the answered rows, for the prediction log.
+        features: the features of the first answered rows, for the prediction log or a challenger.
+        shared: the part of a canary in each block.
     """
 
     model: LoadedModel
@@ -42,12 +47,16 @@ class RequestScorer:
     threshold: float | None
     max_rows: int
     keep_features: bool
+    shadow_rows: int = 0
+    canary: Canary | None = None
+    request_id: str = ""
     findings: ValidationReport = field(default_factory=ValidationReport)
     read_s: float = 0.0
     score_s: float = 0.0
     encode_s: float = 0.0
     answered: list[Answers] = field(default_factory=list)
     features: list[Matrix] = field(default_factory=list)
+    shared: list[SharedAnswers] = field(default_factory=list)
 
     def add(self, block: Block) -> None:
         """Score a block, unless it or an earlier one has violations."""
@@ -57,22 +66,33 @@ class RequestScorer:
         if self.findings.violations:
             self.answered.clear()
             self.features.clear()
+            self.shared.clear()
             return
         if not len(block.features):  # all rows are blank
             return
         started = time.perf_counter()
-        answers = self.model.predictor.answer(
-            block, threshold=self.threshold, explain=self.writer.explain
-        )
+        answers = self._answer(block)
         scored = time.perf_counter()
         self.writer.add(answers, self.model.body_reader.limits.answer)
         if answers.contributions is not None:  # these are not logged
             answers = replace(answers, contributions=None, base_values=None)
         self.answered.append(answers)
-        if self.keep_features and self.findings.scored <= _MAX_ROWS_WITH_FEATURES:
-            self.features.append(block.features)
+        self._keep(block.features)
         self.score_s += scored - started
         self.encode_s += time.perf_counter() - scored
+
+    def _answer(self, block: Block) -> Answers:
+        threshold, explain = self.threshold, self.writer.explain
+        if self.canary is None:
+            return self.model.predictor.answer(block, threshold=threshold, explain=explain)
+        shared = self.canary.answer(block, self.request_id, threshold=threshold, explain=explain)
+        self.shared.append(shared)
+        return shared.answers
+
+    def _keep(self, features: Matrix) -> None:
+        most = _MAX_ROWS_WITH_FEATURES if self.keep_features else self.shadow_rows
+        if most and (room := most - self.findings.scored + len(features)) > 0:
+            self.features.append(features if room >= len(features) else features[:room].copy())
 
     def body(self) -> bytes:
         """Return the response's body."""
@@ -84,7 +104,7 @@ class RequestScorer:
     def headers(self, received_s: float = 0.0) -> dict[str, str]:
         """Return the response's own headers; `received_s` is the part of `read_s` spent on receiving."""
         headers = {
-            "X-Model-Version": self.model.version,
+            "X-Model-Version": ", ".join(self._versions()) if self.shared else self.model.version,
             "Server-Timing": self._server_timing(received_s),
         }
         if extra := self.findings.extra:
@@ -105,11 +125,13 @@ class RequestScorer:
 
     def rows_to_log(self, request_id: str) -> AnsweredRows:
         """Return the answered rows for the prediction log; `request_id` is unique in it."""
-        answered, features = self.answered, self.features
+        answered, features = self.answered, list[Matrix]()
+        if self.keep_features and self.findings.scored <= _MAX_ROWS_WITH_FEATURES:
+            features = self.features
         return AnsweredRows(
             request=request_id,
             time=datetime.now(UTC),
-            version=self.model.version,
+            version=self._version_of_rows() if self.shared else self.model.version,
             ids=_joined([one.ids for one in answered]),
             predictions=_joined([one.predictions for one in answered]) or [],
             probabilities=_joined([one.probabilities() for one in answered]),
@@ -117,6 +139,34 @@ class RequestScorer:
             if features
             else None,
         )
+
+    def failed_rows(self, request_id: str) -> AnsweredRows | None:
+        """Return the rows that a canary was asked and could not score; None if there are none."""
+        ids, numbers, start = list[Any](), list[int](), 0
+        for shared in self.shared:
+            if shared.failed:
+                places = np.flatnonzero(shared.asked).tolist()
+                numbers += [start + at + 1 for at in places]
+                own = shared.answers.ids
+                ids += [None if own is None else own[at] for at in places]
+            start += len(shared.asked)
+        if not numbers or self.canary is None:
+            return None
+        version, moment = self.canary.model.version, datetime.now(UTC)
+        nothing = [None] * len(numbers)
+        return AnsweredRows(request_id, moment, version, ids, nothing, None, numbers=numbers)
+
+    def _version_of_rows(self) -> list[str]:
+        canary = self.canary.model.version if self.canary else ""
+        return [
+            canary if asked and not shared.failed else self.model.version
+            for shared in self.shared
+            for asked in shared.asked.tolist()
+        ]
+
+    def _versions(self) -> list[str]:
+        """Return the versions that have answered, the older one first."""
+        return sorted(set(self._version_of_rows()))
 
     def _server_timing(self, received_s: float) -> str:
         parse_s = max(0.0, self.read_s - received_s)

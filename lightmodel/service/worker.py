@@ -87,5 +87,4 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         os._exit(0)
 
     def _close_log(self) -> None:
-        if log := self.wsgi.extensions["prediction_log"]:
-            log.close()
+        self.wsgi.extensions["prediction_log"].close()

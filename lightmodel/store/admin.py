@@ -9,7 +9,13 @@ from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import runtime_of_estimator
-from lightmodel.store.verdict import newest_approved, read_verdict, withdraw
+from lightmodel.store.verdict import (
+    StoredVerdict,
+    newest_approved,
+    promote,
+    read_verdict,
+    withdraw,
+)
 from lightmodel.store.versions import MANIFEST, Store, Version
 
 
@@ -21,16 +27,19 @@ class RollbackResult:
     served: str
 
 
-def rollback(store: Store, name: str | None = None, *, force: bool = False) -> RollbackResult:
-    """Withdraw a model, by default the one that is served; nothing is deleted.
+def rollback(
+    store: Store,
+    name: str | None = None,
+    *,
+    force: bool = False,
+    reason: str = "withdrawn by rollback",
+) -> RollbackResult:
+    """Withdraw a model for a reason, by default the newest approved one; nothing is deleted.
 
     Raises:
         ArtefactMissing: there is no such approved model, or none would be left and `force` is off.
     """
-    version = store.get(name) if name else newest_approved(store)
-    verdict = read_verdict(version, store.signer)
-    if verdict is None or not verdict.passed:
-        raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to withdraw")
+    version, verdict = _approved(store, name, "withdraw")
     try:
         successor = newest_approved(store, besides={version.name}).name
     except ArtefactMissing:
@@ -40,8 +49,29 @@ def rollback(store: Store, name: str | None = None, *, force: bool = False) -> R
                 hint="`--force` withdraws it anyway; then no model can be served",
             ) from None
         successor = ""
-    withdraw(version, verdict, store.signer)
+    withdraw(version, verdict, store.signer, reason)
     return RollbackResult(version.name, successor)
+
+
+def promote_canary(store: Store, name: str | None = None) -> str:
+    """Let an approved model answer all, by default the newest one; return its name.
+
+    Raises:
+        ArtefactMissing: there is no such approved model.
+    """
+    version, verdict = _approved(store, name, "promote")
+    if not verdict.promoted:
+        promote(version, verdict, store.signer)
+    return version.name
+
+
+def _approved(store: Store, name: str | None, verb: str) -> tuple[Version, StoredVerdict]:
+    """Return an approved model, by default the newest one, and its verdict."""
+    version = store.get(name) if name else newest_approved(store)
+    verdict = read_verdict(version, store.signer)
+    if verdict is None or not verdict.passed:
+        raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to {verb}")
+    return version, verdict
 
 
 def retire(store: Store, keep: int) -> list[str]:

@@ -36,6 +36,7 @@ class StoredVerdict(Signed):
         created: UTC time in ISO format.
         by: what wrote it, "testing" or "rollback".
         fingerprint: see `store.provenance`; testing with an equal one is not run again.
+        promoted: whether it answers all, and not only the share of a canary: see `store.canary`.
     """
 
     passed: bool
@@ -48,6 +49,7 @@ class StoredVerdict(Signed):
     by: str
     fingerprint: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    promoted: bool = False
 
 
 def write_verdict(
@@ -69,11 +71,24 @@ def write_verdict(
     return _write(version, stored, signer)
 
 
-def withdraw(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
-    """Replace a verdict with a failing one; nothing is deleted."""
-    reasons = ("withdrawn by rollback", *verdict.reasons)
-    failing = replace(verdict, passed=False, reasons=reasons, created=_now(), by="rollback")
+def withdraw(
+    version: Version, verdict: StoredVerdict, signer: Signer, reason: str = "withdrawn by rollback"
+) -> StoredVerdict:
+    """Replace a verdict with a failing one, for this reason; nothing is deleted."""
+    failing = replace(
+        verdict,
+        passed=False,
+        reasons=(reason, *verdict.reasons),
+        created=_now(),
+        by="rollback",
+        promoted=False,
+    )
     return _write(version, failing, signer)
+
+
+def promote(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
+    """Note in the verdict on an approved model that it answers all, and is a canary no more."""
+    return _write(version, replace(verdict, promoted=True), signer)
 
 
 def _write(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:

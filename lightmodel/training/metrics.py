@@ -5,6 +5,8 @@ and every metric here is a function of weighted sums (the AUC, of weighted ranks
 resamples cost little.
 """
 
+from collections import defaultdict
+
 import numpy as np
 import numpy.typing as npt
 
@@ -65,7 +67,45 @@ def measure_predictions_with_intervals(
     point = measure_predictions(kind, target, scores, predicted)
     if resamples == 0:
         return {name: Interval(value, value, value) for name, value in point.items()}
-    drawn: dict[str, list[Vector]] = {name: [] for name in point}
+    drawn = _resampled(kind, target, scores, predicted, resamples)
+    return {name: _interval(value, drawn[name]) for name, value in point.items()}
+
+
+def paired_differences(
+    kind: TaskKind,
+    target: Vector,
+    first: tuple[Scores, Codes],
+    second: tuple[Scores, Codes],
+    resamples: int,
+) -> dict[str, Interval]:
+    """Return each metric of the second model less that of the first, on the same rows.
+
+    The 95 % intervals are narrower than those of either metric: both models are measured on each resample,
+    so that what makes its rows hard or easy cancels out.
+
+    Args:
+        kind: kind of the task.
+        target: (rows,) class codes or numbers.
+        first: scores and predictions of one model.
+        second: those of the other one.
+        resamples: number of bootstrap resamples; 0: all bounds equal the difference.
+    """
+    one, other = (measure_predictions(kind, target, *model) for model in (first, second))
+    differences = {name: other[name] - value for name, value in one.items()}
+    if resamples == 0:
+        return {name: Interval(value, value, value) for name, value in differences.items()}
+    drawn = [_resampled(kind, target, *model, resamples) for model in (first, second)]
+    return {
+        name: _interval(value, drawn[1][name] - drawn[0][name])
+        for name, value in differences.items()
+    }
+
+
+def _resampled(
+    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes, resamples: int
+) -> Metrics:
+    """Return every metric on each resample of the rows, which are the same for as many rows."""
+    drawn: defaultdict[str, list[Vector]] = defaultdict(list)
     random = np.random.default_rng(0)
     chunk = max(1, _CHUNK // len(target))
     for start in range(0, resamples, chunk):
@@ -73,7 +113,7 @@ def measure_predictions_with_intervals(
         weights = random.poisson(1.0, shape).astype(np.float64)
         for name, values in _weighted_metrics(kind, target, scores, predicted, weights).items():
             drawn[name].append(values)
-    return {name: _interval(value, np.concatenate(drawn[name])) for name, value in point.items()}
+    return {name: np.concatenate(values) for name, values in drawn.items()}
 
 
 def _interval(value: float, drawn: Vector) -> Interval:

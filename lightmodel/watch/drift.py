@@ -15,7 +15,7 @@ from lightmodel.config import Config, WatchSection
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import ArtefactMissing
 from lightmodel.predictions.factory import open_sink
-from lightmodel.store.verdict import newest_approved
+from lightmodel.store.canary import served_versions
 from lightmodel.store.versions import Version, models_of
 from lightmodel.training.reference import REFERENCE, Reference
 from lightmodel.watch.column_tests import ColumnDrift, column_tests, judged
@@ -94,7 +94,7 @@ def measure_drift(config: Config, version: str = "", now: datetime | None = None
 
     Args:
         config: the settings; `watch` sets window, limits and minimum.
-        version: its name or a unique beginning of it; "" for the newest approved one.
+        version: its name or a unique beginning of it; "" for the served one.
         now: the end of the window; None for the current time.
 
     Raises:
@@ -105,7 +105,8 @@ def measure_drift(config: Config, version: str = "", now: datetime | None = None
     """
     now = now or datetime.now(UTC)
     models = models_of(config)
-    model = models.get(version) if version else newest_approved(models)
+    share = config.serve.canary
+    model = models.get(version) if version else served_versions(models, share).stable
     reference = reference_of(model)
     contract = Contract.from_dict(model.manifest.contract or {})
     section = config.watch

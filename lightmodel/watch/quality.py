@@ -21,7 +21,8 @@ from lightmodel.errors import LightModelError
 from lightmodel.predictions.base import Sink, utc_text
 from lightmodel.predictions.factory import open_sink
 from lightmodel.predictions.feedback import newest_contract
-from lightmodel.store.verdict import StoredVerdict, newest_approved, read_verdict
+from lightmodel.store.canary import served_versions
+from lightmodel.store.verdict import StoredVerdict, read_verdict
 from lightmodel.store.versions import Store, Version, models_of
 from lightmodel.watch.estimate import MAX_ROWS, estimate
 from lightmodel.watch.labelled import LabelledRows, labelled_rows
@@ -50,7 +51,7 @@ class VersionQuality:
 
     Attributes:
         version: its name.
-        is_served: whether it is the newest approved one.
+        is_served: whether it answers now; of two, the one that is no canary.
         rows: number of rows that it answered.
         labelled: number of ids among them whose label is known.
         metrics: over all those ids; empty if there are none.
@@ -89,7 +90,7 @@ class LiveQuality:
 
     @property
     def served(self) -> VersionQuality | None:
-        """The newest approved version; None if it has not answered yet."""
+        """The version that answers now; None if it has not answered yet."""
         return next((one for one in self.versions if one.is_served), None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,7 +140,8 @@ def live_quality(
     """
     now = now or datetime.now(UTC)
     models = models_of(config)
-    served, newest = newest_approved(models).name, newest_contract(config)
+    served = served_versions(models, config.serve.canary).stable.name
+    newest = newest_contract(config)
     versions = {version.name: version for version in models.versions()}
     with closing(open_sink(config)) as sink:
         judge = _Judge(config, sink, now, period)

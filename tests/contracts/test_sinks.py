@@ -15,11 +15,12 @@ from lightmodel.errors import ConfigError, DataError, SourceUnavailable
 from lightmodel.predictions.base import Sink, utc_text
 from lightmodel.predictions.postgres import PostgresSink
 from lightmodel.predictions.prune import prune
+from lightmodel.predictions.shadows import PREDICTIONS, SHADOWS, ShadowedRows
 from lightmodel.predictions.sqlite import SqliteSink
 from tests.fakes.answers import LATER, VERSION, answered, at, rows_of
 from tests.fakes.postgres import Postgres, postgres
 
-OpenSink = Callable[[], Sink]
+OpenSink = Callable[..., Sink]
 NOON = utc_text(at(0))
 
 
@@ -35,6 +36,80 @@ class SinkContract:
         opened = open_sink()
         yield opened
         opened.close()
+
+    @pytest.fixture
+    def shadows(self, open_sink: OpenSink) -> Iterator[Sink]:
+        opened = open_sink(SHADOWS)
+        yield opened
+        opened.close()
+
+    def test_scores_of_a_challenger_are_no_answers(self, sink: Sink, shadows: Sink) -> None:
+        sink.write(rows_of(answered("r1", ["a", "b"], [0.1, 0.9])))
+        assert shadows.write(rows_of(answered("r1", ["a", "b"], [0.2, 0.3], version=LATER))) == 2
+        sink.add_ground_truth({"a": "no", "b": "yes"}, at(1))
+        since = "2026-01-01T00:00:00Z"
+        assert (sink.answered(), sink.window_size(LATER, since)) == ({VERSION: 2}, 0)
+        assert [*sink.window(LATER, since)] == sink.labelled(LATER) == []
+        assert len([*sink.rows()]) == 2
+
+    def test_scores_stand_beside_the_answers_to_the_same_rows(
+        self, sink: Sink, shadows: Sink
+    ) -> None:
+        sink.write(rows_of(answered("r1", ["a", "b"], [0.1, 0.9]), answered("r2", ["c"], [0.8])))
+        later = answered("r1", ["b"], [0.3], version=LATER)._replace(numbers=[2])
+        unknown = answered("r3", ["a"], [0.5], version=LATER)
+        shadows.write(rows_of(later, unknown))
+        since = "2026-01-01T00:00:00Z"
+        pair = ShadowedRows(VERSION, LATER, 1, 0)
+        assert sink.shadowed(since) == [pair]
+        assert sink.shadowed(utc_text(at(1))) == []
+        assert [*sink.shadow_window(pair, since)] == [(("yes", 0.9), ("no", 0.3))]
+        assert sink.shadow_labelled(pair) == []
+        sink.add_ground_truth({"b": "no", "c": "no"}, at(1))
+        assert sink.shadow_labelled(pair) == [(NOON, "no", ("yes", 0.9), ("no", 0.3))]
+
+    def test_of_an_id_that_is_scored_again_the_last_pair_counts(
+        self, sink: Sink, shadows: Sink
+    ) -> None:
+        for request, second in (("r1", 5), ("r2", 9), ("r3", 1)):
+            rows = answered(request, ["a"], [second / 10], time=at(second))
+            sink.write(rows_of(rows))
+            shadows.write(rows_of(rows._replace(version=LATER)))
+        sink.add_ground_truth({"a": "no"}, at(10))
+        (found,) = sink.shadow_labelled(ShadowedRows(VERSION, LATER, 3, 0))
+        assert found[1:] == ("no", ("yes", 0.9), ("yes", 0.9))
+
+    def test_rows_that_a_version_could_not_score_are_counted(
+        self, sink: Sink, shadows: Sink
+    ) -> None:
+        sink.write(rows_of(answered("r1", ["a", "b"], [0.1, 0.9])))
+        failed = answered("r1", ["a", "b"], [0.1, 0.1], version=LATER)
+        nothing = failed._replace(predictions=["no", None], probabilities=[0.2, None])
+        shadows.write(rows_of(nothing))
+        assert (sink.failures(LATER), sink.failures(VERSION)) == (1, 0)
+        (pair,) = sink.shadowed("2026-01-01T00:00:00Z")
+        assert (pair.rows, pair.failed) == (2, 1)
+        assert len([*sink.shadow_window(pair, "2026-01-01T00:00:00Z")]) == 1
+        sink.add_ground_truth({"a": "no", "b": "no"}, at(1))
+        assert len(sink.shadow_labelled(pair)) == 1
+
+    def test_the_scores_of_a_time_are_deleted_without_the_answers(
+        self, sink: Sink, shadows: Sink
+    ) -> None:
+        for day in (3, 5):
+            rows = answered(f"r{day}", ["a"] * 5, [0.5] * 5, time=at(0, day=day))
+            sink.write(rows_of(rows))
+            shadows.write(rows_of(rows._replace(version=LATER)))
+        assert sum(shadows.delete_rows(before=utc_text(at(0, day=4)))) == 5
+        assert sink.answered() == {VERSION: 10}
+        assert [pair.rows for pair in sink.shadowed("2026-01-01T00:00:00Z")] == [5]
+
+    def test_the_rows_of_a_request_may_have_two_versions(self, sink: Sink) -> None:
+        sink.write(
+            rows_of(answered("r1", ["a", "b", "c"], [0.5] * 3, version=[VERSION, LATER, VERSION]))
+        )
+        assert sink.answered() == {VERSION: 2, LATER: 1}
+        assert [row[3] for row in sink.rows()] == [VERSION, LATER, VERSION]
 
     def test_written_rows_are_visible_to_others_and_after_closing(
         self, open_sink: OpenSink, sink: Sink
@@ -305,7 +380,7 @@ class TestSqlite(SinkContract):
     def open_sink(self, tmp_path: Path) -> OpenSink:
         folder = tmp_path / "sink"
         folder.mkdir()
-        return lambda: SqliteSink(folder / "log.sqlite")
+        return lambda table=PREDICTIONS: SqliteSink(folder / "log.sqlite", table=table)
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +394,7 @@ class TestPostgres(SinkContract):
     @pytest.fixture
     def open_sink(self, cluster: Postgres) -> OpenSink:
         cluster.empty()
-        return lambda: PostgresSink(cluster.url)
+        return lambda table=PREDICTIONS: PostgresSink(cluster.url, table)
 
     def test_a_stopped_server_is_an_outage_and_a_restarted_one_works_again(
         self, cluster: Postgres, sink: Sink

@@ -81,7 +81,7 @@ class Postgres:
         import psycopg
 
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("DROP TABLE IF EXISTS predictions, truths")
+            connection.execute("DROP TABLE IF EXISTS predictions, shadow_predictions, truths")
 
     def _answers(self) -> bool:
         import psycopg

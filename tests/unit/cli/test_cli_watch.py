@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from lightmodel.config import Config, load
 from lightmodel.service import create_app
 from lightmodel.store.manifest import Manifest
 from tests.fakes.command_line import CommandLine
+from tests.fakes.copies import copy_model
 from tests.fakes.project import Project, shop_table
 
 Serve = Callable[..., FlaskClient]
@@ -117,7 +119,6 @@ def test_rows_of_another_version_are_counted_but_not_compared(
 ) -> None:
     serve()
     log = approved.folder / "var" / "log" / "predictions.sqlite"
-    import sqlite3
 
     with sqlite3.connect(log) as connection:
         connection.execute("UPDATE predictions SET version = '20250101T000000000000Z-000000'")
@@ -184,3 +185,61 @@ def test_wrong_answers_exit_with_10_if_checked(call: CommandLine, serve: Serve) 
     (version,) = json.loads(ended.out)["versions"]
     assert version["state"] == "below"
     assert version["recent"]["high"] < version["bound"]
+
+
+def test_a_challengers_scores_are_compared(
+    call: CommandLine, serve: Serve, approved: Project
+) -> None:
+    serve()
+    assert "no challenger has scored a row in the last 7 days" in call("live", "--shadow").out
+    assert call("live", "--shadow", "--check").code == 2
+    log, challenger = (
+        approved.folder / "var/log/predictions.sqlite",
+        "20310101T000000000000Z-000000",
+    )
+    with sqlite3.connect(log) as connection:
+        connection.execute(
+            "INSERT INTO shadow_predictions SELECT request, row, time, ?, id, prediction, probability, "
+            "NULL FROM predictions",
+            (challenger,),
+        )
+    ended = call("live", "--shadow")
+    assert ended.code == 0, ended.err
+    assert f"{challenger} scored 900 rows that {approved.models()[0].name} answered" in ended.out
+    assert "decisions that differ: 0.00% of 900 rows" in ended.out
+    assert "no label has arrived yet" in ended.out
+    label(call)
+    assert "on 900 labelled rows, by auc: neither is surely better" in call("live", "--shadow").out
+    (found,) = json.loads(call("live", "--shadow", "--json").out)["shadows"]
+    assert (found["correlation"], found["differences"]["auc"]["value"]) == (1.0, 0.0)
+    answered = call("live").out.splitlines()[1].split()
+    assert answered[1:3] == ["900", "900"]
+
+
+def test_a_canary_is_decided_on_with_the_check(
+    call: CommandLine, serve: Serve, approved: Project
+) -> None:
+    stable, canary = approved.models()[0].name, copy_model(approved, passed=True).name
+    settings = ("serve.canary=0.5", "serve.canary_rows=100000")
+    serve(*settings)
+    sets = [word for one in settings for word in ("--set", one)]
+    listed = call("models", *sets).out.splitlines()
+    assert [line[:2] for line in listed] == ["+ ", "→ "]
+    label(call)
+    assert f"canary {canary}: it has answered " in call("live", "--check", *sets).err
+    log = approved.folder / "var/log/predictions.sqlite"
+    with sqlite3.connect(log) as connection:
+        connection.execute(
+            "INSERT INTO shadow_predictions SELECT request, row, time, ?, id, 'null', 'null', NULL "
+            "FROM predictions LIMIT 50",
+            (canary,),
+        )
+    ended = call("live", "--check", *sets)
+    assert ended.code == 10
+    assert f"the canary {canary} is withdrawn: it could not score 50 of" in ended.err
+    assert call("models", *sets).out.splitlines()[1].startswith(f"→ {stable}")
+
+
+def test_a_canary_is_promoted_by_hand(call: CommandLine, approved: Project) -> None:
+    assert call("models", "promote").out == f"promoted: {approved.models()[0].name}\n"
+    assert call("models", "promote", "2031").code == 66

@@ -15,6 +15,7 @@ SAMPLES = (
     events.GateFailed("AUC 0.6 is below gate.minimum 0.7", "see the report", "run"),
     events.Deployed("20261129T120000000000Z-bbbbbb", "http://localhost:5001"),
     events.RolledBack("20261129T120000000000Z-bbbbbb", "No model is served now."),
+    events.Promoted("20261129T120000000000Z-bbbbbb", "it has answered 1,000 rows"),
     events.Drift(("age", "spent"), 1_200),
     events.QualityFell("20261129T120000000000Z-bbbbbb", "AUC", 0.6, 0.7, 1_200),
     events.Restarted("the service", "does not answer", "it is being restarted"),

@@ -11,8 +11,9 @@ from lightmodel.config import LogSection
 from lightmodel.errors import ArtefactCorrupt, ConfigError, SourceUnavailable, StorageFull
 from lightmodel.predictions.base import characters
 from lightmodel.predictions.prune import prune
+from lightmodel.predictions.shadows import SHADOWS
 from lightmodel.predictions.sqlite import SqliteSink
-from tests.fakes.answers import VERSION, answered, at, rows_of
+from tests.fakes.answers import LATER, VERSION, answered, at, rows_of
 from tests.fakes.small_files import small_files
 
 EARLIER = """
@@ -42,6 +43,22 @@ def test_a_file_of_an_earlier_version_is_still_used(sink: SqliteSink) -> None:
     assert sink.labelled("v0") == [("2026-01-02", "no", "yes", 0.75)]
     assert [row[1:] for row in sink.labelled(VERSION)] == [("no", "yes", 0.9)]
     assert [row[0] for row in sink.rows()] == ["r0", "r1", "r1"]
+
+
+def test_a_file_from_before_challengers_gets_their_table_and_is_shipped(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(EARLIER)
+    with closing(SqliteSink(path)) as answers, closing(SqliteSink(path, table=SHADOWS)) as shadows:
+        assert shadows.oldest_rows(9, 1 << 20) == []
+        shadows.write(rows_of(answered("r0", ["a"], [0.25], version=LATER)))
+        assert answers.answered() == {"v0": 1}
+        assert [pair[:2] for pair in answers.shadowed("2026-01-01")] == [("v0", LATER)]
+        ((rowid, row),) = shadows.oldest_rows(9, 1 << 20)
+        assert row[:2] == ("r0", 1)
+        shadows.set_aside(rowid)
+        shadows.remove(rowid)
+        assert (shadows.oldest_rows(9, 1 << 20), answers.answered()) == ([], {"v0": 1})
 
 
 def test_a_missing_folder_is_an_error_until_it_exists_again(sink: SqliteSink) -> None:

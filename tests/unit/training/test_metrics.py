@@ -14,6 +14,8 @@ from lightmodel.training.metrics import (
     choose_threshold,
     measure,
     measure_with_intervals,
+    paired_differences,
+    predicted_codes,
     weighted_auc,
 )
 
@@ -126,3 +128,25 @@ def test_the_chosen_threshold_is_the_best_one(rule: str) -> None:
 def test_the_threshold_can_be_fixed_at_one_half() -> None:
     target, scores = binary(30, 7)
     assert choose_threshold(target.astype(np.int64), scores, TrainSection(threshold="0.5")) == 0.5
+
+
+def test_a_paired_difference_is_known_better_than_either_metric() -> None:
+    random = np.random.default_rng(3)
+    target = random.integers(0, 2, 400).astype(float)
+    first = np.clip(0.2 * target + random.random(400) * 0.8, 0, 1)
+    second = np.clip(first + random.normal(0, 0.02, 400), 0, 1)
+    models = [(one, predicted_codes(one, None)) for one in (first, second)]
+    differences = paired_differences(TaskKind.BINARY, target, models[0], models[1], 200)
+    alone = [
+        measure_with_intervals(TaskKind.BINARY, target, one, None, 200) for one in (first, second)
+    ]
+    for name, difference in differences.items():
+        values = [intervals[name].value for intervals in alone]
+        assert difference.value == pytest.approx(values[1] - values[0])
+        assert difference.low <= difference.value <= difference.high
+    auc, width = differences["auc"], alone[0]["auc"].high - alone[0]["auc"].low
+    assert auc.high - auc.low < width / 2
+    same = paired_differences(TaskKind.BINARY, target, models[0], models[0], 50)
+    assert {(one.value, one.low, one.high) for one in same.values()} == {(0.0, 0.0, 0.0)}
+    exact = paired_differences(TaskKind.BINARY, target, models[0], models[1], 0)["auc"]
+    assert exact.low == exact.high == auc.value
