@@ -1,5 +1,7 @@
 """The section `watch` of `config.toml`: how a model in service is watched."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from lightmodel.config.base import Section
@@ -45,4 +47,12 @@ class WatchSection(Section):
         ge=0,
         description="How much worse than in testing the gate's metric may be in service, as a share of its "
         "value in testing; gate.minimum holds as well.",
+    )
+    evidently_python: Path = Field(
+        Path(".venv-evidently/bin/python"),
+        description="Python of the environment that `make evidently` makes, with which "
+        "`drift --evidently FILE` writes Evidently's pages.",
+    )
+    evidently_timeout_s: float = Field(
+        600.0, gt=0, description="Seconds that Evidently has for its pages."
     )
