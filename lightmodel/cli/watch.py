@@ -30,8 +30,15 @@ _PAGE = "drift.html"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write the page; by default drift.html beside the prediction log.",
 )
+@click.option(
+    "--evidently",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write Evidently's page here, and its page of labelled rows beside it; see `make evidently`.",
+)
 @configured
-def drift(config: Config, version: str, page: Path | None, *, as_json: bool) -> None:
+def drift(
+    config: Config, version: str, page: Path | None, evidently: Path | None, *, as_json: bool
+) -> None:
     """Compare recent requests with training.
 
     The rows that a model version answered in the last watch.window_days are compared with the reference
@@ -42,11 +49,17 @@ def drift(config: Config, version: str, page: Path | None, *, as_json: bool) -> 
     from lightmodel.watch.drift import measure_drift
     from lightmodel.watch.files import store_drift
 
+    if evidently:
+        from lightmodel.watch.evidently.pages import check_python
+
+        check_python(config)
     measured = measure_drift(config, version)
     report = measured.report
     _print(report, as_json=as_json)
     store_drift(config, report)
     written = _write_page(config, measured, page)
+    if evidently:
+        _write_evidently(config, measured, evidently)
     if report.verdict == "none":
         raise NoVerdict(report.reason, hint="wait for more rows, or lower watch.min_rows")
     if report.verdict == "drift":
@@ -112,6 +125,23 @@ def _write_page(config: Config, measured: "Measured", page: Path | None) -> Path
         logger.warning("no page is written: %s; %s", error.message, error.hint)
         return None
     return path
+
+
+def _write_evidently(config: Config, measured: "Measured", page: Path) -> None:
+    """Write Evidently's pages, and log what they say."""
+    from lightmodel.watch.evidently.pages import write_pages
+
+    pages = write_pages(config, measured, page)
+    for note in pages.notes:
+        logger.info("%s", note)
+    if pages.drift:
+        names = ", ".join(pages.drifted[:5]) + (", …" if len(pages.drifted) > 5 else "")
+        count = f"{len(pages.drifted)} of {len(pages.effects)} columns drifted"
+        logger.info("Evidently, %s: %s%s", pages.drift, count, f": {names}" if names else "")
+    if pages.labelled:
+        numbers = {name: one for name, one in pages.metrics.items() if isinstance(one, float)}
+        values = ", ".join(f"{name} {metric_text(one)}" for name, one in numbers.items())
+        logger.info("Evidently, %s: %s", pages.labelled, values)
 
 
 @click.command()
