@@ -9,7 +9,7 @@ import click
 from lightmodel.cli.common import DASH, configured, metric_text, new_table, print_table
 from lightmodel.config import Config
 from lightmodel.errors import DriftExceeded, LightModelError, NoVerdict, QualityGateFailed
-from lightmodel.files import write_atomic
+from lightmodel.files import translate_os_errors, write_atomic
 
 if TYPE_CHECKING:  # numpy takes a while to import
     from lightmodel.contract.results import Interval
@@ -53,13 +53,16 @@ def drift(
         from lightmodel.watch.evidently.pages import check_python
 
         check_python(config)
+    for file in filter(None, (page, evidently)):
+        with translate_os_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
     measured = measure_drift(config, version)
     report = measured.report
     _print(report, as_json=as_json)
     store_drift(config, report)
     written = _write_page(config, measured, page)
     if evidently:
-        _write_evidently(config, measured, evidently)
+        _write_evidently(config, measured, evidently, as_json=as_json)
     if report.verdict == "none":
         raise NoVerdict(report.reason, hint="wait for more rows, or lower watch.min_rows")
     if report.verdict == "drift":
@@ -127,21 +130,22 @@ def _write_page(config: Config, measured: "Measured", page: Path | None) -> Path
     return path
 
 
-def _write_evidently(config: Config, measured: "Measured", page: Path) -> None:
-    """Write Evidently's pages, and log what they say."""
+def _write_evidently(config: Config, measured: "Measured", page: Path, *, as_json: bool) -> None:
+    """Write Evidently's pages, and print what they say, beside JSON on the standard error."""
     from lightmodel.watch.evidently.pages import write_pages
 
     pages = write_pages(config, measured, page)
-    for note in pages.notes:
-        logger.info("%s", note)
+    lines = [*pages.notes]
     if pages.drift:
         names = ", ".join(pages.drifted[:5]) + (", …" if len(pages.drifted) > 5 else "")
         count = f"{len(pages.drifted)} of {len(pages.effects)} columns drifted"
-        logger.info("Evidently, %s: %s%s", pages.drift, count, f": {names}" if names else "")
+        lines.append(f"Evidently, {pages.drift}: {count}{f': {names}' if names else ''}")
     if pages.labelled:
         numbers = {name: one for name, one in pages.metrics.items() if isinstance(one, float)}
         values = ", ".join(f"{name} {metric_text(one)}" for name, one in numbers.items())
-        logger.info("Evidently, %s: %s", pages.labelled, values)
+        lines.append(f"Evidently, {pages.labelled}: {values}")
+    for line in lines:
+        click.echo(line, err=as_json)
 
 
 @click.command()

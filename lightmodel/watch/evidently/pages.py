@@ -12,7 +12,7 @@ from typing import Any
 
 from pyarrow import parquet
 
-from lightmodel.config import Config
+from lightmodel.config import Config, WatchSection
 from lightmodel.config.environment import child_environment
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import AlreadyRunning, ConfigError, NotPossible
@@ -21,8 +21,14 @@ from lightmodel.predictions.base import Sink
 from lightmodel.predictions.factory import log_folder, open_sink
 from lightmodel.store.versions import models_of
 from lightmodel.watch.drift import Measured
-from lightmodel.watch.evidently.tables import ROWS, LabelledTable, drift_tables, labelled_table
-from lightmodel.watch.labelled import labelled_rows, recent_rows
+from lightmodel.watch.evidently.tables import (
+    ROWS,
+    DriftTables,
+    LabelledTable,
+    drift_tables,
+    labelled_table,
+)
+from lightmodel.watch.labelled import LabelledRows, labelled_rows, recent_rows
 from lightmodel.watch.window import read_rows
 
 _SCRIPT = Path(__file__).with_name("script.py")
@@ -92,13 +98,12 @@ def write_pages(config: Config, measured: Measured, page: Path) -> EvidentlyPage
 def _write(config: Config, measured: Measured, page: Path, folder: Path) -> EvidentlyPages:
     """Write the pages by way of a folder, which an earlier process may have left behind."""
     shutil.rmtree(folder, ignore_errors=True)
+    drift, labelled, notes = _tables(config, measured)
+    beside = page.with_name(f"{page.stem}-labelled{page.suffix}")
     try:
         with translate_os_errors(folder):
             folder.mkdir(mode=0o700)
-            notes = _write_tables(config, measured, folder)
-        has = {name: (folder / f"{name}.parquet").exists() for name in ("current", "labelled")}
-        result = _run(config, folder) if any(has.values()) else {}
-        beside = page.with_name(f"{page.stem}-labelled{page.suffix}")
+        result = make_pages(config.watch, folder, drift, labelled)
         for name, target in (("drift", page), ("labelled", beside)):
             if name in result:
                 write_atomic(target, (folder / f"{name}.html").read_bytes())
@@ -109,58 +114,77 @@ def _write(config: Config, measured: Measured, page: Path, folder: Path) -> Evid
         result.get("drift", {}),
         beside if "labelled" in result else None,
         result.get("labelled", {}),
-        tuple(notes),
+        notes,
     )
 
 
-def _write_tables(config: Config, measured: Measured, folder: Path) -> list[str]:
-    """Write the tables of which there are enough rows; return what there is too little of."""
-    notes = []
+def _tables(
+    config: Config, measured: Measured
+) -> tuple[DriftTables | None, LabelledTable | None, tuple[str, ...]]:
+    """Return the tables of which there are enough rows, and of what there are too few."""
     version = models_of(config).get(measured.report.version)
     contract = Contract.from_dict(version.manifest.contract or {})
-    job: dict[str, Any] = {"max_drift": config.watch.max_drift}
+    notes = []
     with closing(open_sink(config)) as sink:
-        if measured.report.verdict == "none":
-            notes.append("no page of Evidently on drift: there are too few rows")
-        else:
-            _write_drift(config, measured, contract, sink, folder)
-        labelled = _labelled(config, contract, sink, version.name)
-    if isinstance(labelled, str):
-        notes.append(f"no page of Evidently on labelled rows: {labelled}")
-    else:
-        parquet.write_table(labelled.table, folder / "labelled.parquet")
-        job["labelled"] = labelled.described()
-    (folder / "job.json").write_text(json.dumps(job), "utf-8")
-    return notes
+        drift = _drift_tables(config.watch, measured, contract, sink)
+        answers = labelled_rows(contract.task, sink.labelled(version.name))
+    if drift is None:
+        notes.append("no page of Evidently on drift: there are too few rows")
+    rows = recent_rows(answers, config.watch)
+    lacking = _lacking(rows, config.watch)
+    if lacking:
+        notes.append(f"no page of Evidently on labelled rows: {lacking}")
+    return drift, None if lacking else labelled_table(rows, contract), tuple(notes)
 
 
-def _write_drift(
-    config: Config, measured: Measured, contract: Contract, sink: Sink, folder: Path
-) -> None:
-    report, section = measured.report, config.watch
+def _drift_tables(
+    section: WatchSection, measured: Measured, contract: Contract, sink: Sink
+) -> DriftTables | None:
+    report = measured.report
+    if report.verdict == "none":
+        return None
     since = datetime.fromisoformat(report.created) - timedelta(days=section.window_days)
     rows = read_rows(sink, report.version, contract, since, min(ROWS, section.max_rows))
-    tables = drift_tables(
-        measured.reference, rows, contract, with_features=report.with_features >= section.min_rows
-    )
-    parquet.write_table(tables.reference, folder / "reference.parquet")
-    parquet.write_table(tables.current, folder / "current.parquet")
+    with_features = report.with_features >= section.min_rows
+    return drift_tables(measured.reference, rows, contract, with_features=with_features)
 
 
-def _labelled(config: Config, contract: Contract, sink: Sink, version: str) -> LabelledTable | str:
-    """Return the labelled answers of a version, or why there are not enough."""
-    rows = recent_rows(labelled_rows(contract.task, sink.labelled(version)), config.watch)
-    least = config.watch.min_labels
-    if len(rows) < least:
-        return f"{len(rows):,} labels have arrived, and watch.min_labels is {least:,}"
-    if contract.task.kind.has_classes and len(set(rows.target.tolist())) < 2:
+def _lacking(rows: LabelledRows, section: WatchSection) -> str:
+    """Return why labelled rows are not enough for a page; "" if they are."""
+    if len(rows) < section.min_labels:
+        return f"{len(rows):,} labels have arrived, and watch.min_labels is {section.min_labels:,}"
+    if rows.kind.has_classes and len(set(rows.target.tolist())) < 2:
         return "all labels are the same"
-    return labelled_table(rows, contract)
+    return ""
 
 
-def _run(config: Config, folder: Path) -> dict[str, Any]:
-    """Run Evidently on the folder's tables, and return what its pages say."""
-    python, timeout_s = config.watch.evidently_python, config.watch.evidently_timeout_s
+def make_pages(
+    section: WatchSection, folder: Path, drift: DriftTables | None, labelled: LabelledTable | None
+) -> dict[str, Any]:
+    """Write tables and Evidently's pages of them to an empty folder, and return what these say.
+
+    The result has "drift", effect, method and verdict by column, and "labelled", metrics by name, of the
+    tables that are given.
+
+    Raises:
+        ConfigError: the environment of Evidently is missing or another one.
+        NotPossible: Evidently fails, or does not finish in time.
+        StorageFull: there is no room in the folder.
+    """
+    job: dict[str, Any] = {"max_drift": section.max_drift}
+    with translate_os_errors(folder):
+        if drift:
+            parquet.write_table(drift.reference, folder / "reference.parquet")
+            parquet.write_table(drift.current, folder / "current.parquet")
+        if labelled:
+            parquet.write_table(labelled.table, folder / "labelled.parquet")
+            job["labelled"] = labelled.described()
+        (folder / "job.json").write_text(json.dumps(job), "utf-8")
+    return _run(section, folder) if drift or labelled else {}
+
+
+def _run(section: WatchSection, folder: Path) -> dict[str, Any]:
+    python, timeout_s = section.evidently_python, section.evidently_timeout_s
     command = [str(python.absolute()), "-I", str(_SCRIPT), str(folder.absolute())]
     try:
         with subprocess.Popen(  # noqa: S603 — our own script

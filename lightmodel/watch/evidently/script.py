@@ -11,9 +11,10 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # libraries are imported once the thread watches for this process's parent
+    import pandas as pd
 
 _TINY = 0.01  # standard deviation
 
@@ -46,6 +47,8 @@ def _place(error: Exception) -> str:
 
 def make_pages(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
     """Write the pages, and return what they say."""
+    import pandas as pd
+
     result: dict[str, Any] = {}
     if (current := folder / "current.parquet").exists():
         tables = (pd.read_parquet(folder / "reference.parquet"), pd.read_parquet(current))
@@ -57,7 +60,7 @@ def make_pages(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def drift_page(
-    reference: pd.DataFrame, current: pd.DataFrame, max_drift: float, page: Path
+    reference: "pd.DataFrame", current: "pd.DataFrame", max_drift: float, page: Path
 ) -> dict[str, Any]:
     """Write the page of drift and of each column, and return effect and verdict by column.
 
@@ -93,7 +96,7 @@ def drift_page(
     }
 
 
-def labelled_page(table: pd.DataFrame, job: dict[str, Any], page: Path) -> dict[str, Any]:
+def labelled_page(table: "pd.DataFrame", job: dict[str, Any], page: Path) -> dict[str, Any]:
     """Write the page of the labelled answers, and return its metrics by name."""
     from evidently import Dataset, Report
 

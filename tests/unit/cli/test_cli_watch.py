@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from lightmodel.config import Config, load
+from lightmodel.files import file_lock
 from lightmodel.service import create_app
 from lightmodel.store.manifest import Manifest
 from tests.fakes.command_line import CommandLine
@@ -184,3 +186,105 @@ def test_wrong_answers_exit_with_10_if_checked(call: CommandLine, serve: Serve) 
     (version,) = json.loads(ended.out)["versions"]
     assert version["state"] == "below"
     assert version["recent"]["high"] < version["bound"]
+
+
+EVIDENTLY = """#!{python}
+import json, sys
+from pathlib import Path
+
+folder = Path(sys.argv[-1])
+result = {{}}
+if (folder / "current.parquet").exists():
+    (folder / "drift.html").write_text("Evidently's drift")
+    verdict = {{"effect": 0.5, "method": "wasserstein", "drifted": True}}
+    result["drift"] = {{"age": verdict, "spent": verdict | {{"drifted": False}}}}
+if (folder / "labelled.parquet").exists():
+    (folder / "labelled.html").write_text("Evidently's labelled rows")
+    result["labelled"] = {{"Accuracy": 0.75, "F1ByLabel": {{"yes": 0.5}}}}
+(folder / "result.json").write_text(json.dumps(result))
+"""
+
+
+@pytest.fixture
+def evidently() -> tuple[str, ...]:
+    """Return the options for pages of a program that stands for Evidently."""
+    program = Path("evidently-python")
+    program.write_text(EVIDENTLY.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    return "--evidently", "pages/e.html", "--set", f"watch.evidently_python={program}"
+
+
+def test_evidentlys_pages_are_written_beside_the_own_one(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve(change=older)
+    first = call("drift", *evidently)
+    assert first.code == 65
+    assert "Evidently, pages/e.html: 1 of 2 columns drifted: age\n" in first.out
+    assert "0 labels have arrived, and watch.min_labels is 100" in first.out
+    assert [path.name for path in Path("pages").iterdir()] == ["e.html"]
+    label(call)
+    second = call("drift", "--json", *evidently)
+    assert "Evidently, pages/e-labelled.html: Accuracy 0.7500\n" in second.err
+    assert Path("pages/e-labelled.html").read_text(encoding="utf-8") == "Evidently's labelled rows"
+    assert json.loads(second.out)["verdict"] == "drift"
+    assert not Path("var/log/evidently").exists()
+
+
+def test_tables_that_a_killed_process_left_behind_are_removed(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve()
+    left = Path("var/log/evidently")
+    left.mkdir()
+    (left / "labelled.parquet").write_bytes(b"?")
+    assert call("drift", *evidently).code == 0
+    assert not left.exists()
+    assert [path.name for path in Path("pages").iterdir()] == ["e.html"]
+
+
+def test_too_few_rows_have_no_page_of_evidently(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve(rows=40)
+    ended = call("drift", *evidently)
+    assert ended.code == 13
+    assert "no page of Evidently on drift: there are too few rows" in ended.out
+    assert not any(Path("pages").iterdir())
+
+
+def test_labels_that_are_all_the_same_have_no_page(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve()
+    ids = shop_table(900, seed=3).select(["visit_id"])
+    table = ids.append_column("bought", pa.array(["yes"] * 900))
+    arrow_csv.write_csv(table, "labels.csv")
+    assert call("feedback", "labels.csv").code == 0
+    ended = call("drift", *evidently)
+    assert "no page of Evidently on labelled rows: all labels are the same" in ended.out
+
+
+def test_without_its_environment_the_error_names_the_command_that_makes_it(
+    call: CommandLine, serve: Serve
+) -> None:
+    serve()
+    ended = call("drift", "--evidently", "e.html")
+    assert (ended.code, ended.out) == (78, "")
+    assert "`make evidently`" in ended.err
+    assert not Path("e.html").exists()
+
+
+def test_one_process_at_a_time_writes_evidentlys_pages(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve()
+    with file_lock(Path("var/log/evidently.lock")):
+        ended = call("drift", *evidently)
+    assert (ended.code, "by another process" in ended.err) == (75, True)
+
+
+def test_the_folder_of_a_page_is_made(call: CommandLine, serve: Serve) -> None:
+    serve()
+    assert call("drift", "--page", "a/b/drift.html").code == 0
+    assert Path("a/b/drift.html").exists()
