@@ -116,13 +116,17 @@ def _print_tests(report: "DriftReport") -> None:
 def _write_page(config: Config, measured: "Measured", page: Path | None) -> Path | None:
     """Write the page, and return its path; return None where pictures cannot be drawn."""
     from lightmodel.predictions.factory import log_folder
-    from lightmodel.watch.page import render_drift
 
     path = page or log_folder(config) / _PAGE
     try:
+        from lightmodel.watch.page import render_drift
+
         write_atomic(path, render_drift(measured))
     except ModuleNotFoundError as error:  # a serving image has no matplotlib
-        logger.warning("no page is written: %s is not installed here", error.name)
+        logger.warning(
+            "no page is written: %s is not installed here; `pip install -r requirements.txt` installs it",
+            error.name,
+        )
         return None
     except LightModelError as error:
         logger.warning("no page is written: %s; %s", error.message, error.hint)

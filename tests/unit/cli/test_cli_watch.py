@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from lightmodel.files import file_lock
 from lightmodel.service import create_app
 from lightmodel.store.manifest import Manifest
 from tests.fakes.command_line import CommandLine
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import ROOT, Project, shop_table
 
 Serve = Callable[..., FlaskClient]
 Change = Callable[[pa.Table], pa.Table]
@@ -288,3 +290,42 @@ def test_the_folder_of_a_page_is_made(call: CommandLine, serve: Serve) -> None:
     serve()
     assert call("drift", "--page", "a/b/drift.html").code == 0
     assert Path("a/b/drift.html").exists()
+
+
+SERVING_IMAGE = """
+import sys
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name in {"scipy", "sklearn", "matplotlib", "pandas", "lightgbm", "mlflow"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
+from lightmodel.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("drift", 78, "`pip install -r requirements.txt`"),
+        ("drift --set watch.min_rows=901", 13, "no page is written: matplotlib is not installed"),
+        ("live --check --by week", 0, ""),
+    ],
+)
+def test_where_compiled_models_are_served_watching_works_or_names_what_is_missing(
+    call: CommandLine, serve: Serve, words: str, code: int, message: str
+) -> None:
+    serve()
+    label(call)
+    done = subprocess.run(
+        [sys.executable, "-c", SERVING_IMAGE, *words.split()],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
