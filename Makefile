@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
+EVIDENTLY := .venv-evidently
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or boosters
+SERVICES := s3 or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or boosters
 MARKED := docker or browser or $(SERVICES)
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-shadow bench-deploy bench-push structure image soak coverage notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-shadow bench-deploy bench-push structure image soak coverage evidently notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -96,6 +97,8 @@ docs: $(STAMP) ## Write the pages that are made from the code, and build the sit
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/site.txt
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
+evidently: $(EVIDENTLY)/.requirements ## Evidently's environment, for drift --evidently
+
 notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them into docs/notebooks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/notebooks.txt
 	mkdir -p var/notebooks
@@ -111,10 +114,10 @@ notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them in
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure dvc postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure tunnel notebooks site ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure dvc evidently postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure tunnel notebooks site ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(EVIDENTLY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("light-model needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: try make PYTHON=python3.12" % sys.version_info[:2] if not (3, 11) <= sys.version_info < (3, 14) else 0)'
@@ -126,4 +129,9 @@ $(STAMP): requirements.txt | $(BIN)/python
 
 $(DEV_STAMP): requirements/dev.txt $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	touch $@
+
+$(EVIDENTLY)/.requirements: requirements/evidently.txt
+	$(PYTHON) -m venv $(EVIDENTLY)
+	$(EVIDENTLY)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/evidently.txt
 	touch $@

@@ -9,7 +9,7 @@ import click
 from lightmodel.cli.common import DASH, configured, metric_text, new_table, print_table
 from lightmodel.config import Config
 from lightmodel.errors import DriftExceeded, LightModelError, NoVerdict, QualityGateFailed
-from lightmodel.files import write_atomic
+from lightmodel.files import translate_os_errors, write_atomic
 
 if TYPE_CHECKING:  # numpy takes a while to import
     from lightmodel.contract.results import Interval
@@ -30,8 +30,15 @@ _PAGE = "drift.html"
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write the page; by default drift.html beside the prediction log.",
 )
+@click.option(
+    "--evidently",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write Evidently's page here, and its page of labelled rows beside it; see `make evidently`.",
+)
 @configured
-def drift(config: Config, version: str, page: Path | None, *, as_json: bool) -> None:
+def drift(
+    config: Config, version: str, page: Path | None, evidently: Path | None, *, as_json: bool
+) -> None:
     """Compare recent requests with training.
 
     The rows that a model version answered in the last watch.window_days are compared with the reference
@@ -42,11 +49,20 @@ def drift(config: Config, version: str, page: Path | None, *, as_json: bool) -> 
     from lightmodel.watch.drift import measure_drift
     from lightmodel.watch.files import store_drift
 
+    if evidently:
+        from lightmodel.watch.evidently.pages import check_python
+
+        check_python(config)
+    for file in filter(None, (page, evidently)):
+        with translate_os_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
     measured = measure_drift(config, version)
     report = measured.report
     _print(report, as_json=as_json)
     store_drift(config, report)
     written = _write_page(config, measured, page)
+    if evidently:
+        _write_evidently(config, measured, evidently, as_json=as_json)
     if report.verdict == "none":
         raise NoVerdict(report.reason, hint="wait for more rows, or lower watch.min_rows")
     if report.verdict == "drift":
@@ -100,18 +116,40 @@ def _print_tests(report: "DriftReport") -> None:
 def _write_page(config: Config, measured: "Measured", page: Path | None) -> Path | None:
     """Write the page, and return its path; return None where pictures cannot be drawn."""
     from lightmodel.predictions.factory import log_folder
-    from lightmodel.watch.page import render_drift
 
     path = page or log_folder(config) / _PAGE
     try:
+        from lightmodel.watch.page import render_drift
+
         write_atomic(path, render_drift(measured))
     except ModuleNotFoundError as error:  # a serving image has no matplotlib
-        logger.warning("no page is written: %s is not installed here", error.name)
+        logger.warning(
+            "no page is written: %s is not installed here; `pip install -r requirements.txt` installs it",
+            error.name,
+        )
         return None
     except LightModelError as error:
         logger.warning("no page is written: %s; %s", error.message, error.hint)
         return None
     return path
+
+
+def _write_evidently(config: Config, measured: "Measured", page: Path, *, as_json: bool) -> None:
+    """Write Evidently's pages, and print what they say, beside JSON on the standard error."""
+    from lightmodel.watch.evidently.pages import write_pages
+
+    pages = write_pages(config, measured, page)
+    lines = [*pages.notes]
+    if pages.drift:
+        names = ", ".join(pages.drifted[:5]) + (", …" if len(pages.drifted) > 5 else "")
+        count = f"{len(pages.drifted)} of {len(pages.effects)} columns drifted"
+        lines.append(f"Evidently, {pages.drift}: {count}{f': {names}' if names else ''}")
+    if pages.labelled:
+        numbers = {name: one for name, one in pages.metrics.items() if isinstance(one, float)}
+        values = ", ".join(f"{name} {metric_text(one)}" for name, one in numbers.items())
+        lines.append(f"Evidently, {pages.labelled}: {values}")
+    for line in lines:
+        click.echo(line, err=as_json)
 
 
 @click.command()

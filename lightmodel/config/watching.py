@@ -1,6 +1,7 @@
 """The section `watch` of `config.toml`: how a model in service is watched, and when it is trained again."""
 
 from datetime import time
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -102,6 +103,14 @@ class WatchSection(Section):
     measure_every: Annotated[str, AfterValidator(_span)] = Field(
         "15m",
         description="Time between two measurements of drift and live quality by `watch`; 0: in each round.",
+    )
+    evidently_python: Path = Field(
+        Path(".venv-evidently/bin/python"),
+        description="Python of the environment that `make evidently` makes, with which "
+        "`drift --evidently FILE` writes Evidently's pages.",
+    )
+    evidently_timeout_s: float = Field(
+        600.0, gt=0, description="Seconds that Evidently has for its pages."
     )
 
     @property

@@ -24,8 +24,8 @@ def _special() -> ModuleType:
     except ModuleNotFoundError as error:
         raise NotPossible(
             "to compare samples, scipy is needed, which is not installed here",
-            hint="run it where models are trained: requirements.txt installs it, and the image's target "
-            "`pipeline` has it",
+            hint="`pip install -r requirements.txt` installs it; or run the command in the image that "
+            "trains, `docker build --target pipeline .`, on the service's store.root and log.folder",
         ) from error
     special: ModuleType = scipy.special
     return special

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lightmodel.config import WatchSection
 from lightmodel.contract.cells import Codes, Mask, Scores, Vector
 from lightmodel.contract.results import Interval
 from lightmodel.contract.task import Task, TaskKind, label_name
+from lightmodel.predictions.base import utc_text
 from lightmodel.training.metrics import measure_predictions, measure_predictions_with_intervals
 
 _Row = tuple[str, float, float, float | list[float]]  # time, label, decision, score
@@ -69,6 +72,17 @@ def labelled_rows(task: Task, answers: Iterable[tuple[str, str, Any, Any]]) -> L
         np.array(decided, np.int64),
         np.array(scores, np.float64),
     )
+
+
+def recent_rows(labelled: LabelledRows, section: WatchSection) -> LabelledRows:
+    """Return the rows of the last days up to the last labelled answer, or more to have enough."""
+    if not len(labelled):
+        return labelled
+    last = datetime.fromisoformat(str(labelled.times[-1]))
+    mask = labelled.times >= utc_text(last - timedelta(days=section.window_days))
+    mask[-section.min_labels :] = True
+    mask[: -section.max_rows] = False
+    return labelled.where(mask)
 
 
 def _as_numbers(

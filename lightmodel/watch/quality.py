@@ -25,7 +25,7 @@ from lightmodel.store.canary import served_versions
 from lightmodel.store.verdict import StoredVerdict, read_verdict
 from lightmodel.store.versions import Store, Version, models_of
 from lightmodel.watch.estimate import MAX_ROWS, estimate
-from lightmodel.watch.labelled import LabelledRows, labelled_rows
+from lightmodel.watch.labelled import LabelledRows, labelled_rows, recent_rows
 
 State = Literal["ok", "unsure", "below", "none"]
 Period = Literal["day", "week", "month"]
@@ -201,7 +201,7 @@ class _Judge:
         """Measure a version that has answered so many rows."""
         metric, resamples = tested.metric, self.config.gate.bootstrap
         labelled = labelled_rows(tested.task, self.sink.labelled(tested.version))
-        recent = self._recent(labelled)
+        recent = recent_rows(labelled, self.config.watch)
         measured = recent.intervals(resamples)[metric.name] if len(recent) else None
         estimated, estimated_rows = self._estimate(tested) if tested.is_calibrated else (None, 0)
         bound = self._bound(tested)
@@ -221,17 +221,6 @@ class _Judge:
             state_of(metric, measured, bound) if enough else "none",
             _periods(labelled, metric, self.period, resamples),
         )
-
-    def _recent(self, labelled: LabelledRows) -> LabelledRows:
-        """Return the rows of the last days up to the last labelled answer, or more to have enough."""
-        if not len(labelled):
-            return labelled
-        watch = self.config.watch
-        last = datetime.fromisoformat(str(labelled.times[-1]))
-        mask = labelled.times >= utc_text(last - timedelta(days=watch.window_days))
-        mask[-watch.min_labels :] = True
-        mask[: -watch.max_rows] = False
-        return labelled.where(mask)
 
     def _bound(self, tested: _Tested) -> float | None:
         """Return the stricter of gate.minimum and the value in testing, worsened; None without either."""

@@ -79,10 +79,48 @@ class Window:
     scores: Mapping[str, WindowColumn] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class WindowRows:
+    """Rows of the window as numbers, each column in the order of the rows.
+
+    Attributes:
+        total: number of rows that the version answered.
+        times: of the first and the last row, and of others, in no order.
+        has_features: (rows,) whether a row's features are logged.
+        features: (rows with features,) by name, categories as codes of `names_of`; empty without any.
+        scores: (rows,) by the names of `score_names`.
+    """
+
+    total: int
+    times: Sequence[str]
+    has_features: Mask
+    features: Mapping[str, Vector]
+    scores: Mapping[str, Vector]
+
+
 def read_window(
     sink: Sink, version: str, contract: Contract, since: datetime, max_rows: int
 ) -> Window:
     """Return what a model version has answered since a time.
+
+    Raises:
+        LightModelError: the database cannot be used (see `Sink`).
+    """
+    rows = read_rows(sink, version, contract, since, max_rows)
+    features = {
+        column.name: _column(rows.features[column.name], column)
+        for column in contract.features
+        if column.name in rows.features
+    }
+    scores = {name: WindowColumn.of_numbers(values) for name, values in rows.scores.items()}
+    span = (min(rows.times), max(rows.times)) if rows.times else ("", "")
+    return Window(rows.total, *span, len(rows.has_features), features, scores)
+
+
+def read_rows(
+    sink: Sink, version: str, contract: Contract, since: datetime, max_rows: int
+) -> WindowRows:
+    """Return the rows that a model version has answered since a time, or one in so many of them.
 
     Raises:
         LightModelError: the database cannot be used (see `Sink`).
@@ -95,10 +133,7 @@ def read_window(
     for batch in _batches(sink.window(version, start, every)):
         times += [min(batch)[0], max(batch)[0]]
         decoder.add(batch)
-    features, scores = decoder.columns()
-    compared = next((one.rows for one in scores.values()), 0)
-    span = (min(times), max(times)) if times else ("", "")
-    return Window(total, *span, compared, features, scores)
+    return WindowRows(total, times, *decoder.rows())
 
 
 _LogRow = tuple[str, str, str, str | None]
@@ -119,9 +154,11 @@ class _Decoder:
         self._parsers = {column.name: parser_of(column) for column in self._features}
         self._parts: defaultdict[str, list[Vector]] = defaultdict(list)
         self._scores: defaultdict[str, list[Vector]] = defaultdict(list)
+        self._has_features: list[bool] = []
 
     def add(self, batch: Sequence[_LogRow]) -> None:
         """Decode a batch."""
+        self._has_features += [text is not None for *_, text in batch]
         rows = [orjson.loads(text) for *_, text in batch if text is not None]
         columns = zip(*(map(row.get, self._parsers) for row in rows), strict=True)
         for (name, parse), cells in zip(self._parsers.items(), columns, strict=False):
@@ -135,18 +172,11 @@ class _Decoder:
             )
             self._scores[name].append(numbers_of(values))
 
-    def columns(self) -> tuple[dict[str, WindowColumn], dict[str, WindowColumn]]:
-        """Return the columns of the features and of the scores, by name."""
-        features = {
-            column.name: _column(np.concatenate(self._parts[column.name]), column)
-            for column in self._features
-            if column.name in self._parts
-        }
-        scores = {
-            name: WindowColumn.of_numbers(np.concatenate(parts))
-            for name, parts in self._scores.items()
-        }
-        return features, scores
+    def rows(self) -> tuple[Mask, dict[str, Vector], dict[str, Vector]]:
+        """Return which rows have features, and the columns of the features and of the scores, by name."""
+        features = {name: np.concatenate(parts) for name, parts in self._parts.items()}
+        scores = {name: np.concatenate(parts) for name, parts in self._scores.items()}
+        return np.array(self._has_features, np.bool_), features, scores
 
 
 def _of_class(probabilities: object, label: str) -> object:

@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +16,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from lightmodel.config import Config, load
+from lightmodel.files import file_lock
 from lightmodel.service import create_app
 from lightmodel.store.manifest import Manifest
 from tests.fakes.command_line import CommandLine
 from tests.fakes.copies import copy_model
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import ROOT, Project, shop_table
 
 Serve = Callable[..., FlaskClient]
 Change = Callable[[pa.Table], pa.Table]
@@ -243,3 +247,144 @@ def test_a_canary_is_decided_on_with_the_check(
 def test_a_canary_is_promoted_by_hand(call: CommandLine, approved: Project) -> None:
     assert call("models", "promote").out == f"promoted: {approved.models()[0].name}\n"
     assert call("models", "promote", "2031").code == 66
+
+
+EVIDENTLY = """#!{python}
+import json, sys
+from pathlib import Path
+
+folder = Path(sys.argv[-1])
+result = {{}}
+if (folder / "current.parquet").exists():
+    (folder / "drift.html").write_text("Evidently's drift")
+    verdict = {{"effect": 0.5, "method": "wasserstein", "drifted": True}}
+    result["drift"] = {{"age": verdict, "spent": verdict | {{"drifted": False}}}}
+if (folder / "labelled.parquet").exists():
+    (folder / "labelled.html").write_text("Evidently's labelled rows")
+    result["labelled"] = {{"Accuracy": 0.75, "F1ByLabel": {{"yes": 0.5}}}}
+(folder / "result.json").write_text(json.dumps(result))
+"""
+
+
+@pytest.fixture
+def evidently() -> tuple[str, ...]:
+    """Return the options for pages of a program that stands for Evidently."""
+    program = Path("evidently-python")
+    program.write_text(EVIDENTLY.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    return "--evidently", "pages/e.html", "--set", f"watch.evidently_python={program}"
+
+
+def test_evidentlys_pages_are_written_beside_the_own_one(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve(change=older)
+    first = call("drift", *evidently)
+    assert first.code == 65
+    assert "Evidently, pages/e.html: 1 of 2 columns drifted: age\n" in first.out
+    assert "0 labels have arrived, and watch.min_labels is 100" in first.out
+    assert [path.name for path in Path("pages").iterdir()] == ["e.html"]
+    label(call)
+    second = call("drift", "--json", *evidently)
+    assert "Evidently, pages/e-labelled.html: Accuracy 0.7500\n" in second.err
+    assert Path("pages/e-labelled.html").read_text(encoding="utf-8") == "Evidently's labelled rows"
+    assert json.loads(second.out)["verdict"] == "drift"
+    assert not Path("var/log/evidently").exists()
+
+
+def test_tables_that_a_killed_process_left_behind_are_removed(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve()
+    left = Path("var/log/evidently")
+    left.mkdir()
+    (left / "labelled.parquet").write_bytes(b"?")
+    assert call("drift", *evidently).code == 0
+    assert not left.exists()
+    assert [path.name for path in Path("pages").iterdir()] == ["e.html"]
+
+
+def test_too_few_rows_have_no_page_of_evidently(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve(rows=40)
+    ended = call("drift", *evidently)
+    assert ended.code == 13
+    assert "no page of Evidently on drift: there are too few rows" in ended.out
+    assert not any(Path("pages").iterdir())
+
+
+def test_labels_that_are_all_the_same_have_no_page(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve()
+    ids = shop_table(900, seed=3).select(["visit_id"])
+    table = ids.append_column("bought", pa.array(["yes"] * 900))
+    arrow_csv.write_csv(table, "labels.csv")
+    assert call("feedback", "labels.csv").code == 0
+    ended = call("drift", *evidently)
+    assert "no page of Evidently on labelled rows: all labels are the same" in ended.out
+
+
+def test_without_its_environment_the_error_names_the_command_that_makes_it(
+    call: CommandLine, serve: Serve
+) -> None:
+    serve()
+    ended = call("drift", "--evidently", "e.html")
+    assert (ended.code, ended.out) == (78, "")
+    assert "`make evidently`" in ended.err
+    assert not Path("e.html").exists()
+
+
+def test_one_process_at_a_time_writes_evidentlys_pages(
+    call: CommandLine, serve: Serve, evidently: tuple[str, ...]
+) -> None:
+    serve()
+    with file_lock(Path("var/log/evidently.lock")):
+        ended = call("drift", *evidently)
+    assert (ended.code, "by another process" in ended.err) == (75, True)
+
+
+def test_the_folder_of_a_page_is_made(call: CommandLine, serve: Serve) -> None:
+    serve()
+    assert call("drift", "--page", "a/b/drift.html").code == 0
+    assert Path("a/b/drift.html").exists()
+
+
+SERVING_IMAGE = """
+import sys
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name in {"scipy", "sklearn", "matplotlib", "pandas", "lightgbm", "mlflow"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
+from lightmodel.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("drift", 78, "`pip install -r requirements.txt`"),
+        ("drift --set watch.min_rows=901", 13, "no page is written: matplotlib is not installed"),
+        ("live --check --by week", 0, ""),
+    ],
+)
+def test_where_compiled_models_are_served_watching_works_or_names_what_is_missing(
+    call: CommandLine, serve: Serve, words: str, code: int, message: str
+) -> None:
+    serve()
+    label(call)
+    done = subprocess.run(
+        [sys.executable, "-c", SERVING_IMAGE, *words.split()],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
