@@ -1,6 +1,7 @@
 """Exit codes, and the commands docs, notify, tune --ranges and tracking."""
 
 import logging
+import socket
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def test_a_notification_without_a_channel_goes_to_the_log(
     assert call("notify", "the model drifts", "--body", "in 3 columns").code == 0
     assert "the model drifts" in caplog.text
     assert call("notify").code == 2
+
+
+def test_alerts_are_not_received_on_a_port_in_use(
+    call: CommandLine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = call("alerts", "--port", str(taken.getsockname()[1]))
+    assert ended.code == 78
+    assert "cannot be listened on: Address already in use" in ended.err
+    assert "nobody is notified" in caplog.text
 
 
 def test_ranges_are_shown_without_a_study(call: CommandLine) -> None:

@@ -15,6 +15,7 @@ SECRETS = {
     "api_keys",
     "train_token",
     "jenkins_token",
+    "alert_token",
     "api_key",
     "github_token",
     "secret",
