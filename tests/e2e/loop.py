@@ -112,6 +112,11 @@ class Traffic:
                 version = answer.headers.get("X-Model-Version", "")
                 self.answers.append((self.seconds, answer.status_code, version))
 
+    def go_on(self, more: int = 50) -> None:
+        """Return after so many more requests."""
+        enough = len(self.answers) + more
+        wait_until(lambda: len(self.answers) >= enough, "more requests", seconds=PATIENCE_S)
+
     @contextmanager
     def flowing(self) -> "Iterator[Traffic]":
         """Ask in the background."""
@@ -190,8 +195,7 @@ def _observe(project: Project, traffic: Traffic, prometheus: Monitoring, mail: M
     before = project.models()[-1].name
     stable = f'lightmodel_drift_detected{{version="{before}"}} == 0'
     wait_until(lambda: prometheus.query(stable), "a verdict: stable", seconds=PATIENCE_S)
-    seen = len(traffic.answers)
-    wait_until(lambda: len(traffic.answers) > seen + 50, "some more requests", seconds=PATIENCE_S)
+    traffic.go_on()
     moments = {"the second city opens": traffic.seconds}
     traffic.share_in_south = 0.8
     _export(project, rides(4_000, 2, traffic.share_in_south))
@@ -215,6 +219,7 @@ def _observe(project: Project, traffic: Traffic, prometheus: Monitoring, mail: M
     after = traffic.version
     calm = f'lightmodel_drift_detected{{version="{after}"}} == 0'
     moments |= _moments(traffic, {"no drift is left": lambda: prometheus.query(calm)})
+    traffic.go_on()
     effects = {version: _effects(prometheus, traffic, version) for version in (before, after)}
     return Loop(project, traffic, (before, after), moments, effects, mail.subjects())
 
