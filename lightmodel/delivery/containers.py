@@ -1,4 +1,4 @@
-"""The containers of a service on a Docker host: the proxy that owns its port, and the versions behind it.
+"""The versions of a service on a Docker host, behind its proxy.
 
 A new version is started beside the old one, checked by a smoke test, and watched; the proxy routes
 requests to the live one of the two.
@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from lightmodel.config import DeploySection
 from lightmodel.delivery import engine
 from lightmodel.delivery.interruption import raise_if_interrupted
-from lightmodel.delivery.smoke_test import OK, Answer, Ask, smoke_test, wait_until_ready
+from lightmodel.delivery.proxy import PROXY_URL, Colour, Proxy
+from lightmodel.delivery.smoke_test import OK, Ask, smoke_test, wait_until_ready
 from lightmodel.errors import ConfigError, DeployFailed
 from lightmodel.store.manifest import Manifest
 
@@ -26,124 +27,12 @@ if TYPE_CHECKING:  # imported when an engine is needed
 
 logger = logging.getLogger(__name__)
 
-Colour = Literal["blue", "green"]
-PROXY_IMAGE = "light-model-proxy"
-PROXY_URL = "http://127.0.0.1:5001"
 IMAGE, SETTINGS, PREVIOUS, NAME = (
     f"light-model.{word}" for word in ("image", "settings", "previous", "name")
 )
 STOP_S = 40  # the service ends requests under way within serve.graceful_timeout_s
-_LIVE = "/var/lib/live"
-_ASK_SCRIPT = "/usr/local/lib/ask.py"
-_REQUEST_FILE = "question.json"
-_HINT = "`docker build --target proxy -t light-model-proxy .` makes it"
 _POLL_S = 1.0
 _LOG_LINES = 8
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """The proxy's container, which owns the service's port."""
-
-    container: "Container"
-
-    def live(self) -> Colour:
-        """Return the colour of the container that gets the requests."""
-        code, _ = engine.execute(self.container, ["test", "-f", f"{_LIVE}/green"])
-        return "blue" if code else "green"
-
-    def switch(self, colour: Colour) -> None:
-        """Route all new requests to the container of this colour; none is lost.
-
-        Raises:
-            DeployFailed: the command in the proxy failed.
-        """
-        command = ["touch"] if colour == "green" else ["rm", "-f"]
-        code, _ = engine.execute(self.container, [*command, f"{_LIVE}/green"])
-        if code:
-            raise DeployFailed(f"the proxy cannot switch: {command[0]} ended with exit code {code}")
-
-    def ask(self, url: str, body: bytes | None = None, key: str = "") -> Answer:
-        """Send GET, or POST with a JSON body, from the proxy's container."""
-        command = ["python", "-I", _ASK_SCRIPT, url]
-        if body is not None:
-            self.container.put_archive(_LIVE, engine.tar_of(_REQUEST_FILE, body))
-            command.append(f"{_LIVE}/{_REQUEST_FILE}")
-        environment = {"LIGHTMODEL_KEY": key} if key else None
-        _, output = engine.execute(self.container, command, environment)
-        try:
-            return Answer(**json.loads(output))
-        except ValueError:  # the proxy itself was stopped meanwhile
-            return Answer(0, "the proxy is not running")
-
-
-def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = False) -> Proxy:
-    """Return the running proxy of a service; create or start it if necessary.
-
-    With `renew`, a proxy of an older image is replaced; the service is down for a second.
-
-    Raises:
-        ConfigError: the proxy's image is missing, or the port is in use.
-    """
-    name = f"{deploy.name}-proxy"
-    image = engine.image_of(client, PROXY_IMAGE, _HINT)
-    container = engine.find_container(client, name)
-    if container is not None and container.image != image:
-        if renew:
-            engine.remove(container)
-            container = None
-        else:
-            logger.warning(
-                "%s runs an older image; `deploy docker --renew-proxy` replaces it", name
-            )
-    container = container or _create(client, deploy, name)
-    if container.status != "running":
-        _start(container, deploy.port)
-    return Proxy(container)
-
-
-def _create(client: "DockerClient", deploy: DeploySection, name: str) -> "Container":
-    if not client.networks.list(names=[f"^{deploy.name}$"]):
-        client.networks.create(deploy.name, check_duplicate=True)
-    return client.containers.create(
-        PROXY_IMAGE,
-        name=name,
-        labels={"light-model.part": "proxy", "light-model.name": deploy.name},
-        network=deploy.name,
-        ports={"5001/tcp": deploy.port},
-        volumes={f"{deploy.name}-live": {"bind": _LIVE, "mode": "rw"}},
-        **_hardening(),
-    )
-
-
-def _hardening() -> dict[str, Any]:
-    """Return the restrictions of every container: a read-only file system and no privileges."""
-    return {
-        "read_only": True,
-        "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 — in the container
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "pids_limit": 512,
-        "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
-    }
-
-
-def _start(container: "Container", port: int) -> None:
-    from docker.errors import APIError
-
-    try:
-        container.start()
-    except APIError as error:
-        engine.remove(container)
-        if "port" in str(error).lower() or "address already in use" in str(error).lower():
-            raise ConfigError(
-                f"port {port} of the Docker host is in use",
-                hint=f"`docker ps --filter publish={port}` names a container that uses it; stop it, or "
-                "set deploy.port",
-            ) from None
-        raise
-    engine.keep_running(container)
-    container.reload()
 
 
 @dataclass(frozen=True)
@@ -180,13 +69,13 @@ class Candidate:
             smoke_test(self._asking(PROXY_URL if through_proxy else self._address), self.manifest)
 
     def watch(self, seconds: float) -> None:
-        """Check it for a number of seconds, through the proxy like users.
+        """Check it for a number of seconds, at its own address: the proxy would hide that it is dead.
 
         Raises:
             DeployFailed: it ended, became unhealthy, or does not answer.
         """
         ends = time.monotonic() + seconds
-        ask = self._asking(PROXY_URL)
+        ask = self._asking(self._address)
         with self._quote_log():
             while time.monotonic() < ends:
                 time.sleep(min(_POLL_S, seconds))
@@ -248,7 +137,7 @@ def start_candidate(
         network=deploy.name,
         networking_config={deploy.name: client.api.create_endpoint_config(aliases=[colour])},
         volumes={f"{deploy.name}-log": {"bind": "/app/var/log", "mode": "rw"}},
-        **_hardening(),
+        **engine.restrictions(),
     )
     try:
         container.start()

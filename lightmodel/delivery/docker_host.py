@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 from lightmodel.config import Config, DeploySection
 from lightmodel.delivery import containers, engine
 from lightmodel.delivery.base import DeploymentResult
-from lightmodel.delivery.containers import PROXY_IMAGE, PROXY_URL, STOP_S, Candidate, Colour, Proxy
+from lightmodel.delivery.containers import STOP_S, Candidate
 from lightmodel.delivery.engine import translate_docker_errors
+from lightmodel.delivery.proxy import (
+    OTHER_COLOUR,
+    PROXY_IMAGE,
+    PROXY_URL,
+    Colour,
+    Proxy,
+    open_proxy,
+)
 from lightmodel.delivery.smoke_test import OK, key_of, wait_until_ready
 from lightmodel.errors import ArtefactMissing, LightModelError
 from lightmodel.store.manifest import Manifest
@@ -28,7 +36,6 @@ _LIVE = "live"  # the tag of the image that answers
 _CHECKS, _POLL_S = 3, 2.0
 _RESTART_S = 10
 _MAX_RESTARTS = 2  # by Docker: more means that the container keeps failing
-_OTHER_COLOUR: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 
 
 def open_docker_host(config: Config, *, renew_proxy: bool = False) -> "DockerHost":
@@ -73,7 +80,8 @@ class DockerHost:
         with translate_docker_errors(f"cannot deploy {image}"), self._lock():
             resolved = engine.image_of(self.client, image, _BUILD_HINT)
             manifest = engine.manifest_of(self.client, str(resolved.id))
-            proxy = containers.open_proxy(self.client, self.settings, renew=self.renew_proxy)
+            proxy = open_proxy(self.client, self.settings, renew=self.renew_proxy)
+            self._go_back(proxy)
             live = self._live()
             changed = not (
                 live and self._runs_image(live, resolved) and self._is_ready(proxy, live, manifest)
@@ -108,8 +116,7 @@ class DockerHost:
         """
         with translate_docker_errors("cannot inspect the Docker host"):
             for remaining in reversed(range(_CHECKS)):
-                proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
-                live = self._live()
+                proxy, live = self._proxy(), self._live()
                 fault = _problem_of(proxy, "the proxy") or _problem_of(live, "the service")
                 if not fault and proxy:
                     answer = Proxy(proxy).ask(f"{PROXY_URL}/ready")
@@ -130,7 +137,7 @@ class DockerHost:
         """
         engine.image_of(self.client, self._live_image, "nothing was deployed under this name")
         with translate_docker_errors("cannot restart the service"), self._lock():
-            proxy = containers.open_proxy(self.client, self.settings)
+            proxy = open_proxy(self.client, self.settings)
             live = self._live()
             if live is not None:
                 logger.info("restarting %s, which is %s", live.name, live.status)
@@ -143,6 +150,21 @@ class DockerHost:
                 return
         self.deploy(self._live_image)
 
+    def end_abandoned(self) -> str:
+        """Undo a deployment that was killed while it watched a version; return how, "" if there is none.
+
+        Raises:
+            SourceUnavailable: no engine answers.
+        """
+        with translate_docker_errors("cannot end a killed deployment"):
+            proxy = self._proxy()
+            if self.is_locked() or proxy is None or proxy.status != "running":
+                return ""
+            if not Proxy(proxy).route().watched:
+                return ""
+            with self._lock():
+                return self._go_back(Proxy(proxy))
+
     @property
     def _live_image(self) -> str:
         return f"{self.settings.name}:{_LIVE}"
@@ -154,18 +176,52 @@ class DockerHost:
         young = live.status == "running" and age < self.settings.ready_timeout_s
         return young and not keeps_failing
 
+    def is_locked(self) -> bool:
+        """Return whether a deployment is under way.
+
+        Raises:
+            SourceUnavailable: no engine answers.
+        """
+        with translate_docker_errors("cannot inspect the Docker host"):
+            return engine.is_locked(self.client, self._lock_name)
+
+    @property
+    def _lock_name(self) -> str:
+        return f"{self.settings.name}-deploying"
+
     def _lock(self) -> AbstractContextManager[None]:
         build = "`docker build --target proxy -t light-model-proxy .`"
         engine.image_of(self.client, PROXY_IMAGE, build)
         seconds = self.settings.ready_timeout_s + self.settings.watch_s + 3 * STOP_S
-        return engine.lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
+        return engine.lock(self.client, self._lock_name, PROXY_IMAGE, seconds)
+
+    def _proxy(self) -> "Container | None":
+        return engine.find_container(self.client, f"{self.settings.name}-proxy")
 
     def _live(self) -> "Container | None":
         """Return the container that gets the requests, running or not."""
-        proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
+        proxy = self._proxy()
         if proxy is None or proxy.status != "running":
             return None
-        return engine.find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
+        return self._version(Proxy(proxy).route().live)
+
+    def _version(self, colour: Colour) -> "Container | None":
+        return engine.find_container(self.client, f"{self.settings.name}-{colour}")
+
+    def _go_back(self, proxy: Proxy) -> str:
+        """Undo a deployment that was killed while it watched a version; return how, "" if there is none."""
+        route = proxy.route()
+        if not route.watched:
+            return ""
+        new, old = self._version(route.live), self._version(OTHER_COLOUR[route.live])
+        if old is None or old.status != "running":
+            proxy.end_watch()
+            return ""
+        proxy.switch(OTHER_COLOUR[route.live])
+        engine.remove(new)
+        done = f"a deployment was killed in its watch; {old.name} gets the requests again"
+        logger.warning("%s", done)
+        return done
 
     def _runs_image(self, live: "Container", image: "Image") -> bool:
         same = live.labels.get(containers.SETTINGS) == containers.settings_hash(self.settings)
@@ -183,10 +239,10 @@ class DockerHost:
         self, proxy: Proxy, live: "Container | None", image: "Image", manifest: Manifest
     ) -> None:
         """Start the new version, smoke-test it, switch, watch; on failure restore the old state."""
-        old = proxy.live()
-        colour = _OTHER_COLOUR[old] if live else old
+        old = proxy.route().live
+        colour = OTHER_COLOUR[old] if live else old
         # A deployment that was killed may have left a container.
-        engine.remove(engine.find_container(self.client, f"{self.settings.name}-{colour}"))
+        engine.remove(self._version(colour))
         previous = live.labels.get(containers.IMAGE, "") if live else ""
         container = containers.start_candidate(
             self.client, self.settings, str(image.id), colour, previous
@@ -197,13 +253,14 @@ class DockerHost:
             candidate.wait_until_ready(self.settings.ready_timeout_s)
             candidate.smoke_test(through_proxy=False)
             logger.info("%s passed its smoke test; switching the proxy", manifest.version)
-            proxy.switch(colour)
+            proxy.switch(colour, watched=live is not None)
             candidate.smoke_test(through_proxy=True)
             candidate.watch(self.settings.watch_s)
         except BaseException:
             _revert(proxy, old, container)
             raise
         engine.keep_running(container)
+        proxy.end_watch()
         _stop(live)
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker
@@ -83,23 +84,50 @@ def test_a_version_that_fails_its_smoke_test_never_gets_a_request(
     assert load.failed == []
 
 
-def test_a_version_that_dies_while_it_is_watched_is_rolled_back(service: Deployments) -> None:
-    second = variant("second")
-    assert service.deploy("--image", IMAGE).code == 0
+@contextmanager
+def watching(service: Deployments, image: str) -> "Iterator[subprocess.Popen[str]]":
+    """Deploy an image in a process of its own, and yield that one once it watches the new version."""
     with running(
-        service.command("deploy", "docker", "--image", second, "--set", "deploy.watch_s=60"),
+        service.command("deploy", "docker", "--image", image, "--set", "deploy.watch_s=600"),
         cwd=service.folder,
         env=service.environment(),
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         wait_until(lambda: service.live() == "green", "the switch", process=process, seconds=180)
+        yield process
+
+
+def test_a_version_that_dies_while_it_is_watched_costs_no_request_and_is_rolled_back(
+    service: Deployments,
+) -> None:
+    second = variant("second")
+    assert service.deploy("--image", IMAGE).code == 0
+    with watching(service, second) as process, steady_load(service.address) as load:
+        wait_until(lambda: load.answered > 50, "requests to the new version")
         docker.from_env().containers.get(f"{service.name}-green").kill()
-        _, printed = process.communicate(timeout=60)
+        _, printed = process.communicate(timeout=120)
     assert process.returncode == 11
     assert "the old one keeps serving" in printed
     assert service.images().keys() == {"blue", "proxy"}
     assert service.version()
+    assert load.failed == []
+
+
+def test_monitor_ends_a_deployment_that_was_killed_while_it_watched(service: Deployments) -> None:
+    second = variant("second")
+    assert service.deploy("--image", IMAGE).code == 0
+    with watching(service, second):
+        assert service.run("monitor").code == 0
+        assert service.live() == "green"  # a deployment that is under way is left alone
+    with steady_load(service.address) as load:
+        docker.from_env().containers.get(f"{service.name}-green").kill()
+        wait_until(lambda: "deploying" not in service.images(), "the end of the lock")
+        done = service.run("monitor")
+        wait_until(lambda: load.answered > 50, "requests to the old version")
+    assert (done.code, "gets the requests again" in done.err) == (0, True), done.err
+    assert service.images().keys() == {"blue", "proxy"}
+    assert load.failed == []
 
 
 def test_switches_under_load_lose_no_request(service: Deployments) -> None:
@@ -129,7 +157,7 @@ def test_an_interrupted_deployment_leaves_the_old_version_serving(service: Deplo
     assert service.images() == before
 
 
-def test_after_a_killed_deployment_the_next_one_cleans_up(service: Deployments) -> None:
+def test_one_deployment_at_a_time_and_a_killed_one_blocks_no_other(service: Deployments) -> None:
     bad, second = variant("never-ready", NEVER_READY), variant("second")
     assert service.deploy("--image", IMAGE).code == 0
     with running(
@@ -138,9 +166,9 @@ def test_after_a_killed_deployment_the_next_one_cleans_up(service: Deployments) 
         env=service.environment(),
     ) as process:
         wait_until(lambda: "green" in service.images(), "the new container", process=process)
-    locked = service.deploy("--image", second)
-    assert (locked.code, "under way" in locked.err) == (75, True)
-    docker.from_env().containers.get(f"{service.name}-deploying").remove()  # as the hint says
+        locked = service.deploy("--image", second)
+        assert (locked.code, "under way" in locked.err) == (75, True)
+    wait_until(lambda: "deploying" not in service.images(), "the end of the lock")
     assert service.deploy("--image", second).code == 0
     assert service.images()["green"] == image_id(second)
 
