@@ -24,12 +24,11 @@ from lightmodel.store.manifest import Manifest
 if TYPE_CHECKING:  # imported when an engine is needed
     from docker import DockerClient
     from docker.models.containers import Container
+    from docker.models.images import Image
 
 logger = logging.getLogger(__name__)
 
-IMAGE, SETTINGS, PREVIOUS, NAME = (
-    f"light-model.{word}" for word in ("image", "settings", "previous", "name")
-)
+IMAGE, SETTINGS, NAME = (f"light-model.{word}" for word in ("image", "settings", "name"))
 STOP_S = 40  # the service ends requests under way within serve.graceful_timeout_s
 _POLL_S = 1.0
 _LOG_LINES = 8
@@ -117,22 +116,21 @@ class Candidate:
 
 
 def start_candidate(
-    client: "DockerClient", deploy: DeploySection, image: str, colour: Colour, previous: str
+    client: "DockerClient", deploy: DeploySection, image: "Image", reference: str, colour: Colour
 ) -> "Container":
     """Start a container of an image, reachable by its colour on the service's network.
 
-    Docker does not restart it before it has passed its smoke test. Images are named by their ids;
-    `previous` is the one that is live now, "" for none.
+    `docker ps` shows the image by this reference. Docker does not restart the container before it has
+    passed its smoke test.
     """
     container = client.containers.create(
-        image,
+        reference,
         name=f"{deploy.name}-{colour}",
         environment=environment_of(deploy),
         labels={
             NAME: deploy.name,
-            IMAGE: image,
+            IMAGE: str(image.id),
             SETTINGS: settings_hash(deploy),
-            PREVIOUS: previous,
         },
         network=deploy.name,
         networking_config={deploy.name: client.api.create_endpoint_config(aliases=[colour])},

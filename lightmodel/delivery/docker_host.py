@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from lightmodel.config import Config, DeploySection
 from lightmodel.delivery import containers, engine
 from lightmodel.delivery.base import DeploymentResult
-from lightmodel.delivery.containers import STOP_S, Candidate
+from lightmodel.delivery.containers import STOP_S
+from lightmodel.delivery.deployed_images import DeployedImages
 from lightmodel.delivery.engine import translate_docker_errors
 from lightmodel.delivery.proxy import (
     OTHER_COLOUR,
@@ -20,8 +21,9 @@ from lightmodel.delivery.proxy import (
     Proxy,
     open_proxy,
 )
-from lightmodel.delivery.smoke_test import OK, key_of, wait_until_ready
-from lightmodel.errors import ArtefactMissing, LightModelError
+from lightmodel.delivery.replacement import Replacement
+from lightmodel.delivery.smoke_test import OK, wait_until_ready
+from lightmodel.errors import ArtefactMissing
 from lightmodel.store.manifest import Manifest
 
 if TYPE_CHECKING:  # imported when an engine is needed
@@ -32,7 +34,6 @@ if TYPE_CHECKING:  # imported when an engine is needed
 logger = logging.getLogger(__name__)
 
 _BUILD_HINT = "`docker build -t light-model .` makes one"
-_LIVE = "live"  # the tag of the image that answers
 _CHECKS, _POLL_S = 3, 2.0
 _RESTART_S = 10
 _MAX_RESTARTS = 2  # by Docker: more means that the container keeps failing
@@ -87,24 +88,29 @@ class DockerHost:
                 live and self._runs_image(live, resolved) and self._is_ready(proxy, live, manifest)
             )
             if changed:
-                self._replace(proxy, live, resolved, manifest)
-                resolved.tag(self.settings.name, _LIVE)
-                before = live.labels.get(containers.IMAGE, "") if live else ""
-                engine.retire_images(self.client, image, self.settings.keep_images, before)
+                Replacement(self.client, self.settings, proxy, live).run(resolved, manifest)
+            self._images.finish(resolved)
+            self._images.retire(self.settings.keep_images)
         address = f"http://localhost:{self.settings.port}"
         return DeploymentResult(str(resolved.id), manifest.version, address, changed)
 
+    def plan_rollback(self) -> list[str]:
+        """Return what `rollback` would do; see `Deployment`."""
+        return self.plan(self._previous())
+
     def rollback(self) -> DeploymentResult:
         """Deploy the previous image again; see `Deployment`."""
+        return self.deploy(self._previous())
+
+    def _previous(self) -> str:
         with translate_docker_errors("cannot inspect the Docker host"):
-            live = self._live()
-        previous = live.labels.get(containers.PREVIOUS, "") if live else ""
-        if not previous:
+            previous = self._images.previous()
+        if previous is None:
             raise ArtefactMissing(
                 f"{self.settings.name} has no previous version",
                 hint="`python -m lightmodel deploy docker --image IMAGE` deploys any image",
             )
-        return self.deploy(previous)
+        return str(previous.id)
 
     def check(self) -> str:
         """Return why the service does not answer; "" if it does.
@@ -135,7 +141,7 @@ class DockerHost:
             AlreadyRunning: a deployment is under way.
             ConfigError: the last deployed image is missing.
         """
-        engine.image_of(self.client, self._live_image, "nothing was deployed under this name")
+        engine.image_of(self.client, self._images.live, "nothing was deployed under this name")
         with translate_docker_errors("cannot restart the service"), self._lock():
             proxy = open_proxy(self.client, self.settings)
             live = self._live()
@@ -148,7 +154,7 @@ class DockerHost:
                     self.settings.ready_timeout_s,
                 )
                 return
-        self.deploy(self._live_image)
+        self.deploy(self._images.live)
 
     def end_abandoned(self) -> str:
         """Undo a deployment that was killed while it watched a version; return how, "" if there is none.
@@ -166,8 +172,8 @@ class DockerHost:
                 return self._go_back(Proxy(proxy))
 
     @property
-    def _live_image(self) -> str:
-        return f"{self.settings.name}:{_LIVE}"
+    def _images(self) -> DeployedImages:
+        return DeployedImages(self.client, self.settings.name)
 
     def _is_starting(self, live: "Container") -> bool:
         started = datetime.fromisoformat(live.attrs["State"]["StartedAt"][:19] + "+00:00")
@@ -235,56 +241,9 @@ class DockerHost:
         logger.info("%s is live already", manifest.version)
         return True
 
-    def _replace(
-        self, proxy: Proxy, live: "Container | None", image: "Image", manifest: Manifest
-    ) -> None:
-        """Start the new version, smoke-test it, switch, watch; on failure restore the old state."""
-        old = proxy.route().live
-        colour = OTHER_COLOUR[old] if live else old
-        # A deployment that was killed may have left a container.
-        engine.remove(self._version(colour))
-        previous = live.labels.get(containers.IMAGE, "") if live else ""
-        container = containers.start_candidate(
-            self.client, self.settings, str(image.id), colour, previous
-        )
-        candidate = Candidate(container, proxy, colour, manifest, key_of(self.settings))
-        try:
-            logger.info("%s started as %s", manifest.version, container.name)
-            candidate.wait_until_ready(self.settings.ready_timeout_s)
-            candidate.smoke_test(through_proxy=False)
-            logger.info("%s passed its smoke test; switching the proxy", manifest.version)
-            proxy.switch(colour, watched=live is not None)
-            candidate.smoke_test(through_proxy=True)
-            candidate.watch(self.settings.watch_s)
-        except BaseException:
-            _revert(proxy, old, container)
-            raise
-        engine.keep_running(container)
-        proxy.end_watch()
-        _stop(live)
-
 
 def _problem_of(container: "Container | None", what: str) -> str:
     """Return what is wrong with a container, by its state; "" for nothing."""
     if container is None:
         return f"{what} has no container"
     return "" if container.status == "running" else f"{what} is {container.status}"
-
-
-def _revert(proxy: Proxy, old: Colour, container: "Container") -> None:
-    """Route requests to the old version again; a failure of this is only logged."""
-    try:
-        with translate_docker_errors("cannot remove the new version"):
-            proxy.switch(old)
-            engine.remove(container)
-        logger.warning("the new version was removed; the old one keeps serving")
-    except LightModelError as error:
-        logger.warning("%s; the next deployment does it", error.message)
-
-
-def _stop(old: "Container | None") -> None:
-    """Let the old version finish its requests, and remove it."""
-    if old is not None:
-        old.stop(timeout=STOP_S)
-        engine.remove(old)
-        logger.info("the old version was removed")

@@ -246,26 +246,3 @@ def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
             for entry in tar
             if entry.name.endswith("/manifest.json") and (file := tar.extractfile(entry))
         ]
-
-
-def retire_images(client: "DockerClient", reference: str, keep: int, previous: str) -> None:
-    """Remove serving images of this name, by their label, except for the newest `keep`.
-
-    Images that a container uses, that are tagged `latest`, or that a rollback needs (`previous`, an
-    id) are kept.
-    """
-    name = reference.partition("@")[0].rpartition(":")[0] or reference
-    named = [
-        image
-        for image in client.images.list(name, filters={"label": "light-model.service=serve"})
-        if any(tag.rpartition(":")[0] == name for tag in image.tags)
-    ]
-    # `sparse` asks the engine once, not once more for each container.
-    used = {one.attrs["ImageID"] for one in client.containers.list(all=True, sparse=True)}
-    used.add(previous)
-    newest_first = sorted(named, key=lambda image: str(image.attrs["Created"]), reverse=True)
-    for image in newest_first[keep:]:
-        if image.id not in used and f"{name}:latest" not in image.tags:
-            for tag in image.tags:
-                client.images.remove(tag)
-            logger.info("removed the old image %s", ", ".join(image.tags))

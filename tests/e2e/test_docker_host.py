@@ -13,6 +13,7 @@ import requests
 
 from benchmarks.load import steady_load
 from benchmarks.ports import free_port
+from lightmodel.delivery.deployed_images import DeployedImages
 from tests.fakes.docker_engine import (
     ANSWERS_WRONGLY,
     ENDS_AT_ONCE,
@@ -51,10 +52,14 @@ def test_the_next_version_takes_over_and_rollback_brings_the_old_one_back(
     assert service.deploy("--image", second).code == 0
     assert {"green": image_id(second)}.items() <= service.images().items()
     assert "blue" not in service.images()
+    docker.from_env().containers.get(f"{service.name}-green").remove(force=True)
+    assert service.run("monitor").code == 0  # makes the container anew
+    planned = service.deploy("--rollback", "--dry-run")
+    assert image_id(IMAGE) in planned.out
     back = service.deploy("--rollback")
     assert back.code == 0, back.err
-    assert service.images()["blue"] == image_id(IMAGE)
-    assert "green" not in service.images()
+    assert service.images()[service.live()] == image_id(IMAGE)
+    assert len(service.images()) == 2
 
 
 @pytest.mark.parametrize(
@@ -212,15 +217,32 @@ def test_an_image_that_is_missing_or_serves_nothing_is_refused(service: Deployme
     assert (other.code, "holds 0 models" in other.err) == (78, True), other.err
 
 
-def test_old_images_are_removed_and_those_in_use_are_kept(service: Deployments) -> None:
-    names = [f"{IMAGE}:old-{number}" for number in range(3)]
+def test_old_images_of_a_service_are_removed_and_no_others(service: Deployments) -> None:
+    """Of four deployed images the first is removed, the second is of another service as well."""
+    other = DeployedImages(docker.from_env(), f"{service.name}-other")
+    names = [variant(f"old-{number}") for number in range(4)]
+    never_deployed = variant("old-never")
+    of_both = docker.from_env().images.get(names[1])
+    other.begin(of_both)
+    other.finish(of_both)
+    service.settings["keep_images"] = "1"
     for name in names:
-        # without a layer of its own, an image would be as old as the one below it
-        variant(name.partition(":")[2], f"RUN : {name}")
-        assert service.deploy("--image", name, "--set", "deploy.keep_images=1").code == 0
-    tags = {tag for image in docker.from_env().images.list(IMAGE) for tag in image.tags}
-    assert set(names) & tags == {names[1], names[2]}  # the served one and the one before it
-    assert f"{IMAGE}:latest" in tags
+        assert service.deploy("--image", name).code == 0
+    assert tags_of(IMAGE) >= {f"{IMAGE}:latest", never_deployed, *names[1:]}
+    assert names[0] not in tags_of(IMAGE)
+    assert {image_id(tag) for tag in tags_of(service.name)} == {
+        image_id(name) for name in names[2:]
+    }
+    assert other.previous() is None
+    assert image_id(other.live) == of_both.id
+    for tag in tags_of(other.name):
+        docker.from_env().images.remove(tag)
+
+
+def tags_of(name: str) -> set[str]:
+    """Return the tags of the images of this name, which may have tags of other names too."""
+    images = docker.from_env().images.list(name)
+    return {tag for image in images for tag in image.tags if tag.rpartition(":")[0] == name}
 
 
 def test_monitor_restarts_a_dead_service_and_leaves_a_healthy_one_alone(
@@ -246,6 +268,11 @@ def test_monitor_restarts_a_dead_service_and_leaves_a_healthy_one_alone(
     client.containers.get(f"{service.name}-blue").pause()
     assert service.run("monitor", *quick).code == 0
     assert service.version()
+    proxy = client.containers.get(f"{service.name}-proxy")
+    proxy.pause()
+    assert service.run("monitor", *quick).code == 0
+    assert service.version()
+    assert client.containers.get(f"{service.name}-proxy").id == proxy.id
     for part in ("blue", "proxy"):
         client.containers.get(f"{service.name}-{part}").remove(force=True)
     assert service.run("monitor", *quick).code == 0
@@ -257,7 +284,6 @@ def test_monitor_waits_longer_after_each_failed_restart(
 ) -> None:
     assert service.deploy("--image", IMAGE).code == 0
     docker.from_env().containers.get(f"{service.name}-blue").remove(force=True)
-    docker.from_env().images.get(IMAGE).tag(service.name, "gone")
     docker.from_env().images.remove(f"{service.name}:live")
     first = service.run("monitor")
     assert first.code == 11
@@ -265,7 +291,6 @@ def test_monitor_waits_longer_after_each_failed_restart(
     second = service.run("monitor")
     assert second.code == 11
     assert "the next try is in" in second.err
-    docker.from_env().images.remove(f"{service.name}:gone")
 
 
 def test_without_an_engine_the_message_names_docker_host(service: Deployments) -> None:
