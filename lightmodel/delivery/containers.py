@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 IMAGE, SETTINGS, NAME = (f"light-model.{word}" for word in ("image", "settings", "name"))
 STOP_S = 40  # the service ends requests under way within serve.graceful_timeout_s
-_POLL_S = 1.0
+_ASK_S = 2.0  # for which one command in the proxy's container repeats a request
 _LOG_LINES = 8
 
 
@@ -53,8 +53,9 @@ class Candidate:
         Raises:
             DeployFailed: it ended, or did not become ready in time; the hint quotes its log.
         """
+        ask = self._asking(self._address, wait_s=min(_ASK_S, seconds))
         with self._quote_log():
-            wait_until_ready(self._asking(self._address), seconds, self.check_alive)
+            wait_until_ready(ask, seconds, self.check_alive)
 
     def smoke_test(self, *, through_proxy: bool) -> None:
         """Compare its answers to the model's sample rows with the stored scores.
@@ -74,13 +75,12 @@ class Candidate:
             DeployFailed: it ended, became unhealthy, or does not answer.
         """
         ends = time.monotonic() + seconds
-        ask = self._asking(self._address)
         with self._quote_log():
-            while time.monotonic() < ends:
-                time.sleep(min(_POLL_S, seconds))
+            while (left := ends - time.monotonic()) > 0:
+                answer = self._asking(self._address, watch_s=min(_ASK_S, left))("/ready", None)
                 raise_if_interrupted()
                 self.check_alive()
-                if (answer := ask("/ready", None)).status != OK:
+                if answer.status != OK:
                     raise DeployFailed(f"it stopped answering; /ready: {answer}")
 
     def check_alive(self) -> None:
@@ -101,8 +101,8 @@ class Candidate:
     def _address(self) -> str:
         return f"http://{self.colour}:5001"
 
-    def _asking(self, address: str) -> Ask:
-        return lambda path, body: self.proxy.ask(address + path, body, self.key)
+    def _asking(self, address: str, **patience: float) -> Ask:
+        return lambda path, body: self.proxy.ask(address + path, body, self.key, **patience)
 
     @contextmanager
     def _quote_log(self) -> Iterator[None]:

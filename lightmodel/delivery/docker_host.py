@@ -19,10 +19,12 @@ from lightmodel.delivery.proxy import (
     PROXY_URL,
     Colour,
     Proxy,
+    ask_from,
     open_proxy,
+    published_port,
 )
 from lightmodel.delivery.replacement import Replacement
-from lightmodel.delivery.smoke_test import OK, wait_until_ready
+from lightmodel.delivery.smoke_test import OK, check_address, wait_until_ready
 from lightmodel.errors import ArtefactMissing
 from lightmodel.store.manifest import Manifest
 
@@ -65,10 +67,17 @@ class DockerHost:
             resolved = engine.image_of(self.client, image, _BUILD_HINT)
             manifest = engine.manifest_of(self.client, str(resolved.id))
             live = self._live()
+            proxy = self._proxy()
+        settings, port = self.settings, published_port(proxy) if proxy else 0
+        move = [f"move the proxy from port {port} to {settings.port}"]
+        first = move if port not in {0, settings.port} else []
         if live is not None and self._runs_image(live, resolved):
-            return [f"{image} ({manifest.version}) is live already: check it, change nothing"]
-        settings = self.settings
+            return [
+                *first,
+                f"{image} ({manifest.version}) is live already: check it, change nothing",
+            ]
         return [
+            *first,
             f"start {image} ({manifest.version}) beside {live.name if live else 'nothing'}",
             f"wait until it is ready, at most {settings.ready_timeout_s:g} s",
             f"compare its answers to {len(manifest.samples)} sample rows with its manifest",
@@ -78,7 +87,7 @@ class DockerHost:
 
     def deploy(self, image: str) -> DeploymentResult:
         """Deploy an image; see `Deployment`."""
-        with translate_docker_errors(f"cannot deploy {image}"), self._lock():
+        with translate_docker_errors(f"cannot deploy {image}"), self._lock() as on_host:
             resolved = engine.image_of(self.client, image, _BUILD_HINT)
             manifest = engine.manifest_of(self.client, str(resolved.id))
             proxy = open_proxy(self.client, self.settings, renew=self.renew_proxy)
@@ -91,7 +100,11 @@ class DockerHost:
                 Replacement(self.client, self.settings, proxy, live).run(resolved, manifest)
             self._images.finish(resolved)
             self._images.retire(self.settings.keep_images)
-        address = f"http://localhost:{self.settings.port}"
+            address = engine.address_of(self.client, self.settings.port)
+            answer = ask_from(
+                on_host, f"http://127.0.0.1:{self.settings.port}/ready", wait_s=_POLL_S
+            )
+        check_address(answer, address)
         return DeploymentResult(str(resolved.id), manifest.version, address, changed)
 
     def plan_rollback(self) -> list[str]:
@@ -195,7 +208,7 @@ class DockerHost:
     def _lock_name(self) -> str:
         return f"{self.settings.name}-deploying"
 
-    def _lock(self) -> AbstractContextManager[None]:
+    def _lock(self) -> AbstractContextManager["Container"]:
         build = "`docker build --target proxy -t light-model-proxy .`"
         engine.image_of(self.client, PROXY_IMAGE, build)
         seconds = self.settings.ready_timeout_s + self.settings.watch_s + 3 * STOP_S

@@ -47,6 +47,12 @@ def connect() -> "DockerClient":
     return client
 
 
+def address_of(client: "DockerClient", port: int) -> str:
+    """Return the address of a port of the engine's host, as the engine's host would open it."""
+    here = client.api.base_url.startswith("http+docker://local")
+    return f"http://localhost:{port}" + ("" if here else f" on {client.info()['Name']}")
+
+
 @contextmanager
 def translate_docker_errors(what: str) -> Iterator[None]:
     """Translate errors of the Docker SDK.
@@ -145,11 +151,12 @@ def tar_of(name: str, content: bytes) -> bytes:
 
 
 @contextmanager
-def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Iterator[None]:
+def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Iterator["Container"]:
     """Lock a service, so that only one deployment at a time changes it, from whatever machine.
 
-    The lock is a container, whose name is unique in the engine. It reads from this process, and ends and is
-    removed with it: a killed deployment blocks no other. Where that fails, it expires after `seconds`.
+    The lock is a container in the network of the engine's host, whose name is unique in the engine. It
+    reads from this process, and ends and is removed with it: a killed deployment blocks no other. Where
+    that fails, it expires after `seconds`.
 
     Raises:
         AlreadyRunning: another deployment is under way.
@@ -166,7 +173,8 @@ def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Itera
         "command": ["cat"],
         "stdin_open": True,
         "auto_remove": True,
-        "network_mode": "none",
+        "network_mode": "host",
+        "userns_mode": "host",  # else an engine with a user namespace refuses that network
         "healthcheck": {"test": ["NONE"]},
     }
     try:
@@ -181,7 +189,7 @@ def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Itera
     try:
         connection = _attach(holder)
         holder.start()
-        yield
+        yield holder
     finally:
         remove(holder)
     connection.close()

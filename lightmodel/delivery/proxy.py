@@ -78,31 +78,45 @@ class Proxy:
         if code:
             raise DeployFailed(f"the proxy cannot {what}: `{script}` ended with exit code {code}")
 
-    def ask(self, url: str, body: bytes | None = None, key: str = "") -> Answer:
-        """Send GET, or POST with a JSON body, from the proxy's container."""
-        command = ["python", "-I", _ASK_SCRIPT, url]
+    def ask(self, url: str, body: bytes | None = None, key: str = "", **patience: float) -> Answer:
+        """Send GET, or POST with a JSON body, from the proxy's container; see `ask_from`."""
+        command = [url]
         if body is not None:
             self.container.put_archive(_STATE, engine.tar_of(_REQUEST_FILE, body))
             command.append(f"{_STATE}/{_REQUEST_FILE}")
-        environment = {"LIGHTMODEL_KEY": key} if key else None
-        _, output = engine.execute(self.container, command, environment)
-        try:
-            return Answer(**json.loads(output))
-        except ValueError:  # the proxy itself was stopped meanwhile
-            return Answer(0, "the proxy is not running")
+        return ask_from(self.container, *command, key=key, **patience)
+
+
+def ask_from(
+    container: "Container", *words: str, key: str = "", wait_s: float = 0.0, watch_s: float = 0.0
+) -> Answer:
+    """Send a request from a container of the proxy's image: a URL, and the file of a body, if any.
+
+    It is repeated there until it is answered with 200, for at most `wait_s` seconds; or until it is not,
+    for `watch_s`.
+    """
+    known = {"KEY": key, "WAIT_S": wait_s, "WATCH_S": watch_s}
+    environment = {f"LIGHTMODEL_{name}": str(value) for name, value in known.items() if value}
+    command = ["python", "-I", _ASK_SCRIPT, *words]
+    _, output = engine.execute(container, command, environment)
+    try:
+        return Answer(**json.loads(output))
+    except ValueError:  # it was stopped meanwhile
+        return Answer(0, "the proxy is not running")
 
 
 def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = False) -> Proxy:
     """Return the running proxy of a service; create, start or unpause it if necessary.
 
-    With `renew`, a proxy of an older image is replaced; the service is down for a second.
+    A proxy with another port than the settings' is replaced, once the new one has its port. With `renew`,
+    one of an older image is replaced too, and the service is down for a second.
 
     Raises:
         ConfigError: the proxy's image is missing, or the port is in use.
     """
     name = f"{deploy.name}-proxy"
     image = engine.image_of(client, PROXY_IMAGE, _HINT)
-    container = engine.find_container(client, name)
+    container = _at_port(client, deploy, name)
     if container is not None and container.image != image:
         if renew:
             engine.remove(container)
@@ -118,6 +132,30 @@ def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = F
     if container.status != "running":
         _start(container, deploy.port)
     return Proxy(container)
+
+
+def published_port(container: "Container") -> int:
+    """Return the port of the Docker host that a proxy has, running or not; 0 for none."""
+    published = (container.attrs["HostConfig"]["PortBindings"] or {}).get("5001/tcp")
+    return int(published[0]["HostPort"]) if published else 0
+
+
+def _at_port(client: "DockerClient", deploy: DeploySection, name: str) -> "Container | None":
+    """Return the proxy's container, moved to the port of the settings; None if there is none."""
+    container = engine.find_container(client, name)
+    moved = engine.find_container(client, f"{name}-moved")  # left by a deployment that was killed
+    if container is None and moved is not None:
+        moved.rename(name)
+        return engine.find_container(client, name)
+    engine.remove(moved)
+    if container is None or published_port(container) == deploy.port:
+        return container
+    logger.info("%s moves from port %d to %d", name, published_port(container), deploy.port)
+    moved = _create(client, deploy, f"{name}-moved")
+    _start(moved, deploy.port)
+    engine.remove(container)
+    moved.rename(name)
+    return engine.find_container(client, name)
 
 
 def _create(client: "DockerClient", deploy: DeploySection, name: str) -> "Container":

@@ -178,14 +178,25 @@ def test_one_deployment_at_a_time_and_a_killed_one_blocks_no_other(service: Depl
     assert service.images()["green"] == image_id(second)
 
 
-def test_a_port_in_use_is_reported(service: Deployments) -> None:
-    client = docker.from_env()
-    client.containers.run(
-        IMAGE, detach=True, ports={"5001/tcp": service.port}, name=f"{service.name}-other"
+def test_a_port_in_use_is_reported_and_another_port_is_moved_to(service: Deployments) -> None:
+    taken, free = service.port, free_port()
+    docker.from_env().containers.run(
+        IMAGE, detach=True, ports={"5001/tcp": taken}, name=f"{service.name}-other"
     )
-    done = service.deploy("--image", IMAGE)
-    assert (done.code, f"port {service.port}" in done.err) == (78, True), done.err
+    refused = service.deploy("--image", IMAGE)
+    assert (refused.code, f"port {taken}" in refused.err) == (78, True), refused.err
     assert service.images().keys() == {"other"}
+    for port in (free_port(), free):
+        service.port = port
+        done = service.deploy("--image", IMAGE)
+        assert (done.code, f"http://localhost:{port}\n" in done.out) == (0, True), done.err
+        assert service.version()
+    service.port = taken
+    refused = service.deploy("--image", IMAGE)
+    assert (refused.code, f"port {taken}" in refused.err) == (78, True), refused.err
+    service.port = free
+    assert service.version()
+    assert service.images().keys() == {"other", "proxy", "blue"}
 
 
 def test_keys_and_settings_reach_the_service_from_the_env_file(
