@@ -116,12 +116,18 @@ class Candidate:
 
 
 def start_candidate(
-    client: "DockerClient", deploy: DeploySection, image: "Image", reference: str, colour: Colour
+    client: "DockerClient",
+    deploy: DeploySection,
+    image: "Image",
+    manifest: Manifest,
+    *,
+    reference: str,
+    colour: Colour,
 ) -> "Container":
     """Start a container of an image, reachable by its colour on the service's network.
 
-    `docker ps` shows the image by this reference. Docker does not restart the container before it has
-    passed its smoke test.
+    `docker ps` shows the image by this reference, and the model by a label. Docker does not restart the
+    container before it has passed its smoke test.
     """
     container = client.containers.create(
         reference,
@@ -131,6 +137,7 @@ def start_candidate(
             NAME: deploy.name,
             IMAGE: str(image.id),
             SETTINGS: settings_hash(deploy),
+            **_origin(image, manifest),
         },
         network=deploy.name,
         networking_config={deploy.name: client.api.create_endpoint_config(aliases=[colour])},
@@ -143,6 +150,16 @@ def start_candidate(
         engine.remove(container)
         raise
     return container
+
+
+def _origin(image: "Image", manifest: Manifest) -> dict[str, str]:
+    """Return labels with model, revision and version: an image of a plain `docker build` lacks them."""
+    known = {
+        "light-model.model": manifest.version,
+        "org.opencontainers.image.revision": manifest.commit or "unknown",
+        "org.opencontainers.image.version": manifest.version,
+    }
+    return {name: image.labels.get(name) or value for name, value in known.items()}
 
 
 def environment_of(deploy: DeploySection) -> dict[str, str]:

@@ -46,7 +46,9 @@ class Replacement:
         reference = images.begin(image)
         container = None
         try:
-            container = start_candidate(self.client, self.settings, image, reference, colour)
+            container = start_candidate(
+                self.client, self.settings, image, manifest, reference=reference, colour=colour
+            )
             logger.info("%s started as %s", manifest.version, name)
             self._check(Candidate(container, self.proxy, colour, manifest, key_of(self.settings)))
         except BaseException:

@@ -38,6 +38,11 @@ def test_the_first_deployment_answers_and_the_same_again_changes_nothing(
     assert (first.code, service.version() in first.out) == (0, True), first.err
     before = service.images()
     assert before["blue"] == image_id(IMAGE)
+    config = docker.from_env().containers.get(f"{service.name}-blue").attrs["Config"]
+    assert config["Image"].startswith(f"{service.name}:deployed-")
+    assert config["Labels"]["light-model.model"] == service.version()
+    assert config["Labels"]["org.opencontainers.image.revision"] == "c0ffee"
+    assert config["Labels"]["org.opencontainers.image.version"] == "7"
     again = service.deploy("--image", IMAGE)
     assert again.code == 0
     assert "nothing was changed" in again.out

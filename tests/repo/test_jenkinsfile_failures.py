@@ -122,6 +122,28 @@ def test_a_build_that_deploys_or_a_retry_that_passes_sends_no_message(
     assert chat.texts == []
 
 
+@pytest.mark.parametrize(
+    ("environ", "deployed"),
+    [
+        ({"GIT_BRANCH": "origin/main"}, 1),
+        ({"GIT_BRANCH": "main"}, 1),
+        ({"GIT_BRANCH": "feature/main"}, 0),
+        ({"GIT_BRANCH": "origin/main", "DEPLOY_BRANCH": "release"}, 0),
+        ({"GIT_BRANCH": "origin/release", "DEPLOY_BRANCH": "release"}, 1),
+    ],
+)
+def test_only_one_branch_is_deployed(build: Build, environ: dict[str, str], deployed: int) -> None:
+    result, calls = build.run(**environ)
+    assert (result, calls.count("tool deploy")) == ("SUCCESS", deployed)
+    assert "forget light-model:local-1" in calls
+
+
+def test_a_push_of_documentation_alone_does_nothing_and_is_green(build: Build) -> None:
+    result, calls = build.run("needed=1")
+    assert (result, calls[0]) == ("SUCCESS", "needed")
+    assert not {*STAGES, "tool deploy"} & set(calls)
+
+
 def test_where_nobody_can_be_notified_the_result_stays_and_says_so(
     build: Build, chat: Receiver
 ) -> None:
