@@ -2,7 +2,7 @@
 # notify.sh TITLE [BODY]: notifies of a build that failed, by two ways that do not depend on each other:
 #
 #   NOTIFY_URL   is sent {"text": "TITLE\nBODY"} by curl or wget, which needs nothing that a build makes, not
-#                even a Docker engine. Slack, Mattermost, Teams and Google Chat take it. From the environment or
+#                even a Docker engine. Slack, Mattermost and Google Chat take it. From the environment or
 #                the file SERVICE_ENV (default: /etc/light-model/service.env).
 #   [[notify]]   of the settings: the receivers of `message`, by the pipeline image of this build, or else
 #                of the last one that made an image.

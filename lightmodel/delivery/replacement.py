@@ -1,6 +1,7 @@
 """Replace the live version of a service by another one: start, check, switch, watch, or restore."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,8 @@ class Replacement:
             self._check(Candidate(container, self.proxy, colour, manifest, key_of(self.settings)))
         except BaseException:
             self._revert(old, container)
-            images.discard(image, reference)
+            with suppress(LightModelError), translate_docker_errors("cannot remove a tag"):
+                images.discard(image, reference)  # or the next deployment does it
             raise
         engine.keep_running(container)
         self.proxy.end_watch()
