@@ -63,8 +63,9 @@ class Build:
         variables = {"GIT_BRANCH": "origin/main", **environ}
         words = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+        runner = str(ROOT / os.environ["JENKINSFILE_RUNNER"])
         done = subprocess.run(
-            ["groovy", os.environ["JENKINSFILE_RUNNER"], "--run", *words, "repository/Jenkinsfile"],
+            ["groovy", runner, "--run", *words, "repository/Jenkinsfile"],
             cwd=self.folder,
             env={**os.environ, "PATH": path, "CALLS": str(calls), "FAILING": failing},
             capture_output=True,
