@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # imported when an engine is needed
 
 logger = logging.getLogger(__name__)
 
-_OF_A_SERVICE = re.compile(r".+:(live|deployed-\d{8}T\d{6}Z)")
+_OF_A_SERVICE = re.compile(r".+:(live|deployed-\d{8}T\d{12}Z)")
 
 
 @dataclass(frozen=True)
@@ -121,4 +121,4 @@ class DeployedImages:
 
 def _tag(time: str) -> str:
     """Return the tag of a deployment at a time in ISO format."""
-    return datetime.fromisoformat(time).astimezone(UTC).strftime("deployed-%Y%m%dT%H%M%SZ")
+    return datetime.fromisoformat(time).astimezone(UTC).strftime("deployed-%Y%m%dT%H%M%S%fZ")

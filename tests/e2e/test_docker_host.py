@@ -13,7 +13,6 @@ import requests
 
 from benchmarks.load import steady_load
 from benchmarks.ports import free_port
-from lightmodel.delivery.deployed_images import DeployedImages
 from tests.fakes.docker_engine import (
     ANSWERS_WRONGLY,
     ENDS_AT_ONCE,
@@ -231,34 +230,6 @@ def test_an_image_that_is_missing_or_serves_nothing_is_refused(service: Deployme
     assert (missing.code, "there is no image" in missing.err) == (78, True), missing.err
     other = service.deploy("--image", "light-model-proxy")
     assert (other.code, "holds 0 models" in other.err) == (78, True), other.err
-
-
-def test_old_images_of_a_service_are_removed_and_no_others(service: Deployments) -> None:
-    """Of four deployed images the first is removed, the second is of another service as well."""
-    other = DeployedImages(docker.from_env(), f"{service.name}-other")
-    names = [variant(f"old-{number}") for number in range(4)]
-    never_deployed = variant("old-never")
-    of_both = docker.from_env().images.get(names[1])
-    other.begin(of_both)
-    other.finish(of_both)
-    service.settings["keep_images"] = "1"
-    for name in names:
-        assert service.deploy("--image", name).code == 0
-    assert tags_of(IMAGE) >= {f"{IMAGE}:latest", never_deployed, *names[1:]}
-    assert names[0] not in tags_of(IMAGE)
-    assert {image_id(tag) for tag in tags_of(service.name)} == {
-        image_id(name) for name in names[2:]
-    }
-    assert other.previous() is None
-    assert image_id(other.live) == of_both.id
-    for tag in tags_of(other.name):
-        docker.from_env().images.remove(tag)
-
-
-def tags_of(name: str) -> set[str]:
-    """Return the tags of the images of this name, which may have tags of other names too."""
-    images = docker.from_env().images.list(name)
-    return {tag for image in images for tag in image.tags if tag.rpartition(":")[0] == name}
 
 
 def test_monitor_restarts_a_dead_service_and_leaves_a_healthy_one_alone(
