@@ -1,12 +1,13 @@
 """The part of Jenkins' API that starts a job and watches it, on loopback."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.fakes.loopback import serving
 
 
 @dataclass
@@ -58,13 +59,6 @@ def jenkins() -> Iterator[FakeJenkins]:
             else:
                 self.answer(201, {}, Location=f"{state.url.partition('/job')[0]}/queue/item/7/")
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}/job/train"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        state.url = f"{address}/job/train"
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

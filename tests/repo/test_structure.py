@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 39_920
+MOST_LINES = 39_930
 MOST_MODULES = 267
 
 
