@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.requirements-dev
 EVIDENTLY := .venv-evidently
 # Tests that need more than the package index; their markers say what (pyproject.toml).
 SERVICES := s3 or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or boosters
-MARKED := docker or browser or $(SERVICES)
+MARKED := docker or browser or jenkinsfile or $(SERVICES)
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))

@@ -40,3 +40,5 @@ def remove(name: str) -> None:
             ["docker", "volume", "rm", f"{name}-{part}"], capture_output=True, check=False
         )
     subprocess.run(["docker", "network", "rm", name], capture_output=True, check=False)
+    for tag in run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", name).split():
+        subprocess.run(["docker", "rmi", tag], capture_output=True, check=False)

@@ -9,6 +9,7 @@
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result, newest logs → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers of this build
+#   stage.sh forget NAME…            remove these names of images, where there are any; used images stay
 #
 # The exit code is that of the command inside; 125: no container could be created. Table and store are in
 # named volumes, as -v refers to paths of the engine's host: so an agent that is a container, a bare
@@ -66,7 +67,7 @@ say() { printf '%s\n' "stage.sh: $*" >&2; }
 
 usage() {
     say "usage: stage.sh chain STAGE… | cli WORD… | tool WORD… | runtime | package NAME… |" \
-        "fetch FOLDER | copy PATH FOLDER | clean"
+        "fetch FOLDER | copy PATH FOLDER | clean | forget NAME…"
     exit 2
 }
 
@@ -164,6 +165,7 @@ tool() {
 
 fetch() {
     [ "$#" -eq 1 ] || usage
+    exists "$IMAGE" || return 0 # nothing was built, so there are no results
     create "$PREFIX-fetch-$NUMBER" "$IMAGE" sh -c "$COLLECT"
     start </dev/null
     mkdir -p "$1"
@@ -205,6 +207,14 @@ package() {
     docker build -q --target proxy -t light-model-proxy .
 }
 
+exists() { docker image inspect "$1" >/dev/null 2>&1; }
+
+forget() {
+    for image in "$@"; do
+        ! exists "$image" || docker rmi "$image" >/dev/null
+    done
+}
+
 clean() {
     docker ps -aq --filter "label=light-model.build=$BUILD" | while read -r left; do
         docker rm -fv "$left" >/dev/null
@@ -212,7 +222,7 @@ clean() {
 }
 
 case ${1:-} in
-    chain | cli | tool | runtime | package | fetch | copy | clean)
+    chain | cli | tool | runtime | package | fetch | copy | clean | forget)
         command=$1
         shift
         "$command" "$@"

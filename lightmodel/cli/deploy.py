@@ -60,14 +60,15 @@ def azure(config: Config, image: str, **flags: bool) -> None:
 
 def _run(deployment: Deployment, image: str, flags: dict[str, bool], notify: Notify) -> None:
     """Plan, deploy or roll back, and print which version answers now."""
+    back = flags["rollback"]
     if flags["dry_run"]:
-        click.echo("\n".join(deployment.plan(image)))
+        click.echo("\n".join(deployment.plan_rollback() if back else deployment.plan(image)))
         return
     defer_signals()
-    result = deployment.rollback() if flags["rollback"] else deployment.deploy(image)
+    result = deployment.rollback() if back else deployment.deploy(image)
     status = "answers now" if result.changed else "was already deployed; nothing was changed"
     click.echo(f"{result.version} {status}: {result.address}")
-    if result.changed and flags["rollback"]:
+    if result.changed and back:
         notify(RolledBack("the deployment", f"{result.version} answers now at {result.address}."))
     elif result.changed:
         notify(Deployed(result.version, result.address))
@@ -83,7 +84,8 @@ def monitor(config: Config, every: float | None) -> None:
 
     It checks the service that `deploy docker` started on DOCKER_HOST. A service that is unhealthy or does
     not answer is restarted, with growing pauses between attempts, and the receivers of `restarted` are
-    notified. A service that answers is never touched.
+    notified. A service that answers is never touched. A deployment that was killed while it watched its new
+    version is undone.
     """
     check = open_monitor(config).check
     if every is None:

@@ -38,7 +38,7 @@ class DeploySection(Section):
     keep_images: int = Field(
         3,
         ge=1,
-        description="Number of images of the service that a Docker host keeps for rollbacks.",
+        description="Number of images that a Docker host keeps for rollbacks, beside the live one.",
     )
 
 

@@ -73,12 +73,16 @@ class AppService:
                 f"plan {azure.plan}, Linux, {azure.sku}": group and self.account.find_plan(),
                 f"web app {azure.app}": group and self.account.find_site(),
             }
-        how = "by a swap with the slot staging" if has_slots(azure.sku) else "by a restart"
         return [
             *(f"{'keep' if exists else 'create'} {what}" for what, exists in resources.items()),
-            f"push {image} ({manifest.version}) to {azure.registry}, and deploy it {how}",
+            f"push {image} ({manifest.version}) to {azure.registry}, and deploy it {self._how}",
             f"compare its answers to {len(manifest.samples)} sample rows with its manifest",
         ]
+
+    @property
+    def _how(self) -> str:
+        slots = has_slots(self.account.settings.sku)
+        return "by a swap with the slot staging" if slots else "by a restart"
 
     def deploy(self, image: str) -> DeploymentResult:
         """Deploy an image; see `Deployment`."""
@@ -93,24 +97,36 @@ class AppService:
             logger.info("pushed %s", reference)
             return self._release(reference, manifest, str(registry.id))
 
+    def plan_rollback(self) -> list[str]:
+        """Return what `rollback` would do; see `Deployment`."""
+        with translate_azure_errors("cannot inspect Azure"):
+            previous = self._previous()
+        return [
+            f"deploy {previous} again {self._how}",
+            "compare its answers to the sample rows with its manifest",
+        ]
+
     def rollback(self) -> DeploymentResult:
         """Deploy the previous image again; see `Deployment`."""
         with (
             translate_docker_errors("cannot read the image"),
             translate_azure_errors("cannot roll back"),
         ):
-            settings = self.account.running_settings() if self.account.find_site() else {}
-            previous = settings.get(PREVIOUS, "")
-            if not previous:
-                raise ArtefactMissing(
-                    f"{self.account.settings.app} has no previous version",
-                    hint="`python -m lightmodel deploy azure --image IMAGE` deploys any image",
-                )
+            previous = self._previous()
             registry = self.account.ensure_registry()
             login = self._login(str(registry.properties.login_server))
             self.client.images.pull(previous, auth_config=login)
             manifest = manifest_of(self.client, previous)
             return self._release(previous, manifest, str(registry.id))
+
+    def _previous(self) -> str:
+        settings = self.account.running_settings() if self.account.find_site() else {}
+        if not settings.get(PREVIOUS):
+            raise ArtefactMissing(
+                f"{self.account.settings.app} has no previous version",
+                hint="`python -m lightmodel deploy azure --image IMAGE` deploys any image",
+            )
+        return settings[PREVIOUS]
 
     def _push(self, image: "Image", server: str) -> str:
         """Push an image; return its reference by digest, which cannot be moved to another.

@@ -43,6 +43,14 @@ class Deployment(Protocol):
         """
         ...
 
+    def plan_rollback(self) -> list[str]:
+        """Return what `rollback` would do, one step per line, and change nothing.
+
+        Raises:
+            ArtefactMissing: there is no previous image.
+        """
+        ...
+
     def rollback(self) -> DeploymentResult:
         """Deploy the previous image again, in the same way.
 

@@ -1,4 +1,4 @@
-"""The containers of a service on a Docker host: the proxy that owns its port, and the versions behind it.
+"""The versions of a service on a Docker host, behind its proxy.
 
 A new version is started beside the old one, checked by a smoke test, and watched; the proxy routes
 requests to the live one of the two.
@@ -11,139 +11,27 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from lightmodel.config import DeploySection
 from lightmodel.delivery import engine
 from lightmodel.delivery.interruption import raise_if_interrupted
-from lightmodel.delivery.smoke_test import OK, Answer, Ask, smoke_test, wait_until_ready
+from lightmodel.delivery.proxy import PROXY_URL, Colour, Proxy
+from lightmodel.delivery.smoke_test import OK, Ask, smoke_test, wait_until_ready
 from lightmodel.errors import ConfigError, DeployFailed
 from lightmodel.store.manifest import Manifest
 
 if TYPE_CHECKING:  # imported when an engine is needed
     from docker import DockerClient
     from docker.models.containers import Container
+    from docker.models.images import Image
 
 logger = logging.getLogger(__name__)
 
-Colour = Literal["blue", "green"]
-PROXY_IMAGE = "light-model-proxy"
-PROXY_URL = "http://127.0.0.1:5001"
-IMAGE, SETTINGS, PREVIOUS, NAME = (
-    f"light-model.{word}" for word in ("image", "settings", "previous", "name")
-)
+IMAGE, SETTINGS, NAME = (f"light-model.{word}" for word in ("image", "settings", "name"))
 STOP_S = 40  # the service ends requests under way within serve.graceful_timeout_s
-_LIVE = "/var/lib/live"
-_ASK_SCRIPT = "/usr/local/lib/ask.py"
-_REQUEST_FILE = "question.json"
-_HINT = "`docker build --target proxy -t light-model-proxy .` makes it"
-_POLL_S = 1.0
+_ASK_S = 2.0  # for which one command in the proxy's container repeats a request
 _LOG_LINES = 8
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """The proxy's container, which owns the service's port."""
-
-    container: "Container"
-
-    def live(self) -> Colour:
-        """Return the colour of the container that gets the requests."""
-        code, _ = engine.execute(self.container, ["test", "-f", f"{_LIVE}/green"])
-        return "blue" if code else "green"
-
-    def switch(self, colour: Colour) -> None:
-        """Route all new requests to the container of this colour; none is lost.
-
-        Raises:
-            DeployFailed: the command in the proxy failed.
-        """
-        command = ["touch"] if colour == "green" else ["rm", "-f"]
-        code, _ = engine.execute(self.container, [*command, f"{_LIVE}/green"])
-        if code:
-            raise DeployFailed(f"the proxy cannot switch: {command[0]} ended with exit code {code}")
-
-    def ask(self, url: str, body: bytes | None = None, key: str = "") -> Answer:
-        """Send GET, or POST with a JSON body, from the proxy's container."""
-        command = ["python", "-I", _ASK_SCRIPT, url]
-        if body is not None:
-            self.container.put_archive(_LIVE, engine.tar_of(_REQUEST_FILE, body))
-            command.append(f"{_LIVE}/{_REQUEST_FILE}")
-        environment = {"LIGHTMODEL_KEY": key} if key else None
-        _, output = engine.execute(self.container, command, environment)
-        try:
-            return Answer(**json.loads(output))
-        except ValueError:  # the proxy itself was stopped meanwhile
-            return Answer(0, "the proxy is not running")
-
-
-def open_proxy(client: "DockerClient", deploy: DeploySection, *, renew: bool = False) -> Proxy:
-    """Return the running proxy of a service; create or start it if necessary.
-
-    With `renew`, a proxy of an older image is replaced; the service is down for a second.
-
-    Raises:
-        ConfigError: the proxy's image is missing, or the port is in use.
-    """
-    name = f"{deploy.name}-proxy"
-    image = engine.image_of(client, PROXY_IMAGE, _HINT)
-    container = engine.find_container(client, name)
-    if container is not None and container.image != image:
-        if renew:
-            engine.remove(container)
-            container = None
-        else:
-            logger.warning(
-                "%s runs an older image; `deploy docker --renew-proxy` replaces it", name
-            )
-    container = container or _create(client, deploy, name)
-    if container.status != "running":
-        _start(container, deploy.port)
-    return Proxy(container)
-
-
-def _create(client: "DockerClient", deploy: DeploySection, name: str) -> "Container":
-    if not client.networks.list(names=[f"^{deploy.name}$"]):
-        client.networks.create(deploy.name, check_duplicate=True)
-    return client.containers.create(
-        PROXY_IMAGE,
-        name=name,
-        labels={"light-model.part": "proxy", "light-model.name": deploy.name},
-        network=deploy.name,
-        ports={"5001/tcp": deploy.port},
-        volumes={f"{deploy.name}-live": {"bind": _LIVE, "mode": "rw"}},
-        **_hardening(),
-    )
-
-
-def _hardening() -> dict[str, Any]:
-    """Return the restrictions of every container: a read-only file system and no privileges."""
-    return {
-        "read_only": True,
-        "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 — in the container
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "pids_limit": 512,
-        "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
-    }
-
-
-def _start(container: "Container", port: int) -> None:
-    from docker.errors import APIError
-
-    try:
-        container.start()
-    except APIError as error:
-        engine.remove(container)
-        if "port" in str(error).lower() or "address already in use" in str(error).lower():
-            raise ConfigError(
-                f"port {port} of the Docker host is in use",
-                hint=f"`docker ps --filter publish={port}` names a container that uses it; stop it, or "
-                "set deploy.port",
-            ) from None
-        raise
-    engine.keep_running(container)
-    container.reload()
 
 
 @dataclass(frozen=True)
@@ -165,8 +53,9 @@ class Candidate:
         Raises:
             DeployFailed: it ended, or did not become ready in time; the hint quotes its log.
         """
+        ask = self._asking(self._address, wait_s=min(_ASK_S, seconds))
         with self._quote_log():
-            wait_until_ready(self._asking(self._address), seconds, self.check_alive)
+            wait_until_ready(ask, seconds, self.check_alive)
 
     def smoke_test(self, *, through_proxy: bool) -> None:
         """Compare its answers to the model's sample rows with the stored scores.
@@ -180,19 +69,18 @@ class Candidate:
             smoke_test(self._asking(PROXY_URL if through_proxy else self._address), self.manifest)
 
     def watch(self, seconds: float) -> None:
-        """Check it for a number of seconds, through the proxy like users.
+        """Check it for a number of seconds, at its own address: the proxy would hide that it is dead.
 
         Raises:
             DeployFailed: it ended, became unhealthy, or does not answer.
         """
         ends = time.monotonic() + seconds
-        ask = self._asking(PROXY_URL)
         with self._quote_log():
-            while time.monotonic() < ends:
-                time.sleep(min(_POLL_S, seconds))
+            while (left := ends - time.monotonic()) > 0:
+                answer = self._asking(self._address, watch_s=min(_ASK_S, left))("/ready", None)
                 raise_if_interrupted()
                 self.check_alive()
-                if (answer := ask("/ready", None)).status != OK:
+                if answer.status != OK:
                     raise DeployFailed(f"it stopped answering; /ready: {answer}")
 
     def check_alive(self) -> None:
@@ -213,8 +101,8 @@ class Candidate:
     def _address(self) -> str:
         return f"http://{self.colour}:5001"
 
-    def _asking(self, address: str) -> Ask:
-        return lambda path, body: self.proxy.ask(address + path, body, self.key)
+    def _asking(self, address: str, **patience: float) -> Ask:
+        return lambda path, body: self.proxy.ask(address + path, body, self.key, **patience)
 
     @contextmanager
     def _quote_log(self) -> Iterator[None]:
@@ -228,27 +116,33 @@ class Candidate:
 
 
 def start_candidate(
-    client: "DockerClient", deploy: DeploySection, image: str, colour: Colour, previous: str
+    client: "DockerClient",
+    deploy: DeploySection,
+    image: "Image",
+    manifest: Manifest,
+    *,
+    reference: str,
+    colour: Colour,
 ) -> "Container":
     """Start a container of an image, reachable by its colour on the service's network.
 
-    Docker does not restart it before it has passed its smoke test. Images are named by their ids;
-    `previous` is the one that is live now, "" for none.
+    `docker ps` shows the image by this reference, and the model by a label. Docker does not restart the
+    container before it has passed its smoke test.
     """
     container = client.containers.create(
-        image,
+        reference,
         name=f"{deploy.name}-{colour}",
         environment=environment_of(deploy),
         labels={
             NAME: deploy.name,
-            IMAGE: image,
+            IMAGE: str(image.id),
             SETTINGS: settings_hash(deploy),
-            PREVIOUS: previous,
+            **_origin(image, manifest),
         },
         network=deploy.name,
         networking_config={deploy.name: client.api.create_endpoint_config(aliases=[colour])},
         volumes={f"{deploy.name}-log": {"bind": "/app/var/log", "mode": "rw"}},
-        **_hardening(),
+        **engine.restrictions(),
     )
     try:
         container.start()
@@ -256,6 +150,16 @@ def start_candidate(
         engine.remove(container)
         raise
     return container
+
+
+def _origin(image: "Image", manifest: Manifest) -> dict[str, str]:
+    """Return labels with model, revision and version: an image of a plain `docker build` lacks them."""
+    known = {
+        "light-model.model": manifest.version,
+        "org.opencontainers.image.revision": manifest.commit or "unknown",
+        "org.opencontainers.image.version": manifest.version,
+    }
+    return {name: image.labels.get(name) or value for name, value in known.items()}
 
 
 def environment_of(deploy: DeploySection) -> dict[str, str]:

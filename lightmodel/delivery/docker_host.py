@@ -10,10 +10,22 @@ from typing import TYPE_CHECKING
 from lightmodel.config import Config, DeploySection
 from lightmodel.delivery import containers, engine
 from lightmodel.delivery.base import DeploymentResult
-from lightmodel.delivery.containers import PROXY_IMAGE, PROXY_URL, STOP_S, Candidate, Colour, Proxy
+from lightmodel.delivery.containers import STOP_S
+from lightmodel.delivery.deployed_images import DeployedImages
 from lightmodel.delivery.engine import translate_docker_errors
-from lightmodel.delivery.smoke_test import OK, key_of, wait_until_ready
-from lightmodel.errors import ArtefactMissing, LightModelError
+from lightmodel.delivery.proxy import (
+    OTHER_COLOUR,
+    PROXY_IMAGE,
+    PROXY_URL,
+    Colour,
+    Proxy,
+    ask_from,
+    open_proxy,
+    published_port,
+)
+from lightmodel.delivery.replacement import Replacement
+from lightmodel.delivery.smoke_test import OK, check_address, wait_until_ready
+from lightmodel.errors import ArtefactMissing
 from lightmodel.store.manifest import Manifest
 
 if TYPE_CHECKING:  # imported when an engine is needed
@@ -24,11 +36,9 @@ if TYPE_CHECKING:  # imported when an engine is needed
 logger = logging.getLogger(__name__)
 
 _BUILD_HINT = "`docker build -t light-model .` makes one"
-_LIVE = "live"  # the tag of the image that answers
 _CHECKS, _POLL_S = 3, 2.0
 _RESTART_S = 10
 _MAX_RESTARTS = 2  # by Docker: more means that the container keeps failing
-_OTHER_COLOUR: dict[Colour, Colour] = {"blue": "green", "green": "blue"}
 
 
 def open_docker_host(config: Config, *, renew_proxy: bool = False) -> "DockerHost":
@@ -57,10 +67,17 @@ class DockerHost:
             resolved = engine.image_of(self.client, image, _BUILD_HINT)
             manifest = engine.manifest_of(self.client, str(resolved.id))
             live = self._live()
+            proxy = self._proxy()
+        settings, port = self.settings, published_port(proxy) if proxy else 0
+        move = [f"move the proxy from port {port} to {settings.port}"]
+        first = move if port not in {0, settings.port} else []
         if live is not None and self._runs_image(live, resolved):
-            return [f"{image} ({manifest.version}) is live already: check it, change nothing"]
-        settings = self.settings
+            return [
+                *first,
+                f"{image} ({manifest.version}) is live already: check it, change nothing",
+            ]
         return [
+            *first,
             f"start {image} ({manifest.version}) beside {live.name if live else 'nothing'}",
             f"wait until it is ready, at most {settings.ready_timeout_s:g} s",
             f"compare its answers to {len(manifest.samples)} sample rows with its manifest",
@@ -70,33 +87,43 @@ class DockerHost:
 
     def deploy(self, image: str) -> DeploymentResult:
         """Deploy an image; see `Deployment`."""
-        with translate_docker_errors(f"cannot deploy {image}"), self._lock():
+        with translate_docker_errors(f"cannot deploy {image}"), self._lock() as on_host:
             resolved = engine.image_of(self.client, image, _BUILD_HINT)
             manifest = engine.manifest_of(self.client, str(resolved.id))
-            proxy = containers.open_proxy(self.client, self.settings, renew=self.renew_proxy)
+            proxy = open_proxy(self.client, self.settings, renew=self.renew_proxy)
+            self._go_back(proxy)
             live = self._live()
             changed = not (
                 live and self._runs_image(live, resolved) and self._is_ready(proxy, live, manifest)
             )
             if changed:
-                self._replace(proxy, live, resolved, manifest)
-                resolved.tag(self.settings.name, _LIVE)
-                before = live.labels.get(containers.IMAGE, "") if live else ""
-                engine.retire_images(self.client, image, self.settings.keep_images, before)
-        address = f"http://localhost:{self.settings.port}"
+                Replacement(self.client, self.settings, proxy, live).run(resolved, manifest)
+            self._images.finish(resolved)
+            self._images.retire(self.settings.keep_images)
+            address = engine.address_of(self.client, self.settings.port)
+            answer = ask_from(
+                on_host, f"http://127.0.0.1:{self.settings.port}/ready", wait_s=_POLL_S
+            )
+        check_address(answer, address)
         return DeploymentResult(str(resolved.id), manifest.version, address, changed)
+
+    def plan_rollback(self) -> list[str]:
+        """Return what `rollback` would do; see `Deployment`."""
+        return self.plan(self._previous())
 
     def rollback(self) -> DeploymentResult:
         """Deploy the previous image again; see `Deployment`."""
+        return self.deploy(self._previous())
+
+    def _previous(self) -> str:
         with translate_docker_errors("cannot inspect the Docker host"):
-            live = self._live()
-        previous = live.labels.get(containers.PREVIOUS, "") if live else ""
-        if not previous:
+            previous = self._images.previous()
+        if previous is None:
             raise ArtefactMissing(
                 f"{self.settings.name} has no previous version",
                 hint="`python -m lightmodel deploy docker --image IMAGE` deploys any image",
             )
-        return self.deploy(previous)
+        return str(previous.id)
 
     def check(self) -> str:
         """Return why the service does not answer; "" if it does.
@@ -108,8 +135,7 @@ class DockerHost:
         """
         with translate_docker_errors("cannot inspect the Docker host"):
             for remaining in reversed(range(_CHECKS)):
-                proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
-                live = self._live()
+                proxy, live = self._proxy(), self._live()
                 fault = _problem_of(proxy, "the proxy") or _problem_of(live, "the service")
                 if not fault and proxy:
                     answer = Proxy(proxy).ask(f"{PROXY_URL}/ready")
@@ -128,9 +154,9 @@ class DockerHost:
             AlreadyRunning: a deployment is under way.
             ConfigError: the last deployed image is missing.
         """
-        engine.image_of(self.client, self._live_image, "nothing was deployed under this name")
+        engine.image_of(self.client, self._images.live, "nothing was deployed under this name")
         with translate_docker_errors("cannot restart the service"), self._lock():
-            proxy = containers.open_proxy(self.client, self.settings)
+            proxy = open_proxy(self.client, self.settings)
             live = self._live()
             if live is not None:
                 logger.info("restarting %s, which is %s", live.name, live.status)
@@ -141,11 +167,26 @@ class DockerHost:
                     self.settings.ready_timeout_s,
                 )
                 return
-        self.deploy(self._live_image)
+        self.deploy(self._images.live)
+
+    def end_abandoned(self) -> str:
+        """Undo a deployment that was killed while it watched a version; return how, "" if there is none.
+
+        Raises:
+            SourceUnavailable: no engine answers.
+        """
+        with translate_docker_errors("cannot end a killed deployment"):
+            proxy = self._proxy()
+            if self.is_locked() or proxy is None or proxy.status != "running":
+                return ""
+            if not Proxy(proxy).route().watched:
+                return ""
+            with self._lock():
+                return self._go_back(Proxy(proxy))
 
     @property
-    def _live_image(self) -> str:
-        return f"{self.settings.name}:{_LIVE}"
+    def _images(self) -> DeployedImages:
+        return DeployedImages(self.client, self.settings.name)
 
     def _is_starting(self, live: "Container") -> bool:
         started = datetime.fromisoformat(live.attrs["State"]["StartedAt"][:19] + "+00:00")
@@ -154,18 +195,52 @@ class DockerHost:
         young = live.status == "running" and age < self.settings.ready_timeout_s
         return young and not keeps_failing
 
-    def _lock(self) -> AbstractContextManager[None]:
+    def is_locked(self) -> bool:
+        """Return whether a deployment is under way.
+
+        Raises:
+            SourceUnavailable: no engine answers.
+        """
+        with translate_docker_errors("cannot inspect the Docker host"):
+            return engine.is_locked(self.client, self._lock_name)
+
+    @property
+    def _lock_name(self) -> str:
+        return f"{self.settings.name}-deploying"
+
+    def _lock(self) -> AbstractContextManager["Container"]:
         build = "`docker build --target proxy -t light-model-proxy .`"
         engine.image_of(self.client, PROXY_IMAGE, build)
         seconds = self.settings.ready_timeout_s + self.settings.watch_s + 3 * STOP_S
-        return engine.lock(self.client, f"{self.settings.name}-deploying", PROXY_IMAGE, seconds)
+        return engine.lock(self.client, self._lock_name, PROXY_IMAGE, seconds)
+
+    def _proxy(self) -> "Container | None":
+        return engine.find_container(self.client, f"{self.settings.name}-proxy")
 
     def _live(self) -> "Container | None":
         """Return the container that gets the requests, running or not."""
-        proxy = engine.find_container(self.client, f"{self.settings.name}-proxy")
+        proxy = self._proxy()
         if proxy is None or proxy.status != "running":
             return None
-        return engine.find_container(self.client, f"{self.settings.name}-{Proxy(proxy).live()}")
+        return self._version(Proxy(proxy).route().live)
+
+    def _version(self, colour: Colour) -> "Container | None":
+        return engine.find_container(self.client, f"{self.settings.name}-{colour}")
+
+    def _go_back(self, proxy: Proxy) -> str:
+        """Undo a deployment that was killed while it watched a version; return how, "" if there is none."""
+        route = proxy.route()
+        if not route.watched:
+            return ""
+        new, old = self._version(route.live), self._version(OTHER_COLOUR[route.live])
+        if old is None or old.status != "running":
+            proxy.end_watch()
+            return ""
+        proxy.switch(OTHER_COLOUR[route.live])
+        engine.remove(new)
+        done = f"a deployment was killed in its watch; {old.name} gets the requests again"
+        logger.warning("%s", done)
+        return done
 
     def _runs_image(self, live: "Container", image: "Image") -> bool:
         same = live.labels.get(containers.SETTINGS) == containers.settings_hash(self.settings)
@@ -179,55 +254,9 @@ class DockerHost:
         logger.info("%s is live already", manifest.version)
         return True
 
-    def _replace(
-        self, proxy: Proxy, live: "Container | None", image: "Image", manifest: Manifest
-    ) -> None:
-        """Start the new version, smoke-test it, switch, watch; on failure restore the old state."""
-        old = proxy.live()
-        colour = _OTHER_COLOUR[old] if live else old
-        # A deployment that was killed may have left a container.
-        engine.remove(engine.find_container(self.client, f"{self.settings.name}-{colour}"))
-        previous = live.labels.get(containers.IMAGE, "") if live else ""
-        container = containers.start_candidate(
-            self.client, self.settings, str(image.id), colour, previous
-        )
-        candidate = Candidate(container, proxy, colour, manifest, key_of(self.settings))
-        try:
-            logger.info("%s started as %s", manifest.version, container.name)
-            candidate.wait_until_ready(self.settings.ready_timeout_s)
-            candidate.smoke_test(through_proxy=False)
-            logger.info("%s passed its smoke test; switching the proxy", manifest.version)
-            proxy.switch(colour)
-            candidate.smoke_test(through_proxy=True)
-            candidate.watch(self.settings.watch_s)
-        except BaseException:
-            _revert(proxy, old, container)
-            raise
-        engine.keep_running(container)
-        _stop(live)
-
 
 def _problem_of(container: "Container | None", what: str) -> str:
     """Return what is wrong with a container, by its state; "" for nothing."""
     if container is None:
         return f"{what} has no container"
     return "" if container.status == "running" else f"{what} is {container.status}"
-
-
-def _revert(proxy: Proxy, old: Colour, container: "Container") -> None:
-    """Route requests to the old version again; a failure of this is only logged."""
-    try:
-        with translate_docker_errors("cannot remove the new version"):
-            proxy.switch(old)
-            engine.remove(container)
-        logger.warning("the new version was removed; the old one keeps serving")
-    except LightModelError as error:
-        logger.warning("%s; the next deployment does it", error.message)
-
-
-def _stop(old: "Container | None") -> None:
-    """Let the old version finish its requests, and remove it."""
-    if old is not None:
-        old.stop(timeout=STOP_S)
-        engine.remove(old)
-        logger.info("the old version was removed")

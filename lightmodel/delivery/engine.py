@@ -5,8 +5,8 @@ import logging
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _EXPIRES = "light-model.until"
 _TIMEOUT_S = 60
-_CONFLICT = 409
+_MISSING, _CONFLICT = 404, 409
 MODELS = "/app/model"  # of a serving image
 
 
@@ -45,6 +45,12 @@ def connect() -> "DockerClient":
             "(group docker)?",
         ) from None
     return client
+
+
+def address_of(client: "DockerClient", port: int) -> str:
+    """Return the address of a port of the engine's host, as the engine's host would open it."""
+    here = client.api.base_url.startswith("http+docker://local")
+    return f"http://localhost:{port}" + ("" if here else f" on {client.info()['Name']}")
 
 
 @contextmanager
@@ -90,12 +96,16 @@ def find_container(client: "DockerClient", name: str) -> "Container | None":
 
 
 def remove(container: "Container | None") -> None:
-    """Remove a container, running or not; a missing one is ignored."""
-    from docker.errors import NotFound
+    """Remove a container, running or not; one that is missing, or being removed, is ignored."""
+    from docker.errors import APIError
 
-    if container is not None:
-        with suppress(NotFound):
-            container.remove(force=True)
+    if container is None:
+        return
+    try:
+        container.remove(force=True)
+    except APIError as error:
+        if error.status_code not in {_MISSING, _CONFLICT}:
+            raise
 
 
 def execute(
@@ -110,6 +120,18 @@ def execute(
     result = cast("bytes | Iterator[bytes]", api.exec_start(created["Id"], stream=over_ssh))
     output = result if isinstance(result, bytes) else b"".join(result)
     return int(api.exec_inspect(created["Id"])["ExitCode"] or 0), output
+
+
+def restrictions() -> dict[str, Any]:
+    """Return the restrictions of every container: a read-only file system and no privileges."""
+    return {
+        "read_only": True,
+        "tmpfs": {"/tmp": "mode=1777"},  # noqa: S108 — in the container
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "pids_limit": 512,
+        "log_config": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+    }
 
 
 def keep_running(container: "Container") -> None:
@@ -129,11 +151,12 @@ def tar_of(name: str, content: bytes) -> bytes:
 
 
 @contextmanager
-def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Iterator[None]:
+def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Iterator["Container"]:
     """Lock a service, so that only one deployment at a time changes it, from whatever machine.
 
-    The lock is a container that never runs: its name is unique in the engine. It expires after
-    `seconds`, so that a killed deployment does not block others for long.
+    The lock is a container in the network of the engine's host, whose name is unique in the engine. It
+    reads from this process, and ends and is removed with it: a killed deployment blocks no other. Where
+    that fails, it expires after `seconds`.
 
     Raises:
         AlreadyRunning: another deployment is under way.
@@ -141,23 +164,59 @@ def lock(client: "DockerClient", name: str, image: str, seconds: float) -> Itera
     from docker.errors import APIError
 
     holder = find_container(client, name)
-    if holder is not None and float(holder.labels.get(_EXPIRES, "0")) < time.time():
+    if holder is not None and _has_expired(holder):
         logger.warning("an earlier deployment was killed; removing its expired lock")
         remove(holder)
     labels = {_EXPIRES: str(int(time.time() + seconds))}
+    options: dict[str, Any] = {
+        **restrictions(),
+        "command": ["cat"],
+        "stdin_open": True,
+        "auto_remove": True,
+        "network_mode": "host",
+        "userns_mode": "host",  # else an engine with a user namespace refuses that network
+        "healthcheck": {"test": ["NONE"]},
+    }
     try:
-        holder = client.containers.create(image, name=name, labels=labels)
+        holder = client.containers.create(image, name=name, labels=labels, **options)
     except APIError as error:
         if error.status_code != _CONFLICT:
             raise
         raise AlreadyRunning(
             "another deployment of this service is under way",
-            hint=f"wait for it; if it was killed, `docker rm {name}`",
+            hint=f"wait for it; if it was killed, `docker rm -f {name}`",
         ) from None
     try:
-        yield
+        connection = _attach(holder)
+        holder.start()
+        yield holder
     finally:
         remove(holder)
+    connection.close()
+
+
+def _attach(container: "Container") -> requests.Response:
+    """Connect to the standard input of a container, which ends with the connection."""
+    api = cast("DockerClient", container.client).api
+    response = api.post(
+        f"{api.base_url}/v{api.api_version}/containers/{container.id}/attach",
+        params={"stdin": 1, "stream": 1},
+        headers={"Connection": "Upgrade", "Upgrade": "tcp"},
+        stream=True,
+        timeout=_TIMEOUT_S,
+    )
+    response.raise_for_status()
+    return response
+
+
+def is_locked(client: "DockerClient", name: str) -> bool:
+    """Return whether a deployment holds this lock."""
+    holder = find_container(client, name)
+    return holder is not None and not _has_expired(holder)
+
+
+def _has_expired(holder: "Container") -> bool:
+    return float(holder.labels.get(_EXPIRES, "0")) < time.time()
 
 
 def manifest_of(client: "DockerClient", image: str) -> Manifest:
@@ -195,26 +254,3 @@ def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
             for entry in tar
             if entry.name.endswith("/manifest.json") and (file := tar.extractfile(entry))
         ]
-
-
-def retire_images(client: "DockerClient", reference: str, keep: int, previous: str) -> None:
-    """Remove serving images of this name, by their label, except for the newest `keep`.
-
-    Images that a container uses, that are tagged `latest`, or that a rollback needs (`previous`, an
-    id) are kept.
-    """
-    name = reference.partition("@")[0].rpartition(":")[0] or reference
-    named = [
-        image
-        for image in client.images.list(name, filters={"label": "light-model.service=serve"})
-        if any(tag.rpartition(":")[0] == name for tag in image.tags)
-    ]
-    # `sparse` asks the engine once, not once more for each container.
-    used = {one.attrs["ImageID"] for one in client.containers.list(all=True, sparse=True)}
-    used.add(previous)
-    newest_first = sorted(named, key=lambda image: str(image.attrs["Created"]), reverse=True)
-    for image in newest_first[keep:]:
-        if image.id not in used and f"{name}:latest" not in image.tags:
-            for tag in image.tags:
-                client.images.remove(tag)
-            logger.info("removed the old image %s", ", ".join(image.tags))

@@ -11,7 +11,7 @@ from lightmodel.config import Config
 from lightmodel.delivery.docker_host import DockerHost, open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
-from lightmodel.notify.events import Notify, Restarted
+from lightmodel.notify.events import Notify, Restarted, RolledBack
 from lightmodel.notify.notifier import open_notifier
 
 logger = logging.getLogger(__name__)
@@ -55,16 +55,22 @@ class Monitor:
     def check(self) -> str:
         """Check once, restart what does not answer, and return what is still wrong ("": nothing).
 
-        Restarts are not repeated before a growing pause is over.
+        A deployment that was killed while it watched a version is undone. Restarts are not repeated before
+        a growing pause is over.
 
         Raises:
             SourceUnavailable: no engine answers.
         """
+        if ended := self.host.end_abandoned():
+            self.notify(RolledBack("the deployment", ended))
         incident = self._read_incident()
         problem = self.host.check()
         if not problem:
             return self._close(incident)
         incident = incident or Incident(self.clock())
+        if self.host.is_locked():
+            logger.warning("%s; a deployment of the service is under way", problem)
+            return problem
         if self.clock() < incident.next_try:
             logger.warning("%s; the next try is in %d s", problem, incident.next_try - self.clock())
             return problem

@@ -153,6 +153,19 @@ def smoke_test(ask: Ask, manifest: Manifest) -> None:
     check_sample_answers(answers, manifest.samples, manifest.task or {})
 
 
+def check_address(answer: Answer, address: str) -> None:
+    """Check what `/ready` answered at an address, before it is called the service's.
+
+    Raises:
+        DeployFailed: nothing answers there, or something else does.
+    """
+    if answer.status != OK or '"ready"' not in answer.body:
+        raise DeployFailed(
+            f"the service is deployed, but {address} does not lead to it; /ready: {answer}",
+            hint="`docker ps` shows who has that port of the Docker host; a firewall may also close it",
+        )
+
+
 def _request(ask: Ask, path: str, body: bytes | None = None) -> object:
     answer = ask(path, body)
     if answer.status != OK:

@@ -75,11 +75,17 @@ def test_a_version_that_fails_leaves_the_old_one_serving(subject: Subject, wrong
 
 def test_rollback_brings_back_the_image_before_and_there_must_be_one(subject: Subject) -> None:
     subject.deployment.deploy(IMAGE)
-    with pytest.raises(ArtefactMissing):
-        subject.deployment.rollback()
+    for roll_back in (subject.deployment.plan_rollback, subject.deployment.rollback):
+        with pytest.raises(ArtefactMissing):
+            roll_back()
     first = subject.running()
     subject.deployment.deploy(variant("second"))
     assert subject.running() != first
+    second = subject.running()
+    plan = subject.deployment.plan_rollback()
+    assert any("sample rows" in line for line in plan)
+    assert first.removeprefix("sha256:") in "".join(plan)
+    assert subject.running() == second
     assert subject.deployment.rollback().changed
     assert subject.running() == first
 

@@ -24,7 +24,8 @@ def images() -> Iterator[str]:
     client = docker.from_env()
     for image in client.images.list(f"{IMAGE}*"):
         for tag in image.tags:
-            client.images.remove(tag, force=True)
+            if tag.startswith(IMAGE):  # an image may have names for other purposes
+                client.images.remove(tag, force=True)
 
 
 @pytest.fixture(scope="session")

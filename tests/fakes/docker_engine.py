@@ -121,7 +121,9 @@ class Deployments:
         for part in ("live", "log"):
             with suppress(NotFound):
                 client.volumes.get(f"{self.name}-{part}").remove()
-        with suppress(NotFound):
-            client.images.remove(f"{self.name}:live")
+        for image in client.images.list(self.name):
+            for tag in image.tags:
+                if tag.startswith(f"{self.name}:"):
+                    client.images.remove(tag)
         for network in client.networks.list(names=[f"^{self.name}$"]):
             network.remove()

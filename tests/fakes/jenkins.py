@@ -1,13 +1,14 @@
 """The part of Jenkins' API that starts a job and watches it, on loopback."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+
+from tests.fakes.loopback import serving
 
 QUEUED = 1_700_000_000_000  # Unix time in milliseconds
 
@@ -87,13 +88,6 @@ def jenkins() -> Iterator[FakeJenkins]:
                 status = state.start(self.path, dict(parse_qsl(body)))
                 self.answer(status, {}, Location=f"{state.url.partition('/job')[0]}/queue/item/7/")
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}/job/train"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as address:
+        state.url = f"{address}/job/train"
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

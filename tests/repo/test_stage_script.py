@@ -238,6 +238,20 @@ def test_settings_of_the_file_reach_a_stage_and_those_of_the_build_win(agent: Ag
     assert "parameter of the build\n" in done.stdout
 
 
+def test_a_build_that_made_nothing_ends_without_an_error(agent: Agent) -> None:
+    none = f"{agent.name}-none"
+    fetched = agent.stage("fetch", "out", IMAGE=none)
+    forgotten = agent.stage("forget", none)
+    assert [(done.returncode, done.stderr) for done in (fetched, forgotten)] == [(0, "")] * 2
+
+
+def test_a_name_is_forgotten_and_an_image_of_another_name_stays(agent: Agent) -> None:
+    docker("tag", f"{agent.name}-image", f"{agent.name}-more")
+    assert agent.stage("forget", f"{agent.name}-more").returncode == 0
+    assert docker("images", "-q", f"{agent.name}-more") == ""
+    assert docker("images", "-q", f"{agent.name}-image")
+
+
 def test_without_an_image_nothing_is_pulled(agent: Agent) -> None:
     done = agent.stage("chain", "train", "0", IMAGE=f"{agent.name}-none")
     assert done.returncode == 125

@@ -10,7 +10,7 @@ import pytest
 from lightmodel.config import DeploySection
 from lightmodel.delivery.docker_host import DockerHost
 from lightmodel.delivery.monitor import Monitor
-from lightmodel.errors import AlreadyRunning, DeployFailed
+from lightmodel.errors import DeployFailed
 from lightmodel.notify.events import Event
 
 
@@ -20,17 +20,23 @@ class Host:
 
     problem: str = ""
     recovers: bool = True
-    busy: bool = False
+    locked: bool = False
+    abandoned: str = ""
     restarts: int = 0
     settings: DeploySection = field(default_factory=DeploySection)
 
     def check(self) -> str:
         return self.problem
 
+    def is_locked(self) -> bool:
+        return self.locked
+
+    def end_abandoned(self) -> str:
+        ended, self.abandoned = self.abandoned, ""
+        return ended
+
     def restart(self) -> None:
         self.restarts += 1
-        if self.busy:
-            raise AlreadyRunning("another deployment of this service is under way")
         if not self.recovers:
             raise DeployFailed("not ready after 60 s")
         self.problem = ""
@@ -96,9 +102,21 @@ def test_after_a_recovery_the_next_incident_is_acted_on_at_once(watch: Watch) ->
     assert watch.host.restarts == 2
 
 
-def test_a_deployment_under_way_is_not_disturbed(watch: Watch) -> None:
-    watch.host.problem, watch.host.busy = "the proxy has no container", True
-    assert "under way" in watch.check()
+def test_a_deployment_under_way_is_not_disturbed_and_uses_up_no_try(watch: Watch) -> None:
+    watch.host.problem, watch.host.locked = "the proxy has no container", True
+    assert watch.check() == "the proxy has no container"
+    assert (watch.host.restarts, watch.events) == (0, [])
+    watch.host.locked = False
+    assert watch.check() == ""
+    assert watch.host.restarts == 1
+
+
+def test_a_deployment_that_was_killed_is_undone_and_reported(watch: Watch) -> None:
+    watch.host.abandoned = "light-model-blue gets the requests again"
+    assert watch.check() == ""
+    assert watch.host.restarts == 0
+    assert [event.name for event in watch.events] == ["rolled_back"]
+    assert watch.events[0].body == "light-model-blue gets the requests again"
 
 
 def test_an_incomplete_state_file_is_ignored(watch: Watch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.ports import free_port
 from lightmodel.delivery.smoke_test import (
     Answer,
+    check_address,
     check_sample_answers,
     over_http,
     sample_request,
@@ -74,3 +75,17 @@ def test_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")  # nobody listens there
     with Web(lambda _: csv_reply(b"a")) as web:
         assert over_http(web.url)("/ready", None).status == 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(0, "Connection refused"),
+        Answer(503, '{"status": "not ready"}'),
+        Answer(200, "<html>"),
+    ],
+)
+def test_success_is_said_of_no_address_that_does_not_lead_to_the_service(answer: Answer) -> None:
+    check_address(Answer(200, '{"status":"ready","version":"20260101"}'), "http://localhost:5001")
+    with pytest.raises(DeployFailed, match="http://localhost:5001 does not lead to it"):
+        check_address(answer, "http://localhost:5001")
