@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from lightmodel import errors
 from lightmodel.config import Config, load
 from lightmodel.predictions.factory import open_log, spooled_bytes
+from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.service import (
     describe,
@@ -29,7 +30,6 @@ from lightmodel.service import (
     security,
 )
 from lightmodel.service.json_requests import JsonRequests
-from lightmodel.service.model_manager import ModelManager
 from lightmodel.tables.column_rules import request_hint
 from lightmodel.watch.gauges import WatchCollector
 

@@ -13,9 +13,9 @@ from typing import Any
 from lightmodel.config import Config
 from lightmodel.errors import LightModelError
 from lightmodel.predictions.log import PredictionLog
+from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.answer_writers import JsonWriter
-from lightmodel.service.model_manager import ModelManager
 from lightmodel.service.observability import (
     HEADERS,
     Metrics,
