@@ -50,6 +50,7 @@ def client_for(settings: StreamsSection) -> Client:
             "kinesis:// streams need botocore, which is not installed",
             hint="pip install -r requirements/kinesis.txt",
         ) from None
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # it says where it found credentials
     options = Config(
         connect_timeout=settings.timeout_s,
         read_timeout=settings.timeout_s,
@@ -65,13 +66,13 @@ def client_for(settings: StreamsSection) -> Client:
 
 @contextmanager
 def _translated(stream: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
     try:
         yield
     except ClientError as error:
         _raise(stream, error.response["Error"].get("Code", ""), error)
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
         raise SourceUnavailable(
             f"Kinesis does not answer: {type(error).__name__}", hint="try again later"
         ) from error

@@ -50,7 +50,7 @@ def answer_records(processor: BatchProcessor, event: Event, request_id: str) -> 
     """Process the records of an event; return which of them Lambda has to deliver again.
 
     The event source mapping must have the response type ReportBatchItemFailures. A test run returns the
-    predictions as well.
+    predictions and the reasons of rejection as well.
     """
     records = records_of(event)
     outcome = processor.process(records, request_id)
@@ -70,6 +70,9 @@ def answer_records(processor: BatchProcessor, event: Event, request_id: str) -> 
     }
     if processor.config.streams.test_run:
         answer["predictions"] = outcome.answers
+        answer["rejected"] = [
+            {"record": one.place.name, "message": one.error.message} for one in outcome.rejected
+        ]
     return answer
 
 
