@@ -17,9 +17,9 @@ def open_input(address: str, settings: StreamsSection) -> StreamInput:
         from lightmodel.streams.kafka import KafkaInput
 
         return KafkaInput(parts.netloc, parts.path[1:], settings)
-    from lightmodel.streams.kinesis import KinesisInput
+    from lightmodel.streams.kinesis import KinesisInput, client_for
 
-    return KinesisInput(parts.netloc, settings)
+    return KinesisInput(parts.netloc, client_for(settings), settings)
 
 
 def open_output(address: str, settings: StreamsSection) -> StreamOutput | None:
@@ -35,6 +35,6 @@ def open_output(address: str, settings: StreamsSection) -> StreamOutput | None:
         from lightmodel.streams.kafka import KafkaOutput
 
         return KafkaOutput(parts.netloc, parts.path[1:], settings)
-    from lightmodel.streams.kinesis import KinesisOutput
+    from lightmodel.streams.kinesis import KinesisOutput, client_for
 
-    return KinesisOutput(parts.netloc, settings)
+    return KinesisOutput(parts.netloc, client_for(settings), settings)

@@ -66,17 +66,17 @@ def client_for(settings: StreamsSection) -> Client:
 
 @contextmanager
 def _translated(stream: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+    from botocore import exceptions
 
     try:
         yield
-    except ClientError as error:
+    except exceptions.ClientError as error:
         _raise(stream, error.response["Error"].get("Code", ""), error)
-    except (ConnectionError, HTTPClientError) as error:
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise SourceUnavailable(
             f"Kinesis does not answer: {type(error).__name__}", hint="try again later"
         ) from error
-    except BotoCoreError as error:
+    except exceptions.BotoCoreError as error:
         raise ConfigError(
             f"Kinesis cannot be used: {error}",
             hint="check AWS_ACCESS_KEY_ID, AWS_PROFILE or the machine's role",
@@ -109,12 +109,13 @@ class KinesisInput:
     def __init__(
         self,
         stream: str,
+        client: Client,
         settings: StreamsSection,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream = stream
-        self._client = client_for(settings)
+        self._client = client
         self._begin = _BEGIN[settings.start]
         self._clock, self._sleep = clock, sleep
         self._positions: dict[str, str] = {}
@@ -239,11 +240,12 @@ class KinesisOutput:
     def __init__(
         self,
         stream: str,
+        client: Client,
         settings: StreamsSection,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._stream = stream
-        self._client = client_for(settings)
+        self._client = client
         self._retries = settings.retries
         self._sleep = sleep
 

@@ -220,17 +220,3 @@ def test_a_stream_that_is_not_there_is_a_mistake(service: Service) -> None:
 def test_a_test_run_has_no_output() -> None:
     assert open_output("kinesis://a", StreamsSection(test_run=True)) is None
     assert open_output("", SETTINGS) is None
-
-
-@pytest.mark.aws
-def test_children_of_a_shard_are_read_after_it(kinesis: Service, moto: str) -> None:
-    address = kinesis.make(1)
-    kinesis.put(address, pairs_of(50))
-    clouds.split_shard(moto, _name(address))
-    kinesis.put(address, pairs_of(50, start=50))
-    with closing(open_input(address, SETTINGS)) as source:
-        source.seek({})
-        records = read_all(source)
-    assert sorted(int(one.data) for one in records) == list(range(100))
-    assert len({one.shard for one in records}) == 3
-    assert data_by_key([(one.data, one.key) for one in records]) == data_by_key(pairs_of(100))

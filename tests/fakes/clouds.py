@@ -74,16 +74,6 @@ def records_in(endpoint: str, stream: str) -> list[tuple[bytes, str]]:
     return found
 
 
-def split_shard(endpoint: str, stream: str) -> None:
-    """Split the only open shard of a Kinesis stream in two."""
-    with contextlib.closing(_aws("kinesis", endpoint)) as client:
-        (shard,) = client.list_shards(StreamName=stream)["Shards"]
-        middle = str(int(shard["HashKeyRange"]["EndingHashKey"]) // 2)
-        client.split_shard(
-            StreamName=stream, ShardToSplit=shard["ShardId"], NewStartingHashKey=middle
-        )
-
-
 def aws_environment(endpoint: str) -> dict[str, str]:
     """Return the variables that lead AWS's libraries to moto's server."""
     return {

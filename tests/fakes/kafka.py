@@ -58,7 +58,8 @@ def produce(address: str, topic: str, records: list[tuple[bytes, str]]) -> None:
     """Put data with their keys into a topic."""
     from confluent_kafka import Producer
 
-    producer = Producer({"bootstrap.servers": address, "log_level": 0})
+    # Of a batch of several records, Tansu takes the first one for the end of the topic.
+    producer = Producer({"bootstrap.servers": address, "log_level": 0, "batch.num.messages": 1})
     for data, key in records:
         producer.produce(topic, data, key)
         producer.poll(0)
