@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from tests.fakes.waiting import LONGEST_S
+_LONGEST_S = 60.0
 
 _PREFIX = "/2018-06-01/runtime"
 
@@ -35,7 +35,7 @@ class LambdaRuntime:
         """HOST:PORT, for AWS_LAMBDA_RUNTIME_API."""
         return f"{self._server.server_address[0]!s}:{self._server.server_port}"
 
-    def invoke(self, event: Any, seconds: float = LONGEST_S) -> Answer:
+    def invoke(self, event: Any, seconds: float = _LONGEST_S) -> Answer:
         """Hand out an event, and return what the function answers."""
         self._events.put(event)
         return self._answers.get(timeout=seconds)
