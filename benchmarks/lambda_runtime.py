@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 _LONGEST_S = 60.0
-
 _PREFIX = "/2018-06-01/runtime"
 
 
@@ -35,13 +34,14 @@ class LambdaRuntime:
         """HOST:PORT, for AWS_LAMBDA_RUNTIME_API."""
         return f"{self._server.server_address[0]!s}:{self._server.server_port}"
 
-    def invoke(self, event: Any, seconds: float = _LONGEST_S) -> Answer:
+    def invoke(self, event: object, seconds: float = _LONGEST_S) -> Answer:
         """Hand out an event, and return what the function answers."""
         self._events.put(event)
         return self._answers.get(timeout=seconds)
 
     @contextlib.contextmanager
     def serving(self) -> "Iterator[LambdaRuntime]":
+        """Listen meanwhile."""
         thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         thread.start()
         try:

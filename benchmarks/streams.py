@@ -1,4 +1,4 @@
-"""`make bench-streams`: the Lambda function, against the service's start and a handler of pandas and joblib.
+"""`make bench-streams`: the Lambda function, against the service and a handler of pandas and joblib.
 
 The same model (1,500 trees of 13 leaves, 200 columns) for all. Both handlers run by Lambda's own runtime
 client beside a stand-in of Lambda's runtime API. Measured are, in turns: seconds from the start of a

@@ -1,4 +1,4 @@
-"""A Lambda handler as tutorials write it: joblib, pandas, one row for each record; no check and no contract."""
+"""A Lambda handler as tutorials write it, of pandas and joblib; no check, no contract, no output."""
 
 import base64
 import json

@@ -42,7 +42,7 @@ def client_for(settings: StreamsSection) -> Client:
         ConfigError: the library or the region is missing.
     """
     try:
-        import botocore.session  # the half of boto3 that is needed; importing boto3 takes twice as long
+        import botocore.session  # the half of boto3 that is needed
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ModuleNotFoundError:
