@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-_LONGEST_S = 60.0
+_LONGEST_S = 300.0
 _PREFIX = "/2018-06-01/runtime"
 
 

@@ -85,6 +85,7 @@ class StreamsSection(Section):
     )
     kafka: Annotated[dict[str, str], AfterValidator(_without_password)] = Field(
         default_factory=dict,
+        repr=False,  # whoever writes a password here shall not find it in a log
         description="Options of librdkafka for kafka:// streams, such as "
         '{"security.protocol" = "SASL_SSL", "sasl.mechanism" = "PLAIN", "sasl.username" = "me"}.',
     )

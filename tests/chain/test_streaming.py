@@ -26,6 +26,7 @@ from tests.fakes.waiting import running, wait_until
 from tests.unit.streams.test_lambda_events import kinesis as kinesis_event
 
 ROWS, BATCH = 10_000, 200
+_PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -129,13 +130,14 @@ def test_a_consumer_that_is_killed_loses_nothing_and_repeats_a_batch_at_most(
                 lambda part=part: batches_in_log(approved) >= part * ROWS / BATCH,  # type: ignore[misc]
                 "some batches",
                 process=process,
+                seconds=_PATIENCE_S,
             )
             time.sleep(random_.random() / 20)  # anywhere in a batch
             process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
             kills += 1
     with consuming(approved, streams, *settings) as process:
-        assert process.wait(timeout=120) == 0, log_of(approved)
+        assert process.wait(timeout=_PATIENCE_S) == 0, log_of(approved)
     answers = streams.contents(1)
     times = Counter(answer["record"] for answer in answers)
     repeated = sum(count - 1 for count in times.values())
@@ -152,16 +154,18 @@ def test_a_consumer_that_is_stopped_finishes_its_batch(approved: Project, stream
     port = free_port()
     words = ("--set", f"streams.metrics_port={port}", "--set", "streams.batch_records=50")
     with consuming(approved, streams, *words) as process:
-        wait_until(lambda: batches_in_log(approved), "a batch", process=process)
+        wait_until(
+            lambda: batches_in_log(approved), "a batch", process=process, seconds=_PATIENCE_S
+        )
         with requests.Session() as session:
             session.trust_env = False
             page = session.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
         assert "lightmodel_stream_records_total" in page
         process.terminate()
-        assert process.wait(timeout=60) == 0, log_of(approved)
+        assert process.wait(timeout=_PATIENCE_S) == 0, log_of(approved)
     streams.put([(b"{}", "k")])
     with consuming(approved, streams, *words, "--drain") as process:
-        assert process.wait(timeout=120) == 0, log_of(approved)
+        assert process.wait(timeout=_PATIENCE_S) == 0, log_of(approved)
     times = Counter(answer["visit_id"] for answer in streams.contents(1))
     assert times == {f"n{at}": 1 for at in range(2_000)}
     assert [letter["error"] for letter in streams.contents(2)] == ["ContractViolation"]
@@ -171,7 +175,7 @@ def test_a_consumer_that_is_stopped_finishes_its_batch(approved: Project, stream
 def test_a_test_run_leaves_no_trace(approved: Project, kinesis: Streams) -> None:
     kinesis.put(pairs_of(range(10)))
     with consuming(approved, kinesis, "--drain", "--test-run") as process:
-        assert process.wait(timeout=120) == 0, log_of(approved)
+        assert process.wait(timeout=_PATIENCE_S) == 0, log_of(approved)
     assert "10 answered" in log_of(approved)
     assert kinesis.contents(1) == []
     assert not (approved.folder / "var").exists()

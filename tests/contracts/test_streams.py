@@ -172,7 +172,12 @@ def test_the_newest_records_alone_are_read_if_asked(service: Service) -> None:
         assert read_all(source) == []
         service.put(address, pairs_of(3, start=5))
         found: list[Record] = []
-        wait_until(lambda: found.extend(source.read(10)) or len(found) >= 3, "new records")
+
+        def is_read() -> bool:
+            found.extend(source.read(10))
+            return len(found) >= 3
+
+        wait_until(is_read, "new records")
     assert [one.data for one in found] == [b"5", b"6", b"7"]
 
 

@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 39_500
-MOST_MODULES = 264
+MOST_LINES = 41_400
+MOST_MODULES = 280
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -23,6 +23,7 @@ SECRETS = {
     "password",
     "token",
     "storage",
+    "kafka_password",
 }
 
 
