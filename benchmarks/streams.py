@@ -9,6 +9,7 @@ benchmarks/results/streams.json.
 
 import argparse
 import base64
+import csv
 import itertools
 import json
 import os
@@ -61,12 +62,10 @@ def event_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def rows_of(served: LoadedModel) -> list[dict[str, Any]]:
     """Return rows of the training table, as often as needed."""
     newest = max((FOLDER / "preprocessed").glob("*/train.csv"))
-    with newest.open(encoding="utf-8") as file:
-        names = next(file).rstrip("\n").split(",")
-        lines = list(itertools.islice(file, RECORDS))
-    keep = [at for at, name in enumerate(names) if name in served.contract.feature_names]
-    cells = (line.rstrip("\n").split(",") for line in lines)
-    return [{names[at]: float(row[at]) for at in keep} for row in cells]
+    with newest.open(encoding="utf-8", newline="") as file:
+        lines = list(itertools.islice(csv.DictReader(file), RECORDS))
+    names = served.contract.feature_names
+    return [{name: float(line[name]) for name in names} for line in lines]
 
 
 def save_recipe(served: LoadedModel) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from lightmodel.errors import ContractViolation, DataError
+from lightmodel.errors import SHOWN_ROWS, ContractViolation, DataError
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.streams.base import Record
 from lightmodel.streams.processing import BatchProcessor, Outcome
@@ -56,9 +56,9 @@ def answer_records(processor: BatchProcessor, event: Event, request_id: str) -> 
     outcome = processor.process(records, request_id)
     failed = _to_repeat(records, outcome)
     processor.checkpoints.advance({}, outcome.keys)
-    for rejected in outcome.rejected:
-        kind = type(rejected.error).__name__
-        logger.warning("the record %s cannot be scored (%s)", rejected.place.name, kind)
+    if outcome.rejected:
+        names = ", ".join(one.place.name for one in outcome.rejected[:SHOWN_ROWS])
+        logger.warning("%d rows cannot be scored: %s", len(outcome.rejected), names)
     logger.info(
         "%d records: %d answered, %d rejected, %d repeated, %d failed",
         *(outcome.records, len(outcome.answers), len(outcome.rejected), outcome.repeated),

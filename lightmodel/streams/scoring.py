@@ -9,7 +9,7 @@ from lightmodel.contract.cells import Matrix
 from lightmodel.errors import ContractViolation, DataError
 from lightmodel.scoring.predictor import Answers, LoadedModel
 from lightmodel.streams.base import Record
-from lightmodel.tables.blocks import ValidationReport
+from lightmodel.tables.blocks import Block, ValidationReport
 from lightmodel.tables.json_forms import extract_records, refuse_wide_records
 from lightmodel.tables.json_text import Load, load_exactly, load_json, parse_json, parse_json_lines
 
@@ -149,21 +149,48 @@ def _exactly(model: LoadedModel, row: _Row) -> dict[str, Any]:
 
 
 def _score(model: LoadedModel, rows: Sequence[_Row], scored: Scored) -> None:
-    """Score rows with the same columns; halve them until those are alone that break the contract."""
-    blocks = model.full_reader.json_blocks
+    """Score rows with the same columns, and reject those that break the contract."""
     try:
-        block = blocks.block(
+        block = model.full_reader.json_blocks.block(
             [row.cells for row in rows], exact=lambda: (_exactly(model, row) for row in rows)
         )
-        if block.violations:
-            raise ContractViolation(block.violations, what="the record")
+    except ContractViolation as error:  # of the columns, which are the same for all
+        scored.rejected.extend(Rejected(row.place, error) for row in rows)
     except DataError as error:
-        if len(rows) == 1:
-            scored.rejected.append(Rejected(rows[0].place, error))
-            return
-        for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
-            _score(model, half, scored)
+        _separate(model, rows, scored, error)
+    else:
+        if block.violations:
+            error = ContractViolation(block.violations, what="the record")
+            _separate(model, rows, scored, error)
+        else:
+            _answer(model, rows, block, scored)
+
+
+def _separate(model: LoadedModel, rows: Sequence[_Row], scored: Scored, error: DataError) -> None:
+    """Reject a row that is alone; of several, score the bad ones one by one and the others together."""
+    if len(rows) == 1:
+        scored.rejected.append(Rejected(rows[0].place, error))
         return
+    bad = _bad_rows(error)
+    if bad:
+        others = [row for at, row in enumerate(rows, start=1) if at not in bad]
+        parts = [*([rows[at - 1]] for at in sorted(bad)), *([others] if others else [])]
+    else:
+        parts = [[*rows[: len(rows) // 2]], [*rows[len(rows) // 2 :]]]
+    for part in parts:
+        _score(model, part, scored)
+
+
+def _bad_rows(error: DataError) -> set[int]:
+    """Return the numbers of all bad rows, if the error names all of them."""
+    if not isinstance(error, ContractViolation):
+        return set()
+    if any(not one.rows or len(one.rows) < one.total for one in error.violations):
+        return set()
+    return {row for one in error.violations for row in one.rows}
+
+
+def _answer(model: LoadedModel, rows: Sequence[_Row], block: Block, scored: Scored) -> None:
     answers = model.predictor.answer(block)
     scored.findings.add(block)
     scored.blocks.append((answers, block.features))
