@@ -178,7 +178,7 @@ def test_a_test_run_leaves_no_trace(approved: Project, kinesis: Streams) -> None
         assert process.wait(timeout=_PATIENCE_S) == 0, log_of(approved)
     assert "10 answered" in log_of(approved)
     assert kinesis.contents(1) == []
-    assert not (approved.folder / "var").exists()
+    assert not (approved.folder / "var" / "streams").exists()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 41_400
+MOST_LINES = 41_500
 MOST_MODULES = 280
 
 
