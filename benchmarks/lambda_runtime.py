@@ -4,11 +4,13 @@ import contextlib
 import json
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 _LONGEST_S = 300.0
+_ARN = "arn:aws:lambda:us-east-1:123456789012:function:light-model"
 _PREFIX = "/2018-06-01/runtime"
 
 
@@ -63,8 +65,12 @@ def _handler(
             body = json.dumps(events.get()).encode()
             self.send_response(200)
             self.send_header("Lambda-Runtime-Aws-Request-Id", "request-1")
-            self.send_header("Lambda-Runtime-Deadline-Ms", "32503680000000")
-            self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:local")
+            deadline = 1_000 * int(time.time() + _LONGEST_S)
+            self.send_header("Lambda-Runtime-Deadline-Ms", str(deadline))
+            self.send_header("Lambda-Runtime-Invoked-Function-Arn", _ARN)
+            # Without these two, Lambda's runtime client ended with a segmentation fault.
+            self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700")
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -1,5 +1,7 @@
 """The image for AWS Lambda, beside a stand-in of Lambda's runtime API."""
 
+import csv
+import io
 import json
 import subprocess
 from collections.abc import Iterator
@@ -44,8 +46,7 @@ def function(image: str, *environ: str) -> Iterator[LambdaRuntime]:
 def test_the_function_answers_requests_rows_and_records(image: str) -> None:
     with function(image, "TEST_RUN=true") as runtime:
         sample = runtime.invoke(url_event("GET", "/sample.csv")).content
-        header, *rows = sample["body"].splitlines()
-        row = dict(zip(header.split(","), rows[0].split(","), strict=True))
+        row = next(csv.DictReader(io.StringIO(sample["body"])))
         posted = runtime.invoke(url_event("POST", "/predict", json.dumps(row).encode())).content
         direct = runtime.invoke(row).content
         records = runtime.invoke(kinesis(row, {"nothing": 1})).content
