@@ -21,15 +21,21 @@ class Answer(NamedTuple):
     content: Any
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False  # a function waits for the next event for ever
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a function that was killed."""
+
+
 class LambdaRuntime:
     """Hands out one event after the other."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self._events: queue.Queue[Any] = queue.Queue()
         self._answers: queue.Queue[Answer] = queue.Queue()
-        self._server = ThreadingHTTPServer((host, 0), _handler(self._events, self._answers))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False  # a function waits for the next event for ever
+        self._server = _Server((host, 0), _handler(self._events, self._answers))
 
     @property
     def address(self) -> str:
