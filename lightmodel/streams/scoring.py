@@ -160,8 +160,8 @@ def _score(model: LoadedModel, rows: Sequence[_Row], scored: Scored) -> None:
         _separate(model, rows, scored, error)
     else:
         if block.violations:
-            error = ContractViolation(block.violations, what="the record")
-            _separate(model, rows, scored, error)
+            violation = ContractViolation(block.violations, what="the record")
+            _separate(model, rows, scored, violation)
         else:
             _answer(model, rows, block, scored)
 
