@@ -1,12 +1,13 @@
 # docker build -t light-model .            trains, and serves what was approved
 # docker build --build-arg MODEL_FROM=prebuilt -t light-model .     serves the newest approved model in model/
+# docker build --target lambda -t light-model-lambda .     the same model as an AWS Lambda function
 #
 # base ┬ tools ┬ libraries ┬ checks
 #      │       │           └ pipeline ┬ trained ──┐
 #      │       │                      ├ prebuilt ─┴ packed ┬────────┐
 #      │       │                      └ settings ───── runtime ┐    │
 #      │       └ serve-libraries ──────────────────────────────┤    │
-#      └───────────────────────────────────────────────────── serve ┘         proxy
+#      └──────────────────────────────────────── serve, lambda ────┘         proxy
 ARG PYTHON=3.11-slim-bookworm
 ARG MODEL_FROM=trained
 ARG RUNTIME_FROM=packed
@@ -145,6 +146,28 @@ EXPOSE 9095
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["python", "-Ic", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:9095/health', timeout=4)"]
 CMD ["python", "-m", "lightmodel", "alerts", "--host", "0.0.0.0"]
+
+FROM serve-libraries AS lambda-libraries
+RUN --mount=type=cache,target=/var/cache/pip \
+    /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
+      install --disable-pip-version-check --quiet -r requirements/lambda.txt \
+ && python trim.py /opt/venv
+
+# Lambda mounts everything read-only but /tmp; its settings come from the function's environment.
+FROM base AS lambda
+ENV LIGHTMODEL__STORE__ROOT=/app LIGHTMODEL__STORE__WORK=/tmp/work LIGHTMODEL__LOG__SINK=none
+COPY --from=lambda-libraries /opt/venv /opt/venv
+COPY --from=code /app/config.toml ./
+COPY --from=code /app/lightmodel lightmodel/
+COPY --from=packed /app/var/packed/ model/
+ARG COMMIT="" VERSION="" MODEL=""
+LABEL light-model.service=lambda light-model.model=${MODEL} \
+      org.opencontainers.image.title=light-model \
+      org.opencontainers.image.revision=${COMMIT} \
+      org.opencontainers.image.version=${VERSION}
+USER 10001:0
+ENTRYPOINT ["python", "-m", "awslambdaric"]
+CMD ["lightmodel.lambda_function.handler"]
 
 FROM base AS serve
 ENV LIGHTMODEL__STORE__ROOT=/app LIGHTMODEL__STORE__WORK=/app/var/work \

@@ -6,14 +6,14 @@ STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 EVIDENTLY := .venv-evidently
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or boosters
+SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -45,7 +45,7 @@ check: $(DEV_STAMP) ## Lint, types, layers, and the words of the documentation
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/repo/test_words.py
 
-bench: bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
+bench: bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
@@ -76,6 +76,10 @@ bench-drift: $(STAMP) ## Drift of 200,000 rows of 200 columns, against scipy's k
 
 bench-shadow: $(DEV_STAMP) ## What a challenger costs the answers, with one and without in turns (minutes)
 	$(BIN)/python -m benchmarks.shadow
+
+bench-streams: $(DEV_STAMP) ## Cold start and batches of the Lambda function, against a handler of pandas and joblib
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lambda.txt
+	$(BIN)/python -m benchmarks.streams
 
 bench-deploy: $(DEV_STAMP) ## Ten deployments under load, and what failed (needs Docker)
 	$(BIN)/python -m benchmarks.deploy
@@ -118,7 +122,7 @@ notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them in
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure dvc evidently postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure tunnel notebooks site ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure dvc evidently postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) $(EVIDENTLY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -54,6 +54,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("logs", "Print the log of a run."),
         "retry": ("run", "Search for parameters that pass the quality gate."),
         "serve": ("service", "Serve the newest approved model."),
+        "stream": ("stream", "Score a stream of records."),
     },
     "Models": {
         "models": ("models", "List, inspect, roll back or mirror model versions."),

@@ -5,6 +5,7 @@ from lightmodel.config.deployment import AzureSection, DeploySection
 from lightmodel.config.load import Config, load
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
+from lightmodel.config.streaming import StreamsSection
 from lightmodel.config.training import GateSection, RangeOverride, TrainSection, TuneSection
 from lightmodel.config.watching import WatchSection
 
@@ -20,6 +21,7 @@ __all__ = [
     "ServeSection",
     "SplitSection",
     "StoreSection",
+    "StreamsSection",
     "TrackingSection",
     "TrainSection",
     "TuneSection",

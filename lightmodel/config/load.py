@@ -20,6 +20,7 @@ from lightmodel.config.deployment import AzureSection, DeploySection, WebhookSec
 from lightmodel.config.notification import NotifySection, Receiver
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
+from lightmodel.config.streaming import StreamsSection
 from lightmodel.config.training import GateSection, TrainSection, TuneSection
 from lightmodel.config.watching import WatchSection
 from lightmodel.errors import ConfigError
@@ -43,6 +44,7 @@ class Config(Section):
     log: LogSection = LogSection()
     logs: LogsSection = LogsSection()
     watch: WatchSection = WatchSection()
+    streams: StreamsSection = StreamsSection()
     store: StoreSection = StoreSection()
     tracking: TrackingSection = TrackingSection()
     deploy: DeploySection = DeploySection()
@@ -174,6 +176,11 @@ def _from_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> I
 def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[Setting]:
     if (port := environ.get("PORT", "")).isdecimal():  # as App Service, Cloud Run and Heroku set it
         yield Setting("serve", "port", port, "PORT")
+    if environ.get("TEST_RUN", "").lower() in {
+        "1",
+        "true",
+    }:  # as test beds of Lambda functions set it
+        yield Setting("streams", "test_run", "true", "TEST_RUN")
     for name in sorted(environ):
         if not name.startswith(PREFIX):
             continue

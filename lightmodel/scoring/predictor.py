@@ -85,6 +85,12 @@ class Answers:
             columns["base_value"] = self.base_values
         return columns
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one object per row, with the names and values of `columns`."""
+        columns = self.columns()
+        names = tuple(columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
 
 @dataclass(frozen=True)
 class Predictor:

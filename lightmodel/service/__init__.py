@@ -19,7 +19,9 @@ from lightmodel import errors
 from lightmodel.config import Config, load
 from lightmodel.config.threads import cores, workers_of
 from lightmodel.predictions.factory import open_log, open_shadow_log
+from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.model_store import ModelStoreView
+from lightmodel.scoring.second_model import SecondModel
 from lightmodel.service import (
     describe,
     observability,
@@ -33,8 +35,6 @@ from lightmodel.service.answer_log import AnswerLog
 from lightmodel.service.canary import Canaries
 from lightmodel.service.json_requests import JsonRequests
 from lightmodel.service.load_meter import LoadMeter
-from lightmodel.service.model_manager import ModelManager
-from lightmodel.service.second_model import SecondModel
 from lightmodel.service.shadow import Shadow
 from lightmodel.service.state_gauges import StateCollector
 from lightmodel.tables.column_rules import request_hint

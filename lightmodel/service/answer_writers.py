@@ -53,12 +53,7 @@ class JsonWriter:
         return self._out.getvalue()
 
     def _encode(self, answers: Answers) -> bytes:
-        return orjson.dumps(self._rows(answers))[1:-1]
-
-    def _rows(self, answers: Answers) -> list[dict[str, Any]]:
-        columns = answers.columns()
-        names = tuple(columns)
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return orjson.dumps(answers.rows())[1:-1]
 
 
 class JsonLinesWriter(JsonWriter):
@@ -68,7 +63,7 @@ class JsonLinesWriter(JsonWriter):
     _before = _between = _after = b""
 
     def _encode(self, answers: Answers) -> bytes:
-        return b"".join(orjson.dumps(row) + b"\n" for row in self._rows(answers))
+        return b"".join(orjson.dumps(row) + b"\n" for row in answers.rows())
 
 
 class MlflowWriter(JsonWriter):

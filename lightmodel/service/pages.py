@@ -9,10 +9,10 @@ from flask import Blueprint, Response, abort, render_template, request
 from lightmodel.config import Config
 from lightmodel.errors import LightModelError
 from lightmodel.report import formatting
+from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.form import facts_of, fields_of
 from lightmodel.service.model_card import PICTURE, model_card
-from lightmodel.service.model_manager import ModelManager
 from lightmodel.store.verdict import read_report, read_verdict
 from lightmodel.store.versions import Version, signer_of
 

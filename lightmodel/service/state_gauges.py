@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from lightmodel.config import Config
 from lightmodel.notify.notifier import spool_of
 from lightmodel.predictions.factory import log_folder, spooled_bytes
-from lightmodel.service.model_manager import ModelManager
+from lightmodel.scoring.model_manager import ModelManager
 
 
 class StateCollector(Collector):

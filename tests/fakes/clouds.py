@@ -1,10 +1,10 @@
-"""S3 and Azure Storage as processes on loopback: moto's server and Azurite."""
+"""AWS and Azure Storage as processes on loopback: moto's server and Azurite."""
 
 import contextlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +29,68 @@ def moto() -> Iterator[str]:
 
 def make_bucket(endpoint: str, bucket: str) -> None:
     """Create an empty bucket."""
-    with contextlib.closing(_s3(endpoint)) as client:
+    with contextlib.closing(_aws("s3", endpoint)) as client:
         client.create_bucket(Bucket=bucket)
 
 
 def put_object(endpoint: str, bucket: str, key: str, content: bytes) -> None:
     """Upload an object to a bucket, replacing an older one."""
-    with contextlib.closing(_s3(endpoint)) as client:
+    with contextlib.closing(_aws("s3", endpoint)) as client:
         client.put_object(Bucket=bucket, Key=key, Body=content)
 
 
-def _s3(endpoint: str) -> Any:
+def make_stream(endpoint: str, stream: str, shards: int) -> None:
+    """Create a Kinesis stream, and wait until it can be used."""
+    with contextlib.closing(_aws("kinesis", endpoint)) as client:
+        client.create_stream(StreamName=stream, ShardCount=shards)
+        client.get_waiter("stream_exists").wait(
+            StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+
+def put_records(endpoint: str, stream: str, records: Sequence[tuple[bytes, str]]) -> None:
+    """Put data with their partition keys into a Kinesis stream."""
+    with contextlib.closing(_aws("kinesis", endpoint)) as client:
+        for start in range(0, len(records), 500):
+            some = [
+                {"Data": data, "PartitionKey": key} for data, key in records[start : start + 500]
+            ]
+            answer = client.put_records(StreamName=stream, Records=some)
+            assert answer["FailedRecordCount"] == 0
+
+
+def records_in(endpoint: str, stream: str) -> list[tuple[bytes, str]]:
+    """Return the data and partition keys in a Kinesis stream, shard by shard."""
+    found = []
+    with contextlib.closing(_aws("kinesis", endpoint)) as client:
+        for shard in client.list_shards(StreamName=stream)["Shards"]:
+            iterator = client.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while iterator:
+                page = client.get_records(ShardIterator=iterator)
+                found += [(one["Data"], one["PartitionKey"]) for one in page["Records"]]
+                iterator = page["Records"] and page.get("NextShardIterator")
+    return found
+
+
+def aws_environment(endpoint: str) -> dict[str, str]:
+    """Return the variables that lead AWS's libraries to moto's server."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _aws(service: str, endpoint: str) -> Any:
     import botocore.session
 
     return botocore.session.get_session().create_client(
-        "s3",
+        service,
         region_name="us-east-1",
         endpoint_url=endpoint,
         aws_access_key_id="test",

@@ -8,10 +8,10 @@ from flask import Blueprint, Response, current_app, g, jsonify, render_template,
 from werkzeug.exceptions import ServiceUnavailable
 
 from lightmodel import __version__
+from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.service.describe.openapi import openapi_of
 from lightmodel.service.describe.postman import postman_of
 from lightmodel.service.describe.schema import csv_of, sample_records, schema_of
-from lightmodel.service.model_manager import ModelManager
 
 _ASSETS = "vendor/swagger-ui-4.15.5"
 _SWAGGER = {

@@ -219,3 +219,41 @@ def test_the_port_that_a_platform_assigns_is_below_our_own_variable(
 ) -> None:
     Path("config.toml").write_text("[serve]\nport = 5003\n", encoding="utf-8")
     assert load(None, (), environ).config.serve.port == port
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("True", True), ("1", True), ("", False), ("nightly", False)]
+)
+def test_a_test_run_of_streams_is_set_by_a_variable_without_prefix(
+    value: str, expected: bool
+) -> None:
+    assert load(environ={"TEST_RUN": value}).config.streams.test_run is expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("kinesis://visits", "kafka://broker:9092/visits", "kafka://a.example:1,b:2/visits.v1"),
+        "",
+    ],
+)
+def test_an_address_of_a_stream_is_taken(address: str) -> None:
+    config = load(sets=[f"streams.input={address}"], environ={}).config
+    assert config.streams.input == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["visits", "kinesis://", "kinesis://a/b", "kafka://broker/visits", "kafka://me:secret@b:1/t"],
+)
+def test_another_address_of_a_stream_is_a_mistake(address: str) -> None:
+    with pytest.raises(ConfigError, match="kinesis://STREAM or kafka://HOST:PORT/TOPIC") as raised:
+        load(sets=[f"streams.input={address}"], environ={})
+    assert "secret" not in raised.value.message
+
+
+def test_a_password_of_kafka_has_no_place_in_the_settings() -> None:
+    sets = ['streams.kafka={"sasl.password" = "hush"}']
+    with pytest.raises(ConfigError, match="LIGHTMODEL__STREAMS__KAFKA_PASSWORD") as raised:
+        load(sets=sets, environ={})
+    assert "hush" not in raised.value.message

@@ -24,6 +24,7 @@ SECRETS = {
     "password",
     "token",
     "storage",
+    "kafka_password",
 }
 
 

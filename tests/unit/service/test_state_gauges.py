@@ -11,7 +11,7 @@ from lightmodel.config import Config, load
 from lightmodel.notify.notifier import spool_of
 from lightmodel.notify.spool import SpooledMessage
 from lightmodel.predictions.sqlite import SqliteSink
-from lightmodel.service.model_manager import ModelManager
+from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.service.state_gauges import StateCollector
 from tests.fakes.answers import answered, rows_of
 

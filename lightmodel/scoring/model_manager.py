@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lightmodel.errors import ArtefactCorrupt, LightModelError
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.service.second_model import SecondModel
+from lightmodel.scoring.second_model import SecondModel
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ArtefactCorrupt
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.service.second_model import SecondModel
+from lightmodel.scoring.second_model import SecondModel
 from lightmodel.store.versions import Version
 
 BINARY = Task(TaskKind.BINARY, ("no", "yes"))

@@ -6,9 +6,9 @@ from typing import cast
 import pytest
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
+from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.service.model_manager import ModelManager
 
 
 @dataclass(frozen=True)
