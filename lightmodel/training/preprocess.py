@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
@@ -14,7 +13,6 @@ from lightmodel.contract.profile import Profile, profile
 from lightmodel.contract.results import Drift
 from lightmodel.contract.task import label_name
 from lightmodel.errors import (
-    SHOWN_ROWS,
     ConfigError,
     ContractViolation,
     DataError,
@@ -33,6 +31,7 @@ from lightmodel.training.split import (
     time_split,
     uniform_draws,
 )
+from lightmodel.training.target_check import check_target
 from lightmodel.training.typed_columns import read_texts
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
@@ -255,37 +254,3 @@ def _class_warnings(train: pa.Table, test: pa.Table, contract: Contract, folds: 
         if tested == 0:
             warnings.append(f"class {name} has no test rows, so its metrics are undefined")
     return warnings
-
-
-def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation, ...]:
-    """Return the violations of a target on which no model can be trained."""
-    name = contract.target.name
-    present = values.drop_null()
-    if not len(present):
-        return (Violation(name, "empty", "has no values"),)
-    violations = []
-    counts = present.value_counts()
-    if len(counts) == 1:
-        detail = "has the same value in every row, so there is nothing to learn"
-        violations.append(Violation(name, "constant", detail))
-    missing = values.is_null(nan_is_null=True).to_numpy()
-    if missing.any():
-        detail = (
-            "is the target and has no value: remove these rows, counted below the header, or set "
-            'data.unlabelled to "drop"'
-        )
-        violations.append(_violation(name, "missing", detail, missing))
-    single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
-    if len(single) and contract.task.kind.has_classes:
-        detail = (
-            "is the only row of its class: remove it, merge the class with another, or set "
-            'data.rare_classes to "drop" or "merge"'
-        )
-        is_single = pc.is_in(values, value_set=single).to_numpy() & ~missing
-        violations.append(_violation(name, "single_row_class", detail, is_single))
-    return tuple(violations)
-
-
-def _violation(name: str, rule: str, detail: str, violating: Mask) -> Violation:
-    rows = np.flatnonzero(violating) + 1
-    return Violation(name, rule, detail, tuple(rows[:SHOWN_ROWS].tolist()), len(rows))

@@ -9,6 +9,7 @@ import io
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +94,19 @@ def read_all(reader: RowReader, layout: Layout, pieces: Sequence[bytes]) -> Rows
     return Rows(numbers, texts, sum(part.ragged for part in parts))
 
 
+# Strategies are made once: to make and to check one anew for each cell takes longer than to draw from it.
+MISSING = st.lists(st.sampled_from(["NA", "?", "-1", "7", "0", "null", "\u00fc"]), max_size=3)
+KINDS = st.lists(st.sampled_from(CellKind), min_size=1, max_size=4)
+INNER = st.one_of(NUMBERS, WORDS, st.text(ANY, max_size=6))
+AROUND = st.text(st.sampled_from(BLANKS), max_size=2)
+YES_OR_NO = st.booleans()
+LINE_ENDS = st.sampled_from(["\n", "\n", "\r\n", "\r", "\n\n", "\n \n"])
+
+
 @st.composite
 def layouts(draw: st.DrawFn) -> Layout:
     """Draw a layout of any number of cells of any kinds, in any dialect."""
-    kinds = draw(st.lists(st.sampled_from(CellKind), min_size=1, max_size=5))
+    kinds = draw(KINDS)
     is_text = [kind is CellKind.TEXT for kind in kinds]
     places = [
         is_text[:at].count(is_text[at]) if kind is not CellKind.IGNORED else 0
@@ -106,7 +116,6 @@ def layouts(draw: st.DrawFn) -> Layout:
     numbers = [at for at, kind in enumerate(kinds) if kind in {CellKind.NUMBER, CellKind.BOOLEAN}]
     for place, at in enumerate(numbers):
         places[at] = place
-    missing = st.lists(st.sampled_from(["NA", "?", "-1", "7", "0", "null", "\u00fc"]), max_size=3)
     return Layout(
         bytes(kinds),
         tuple(places),
@@ -114,44 +123,43 @@ def layouts(draw: st.DrawFn) -> Layout:
         delimiter=draw(st.sampled_from(",;\t|")),
         quote=draw(st.sampled_from("\"'")),
         decimal=draw(st.sampled_from(".,")),
-        missing=tuple(draw(missing)),
+        missing=tuple(draw(MISSING)),
     )
 
 
-@st.composite
-def cells(draw: st.DrawFn, layout: Layout) -> str:
+def draw_cell(draw: st.DrawFn, quote: str) -> str:
     """Draw a cell as somebody may write it: quoted or not, among blanks or not, or broken."""
-    inner = draw(st.one_of(NUMBERS, WORDS, st.text(ANY, max_size=6)))
-    around = st.text(st.sampled_from(BLANKS), max_size=2)
-    quote = layout.quote
-    if draw(st.booleans()):
-        behind = draw(st.sampled_from(["", "", "", "b", quote, f"b{quote}c"]))
+    inner = draw(INNER)
+    if draw(YES_OR_NO):
+        behind = draw(behind_quote(quote))
         inner = quote + inner.replace(quote, quote * 2) + quote + behind
-    return draw(st.just(inner) | st.builds("{}{}{}".format, around, st.just(inner), around))
+    return draw(AROUND) + inner + draw(AROUND) if draw(YES_OR_NO) else inner
+
+
+@cache
+def behind_quote(quote: str) -> st.SearchStrategy[str]:
+    """Return what may stand behind the closing quote of a cell."""
+    return st.sampled_from(["", "", "", "b", quote, f"b{quote}c"])
+
+
+@cache
+def any_texts(delimiter: str, quote: str, decimal: str) -> st.SearchStrategy[str]:
+    """Return any texts, in which what separates cells and rows is frequent."""
+    special = [delimiter, quote, decimal, "\n", "\r", "\r\n", "\x1a", "\x1f", *BLANKS]
+    return st.lists(st.one_of(st.sampled_from(special), ANY, NUMBERS, WORDS)).map("".join)
 
 
 @st.composite
 def texts(draw: st.DrawFn, layout: Layout) -> str:
     """Draw a text of rows that mostly have the right number of cells, or any text at all."""
-    special = [
-        layout.delimiter,
-        layout.quote,
-        layout.decimal,
-        "\n",
-        "\r",
-        "\r\n",
-        "\x1a",
-        "\x1f",
-        *BLANKS,
-    ]
     if draw(st.integers(0, 4)) == 0:
-        return "".join(draw(st.lists(st.one_of(st.sampled_from(special), ANY, NUMBERS, WORDS))))
+        return draw(any_texts(layout.delimiter, layout.quote, layout.decimal))
     width = len(layout.kinds)
+    counts = st.sampled_from([width] * 6 + [width + 1, max(1, width - 1)])
     rows = []
-    for _ in range(draw(st.integers(1, 6))):
-        count = draw(st.sampled_from([width] * 6 + [width + 1, max(1, width - 1)]))
-        row = layout.delimiter.join(draw(cells(layout)) for _ in range(count))
-        rows.append(row + draw(st.sampled_from(["\n", "\n", "\r\n", "\r", "\n\n", "\n \n"])))
+    for _ in range(draw(st.integers(1, 4))):
+        row = [draw_cell(draw, layout.quote) for _ in range(draw(counts))]
+        rows.append(layout.delimiter.join(row) + draw(LINE_ENDS))
     return "".join(rows)
 
 

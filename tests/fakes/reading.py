@@ -27,7 +27,7 @@ from lightmodel.tables.encode import feature_matrix
 from lightmodel.tables.reading import read_source
 from lightmodel.tables.row_readers import CompiledRowReader, RowReader
 from lightmodel.tables.row_rules import RowRules
-from lightmodel.training.preprocess import check_target
+from lightmodel.training.target_check import check_target
 from tests.fakes.compiled import library
 
 arrow_rows: RowReader = read_rows
