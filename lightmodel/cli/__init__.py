@@ -57,7 +57,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "stream": ("stream", "Score a stream of records."),
     },
     "Models": {
-        "models": ("models", "List, inspect, roll back or mirror model versions."),
+        "models": ("models", "List, inspect, promote, roll back or mirror versions."),
         "reproduce": ("run", "Retrain a version, and compare it byte for byte."),
         "runtime": ("models", "Print the runtime that a model needs."),
         "tracking": ("tracking", "List or upload the runs queued for MLflow."),

@@ -6,6 +6,7 @@ from typing import Any
 
 import hcl2
 
+from lightmodel.cli.alerts import alerts
 from lightmodel.config import AzureSection, ServeSection
 from lightmodel.delivery import azure_resources
 from lightmodel.delivery.azure_resources import DesiredSite, app_settings
@@ -63,4 +64,6 @@ def test_port_health_and_settings_are_those_of_the_command() -> None:
 def test_everything_agrees_on_the_port() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     exposed = set(re.findall(r"^EXPOSE (\d+)", dockerfile, re.MULTILINE))
-    assert exposed == {str(ServeSection().port)} == {azure_resources.PORT}
+    receiver = {option.name: option.default for option in alerts.params}
+    assert exposed == {str(ServeSection().port), str(receiver["port"])}
+    assert str(ServeSection().port) == azure_resources.PORT

@@ -61,6 +61,7 @@ def test_a_mistake_is_named_by_table_and_key_and_shows_no_secret(table: str, mes
     assert "hush" not in raised.value.message
 
 
+@pytest.mark.notify
 def test_the_former_settings_are_valid_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     config = read("[notify]\ntimeout_s = 4", LIGHTMODEL__NOTIFY__URLS=f"# team\n{SLACK}\n\n")
     assert caplog.text.count("[[notify]]") == 2
@@ -83,6 +84,7 @@ def test_a_reference_can_be_the_content_of_a_file(monkeypatch: pytest.MonkeyPatc
     assert SLACK in secret_values(read(TWO))
 
 
+@pytest.mark.notify
 def test_several_urls_may_stand_in_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SLACK", f"{SLACK}\n# the others\njson://host/")
     monkeypatch.setenv("NOTIFY_MAIL", "mailto://me:hush@host")
