@@ -53,9 +53,9 @@ def test_a_report_is_exported_with_each_test(tmp_path: Path) -> None:
     assert found["detected", "v1"] == found["columns", "v1"] == 1
     assert found["rows", "v1"] == 2_000
     assert found["timestamp_seconds", "v1"] == 1_768_046_400
-    assert found["effect", "v1", "x", "feature", "ks"] > 0.1
-    assert found["p_value", "v1", "x", "feature", "ks"] < 0.01
-    assert np.isclose(found["effect", "v1", "probability", "score", "missing"], 0)
+    assert found["effect", "x", "feature", "ks", "v1"] > 0.1
+    assert found["p_value", "x", "feature", "ks", "v1"] < 0.01
+    assert np.isclose(found["effect", "probability", "score", "missing", "v1"], 0)
     store_drift(config, report_on(2_000))
     assert gauges(config)["detected", "v1"] == 0
 
