@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
-from lightmodel.config import Config
+from lightmodel.config import Config, ServeSection
 from lightmodel.config.threads import scoring_threads_of
 from lightmodel.errors import ContractViolation, DataError
 from lightmodel.predictions.feedback import add_ground_truth, label_reader
@@ -31,50 +32,70 @@ from lightmodel.tables.blocks import Block
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
 
 
-def blueprint(
-    models: ModelManager, config: Config, log: AnswerLog, canaries: Canaries, metrics: Metrics
-) -> Blueprint:
-    """Return the routes that score and take feedback; the scoring threads limit concurrent blocks."""
-    routes = Blueprint("predict", __name__)
-    semaphore = threading.Semaphore(scoring_threads_of(config))
+@dataclass(frozen=True)
+class _Scoring:
+    """Scores the rows of a request, logs and counts them; the semaphore limits concurrent blocks."""
 
-    def score(model: LoadedModel, writer: JsonWriter, threshold: float | None = None) -> Response:
-        body = RequestBody(request, config.serve)
-        canary = canaries.of(model)
-        scorer = RequestScorer(
+    serve: ServeSection
+    log: AnswerLog
+    canaries: Canaries
+    metrics: Metrics
+    semaphore: threading.Semaphore
+
+    def answer(
+        self, model: LoadedModel, writer: JsonWriter, threshold: float | None = None
+    ) -> Response:
+        """Return the answer to the current request."""
+        body = RequestBody(request, self.serve)
+        scorer = self._scorer(model, writer, threshold)
+        reader = model.body_reader if writer.skips_blank else model.full_reader
+        pieces, kept = body.pieces(), self.log.body(body.form)
+        if kept is not None:
+            pieces = kept.keep(pieces)
+        _score_all(scorer, reader.read(pieces, body.form, body.charset), self.semaphore)
+        if kept is not None:
+            kept.charset = body.charset
+        self.log.record(scorer, _unique_id(), kept)
+        g.rows, g.version = scorer.findings.scored, model.version
+        self.metrics.count_answers(scorer.findings, scorer.answered)
+        memory.release_after(scorer.findings.scored)
+        return _response(scorer, body)
+
+    def _scorer(
+        self, model: LoadedModel, writer: JsonWriter, threshold: float | None
+    ) -> RequestScorer:
+        canary = self.canaries.of(model)
+        return RequestScorer(
             model,
             writer,
             threshold,
-            config.serve.max_rows,
-            keep_features=log.keeps_features,
-            shadow_rows=log.wanted_rows,
+            self.serve.max_rows,
+            keep_features=self.log.keeps_features,
+            shadow_rows=self.log.wanted_rows,
             canary=canary if canary and canary.reads_alike else None,
             request_id=g.request_id,
         )
-        reader = model.body_reader if writer.skips_blank else model.full_reader
-        pieces, kept = body.pieces(), log.body(body.form)
-        if kept is not None:
-            pieces = kept.keep(pieces)
-        _score_all(scorer, reader.read(pieces, body.form, body.charset), semaphore)
-        if kept is not None:
-            kept.charset = body.charset
-        log.record(scorer, _unique_id(), kept)
-        g.rows, g.version = scorer.findings.scored, model.version
-        metrics.count_answers(scorer.findings, scorer.answered)
-        memory.release_after(scorer.findings.scored)
-        return _response(scorer, body)
+
+
+def blueprint(
+    models: ModelManager, config: Config, log: AnswerLog, canaries: Canaries, metrics: Metrics
+) -> Blueprint:
+    """Return the routes that score and take feedback."""
+    routes = Blueprint("predict", __name__)
+    semaphore = threading.Semaphore(scoring_threads_of(config))
+    scoring = _Scoring(config.serve, log, canaries, metrics, semaphore)
 
     @routes.post("/predict")
     def predict() -> Response:
         model = models.require()
         _check_options("explain", "threshold")
         threshold, explain = _threshold(model), _explain(model)
-        return score(model, WRITERS[_accepted_type()](explain), threshold)
+        return scoring.answer(model, WRITERS[_accepted_type()](explain), threshold)
 
     @routes.post("/invocations")
     def invocations() -> Response:
         """Score rows as MLflow's scoring server does, which ignores options in the query."""
-        return score(models.require(), MlflowWriter())
+        return scoring.answer(models.require(), MlflowWriter())
 
     @routes.post("/truth")  # the earlier name, valid until release 0.2
     @routes.post("/feedback")

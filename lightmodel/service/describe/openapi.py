@@ -59,22 +59,7 @@ def openapi_of(model: LoadedModel) -> Json:
             "/invocations": {"post": _invocations(bodies)},
             **{path: {"get": _get(path, *about)} for path, about in _READ_ONLY.items()},
             "/feedback": {"post": _feedback(model)},
-            "/train": {
-                "post": {
-                    **_train("Start a retraining", "train", "202", "started", 409),
-                    "parameters": [
-                        _parameter(
-                            "reason", "query", _TEXT["schema"], description="why it is started"
-                        )
-                    ],
-                }
-            },
-            "/train/{id}": {
-                "get": {
-                    **_train("The state of a retraining", "watch", "200", "the job", 404),
-                    "parameters": [_parameter("id", "path", {"type": "string"}, required=True)],
-                }
-            },
+            **_trainings(),
         },
         "components": {
             "schemas": {
@@ -89,6 +74,17 @@ def openapi_of(model: LoadedModel) -> Json:
             },
         },
         "security": [{}, {"key": []}, {"bearer": []}],
+    }
+
+
+def _trainings() -> Json:
+    reason = _parameter("reason", "query", _TEXT["schema"], description="why it is started")
+    started = _train("Start a retraining", "train", "202", "started", 409)
+    state = _train("The state of a retraining", "watch", "200", "the job", 404)
+    name = _parameter("id", "path", _TEXT["schema"], required=True)
+    return {
+        "/train": {"post": {**started, "parameters": [reason]}},
+        "/train/{id}": {"get": {**state, "parameters": [name]}},
     }
 
 

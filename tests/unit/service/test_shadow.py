@@ -208,6 +208,7 @@ def test_what_an_earlier_version_has_answered_is_skipped(
     run = start(served, named(served, "challenger"))
     run.shadow.offer(asked(served)._replace(served="earlier"))
     run.wait(skipped=2)
+    assert not run.log.rows
 
 
 def test_without_a_challenger_nothing_is_kept_or_queued(
