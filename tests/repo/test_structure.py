@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 39_500
-MOST_MODULES = 264
+MOST_LINES = 40_200
+MOST_MODULES = 269
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
