@@ -30,3 +30,7 @@ for unit, value in drift.items():
     print(f"the same times in {unit}: drift {value:.4f}, {'drifted' if value >= 0.1 else 'not drifted'}")
 assert drift["milliseconds"] > 3 and drift["seconds"] > 3 and drift["hours"] < 0.1
 P
+# Seen:
+#   the same times in milliseconds: drift 4.0251, drifted
+#   the same times in seconds: drift 4.0251, drifted
+#   the same times in hours: drift 0.0056, not drifted
