@@ -114,9 +114,10 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
 
     The default VERSION is the served one. Nothing is deleted.
     """
-    from lightmodel.cli.second_versions import publish_verdict
     from lightmodel.notify.events import RolledBack
+    from lightmodel.notify.notifier import open_notifier
     from lightmodel.store import admin
+    from lightmodel.watch.verdicts import publish_verdict
 
     store = models_of(config)
     with run_lock(config.store.root):
@@ -124,7 +125,7 @@ def rollback(config: Config, version: str | None, force: bool) -> None:
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
     now = f"{result.served or 'No model'} is served now."
-    publish_verdict(config, RolledBack(result.withdrawn, now))
+    publish_verdict(config, RolledBack(result.withdrawn, now), open_notifier(config).send_and_wait)
 
 
 @models.command()
@@ -135,14 +136,16 @@ def promote(config: Config, version: str | None) -> None:
 
     The default VERSION is the newest approved one. Without `serve.canary` it answers all anyway.
     """
-    from lightmodel.cli.second_versions import publish_verdict
     from lightmodel.notify.events import Promoted
+    from lightmodel.notify.notifier import open_notifier
     from lightmodel.store import admin
+    from lightmodel.watch.verdicts import publish_verdict
 
     with run_lock(config.store.root):
         promoted = admin.promote_canary(models_of(config), version)
     click.echo(f"promoted: {promoted}")
-    publish_verdict(config, Promoted(promoted, "It was promoted by `models promote`"))
+    event = Promoted(promoted, "It was promoted by `models promote`")
+    publish_verdict(config, event, open_notifier(config).send_and_wait)
 
 
 @models.command()

@@ -9,7 +9,6 @@ from lightmodel.config import Config
 from lightmodel.errors import QualityGateFailed
 
 if TYPE_CHECKING:  # numpy takes a while to import
-    from lightmodel.notify.events import Event
     from lightmodel.watch.canary import CanaryDecision
     from lightmodel.watch.quality import LiveQuality
     from lightmodel.watch.shadow import ShadowComparison
@@ -70,36 +69,17 @@ def decide_on_canary(config: Config, quality: "LiveQuality") -> "CanaryDecision 
         QualityGateFailed: it is withdrawn.
         LightModelError: the store cannot be written to.
     """
-    from lightmodel.notify.events import Promoted, RolledBack
-    from lightmodel.watch.canary import carry_out, decide
-
-    decision = decide(config, quality)
-    if decision is None or decision.action == "wait":
-        if decision:
-            click.echo(f"canary {decision.canary}: {decision.reason}", err=True)
-        return decision
-    carry_out(config, decision)
-    if decision.action == "promote":
-        click.echo(f"promoted: {decision.canary}: {decision.reason}", err=True)
-        publish_verdict(config, Promoted(decision.canary, decision.reason))
-        return decision
-    now = f"{decision.reason}. {decision.stable} answers all requests."
-    publish_verdict(config, RolledBack(decision.canary, now))
-    raise QualityGateFailed(
-        f"the canary {decision.canary} is withdrawn: {decision.reason}",
-        hint=f"{decision.stable} answers all requests again; `python -m lightmodel models show "
-        f"{decision.canary}` prints the withdrawn version",
-    )
-
-
-def publish_verdict(config: Config, event: "Event") -> None:
-    """Let MLflow, the mirrors and the receivers know of another verdict."""
     from lightmodel.notify.notifier import open_notifier
-    from lightmodel.store.sync import send
-    from lightmodel.tracking.uploader import sync_aliases
+    from lightmodel.watch.canary import settle
 
-    sync_aliases(config)
-    send(config)
-    notifier = open_notifier(config)
-    notifier.send(event)
-    notifier.wait()
+    decision = settle(config, quality, open_notifier(config).send_and_wait)
+    if decision and decision.action == "withdraw":
+        raise QualityGateFailed(
+            f"the canary {decision.canary} is withdrawn: {decision.reason}",
+            hint=f"{decision.stable} answers all requests again; `python -m lightmodel models show "
+            f"{decision.canary}` prints the withdrawn version",
+        )
+    if decision:
+        state = "promoted:" if decision.action == "promote" else "canary"
+        click.echo(f"{state} {decision.canary}: {decision.reason}", err=True)
+    return decision

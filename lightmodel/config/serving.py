@@ -76,7 +76,7 @@ class ServeSection(Section):
         1_000,
         ge=1,
         description="Number of rows that a canary must have answered without falling behind before "
-        "`live --check` promotes it.",
+        "`watch` or `live --check` promotes it.",
     )
     workers: int = Field(
         0,

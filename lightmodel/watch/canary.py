@@ -1,5 +1,6 @@
 """Decide on a canary: withdraw it, promote it, or wait for more rows."""
 
+import logging
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
@@ -7,12 +8,16 @@ from typing import Literal
 from lightmodel.config import Config
 from lightmodel.contract.results import Interval
 from lightmodel.contract.task import METRICS
+from lightmodel.notify.events import Event, Notify, Promoted, RolledBack
 from lightmodel.predictions.factory import open_sink
 from lightmodel.store import admin
 from lightmodel.store.canary import fails_too_often, served_versions
 from lightmodel.store.lock import run_lock
 from lightmodel.store.versions import models_of
 from lightmodel.watch.quality import LiveQuality, VersionQuality
+from lightmodel.watch.verdicts import publish_verdict
+
+logger = logging.getLogger(__name__)
 
 _PATIENCE_S = 10.0  # for a run that holds the store
 
@@ -32,6 +37,28 @@ class CanaryDecision:
     stable: str
     action: Literal["withdraw", "promote", "wait"]
     reason: str
+
+    def event(self) -> Event | None:
+        """Return what receivers are notified of; None while it waits."""
+        if self.action == "promote":
+            return Promoted(self.canary, self.reason)
+        if self.action == "withdraw":
+            return RolledBack(self.canary, f"{self.reason}. {self.stable} answers all requests.")
+        return None
+
+
+def settle(config: Config, quality: LiveQuality, notify: Notify) -> CanaryDecision | None:
+    """Withdraw or promote the canary if the live quality decides it; return None without a canary.
+
+    Raises:
+        LightModelError: see `decide` and `carry_out`.
+    """
+    decision = decide(config, quality)
+    if decision and (event := decision.event()):
+        carry_out(config, decision)
+        logger.warning("canary %s: %s: %s", decision.canary, decision.action, decision.reason)
+        publish_verdict(config, event, notify)
+    return decision
 
 
 def decide(config: Config, quality: LiveQuality) -> CanaryDecision | None:

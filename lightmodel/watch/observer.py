@@ -8,12 +8,15 @@ from typing import TypeVar
 
 from lightmodel.config import Config
 from lightmodel.errors import ArtefactMissing, LightModelError
+from lightmodel.notify.events import Notify, no_notifications
 from lightmodel.predictions.base import utc_text
 from lightmodel.predictions.factory import open_sink
 from lightmodel.progress import SilentProgress
 from lightmodel.sources.factory import fetch_table
-from lightmodel.store.verdict import newest_approved, read_verdict
+from lightmodel.store.canary import served_versions
+from lightmodel.store.verdict import read_verdict
 from lightmodel.store.versions import Store, Version, models_of
+from lightmodel.watch.canary import settle
 from lightmodel.watch.drift import measure_drift
 from lightmodel.watch.files import last_drift, last_quality, store_drift, store_quality
 from lightmodel.watch.quality import live_quality
@@ -29,8 +32,8 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class Observer:
     """Observes; what fails costs a warning, which is not repeated in the next rounds."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, notify: Notify = no_notifications) -> None:
+        self._config, self._notify = config, notify
         self._failures: dict[str, str] = {}
 
     def __call__(self, now: datetime, state: WatchState, *, busy: bool) -> Observation:
@@ -39,7 +42,7 @@ class Observer:
         While a training is under way (`busy`), which reads the table itself, the source is not asked.
         """
         models = models_of(self._config)
-        served = self._try("the served model", lambda: _served(models))
+        served = self._try("the served model", lambda: _served(models, self._config.serve.canary))
         measures = served is not None and self._is_due(now, state)
         if measures:
             self._measure()
@@ -70,7 +73,10 @@ class Observer:
         if config.log.sink == "none":
             return
         self._try("drift", lambda: store_drift(config, measure_drift(config).report))
-        self._try("live quality", lambda: store_quality(config, live_quality(config)))
+        quality = self._try("live quality", lambda: live_quality(config))
+        if quality:
+            self._try("live quality", lambda: store_quality(config, quality))
+            self._try("the canary", lambda: settle(config, quality, self._notify))
 
     def _table(self) -> str:
         """Return the sha256 of the table at the source, which is downloaded only if it has changed."""
@@ -97,9 +103,9 @@ class Observer:
         return found
 
 
-def _served(models: Store) -> Version | None:
+def _served(models: Store, canary: float) -> Version | None:
     try:
-        return newest_approved(models)
+        return served_versions(models, canary).stable
     except ArtefactMissing:  # nothing is wrong before the first training
         return None
 

@@ -192,7 +192,7 @@ def _next_try(cause: Cause, state: WatchState) -> datetime:
 def open_watcher(config: Config, jobs: TrainingJobs, notify: Notify) -> Watcher:
     """Return the watcher of the configuration's store, with its state beside the prediction log."""
     state = StateFile(log_folder(config) / "watch.json")
-    return Watcher(config.watch, jobs, state, Observer(config), notify)
+    return Watcher(config.watch, jobs, state, Observer(config, notify), notify)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from benchmarks.structure import lines, modules
 
 MOST_LINES = 46_200
-MOST_MODULES = 315
+MOST_MODULES = 316
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,15 @@ import pytest
 
 from lightmodel.config import Config, load
 from lightmodel.files import sha256_of
+from lightmodel.notify.events import Event
 from lightmodel.service import create_app
 from lightmodel.watch.observer import Observer
 from lightmodel.watch.state import WatchState
 from lightmodel.watch.triggers import Observation
+from tests.fakes.copies import copy_model
 from tests.fakes.project import Project, shop_table
 
-Post = Callable[[int], None]
+Post = Callable[..., None]
 
 
 def settings(*sets: str) -> Config:
@@ -33,8 +36,8 @@ def post(approved: Project) -> Post:
     """Return a function that has a service of the project score so many visits."""
     assert approved.models()
 
-    def send(rows: int) -> None:
-        client = create_app(settings()).test_client()
+    def send(rows: int, *sets: str) -> None:
+        client = create_app(settings(*sets)).test_client()
         body = io.BytesIO()
         arrow_csv.write_csv(shop_table(rows, seed=3).drop(["bought"]), body)
         answer = client.post("/predict", data=body.getvalue(), content_type="text/csv")
@@ -113,3 +116,37 @@ def test_without_a_log_nothing_is_measured_and_nothing_is_wrong(
     seen = look(settings("log.sink=none"))
     assert (seen.drift, seen.quality, seen.labels) == (None, None, None)
     assert not caplog.messages
+
+
+def test_a_canary_that_keeps_up_is_promoted_by_a_measurement(approved: Project, post: Post) -> None:
+    sets = ("serve.canary=0.5", "serve.canary_rows=50")
+    stable, canary = approved.models()[0].name, copy_model(approved, passed=True).name
+    events: list[Event] = []
+    observe = Observer(settings(*sets), events.append)
+    assert observe(datetime.now(UTC), WatchState(), busy=False).served == stable
+    assert events == []
+    post(600, *sets)
+    with sqlite3.connect("var/log/predictions.sqlite") as log:
+        log.execute("UPDATE predictions SET version = ? WHERE row % 2", (canary,))
+    observe(datetime.now(UTC), WatchState(), busy=False)
+    (event,) = events
+    assert (event.name, event.title) == ("promoted", f"model {canary} is promoted")
+    assert observe(datetime.now(UTC), WatchState(), busy=False).served == canary
+    assert events == [event]
+
+
+def test_a_canary_that_fails_is_withdrawn_by_a_measurement(approved: Project, post: Post) -> None:
+    sets = ("serve.canary=0.5", "serve.canary_rows=100000")
+    stable, canary = approved.models()[0].name, copy_model(approved, passed=True).name
+    post(600, *sets)
+    with sqlite3.connect("var/log/predictions.sqlite") as log:
+        log.execute(
+            "INSERT INTO shadow_predictions SELECT request, row, time, ?, id, 'null', 'null', NULL "
+            "FROM predictions LIMIT 50",
+            (canary,),
+        )
+    events: list[Event] = []
+    Observer(settings(*sets), events.append)(datetime.now(UTC), WatchState(), busy=False)
+    assert [event.name for event in events] == ["rolled_back"]
+    assert f"{stable} answers all requests" in events[0].body
+    assert look(settings(*sets)).served == stable
