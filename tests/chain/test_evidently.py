@@ -23,7 +23,8 @@ pytestmark = pytest.mark.evidently
 
 PYTHON = ROOT / "var" / "ci" / "evidently" / "bin" / "python"
 SECTION = WatchSection(evidently_python=PYTHON, evidently_timeout_s=1_800)
-ROWS = 1_200
+ROWS = 4_000  # by chance alone, a thousand may move by a tenth of a deviation
+ODD = ("always the same", "huge", "once")
 
 
 def labelled(task: Task, target: object, decided: object, scores: object) -> LabelledTable:
@@ -38,16 +39,18 @@ def labelled(task: Task, target: object, decided: object, scores: object) -> Lab
 def test_drift_and_decisions_are_reported_as_they_are(tmp_path: Path) -> None:
     """A shift is found at every scale, and decisions at another threshold than 0.5 are those measured."""
     random = np.random.default_rng(0)
-    names = ("steady", "moved", "moved and tiny", MARKUP, LONG, "probability", "")
+    names = ("steady", "moved", "moved and tiny", MARKUP, LONG, "probability", "", *ODD)
     kinds = [feature(name, ColumnType.NUMBER) for name in names]
     contract = contract_of(*kinds, feature("colour", ColumnType.CATEGORY, ("a", "b", "c<d")))
-    before = random.normal(size=(ROWS, 8))
-    now = random.normal(size=(ROWS, 8))
+    before = random.normal(size=(ROWS, 11))
+    now = random.normal(size=(ROWS, 11))
     now[:, 1:3] += 3
     for table, shares in ((before, [0.6, 0.3, 0.1]), (now, [0.1, 0.3, 0.6])):
         table[:, 2] *= 1e-6
-        table[:, 7] = random.choice(3, ROWS, p=shares)
-        table[::5, 0] = np.nan
+        table[::5, 0] = table[1:, 9] = np.nan
+        table[:, 7] = table[0, 9] = 7
+        table[:, 8] *= 1e300
+        table[:, 10] = random.choice(3, ROWS, p=shares)
     scores = random.beta(2, 8, (2, ROWS))
     columns = {one.name: now[:, at] for at, one in enumerate(contract.features)}
     rows = WindowRows(ROWS, [], np.ones(ROWS, np.bool_), columns, {"probability": scores[1]})
@@ -61,7 +64,7 @@ def test_drift_and_decisions_are_reported_as_they_are(tmp_path: Path) -> None:
         labelled(Task(TaskKind.BINARY, ("no", "yes")), target, decided, scores[1]),
     )
     drift, metrics = result["drift"], result["labelled"]
-    assert len(drift) == 9
+    assert len(drift) == 12
     assert {name for name, one in drift.items() if one["drifted"]} == {
         "moved", "moved and tiny", "colour"
     }  # fmt: skip
@@ -75,15 +78,12 @@ def test_drift_and_decisions_are_reported_as_they_are(tmp_path: Path) -> None:
     assert "Confusion Matrix" in (tmp_path / "labelled.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("labels", [LABELS, (1, 2, 3)], ids=["texts", "numbers"])
-def test_several_classes_are_measured_by_their_decisions(
-    tmp_path: Path, labels: tuple[str | int, ...]
-) -> None:
+def test_several_classes_are_measured_by_their_decisions(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     scores = random.dirichlet([1, 2, 3], 500)
     target = [random.choice(3, p=row) for row in scores]
     decided = (scores * [3, 1, 1]).argmax(axis=1)  # not the most probable class
-    table = labelled(Task(TaskKind.MULTICLASS, labels), target, decided, scores)
+    table = labelled(Task(TaskKind.MULTICLASS, LABELS), target, decided, scores)
     metrics = make_pages(SECTION, tmp_path, None, table)["labelled"]
     assert metrics["Accuracy"] == pytest.approx(accuracy_score(target, decided))
     assert len(metrics["F1ByLabel"]) == 3
@@ -92,9 +92,10 @@ def test_several_classes_are_measured_by_their_decisions(
 
 
 def test_a_class_without_a_label_yet_is_no_error(tmp_path: Path) -> None:
+    """Labels that are numbers are measured as texts are."""
     scores = np.random.default_rng(2).dirichlet([1, 2, 3], 200)
     target = scores[:, :2].argmax(axis=1)
-    table = labelled(Task(TaskKind.MULTICLASS, LABELS), target, scores.argmax(axis=1), scores)
+    table = labelled(Task(TaskKind.MULTICLASS, (1, 2, 3)), target, scores.argmax(axis=1), scores)
     metrics = make_pages(SECTION, tmp_path, None, table)["labelled"]
     assert metrics["Accuracy"] == pytest.approx(accuracy_score(target, scores.argmax(axis=1)))
 
@@ -115,22 +116,3 @@ def test_what_evidently_raises_is_named_without_its_message(tmp_path: Path) -> N
     with pytest.raises(NotPossible, match="Evidently failed: ValueError in ") as caught:
         make_pages(SECTION, tmp_path, None, table)
     assert "secret" not in caught.value.message
-
-
-def test_odd_numbers_are_no_error(tmp_path: Path) -> None:
-    random = np.random.default_rng(4)
-    contract = contract_of(*(feature(name, ColumnType.NUMBER) for name in ("one", "huge", "few")))
-    features = np.column_stack(
-        [np.full(600, 7.0), random.normal(size=600) * 1e300, random.integers(0, 2, 600)]
-    )
-    features[1:, 2] = np.nan
-    columns = {one.name: features[:, at] for at, one in enumerate(contract.features)}
-    scores = random.random(600)
-    rows = WindowRows(600, [], np.ones(600, np.bool_), columns, {"probability": scores})
-    reference = make_reference(features, contract, scores)
-    drift = make_pages(
-        SECTION, tmp_path, drift_tables(reference, rows, contract, with_features=True), None
-    )["drift"]
-    assert {name: one["drifted"] for name, one in drift.items()} == dict.fromkeys(
-        ("one", "huge", "few", "probability"), False
-    )

@@ -26,6 +26,8 @@ PARQUET = "application/vnd.apache.parquet"
 ROW = b'{"visit_id":"v","age":30,"spent":3.5,"where":"web"}'
 LONG_ID = ROW.replace(b'"v"', b'"' + "\U0001f600".encode() + b"a" * 500 + b'"')
 LONG_TEXT = 400_000  # orjson reserves twelve bytes for each of them, of which it touches one or two
+LONG_CELLS = 1_000  # of 100,000 characters: twelve times the bound
+EMPTY_RECORDS = 200_000  # as Python's objects, they take one and a half times the bound
 FEATURES = b'"columns":["age","spent","where"]'
 
 
@@ -101,7 +103,8 @@ def many_groups() -> bytes:
 
 def long_texts(name: str, **options: Any) -> bytes:
     """Return few bytes that hold a long text in each of many rows."""
-    return parquet_of(rows(5_000, ids=False, **{name: ["w" * 100_000] * 5_000}), **options)
+    table = rows(LONG_CELLS, ids=False, **{name: ["w" * 100_000] * LONG_CELLS})
+    return parquet_of(table, **options)
 
 
 DELTA = {"use_dictionary": False, "column_encoding": {"visit_id": "DELTA_BYTE_ARRAY"}}
@@ -123,7 +126,7 @@ BODIES: dict[str, tuple[str, Callable[[], bytes], set[int]]] = {
         ).encode(),
         {413},
     ),
-    "empty records": (JSON, lambda: filled(b"[" + ROW + b",", b"{}", b"]"), {200}),
+    "empty records": (JSON, lambda: b"[" + ROW + b",{}" * EMPTY_RECORDS + b"]", {200}),
     "empty rows": (JSON, lambda: filled(b'{"inputs":[', b"[]", b"]}"), {422}),
     "ids of wide characters": (JSON, lambda: filled(b"[", LONG_ID, b"]"), {200, 413}),
     "one long id": (JSON, lambda: ROW.replace(b'"v"', b'"' + b"v" * LONG_TEXT + b'"'), {200}),
@@ -174,8 +177,8 @@ BODIES: dict[str, tuple[str, Callable[[], bytes], set[int]]] = {
     "a long category in Parquet": (
         PARQUET,
         lambda: parquet_of(
-            rows(5_000, False).set_column(
-                2, "where", pa.array(["w" * 100_000] * 5_000).dictionary_encode()
+            rows(LONG_CELLS, False).set_column(
+                2, "where", pa.array(["w" * 100_000] * LONG_CELLS).dictionary_encode()
             )
         ),
         {413},
