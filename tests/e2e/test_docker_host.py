@@ -235,7 +235,7 @@ def test_an_image_that_is_missing_or_serves_nothing_is_refused(service: Deployme
 
 
 def pause(container: Container) -> None:
-    """Pause a container; on a busy machine the engine cannot freeze all of its processes at the first try."""
+    """Pause a container; a busy engine may fail to freeze all of its processes at the first try."""
 
     def is_paused() -> bool:
         with suppress(APIError):
