@@ -26,7 +26,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False  # a function waits for the next event for ever
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of a function that was killed."""
+        """Log nothing of a function that was killed."""
 
 
 class LambdaRuntime:
