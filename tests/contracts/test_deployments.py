@@ -38,14 +38,14 @@ def subject(
 ) -> Iterator[Subject]:
     if request.param == "docker host":
         settings = [f"deploy.name={service.name}", f"deploy.port={service.port}"]
-        settings += ["deploy.watch_s=1", "deploy.ready_timeout_s=60", "deploy.keep_images=50"]
+        settings += ["deploy.watch_s=1", "deploy.ready_timeout_s=120", "deploy.keep_images=50"]
         config = load(None, settings, {}).config
         yield Subject(open_docker_host(config), lambda: service.images().get(service.live(), ""))
         return
     with azure(tmp_path / "azure", host) as cloud:
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
-        config = load(None, ["azure.start_timeout_s=20"]).config
+        config = load(None, ["azure.start_timeout_s=30"]).config
         yield Subject(
             open_app_service(config), lambda: next((p.image for p in cloud.places.values()), "")
         )

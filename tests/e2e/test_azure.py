@@ -32,7 +32,7 @@ class Cloud:
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
-                "LIGHTMODEL__AZURE__START_TIMEOUT_S": "15",
+                "LIGHTMODEL__AZURE__START_TIMEOUT_S": "120",
                 **self.azure.environment,
                 **more,
             },
@@ -118,17 +118,20 @@ def test_a_new_version_takes_over_and_rollback_brings_the_old_one_back(
 
 @pytest.mark.parametrize("sku", ["B1", "S1"])
 @pytest.mark.parametrize(
-    ("name", "wrong", "message"),
-    [("ends", ENDS_AT_ONCE, "503"), ("wrong", ANSWERS_WRONGLY, "differ from the stored scores")],
+    ("name", "wrong", "timeout_s", "message"),
+    [
+        ("ends", ENDS_AT_ONCE, 5, "503"),
+        ("wrong", ANSWERS_WRONGLY, 120, "differ from the stored scores"),
+    ],
 )
 def test_a_version_that_fails_is_rolled_back(
-    cloud: Cloud, sku: str, name: str, wrong: str, message: str
+    cloud: Cloud, sku: str, name: str, wrong: str, timeout_s: int, message: str
 ) -> None:
     plan = {"LIGHTMODEL__AZURE__SKU": sku}
     assert cloud.deploy("--image", IMAGE, **plan).code == 0
     before = cloud.image()
-    quick = {**plan, "LIGHTMODEL__AZURE__START_TIMEOUT_S": "5"}
-    done = cloud.deploy("--image", variant(name, wrong), **quick)
+    waits = {**plan, "LIGHTMODEL__AZURE__START_TIMEOUT_S": str(timeout_s)}
+    done = cloud.deploy("--image", variant(name, wrong), **waits)
     assert (done.code, message in done.err) == (11, True), done.err
     assert cloud.image() == before
     assert cloud.get("/ready").ok
