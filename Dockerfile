@@ -7,7 +7,8 @@
 #      │       │                      ├ prebuilt ─┴ packed ┬────────┐
 #      │       │                      └ settings ───── runtime ┐    │
 #      │       └ serve-libraries ──────────────────────────────┤    │
-#      └──────────────────────────────────────── serve, lambda ────┘         proxy
+#      ├──────────────────────────────────────── serve, lambda ────┘
+#      └ proxy, notifier
 ARG PYTHON=3.11-slim-bookworm
 ARG MODEL_FROM=trained
 ARG RUNTIME_FROM=packed
@@ -17,6 +18,11 @@ FROM python:${PYTHON} AS base
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libgomp1 \
  && rm -rf /var/lib/apt/lists/*
+# Python's images hold no compiled standard library: each command, health check and worker would compile what it imports.
+RUN python -m compileall -q --invalidation-mode unchecked-hash \
+      -x '/(site-packages|tests?|unittest|idlelib|lib2to3|tkinter|turtledemo|ensurepip|distutils|pydoc_data|xmlrpc|curses|dbm)/|/(turtle|pydoc|doctest|mailbox|_pyio|_pydecimal)\.py' \
+      "$(python -c 'import os; print(os.path.dirname(os.__file__))')"
+COPY --chmod=0755 deploy/healthy.sh /usr/local/bin/healthy
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
 WORKDIR /app
 
@@ -36,15 +42,18 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 
 FROM tools AS libraries
-# Names of requirements/*.txt, such as "s3 postgres".
-ARG EXTRAS=""
 COPY requirements.txt ./
-COPY requirements/ requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
- && set -- -r requirements.txt \
- && for extra in $EXTRAS; do set -- "$@" -r "requirements/$extra.txt"; done \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
+      install --disable-pip-version-check --quiet -r requirements.txt
+# Names of requirements/*.txt, such as "s3 postgres": other ones leave the layer above as it is.
+ARG EXTRAS=""
+COPY requirements/ requirements/
+RUN --mount=type=cache,target=/var/cache/pip \
+    set -- -r requirements.txt \
+ && for extra in $EXTRAS; do set -- "$@" -r "requirements/$extra.txt"; done \
+ && [ "$#" -eq 2 ] || /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
       install --disable-pip-version-check --quiet "$@"
 
 FROM libraries AS pipeline
@@ -110,7 +119,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
 COPY deploy/trim.py ./
 RUN python trim.py /opt/venv
 
-FROM python:${PYTHON} AS proxy
+FROM base AS proxy
 RUN apt-get update \
  && apt-get install -y --no-install-recommends nginx-light \
  && rm -rf /var/lib/apt/lists/*
@@ -122,7 +131,7 @@ LABEL light-model.service=proxy
 USER 10001:0
 STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["python", "-I", "/usr/local/lib/ask.py", "http://127.0.0.1:5001/-/proxy"]
+  CMD ["healthy", "5001", "/-/proxy"]
 CMD ["nginx"]
 
 FROM tools AS notifier-libraries
@@ -144,7 +153,7 @@ LABEL light-model.service=notifier
 USER 10001:0
 EXPOSE 9095
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["python", "-Ic", "import urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:9095/health', timeout=4)"]
+  CMD ["healthy", "9095", "/health"]
 CMD ["python", "-m", "lightmodel", "alerts", "--host", "0.0.0.0"]
 
 FROM serve-libraries AS lambda-libraries
@@ -187,5 +196,5 @@ LABEL light-model.service=serve light-model.model=${MODEL} \
 USER 10001:0
 EXPOSE 5001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["python", "-Ic", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:' + (os.environ.get('LIGHTMODEL__SERVE__PORT') or os.environ.get('PORT', '5001')) + '/ready', timeout=4)"]
+  CMD healthy "${LIGHTMODEL__SERVE__PORT:-${PORT:-5001}}" /ready
 CMD ["python", "app.py"]
