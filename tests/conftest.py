@@ -1,5 +1,6 @@
 """Fixtures of every test: a clean environment and an empty working folder."""
 
+import gc
 import os
 import shutil
 import sys
@@ -15,6 +16,12 @@ from tests.fakes.tracing import pause_tracing_while_drawing
 # No example fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("light-model", deadline=None)
 hypothesis.settings.load_profile("light-model")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the search for garbage the tests themselves and all that they import, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
