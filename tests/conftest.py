@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from tests.fakes.project import COMPILED, SETTINGS, Project, approved_project, shop_project
-from tests.fakes.tracing import pause_tracing_while_drawing
+from tests.fakes.tracing import pause_tracing_in_libraries
 
 # No example fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("light-model", deadline=None)
@@ -39,7 +39,7 @@ def clean_environment() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def cheap_coverage() -> None:
     if sys.gettrace():
-        pause_tracing_while_drawing()
+        pause_tracing_in_libraries()
 
 
 @pytest.fixture(autouse=True)
