@@ -60,11 +60,27 @@ def compiled_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return approved_project(tmp_path_factory.mktemp("compiled-shop"), COMPILED)
 
 
+@pytest.fixture(scope="session")
+def split_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with a split of that table, and no model; not to be changed."""
+    project = shop_project(tmp_path_factory.mktemp("split-shop"), SETTINGS)
+    ran = project.run("preprocess")
+    assert ran.code == 0, ran.err
+    return project
+
+
 @pytest.fixture
 def approved(trained_shop: Project, tmp_path: Path) -> Project:
     """Return a copy of the project with an approved model, for tests that change it."""
     logs = shutil.ignore_patterns("log", "server-*.log")  # of other tests' servers
     shutil.copytree(trained_shop.folder, tmp_path, dirs_exist_ok=True, ignore=logs)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def preprocessed(split_shop: Project, tmp_path: Path) -> Project:
+    """Return a copy of the project with a split, for tests of what comes after it."""
+    shutil.copytree(split_shop.folder, tmp_path, dirs_exist_ok=True)
     return Project(tmp_path)
 
 
