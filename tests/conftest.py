@@ -1,5 +1,6 @@
 """Fixtures of every test: a clean environment and an empty working folder."""
 
+import gc
 import os
 import shutil
 import sys
@@ -10,11 +11,17 @@ import hypothesis
 import pytest
 
 from tests.fakes.project import COMPILED, SETTINGS, Project, approved_project, shop_project
-from tests.fakes.tracing import pause_tracing_while_drawing
+from tests.fakes.tracing import pause_tracing_in_libraries
 
 # No example fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("light-model", deadline=None)
 hypothesis.settings.load_profile("light-model")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the search for garbage the tests themselves and all that they import, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,7 +39,7 @@ def clean_environment() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def cheap_coverage() -> None:
     if sys.gettrace():
-        pause_tracing_while_drawing()
+        pause_tracing_in_libraries()
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +60,27 @@ def compiled_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return approved_project(tmp_path_factory.mktemp("compiled-shop"), COMPILED)
 
 
+@pytest.fixture(scope="session")
+def split_shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Return a project with a split of that table, and no model; not to be changed."""
+    project = shop_project(tmp_path_factory.mktemp("split-shop"), SETTINGS)
+    ran = project.run("preprocess")
+    assert ran.code == 0, ran.err
+    return project
+
+
 @pytest.fixture
 def approved(trained_shop: Project, tmp_path: Path) -> Project:
     """Return a copy of the project with an approved model, for tests that change it."""
     logs = shutil.ignore_patterns("log", "server-*.log")  # of other tests' servers
     shutil.copytree(trained_shop.folder, tmp_path, dirs_exist_ok=True, ignore=logs)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def preprocessed(split_shop: Project, tmp_path: Path) -> Project:
+    """Return a copy of the project with a split, for tests of what comes after it."""
+    shutil.copytree(split_shop.folder, tmp_path, dirs_exist_ok=True)
     return Project(tmp_path)
 
 

@@ -1,5 +1,6 @@
 """The command line: parse the arguments, run the command, and turn errors into exit codes."""
 
+import atexit
 import difflib
 import gc
 import logging
@@ -143,6 +144,7 @@ def main(*command: str) -> None:
     """Run the arguments of the process, after those of `command`, and exit with the command's code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.captureWarnings(capture=True)
+    atexit.register(gc.freeze)  # or Python searches all that was imported for garbage, to end then
     script = sys.argv[0].rpartition("/")[2]
     name = script if command or script == "light-model" else "python -m lightmodel"
     # The help of a script such as run.py names no command, for its users write none.

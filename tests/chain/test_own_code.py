@@ -43,9 +43,9 @@ OWN = (
 
 
 @pytest.fixture
-def own(project: Project) -> Project:
-    (project.folder / "mine.py").write_text(MODULE, encoding="utf-8")
-    return project
+def own(preprocessed: Project) -> Project:
+    (preprocessed.folder / "mine.py").write_text(MODULE, encoding="utf-8")
+    return preprocessed
 
 
 def newest(project: Project) -> Version:

@@ -21,10 +21,9 @@ FAST = ("--set", "tune.folds=3", "--set", "tune.finalists=2", "--set", "tune.max
 
 
 @pytest.fixture
-def table(project: Project) -> Project:
-    project.settings(FREE)
-    assert project.run("preprocess").code == 0
-    return project
+def table(preprocessed: Project) -> Project:
+    preprocessed.settings(FREE)
+    return preprocessed
 
 
 def trials_of(project: Project) -> list[dict[str, str]]:

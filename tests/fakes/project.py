@@ -65,7 +65,7 @@ class Project:
                 lambda: condition() or process.poll() is not None,
                 "the moment to kill run.py",
                 seconds=300,
-                interval_s=0.002,
+                interval_s=0.01,
             )
             process.send_signal(signal.SIGKILL)
             return process.wait()

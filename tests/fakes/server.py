@@ -17,7 +17,10 @@ from tests.fakes.waiting import running, untraced, wait_until
 
 
 def serving(project: Project, **environ: str) -> AbstractContextManager[str]:
-    """Start `python app.py` in the project's folder, yield its address, and stop it at the end."""
+    """Start `python app.py` in the project's folder, yield its address, and stop it at the end.
+
+    It has one worker, unless the test asks for more: each takes seconds to import LightGBM.
+    """
     return _serving(project, os.environ, environ)
 
 
@@ -32,7 +35,11 @@ def _serving(
 ) -> Iterator[str]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    settings = {"LIGHTMODEL__SERVE__PORT": str(port), "LIGHTMODEL__SERVE__HOST": "127.0.0.1"}
+    settings = {
+        "LIGHTMODEL__SERVE__PORT": str(port),
+        "LIGHTMODEL__SERVE__HOST": "127.0.0.1",
+        "LIGHTMODEL__SERVE__WORKERS": "1",
+    }
     with (
         log_of(project, address).open("w") as log,
         running(
@@ -76,7 +83,7 @@ def wait_until_it_answers(url: str, process: "subprocess.Popen[Any] | None" = No
         except requests.ConnectionError:
             return False
 
-    wait_until(answers, f"an answer of {url}", process=process, seconds=180)
+    wait_until(answers, f"an answer of {url}", process=process, seconds=180, interval_s=0.1)
 
 
 def post(address: str, content: bytes, name: str = "rows.csv") -> requests.Response:

@@ -17,7 +17,7 @@ def wait_until(
     *,
     process: "subprocess.Popen[Any] | None" = None,
     seconds: float = LONGEST_S,
-    interval_s: float = 0.02,
+    interval_s: float = 0.05,
 ) -> None:
     """Return once the condition is true: no test depends on how fast the machine is.
 

@@ -8,6 +8,7 @@ other: folder, environment, output and exit code are its own, and it imports `li
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -21,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from tests.fakes.tracing import pause_tracing_while_drawing
+from tests.fakes.tracing import pause_tracing_in_libraries
 from tests.fakes.waiting import untraced
 
 _ROOT = Path(__file__).parents[2]
@@ -195,7 +196,7 @@ def _run(words: list[str]) -> None:
     """Do as `python WORDS…` does."""
     if coverage := sys.modules.get("coverage"):
         coverage.process_startup()
-        pause_tracing_while_drawing()
+        pause_tracing_in_libraries()
     # The first entries are this file's folder and the repository, see `WarmInterpreter`.
     first = Path.cwd() if words[0] == "-m" else Path(words[0]).parent
     sys.path[:2] = [str(first), *os.environ["PYTHONPATH"].split(os.pathsep)]
@@ -210,5 +211,7 @@ def _run(words: list[str]) -> None:
 if __name__ == "__main__":
     for library in LIBRARIES:
         importlib.import_module(library)
+    # No fork searches the libraries for garbage, which took a third of its time: mostly when it ends.
+    gc.freeze()
     if asked := _serve(socket.socket(fileno=int(sys.argv[1]))):
         _run(asked)

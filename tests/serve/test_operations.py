@@ -163,7 +163,7 @@ def connections_of(master: psutil.Process) -> int:
 
 
 def test_sighup_replaces_the_workers_without_an_interruption(trained_shop: Project) -> None:
-    with serving(trained_shop) as address:
+    with serving(trained_shop, LIGHTMODEL__SERVE__WORKERS="2") as address:
         master = master_of(address)
         before = {child.pid for child in master.children()}
         master.send_signal(signal.SIGHUP)

@@ -22,6 +22,7 @@ from tests.fakes.postgres import postgres
 from tests.fakes.project import Project
 from tests.fakes.publishing import published_again
 from tests.fakes.server import log_of, master_of, serving_untraced
+from tests.fakes.tracing import tracing_paused
 from tests.fakes.waiting import wait_until
 from tests.serve.test_forms import ROWS, as_csv
 from tests.serve.test_hostile_bodies import RUBBISH
@@ -29,6 +30,7 @@ from tests.serve.test_operations import counted
 
 BODY = as_csv(ROWS)
 CLIENTS = 4
+TWO_WORKERS = {"LIGHTMODEL__SERVE__WORKERS": "2"}
 MEMORY_FACTOR = 4  # of serve.max_buffered_mb, for the requests of a worker
 
 
@@ -50,6 +52,10 @@ class Load:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send_requests(self) -> None:
+        with tracing_paused():
+            self._send_requests()
+
+    def _send_requests(self) -> None:
         session = requests.Session()
         while not self._stopped.is_set():
             try:
@@ -135,7 +141,8 @@ def two_models(project_of_two: Project, tmp_path: Path) -> TwoModels:
 
 def test_models_are_swapped_without_a_failed_or_mixed_answer(two_models: TwoModels) -> None:
     made_of = {name: name for name in two_models.names}
-    with serving_untraced(two_models.project) as address, load_on(address) as load:
+    settings = {**TWO_WORKERS, "LIGHTMODEL__SERVE__RELOAD_INTERVAL_S": "0.5"}
+    with serving_untraced(two_models.project, **settings) as address, load_on(address) as load:
         for number in range(10):
             source = two_models.names[number % 2]
             version = published_again(two_models.project.folder, source)
@@ -153,7 +160,7 @@ def test_a_damaged_version_is_refused_once_and_the_old_one_is_still_served(
     folder = two_models.project.folder
     before = two_models.names[1]
     with (
-        serving_untraced(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        serving_untraced(two_models.project, **TWO_WORKERS) as address,
         load_on(address) as load,
     ):
         unapproved = published_again(folder, two_models.names[0], approved=False)
@@ -188,7 +195,7 @@ def test_a_killed_worker_loses_only_the_requests_that_it_was_answering(
     two_models: TwoModels,
 ) -> None:
     with (
-        serving_untraced(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        serving_untraced(two_models.project, **TWO_WORKERS) as address,
         load_on(address) as load,
     ):
         for _ in range(3):
@@ -227,7 +234,7 @@ def resident_mb(address: str) -> float:
 
 def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModels) -> None:
     hostile = random.Random(0).choices(sorted(RUBBISH), k=200)
-    with serving_untraced(two_models.project) as address, load_on(address) as load:
+    with serving_untraced(two_models.project, **TWO_WORKERS) as address, load_on(address) as load:
         statuses: Counter[int] = Counter()
         idle = peak = resident_mb(address)
         for name in hostile:
@@ -251,7 +258,7 @@ def test_two_hundred_hostile_bodies_affect_no_other_request(two_models: TwoModel
 
 def test_every_answer_while_stopping_under_load_is_correct(two_models: TwoModels) -> None:
     with (
-        serving_untraced(two_models.project, LIGHTMODEL__SERVE__WORKERS="2") as address,
+        serving_untraced(two_models.project, **TWO_WORKERS) as address,
         load_on(address) as load,
     ):
         master = master_of(address)
