@@ -81,6 +81,7 @@ class Outcome:
         rows: number of rows that it worked on.
         metric: a metric to show, as "AUC 0.8312".
         rejected: why the candidate was not approved; "" if it was, or was not tested.
+        stays_approved: whether it was approved by an earlier test, which a rejection does not undo.
         report: path of the report, if there is one.
         seconds: duration.
     """
@@ -92,6 +93,7 @@ class Outcome:
     rows: int = 0
     metric: str = ""
     rejected: str = ""
+    stays_approved: bool = False
     report: Path | None = None
     seconds: float = 0.0
 
@@ -113,9 +115,12 @@ def timed(stage: str, work: Callable[[], Outcome]) -> Outcome:
 
 def gate_failure(tested: Outcome, sentence: str = "") -> QualityGateFailed:
     """Return the error for a rejected candidate; `sentence` ends its message."""
+    verb, hint = "is not approved", f"the served model is unchanged; see {tested.report}"
+    if tested.stays_approved:
+        verb = "would not be approved now"
+        hint = "it was approved before, and stays so; `python -m lightmodel models rollback` withdraws it"
     return QualityGateFailed(
-        f"{tested.version} is not approved: {tested.rejected} {sentence}".rstrip(),
-        hint=f"the served model is unchanged; see {tested.report}",
+        f"{tested.version} {verb}: {tested.rejected} {sentence}".rstrip(), hint=hint
     )
 
 

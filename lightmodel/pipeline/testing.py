@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lightmodel.config import Config, SplitSection
 from lightmodel.config.threads import threads_of
@@ -59,7 +59,19 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
     if context.dry_run:
         return Outcome("testing", "would run", why, version.name)
     context.record(())
-    verdict = _test(context, version, served, key)
+    test = _test(context, version, served)
+    if stored and stored.passed and not test.verdict.passed:
+        # Other settings or code must not take the model that is served out of service.
+        return replace(_outcome(version, test.verdict, "made", why), stays_approved=True)
+    verdict = write_verdict(
+        version,
+        test.verdict,
+        test.report,
+        context.models.signer,
+        fingerprint=key,
+        metrics=test.metrics,
+        promoted=stored is not None and stored.promoted,
+    )
     context.record([model_record(version, verdict)])
     send(context.config)
     outcome = _outcome(version, verdict, "made", why)
@@ -79,7 +91,7 @@ def _key(config: Config, version: Version, served: Version | None) -> str:
     return fingerprint(inputs, config.gate.model_dump(), modules, version.manifest.libraries)
 
 
-def _outcome(version: Version, verdict: StoredVerdict, did: str, why: str) -> Outcome:
+def _outcome(version: Version, verdict: Verdict | StoredVerdict, did: str, why: str) -> Outcome:
     return Outcome(
         "testing",
         did,
@@ -163,7 +175,15 @@ def evaluate_on_split(
     return tested
 
 
-def _test(context: RunContext, version: Version, served: Version | None, key: str) -> StoredVerdict:
+class _Test(NamedTuple):
+    """What a test of a version has found; nothing of it is written yet."""
+
+    verdict: Verdict
+    report: bytes
+    metrics: dict[str, float | None]
+
+
+def _test(context: RunContext, version: Version, served: Version | None) -> _Test:
     from lightmodel.training.gate import judge
 
     split = context.splits.get(version.manifest.inputs["split"])
@@ -173,13 +193,10 @@ def _test(context: RunContext, version: Version, served: Version | None, key: st
     folds = _fold_reports(results)
     leaks = json.loads(version.read("checks.json")).get("leaks", ())
     verdict = judge(tested.evaluation, context.config.gate, folds, leaks)
-    return write_verdict(
-        version,
+    return _Test(
         verdict,
         _report(version, split, tested, verdict, results),
-        context.models.signer,
-        fingerprint=key,
-        metrics={name: item.value for name, item in tested.evaluation.metrics.items()},
+        {name: item.value for name, item in tested.evaluation.metrics.items()},
     )
 
 

@@ -160,6 +160,29 @@ def test_a_rejected_candidate_exits_10_and_leaves_the_old_model(approved: Projec
     assert (again.code, did(again.out)["testing"]) == (10, "reused")
 
 
+def test_a_served_model_stays_approved_when_the_gate_gets_stricter(approved: Project) -> None:
+    (served,) = approved.models()
+    before = (served / "verdict.json").read_bytes()
+    for _ in range(2):
+        ran = approved.run("--set", "gate.minimum=0.999")
+        assert ran.code == 10
+        assert "would not be approved now" in ran.err
+        assert "is below gate.minimum 0.999" in ran.err
+        assert "models rollback" in ran.err
+    assert (served / "verdict.json").read_bytes() == before
+    assert f"→ {served.name}" in approved.tool("models").out
+
+
+def test_a_promoted_model_stays_so_when_it_is_tested_again(approved: Project) -> None:
+    canary = ("--set", "serve.canary=0.3")
+    approved.run("--set", "train.seed=1")
+    newest = approved.models()[-1].name
+    assert approved.tool("models", *canary, "promote").code == 0
+    ran = approved.run("--set", "train.seed=1", "--set", "gate.minimum=0.51", *canary)
+    assert (ran.code, did(ran.out)["testing"]) == (0, "made"), ran.err
+    assert f"→ {newest}" in approved.tool("models", *canary).out
+
+
 def test_a_model_of_noise_is_not_approved(project: Project) -> None:
     table = shop_table()
     noise = table.set_column(4, "bought", pa.array(["yes", "no"] * (table.num_rows // 2)))
