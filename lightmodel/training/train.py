@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lightmodel.config import TrainSection
 from lightmodel.contract.cells import Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
@@ -14,9 +15,10 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.tables.encode import feature_matrix, json_rows
 from lightmodel.training.cross_validation import CrossValidationResult, TrainSpec, cross_validate
-from lightmodel.training.features import Processing, Score
+from lightmodel.training.features import Predict, Processing
 from lightmodel.training.metrics import measure
 from lightmodel.training.reference import Reference, make_reference
+from lightmodel.training.sample_rows import synthetic_rows
 
 SAMPLES = 5
 _LIGHTGBM_LEAF = 20  # LightGBM's default of min_data_in_leaf
@@ -32,7 +34,7 @@ class TrainingResult:
         threshold: decision threshold (binary only).
         metrics: metrics of the pooled out-of-fold scores.
         importance: importance of each feature, in training order.
-        samples: five training rows with the final model's scores.
+        samples: five rows with the final model's scores, made up unless `train.sample_rows` is "real".
         parameters: the learner's parameters in effect for this table.
         prior: the best constant prediction: (classes,) shares, the positive class' share, or the mean.
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN if no fold holds it out.
@@ -69,7 +71,7 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         folds.metrics,
         _reports(folds),
         model.importance(),
-        _score_samples(table, folds.steps, folds.steps.wrap(model.predict)),
+        _score_samples(_sample_rows(table, folds.steps, spec.section), folds.steps, model.predict),
         folds.trainer.describe(),
         _prior(folds.data),
         folds.steps,
@@ -91,16 +93,24 @@ def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     return tuple(reports)
 
 
-def _score_samples(table: pa.Table, steps: Processing, predict: Score) -> tuple[SampleRow, ...]:
-    """Score the first rows as the service will: from JSON values, without target or unused columns."""
+def _sample_rows(table: pa.Table, steps: Processing, section: TrainSection) -> pa.Table:
+    """Return the sample rows, without target and unused columns."""
     contract = steps.contract
     others = contract.others if steps.takes_table else filter(None, [contract.id])
     names = dict.fromkeys((*(one.name for one in others), *contract.feature_names))
-    first = table.select(list(names)).slice(0, SAMPLES)
-    scores = predict(feature_matrix(first, contract, steps.texts), *steps.others_of(first))
+    known = table.select(list(names))
+    if section.sample_rows == "real":
+        return known.slice(0, SAMPLES)
+    return synthetic_rows(known, contract, SAMPLES, section.seed)
+
+
+def _score_samples(rows: pa.Table, steps: Processing, predict: Predict) -> tuple[SampleRow, ...]:
+    """Score the sample rows as the service will: from JSON values."""
+    features = feature_matrix(rows, steps.contract, steps.texts)
+    scores = steps.wrap(predict)(features, *steps.others_of(rows))
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
-        for row, score in zip(json_rows(first), scores, strict=True)
+        for row, score in zip(json_rows(rows), scores, strict=True)
     )
 
 

@@ -17,6 +17,7 @@ from lightmodel.progress import SilentProgress
 from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.blocks import Block
+from lightmodel.tables.encode import json_rows
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.cross_validation import TrainSpec
@@ -312,6 +313,21 @@ def test_answers_come_in_order_with_the_id_as_it_came(
     assert len(answers.predictions) == len(answers.scores) == split.test.num_rows
     with pytest.raises(ContractViolation, match="the request"):
         predictor(split, trained).answer(block_of(split, [{**records[0], "age": "old"}]))
+
+
+def test_sample_rows_are_made_up_unless_the_table_s_own_are_asked_for(
+    split: PreprocessingResult, trained: TrainingResult
+) -> None:
+    first = json_rows(split.train.slice(0, 5))
+    real = SECTION.model_copy(update={"sample_rows": "real"})
+    learner = LightGBMLearner(FAST, 0, 2, keep_fold_models=False)
+    spec = TrainSpec(real, SPLIT, learner, None, SilentProgress())
+    kept = train(split.train, split.contract, spec).samples
+    assert [one.values for one in kept] == [
+        {name: row[name] for name in kept[0].values} for row in first
+    ]
+    ids = [one.values["visit_id"] for one in trained.samples]
+    assert ids == [f"sample-{number}" for number in range(1, 6)]
 
 
 def test_a_model_that_scores_its_samples_differently_is_rejected(
