@@ -12,6 +12,7 @@ from lightmodel.contract.cells import Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
 from lightmodel.contract.task import TaskKind
+from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.tables.encode import feature_matrix, json_rows
 from lightmodel.training.cross_validation import CrossValidationResult, TrainSpec, cross_validate
@@ -105,9 +106,20 @@ def _sample_rows(table: pa.Table, steps: Processing, section: TrainSection) -> p
 
 
 def _score_samples(rows: pa.Table, steps: Processing, predict: Predict) -> tuple[SampleRow, ...]:
-    """Score the sample rows as the service will: from JSON values."""
+    """Score the sample rows as the service will: from JSON values.
+
+    Raises:
+        ConfigError: the user's function fails for them.
+    """
     features = feature_matrix(rows, steps.contract, steps.texts)
-    scores = steps.wrap(predict)(features, *steps.others_of(rows))
+    try:
+        scores = steps.wrap(predict)(features, *steps.others_of(rows))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error.message}, for the sample rows that are stored with the model",
+            hint="a request may hold any row that satisfies the contract, as these do: let features() "
+            'return missing values for what cannot be; or set train.sample_rows = "real"',
+        ) from error
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
         for row, score in zip(json_rows(rows), scores, strict=True)
