@@ -32,16 +32,14 @@ data "aws_iam_policy_document" "deploy" {
     sid       = "Function"
     resources = local.function_arns
     actions = [
-      "lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionConfiguration",
-      "lambda:InvokeFunction", "lambda:ListTags", "lambda:ListVersionsByFunction",
-      "lambda:PublishVersion", "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateAlias",
-      "lambda:UpdateFunctionCode",
+      "lambda:CreateAlias", "lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionConfiguration",
+      "lambda:InvokeFunction", "lambda:PublishVersion", "lambda:UpdateAlias", "lambda:UpdateFunctionCode",
     ]
   }
   statement {
     sid       = "Watch"
     resources = ["*"] # CloudWatch has no resources that these could name
-    actions   = ["cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"]
+    actions   = ["cloudwatch:GetMetricData"]
   }
   dynamic "statement" {
     for_each = aws_instance.this
@@ -56,7 +54,7 @@ data "aws_iam_policy_document" "deploy" {
     content {
       sid       = "Output"
       resources = ["*"] # commands and hosts are found by calls that take no resource
-      actions   = ["ec2:DescribeInstances", "ssm:CancelCommand", "ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation"]
+      actions   = ["ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation"]
     }
   }
   statement {

@@ -17,9 +17,8 @@ resource "aws_instance" "this" {
   monitoring                  = true
   user_data_replace_on_change = false
   user_data = templatefile("${path.module}/host.sh.tftpl", {
-    region   = var.region
-    registry = split("/", aws_ecr_repository.this.repository_url)[0]
-    secret   = var.service_secret
+    region = var.region
+    secret = var.service_secret
   })
   metadata_options {
     http_tokens                 = "required"
