@@ -1,6 +1,7 @@
 """Terraform's files, read without Terraform."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,19 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
+@cache  # the parser is slow
 def parsed(file: Path) -> Body:
     with file.open(encoding="utf-8") as opened:
         content: Body = plain(hcl2.load(opened))
     return content
 
 
-def blocks(folder: Path, kind: str) -> Iterator[tuple[str, Body]]:
-    """Yield the blocks of a kind in all files: name, or type and name with a dot, and content."""
+def blocks(folder: Path, kind: str) -> dict[str, Body]:
+    """Return the blocks of a kind in all files by name, or by type and name with a dot between."""
+    return dict(_blocks(folder, kind))
+
+
+def _blocks(folder: Path, kind: str) -> Iterator[tuple[str, Body]]:
     for file in sorted(folder.glob("*.tf")):
         for block in parsed(file).get(kind, []):
             for label, body in block.items():

@@ -17,11 +17,11 @@ AZURE = DEPLOY / "azure"
 
 
 def resource(name: str) -> dict[str, Any]:
-    return dict(blocks(AZURE, "resource"))[name]
+    return blocks(AZURE, "resource")[name]
 
 
 def test_the_variables_are_the_settings_with_their_defaults() -> None:
-    variables = dict(blocks(AZURE, "variable"))
+    variables = blocks(AZURE, "variable")
     fields = AzureSection.model_fields.keys() - {"management"}
     assert variables.keys() - {"environment"} == fields
     for name in fields:

@@ -16,10 +16,6 @@ ROOT = Path(__file__).parents[2]
 AWS = DEPLOY / "aws"
 TEXT = text_of(AWS)
 PAGE = (ROOT / "docs" / "guide" / "aws.md").read_text(encoding="utf-8")
-VARIABLES = dict(blocks(AWS, "variable"))
-RESOURCES = dict(blocks(AWS, "resource"))
-DATA = dict(blocks(AWS, "data"))
-OUTPUTS = dict(blocks(AWS, "output"))
 # Actions for which AWS knows no resources.
 WITHOUT_RESOURCE = {
     *("ecr:GetAuthorizationToken", "cloudwatch:GetMetricData"),
@@ -28,9 +24,17 @@ WITHOUT_RESOURCE = {
 }
 
 
+def variables() -> dict[str, Any]:
+    return blocks(AWS, "variable")
+
+
+def resource(name: str) -> dict[str, Any]:
+    return blocks(AWS, "resource")[name]
+
+
 def statements() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the statements of all policies, by the name of the policy."""
-    for name, body in DATA.items():
+    for name, body in blocks(AWS, "data").items():
         if name.startswith("aws_iam_policy_document."):
             for statement in body.get("statement", []):
                 yield name.partition(".")[2], statement
@@ -45,7 +49,7 @@ def dockerfile_stage(name: str) -> str:
 
 def test_every_variable_is_used_and_every_used_one_is_declared() -> None:
     used = set(re.findall(r"\bvar\.(\w+)", TEXT))
-    assert used == VARIABLES.keys()
+    assert used == variables().keys()
     declared = {name for one in sorted(AWS.glob("*.tf")) for name in locals_of(one)}
     assert set(re.findall(r"\blocal\.(\w+)", TEXT)) <= declared
 
@@ -55,10 +59,10 @@ def locals_of(file: Path) -> set[str]:
 
 
 def test_only_the_region_must_be_given() -> None:
-    assert [name for name, body in VARIABLES.items() if "default" not in body] == ["region"]
-    assert all(body["description"].endswith(".") for body in VARIABLES.values())
+    assert [name for name, body in variables().items() if "default" not in body] == ["region"]
+    assert all(body["description"].endswith(".") for body in variables().values())
     example = (AWS / "terraform.tfvars.example").read_text(encoding="utf-8")
-    assert set(re.findall(r"^(?:# )?(\w+) +=", example, re.MULTILINE)) <= VARIABLES.keys()
+    assert set(re.findall(r"^(?:# )?(\w+) +=", example, re.MULTILINE)) <= variables().keys()
 
 
 def test_names_of_environment_variables_are_settings() -> None:
@@ -71,7 +75,7 @@ def test_names_of_environment_variables_are_settings() -> None:
 
 
 def test_streams_have_names_that_the_function_takes() -> None:
-    names = [VARIABLES[f"{end}_stream"]["default"] for end in ("input", "output", "dead_letter")]
+    names = [variables()[f"{end}_stream"]["default"] for end in ("input", "output", "dead_letter")]
     assert len({*names}) == 3
     streams = [f"kinesis://{name}" for name in names]
     settings = StreamsSection(input=streams[0], output=streams[1], dead_letter=streams[2])
@@ -79,7 +83,7 @@ def test_streams_have_names_that_the_function_takes() -> None:
 
 
 def test_the_function_is_that_of_the_image() -> None:
-    function = RESOURCES["aws_lambda_function.this"]
+    function = resource("aws_lambda_function.this")
     (command,) = function["image_config"][0]["command"]
     assert f'CMD ["{command}"]' in dockerfile_stage("lambda")
     module, _, name = command.rpartition(".")
@@ -88,9 +92,9 @@ def test_the_function_is_that_of_the_image() -> None:
 
 
 def test_a_deployment_and_terraform_do_not_undo_each_other() -> None:
-    (of_function,) = RESOURCES["aws_lambda_function.this"]["lifecycle"]
+    (of_function,) = resource("aws_lambda_function.this")["lifecycle"]
     assert "image_uri" in str(of_function["ignore_changes"])
-    alias = RESOURCES["aws_lambda_alias.live"]
+    alias = resource("aws_lambda_alias.live")
     assert {"function_version", "routing_config"} <= {
         one.strip("${}") for one in alias["lifecycle"][0]["ignore_changes"]
     }
@@ -98,7 +102,7 @@ def test_a_deployment_and_terraform_do_not_undo_each_other() -> None:
 
 
 def test_records_that_fail_alone_are_reported_and_none_is_lost() -> None:
-    mapping = RESOURCES["aws_lambda_event_source_mapping.this"]
+    mapping = resource("aws_lambda_event_source_mapping.this")
     assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
     assert "aws_lambda_alias.live" in mapping["function_name"]
     (failure,) = mapping["destination_config"][0]["on_failure"]
@@ -109,7 +113,7 @@ def test_records_that_fail_alone_are_reported_and_none_is_lost() -> None:
 def test_the_service_is_asked_where_it_answers() -> None:
     (local,) = (one for one in parsed(AWS / "main.tf")["locals"] if "port" in one)
     assert local["port"] == ServeSection().port == int(PORT)
-    group = RESOURCES["aws_lb_target_group.this"]
+    group = resource("aws_lb_target_group.this")
     assert group["health_check"][0]["path"] == "/ready"
     assert group["deregistration_delay"] > ServeSection().graceful_timeout_s
     assert "USER 10001:0" in dockerfile_stage("serve")
@@ -134,13 +138,13 @@ def test_only_denials_hold_for_everybody() -> None:
 
 @pytest.mark.parametrize("bucket", ["mirrors", "logs"])
 def test_buckets_are_closed_to_the_public_and_encrypted(bucket: str) -> None:
-    block = RESOURCES[f"aws_s3_bucket_public_access_block.{bucket}"]
+    block = resource(f"aws_s3_bucket_public_access_block.{bucket}")
     settings = {
         name: value for name, value in block.items() if name.startswith(("block", "ignore", "res"))
     }
     assert len(settings) == 4
     assert all(settings.values())
-    assert f"aws_s3_bucket_server_side_encryption_configuration.{bucket}" in RESOURCES
+    assert f"aws_s3_bucket_server_side_encryption_configuration.{bucket}" in blocks(AWS, "resource")
 
 
 def test_no_account_region_or_key_is_written_down() -> None:
@@ -158,8 +162,8 @@ def test_no_account_region_or_key_is_written_down() -> None:
 def test_the_page_names_outputs_and_alarms_that_there_are() -> None:
     named = set(re.findall(r"terraform (?:-chdir=\S+ )?output (?:-raw )?(\w+)", PAGE))
     assert len(named) > 4
-    assert named <= OUTPUTS.keys()
+    assert named <= blocks(AWS, "output").keys()
     alarms = set(re.findall(r"alarm `([a-z-]+)`", PAGE))
     assert len(alarms) == 3
     assert all(re.search(rf"^ +{alarm} = {{", TEXT, re.MULTILINE) for alarm in alarms)
-    assert set(re.findall(r"`(\w+) = ", PAGE)) <= VARIABLES.keys() | {"architecture"}
+    assert set(re.findall(r"`(\w+) = ", PAGE)) <= variables().keys() | {"architecture"}
