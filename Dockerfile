@@ -90,6 +90,7 @@ FROM pipeline AS prebuilt
 COPY --chown=10001:0 model/ /app/var/store/model/
 
 # Which libraries serve the model: those that it needs, or wider ones by --build-arg RUNTIME=lightgbm.
+# checkov:skip=CKV_DOCKER_7:it is a stage of this file, and has no tag
 # hadolint ignore=DL3006
 FROM ${MODEL_FROM} AS packed
 ARG RUNTIME=auto

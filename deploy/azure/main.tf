@@ -33,6 +33,14 @@ resource "azurerm_resource_group" "this" {
 }
 
 resource "azurerm_container_registry" "this" {
+  # checkov:skip=CKV_AZURE_139:closing the registry to the internet is of the Premium tier, at ten times the price; it needs a role to be read
+  # checkov:skip=CKV_AZURE_163:scanning is Defender's, which is switched on for a subscription and not here
+  # checkov:skip=CKV_AZURE_164:signed images are of the Premium tier, at ten times the price; what runs is named by its digest
+  # checkov:skip=CKV_AZURE_165:replication is of the Premium tier, at ten times the price; the service runs in one region
+  # checkov:skip=CKV_AZURE_166:quarantine is of the Premium tier, at ten times the price; what is pushed was tested before
+  # checkov:skip=CKV_AZURE_167:retention is of the Premium tier, at ten times the price; old images are deleted by hand
+  # checkov:skip=CKV_AZURE_233:redundant zones are of the Premium tier, at ten times the price; images can be pushed again
+  # checkov:skip=CKV_AZURE_237:data endpoints of its own are of the Premium tier, at ten times the price
   name                = var.registry
   resource_group_name = azurerm_resource_group.this.name
   location            = azurerm_resource_group.this.location
@@ -41,6 +49,9 @@ resource "azurerm_container_registry" "this" {
 }
 
 resource "azurerm_service_plan" "this" {
+  # checkov:skip=CKV_AZURE_211:B1 is the smallest plan that is always on; var.sku takes a larger one
+  # checkov:skip=CKV_AZURE_212:one instance is enough to begin with; scale out the plan where it is not
+  # checkov:skip=CKV_AZURE_225:redundant zones need a Premium plan with two instances or more
   name                = var.plan
   resource_group_name = azurerm_resource_group.this.name
   location            = azurerm_resource_group.this.location
@@ -49,6 +60,10 @@ resource "azurerm_service_plan" "this" {
 }
 
 resource "azurerm_linux_web_app" "this" {
+  # checkov:skip=CKV_AZURE_13:clients send API keys, which the service checks itself: serve.api_keys, in var.environment
+  # checkov:skip=CKV_AZURE_17:clients send API keys, and few of them have certificates
+  # checkov:skip=CKV_AZURE_88:the model is in the image; nothing of it is on a share
+  # checkov:skip=CKV_AZURE_222:it is there to be reached by clients
   name                = var.app
   resource_group_name = azurerm_resource_group.this.name
   location            = azurerm_resource_group.this.location
@@ -68,6 +83,17 @@ resource "azurerm_linux_web_app" "this" {
     ftps_state                              = "Disabled"
     minimum_tls_version                     = "1.2"
     container_registry_use_managed_identity = true
+  }
+
+  logs {
+    detailed_error_messages = true
+    failed_request_tracing  = true
+    http_logs {
+      file_system {
+        retention_in_days = 7
+        retention_in_mb   = 35
+      }
+    }
   }
 
   lifecycle {
@@ -94,6 +120,17 @@ resource "azurerm_linux_web_app_slot" "staging" {
     ftps_state                              = "Disabled"
     minimum_tls_version                     = "1.2"
     container_registry_use_managed_identity = true
+  }
+
+  logs {
+    detailed_error_messages = true
+    failed_request_tracing  = true
+    http_logs {
+      file_system {
+        retention_in_days = 7
+        retention_in_mb   = 35
+      }
+    }
   }
 
   lifecycle {

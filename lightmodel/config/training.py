@@ -103,6 +103,12 @@ class TrainSection(Section):
         "auto",
         description="auto: LightGBM's trees are compiled for serving if a C compiler (cc) is installed.",
     )
+    sample_rows: Literal["synthetic", "real"] = Field(
+        "synthetic",
+        description="The rows that are stored with a model, which it must score the same everywhere: made "
+        "up, column by column, without a row or a rare value of the table (synthetic); or the first "
+        "training rows (real).",
+    )
     threads: int = Field(
         0, ge=0, le=256, description="Number of threads for fitting; 0: one for each core."
     )

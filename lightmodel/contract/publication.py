@@ -4,7 +4,7 @@ A model needs all categories; a name, an address or a value of few rows may tell
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,11 +91,18 @@ def published(contract: Contract, profile: Mapping[str, Any]) -> Published:
 
 
 def _published(column: Column, profile: Mapping[str, Any]) -> tuple[str, ...]:
-    counts: Mapping[str, int] = profile.get("counts") or {}
+    return publishable(column.categories, profile.get("counts") or {})
+
+
+def publishable(categories: Sequence[str], counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return those categories of a column that may be published, the most frequent first.
+
+    `counts` are the rows of each text; of a column in which most texts differ nothing may be published.
+    """
     if len(counts) > _NEARLY_UNIQUE * sum(counts.values()):
         return ()
-    plain = [text for text in column.categories if not _PERSONAL.search(text)]
-    if len(plain) < _PERSONAL_SHARE * len(column.categories):
+    plain = [text for text in categories if not _PERSONAL.search(text)]
+    if len(plain) < _PERSONAL_SHARE * len(categories):
         return ()
     frequent = [text for text in plain if counts.get(text, 0) >= MIN_ROWS]
     return tuple(sorted(frequent, key=lambda text: (-counts[text], text)))

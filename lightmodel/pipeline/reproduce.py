@@ -97,7 +97,8 @@ def settings_of(config: Config, version: Version) -> Config:
     if "train" not in parameters:
         raise NotPossible(f"{version.name} was adopted, so its settings are unknown")
     preprocess: dict[str, Any] = version.manifest.inputs.get("preprocess", {})
-    train = {**preprocess.get("train", {}), **parameters["train"]}
+    # before there was this setting, sample rows were those of the table
+    train = {"sample_rows": "real", **preprocess.get("train", {}), **parameters["train"]}
     if train.get("module"):
         train["module"] = str(version.folder / FOLDER / train["module"])
     try:

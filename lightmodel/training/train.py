@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lightmodel.config import TrainSection
 from lightmodel.contract.cells import Scores
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
 from lightmodel.contract.task import TaskKind
+from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.tables.encode import feature_matrix, json_rows
 from lightmodel.training.cross_validation import CrossValidationResult, TrainSpec, cross_validate
-from lightmodel.training.features import Processing, Score
+from lightmodel.training.features import Predict, Processing
 from lightmodel.training.metrics import measure
 from lightmodel.training.reference import Reference, make_reference
+from lightmodel.training.sample_rows import synthetic_rows
 
 SAMPLES = 5
 _LIGHTGBM_LEAF = 20  # LightGBM's default of min_data_in_leaf
@@ -32,7 +35,7 @@ class TrainingResult:
         threshold: decision threshold (binary only).
         metrics: metrics of the pooled out-of-fold scores.
         importance: importance of each feature, in training order.
-        samples: five training rows with the final model's scores.
+        samples: five rows with the final model's scores, made up unless `train.sample_rows` is "real".
         parameters: the learner's parameters in effect for this table.
         prior: the best constant prediction: (classes,) shares, the positive class' share, or the mean.
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN if no fold holds it out.
@@ -69,7 +72,7 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         folds.metrics,
         _reports(folds),
         model.importance(),
-        _score_samples(table, folds.steps, folds.steps.wrap(model.predict)),
+        _score_samples(_sample_rows(table, folds.steps, spec.section), folds.steps, model.predict),
         folds.trainer.describe(),
         _prior(folds.data),
         folds.steps,
@@ -91,16 +94,35 @@ def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     return tuple(reports)
 
 
-def _score_samples(table: pa.Table, steps: Processing, predict: Score) -> tuple[SampleRow, ...]:
-    """Score the first rows as the service will: from JSON values, without target or unused columns."""
+def _sample_rows(table: pa.Table, steps: Processing, section: TrainSection) -> pa.Table:
+    """Return the sample rows, without target and unused columns."""
     contract = steps.contract
     others = contract.others if steps.takes_table else filter(None, [contract.id])
     names = dict.fromkeys((*(one.name for one in others), *contract.feature_names))
-    first = table.select(list(names)).slice(0, SAMPLES)
-    scores = predict(feature_matrix(first, contract, steps.texts), *steps.others_of(first))
+    known = table.select(list(names))
+    if section.sample_rows == "real":
+        return known.slice(0, SAMPLES)
+    return synthetic_rows(known, contract, SAMPLES, section.seed)
+
+
+def _score_samples(rows: pa.Table, steps: Processing, predict: Predict) -> tuple[SampleRow, ...]:
+    """Score the sample rows as the service will: from JSON values.
+
+    Raises:
+        ConfigError: the user's function fails for them.
+    """
+    features = feature_matrix(rows, steps.contract, steps.texts)
+    try:
+        scores = steps.wrap(predict)(features, *steps.others_of(rows))
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error.message}, for the sample rows that are stored with the model",
+            hint="a request may hold any row that satisfies the contract, as these do: let features() "
+            'return missing values for what cannot be; or set train.sample_rows = "real"',
+        ) from error
     return tuple(
         SampleRow(row, tuple(np.atleast_1d(score).tolist()))
-        for row, score in zip(json_rows(first), scores, strict=True)
+        for row, score in zip(json_rows(rows), scores, strict=True)
     )
 
 

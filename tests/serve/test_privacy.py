@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from lightmodel.scoring.model_store import open_version
+from lightmodel.store import codec
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
 from tests.fakes.trained import Trained, train
@@ -97,6 +98,15 @@ def test_the_published_sample_rows_get_the_published_scores(client: FlaskClient)
     frame = pd.read_csv(io.BytesIO(body))
     assert set(frame["name"]) == {"withheld"}
     assert set(frame["town"]) <= {"Bonn", "Ulm"}
+
+
+def test_the_bundle_holds_no_row(model: Trained) -> None:
+    version = newest_approved(models_of(model.config))
+    samples = [one["values"] for one in version.manifest.samples]
+    assert not leaks(json.dumps(samples))
+    assert [one["customer_id"] for one in samples] == [f"sample-{number}" for number in range(1, 6)]
+    assert {word for one in samples for word in one["name"].split()} <= {*NAMES}
+    assert samples == [one["values"] for one in codec.load(version)["samples"]]
 
 
 def test_the_model_knows_every_category_nevertheless(

@@ -1,9 +1,13 @@
 """The differences that are reported if a retrained model is not equal to the original."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lightmodel.pipeline.reproduce import circumstances, differences
+import pytest
+
+from lightmodel.config import Config
+from lightmodel.pipeline.reproduce import circumstances, differences, settings_of
 from lightmodel.store import codec
 from lightmodel.store.manifest import Signer
 from lightmodel.store.provenance import commit, machine
@@ -28,6 +32,20 @@ def published(learner: dict[str, Any], libraries: dict[str, str], **bundle: Any)
 
 def model(text: str = TEXT, **bundle: Any) -> Version:
     return published({"seed": 0}, {}, model={"texts": [text], "mapping": 1}, **bundle)
+
+
+@pytest.mark.parametrize(
+    ("stored", "rows"), [({}, "real"), ({"sample_rows": "synthetic"}, "synthetic")]
+)
+def test_a_model_from_before_there_were_made_up_rows_is_made_again_with_the_table_s(
+    stored: dict[str, str], rows: str
+) -> None:
+    version = model()
+    parameters = {"train": {"seed": 3, **stored}, "split": {"method": "random"}}
+    inputs = {"source": "sklearn://wine", "sha256": "0" * 64}
+    manifest = replace(version.manifest, parameters=parameters, inputs=inputs)
+    settings = settings_of(Config(), replace(version, manifest=manifest))
+    assert (settings.train.seed, settings.train.sample_rows) == (3, rows)
 
 
 def test_equal_bytes_have_no_differences() -> None:

@@ -11,12 +11,13 @@ import pytest
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Matrix, Scores
 from lightmodel.contract.task import Task, TaskKind
-from lightmodel.errors import ArtefactCorrupt, ContractViolation
+from lightmodel.errors import ArtefactCorrupt, ConfigError, ContractViolation
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMModel
 from lightmodel.progress import SilentProgress
 from lightmodel.scoring.predictor import Predictor, check_samples
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.blocks import Block
+from lightmodel.tables.encode import json_rows
 from lightmodel.tables.json_blocks import JsonBlocks
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.training.cross_validation import TrainSpec
@@ -27,6 +28,7 @@ from tests.fakes.project import shop_table
 
 FAST = {"num_leaves": 4, "max_rounds": 40}
 SECTION = TrainSection(folds=4)
+REAL = TrainSection(folds=4, sample_rows="real")
 SPLIT = SplitSection()
 
 
@@ -312,6 +314,38 @@ def test_answers_come_in_order_with_the_id_as_it_came(
     assert len(answers.predictions) == len(answers.scores) == split.test.num_rows
     with pytest.raises(ContractViolation, match="the request"):
         predictor(split, trained).answer(block_of(split, [{**records[0], "age": "old"}]))
+
+
+def test_sample_rows_are_made_up_unless_the_table_s_own_are_asked_for(
+    split: PreprocessingResult, trained: TrainingResult
+) -> None:
+    first = json_rows(split.train.slice(0, 5))
+    learner = LightGBMLearner(FAST, 0, 2, keep_fold_models=False)
+    spec = TrainSpec(REAL, SPLIT, learner, None, SilentProgress())
+    kept = train(split.train, split.contract, spec).samples
+    assert [one.values for one in kept] == [
+        {name: row[name] for name in kept[0].values} for row in first
+    ]
+    ids = [one.values["visit_id"] for one in trained.samples]
+    assert ids == [f"sample-{number}" for number in range(1, 6)]
+
+
+def test_a_function_that_fails_for_made_up_rows_is_told_from_one_that_fails_for_the_table(
+    split: PreprocessingResult,
+) -> None:
+    known = {*split.train["visit_id"].to_pylist()}
+
+    def features(table: pa.Table) -> dict[str, Any]:
+        if not {*table["visit_id"].to_pylist()} <= known:
+            raise ValueError("not one of mine")
+        return {"more": table["age"].to_numpy()}
+
+    learner = LightGBMLearner(FAST, 0, 2, keep_fold_models=False)
+    spec = TrainSpec(SECTION, SPLIT, learner, None, SilentProgress(), features)
+    with pytest.raises(ConfigError, match="for the sample rows") as raised:
+        train(split.train, split.contract, spec)
+    assert "train.sample_rows" in raised.value.hint
+    assert train(split.train, split.contract, replace(spec, section=REAL)).samples
 
 
 def test_a_model_that_scores_its_samples_differently_is_rejected(
