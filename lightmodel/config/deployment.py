@@ -85,7 +85,7 @@ class AwsSection(Section):
     region: str = Field(
         "",
         pattern=r"^([a-z]{2}(-[a-z]+)+-\d+)?$",
-        description="Region, such as eu-central-1; empty: AWS_REGION, or that of the profile.",
+        description="Region, such as eu-central-1; empty: AWS_DEFAULT_REGION, or that of the profile.",
     )
     repository: str = Field(
         "light-model",

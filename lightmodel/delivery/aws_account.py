@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.config import AwsSection
@@ -61,8 +62,9 @@ class AwsAccount:
         """The region of all clients."""
         return str(self.registry.meta.region_name)
 
+    @cached_property
     def repository(self) -> str:
-        """Return the address of the repository: registry and name.
+        """The address of the repository: registry and name.
 
         Raises:
             ConfigError: there is none.
@@ -84,7 +86,7 @@ class AwsAccount:
             found = self.registry.describe_images(repositoryName=name, imageIds=[{"imageTag": tag}])
         except self.registry.exceptions.ImageNotFoundException:
             return ""
-        return f"{self.repository()}@{found['imageDetails'][0]['imageDigest']}"
+        return f"{self.repository}@{found['imageDetails'][0]['imageDigest']}"
 
     def push(self, client: "DockerClient", image: "Image") -> str:
         """Push an image of an engine if the repository lacks it; return its reference by digest.
@@ -92,11 +94,10 @@ class AwsAccount:
         Raises:
             DeployFailed: the registry rejects the image.
         """
-        repository = self.repository()
         if reference := self.find_image(image):
             logger.info("%s is there already", reference)
             return reference
-        reference = engine.push(client, image, repository, self.login())
+        reference = engine.push(client, image, self.repository, self.login())
         logger.info("pushed %s", reference)
         return reference
 
@@ -168,7 +169,7 @@ def translate_aws_errors(what: str) -> Iterator[None]:
         ) from error
     except exceptions.NoRegionError:
         raise ConfigError(
-            f"{what}: no region is set", hint="set aws.region, or AWS_REGION"
+            f"{what}: no region is set", hint="set aws.region, or AWS_DEFAULT_REGION"
         ) from None
     except exceptions.BotoCoreError as error:  # no credentials, no such profile, an ended session
         raise ConfigError(f"{what}: {error}", hint=_LOGIN) from None

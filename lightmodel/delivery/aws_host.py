@@ -78,7 +78,7 @@ class Ec2Host:
         with translate_errors("cannot make a plan"):
             resolved = self._serving_image(image)
             manifest = manifest_of(self.client, str(resolved.id))
-            repository = self.account.repository()
+            repository = self.account.repository
             instance = self._instance()
         images = f"{PROXY_IMAGE} and {self.account.settings.tool_image}"
         return [

@@ -56,7 +56,7 @@ class LambdaDeployment:
             reference = self.account.find_image(resolved)
             if live and reference and self._is_live(live, reference):
                 return [f"{image} ({manifest.version}) is live already: check it, change nothing"]
-            repository = self.account.repository()
+            repository = self.account.repository
         what = f"{reference} is there already" if reference else f"push {image} to {repository}"
         return [
             f"{what} ({manifest.version})",
