@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import uuid4
 
 import requests
 
@@ -108,6 +109,7 @@ class Aws:
                 client.create_repository(repositoryName=REPOSITORY)
         self.is_clean, self.is_slow = True, False
         self.create_function()
+        self.commands.clear()
         self.changes.clear()
         self.denied.clear()
         self.on_invoke = lambda _: None
@@ -127,6 +129,12 @@ class Aws:
         """Return the image of the version that the alias names, "" if there is none."""
         function = self.function
         return str(function.of("live")["Image"]) if function.alias else ""
+
+    def version(self) -> str:
+        """Return the version of the model that answers behind the alias."""
+        ready = {"rawPath": "/ready", "requestContext": {"http": {"method": "GET"}}}
+        answer = self.run(self.running(), ready)
+        return str(json.loads(answer.content["body"])["version"])
 
     def shares(self) -> dict[str, float]:
         """Return the shares of other versions than that one."""
@@ -248,7 +256,7 @@ class Aws:
             found = [one for one in self.instances if one.get(key) in wanted["Values"]]
             return 200, {"InstanceInformationList": found}, {}
         if operation == "SendCommand":
-            identity = f"command-{len(self.commands)}"
+            identity = str(uuid4())
             self.commands[identity] = {"Status": "InProgress", "ResponseCode": -1}
             (script,) = content["Parameters"]["commands"]
             threading.Thread(target=self._execute, args=(identity, script), daemon=True).start()
@@ -275,6 +283,18 @@ class Aws:
         if not digest:
             raise Refused(400, "ImageNotFoundException", "The image does not exist")
         return 200, {"imageDetails": [{"imageDigest": digest}]}, {}
+
+
+def digests_at(registry: str) -> Callable[[str], str]:
+    """Return what asks a container registry for the digest of a tag of the repository."""
+
+    def digest_of(tag: str) -> str:
+        url = f"http://{registry}/v2/{REPOSITORY}/manifests/{tag}"
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        answer = requests.head(url, headers={"Accept": kind}, timeout=60)
+        return answer.headers["Docker-Content-Digest"] if answer.ok else ""
+
+    return digest_of
 
 
 _PATHS = {
