@@ -150,7 +150,7 @@ class Claim:
             self._write(self.state)
 
     def share(self, version: str, share: float) -> None:
-        """Give a version a share of the invocations."""
+        """Let a version have a share of the invocations."""
         self._write(replace(self.state, shares={version: share}))
 
     def move(self, version: str) -> None:
