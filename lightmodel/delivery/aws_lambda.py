@@ -90,7 +90,7 @@ class LambdaDeployment:
             else:
                 with self._alias.claim(live) as claim:
                     self._replace(claim, reference, manifest)
-        logger.info("the alias %s names version of %s", LIVE, manifest.version)
+        logger.info("the alias %s names a version with %s", LIVE, manifest.version)
         return DeploymentResult(reference, manifest.version, live.arn, changed=True)
 
     def plan_rollback(self) -> list[str]:
@@ -198,7 +198,7 @@ class LambdaDeployment:
             claim.share(new, self.account.settings.shift)
             self._watch(claim, new, manifest, since)
         except BaseException:
-            logger.warning("version %s failed; version %s answers alone", new, old)
+            logger.warning("version %s loses its share; version %s answers alone", new, old)
             raise
         claim.move(new)
 
