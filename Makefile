@@ -122,7 +122,7 @@ notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them in
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) $(EVIDENTLY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

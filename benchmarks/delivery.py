@@ -28,7 +28,7 @@ def run(*words: str, folder: Path = ROOT, stdin: str = "", **environ: str) -> st
 def deploy_settings(name: str, port: int) -> Mapping[str, str]:
     """Return the environment that names the benchmark's service."""
     prefix = "LIGHTMODEL__DEPLOY__"
-    return {f"{prefix}NAME": name, f"{prefix}PORT": str(port), f"{prefix}WATCH_SECONDS": "2"}
+    return {f"{prefix}NAME": name, f"{prefix}PORT": str(port), f"{prefix}WATCH_S": "2"}
 
 
 def remove(name: str) -> None:

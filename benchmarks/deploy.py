@@ -57,7 +57,10 @@ def _build() -> None:
 
 
 def _ours(folder: Path) -> "DeployMethod":
-    name, port = "light-model-bench", free_port()
+    name, port = (
+        "light-model-bench-service",
+        free_port(),
+    )  # its images are removed, those above are not
     command = (sys.executable, "-m", "lightmodel", "deploy", "docker", "--image")
 
     def deploy(image: str) -> None:

@@ -52,7 +52,8 @@ resource "aws_lambda_alias" "live" {
   function_version = aws_lambda_function.this[0].version
 
   lifecycle {
-    ignore_changes = [function_version, routing_config]
+    # `deploy aws` moves it, and notes in the description which version was before
+    ignore_changes = [function_version, routing_config, description]
   }
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image in which the following stages run; unchanged layers are reused.
 set -eu
-docker build --target pipeline --build-arg "COMMIT=${GIT_COMMIT:-}" --build-arg "EXTRAS=deploy-azure notify ${EXTRAS:-}" \
+docker build --target pipeline --build-arg "COMMIT=${GIT_COMMIT:-}" --build-arg "EXTRAS=deploy-azure deploy-aws notify ${EXTRAS:-}" \
     --build-arg "CONFIG=${CONFIG:-config.toml}" \
     -t "light-model-pipeline:${TAG:-latest}" -t light-model-pipeline:latest .
 # Removes the images that `latest` named before, which are untagged now; only those of this project.

@@ -6,6 +6,7 @@
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
 #   stage.sh runtime                 print the runtime of the configured model: lightgbm, sklearn, boosters or neural
 #   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
+#   stage.sh lambda NAME…            the same model, after `package` → an image for AWS Lambda
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result, newest logs → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers of this build
@@ -67,7 +68,7 @@ say() { printf '%s\n' "stage.sh: $*" >&2; }
 
 usage() {
     say "usage: stage.sh chain STAGE… | cli WORD… | tool WORD… | runtime | package NAME… |" \
-        "fetch FOLDER | copy PATH FOLDER | clean | forget NAME…"
+        "lambda NAME… | fetch FOLDER | copy PATH FOLDER | clean | forget NAME…"
     exit 2
 }
 
@@ -188,6 +189,19 @@ package() {
     cli models pack /app/var/packed || return
     rm -rf model/2*
     copy packed/. model
+    model_image serve "$@"
+    docker build -q --target proxy -t light-model-proxy .
+}
+
+lambda() {
+    [ "$#" -gt 0 ] || usage
+    model_image lambda "$@"
+}
+
+# model_image TARGET NAME… : the model in the workspace → an image of a target of the Dockerfile.
+model_image() {
+    target=$1
+    shift
     model=$(basename model/2*)
     for image in "$@"; do
         set -- "$@" -t "$image"
@@ -200,11 +214,10 @@ package() {
     fi
     commit=$(git rev-parse HEAD)
     export DOCKER_BUILDKIT=1
-    docker build -q --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
+    docker build -q --target "$target" --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
         --build-arg RUNTIME="${RUNTIME:-auto}" \
         --build-arg COMMIT="$commit" --build-arg VERSION="$(git describe --tags --always)" \
         --build-arg CONFIG="${CONFIG:-config.toml}" "$@" .
-    docker build -q --target proxy -t light-model-proxy .
 }
 
 exists() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -222,7 +235,7 @@ clean() {
 }
 
 case ${1:-} in
-    chain | cli | tool | runtime | package | fetch | copy | clean | forget)
+    chain | cli | tool | runtime | package | lambda | fetch | copy | clean | forget)
         command=$1
         shift
         "$command" "$@"

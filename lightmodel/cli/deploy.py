@@ -6,6 +6,7 @@ import click
 
 from lightmodel.cli.common import configured, stop_event, watched_run
 from lightmodel.config import Config
+from lightmodel.delivery.aws import default_image, open_aws
 from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
 from lightmodel.delivery.docker_host import open_docker_host
@@ -58,6 +59,24 @@ def azure(config: Config, image: str, **flags: bool) -> None:
         _run(open_app_service(config), image, flags, notify)
 
 
+@deploy.command()
+@configured
+@click.option(
+    "--image",
+    help="Name, tag or id of the image; by default light-model-lambda, or light-model for aws.host.",
+)
+@click.option("--rollback", is_flag=True, help="Let the previous version answer again.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
+def aws(config: Config, image: str | None, **flags: bool) -> None:
+    """Deploy to AWS Lambda, or to an EC2 instance.
+
+    A new version of the function is invoked with sample rows, gets a share of the invocations of the alias
+    `live`, is watched, and gets all. With aws.host, `deploy docker` runs on that instance.
+    """
+    with watched_run(config, "deploy", dry_run=flags["dry_run"]) as notify:
+        _run(open_aws(config), image or default_image(config), flags, notify)
+
+
 def _run(deployment: Deployment, image: str, flags: dict[str, bool], notify: Notify) -> None:
     """Plan, deploy or roll back, and print which version answers now."""
     back = flags["rollback"]
@@ -78,16 +97,17 @@ def _run(deployment: Deployment, image: str, flags: dict[str, bool], notify: Not
 @click.option(
     "--every", type=click.FloatRange(min=1), help="Seconds between checks; without it, check once."
 )
+@click.option("--aws", is_flag=True, help="Check the function of AWS Lambda instead.")
 @configured
-def monitor(config: Config, every: float | None) -> None:
+def monitor(config: Config, every: float | None, *, aws: bool) -> None:
     """Restart the deployed service when it fails.
 
     It checks the service that `deploy docker` started on DOCKER_HOST. A service that is unhealthy or does
     not answer is restarted, with growing pauses between attempts, and the receivers of `restarted` are
     notified. A service that answers is never touched. A deployment that was killed while it watched its new
-    version is undone.
+    version is undone. With --aws, a function that fails is reported, for Lambda starts functions itself.
     """
-    check = open_monitor(config).check
+    check = open_monitor(config, aws=aws).check
     if every is None:
         if problem := check():
             raise DeployFailed(problem, hint="the log lines above say what was tried")

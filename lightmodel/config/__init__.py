@@ -1,7 +1,7 @@
 """All settings, typed and documented; read from file, environment and command line."""
 
 from lightmodel.config.data import DataSection, SplitSection
-from lightmodel.config.deployment import AzureSection, DeploySection
+from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection
 from lightmodel.config.load import Config, load
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
@@ -10,6 +10,7 @@ from lightmodel.config.training import GateSection, RangeOverride, TrainSection,
 from lightmodel.config.watching import WatchSection
 
 __all__ = [
+    "AwsSection",
     "AzureSection",
     "Config",
     "DataSection",

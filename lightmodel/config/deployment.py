@@ -1,4 +1,4 @@
-"""The sections `deploy`, `azure` and `webhook` of `config.toml`: where images go, what starts builds."""
+"""The sections of `config.toml` about deployments, and about what starts builds."""
 
 from pathlib import Path
 
@@ -76,6 +76,59 @@ class AzureSection(Section):
         "https://management.azure.com",
         pattern=r"^https://\S+$",
         description="URL of Azure's management API; sovereign clouds have their own.",
+    )
+
+
+class AwsSection(Section):
+    """Lambda or an EC2 host, for `deploy aws`; credentials come from AWS_… variables or a role."""
+
+    region: str = Field(
+        "",
+        pattern=r"^([a-z]{2}(-[a-z]+)+-\d+)?$",
+        description="Region, such as eu-central-1; empty: AWS_DEFAULT_REGION, or that of the profile.",
+    )
+    repository: str = Field(
+        "light-model",
+        pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$",
+        description="Repository of ECR to which images are pushed.",
+    )
+    function: str = Field(
+        "light-model",
+        pattern=r"^[a-zA-Z0-9_-]{1,64}$",
+        description="Lambda function; its alias `live` names the version that answers.",
+    )
+    shift: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Share of the invocations that a new version gets while it is watched.",
+    )
+    watch_s: float = Field(
+        300.0,
+        ge=0,
+        description="Seconds for which a new version is watched with that share; CloudWatch's metrics are "
+        "up to three minutes late.",
+    )
+    max_error_share: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of the new version's invocations that may fail in that time, beyond the share "
+        "of the old version's.",
+    )
+    start_timeout_s: float = Field(
+        300.0, gt=0, description="Seconds within which a new version must be ready to be invoked."
+    )
+    host: str = Field(
+        "",
+        pattern=r"^(i-[0-9a-f]+|[^=\s]+=\S+)?$",
+        description="EC2 instance that runs the service instead of Lambda: its id, or a tag NAME=VALUE "
+        "that it alone has.",
+    )
+    tool_image: str = Field(
+        "light-model-pipeline",
+        min_length=1,
+        description="Image in which `deploy docker` runs on that instance.",
     )
 
 

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import RENAMED_SETTINGS, REPLACED_SETTINGS, Section, redacted
 from lightmodel.config.data import DataSection, SplitSection
-from lightmodel.config.deployment import AzureSection, DeploySection, WebhookSection
+from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection, WebhookSection
 from lightmodel.config.notification import NotifySection, Receiver
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
@@ -49,6 +49,7 @@ class Config(Section):
     tracking: TrackingSection = TrackingSection()
     deploy: DeploySection = DeploySection()
     azure: AzureSection = AzureSection()
+    aws: AwsSection = AwsSection()
     notify: NotifySection = NotifySection()
     webhook: WebhookSection = WebhookSection()
 

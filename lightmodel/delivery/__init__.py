@@ -1,1 +1,1 @@
-"""Where images go: a Docker host, or Azure App Service; and what watches over them."""
+"""Where images go: a Docker host, Azure App Service or AWS; and what watches over them."""

@@ -23,15 +23,13 @@ from lightmodel.delivery.azure_resources import (
 )
 from lightmodel.delivery.base import DeploymentResult
 from lightmodel.delivery.containers import environment_of
-from lightmodel.delivery.engine import connect, image_of, manifest_of, translate_docker_errors
-from lightmodel.delivery.interruption import raise_if_interrupted
+from lightmodel.delivery.engine import connect, image_of, manifest_of, push, translate_docker_errors
 from lightmodel.delivery.smoke_test import Ask, key_of, over_http, smoke_test, wait_until_ready
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed, SourceUnavailable
 from lightmodel.store.manifest import Manifest
 
 if TYPE_CHECKING:  # imported when an engine is needed
     from docker import DockerClient
-    from docker.models.images import Image
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +91,9 @@ class AppService:
             resolved = image_of(self.client, image, _BUILD_HINT)
             manifest = manifest_of(self.client, str(resolved.id))
             registry = self.account.ensure_resources()
-            reference = self._push(resolved, str(registry.properties.login_server))
+            server = str(registry.properties.login_server)
+            repository = f"{server}/{self.settings.name}"
+            reference = push(self.client, resolved, repository, self._login(server))
             logger.info("pushed %s", reference)
             return self._release(reference, manifest, str(registry.id))
 
@@ -127,28 +127,6 @@ class AppService:
                 hint="`python -m lightmodel deploy azure --image IMAGE` deploys any image",
             )
         return settings[PREVIOUS]
-
-    def _push(self, image: "Image", server: str) -> str:
-        """Push an image; return its reference by digest, which cannot be moved to another.
-
-        Raises:
-            DeployFailed: the registry rejects the image.
-            SourceUnavailable, ConfigError: see `_login`.
-        """
-        repository = f"{server}/{self.settings.name}"
-        tag = str(image.id).rpartition(":")[2][:12]
-        image.tag(repository, tag)
-        login = self._login(server)
-        images, digest = self.client.images, ""
-        for line in images.push(repository, tag, auth_config=login, stream=True, decode=True):
-            raise_if_interrupted()
-            if "error" in line:
-                raise DeployFailed(f"{server} rejects the image: {line['error']}")
-            digest = line.get("aux", {}).get("Digest", digest)
-        images.remove(f"{repository}:{tag}")  # the image keeps its other tags
-        if not digest:
-            raise DeployFailed(f"{server} did not return the digest of the image")
-        return f"{repository}@{digest}"
 
     def _login(self, server: str) -> dict[str, str] | None:
         """Return the engine's login, a token of this account; None if no login is needed.

@@ -61,6 +61,11 @@ class DockerHost:
     settings: DeploySection
     renew_proxy: bool = False
 
+    @property
+    def name(self) -> str:
+        """The name of the service."""
+        return self.settings.name
+
     def plan(self, image: str) -> list[str]:
         """Return what `deploy` would do; see `Deployment`."""
         with translate_docker_errors("cannot inspect the Docker host"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import requests
 
+from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.errors import AlreadyRunning, ConfigError, DeployFailed, SourceUnavailable
 from lightmodel.store.manifest import Manifest
 
@@ -83,6 +84,33 @@ def image_of(client: "DockerClient", reference: str, hint: str) -> "Image":
         return client.images.get(reference)
     except ImageNotFound:
         raise ConfigError(f"there is no image {reference} on the Docker host", hint=hint) from None
+
+
+def tag_of(image: "Image") -> str:
+    """Return the tag of an image in a registry: the same content has the same one."""
+    return str(image.id).rpartition(":")[2][:12]
+
+
+def push(
+    client: "DockerClient", image: "Image", repository: str, login: dict[str, str] | None
+) -> str:
+    """Push an image; return its reference by digest, which cannot be moved to another.
+
+    Raises:
+        DeployFailed: the registry rejects the image.
+    """
+    tag = tag_of(image)
+    image.tag(repository, tag)
+    server, digest = repository.partition("/")[0], ""
+    for line in client.images.push(repository, tag, auth_config=login, stream=True, decode=True):
+        raise_if_interrupted()
+        if "error" in line:
+            raise DeployFailed(f"{server} rejects the image: {line['error']}")
+        digest = line.get("aux", {}).get("Digest", digest)
+    client.images.remove(f"{repository}:{tag}")  # the image keeps its other tags
+    if not digest:
+        raise DeployFailed(f"{server} did not return the digest of the image")
+    return f"{repository}@{digest}"
 
 
 def find_container(client: "DockerClient", name: str) -> "Container | None":

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from lightmodel.config import Config
-from lightmodel.delivery.docker_host import DockerHost, open_docker_host
+from lightmodel.delivery.aws import open_function
+from lightmodel.delivery.docker_host import open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
 from lightmodel.notify.events import Notify, Restarted, RolledBack
@@ -19,14 +21,45 @@ logger = logging.getLogger(__name__)
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
 
 
-def open_monitor(config: Config) -> "Monitor":
-    """Return the monitor of the service on the Docker host.
+class MonitoredService(Protocol):
+    """A deployed service that can be checked and restarted."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as messages have it."""
+        ...
+
+    def end_abandoned(self) -> str:
+        """Undo a deployment that was killed; return how, "" if there is none."""
+        ...
+
+    def is_locked(self) -> bool:
+        """Return whether a deployment is under way."""
+        ...
+
+    def check(self) -> str:
+        """Return why the service does not answer; "" if it does."""
+        ...
+
+    def restart(self) -> None:
+        """Restart the service, and wait until it answers.
+
+        Raises:
+            LightModelError: it does not, or cannot be restarted.
+        """
+        ...
+
+
+def open_monitor(config: Config, *, aws: bool = False) -> "Monitor":
+    """Return the monitor of the service on the Docker host, or of the function of AWS Lambda.
 
     Raises:
         SourceUnavailable: no engine answers.
+        ConfigError: AWS cannot be used.
     """
-    host = open_docker_host(config)
-    state_file = config.store.work / "monitor" / f"{config.deploy.name}.json"
+    host: MonitoredService = open_function(config) if aws else open_docker_host(config)
+    kind = "lambda-" if aws else ""
+    state_file = config.store.work / "monitor" / f"{kind}{host.name}.json"
     state_file.parent.mkdir(parents=True, exist_ok=True)
     return Monitor(host, open_notifier(config).send_and_wait, state_file)
 
@@ -47,7 +80,7 @@ class Monitor:
     `state_file` keeps an incident from one check, and one process, to the next.
     """
 
-    host: DockerHost
+    host: MonitoredService
     notify: Notify
     state_file: Path
     clock: Callable[[], float] = time.time
@@ -59,7 +92,7 @@ class Monitor:
         a growing pause is over.
 
         Raises:
-            SourceUnavailable: no engine answers.
+            SourceUnavailable: the engine or the platform does not answer.
         """
         if ended := self.host.end_abandoned():
             self.notify(RolledBack("the deployment", ended))
@@ -99,7 +132,7 @@ class Monitor:
         return self._close(incident)
 
     def _notify(self, what: str, details: str) -> None:
-        logger.info("%s %s: %s", self.host.settings.name, what, details)
+        logger.info("%s %s: %s", self.host.name, what, details)
         self.notify(Restarted("the service", what, details))
 
     def _read_incident(self) -> Incident | None:

@@ -1,6 +1,6 @@
 """Both ends of a Kinesis data stream.
 
-Region, credentials and endpoint come from where AWS's libraries look: AWS_REGION, AWS_PROFILE,
+Region, credentials and endpoint come from where AWS's libraries look: AWS_DEFAULT_REGION, AWS_PROFILE,
 AWS_ACCESS_KEY_ID, the machine's or the function's role, AWS_ENDPOINT_URL.
 """
 
@@ -60,7 +60,7 @@ def client_for(settings: StreamsSection) -> Client:
         return botocore.session.get_session().create_client("kinesis", config=options)
     except BotoCoreError as error:
         raise ConfigError(
-            f"Kinesis cannot be used: {error}", hint="set AWS_REGION, or AWS_PROFILE"
+            f"Kinesis cannot be used: {error}", hint="set AWS_DEFAULT_REGION, or AWS_PROFILE"
         ) from None
 
 
@@ -94,7 +94,7 @@ def _raise(stream: str, code: str, error: Exception) -> NoReturn:
     if code == "ResourceNotFoundException":
         raise ConfigError(
             f"there is no Kinesis stream {stream} in this region and account",
-            hint=f"check AWS_REGION, or `aws kinesis create-stream --stream-name {stream}`",
+            hint=f"check AWS_DEFAULT_REGION, or `aws kinesis create-stream --stream-name {stream}`",
         ) from error
     raise ConfigError(
         f"Kinesis refuses to use the stream {stream}: {code}",

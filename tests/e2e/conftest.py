@@ -6,8 +6,11 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.fakes.aws import Aws, aws, digests_at
 from tests.fakes.azure import registry
+from tests.fakes.clouds import moto
 from tests.fakes.docker_engine import IMAGE, Deployments, build
+from tests.fakes.lambda_image import LAMBDA, functions
 from tests.serve.conftest import shop, trained_shop
 
 __all__ = ["shop", "trained_shop"]
@@ -26,6 +29,29 @@ def images() -> Iterator[str]:
         for tag in image.tags:
             if tag.startswith(IMAGE):  # an image may have names for other purposes
                 client.images.remove(tag, force=True)
+
+
+@pytest.fixture(scope="session")
+def lambda_image(images: str) -> str:
+    """Build the image for AWS Lambda, and yield its name."""
+    assert images  # its layers are used again, and it is removed with them
+    build("--target", "lambda", "--build-arg", "COMMIT=c0ffee", "-t", LAMBDA)
+    return LAMBDA
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """Yield the address of moto's server."""
+    with moto() as address:
+        yield address
+
+
+@pytest.fixture
+def account(lambda_image: str, host: str, moto_server: str) -> Iterator[Aws]:
+    """Yield a fake AWS whose function runs its images, which it has from the registry at `host`."""
+    assert lambda_image
+    with functions() as run, aws(moto_server, host, run, digests_at(host)) as state:
+        yield state
 
 
 @pytest.fixture(scope="session")

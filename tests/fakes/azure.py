@@ -120,6 +120,14 @@ class Azure:
         for place in self.places.values():
             self.end(place)
 
+    def version(self) -> str:
+        """Return the version of the model that answers at the public address."""
+        port = next(place.port for path, place in self.places.items() if "/slots/" not in path)
+        bundle = str(self.folder / "ca.pem")
+        answer = requests.get(f"https://localhost:{port}/ready", verify=bundle, timeout=30)
+        answer.raise_for_status()
+        return str(answer.json()["version"])
+
     # --- what a place runs
 
     def run(self, place: Place) -> None:

@@ -29,19 +29,19 @@ def moto() -> Iterator[str]:
 
 def make_bucket(endpoint: str, bucket: str) -> None:
     """Create an empty bucket."""
-    with contextlib.closing(_aws("s3", endpoint)) as client:
+    with contextlib.closing(client_of("s3", endpoint)) as client:
         client.create_bucket(Bucket=bucket)
 
 
 def put_object(endpoint: str, bucket: str, key: str, content: bytes) -> None:
     """Upload an object to a bucket, replacing an older one."""
-    with contextlib.closing(_aws("s3", endpoint)) as client:
+    with contextlib.closing(client_of("s3", endpoint)) as client:
         client.put_object(Bucket=bucket, Key=key, Body=content)
 
 
 def make_stream(endpoint: str, stream: str, shards: int) -> None:
     """Create a Kinesis stream, and wait until it can be used."""
-    with contextlib.closing(_aws("kinesis", endpoint)) as client:
+    with contextlib.closing(client_of("kinesis", endpoint)) as client:
         client.create_stream(StreamName=stream, ShardCount=shards)
         client.get_waiter("stream_exists").wait(
             StreamName=stream, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
@@ -50,7 +50,7 @@ def make_stream(endpoint: str, stream: str, shards: int) -> None:
 
 def put_records(endpoint: str, stream: str, records: Sequence[tuple[bytes, str]]) -> None:
     """Put data with their partition keys into a Kinesis stream."""
-    with contextlib.closing(_aws("kinesis", endpoint)) as client:
+    with contextlib.closing(client_of("kinesis", endpoint)) as client:
         for start in range(0, len(records), 500):
             some = [
                 {"Data": data, "PartitionKey": key} for data, key in records[start : start + 500]
@@ -62,7 +62,7 @@ def put_records(endpoint: str, stream: str, records: Sequence[tuple[bytes, str]]
 def records_in(endpoint: str, stream: str) -> list[tuple[bytes, str]]:
     """Return the data and partition keys in a Kinesis stream, shard by shard."""
     found = []
-    with contextlib.closing(_aws("kinesis", endpoint)) as client:
+    with contextlib.closing(client_of("kinesis", endpoint)) as client:
         for shard in client.list_shards(StreamName=stream)["Shards"]:
             iterator = client.get_shard_iterator(
                 StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
@@ -86,7 +86,8 @@ def aws_environment(endpoint: str) -> dict[str, str]:
     }
 
 
-def _aws(service: str, endpoint: str) -> Any:
+def client_of(service: str, endpoint: str) -> Any:
+    """Return a client of botocore for moto's server."""
     import botocore.session
 
     return botocore.session.get_session().create_client(

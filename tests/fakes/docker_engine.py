@@ -45,10 +45,10 @@ def build(*words: str, dockerfile: str | None = None, folder: Path = ROOT) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def variant(name: str, lines: str = "") -> str:
-    """Build an image on top of the serving one, and return its name."""
-    tag = f"{IMAGE}:{name}"
-    build("-t", tag, dockerfile=f"FROM {IMAGE}\nLABEL variant={name}\n{lines}\n")
+def variant(name: str, lines: str = "", base: str = IMAGE) -> str:
+    """Build an image on top of another, and return its name."""
+    tag = f"{base}:{name}"
+    build("-t", tag, dockerfile=f"FROM {base}\nLABEL variant={name}\n{lines}\n")
     return tag
 
 

@@ -18,6 +18,7 @@ ACTIONS = {
     "actions/checkout",
     "actions/cache",
     "actions/upload-artifact",
+    "actions/download-artifact",
     "aws-actions/configure-aws-credentials",
 }
 _EXPRESSION = re.compile(r"\$\{\{\s*([\w.]+)\s*\}\}")
@@ -95,6 +96,8 @@ class WorkflowRun:
     def _part_holds(self, part: str) -> bool:
         if part in {"always()", "failure()"}:
             return part == "always()"
+        if re.fullmatch(r"!?[\w.]+", part):  # a boolean
+            return (self.known[part.lstrip("!")] == "true") != part.startswith("!")
         compared = _COMPARED.fullmatch(part)
         assert compared, part
         return (self.known[compared[1]] == compared[3]) == (compared[2] == "==")

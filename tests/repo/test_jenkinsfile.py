@@ -26,7 +26,11 @@ def test_the_stages_contain_the_chain_in_its_order() -> None:
     names = [stage.name for stage in CHAIN]
     assert [stage for stage in stages if stage in names] == names
     wanted = ["preflight", "checks", "build", *names, "retry", "package", "smoke test", "approve"]
-    assert stages == ["delivery", *wanted, "deploy to Docker host", "deploy to Azure"]
+    assert stages == [
+        "delivery",
+        *wanted,
+        *(f"deploy to {where}" for where in ("Docker host", "Azure", "AWS")),
+    ]
 
 
 def test_each_stage_of_the_chain_runs_itself() -> None:

@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 46_400
-MOST_MODULES = 317
+MOST_LINES = 47_600
+MOST_MODULES = 325
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -14,10 +14,14 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-def deliver() -> dict[Any, Any]:
-    text = (ROOT / ".github" / "workflows" / "deliver.yml").read_text(encoding="utf-8")
+def loaded(name: str) -> dict[Any, Any]:
+    text = (ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8")
     workflow: dict[Any, Any] = yaml.safe_load(text)
     return workflow
+
+
+def deliver() -> dict[Any, Any]:
+    return loaded("deliver.yml")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -28,8 +32,9 @@ def test_every_action_is_pinned_by_a_commit_whose_version_is_named(file: Path) -
         assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d", line), line
 
 
-def test_the_steps_are_the_stages_of_the_chain_in_order() -> None:
-    steps = [step.get("name", "") for step in deliver()["jobs"]["chain"]["steps"]]
+@pytest.mark.parametrize(("file", "job"), [("deliver.yml", "chain"), ("aws.yml", "image")])
+def test_the_steps_are_the_stages_of_the_chain_in_order(file: str, job: str) -> None:
+    steps = [step.get("name", "") for step in loaded(file)["jobs"][job]["steps"]]
     names = [stage.name for stage in CHAIN]
     assert [step for step in steps if step in names] == names
 
@@ -38,8 +43,8 @@ def test_the_steps_run_the_scripts_that_jenkins_runs() -> None:
     jenkins = set(
         re.findall(r"deploy/jenkins/(\w+\.sh)", (ROOT / "Jenkinsfile").read_text("utf-8"))
     )
-    text = (ROOT / ".github" / "workflows" / "deliver.yml").read_text(encoding="utf-8")
-    scripts = set(re.findall(r"deploy/jenkins/(\w+\.sh)", text))
+    texts = "".join(file.read_text(encoding="utf-8") for file in FILES)
+    scripts = set(re.findall(r"deploy/jenkins/(\w+\.sh)", texts))
     assert scripts == jenkins - {"needed.sh"}  # path filters do that here
     assert all((ROOT / "deploy" / "jenkins" / name).exists() for name in scripts)
 

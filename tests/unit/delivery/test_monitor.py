@@ -1,14 +1,11 @@
 """When the monitor restarts a service, when it waits, and what it reports."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from lightmodel.config import DeploySection
-from lightmodel.delivery.docker_host import DockerHost
 from lightmodel.delivery.monitor import Monitor
 from lightmodel.errors import DeployFailed
 from lightmodel.notify.events import Event
@@ -23,7 +20,7 @@ class Host:
     locked: bool = False
     abandoned: str = ""
     restarts: int = 0
-    settings: DeploySection = field(default_factory=DeploySection)
+    name: str = "light-model"
 
     def check(self) -> str:
         return self.problem
@@ -53,8 +50,7 @@ class Watch:
 
     def check(self) -> str:
         """Look once, as a process of its own would."""
-        host = cast("DockerHost", self.host)
-        return Monitor(host, self.events.append, self.state_file, lambda: self.now).check()
+        return Monitor(self.host, self.events.append, self.state_file, lambda: self.now).check()
 
 
 @pytest.fixture
