@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lightmodel.config import Config, ServeSection, StreamsSection
+from lightmodel.config import AwsSection, Config, ServeSection, StreamsSection
+from lightmodel.delivery.aws_alias import LIVE
 from lightmodel.delivery.azure_resources import PORT
 from tests.fakes.hcl import DEPLOY, blocks, parsed, text_of
 
@@ -95,10 +96,15 @@ def test_a_deployment_and_terraform_do_not_undo_each_other() -> None:
     (of_function,) = resource("aws_lambda_function.this")["lifecycle"]
     assert "image_uri" in str(of_function["ignore_changes"])
     alias = resource("aws_lambda_alias.live")
-    assert {"function_version", "routing_config"} <= {
+    assert {"function_version", "routing_config", "description"} <= {
         one.strip("${}") for one in alias["lifecycle"][0]["ignore_changes"]
     }
-    assert "live" in {block.get("alias") for block in parsed(AWS / "main.tf")["locals"]}
+    assert LIVE in {block.get("alias") for block in parsed(AWS / "main.tf")["locals"]}
+
+
+@pytest.mark.parametrize("name", ["repository", "function"])
+def test_the_deployment_looks_where_terraform_puts_things(name: str) -> None:
+    assert variables()[name]["default"] == getattr(AwsSection(), name)
 
 
 def test_records_that_fail_alone_are_reported_and_none_is_lost() -> None:
