@@ -25,7 +25,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "push.json"
 PAGE = Path("lightmodel") / "web" / "templates" / "base.html"
 NAME = "light-model-bench-push"
 STORE = "light-model-bench-store"
-_LEFT_OUT = ("retry", "notify", "fetch", "clean", "azure", "needed")
+_LEFT_OUT = ("retry", "notify", "fetch", "clean", "azure", "aws", "needed")
 _STEP = re.compile(r"sh (?:deploy/jenkins/[^']+)(?=')")
 
 
