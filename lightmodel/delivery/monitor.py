@@ -12,14 +12,13 @@ from lightmodel.delivery.docker_host import DockerHost, open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
 from lightmodel.notify.events import Notify, Restarted, RolledBack
-from lightmodel.notify.notifier import open_notifier
 
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
 
 
-def open_monitor(config: Config) -> "Monitor":
+def open_monitor(config: Config, notify: Notify) -> "Monitor":
     """Return the monitor of the service on the Docker host.
 
     Raises:
@@ -28,7 +27,7 @@ def open_monitor(config: Config) -> "Monitor":
     host = open_docker_host(config)
     state_file = config.store.work / "monitor" / f"{config.deploy.name}.json"
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    return Monitor(host, open_notifier(config).send_and_wait, state_file)
+    return Monitor(host, notify, state_file)
 
 
 @dataclass(frozen=True)
