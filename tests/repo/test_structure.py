@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 46_200
+MOST_LINES = 46_300
 MOST_MODULES = 316
 
 
