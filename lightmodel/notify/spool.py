@@ -1,4 +1,4 @@
-"""The spool: messages that were not accepted yet, a file each, so that the next command sends them."""
+"""The spool: messages that were not accepted yet, a file each, so that a later command sends them."""
 
 import json
 import logging
