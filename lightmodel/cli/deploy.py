@@ -107,9 +107,12 @@ def monitor(config: Config, every: float | None, *, aws: bool) -> None:
     notified. A service that answers is never touched. A deployment that was killed while it watched its new
     version is undone. With --aws, a function that fails is reported, for Lambda starts functions itself.
     """
-    check = open_monitor(config, aws=aws).check
+    notifier = open_notifier(config)
+    check = open_monitor(config, notifier.send_and_wait, aws=aws).check
     if every is None:
-        if problem := check():
+        problem = check()
+        notifier.retry()
+        if problem:
             raise DeployFailed(problem, hint="the log lines above say what was tried")
         click.echo("the service answers")
         return
@@ -119,6 +122,7 @@ def monitor(config: Config, every: float | None, *, aws: bool) -> None:
             check()
         except LightModelError as error:  # Docker may be unreachable for a while only
             click.echo(f"error: {error.message}", err=True)
+        notifier.retry()
         stop.wait(every)
 
 
@@ -171,5 +175,5 @@ def notify(config: Config, title: str | None, body: str, *, spooled: bool) -> No
     if failed := notifier.deliver():
         raise SourceUnavailable(
             f"the message was not accepted: {'; '.join(sorted(failed))}",
-            hint="it is sent again by the next command; the other channels have it",
+            hint="it is kept for a day, and the next run or `notify` tries again; the others have it",
         )

@@ -72,7 +72,9 @@ def decide_on_canary(config: Config, quality: "LiveQuality") -> "CanaryDecision 
     from lightmodel.notify.notifier import open_notifier
     from lightmodel.watch.canary import settle
 
-    decision = settle(config, quality, open_notifier(config).send_and_wait)
+    notifier = open_notifier(config)
+    decision = settle(config, quality, notifier.send_and_wait)
+    notifier.retry()
     if decision and decision.action == "withdraw":
         raise QualityGateFailed(
             f"the canary {decision.canary} is withdrawn: {decision.reason}",

@@ -76,7 +76,8 @@ def _keep_watching(
     from lightmodel.watch.watcher import open_watcher, watch_lock
 
     with watch_lock(config):
-        watcher = open_watcher(config, jobs, open_notifier(config).send_and_wait)
+        notifier = open_notifier(config)
+        watcher = open_watcher(config, jobs, notifier.send_and_wait)
         logger.info("watching every %g s; Ctrl-C ends it", every_s)
         last = ""
         while not stop.is_set():
@@ -87,6 +88,7 @@ def _keep_watching(
                 if error.message != last:
                     logger.warning("%s; %s", error.message, error.hint)
                 last = error.message
+            notifier.retry()
             stop.wait(every_s)
 
 
@@ -94,7 +96,9 @@ def _watch_once(config: Config, jobs: TrainingJobs, stop: threading.Event) -> No
     from lightmodel.watch.watcher import open_watcher, watch_lock
 
     with watch_lock(config):
-        job = open_watcher(config, jobs, open_notifier(config).send_and_wait).round()
+        notifier = open_notifier(config)
+        job = open_watcher(config, jobs, notifier.send_and_wait).round()
+        notifier.retry()
         if job is None:
             click.echo("no training was started")
             return

@@ -14,7 +14,6 @@ from lightmodel.delivery.docker_host import open_docker_host
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import write_atomic
 from lightmodel.notify.events import Notify, Restarted, RolledBack
-from lightmodel.notify.notifier import open_notifier
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class MonitoredService(Protocol):
         ...
 
 
-def open_monitor(config: Config, *, aws: bool = False) -> "Monitor":
+def open_monitor(config: Config, notify: Notify, *, aws: bool = False) -> "Monitor":
     """Return the monitor of the service on the Docker host, or of the function of AWS Lambda.
 
     Raises:
@@ -61,7 +60,7 @@ def open_monitor(config: Config, *, aws: bool = False) -> "Monitor":
     kind = "lambda-" if aws else ""
     state_file = config.store.work / "monitor" / f"{kind}{host.name}.json"
     state_file.parent.mkdir(parents=True, exist_ok=True)
-    return Monitor(host, open_notifier(config).send_and_wait, state_file)
+    return Monitor(host, notify, state_file)
 
 
 @dataclass(frozen=True)

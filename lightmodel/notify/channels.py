@@ -1,8 +1,11 @@
 """The channels of the receivers: each sends messages to one URL of apprise."""
 
+import hashlib
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 from lightmodel.config import Config
@@ -16,13 +19,27 @@ _NOT_INSTALLED = ConfigError(
     "notifications need apprise, which is not installed",
     hint="`pip install -r requirements/notify.txt`",
 )
+# No other text before a colon is shown: it may be a secret. apprise knows all schemes, and takes a second.
+_SHOWN_SCHEME = re.compile(
+    r"(discord|gotifys?|jsons?|mailtos?|matrixs?|mmosts?|ntfys?|pagerduty|pover|ses|slack|sns|tgram|twilio"
+    r"|workflows?|wxteams|xmls?)://",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One URL of a receiver; its name, such as "[[notify]] 1, URL 2 (slack)", holds no secret."""
+    """One URL of a receiver.
+
+    Attributes:
+        name: its place in the settings and a common scheme, such as "[[notify]] 1, URL 2 (slack)"; no
+            other part of its URL.
+        key: finds it again for messages that wait, also when its table has moved or its variable of the
+            environment was corrected.
+    """
 
     name: str
+    key: str
     url: str = field(repr=False)
     events: frozenset[str]
     timeout_s: float
@@ -58,22 +75,38 @@ def channels_of(config: Config, *, strict: bool = False) -> tuple[Channel, ...]:
             raise
         logger.warning("nobody is notified: %s (%s)", error.message, error.hint)
         return ()
-    return tuple(channels)
+    return tuple(_with_distinct_keys(channels))
 
 
 def _channels(name: str, receiver: Receiver) -> Iterator[Channel]:
-    for number, url in enumerate(_lines("\n".join(map(filled_in, receiver.urls))), 1):
-        yield _channel(f"{name}, URL {number}", url, frozenset(receiver.events), receiver.timeout_s)
+    number, events = 0, frozenset(receiver.events)
+    for written in receiver.urls:
+        # Without its scheme: `json` is often corrected to `jsons`. Hashed, for it may hold a secret.
+        digest = hashlib.sha256((written.partition("://")[2] or written).encode()).hexdigest()
+        for line, url in enumerate(_lines(filled_in(written)), 1):
+            number, key = number + 1, f"{digest[:16]} line {line}"
+            yield _channel(f"{name}, URL {number}", key, url, events, receiver.timeout_s)
 
 
 def _former_channels(config: Config) -> Iterator[Channel]:
     former, every = config.notify, frozenset(Receiver.model_fields["events"].default)
     for number, url in enumerate(_lines(former.urls.get_secret_value() if former.urls else ""), 1):
-        yield _channel(f"notify.urls, line {number}", url, every, former.timeout_s)
+        name = f"notify.urls, line {number}"
+        yield _channel(name, name, url, every, former.timeout_s)
 
 
-def _channel(name: str, url: str, events: frozenset[str], timeout_s: float) -> Channel:
-    return Channel(f"{name} ({url.partition(':')[0]})", url, events, timeout_s)
+def _channel(name: str, key: str, url: str, events: frozenset[str], timeout_s: float) -> Channel:
+    scheme = _SHOWN_SCHEME.match(url)
+    shown = f" ({scheme[1].lower()})" if scheme else ""
+    return Channel(f"{name}{shown}", key, url, events, timeout_s)
+
+
+def _with_distinct_keys(channels: Iterable[Channel]) -> Iterator[Channel]:
+    """Number channels that are written alike, so that each gets its own messages."""
+    seen: Counter[str] = Counter()
+    for channel in channels:
+        seen[channel.key] += 1
+        yield replace(channel, key=f"{channel.key} no. {seen[channel.key]}")
 
 
 def _lines(text: str) -> list[str]:
@@ -90,5 +123,6 @@ def _check(channels: list[Channel]) -> None:
     if unreadable:
         raise ConfigError(
             f"apprise cannot read {', '.join(unreadable)}",
-            hint="apprise's documentation lists the form of every URL",
+            hint="a URL begins with its scheme, such as slack://; apprise's documentation lists the form "
+            "of each",
         )

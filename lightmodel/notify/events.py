@@ -37,7 +37,7 @@ class Event:
         return f"{text}\nreason: {self.reason}" if self.reason else text
 
 
-Notify = Callable[[Event], None]
+Notify = Callable[[Event], object]
 
 
 def no_notifications(event: Event) -> None:

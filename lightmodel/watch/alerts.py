@@ -125,17 +125,21 @@ class AlertRelay:
             self.counts["repeated"] += 1
             return
         event = alert.event()
-        self._notifier.put(event)
+        has_receivers = self._notifier.put(event)
         # Only now: a message may be sent twice after a crash, and is never lost.
         self._known.pop(alert.fingerprint, None)
         self._known[alert.fingerprint] = state
         while len(self._known) > _MOST_KNOWN:
             del self._known[next(iter(self._known))]
+        if has_receivers:  # else one that is added later shall be notified after the next start
+            self._write_known()
+        self.counts[alert.status] += 1
+        logger.warning("%s", event.title)
+
+    def _write_known(self) -> None:
         with translate_os_errors(self._file):
             self._file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(self._file, json.dumps(self._known).encode())
-        self.counts[alert.status] += 1
-        logger.warning("%s", event.title)
 
     def _keep_delivering(self) -> None:
         while not self._stopping.is_set():

@@ -14,7 +14,7 @@ from typing import Protocol
 from lightmodel.config import Config, WatchSection
 from lightmodel.errors import AlreadyRunning, LightModelError
 from lightmodel.files import file_lock
-from lightmodel.notify.events import Drift, Event, Notify, QualityFell
+from lightmodel.notify.events import Drift, Event, QualityFell
 from lightmodel.predictions.factory import log_folder
 from lightmodel.watch.jobs import Job, TrainingJobs, reason_text
 from lightmodel.watch.observer import Observer
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 _SHORTEST_BACK_OFF = timedelta(minutes=5)
 _LONGEST_BACK_OFF = timedelta(days=1)
+
+# Notifies of an event, and returns whether its messages are kept until they are delivered.
+NotifySurely = Callable[[Event], bool]
 
 
 class Observe(Protocol):
@@ -47,7 +50,7 @@ class Watcher:
     jobs: TrainingJobs
     state: StateFile
     observe: Observe
-    notify: Notify
+    notify: NotifySurely
     clock: Callable[[], datetime] = _now
     _waiting: str = field(default="", init=False)
 
@@ -134,11 +137,10 @@ class Watcher:
         self._waiting = waiting
 
     def _notified(self, state: WatchState, seen: Observation) -> WatchState:
-        """Notify of drift and of fallen quality when they begin."""
+        """Notify of drift and of fallen quality when they begin, or once somebody can be notified."""
         notified = dict(state.notified)
         for event, version, is_there in _events(seen):
-            if is_there and notified.get(event.name) != version:
-                self.notify(event)
+            if is_there and notified.get(event.name) != version and self.notify(event):
                 notified[event.name] = version
             elif not is_there:
                 notified.pop(event.name, None)
@@ -189,7 +191,7 @@ def _next_try(cause: Cause, state: WatchState) -> datetime:
     return datetime.fromisoformat(attempt.next_try)
 
 
-def open_watcher(config: Config, jobs: TrainingJobs, notify: Notify) -> Watcher:
+def open_watcher(config: Config, jobs: TrainingJobs, notify: NotifySurely) -> Watcher:
     """Return the watcher of the configuration's store, with its state beside the prediction log."""
     state = StateFile(log_folder(config) / "watch.json")
     return Watcher(config.watch, jobs, state, Observer(config, notify), notify)

@@ -43,12 +43,12 @@ def jobs(project: Project) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def watching(project: Project, *words: str) -> "Iterator[subprocess.Popen[Any]]":
+def watching(project: Project, *words: str, **environ: str) -> "Iterator[subprocess.Popen[Any]]":
     command = [sys.executable, "-m", "lightmodel", "watch", "--every", "1s", *words]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    everything = {**os.environ, "PYTHONPATH": str(ROOT), **environ}
     with (
         (project.folder / "watch.log").open("ab") as log,
-        running(command, cwd=project.folder, env=environ, stdout=log, stderr=log) as process,
+        running(command, cwd=project.folder, env=everything, stdout=log, stderr=log) as process,
     ):
         yield process
 

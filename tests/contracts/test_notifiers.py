@@ -105,7 +105,7 @@ def test_a_dead_channel_is_a_warning_without_its_secret_and_the_next_command_tri
     settings = config(monkeypatch, dead(), url)
     send(settings, Message("It broke", ""))
     assert len(received) == 1
-    assert "not notified yet: [[notify]] 1, URL 1 (json); the next command" in caplog.text
+    assert "not notified yet: [[notify]] 1, URL 1 (json); they are tried again" in caplog.text
     (waiting,) = spool_of(settings).files()
     assert SECRET not in caplog.text + waiting.read_text(encoding="utf-8")
     monkeypatch.setenv("NOTIFY_TEST", f"{url}\n{url}")
@@ -182,10 +182,11 @@ def test_the_former_setting_still_sends_with_a_warning(
 
 
 @pytest.mark.notify
-def test_an_unknown_kind_of_address_is_named_by_its_number(tmp_path: Path) -> None:
+@pytest.mark.parametrize("url", [f"nonsense://{SECRET}", SECRET, f"{SECRET}://host"])
+def test_an_unknown_kind_of_address_is_named_by_its_number(tmp_path: Path, url: str) -> None:
     (tmp_path / "config.toml").write_text(TABLE, encoding="utf-8")
-    done = tool("x", folder=tmp_path, NOTIFY_TEST=f"nonsense://{SECRET}")
-    assert (done.returncode, "[[notify]] 1, URL 1" in done.stderr) == (78, True), done.stderr
+    done = tool("x", folder=tmp_path, NOTIFY_TEST=url)
+    assert (done.returncode, "[[notify]] 1, URL 1\n" in done.stderr) == (78, True), done.stderr
     assert SECRET not in done.stderr
 
 

@@ -2,7 +2,7 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 47_600
+MOST_LINES = 47_700
 MOST_MODULES = 325
 
 

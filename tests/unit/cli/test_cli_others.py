@@ -9,7 +9,14 @@ import pytest
 from lightmodel import errors
 from lightmodel.cli import BUG, EXIT_CODES, MEANINGS, exit_code
 from lightmodel.cli.docs import pages
+from lightmodel.config import load
+from lightmodel.notify.channels import channels_of
+from lightmodel.notify.events import Message
+from lightmodel.notify.notifier import Notifier
+from tests.fakes.apprise_library import Receivers
 from tests.fakes.command_line import CommandLine
+from tests.fakes.waiting import wait_until
+from tests.unit.delivery.test_monitor import Host
 
 
 def test_an_error_class_without_an_exit_code_is_a_bug() -> None:
@@ -53,6 +60,24 @@ def test_alerts_are_not_received_on_a_port_in_use(
     assert ended.code == 78
     assert "cannot be listened on: Address already in use" in ended.err
     assert "nobody is notified" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_a_check_of_the_monitor_sends_what_waits(
+    call: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receivers = Receivers.in_folder(tmp_path / "library")
+    monkeypatch.syspath_prepend(receivers.folder)
+    monkeypatch.setenv("PYTHONPATH", receivers.python_path)
+    monkeypatch.setenv("NOTIFY_CHAT", "json://host/x")
+    monkeypatch.setattr("lightmodel.delivery.monitor.open_docker_host", lambda _: Host())
+    Path("config.toml").write_text('[[notify]]\nurls = ["${NOTIFY_CHAT}"]\n', encoding="utf-8")
+    config = load().config
+    assert Notifier(config, channels_of(config)).put(Message("first", ""))
+    checked = call("monitor")
+    assert (checked.code, checked.out) == (0, "the service answers\n")
+    wait_until(lambda: receivers.inbox, "the message")
+    assert receivers.inbox == [("json://host/x", "light-model: first")]
 
 
 def test_ranges_are_shown_without_a_study(call: CommandLine) -> None:

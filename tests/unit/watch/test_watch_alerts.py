@@ -30,7 +30,7 @@ class Team(Channel):
 
     @classmethod
     def of(cls, *events: str) -> "Team":
-        team = cls("team", "json://nowhere", frozenset(events), 1.0)
+        team = cls("team", "team", "json://nowhere", frozenset(events), 1.0)
         object.__setattr__(team, "received", [])
         object.__setattr__(team, "is_down", False)
         return team
@@ -134,6 +134,15 @@ def test_after_a_restart_known_alerts_stay_known(team: Team) -> None:
         with receiver(team) as address:
             assert post(address, alert()).ok
             wait_until(lambda: team.received, "the alert")
+    assert len(team.received) == 1
+
+
+def test_an_alert_of_which_nobody_was_notified_is_sent_once_there_is_a_receiver(team: Team) -> None:
+    for receivers in (Team.of("published"), team, team):
+        with receiver(receivers) as address:
+            for _ in range(2):
+                assert post(address, alert()).ok
+    wait_until(lambda: team.received, "the alert")
     assert len(team.received) == 1
 
 

@@ -60,6 +60,7 @@ class Bench:
         self.now = START
         self.jobs = FakeJobs(lambda: self.now)
         self.events: list[Event] = []
+        self.is_notifiable = True
         self.seen: dict[str, Any] = {"served": SERVED, "table": "0ld", "trained_on": "0ld"}
         self.busy: list[bool] = []
         self.settings = WatchSection.model_validate(settings)
@@ -70,8 +71,13 @@ class Bench:
         """Begin anew, as a process after kill -9."""
         self.watcher = Watcher(
             *(self.settings, self.jobs, self.file, self._observe),
-            *(self.events.append, lambda: self.now),
+            *(self._notify, lambda: self.now),
         )
+
+    def _notify(self, event: Event) -> bool:
+        if self.is_notifiable:
+            self.events.append(event)
+        return self.is_notifiable
 
     def _observe(self, now: datetime, state: WatchState, *, busy: bool) -> Observation:
         self.busy.append(busy)
@@ -237,6 +243,18 @@ def test_drift_and_fallen_quality_are_notified_when_they_begin(bench: Bench) -> 
     bench.after(MINUTE, drift=drift_report("stable"), quality=measured_quality("unsure"))
     bench.after(MINUTE, drift=drift_report("drift"))
     assert [one.name for one in bench.events] == ["drift", "quality_fell", "drift"]
+
+
+def test_what_nobody_was_notified_of_is_sent_once_it_can_be(bench: Bench) -> None:
+    bench.is_notifiable = False
+    bench.after(MINUTE, drift=drift_report("drift"), quality=measured_quality("below"))
+    assert bench.file.read().notified == {}
+    bench.is_notifiable = True
+    bench.restart()
+    bench.after(MINUTE)
+    bench.after(MINUTE)
+    assert [one.name for one in bench.events] == ["drift", "quality_fell"]
+    assert bench.file.read().notified == {"drift": SERVED, "quality_fell": SERVED}
 
 
 def test_a_damaged_state_is_replaced_with_a_warning(
