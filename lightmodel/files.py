@@ -11,7 +11,12 @@ from lightmodel.errors import ConfigError, StorageFull
 
 PART = ".part"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+_REFUSED = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),
+        *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    }
+)
 
 
 @contextmanager
@@ -22,7 +27,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         StorageFull: the disk, or the quota on it, is full; the temporary file is removed.
         ConfigError: the folder cannot be written to.
     """
-    part = path.with_name(path.name + PART)
+    part = _part_of(path)
     with translate_os_errors(path):
         try:
             yield part
@@ -34,6 +39,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+
+
+def _part_of(path: Path) -> Path:
+    """Return the temporary path of a file that is written atomically."""
+    return path.with_name(path.name + PART)
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file can be written later, and make its folder.
+
+    Raises:
+        StorageFull, ConfigError: see `translate_os_errors`.
+    """
+    with translate_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = _part_of(path)
+        part.touch()
+        part.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
@@ -72,12 +95,21 @@ def translate_os_errors(path: Path) -> Iterator[None]:
                 hint="free some space and run again: downloads are kept; "
                 "`python -m lightmodel models retire` removes old versions",
             ) from error
-        if error.errno in _REFUSED:
+        if error.errno in _REFUSED or _is_nowhere(error, path):
             raise ConfigError(
                 f"{path.parent} cannot be written to: {error.strerror}",
                 hint="check who owns the folder, or set store.root and store.work",
             ) from error
         raise
+
+
+def _is_nowhere(error: OSError, path: Path) -> bool:
+    """Return whether there is no place for `path`: its folder is gone, or cannot hold files of ours.
+
+    That another file is missing, which is read to write this one, is an error of another kind.
+    """
+    missing = Path(str(error.filename).removesuffix(PART))
+    return error.errno == errno.ENOENT and missing in {path, *path.parents}
 
 
 def sha256_of(path: Path) -> str:

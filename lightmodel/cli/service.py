@@ -14,7 +14,7 @@ from typing import IO, Any
 import click
 import orjson
 
-from lightmodel.cli.common import configured, settings
+from lightmodel.cli.common import NamedPath, configured, settings
 from lightmodel.config import Config, environment, load
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ConfigError
@@ -102,7 +102,7 @@ def smoke(config: Config, url: str, seconds: float) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=NamedPath(exists=True, dir_okay=False, path_type=Path))
 @configured
 def feedback(config: Config, file: Path) -> None:
     """Join labels that arrived later to predictions.
@@ -121,7 +121,7 @@ def feedback(config: Config, file: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("file", type=NamedPath(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only rows of this UTC day.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @configured
