@@ -11,12 +11,10 @@ from lightmodel.errors import ConfigError, StorageFull
 
 PART = ".part"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED = frozenset(
-    {
-        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),
-        *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
-    }
-)
+_OF_THE_FILE = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
+_REFUSED = _OF_THE_FILE | {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_FOLDERS = "set store.root and store.work"
+OTHER_FILE = "name another file"
 
 
 @contextmanager
@@ -47,12 +45,12 @@ def _part_of(path: Path) -> Path:
 
 
 def check_writable(path: Path) -> None:
-    """Check that a file can be written later, and make its folder.
+    """Check that a file that the user names can be written later, and make its folder.
 
     Raises:
         StorageFull, ConfigError: see `translate_os_errors`.
     """
-    with translate_os_errors(path):
+    with translate_os_errors(path, OTHER_FILE):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = _part_of(path)
         part.touch()
@@ -79,8 +77,10 @@ def is_full(error: OSError) -> bool:
 
 
 @contextmanager
-def translate_os_errors(path: Path) -> Iterator[None]:
+def translate_os_errors(path: Path, hint: str = _FOLDERS) -> Iterator[None]:
     """Turn operating system errors while `path` is written into errors with a hint.
+
+    `hint` says what else to do where the file cannot be written.
 
     Raises:
         StorageFull: the disk, or the quota on it, is full.
@@ -96,10 +96,9 @@ def translate_os_errors(path: Path) -> Iterator[None]:
                 "`python -m lightmodel models retire` removes old versions",
             ) from error
         if error.errno in _REFUSED or _is_nowhere(error, path):
-            raise ConfigError(
-                f"{path.parent} cannot be written to: {error.strerror}",
-                hint="check who owns the folder, or set store.root and store.work",
-            ) from error
+            place = path if error.errno in _OF_THE_FILE else path.parent
+            message = f"{place} cannot be written to: {error.strerror}"
+            raise ConfigError(message, hint=f"check who owns the folder, or {hint}") from error
         raise
 
 
