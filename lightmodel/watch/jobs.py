@@ -55,7 +55,9 @@ class Job:
     def outcome(self) -> str:
         """Its state in words, with what to do about it where that is not in its output."""
         if self.was_interrupted:
-            return f"{self.state}: it was stopped together with what followed it; {_RESUMES}"
+            return (
+                f"{self.state}: it was stopped, perhaps with its machine or container; {_RESUMES}"
+            )
         if self.exit_code is not None and self.exit_code < 0:
             number = -self.exit_code
             memory = " (out of memory?)" if number == signal.SIGKILL else ""
