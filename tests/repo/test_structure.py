@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 46_200
-MOST_MODULES = 316
+MOST_LINES = 46_400
+MOST_MODULES = 317
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
