@@ -11,7 +11,10 @@ from lightmodel.errors import ConfigError, StorageFull
 
 PART = ".part"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+_OF_THE_FILE = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
+_REFUSED = _OF_THE_FILE | {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_FOLDERS = "set store.root and store.work"
+OTHER_FILE = "name another file"
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         StorageFull: the disk, or the quota on it, is full; the temporary file is removed.
         ConfigError: the folder cannot be written to.
     """
-    part = path.with_name(path.name + PART)
+    part = _part_of(path)
     with translate_os_errors(path):
         try:
             yield part
@@ -34,6 +37,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+
+
+def _part_of(path: Path) -> Path:
+    """Return the temporary path of a file that is written atomically."""
+    return path.with_name(path.name + PART)
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file that the user names can be written later, and make its folder.
+
+    Raises:
+        StorageFull, ConfigError: see `translate_os_errors`.
+    """
+    with translate_os_errors(path, OTHER_FILE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = _part_of(path)
+        part.touch()
+        part.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
@@ -56,8 +77,10 @@ def is_full(error: OSError) -> bool:
 
 
 @contextmanager
-def translate_os_errors(path: Path) -> Iterator[None]:
+def translate_os_errors(path: Path, hint: str = _FOLDERS) -> Iterator[None]:
     """Turn operating system errors while `path` is written into errors with a hint.
+
+    `hint` says what else to do where the file cannot be written.
 
     Raises:
         StorageFull: the disk, or the quota on it, is full.
@@ -72,12 +95,20 @@ def translate_os_errors(path: Path) -> Iterator[None]:
                 hint="free some space and run again: downloads are kept; "
                 "`python -m lightmodel models retire` removes old versions",
             ) from error
-        if error.errno in _REFUSED:
-            raise ConfigError(
-                f"{path.parent} cannot be written to: {error.strerror}",
-                hint="check who owns the folder, or set store.root and store.work",
-            ) from error
+        if error.errno in _REFUSED or _is_nowhere(error, path):
+            place = path if error.errno in _OF_THE_FILE else path.parent
+            message = f"{place} cannot be written to: {error.strerror}"
+            raise ConfigError(message, hint=f"check who owns the folder, or {hint}") from error
         raise
+
+
+def _is_nowhere(error: OSError, path: Path) -> bool:
+    """Return whether there is no place for `path`: its folder is gone, or cannot hold files of ours.
+
+    That another file is missing, which is read to write this one, is an error of another kind.
+    """
+    missing = Path(str(error.filename).removesuffix(PART))
+    return error.errno == errno.ENOENT and missing in {path, *path.parents}
 
 
 def sha256_of(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import signal
 import sys
 import threading
@@ -23,6 +24,23 @@ if TYPE_CHECKING:  # rich is imported when a table is printed, the chain when it
     from lightmodel.pipeline import RunContext
 
 Command = Callable[..., Any]
+
+
+class NamedPath(click.Path):
+    """A path that is not empty: an empty one, as of a variable that is not set, would be this folder."""
+
+    def convert(
+        self,
+        value: "str | os.PathLike[str]",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> "str | bytes | os.PathLike[str]":
+        """Return the path."""
+        if not os.fspath(value):
+            self.fail("the path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 DASH = "\N{EN DASH}"
 
 
@@ -38,7 +56,7 @@ def settings(command: Command) -> Command:
     return click.option(
         "--config",
         "config_file",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=NamedPath(dir_okay=False, path_type=Path),
         help="Read this file instead of config.toml.",
     )(command)
 

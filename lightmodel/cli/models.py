@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lightmodel.cli.common import configured, metric_text, settings
+from lightmodel.cli.common import NamedPath, configured, metric_text, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, ConfigError, LightModelError
 from lightmodel.store.lock import run_lock
@@ -163,7 +163,7 @@ def retire(config: Config) -> None:
 
 
 @models.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=NamedPath(file_okay=False, path_type=Path))
 @click.option(
     "--runtime",
     help="Fail if an image with this runtime cannot serve the model, and print it; auto: print the "
@@ -206,7 +206,7 @@ def _image_runtime(version: Version, asked: str) -> str:
 
 
 @models.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=NamedPath(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 def adopt(config: Config, file: Path) -> None:
     """Publish a stray model file as a version.
@@ -267,9 +267,7 @@ def pull(config: Config, version: str | None) -> None:
 
 
 @click.command()
-@click.argument(
-    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("file", required=False, type=NamedPath(exists=True, dir_okay=False, path_type=Path))
 @settings
 def runtime(file: Path | None, config_file: Path | None, sets: tuple[str, ...]) -> None:
     """Print the runtime that a model needs.

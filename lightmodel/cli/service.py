@@ -14,11 +14,11 @@ from typing import IO, Any
 import click
 import orjson
 
-from lightmodel.cli.common import configured, settings
+from lightmodel.cli.common import NamedPath, configured, settings
 from lightmodel.config import Config, environment, load
 from lightmodel.contract.task import label_name
 from lightmodel.errors import ConfigError
-from lightmodel.files import atomic_path
+from lightmodel.files import OTHER_FILE, atomic_path, translate_os_errors
 
 ROOT = Path(__file__).parents[2]
 _STDOUT = Path("-")
@@ -102,7 +102,7 @@ def smoke(config: Config, url: str, seconds: float) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=NamedPath(exists=True, dir_okay=False, path_type=Path))
 @configured
 def feedback(config: Config, file: Path) -> None:
     """Join labels that arrived later to predictions.
@@ -121,7 +121,7 @@ def feedback(config: Config, file: Path) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("file", type=NamedPath(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Only rows of this UTC day.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @configured
@@ -133,7 +133,9 @@ def export(config: Config, file: Path, day: datetime | None, *, force: bool) -> 
     """
     from lightmodel.predictions.factory import open_sink
 
-    if file.is_file() and not force:
+    with translate_os_errors(file, OTHER_FILE):
+        is_file = file.is_file()
+    if is_file and not force:
         raise click.BadParameter(f"{file} exists already; --force replaces it.", param_hint="FILE")
     if not file.parent.is_dir():
         raise click.BadParameter(
@@ -150,7 +152,10 @@ def export(config: Config, file: Path, day: datetime | None, *, force: bool) -> 
 def _output(file: Path) -> Iterator[IO[str]]:
     """Open what is written to; a file appears, or is replaced, once it is whole."""
     if file == _STDOUT or (file.exists() and not file.is_file()):  # such as a pipe
-        with click.open_file(str(file), "w", encoding="utf-8") as output:
+        with (
+            translate_os_errors(file, OTHER_FILE),
+            click.open_file(str(file), "w", encoding="utf-8") as output,
+        ):
             yield output
     else:
         with atomic_path(file.resolve()) as part, part.open("w", encoding="utf-8") as output:

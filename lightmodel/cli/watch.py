@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import DASH, configured, metric_text, new_table, print_table
+from lightmodel.cli.common import DASH, NamedPath, configured, metric_text, new_table, print_table
 from lightmodel.config import Config
 from lightmodel.errors import DriftExceeded, LightModelError, NoVerdict, QualityGateFailed
-from lightmodel.files import translate_os_errors, write_atomic
+from lightmodel.files import check_writable, write_atomic
 
 if TYPE_CHECKING:  # numpy takes a while to import
     from lightmodel.contract.results import Interval
@@ -27,12 +27,12 @@ _PAGE = "drift.html"
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--page",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False, path_type=Path),
     help="Where to write the page; by default drift.html beside the prediction log.",
 )
 @click.option(
     "--evidently",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False, path_type=Path),
     help="Write Evidently's page here, and its page of labelled rows beside it; see `make evidently`.",
 )
 @configured
@@ -54,8 +54,7 @@ def drift(
 
         check_python(config)
     for file in filter(None, (page, evidently)):
-        with translate_os_errors(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(file)
     measured = measure_drift(config, version)
     report = measured.report
     _print(report, as_json=as_json)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lightmodel.cli import BUG
+from lightmodel.cli import BUG, INTERRUPTED
 from lightmodel.cli.common import settings, stop_event
 from lightmodel.config import Config, load
 from lightmodel.config.durations import parse_duration
@@ -107,10 +107,9 @@ def _watch_once(config: Config, jobs: TrainingJobs, stop: threading.Event) -> No
             return
         job = _ended(jobs, job, stop)
     click.echo("\n".join(job.last_lines))
-    click.echo(f"training {job.id}: {job.state}")
+    click.echo(f"training {job.id}: {job.outcome}")
     if job.state != "approved":
-        code = job.exit_code or BUG
-        sys.exit(code if code > 0 else BUG)  # negative: the number of a signal
+        sys.exit(INTERRUPTED if job.was_killed else job.exit_code or BUG)
 
 
 def _ended(jobs: TrainingJobs, job: Job, stop: threading.Event) -> Job:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import TypeAdapter
+
 from lightmodel.config import Config
 from lightmodel.delivery.aws import open_function
 from lightmodel.delivery.docker_host import open_docker_host
@@ -103,8 +105,9 @@ class Monitor:
         if self.host.is_locked():
             logger.warning("%s; a deployment of the service is under way", problem)
             return problem
-        if self.clock() < incident.next_try:
-            logger.warning("%s; the next try is in %d s", problem, incident.next_try - self.clock())
+        wait = incident.next_try - self.clock()
+        if 0 < wait <= _LONGEST_WAIT_S:  # a longer one is of a clock that was wrong
+            logger.warning("%s; the next try is in %d s", problem, wait)
             return problem
         return self._restart(incident, problem)
 
@@ -136,6 +139,6 @@ class Monitor:
 
     def _read_incident(self) -> Incident | None:
         try:
-            return Incident(**json.loads(self.state_file.read_text(encoding="ascii")))
-        except (OSError, ValueError, TypeError):  # missing or incomplete
+            return TypeAdapter(Incident).validate_json(self.state_file.read_bytes())
+        except (OSError, ValueError):  # missing or incomplete
             return None

@@ -19,6 +19,7 @@ from lightmodel.store.canary import served_versions
 from lightmodel.store.versions import Version, models_of
 from lightmodel.training.reference import REFERENCE, Reference
 from lightmodel.watch.column_tests import ColumnDrift, column_tests, judged
+from lightmodel.watch.times import Time
 from lightmodel.watch.window import Window, read_window
 
 Verdict = Literal["stable", "drift", "none"]
@@ -45,7 +46,7 @@ class DriftReport:
     """
 
     version: str
-    created: str
+    created: Time
     verdict: Verdict
     reason: str
     rows: int

@@ -1,7 +1,11 @@
 """Store the last reports beside the prediction log, where the service's /metrics finds it."""
 
 import json
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from lightmodel.config import Config
 from lightmodel.files import write_atomic
@@ -30,8 +34,9 @@ def store_drift(config: Config, report: DriftReport) -> None:
 def last_drift(config: Config) -> DriftReport | None:
     """Return the last drift report; None if there is none, or it cannot be read."""
     try:
-        return DriftReport.from_dict(json.loads(drift_file(config).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
+        report = DriftReport.from_dict(json.loads(drift_file(config).read_bytes()))
+        return _drift_reports().validate_python(asdict(report))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -52,6 +57,17 @@ def store_quality(config: Config, quality: LiveQuality) -> None:
 def last_quality(config: Config) -> LiveQuality | None:
     """Return the last live quality; None if there is none, or it cannot be read."""
     try:
-        return LiveQuality.from_dict(json.loads(quality_file(config).read_bytes()))
+        quality = LiveQuality.from_dict(json.loads(quality_file(config).read_bytes()))
+        return _live_qualities().validate_python(asdict(quality))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+@cache
+def _drift_reports() -> TypeAdapter[DriftReport]:
+    return TypeAdapter(DriftReport)
+
+
+@cache
+def _live_qualities() -> TypeAdapter[LiveQuality]:
+    return TypeAdapter(LiveQuality)

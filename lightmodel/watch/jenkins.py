@@ -1,5 +1,7 @@
 """Trainings as builds of a Jenkins job, which holds their state."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -24,6 +26,18 @@ _BUILD = "number,url,timestamp,duration,building,result"
 _JOB = f"inQueue,property[parameterDefinitions[name]],lastBuild[{_BUILD}]"
 
 
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Turn what an answer has that is not of Jenkins' API, as a proxy's page, into SourceUnavailable."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise SourceUnavailable(
+            f"an answer is not one of Jenkins' API: {type(error).__name__}",
+            hint="check serve.jenkins_url, and what is between here and Jenkins",
+        ) from error
+
+
 @dataclass(frozen=True)
 class JenkinsJobs:
     """Starts builds of the Jenkins job at `url` with a user's API token.
@@ -35,6 +49,7 @@ class JenkinsJobs:
     user: str
     token: str
 
+    @_understood()
     def start(self, reason: str) -> Job:
         """Start a build; see `TrainingJobs`."""
         status = self._job()
@@ -49,6 +64,7 @@ class JenkinsJobs:
         now = datetime.now(UTC).isoformat()
         return Job(queued or "queued", "queued", now, url=self.url, reason=reason)
 
+    @_understood()
     def find(self, job_id: str) -> Job | None:
         """Return a build by the number of its queue item; see `TrainingJobs`."""
         if not job_id.isdigit():
@@ -64,6 +80,7 @@ class JenkinsJobs:
         state: State = "failed" if item.get("cancelled") else "queued"
         return Job(job_id, state, _time(item.get("inQueueSince", 0)), url=self.url)
 
+    @_understood()
     def latest(self) -> Job | None:
         """Return what is queued, or else the last build; see `TrainingJobs`."""
         status = self._job()

@@ -1,12 +1,16 @@
 """Trainings that are started from outside a run: the protocol of what starts and follows them."""
 
+import signal
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from lightmodel.watch.times import Time
+
 State = Literal["queued", "running", "approved", "rejected", "failed"]
 
 MOST_CHARACTERS = 300
+_RESUMES = "the next run keeps the folds that it had finished"
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,8 @@ class Job:
 
     id: str
     state: State
-    started: str
-    ended: str | None = None
+    started: Time
+    ended: Time | None = None
     exit_code: int | None = None
     url: str | None = None
     last_lines: tuple[str, ...] = ()
@@ -41,6 +45,29 @@ class Job:
     def was_interrupted(self) -> bool:
         """Whether it ended without an exit code, as where its machine or container was stopped."""
         return self.state == "failed" and self.exit_code is None and self.url is None
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it, alone or with its machine or container."""
+        return self.was_interrupted or (self.exit_code or 0) < 0
+
+    @property
+    def outcome(self) -> str:
+        """Its state in words, with what to do about it where that is not in its output."""
+        if self.was_interrupted:
+            return (
+                f"{self.state}: it was stopped, perhaps with its machine or container; {_RESUMES}"
+            )
+        if self.exit_code is not None and self.exit_code < 0:
+            number = -self.exit_code
+            memory = " (out of memory?)" if number == signal.SIGKILL else ""
+            return f"{self.state}: it was killed by signal {number}{memory}; {_RESUMES}"
+        return self.state
+
+    @property
+    def began(self) -> datetime:
+        """When it started."""
+        return datetime.fromisoformat(self.started)
 
     @property
     def last_time(self) -> datetime:

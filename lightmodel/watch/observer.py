@@ -21,6 +21,7 @@ from lightmodel.watch.drift import measure_drift
 from lightmodel.watch.files import last_drift, last_quality, store_drift, store_quality
 from lightmodel.watch.quality import live_quality
 from lightmodel.watch.state import WatchState
+from lightmodel.watch.times import is_ahead
 from lightmodel.watch.triggers import Observation
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Observer:
         measures = served is not None and self._is_due(now, state)
         if measures:
             self._measure()
-        since = _since(served, state)
+        since = self._since(served, state, now)
         quality = last_quality(self._config)
         asks_source = not busy and "new_data" in self._config.watch.train_on
         counts = "labels" in self._config.watch.train_on and served is not None
@@ -67,6 +68,14 @@ class Observer:
             return True
         pause = timedelta(seconds=self._config.watch.measure_every_s)
         return now - datetime.fromisoformat(state.measured) >= pause
+
+    def _since(self, served: Version | None, state: WatchState, now: datetime) -> datetime | None:
+        created = served.manifest.created if served else ""
+        times = [datetime.fromisoformat(one) for one in (state.trained, created) if one]
+        if created and is_ahead(times[-1], now):
+            problem = f"it was made at {created}, which is after now, and does not count as trained"
+            self._warn("the served model's time", f"{problem}: was a clock wrong?")
+        return max((one for one in times if not is_ahead(one, now)), default=None)
 
     def _measure(self) -> None:
         config = self._config
@@ -95,12 +104,15 @@ class Observer:
         try:
             found = observe()
         except LightModelError as error:
-            if self._failures.get(what) != error.message:
-                logger.warning("%s: %s; %s", what, error.message, error.hint)
-            self._failures[what] = error.message
+            self._warn(what, f"{error.message}; {error.hint}")
             return None
         self._failures.pop(what, None)
         return found
+
+    def _warn(self, what: str, problem: str) -> None:
+        if self._failures.get(what) != problem:
+            logger.warning("%s: %s", what, problem)
+        self._failures[what] = problem
 
 
 def _served(models: Store, canary: float) -> Version | None:
@@ -108,11 +120,6 @@ def _served(models: Store, canary: float) -> Version | None:
         return served_versions(models, canary).stable
     except ArtefactMissing:  # nothing is wrong before the first training
         return None
-
-
-def _since(served: Version | None, state: WatchState) -> datetime | None:
-    times = [state.trained, served.manifest.created if served else ""]
-    return max((datetime.fromisoformat(one) for one in times if one), default=None)
 
 
 def _tested_on(models: Store) -> str:

@@ -1,17 +1,22 @@
 """Trainings as processes of this machine, with their state and output in a folder."""
 
+import ctypes
+import fcntl
 import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from lightmodel.config.environment import child_environment
 from lightmodel.errors import AlreadyRunning
@@ -20,7 +25,7 @@ from lightmodel.watch.jobs import Job, State
 
 _STATE_OF_EXIT: dict[int, State] = {0: "approved", 10: "rejected"}
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
-_STARTUP_TIME = timedelta(minutes=1)
+_PR_SET_PDEATHSIG = 1
 _TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
 # The process that is started forks and ends at once: nobody needs to wait for the one that stays.
@@ -36,6 +41,9 @@ supervise()
 @dataclass(frozen=True)
 class ProcessJobs:
     """Runs a command at low priority, in a process group of its own, so that it survives who started it.
+
+    A job runs as long as a process has its output file open, for that holds the file's lock. So nobody
+    needs its process number, which says nothing in another container, and may come to be another's.
 
     `keep` is the number of jobs whose state and output are kept.
     """
@@ -55,54 +63,81 @@ class ProcessJobs:
                 )
             self._prune()
             now = datetime.now(UTC)
-            name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-            job = Job(name, "running", now.isoformat(), reason=reason)
-            self._write(job, None)
-            command = [*self.command, *(["--reason", reason] if reason else [])]
-            output = self.folder / f"{name}.log"
-            with translate_os_errors(output), output.open("wb") as log:
-                subprocess.run(  # noqa: S603 — this project's command
-                    [sys.executable, "-c", _SUPERVISE, str(self.folder), name, *command],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=child_environment({}),
-                    start_new_session=True,
-                    check=True,
-                )
+            job = Job(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", "running", now.isoformat())
+            job = replace(job, reason=reason)
+            self._launch(job)
         return job
 
     def find(self, job_id: str) -> Job | None:
         """Return a job, also of an earlier process; see `TrainingJobs`."""
-        if not _ID.fullmatch(job_id):
-            return None
-        try:
-            content: dict[str, Any] = json.loads((self.folder / f"{job_id}.json").read_bytes())
-            pid = content.pop("pid")
-            job = Job(**{**content, "last_lines": self._tail(job_id)})
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-        died = job.state == "running" and not _is_alive(pid, job)
-        return replace(job, state="failed") if died else job
+        job = self._read(job_id) if _ID.fullmatch(job_id) else None
+        return replace(job, last_lines=self._tail(job_id)) if job else None
 
     def latest(self) -> Job | None:
         """Return the job that started last; see `TrainingJobs`."""
-        found = (self.find(name) for name in reversed(self._names()))
-        # of two within a second, the names do not tell which came first
-        newest = [job for job, _ in zip((one for one in found if one), range(2), strict=False)]
-        return max(newest, key=lambda job: job.started, default=None)
+        now = datetime.now(UTC)
+
+        def order(job: Job) -> tuple[bool, bool, datetime]:
+            """Order jobs by their start; one of a clock that was wrong counts if it is under way."""
+            return job.is_under_way, job.began <= now, job.began
+
+        found = [job for name in self._names() if (job := self._read(name))]
+        newest = max(found, key=order, default=None)
+        return replace(newest, last_lines=self._tail(newest.id)) if newest else None
 
     def supervise(self, job_id: str) -> int:
-        """Run the command, record its state before and after, and return its exit code."""
+        """Run the command, record its state afterwards, and return its exit code."""
         job = self.find(job_id)
         if job is None:
             return 1
-        self._write(job, os.getpid())
-        code = subprocess.run(self.command, check=False).returncode  # noqa: S603 — from `start`
+        code = subprocess.run(  # noqa: S603 — from `start`
+            self.command,
+            check=False,
+            preexec_fn=_end_with_parent,  # which is safe: this process has one thread
+        ).returncode
         ended = datetime.now(UTC).isoformat()
         state = _STATE_OF_EXIT.get(code, "failed")
-        self._write(replace(job, state=state, ended=ended, exit_code=code), None)
+        self._write(replace(job, state=state, ended=ended, exit_code=code))
         return code
+
+    def _launch(self, job: Job) -> None:
+        """Start the process of a job, which inherits its output with the lock."""
+        command = [*self.command, *(["--reason", job.reason] if job.reason else [])]
+        output = self._output(job.id)
+        with translate_os_errors(output), output.open("wb") as log:
+            fcntl.flock(log, fcntl.LOCK_EX)
+            self._write(job)
+            subprocess.run(  # noqa: S603 — this project's command
+                [sys.executable, "-c", _SUPERVISE, str(self.folder), job.id, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=child_environment({}),
+                start_new_session=True,
+                check=True,
+            )
+
+    def _read(self, job_id: str) -> Job | None:
+        """Return a job without its last lines; None if there is none, or its file is damaged."""
+        is_running = self._is_running(job_id)  # before its file is read: it may end in between
+        try:
+            job = _jobs().validate_json((self.folder / f"{job_id}.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return replace(job, state="failed") if job.state == "running" and not is_running else job
+
+    def _is_running(self, job_id: str) -> bool:
+        try:
+            with self._output(job_id).open("rb") as log:
+                fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _output(self, job_id: str) -> Path:
+        return self.folder / f"{job_id}.log"
 
     def _names(self) -> list[str]:
         return sorted(path.stem for path in self.folder.glob("*.json") if _ID.fullmatch(path.stem))
@@ -114,29 +149,31 @@ class ProcessJobs:
                 with suppress(OSError):
                     (self.folder / f"{name}.{suffix}").unlink(missing_ok=True)
 
-    def _write(self, job: Job, pid: int | None) -> None:
-        content = {**asdict(job), "last_lines": (), "pid": pid}
+    def _write(self, job: Job) -> None:
+        content = {**asdict(job), "last_lines": ()}
         write_atomic(self.folder / f"{job.id}.json", json.dumps(content).encode())
 
     def _tail(self, job_id: str) -> tuple[str, ...]:
         try:
-            with (self.folder / f"{job_id}.log").open("rb") as log:
+            with self._output(job_id).open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
                 return tuple(log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
         except OSError:
             return ()
 
 
-def _is_alive(pid: int | None, job: Job) -> bool:
-    """Return whether this job's process runs; a later process may have the same number."""
-    if pid is None:  # the process has just started, and has not recorded its number yet
-        return datetime.now(UTC) - datetime.fromisoformat(job.started) < _STARTUP_TIME
-    try:
-        os.kill(pid, 0)
-        command = Path(f"/proc/{pid}/cmdline")
-        return not command.exists() or job.id.encode() in command.read_bytes()
-    except OSError:
-        return False
+@cache
+def _jobs() -> TypeAdapter[Job]:
+    return TypeAdapter(Job)
+
+
+def _end_with_parent() -> None:
+    """Let this process be terminated when its parent ends, where the system can do that.
+
+    Nobody would learn how the training ends, and an approved one would count as failed.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def supervise() -> None:

@@ -26,6 +26,7 @@ from lightmodel.store.verdict import StoredVerdict, read_verdict
 from lightmodel.store.versions import Store, Version, models_of
 from lightmodel.watch.estimate import MAX_ROWS, estimate
 from lightmodel.watch.labelled import LabelledRows, labelled_rows, recent_rows
+from lightmodel.watch.times import Time
 
 State = Literal["ok", "unsure", "below", "none"]
 Period = Literal["day", "week", "month"]
@@ -85,7 +86,7 @@ class VersionQuality:
 class LiveQuality:
     """The live quality of all versions that answered, oldest version first; `created` in ISO format."""
 
-    created: str
+    created: Time
     versions: tuple[VersionQuality, ...]
 
     @property

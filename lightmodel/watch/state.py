@@ -3,10 +3,14 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from lightmodel.files import write_atomic
+from lightmodel.watch.times import Time, TimeOrNever, is_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ class Attempt:
 
     key: str
     tries: int
-    next_try: str
+    next_try: Time
     job: str = ""
     ended_well: bool = False
 
@@ -45,8 +49,8 @@ class WatchState:
 
     job: str = ""
     reason: str = ""
-    trained: str = ""
-    measured: str = ""
+    trained: TimeOrNever = ""
+    measured: TimeOrNever = ""
     notified: Mapping[str, str] = field(default_factory=dict)
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
 
@@ -60,14 +64,30 @@ class StateFile:
     def read(self) -> WatchState:
         """Return the state; an empty one, with a warning, in place of a damaged file."""
         try:
-            content = json.loads(self.path.read_bytes())
-            attempts = {name: Attempt(**one) for name, one in content.pop("attempts").items()}
-            return WatchState(**content, attempts=attempts)
+            return TypeAdapter(WatchState).validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return WatchState()
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError):
             logger.warning("%s cannot be read; watching begins anew", self.path)
             return WatchState()
+
+    def read_at(self, now: datetime) -> WatchState:
+        """Return the state; times after now, of a wrong clock, count as never, with a warning."""
+        state = self.read()
+        return replace(
+            state,
+            trained=self._not_ahead("trained", state.trained, now),
+            measured=self._not_ahead("measured", state.measured, now),
+        )
+
+    def _not_ahead(self, name: str, time: str, now: datetime) -> str:
+        if not time or not is_ahead(datetime.fromisoformat(time), now):
+            return time
+        logger.warning(
+            "%s: %s is %s, which is after now, and counts as never: was a clock wrong?",
+            *(self.path, name, time),
+        )
+        return ""
 
     def write(self, state: WatchState) -> None:
         """Replace the state.

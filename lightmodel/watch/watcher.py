@@ -19,6 +19,7 @@ from lightmodel.predictions.factory import log_folder
 from lightmodel.watch.jobs import Job, TrainingJobs, reason_text
 from lightmodel.watch.observer import Observer
 from lightmodel.watch.state import Attempt, StateFile, WatchState
+from lightmodel.watch.times import is_ahead
 from lightmodel.watch.triggers import Cause, Observation, causes_of
 
 logger = logging.getLogger(__name__)
@@ -62,14 +63,14 @@ class Watcher:
         """
         now, latest = self.clock(), self.jobs.latest()
         busy = latest is not None and latest.is_under_way
-        state = self._ended(self.state.read(), latest, now)
+        state = self._ended(self.state.read_at(now), latest, now)
         seen = self.observe(now, state, busy=busy)
         if seen.measured:
             state = replace(state, measured=now.isoformat())
         state = self._notified(state, seen)
         self.state.write(state)
         causes = [one for one in causes_of(seen, self.watch) if not _is_settled(one, state)]
-        due = [one for one in causes if now >= _next_try(one, state)]
+        due = [one for one in causes if self._is_due(one, state, now)]
         held_back = self._held_back(now, latest, due)
         if due and not held_back:
             return self._start(state, now, due)
@@ -83,9 +84,10 @@ class Watcher:
         if state.job:
             job = self.jobs.find(state.job) or latest
             if job is None or not job.is_under_way:
-                logger.info("training %s: %s", state.job, job.state if job else "is not known")
+                logger.info("training %s: %s", state.job, job.outcome if job else "is not known")
                 state = _with_end(state, job, now)
-        if latest and latest.state in {"approved", "rejected"}:
+        has_verdict = latest is not None and latest.state in {"approved", "rejected"}
+        if latest and has_verdict and not is_ahead(latest.began, now):
             state = replace(state, trained=max(state.trained, latest.started))
         return state
 
@@ -96,7 +98,8 @@ class Watcher:
         if latest.is_under_way:
             return f"training {latest.id} is under way"
         ends = latest.last_time + timedelta(seconds=self.watch.cooldown_s)
-        if now < ends and not latest.was_interrupted:
+        is_past = now >= ends or is_ahead(latest.last_time, now)
+        if not is_past and not latest.was_interrupted:
             return f"watch.cooldown lasts until {ends:%Y-%m-%d %H:%M:%S} UTC"
         return ""
 
@@ -120,13 +123,21 @@ class Watcher:
         logger.info("training %s started because of: %s", job.id, reason)
         return job
 
+    def _is_due(self, cause: Cause, state: WatchState, now: datetime) -> bool:
+        """Return whether the pause before another training for a cause is over; no pause is longer."""
+        next_try = _next_try(cause, state)
+        return now >= next_try or is_ahead(next_try, now + self._longest_pause)
+
+    @property
+    def _longest_pause(self) -> timedelta:
+        return max(timedelta(seconds=self.watch.cooldown_s), _LONGEST_BACK_OFF)
+
     def _attempt(self, cause: Cause, state: WatchState, now: datetime) -> Attempt:
         before = state.attempts.get(cause.trigger)
         tries = before.tries + 1 if before and before.key == cause.key else 1
         cooldown = timedelta(seconds=self.watch.cooldown_s)
-        longest = max(cooldown, _LONGEST_BACK_OFF)
         # 2 ** tries would exceed what a timedelta holds after some weeks
-        wait = min(max(cooldown, _SHORTEST_BACK_OFF) * 2 ** min(tries - 1, 10), longest)
+        wait = min(max(cooldown, _SHORTEST_BACK_OFF) * 2 ** min(tries - 1, 10), self._longest_pause)
         return Attempt(cause.key, tries, (now + wait).isoformat())
 
     def _say_waiting(self, causes: Sequence[Cause], why: str) -> None:

@@ -83,6 +83,37 @@ def test_a_table_that_cannot_be_used_is_not_tried_again_at_once(approved: Projec
     assert len(jobs(approved)) == 1
 
 
+KILLED = """
+import os, signal
+
+
+def features(table):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_training_that_is_killed_says_so_and_is_not_repeated_at_once(approved: Project) -> None:
+    grow(approved, seed=12)
+    (approved.folder / "killed.py").write_text(KILLED, encoding="utf-8")
+    words = ("watch", "--once", *EAGER, "--set", "train.module=killed.py")
+    killed = approved.tool(*words)
+    assert killed.code == 130, killed.err
+    assert "failed: it was killed by signal 9 (out of memory?); the next run" in killed.out
+    assert "no training was started" in approved.tool(*words).out
+    (job,) = jobs(approved)
+    assert (job["state"], job["exit_code"]) == ("failed", -9)
+
+
+def test_a_damaged_state_costs_a_warning_and_no_measurement(approved: Project) -> None:
+    log = approved.folder / "var" / "log"
+    log.mkdir(exist_ok=True)
+    (log / "watch.json").write_text('{"attempts": {}, "measured": "yesterday"}', encoding="utf-8")
+    looked = approved.tool("watch", "--once")
+    assert looked.code == 0, looked.err
+    assert "watch.json cannot be read; watching begins anew" in looked.err
+    assert (log / "drift.json").exists()
+
+
 def test_a_source_that_is_away_costs_a_warning(approved: Project) -> None:
     (approved.folder / "shop.csv").unlink()
     looked = approved.tool("watch", "--once", *EAGER)

@@ -25,8 +25,12 @@ class FakeJenkins:
     parameters: tuple[str, ...] = ()
     asked: list[str] = field(default_factory=list)
     given: dict[str, str] = field(default_factory=dict)
+    instead: object = None
 
-    def page(self, address: str) -> tuple[int, dict[str, Any]]:
+    def page(self, address: str) -> tuple[int, object]:
+        """Return status and content of an address; `instead` stands for all that Jenkins would say."""
+        if self.instead is not None:
+            return 200, self.instead
         path, _, query = unquote(address).partition("?")
         build = {"executable": {"url": f"{self.url}/1/"}} if self.started else {}
         pages: dict[str, dict[str, Any]] = {

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from lightmodel.errors import ConfigError, LightModelError, StorageFull
-from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
+from lightmodel.files import (
+    atomic_path,
+    check_writable,
+    sha256_of,
+    translate_os_errors,
+    write_atomic,
+)
 
 
 def test_a_file_is_replaced_in_one_step() -> None:
@@ -45,6 +51,8 @@ def test_an_interrupted_write_leaves_only_the_old_file(
         (errno.EACCES, ConfigError),
         (errno.EROFS, ConfigError),
         (errno.ENOTDIR, ConfigError),
+        (errno.EISDIR, ConfigError),
+        (errno.ENAMETOOLONG, ConfigError),
     ],
 )
 def test_an_error_of_the_operating_system_gets_a_hint(
@@ -59,6 +67,30 @@ def test_an_error_of_the_operating_system_gets_a_hint(
 def test_any_other_error_of_the_operating_system_is_not_translated() -> None:
     with pytest.raises(FileNotFoundError), translate_os_errors(Path("table.csv")):
         raise FileNotFoundError(errno.ENOENT, "a bug of ours")
+
+
+@pytest.mark.parametrize("path", ["gone/table.csv", f"{'x' * 300}.csv", "folder"])
+def test_a_file_that_has_no_place_is_an_error_with_a_hint(path: str) -> None:
+    Path("folder").mkdir()
+    (Path("folder") / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be written to"):
+        write_atomic(Path(path), b"")
+
+
+def test_that_a_file_can_be_written_is_checked_without_a_trace() -> None:
+    check_writable(Path("a/b/table.csv"))
+    assert list(Path("a/b").iterdir()) == []
+    Path("file").touch()
+    for path in ("file/table.csv", f"a/{'x' * 300}", "/dev/null/table.csv"):
+        with pytest.raises(ConfigError, match="cannot be written to"):
+            check_writable(Path(path))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no such file system")
+@pytest.mark.parametrize("path", ["/proc/there is no/x.html", "/proc/x.html"])
+def test_where_no_file_can_ever_be_the_error_says_so(path: str) -> None:
+    with pytest.raises(ConfigError, match="/proc"):
+        check_writable(Path(path))
 
 
 def test_the_hash_is_that_of_the_bytes() -> None:

@@ -351,6 +351,35 @@ def test_the_folder_of_a_page_is_made(call: CommandLine, serve: Serve) -> None:
     assert Path("a/b/drift.html").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [("drift", "--page"), ("drift", "--evidently"), ("export",), ("models", "pack")]
+)
+def test_an_empty_path_is_refused(call: CommandLine, words: tuple[str, ...]) -> None:
+    ended = call(*words, "")
+    assert (ended.code, ended.out) == (2, "")
+    assert "the path is empty" in ended.err
+
+
+@pytest.mark.parametrize("path", ["file/page.html", f"{'x' * 300}.html"])
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_measured(
+    call: CommandLine, approved: Project, path: str
+) -> None:
+    (approved.folder / "file").touch()
+    ended = call("drift", "--page", path)
+    assert (ended.code, ended.out) == (78, "")
+    assert "name another file" in ended.err
+
+
+def test_a_log_that_cannot_be_exported_is_an_error_with_a_hint(
+    call: CommandLine, approved: Project
+) -> None:
+    assert approved.models()
+    ended = call("export", f"{'x' * 300}.csv")
+    assert (ended.code, "File name too long" in ended.err) == (78, True)
+    full = call("export", "/dev/full")
+    assert (full.code, "no room left to write full in /dev" in full.err) == (74, True)
+
+
 SERVING_IMAGE = """
 import sys
 

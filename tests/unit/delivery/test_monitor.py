@@ -115,7 +115,19 @@ def test_a_deployment_that_was_killed_is_undone_and_reported(watch: Watch) -> No
     assert watch.events[0].body == "light-model-blue gets the requests again"
 
 
-def test_an_incomplete_state_file_is_ignored(watch: Watch) -> None:
-    watch.state_file.write_text('{"since": 1', encoding="ascii")
+@pytest.mark.parametrize(
+    "content",
+    ['{"since": 1', "[]", '{"since": "yesterday"}', '{"since": 1, "tries": null, "next_try": 0}'],
+)
+def test_a_damaged_state_file_is_ignored(watch: Watch, content: str) -> None:
+    watch.state_file.write_text(content, encoding="ascii")
     watch.host.problem = "the service is exited"
     assert watch.check() == ""
+    assert watch.host.restarts == 1
+
+
+def test_a_pause_of_a_clock_that_was_ahead_holds_no_restart_back(watch: Watch) -> None:
+    watch.state_file.write_text('{"since": 1, "tries": 1, "next_try": 2e9}', encoding="ascii")
+    watch.host.problem = "the service is exited"
+    assert watch.check() == ""
+    assert watch.host.restarts == 1

@@ -92,6 +92,20 @@ def test_before_the_first_training_there_is_only_a_table(
     assert not caplog.messages
 
 
+def test_a_model_of_a_clock_that_was_ahead_does_not_count_as_trained(
+    approved: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert approved.models()
+    observe, now = Observer(settings()), datetime.now(UTC)
+    before = now - timedelta(days=2)
+    for _ in range(2):
+        assert observe(before, WatchState(), busy=False).since is None
+    assert len([one for one in caplog.messages if "was a clock wrong?" in one]) == 1
+    earlier = (before - timedelta(days=1)).isoformat()
+    assert observe(before, WatchState(trained=earlier), busy=False).since
+    assert observe(now, WatchState(), busy=False).since
+
+
 def test_during_a_training_the_source_is_not_asked(approved: Project) -> None:
     (approved.folder / "shop.csv").unlink()
     assert look(settings(), busy=True).table is None

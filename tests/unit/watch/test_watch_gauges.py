@@ -1,5 +1,6 @@
 """The last reports as Prometheus gauges."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,10 @@ def test_without_a_report_there_are_no_gauges(tmp_path: Path) -> None:
     assert gauges(config) == {}
     drift_file(config).write_text('{"version": "v1"}', encoding="utf-8")
     assert (gauges(config), last_drift(config)) == ({}, None)
+    whole = report_on(2_000).to_dict()
+    for change in ({"created": "yesterday"}, {"rows": "many"}, {"tests": [1]}, {"notes": [None]}):
+        drift_file(config).write_text(json.dumps({**whole, **change}), encoding="utf-8")
+        assert (gauges(config), last_drift(config)) == ({}, None)
 
 
 def test_a_report_is_exported_with_each_test(tmp_path: Path) -> None:

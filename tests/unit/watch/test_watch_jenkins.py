@@ -59,3 +59,16 @@ def test_a_jenkins_that_refuses_or_is_away_is_named_without_the_token(fake: Fake
     assert "wr0ng" not in f"{refused.value}{refused.value.hint}"
     with pytest.raises(SourceUnavailable, match="ConnectionError"):
         JenkinsJobs("http://127.0.0.1:1/job/train", "bot", "token").start("")
+
+
+@pytest.mark.parametrize("answer", [[], "a proxy's page", {"lastBuild": {"number": 1}}])
+def test_an_answer_that_is_not_jenkins_is_an_error_with_a_hint(
+    fake: FakeJenkins, answer: object
+) -> None:
+    fake.instead = answer
+    with pytest.raises(SourceUnavailable, match="not one of Jenkins' API") as caught:
+        jobs_of(fake).latest()
+    assert "serve.jenkins_url" in caught.value.hint
+    if not isinstance(answer, dict):
+        with pytest.raises(SourceUnavailable):
+            jobs_of(fake).find("7")

@@ -1,8 +1,10 @@
 """Trainings as processes: one at a time, with state and output, whoever ends first."""
 
+import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,12 @@ def ended(jobs: ProcessJobs, job: Job) -> Job:
     last = jobs.find(job.id)
     assert last
     return last
+
+
+def found(jobs: ProcessJobs, job: Job) -> Job:
+    there = jobs.find(job.id)
+    assert there
+    return there
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,60 @@ def test_two_do_not_run_at_once_and_a_stopped_one_is_interrupted(tmp_path: Path)
     ended(jobs, second)
 
 
+def killed_supervisor(tmp_path: Path, code: str) -> tuple[ProcessJobs, Job, int]:
+    """Start a job whose supervisor is killed; return the process number of its training, too."""
+    numbers = tmp_path / "numbers"
+    write = f"open({str(numbers)!r}, 'w').write(f'{{os.getppid()}} {{os.getpid()}} ')"
+    jobs = jobs_of(f"import os, signal, time; {code}; {write}; time.sleep(600)")
+    job = jobs.start("")
+    wait_until(
+        lambda: numbers.exists() and numbers.read_text().endswith(" "), "a training", seconds=120
+    )
+    supervisor, training = map(int, numbers.read_text().split())
+    os.kill(supervisor, signal.SIGKILL)
+    return jobs, job, training
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_training_ends_with_its_supervisor(tmp_path: Path) -> None:
+    jobs, job, _ = killed_supervisor(tmp_path, "pass")
+    last = ended(jobs, job)
+    assert (last.state, last.was_interrupted) == ("failed", True)
+    assert "the next run keeps the folds" in last.outcome
+
+
+def test_a_training_that_outlives_its_supervisor_still_runs_and_no_second_starts(
+    tmp_path: Path,
+) -> None:
+    ignore = "signal.signal(signal.SIGTERM, lambda *_: print('told to end', flush=True))"
+    jobs, job, training = killed_supervisor(tmp_path, ignore)
+    if sys.platform == "linux":
+        wait_until(lambda: found(jobs, job).last_lines, "the supervisor's end", seconds=120)
+    assert found(jobs, job).state == "running"
+    with pytest.raises(AlreadyRunning, match=job.id):
+        jobs.start("")
+    os.kill(training, signal.SIGKILL)
+    assert ended(jobs, job).was_interrupted
+
+
+def test_a_training_that_is_killed_says_by_which_signal() -> None:
+    jobs = jobs_of("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    job = ended(jobs, jobs.start(""))
+    assert (job.exit_code, job.was_interrupted, job.was_killed) == (-9, False, True)
+    assert job.outcome.startswith("failed: it was killed by signal 9 (out of memory?); ")
+
+
+def test_a_job_of_a_wrong_clock_does_not_hide_the_others() -> None:
+    jobs = jobs_of("")
+    jobs.folder.mkdir()
+    ahead = Job("20991231T000000Z-abcdef", "approved", "2099-12-31T00:00:00+00:00")
+    (jobs.folder / f"{ahead.id}.json").write_text(json.dumps(vars(ahead)), encoding="utf-8")
+    assert jobs.latest() == ahead
+    other = replace(ahead, id="20260101T000000Z-abcdef", started="2026-01-01T00:00:00+00:00")
+    (jobs.folder / f"{other.id}.json").write_text(json.dumps(vars(other)), encoding="utf-8")
+    assert jobs.latest() == other
+
+
 def test_only_the_newest_jobs_are_kept() -> None:
     jobs = jobs_of("", keep=2)
     started = [ended(jobs, jobs.start(f"number {at}")).id for at in range(4)]
@@ -77,7 +139,10 @@ def test_what_is_no_job_is_not_found() -> None:
     assert jobs.latest() is None
     jobs.folder.mkdir()
     name = "20260101T000000Z-abcdef"
-    for content in ("", "{}", "[]", '{"pid": 1}'):
+    job = vars(Job(name, "approved", "2026-01-01T00:00:00+00:00"))
+    changes = ({"started": "yesterday"}, {"started": "2026-01-01"}, {"ended": 5}, {"state": "?"})
+    damaged = [json.dumps({**job, **change}) for change in changes]
+    for content in ("", "{}", "[]", '{"pid": 1}', *damaged):
         (jobs.folder / f"{name}.json").write_text(content, encoding="utf-8")
         assert jobs.find(name) is None
         assert jobs.latest() is None

@@ -13,7 +13,7 @@ from lightmodel.config import WatchSection
 from lightmodel.errors import AlreadyRunning, SourceUnavailable
 from lightmodel.notify.events import Event
 from lightmodel.watch.jobs import Job, State
-from lightmodel.watch.state import StateFile, WatchState
+from lightmodel.watch.state import Attempt, StateFile, WatchState
 from lightmodel.watch.triggers import Observation
 from lightmodel.watch.watcher import Watcher
 from tests.unit.watch.test_watch_triggers import SERVED, drift_report, measured_quality
@@ -63,6 +63,7 @@ class Bench:
         self.is_notifiable = True
         self.seen: dict[str, Any] = {"served": SERVED, "table": "0ld", "trained_on": "0ld"}
         self.busy: list[bool] = []
+        self.states: list[WatchState] = []
         self.settings = WatchSection.model_validate(settings)
         self.file = StateFile(folder / "watch.json")
         self.restart()
@@ -81,6 +82,7 @@ class Bench:
 
     def _observe(self, now: datetime, state: WatchState, *, busy: bool) -> Observation:
         self.busy.append(busy)
+        self.states.append(state)
         since = datetime.fromisoformat(state.trained) if state.trained else START - 24 * HOUR
         return Observation(now, since=since, measured=True, **self.seen)
 
@@ -257,12 +259,64 @@ def test_what_nobody_was_notified_of_is_sent_once_it_can_be(bench: Bench) -> Non
     assert bench.file.read().notified == {"drift": SERVED, "quality_fell": SERVED}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"job": "',
+        "[]",
+        "",
+        '{"attempts": {"drift": {}}}',
+        '{"attempts": {}, "measured": "yesterday"}',
+        '{"attempts": {}, "trained": "2026-01-10T12:00:00"}',
+        '{"attempts": {}, "notified": null}',
+        '{"attempts": {}, "job": 5}',
+        '{"attempts": {"new_data": {"key": "new", "tries": 1, "next_try": ""}}}',
+        '{"attempts": {"new_data": {"key": "new", "tries": null, "next_try": "2026-01-10T12:00Z"}}}',
+    ],
+)
 def test_a_damaged_state_is_replaced_with_a_warning(
+    bench: Bench, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    bench.file.path.write_text(content, encoding="utf-8")
+    assert "new data" in bench.after(MINUTE, table="new")
+    assert [one for one in caplog.messages if one.endswith("watching begins anew")]
+    assert bench.file.read().job == "job-0"
+
+
+def test_times_of_a_clock_that_was_ahead_count_as_never_with_one_warning_each(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.after(MINUTE)
-    for content in (b'{"job": "', b"[]", b'{"attempts": {"drift": {}}}', b""):
-        bench.file.path.write_bytes(content)
-        assert bench.file.read() == WatchState()
-    assert "watching begins anew" in caplog.text
-    assert "new data" in bench.after(MINUTE, table="new")
+    ahead = "2031-01-01T00:00:00+00:00"
+    bench.file.write(WatchState(trained=ahead, measured=ahead))
+    for _ in range(2):
+        bench.after(MINUTE)
+    state = bench.file.read()
+    assert (state.trained, state.measured) == ("", bench.now.isoformat())
+    warnings = [one for one in caplog.messages if "was a clock wrong?" in one]
+    assert [ahead in one for one in warnings] == [True, True]
+    assert bench.states[0] == WatchState()
+
+
+def test_an_attempt_and_a_training_of_a_clock_that_was_ahead_hold_nothing_back(
+    bench: Bench,
+) -> None:
+    bench.now += 5 * 365 * 24 * HOUR
+    bench.after(MINUTE, table="new")
+    bench.jobs.end("approved", 0)
+    bench.now = START
+    assert "drift:" in bench.after(MINUTE, drift=drift_report("drift"))
+    bench.jobs.end("failed", 65)
+    assert bench.after(MINUTE) == bench.file.read().trained == ""
+    never = Attempt("new", 1, "2031-01-01T00:00:00+00:00")
+    bench.file.write(WatchState(attempts={"new_data": never}))
+    assert "new data" in bench.after(HOUR)
+
+
+def test_a_killed_training_is_logged_with_its_signal(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    bench.after(MINUTE, table="new")
+    bench.jobs.end("failed", -9)
+    assert bench.after(MINUTE) == ""  # where memory is short, it would be killed again
+    assert "training job-0: failed: it was killed by signal 9 (out of memory?)" in caplog.text
