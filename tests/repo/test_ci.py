@@ -10,7 +10,12 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = sorted(path.name for path in (ROOT / ".ci" / "parts").iterdir())
-SCRIPTS = [*(ROOT / ".ci" / "parts").iterdir(), *(ROOT / ".ci").glob("*.sh"), ROOT / ".ci" / "run"]
+SCRIPTS = [
+    *(ROOT / ".ci" / "parts").iterdir(),
+    *(ROOT / ".ci").glob("*.sh"),
+    ROOT / ".ci" / "run",
+    ROOT / "deploy" / "healthy.sh",
+]
 
 
 def test_every_part_is_run_by_default() -> None:
