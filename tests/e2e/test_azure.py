@@ -121,7 +121,7 @@ def test_a_new_version_takes_over_and_rollback_brings_the_old_one_back(
     ("name", "wrong", "timeout_s", "message"),
     [
         ("ends", ENDS_AT_ONCE, 5, "503"),
-        ("wrong", ANSWERS_WRONGLY, 120, "differ from the stored scores"),
+        ("wrong", ANSWERS_WRONGLY, 30, "differ from the stored scores"),
     ],
 )
 def test_a_version_that_fails_is_rolled_back(
