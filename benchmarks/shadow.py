@@ -51,10 +51,10 @@ class Turn:
     cpu_s: float
 
 
-def challenger() -> str:
-    """Return the name of a version that the gate has rejected, trained once."""
+def challenger(served: str) -> str:
+    """Return the name of the newest other version; one that the gate has rejected is trained once."""
     store = models_of(config())
-    if len(store.versions()) < 2:
+    if store.newest().name == served:
         worse = ("--set", "gate.minimum=0.9999", "--set", "train.seed=1")
         run = [sys.executable, str(ROOT / "run.py"), *worse]
         subprocess.run(run, cwd=FOLDER, check=False, capture_output=True)
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few and short turns")
     turns, seconds = (4, 1.0) if parser.parse_args().quick else (TURNS, SECONDS)
     served = model()
-    name = challenger()
+    name = challenger(served.version)
     record = json.dumps(sample_records(served)[0]).encode()
     os.environ["LIGHTMODEL__SERVE__WORKERS"] = str(_WORKERS)
     command = (sys.executable, str(ROOT / "app.py"), "--set", "log.folder=log-{port}")
