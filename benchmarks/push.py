@@ -22,7 +22,7 @@ from benchmarks.delivery import ROOT, deploy_settings, remove, run
 from benchmarks.ports import free_port
 
 RESULTS = ROOT / "benchmarks" / "results" / "push.json"
-PAGE = Path("lightmodel") / "web" / "templates" / "base.html"
+PAGE = Path("lightmodel") / "service" / "templates" / "base.html"
 NAME = "light-model-bench-push"
 STORE = "light-model-bench-store"
 _LEFT_OUT = ("retry", "notify", "fetch", "clean", "azure", "aws", "needed")

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pytest
 
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import SETTINGS, Project
+from tests.fakes.tables import shop_table
 from tests.fakes.waiting import wait_until
 
 MODEL_FILES = {

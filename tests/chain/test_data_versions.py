@@ -18,7 +18,8 @@ from lightmodel.cli.docs import dvc_file
 from lightmodel.config import load
 from lightmodel.pipeline import CHAIN
 from tests.fakes.clouds import azurite, make_bucket, make_container, moto
-from tests.fakes.project import ROOT, SETTINGS, shop_table
+from tests.fakes.project import ROOT, SETTINGS
+from tests.fakes.tables import shop_table
 
 TABLE = "data/shop.csv"
 NAMES = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org"}

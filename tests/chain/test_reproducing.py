@@ -12,7 +12,8 @@ import pytest
 
 from lightmodel.store.manifest import Signer
 from lightmodel.store.versions import Store
-from tests.fakes.project import SETTINGS, Project, shop_table
+from tests.fakes.project import SETTINGS, Project
+from tests.fakes.tables import shop_table
 
 SAME = "identical, byte for byte"
 POOR = ["--set", "train.parameters={max_rounds = 3, learning_rate = 0.5}"]

@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 
 from lightmodel.config import load
 from lightmodel.service import create_app
-from tests.fakes.project import SETTINGS, Project, shop_project, shop_table
+from tests.fakes.project import SETTINGS, Project, shop_project
+from tests.fakes.tables import shop_table
 
 # MLflow warns when it is imported and when it queries its database.
 pytestmark = [

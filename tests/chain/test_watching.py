@@ -15,8 +15,9 @@ import pyarrow.csv as arrow_csv
 import pytest
 
 from tests.fakes.jenkins import jenkins
-from tests.fakes.project import ROOT, Project, shop_table
+from tests.fakes.project import ROOT, Project
 from tests.fakes.server import serving
+from tests.fakes.tables import shop_table
 from tests.fakes.waiting import running, wait_until
 
 EAGER = ("--set", "watch.cooldown=0", "--set", "watch.measure_every=0")

@@ -18,8 +18,9 @@ import requests
 from benchmarks.ports import free_port
 from tests.fakes.mail import MailServer, mail_server
 from tests.fakes.monitoring import FILES, Monitoring, alerts_receiver, configure, monitoring
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import Project
 from tests.fakes.server import post, serving_untraced
+from tests.fakes.tables import shop_table
 from tests.fakes.waiting import wait_until
 
 pytestmark = pytest.mark.prometheus

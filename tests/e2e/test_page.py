@@ -16,8 +16,9 @@ import pytest
 import requests
 
 from tests.fakes import odd_names
-from tests.fakes.project import COMPILED, Project, shop_table
+from tests.fakes.project import COMPILED, Project
 from tests.fakes.server import serving
+from tests.fakes.tables import shop_table
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from pyarrow import parquet
 
-from tests.fakes.project import shop_table
+from tests.fakes.tables import shop_table
 from tests.fakes.tracing import tracing_paused
 from tests.fakes.trained import train
 

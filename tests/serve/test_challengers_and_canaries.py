@@ -9,8 +9,9 @@ import requests
 
 from lightmodel.store.canary import is_canarys
 from tests.fakes.copies import copy_model
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import Project
 from tests.fakes.server import log_of, master_of, post, serving
+from tests.fakes.tables import shop_table
 from tests.fakes.waiting import wait_until
 from tests.serve.test_forms import as_csv
 

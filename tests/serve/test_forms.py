@@ -14,7 +14,7 @@ import pyarrow.parquet as parquet
 import pytest
 import requests
 
-from tests.fakes.project import shop_table
+from tests.fakes.tables import shop_table
 from tests.serve.conftest import Shop
 
 ROWS = shop_table(rows=120, seed=3).drop_columns(["bought"])

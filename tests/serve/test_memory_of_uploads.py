@@ -4,8 +4,9 @@ import platform
 
 import pytest
 
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import Project
 from tests.fakes.server import master_of, post, serving_untraced
+from tests.fakes.tables import shop_table
 from tests.fakes.waiting import wait_until
 from tests.serve.test_forms import as_csv
 

@@ -16,7 +16,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from lightmodel.tracking.models import packed_model
-from tests.fakes.project import ROOT, shop_table
+from tests.fakes.project import ROOT
+from tests.fakes.tables import shop_table
 from tests.fakes.trained import train
 
 pytestmark = [

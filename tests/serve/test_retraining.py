@@ -6,8 +6,9 @@ import pyarrow.csv as arrow_csv
 import requests
 
 from tests.fakes.jenkins import jenkins
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import Project
 from tests.fakes.server import serving
+from tests.fakes.tables import shop_table
 from tests.fakes.waiting import wait_until
 
 TOKEN = {"X-Train-Token": "let-me"}

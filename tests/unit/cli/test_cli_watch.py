@@ -21,7 +21,8 @@ from lightmodel.service import create_app
 from lightmodel.store.manifest import Manifest
 from tests.fakes.command_line import CommandLine
 from tests.fakes.copies import copy_model
-from tests.fakes.project import ROOT, Project, shop_table
+from tests.fakes.project import ROOT, Project
+from tests.fakes.tables import shop_table
 
 Serve = Callable[..., FlaskClient]
 Change = Callable[[pa.Table], pa.Table]

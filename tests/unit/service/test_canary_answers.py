@@ -17,7 +17,8 @@ from lightmodel.service.canary import Canaries, Canary
 from lightmodel.service.request_scorer import RequestScorer
 from lightmodel.store.canary import is_canarys
 from lightmodel.tables.blocks import Block
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import Project
+from tests.fakes.tables import shop_table
 
 RECORDS = shop_table(rows=60, seed=5).drop_columns(["bought"]).to_pylist()
 Score = Callable[[Matrix], Any]

@@ -15,7 +15,8 @@ from lightmodel.config import load
 from lightmodel.scoring.predictor import Predictor
 from lightmodel.service import create_app
 from lightmodel.service.json_requests import JsonRequests, JsonResponse
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import Project
+from tests.fakes.tables import shop_table
 from tests.serve.conftest import trained_shop
 
 __all__ = ["trained_shop"]

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.training.features import Processing, fit_features
 from lightmodel.training.user_features import FeatureFunction
-from tests.fakes.project import ROOT
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -241,7 +241,7 @@ def test_a_stored_model_keeps_the_form_that_it_was_trained_with() -> None:
 
 
 def test_the_example_of_the_documentation_works() -> None:
-    page = (ROOT / "docs" / "own-code.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "own-code.md").read_text(encoding="utf-8")
     (source,) = [part for part in page.split("```python") if "import pyarrow" in part]
     names: dict[str, Any] = {}
     exec(source.partition("```")[0], names)

@@ -24,7 +24,7 @@ from lightmodel.training.cross_validation import TrainSpec
 from lightmodel.training.preprocess import PreprocessingResult, PreprocessOptions, preprocess
 from lightmodel.training.testing import EvaluationResult, ModelUnderTest, evaluate
 from lightmodel.training.train import TrainingResult, train
-from tests.fakes.project import shop_table
+from tests.fakes.tables import shop_table
 
 FAST = {"num_leaves": 4, "max_rounds": 40}
 SECTION = TrainSection(folds=4)

@@ -18,7 +18,8 @@ from lightmodel.watch.observer import Observer
 from lightmodel.watch.state import WatchState
 from lightmodel.watch.triggers import Observation
 from tests.fakes.copies import copy_model
-from tests.fakes.project import Project, shop_table
+from tests.fakes.project import Project
+from tests.fakes.tables import shop_table
 
 Post = Callable[..., None]
 
