@@ -11,7 +11,9 @@
 #      └ proxy, notifier
 ARG PYTHON=3.11-slim-bookworm
 ARG MODEL_FROM=trained
-ARG RUNTIME_FROM=packed
+# An image that holds what the stage `packed` holds of a model and its runtime may take its place.
+ARG PACKED_FROM=packed
+ARG RUNTIME_FROM=${PACKED_FROM}
 
 FROM python:${PYTHON} AS base
 # LightGBM needs OpenMP's library, and slim images have none.
@@ -34,7 +36,7 @@ COPY ${CONFIG} config.toml
 # code makes the same bytes.
 RUN rm -rf model preprocessed tests benchmarks docs \
  && chmod -R a+rX,go-w . \
- && python -m compileall -q --invalidation-mode unchecked-hash lightmodel
+ && python -m compileall -q -j 0 --invalidation-mode unchecked-hash lightmodel
 
 FROM base AS tools
 RUN apt-get update \
@@ -99,6 +101,9 @@ RUN --mount=type=secret,id=signing_key,mode=0444 \
     packed=$(python -m lightmodel models pack --runtime "$RUNTIME" /app/var/packed) \
  && echo "${packed##*runtime: }" > /tmp/runtime \
  && chmod -R a+rX,go-w /app/var/packed
+
+# hadolint ignore=DL3006
+FROM ${PACKED_FROM} AS model
 
 # --build-arg RUNTIME_FROM=settings installs what the model will need before there is one.
 FROM pipeline AS settings
@@ -169,7 +174,7 @@ ENV LIGHTMODEL__STORE__ROOT=/app LIGHTMODEL__STORE__WORK=/tmp/work LIGHTMODEL__L
 COPY --from=lambda-libraries /opt/venv /opt/venv
 COPY --from=code /app/config.toml ./
 COPY --from=code /app/lightmodel lightmodel/
-COPY --from=packed /app/var/packed/ model/
+COPY --from=model /app/var/packed/ model/
 ARG COMMIT="" VERSION="" MODEL=""
 LABEL light-model.service=lambda light-model.model=${MODEL} \
       org.opencontainers.image.title=light-model \
@@ -188,7 +193,7 @@ COPY --from=code /app/deploy/gunicorn.conf.py deploy/
 COPY --from=code /app/lightmodel lightmodel/
 # For the prediction log; mount a volume here to keep it.
 RUN install -d -m 2775 var var/log var/work
-COPY --from=packed /app/var/packed/ model/
+COPY --from=model /app/var/packed/ model/
 ARG COMMIT="" VERSION="" MODEL=""
 LABEL light-model.service=serve light-model.model=${MODEL} \
       org.opencontainers.image.title=light-model \

@@ -1,8 +1,9 @@
 """`make bench-push`: seconds from `git push` to the new version answering, with everything cached.
 
 A push changes the page of the service, which is code outside the chain. An agent clones it and runs the
-steps of the Jenkinsfile, in its order; the peer is what people do without it, in the same run:
-`docker build` (which trains in the image) and `docker run`, without checks and with a gap.
+steps of the Jenkinsfile, in its order, the checks beside those that make the candidate; the peer is what
+people do without it, in the same run: `docker build` (which trains in the image) and `docker run`, without
+checks and with a gap.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
 
@@ -68,17 +70,31 @@ class Bench:
 
     def push(self) -> dict[str, float]:
         """Push a change, run Jenkins' steps, and return the seconds since the push by step."""
+        before = run("git", "rev-parse", "HEAD", folder=self.clone).strip()
         mark, started = self._pushed(), time.perf_counter()
-        took = {}
         workspace = self.folder / f"workspace-{self.number}"
-        with Watch(self.port, mark) as watch:
+        environment = {**self._environment(), "GIT_PREVIOUS_SUCCESSFUL_COMMIT": before}
+        took: dict[str, float] = {}
+
+        def step(command: str) -> None:
+            began = time.perf_counter()
+            run("sh", "-c", command, folder=workspace, **environment)
+            took[command.split("/")[-1].split(" --image")[0].split(' "')[0]] = (
+                time.perf_counter() - began
+            )
+
+        with Watch(self.port, mark) as watch, ThreadPoolExecutor(1) as beside:
             run("git", "clone", "-q", str(self.origin), str(workspace))
-            for step in self._steps():
-                before = time.perf_counter()
-                run("sh", "-c", step, folder=workspace, **self._environment())
-                took[step.split("/")[-1].split(" --image")[0].split(' "')[0]] = (
-                    time.perf_counter() - before
-                )
+            preflight, checks, *candidate, deploy, tidy = steps_of(
+                (workspace / "Jenkinsfile").read_text(encoding="utf-8"), f"bench-{self.number}"
+            )
+            step(preflight)
+            checked = beside.submit(step, checks)
+            for command in candidate:
+                step(command)
+            checked.result()
+            step(deploy)
+            step(tidy)
         return {**took, "answering": watch.seen_at - started}
 
     def push_plainly(self) -> float:
@@ -97,7 +113,7 @@ class Bench:
         remove(NAME)
         subprocess.run(["docker", "rm", "-f", f"{NAME}-plain"], capture_output=True, check=False)
         subprocess.run(["docker", "volume", "rm", STORE], capture_output=True, check=False)
-        for name in ("light-model", "light-model-pipeline"):
+        for name in ("light-model", "light-model-pipeline", "light-model-packed"):
             for number in range(1, self.number + 1):
                 tag = f"{name}:bench-{number}"
                 subprocess.run(["docker", "rmi", tag], capture_output=True, check=False)
@@ -113,14 +129,6 @@ class Bench:
         run("git", "push", "-q", folder=self.clone)
         return mark
 
-    def _steps(self) -> list[str]:
-        """Return the shell steps of the Jenkinsfile that a good push to a Docker host runs."""
-        text = (ROOT / "Jenkinsfile").read_text(encoding="utf-8")
-        steps = [
-            step for step in _STEP.findall(text) if not any(word in step for word in _LEFT_OUT)
-        ]
-        return [step.replace("$TAG", f"bench-{self.number}") for step in steps]
-
     def _environment(self) -> dict[str, str]:
         return {
             **deploy_settings(NAME, self.port),
@@ -129,6 +137,14 @@ class Bench:
             "BUILD_NUMBER": str(self.number),
             "TAG": f"bench-{self.number}",
         }
+
+
+def steps_of(jenkinsfile: str, tag: str) -> list[str]:
+    """Return the shell steps of a Jenkinsfile that a good push to a Docker host runs, in their order."""
+    steps = [
+        step for step in _STEP.findall(jenkinsfile) if not any(word in step for word in _LEFT_OUT)
+    ]
+    return [step.replace("$TAG", tag) for step in steps]
 
 
 class Watch:

@@ -5,7 +5,7 @@
 #   stage.sh cli WORD…               python -m lightmodel in it, retried likewise
 #   stage.sh tool WORD…              python -m lightmodel in it, once, with the Docker engine at hand
 #   stage.sh runtime                 print the runtime of the configured model: lightgbm, sklearn, boosters or neural
-#   stage.sh package NAME…           the approved model → an image of these names, and the proxy's image
+#   stage.sh package NAME…           the approved model → an image of these names
 #   stage.sh lambda NAME…            the same model, after `package` → an image for AWS Lambda
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result, newest logs → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
@@ -43,6 +43,7 @@ LOG_VOLUME=${LOG_VOLUME:-light-model-log}
 RETRY_WAITS=${RETRY_WAITS-20 60}
 SERVICE_ENV=${SERVICE_ENV:-/etc/light-model/service.env}
 [ -r "$SERVICE_ENV" ] || SERVICE_ENV=
+PACKED=light-model-packed:${TAG:-latest}
 AGAIN=75
 NO_CONTAINER=125
 # Files are writable for the group, as the next agent may have another user id.
@@ -51,6 +52,14 @@ INSIDE='umask 002; exec "$@"'
 # The agent's file has no path in the container, nor need its user be able to read it: it comes by stdin.
 # shellcheck disable=SC2016
 WITH_SERVICE_ENV='(umask 077; cat >/tmp/service.env); umask 002; exec "$@" </dev/null'
+# The same model gives the same bytes, which alone go to stdout.
+# shellcheck disable=SC2016
+PACK='
+said=$(python -m lightmodel models pack --runtime "$0" /app/var/packed) || exit
+printf "%s\n" "$said" >&2
+echo "${said##*runtime: }" >/tmp/runtime
+chmod -R a+rX,go-w /app/var/packed /tmp/runtime
+tar -C / -c --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner app/var/packed tmp/runtime'
 # The result is the version tested last: a retry may choose one that is not the newest.
 # shellcheck disable=SC2016
 COLLECT='
@@ -183,14 +192,15 @@ copy() {
 # The runtime that a model needs, by the settings.
 runtime() { insist runtime python -m lightmodel runtime; }
 
-# The model is copied out of the volume, as `docker build` sees only the workspace.
+# The model leaves the volume as an image without a system, which takes the place of the Dockerfile's stage `packed`.
 package() {
     [ "$#" -gt 0 ] || usage
-    cli models pack /app/var/packed || return
-    rm -rf model/2*
-    copy packed/. model
+    mkdir -p var
+    insist package sh -c "$PACK" "${RUNTIME:-auto}" >var/packed.tar || return
+    model=$(tar -tf var/packed.tar | sed -n 's#^app/var/packed/\(2[^/]*\)/$#\1#p')
+    docker import --change "LABEL light-model.model=$model" var/packed.tar "$PACKED" >/dev/null
+    rm var/packed.tar
     model_image serve "$@"
-    docker build -q --target proxy -t light-model-proxy .
 }
 
 lambda() {
@@ -198,24 +208,18 @@ lambda() {
     model_image lambda "$@"
 }
 
-# model_image TARGET NAME… : the model in the workspace → an image of a target of the Dockerfile.
+# model_image TARGET NAME… : the packed model → an image of a target of the Dockerfile.
 model_image() {
     target=$1
     shift
-    model=$(basename model/2*)
     for image in "$@"; do
         set -- "$@" -t "$image"
         shift
     done
-    [ -z "$SERVICE_ENV" ] || key=$(sed -n 's/^LIGHTMODEL__STORE__SIGNING_KEY=//p' "$SERVICE_ENV")
-    export LIGHTMODEL__STORE__SIGNING_KEY="${key:-${LIGHTMODEL__STORE__SIGNING_KEY:-}}"
-    if [ -n "$LIGHTMODEL__STORE__SIGNING_KEY" ]; then
-        set -- "$@" --secret id=signing_key,env=LIGHTMODEL__STORE__SIGNING_KEY
-    fi
+    model=$(docker image inspect --format '{{index .Config.Labels "light-model.model"}}' "$PACKED")
     commit=$(git rev-parse HEAD)
     export DOCKER_BUILDKIT=1
-    docker build -q --target "$target" --build-arg MODEL_FROM=prebuilt --build-arg MODEL="$model" \
-        --build-arg RUNTIME="${RUNTIME:-auto}" \
+    docker build -q --target "$target" --build-arg PACKED_FROM="$PACKED" --build-arg MODEL="$model" \
         --build-arg COMMIT="$commit" --build-arg VERSION="$(git describe --tags --always)" \
         --build-arg CONFIG="${CONFIG:-config.toml}" "$@" .
 }

@@ -25,17 +25,16 @@ def test_the_stages_contain_the_chain_in_its_order() -> None:
     stages = re.findall(r"stage\('([^']+)'\)", TEXT)
     names = [stage.name for stage in CHAIN]
     assert [stage for stage in stages if stage in names] == names
-    wanted = ["preflight", "checks", "build", *names, "retry", "package", "smoke test", "approve"]
+    candidate = ["candidate", "build", *names, "retry", "package", "smoke test"]
     assert stages == [
-        "delivery",
-        *wanted,
+        *("delivery", "preflight", "checks and candidate", "checks", *candidate, "approve"),
         *(f"deploy to {where}" for where in ("Docker host", "Azure", "AWS")),
     ]
 
 
 def test_each_stage_of_the_chain_runs_itself() -> None:
     for stage in CHAIN:
-        (body,) = re.findall(rf"stage\('{stage.name}'\) \{{(.*?)\n {{16}}\}}", TEXT, re.DOTALL)
+        (body,) = re.findall(rf"stage\('{stage.name}'\) \{{(.*?)\n {{32}}\}}", TEXT, re.DOTALL)
         assert f"stage.sh chain {stage.name}'" in body
 
 
@@ -80,6 +79,29 @@ def test_a_push_of_documentation_alone_needs_no_build(
 def test_without_a_known_earlier_build_a_build_is_needed(repository: Path, before: str) -> None:
     environ = {"GIT_PREVIOUS_SUCCESSFUL_COMMIT": before}
     assert shell("sh", str(SCRIPTS / "needed.sh"), folder=repository, **environ).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "asked"),
+    [
+        ({"GIT_PREVIOUS_SUCCESSFUL_COMMIT": "1"}, ["config.toml", "docs/page.md"]),
+        ({"GIT_PREVIOUS_SUCCESSFUL_COMMIT": "3"}, []),
+        ({"GIT_PREVIOUS_SUCCESSFUL_COMMIT": "3", "FORCE": "true"}, ["everything"]),
+        ({"GIT_PREVIOUS_SUCCESSFUL_COMMIT": "0123456789abcdef"}, ["everything"]),
+        ({}, ["everything"]),
+    ],
+)
+def test_the_checks_learn_what_has_changed_since_the_last_good_build(
+    repository: Path, environ: dict[str, str], asked: list[str]
+) -> None:
+    tools = repository / "tools"
+    tools.mkdir()
+    (tools / "docker").write_text('#!/bin/sh\n[ "$1" != start ] || cat >asked\n', encoding="utf-8")
+    (tools / "docker").chmod(0o755)
+    environ = {"PATH": f"{tools}:{os.environ['PATH']}", **environ}
+    done = shell("sh", str(SCRIPTS / "checks.sh"), folder=repository, **environ)
+    assert done.returncode == 0, done.stderr
+    assert (repository / "asked").read_text(encoding="utf-8").split() == asked
 
 
 def preflight(folder: Path, docker: str, **environ: str) -> "subprocess.CompletedProcess[str]":

@@ -51,9 +51,28 @@ sys.exit(code)
 """
 TOOL = """
 import os, pathlib, sys
+if sys.argv[1:3] == ["models", "pack"]:
+    if os.environ.get("LIGHTMODEL__CODE"):
+        sys.exit(int(os.environ["LIGHTMODEL__CODE"]))
+    folder = pathlib.Path(sys.argv[-1]) / "20260101T000000000000Z-aaaaaa"
+    folder.mkdir(parents=True)
+    (folder / "model.joblib").write_text(sys.argv[4])
+    print(f"packed: {folder.name}", "runtime: lightgbm", sep=chr(10))
+    sys.exit()
 env_file = pathlib.Path(os.environ["LIGHTMODEL__DEPLOY__ENV_FILE"])
 print(sys.argv[1:], env_file.read_text(), oct(env_file.stat().st_mode)[-3:], sys.stdin.read() == "")
 print(os.access("/var/run/docker.sock", os.W_OK), os.environ["DOCKER_HOST"], os.getuid())
+"""
+
+# With the stages of the Dockerfile that `package` and `lambda` refer to.
+SERVING = """
+ARG PACKED_FROM=none
+FROM ${PACKED_FROM} AS model
+FROM python:3.11-slim-bookworm AS serve
+ARG MODEL
+COPY --from=model / /
+LABEL light-model.model=${MODEL}
+FROM serve AS lambda
 """
 
 
@@ -179,6 +198,39 @@ def test_a_new_volume_can_be_written_by_any_user_and_what_comes_out_is_the_users
         logs = {f"run{number}.log" for number in range(4, 9)}
         assert {path.name for path in files} == names | logs
         assert {path.parent.name[-6:] for path in files} == {"aaaaaa", "bbbbbb", "logs"}
+
+
+def test_the_packed_model_becomes_an_image(agent: Agent) -> None:
+    serving_repository(agent.workspace)
+    tag, shown = (
+        agent.name,
+        "cat /tmp/runtime /app/var/packed/*/model.joblib; stat -c %a%u /app/var",
+    )
+    try:
+        for word in ("package", "lambda"):
+            image = f"{tag}:{word}"
+            done = agent.stage(word, image, TAG=tag, RUNTIME="sklearn")
+            assert done.returncode == 0, done.stderr
+            assert docker("run", "--rm", image, "sh", "-c", shown) == "lightgbm\nsklearn7550\n"
+            label = '{{index .Config.Labels "light-model.model"}}'
+            model = docker("inspect", "--format", label, image)
+            assert model == "20260101T000000000000Z-aaaaaa\n"
+        assert not list((agent.workspace / "var").iterdir())
+    finally:
+        agent.stage("forget", f"{tag}:package", f"{tag}:lambda", f"light-model-packed:{tag}")
+
+
+def test_without_an_approved_model_there_is_no_image(agent: Agent) -> None:
+    done = agent.stage("package", f"{agent.name}:none", LIGHTMODEL__CODE="66")
+    assert done.returncode == 66
+    assert not docker("images", "-q", f"{agent.name}:none")
+
+
+def serving_repository(folder: Path) -> None:
+    (folder / "Dockerfile").write_text(SERVING)
+    for words in (["init", "-q"], ["add", "Dockerfile"], ["commit", "-q", "-m", "all"]):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True)
 
 
 def test_fetching_before_anything_was_published_makes_an_empty_folder(agent: Agent) -> None:
