@@ -27,6 +27,10 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash \
 COPY --chmod=0755 deploy/healthy.sh /usr/local/bin/healthy
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
 WORKDIR /app
+ARG PYTHON
+LABEL org.opencontainers.image.title=light-model \
+      org.opencontainers.image.licenses=MIT \
+      org.opencontainers.image.base.name=python:${PYTHON}
 
 FROM base AS code
 ARG CONFIG=config.toml
@@ -48,7 +52,7 @@ COPY requirements.txt ./
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet -r requirements.txt
+      install --disable-pip-version-check --quiet --require-hashes -r requirements.txt
 # Names of requirements/*.txt, such as "s3 postgres": other ones leave the layer above as it is.
 ARG EXTRAS=""
 COPY requirements/ requirements/
@@ -56,7 +60,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
     set -- -r requirements.txt \
  && for extra in $EXTRAS; do set -- "$@" -r "requirements/$extra.txt"; done \
  && [ "$#" -eq 2 ] || /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet "$@"
+      install --disable-pip-version-check --quiet --require-hashes "$@"
 
 FROM libraries AS pipeline
 COPY --from=code /app /app
@@ -66,14 +70,17 @@ RUN echo "$COMMIT" > COMMIT && install -d -m 2775 var var/store var/work var/log
 ENV LIGHTMODEL__STORE__ROOT=/app/var/store LIGHTMODEL__STORE__WORK=/app/var/work \
     LIGHTMODEL__LOG__FOLDER=/app/var/log \
     LIGHTMODEL__TRACKING__FOLDER=/app/var/model-development LIGHTMODEL__TRACKING__REGISTERED_MODEL=light-model
-LABEL light-model.service=pipeline org.opencontainers.image.revision=${COMMIT}
+ARG SOURCE=""
+LABEL light-model.service=pipeline \
+      org.opencontainers.image.source=${SOURCE} \
+      org.opencontainers.image.revision=${COMMIT}
 USER 10001:0
 CMD ["python", "run.py"]
 
 FROM libraries AS checks
 RUN --mount=type=cache,target=/var/cache/pip \
     /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet -r requirements/dev.txt
+      install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.txt
 ARG CONFIG=config.toml
 COPY . .
 COPY ${CONFIG} config.toml
@@ -120,7 +127,7 @@ COPY requirements/ requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet -r "requirements/serve-$(cat /tmp/runtime).txt"
+      install --disable-pip-version-check --quiet --require-hashes -r "requirements/serve-$(cat /tmp/runtime).txt"
 # Serving reads no tests, headers or symbols; what is left must still load.
 COPY deploy/trim.py ./
 RUN python trim.py /opt/venv
@@ -145,7 +152,7 @@ COPY requirements/ requirements/
 RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /opt/venv \
  && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet -r requirements/notifier.txt
+      install --disable-pip-version-check --quiet --require-hashes -r requirements/notifier.txt
 
 # Receives Alertmanager's alerts, and notifies the receivers; needs no model.
 FROM base AS notifier
@@ -165,7 +172,7 @@ CMD ["python", "-m", "lightmodel", "alerts", "--host", "0.0.0.0"]
 FROM serve-libraries AS lambda-libraries
 RUN --mount=type=cache,target=/var/cache/pip \
     /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
-      install --disable-pip-version-check --quiet -r requirements/lambda.txt \
+      install --disable-pip-version-check --quiet --require-hashes -r requirements/lambda.txt \
  && python trim.py /opt/venv
 
 # Lambda mounts everything read-only but /tmp; its settings come from the function's environment.
@@ -175,9 +182,9 @@ COPY --from=lambda-libraries /opt/venv /opt/venv
 COPY --from=code /app/config.toml ./
 COPY --from=code /app/lightmodel lightmodel/
 COPY --from=model /app/var/packed/ model/
-ARG COMMIT="" VERSION="" MODEL=""
+ARG COMMIT="" VERSION="" MODEL="" SOURCE=""
 LABEL light-model.service=lambda light-model.model=${MODEL} \
-      org.opencontainers.image.title=light-model \
+      org.opencontainers.image.source=${SOURCE} \
       org.opencontainers.image.revision=${COMMIT} \
       org.opencontainers.image.version=${VERSION}
 USER 10001:0
@@ -194,9 +201,9 @@ COPY --from=code /app/lightmodel lightmodel/
 # For the prediction log; mount a volume here to keep it.
 RUN install -d -m 2775 var var/log var/work
 COPY --from=model /app/var/packed/ model/
-ARG COMMIT="" VERSION="" MODEL=""
+ARG COMMIT="" VERSION="" MODEL="" SOURCE=""
 LABEL light-model.service=serve light-model.model=${MODEL} \
-      org.opencontainers.image.title=light-model \
+      org.opencontainers.image.source=${SOURCE} \
       org.opencontainers.image.revision=${COMMIT} \
       org.opencontainers.image.version=${VERSION}
 USER 10001:0

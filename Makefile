@@ -5,15 +5,16 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 EVIDENTLY := .venv-evidently
+AUDIT := .venv-audit
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or boosters
+SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or audit or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
-COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
+COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --generate-hashes
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock docs clean
+.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock audit docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -78,7 +79,7 @@ bench-shadow: $(DEV_STAMP) ## What a challenger costs the answers, with one and 
 	$(BIN)/python -m benchmarks.shadow
 
 bench-streams: $(DEV_STAMP) ## Cold start and batches of the Lambda function, against a handler of pandas and joblib
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lambda.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lambda.txt
 	$(BIN)/python -m benchmarks.streams
 
 bench-deploy: $(DEV_STAMP) ## Ten deployments under load, and what failed (needs Docker)
@@ -98,17 +99,17 @@ soak: $(DEV_STAMP) ## Ten minutes of requests, and what they do to the memory
 
 docs: $(STAMP) ## Write the pages that are made from the code, and build the site in var/site
 	$(BIN)/python -m lightmodel docs
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/site.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/site.txt
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 evidently: $(EVIDENTLY)/.requirements ## Evidently's environment, for drift --evidently
 
 loop: $(DEV_STAMP) ## Run the whole loop beside Prometheus and Alertmanager, and draw it
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/ci.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ci.txt
 	$(BIN)/python -m tests.e2e.loop docs/loop.png
 
 notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them into docs/notebooks
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/notebooks.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/notebooks.txt
 	mkdir -p var/notebooks
 	for name in $(NOTEBOOKS); do \
 		LIGHTMODEL__STORE__ROOT=var/notebooks LIGHTMODEL__STORE__WORK=var/notebooks/work \
@@ -122,24 +123,32 @@ notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them in
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in sbom dev audit s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+audit: $(AUDIT)/.requirements ## Look up known vulnerabilities of all locked requirements
+	@PATH="$(CURDIR)/$(AUDIT)/bin:$$PATH" $(AUDIT)/bin/python deploy/audit.py $(ARGS) requirements.txt requirements/*.txt
 
 clean: ## Remove the environment and the caches; models and splits stay
-	rm -rf $(VENV) $(EVIDENTLY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(EVIDENTLY) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("light-model needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: try make PYTHON=python3.12" % sys.version_info[:2] if not (3, 11) <= sys.version_info < (3, 14) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMP): requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	touch $@
 
 $(DEV_STAMP): requirements/dev.txt $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
 $(EVIDENTLY)/.requirements: requirements/evidently.txt
 	$(PYTHON) -m venv $(EVIDENTLY)
-	$(EVIDENTLY)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/evidently.txt
+	$(EVIDENTLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/evidently.txt
+	touch $@
+
+$(AUDIT)/.requirements: requirements/audit.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	touch $@

@@ -26,7 +26,7 @@ packages() {
 # marked_tests NAME MARKERS [ARGUMENTS OF PYTEST]: MARKERS may use a variable of the Makefile. With branch coverage, of which the part `coverage` makes one; nothing is skipped.
 marked_tests() {
     one_at_a_time make .venv/.requirements-dev
-    one_at_a_time .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/ci.txt
+    one_at_a_time .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ci.txt
     .venv/bin/python .ci/untraced_imports.py
     PATH="$PWD/var/ci/node_modules/.bin:$PWD/.venv/bin:$PWD/var/ci/bin:$PATH" \
         COVERAGE_FILE="$PWD/var/ci/coverage/$1" \

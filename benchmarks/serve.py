@@ -98,7 +98,8 @@ def peers(served: LoadedModel) -> list[Server]:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
         wanted = str(ROOT / "requirements" / "bench.txt")
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", wanted], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", wanted]
+        subprocess.run(install, check=True)
     from lightmodel.store import codec
 
     bundle = codec.unpickle((served.folder / codec.MODEL).read_bytes(), served.version)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image in which the following stages run, and the proxy's; unchanged layers are reused.
 set -eu
-docker build --target pipeline --build-arg "COMMIT=${GIT_COMMIT:-}" --build-arg "EXTRAS=deploy-azure deploy-aws notify ${EXTRAS:-}" \
+docker build --target pipeline --build-arg "COMMIT=${GIT_COMMIT:-}" --build-arg "EXTRAS=deploy-azure deploy-aws notify sbom ${EXTRAS:-}" \
     --build-arg "CONFIG=${CONFIG:-config.toml}" \
     -t "light-model-pipeline:${TAG:-latest}" -t light-model-pipeline:latest .
 docker build -q --target proxy -t light-model-proxy .

@@ -21,7 +21,7 @@ remove() {
 remove # left by a build that Jenkins resumed
 trap remove EXIT
 trap 'exit 143' HUP INT TERM
-docker build --target checks --build-arg "CONFIG=${CONFIG:-config.toml}" --build-arg "EXTRAS=deploy-azure deploy-aws notify ${EXTRAS:-}" -t "$image" .
+docker build --target checks --build-arg "CONFIG=${CONFIG:-config.toml}" --build-arg "EXTRAS=deploy-azure deploy-aws notify sbom ${EXTRAS:-}" -t "$image" .
 docker create --interactive --name "$name" -u "$(id -u):0" "$image" sh -c '
     python run.py --print-config &&
     ruff check . &&

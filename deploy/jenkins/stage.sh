@@ -7,6 +7,8 @@
 #   stage.sh runtime                 print the runtime of the configured model: lightgbm, sklearn, boosters or neural
 #   stage.sh package NAME…           the approved model → an image of these names
 #   stage.sh lambda NAME…            the same model, after `package` → an image for AWS Lambda
+#   stage.sh sign IMAGE…             sign images, where there is a key; what `tool` deploys later is checked by that
+#   stage.sh sbom FOLDER IMAGE…      what the images hold, where there are any → FOLDER, one file for each
 #   stage.sh fetch FOLDER            report, manifests, verdict, metrics of the newest result, newest logs → FOLDER
 #   stage.sh copy PATH FOLDER        PATH of the store's volume (relative to /app/var) → FOLDER
 #   stage.sh clean                   remove the containers of this build
@@ -29,6 +31,8 @@
 # RUNTIME        of the image that `package` makes (default: auto, what the model needs)
 # CONFIG         of the image that `package` makes (default: config.toml)
 # DOCKER_SOCKET  for `tool`: the engine's socket as the engine's host names it
+# COSIGN_KEY     the private key for `sign`, or COSIGN_KEY_FILE, its file; COSIGN_PASSWORD: its password
+# SIGNATURES     file of this build's signatures (default: var/jenkins/signatures)
 # LIGHTMODEL__*, NOTIFY_*, AWS_* and AZURE_* are passed by name, so that no value shows in a list of processes.
 # An empty one counts as not set: Jenkins passes a credential that is not filled in as empty.
 set -eu
@@ -41,6 +45,7 @@ STORE_VOLUME=${STORE_VOLUME:-light-model-store}
 DATA_VOLUME=${DATA_VOLUME:-light-model-data}
 LOG_VOLUME=${LOG_VOLUME:-light-model-log}
 RETRY_WAITS=${RETRY_WAITS-20 60}
+SIGNATURES=${SIGNATURES:-var/jenkins/signatures}
 SERVICE_ENV=${SERVICE_ENV:-/etc/light-model/service.env}
 [ -r "$SERVICE_ENV" ] || SERVICE_ENV=
 PACKED=light-model-packed:${TAG:-latest}
@@ -77,7 +82,8 @@ say() { printf '%s\n' "stage.sh: $*" >&2; }
 
 usage() {
     say "usage: stage.sh chain STAGE… | cli WORD… | tool WORD… | runtime | package NAME… |" \
-        "lambda NAME… | fetch FOLDER | copy PATH FOLDER | clean | forget NAME…"
+        "lambda NAME… | sign IMAGE… | sbom FOLDER IMAGE… | fetch FOLDER | copy PATH FOLDER | clean |" \
+        "forget NAME…"
     exit 2
 }
 
@@ -164,6 +170,10 @@ tool() {
     [ "$#" -gt 0 ] || usage
     words=$(engine)
     inside=$INSIDE
+    if [ -s "$SIGNATURES" ]; then
+        LIGHTMODEL__DEPLOY__SIGNATURES=$(cat "$SIGNATURES")
+        export LIGHTMODEL__DEPLOY__SIGNATURES
+    fi
     if [ -n "$SERVICE_ENV" ]; then
         export LIGHTMODEL__DEPLOY__ENV_FILE=/tmp/service.env
         inside=$WITH_SERVICE_ENV
@@ -208,6 +218,38 @@ lambda() {
     model_image lambda "$@"
 }
 
+# The key reaches the container by its environment: no command line and no file of the agent shows it.
+sign() {
+    [ "$#" -gt 0 ] || usage
+    [ -z "${COSIGN_KEY_FILE:-}" ] || COSIGN_KEY=$(cat "$COSIGN_KEY_FILE")
+    if [ -z "${COSIGN_KEY:-}" ]; then
+        say "there is no COSIGN_KEY: nothing is signed"
+        return
+    fi
+    export LIGHTMODEL__DEPLOY__SIGNING_KEY="$COSIGN_KEY"
+    export LIGHTMODEL__DEPLOY__SIGNING_PASSWORD="${COSIGN_PASSWORD:-}"
+    mkdir -p "$(dirname "$SIGNATURES")"
+    for image in "$@"; do
+        signed=$(tool sign "$image")
+        printf '%s\n' "$signed" >>"$SIGNATURES"
+        say "signed $image"
+    done
+}
+
+sbom() {
+    [ "$#" -gt 1 ] || usage
+    folder=$1
+    shift
+    exists "$IMAGE" || return 0 # nothing was built, so there is nothing to list, and nothing to list it with
+    mkdir -p "$folder"
+    for image in "$@"; do
+        exists "$image" || continue
+        file=$folder/$(basename "${image%:*}").cdx.json
+        tool sbom "$image" >"$file.part"
+        mv "$file.part" "$file"
+    done
+}
+
 # model_image TARGET NAME… : the packed model → an image of a target of the Dockerfile.
 model_image() {
     target=$1
@@ -220,9 +262,13 @@ model_image() {
     commit=$(git rev-parse HEAD)
     export DOCKER_BUILDKIT=1
     docker build -q --target "$target" --build-arg PACKED_FROM="$PACKED" --build-arg MODEL="$model" \
+        --build-arg SOURCE="$(source_url)" \
         --build-arg COMMIT="$commit" --build-arg VERSION="$(git describe --tags --always)" \
         --build-arg CONFIG="${CONFIG:-config.toml}" "$@" .
 }
+
+# Where the code comes from, without a user's name or password.
+source_url() { git config --get remote.origin.url | sed 's#//[^/]*@#//#'; }
 
 exists() { docker image inspect "$1" >/dev/null 2>&1; }
 
@@ -239,7 +285,7 @@ clean() {
 }
 
 case ${1:-} in
-    chain | cli | tool | runtime | package | lambda | fetch | copy | clean | forget)
+    chain | cli | tool | runtime | package | lambda | sign | sbom | fetch | copy | clean | forget)
         command=$1
         shift
         "$command" "$@"

@@ -70,6 +70,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Deploy": {
         "deploy": ("deploy", "Deploy an image, or roll back."),
+        "sign": ("supply", "Sign an image of the Docker engine."),
+        "sbom": ("supply", "Write an image's bill of materials (CycloneDX)."),
         "smoke": ("service", "Check a running service with sample rows."),
         "monitor": ("deploy", "Restart the deployed service when it fails."),
         "webhook": ("deploy", "Trigger Jenkins on each push to GitHub."),

@@ -12,6 +12,7 @@ from lightmodel.delivery.base import Deployment
 from lightmodel.delivery.docker_host import open_docker_host
 from lightmodel.delivery.interruption import defer_signals
 from lightmodel.delivery.monitor import open_monitor
+from lightmodel.delivery.signed_only import signed_only
 from lightmodel.errors import DeployFailed, LightModelError, SourceUnavailable
 from lightmodel.notify.events import Deployed, Message, Notify, RolledBack
 from lightmodel.notify.notifier import open_notifier
@@ -40,7 +41,8 @@ def docker(config: Config, image: str, **flags: bool) -> None:
     DOCKER_HOST holds its address, such as ssh://user@host; unset means this machine.
     """
     with watched_run(config, "deploy", dry_run=flags["dry_run"]) as notify:
-        _run(open_docker_host(config, renew_proxy=flags["renew_proxy"]), image, flags, notify)
+        deployment = open_docker_host(config, renew_proxy=flags["renew_proxy"])
+        _run(signed_only(deployment, config.deploy), image, flags, notify)
 
 
 @deploy.command()
@@ -56,7 +58,7 @@ def azure(config: Config, image: str, **flags: bool) -> None:
     Missing resources are created, and the public address is checked by a smoke test.
     """
     with watched_run(config, "deploy", dry_run=flags["dry_run"]) as notify:
-        _run(open_app_service(config), image, flags, notify)
+        _run(signed_only(open_app_service(config), config.deploy), image, flags, notify)
 
 
 @deploy.command()
@@ -74,7 +76,8 @@ def aws(config: Config, image: str | None, **flags: bool) -> None:
     `live`, is watched, and gets all. With aws.host, `deploy docker` runs on that instance.
     """
     with watched_run(config, "deploy", dry_run=flags["dry_run"]) as notify:
-        _run(open_aws(config), image or default_image(config), flags, notify)
+        deployment = signed_only(open_aws(config), config.deploy)
+        _run(deployment, image or default_image(config), flags, notify)
 
 
 def _run(deployment: Deployment, image: str, flags: dict[str, bool], notify: Notify) -> None:

@@ -40,6 +40,20 @@ class DeploySection(Section):
         ge=1,
         description="Number of images that a Docker host keeps for rollbacks, beside the live one.",
     )
+    require_signature: Path | None = Field(
+        None,
+        description="File of a public key, such as cosign.pub; images without a valid signature by it are "
+        "not deployed. Not set: signatures are not asked for.",
+    )
+    signatures: str = Field(
+        "",
+        description="Signatures of images, one on each line, as `sign` and `cosign download signature` "
+        "print them.",
+    )
+    signing_key: SecretStr | None = Field(
+        None, description="Private key with which `sign` signs: cosign's, or a PEM file of P-256."
+    )
+    signing_password: SecretStr | None = Field(None, description="Password of that key.")
 
 
 class AzureSection(Section):

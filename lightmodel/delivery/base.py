@@ -1,7 +1,10 @@
 """The protocol of deployments: an image becomes the running service."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # imported when an engine is needed
+    from docker import DockerClient
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class Deployment(Protocol):
     stored; only then does it get the requests. If anything fails, it is removed, and the old one keeps
     serving. An image that is deployed already is left alone.
     """
+
+    @property
+    def client(self) -> "DockerClient":
+        """The engine that holds the images."""
+        ...
 
     def plan(self, image: str) -> list[str]:
         """Return what `deploy` would do, one step per line, and change nothing."""

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _EXPIRES = "light-model.until"
 _TIMEOUT_S = 60
+_READ_S = 600  # in which the files of an image have been read
 _MISSING, _CONFLICT = 404, 409
 MODELS = "/app/model"  # of a serving image
 
@@ -247,6 +248,25 @@ def _has_expired(holder: "Container") -> bool:
     return float(holder.labels.get(_EXPIRES, "0")) < time.time()
 
 
+@contextmanager
+def files_of(client: "DockerClient", image: str) -> Iterator["Container"]:
+    """Yield a container of an image that is not started, so that its files can be read.
+
+    What a killed process has left is removed by a later one.
+    """
+    for left in client.containers.list(
+        all=True, ignore_removed=True, filters={"label": _EXPIRES, "status": "created"}
+    ):
+        if _has_expired(left):
+            remove(left)
+    expires = {_EXPIRES: str(int(time.time() + _READ_S))}
+    container = client.containers.create(image, labels=expires)
+    try:
+        yield container
+    finally:
+        remove(container)
+
+
 def manifest_of(client: "DockerClient", image: str) -> Manifest:
     """Return the manifest of the model in a serving image, without running the image.
 
@@ -268,14 +288,12 @@ def _manifests(client: "DockerClient", image: str) -> list[tuple[str, bytes]]:
     """Return the version and the bytes of each manifest."""
     from docker.errors import NotFound
 
-    container = client.containers.create(image)
     try:
-        pieces, _ = container.get_archive(MODELS)
-        archive = io.BytesIO(b"".join(pieces))
+        with files_of(client, image) as container:
+            pieces, _ = container.get_archive(MODELS)
+            archive = io.BytesIO(b"".join(pieces))
     except NotFound:
         return []
-    finally:
-        remove(container)
     with tarfile.open(fileobj=archive) as tar:
         return [
             (entry.name.split("/")[-2], file.read())

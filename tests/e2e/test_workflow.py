@@ -1,5 +1,9 @@
-"""The workflow that delivers, with the steps and the environment of GitHub's runner, on a real engine."""
+"""The workflow that delivers, with the steps and the environment of GitHub's runner, on a real engine.
 
+Images are signed, and no unsigned one is deployed.
+"""
+
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +13,7 @@ import pytest
 from tests.e2e.conftest import host, images, service
 from tests.fakes.docker_engine import Deployments
 from tests.fakes.project import ROOT
+from tests.fakes.signing import make_keys
 from tests.fakes.workflow import WorkflowRun, runner_environment
 
 __all__ = ["host", "images", "service"]
@@ -30,8 +35,13 @@ def run(service: Deployments, host: str, tmp_path: Path) -> Iterator[WorkflowRun
     environment["PATH"] = f"{aws.parent}:{environment['PATH']}"
     environment["LIGHTMODEL__DEPLOY__PORT"] = str(service.port)
     environment["LIGHTMODEL__DEPLOY__WATCH_S"] = "1"
+    keys = make_keys(tmp_path / "keys", "cosign", "secret")
+    shutil.copy(keys.public, workspace / "deploy")
+    environment["LIGHTMODEL__DEPLOY__REQUIRE_SIGNATURE"] = f"deploy/{keys.public.name}"
     known = {
         **dict.fromkeys(("inputs.force", "vars.EXTRAS", "secrets.SIGNING_KEY", "github.token"), ""),
+        "secrets.COSIGN_KEY": keys.private,
+        "secrets.COSIGN_PASSWORD": keys.password,
         **dict.fromkeys(("secrets.NOTIFY_URL", "github.actor", "github.repository"), ""),
         "github.server_url": "https://github.com",
         "github.run_id": "1",
@@ -52,6 +62,8 @@ def test_every_shell_step_runs_and_at_the_end_the_new_version_answers(
     run: WorkflowRun, service: Deployments
 ) -> None:
     steps = run.job("chain")
-    assert steps[-3:] == ["smoke test", "push", "results"]
+    assert steps[-5:] == ["smoke test", "push", "sign", "bill of materials", "results"]
     assert run.job("deploy") == ["pull", "build what deploys", "deploy"]
+    bills = (run.workspace / "var" / "jenkins" / "results" / "sbom").glob("*.cdx.json")
+    assert len(list(bills)) == 3
     assert service.version()

@@ -1,4 +1,4 @@
-"""A Docker engine in memory, as far as pushing an image and reading its manifest go."""
+"""A Docker engine in memory, as far as pushing an image and reading its files go."""
 
 import hashlib
 import io
@@ -10,15 +10,20 @@ from typing import Any
 
 from docker.errors import ImageNotFound
 
+CREATED = "2026-11-01T12:00:00.123456789Z"
+
 
 @dataclass
 class Image:
-    """An image with the manifest of a model; `attrs` and `labels` are Docker's."""
+    """An image with the manifest of a model and other files; `attrs` and `labels` are Docker's."""
 
     manifest: bytes
     labels: dict[str, str]
-    attrs: dict[str, str] = field(default_factory=lambda: {"Architecture": "amd64"})
+    attrs: dict[str, Any] = field(
+        default_factory=lambda: {"Architecture": "amd64", "Created": CREATED}
+    )
     content: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -40,11 +45,13 @@ class Engine:
         known: images by name.
         pushed: digests in the registry by tag.
         logins: those with which was pushed or pulled.
+        left: containers that killed processes have left.
     """
 
     known: dict[str, Image] = field(default_factory=dict)
     pushed: dict[str, str] = field(default_factory=dict)
     logins: list[dict[str, str]] = field(default_factory=list)
+    left: "list[Container]" = field(default_factory=list)
 
     @property
     def images(self) -> "Engine":
@@ -83,7 +90,11 @@ class Engine:
     def remove(self, *_: object, **__: object) -> None:
         pass
 
-    def create(self, name: str) -> "Container":
+    def list(self, **_: object) -> "list[Container]":
+        return self.left
+
+    def create(self, name: str, labels: dict[str, str]) -> "Container":
+        assert labels
         by_id = {image.id: image for image in self.known.values()}
         return Container(by_id.get(name) or self.get(name))
 
@@ -93,6 +104,8 @@ class Container:
     """A container that is not run."""
 
     image: Image
+    labels: dict[str, str] = field(default_factory=dict)
+    removed: bool = False
 
     def get_archive(self, path: str) -> tuple[list[bytes], None]:
         assert path == "/app/model"
@@ -104,5 +117,15 @@ class Container:
             tar.addfile(entry, io.BytesIO(self.image.manifest))
         return [archive.getvalue()], None
 
+    def export(self, size: int) -> Iterator[bytes]:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, content in self.image.files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+        for start in range(0, len(archive.getvalue()), min(size, 1000)):
+            yield archive.getvalue()[start : start + min(size, 1000)]
+
     def remove(self, **_: object) -> None:
-        pass
+        self.removed = True

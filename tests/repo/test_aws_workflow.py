@@ -41,6 +41,7 @@ def run(tmp_path: Path) -> WorkflowRun:
     }
     known = {
         **dict.fromkeys(("vars.EXTRAS", "vars.AWS_HOST", "secrets.SIGNING_KEY"), ""),
+        **dict.fromkeys(("secrets.COSIGN_KEY", "secrets.COSIGN_PASSWORD"), ""),
         "github.run_number": "7",
         "github.sha": "c0ffee",
         "github.workspace": str(tmp_path),
@@ -56,7 +57,9 @@ def calls(run: WorkflowRun) -> list[str]:
 
 
 def test_the_function_is_deployed_from_its_own_image(run: WorkflowRun) -> None:
-    assert run.job("image")[-3:] == ["package", "smoke test", "save"]
+    steps = run.job("image")
+    assert steps[-5:] == ["package", "smoke test", "sign", "bill of materials", "save"]
+    assert "stage.sh sign light-model-lambda:aws-7" in calls(run)
     assert "stage.sh lambda light-model-lambda:aws-7" in calls(run)
     saved = "light-model-lambda:aws-7 light-model-proxy light-model-pipeline:aws-7"
     assert f"docker save {saved}" in calls(run)

@@ -27,7 +27,7 @@ def test_the_stages_contain_the_chain_in_its_order() -> None:
     assert [stage for stage in stages if stage in names] == names
     candidate = ["candidate", "build", *names, "retry", "package", "smoke test"]
     assert stages == [
-        *("delivery", "preflight", "checks and candidate", "checks", *candidate, "approve"),
+        *("delivery", "preflight", "checks and candidate", "checks", *candidate, "sign", "approve"),
         *(f"deploy to {where}" for where in ("Docker host", "Azure", "AWS")),
     ]
 

@@ -47,7 +47,7 @@ PATHS = [
     ("tool deploy=11", "FAILURE", "tool deploy"),
     ("tool deploy=75", "FAILURE", "tool deploy"),
 ]
-AFTERWARDS = {"fetch var/jenkins/results", "clean"}
+AFTERWARDS = {"fetch var/jenkins/results", "sbom var/jenkins/results/sbom", "clean"}
 
 
 @dataclass(frozen=True)

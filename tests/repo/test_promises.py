@@ -24,6 +24,7 @@ from lightmodel.config import GateSection
 from lightmodel.contract.task import METRICS
 from lightmodel.pipeline import CHAIN
 from lightmodel.service import STATUS
+from tests.fakes.requirements import pins_of
 
 ROOT = Path(__file__).parents[2]
 MODULES = [module.name for module in pkgutil.walk_packages(lightmodel.__path__, "lightmodel.")]
@@ -105,8 +106,8 @@ def test_help_and_settings_load_no_library_of_the_chain() -> None:
 
 PINS = [
     pin
-    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    if (pin := Requirement(line)).marker is None or pin.marker.evaluate()
+    for text, _ in pins_of(ROOT / "requirements.txt")
+    if (pin := Requirement(text)).marker is None or pin.marker.evaluate()
 ]
 
 

@@ -51,14 +51,23 @@ sys.exit(code)
 """
 TOOL = """
 import os, pathlib, sys
-if sys.argv[1:3] == ["models", "pack"]:
+words = sys.argv[1:]
+if words[:2] == ["models", "pack"]:
     if os.environ.get("LIGHTMODEL__CODE"):
         sys.exit(int(os.environ["LIGHTMODEL__CODE"]))
-    folder = pathlib.Path(sys.argv[-1]) / "20260101T000000000000Z-aaaaaa"
+    folder = pathlib.Path(words[-1]) / "20260101T000000000000Z-aaaaaa"
     folder.mkdir(parents=True)
-    (folder / "model.joblib").write_text(sys.argv[4])
+    (folder / "model.joblib").write_text(words[3])
     print(f"packed: {folder.name}", "runtime: lightgbm", sep=chr(10))
     sys.exit()
+if words[0] == "sign":
+    key, password = (os.environ[f"LIGHTMODEL__DEPLOY__SIGNING_{one}"] for one in ("KEY", "PASSWORD"))
+    print(f"{words[1]} by {key.splitlines()} {password}")
+    sys.exit()
+if words[0] == "sbom":
+    print("bill", flush=True)
+    sys.exit(9 if "broken" in words[1] else 0)
+print(os.environ.get("LIGHTMODEL__DEPLOY__SIGNATURES"))
 env_file = pathlib.Path(os.environ["LIGHTMODEL__DEPLOY__ENV_FILE"])
 print(sys.argv[1:], env_file.read_text(), oct(env_file.stat().st_mode)[-3:], sys.stdin.read() == "")
 print(os.access("/var/run/docker.sock", os.W_OK), os.environ["DOCKER_HOST"], os.getuid())
@@ -294,7 +303,45 @@ def test_a_build_that_made_nothing_ends_without_an_error(agent: Agent) -> None:
     none = f"{agent.name}-none"
     fetched = agent.stage("fetch", "out", IMAGE=none)
     forgotten = agent.stage("forget", none)
-    assert [(done.returncode, done.stderr) for done in (fetched, forgotten)] == [(0, "")] * 2
+    listed = agent.stage("sbom", "bills", f"{agent.name}-image", IMAGE=none)
+    ended = (fetched, forgotten, listed)
+    assert [(done.returncode, done.stderr) for done in ended] == [(0, "")] * 3
+
+
+@pytest.mark.parametrize("as_file", [False, True], ids=["value", "file"])
+def test_signatures_of_a_build_reach_what_it_deploys(agent: Agent, as_file: bool) -> None:
+    (agent.workspace / "key").write_text("first line\nsecond line")
+    (agent.workspace / "service.env").write_text("A=1")
+    key = {"COSIGN_KEY_FILE": "key"} if as_file else {"COSIGN_KEY": "first line\nsecond line"}
+    signed = agent.stage("sign", "shop:7", "lambda:7", uid=None, COSIGN_PASSWORD="secret", **key)
+    assert (signed.returncode, signed.stdout) == (0, ""), signed.stderr
+    assert "line" not in signed.stderr
+    by = "by ['first line', 'second line'] secret"
+    done = agent.stage("tool", "deploy", SERVICE_ENV=str(agent.workspace / "service.env"))
+    assert f"shop:7 {by}\nlambda:7 {by}\n" in done.stdout, done.stderr
+    assert (agent.workspace / "var" / "jenkins" / "signatures").exists()
+
+
+def test_without_a_key_nothing_is_signed(agent: Agent) -> None:
+    (agent.workspace / "service.env").write_text("A=1")
+    done = agent.stage("sign", "shop:7", COSIGN_KEY="", COSIGN_PASSWORD="")
+    assert (done.returncode, done.stderr) == (
+        0,
+        "stage.sh: there is no COSIGN_KEY: nothing is signed\n",
+    )
+    done = agent.stage("tool", "deploy", SERVICE_ENV=str(agent.workspace / "service.env"))
+    assert done.stdout.startswith("None\n")
+
+
+def test_bills_are_written_for_the_images_that_there_are_and_never_half(agent: Agent) -> None:
+    image = f"{agent.name}-image"
+    for more in ("more:7", "broken:7"):
+        docker("tag", image, f"{agent.name}-{more}")
+    names = (f"{agent.name}-more:7", f"{agent.name}-nowhere:7", f"{agent.name}-broken:7")
+    done = agent.stage("sbom", "bills", *names)
+    bills = {path.name: path.read_text() for path in (agent.workspace / "bills").glob("*.json")}
+    assert (done.returncode, bills) == (9, {f"{agent.name}-more.cdx.json": "bill\n"})
+    docker("rmi", f"{agent.name}-more:7", f"{agent.name}-broken:7")
 
 
 def test_a_name_is_forgotten_and_an_image_of_another_name_stays(agent: Agent) -> None:
@@ -311,7 +358,10 @@ def test_without_an_image_nothing_is_pulled(agent: Agent) -> None:
     assert "Unable to find" not in done.stderr  # what Docker says before it pulls
 
 
-@pytest.mark.parametrize("words", [(), ("what",), ("chain",), ("tool",), ("fetch",), ("copy", "a")])
+@pytest.mark.parametrize(
+    "words",
+    [(), ("what",), ("chain",), ("tool",), ("fetch",), ("sign",), ("sbom", "a"), ("copy", "a")],
+)
 def test_a_wrong_call_prints_the_usage(agent: Agent, words: tuple[str, ...]) -> None:
     done = agent.stage(*words)
     assert done.returncode == 2

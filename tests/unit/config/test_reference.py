@@ -11,6 +11,7 @@ from lightmodel.config.load import TABLES
 ROOT = Path(__file__).parents[3]
 SECRETS = {
     "signing_key",
+    "signing_password",
     "url",
     "api_keys",
     "train_token",

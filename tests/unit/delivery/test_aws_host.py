@@ -111,6 +111,7 @@ def test_the_instance_runs_deploy_docker_in_the_pipeline_image(instance: Instanc
     (run,) = [call for call in instance.calls() if call.startswith("run ")]
     assert f"python -m lightmodel deploy docker --image {done.image}" in run
     assert "--set deploy.port=5005" in run
+    assert "--set deploy.require_signature=" in run  # it was checked here
     assert "-v /var/run/docker.sock:/var/run/docker.sock" in run
     assert len([call for call in instance.calls() if call.startswith("pull ")]) == 3
     assert instance.calls()[-1] == "logout registry.example"
