@@ -28,8 +28,9 @@ PIPELINE = {
     "expression, input, logRotator, pollSCM, script, sh, string, timeout, unstable, upstream",
 }
 DECLARATIVE = {
-    "agent, allOf, always, anyOf, cleanup, environment, failure, not, options, parameters, pipeline",
-    "post, stage, stages, steps, success, triggers, unsuccessful, when",
+    "agent, allOf, always, anyOf, cleanup, environment, failure, not, options, parallel",
+    "parallelsAlwaysFailFast, parameters, pipeline, post, stage, stages, steps, success, triggers",
+    "unsuccessful, when",
 }
 PLUGIN_OF = {
     **dict.fromkeys(", ".join(PIPELINE).split(", "), "workflow-aggregator"),
