@@ -27,7 +27,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "push.json"
 PAGE = Path("lightmodel") / "service" / "templates" / "base.html"
 NAME = "light-model-bench-push"
 STORE = "light-model-bench-store"
-_LEFT_OUT = ("retry", "notify", "fetch", "clean", "azure", "aws", "needed", "sbom")
+_LEFT_OUT = ("retry", "notify", "fetch", "clean", "azure", "aws", "needed", "sign", "sbom")
 _STEP = re.compile(r"sh (?:deploy/jenkins/[^']+)(?=')")
 
 
