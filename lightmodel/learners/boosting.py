@@ -23,8 +23,11 @@ from lightmodel.contract.results import FoldFit, Point
 MAX_CURVE_POINTS = 100
 _TRAIN_LOSS_SPACING = 2  # factor between its rounds: the loss on the fitted rows costs more
 _RISE, _SLACK = 1.5, 0.01  # a training loss above 1.5 times the lowest has diverged
-_CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
+_CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance")
 _TINY = 1e-15
+_NEGLIGIBLE = (
+    1e-5  # as a share of the loss of knowing nothing; a table without noise gets ever closer to 0
+)
 # Multiclass: classes that separate well improve the loss for thousands of rounds, by next to nothing.
 _NEEDED_IMPROVEMENT = 0.005  # as a share of the loss, within `Stopping.patience`
 # Multiclass: LightGBM divides by sums of p (1 - p), which are next to 0 for a rare class, so that without
@@ -49,22 +52,6 @@ TRIAL_FOLDS = 3
 COLUMNS_PER_STUMP, COLUMNS_PER_TREE = 10, 20
 LOSS_TOLERANCE = 1.005  # losses within this factor count as equal
 TRIAL_STOPPING = Stopping(max_rounds=2_000, patience=50, evaluate_every=5)
-
-_ALIASES = {  # LightGBM's other names of the parameters that may be searched
-    "num_leaves": "num_leaf max_leaves max_leaf max_leaf_nodes",
-    "learning_rate": "eta shrinkage_rate",
-    "min_data_in_leaf": "min_data_per_leaf min_data min_child_samples min_samples_leaf",
-    "feature_fraction": "sub_feature colsample_bytree",
-    "bagging_fraction": "bagging sub_row subsample",
-    "bagging_freq": "subsample_freq",
-    "lambda_l1": "reg_alpha l1_regularization",
-    "lambda_l2": "reg_lambda lambda l2_regularization",
-    "min_sum_hessian_in_leaf": "min_child_weight min_hessian min_sum_hessian min_sum_hessian_per_leaf",
-    "min_gain_to_split": "min_split_gain",
-    "feature_fraction_bynode": "colsample_bynode sub_feature_bynode",
-    "max_delta_step": "max_leaf_output max_tree_output",
-}
-_MAIN_NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
 
 
 @dataclass(frozen=True)
@@ -116,7 +103,11 @@ def boost(
             best, best_round, scores = loss, rounds, metric.scores.copy()
         if loss < needed * improved:
             improved, improved_round = loss, rounds
-        ends = exhausted or rounds - improved_round >= stopping.patience
+        ends = (
+            exhausted
+            or rounds - improved_round >= stopping.patience
+            or loss <= _negligible_loss(parameters, metric.target)
+        )
         training.observe(rounds)
         if ends or training.diverged:
             break
@@ -164,6 +155,13 @@ class _TrainingLoss:
         self._next_round = rounds * _TRAIN_LOSS_SPACING
 
 
+def _negligible_loss(parameters: Mapping[str, Any], target: Vector) -> float:
+    """Return the loss below which more trees gain nothing that anybody could notice."""
+    if parameters["objective"] == "regression":
+        return _NEGLIGIBLE * float(target.var())
+    return _NEGLIGIBLE * float(np.log(parameters.get("num_class", 2)))
+
+
 def _uninformed_loss(parameters: Mapping[str, Any], target: Vector) -> tuple[float, float]:
     """Return the loss of a raw score of 0, and the difference of losses that is no rise."""
     if parameters["objective"] == "regression":
@@ -208,19 +206,13 @@ def _thinned(curve: list[Point]) -> tuple[Point, ...]:
     return tuple(curve[::every])
 
 
-def main_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same parameters, with known aliases replaced by LightGBM's main names."""
-    return {_MAIN_NAMES.get(name, name): value for name, value in parameters.items()}
-
-
 def choose_parameters(
     dataset: lgb.Dataset, fixed: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return num_leaves and the parameters that depend on it; those that the user has `given` win.
 
-    `fixed` are all parameters in effect, those of the user among them.
+    `fixed` are all parameters in effect, those of the user among them, all under their main names.
     """
-    given = main_names(given)  # LightGBM would prefer a main name of ours to an alias of the user
     columns = dataset.num_feature()
     defaults = _MULTICLASS_DEFAULTS if fixed["objective"] == "multiclass" else {}
     given = {**defaults, **given}

@@ -23,9 +23,9 @@ from lightmodel.learners.boosting import (
     choose_parameters,
     fold_datasets,
     has_diverged,
-    main_names,
     parameters_for_size,
 )
+from lightmodel.learners.lightgbm_parameters import STOPPING, checked_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +34,7 @@ _OBJECTIVES = {
     TaskKind.MULTICLASS: "multiclass",
     TaskKind.REGRESSION: "regression",
 }
-_STOPPING = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
 _RATE_STEP, _LOWEST_RATE = 0.25, 0.25**3  # of the learning rate, where training diverges
-_FIXED = {"objective", "metric", "num_class", "num_threads", "seed", "deterministic", "verbosity"}
 
 
 class LightGBMLearner:
@@ -50,22 +48,17 @@ class LightGBMLearner:
         """Store LightGBM's parameters under its names, plus max_rounds, patience and evaluate_every.
 
         Raises:
-            ConfigError: a parameter is one that the project sets itself.
+            ConfigError: a parameter is unknown, has no effect, or is decided by another setting.
         """
-        if clash := sorted(_FIXED & set(parameters)):
-            raise ConfigError(
-                f"train.parameters may not set {', '.join(clash)}",
-                hint="they follow from train.task, train.seed and train.threads",
-            )
         self.parallel_folds = threads
-        self._given = dict(parameters)
+        self._given = checked_parameters(parameters)
         self._seed = seed
         self._threads = threads
         self._keep_fold_models = keep_fold_models
 
     def prepare(self, data: TrainingData) -> "LightGBMTrainer":
         """Bin the table once, and choose the parameters that the user left out."""
-        stopping = {name: int(self._given.get(name, value)) for name, value in _STOPPING.items()}
+        stopping = {name: int(self._given.get(name, value)) for name, value in STOPPING.items()}
         fixed = {
             "objective": _OBJECTIVES[data.kind],
             "metric": "None",
@@ -80,7 +73,7 @@ class LightGBMLearner:
             fixed["num_class"] = data.classes
         if data.categorical:
             fixed |= category_parameters(len(data.target))
-        given = {name: value for name, value in self._given.items() if name not in _STOPPING}
+        given = {name: value for name, value in self._given.items() if name not in STOPPING}
         try:
             dataset = _binned(data, {**fixed, **given})
             chosen = choose_parameters(dataset, {**fixed, **given}, given)
@@ -92,7 +85,7 @@ class LightGBMLearner:
             {**fixed, **chosen},
             Stopping(**stopping),
             self._keep_fold_models,
-            1.0 if "learning_rate" in main_names(given) else _LOWEST_RATE,
+            1.0 if "learning_rate" in given else _LOWEST_RATE,
         )
 
 

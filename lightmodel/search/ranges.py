@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from lightmodel.config import Config, RangeOverride
 from lightmodel.errors import ConfigError, NotPossible
-from lightmodel.learners.boosting import main_names
+from lightmodel.learners.lightgbm_parameters import main_names
 
 Override = RangeOverride | Literal[False]
 

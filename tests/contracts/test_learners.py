@@ -192,9 +192,51 @@ def test_a_regressor_does_not_suit_classes() -> None:
         learner.prepare(data_of(TaskKind.BINARY))
 
 
-def test_what_belongs_to_the_project_cannot_be_overridden() -> None:
-    with pytest.raises(ConfigError, match="may not set num_threads, objective"):
-        LightGBMLearner({"objective": "x", "num_threads": 9}, 0, 1, keep_fold_models=False)
+@pytest.mark.parametrize(
+    ("parameters", "mistake"),
+    [
+        (
+            {"num_leavs": 31},
+            "num_leavs: LightGBM has no such parameter; did you mean 'num_leaves'?",
+        ),
+        ({"loss": "huber"}, "loss: may not be set here; it follows from train.task"),
+        ({"num_threads": 9}, "num_threads: may not be set here; set train.threads"),
+        ({"random_state": 1}, "random_state: may not be set here; set train.seed"),
+        ({"n_estimators": 500}, "n_estimators: may not be set here; set max_rounds"),
+        ({"early_stopping_rounds": 9}, "early_stopping_rounds: may not be set here; set patience"),
+        ({"num_machines": 2}, "num_machines: has no effect here"),
+        ({"eta": 0.1, "learning_rate": 0.2}, "learning_rate: learning_rate is set already"),
+        ({"qqqq": 1, "app": "x"}, "train.parameters has 2 mistakes"),
+    ],
+)
+def test_a_parameter_that_would_have_no_effect_is_refused(
+    parameters: dict[str, object], mistake: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        LightGBMLearner(parameters, 0, 1, keep_fold_models=False)
+    assert mistake in caught.value.message
+
+
+def test_an_alias_is_the_parameter_itself() -> None:
+    data = data_of(TaskKind.BINARY)
+    for given in ({"eta": 0.2, "max_leaf_nodes": 5}, {"learning_rate": 0.2, "num_leaves": 5}):
+        learner = LightGBMLearner({**given, "max_rounds": 10}, 0, 1, keep_fold_models=False)
+        described = learner.prepare(data).describe()
+        assert (described["learning_rate"], described["num_leaves"]) == (0.2, 5)
+        assert not {"eta", "max_leaf_nodes"} & set(described)
+
+
+def test_a_table_without_noise_needs_few_trees() -> None:
+    features = np.asfortranarray(
+        np.random.default_rng(0).integers(0, 6, size=(4_000, 4)), dtype=float
+    )
+    target = ((features[:, 0] > 2) ^ (features[:, 1] > 2)).astype(float)
+    data = TrainingData(features, target, ("a", "b", "c", "d"), (), TaskKind.BINARY, 2)
+    trainer = LightGBMLearner({"num_leaves": 4}, 0, 1, keep_fold_models=False).prepare(data)
+    rows = np.arange(len(target))
+    fit = trainer.fit_fold(rows[rows % 2 == 0], rows[rows % 2 == 1])
+    assert fit.curve[-1][0] < 100  # rounds; early stopping alone needs more than 200
+    assert np.abs(fit.scores - target[1::2]).max() < 1e-4
 
 
 def test_a_parameter_that_lightgbm_refuses_is_a_config_error() -> None:

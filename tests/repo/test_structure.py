@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 48_600
-MOST_MODULES = 331
+MOST_LINES = 48_700
+MOST_MODULES = 332
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lightmodel.learners.boosting import choose_parameters
+from lightmodel.learners.lightgbm_parameters import checked_parameters
 
 FIXED = {"objective": "regression", "verbosity": -1, "num_threads": 1, "seed": 0}
 
@@ -19,6 +20,7 @@ def test_a_users_parameter_wins_under_any_of_its_names(given: dict[str, Any], na
     random = np.random.default_rng(0)
     rows = random.random((400, 3))
     dataset = lgb.Dataset(rows, rows[:, 0], params=FIXED).construct()
-    chosen = choose_parameters(dataset, {**FIXED, **given}, given)
+    named = checked_parameters(given)
+    chosen = choose_parameters(dataset, {**FIXED, **named}, named)
     assert chosen[name] == 0.03
     assert "num_leaf" not in given or chosen["num_leaves"] == 7
