@@ -9,7 +9,7 @@ AUDIT := .venv-audit
 # Tests that need more than the package index; their markers say what (pyproject.toml).
 SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or audit or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
-COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --generate-hashes
+COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --no-strip-extras --generate-hashes
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 

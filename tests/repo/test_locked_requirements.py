@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,24 @@ def test_versions_agree_wherever_a_package_is_pinned_for_the_same_environment() 
             name = Requirement(text).name
             if file.stem not in apart and name in core:
                 assert Requirement(text).specifier == Requirement(core[name]).specifier, file
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements/dev.txt"])
+def test_a_package_is_locked_with_the_extras_that_others_ask_for(name: str) -> None:
+    """Else pip, when it requires hashes, says of `package[extra]>=1` that it has no version."""
+    locked = {one.name: one for one in (Requirement(text) for text, _ in pins_of(ROOT / name))}
+    here = {one.metadata["Name"].lower(): one for one in metadata.distributions()}
+    asked = [
+        wanted
+        for package in locked.keys() & here
+        for text in here[package].requires or ()
+        if (wanted := Requirement(text)).extras
+        and wanted.name in locked
+        and (wanted.marker is None or wanted.marker.evaluate({"extra": ""}))
+    ]
+    assert asked
+    for wanted in asked:
+        assert wanted.extras <= locked[wanted.name].extras, wanted
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Makefile", ".ci/common.sh", ".ci/parts/services"])
