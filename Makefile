@@ -9,6 +9,8 @@ AUDIT := .venv-audit
 # Tests that need more than the package index; their markers say what (pyproject.toml).
 SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or audit or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
+# In this order: some are constrained by others.
+LOCKED := sbom dev audit s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --no-strip-extras --generate-hashes
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
@@ -122,8 +124,11 @@ notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them in
 	done
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
-	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in sbom dev audit s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in core $(LOCKED); do \
+		file=requirements/$$name.txt; [ $$name != core ] || file=requirements.txt; \
+		$(COMPILE) requirements/$$name.in -o $$file && awk -f requirements/extras.awk $$file > $$file.part && \
+		mv $$file.part $$file || exit 1; \
+	done
 
 audit: $(AUDIT)/.requirements ## Look up known vulnerabilities of all locked requirements
 	@PATH="$(CURDIR)/$(AUDIT)/bin:$$PATH" $(AUDIT)/bin/python deploy/audit.py $(ARGS) requirements.txt requirements/*.txt

@@ -26,9 +26,9 @@ def test_each_requirement_is_one_version_with_the_hashes_of_its_files(file: Path
 
 
 def test_each_file_of_unlocked_requirements_is_locked_by_make() -> None:
-    compiled = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nlock:")[2]
+    compiled = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nLOCKED :=")[2]
     names = {file.stem for file in (ROOT / "requirements").glob("*.in")} - {"core", "serve"}
-    assert names <= set(re.findall(r"[\w-]+", compiled.split("\n\n")[0]))
+    assert names <= set(re.findall(r"[\w-]+", compiled.splitlines()[0]))
     assert names == {file.stem for file in (ROOT / "requirements").glob("*.txt")}
 
 
@@ -44,15 +44,20 @@ def test_versions_agree_wherever_a_package_is_pinned_for_the_same_environment() 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements/dev.txt"])
 def test_a_package_is_locked_with_the_extras_that_others_ask_for(name: str) -> None:
-    """Else pip, when it requires hashes, says of `package[extra]>=1` that it has no version."""
-    locked = {one.name: one for one in (Requirement(text) for text, _ in pins_of(ROOT / name))}
+    """Else pip, when it requires hashes, says of `package[extra]>=1` that it has no version.
+
+    The package alone is another requirement for pip.
+    """
+    pins = [Requirement(text) for text, _ in pins_of(ROOT / name)]
+    locked = {one.name: one for one in pins if one.extras}
+    assert locked.keys() == {one.name for one in pins if not one.extras} & locked.keys()
     here = {one.metadata["Name"].lower(): one for one in metadata.distributions()}
     asked = [
         wanted
-        for package in locked.keys() & here
+        for package in {one.name for one in pins} & here.keys()
         for text in here[package].requires or ()
         if (wanted := Requirement(text)).extras
-        and wanted.name in locked
+        and wanted.name in {one.name for one in pins}
         and (wanted.marker is None or wanted.marker.evaluate({"extra": ""}))
     ]
     assert asked
