@@ -93,6 +93,14 @@ class ArtefactMissing(LightModelError):
     """A split, a model or a verdict that a command needs is not in the store."""
 
 
+class ChangeRefused(ArtefactMissing):
+    """A model cannot be promoted, withdrawn or removed as the store is, such as the only approved one."""
+
+
+class ReadOnlyStore(ConfigError):
+    """The store of models cannot be written to from here, such as that in an image."""
+
+
 class ArtefactCorrupt(LightModelError):
     """An artefact does not match the hash in its manifest, or its signature is invalid."""
 

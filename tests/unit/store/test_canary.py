@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.errors import ArtefactMissing
-from lightmodel.store.admin import promote_canary, rollback
+from lightmodel.store.admin import promote_version, rollback
 from lightmodel.store.canary import fails_too_often, is_canarys, served_versions
 from lightmodel.store.manifest import Signer
 from lightmodel.store.verdict import read_verdict
@@ -33,16 +33,16 @@ def test_without_a_share_or_an_earlier_version_the_newest_answers_all() -> None:
 def test_a_newly_approved_version_is_the_canary_until_it_is_promoted() -> None:
     old, new = model(), model()
     assert names() == (old.name, new.name)
-    assert promote_canary(store()) == new.name
+    assert promote_version(store()) == new.name
     assert names() == (new.name, "")
-    assert promote_canary(store()) == new.name  # again, which changes nothing
+    assert promote_version(store()) == new.name  # again, which changes nothing
     newer = model()
     assert names() == (new.name, newer.name)
 
 
 def test_a_version_that_was_only_a_canary_is_not_fallen_back_to() -> None:
     promoted = model()
-    promote_canary(store(), promoted.name)
+    promote_version(store(), promoted.name)
     model()
     newest = model()
     assert names() == (promoted.name, newest.name)
@@ -56,7 +56,7 @@ def test_a_withdrawn_canary_leaves_the_version_before() -> None:
     assert verdict is not None
     assert verdict.reasons[0] == "withdrawn as a canary: it fails"
     with pytest.raises(ArtefactMissing, match="nothing to promote"):
-        promote_canary(store(), new.name)
+        promote_version(store(), new.name)
 
 
 def test_a_promotion_is_signed_and_a_verdict_of_an_earlier_release_keeps_its_signature() -> None:
@@ -65,7 +65,7 @@ def test_a_promotion_is_signed_and_a_verdict_of_an_earlier_release_keeps_its_sig
     verdict = read_verdict(version, signer)
     assert verdict is not None
     assert b"promoted" not in verdict.to_json()
-    promote_canary(store(signer))
+    promote_version(store(signer))
     promoted = read_verdict(version, signer)
     assert promoted is not None
     assert promoted.promoted
