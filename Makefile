@@ -6,14 +6,14 @@ STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 EVIDENTLY := .venv-evidently
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or boosters
+SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or console or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock docs clean
+.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -31,6 +31,10 @@ mlflow: $(STAMP) ## Open MLflow's page on what was tracked, on port 5000
 
 serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py $(ARGS)
+
+console: $(STAMP) ## Show the console on port 8501: a front end for the service in a browser
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/console.txt
+	$(BIN)/python -m lightmodel console $(ARGS)
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" $(ARGS)
@@ -122,7 +126,7 @@ notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them in
 
 lock: ## Resolve requirements/*.in to exact pins (needs uv)
 	$(COMPILE) requirements/core.in -o requirements.txt
-	for name in dev s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	for name in dev s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench; do $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove the environment and the caches; models and splits stay
 	rm -rf $(VENV) $(EVIDENTLY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -57,6 +57,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("logs", "Print the log of a run."),
         "retry": ("run", "Search for parameters that pass the quality gate."),
         "serve": ("service", "Serve the newest approved model."),
+        "console": ("console", "Show the console, a front end in a browser."),
         "stream": ("stream", "Score a stream of records."),
     },
     "Models": {

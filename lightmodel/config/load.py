@@ -15,6 +15,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import RENAMED_SETTINGS, REPLACED_SETTINGS, Section, redacted
+from lightmodel.config.console import ConsoleSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection, WebhookSection
 from lightmodel.config.notification import NotifySection, Receiver
@@ -41,6 +42,7 @@ class Config(Section):
     tune: TuneSection = TuneSection()
     gate: GateSection = GateSection()
     serve: ServeSection = ServeSection()
+    console: ConsoleSection = ConsoleSection()
     log: LogSection = LogSection()
     logs: LogsSection = LogsSection()
     watch: WatchSection = WatchSection()

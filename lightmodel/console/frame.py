@@ -1,0 +1,76 @@
+"""What surrounds each page: navigation, the key, and failures as sentences."""
+
+import functools
+from pathlib import Path
+
+import streamlit as st
+
+from lightmodel.config import ConsoleSection, load
+from lightmodel.console.failures import ServiceFailure
+from lightmodel.console.pages import PAGES, Page
+from lightmodel.console.session import (
+    ConsoleSession,
+    accept_key,
+    forget_key,
+    open_session,
+    typed_key,
+)
+
+_ICON = Path(__file__).parent / "static" / "icon.svg"
+
+
+def show() -> None:
+    """Draw the page that the address names, and what surrounds it."""
+    settings = load().config.console
+    st.set_page_config(page_title=settings.title, page_icon=str(_ICON), layout="wide")
+    chosen = st.navigation(
+        [
+            st.Page(
+                functools.partial(_show_page, page, settings),
+                title=page.title,
+                icon=f":material/{page.icon}:",
+                url_path=page.path,
+                default=page is PAGES[0],
+            )
+            for page in PAGES
+        ]
+    )
+    chosen.run()
+
+
+def _show_page(page: Page, settings: ConsoleSection) -> None:
+    session = open_session(settings, st.session_state)
+    with st.sidebar:
+        _show_key(session)
+    try:
+        page.render(session)
+    except ServiceFailure as failure:
+        show_failure(failure)
+
+
+def show_failure(failure: ServiceFailure) -> None:
+    """Draw a failure as a sentence, what to do, and the rules that rows break."""
+    st.error(f"{failure.message} {failure.hint}".strip(), icon=":material/error:")
+
+
+def _show_key(session: ConsoleSession) -> None:
+    """Draw the form for the user's key, or that there is one."""
+    if typed_key(session.state):
+        st.caption("Your key is used until you close this page.")
+        st.button("Forget the key", on_click=forget_key, args=(session.state,))
+        return
+    if session.is_open:
+        return
+    with st.form("key", clear_on_submit=True, border=False):
+        key = st.text_input("Key", type="password", help="It is kept for this session only.")
+        if st.form_submit_button("Use this key") and key:
+            _use(session, key)
+
+
+def _use(session: ConsoleSession, key: str) -> None:
+    try:
+        accept_key(session.settings, session.state, key)
+    except ServiceFailure as failure:
+        st.error(f"{failure.message} {failure.hint}")
+        return
+    st.rerun()

@@ -1,0 +1,24 @@
+"""The pages of the console: a module each, listed in `PAGES` in the order of the side bar.
+
+A page is a function that receives the session and draws itself. It raises ServiceFailure where the
+service fails: the frame shows that as a sentence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lightmodel.console.pages import predict
+from lightmodel.console.session import ConsoleSession
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its path in the address, its title, a Material symbol, and what draws it."""
+
+    path: str
+    title: str
+    icon: str
+    render: Callable[[ConsoleSession], None]
+
+
+PAGES = (Page("predict", "Predict", "online_prediction", predict.render),)
