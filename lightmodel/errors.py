@@ -22,7 +22,17 @@ class LightModelError(Exception):
 
 
 class ConfigError(LightModelError):
-    """A setting is invalid, or something that it needs is not installed."""
+    """A setting is invalid, or something that it needs is not installed.
+
+    `mistakes` holds the full name of each invalid setting, such as "train.folds", and what is wrong; the
+    name is "" where a mistake is about none.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", mistakes: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.mistakes = tuple(mistakes)
 
 
 class DataError(LightModelError):
