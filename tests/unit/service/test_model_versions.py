@@ -89,7 +89,7 @@ def test_one_version_is_told_whole_without_folders_or_rows(
 
 @pytest.mark.parametrize(
     "path",
-    ["20200101T000000.000000Z-abcdef", "..", "x", "20200101T000000.000000Z-abcdef/report"],
+    ["20200101T000000000000Z-abcdef", "..", "x", "20200101T000000.000000Z-abcdef/report"],
 )
 def test_an_unknown_version_is_answered_with_404(client: FlaskClient, path: str) -> None:
     assert client.get(f"/models/{path}").status_code == 404
