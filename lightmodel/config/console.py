@@ -1,6 +1,7 @@
 """The section `console` of `config.toml`: the front end in a browser."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -56,6 +57,11 @@ class ConsoleSection(Section):
         660.0,
         gt=0,
         description="Seconds within which the service must answer a file once it is sent.",
+    )
+    folder: Path | None = Field(
+        None,
+        description="Folder for the answers to files until they are downloaded. Not set: the system's folder "
+        "for temporary files, which a container should not use where that is memory.",
     )
     max_answers_mb: int = Field(
         512,

@@ -8,6 +8,7 @@ import streamlit as st
 from lightmodel.config import ConsoleSection, load
 from lightmodel.console.failures import ServiceFailure
 from lightmodel.console.pages import PAGES, Page
+from lightmodel.console.pictures import show_failure
 from lightmodel.console.session import (
     ConsoleSession,
     accept_key,
@@ -15,6 +16,7 @@ from lightmodel.console.session import (
     open_session,
     typed_key,
 )
+from lightmodel.console.theme import colours_of, styles
 
 _ICON = Path(__file__).parent / "static" / "icon.svg"
 
@@ -39,6 +41,7 @@ def show() -> None:
 
 
 def _show_page(page: Page, settings: ConsoleSection) -> None:
+    st.html(styles(colours_of(st.context.theme.type)))
     session = open_session(settings, st.session_state)
     with st.sidebar:
         _show_key(session)
@@ -46,11 +49,6 @@ def _show_page(page: Page, settings: ConsoleSection) -> None:
         page.render(session)
     except ServiceFailure as failure:
         show_failure(failure)
-
-
-def show_failure(failure: ServiceFailure) -> None:
-    """Draw a failure as a sentence, what to do, and the rules that rows break."""
-    st.error(f"{failure.message} {failure.hint}".strip(), icon=":material/error:")
 
 
 def _show_key(session: ConsoleSession) -> None:
@@ -71,6 +69,6 @@ def _use(session: ConsoleSession, key: str) -> None:
     try:
         accept_key(session.settings, session.state, key)
     except ServiceFailure as failure:
-        st.error(f"{failure.message} {failure.hint}")
+        show_failure(failure)
         return
     st.rerun()

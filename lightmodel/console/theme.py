@@ -1,6 +1,7 @@
 """The look of the console, which is that of the service's own page, and Streamlit's options."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from lightmodel.config import ConsoleSection
 
@@ -19,9 +20,12 @@ class Colours:
     line: str
     edge: str
     one: str
+    one_ink: str
     two: str
+    two_soft: str
     below: str
     bad: str
+    soft: str
 
 
 LIGHT = Colours(
@@ -32,9 +36,12 @@ LIGHT = Colours(
     line="#dfe3e8",
     edge="#8a95a1",
     one="#2458c5",
+    one_ink="#ffffff",
     two="#b8500c",
+    two_soft="#fcefe4",
     below="#b9c6d8",
     bad="#b3261e",
+    soft="#eceff2",
 )
 DARK = Colours(
     page="#101418",
@@ -44,13 +51,30 @@ DARK = Colours(
     line="#2d343c",
     edge="#74808c",
     one="#7fa9ff",
+    one_ink="#0d1626",
     two="#f2a061",
+    two_soft="#38271a",
     below="#4a5767",
     bad="#ff9b90",
+    soft="#252b32",
 )
 
 
-def streamlit_options(settings: ConsoleSection) -> dict[str, bool | int | str]:
+_STYLES = (Path(__file__).parent / "static" / "console.css").read_text("utf-8")
+
+
+def colours_of(mode: str | None) -> Colours:
+    """Return the colours of the reader's mode, "light" or "dark"."""
+    return DARK if mode == "dark" else LIGHT
+
+
+def styles(colours: Colours) -> str:
+    """Return the styles of what Streamlit has no element for, as an element of HTML."""
+    names = (f"--lm-{name.replace('_', '-')}: {value};" for name, value in asdict(colours).items())
+    return f"<style>:root {{ {' '.join(names)} }}\n{_STYLES}</style>"
+
+
+def streamlit_options(settings: ConsoleSection) -> dict[str, bool | int | str | list[str]]:
     """Return the values of Streamlit's options."""
     return {
         "server.headless": True,
@@ -69,6 +93,8 @@ def streamlit_options(settings: ConsoleSection) -> dict[str, bool | int | str]:
         "theme.headingFont": _FONT,
         "theme.codeFont": _CODE_FONT,
         "theme.baseRadius": "8px",
+        "theme.headingFontSizes": ["2.1rem", "1.4rem", "1.1rem"],
+        "theme.paddingTop": "2.5rem",
         "theme.showWidgetBorder": True,
         **_colour_options("light", LIGHT),
         **_colour_options("dark", DARK),
