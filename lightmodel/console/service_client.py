@@ -16,20 +16,20 @@ _CONNECT_S = 5.0
 _AGENT = f"light-model-console/{__version__}"
 
 
-class _Received(BaseModel):
+class Received(BaseModel):
     """Something that the service sends; fields that the console does not know are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
-class Limits(_Received):
+class Limits(Received):
     """The smallest and the largest value of a column."""
 
     minimum: float | str | None = None
     maximum: float | str | None = None
 
 
-class ColumnInfo(_Received):
+class ColumnInfo(Received):
     """A column that a request may have."""
 
     name: str
@@ -43,7 +43,7 @@ class ColumnInfo(_Received):
     categories_withheld: int = 0
 
 
-class AnswerInfo(_Received):
+class AnswerInfo(Received):
     """What the model predicts; `explain` is the largest number of contributions to ask for."""
 
     task: Literal["binary", "multiclass", "regression"]
@@ -54,7 +54,7 @@ class AnswerInfo(_Received):
     explain: int = 0
 
 
-class Schema(_Received):
+class Schema(Received):
     """The contract of the served model: `GET /schema`."""
 
     version: str
@@ -75,11 +75,11 @@ class Schema(_Received):
         return next((column for column in self.columns if column.role == "id"), None)
 
 
-class _Sample(_Received):
+class _Sample(Received):
     values: dict[str, Any]
 
 
-class ModelInfo(_Received):
+class ModelInfo(Received):
     """The manifest of the served model, as far as the console shows it: `GET /model`."""
 
     created: str = ""
@@ -87,7 +87,7 @@ class ModelInfo(_Received):
     metrics: dict[str, float | None] = {}
 
 
-class FeedbackCounts(_Received):
+class FeedbackCounts(Received):
     """What the service did with labels: `POST /feedback`."""
 
     rows: int
@@ -124,6 +124,11 @@ class ServiceClient:
     def check_key(self) -> None:
         """Return if the service accepts the key of this client."""
         self._check(self._send("GET", "version"))
+
+    def accepts_token(self, token: str) -> bool:
+        """Return whether a training token may change something: ask for a training that does not exist."""
+        response = self._send("GET", "train/0", headers=token_headers(token))
+        return response.status_code not in {requests.codes.unauthorized, requests.codes.forbidden}
 
     def schema(self) -> Schema:
         """Return the contract of the served model."""
@@ -204,6 +209,11 @@ class ServiceClient:
             f"What answers at {self.address} is not a service that this console knows.",
             hint="Set console.service_url to the address of the service, and use the same version of both.",
         )
+
+
+def token_headers(token: str) -> dict[str, str]:
+    """Return the headers that carry the training token."""
+    return {"X-Train-Token": token}
 
 
 def key_headers(key: str) -> dict[str, str]:

@@ -60,7 +60,10 @@ DARK = Colours(
 )
 
 
-_STYLES = (Path(__file__).parent / "static" / "console.css").read_text("utf-8")
+_STYLES = "".join(
+    (Path(__file__).parent / "static" / name).read_text("utf-8")
+    for name in ("console.css", "tables.css")
+)
 
 
 def colours_of(mode: str | None) -> Colours:

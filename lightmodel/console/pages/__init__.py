@@ -7,7 +7,7 @@ service fails: the frame shows that as a sentence.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lightmodel.console.pages import predict
+from lightmodel.console.pages import models, predict
 from lightmodel.console.session import ConsoleSession
 
 
@@ -21,4 +21,7 @@ class Page:
     render: Callable[[ConsoleSession], None]
 
 
-PAGES = (Page("predict", "Predict", "online_prediction", predict.render),)
+PAGES = (
+    Page("predict", "Predict", "online_prediction", predict.render),
+    Page("models", "Models", "compare_arrows", models.render),
+)
