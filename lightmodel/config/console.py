@@ -60,8 +60,8 @@ class ConsoleSection(Section):
     )
     folder: Path | None = Field(
         None,
-        description="Folder for the answers to files until they are downloaded. Not set: the system's folder "
-        "for temporary files, which a container should not use where that is memory.",
+        description="Folder for the answers to files until they are downloaded. Not set: the system's "
+        "folder for temporary files, which a container should not use where that is memory.",
     )
     max_answers_mb: int = Field(
         512,

@@ -96,6 +96,42 @@ def contributions(parts: Sequence[Mapping[str, Any]], record: Mapping[str, Any],
     )
 
 
+def table(names: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
+    """Return a table as HTML, which scrolls by itself; Streamlit's would load pandas."""
+    numeric = [all(map(_is_number, column)) for column in zip(*rows, strict=True)] or [False] * len(
+        names
+    )
+    head = "".join(
+        f'<th scope="col"{_side(number)}>{html(name)}</th>'
+        for name, number in zip(names, numeric, strict=True)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{_side(number)}>{html(cell)}</td>"
+            for cell, number in zip(row, numeric, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="lm-scroll" role="region" aria-label="{html(label)}" tabindex="0"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _side(is_number: bool) -> str:
+    return ' class="number"' if is_number else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def aside(text: str) -> str:
     """Return a note as HTML."""
     return f'<p class="lm-aside">{html(text)}</p>'
@@ -103,8 +139,6 @@ def aside(text: str) -> str:
 
 def show_histogram(histogram: Histogram, *, title: str, threshold: float | None) -> None:
     """Draw a histogram; a threshold parts its colours."""
-    import altair as alt  # it takes a while, and most pages need it never or late
-
     shown = colours()
     step = (histogram.high - histogram.low) / len(histogram.amounts)
     starts = [histogram.low + step * place for place in range(len(histogram.amounts))]
@@ -117,28 +151,45 @@ def show_histogram(histogram: Histogram, *, title: str, threshold: float | None)
         }
         for start, amount in zip(starts, histogram.amounts, strict=True)
     ]
-    scale = alt.Scale(domain=[True, False], range=[shown.one, shown.below])
-    bar = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_bar(stroke=shown.page, strokeWidth=0.5)
-        .encode(
-            x=alt.X("from:Q", title=title, scale=alt.Scale(domain=[histogram.low, histogram.high])),
-            x2="to:Q",
-            y=alt.Y("rows:Q", title="Rows", axis=alt.Axis(format="~s", tickMinStep=1)),
-            color=alt.Color("above:N", scale=scale, legend=None),
-            tooltip=[
-                alt.Tooltip("from:Q", format=".4~g"),
-                alt.Tooltip("to:Q", format=".4~g"),
-                alt.Tooltip("rows:Q", format=","),
+    scale = {"domain": [histogram.low, histogram.high]}
+    bar = {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "stroke": shown.card, "strokeWidth": 0.5},
+        "encoding": {
+            "x": {"field": "from", "type": "quantitative", "title": title, "scale": scale},
+            "x2": {"field": "to"},
+            "y": {
+                "field": "rows",
+                "type": "quantitative",
+                "title": "Rows",
+                "axis": {"format": "~s", "tickMinStep": 1},
+            },
+            "y2": {"datum": 0},
+            "color": {
+                "field": "above",
+                "type": "nominal",
+                "legend": None,
+                "scale": {"domain": [True, False], "range": [shown.one, shown.below]},
+            },
+            "tooltip": [
+                {"field": "from", "type": "quantitative", "format": ".4~g"},
+                {"field": "to", "type": "quantitative", "format": ".4~g"},
+                {"field": "rows", "type": "quantitative", "format": ","},
             ],
-        )
-    )
+        },
+    }
+    layers = [bar]
     if threshold is not None:
-        rule = alt.Chart(alt.Data(values=[{"at": threshold}])).mark_rule(
-            color=shown.two, strokeWidth=2, strokeDash=[5, 4]
-        )
-        bar = bar + rule.encode(x="at:Q")
-    st.altair_chart(bar.properties(height=230), alt=_described(histogram, title))
+        rule = {"type": "rule", "color": shown.two, "strokeWidth": 2, "strokeDash": [5, 4]}
+        at = {"x": {"field": "at", "type": "quantitative"}}
+        layers.append({"data": {"values": [{"at": threshold}]}, "mark": rule, "encoding": at})
+    show_chart({"layer": layers}, _described(histogram, title))
+
+
+def show_chart(spec: Mapping[str, Any], about: str, height: int = 230) -> None:
+    """Draw a chart of Vega-Lite; `about` says what it shows to those who do not see it."""
+    whole = {**spec, "height": height, "background": colours().card}
+    st.vega_lite_chart(spec=whole, alt=about)
 
 
 def _is_above(start: float, step: float, threshold: float | None) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import pyarrow as pa
 import streamlit as st
 
 from lightmodel.console.files.answers import Answer
@@ -10,7 +9,7 @@ from lightmodel.console.files.exchange import Ticket, file_exchange, owner_of
 from lightmodel.console.files.summary import Summary
 from lightmodel.console.files.uploader import address_of, drop_zone, failure_in
 from lightmodel.console.formatting import html, label_text, number, percent, plain, plural
-from lightmodel.console.pictures import aside, bars, show_failure, show_histogram
+from lightmodel.console.pictures import aside, bars, show_failure, show_histogram, table
 from lightmodel.console.service_client import Schema
 from lightmodel.console.session import ConsoleSession
 
@@ -131,16 +130,19 @@ def _show_scores(schema: Schema, summary: Summary) -> None:
 
 def _show_rows(summary: Summary) -> None:
     shown = len(summary.first)
-    st.markdown(f"**The first {shown} rows**" if shown < summary.rows else "**All rows**")
-    names = _unique(summary.header)
-    columns = list(zip(*summary.first, strict=True)) or [() for _ in names]
-    table = pa.table(dict(zip(names, map(pa.array, columns), strict=True)))
-    st.dataframe(table, hide_index=True, height=min(38 + 35 * shown, 400))
+    title = f"The first {shown} rows" if shown < summary.rows else "All rows"
+    st.markdown(f"**{title}**")
+    scores = [name.startswith("probability") for name in summary.header]
+    rows = [
+        [_rounded(cell) if is_score else cell for cell, is_score in zip(row, scores, strict=True)]
+        for row in summary.first
+    ]
+    st.html(table(summary.header, rows, title))
 
 
-def _unique(names: tuple[str, ...]) -> list[str]:
-    """Return names of which none occurs twice, as tables have them."""
-    unique: list[str] = []
-    for name in names:
-        unique.append(name if name not in unique else f"{name} ({len(unique) + 1})")
-    return unique
+def _rounded(cell: str) -> str:
+    """Return a probability with four decimals; the download has all digits."""
+    try:
+        return f"{float(cell):.4f}"
+    except ValueError:
+        return cell
