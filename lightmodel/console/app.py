@@ -16,7 +16,7 @@ from lightmodel.console.files.exchange import file_exchange
 from lightmodel.console.guard import Guard
 from lightmodel.console.theme import streamlit_options
 
-SCRIPT = Path(__file__).with_name("main.py")
+SCRIPT = Path(__file__).parent / "script" / "main.py"
 
 
 def create_app() -> ASGIApp:

@@ -15,7 +15,7 @@ from lightmodel.console.model_comparison import (
 )
 from lightmodel.console.model_versions import VersionDetails, version_report
 from lightmodel.console.service_client import ServiceClient
-from lightmodel.console.tables import show_curves, show_pairs, table
+from lightmodel.console.tables import show_curves, show_pairs, wrapping_table
 
 _CURVES = {
     "roc": ("ROC curve", "False positive rate", "True positive rate", True),
@@ -62,16 +62,22 @@ def _show_metrics(left: VersionDetails, right: VersionDetails, names: tuple[str,
         for row in rows
     ]
     marked = next((place for place, row in enumerate(rows) if row.decides), None)
-    st.html(table(("Metric", *names, "Better"), cells, "Metrics side by side", marked=marked))
+    st.html(
+        wrapping_table(("Metric", *names, "Better"), cells, "Metrics side by side", marked=marked)
+    )
     st.caption(
         "On the test rows of each version, with 95 % intervals. Where these overlap, the difference may be "
         "chance."
     )
     if comparison := left.evaluation.get("comparison"):
         st.caption(
-            f"When {plain(names[0])} was tested, it was compared with {plain(str(comparison['version']))} "
+            f"When {plain(_short(left.version))} was tested, it was compared with {plain(_short(comparison['version']))} "
             f"on {comparison['rows']:,} rows that neither was trained on."
         )
+
+
+def _short(version: str) -> str:
+    return version.rpartition("-")[2]
 
 
 def _show_curves(versions: dict[str, VersionDetails]) -> None:
@@ -125,7 +131,7 @@ def _show_differences(title: str, heads: tuple[str, ...], rows: Iterable[Differe
     st.markdown(f"**{title}**")
     cells = [(row.name, row.left, row.right) for row in rows]
     if cells:
-        st.html(table((title, *heads[1:]), cells, f"{title} that differ"))
+        st.html(wrapping_table((title, *heads[1:]), cells, f"{title} that differ"))
     else:
         st.caption("No difference.")
 
@@ -175,7 +181,7 @@ def _show_verdict(one: VersionDetails) -> None:
         st.warning(plain(warning))
     if one.metrics:
         rows = [(row.title, row.left) for row in metric_rows(one, one)]
-        st.html(table(("Metric", "On the test rows"), rows, "Metrics"))
+        st.html(wrapping_table(("Metric", "On the test rows"), rows, "Metrics"))
     if one.out_of_fold and one.metric:
         value = one.out_of_fold.get(one.metric)
         text = "undefined" if value is None else number(value)
@@ -185,7 +191,7 @@ def _show_verdict(one: VersionDetails) -> None:
 def _show_columns(one: VersionDetails) -> None:
     described = list(columns_of(one).items())
     if described:
-        st.html(table(("Column", "What it is"), described, "Columns of the contract"))
+        st.html(wrapping_table(("Column", "What it is"), described, "Columns of the contract"))
     else:
         st.caption("It has no contract.")
 

@@ -56,7 +56,7 @@ def may_change_project(console: ConsoleSession, config: Config) -> bool:
 
 
 def _show_form(state: MutableMapping[Any, Any], text: str, accepts: Callable[[str], bool]) -> None:
-    with st.container(border=True, key="card-token"):
+    with st.expander("Change something", icon=":material/lock:"):
         st.caption(text)
         with st.form("token", clear_on_submit=True, border=False):
             token = st.text_input(

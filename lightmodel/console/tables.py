@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import streamlit as st
-
 from lightmodel.console.formatting import html
-from lightmodel.console.pictures import colours
+from lightmodel.console.pictures import colours, show_chart
 
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 
+_MAX_LEGEND = 12  # names; more would take more room than the chart
 
-def table(
+
+def wrapping_table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], about: str, *, marked: int | None = None
 ) -> str:
-    """Return a table as HTML whose cells are texts; on a narrow screen each row is a block.
+    """Return a table as HTML whose cells are texts that wrap; on a narrow screen each row is a block.
 
     `about` names it for screen readers, `marked` is the number of the row that stands out.
     """
@@ -38,66 +38,77 @@ def _cells(heads: Sequence[str], row: Sequence[str]) -> str:
 
 def show_curves(curves: Curves, *, x: str, y: str, about: str, diagonal: bool = False) -> None:
     """Draw curves by name; `about` says in words what can be seen. `diagonal` adds the line of chance."""
-    import altair as alt  # it takes a while, and most pages need it never or late
-
     points = [
         {"curve": name, "x": point[0], "y": point[1], "order": place}
         for name, line in curves.items()
         for place, point in enumerate(line)
     ]
-    if not points:
-        return
-    shown = colours()
-    palette = [shown.one, shown.two, shown.edge, shown.below, shown.muted]
-    many = len(curves) > len(palette)
-    scale = alt.Undefined if many else alt.Scale(domain=[*curves], range=palette[: len(curves)])
-    legend = None if len(curves) == 1 or many else alt.Legend(title=None, orient="bottom")
-    chart = (
-        alt.Chart(alt.Data(values=points))
-        .mark_line(strokeWidth=2)
-        .encode(
-            x=alt.X("x:Q", title=x, scale=alt.Scale(zero=False, nice=False)),
-            y=alt.Y("y:Q", title=y, scale=alt.Scale(zero=False)),
-            order="order:Q",
-            color=alt.Color("curve:N", scale=scale, legend=legend),
-            tooltip=[
-                "curve:N",
-                alt.Tooltip("x:Q", format=".4~g"),
-                alt.Tooltip("y:Q", format=".4~g"),
+    lines = {
+        "data": {"values": points},
+        "mark": {"type": "line", "strokeWidth": 2},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", "title": x, "scale": {"nice": False}},
+            "y": {"field": "y", "type": "quantitative", "title": y, "scale": {"zero": False}},
+            "order": {"field": "order"},
+            "color": _colour("curve", [*curves]),
+            "tooltip": [
+                {"field": "curve", "title": "curve"},
+                {"field": "x", "type": "quantitative", "format": ".4~g", "title": x},
+                {"field": "y", "type": "quantitative", "format": ".4~g", "title": y},
             ],
-        )
-    )
-    if diagonal:
-        ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
-        line = alt.Chart(ends).mark_line(color=shown.edge, strokeDash=[4, 4], strokeWidth=1)
-        chart = line.encode(x="x:Q", y="y:Q") + chart
-    st.altair_chart(chart.properties(height=280), alt=about)
+        },
+    }
+    chance = {
+        "data": {"values": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]},
+        "mark": {"type": "line", "strokeDash": [4, 4], "strokeWidth": 1, "color": colours().edge},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative"},
+            "y": {"field": "y", "type": "quantitative"},
+        },
+    }
+    show_chart({"layer": [chance, lines] if diagonal else [lines]}, about, 280)
 
 
-def show_pairs(values: Mapping[str, Mapping[str, float]], *, title: str, about: str) -> None:
-    """Draw horizontal bars, for each name one for each side: side → name → value."""
-    import altair as alt
-
+def show_pairs(
+    values: Mapping[str, Mapping[str, float]], *, title: str, about: str, most: int = 40
+) -> None:
+    """Draw horizontal bars, for each name one for each side: side → name → value; `most` names at most."""
+    names = list(dict.fromkeys(name for named in values.values() for name in named))[:most]
     rows = [
-        {"name": name, "side": side, "value": value}
+        {"name": name, "side": side, "value": named[name]}
         for side, named in values.items()
-        for name, value in named.items()
+        for name in names
+        if name in named
     ]
-    if not rows:
-        return
-    shown, names = colours(), list(dict.fromkeys(row["name"] for row in rows))
-    scale = alt.Scale(domain=[*values], range=[shown.one, shown.two][: len(values)])
-    legend = alt.Legend(title=None, orient="bottom") if len(values) > 1 else None
-    chart = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_bar()
-        .encode(
-            y=alt.Y("name:N", sort=names, title=None),
-            yOffset=alt.YOffset("side:N", sort=[*values]),
-            x=alt.X("value:Q", title=title),
-            color=alt.Color("side:N", scale=scale, legend=legend),
-            tooltip=["name:N", "side:N", alt.Tooltip("value:Q", format=".4~g")],
-        )
-    )
-    height = max(120, 18 * len(names) * len(values) + 40)
-    st.altair_chart(chart.properties(height=height), alt=about)
+    sides = [*values]
+    spec = {
+        "data": {"values": rows},
+        "mark": "bar",
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": names, "title": None},
+            "yOffset": {"field": "side", "sort": sides},
+            "x": {"field": "value", "type": "quantitative", "title": title},
+            "color": _colour("side", sides),
+            "tooltip": [
+                {"field": "name"},
+                {"field": "side"},
+                {"field": "value", "type": "quantitative", "format": ".4~g"},
+            ],
+        },
+    }
+    show_chart(spec, about, max(120, 18 * len(names) * len(sides) + 40))
+
+
+def _colour(field: str, names: Sequence[str]) -> dict[str, object]:
+    """Return the encoding of colours: two stand out, more are shades."""
+    shown = colours()
+    palette = [shown.one, shown.two, shown.edge, shown.below, shown.muted, shown.ink]
+    scale = {"domain": [*names], "range": [palette[at % len(palette)] for at in range(len(names))]}
+    is_needed = 1 < len(names) <= _MAX_LEGEND
+    legend = {"title": None, "orient": "bottom", "columns": 2, "labelLimit": 300}
+    return {
+        "field": field,
+        "type": "nominal",
+        "scale": scale,
+        "legend": legend if is_needed else None,
+    }

@@ -7,7 +7,7 @@ service fails: the frame shows that as a sentence.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lightmodel.console.pages import models, predict
+from lightmodel.console.pages import configure, models, predict, train
 from lightmodel.console.session import ConsoleSession
 
 
@@ -24,4 +24,6 @@ class Page:
 PAGES = (
     Page("predict", "Predict", "online_prediction", predict.render),
     Page("models", "Models", "compare_arrows", models.render),
+    Page("configure", "Configure", "tune", configure.render),
+    Page("train", "Train", "model_training", train.render),
 )

@@ -13,7 +13,7 @@ from lightmodel.console.model_versions import (
     version_details,
 )
 from lightmodel.console.session import ConsoleSession
-from lightmodel.console.tables import table
+from lightmodel.console.tables import wrapping_table
 
 _ROLES = {"served": "answers", "canary": "canary", "challenger": "challenger"}
 _COMMIT = 12  # characters that are shown
@@ -58,7 +58,7 @@ def _overview(known: VersionList, zone: str | None) -> str:
     heads = ("Trained", "Status", "Metric", "Rows", "Data", "Commit", "Reason")
     served = [place for place, one in enumerate(known.versions) if one.version == known.served]
     rows = [_row(one, zone) for one in known.versions]
-    return table(heads, rows, "Model versions", marked=served[0] if served else None)
+    return wrapping_table(heads, rows, "Model versions", marked=served[0] if served else None)
 
 
 def _row(one: VersionSummary, zone: str | None) -> tuple[str, ...]:
