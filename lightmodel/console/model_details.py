@@ -32,14 +32,14 @@ def show_comparison(left: VersionDetails, right: VersionDetails, zone: str | Non
     names = left.label(zone), right.label(zone)
     st.header("Side by side", anchor=False)
     metrics, curves, importance, rest = st.tabs(
-        ["Metrics", "Curves", "Importance", "Settings and contract"]
+        ["Metrics", "Curves", "Importance", "Settings and contract"], key="compared"
     )
     with metrics:
         _show_metrics(left, right, names)
     with curves:
-        _show_curves({names[0]: left, names[1]: right})
+        _show_curves({_short(one.version): one for one in (left, right)})
     with importance:
-        _show_importance({names[0]: left, names[1]: right})
+        _show_importance({_short(one.version): one for one in (left, right)})
     with rest:
         heads = ("", *names)
         _show_differences("Settings", heads, setting_differences(left, right))
@@ -70,9 +70,10 @@ def _show_metrics(left: VersionDetails, right: VersionDetails, names: tuple[str,
         "chance."
     )
     if comparison := left.evaluation.get("comparison"):
+        tested, other = _short(left.version), _short(str(comparison["version"]))
         st.caption(
-            f"When {plain(_short(left.version))} was tested, it was compared with {plain(_short(comparison['version']))} "
-            f"on {comparison['rows']:,} rows that neither was trained on."
+            f"When {plain(tested)} was tested, it was compared with {plain(other)} on "
+            f"{comparison['rows']:,} rows that neither was trained on."
         )
 
 
@@ -139,7 +140,9 @@ def _show_differences(title: str, heads: tuple[str, ...], rows: Iterable[Differe
 def show_version(client: ServiceClient, one: VersionDetails, zone: str | None) -> None:
     """Draw what is known of one version."""
     st.html(_facts(one, zone))
-    verdict, columns, parameters, report = st.tabs(["Verdict", "Columns", "Settings", "Report"])
+    verdict, columns, parameters, report = st.tabs(
+        ["Verdict", "Columns", "Settings", "Report"], key="version-parts"
+    )
     with verdict:
         _show_verdict(one)
     with columns:

@@ -83,14 +83,20 @@ def _show_job(config: Config, jobs: ProcessJobs, job: Job, *, may_stop: bool) ->
             jobs.stop(job.id)
             st.toast("The run is asked to end; folds that have ended are kept.")
         return
-    if job.state == "approved":
-        st.success("A model is approved.", icon=":material/check_circle:")
-    elif job.state == "rejected":
-        st.warning("The quality gate rejected the candidate; the served model is unchanged.")
-    else:
-        st.error(plain(f"The run {job.outcome}."), icon=":material/error:")
+    _show_end(job)
     if not log:
         st.code("\n".join(job.last_lines), language=None)
+
+
+def _show_end(job: Job) -> None:
+    if job.state == "approved":
+        st.success("The newest candidate is approved.", icon=":material/check_circle:")
+    elif job.state == "rejected":
+        st.warning("The quality gate rejected the candidate; the served model is unchanged.")
+    elif job.state == "stopped":
+        st.info(plain(f"The run was {job.outcome}."))
+    else:
+        st.error(plain(f"The run {job.outcome}."), icon=":material/error:")
 
 
 def show_log_facts(log: RunLog) -> None:
@@ -159,7 +165,7 @@ def _duration(run: RunLog) -> str:
 
 
 def _show_run(config: Config, run: RunLog) -> None:
-    stages, log, report = st.tabs(["Stages", "Log", "Report"])
+    stages, log, report = st.tabs(["Stages", "Log", "Report"], key="run-parts")
     with stages:
         show_log_facts(run)
     with log:

@@ -47,13 +47,7 @@ def show_setting(
 
 def _show_secret(setting: SettingInfo) -> None:
     shown = "set" if setting.value else "not set"
-    st.text_input(
-        setting.key,
-        value=shown,
-        disabled=True,
-        key=f"secret-{setting.path}",
-        help=setting.description,
-    )
+    st.text_input(setting.key, value=shown, disabled=True, key=f"secret-{setting.path}")
 
 
 def _show_field(state: MutableMapping[Any, Any], setting: SettingInfo, *, editable: bool) -> None:
@@ -63,7 +57,6 @@ def _show_field(state: MutableMapping[Any, Any], setting: SettingInfo, *, editab
         value = setting.default
     common: dict[str, Any] = {
         "key": key,
-        "help": setting.description,
         "disabled": not editable,
         "on_change": _take,
         "args": (state, setting, key),
@@ -82,6 +75,8 @@ def shown_text(value: object) -> str:
     """Return a value as it is written in a form; "" for none."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list | dict):
         from lightmodel.config.rewrite import toml_item
 
@@ -114,7 +109,7 @@ def _reset(state: MutableMapping[Any, Any], path: str) -> None:
 
 
 def _about(state: MutableMapping[Any, Any], setting: SettingInfo, mistake: str) -> str:
-    """Return range, default and origin of a setting as HTML, and its mistake."""
+    """Return explanation, range, default and origin of a setting as HTML, and its mistake."""
     parts = [bounds_text(setting.bounds)]
     if setting.kind == "secret":
         parts.append(f"from the environment: {variable_of(setting.section, setting.key)}")
@@ -125,7 +120,8 @@ def _about(state: MutableMapping[Any, Any], setting: SettingInfo, mistake: str) 
     if setting.path in edits_of(state):
         parts.append("edited")
     wrong = f'<p class="lm-error" role="alert">{html(mistake)}</p>' if mistake else ""
-    return f'<p class="lm-hint">{html(", ".join(filter(None, parts)))}</p>{wrong}'
+    facts = html(", ".join(filter(None, parts)))
+    return f'{wrong}<p class="lm-hint">{html(setting.description)} <b>({facts})</b></p>'
 
 
 def bounds_text(bounds: Mapping[str, float]) -> str:

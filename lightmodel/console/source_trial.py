@@ -58,7 +58,9 @@ def _show(trial: "SourceTrial") -> None:
     st.caption(plain(f"{trial.source}: {trial.rows:,} rows, {len(trial.head)} columns, {size}."))
     for warning in trial.warnings:
         st.warning(plain(warning))
-    rows, contract, columns, drift = st.tabs(["First rows", "Contract", "Columns", "Drift"])
+    rows, contract, columns, drift = st.tabs(
+        ["First rows", "Contract", "Columns", "Drift"], key="trial"
+    )
     with rows:
         cells = zip(*(map(_cell, values) for values in trial.head.values()), strict=True)
         st.html(table([*trial.head], list(cells), "First rows"))

@@ -32,7 +32,7 @@ def render(console: ConsoleSession) -> None:
     if console.state.pop(_SAVED, False):
         st.success("Saved. The page Train starts a run with these settings.")
     editable = may_change_project(console, loaded.config)
-    settings, source, text = st.tabs(["Settings", "Data source", "The file"])
+    settings, source, text = st.tabs(["Settings", "Data source", "The file"], key="configure")
     with settings:
         mistakes = _mistakes(console, loaded)
         _show_sections(console, list(described(loaded)), mistakes, editable=editable)
@@ -97,13 +97,20 @@ def _show_pending(console: ConsoleSession, loaded: Loaded, mistakes: Mapping[str
         return
     st.subheader(f"{plural(len(edits), 'change')}, not saved", anchor=False)
     if mistakes:
-        for path, mistake in mistakes.items():
-            st.error(plain(f"{path}: {mistake}" if path else mistake))
+        if general := mistakes.get(""):
+            st.error(plain(general))
+        named = [path for path in mistakes if path]
+        if named:
+            st.error(plain(f"{plural(len(named), 'setting')} to correct: {', '.join(named)}."))
         _show_forgetting(console)
         return
+    _show_edit(console, loaded)
+
+
+def _show_edit(console: ConsoleSession, loaded: Loaded) -> None:
     from lightmodel.config.edit import edit_values
 
-    edit = edit_values(loaded, edits)
+    edit = edit_values(loaded, edits_of(console.state))
     for path, origin in edit.overridden.items():
         st.warning(plain(f"{path} stays as it is: {origin} takes precedence over the file."))
     st.code(edit.diff or "no difference", language="diff")

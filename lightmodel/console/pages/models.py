@@ -31,7 +31,7 @@ def render(console: ConsoleSession) -> None:
         return
     st.caption(_lead(known))
     st.html(_overview(known, zone))
-    chosen, other = _choose(known, zone)
+    chosen, other = _choose(console, known, zone)
     if chosen.error:
         st.error(plain(f"{chosen.version}: {chosen.error}"), icon=":material/error:")
         return
@@ -80,28 +80,30 @@ def _row(one: VersionSummary, zone: str | None) -> tuple[str, ...]:
     )
 
 
-def _choose(known: VersionList, zone: str | None) -> tuple[VersionSummary, VersionSummary | None]:
+def _choose(
+    console: ConsoleSession, known: VersionList, zone: str | None
+) -> tuple[VersionSummary, VersionSummary | None]:
     """Draw the choice of one or two versions: by default what is in use, and the one that answers."""
     names = {one.version: one for one in known.versions}
-    first = known.canary or known.challenger or known.versions[0].version
 
-    def label(name: str) -> str:
-        one = names[name]
-        role = f", {_ROLES[one.role]}" if one.role in _ROLES else ""
-        return f"{one.label(zone) or name} ({one.status}{role})"
+    def choose(title: str, key: str, options: list[str], default: str) -> str | None:
+        # The choice stays as it is when a verdict changes: labels, too, must not depend on that.
+        if console.state.get(key) not in options:
+            console.state[key] = default if default in options else None
+        chosen: str | None = st.selectbox(
+            title,
+            options,
+            format_func=lambda name: names[name].label(zone) or name,
+            placeholder="no other version",
+            key=key,
+        )
+        return chosen
 
     left, right = st.columns(2)
-    chosen = left.selectbox(
-        "Version", list(names), index=list(names).index(first), format_func=label, key="version"
-    )
+    with left:
+        first = known.canary or known.challenger or known.versions[0].version
+        chosen = choose("Version", "version", [*names], first) or first
     others = [name for name in names if name != chosen and not names[name].error]
-    against = known.served if known.served in others else None
-    other = right.selectbox(
-        "Compared with",
-        others,
-        index=others.index(against) if against else None,
-        placeholder="no other version",
-        format_func=label,
-        key=f"against-{chosen}",
-    )
+    with right:
+        other = choose("Compared with", f"against-{chosen}", others, known.served)
     return names[chosen], names[other] if other else None
