@@ -17,6 +17,7 @@ from lightmodel.watch.jobs import Job
 from lightmodel.watch.process import ProcessJobs
 from lightmodel.watch.run_logs import (
     RunLog,
+    StageRun,
     as_text,
     event_of,
     lines_of,
@@ -84,7 +85,7 @@ def _show_job(config: Config, jobs: ProcessJobs, job: Job, *, may_stop: bool) ->
             st.toast("The run is asked to end; folds that have ended are kept.")
         return
     _show_end(job)
-    if not log:
+    if not log and job.state != "stopped":
         st.code("\n".join(job.last_lines), language=None)
 
 
@@ -102,7 +103,7 @@ def _show_end(job: Job) -> None:
 def show_log_facts(log: RunLog) -> None:
     """Draw the stages of a run, and the curves of its folds."""
     steps = "".join(
-        f"<li><b>{html(stage.name)}</b><span>{html(stage.message or 'runs …')}</span></li>"
+        f"<li><b>{html(stage.name)}</b><span>{html(_stage_text(stage))}</span></li>"
         for stage in log.stages
     )
     st.html(f'<ul class="lm-steps">{steps}</ul>')
@@ -122,6 +123,10 @@ def show_log_facts(log: RunLog) -> None:
         st.caption(plain(log.progress))
     if log.outcome and not log.succeeded:
         st.error(plain(f"{log.outcome} {log.hint}".strip()))
+
+
+def _stage_text(stage: StageRun) -> str:
+    return stage.message.removeprefix(f"{stage.name}: ") or "runs …"
 
 
 def show_past(config: Config, runs: Sequence[RunLog], live: RunLog | None) -> None:

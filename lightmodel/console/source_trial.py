@@ -98,7 +98,7 @@ def _show_columns(trial: "SourceTrial") -> None:
         curves = {side: points for side, points in curves.items() if points}
         about = f"Share of the rows up to each value of {name}."
         if curves:
-            show_curves(curves, x=name, y="Share of the rows up to it", about=about)
+            show_curves(curves, x=name, y="Share up to it", about=about)
         return
     shares = {side: _shares(profile) for side, profile in sides.items() if profile.counts}
     show_pairs(shares, title="Share of the rows", about=f"Categories of {name}.", most=_TOP)

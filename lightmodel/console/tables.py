@@ -96,7 +96,7 @@ def show_pairs(
             ],
         },
     }
-    show_chart(spec, about, max(120, 18 * len(names) * len(sides) + 40))
+    show_chart(spec, about, 140 + 20 * len(names) * len(sides))
 
 
 def _colour(field: str, names: Sequence[str]) -> dict[str, object]:

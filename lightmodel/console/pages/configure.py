@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from lightmodel.config import Config
 from lightmodel.config.describe import SettingInfo, described, title_of
 from lightmodel.config.load import Loaded
 from lightmodel.console.formatting import plain, plural
+from lightmodel.console.plan import show_plan
 from lightmodel.console.project import can_train, open_project, sentence
 from lightmodel.console.rights import may_change_project
 from lightmodel.console.session import ConsoleSession
 from lightmodel.console.settings_form import edits_of, forget_edits, show_setting
 from lightmodel.console.source_trial import show_trial
-from lightmodel.console.tables import wrapping_table
 from lightmodel.errors import ConfigError, LightModelError
 
 _COLUMNS = 2
@@ -114,7 +113,8 @@ def _show_edit(console: ConsoleSession, loaded: Loaded) -> None:
     for path, origin in edit.overridden.items():
         st.warning(plain(f"{path} stays as it is: {origin} takes precedence over the file."))
     st.code(edit.diff or "no difference", language="diff")
-    _show_plan(loaded.config, edit.config)
+    if can_train():
+        show_plan(loaded.config, edit.config)
     with st.container(horizontal=True):
         if st.button("Save", type="primary", icon=":material/save:", disabled=not edit.diff):
             try:
@@ -130,21 +130,6 @@ def _show_edit(console: ConsoleSession, loaded: Loaded) -> None:
 
 def _show_forgetting(console: ConsoleSession) -> None:
     st.button("Discard the changes", on_click=forget_edits, args=(console.state,))
-
-
-def _show_plan(before: Config, after: Config) -> None:
-    """Draw which stages the next run would run, and why."""
-    if not can_train():
-        return
-    from lightmodel.pipeline.plan import planned
-
-    try:
-        stages = planned(before, after)
-    except LightModelError as error:
-        st.warning(plain(sentence(error)))
-        return
-    rows = [(one.stage, "runs" if one.runs else "is reused", one.why) for one in stages]
-    st.html(wrapping_table(("Stage", "In the next run", "Why"), rows, "What the next run does"))
 
 
 def _show_source(console: ConsoleSession, loaded: Loaded, *, editable: bool) -> None:

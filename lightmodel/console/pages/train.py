@@ -4,11 +4,11 @@ import streamlit as st
 
 from lightmodel.config import Config
 from lightmodel.console.formatting import plain
+from lightmodel.console.plan import show_plan
 from lightmodel.console.project import open_project, sentence
 from lightmodel.console.rights import may_change_project
 from lightmodel.console.runs import live_run, past_runs, show_live, show_past
 from lightmodel.console.session import ConsoleSession
-from lightmodel.console.tables import wrapping_table
 from lightmodel.errors import LightModelError, NotPossible
 from lightmodel.watch.factory import local_jobs
 from lightmodel.watch.process import ProcessJobs
@@ -52,7 +52,7 @@ def _with_advice(error: LightModelError) -> str:
 def _show_start(console: ConsoleSession, config: Config) -> None:
     """Draw the form that starts a run, with what it would do."""
     with st.container(border=True, key="card-start"):
-        _show_plan(config)
+        show_plan(config, config)
         reason = st.text_input(
             "Reason", max_chars=200, placeholder="for the log, the manifest and the report"
         )
@@ -71,15 +71,3 @@ def _start(console: ConsoleSession, jobs: ProcessJobs, reason: str) -> None:
         return
     console.state[_STARTED] = job.id
     st.rerun()
-
-
-def _show_plan(config: Config) -> None:
-    from lightmodel.pipeline.plan import planned
-
-    try:
-        stages = planned(config, config)
-    except LightModelError as error:
-        st.warning(plain(sentence(error)))
-        return
-    rows = [(one.stage, "runs" if one.runs else "is reused", one.why) for one in stages]
-    st.html(wrapping_table(("Stage", "In the next run", "Why"), rows, "What the next run does"))
