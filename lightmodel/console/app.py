@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 from streamlit import config as streamlit_config
@@ -15,6 +16,8 @@ from lightmodel.console.files import relay
 from lightmodel.console.files.exchange import file_exchange
 from lightmodel.console.guard import Guard
 from lightmodel.console.theme import streamlit_options
+from lightmodel.console.watching.history import shared_history
+from lightmodel.console.watching.sampler import look_always
 
 SCRIPT = Path(__file__).parent / "script" / "main.py"
 
@@ -37,8 +40,11 @@ def create_app() -> ASGIApp:
 
 @asynccontextmanager
 async def _running(_app: object) -> AsyncIterator[dict[str, object]]:
-    """Delete the answers to files when the console ends."""
-    try:
-        yield {}
-    finally:
-        file_exchange().answers.close()
+    """Look at the service's metrics while the console runs, and delete the answers to files at its end."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(look_always, load().config.console, shared_history())
+        try:
+            yield {}
+        finally:
+            tasks.cancel_scope.cancel()
+            file_exchange().answers.close()

@@ -18,6 +18,8 @@ from lightmodel.console.session import (
 )
 from lightmodel.console.theme import colours_of, styles
 
+_PASSING = {0, 429, 502, 503, 504}  # of these, it may recover by itself
+_INTERVAL_S = 5.0
 _ICON = Path(__file__).parent / "static" / "icon.svg"
 
 
@@ -25,19 +27,18 @@ def show() -> None:
     """Draw the page that the address names, and what surrounds it."""
     settings = load().config.console
     st.set_page_config(page_title=settings.title, page_icon=str(_ICON), layout="wide")
-    chosen = st.navigation(
-        [
-            st.Page(
-                functools.partial(_show_page, page, settings),
-                title=page.title,
-                icon=f":material/{page.icon}:",
-                url_path=page.path,
-                default=page is PAGES[0],
-            )
-            for page in PAGES
-        ]
-    )
-    chosen.run()
+    st.logo(str(_ICON))
+    pages = [
+        st.Page(
+            functools.partial(_show_page, page, settings),
+            title=page.title,
+            icon=f":material/{page.icon}:",
+            url_path=page.path,
+            default=page is PAGES[0],
+        )
+        for page in PAGES
+    ]
+    st.navigation({settings.title: pages}).run()
 
 
 def _show_page(page: Page, settings: ConsoleSection) -> None:
@@ -45,10 +46,23 @@ def _show_page(page: Page, settings: ConsoleSection) -> None:
     session = open_session(settings, st.session_state)
     with st.sidebar:
         _show_key(session)
+    st.title(page.title)
     try:
         page.render(session)
     except ServiceFailure as failure:
         show_failure(failure)
+        if failure.status in _PASSING:
+            st.caption("This page opens by itself once the service answers.")
+            st.fragment(_wait, run_every=_INTERVAL_S)(session)
+
+
+def _wait(session: ConsoleSession) -> None:
+    """Draw the page again once the service has a model."""
+    try:
+        session.client.schema()
+    except ServiceFailure:
+        return
+    st.rerun()
 
 
 def _show_key(session: ConsoleSession) -> None:
@@ -56,13 +70,11 @@ def _show_key(session: ConsoleSession) -> None:
     if typed_key(session.state):
         st.caption("Your key is used until you close this page.")
         st.button("Forget the key", on_click=forget_key, args=(session.state,))
-        return
-    if session.is_open:
-        return
-    with st.form("key", clear_on_submit=True, border=False):
-        key = st.text_input("Key", type="password", help="It is kept for this session only.")
-        if st.form_submit_button("Use this key") and key:
-            _use(session, key)
+    elif session.needs_key:
+        with st.form("key", clear_on_submit=True, border=False):
+            key = st.text_input("Key", type="password", help="It is kept for this session only.")
+            if st.form_submit_button("Use this key") and key:
+                _use(session, key)
 
 
 def _use(session: ConsoleSession, key: str) -> None:

@@ -87,12 +87,12 @@ def _tools(
     """Draw the search and the samples; return the fields to show, those with mistakes first."""
     fields = fields_of(schema)
     found = fields
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if len(fields) > _SEARCHABLE:
-            search = st.text_input(
-                "Find a field", placeholder=f"Find among {len(fields):,} fields", key="row-search"
-            )
-            found = matching(fields, search)
+    if len(fields) > _SEARCHABLE:
+        search = st.text_input(
+            "Find a field", placeholder=f"Find among {len(fields):,} fields", key="row-search"
+        )
+        found = matching(fields, search)
+    with st.container(horizontal=True):
         for place, sample in enumerate(samples, 1):
             st.button(
                 f"Sample {place}",

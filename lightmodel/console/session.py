@@ -9,6 +9,7 @@ from lightmodel.console.failures import ServiceFailure
 from lightmodel.console.service_client import ServiceClient
 
 _KEY = "typed_key"  # it is kept nowhere but in the session
+_NEEDS_KEY = "needs_key"
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,12 @@ class ConsoleSession:
     Attributes:
         settings: the section `console`.
         state: what Streamlit keeps for this session alone.
-        is_open: whether the service needs no key at all.
+        needs_key: whether the service turns away callers without a key; None if it did not say.
     """
 
     settings: ConsoleSection
     state: MutableMapping[Any, Any]
-    is_open: bool
+    needs_key: bool | None
 
     @property
     def key(self) -> str:
@@ -38,20 +39,17 @@ class ConsoleSession:
     @property
     def may_change(self) -> bool:
         """Whether this user may change something: with a key of their own, or where none is needed."""
-        return self.is_open or bool(typed_key(self.state))
+        return self.needs_key is False or bool(typed_key(self.state))
 
 
 def open_session(settings: ConsoleSection, state: MutableMapping[Any, Any]) -> ConsoleSession:
-    """Return the session, and find out whether the service needs a key; one that is down may.
-
-    The service is asked once for each session.
-    """
-    if "is_open" not in state:
+    """Return a session; the service is asked once whether it needs a key, and again while it is down."""
+    if _NEEDS_KEY not in state:
         try:
-            state["is_open"] = not client_of(settings, "").needs_key()
+            state[_NEEDS_KEY] = client_of(settings, "").needs_key()
         except ServiceFailure:
-            return ConsoleSession(settings, state, is_open=False)
-    return ConsoleSession(settings, state, bool(state["is_open"]))
+            return ConsoleSession(settings, state, None)
+    return ConsoleSession(settings, state, bool(state[_NEEDS_KEY]))
 
 
 def accept_key(settings: ConsoleSection, state: MutableMapping[Any, Any], key: str) -> None:

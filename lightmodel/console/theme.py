@@ -97,6 +97,7 @@ def streamlit_options(settings: ConsoleSection) -> dict[str, bool | int | str | 
         "theme.codeFont": _CODE_FONT,
         "theme.baseRadius": "8px",
         "theme.headingFontSizes": ["2.1rem", "1.4rem", "1.1rem"],
+        "theme.metricValueFontSize": "1.7rem",
         "theme.paddingTop": "2.5rem",
         "theme.showWidgetBorder": True,
         **_colour_options("light", LIGHT),

@@ -122,7 +122,9 @@ def _scores(batch: pa.RecordBatch, classes: int) -> Scores:
     """Return one score a row: the prediction, or the largest of several probabilities."""
     columns = batch.columns[batch.num_columns - max(classes, 1) :]
     column = pc.max_element_wise(*columns) if len(columns) > 1 else columns[0]
-    scores: Scores = np.from_dlpack(column.drop_null())  # pyarrow's own way would load pandas
+    scores: Scores = np.asarray(  # pyarrow's own way would load pandas
+        np.from_dlpack(column.drop_null()), np.float64
+    )
     return scores[np.isfinite(scores)]
 
 

@@ -1,13 +1,14 @@
 """The pages of the console: a module each, listed in `PAGES` in the order of the side bar.
 
-A page is a function that receives the session and draws itself. It raises ServiceFailure where the
-service fails: the frame shows that as a sentence.
+A page is a function that receives the session and draws what is below its title. It raises
+ServiceFailure where the service fails: the frame shows that as a sentence. What a page draws in a
+fragment (`st.fragment`) must catch it, for the frame does not see it there.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lightmodel.console.pages import configure, models, predict, train
+from lightmodel.console.pages import configure, models, predict, train, watch
 from lightmodel.console.session import ConsoleSession
 
 
@@ -26,4 +27,5 @@ PAGES = (
     Page("models", "Models", "compare_arrows", models.render),
     Page("configure", "Configure", "tune", configure.render),
     Page("train", "Train", "model_training", train.render),
+    Page("watch", "Watch", "monitoring", watch.render),
 )

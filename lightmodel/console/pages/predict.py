@@ -15,8 +15,7 @@ def render(console: ConsoleSession) -> None:
     """Draw the page."""
     client = console.client
     schema, model = client.schema(), client.model()
-    st.title(f"Predict {plain(schema.answer.target)}")
-    st.caption(_lead(schema))
+    st.markdown(_lead(schema))
     st.header("One row", anchor=False)
     show_row(console, schema, tuple(sample.values for sample in model.samples))
     st.header("A whole file", anchor=False)
@@ -31,4 +30,6 @@ def _lead(schema: Schema) -> str:
         text = f"Classification: {', '.join(plain(label_text(label)) for label in about.labels)}"
     else:
         text = f"Classification into {len(about.labels):,} classes"
-    return f"{text}. Model {plain(schema.version)}, {len(schema.features):,} features."
+    target = plain(schema.answer.target)
+    features = f"{len(schema.features):,} features"
+    return f"Predicts **{target}**. {text}, by {features}; model {plain(schema.version)}."

@@ -1,1 +1,1 @@
-"""The script that Streamlit runs; it takes a folder `pages` beside a script for its own kind of pages."""
+"""The script of Streamlit, in its own folder: beside it, Streamlit would run the modules of `pages/`."""
