@@ -7,12 +7,12 @@ import streamlit as st
 from lightmodel.config.describe import SettingInfo, described, title_of
 from lightmodel.config.load import Loaded
 from lightmodel.console.formatting import plain, plural
-from lightmodel.console.plan import show_plan
-from lightmodel.console.project import can_train, open_project, sentence
+from lightmodel.console.project.folder import can_train, open_project, sentence
+from lightmodel.console.project.plan import show_plan
+from lightmodel.console.project.settings_form import edits_of, forget_edits, show_setting
+from lightmodel.console.project.source_trial import show_trial
 from lightmodel.console.rights import may_change_project
 from lightmodel.console.session import ConsoleSession
-from lightmodel.console.settings_form import edits_of, forget_edits, show_setting
-from lightmodel.console.source_trial import show_trial
 from lightmodel.errors import ConfigError, LightModelError
 
 _COLUMNS = 2

@@ -3,17 +3,17 @@
 import streamlit as st
 
 from lightmodel.console.formatting import plain, plural
-from lightmodel.console.model_actions import show_actions
-from lightmodel.console.model_comparison import title_of, value_text
-from lightmodel.console.model_details import show_comparison, show_version
-from lightmodel.console.model_versions import (
+from lightmodel.console.session import ConsoleSession
+from lightmodel.console.tables import wrapping_table
+from lightmodel.console.versions.actions import show_actions
+from lightmodel.console.versions.api import (
     VersionList,
     VersionSummary,
     list_versions,
     version_details,
 )
-from lightmodel.console.session import ConsoleSession
-from lightmodel.console.tables import wrapping_table
+from lightmodel.console.versions.comparison import title_of, value_text
+from lightmodel.console.versions.details import show_comparison, show_version
 
 _ROLES = {"served": "answers", "canary": "canary", "challenger": "challenger"}
 _COMMIT = 12  # characters that are shown

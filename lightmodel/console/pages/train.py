@@ -4,10 +4,10 @@ import streamlit as st
 
 from lightmodel.config import Config
 from lightmodel.console.formatting import plain
-from lightmodel.console.plan import show_plan
-from lightmodel.console.project import open_project, sentence
+from lightmodel.console.project.folder import open_project, sentence
+from lightmodel.console.project.plan import show_plan
+from lightmodel.console.project.runs import live_run, past_runs, show_live, show_past
 from lightmodel.console.rights import may_change_project
-from lightmodel.console.runs import live_run, past_runs, show_live, show_past
 from lightmodel.console.session import ConsoleSession
 from lightmodel.errors import LightModelError, NotPossible
 from lightmodel.watch.factory import local_jobs

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 import streamlit as st
 
 from lightmodel.console.formatting import html, number, plain
-from lightmodel.console.model_comparison import (
+from lightmodel.console.service_client import ServiceClient
+from lightmodel.console.tables import show_curves, show_pairs, wrapping_table
+from lightmodel.console.versions.api import VersionDetails, version_report
+from lightmodel.console.versions.comparison import (
     Difference,
     columns_of,
     contract_differences,
@@ -13,9 +16,6 @@ from lightmodel.console.model_comparison import (
     metric_rows,
     setting_differences,
 )
-from lightmodel.console.model_versions import VersionDetails, version_report
-from lightmodel.console.service_client import ServiceClient
-from lightmodel.console.tables import show_curves, show_pairs, wrapping_table
 
 _CURVES = {
     "roc": ("ROC curve", "False positive rate", "True positive rate", True),

@@ -4,7 +4,7 @@ import streamlit as st
 
 from lightmodel.config import Config
 from lightmodel.console.formatting import plain
-from lightmodel.console.project import sentence
+from lightmodel.console.project.folder import sentence
 from lightmodel.console.tables import wrapping_table
 from lightmodel.errors import LightModelError
 

@@ -6,15 +6,15 @@ import streamlit as st
 
 from lightmodel.console.failures import ServiceFailure
 from lightmodel.console.formatting import plain
-from lightmodel.console.model_versions import (
+from lightmodel.console.pictures import show_failure
+from lightmodel.console.rights import may_change_service, typed_token
+from lightmodel.console.session import ConsoleSession
+from lightmodel.console.versions.api import (
     Action,
     VersionDetails,
     VersionList,
     change_version,
 )
-from lightmodel.console.pictures import show_failure
-from lightmodel.console.rights import may_change_service, typed_token
-from lightmodel.console.session import ConsoleSession
 
 _WHO = "note_by"  # is asked once for each session
 _DONE = "model_changed"

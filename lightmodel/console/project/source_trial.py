@@ -9,7 +9,7 @@ from lightmodel.config import Config
 from lightmodel.config.base import redacted
 from lightmodel.console.formatting import number, percent, plain, plural
 from lightmodel.console.pictures import table
-from lightmodel.console.project import sentence
+from lightmodel.console.project.folder import sentence
 from lightmodel.console.tables import show_curves, show_pairs, wrapping_table
 from lightmodel.contract.describe import describe
 from lightmodel.errors import LightModelError

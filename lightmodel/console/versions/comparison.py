@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lightmodel.console.formatting import number
-from lightmodel.console.model_versions import MetricValue, VersionDetails, VersionSummary
+from lightmodel.console.versions.api import MetricValue, VersionDetails, VersionSummary
 from lightmodel.contract.task import METRICS
 
 Better = Literal["left", "right", ""]
