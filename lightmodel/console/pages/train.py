@@ -54,7 +54,10 @@ def _show_start(console: ConsoleSession, config: Config) -> None:
     with st.container(border=True, key="card-start"):
         show_plan(config, config)
         reason = st.text_input(
-            "Reason", max_chars=200, placeholder="for the log, the manifest and the report"
+            "Reason",
+            max_chars=200,
+            placeholder="for the log, the manifest and the report",
+            key="reason",
         )
         force = st.toggle("Run all stages, even if nothing has changed", key="force")
         if not st.button("Start a run", type="primary", icon=":material/play_arrow:"):

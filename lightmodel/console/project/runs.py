@@ -57,7 +57,6 @@ def show_live(config: Config, jobs: ProcessJobs, job_id: str, *, may_stop: bool)
     job = jobs.find(job_id)
     is_running = job is not None and job.is_under_way
 
-    @st.fragment(run_every=_LOOK_S if is_running else None)
     def watch() -> None:
         now = jobs.find(job_id)
         if now is None:
@@ -67,7 +66,7 @@ def show_live(config: Config, jobs: ProcessJobs, job_id: str, *, may_stop: bool)
         with st.container(border=True, key="card-run"):
             _show_job(config, jobs, now, may_stop=may_stop)
 
-    watch()
+    st.fragment(watch, run_every=_LOOK_S if is_running else None)()
 
 
 def _show_job(config: Config, jobs: ProcessJobs, job: Job, *, may_stop: bool) -> None:
@@ -149,6 +148,7 @@ def show_past(config: Config, runs: Sequence[RunLog], live: RunLog | None) -> No
         index=None,
         format_func=lambda name: f"{_time(names[name], zone)}, {names[name].command}",
         placeholder="choose one",
+        key="past-run",
     )
     if chosen:
         _show_run(config, names[chosen])

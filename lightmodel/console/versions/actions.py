@@ -18,6 +18,7 @@ from lightmodel.console.versions.api import (
 
 _WHO = "note_by"  # is asked once for each session
 _DONE = "model_changed"
+_ASKED = "change_asked"  # the version and the title of the change that waits for its confirmation
 
 
 @dataclass(frozen=True)
@@ -67,39 +68,52 @@ def offers(one: VersionDetails, known: VersionList) -> tuple[_Offer, ...]:
 
 
 def show_actions(console: ConsoleSession, one: VersionDetails, known: VersionList) -> None:
-    """Draw the buttons for a version, if the user may change something."""
+    """Draw the buttons for a version, if the user may change something, and the confirmation."""
     if done := console.state.pop(_DONE, ""):
         st.success(plain(done), icon=":material/check_circle:")
     if not may_change_service(console):
         return
+    possible = {offer.title: offer for offer in offers(one, known)}
     with st.container(horizontal=True):
-        for offer in offers(one, known):
-            if st.button(offer.title, icon=f":material/{offer.icon}:", key=f"do-{offer.action}"):
-                _confirm(console, one, offer)
+        for title, offer in possible.items():
+            if st.button(title, icon=f":material/{offer.icon}:", key=f"do-{offer.action}"):
+                console.state[_ASKED] = (one.version, title)
+    version, title = console.state.get(_ASKED, ("", ""))
+    if version == one.version and title in possible:
+        _confirm(console, one.version, possible[title])
 
 
-def _confirm(console: ConsoleSession, one: VersionDetails, offer: _Offer) -> None:
-    """Open the dialog that asks who and why, and makes the change."""
-
-    @st.dialog(f"{offer.title}: {one.version.rpartition('-')[2]}?")
-    def ask() -> None:
+def _confirm(console: ConsoleSession, version: str, offer: _Offer) -> None:
+    """Draw the form that asks who and why, and makes the change."""
+    with st.form("confirm"):
+        st.subheader(f"{offer.title} {version.rpartition('-')[2]}?", anchor=False)
         st.markdown(plain(offer.effect))
-        who = st.text_input("Your name", value=console.state.get(_WHO, ""), max_chars=100)
-        why = st.text_area("Why", max_chars=300, help="Both are kept with the verdict, and signed.")
-        if not st.button(offer.title, type="primary", key="confirm"):
-            return
-        if not (who.strip() and why.strip()):
-            st.error("Say who you are, and why.", icon=":material/error:")
-            return
-        try:
-            with st.spinner("The service changes the verdict …"):
-                token = typed_token(console.state)
-                note = {"by": who, "why": why}
-                change_version(console.client, token, one.version, offer.action, note)
-        except ServiceFailure as failure:
-            show_failure(failure)
-            return
-        console.state[_WHO], console.state[_DONE] = who, offer.done
+        who = st.text_input(
+            "Your name", value=console.state.get(_WHO, ""), max_chars=100, key="note-by"
+        )
+        why = st.text_area("Why", max_chars=300, key="note-why")
+        st.caption("Both are kept with the verdict.")
+        with st.container(horizontal=True):
+            is_confirmed = st.form_submit_button(f"{offer.title} now", type="primary")
+            is_cancelled = st.form_submit_button("Cancel")
+    if is_cancelled:
+        del console.state[_ASKED]
         st.rerun()
+    if not is_confirmed:
+        return
+    if not (who.strip() and why.strip()):
+        st.error("Say who you are, and why.", icon=":material/error:")
+        return
+    _change(console, version, offer, {"by": who, "why": why})
 
-    ask()
+
+def _change(console: ConsoleSession, version: str, offer: _Offer, note: dict[str, str]) -> None:
+    try:
+        with st.spinner("The service changes the verdict …"):
+            change_version(console.client, typed_token(console.state), version, offer.action, note)
+    except ServiceFailure as failure:
+        show_failure(failure)
+        return
+    del console.state[_ASKED]
+    console.state[_WHO], console.state[_DONE] = note["by"], offer.done
+    st.rerun()
