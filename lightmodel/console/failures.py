@@ -6,8 +6,6 @@ from typing import Any
 
 import requests
 
-from lightmodel.errors import LightModelError
-
 _MAX_DETAIL = (
     600  # characters of an answer that is no problem of the service, such as a proxy's page
 )
@@ -23,10 +21,12 @@ class BrokenRule:
     total: int = 0
 
 
-class ServiceFailure(LightModelError):
-    """The service did not do what was asked.
+class ServiceFailure(Exception):
+    """The service did not do what was asked; it ends on a page, so it has no exit code.
 
     Attributes:
+        message: says what is wrong, in a sentence.
+        hint: says what to do.
         status: its HTTP status; 0 if it did not answer.
         rules: the rules of the contract that the rows break.
     """
@@ -34,7 +34,9 @@ class ServiceFailure(LightModelError):
     def __init__(
         self, message: str, *, hint: str = "", status: int = 0, rules: tuple[BrokenRule, ...] = ()
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
         self.status = status
         self.rules = rules
 

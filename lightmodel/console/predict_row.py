@@ -52,9 +52,13 @@ def _show(console: ConsoleSession, schema: Schema, samples: tuple[Mapping[str, A
         height = _SCROLLED if len(fields) > _SEARCHABLE else "content"
         with st.container(height=height, border=False):
             _show_fields(form, fields)
-        if st.button("Predict", type="primary", key="predict-row"):
-            _predict(console, schema, form)
-            st.rerun(scope="fragment")
+        st.button(
+            "Predict",
+            type="primary",
+            key="predict-row",
+            on_click=_predict,
+            args=(console, schema, form),
+        )
         if form["mistakes"]:
             count = len(form["mistakes"])
             st.html(f'<p class="lm-error" role="alert">{plural(count, "field")} to correct.</p>')

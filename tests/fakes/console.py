@@ -1,4 +1,4 @@
-"""The console's neighbours in this process: the real service, and a server of ASGI applications."""
+"""A server of ASGI applications, such as the console's, in this process."""
 
 import socket
 import threading
@@ -7,25 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from werkzeug.serving import make_server
 
-from lightmodel.config import Config
-from lightmodel.service import create_app
 from tests.fakes.waiting import wait_until
-
-
-@contextmanager
-def real_service(config: Config) -> Iterator[str]:
-    """Serve the service in a thread, and yield its address."""
-    server = make_server("127.0.0.1", 0, create_app(config), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(timeout=60)
-        server.server_close()
 
 
 @contextmanager

@@ -170,9 +170,7 @@ class _Relay:
                             status=413,
                         )
                     file.write(piece)
-        except LightModelError as error:
-            if isinstance(error, ServiceFailure):
-                raise
+        except LightModelError:
             raise ServiceFailure(
                 "The console cannot keep the answer: its disk is full, or may not be written to.",
                 hint="Tell the operator of the console (console.folder).",

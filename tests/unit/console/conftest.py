@@ -1,56 +1,45 @@
-"""The real service on the shop's model, for the tests of the console."""
+"""The service as it runs, on the shop's model, for the tests of the console."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lightmodel.config import Config, ConsoleSection, load
-from tests.fakes.console import real_service
+from lightmodel.config import ConsoleSection
 from tests.fakes.project import Project
+from tests.fakes.server import serving_untraced
 
 KEY = "a-key-of-the-shop"
-
-
-def shop_config(project: Project, folder: Path, *more: str) -> Config:
-    """Return the configuration of a service on a project's model, with a log of its own."""
-    sets = [
-        f"store.root={project.folder}",
-        f"store.work={folder / 'work'}",
-        f"log.folder={folder / 'log'}",
-        *more,
-    ]
-    return load(project.folder / "config.toml", sets, {}).config
 
 
 @pytest.fixture(scope="session")
 def service(trained_shop: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a service that needs no key and is strict; it is shared."""
-    strict = ("serve.on_missing=refuse", "serve.on_out_of_range=refuse", "serve.max_body_mb=2")
-    with real_service(
-        shop_config(trained_shop, tmp_path_factory.mktemp("service"), *strict)
-    ) as url:
+    strict = {
+        "LIGHTMODEL__SERVE__ON_MISSING": "refuse",
+        "LIGHTMODEL__SERVE__ON_OUT_OF_RANGE": "refuse",
+        "LIGHTMODEL__SERVE__MAX_BODY_MB": "2",
+        "LIGHTMODEL__LOG__FOLDER": str(tmp_path_factory.mktemp("log")),
+    }
+    with serving_untraced(trained_shop, **strict) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def locked(trained_shop: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a service that needs a key."""
-    folder = tmp_path_factory.mktemp("locked")
-    config = shop_config(trained_shop, folder)
-    environ = {"LIGHTMODEL__SERVE__API_KEYS": KEY}
-    keys = load(None, [], environ).config.serve.api_keys
-    serve = config.serve.model_copy(update={"api_keys": keys})
-    with real_service(config.model_copy(update={"serve": serve})) as url:
+    folder = str(tmp_path_factory.mktemp("log"))
+    keys = {"LIGHTMODEL__SERVE__API_KEYS": KEY, "LIGHTMODEL__LOG__FOLDER": folder}
+    with serving_untraced(trained_shop, **keys) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a service without a model."""
-    folder = tmp_path_factory.mktemp("empty")
-    sets = [f"store.root={folder}", f"store.work={folder}", f"log.folder={folder / 'log'}"]
-    with real_service(load(None, sets, {}).config) as url:
+    project = Project(tmp_path_factory.mktemp("empty"))
+    project.settings("")
+    with serving_untraced(project) as url:
         yield url
 
 
