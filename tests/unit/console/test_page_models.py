@@ -6,23 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.ports import free_port
-from lightmodel.config import Config, ConsoleSection, load
+from lightmodel.config import ConsoleSection
 from lightmodel.console.failures import ServiceFailure
-from tests.fakes.console import real_service
 from tests.fakes.console_page import opened, pressed, texts, use_token
 from tests.fakes.project import Project
 from tests.fakes.publishing import published_again
+from tests.fakes.server import serving_untraced
 
 pytestmark = pytest.mark.console
-
-
-def config_of(project: Project, **environ: str) -> Config:
-    variables = {
-        "LIGHTMODEL__SERVE__TRAIN_TOKEN": "let-me",
-        "LIGHTMODEL__TRACKING__URI": "none",
-        **environ,
-    }
-    return load(project.folder / "config.toml", [], variables).config
 
 
 @pytest.fixture
@@ -37,7 +28,12 @@ def two(approved: Project, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 def settings(approved: Project, two: tuple[str, str]) -> Iterator[ConsoleSection]:
     """The console's settings for a service with a canary."""
     assert two
-    with real_service(config_of(approved, LIGHTMODEL__SERVE__CANARY="0.2")) as url:
+    environ = {
+        "LIGHTMODEL__SERVE__TRAIN_TOKEN": "let-me",
+        "LIGHTMODEL__SERVE__CANARY": "0.2",
+        "LIGHTMODEL__TRACKING__URI": "none",
+    }
+    with serving_untraced(approved, **environ) as url:
         yield ConsoleSection(service_url=url, timeout_s=60)
 
 
@@ -99,12 +95,8 @@ def test_a_rollback_can_be_taken_back(settings: ConsoleSection, two: tuple[str, 
     assert f"{two[1].rpartition('-')[2]} is approved again." in texts(page)
 
 
-def test_without_a_model_the_page_says_how_to_get_one(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(project.folder)
-    with real_service(config_of(project)) as url:
-        page = opened("models", ConsoleSection(service_url=url, timeout_s=60))
+def test_without_a_model_the_page_says_how_to_get_one(empty: str) -> None:
+    page = opened("models", ConsoleSection(service_url=empty, timeout_s=60))
     assert "There is no model yet." in texts(page)
 
 

@@ -25,7 +25,7 @@ def script_of_predict() -> None:
 def script_of_watch() -> None:
     from lightmodel.console import frame, pages
 
-    frame.PAGES = pages.PAGES[1:]  # the first one is shown
+    frame.PAGES = tuple(page for page in pages.PAGES if page.path == "watch")
     frame.show()
 
 
