@@ -1,6 +1,7 @@
 """What surrounds each page: navigation, the key, and failures as sentences."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -23,22 +24,22 @@ _INTERVAL_S = 5.0
 _ICON = Path(__file__).parent / "static" / "icon.svg"
 
 
-def show() -> None:
-    """Draw the page that the address names, and what surrounds it."""
+def show(pages: Sequence[Page] = PAGES) -> None:
+    """Draw the page that the address names, or else the first one, and what surrounds it."""
     settings = load().config.console
     st.set_page_config(page_title=settings.title, page_icon=str(_ICON), layout="wide")
     st.logo(str(_ICON))
-    pages = [
+    listed = [
         st.Page(
             functools.partial(_show_page, page, settings),
             title=page.title,
             icon=f":material/{page.icon}:",
             url_path=page.path,
-            default=page is PAGES[0],
+            default=page is pages[0],
         )
-        for page in PAGES
+        for page in pages
     ]
-    st.navigation({settings.title: pages}).run()
+    st.navigation({settings.title: listed}).run()
 
 
 def _show_page(page: Page, settings: ConsoleSection) -> None:
