@@ -13,7 +13,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy f
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock docs clean
+.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop console-pictures notebooks lock docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -110,6 +110,10 @@ evidently: $(EVIDENTLY)/.requirements ## Evidently's environment, for drift --ev
 loop: $(DEV_STAMP) ## Run the whole loop beside Prometheus and Alertmanager, and draw it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/ci.txt
 	$(BIN)/python -m tests.e2e.loop docs/loop.png
+
+console-pictures: $(DEV_STAMP) ## Draw the console's pictures for the documentation (needs Chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/ci.txt
+	$(BIN)/python -m tests.e2e.console_pictures docs
 
 notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them into docs/notebooks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/notebooks.txt

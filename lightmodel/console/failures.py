@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import requests
+import urllib3.exceptions
 
 _MAX_DETAIL = (
     600  # characters of an answer that is no problem of the service, such as a proxy's page
@@ -92,13 +93,18 @@ def no_answer(address: str, error: Exception) -> ServiceFailure:
     if isinstance(error, requests.exceptions.SSLError):
         message = f"The certificate of {address} is not trusted."
         return ServiceFailure(message, hint="Ask the operator for the address to use.")
-    if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
+    if isinstance(error, requests.Timeout) or _stalled(error):
         message = f"The service at {address} did not answer in time."
         hint = "It is busy or hangs: try again in a moment; if it goes on, tell the operator."
         return ServiceFailure(message, hint=hint)
     message = f"No service answers at {address}."
     hint = "Start it (`make serve`), or set console.service_url to its address."
     return ServiceFailure(message, hint=hint)
+
+
+def _stalled(error: Exception) -> bool:
+    """Return whether an answer began and did not go on, which requests calls an error of the connection."""
+    return bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ReadTimeoutError)
 
 
 def _json_of(response: requests.Response) -> dict[str, Any]:

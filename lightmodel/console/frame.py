@@ -1,12 +1,14 @@
 """What surrounds each page: navigation, the key, and failures as sentences."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from lightmodel.config import ConsoleSection, load
 from lightmodel.console.failures import ServiceFailure
+from lightmodel.console.formatting import plain
 from lightmodel.console.pages import PAGES, Page
 from lightmodel.console.pictures import show_failure
 from lightmodel.console.session import (
@@ -17,28 +19,33 @@ from lightmodel.console.session import (
     typed_key,
 )
 from lightmodel.console.theme import colours_of, styles
+from lightmodel.errors import ConfigError
 
 _PASSING = {0, 429, 502, 503, 504}  # of these, it may recover by itself
 _INTERVAL_S = 5.0
 _ICON = Path(__file__).parent / "static" / "icon.svg"
 
 
-def show() -> None:
-    """Draw the page that the address names, and what surrounds it."""
-    settings = load().config.console
+def show(pages: Sequence[Page] = PAGES) -> None:
+    """Draw the page that the address names, or else the first one, and what surrounds it."""
+    try:
+        settings = load().config.console
+    except ConfigError as error:  # somebody has changed the file since the console was started
+        st.error(f"{plain(error.message)} {plain(error.hint)}.", icon=":material/error:")
+        return
     st.set_page_config(page_title=settings.title, page_icon=str(_ICON), layout="wide")
     st.logo(str(_ICON))
-    pages = [
+    listed = [
         st.Page(
             functools.partial(_show_page, page, settings),
             title=page.title,
             icon=f":material/{page.icon}:",
             url_path=page.path,
-            default=page is PAGES[0],
+            default=page is pages[0],
         )
-        for page in PAGES
+        for page in pages
     ]
-    st.navigation({settings.title: pages}).run()
+    st.navigation({settings.title: listed}).run()
 
 
 def _show_page(page: Page, settings: ConsoleSection) -> None:

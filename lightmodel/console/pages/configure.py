@@ -21,7 +21,6 @@ _SAVED = "settings_saved"
 
 def render(console: ConsoleSession) -> None:
     """Draw the page."""
-    st.title("Configure")
     try:
         loaded = open_project()
     except LightModelError as error:

@@ -22,7 +22,6 @@ _COMMIT = 12  # characters that are shown
 def render(console: ConsoleSession) -> None:
     """Draw the page."""
     client, zone = console.client, st.context.timezone
-    st.title("Models")
     known = list_versions(client)
     if not known.versions:
         st.info(

@@ -19,7 +19,6 @@ _STARTED = "run_started"
 
 def render(console: ConsoleSession) -> None:
     """Draw the page."""
-    st.title("Train")
     try:
         config = open_project().config
         jobs = local_jobs(config)

@@ -23,10 +23,10 @@ def script_of_predict() -> None:
 
 
 def script_of_watch() -> None:
-    from lightmodel.console import frame, pages
+    from lightmodel.console.frame import show
+    from lightmodel.console.pages import PAGES
 
-    frame.PAGES = tuple(page for page in pages.PAGES if page.path == "watch")
-    frame.show()
+    show([page for page in PAGES if page.path == "watch"])
 
 
 Opener = Callable[..., App]
@@ -100,7 +100,9 @@ def test_a_category_that_training_never_saw_is_scored_and_named(
     opened: Opener, service: str
 ) -> None:
     app = opened(service)
-    app = field(app, "where").set_value("moon").run()
+    app.session_state["row_form"]["texts"]["where"] = (
+        "moon"  # as if it had been typed into the menu
+    )
     app = press(app, "Predict")
     assert "Never seen in training" in texts(app)
 

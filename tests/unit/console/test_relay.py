@@ -11,6 +11,9 @@ import pyarrow.parquet as parquet
 import pytest
 import requests
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from benchmarks.ports import free_port
 from lightmodel.config import ConsoleSection
@@ -18,7 +21,6 @@ from lightmodel.console.files.exchange import FileExchange, Purpose, Ticket, own
 from lightmodel.console.files.relay import routes
 from tests.fakes.console import asgi_server
 from tests.fakes.project import shop_table
-from tests.fakes.web import Reply, Web
 from tests.unit.console.conftest import KEY
 
 
@@ -183,10 +185,16 @@ def test_a_service_that_is_down_or_has_no_model_is_known_before_the_file_is_sent
                 assert answer.json()["failure"]["hint"]
 
 
+async def odd_answer(request: Request) -> Response:
+    await request.body()
+    return PlainTextResponse("<html>a page</html>")
+
+
 def test_an_answer_that_is_none_is_a_failure(tmp_path: Path) -> None:
+    odd = Starlette(routes=[Route("/predict", odd_answer, methods=["POST"])])
     with (
-        Web(lambda _asked: Reply(b"<html>a page</html>")) as web,
-        console_on(ConsoleSection(service_url=web.url, folder=tmp_path)) as console,
+        asgi_server(odd) as address,
+        console_on(ConsoleSection(service_url=address, folder=tmp_path)) as console,
     ):
         sent = console.send(rows())
     assert sent.status_code == 502

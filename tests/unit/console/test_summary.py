@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from lightmodel.console.files.summary import FIRST_ROWS, summarise, without_formulas
 
 
-def written(folder: Path, rows: list[list[object]]) -> Path:
+def written(folder: Path, rows: Sequence[Sequence[object]]) -> Path:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     path = folder / "answer.csv"
