@@ -1,4 +1,4 @@
-"""Say which stages would run after the settings were changed, and why."""
+"""Plan a run: which stages would run after the settings were changed, and why."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -29,10 +29,10 @@ def show_setting(
 ) -> None:
     """Draw a setting, with its mistake if there is one."""
     with st.container(gap=None):
-        if setting.kind == "secret":
-            _show_secret(setting)
+        if editable and setting.kind != "secret":
+            _show_field(state, setting)
         else:
-            _show_field(state, setting, editable=editable)
+            st.html(_read_only(setting))
         st.html(_about(state, setting, mistake))
         in_file = setting.origin.endswith(".toml")
         if editable and in_file and setting.path not in edits_of(state):
@@ -45,19 +45,21 @@ def show_setting(
             )
 
 
-def _show_secret(setting: SettingInfo) -> None:
-    shown = "set" if setting.value else "not set"
-    st.text_input(setting.key, value=shown, disabled=True, key=f"secret-{setting.path}")
+def _read_only(setting: SettingInfo) -> str:
+    """Return a setting and its value as HTML; a secret is only said to be set."""
+    shown = shown_text(setting.value) or "not set"
+    if setting.kind == "secret":
+        shown = "set" if setting.value else "not set"
+    return f'<p class="lm-setting">{html(setting.key)} <b>{html(shown)}</b></p>'
 
 
-def _show_field(state: MutableMapping[Any, Any], setting: SettingInfo, *, editable: bool) -> None:
+def _show_field(state: MutableMapping[Any, Any], setting: SettingInfo) -> None:
     key = f"set-{setting.path}-{state.get(_ROUND, 0)}"
     value = edits_of(state).get(setting.path, setting.value)
     if value is None and setting.path in edits_of(state):
         value = setting.default
     common: dict[str, Any] = {
         "key": key,
-        "disabled": not editable,
         "on_change": _take,
         "args": (state, setting, key),
     }

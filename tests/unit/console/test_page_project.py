@@ -110,10 +110,11 @@ def test_without_the_token_everything_is_read_only(
     assert shop.models()
     monkeypatch.setenv("LIGHTMODEL__SERVE__TRAIN_TOKEN", "let-me")
     page = opened("configure", settings)
-    assert page.text_input(key="set-data.target-0").disabled
+    assert "target <b>bought</b>" in texts(page)
+    assert not [one for one in page.text_input if one.label == "target"]
     assert not [one for one in page.button if one.label in {"Try the source", "Save"}]
     assert "let-me" not in texts(page)
-    assert not use_token(page, "let-me").text_input(key="set-data.target-0").disabled
+    assert use_token(page, "let-me").text_input(key="set-data.target-0").value == "bought"
     train = opened("train", settings)
     assert not [one for one in train.button if one.label == "Start a run"]
     monkeypatch.delenv("LIGHTMODEL__SERVE__TRAIN_TOKEN")
