@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 48_000
-MOST_MODULES = 326
+MOST_LINES = 51_100
+MOST_MODULES = 356
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
