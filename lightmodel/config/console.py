@@ -37,9 +37,7 @@ class ConsoleSection(Section):
         description="Path under which a proxy in front shows the console, such as console; the proxy "
         "passes it on. Empty: none.",
     )
-    title: str = Field(
-        "light-model", min_length=1, description="Name in the head of each page and in the tab."
-    )
+    title: str = Field("light-model", min_length=1, description="Title, in the browser's tab.")
     service_url: Annotated[str, AfterValidator(_url)] = Field(
         "http://127.0.0.1:5001", description="Address of the prediction service."
     )

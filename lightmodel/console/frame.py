@@ -45,7 +45,7 @@ def show(pages: Sequence[Page] = PAGES) -> None:
         )
         for page in pages
     ]
-    st.navigation({settings.title: listed}).run()
+    st.navigation(listed).run()
 
 
 def _show_page(page: Page, settings: ConsoleSection) -> None:

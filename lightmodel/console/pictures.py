@@ -140,45 +140,7 @@ def aside(text: str) -> str:
 def show_histogram(histogram: Histogram, *, title: str, threshold: float | None) -> None:
     """Draw a histogram; a threshold parts its colours."""
     shown = colours()
-    step = (histogram.high - histogram.low) / len(histogram.amounts)
-    starts = [histogram.low + step * place for place in range(len(histogram.amounts))]
-    rows = [
-        {
-            "from": start,
-            "to": start + step,
-            "rows": amount,
-            "above": _is_above(start, step, threshold),
-        }
-        for start, amount in zip(starts, histogram.amounts, strict=True)
-    ]
-    scale = {"domain": [histogram.low, histogram.high]}
-    bar = {
-        "data": {"values": rows},
-        "mark": {"type": "bar", "stroke": shown.card, "strokeWidth": 0.5},
-        "encoding": {
-            "x": {"field": "from", "type": "quantitative", "title": title, "scale": scale},
-            "x2": {"field": "to"},
-            "y": {
-                "field": "rows",
-                "type": "quantitative",
-                "title": "Rows",
-                "axis": {"format": "~s", "tickMinStep": 1},
-            },
-            "y2": {"datum": 0},
-            "color": {
-                "field": "above",
-                "type": "nominal",
-                "legend": None,
-                "scale": {"domain": [True, False], "range": [shown.one, shown.below]},
-            },
-            "tooltip": [
-                {"field": "from", "type": "quantitative", "format": ".4~g"},
-                {"field": "to", "type": "quantitative", "format": ".4~g"},
-                {"field": "rows", "type": "quantitative", "format": ","},
-            ],
-        },
-    }
-    layers = [bar]
+    layers = [_bars_of(histogram, title, threshold, shown)]
     if threshold is not None:
         rule = {"type": "rule", "color": shown.two, "strokeWidth": 2, "strokeDash": [5, 4]}
         at = {"x": {"field": "at", "type": "quantitative"}}
@@ -186,14 +148,45 @@ def show_histogram(histogram: Histogram, *, title: str, threshold: float | None)
     show_chart({"layer": layers}, _described(histogram, title))
 
 
+def _bars_of(
+    histogram: Histogram, title: str, threshold: float | None, shown: Colours
+) -> dict[str, Any]:
+    step = (histogram.high - histogram.low) / len(histogram.amounts)
+    starts = [histogram.low + step * place for place in range(len(histogram.amounts))]
+    rows = [
+        {
+            "from": start,
+            "to": start + step,
+            "rows": amount,
+            "above": threshold is None or start + step / 2 >= threshold,
+        }
+        for start, amount in zip(starts, histogram.amounts, strict=True)
+    ]
+    scale = {"domain": [histogram.low, histogram.high]}
+    counts = {"format": "~s", "tickMinStep": 1}
+    sides = {"domain": [True, False], "range": [shown.one, shown.below]}
+    return {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "stroke": shown.card, "strokeWidth": 0.5},
+        "encoding": {
+            "x": {"field": "from", "type": "quantitative", "title": title, "scale": scale},
+            "x2": {"field": "to"},
+            "y": {"field": "rows", "type": "quantitative", "title": "Rows", "axis": counts},
+            "y2": {"datum": 0},
+            "color": {"field": "above", "type": "nominal", "legend": None, "scale": sides},
+            "tooltip": [
+                {"field": "from", "type": "quantitative", "format": ".4~g"},
+                {"field": "to", "type": "quantitative", "format": ".4~g"},
+                {"field": "rows", "type": "quantitative", "format": ","},
+            ],
+        },
+    }
+
+
 def show_chart(spec: Mapping[str, Any], about: str, height: int = 230) -> None:
     """Draw a chart of Vega-Lite; `about` says what it shows to those who do not see it."""
     whole = {**spec, "height": height, "background": colours().card}
     st.vega_lite_chart(spec=whole, alt=about)
-
-
-def _is_above(start: float, step: float, threshold: float | None) -> bool:
-    return threshold is None or start + step / 2 >= threshold
 
 
 def _described(histogram: Histogram, title: str) -> str:

@@ -17,7 +17,7 @@ from tests.fakes.project import SETTINGS, approved_project, shop_table
 from tests.fakes.server import serving
 
 _SIZE = {"width": 1180, "height": 900}
-_COLOURS = 64  # a page has few, and the picture is a quarter as large
+_COLOURS = 256  # a page has few, and the picture is half as large
 _REQUESTS, _PAUSE_S = 40, 1.0
 
 

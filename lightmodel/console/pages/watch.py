@@ -137,27 +137,14 @@ def _lines(
         for period in periods
         if (value := getattr(period, attribute)) is not None
     ]
-    shown = colours()
-    color: dict[str, Any] = {
-        "field": "line",
-        "type": "nominal",
-        "title": None,
-        "legend": {"orient": "bottom"} if len(named) > 1 else None,
-        "scale": {"domain": list(named), "range": [shown.one, shown.two, shown.muted]},
-    }
-    limits = [_iso(moment) for moment in span]
+    most = max((row["value"] for row in rows), default=0) or 1
     chart = {
         "data": {"values": rows},
         "mark": {"type": "line", "point": {"size": 28}, "strokeWidth": 2},
         "encoding": {
-            "x": {"field": "time", "type": "temporal", "title": None, "scale": {"domain": limits}},
-            "y": {
-                "field": "value",
-                "type": "quantitative",
-                "title": None,
-                "axis": {"format": digits},
-            },
-            "color": color,
+            "x": _axis("time", "temporal", [_iso(moment) for moment in span]),
+            "y": {**_axis("value", "quantitative", [0, most]), "axis": {"format": digits}},
+            "color": _colour_of_lines(tuple(named)),
             "tooltip": [
                 {"field": "time", "type": "temporal", "format": "%H:%M:%S"},
                 {"field": "line", "type": "nominal"},
@@ -166,6 +153,21 @@ def _lines(
         },
     }
     show_chart({"layer": [chart]}, _described(rows, title), height=200)
+
+
+def _axis(name: str, kind: str, domain: Sequence[object]) -> dict[str, Any]:
+    return {"field": name, "type": kind, "title": None, "scale": {"domain": domain}}
+
+
+def _colour_of_lines(names: tuple[str, ...]) -> dict[str, Any]:
+    shown = colours()
+    return {
+        "field": "line",
+        "type": "nominal",
+        "title": None,
+        "legend": {"orient": "bottom", "columns": 2} if len(names) > 1 else None,
+        "scale": {"domain": names, "range": [shown.one, shown.two, shown.muted]},
+    }
 
 
 def _iso(seconds: float) -> str:
