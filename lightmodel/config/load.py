@@ -18,7 +18,7 @@ from lightmodel.config.base import RENAMED_SETTINGS, REPLACED_SETTINGS, Section,
 from lightmodel.config.console import ConsoleSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection, WebhookSection
-from lightmodel.config.mistakes import Mistake, config_error
+from lightmodel.config.mistakes import Mistake, Setting, config_error
 from lightmodel.config.notification import NotifySection, Receiver
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
@@ -62,27 +62,6 @@ SECTIONS = {
 }
 # section → the table [[section]] that stands for its setting "receivers" in a settings file
 TABLES: dict[str, type[Section]] = {"notify": Receiver}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A setting as it was written, before validation."""
-
-    section: str
-    key: str
-    value: Any
-    origin: str
-
-    @property
-    def place(self) -> str:
-        """Where it was written, with its full name; the command line says both at once."""
-        named = self.origin.rpartition(" ")[2] == self.path
-        return self.origin if named else f"{self.origin}: {self.path}"
-
-    @property
-    def path(self) -> str:
-        """Its full name, such as `train.folds`."""
-        return f"{self.section}.{self.key}"
 
 
 @dataclass(frozen=True)

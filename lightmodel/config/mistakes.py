@@ -1,9 +1,31 @@
-"""Mistakes in the settings, which are all reported together."""
+"""Settings as they were written, and the mistakes in them, which are all reported together."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from lightmodel.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting as it was written, before validation."""
+
+    section: str
+    key: str
+    value: Any
+    origin: str
+
+    @property
+    def place(self) -> str:
+        """Where it was written, with its full name; the command line says both at once."""
+        named = self.origin.rpartition(" ")[2] == self.path
+        return self.origin if named else f"{self.origin}: {self.path}"
+
+    @property
+    def path(self) -> str:
+        """Its full name, such as `train.folds`."""
+        return f"{self.section}.{self.key}"
 
 
 class Mistake(NamedTuple):

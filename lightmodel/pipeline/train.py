@@ -24,6 +24,7 @@ from lightmodel.pipeline.context import (
     read_split,
     split_file,
 )
+from lightmodel.pipeline.fold_events import log_fold
 from lightmodel.pipeline.reuse import (
     Reuse,
     find_reusable,
@@ -50,13 +51,10 @@ from lightmodel.store.versions import Draft, Store, Version
 from lightmodel.training.reference import REFERENCE
 
 if TYPE_CHECKING:  # scikit-learn and matplotlib take seconds to import, often for nothing
-    from lightmodel.contract.results import FoldFit
     from lightmodel.training.cross_validation import TrainSpec
     from lightmodel.training.train import TrainingResult
 
 logger = logging.getLogger(__name__)
-
-_CURVE_POINTS = 40
 
 
 @dataclass(frozen=True)
@@ -142,22 +140,8 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
         _checkpoints(config, key),
         progress,
         code.function("features") if code else None,
-        _log_fold,
+        log_fold,
     )
-
-
-def _log_fold(fit: "FoldFit", fold: int, folds: int) -> None:
-    """Log a fold that has ended, with its curve, for those who watch the run."""
-    step = -(-len(fit.curve) // _CURVE_POINTS) or 1
-    points = [*fit.curve[:-1:step], *fit.curve[-1:]]
-    facts = {
-        "event": "fold ended",
-        "fold": fold + 1,
-        "folds": folds,
-        "rounds": fit.rounds,
-        "curve": [[point[0], float(f"{point[1]:.6g}")] for point in points],
-    }
-    logger.info("fold %d of %d: %d rounds", fold + 1, folds, fit.rounds, extra=facts)
 
 
 def _checkpoints(config: Config, key: str) -> FoldCheckpoints:
