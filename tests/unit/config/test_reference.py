@@ -17,6 +17,7 @@ SECRETS = {
     "jenkins_token",
     "alert_token",
     "api_key",
+    "key",
     "github_token",
     "secret",
     "ngrok_token",
