@@ -1,7 +1,6 @@
 """`make console-pictures`: the two pictures of docs/guide/console.md, of a console on the shop's model."""
 
 import io
-import shutil
 import sys
 import tempfile
 import time
@@ -12,6 +11,7 @@ import pyarrow.csv as arrow_csv
 import requests
 from PIL import Image
 
+from tests.fakes.chromium import chromium
 from tests.fakes.console_process import running_console
 from tests.fakes.project import SETTINGS, approved_project, shop_table
 from tests.fakes.server import serving
@@ -30,19 +30,15 @@ def rows(count: int, seed: int) -> bytes:
 
 def main() -> None:
     """Write console-predict.png and console-watch.png into the folder that is named."""
-    from playwright.sync_api import sync_playwright
-
     target = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         project = approved_project(Path(folder), SETTINGS)
         with (
             serving(project) as service,
             running_console(Path(folder), service) as console,
-            sync_playwright() as playwright,
+            chromium() as browser,
         ):
             answer_requests(service)
-            path = shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
             page = browser.new_context(viewport=_SIZE).new_page()
             show_prediction(page, console.address)
             write(page, target / "console-predict.png")
@@ -50,7 +46,6 @@ def main() -> None:
             page.get_by_role("radio", name="15 minutes").click()
             page.get_by_text("Rows a minute").wait_for()
             write(page, target / "console-watch.png")
-            browser.close()
 
 
 def answer_requests(service: str) -> None:

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import requests
 
 from benchmarks.ports import free_port
+from tests.fakes.chromium import chromium
 from tests.fakes.console_process import RunningConsole, running_console
 from tests.fakes.project import ROOT, Project, shop_table
 from tests.fakes.server import serving
@@ -36,15 +36,8 @@ IS_AT_THE_FILE = """(() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium")
-    assert path, "chromium is not on the PATH (Debian: chromium)"
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=arguments)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from lightmodel.console.failures import ServiceFailure, failure_from, failure_of, no_answer
+from lightmodel.console.failures import ServiceFailure, failure_of, no_answer
 from lightmodel.console.files.answers import Answer
 from lightmodel.console.files.exchange import FileExchange, Ticket
 from lightmodel.console.files.summary import summarise, without_formulas
@@ -54,9 +54,7 @@ class _Relay:
         """Answer whether the service would take a file: a failure is known before the file is sent."""
         try:
             ticket = self._ticket(request)
-            timeout_s = min(_WAIT_S, self._settings.timeout_s)
-            client = ServiceClient(self._settings.service_url, ticket.key, timeout_s)
-            await to_thread.run_sync(client.schema)
+            await to_thread.run_sync(self._client(ticket).schema)
         except ServiceFailure as failure:
             return _failed(failure)
         return JSONResponse({})
@@ -118,15 +116,26 @@ class _Relay:
                     return {"counts": counts, "name": name}
                 return {"answer": self._keep(ticket, name, response, started).id}
         except requests.RequestException as error:
-            raise self._broken(error, body) from None
+            raise self._broken(error, body, ticket) from None
 
-    def _broken(self, error: requests.RequestException, body: "_Body") -> ServiceFailure:
-        """Return the failure of a connection that broke; a service that stops reading refuses the file."""
-        if isinstance(error, requests.ConnectionError) and 0 < body.sent < len(body):
-            return failure_from(
-                413, {}, {"detail": "it stopped reading before the end of the file"}
-            )
-        return no_answer(self._settings.service_url, error)
+    def _broken(
+        self, error: requests.RequestException, body: "_Body", ticket: Ticket
+    ) -> ServiceFailure:
+        """Return the failure of a connection that broke; one in the middle of a file says little itself."""
+        if not (isinstance(error, requests.ConnectionError) and 0 < body.sent < len(body)):
+            return no_answer(self._settings.service_url, error)
+        try:
+            self._client(ticket).schema()
+        except ServiceFailure as failure:
+            return failure
+        return ServiceFailure(
+            "The service broke the connection before the end of the file.",
+            hint="Send it again, or in parts: it may be larger than serve.max_body_mb.",
+        )
+
+    def _client(self, ticket: Ticket) -> ServiceClient:
+        timeout_s = min(_WAIT_S, self._settings.timeout_s)
+        return ServiceClient(self._settings.service_url, ticket.key, timeout_s)
 
     def _keep(
         self, ticket: Ticket, name: str, response: requests.Response, started: float

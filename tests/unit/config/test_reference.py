@@ -13,6 +13,7 @@ SECRETS = {
     "signing_key",
     "url",
     "api_keys",
+    "key",
     "train_token",
     "jenkins_token",
     "alert_token",

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,6 +201,31 @@ def test_an_answer_that_is_none_is_a_failure(tmp_path: Path) -> None:
         sent = console.send(rows())
     assert sent.status_code == 502
     assert "cannot be read" in sent.json()["failure"]["message"]
+
+
+def test_a_service_that_breaks_off_in_the_middle_is_asked_why(
+    console: Console, settings: ConsoleSection
+) -> None:
+    """A server that closes each connection after some bytes stands for one that is killed."""
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+        address = f"http://127.0.0.1:{rude.getsockname()[1]}"
+
+        def close_all() -> None:
+            while True:
+                try:
+                    connection, _ = rude.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+
+        threading.Thread(target=close_all, daemon=True).start()
+        with console_on(settings.model_copy(update={"service_url": address})) as other:
+            sent = other.send(rows(200_000))
+        rude.shutdown(socket.SHUT_RDWR)
+    assert sent.status_code == 502
+    assert sent.json()["failure"]["message"] == f"No service answers at {address}."
+    assert console.send(rows()).status_code == 200
 
 
 def test_labels_are_passed_on_and_counted(console: Console) -> None:
