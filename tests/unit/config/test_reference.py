@@ -18,7 +18,6 @@ SECRETS = {
     "jenkins_token",
     "alert_token",
     "api_key",
-    "key",
     "github_token",
     "secret",
     "ngrok_token",
