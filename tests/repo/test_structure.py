@@ -3,7 +3,7 @@
 from benchmarks.structure import lines, modules
 
 MOST_LINES = 51_100
-MOST_MODULES = 356
+MOST_MODULES = 357
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
