@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lightmodel.cli.common import settings
+from lightmodel.cli.ports import check_port
 from lightmodel.config import environment, load
 from lightmodel.errors import ConfigError
 
@@ -31,6 +32,7 @@ def console(port: int | None, config_file: Path | None, sets: tuple[str, ...]) -
             "the console needs Streamlit, which is not installed",
             hint="`pip install -r requirements/console.txt`, or `make console`",
         )
+    check_port(config.host, config.port, "console.port")
     environment.export(environment.service_environment(config_file, sets))
     import uvicorn
 

@@ -154,12 +154,6 @@ class ServiceClient:
             raise self._is_another_program()
         return RowAnswer(answers[0], response.headers)
 
-    def send_labels(self, name: str, content: bytes) -> FeedbackCounts:
-        """Send a file of labels, in any format that the service reads; return what became of them."""
-        response = self._send("POST", "feedback", files={"file": (name, content)})
-        self._check(response)
-        return self._read(FeedbackCounts, response)
-
     def get_json(self, path: str, **params: object) -> Any:  # noqa: ANN401 — for the pages on models
         """Return the JSON that a path of the service answers with."""
         response = self._get(path, params)

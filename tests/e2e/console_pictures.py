@@ -4,6 +4,7 @@ import io
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,12 @@ def main() -> None:
     target = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         project = approved_project(Path(folder), SETTINGS)
-        with (
-            serving(project) as service,
-            running_console(Path(folder), service) as console,
-            chromium() as browser,
-        ):
-            answer_requests(service)
+        with ExitStack() as stack:
+            service = stack.enter_context(serving(project))
+            answer_requests(service, 3)  # the first one takes longer
+            console = stack.enter_context(running_console(Path(folder), service))
+            browser = stack.enter_context(chromium())
+            answer_requests(service, _REQUESTS)
             page = browser.new_context(viewport=_SIZE).new_page()
             show_prediction(page, console.address)
             write(page, target / "console-predict.png")
@@ -48,9 +49,9 @@ def main() -> None:
             write(page, target / "console-watch.png")
 
 
-def answer_requests(service: str) -> None:
+def answer_requests(service: str, count: int) -> None:
     """Send files of different sizes for a while, so that there is something to see."""
-    for number in range(_REQUESTS):
+    for number in range(count):
         content = rows(50 + 40 * (number % 7), number)
         requests.post(f"{service}/predict", files={"file": ("a.csv", content)}, timeout=60)
         time.sleep(_PAUSE_S)

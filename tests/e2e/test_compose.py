@@ -61,5 +61,5 @@ def test_the_profile_console_shows_a_page_that_knows_the_service(images: str) ->
         # The page is drawn over a connection; what it asks the service, the container can ask.
         asked = compose("exec", "console", "python", "-c", ASK)
         assert asked.stdout.startswith("20"), asked.stdout + asked.stderr
-        written = compose("exec", "console", "touch", "/app/config.toml")
+        written = compose("exec", "--user", "0:0", "console", "touch", "/app/config.toml")
         assert "Read-only file system" in written.stderr

@@ -1,6 +1,7 @@
 """The console as an application: the options of Streamlit, what importing does, and the command."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,17 @@ def test_invalid_settings_are_reported_before_anything_starts(setting: str, mess
     assert isinstance(result.exception, ConfigError)
     assert message in result.exception.message
     assert "password@" not in result.exception.message
+
+
+def test_a_port_in_use_is_reported_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lightmodel.cli.console, "find_spec", lambda _name: object())
+    monkeypatch.setattr("lightmodel.cli.ports._PORT_PAUSE_S", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(console, ["--port", str(port)])
+    assert isinstance(result.exception, ConfigError)
+    assert result.exception.message == f"port {port} is in use by another process"
+    assert f"--set console.port={port + 1}" in result.exception.hint
 
 
 def test_addresses_lose_their_last_slash() -> None:

@@ -90,6 +90,14 @@ def test_another_program_at_the_address_is_recognised(body: bytes) -> None:
         )
 
 
-def test_labels_are_counted(service: str) -> None:
-    counts = ServiceClient(service).send_labels("labels.csv", b"visit_id,bought\nnobody-1,yes\n")
-    assert (counts.rows, counts.matched, counts.unmatched) == (1, 0, 1)
+def test_other_routes_are_read_as_json_and_as_files(service: str) -> None:
+    client = ServiceClient(service)
+    assert client.get_json("schema")["version"] == client.schema().version
+    assert b"visit_id" in client.get_bytes("sample.csv").splitlines()[0]
+    (answer,) = client.post_json("predict", ROW)
+    assert answer["visit_id"] == "v1"
+    with pytest.raises(ServiceFailure, match="not a service"):
+        client.get_json("sample.csv")
+    with pytest.raises(ServiceFailure) as caught:
+        client.get_bytes("nowhere")
+    assert caught.value.status == 404
