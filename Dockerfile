@@ -8,7 +8,7 @@
 #      │       │                      └ settings ───── runtime ┐    │
 #      │       └ serve-libraries ──────────────────────────────┤    │
 #      ├──────────────────────────────────────── serve, lambda ────┘
-#      └ proxy, notifier
+#      └ proxy, notifier, console
 ARG PYTHON=3.11-slim-bookworm
 ARG MODEL_FROM=trained
 # An image that holds what the stage `packed` holds of a model and its runtime may take its place.
@@ -168,6 +168,30 @@ EXPOSE 9095
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["healthy", "9095", "/health"]
 CMD ["python", "-m", "lightmodel", "alerts", "--host", "0.0.0.0"]
+
+FROM tools AS console-libraries
+COPY requirements/ requirements/
+RUN --mount=type=cache,target=/var/cache/pip \
+    python -m venv --without-pip /opt/venv \
+ && /usr/local/bin/python -m pip --python /opt/venv/bin/python --cache-dir /var/cache/pip \
+      install --disable-pip-version-check --quiet --require-hashes -r requirements/console.txt
+COPY deploy/trim.py ./
+RUN python trim.py /opt/venv
+
+# The front end in a browser; it knows the service by its address and key, and needs no model.
+FROM base AS console
+ENV LIGHTMODEL__CONSOLE__HOST=0.0.0.0 LIGHTMODEL__CONSOLE__FOLDER=/app/var
+COPY --from=console-libraries /opt/venv /opt/venv
+COPY --from=code /app/config.toml ./
+COPY --from=code /app/lightmodel lightmodel/
+# For the answers to files; mount a volume here, for a container's /tmp may be memory.
+RUN install -d -m 2775 var
+LABEL light-model.service=console
+USER 10001:0
+EXPOSE 8501
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD healthy "${LIGHTMODEL__CONSOLE__PORT:-8501}" "${LIGHTMODEL__CONSOLE__BASE_PATH:+/$LIGHTMODEL__CONSOLE__BASE_PATH}/_stcore/health"
+CMD ["python", "-m", "lightmodel", "console"]
 
 FROM serve-libraries AS lambda-libraries
 RUN --mount=type=cache,target=/var/cache/pip \

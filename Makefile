@@ -7,16 +7,16 @@ DEV_STAMP := $(VENV)/.requirements-dev
 EVIDENTLY := .venv-evidently
 AUDIT := .venv-audit
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or audit or boosters
+SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or console or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or audit or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
 # In this order: some are constrained by others.
-LOCKED := sbom dev audit s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench
+LOCKED := sbom dev audit s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --no-strip-extras --generate-hashes
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop notebooks lock audit docs clean
+.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop console-pictures notebooks lock audit docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -34,6 +34,10 @@ mlflow: $(STAMP) ## Open MLflow's page on what was tracked, on port 5000
 
 serve: $(STAMP) ## Serve the newest approved model on port 5001
 	$(BIN)/python app.py $(ARGS)
+
+console: $(STAMP) ## Show the console on port 8501: a front end for the service in a browser
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/console.txt
+	$(BIN)/python -m lightmodel console $(ARGS)
 
 test: $(DEV_STAMP) ## Environment, then the tests that need nothing else
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" $(ARGS)
@@ -109,6 +113,10 @@ evidently: $(EVIDENTLY)/.requirements ## Evidently's environment, for drift --ev
 loop: $(DEV_STAMP) ## Run the whole loop beside Prometheus and Alertmanager, and draw it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ci.txt
 	$(BIN)/python -m tests.e2e.loop docs/loop.png
+
+console-pictures: $(DEV_STAMP) ## Draw the console's pictures for the documentation (needs Chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ci.txt
+	$(BIN)/python -m tests.e2e.console_pictures docs
 
 notebooks: $(DEV_STAMP) ## Execute model-development/*.ipynb, and render them into docs/notebooks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/notebooks.txt

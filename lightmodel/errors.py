@@ -22,7 +22,17 @@ class LightModelError(Exception):
 
 
 class ConfigError(LightModelError):
-    """A setting is invalid, or something that it needs is not installed."""
+    """A setting is invalid, or something that it needs is not installed.
+
+    `mistakes` holds the full name of each invalid setting, such as "train.folds", and what is wrong; the
+    name is "" where a mistake is about none.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", mistakes: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.mistakes = tuple(mistakes)
 
 
 class DataError(LightModelError):
@@ -91,6 +101,14 @@ class QuotaExceeded(SourceUnavailable):
 
 class ArtefactMissing(LightModelError):
     """A split, a model or a verdict that a command needs is not in the store."""
+
+
+class ChangeRefused(ArtefactMissing):
+    """A model cannot be promoted, withdrawn or removed as the store is, such as the only approved one."""
+
+
+class ReadOnlyStore(ConfigError):
+    """The store of models cannot be written to from here, such as that in an image."""
 
 
 class ArtefactCorrupt(LightModelError):

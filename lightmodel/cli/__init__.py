@@ -25,12 +25,14 @@ EXIT_CODES: dict[type[errors.LightModelError], int] = {
     errors.DriftExceeded: 65,
     errors.TooLarge: 65,
     errors.ArtefactMissing: 66,
+    errors.ChangeRefused: 66,
     errors.ArtefactCorrupt: 74,
     errors.StorageFull: 74,
     errors.SourceUnavailable: 75,
     errors.QuotaExceeded: 75,
     errors.AlreadyRunning: 75,
     errors.ConfigError: 78,
+    errors.ReadOnlyStore: 78,
     errors.NotPossible: 78,
 }
 MEANINGS = {
@@ -55,6 +57,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "logs": ("logs", "Print the log of a run."),
         "retry": ("run", "Search for parameters that pass the quality gate."),
         "serve": ("service", "Serve the newest approved model."),
+        "console": ("console", "Show the console, a front end in a browser."),
         "stream": ("stream", "Score a stream of records."),
     },
     "Models": {

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from lightmodel.cli import EXIT_CODES, MEANINGS
 from lightmodel.config import Config, load
+from lightmodel.config.describe import bounds_of
 from lightmodel.config.load import PREFIX, SECTIONS, TABLES, is_secret
 
 if TYPE_CHECKING:  # the chain is imported when the page is written
@@ -185,12 +186,7 @@ def _choices(field: FieldInfo) -> str:
 
 def _range(field: FieldInfo) -> str:
     """Return the bounds of a number, such as "1 to 65535" or "> 0"; "" where there are none."""
-    bounds = {
-        kind: getattr(rule, kind)
-        for rule in field.metadata
-        for kind in _BOUNDS
-        if hasattr(rule, kind)
-    }
+    bounds = bounds_of(field)
     if {"ge", "le"} <= bounds.keys():
         return f"{bounds['ge']} to {bounds['le']}"
     return ", ".join(f"{_BOUNDS[kind]} {bound}" for kind, bound in bounds.items())

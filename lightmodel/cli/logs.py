@@ -1,18 +1,15 @@
 """`python -m lightmodel logs`: print the log of a run."""
 
-import json
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
 from lightmodel.cli.common import configured
-from lightmodel.cli.run_log import OLDER, SUFFIX, as_text, logs_folder, run_names
 from lightmodel.config import Config
 from lightmodel.errors import ArtefactMissing
+from lightmodel.watch.run_logs import ENDS, as_text, event_of, lines_of, logs_folder, run_names
 
 _LIST = "`python -m lightmodel logs --list` lists them"
 
@@ -33,7 +30,7 @@ def logs(config: Config, run: str | None, **flags: bool) -> None:
         for name in run_names(folder):
             click.echo(f"{name}  {_summary(folder, name)}")
         return
-    for line in _lines(folder, _chosen(folder, run)):
+    for line in lines_of(folder, _chosen(folder, run)):
         click.echo(line if flags["raw"] else "\n".join(_texts(line)))
 
 
@@ -51,27 +48,9 @@ def _chosen(folder: Path, run: str | None) -> str:
     return fitting[-1]
 
 
-def _lines(folder: Path, name: str) -> Iterator[str]:
-    """Yield the lines of a log; the run may still write it, or have been killed within a line."""
-    for suffix in (OLDER, SUFFIX):
-        with (
-            suppress(FileNotFoundError),
-            (folder / f"{name}{suffix}").open(encoding="utf-8", errors="replace") as file,
-        ):
-            yield from (line.rstrip("\n") for line in file)
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    with suppress(ValueError):
-        event = json.loads(line)
-        if isinstance(event, dict) and {"time", "level", "run", "stage", "message"} <= event.keys():
-            return event
-    return None
-
-
 def _texts(line: str) -> Iterator[str]:
     """Yield an event as text, and its traceback below; a line that is cut off is yielded as it is."""
-    event = _event(line)
+    event = event_of(line)
     yield as_text(event) if event else line
     if event and "traceback" in event:
         yield from (f"    {one}" for one in event["traceback"].splitlines())
@@ -79,11 +58,11 @@ def _texts(line: str) -> Iterator[str]:
 
 def _summary(folder: Path, name: str) -> str:
     """Return the command of a run and how it ended."""
-    lines = _lines(folder, name)
-    first = _event(next(lines, "")) or {}
-    last = _event(next(iter(deque(lines, maxlen=1)), "")) or {}
+    lines = lines_of(folder, name)
+    first = event_of(next(lines, "")) or {}
+    last = event_of(next(iter(deque(lines, maxlen=1)), "")) or {}
     command = first.get("command", "")
-    if last.get("event") not in {"run ended", "run failed"}:
+    if last.get("event") not in ENDS:
         return f"{command:<12} did not end, or still runs"
     what = last["message"].partition("\n")[0]
     return f"{command:<12} {what} after {last['seconds']:.1f} s"

@@ -1,17 +1,22 @@
 """`python -m lightmodel models` and `runtime`: manage model versions, and name their runtime."""
 
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lightmodel.cli.common import NamedPath, configured, metric_text, settings
+from lightmodel.cli.common import Command, NamedPath, configured, metric_text, settings
 from lightmodel.config import Config, load
 from lightmodel.errors import ArtefactMissing, ConfigError, LightModelError
 from lightmodel.store.lock import run_lock
 from lightmodel.store.versions import Store, Version, models_of, splits_of
+
+if TYPE_CHECKING:  # listing versions needs no more than the store
+    from lightmodel.store.verdict import Note
 
 
 @click.group(invoke_without_command=True)
@@ -55,15 +60,11 @@ def _status_of(name: str, store: Store) -> str:
 
 
 def _status(version: Version, store: Store) -> str:
-    from lightmodel.store.verdict import read_verdict
+    from lightmodel.store.status import tested
 
-    try:
-        verdict = read_verdict(version, store.signer)
-    except LightModelError:
-        return "damaged"
+    status, verdict = tested(version, store)
     if verdict is None:
-        return "untested"
-    status = "approved" if verdict.passed else "rejected"
+        return status
     return f"{status}  {verdict.metric} {metric_text(verdict.value)}  {verdict.reasons[0]}"
 
 
@@ -88,6 +89,20 @@ def show(config: Config, version: str | None) -> None:
         click.echo("\n".join(["", "columns:", *describe(Contract.from_dict(contract))]))
 
 
+def noted(command: Command) -> Command:
+    """Add --by and --why, which the command receives as `note`."""
+
+    @click.option("--by", default="", metavar="NAME", help="Who does it, for the verdict.")
+    @click.option("--why", default="", metavar="TEXT", help="Why it is done, for the verdict.")
+    @functools.wraps(command)
+    def with_note(*context: object, by: str, why: str, **arguments: object) -> object:
+        from lightmodel.watch.verdicts import note_of
+
+        return command(*context, note=note_of(by, why), **arguments)
+
+    return with_note
+
+
 @models.command()
 @click.pass_obj
 def verify(config: Config) -> None:
@@ -108,55 +123,54 @@ def verify(config: Config) -> None:
 @models.command()
 @click.argument("version", required=False)
 @click.option("--force", is_flag=True, help="Do so even if no approved model is left.")
+@noted
 @click.pass_obj
-def rollback(config: Config, version: str | None, force: bool) -> None:
+def rollback(config: Config, note: "Note", version: str | None, force: bool) -> None:
     """Withdraw a version; the one before it is served again.
 
-    The default VERSION is the served one. Nothing is deleted.
+    The default VERSION is the served one. Nothing is deleted, and `promote VERSION` undoes it.
     """
-    from lightmodel.notify.events import RolledBack
     from lightmodel.notify.notifier import open_notifier
-    from lightmodel.store import admin
-    from lightmodel.watch.verdicts import publish_verdict
+    from lightmodel.watch.verdicts import roll_back
 
-    store = models_of(config)
-    with run_lock(config.store.root):
-        result = admin.rollback(store, version, force=force)
+    notify = open_notifier(config).send_and_wait
+    result = roll_back(config, version, notify, note, force=force)
     click.echo(f"withdrawn: {result.withdrawn}")
     click.echo(f"served now: {result.served or 'nothing'}")
-    now = f"{result.served or 'No model'} is served now."
-    publish_verdict(config, RolledBack(result.withdrawn, now), open_notifier(config).send_and_wait)
 
 
 @models.command()
 @click.argument("version", required=False)
+@noted
 @click.pass_obj
-def promote(config: Config, version: str | None) -> None:
-    """Let a canary answer all requests.
+def promote(config: Config, note: "Note", version: str | None) -> None:
+    """Let a canary answer all, or take a rollback back.
 
     The default VERSION is the newest approved one. Without `serve.canary` it answers all anyway.
     """
-    from lightmodel.notify.events import Promoted
     from lightmodel.notify.notifier import open_notifier
-    from lightmodel.store import admin
-    from lightmodel.watch.verdicts import publish_verdict
+    from lightmodel.watch import verdicts
 
-    with run_lock(config.store.root):
-        promoted = admin.promote_canary(models_of(config), version)
+    promoted = verdicts.promote(config, version, open_notifier(config).send_and_wait, note)
     click.echo(f"promoted: {promoted}")
-    event = Promoted(promoted, "It was promoted by `models promote`")
-    publish_verdict(config, event, open_notifier(config).send_and_wait)
 
 
 @models.command()
+@click.argument("version", required=False)
+@noted
 @click.pass_obj
-def retire(config: Config) -> None:
+def retire(config: Config, note: "Note", version: str | None) -> None:
     """Remove old versions, never the served one.
 
-    The newest `store.keep` versions are kept.
+    Without VERSION, the newest `store.keep` versions are kept. The verdict on VERSION is kept in
+    model/retired/.
     """
     from lightmodel.store import admin
+    from lightmodel.watch import verdicts
 
+    if version:
+        click.echo(f"removed: {verdicts.retire(config, version, note)}")
+        return
     store = models_of(config)
     removed = admin.retire(store, config.store.keep)
     click.echo("\n".join(f"removed: {name}" for name in removed) or "nothing to remove")

@@ -20,32 +20,19 @@ from lightmodel.config import Config, LogsSection
 from lightmodel.config.base import redacted
 from lightmodel.config.environment import PROJECT, secret_values
 from lightmodel.errors import LightModelError
-from lightmodel.store.version_names import is_version_name, new_version_name
+from lightmodel.store.version_names import new_version_name
+from lightmodel.watch.run_logs import OLDER, SUFFIX, as_text, logs_folder, run_names
 
 logger = logging.getLogger(__name__)
 
-SUFFIX = ".log"
-OLDER = ".log.1"  # a log that has reached half of logs.max_mb continues in a new file
 _PACKAGE = PROJECT / "lightmodel"
-_FACTS = ("event", "command", "seconds", "rows", "version", "hint", "kind", "file", "line")
+_FACTS = (
+    *("event", "command", "seconds", "rows", "version", "hint", "kind", "file", "line"),
+    *("fold", "folds", "rounds", "curve"),
+)
+_ONLY_IN_FILES = frozenset({"fold ended"})  # events that would hide the others on a console
 
 Clean = Callable[[str], str]
-
-
-def logs_folder(config: Config) -> Path:
-    """Return the folder of the logs of runs."""
-    folder = config.logs.folder
-    return folder if isinstance(folder, Path) else config.store.root / "logs"
-
-
-def run_names(folder: Path) -> list[str]:
-    """Return the names of the runs that have a log, oldest first; other files are not looked at."""
-    try:
-        files = [path.name for path in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    names = (name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX))
-    return sorted(filter(is_version_name, names))
 
 
 class Run(logging.Filter):
@@ -135,17 +122,6 @@ class EventFormatter(logging.Formatter):
         }
 
 
-def as_text(event: dict[str, Any]) -> str:
-    """Return an event as one line of text."""
-    parts = event["message"].splitlines()
-    if "file" in event:
-        parts.append(f"({event['kind']} at {event['file']}:{event['line']})")
-    if event.get("hint"):
-        parts.append(f"hint: {event['hint']}")
-    start = f"{event['time']} {event['level']:<7} {event['run']} {event['stage']:<10} "
-    return start + " ".join(part.strip() for part in parts)
-
-
 def _cleaner(secrets: Iterable[str]) -> Clean:
     longest_first = sorted(secrets, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
@@ -159,7 +135,11 @@ def _configure_console(form: str, run: Run) -> None:
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:
             handler.setFormatter(EventFormatter(form, run.clean))
-            handler.filters[:] = [run]
+            handler.filters[:] = [run, _is_for_console]
+
+
+def _is_for_console(record: logging.LogRecord) -> bool:
+    return getattr(record, "event", "") not in _ONLY_IN_FILES
 
 
 class _RunFile(RotatingFileHandler):

@@ -1,10 +1,7 @@
 """`app.py`, and `python -m lightmodel` smoke, feedback, export, prune: the service and its log."""
 
 import csv
-import errno
-import socket
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -15,15 +12,14 @@ import click
 import orjson
 
 from lightmodel.cli.common import NamedPath, configured, settings
+from lightmodel.cli.ports import check_port
 from lightmodel.config import Config, environment, load
 from lightmodel.contract.task import label_name
-from lightmodel.errors import ConfigError
 from lightmodel.files import OTHER_FILE, atomic_path, translate_os_errors
 
 ROOT = Path(__file__).parents[2]
 _STDOUT = Path("-")
 _APPLICATION = "lightmodel.service:create_app()"
-_PORT_TRIES, _PORT_PAUSE_S = 5, 1.0  # a service that is just stopping lets go of its port
 
 
 @click.command()
@@ -37,7 +33,7 @@ def serve(config_file: Path | None, sets: tuple[str, ...]) -> None:
     config = load(config_file, sets).config  # reports invalid settings before gunicorn starts
     environ = environment.service_environment(config_file, sets)
     if not {"LISTEN_FDS", "GUNICORN_CMD_ARGS"} & environ.keys():  # which can bind something else
-        _check_port(config.serve.host, config.serve.port)
+        check_port(config.serve.host, config.serve.port, "serve.port")
     environment.export(environ)
     _run_gunicorn("-c", str(_gunicorn_file()), "--pythonpath", str(ROOT), _APPLICATION)
 
@@ -49,32 +45,6 @@ def _run_gunicorn(*arguments: str) -> None:
     # As if it had been started so: SIGUSR2 starts a new master with these arguments.
     sys.argv = [str(gunicorn.__file__), *arguments]
     gunicorn.run(prog="gunicorn")
-
-
-def _check_port(host: str, port: int) -> None:
-    """Raise ConfigError where another process keeps the port."""
-    for attempt in range(_PORT_TRIES):
-        if not _in_use(host, port):
-            return
-        if attempt < _PORT_TRIES - 1:
-            time.sleep(_PORT_PAUSE_S)
-    raise ConfigError(
-        f"port {port} is in use by another process",
-        hint=f"stop that process, or choose another port: --set serve.port={port + 1}, or "
-        f"LIGHTMODEL__SERVE__PORT={port + 1} in the environment",
-    )
-
-
-def _in_use(host: str, port: int) -> bool:
-    """Return whether the address is taken; any other fault of it is left to gunicorn."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((host.strip("[]"), port))
-            tried.listen()
-        except OSError as error:
-            return error.errno == errno.EADDRINUSE
-    return False
 
 
 def _gunicorn_file() -> Path:

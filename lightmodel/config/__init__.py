@@ -1,5 +1,6 @@
 """All settings, typed and documented; read from file, environment and command line."""
 
+from lightmodel.config.console import ConsoleSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection
 from lightmodel.config.load import Config, load
@@ -13,6 +14,7 @@ __all__ = [
     "AwsSection",
     "AzureSection",
     "Config",
+    "ConsoleSection",
     "DataSection",
     "DeploySection",
     "GateSection",

@@ -15,21 +15,23 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import RENAMED_SETTINGS, REPLACED_SETTINGS, Section, redacted
+from lightmodel.config.console import ConsoleSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection, WebhookSection
+from lightmodel.config.mistakes import Mistake, Setting, config_error
 from lightmodel.config.notification import NotifySection, Receiver
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
 from lightmodel.config.streaming import StreamsSection
 from lightmodel.config.training import GateSection, TrainSection, TuneSection
 from lightmodel.config.watching import WatchSection
-from lightmodel.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "LIGHTMODEL__"
 FILE_VARIABLE = "LIGHTMODEL_CONFIG"  # names the settings file, like --config
 FILE_SUFFIX = "_FILE"
+BOM = "\ufeff"
 
 
 class Config(Section):
@@ -41,6 +43,7 @@ class Config(Section):
     tune: TuneSection = TuneSection()
     gate: GateSection = GateSection()
     serve: ServeSection = ServeSection()
+    console: ConsoleSection = ConsoleSection()
     log: LogSection = LogSection()
     logs: LogsSection = LogsSection()
     watch: WatchSection = WatchSection()
@@ -59,27 +62,6 @@ SECTIONS = {
 }
 # section → the table [[section]] that stands for its setting "receivers" in a settings file
 TABLES: dict[str, type[Section]] = {"notify": Receiver}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A setting as it was written, before validation."""
-
-    section: str
-    key: str
-    value: Any
-    origin: str
-
-    @property
-    def place(self) -> str:
-        """Where it was written, with its full name; the command line says both at once."""
-        named = self.origin.rpartition(" ")[2] == self.path
-        return self.origin if named else f"{self.origin}: {self.path}"
-
-    @property
-    def path(self) -> str:
-        """Its full name, such as `train.folds`."""
-        return f"{self.section}.{self.key}"
 
 
 @dataclass(frozen=True)
@@ -111,7 +93,10 @@ def _display(value: object) -> str:
 
 
 def load(
-    path: Path | None = None, sets: Sequence[str] = (), environ: Mapping[str, str] | None = None
+    path: Path | None = None,
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    text: str | None = None,
 ) -> Loaded:
     """Return the configuration, merged from all origins.
 
@@ -120,61 +105,65 @@ def load(
             exists.
         sets: `section.key=value` strings of the command line; the last one wins.
         environ: replaces the environment of the process.
+        text: replaces the content of the file.
 
     Raises:
         ConfigError: lists all mistakes together, with origin, key, value and what is allowed.
     """
-    mistakes: list[str] = []
+    mistakes: list[Mistake] = []
     environment = os.environ if environ is None else environ
     given = path or environment.get(FILE_VARIABLE)
     file = Path(given or "config.toml")
     settings = [
-        *(_from_file(file, mistakes) if given or file.exists() else ()),
+        *(_from_file(file, text, mistakes) if given or text is not None or file.exists() else ()),
         *_from_environment(environment, mistakes),
         *_from_command_line(sets, mistakes),
     ]
     known = [setting for setting in settings if _is_known(setting, mistakes)]
     config = _validated(known, mistakes)
     if config is None or mistakes:
-        count = len(mistakes)
-        head = f"the configuration has {count} mistake{'s' if count != 1 else ''}:"
-        lines = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        raise ConfigError(f"{head}\n{lines}", hint="docs/config.md lists every setting")
+        raise config_error(mistakes)
     return Loaded(config, {setting.path: setting.origin for setting in known}, file)
 
 
-def _from_file(file: Path, mistakes: list[str]) -> Iterator[Setting]:
+def _from_file(file: Path, text: str | None, mistakes: list[Mistake]) -> Iterator[Setting]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        if text is None:
+            text = file.read_text(encoding="utf-8")
+        content = tomllib.loads(text.removeprefix(BOM))
     except OSError as error:
-        mistakes.append(f"{file}: cannot be read: {error.strerror or error}")
+        mistakes.append(Mistake(str(file), f"cannot be read: {error.strerror or error}"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        mistakes.append(f"{file}: is not valid TOML: {error}")
+        mistakes.append(Mistake(str(file), f"is not valid TOML: {error}"))
     else:
         yield from _from_tables(content, str(file), mistakes)
 
 
-def _from_tables(content: dict[str, Any], origin: str, mistakes: list[str]) -> Iterator[Setting]:
+def _from_tables(
+    content: dict[str, Any], origin: str, mistakes: list[Mistake]
+) -> Iterator[Setting]:
     for section, content_of in content.items():
         is_list = section in TABLES and isinstance(content_of, list)
         table = {"receivers": content_of} if is_list else content_of
         if not isinstance(table, dict):
-            mistakes.append(f"{origin}: {section}: must be in a section, such as [data]")
+            problem = "must be in a section, such as [data]"
+            mistakes.append(Mistake(f"{origin}: {section}", problem))
             continue
         for name, raw in table.items():
             key, value = _renamed(section, name, raw, origin)
             if is_secret(_field(section, key)):
-                mistakes.append(
-                    f"{origin}: {section}.{key}: secrets are not allowed in a settings file; set "
-                    f"{_variable(section, key)} or {_variable(section, key)}{FILE_SUFFIX}"
-                )
+                variable = variable_of(section, key)
+                allowed = f"set {variable} or {variable}{FILE_SUFFIX}"
+                problem = f"secrets are not allowed in a settings file; {allowed}"
+                mistakes.append(_about(origin, section, key, problem))
             else:
                 yield Setting(section, key, value, origin)
         if not table and section not in SECTIONS:
-            mistakes.append(f"{origin}: [{section}]: unknown section{_suggestion(section, Config)}")
+            problem = f"unknown section{_suggestion(section, Config)}"
+            mistakes.append(Mistake(f"{origin}: [{section}]", problem))
 
 
-def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterator[Setting]:
+def _from_environment(environ: Mapping[str, str], mistakes: list[Mistake]) -> Iterator[Setting]:
     if (port := environ.get("PORT", "")).isdecimal():  # as App Service, Cloud Run and Heroku set it
         yield Setting("serve", "port", port, "PORT")
     if environ.get("TEST_RUN", "").lower() in {
@@ -194,23 +183,25 @@ def _from_environment(environ: Mapping[str, str], mistakes: list[str]) -> Iterat
                 value = Path(value).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 reason = getattr(error, "strerror", None) or "not UTF-8 text"
-                mistakes.append(f"{name}: the file that it names cannot be read: {reason}")
+                problem = f"the file that it names cannot be read: {reason}"
+                mistakes.append(Mistake(name, problem, f"{section}.{key}"))
                 continue
         yield Setting(section, key, _parsed(section, key, value), name)
 
 
-def _from_command_line(sets: Sequence[str], mistakes: list[str]) -> Iterator[Setting]:
+def _from_command_line(sets: Sequence[str], mistakes: list[Mistake]) -> Iterator[Setting]:
     for item in sets:
         path, equals, value = item.partition("=")
         section, dot, key = path.strip().partition(".")
         key, value = _renamed(section, key, value, f"--set {path}")
         if not (equals and dot and key):
-            mistakes.append(f"--set {item}: must be section.key=value")
+            mistakes.append(Mistake(f"--set {item}", "must be section.key=value"))
         elif is_secret(_field(section, key)):
-            mistakes.append(
-                f"--set {path}: secrets are not allowed on the command line, where others can read them; "
-                f"set {_variable(section, key)}"
+            problem = (
+                "secrets are not allowed on the command line, where others can read them; set "
+                f"{variable_of(section, key)}"
             )
+            mistakes.append(Mistake(f"--set {path}", problem, f"{section}.{key}"))
         else:
             yield Setting(section, key, _parsed(section, key, value), f"--set {path}")
 
@@ -231,7 +222,13 @@ def _renamed(section: str, key: str, value: Any, origin: str) -> tuple[str, Any]
     return name.removeprefix(f"{section}."), value
 
 
-def _variable(section: str, key: str) -> str:
+def _about(origin: str, section: str, key: str, problem: str) -> Mistake:
+    path = f"{section}.{key}"
+    return Mistake(f"{origin}: {path}", problem, path)
+
+
+def variable_of(section: str, key: str) -> str:
+    """Return the name of the environment's variable for a setting."""
     return f"{PREFIX}{section}__{key}".upper()
 
 
@@ -252,15 +249,15 @@ def _parsed(section: str, key: str, text: str) -> object:
     if text == "" and type(None) in get_args(field.annotation):
         return None
     if text[:1] in {'"', "'"}:  # quotes are TOML's, not part of the value
-        return _as_toml(text)
+        return as_toml(text)
     try:
         TypeAdapter(field.annotation).validate_python(text)
     except ValidationError:
-        return _as_toml(text)
+        return as_toml(text)
     return text
 
 
-def _as_toml(text: str) -> object:
+def as_toml(text: str) -> object:
     """Return a text parsed as TOML, else as JSON, else unchanged."""
     with suppress(tomllib.TOMLDecodeError):
         return tomllib.loads(f"value = {text}")["value"]
@@ -276,7 +273,7 @@ def _suggestion(word: str, model: type[BaseModel]) -> str:
     return f"; known are {', '.join(model.model_fields)}"
 
 
-def _is_known(setting: Setting, mistakes: list[str]) -> bool:
+def _is_known(setting: Setting, mistakes: list[Mistake]) -> bool:
     model = SECTIONS.get(setting.section)
     if model is None:
         problem = f"unknown section {setting.section!r}{_suggestion(setting.section, Config)}"
@@ -284,11 +281,11 @@ def _is_known(setting: Setting, mistakes: list[str]) -> bool:
         problem = f"unknown key{_suggestion(setting.key, model)}"
     else:
         return True
-    mistakes.append(f"{setting.place}: {problem}")
+    mistakes.append(Mistake(setting.place, problem, setting.path))
     return False
 
 
-def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | None:
+def _validated(settings: Sequence[Setting], mistakes: list[Mistake]) -> Config | None:
     tables: dict[str, dict[str, Any]] = {}
     for setting in settings:
         tables.setdefault(setting.section, {})[setting.key] = setting.value
@@ -309,5 +306,6 @@ def _validated(settings: Sequence[Setting], mistakes: list[str]) -> Config | Non
             hint = ""
             if isinstance(setting.value, str) and detail["type"].endswith("_type"):
                 hint = '; write it as TOML ({num_leaves = 31}, ["a", "b"]) or as JSON'
-            mistakes.append(f"{setting.place}: {value}{message[:1].lower()}{message[1:]}{hint}")
+            problem = f"{value}{message[:1].lower()}{message[1:]}{hint}"
+            mistakes.append(Mistake(setting.place, problem, setting.path))
     return None

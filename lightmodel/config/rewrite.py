@@ -1,4 +1,4 @@
-"""Change values of `[train]` in a settings file, and keep its comments, order and other settings."""
+"""Change values in a settings file, and keep its comments, order and other settings."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,11 +8,10 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from lightmodel.config.load import Loaded, load
+from lightmodel.config.load import BOM, Loaded, load
 from lightmodel.errors import ConfigError
 from lightmodel.files import atomic_path
 
-_BOM = "\ufeff"
 _SECTION = "train"
 _WRITABLE = ("estimator", "parameters")  # the results of a search or a comparison
 
@@ -45,7 +44,19 @@ def rewrite(file: Path, values: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: the file cannot be read or written, or would not be valid with these values.
     """
-    text = _rewritten(file, values)
+    replace_file(file, _rewritten(file, values))
+
+
+def _rewritten(file: Path, values: Mapping[str, Any]) -> str:
+    return rewritten(read_text(file), file.name, {_SECTION: values})
+
+
+def replace_file(file: Path, text: str) -> None:
+    """Replace a settings file atomically by a text that is a valid configuration.
+
+    Raises:
+        ConfigError: the file cannot be written, or would not be valid.
+    """
     target = file.resolve()  # so that a symbolic link is kept
     with atomic_path(target) as part:
         part.write_bytes(text.encode())
@@ -54,45 +65,83 @@ def rewrite(file: Path, values: Mapping[str, Any]) -> None:
             part.chmod(target.stat().st_mode)
 
 
-def _rewritten(file: Path, values: Mapping[str, Any]) -> str:
-    """Return the file's new text, in which only these values differ.
+def read_text(file: Path) -> str:
+    """Return the text of a settings file; "" if there is none.
 
     Raises:
-        ConfigError: the file cannot be read, or its layout prevents a safe change.
+        ConfigError: it cannot be read.
     """
     try:
-        before = file.read_bytes().decode("utf-8") if file.exists() else ""
-        document = tomlkit.parse(before.removeprefix(_BOM))
-        expected = tomllib.loads(before.removeprefix(_BOM))
+        return file.read_bytes().decode("utf-8") if file.exists() else ""
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (TOMLKitError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not valid TOML: {error}") from error
-    items = {key: toml_item(value) for key, value in values.items()}
-    expected.setdefault(_SECTION, {}).update({key: item.unwrap() for key, item in items.items()})
+
+
+def rewritten(before: str, name: str, sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the new text of a settings file in which only these values differ; None removes a key.
+
+    Raises:
+        ConfigError: it is not valid TOML, or its layout prevents a safe change.
+    """
     try:
-        _change(document, values)
+        document = tomlkit.parse(before.removeprefix(BOM))
+        expected = tomllib.loads(before.removeprefix(BOM))
+    except (TOMLKitError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{name}: is not valid TOML: {error}") from error
+    try:
+        for section, values in sections.items():
+            _expect(expected, section, values)
+            _change(document, section, values)
         text = tomlkit.dumps(document)
         is_safe = tomllib.loads(text) == expected
     except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError):
         is_safe = False
     if not is_safe:
-        lines = "\n".join(f"  {key} = {item.as_string()}" for key, item in items.items())
         raise ConfigError(
-            f"{file.name} has a layout in which these settings cannot be changed without others",
-            hint=f"add these lines by hand, under [{_SECTION}]:\n{lines}",
+            f"{name} has a layout in which these settings cannot be changed without others",
+            hint=f"change these lines by hand:\n{_as_lines(sections)}",
         )
-    return (_BOM if before.startswith(_BOM) else "") + text
+    return (BOM if before.startswith(BOM) else "") + text
 
 
-def _change(document: tomlkit.TOMLDocument, values: Mapping[str, Any]) -> None:
-    if _SECTION not in document:
+def _as_lines(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = []
+    for section, values in sections.items():
+        lines.append(f"  [{section}]")
+        for key, value in values.items():
+            lines.append(
+                f"  # {key}" if value is None else f"  {key} = {toml_item(value).as_string()}"
+            )
+    return "\n".join(lines)
+
+
+def _expect(content: dict[str, Any], section: str, values: Mapping[str, Any]) -> None:
+    """Change the content of a settings file as the text is to be changed."""
+    table = content.setdefault(section, {}) if any(_set(values)) else content.get(section, {})
+    table.update({key: toml_item(values[key]).unwrap() for key in _set(values)})
+    for key in values.keys() - set(_set(values)):
+        table.pop(key, None)
+
+
+def _set(values: Mapping[str, Any]) -> list[str]:
+    """Return the keys that have a value."""
+    return [key for key, value in values.items() if value is not None]
+
+
+def _change(document: tomlkit.TOMLDocument, section: str, values: Mapping[str, Any]) -> None:
+    if section not in document:
+        if not _set(values):
+            return
         if document.as_string() and not document.as_string().endswith("\n\n"):
             document.add(tomlkit.nl())
-        document.add(_SECTION, tomlkit.table())
-    table: Any = document[_SECTION]
+        document.add(section, tomlkit.table())
+    table: Any = document[section]
     for key, value in values.items():
-        if isinstance(value, Mapping) and isinstance(table.get(key), Mapping):
+        if value is None:
+            table.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(table.get(key), Mapping):
             _update(table[key], value)
         else:
             table[key] = toml_item(value)

@@ -125,7 +125,9 @@ class ServeSection(Section):
         '"https://app.example.org"; "*" allows all of them.',
     )
     train_token: SecretStr | None = Field(
-        None, description="Token that POST /train requires; not set: nobody may start a retraining."
+        None,
+        description="Token that POST /train and the changes of POST /models require, and changes in the "
+        "console; not set: nobody may make them over HTTP.",
     )
     jenkins_url: str = Field(
         "",

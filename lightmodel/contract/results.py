@@ -1,5 +1,6 @@
 """Results of the stages, as frozen dataclasses that are written as JSON."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,8 @@ if TYPE_CHECKING:  # listing models needs no numpy
     from lightmodel.contract.cells import Scores
 
 Point = tuple[float, float]
+_CURVE_POINTS = 100
+_CONFUSED_CLASSES = 30
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,33 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
         return asdict(self)
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """Return intervals, comparison and curves of an evaluation in JSON's types, without values of rows.
+
+    Of a curve at most some 100 points are left, with 5 digits: enough for a plot of a few hundred pixels.
+    """
+    curves = asdict(evaluation.curves)
+    del curves["predicted_actual"]
+    if len(evaluation.labels) > _CONFUSED_CLASSES:
+        del curves["confusion"]
+    for name in ("roc", "precision_recall"):
+        curves[name] = _thinned(curves[name])
+    return {
+        "labels": list(evaluation.labels),
+        "intervals": {name: [one.low, one.high] for name, one in evaluation.metrics.items()},
+        "dummy": evaluation.dummy,
+        "comparison": asdict(evaluation.comparison) if evaluation.comparison else None,
+        "curves": {name: points for name, points in curves.items() if points},
+    }
+
+
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    """Return evenly spaced points of a curve, its ends among them."""
+    step = -(-len(points) // _CURVE_POINTS) or 1
+    chosen = [*points[:-1:step], *points[-1:]]
+    return [(round(x, 5), round(y, 5)) for x, y in chosen]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def _key(config: Config, table: str, feedback: str) -> str:
     """Return the fingerprint of the split of a table and of labelled rows, given by their hashes."""
     inputs = {"sha256": table, **({"feedback": feedback} if feedback else {})}
     modules = (*MODULES, *([FEEDBACK_MODULE] if feedback else []))
-    return fingerprint(inputs, _parameters(config), modules, LIBRARIES)
+    return fingerprint(inputs, split_parameters(config), modules, LIBRARIES)
 
 
 def make_split(
@@ -77,7 +77,7 @@ def make_split(
     config = context.config
     options = PreprocessOptions(config.data, config.split, config.train)
     read = read_source(fetched.paths, config.data)
-    result = preprocess(read.table, options, _accepted(approved), read.dialect)
+    result = preprocess(read.table, options, accepted_table(approved), read.dialect)
     for warning in result.warnings:
         logger.warning("%s", warning)
     added: dict[str, Any] = {}
@@ -95,7 +95,8 @@ def make_split(
     return _publish(context, result, inputs, key)
 
 
-def _accepted(approved: Version | None) -> "AcceptedTable | None":
+def accepted_table(approved: Version | None) -> "AcceptedTable | None":
+    """Return contract and profile of the approved model's table; None without one."""
     from lightmodel.contract.profile import Profile
     from lightmodel.training.drift import AcceptedTable
 
@@ -105,7 +106,7 @@ def _accepted(approved: Version | None) -> "AcceptedTable | None":
     return AcceptedTable(contract_of(approved), profile)
 
 
-def _parameters(config: Config) -> dict[str, Any]:
+def split_parameters(config: Config) -> dict[str, Any]:
     """Return the settings that determine the split's bytes."""
     return {
         "data": config.data.model_dump(exclude=set(_NOT_IN_FINGERPRINT)),
@@ -148,7 +149,7 @@ def _publish(
         draft.write("checks.json", json_bytes(checks))
         return draft.publish(
             inputs=inputs,
-            parameters=_parameters(config),
+            parameters=split_parameters(config),
             rows={"train": result.train.num_rows, "test": result.test.num_rows},
             contract=contract,
             task=contract["task"],

@@ -48,7 +48,7 @@ def run_retry(context: RunContext, rejected: Outcome) -> Iterator[Outcome]:
     """
     model = context.models.get(rejected.version)
     verdict = read_verdict(model, context.models.signer)
-    if verdict and verdict.by == "rollback":
+    if verdict and verdict.is_withdrawn:
         raise gate_failure(rejected, "A version that was rolled back is not retried.")
     split = context.splits.get(model.manifest.inputs["split"])
     original = find_reusable(context.models, model_key(context.config, split)).version

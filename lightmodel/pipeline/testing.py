@@ -13,7 +13,14 @@ from lightmodel.config import Config, SplitSection
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.imputation import imputed_values
-from lightmodel.contract.results import Drift, FoldReport, Importance, Verdict
+from lightmodel.contract.results import (
+    Drift,
+    Evaluation,
+    FoldReport,
+    Importance,
+    Verdict,
+    summary,
+)
 from lightmodel.contract.task import METRICS
 from lightmodel.errors import LightModelError
 from lightmodel.learners.factory import load_model
@@ -52,7 +59,7 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
     served = context.served(besides=version.name)
     key = _key(context.config, version, served)
     stored = read_verdict(version, context.models.signer)
-    holds = stored is not None and (stored.by == "rollback" or stored.fingerprint == key)
+    holds = stored is not None and (stored.is_withdrawn or stored.fingerprint == key)
     if stored and holds and not context.force:
         return _outcome(version, stored, "reused", "nothing changed")
     why = "forced" if stored and context.force else "settings changed" if stored else "untested"
@@ -69,8 +76,10 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
         test.report,
         context.models.signer,
         fingerprint=key,
-        metrics=test.metrics,
+        metrics={name: item.value for name, item in test.evaluation.metrics.items()},
         promoted=stored is not None and stored.promoted,
+        evaluation=summary(test.evaluation),
+        notes=stored.notes if stored else (),
     )
     context.record([model_record(version, verdict)])
     send(context.config)
@@ -180,7 +189,7 @@ class _Test(NamedTuple):
 
     verdict: Verdict
     report: bytes
-    metrics: dict[str, float | None]
+    evaluation: Evaluation
 
 
 def _test(context: RunContext, version: Version, served: Version | None) -> _Test:
@@ -196,7 +205,7 @@ def _test(context: RunContext, version: Version, served: Version | None) -> _Tes
     return _Test(
         verdict,
         _report(version, split, tested, verdict, results),
-        {name: item.value for name, item in tested.evaluation.metrics.items()},
+        tested.evaluation,
     )
 
 

@@ -24,6 +24,7 @@ from lightmodel.pipeline.context import (
     read_split,
     split_file,
 )
+from lightmodel.pipeline.fold_events import log_fold
 from lightmodel.pipeline.reuse import (
     Reuse,
     find_reusable,
@@ -139,6 +140,7 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
         _checkpoints(config, key),
         progress,
         code.function("features") if code else None,
+        log_fold,
     )
 
 

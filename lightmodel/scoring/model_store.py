@@ -113,7 +113,7 @@ class ModelStoreView:
             if version.name <= served.version:
                 break
             verdict = read_verdict(version, self._store.signer)
-            if verdict is None or not (verdict.passed or verdict.by == "rollback"):
+            if verdict is None or not (verdict.passed or verdict.is_withdrawn):
                 self._store.verify(version)
                 return version
         return None

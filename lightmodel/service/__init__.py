@@ -30,6 +30,7 @@ from lightmodel.service import (
     request_body,
     retraining,
     security,
+    versions,
 )
 from lightmodel.service.answer_log import AnswerLog
 from lightmodel.service.canary import Canaries
@@ -56,6 +57,8 @@ STATUS: dict[type[errors.LightModelError], int] = {
     errors.SourceUnavailable: 503,
     errors.QuotaExceeded: 503,
     errors.ArtefactMissing: 503,
+    errors.ChangeRefused: 409,
+    errors.ReadOnlyStore: 409,
     errors.ArtefactCorrupt: 503,
     errors.QualityGateFailed: 500,
     errors.NotReproduced: 500,
@@ -91,6 +94,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.register_blueprint(describe.blueprint(models))
     app.register_blueprint(predict.blueprint(models, config, log, canaries, metrics))
     app.register_blueprint(pages.blueprint(models, config))
+    app.register_blueprint(versions.blueprint(models, config))
     app.register_blueprint(retraining.blueprint(config))
     return app
 

@@ -1,10 +1,9 @@
 """`GET /`: a page to try the model on and to see its quality; also two files of its version."""
 
-import hashlib
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, render_template
 
 from lightmodel.config import Config
 from lightmodel.errors import LightModelError
@@ -13,11 +12,9 @@ from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.form import facts_of, fields_of
 from lightmodel.service.model_card import PICTURE, model_card
-from lightmodel.store.verdict import read_report, read_verdict
+from lightmodel.service.responses import cacheable, file_response, report_response
 from lightmodel.store.versions import Version, signer_of
 
-# The report embeds its styles and images and has no script; browsers add styles to a lone image.
-_FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _MANY_FIELDS = 12  # more of them get a search box
 
 
@@ -38,22 +35,18 @@ def blueprint(models: ModelManager, config: Config) -> Blueprint:
             return Response(text, 503, headers, mimetype="text/html")
         card = model_card(model, _version_of(model), signer)
         text = _model_page(model, card, config.serve.max_body_mb)
-        return _cacheable(text.encode(), "text/html")
+        return cacheable(text.encode(), "text/html")
 
     @routes.get("/model/report")
     def report() -> Response:
-        version = _version_of(models.require())
-        verdict = read_verdict(version, signer)
-        if verdict is None or verdict.report_sha256 is None:
-            abort(404, "this model has no report")
-        return _file_response(read_report(version, verdict), "text/html")
+        return report_response(_version_of(models.require()), signer)
 
     @routes.get("/model/importance.png")
     def importance() -> Response:
         version = _version_of(models.require())
         if PICTURE not in version.manifest.files:
             abort(404, "this model has no image of its feature importances")
-        return _file_response(version.read(PICTURE), "image/png")
+        return file_response(version.read(PICTURE), "image/png")
 
     return routes
 
@@ -74,18 +67,3 @@ def _model_page(model: LoadedModel, card: dict[str, Any], max_body_mb: int) -> s
         card=card,
         max_body_mb=max_body_mb,
     )
-
-
-def _file_response(content: bytes, mimetype: str) -> Response:
-    response = _cacheable(content, mimetype)
-    response.headers["Content-Security-Policy"] = _FILE_POLICY
-    return response
-
-
-def _cacheable(content: bytes, mimetype: str) -> Response:
-    """Return a response that browsers cache and revalidate by its ETag."""
-    response = Response(content, mimetype=mimetype)
-    response.headers["Cache-Control"] = "no-cache"
-    response.set_etag(hashlib.sha256(content).hexdigest())
-    response.make_conditional(request)
-    return response

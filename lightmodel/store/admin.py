@@ -1,22 +1,27 @@
 """Roll back to an earlier model, remove old ones, pack one for an image, and adopt a stray one."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightmodel.errors import ArtefactMissing, ConfigError
+from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, ChangeRefused, ConfigError
 from lightmodel.files import translate_os_errors
 from lightmodel.store import codec
 from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import runtime_of_estimator
 from lightmodel.store.verdict import (
+    Note,
     StoredVerdict,
+    keep_retired,
     newest_approved,
     promote,
     read_verdict,
     withdraw,
 )
 from lightmodel.store.versions import MANIFEST, Store, Version
+
+_NO_NOTE = Note()
 
 
 @dataclass(frozen=True)
@@ -33,59 +38,108 @@ def rollback(
     *,
     force: bool = False,
     reason: str = "withdrawn by rollback",
+    note: Note = _NO_NOTE,
 ) -> RollbackResult:
     """Withdraw a model for a reason, by default the newest approved one; nothing is deleted.
 
     Raises:
-        ArtefactMissing: there is no such approved model, or none would be left and `force` is off.
+        ArtefactMissing: there is no such model.
+        ChangeRefused: it is not approved, or no approved one would be left and `force` is off.
     """
-    version, verdict = _approved(store, name, "withdraw")
+    version, verdict = _tested(store, name)
+    if verdict is None or not verdict.passed:
+        raise ChangeRefused(f"{version.name} is not approved, so there is nothing to withdraw")
     try:
         successor = newest_approved(store, besides={version.name}).name
     except ArtefactMissing:
         if not force:
-            raise ArtefactMissing(
+            raise ChangeRefused(
                 f"without {version.name} no approved model would be left",
                 hint="`--force` withdraws it anyway; then no model can be served",
             ) from None
         successor = ""
-    withdraw(version, verdict, store.signer, reason)
+    withdraw(version, verdict, store.signer, reason, note)
     return RollbackResult(version.name, successor)
 
 
-def promote_canary(store: Store, name: str | None = None) -> str:
+def promote_version(
+    store: Store, name: str | None = None, note: Note = _NO_NOTE, *, again: bool = False
+) -> str:
     """Let an approved model answer all, by default the newest one; return its name.
 
+    With `again`, one that was withdrawn is approved again.
+
     Raises:
-        ArtefactMissing: there is no such approved model.
+        ArtefactMissing: there is no such model.
+        ChangeRefused: it is not approved.
     """
-    version, verdict = _approved(store, name, "promote")
-    if not verdict.promoted:
-        promote(version, verdict, store.signer)
+    version, verdict = _tested(store, name)
+    if verdict is None or not (verdict.passed or (again and verdict.is_withdrawn)):
+        raise ChangeRefused(
+            f"{version.name} is not approved, so there is nothing to promote",
+            hint="`python run.py testing` approves what passes the quality gate",
+        )
+    if not (verdict.passed and verdict.promoted):
+        promote(version, verdict, store.signer, note)
     return version.name
 
 
-def _approved(store: Store, name: str | None, verb: str) -> tuple[Version, StoredVerdict]:
-    """Return an approved model, by default the newest one, and its verdict."""
+def _tested(store: Store, name: str | None) -> tuple[Version, StoredVerdict | None]:
+    """Return a model, by default the newest approved one, and its verdict."""
     version = store.get(name) if name else newest_approved(store)
-    verdict = read_verdict(version, store.signer)
-    if verdict is None or not verdict.passed:
-        raise ArtefactMissing(f"{version.name} is not approved, so there is nothing to {verb}")
-    return version, verdict
+    return version, read_verdict(version, store.signer)
 
 
 def retire(store: Store, keep: int) -> list[str]:
     """Remove all but the newest `keep` versions, never the one that is served; return their names."""
-    try:
-        served = newest_approved(store).name
-    except ArtefactMissing:
-        served = ""
+    served = _served(store)
     old = [version for version in store.versions()[keep:] if version.name != served]
     for version in old:
-        (version.folder / MANIFEST).unlink(missing_ok=True)  # first: now no reader sees it
-        shutil.rmtree(version.folder, ignore_errors=True)
+        _remove(version)
     store.sweep()
     return [version.name for version in old]
+
+
+def retire_version(store: Store, name: str, note: Note = _NO_NOTE, besides: str = "") -> str:
+    """Remove one version, never the one that is served; return its name.
+
+    Its verdict is kept with the note in the folder `retired`.
+
+    Args:
+        store: the store of models.
+        name: of the version, or a unique beginning of it.
+        note: who removes it, and why.
+        besides: another version that is in use, and must not be removed.
+
+    Raises:
+        ArtefactMissing: there is no such model.
+        ChangeRefused: it is in use.
+    """
+    version = store.get(name)
+    if version.name in {_served(store), besides}:
+        raise ChangeRefused(
+            f"{version.name} is in use, so it cannot be removed",
+            hint="roll it back first: then the version before it answers",
+        )
+    with suppress(ArtefactCorrupt):  # a damaged verdict is worth nothing
+        if verdict := read_verdict(version, store.signer):
+            keep_retired(store, version, verdict, note)
+    _remove(version)
+    return version.name
+
+
+def _served(store: Store) -> str:
+    """Return the name of the newest approved model, "" if there is none."""
+    try:
+        return newest_approved(store).name
+    except ArtefactMissing:
+        return ""
+
+
+def _remove(version: Version) -> None:
+    with translate_os_errors(version.folder / MANIFEST):
+        (version.folder / MANIFEST).unlink(missing_ok=True)  # first: now no reader sees it
+    shutil.rmtree(version.folder, ignore_errors=True)
 
 
 def pack(store: Store, version: Version, folder: Path) -> None:

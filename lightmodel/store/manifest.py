@@ -15,7 +15,7 @@ from lightmodel.errors import ArtefactCorrupt
 
 RESTORE = "restore the folder from a backup, or run the chain again"
 FORMAT = 1
-_OMITTED_IF_EMPTY = frozenset({"learner", "steps", "reason", "promoted"})
+_OMITTED_IF_EMPTY = frozenset({"learner", "steps", "reason", "promoted", "notes", "evaluation"})
 
 
 @dataclass(frozen=True)

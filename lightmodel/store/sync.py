@@ -1,7 +1,7 @@
 """Push models to mirrors, and pull them from there: payloads first, the manifest last.
 
 A version is in a mirror once its manifest is. Of two verdicts on one version the later one counts, but
-only a rollback supersedes a rollback.
+no test supersedes a rollback: another rollback does, or a promotion.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import FileEntry, Manifest
 from lightmodel.store.mirrors import CHAIN_TIMEOUT_S, Mirror, mirrors_of, required_mirrors
 from lightmodel.store.verdict import (
+    PROMOTION,
     REPORT,
+    ROLLBACK,
     VERDICT,
     StoredVerdict,
     parse_verdict,
@@ -188,10 +190,10 @@ def _local_verdict(version: Version, store: Store) -> StoredVerdict | None:
 
 
 def _supersedes(new: StoredVerdict, old: StoredVerdict | None) -> bool:
-    """Return whether `new` replaces `old`: a later one does, but only a rollback a rollback."""
+    """Return whether `new` replaces `old`: a later one does, but a rollback no test replaces."""
     if old is None:
         return True
-    return (old.by != "rollback" or new.by == "rollback") and _is_later(new, old)
+    return (old.by != ROLLBACK or new.by in {ROLLBACK, PROMOTION}) and _is_later(new, old)
 
 
 def _is_later(one: StoredVerdict, other: StoredVerdict) -> bool:

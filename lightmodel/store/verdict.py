@@ -5,10 +5,10 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
-from lightmodel.files import write_atomic
+from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.store.manifest import RESTORE, Signed, Signer, read_json
 from lightmodel.store.version_files import read_document
 from lightmodel.store.versions import Store, Version
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 VERDICT, REPORT = "verdict.json", "report.html"
+RETIRED = "retired"
+TESTING, ROLLBACK, PROMOTION = "testing", "rollback", "promotion"  # what writes a verdict
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,11 @@ class StoredVerdict(Signed):
         manifest_sha256: hash of the manifest that the verdict is about.
         report_sha256: hash of the report that belongs to it, if any.
         created: UTC time in ISO format.
-        by: what wrote it, "testing" or "rollback".
+        by: what wrote it, "testing", "rollback", or "promotion" of what was withdrawn.
         fingerprint: see `store.provenance`; testing with an equal one is not run again.
         promoted: whether it answers all, and not only the share of a canary: see `store.canary`.
+        evaluation: intervals, curves and comparison of the test, see `contract.results.summary`.
+        notes: who changed the verdict afterwards, and why: the newest last, each by `Note.to_dict`.
     """
 
     passed: bool
@@ -50,6 +54,28 @@ class StoredVerdict(Signed):
     fingerprint: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     promoted: bool = False
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it approved the model until somebody withdrew it."""
+        return not self.passed and self.by == ROLLBACK
+
+
+@dataclass(frozen=True)
+class Note:
+    """Who changes a verdict after the test, and why; "" where nobody said so."""
+
+    by: str = ""
+    why: str = ""
+
+    def to_dict(self, action: str, now: str) -> dict[str, str]:
+        """Return it as it is stored, with what was done and when."""
+        return {"action": action, "by": self.by, "why": self.why, "created": now}
+
+
+_NO_NOTE = Note()
 
 
 def write_verdict(
@@ -65,30 +91,57 @@ def write_verdict(
         manifest_sha256=version.manifest.sha256,
         report_sha256=hashlib.sha256(report).hexdigest(),
         created=_now(),
-        by="testing",
+        by=TESTING,
         **facts,  # type: ignore[arg-type]  # named in the docstring
     )
     return _write(version, stored, signer)
 
 
 def withdraw(
-    version: Version, verdict: StoredVerdict, signer: Signer, reason: str = "withdrawn by rollback"
+    version: Version,
+    verdict: StoredVerdict,
+    signer: Signer,
+    reason: str = "withdrawn by rollback",
+    note: Note = _NO_NOTE,
 ) -> StoredVerdict:
     """Replace a verdict with a failing one, for this reason; nothing is deleted."""
+    now = _now()
     failing = replace(
         verdict,
         passed=False,
         reasons=(reason, *verdict.reasons),
-        created=_now(),
-        by="rollback",
+        created=now,
+        by=ROLLBACK,
         promoted=False,
+        notes=(*verdict.notes, note.to_dict("withdrawn", now)),
     )
     return _write(version, failing, signer)
 
 
-def promote(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
-    """Note in the verdict on an approved model that it answers all, and is a canary no more."""
-    return _write(version, replace(verdict, promoted=True), signer)
+def promote(
+    version: Version, verdict: StoredVerdict, signer: Signer, note: Note = _NO_NOTE
+) -> StoredVerdict:
+    """Note in the verdict on a model that it answers all, and is a canary no more.
+
+    The verdict on a withdrawn model is again the one before it was withdrawn.
+    """
+    now = _now()
+    if verdict.is_withdrawn:
+        verdict = replace(verdict, passed=True, by=PROMOTION, reasons=verdict.reasons[1:])
+    notes = (*verdict.notes, note.to_dict("promoted", now))
+    return _write(version, replace(verdict, promoted=True, created=now, notes=notes), signer)
+
+
+def keep_retired(
+    store: Store, version: Version, verdict: StoredVerdict, note: Note = _NO_NOTE
+) -> None:
+    """Keep the verdict on a version that is to be removed, with a note, in the store's folder `retired`."""
+    notes = (*verdict.notes, note.to_dict("retired", _now()))
+    folder = store.folder / RETIRED
+    with translate_os_errors(folder):
+        folder.mkdir(exist_ok=True)
+    signed = store.signer.sign(replace(verdict, notes=notes))
+    write_atomic(folder / f"{version.name}.json", signed.to_json())
 
 
 def _write(version: Version, verdict: StoredVerdict, signer: Signer) -> StoredVerdict:
@@ -127,6 +180,7 @@ def parse_verdict(data: bytes, version: Version, signer: Signer) -> StoredVerdic
     content = read_json(data, name)
     try:
         content["reasons"] = tuple(content["reasons"])
+        content["notes"] = tuple(content.get("notes", ()))
         known = {item.name for item in fields(StoredVerdict)}
         verdict = StoredVerdict(**{key: content[key] for key in content.keys() & known})
     except (KeyError, TypeError) as error:

@@ -1,6 +1,6 @@
 """Cross-validate: fit the folds, score each row out of fold, calibrate, and choose the threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,13 @@ from lightmodel.training.folds import assign_folds, fold_rows
 from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.user_features import FeatureFunction, takes_table
 
+FoldListener = Callable[[FoldFit, int, int], None]
+
+
+def ignore_fold(fit: FoldFit, fold: int, folds: int) -> None:
+    """Do nothing about a fold that has ended."""
+    del fit, fold, folds
+
 
 @dataclass(frozen=True)
 class TrainSpec:
@@ -33,6 +40,7 @@ class TrainSpec:
     Attributes:
         checkpoints: store of finished folds; None to fit every fold.
         user_features: the user's function that adds features.
+        on_fold: is called with each fold that has ended, its number from 0, and the number of all.
     """
 
     section: TrainSection
@@ -41,6 +49,7 @@ class TrainSpec:
     checkpoints: FoldCheckpoints | None
     progress: Progress
     user_features: FeatureFunction | None = None
+    on_fold: FoldListener = ignore_fold
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,7 @@ def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit
             if spec.checkpoints:
                 spec.checkpoints.save(fold, fitted)
         advance(1)
+        spec.on_fold(fitted, fold, count)
         return fitted
 
     with spec.progress.task("cross-validation", total=count, unit="folds") as advance:

@@ -126,4 +126,4 @@ def carry_out(config: Config, decision: CanaryDecision) -> None:
                 models, decision.canary, reason=f"withdrawn as a canary: {decision.reason}"
             )
         elif decision.action == "promote":
-            admin.promote_canary(models, decision.canary)
+            admin.promote_version(models, decision.canary)

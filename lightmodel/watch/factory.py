@@ -21,12 +21,21 @@ def training_jobs(config: Config) -> TrainingJobs:
     if serve.jenkins_url:
         token = serve.jenkins_token.get_secret_value() if serve.jenkins_token else ""
         return JenkinsJobs(serve.jenkins_url, serve.jenkins_user, token)
+    return local_jobs(config)
+
+
+def local_jobs(config: Config, *options: str) -> ProcessJobs:
+    """Return trainings as processes of this machine; `options` are those of `run`.
+
+    Raises:
+        NotPossible: this installation lacks the libraries for training.
+    """
     if any(importlib.util.find_spec(name) is None for name in ("pandas", "sklearn", "matplotlib")):
         raise NotPossible(
             "this installation can serve, but not train",
             hint="set serve.jenkins_url to a Jenkins job that trains",
         )
-    command = (sys.executable, "-m", "lightmodel", "run")
+    command = (sys.executable, "-m", "lightmodel", "run", *options)
     return ProcessJobs(_folder(config), command, config.logs.keep)
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from lightmodel.watch.times import Time
 
-State = Literal["queued", "running", "approved", "rejected", "failed"]
+State = Literal["queued", "running", "approved", "rejected", "failed", "stopped"]
 
 MOST_CHARACTERS = 300
 _RESUMES = "the next run keeps the folds that it had finished"
@@ -18,7 +18,7 @@ class Job:
     """One training.
 
     Attributes:
-        state: "rejected" means that the quality gate failed.
+        state: "rejected" means that the quality gate failed, "stopped" that somebody ended it.
         started: the time in UTC, in ISO format.
         ended: likewise; None while it runs, or if it is not known.
         exit_code: the exit code of the chain; None while it runs, or if it is not known.
@@ -58,6 +58,8 @@ class Job:
             return (
                 f"{self.state}: it was stopped, perhaps with its machine or container; {_RESUMES}"
             )
+        if self.state == "stopped":
+            return f"{self.state}; {_RESUMES}"
         if self.exit_code is not None and self.exit_code < 0:
             number = -self.exit_code
             memory = " (out of memory?)" if number == signal.SIGKILL else ""

@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +27,9 @@ from lightmodel.watch.jobs import Job, State
 _STATE_OF_EXIT: dict[int, State] = {0: "approved", 10: "rejected"}
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 _PR_SET_PDEATHSIG = 1
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # one after the other, then SIGKILL
+_PATIENCE_S = 60.0  # for which a process may clean up after such a signal
+_POLL_S = 0.2
 _TAIL_LINES = 20
 _TAIL_BYTES = 16 << 10
 # The process that is started forks and ends at once: nobody needs to wait for the one that stays.
@@ -85,20 +89,46 @@ class ProcessJobs:
         newest = max(found, key=order, default=None)
         return replace(newest, last_lines=self._tail(newest.id)) if newest else None
 
+    def listed(self) -> list[Job]:
+        """Return all jobs that are known, the newest first."""
+        return [job for name in reversed(self._names()) if (job := self._read(name))]
+
+    def stop(self, job_id: str) -> None:
+        """Ask a running job to end as Ctrl-C does; its supervisor does so, wherever it runs."""
+        job = self.find(job_id)
+        if job and job.is_under_way:
+            write_atomic(self._stop_file(job_id), b"")
+
     def supervise(self, job_id: str) -> int:
         """Run the command, record its state afterwards, and return its exit code."""
         job = self.find(job_id)
         if job is None:
             return 1
-        code = subprocess.run(  # noqa: S603 — from `start`
+        process = subprocess.Popen(  # noqa: S603 — from `start`
             self.command,
-            check=False,
-            preexec_fn=_end_with_parent,  # which is safe: this process has one thread
-        ).returncode
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 — this process has one thread
+        )
+        code = self._wait(process, job_id)
         ended = datetime.now(UTC).isoformat()
-        state = _STATE_OF_EXIT.get(code, "failed")
+        was_stopped = self._stop_file(job_id).exists() and code not in _STATE_OF_EXIT
+        state = "stopped" if was_stopped else _STATE_OF_EXIT.get(code, "failed")
         self._write(replace(job, state=state, ended=ended, exit_code=code))
         return code
+
+    def _wait(self, process: "subprocess.Popen[bytes]", job_id: str) -> int:
+        """Return the exit code of a process, which is ended when that is asked for."""
+        signals = iter(_STOP_SIGNALS)
+        next_signal = 0.0
+        while True:
+            try:
+                return process.wait(_POLL_S)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= next_signal and self._stop_file(job_id).exists():
+                    process.send_signal(next(signals, signal.SIGKILL))
+                    next_signal = time.monotonic() + _PATIENCE_S
+
+    def _stop_file(self, job_id: str) -> Path:
+        return self.folder / f"{job_id}.stop"
 
     def _launch(self, job: Job) -> None:
         """Start the process of a job, which inherits its output with the lock."""
@@ -145,7 +175,7 @@ class ProcessJobs:
     def _prune(self) -> None:
         """Remove the oldest jobs, so that there is room for one more."""
         for name in self._names()[: -self.keep + 1 or None]:
-            for suffix in ("log", "json"):
+            for suffix in ("log", "json", "stop"):
                 with suppress(OSError):
                     (self.folder / f"{name}.{suffix}").unlink(missing_ok=True)
 
@@ -170,8 +200,10 @@ def _jobs() -> TypeAdapter[Job]:
 def _end_with_parent() -> None:
     """Let this process be terminated when its parent ends, where the system can do that.
 
-    Nobody would learn how the training ends, and an approved one would count as failed.
+    Nobody would learn how the training ends, and an approved one would count as failed. SIGINT ends it
+    even if whoever started all this ignores that, as shells let background processes do.
     """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

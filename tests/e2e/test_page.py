@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 import requests
 
 from tests.fakes import odd_names
+from tests.fakes.chromium import chromium
 from tests.fakes.project import COMPILED, Project
 from tests.fakes.server import serving
 from tests.fakes.tables import shop_table
@@ -63,15 +63,8 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium")
-    assert path, "chromium is not on the PATH (Debian: chromium)"
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=arguments)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 def trained(folder: Path, settings: str, table: pa.Table | None = None, name: str = "") -> Project:

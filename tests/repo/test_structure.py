@@ -2,8 +2,8 @@
 
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 48_700
-MOST_MODULES = 332
+MOST_LINES = 54_900
+MOST_MODULES = 390
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

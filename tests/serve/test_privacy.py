@@ -72,6 +72,20 @@ def test_no_route_publishes_persons_or_rare_values(client: FlaskClient, path: st
     assert not leaks(answer.text)
 
 
+def test_the_routes_on_versions_show_none(client: FlaskClient) -> None:
+    served = client.get("/models").get_json()["served"]
+    for path in ("/models", f"/models/{served}", f"/models/{served}/report"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert not leaks(answer.text), path
+    town = next(
+        one
+        for one in client.get(f"/models/{served}").get_json()["contract"]["columns"]
+        if one["name"] == "town"
+    )
+    assert (town["categories"], town["categories_withheld"]) == (["Bonn", "Ulm"], 1)
+
+
 def test_the_schema_counts_what_it_withholds(client: FlaskClient) -> None:
     columns = {one["name"]: one for one in client.get("/schema").get_json()["columns"]}
     found = {

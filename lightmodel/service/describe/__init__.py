@@ -12,6 +12,7 @@ from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.service.describe.openapi import openapi_of
 from lightmodel.service.describe.postman import postman_of
 from lightmodel.service.describe.schema import csv_of, sample_records, schema_of
+from lightmodel.service.model_versions import published_manifest
 
 _ASSETS = "vendor/swagger-ui-4.15.5"
 _SWAGGER = {
@@ -58,18 +59,8 @@ def _add_model(routes: Blueprint, models: ModelManager) -> None:
     @routes.get("/model")
     def model() -> Response:
         served = models.require()
-        manifest, task = served.manifest, served.contract.task.to_dict()
-        if (positive := served.contract.task.positive) is not None:
-            task["positive"] = positive
-        source = str(manifest.inputs.get("source", "")).rstrip("/").rpartition("/")[2]
-        shown = replace(
-            manifest,
-            task=task,
-            inputs={**manifest.inputs, "source": source},
-            contract=served.published.contract(manifest.contract or {"columns": ()}),
-            samples=served.samples,
-        )
-        return _json(shown.to_json())
+        shown = published_manifest(served.manifest, served.published, served.contract)
+        return _json(replace(shown, samples=served.samples).to_json())
 
     @routes.get("/schema")
     def schema() -> Response:

@@ -30,6 +30,7 @@ _READ_ONLY = {
     "/ping": ("MLflow's probe: whether a model is loaded", "text/plain"),
     "/version": ("the version of light-model", "text/plain"),
     "/model": ("the manifest of the model", "application/json"),
+    "/models": ("every version with its verdict, metrics and data", "application/json"),
     "/schema": ("the columns that a request needs", "application/json"),
     "/sample.csv": ("sample rows that can be posted to /predict", "text/csv"),
     "/metrics": ("metrics for Prometheus", "text/plain"),
@@ -41,6 +42,7 @@ _BINARY = (  # compressed CSV, Parquet, Excel
 )
 _ROW = {"$ref": "#/components/schemas/Row"}
 _TEXT = {"schema": {"type": "string"}}
+_NOTE = object_schema({"by": _TEXT["schema"], "why": _TEXT["schema"]})  # who changes it, and why
 _JSON: Json = {"application/json": {"schema": {}}}
 
 
@@ -59,6 +61,7 @@ def openapi_of(model: LoadedModel) -> Json:
             "/invocations": {"post": _invocations(bodies)},
             **{path: {"get": _get(path, *about)} for path, about in _READ_ONLY.items()},
             "/feedback": {"post": _feedback(model)},
+            **_versions(),
             **_trainings(),
         },
         "components": {
@@ -75,6 +78,32 @@ def openapi_of(model: LoadedModel) -> Json:
         },
         "security": [{}, {"key": []}, {"bearer": []}],
     }
+
+
+def _versions() -> Json:
+    """Return the paths on one model version."""
+    name = _parameter("version", "path", _TEXT["schema"], required=True)
+    read = {
+        "": ("all that is known of a version", "application/json"),
+        "/report": ("its report", "text/html"),
+    }
+    changes = {
+        "promote": "Let a canary answer all, or take a rollback back",
+        "rollback": "Withdraw a version; the one before it answers",
+        "retire": "Remove a version that is not in use",
+    }
+    paths = {
+        f"/models/{{version}}{path}": {
+            "get": {**_get(f"version{path}", *about), "parameters": [name]}
+        }
+        for path, about in read.items()
+    }
+    for change, summary in changes.items():
+        done = _train(summary, change, "200", "the versions in use", 404, 400, 409)
+        body = {"required": True, "content": {"application/json": {"schema": _NOTE}}}
+        post = {**done, "requestBody": body, "parameters": [name]}
+        paths[f"/models/{{version}}/{change}"] = {"post": post}
+    return paths
 
 
 def _trainings() -> Json:
@@ -185,18 +214,18 @@ def _get(path: str, about: str, kind: str) -> Json:
     answer = {"description": about, "content": {kind: {"schema": {}}}}
     return {
         "summary": about,
-        "operationId": path.strip("/").replace(".", "_"),
+        "operationId": path.strip("/").replace(".", "_").replace("/", "_"),
         "responses": {"200": answer, **_problems(401, 429, 503)},
     }
 
 
-def _train(summary: str, name: str, code: str, about: str, error: int) -> Json:
+def _train(summary: str, name: str, code: str, about: str, *errors: int) -> Json:
     answer = {"description": about, "content": _JSON}
     return {
         "summary": summary,
         "operationId": name,
         "security": [{"train": []}],
-        "responses": {code: answer, **_problems(401, 403, error, 429, 501, 503)},
+        "responses": {code: answer, **_problems(401, 403, *errors, 429, 501, 503)},
     }
 
 

@@ -36,7 +36,9 @@ def schema_of(model: LoadedModel) -> Json:
             "positive": contract.task.positive,
             "threshold": model.manifest.threshold,
             "target": contract.target.name,
+            "explain": len(model.predictor.feature_names) if model.predictor.contribute else 0,
         },
+        "max_body_mb": model.config.serve.max_body_mb,
     }
 
 

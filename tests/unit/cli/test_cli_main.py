@@ -149,7 +149,7 @@ def test_a_wrong_setting_is_reported_before_gunicorn_starts(call: CommandLine) -
 def test_a_port_in_use_is_named_with_what_to_do(
     call: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lightmodel.cli.service._PORT_PAUSE_S", 0.0)
+    monkeypatch.setattr("lightmodel.cli.ports._PORT_PAUSE_S", 0.0)
     monkeypatch.delenv("GUNICORN_CMD_ARGS", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

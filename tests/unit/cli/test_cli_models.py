@@ -81,6 +81,43 @@ def test_retire_keeps_as_many_versions_as_store_keep(call: CommandLine) -> None:
     assert call("models", "--set", "store.keep=2", "retire").out == "nothing to remove\n"
 
 
+def test_who_and_why_are_kept_and_a_rollback_is_taken_back(call: CommandLine) -> None:
+    before, withdrawn = publish(), publish()
+    note = ("--by", "Ada", "--why", "it fails\nfor tablets")
+    assert call("models", "rollback", *note).code == 0
+    assert "withdrawn by rollback by Ada: it fails for tablets" in call("models").out
+    assert f"  {withdrawn.name}  withdrawn" in call("models").out
+    assert call("models", "promote", withdrawn.name, "--why", "it was the network").code == 0
+    assert f"→ {withdrawn.name}  approved  auc 0.9000  because" in call("models").out
+    verdict = json.loads((withdrawn.folder / "verdict.json").read_bytes())
+    assert [(one["action"], one["by"], one["why"]) for one in verdict["notes"]] == [
+        ("withdrawn", "Ada", "it fails for tablets"),
+        ("promoted", "", "it was the network"),
+    ]
+    assert call("models", "retire", withdrawn.name).code == 66
+    assert call("models", "retire", before.name, *note).out == f"removed: {before.name}\n"
+    kept = json.loads(Path("model", "retired", f"{before.name}.json").read_bytes())
+    assert kept["notes"][-1]["action"] == "retired"
+    assert not before.folder.exists()
+
+
+def test_what_testing_rejected_is_not_promoted(call: CommandLine) -> None:
+    publish()
+    rejected = publish(passed=False)
+    ended = call("models", "promote", rejected.name)
+    assert ended.code == 66
+    assert "is not approved" in ended.err
+
+
+def test_a_store_that_cannot_be_written_to_says_so(call: CommandLine) -> None:
+    publish()
+    publish()
+    Path("model", ".writable.part").mkdir()  # as without rights, whoever runs the tests
+    ended = call("models", "rollback")
+    assert ended.code == 78
+    assert "cannot be changed from here" in ended.err
+
+
 def test_the_runtime_of_a_training_file_follows_from_its_imports(call: CommandLine) -> None:
     Path("training.py").write_text("import sklearn.linear_model\n")
     assert call("runtime", "training.py").out == "sklearn\n"

@@ -14,6 +14,7 @@ SECRETS = {
     "signing_password",
     "url",
     "api_keys",
+    "key",
     "train_token",
     "jenkins_token",
     "alert_token",

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightmodel.errors import ArtefactMissing
-from lightmodel.store.admin import promote_canary, rollback
+from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, ChangeRefused
+from lightmodel.store.admin import promote_version, rollback
 from lightmodel.store.canary import fails_too_often, is_canarys, served_versions
 from lightmodel.store.manifest import Signer
-from lightmodel.store.verdict import read_verdict
+from lightmodel.store.verdict import Note, read_verdict
 from tests.unit.store.approved_models import UNSIGNED, model, store
 
 VERSION = "20260101T000000000000Z-aaaaaa"
@@ -33,16 +33,16 @@ def test_without_a_share_or_an_earlier_version_the_newest_answers_all() -> None:
 def test_a_newly_approved_version_is_the_canary_until_it_is_promoted() -> None:
     old, new = model(), model()
     assert names() == (old.name, new.name)
-    assert promote_canary(store()) == new.name
+    assert promote_version(store()) == new.name
     assert names() == (new.name, "")
-    assert promote_canary(store()) == new.name  # again, which changes nothing
+    assert promote_version(store()) == new.name  # again, which changes nothing
     newer = model()
     assert names() == (new.name, newer.name)
 
 
 def test_a_version_that_was_only_a_canary_is_not_fallen_back_to() -> None:
     promoted = model()
-    promote_canary(store(), promoted.name)
+    promote_version(store(), promoted.name)
     model()
     newest = model()
     assert names() == (promoted.name, newest.name)
@@ -56,7 +56,7 @@ def test_a_withdrawn_canary_leaves_the_version_before() -> None:
     assert verdict is not None
     assert verdict.reasons[0] == "withdrawn as a canary: it fails"
     with pytest.raises(ArtefactMissing, match="nothing to promote"):
-        promote_canary(store(), new.name)
+        promote_version(store(), new.name)
 
 
 def test_a_promotion_is_signed_and_a_verdict_of_an_earlier_release_keeps_its_signature() -> None:
@@ -65,10 +65,32 @@ def test_a_promotion_is_signed_and_a_verdict_of_an_earlier_release_keeps_its_sig
     verdict = read_verdict(version, signer)
     assert verdict is not None
     assert b"promoted" not in verdict.to_json()
-    promote_canary(store(signer))
+    promote_version(store(signer))
     promoted = read_verdict(version, signer)
     assert promoted is not None
     assert promoted.promoted
+
+
+def test_notes_are_signed_and_a_withdrawn_version_is_promoted_only_when_asked_to() -> None:
+    signer = Signer(b"key")
+    model(signer)
+    version = model(signer)
+    before = read_verdict(version, signer)
+    assert before is not None
+    assert b"notes" not in before.to_json()
+    assert b"evaluation" not in before.to_json()
+    rollback(store(signer), version.name, note=Note("Ada", "it fails"))
+    with pytest.raises(ChangeRefused):
+        promote_version(store(signer), version.name)
+    promote_version(store(signer), version.name, Note("Bea", "it was the network"), again=True)
+    verdict = read_verdict(version, signer)
+    assert verdict is not None
+    assert (verdict.passed, verdict.by, verdict.reasons) == (True, "promotion", before.reasons)
+    assert [note["by"] for note in verdict.notes] == ["Ada", "Bea"]
+    file = version.folder / "verdict.json"
+    file.write_bytes(file.read_bytes().replace(b"Bea", b"Eve"))
+    with pytest.raises(ArtefactCorrupt, match="signature"):
+        read_verdict(version, signer)
 
 
 @given(st.text(), st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True))

@@ -7,7 +7,7 @@ from lightmodel.sources.object_store import S3Store
 from lightmodel.store.manifest import Signer
 from lightmodel.store.mirrors import Mirror
 from lightmodel.store.sync import push
-from lightmodel.store.verdict import parse_verdict, read_verdict, withdraw, write_verdict
+from lightmodel.store.verdict import parse_verdict, promote, read_verdict, withdraw, write_verdict
 from lightmodel.store.versions import Store, Version
 
 UNSIGNED = Signer(None)
@@ -71,6 +71,24 @@ def test_a_rollback_in_a_mirror_is_not_replaced_by_a_later_test() -> None:
     approve(version)  # and tests it again
     assert push(store(), mirror).verdicts == ()
     assert verdict_author(mirror, version) == "rollback"
+
+
+def test_a_rollback_in_a_mirror_is_taken_back_by_hand() -> None:
+    version, mirror = approved(), MemoryMirror()
+    verdict = read_verdict(version, UNSIGNED)
+    assert verdict is not None
+    withdrawn = withdraw(version, verdict, UNSIGNED)
+    version_two = approved()  # so that something is approved, and the first one is sent
+    push(store(), mirror)
+    promote(version, withdrawn, UNSIGNED)
+    assert push(store(), mirror).versions == (version.name,)
+    withdrawn = withdraw(version, verdict, UNSIGNED)
+    push(store(), mirror)
+    assert verdict_author(mirror, version) == "rollback"
+    promote(version, withdrawn, UNSIGNED)
+    assert push(store(), mirror).verdicts == (version.name,)
+    assert verdict_author(mirror, version) == "promotion"
+    assert verdict_author(mirror, version_two) == "testing"
 
 
 def test_a_later_test_replaces_an_earlier_one() -> None:

@@ -114,6 +114,31 @@ def test_a_training_that_is_killed_says_by_which_signal() -> None:
     assert job.outcome.startswith("failed: it was killed by signal 9 (out of memory?); ")
 
 
+def test_a_job_that_is_stopped_ends_as_by_ctrl_c_and_cleans_up() -> None:
+    jobs = jobs_of(
+        "import time\n"
+        "try: print('started', flush=True); time.sleep(600)\n"
+        "except KeyboardInterrupt: print('cleaned up', flush=True); raise SystemExit(130)"
+    )
+    job = jobs.start("why not")
+    wait_until(lambda: found(jobs, job).last_lines, "a training's start", seconds=120)
+    jobs.stop(job.id)
+    last = ended(jobs, job)
+    assert (last.state, last.exit_code) == ("stopped", 130)
+    assert last.last_lines == ("started", "cleaned up")
+    assert "the next run keeps the folds" in last.outcome
+    jobs.stop(job.id)  # again, which changes nothing
+    assert [(one.id, one.state) for one in jobs.listed()] == [(job.id, "stopped")]
+
+
+def test_a_job_that_ended_well_is_not_stopped() -> None:
+    jobs = jobs_of("")
+    job = jobs.start("")
+    ended(jobs, job)
+    jobs.stop(job.id)
+    assert not list(jobs.folder.glob("*.stop"))
+
+
 def test_a_job_of_a_wrong_clock_does_not_hide_the_others() -> None:
     jobs = jobs_of("")
     jobs.folder.mkdir()

@@ -1,0 +1,1 @@
+"""What the service measures, over time: looks at its metrics, kept in memory."""

@@ -1,0 +1,168 @@
+"""The pages Configure and Train: a setting is changed, a source tried, a run started and stopped."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lightmodel.config import ConsoleSection, load
+from lightmodel.watch.factory import local_jobs
+from tests.fakes.console_page import opened, pressed, texts, use_token
+from tests.fakes.project import ROOT, Project
+from tests.fakes.waiting import wait_until
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+pytestmark = pytest.mark.console
+
+
+@pytest.fixture
+def settings(service: str) -> ConsoleSection:
+    return ConsoleSection(service_url=service, timeout_s=60)
+
+
+@pytest.fixture
+def shop(approved: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with a model, in which the console was started."""
+    monkeypatch.chdir(approved.folder)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    return approved
+
+
+def find(page: "AppTest", words: str) -> "AppTest":
+    page.text_input(key="find-setting").input(words).run()
+    return page
+
+
+def enter(page: "AppTest", key: str, text: str) -> "AppTest":
+    page.text_input(key=key).input(text).run()
+    assert not page.exception, page.exception
+    return page
+
+
+def test_a_setting_is_changed_with_its_mistake_its_difference_and_what_follows(
+    settings: ConsoleSection, shop: Project
+) -> None:
+    file = shop.folder / "config.toml"
+    before = file.read_text(encoding="utf-8")
+    page = find(opened("configure", settings), "seed of the learner")
+    enter(page, "set-train.seed-0", "-1")
+    said = texts(page)
+    assert "input should be greater than or equal to 0" in said
+    assert "1 setting to correct: train.seed." in said
+    assert not [one for one in page.button if one.label == "Save"]
+    enter(page, "set-train.seed-0", "7")
+    said = texts(page)
+    assert "+seed = 7" in said
+    assert "train.seed changes" in said
+    assert file.read_text(encoding="utf-8") == before
+    pressed(page, "Save")
+    assert "Saved." in texts(page)
+    assert load(file, environ={}).config.train.seed == 7
+
+
+def test_a_file_that_was_changed_meanwhile_is_not_overwritten(
+    settings: ConsoleSection, shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lightmodel.config.edit import Edit
+
+    file = shop.folder / "config.toml"
+    page = find(opened("configure", settings), "seed of the learner")
+    enter(page, "set-train.seed-0", "7")
+    save = Edit.save
+
+    def late(edit: Edit) -> None:
+        file.write_text(edit.before + "# mine\n", encoding="utf-8")
+        save(edit)
+
+    monkeypatch.setattr(Edit, "save", late)
+    pressed(page, "Save")
+    assert "was changed meanwhile, so nothing was written" in texts(page)
+    assert file.read_text(encoding="utf-8").endswith("# mine\n")
+
+
+def test_a_source_is_tried_with_the_edits_that_are_not_saved(
+    settings: ConsoleSection, shop: Project
+) -> None:
+    page = pressed(opened("configure", settings), "Try the source")
+    said = texts(page)
+    assert "A run would take this table." in said
+    assert "no column drifted" in said
+    enter(page, "set-data.source-0", "nowhere.csv")
+    said = texts(pressed(page, "Try the source"))
+    assert "nowhere.csv" in said
+    assert "A run would take this table." not in said
+    assert shop.splits()
+
+
+def test_where_there_is_no_project_the_pages_say_what_to_do(settings: ConsoleSection) -> None:
+    for name in ("configure", "train"):
+        said = texts(opened(name, settings))
+        assert "there is no config.toml" in said
+        assert "make console" in said
+
+
+def test_without_the_token_everything_is_read_only(
+    settings: ConsoleSection, shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shop.models()
+    monkeypatch.setenv("LIGHTMODEL__SERVE__TRAIN_TOKEN", "let-me")
+    page = opened("configure", settings)
+    assert "target <b>bought</b>" in texts(page)
+    assert not [one for one in page.text_input if one.label == "target"]
+    assert not [one for one in page.button if one.label in {"Try the source", "Save"}]
+    assert "let-me" not in texts(page)
+    assert use_token(page, "let-me").text_input(key="set-data.target-0").value == "bought"
+    train = opened("train", settings)
+    assert not [one for one in train.button if one.label == "Start a run"]
+    monkeypatch.delenv("LIGHTMODEL__SERVE__TRAIN_TOKEN")
+    monkeypatch.setenv("LIGHTMODEL__CONSOLE__HOST", "0.0.0.0")
+    assert "LIGHTMODEL__SERVE__TRAIN_TOKEN" in texts(opened("train", settings))
+
+
+def test_a_run_is_started_watched_and_found_among_the_others(
+    settings: ConsoleSection, shop: Project
+) -> None:
+    page = opened("train", settings)
+    assert "nothing changed" in texts(page)
+    page.text_input(key="reason").input("to see it run")
+    page.toggle(key="force").set_value(True)
+    pressed(page, "Start a run")
+    jobs = local_jobs(load(environ={}).config)
+    (job,) = jobs.listed()
+    assert job.reason == "by the console: to see it run"
+    assert "A run is under way" in texts(page)
+
+    def has_ended() -> bool:
+        now = jobs.find(job.id)
+        return now is not None and not now.is_under_way
+
+    wait_until(has_ended, "the run's end", seconds=300)
+    page.run()
+    said = texts(page)
+    assert "The run has ended" in said
+    assert "The newest candidate is approved." in said
+    assert "<b>testing</b>" in said
+    assert "to see it run" in said
+    assert len(shop.models()) == 2
+    page.selectbox(key="past-run").select_index(0).run()
+    assert not page.exception
+    assert '"event"' not in texts(page)
+    assert "run started" in (next(Path("logs").glob("*.log"))).read_text(encoding="utf-8")
+
+
+def test_a_run_is_stopped(settings: ConsoleSection, shop: Project) -> None:
+    page = opened("train", settings)
+    page.toggle(key="force").set_value(True)
+    pressed(page, "Start a run")
+    pressed(page, "Stop the run")
+    jobs = local_jobs(load(environ={}).config)
+    (job,) = jobs.listed()
+    wait_until(lambda: not jobs.listed()[0].is_under_way, "the run's end", seconds=300)
+    assert jobs.find(job.id)
+    assert jobs.listed()[0].state == "stopped"
+    page.run()
+    assert "The run was stopped" in texts(page)
+    assert len(shop.models()) == 1
