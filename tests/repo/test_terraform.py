@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lightmodel.cli.alerts import alerts
-from lightmodel.config import AzureSection, ServeSection
+from lightmodel.config import AzureSection, ConsoleSection, ServeSection
 from lightmodel.delivery import azure_resources
 from lightmodel.delivery.azure_resources import DesiredSite, app_settings
 from tests.fakes.hcl import DEPLOY, blocks, parsed, text_of
@@ -46,5 +46,6 @@ def test_everything_agrees_on_the_port() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     exposed = set(re.findall(r"^EXPOSE (\d+)", dockerfile, re.MULTILINE))
     receiver = {option.name: option.default for option in alerts.params}
-    assert exposed == {str(ServeSection().port), str(receiver["port"])}
+    ports = (ServeSection().port, ConsoleSection().port, receiver["port"])
+    assert exposed == set(map(str, ports))
     assert str(ServeSection().port) == azure_resources.PORT
