@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,13 @@ def clean_environment() -> Iterator[None]:
         # MLflow takes seconds in each run: only its own tests set an address.
         patch.setenv("LIGHTMODEL__TRACKING__URI", "none")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """Let processes of tests be interrupted: what a shell starts with `&` ignores SIGINT, as do its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
