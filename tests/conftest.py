@@ -39,7 +39,7 @@ def clean_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c() -> None:
-    """Let processes of tests be interrupted: what a shell starts with `&` inherits that SIGINT is ignored."""
+    """Let processes of tests be interrupted: what a shell starts with `&` ignores SIGINT at first."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
