@@ -56,7 +56,9 @@ def main(arguments: Sequence[str]) -> int:
 def _packages(command: list[str], files: Sequence[Path]) -> tuple[list[dict[str, Any]], str]:
     """Return what pip-audit says of each package; if it fails, nothing, and the last line of its error."""
     words = [word for file in files for word in ("-r", str(file))]
-    done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603 — pip-audit, with files of this project
+        [*command, *words], capture_output=True, text=True, check=False
+    )
     try:
         return list(json.loads(done.stdout)["dependencies"]), ""
     except (ValueError, KeyError):
