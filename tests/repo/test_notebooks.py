@@ -49,9 +49,13 @@ def test_what_the_docs_show_is_this_notebook(name: str) -> None:
 
 @pytest.mark.notebooks
 @pytest.mark.parametrize("name", NAMES)
-def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
+def test_a_notebook_runs_from_top_to_bottom(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import papermill
 
+    # Streamlit sets it when it is imported, and a notebook would draw nothing.
+    monkeypatch.delenv("MPLBACKEND", raising=False)
     small = {
         "settings": [
             *("data.source=sample://santander?rows=2000", "train.folds=2"),

@@ -94,7 +94,7 @@ def _versions() -> Json:
     }
     paths = {
         f"/models/{{version}}{path}": {
-            "get": {**_get(f"version{path}", *about), "parameters": [name]}
+            "get": {**_get(f"version{path}", *about, 404), "parameters": [name]}
         }
         for path, about in read.items()
     }
@@ -210,12 +210,12 @@ def _post(summary: str, name: str, bodies: Json, answer: Json, *more: int) -> Js
     }
 
 
-def _get(path: str, about: str, kind: str) -> Json:
+def _get(path: str, about: str, kind: str, *errors: int) -> Json:
     answer = {"description": about, "content": {kind: {"schema": {}}}}
     return {
         "summary": about,
         "operationId": path.strip("/").replace(".", "_").replace("/", "_"),
-        "responses": {"200": answer, **_problems(401, 429, 503)},
+        "responses": {"200": answer, **_problems(401, *errors, 429, 503)},
     }
 
 
