@@ -6,6 +6,7 @@ Boosters, scikit-learn and Keras take seconds to import, so each is imported whe
 import logging
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lightmodel.config import TrainSection
@@ -76,15 +77,18 @@ def load_model(learner: str, payload: dict[str, Any], threads: int) -> FittedMod
     return SklearnModel.from_payload(payload)
 
 
-def compile_model(learner: str, payload: dict[str, Any]) -> dict[str, bytes]:
-    """Return the files of the compiled model by name; empty where the model cannot be compiled."""
+def compile_model(learner: str, payload: dict[str, Any], cache: Path) -> dict[str, bytes]:
+    """Return the files of the compiled model by name; empty where the model cannot be compiled.
+
+    `cache` is a folder for what one training can take over from another.
+    """
     if learner != "lightgbm":
         return {}
     from lightmodel.learners.compiled import compiled_files
     from lightmodel.learners.compiled.tables import NotCompiledError
 
     try:
-        return compiled_files(payload)
+        return compiled_files(payload, cache)
     except NotCompiledError as reason:
         logger.warning("the model cannot be compiled and will be served more slowly: %s", reason)
         return {}

@@ -182,7 +182,11 @@ def publish_model(
     code, libraries = load_user_code(section), libraries_of(section)
     bundle = _bundle(split, trained, needed_runtime(section))
     with models.draft() as draft:
-        _write_model(draft, trained.learner, bundle, compiled=section.compile != "never")
+        draft.write(codec.MODEL, codec.dump(bundle))
+        if section.compile != "never":
+            cache = config.store.work / "compiled"
+            for name, data in compile_model(trained.learner, bundle["model"], cache).items():
+                draft.write(name, data)
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
         draft.write(REFERENCE, trained.reference.to_bytes())
@@ -220,14 +224,6 @@ def _description(
         "steps": trained.steps.kinds,
         "samples": bundle["samples"],
     }
-
-
-def _write_model(draft: Draft, learner: str, bundle: dict[str, Any], *, compiled: bool) -> None:
-    """Write the bundle, and the files of the compiled model where there is one."""
-    draft.write(codec.MODEL, codec.dump(bundle))
-    if compiled:
-        for name, data in compile_model(learner, bundle["model"]).items():
-            draft.write(name, data)
 
 
 def _write_environment(draft: Draft, code: UserCode | None, libraries: Sequence[str]) -> None:

@@ -11,12 +11,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lightmodel.errors import ConfigError, StorageFull
+from lightmodel.files import write_atomic
 from lightmodel.learners.compiled.tables import NotCompiledError, Tables, tables_of
 from lightmodel.learners.compiled.trees import STORED, CompiledTrees
 from lightmodel.tables import row_readers
@@ -29,13 +32,15 @@ _AVX2_FEATURES = ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe")
 _COMPILE_TIMEOUT_S = 120
 
 
-def compiled_files(payload: dict[str, Any]) -> dict[str, bytes]:
+def compiled_files(payload: dict[str, Any], cache: Path) -> dict[str, bytes]:
     """Compile a LightGBM model, and return the content of its files by name.
+
+    `cache` is a folder for the library, which is the same for all models.
 
     Raises:
         NotCompiledError: there is no C compiler, or this kind of model is not supported.
     """
-    tables, (library, about) = pack_tables(payload["texts"]), compile_library()
+    tables, (library, about) = pack_tables(payload["texts"]), cached_library(cache)
     text = json.dumps(about, indent=1, sort_keys=True).encode() + b"\n"
     return {LIBRARY: library, TABLES: tables, ABOUT: text}
 
@@ -84,6 +89,33 @@ def unpack_tables(data: bytes) -> list[Tables]:
         raise NotCompiledError(f"its tables cannot be read: {type(error).__name__}") from None
 
 
+def cached_library(cache: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return what `compile_library` does, from a file in `cache` where there is one that still fits.
+
+    Compiling takes about as long as everything else that `train` does on a small table.
+
+    Raises:
+        NotCompiledError: there is no C compiler, or it fails.
+    """
+    compiler, about = _compiler(), _requirements()
+    installed = compiler.stat()
+    made_by = [str(compiler), installed.st_size, installed.st_mtime_ns, *_FLAGS, about]
+    prefix = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:32]
+    for path in cache.glob(f"{prefix}-*.so"):
+        library = path.read_bytes()
+        if path.name == _cache_name(prefix, library):
+            return library, about
+    library, about = compile_library()
+    with suppress(OSError, StorageFull, ConfigError):  # the next training compiles again
+        cache.mkdir(parents=True, exist_ok=True)
+        write_atomic(cache / _cache_name(prefix, library), library)
+    return library, about
+
+
+def _cache_name(prefix: str, library: bytes) -> str:
+    return f"{prefix}-{hashlib.sha256(library).hexdigest()}.so"
+
+
 def compile_library() -> tuple[bytes, dict[str, Any]]:
     """Compile the C sources for this machine, which takes some seconds.
 
@@ -94,14 +126,11 @@ def compile_library() -> tuple[bytes, dict[str, Any]]:
     Raises:
         NotCompiledError: there is no C compiler, or it fails.
     """
-    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
-    if compiler is None:
-        raise NotCompiledError(f"there is no C compiler ({', '.join(_COMPILERS)})")
-    cpu = _AVX2_FEATURES if set(_AVX2_FEATURES) <= _cpu_features() else ()
+    compiler, about = _compiler(), _requirements()
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "library.so"
-        avx2 = [_AVX2_FLAG] if cpu else []
-        command = [compiler, *_FLAGS, *avx2, "-o", str(target), *map(str, _sources()), "-lm"]
+        avx2 = [_AVX2_FLAG] if about["cpu"] else []
+        command = [str(compiler), *_FLAGS, *avx2, "-o", str(target), *map(str, _sources()), "-lm"]
         try:
             result = subprocess.run(  # noqa: S603 — the compiler, on our own sources
                 command, capture_output=True, timeout=_COMPILE_TIMEOUT_S, check=False
@@ -111,8 +140,20 @@ def compile_library() -> tuple[bytes, dict[str, Any]]:
         if result.returncode:
             last = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
             raise NotCompiledError(f"{compiler} failed: {' '.join(last)[:200]}")
-        about = {"machine": _machine(), "cpu": cpu, "sources": _sources_sha256()}
         return target.read_bytes(), about
+
+
+def _compiler() -> Path:
+    found = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    if found is None:
+        raise NotCompiledError(f"there is no C compiler ({', '.join(_COMPILERS)})")
+    return Path(found)
+
+
+def _requirements() -> dict[str, Any]:
+    """Return what a library that is compiled now needs where it runs."""
+    cpu = _AVX2_FEATURES if set(_AVX2_FEATURES) <= _cpu_features() else ()
+    return {"machine": _machine(), "cpu": cpu, "sources": _sources_sha256()}
 
 
 def _machine() -> str:

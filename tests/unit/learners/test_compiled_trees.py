@@ -1,6 +1,9 @@
 """Compiled scores equal LightGBM's to the last bit, for models of every kind."""
 
+import os
+import shutil
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 
 from lightmodel.contract.cells import Matrix, Vector
 from lightmodel.learners.compiled import (
+    cached_library,
     compile_library,
     compiled_files,
     load_library,
@@ -94,8 +98,8 @@ def test_unsupported_models_are_not_compiled() -> None:
             pack_tables([text])
 
 
-def test_compiled_files_load_again_and_unsuitable_ones_say_why() -> None:
-    files = compiled_files({"texts": [model("binary")], "names": []})
+def test_compiled_files_load_again_and_unsuitable_ones_say_why(tmp_path: Path) -> None:
+    files = compiled_files({"texts": [model("binary")], "names": []}, tmp_path)
     trees, _ = open_compiled(files.__getitem__)
     assert np.array_equal(trees.predict(TABLE), by_lightgbm(model("binary"), TABLE))
     with pytest.raises(NotCompiledError, match="tables cannot be read"):
@@ -110,3 +114,29 @@ def test_compiled_files_load_again_and_unsuitable_ones_say_why() -> None:
             load_library(built, {**about, **changed})
     with pytest.raises(NotCompiledError, match="cannot be loaded"):
         load_library(b"rubbish" * 999, about)
+
+
+def test_the_library_is_compiled_once_for_all_trainings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls"
+    compiler = tmp_path / "bin" / "cc"
+    compiler.parent.mkdir()
+    real = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))))
+    compiler.write_text(f'#!/bin/sh\necho >>{calls}\nexec {real} "$@"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{compiler.parent}:{os.environ['PATH']}")
+    cache = tmp_path / "work" / "compiled"
+    first, about = cached_library(cache)
+    assert cached_library(cache) == (first, about)
+    assert calls.read_text().count("\n") == 1
+    (kept,) = cache.iterdir()
+    kept.write_bytes(first[:-1])  # a disk that forgets
+    assert cached_library(cache) == (first, about)
+    assert calls.read_text().count("\n") == 2
+    compiler.write_text(f'#!/bin/sh\necho >>{calls}\n\nexec {real} "$@"\n')  # another compiler
+    assert cached_library(cache)[1] == about
+    assert calls.read_text().count("\n") == 3
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    assert cached_library(blocked)[1] == about

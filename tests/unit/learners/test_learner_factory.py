@@ -1,5 +1,7 @@
 """Learners are created from the settings, and models from the payload in a bundle."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -56,5 +58,5 @@ def test_a_missing_user_function_is_named() -> None:
         make_learner(TrainSection(estimator="module", module="mine.py"), threads=1)
 
 
-def test_only_lightgbm_has_a_compiled_form() -> None:
-    assert compile_model("sklearn", {}) == {}
+def test_only_lightgbm_has_a_compiled_form(tmp_path: Path) -> None:
+    assert compile_model("sklearn", {}, tmp_path) == {}
