@@ -265,7 +265,10 @@ def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
     return {
         "split": split.name,
         **({"retry_of": retry.original.name} if retry else {}),
-        "train_sha256": split.manifest.files[split_file(split, "train")].sha256,
+        **{
+            f"{part}_sha256": split.manifest.files[split_file(split, part)].sha256
+            for part in ("train", "test")
+        },
         **{name: split.manifest.inputs[name] for name in ("source", "sha256")},
         **({"feedback": feedback} if (feedback := split.manifest.inputs.get("feedback")) else {}),
         "preprocess": dict(split.manifest.parameters),

@@ -53,7 +53,9 @@ class Tracker:
             if pending.run:
                 with log_run(self.client, experiment, pending.run) as run:
                     if run and pending.run.version and pending.run.manifest:
-                        log_and_register(self.client, pending.model, run, pending.run.version)
+                        log_and_register(
+                            self.client, pending.model, run, pending.run, pending.run.version
+                        )
             if pending.aliases:
                 set_aliases(self.client, experiment, pending.model, pending.aliases)
 

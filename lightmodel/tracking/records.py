@@ -100,14 +100,14 @@ def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
 
 
 def _curves(folds: list[dict[str, Any]]) -> dict[str, tuple[Point, ...]]:
-    """Return the losses of each fold by round, and each metric by fold."""
+    """Return the losses of each fold by round, and the rounds and each metric by fold."""
     curves: dict[str, list[Point]] = {}
     for fold in folds:
         for kind, points in (("valid", fold["curve"]), ("train", fold.get("train_curve", ()))):
             if points:
                 name = f"fold_{fold['fold']:02d}/{kind}_loss"
                 curves[name] = [(step, value) for step, value in points]
-        for name, value in fold["metrics"].items():
+        for name, value in {"rounds": fold["rounds"], **fold["metrics"]}.items():
             curves.setdefault(f"fold/{name}", []).append((fold["fold"], value))
     return {name: tuple(points) for name, points in curves.items()}
 
@@ -131,6 +131,7 @@ def _tags(version: Version, verdict: StoredVerdict) -> Mapping[str, str]:
         "data.sha256": inputs.get("sha256"),
         "data.split": inputs.get("split"),
         "data.train_sha256": inputs.get("train_sha256"),
+        "data.test_sha256": inputs.get("test_sha256"),
     }
     return {name: str(value) for name, value in tags.items() if value}
 

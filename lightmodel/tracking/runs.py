@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightmodel.tracking.datasets import EVALUATION, TRAINING, dataset_inputs
 from lightmodel.tracking.records import RunRecord
 
 if TYPE_CHECKING:  # MLflow takes seconds to import
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Metric, Run
+    from mlflow.entities import Metric, Run
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +24,7 @@ KEY, DIGEST, MISSING = "light_model.key", "light_model.digest", "light_model.fil
 PARENT, COMMIT = "mlflow.parentRunId", "mlflow.source.git.commit"
 _NOT_ALLOWED = re.compile(r"[^\w\-. /:]")
 _LONGEST_NAME, _LONGEST_VALUE, _LONGEST_TAG = 250, 6000, 5000
-_DIGEST_LENGTH = 36
 _FILE_TYPES = {".json", ".html", ".csv", ".png", ".txt", ".yaml"}
-_COLUMN_TYPES = {"integer": "long", "number": "double", "boolean": "boolean", "date": "datetime"}
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,11 @@ def _log_values(client: "MlflowClient", run: "Run", record: RunRecord) -> None:
     client.log_batch(
         run.info.run_id,
         list(_metrics(record)),
-        [Param(_name(name), _value(value)) for name, value in _flat(record.parameters)],
+        [Param(name, value) for name, value in model_parameters(record).items()],
         [RunTag(name, value) for name, value in tags.items()],
     )
-    if dataset := _dataset(record):
-        client.log_inputs(run.info.run_id, [dataset])
+    if given := dataset_inputs(record):
+        client.log_inputs(run.info.run_id, list(given.values()))
 
 
 def _log_files(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
@@ -122,6 +120,34 @@ def _metrics(record: RunRecord) -> Iterator["Metric"]:
                     yield Metric(_name(name), float(value), _ms(moment), int(step))
 
 
+def model_parameters(record: RunRecord) -> dict[str, str]:
+    """Return the parameters of a run by the names and with the lengths of values that MLflow allows."""
+    return {_name(name): _value(value) for name, value in _flat(record.parameters)}
+
+
+def model_metrics(record: RunRecord, model_id: str) -> list["Metric"]:
+    """Return the metrics of a model, each with the rows that it was measured on, if those are known."""
+    from mlflow.entities import Metric
+
+    by_context = {context: one.dataset for context, one in dataset_inputs(record).items()}
+    metrics = []
+    for name, value in record.metrics.items():
+        if value is not None and math.isfinite(value):
+            data = by_context.get(EVALUATION if name.startswith("test_") else TRAINING)
+            metrics.append(
+                Metric(
+                    _name(name),
+                    float(value),
+                    _ms(record.ended),
+                    step=0,
+                    model_id=model_id,
+                    dataset_name=data.name if data else None,
+                    dataset_digest=data.digest if data else None,
+                )
+            )
+    return metrics
+
+
 def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield nested parameters under names with dots."""
     for name, value in parameters.items():
@@ -143,38 +169,3 @@ def _name(name: str) -> str:
 def _ms(moment: str) -> int:
     """Convert an ISO time to milliseconds since 1970, as MLflow stores it."""
     return int(datetime.fromisoformat(moment).timestamp() * 1000)
-
-
-def _dataset(record: RunRecord) -> "DatasetInput | None":
-    """Describe the table that a model was trained on, without reading it; None if it is unknown."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    source, sha256 = record.tags.get("data.source"), record.tags.get("data.sha256")
-    if not source or not sha256:
-        return None
-    scheme = source.partition("://")[0] if "://" in source else "local"
-    kind = "http" if scheme == "https" else scheme
-    name = source.partition("?")[0].rstrip("/").rpartition("/")[2]
-    counts = ((name, value) for name, value in record.metrics.items() if name.startswith("rows_"))
-    rows = {name: int(value) for name, value in counts if value is not None}
-    dataset = Dataset(
-        name=name[:_LONGEST_NAME] or "table",
-        digest=sha256[:_DIGEST_LENGTH],
-        source_type=kind,
-        source=json.dumps({"url" if kind == "http" else "uri": source, "sha256": sha256}),
-        schema=_schema(record.manifest) if record.manifest else None,
-        profile=json.dumps(rows),
-    )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
-
-
-def _schema(manifest: Path) -> str:
-    columns = [
-        {
-            "type": _COLUMN_TYPES.get(column["type"], "string"),
-            "name": column["name"],
-            "required": not column["missing"],
-        }
-        for column in json.loads(manifest.read_bytes())["contract"]["columns"]
-    ]
-    return json.dumps({"mlflow_colspec": columns})

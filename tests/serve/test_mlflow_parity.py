@@ -15,7 +15,7 @@ import pyarrow.csv as arrow_csv
 import pytest
 from flask.testing import FlaskClient
 
-from lightmodel.tracking.models import packed_model
+from lightmodel.tracking.model_folder import packed_model
 from tests.fakes.project import ROOT
 from tests.fakes.tables import shop_table
 from tests.fakes.trained import train
@@ -189,27 +189,53 @@ def test_the_documentation_names_only_what_is_tried() -> None:
 
 FRAMES = {
     "as it was": FRAME,
-    "whole numbers": FRAME.assign(spent=3),
     "no value at all": FRAME.assign(spent=None),
+    "without the id": FRAME.drop(columns="visit_id"),
+    "with more columns, in another order": FRAME.assign(x=1)[["x", "where", "spent", "age"]],
+    "pandas' own types": FRAME.convert_dtypes(),
+}
+REFUSED = {
+    "whole numbers": FRAME.assign(spent=3),
     "integers as floats": FRAME.assign(age=[30.0, 41.0]),
     "a category of integers": FRAME.assign(where=7),
     "ids that are integers": FRAME.assign(visit_id=[1, 2]),
-    "pandas' own types": FRAME.convert_dtypes(),
 }
 
 
 @pytest.mark.parametrize("name", FRAMES)
-def test_the_logged_model_takes_whatever_types_a_frame_has(servers: Servers, name: str) -> None:
+def test_the_logged_model_takes_frames_like_the_training_table(servers: Servers, name: str) -> None:
     answered = servers.theirs.predict(FRAMES[name])
     body = json.dumps({"dataframe_records": json.loads(FRAMES[name].to_json(orient="records"))})
     status, expected = servers.answer(JSON, body.encode())
     assert (status, answered.to_dict("records")) == (200, expected)
 
 
-def test_the_logged_model_names_its_outputs_and_their_types(servers: Servers) -> None:
-    outputs = servers.theirs.metadata.get_output_schema()
-    assert [(one.name, one.type.name) for one in outputs.inputs] == [
-        ("visit_id", "string"),
-        ("prediction", "string"),
-        ("probability", "double"),
+@pytest.mark.parametrize("name", REFUSED)
+def test_mlflow_refuses_frames_of_other_types_than_the_signature_has(
+    servers: Servers, name: str
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match="Incompatible input types for column"):
+        servers.theirs.predict(REFUSED[name])
+
+
+def test_the_signature_has_the_types_that_pandas_reads(servers: Servers) -> None:
+    inputs, outputs = (
+        [(one.name, one.type.name, one.required) for one in schema.inputs]
+        for schema in (
+            servers.theirs.metadata.get_input_schema(),
+            servers.theirs.metadata.get_output_schema(),
+        )
+    )
+    assert inputs == [
+        ("visit_id", "string", False),
+        ("age", "long", True),
+        ("spent", "double", True),
+        ("where", "string", True),
+    ]
+    assert outputs == [
+        ("visit_id", "string", False),
+        ("prediction", "string", True),
+        ("probability", "double", True),
     ]

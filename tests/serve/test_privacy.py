@@ -143,7 +143,7 @@ def test_a_model_without_a_profile_publishes_no_category(model: Trained) -> None
 @pytest.mark.mlflow
 @pytest.mark.filterwarnings("ignore:.*type hint:UserWarning")
 def test_mlflows_model_shows_none_either(model: Trained) -> None:
-    from lightmodel.tracking.models import packed_model
+    from lightmodel.tracking.model_folder import packed_model
 
     version = newest_approved(models_of(model.config))
     with packed_model(version.folder, "0" * 32) as folder:
