@@ -106,13 +106,15 @@ def run_context(
     `modes` are boolean fields of RunContext; a dry run only logs to the console.
     """
     from lightmodel.pipeline import RunContext
+    from lightmodel.tracking.system_metrics import system_metrics
     from lightmodel.tracking.uploader import recording
 
     with (
         watched_run(config, command, reason, dry_run=modes.get("dry_run", False)) as notify,
         recording(config) as record,
+        system_metrics(config.tracking) as curves,
     ):
-        yield RunContext(config, make_progress(), record, notify, reason, **modes)
+        yield RunContext(config, make_progress(), record, notify, curves, reason, **modes)
 
 
 @contextmanager

@@ -139,6 +139,11 @@ class TrackingSection(Section):
         description="Seconds that a run waits for MLflow at its end; what was not uploaded is queued, "
         "and `python -m lightmodel tracking resend` uploads it.",
     )
+    system_metrics: bool = Field(
+        False,
+        description="Whether processors, memory, disk and network are sampled every 10 s during a run, "
+        "for MLflow's page of system metrics.",
+    )
     username: SecretStr | None = Field(None, description="User name at the MLflow server.")
     password: SecretStr | None = Field(None, description="Password at the MLflow server.")
     token: SecretStr | None = Field(None, description="Bearer token for the MLflow server.")

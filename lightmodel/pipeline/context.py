@@ -17,6 +17,7 @@ from lightmodel.notify.events import Notify, no_notifications
 from lightmodel.progress import Progress, format_seconds
 from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
+from lightmodel.tracking.system_metrics import Curves, no_system_metrics
 from lightmodel.tracking.uploader import Record, no_tracking
 
 if TYPE_CHECKING:  # most of a run that finds nothing changed would be spent on importing it
@@ -38,6 +39,7 @@ class RunContext:
         record: sends runs to tracking; an empty sequence announces that one will follow. It never
             raises.
         notify: notifies the receivers of an event. It never raises.
+        system_metrics: returns the machine's load since the run began, for tracking.
         reason: why the run was started; "" if nobody said so.
         force: run stages even if nothing has changed.
         dry_run: only report what would be done.
@@ -47,6 +49,7 @@ class RunContext:
     progress: Progress
     record: Record = no_tracking
     notify: Notify = no_notifications
+    system_metrics: Curves = no_system_metrics
     reason: str = ""
     force: bool = False
     dry_run: bool = False

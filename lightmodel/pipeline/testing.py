@@ -81,7 +81,7 @@ def run_testing(context: RunContext, pins: Pins) -> Outcome:
         evaluation=summary(test.evaluation),
         notes=stored.notes if stored else (),
     )
-    context.record([model_record(version, verdict)])
+    context.record([model_record(version, verdict, context.system_metrics())])
     send(context.config)
     outcome = _outcome(version, verdict, "made", why)
     if verdict.passed:

@@ -54,6 +54,7 @@ class RunRecord:
         parameters: nested values are logged under names with dots.
         metrics: name → value.
         curves: metric name → (step, value) pairs. Here as in `metrics`, undefined values are left out.
+        system: metric name → (seconds since 1970, value) pairs: the machine's load during the run.
         tags: name → value, to search by.
         files: paths to log with the run; they and `version` are absolute once queued.
         version: folder of the model's version, for the kind "model".
@@ -67,6 +68,7 @@ class RunRecord:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+    system: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     files: tuple[AbsolutePath, ...] = ()
     version: AbsolutePath | None = None
@@ -78,8 +80,13 @@ class RunRecord:
         return path if path and path.is_file() else None
 
 
-def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
-    """Return the record of a tested model: its parameters, metrics and verdict."""
+def model_record(
+    version: Version, verdict: StoredVerdict, system: Mapping[str, tuple[Point, ...]] | None = None
+) -> RunRecord:
+    """Return the record of a tested model: its parameters, metrics and verdict.
+
+    `system` is the machine's load during its run; see `RunRecord`.
+    """
     manifest = version.manifest
     return RunRecord(
         key=version.name,
@@ -94,6 +101,7 @@ def model_record(version: Version, verdict: StoredVerdict) -> RunRecord:
             "threshold": manifest.threshold,
         },
         curves=_curves(json.loads(version.read("metrics.json"))["folds"]),
+        system=system or {},
         tags=_tags(version, verdict),
         version=version.folder,
     )

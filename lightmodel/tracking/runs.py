@@ -118,6 +118,9 @@ def _metrics(record: RunRecord) -> Iterator["Metric"]:
             for step, value in points:
                 if value is not None and math.isfinite(value):
                     yield Metric(_name(name), float(value), _ms(moment), int(step))
+    for name, points in record.system.items():
+        for step, (moment_s, value) in enumerate(points):
+            yield Metric(name, float(value or 0), int(moment_s * 1000), step)
 
 
 def model_parameters(record: RunRecord) -> dict[str, str]:

@@ -40,7 +40,11 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = shop_project(tmp_path_factory.mktemp("tracked"), SETTINGS)
     first = made.run(**TRACKED)
     assert (first.code, "tracking" in first.err) == (0, False), first.err
-    second = made.run("--set", "gate.minimum=0.999", "--set", "train.seed=1", **TRACKED)
+    second = made.run(
+        *("--set", "gate.minimum=0.999", "--set", "train.seed=1"),
+        *("--set", "tracking.system_metrics=true"),
+        **TRACKED,
+    )
     assert (second.code, "tracking" in second.err) == (10, False), second.err
     return made
 
@@ -107,6 +111,21 @@ def test_the_table_and_its_test_rows_are_inputs_with_their_digests(
     assert given["evaluation"].name == "shop.csv (test rows)"
     assert manifest["inputs"]["test_sha256"].startswith(given["evaluation"].digest)
     assert json.loads(given["evaluation"].profile) == {"rows_test": manifest["rows"]["test"]}
+
+
+def test_system_metrics_are_sampled_where_they_are_switched_on(
+    tracked: Project, client: Any
+) -> None:
+    without, sampled = (run_of(client, folder.name) for folder in tracked.models())
+    assert not [name for name in without.data.metrics if name.startswith("system/")]
+    names = {name for name in sampled.data.metrics if name.startswith("system/")}
+    assert len(names) == 8
+    for name in names:
+        points = client.get_metric_history(sampled.info.run_id, name)
+        assert [point.step for point in points] == list(range(len(points)))
+        assert len(points) > 1
+        assert points[0].timestamp < points[-1].timestamp <= sampled.info.end_time + 60_000
+    assert 0 < sampled.data.metrics["system/system_memory_usage_percentage"] < 100
 
 
 def logged_model_of(client: Any, version: str) -> Any:

@@ -3,7 +3,7 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 54_900
+MOST_LINES = 55_200
 MOST_MODULES = 390
 
 

@@ -1,0 +1,37 @@
+"""The machine's load is sampled during a run, where that is switched on."""
+
+import sys
+from itertools import count
+
+import pytest
+
+from lightmodel.config import TrackingSection
+from lightmodel.errors import ConfigError
+from lightmodel.tracking.system_metrics import system_metrics
+from tests.fakes.waiting import wait_until
+
+ON = TrackingSection(uri="auto", system_metrics=True)
+
+
+@pytest.mark.parametrize(
+    "tracking", [TrackingSection(uri="auto"), TrackingSection(uri="none", system_metrics=True)]
+)
+def test_nothing_is_sampled_unless_it_is_switched_on_and_tracked(tracking: TrackingSection) -> None:
+    with system_metrics(tracking) as curves:
+        assert curves() == {}
+
+
+def test_it_samples_at_once_periodically_and_when_asked() -> None:
+    name = "system/cpu_utilization_percentage"
+    asked = count(start=2)
+    with system_metrics(ON, interval_s=0.01) as curves:
+        assert len(curves()[name]) >= 2
+        wait_until(lambda: len(curves()[name]) > next(asked) + 10, "samples that nobody asked for")
+        moments = [moment for moment, _ in curves()[name]]
+    assert moments == sorted(moments)
+
+
+def test_without_psutil_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    with pytest.raises(ConfigError, match="psutil, which is not installed"):
+        system_metrics(ON)
