@@ -46,6 +46,7 @@ class Sampler:
         self._psutil = psutil
         self._interval_s = interval_s
         self._curves: dict[str, list[Point]] = {}
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="system metrics", daemon=True)
 
@@ -70,9 +71,10 @@ class Sampler:
             self._sample()
 
     def _sample(self) -> None:
-        now = time.time()
-        for name, value in self._values().items():
-            self._curves.setdefault(f"system/{name}", []).append((now, value))
+        with self._lock:
+            now = time.time()
+            for name, value in self._values().items():
+                self._curves.setdefault(f"system/{name}", []).append((now, value))
 
     def _values(self) -> dict[str, float]:
         memory, disk = self._psutil.virtual_memory(), self._psutil.disk_usage(".")
