@@ -42,7 +42,7 @@ def create_app() -> ASGIApp:
 async def _running(_app: object) -> AsyncIterator[dict[str, object]]:
     """Look at the service's metrics while the console runs, and delete the answers to files at its end."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(look_always, load().config.console, shared_history())
+        tasks.start_soon(look_always, load(), shared_history())
         try:
             yield {}
         finally:
