@@ -12,9 +12,11 @@ from streamlit import config as streamlit_config
 from streamlit.web.server.starlette import App
 
 from lightmodel.config import load
+from lightmodel.console import addresses
 from lightmodel.console.files import relay
 from lightmodel.console.files.exchange import file_exchange
 from lightmodel.console.guard import Guard
+from lightmodel.console.pages import PAGES
 from lightmodel.console.theme import streamlit_options
 from lightmodel.console.watching.history import shared_history
 from lightmodel.console.watching.sampler import look_always
@@ -31,7 +33,7 @@ def create_app() -> ASGIApp:
     logging.getLogger("uvicorn.access").disabled = True
     app: ASGIApp = App(
         SCRIPT,
-        routes=relay.routes(file_exchange()),
+        routes=[*relay.routes(file_exchange()), *addresses.routes(PAGES, settings.base_path)],
         middleware=[Middleware(Guard)],
         lifespan=_running,
     )

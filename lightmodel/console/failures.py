@@ -49,7 +49,7 @@ _ADVICE = {
     404: "The service may be of another version than this console; update both.",
     408: "The connection is too slow for a request of this size; send it in parts.",
     409: "Look again in a moment.",
-    413: "Send a smaller file, or ask the operator to raise that limit (if none is named: serve.max_body_mb).",
+    413: "Send a smaller file, or ask the operator to raise the limit: serve.max_body_mb, or the one named.",
     415: "Send CSV, Parquet, JSON, JSON Lines or Excel.",
     429: "Wait a moment, and try again.",
     500: "The log of the service has the details; tell its operator the time.",
@@ -59,7 +59,7 @@ _ADVICE = {
     507: "Tell the operator: the disk of the service is full.",
 }
 # The service's own hint names a route, which is nothing for a reader of pages.
-_OF_RULES = "Correct the rows that are named; the form of the page Predict has the columns, and what fits each."
+_OF_RULES = "Correct what is named here, and send it again."
 _HEADS = {
     401: "The service does not accept the key",
     404: "The service does not know this address",

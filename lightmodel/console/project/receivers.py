@@ -15,7 +15,9 @@ _HEADS = ("Receiver", "Addresses", "Events", "Timeout")
 
 def matches(words: str) -> bool:
     """Return whether the receivers are among what a search finds."""
-    texts = [f"[[{SECTION}]] {name} {info.description}" for name, info in Receiver.model_fields.items()]
+    texts = [
+        f"[[{SECTION}]] {name} {info.description}" for name, info in Receiver.model_fields.items()
+    ]
     whole = " ".join(texts).lower()
     return all(word in whole for word in words.lower().split())
 
@@ -29,8 +31,12 @@ def show_receivers(loaded: Loaded) -> None:
     else:
         st.caption("Nobody is notified of anything yet.")
     st.caption(
-        plain(f"Receivers are tables [[{SECTION}]] of {loaded.file.name}, which are edited there: urls, events ")
-        + plain("and timeout_s. Secrets come from the environment, as ${NAME}; the console shows none. ")
+        plain(
+            f"Receivers are tables [[{SECTION}]] of {loaded.file.name}, which are edited there: urls, events "
+        )
+        + plain(
+            "and timeout_s. Secrets come from the environment, as ${NAME}; the console shows none. "
+        )
         + 'To try them: `python -m lightmodel notify "a test"`.'
     )
 

@@ -165,7 +165,9 @@ def _show_run(config: Config, jobs: ProcessJobs, run: RunLog) -> None:
     with log:
         lines = _lines(config, jobs, run.name)
         shown = [as_text(event) if (event := event_of(line)) else line for line in lines]
-        st.code("\n".join(shown[-_MOST_LINES:]) or "It has written nothing.", language=None, height=400)
+        st.code(
+            "\n".join(shown[-_MOST_LINES:]) or "It has written nothing.", language=None, height=400
+        )
         st.download_button("Download the log", "\n".join(lines), f"{run.name}.log", "text/plain")
     with report:
         _show_report(config, run)
