@@ -49,7 +49,7 @@ _ADVICE = {
     404: "The service may be of another version than this console; update both.",
     408: "The connection is too slow for a request of this size; send it in parts.",
     409: "Look again in a moment.",
-    413: "Send a smaller file, or ask the operator to raise the limit: serve.max_body_mb, or the one named.",
+    413: "Send a smaller file, or ask the operator to raise serve.max_body_mb, or the limit named.",
     415: "Send CSV, Parquet, JSON, JSON Lines or Excel.",
     429: "Wait a moment, and try again.",
     500: "The log of the service has the details; tell its operator the time.",

@@ -26,8 +26,8 @@ def may_change_service(console: ConsoleSession) -> bool:
         _show_forgetting(console.state)
         return True
     text = (
-        "You can look at everything; changing a model needs the training token of the service: the value with "
-        "which its operator has started it (LIGHTMODEL__SERVE__TRAIN_TOKEN)."
+        "You can look at everything; changing a model needs the training token of the service, which its "
+        "operator knows (LIGHTMODEL__SERVE__TRAIN_TOKEN)."
     )
     _show_form(console.state, text, console.client.accepts_token)
     return False

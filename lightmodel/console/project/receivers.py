@@ -30,15 +30,11 @@ def show_receivers(loaded: Loaded) -> None:
         st.html(wrapping_table(_HEADS, rows, "Receivers of notifications"))
     else:
         st.caption("Nobody is notified of anything yet.")
-    st.caption(
-        plain(
-            f"Receivers are tables [[{SECTION}]] of {loaded.file.name}, which are edited there: urls, events "
-        )
-        + plain(
-            "and timeout_s. Secrets come from the environment, as ${NAME}; the console shows none. "
-        )
-        + 'To try them: `python -m lightmodel notify "a test"`.'
+    text = (
+        f"Receivers are tables [[{SECTION}]] of {loaded.file.name}, and are edited there: urls, events and "
+        "timeout_s. Secrets come from the environment, as ${NAME}; the console shows none."
     )
+    st.caption(f'{plain(text)} To try them: `python -m lightmodel notify "a test"`.')
 
 
 def _row(place: int, one: Receiver) -> tuple[str, ...]:

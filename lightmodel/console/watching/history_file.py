@@ -1,7 +1,8 @@
-"""What the service has measured in the last day, in a file, so that a restart of the console loses none of it."""
+"""What the service has measured in the last day, in a file that outlives the console."""
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -30,7 +31,7 @@ class HistoryFile:
         self._is_broken = False
 
     def read(self, now: float) -> tuple[Snapshot, ...]:
-        """Return the snapshots of the last day; a line that was cut off or is of another release is left out."""
+        """Return the snapshots of the last day, without lines that cannot be read."""
         try:
             lines = self._path.read_bytes().splitlines()
         except OSError:  # there is none yet
@@ -90,8 +91,10 @@ def _snapshot(line: bytes) -> Snapshot | None:
 
 def _line(snapshot: Snapshot) -> bytes:
     """Return a snapshot as a line; columns without such a cell are left out."""
-    cells = {
-        name: {column: count for column, count in getattr(snapshot, name).items() if count}
-        for name in ("missing", "out_of_range")
-    }
-    return _snapshots().dump_json(replace(snapshot, **cells)) + b"\n"
+    missing, out_of_range = map(_counted, (snapshot.missing, snapshot.out_of_range))
+    kept = replace(snapshot, missing=missing, out_of_range=out_of_range)
+    return _snapshots().dump_json(kept) + b"\n"
+
+
+def _counted(cells: Mapping[str, float]) -> dict[str, float]:
+    return {column: count for column, count in cells.items() if count}
