@@ -144,10 +144,11 @@ def _show_edit(console: ConsoleSession, loaded: Loaded, edit: "Edit", *, is_know
     if is_pressed and is_known:
         _save(console, edit)
     elif is_pressed:
-        st.warning(
-            plain(f"{edit.file.name} was changed meanwhile, so nothing was written. ")
-            + "Above is the difference to the file as it is now; save it if you still want it."
+        text = (
+            f"{edit.file.name} was changed meanwhile, so nothing was written. Above is the difference to the "
+            "file as it is now: save it if you still want it."
         )
+        st.warning(plain(text))
 
 
 def _save(console: ConsoleSession, edit: "Edit") -> None:

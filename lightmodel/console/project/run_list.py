@@ -45,7 +45,7 @@ def live_run(config: Config, job: Job) -> RunLog | None:
 def _with_ends(jobs: Sequence[Job]) -> Iterator[tuple[Job, datetime]]:
     """Yield each job with the time before which its run began, which is not later than the next job."""
     ordered = sorted(jobs, key=lambda job: job.began)
-    for job, later in zip(ordered, [*ordered[1:], None], strict=True):
+    for job, later in zip(ordered, [*ordered[1:], None], strict=False):
         last = later.began if later else _NEVER
         yield job, min(last, job.last_time) if job.ended else last
 
@@ -66,7 +66,7 @@ def _without_log(job: Job) -> RunLog:
         _COMMAND,
         job.reason,
         job.started,
-        outcome=f"{job.outcome}, before its log began" if job.state == "stopped" else job.outcome,
+        outcome="stopped before its log began" if job.state == "stopped" else job.outcome,
         seconds=seconds,
     )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from lightmodel.config import Config
-from lightmodel.console.formatting import html, local_time, plain
+from lightmodel.console.formatting import NBSP, html, local_time, plain
 from lightmodel.console.project.run_list import live_run
 from lightmodel.console.tables import show_curves, wrapping_table
 from lightmodel.errors import LightModelError
@@ -127,7 +127,8 @@ def show_past(
         "Look at a run",
         [*names],
         index=None,
-        format_func=lambda name: f"{_time(names[name], zone)}, {names[name].command}",
+        # Labels must differ, or Streamlit takes one for the other: two runs may begin in the same minute.
+        format_func=lambda name: f"{_time(names[name], zone)}, {names[name].command} · {name[-6:]}",
         placeholder="choose one",
         key="past-run",
     )
@@ -147,7 +148,7 @@ def _ending(run: RunLog) -> str:
 
 
 def _duration(run: RunLog) -> str:
-    return "" if run.seconds is None else format_seconds(run.seconds)
+    return "" if run.seconds is None else format_seconds(run.seconds).replace(" ", NBSP)
 
 
 def _lines(config: Config, jobs: ProcessJobs, name: str) -> list[str]:
