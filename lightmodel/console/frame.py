@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 _PASSING = {0, 429, 502, 503, 504}  # of these, it may recover by itself
 _INTERVAL_S = 5.0
 _FAULT = (
-    "This page cannot be drawn: a fault of the console, whose log has the details. Reload the page; if it goes "
-    "on, tell the operator the time."
+    "This page cannot be drawn: a fault of the console, whose log has the details. Reload the page; if it "
+    "goes on, tell the operator the time."
 )
 _ICON = Path(__file__).parent / "static" / "icon.svg"
 

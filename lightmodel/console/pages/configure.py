@@ -145,8 +145,8 @@ def _show_edit(console: ConsoleSession, loaded: Loaded, edit: "Edit", *, is_know
         _save(console, edit)
     elif is_pressed:
         text = (
-            f"{edit.file.name} was changed meanwhile, so nothing was written. Above is the difference to the "
-            "file as it is now: save it if you still want it."
+            f"{edit.file.name} was changed meanwhile, so nothing was written. Above is the difference to "
+            "the file as it is now: save it if you still want it."
         )
         st.warning(plain(text))
 

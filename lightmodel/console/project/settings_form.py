@@ -1,6 +1,5 @@
 """The settings as forms: for each one what fits its type, its explanation, default and origin."""
 
-import re
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -11,7 +10,6 @@ from lightmodel.config.describe import SettingInfo
 from lightmodel.config.load import as_toml, variable_of
 from lightmodel.console.formatting import html
 
-_SSH_USER = re.compile(r"(?<=ssh://)[^/:@\s]+@")
 _EDITS, _ROUND = "setting_edits", "setting_round"
 
 
@@ -49,11 +47,8 @@ def show_setting(
 
 
 def hides_secret(setting: SettingInfo) -> bool:
-    """Return whether a setting, or what its value holds in a URL, may not be shown.
-
-    The user of an address of SSH is no secret: that takes no password there.
-    """
-    text = _SSH_USER.sub("", shown_text(setting.value))
+    """Return whether a setting, or what its value holds in a URL, may not be shown."""
+    text = shown_text(setting.value)
     return setting.kind == "secret" or redacted_settings(text) != text
 
 
