@@ -58,7 +58,7 @@ class ConsoleSection(Section):
     )
     folder: Path | None = Field(
         None,
-        description="Folder for the answers to files until they are downloaded. Not set: the system's "
+        description="Folder for the answers to files until they are downloaded, and for what Watch shows. Not set: the system's "
         "folder for temporary files, which a container should not use where that is memory.",
     )
     max_answers_mb: int = Field(

@@ -53,7 +53,7 @@ def _show_job(config: Config, jobs: ProcessJobs, job: Job, *, may_stop: bool) ->
     if job.reason:
         st.caption(plain(job.reason))
     if log:
-        show_log_facts(log)
+        show_log_facts(log, is_running=job.is_under_way)
     elif job.is_under_way:
         st.caption("It is being started …")
     if job.is_under_way:
@@ -77,10 +77,10 @@ def _show_end(job: Job) -> None:
         st.error(plain(f"The run {job.outcome}."), icon=":material/error:")
 
 
-def show_log_facts(log: RunLog) -> None:
+def show_log_facts(log: RunLog, *, is_running: bool) -> None:
     """Draw the stages of a run, and the curves of its folds."""
     steps = "".join(
-        f"<li><b>{html(stage.name)}</b><span>{html(_stage_text(stage, log))}</span></li>"
+        f"<li><b>{html(stage.name)}</b><span>{html(_stage_text(stage, is_running))}</span></li>"
         for stage in log.stages
     )
     st.html(f'<ul class="lm-steps">{steps}</ul>')
@@ -96,14 +96,14 @@ def show_log_facts(log: RunLog) -> None:
         if curves:
             about = f"Validation loss by round of {len(curves)} folds."
             show_curves(curves, x="Round", y="Validation loss", about=about)
-    if not log.outcome and log.progress:
+    if is_running and log.progress:
         st.caption(plain(log.progress))
     if log.outcome and not log.succeeded:
         st.error(plain(f"{log.outcome} {log.hint}".strip()))
 
 
-def _stage_text(stage: StageRun, log: RunLog) -> str:
-    unfinished = "did not end" if log.outcome else "runs …"
+def _stage_text(stage: StageRun, is_running: bool) -> str:
+    unfinished = "runs …" if is_running else "did not end"
     return stage.message.removeprefix(f"{stage.name}: ") or unfinished
 
 
@@ -162,7 +162,7 @@ def _lines(config: Config, jobs: ProcessJobs, name: str) -> list[str]:
 def _show_run(config: Config, jobs: ProcessJobs, run: RunLog) -> None:
     stages, log, report = st.tabs(["Stages", "Log", "Report"], key="run-parts")
     with stages:
-        show_log_facts(run)
+        show_log_facts(run, is_running=not run.outcome)
     with log:
         lines = _lines(config, jobs, run.name)
         shown = [as_text(event) if (event := event_of(line)) else line for line in lines]
