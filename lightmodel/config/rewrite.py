@@ -68,7 +68,7 @@ def replace_file(file: Path, text: str) -> None:
 
 
 def _check_not_protected(file: Path) -> None:
-    """Raise ConfigError for a file that nobody may write to; a folder's rights would allow to replace it."""
+    """Raise ConfigError for a file that nobody may write to, though its folder lets it be replaced."""
     if file.exists() and not file.stat().st_mode & _WRITABLE_BITS:
         raise ConfigError(
             f"{file} cannot be written to: it is read-only",

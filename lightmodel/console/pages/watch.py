@@ -199,7 +199,7 @@ def _show_quality(state: State) -> None:
     if not state.quality:
         st.info(
             "Live quality is not measured yet. It needs predictions in the log, labels for their ids (send "
-            "them below), and `light-model watch`, or once `light-model live`, where the log is."
+            "them below), and `python -m lightmodel watch`, or once `live`, where the log is."
         )
         return
     with st.container(horizontal=True):
