@@ -11,22 +11,25 @@ from lightmodel.errors import ConfigError, StorageFull
 
 PART = ".part"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_OF_THE_FILE = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
+# EBUSY: the file is a mount of its own, as one that is passed into a container
+_OF_THE_FILE = frozenset({errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EBUSY})
 _REFUSED = _OF_THE_FILE | {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 _FOLDERS = "set store.root and store.work"
 OTHER_FILE = "name another file"
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, hint: str = _FOLDERS) -> Iterator[Path]:
     """Yield a temporary path; on success its file replaces `path` atomically and durably.
+
+    `hint` says what to do where the folder cannot be written to.
 
     Raises:
         StorageFull: the disk, or the quota on it, is full; the temporary file is removed.
         ConfigError: the folder cannot be written to.
     """
     part = _part_of(path)
-    with translate_os_errors(path):
+    with translate_os_errors(path, hint):
         try:
             yield part
             _flush(part)

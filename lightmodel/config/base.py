@@ -13,6 +13,11 @@ _QUERY = re.compile(
     r"(?i)([?&](?:[\w-]*(?:sig|signature|token|key|secret|password|credential)[\w-]*)=)[^&\s'\"]+"
 )
 
+# the rest of a URL with ${NAME} in it, up to the end of its string
+_LETTER = r"(?:(?!['\"]\s*(?:[,\]#]|$))[^\n])"
+_TEMPLATE = re.compile(rf"(?m)(?<=://)(?={_LETTER}*\$\{{){_LETTER}+")
+_VARIABLE = re.compile(r"\$\{\w+\}")
+
 # old → new name; configurations, manifests and pickled models of earlier versions use the old one
 RENAMED_MODULES = {
     "lightmodel.adapters.learners.scaled_target": "lightmodel.learners.scaled_target"
@@ -52,3 +57,16 @@ class Section(BaseModel):
 def redacted(text: str) -> str:
     """Return `text` with the user names, passwords and secret parameters of its URLs masked."""
     return _QUERY.sub(r"\1***", _USER.sub("***@", text))
+
+
+def redacted_settings(text: str) -> str:
+    """Return `text`, such as that of a settings file, with what may be secret in its URLs masked.
+
+    Of a URL with the value of a variable, such as `mailtos://me:${PASSWORD}@example.org`, only the scheme
+    and the names of variables are kept: receivers of notifications have secrets in any part of it.
+    """
+    return redacted(_TEMPLATE.sub(_without_literals, text))
+
+
+def _without_literals(match: re.Match[str]) -> str:
+    return "***".join(["", *_VARIABLE.findall(match[0]), ""])

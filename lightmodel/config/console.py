@@ -58,8 +58,9 @@ class ConsoleSection(Section):
     )
     folder: Path | None = Field(
         None,
-        description="Folder for the answers to files until they are downloaded. Not set: the system's "
-        "folder for temporary files, which a container should not use where that is memory.",
+        description="Folder for the answers to files until they are downloaded, and for the history of "
+        "the page Watch. Not set: the system's folder for temporary files, which a container should not "
+        "use where that is memory, and the project's store.work.",
     )
     max_answers_mb: int = Field(
         512,

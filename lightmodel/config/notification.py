@@ -1,10 +1,11 @@
 """The section `notify` of `config.toml`: who is notified of what."""
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from lightmodel.config.base import Section
+from lightmodel.config.base import Section, redacted_settings
 
 EventName = Literal[
     "started",
@@ -51,6 +52,16 @@ class Receiver(Section):
         gt=0,
         description="Seconds to wait for each URL, and for all of them at the end of a run.",
     )
+
+    @property
+    def shown_urls(self) -> tuple[str, ...]:
+        """The URLs as pages and logs may show them."""
+        return tuple(map(redacted_settings, self.urls))
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Yield the fields of its text, in which nothing is secret."""
+        for name, value in super().__repr_args__():
+            yield name, self.shown_urls if name == "urls" else value
 
 
 class NotifySection(Section):

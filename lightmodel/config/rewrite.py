@@ -13,6 +13,7 @@ from lightmodel.errors import ConfigError
 from lightmodel.files import atomic_path
 
 _SECTION = "train"
+_WRITABLE_BITS = 0o222
 _WRITABLE = ("estimator", "parameters")  # the results of a search or a comparison
 
 
@@ -58,11 +59,21 @@ def replace_file(file: Path, text: str) -> None:
         ConfigError: the file cannot be written, or would not be valid.
     """
     target = file.resolve()  # so that a symbolic link is kept
-    with atomic_path(target) as part:
+    _check_not_protected(target)
+    with atomic_path(target, f"change {file.name} by hand") as part:
         part.write_bytes(text.encode())
         load(part, environ={})
         if target.exists():
             part.chmod(target.stat().st_mode)
+
+
+def _check_not_protected(file: Path) -> None:
+    """Raise ConfigError for a file that nobody may write to, though its folder lets it be replaced."""
+    if file.exists() and not file.stat().st_mode & _WRITABLE_BITS:
+        raise ConfigError(
+            f"{file} cannot be written to: it is read-only",
+            hint=f"`chmod u+w {file.name}`, or change it by hand",
+        )
 
 
 def read_text(file: Path) -> str:

@@ -12,9 +12,11 @@ from streamlit import config as streamlit_config
 from streamlit.web.server.starlette import App
 
 from lightmodel.config import load
+from lightmodel.console import addresses
 from lightmodel.console.files import relay
 from lightmodel.console.files.exchange import file_exchange
 from lightmodel.console.guard import Guard
+from lightmodel.console.pages import PAGES
 from lightmodel.console.theme import streamlit_options
 from lightmodel.console.watching.history import shared_history
 from lightmodel.console.watching.sampler import look_always
@@ -31,7 +33,7 @@ def create_app() -> ASGIApp:
     logging.getLogger("uvicorn.access").disabled = True
     app: ASGIApp = App(
         SCRIPT,
-        routes=relay.routes(file_exchange()),
+        routes=[*relay.routes(file_exchange()), *addresses.routes(PAGES, settings.base_path)],
         middleware=[Middleware(Guard)],
         lifespan=_running,
     )
@@ -42,7 +44,7 @@ def create_app() -> ASGIApp:
 async def _running(_app: object) -> AsyncIterator[dict[str, object]]:
     """Look at the service's metrics while the console runs, and delete the answers to files at its end."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(look_always, load().config.console, shared_history())
+        tasks.start_soon(look_always, load(), shared_history())
         try:
             yield {}
         finally:

@@ -49,7 +49,7 @@ _ADVICE = {
     404: "The service may be of another version than this console; update both.",
     408: "The connection is too slow for a request of this size; send it in parts.",
     409: "Look again in a moment.",
-    413: "Send the file in parts, or ask the operator to raise serve.max_body_mb.",
+    413: "Send a smaller file, or ask the operator to raise serve.max_body_mb, or the limit named.",
     415: "Send CSV, Parquet, JSON, JSON Lines or Excel.",
     429: "Wait a moment, and try again.",
     500: "The log of the service has the details; tell its operator the time.",
@@ -58,6 +58,8 @@ _ADVICE = {
     504: "The service is too busy; try again in a moment.",
     507: "Tell the operator: the disk of the service is full.",
 }
+# The service's own hint names a route, which is nothing for a reader of pages.
+_OF_RULES = "Correct what is named here, and send it again."
 _HEADS = {
     401: "The service does not accept the key",
     404: "The service does not know this address",
@@ -82,10 +84,9 @@ def failure_from(status: int, headers: Any, problem: dict[str, Any]) -> ServiceF
     advice = _ADVICE.get(status, "")
     if status == HTTPStatus.TOO_MANY_REQUESTS and str(headers.get("Retry-After", "")).isdecimal():
         advice = f"Wait {headers['Retry-After']} s, and try again."
-    hint = str(problem.get("hint", ""))[:_MAX_DETAIL]
-    return ServiceFailure(
-        message, hint=_ended(hint) or advice, status=status, rules=_rules_of(problem)
-    )
+    rules = _rules_of(problem)
+    hint = _OF_RULES if rules else _ended(str(problem.get("hint", ""))[:_MAX_DETAIL])
+    return ServiceFailure(message, hint=hint or advice, status=status, rules=rules)
 
 
 def no_answer(address: str, error: Exception) -> ServiceFailure:

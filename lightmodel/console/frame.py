@@ -1,6 +1,7 @@
 """What surrounds each page: navigation, the key, and failures as sentences."""
 
 import functools
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lightmodel.console.failures import ServiceFailure
 from lightmodel.console.formatting import plain
 from lightmodel.console.pages import PAGES, Page
 from lightmodel.console.pictures import show_failure
+from lightmodel.console.project.folder import sentence
 from lightmodel.console.session import (
     ConsoleSession,
     accept_key,
@@ -19,10 +21,16 @@ from lightmodel.console.session import (
     typed_key,
 )
 from lightmodel.console.theme import colours_of, styles
-from lightmodel.errors import ConfigError
+from lightmodel.errors import ConfigError, LightModelError
+
+logger = logging.getLogger(__name__)
 
 _PASSING = {0, 429, 502, 503, 504}  # of these, it may recover by itself
 _INTERVAL_S = 5.0
+_FAULT = (
+    "This page cannot be drawn: a fault of the console, whose log has the details. Reload the page; if it "
+    "goes on, tell the operator the time."
+)
 _ICON = Path(__file__).parent / "static" / "icon.svg"
 
 
@@ -31,7 +39,7 @@ def show(pages: Sequence[Page] = PAGES) -> None:
     try:
         settings = load().config.console
     except ConfigError as error:  # somebody has changed the file since the console was started
-        st.error(f"{plain(error.message)} {plain(error.hint)}.", icon=":material/error:")
+        st.error(plain(sentence(error)), icon=":material/error:")
         return
     st.set_page_config(page_title=settings.title, page_icon=str(_ICON), layout="wide")
     st.logo(str(_ICON))
@@ -61,6 +69,11 @@ def _show_page(page: Page, settings: ConsoleSection) -> None:
         if failure.status in _PASSING:
             st.caption("This page opens by itself once the service answers.")
             st.fragment(_wait, run_every=_INTERVAL_S)(session)
+    except LightModelError as error:
+        st.error(plain(sentence(error)), icon=":material/error:")
+    except Exception:
+        logger.exception("the page %s cannot be drawn", page.path)
+        st.error(_FAULT, icon=":material/error:")
 
 
 def _wait(session: ConsoleSession) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import streamlit as st
 
 from lightmodel.config import Config
+from lightmodel.console.failures import ServiceFailure
+from lightmodel.console.pictures import show_failure
 from lightmodel.console.session import ConsoleSession
 
 _TOKEN = "typed_token"  # noqa: S105 — a name; the token is kept nowhere but in the session
@@ -23,7 +25,10 @@ def may_change_service(console: ConsoleSession) -> bool:
     if typed_token(console.state):
         _show_forgetting(console.state)
         return True
-    text = "You can look at everything; changing a model needs the training token of the service."
+    text = (
+        "You can look at everything; changing a model needs the training token of the service, which its "
+        "operator knows (LIGHTMODEL__SERVE__TRAIN_TOKEN)."
+    )
     _show_form(console.state, text, console.client.accepts_token)
     return False
 
@@ -64,7 +69,12 @@ def _show_form(state: MutableMapping[Any, Any], text: str, accepts: Callable[[st
             )
             if not st.form_submit_button("Use this token") or not token:
                 return
-        if accepts(token):
+        try:
+            is_accepted = accepts(token)
+        except ServiceFailure as failure:
+            show_failure(failure)
+            return
+        if is_accepted:
             state[_TOKEN] = token
             st.rerun()
         st.error("This token is not accepted.", icon=":material/error:")

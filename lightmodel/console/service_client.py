@@ -13,6 +13,7 @@ from lightmodel.console.failures import ServiceFailure, failure_of, no_answer
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 _CONNECT_S = 5.0
+_LOOKED_AT = {404, 503}  # what a training answers that does not exist, or whose Jenkins is down
 _AGENT = f"light-model-console/{__version__}"
 
 
@@ -126,9 +127,17 @@ class ServiceClient:
         self._check(self._send("GET", "version"))
 
     def accepts_token(self, token: str) -> bool:
-        """Return whether a training token may change something: ask for a training that does not exist."""
+        """Return whether a training token may change something: ask for a training that does not exist.
+
+        Raises:
+            ServiceFailure: nobody may, or the service did not look at the token.
+        """
         response = self._send("GET", "train/0", headers=token_headers(token))
-        return response.status_code not in {requests.codes.unauthorized, requests.codes.forbidden}
+        if response.status_code == requests.codes.unauthorized:
+            return False
+        if response.status_code not in _LOOKED_AT:
+            self._check(response)
+        return True
 
     def schema(self) -> Schema:
         """Return the contract of the served model."""
@@ -187,6 +196,12 @@ class ServiceClient:
             )
         except requests.RequestException as error:
             raise no_answer(self.address, error) from None
+        except UnicodeError:  # of a header, which holds letters of Latin-1 only
+            raise ServiceFailure(
+                "A key or token has letters of another alphabet, which no service accepts.",
+                hint="Copy it again, and type nothing around it.",
+                status=401,
+            ) from None
 
     def _check(self, response: requests.Response) -> None:
         if not response.ok:

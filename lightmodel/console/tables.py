@@ -8,6 +8,10 @@ from lightmodel.console.pictures import colours, show_chart
 Curves = Mapping[str, Sequence[tuple[float, float]]]
 
 _MAX_LEGEND = 12  # names; more would take more room than the chart
+_SHORT, _SHORT_COLUMNS = (
+    8,
+    4,
+)  # letters of names that are so short that more of them fit side by side
 
 
 def wrapping_table(
@@ -105,7 +109,8 @@ def _colour(field: str, names: Sequence[str]) -> dict[str, object]:
     palette = [shown.one, shown.two, shown.edge, shown.below, shown.muted, shown.ink]
     scale = {"domain": [*names], "range": [palette[at % len(palette)] for at in range(len(names))]}
     is_needed = 1 < len(names) <= _MAX_LEGEND
-    legend = {"title": None, "orient": "bottom", "columns": 2, "labelLimit": 300}
+    columns = _SHORT_COLUMNS if max(map(len, names), default=0) <= _SHORT else 2
+    legend = {"title": None, "orient": "bottom", "columns": columns, "labelLimit": 300}
     return {
         "field": field,
         "type": "nominal",

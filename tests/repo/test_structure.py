@@ -3,7 +3,8 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 55_200
+MOST_LINES = 55_600
+MOST_MODULES = 400
 MOST_MODULES = 394
 
 

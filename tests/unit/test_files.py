@@ -52,6 +52,7 @@ def test_an_interrupted_write_leaves_only_the_old_file(
         (errno.EROFS, ConfigError),
         (errno.ENOTDIR, ConfigError),
         (errno.EISDIR, ConfigError),
+        (errno.EBUSY, ConfigError),
         (errno.ENAMETOOLONG, ConfigError),
     ],
 )

@@ -93,7 +93,7 @@ def _choose(
             title,
             options,
             format_func=lambda name: names[name].label(zone) or name,
-            placeholder="no other version",
+            placeholder="choose one" if options else "no other version",
             key=key,
         )
         return chosen

@@ -6,7 +6,8 @@ from lightmodel.config import Config
 from lightmodel.console.formatting import plain
 from lightmodel.console.project.folder import open_project, sentence
 from lightmodel.console.project.plan import show_plan
-from lightmodel.console.project.runs import live_run, past_runs, show_live, show_past
+from lightmodel.console.project.run_list import live_run, past_runs
+from lightmodel.console.project.runs import show_live, show_past
 from lightmodel.console.rights import may_change_project
 from lightmodel.console.session import ConsoleSession
 from lightmodel.errors import LightModelError, NotPossible
@@ -36,7 +37,8 @@ def render(console: ConsoleSession) -> None:
         if may_change:
             _show_start(console, config)
     st.header("Runs", anchor=False)
-    show_past(config, past_runs(config), live_run(config, latest) if latest else None)
+    live = live_run(config, latest) if latest else None
+    show_past(config, jobs, past_runs(config, jobs.listed()), live)
 
 
 def _with_advice(error: LightModelError) -> str:

@@ -76,7 +76,7 @@ def _why_empty(taken: Sequence[Snapshot], interval_s: float) -> str:
     if len(taken) <= 1:
         return (
             f"The console has just begun to look; charts appear once rows are answered. It looks every "
-            f"{number(interval_s)} s, and remembers as long as it runs."
+            f"{number(interval_s)} s, and remembers a day."
         )
     return (
         "No row was answered in this period: choose a longer one, or send rows on the page Predict."
@@ -199,7 +199,7 @@ def _show_quality(state: State) -> None:
     if not state.quality:
         st.info(
             "Live quality is not measured yet. It needs predictions in the log, labels for their ids (send "
-            "them below), and `light-model watch`, or once `light-model live`, where the log is."
+            "them below), and `python -m lightmodel watch`, or once `live`, where the log is."
         )
         return
     with st.container(horizontal=True):

@@ -6,12 +6,13 @@ from datetime import datetime
 import streamlit as st
 
 from lightmodel.config import Config
-from lightmodel.console.formatting import html, local_time, plain
+from lightmodel.console.formatting import NBSP, html, local_time, plain
+from lightmodel.console.project.run_list import live_run
 from lightmodel.console.tables import show_curves, wrapping_table
 from lightmodel.errors import LightModelError
 from lightmodel.progress import format_seconds
 from lightmodel.store.verdict import read_report, read_verdict
-from lightmodel.store.version_names import created_at
+from lightmodel.store.version_names import is_version_name
 from lightmodel.store.versions import models_of
 from lightmodel.watch.jobs import Job
 from lightmodel.watch.process import ProcessJobs
@@ -22,34 +23,11 @@ from lightmodel.watch.run_logs import (
     event_of,
     lines_of,
     logs_folder,
-    read_log,
-    run_names,
 )
 
 _LOOK_S = 2.0
-_MOST_RUNS = 50
 _MOST_LINES = 400
 _REPORT_HEIGHT = 900
-
-
-def past_runs(config: Config) -> list[RunLog]:
-    """Return the runs that have a log, the newest first."""
-    folder = logs_folder(config)
-    return [read_log(folder, name) for name in reversed(run_names(folder)[-_MOST_RUNS:])]
-
-
-def live_run(config: Config, job: Job) -> RunLog | None:
-    """Return the log of a job's run; None before its first line.
-
-    Runs of a store exclude each other, so the first one that was begun after the job is its own.
-    """
-    folder = logs_folder(config)
-    for name in run_names(folder):
-        if created_at(name) >= job.began:
-            log = read_log(folder, name)
-            if log.command == "run" and log.reason == job.reason:
-                return log
-    return None
 
 
 def show_live(config: Config, jobs: ProcessJobs, job_id: str, *, may_stop: bool) -> None:
@@ -75,7 +53,7 @@ def _show_job(config: Config, jobs: ProcessJobs, job: Job, *, may_stop: bool) ->
     if job.reason:
         st.caption(plain(job.reason))
     if log:
-        show_log_facts(log)
+        show_log_facts(log, is_running=job.is_under_way)
     elif job.is_under_way:
         st.caption("It is being started …")
     if job.is_under_way:
@@ -99,10 +77,10 @@ def _show_end(job: Job) -> None:
         st.error(plain(f"The run {job.outcome}."), icon=":material/error:")
 
 
-def show_log_facts(log: RunLog) -> None:
+def show_log_facts(log: RunLog, *, is_running: bool) -> None:
     """Draw the stages of a run, and the curves of its folds."""
     steps = "".join(
-        f"<li><b>{html(stage.name)}</b><span>{html(_stage_text(stage))}</span></li>"
+        f"<li><b>{html(stage.name)}</b><span>{html(_stage_text(stage, is_running))}</span></li>"
         for stage in log.stages
     )
     st.html(f'<ul class="lm-steps">{steps}</ul>')
@@ -118,17 +96,20 @@ def show_log_facts(log: RunLog) -> None:
         if curves:
             about = f"Validation loss by round of {len(curves)} folds."
             show_curves(curves, x="Round", y="Validation loss", about=about)
-    if not log.outcome and log.progress:
+    if is_running and log.progress:
         st.caption(plain(log.progress))
     if log.outcome and not log.succeeded:
         st.error(plain(f"{log.outcome} {log.hint}".strip()))
 
 
-def _stage_text(stage: StageRun) -> str:
-    return stage.message.removeprefix(f"{stage.name}: ") or "runs …"
+def _stage_text(stage: StageRun, is_running: bool) -> str:
+    unfinished = "runs …" if is_running else "did not end"
+    return stage.message.removeprefix(f"{stage.name}: ") or unfinished
 
 
-def show_past(config: Config, runs: Sequence[RunLog], live: RunLog | None) -> None:
+def show_past(
+    config: Config, jobs: ProcessJobs, runs: Sequence[RunLog], live: RunLog | None
+) -> None:
     """Draw the runs of the past, and one of them in full."""
     runs = [run for run in runs if live is None or run.name != live.name or run.outcome]
     if not runs:
@@ -146,12 +127,13 @@ def show_past(config: Config, runs: Sequence[RunLog], live: RunLog | None) -> No
         "Look at a run",
         [*names],
         index=None,
-        format_func=lambda name: f"{_time(names[name], zone)}, {names[name].command}",
+        # Labels must differ, or Streamlit takes one for the other: two runs may begin in the same minute.
+        format_func=lambda name: f"{_time(names[name], zone)}, {names[name].command} · {name[-6:]}",
         placeholder="choose one",
         key="past-run",
     )
     if chosen:
-        _show_run(config, names[chosen])
+        _show_run(config, jobs, names[chosen])
 
 
 def _time(run: RunLog, zone: str | None) -> str:
@@ -166,17 +148,27 @@ def _ending(run: RunLog) -> str:
 
 
 def _duration(run: RunLog) -> str:
-    return "" if run.seconds is None else format_seconds(run.seconds)
+    return "" if run.seconds is None else format_seconds(run.seconds).replace(" ", NBSP)
 
 
-def _show_run(config: Config, run: RunLog) -> None:
+def _lines(config: Config, jobs: ProcessJobs, name: str) -> list[str]:
+    """Return the log of a run, or else the last lines of its job's output."""
+    if is_version_name(name):
+        return list(lines_of(logs_folder(config), name))
+    job = jobs.find(name)
+    return list(job.last_lines) if job else []
+
+
+def _show_run(config: Config, jobs: ProcessJobs, run: RunLog) -> None:
     stages, log, report = st.tabs(["Stages", "Log", "Report"], key="run-parts")
     with stages:
-        show_log_facts(run)
+        show_log_facts(run, is_running=not run.outcome)
     with log:
-        lines = list(lines_of(logs_folder(config), run.name))
+        lines = _lines(config, jobs, run.name)
         shown = [as_text(event) if (event := event_of(line)) else line for line in lines]
-        st.code("\n".join(shown[-_MOST_LINES:]), language=None, height=400)
+        st.code(
+            "\n".join(shown[-_MOST_LINES:]) or "It has written nothing.", language=None, height=400
+        )
         st.download_button("Download the log", "\n".join(lines), f"{run.name}.log", "text/plain")
     with report:
         _show_report(config, run)

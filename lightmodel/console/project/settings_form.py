@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from lightmodel.config.base import redacted_settings
 from lightmodel.config.describe import SettingInfo
 from lightmodel.config.load import as_toml, variable_of
 from lightmodel.console.formatting import html
@@ -29,13 +30,13 @@ def show_setting(
 ) -> None:
     """Draw a setting, with its mistake if there is one."""
     with st.container(gap=None):
-        if editable and setting.kind != "secret":
+        if editable and not hides_secret(setting):
             _show_field(state, setting)
         else:
             st.html(_read_only(setting))
         st.html(_about(state, setting, mistake))
-        in_file = setting.origin.endswith(".toml")
-        if editable and in_file and setting.path not in edits_of(state):
+        differs = setting.origin.endswith(".toml") and setting.value != setting.default
+        if editable and differs and setting.path not in edits_of(state):
             st.button(
                 "Use the default",
                 key=f"default-{setting.path}",
@@ -45,9 +46,15 @@ def show_setting(
             )
 
 
+def hides_secret(setting: SettingInfo) -> bool:
+    """Return whether a setting, or what its value holds in a URL, may not be shown."""
+    text = shown_text(setting.value)
+    return setting.kind == "secret" or redacted_settings(text) != text
+
+
 def _read_only(setting: SettingInfo) -> str:
     """Return a setting and its value as HTML; a secret is only said to be set."""
-    shown = shown_text(setting.value) or "not set"
+    shown = redacted_settings(shown_text(setting.value)) or "not set"
     if setting.kind == "secret":
         shown = "set" if setting.value else "not set"
     return f'<p class="lm-setting">{html(setting.key)} <b>{html(shown)}</b></p>'
@@ -117,6 +124,8 @@ def _about(state: MutableMapping[Any, Any], setting: SettingInfo, mistake: str) 
         parts.append(f"from the environment: {variable_of(setting.section, setting.key)}")
     else:
         parts.append(f"default {shown_text(setting.default) or 'not set'}")
+        if hides_secret(setting):
+            parts.append("its secret is not shown, so it is edited in the file")
     if setting.origin != "default":
         parts.append(f"set in {setting.origin}")
     if setting.path in edits_of(state):

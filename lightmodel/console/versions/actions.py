@@ -81,6 +81,13 @@ def show_actions(console: ConsoleSession, one: VersionDetails, known: VersionLis
     version, title = console.state.get(_ASKED, ("", ""))
     if version == one.version and title in possible:
         _confirm(console, one.version, possible[title])
+    elif version == one.version or version not in {
+        "",
+        *(other.version for other in known.versions),
+    }:
+        del console.state[_ASKED]
+        text = f"{title} {version.rpartition('-')[2]}: that is not possible any more. "
+        st.warning(plain(f"{text}Somebody has changed it meanwhile, and nothing was done."))
 
 
 def _confirm(console: ConsoleSession, version: str, offer: _Offer) -> None:

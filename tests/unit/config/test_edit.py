@@ -110,6 +110,14 @@ def test_a_file_that_cannot_be_written_is_said() -> None:
     assert FILE.read_text(encoding="utf-8") == BEFORE
 
 
+def test_a_file_that_is_read_only_is_not_replaced() -> None:
+    edit = edit_values(load(FILE), {"train.folds": 5})
+    FILE.chmod(0o444)
+    with pytest.raises(ConfigError, match="it is read-only"):
+        edit.save()
+    assert FILE.read_text(encoding="utf-8") == BEFORE
+
+
 def test_a_missing_file_is_created() -> None:
     FILE.unlink()
     edit_values(load(environ={}), {"data.target": "price"}).save()

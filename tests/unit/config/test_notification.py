@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from lightmodel.config import Config, load
+from lightmodel.config.base import redacted_settings
 from lightmodel.config.environment import child_environment, filled_in, secret_values
 from lightmodel.config.notification import EventName
 from lightmodel.errors import ConfigError
@@ -107,3 +108,28 @@ def test_a_variable_that_is_missing_costs_a_warning_or_is_an_error(
     assert "NOTIFY_SLACK, which is not set" in caplog.text
     with pytest.raises(ConfigError, match="NOTIFY_SLACK"):
         channels_of(config, strict=True)
+
+
+def test_what_is_literal_in_an_address_is_never_printed() -> None:
+    text = """
+[[notify]]
+urls = ["mailtos://me:hush@example.org?to=${TEAM}", 'json://hush/${A}/hu"sh', "${CHAT}"] # x
+"""
+    Path("config.toml").write_text(text, encoding="utf-8")
+    loaded = load(environ={})
+    printed = "\n".join(loaded.lines())
+    assert "mailtos://***${TEAM}***" in printed
+    (receiver,) = loaded.config.notify.receivers
+    shown = redacted_settings(text)
+    for said in (printed, repr(loaded.config), str(receiver), shown):
+        assert "hush" not in said
+        assert "sh'" not in said.replace("***'", "")
+    assert shown.endswith('"${CHAT}"] # x\n')
+
+
+def test_an_address_without_a_variable_is_shown_but_for_its_secrets() -> None:
+    line = 'source = "https://me:hush@example.org/a.csv?sig=hush&x=1"  # not ${NAME}'
+    assert (
+        redacted_settings(line)
+        == 'source = "https://***@example.org/a.csv?sig=***&x=1"  # not ${NAME}'
+    )

@@ -38,3 +38,9 @@ def test_violations_become_rules() -> None:
     (rule,) = failure_from(422, {}, {"detail": "x", "violations": [content, "odd"]}).rules
     assert (rule.column, rule.detail, rule.rows, rule.total) == ("age", "is outside", (1, 4), 2)
     assert failure_from(422, {}, {"violations": "odd"}).rules == ()
+
+
+def test_what_is_wrong_with_rows_needs_no_route_to_look_it_up() -> None:
+    rule = {"column": "age", "detail": "is not a number", "rows": [1], "total": 1}
+    problem = {"detail": "1 rule", "hint": "GET /schema lists the columns", "violations": [rule]}
+    assert "GET" not in failure_from(422, {}, problem).hint

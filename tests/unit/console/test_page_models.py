@@ -85,6 +85,20 @@ def test_what_somebody_else_has_done_meanwhile_is_a_sentence(
     assert not [one for one in page.button if one.label == "Roll back now"]
 
 
+def test_what_two_people_do_at_once_is_done_once(
+    settings: ConsoleSection, two: tuple[str, str]
+) -> None:
+    one, other = (use_token(opened("models", settings), "let-me") for _ in range(2))
+    for page in (one, other):
+        pressed(page, "Roll back")
+        page.text_input(key="note-by").input("Ada")
+        page.text_area(key="note-why").input("it fails for tablets")
+    assert f"{two[1].rpartition('-')[2]} is withdrawn." in texts(pressed(one, "Roll back now"))
+    said = texts(pressed(other, "Roll back now"))
+    assert "that is not possible any more. Somebody has changed it meanwhile" in said
+    assert "Somebody has changed it" not in texts(other.run())
+
+
 def test_a_rollback_can_be_taken_back(settings: ConsoleSection, two: tuple[str, str]) -> None:
     page = use_token(opened("models", settings), "let-me")
     for action in ("Roll back", "Approve again"):

@@ -1,13 +1,18 @@
 """The pages Configure and Train: a setting is changed, a source tried, a run started and stopped."""
 
+import json
 import os
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lightmodel.config import ConsoleSection, load
+from lightmodel.store.version_names import new_version_name
 from lightmodel.watch.factory import local_jobs
+from lightmodel.watch.jobs import Job
 from tests.fakes.console_page import opened, pressed, texts, use_token
 from tests.fakes.project import ROOT, Project
 from tests.fakes.waiting import wait_until
@@ -83,6 +88,49 @@ def test_a_file_that_was_changed_meanwhile_is_not_overwritten(
     assert file.read_text(encoding="utf-8").endswith("# mine\n")
 
 
+def test_a_difference_that_the_user_has_not_seen_is_not_saved(
+    settings: ConsoleSection, shop: Project
+) -> None:
+    file = shop.folder / "config.toml"
+    page = find(opened("configure", settings), "seed of the learner")
+    enter(page, "set-train.seed-0", "7")
+    by_hand = f"{file.read_text(encoding='utf-8')}\n[console]\ntitle = 'mine'\n"
+    file.write_text(by_hand, encoding="utf-8")
+    said = texts(pressed(page, "Save"))
+    assert "config.toml was changed meanwhile, so nothing was written" in said
+    assert file.read_text(encoding="utf-8") == by_hand
+    pressed(page, "Save")
+    saved = load(file, environ={}).config
+    assert (saved.train.seed, saved.console.title) == (7, "mine")
+
+
+def test_no_secret_of_an_address_is_on_the_page(
+    settings: ConsoleSection, shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = shop.folder / "config.toml"
+    before = file.read_text(encoding="utf-8")
+    more = """
+[[notify]]
+urls = ["mailtos://me:hush@example.org?to=${TEAM}", "${CHAT}"]
+events = ["drift"]
+"""
+    file.write_text(before + more, encoding="utf-8")
+    monkeypatch.setenv("CHAT", "slack://hush/hush")
+    monkeypatch.setenv("TEAM", "hush@example.org")
+    monkeypatch.setenv("LIGHTMODEL__DATA__SOURCE", "https://me:hush@example.org/a.csv?sig=hush")
+    page = opened("configure", settings)
+    assert not [one for one in page.text_input if one.label == "source"]
+    said = texts(page)
+    assert "https://***@example.org/a.csv?sig=***" in said
+    assert "its secret is not shown" in said
+    assert "hush" not in said
+    said = texts(find(page, "notify urls"))
+    assert "mailtos://***${TEAM}***, ${CHAT}" in said
+    assert ">drift<" in said
+    assert "are edited there" in said
+    assert "hush" not in said
+
+
 def test_a_source_is_tried_with_the_edits_that_are_not_saved(
     settings: ConsoleSection, shop: Project
 ) -> None:
@@ -151,6 +199,38 @@ def test_a_run_is_started_watched_and_found_among_the_others(
     assert not page.exception
     assert '"event"' not in texts(page)
     assert "run started" in (next(Path("logs").glob("*.log"))).read_text(encoding="utf-8")
+
+
+def test_how_a_run_ended_is_known_without_its_log(settings: ConsoleSection, shop: Project) -> None:
+    jobs = local_jobs(load(shop.folder / "config.toml", environ={}).config)
+    began = datetime.now(UTC)
+    jobs.folder.mkdir(parents=True)
+    before = (began - timedelta(minutes=1)).isoformat()
+    early = Job("20200101T000000Z-aaaaaa", "stopped", before, before, reason="early")
+    killed = Job("20200101T000000Z-bbbbbb", "running", began.isoformat(), reason="killed")
+    for job in (early, killed):
+        (jobs.folder / f"{job.id}.json").write_text(json.dumps(asdict(job)), encoding="utf-8")
+        (jobs.folder / f"{job.id}.log").write_text("its last words\n", encoding="utf-8")
+    name = new_version_name(began + timedelta(microseconds=1))
+    common = {"time": began.isoformat(), "level": "info", "run": name, "stage": ""}
+    events = [
+        {**common, "event": "run started", "message": "run started", "command": "run"},
+        {**common, "event": "reason", "message": "reason: killed"},
+        {**common, "event": "stage started", "message": "started", "stage": "preprocess"},
+    ]
+    lines = "".join(f"{json.dumps(event)}\n" for event in events)
+    (Path("logs") / f"{name}.log").write_text(lines, encoding="utf-8")
+    page = opened("train", settings)
+    said = texts(page)
+    assert "stopped before its log began" in said
+    assert "failed: it was stopped, perhaps with its machine or container" in said
+    assert "still runs" not in said
+    labels = page.selectbox(key="past-run").options
+    assert len(set(labels)) == 3
+    said = texts(page.selectbox(key="past-run").set_value(early.id).run())
+    assert "its last words" in said
+    said = texts(page.selectbox(key="past-run").set_value(name).run())
+    assert "did not end" in said
 
 
 def test_a_run_is_stopped(settings: ConsoleSection, shop: Project) -> None:

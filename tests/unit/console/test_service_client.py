@@ -1,5 +1,7 @@
 """The client, on the real service and on servers that are none."""
 
+from functools import partial
+
 import pytest
 
 from benchmarks.ports import free_port
@@ -101,3 +103,37 @@ def test_other_routes_are_read_as_json_and_as_files(service: str) -> None:
     with pytest.raises(ServiceFailure) as caught:
         client.get_bytes("nowhere")
     assert caught.value.status == 404
+
+
+@pytest.mark.parametrize("secret", ["\u043a\u043b\u044e\u0447", "two\nlines"])
+def test_a_secret_that_no_header_can_hold_is_a_failure_without_it(
+    service: str, secret: str
+) -> None:
+    for ask in (
+        ServiceClient(service, secret).check_key,
+        partial(ServiceClient(service).accepts_token, secret),
+    ):
+        with pytest.raises(ServiceFailure) as caught:
+            ask()
+        assert secret not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_service_that_has_no_token_says_so_whatever_is_typed(service: str) -> None:
+    with pytest.raises(ServiceFailure, match="is off"):
+        ServiceClient(service).accepts_token("anything")
+
+
+@pytest.mark.parametrize(("status", "is_accepted"), [(404, True), (503, True), (401, False)])
+def test_a_token_is_accepted_where_the_service_has_looked_at_it(
+    status: int, is_accepted: bool
+) -> None:
+    with Web(lambda _asked: Reply(b"{}", status)) as web:
+        assert ServiceClient(web.url).accepts_token("anything") is is_accepted
+
+
+def test_a_token_that_a_proxy_answers_for_is_not_accepted() -> None:
+    with (
+        Web(lambda _asked: Reply(b"<html>bad gateway", 502)) as web,
+        pytest.raises(ServiceFailure, match="behind its proxy"),
+    ):
+        ServiceClient(web.url).accepts_token("anything")
