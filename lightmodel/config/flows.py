@@ -95,6 +95,19 @@ class FlowsSection(Section):
     retry_delay: Annotated[str, AfterValidator(_delay)] = Field(
         "1m", description="Time before a stage is tried again, such as 30s or 5m."
     )
+    name: str = Field(
+        "light-model",
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="Name of the deployments, as in light-model-chain/light-model: projects that share a "
+        "server need different ones.",
+    )
+    port: int = Field(
+        4200,
+        ge=1,
+        le=65535,
+        description="Port of Prefect's page, where PREFECT_API_URL is not set and `flows serve` starts its "
+        "own server; another one if it is taken.",
+    )
     python: Path = Field(
         Path(".venv-prefect/bin/python"),
         description="Python of the environment that `make prefect` makes.",

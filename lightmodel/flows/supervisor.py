@@ -1,0 +1,299 @@
+"""Serve the flows, or run one: `python -I supervisor.py serve|run …`, by Prefect's own Python.
+
+What these processes need is in the environment, as a `Job`. The exit code of `run` is that of the stage that
+failed.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import serve
+from prefect.automations import Automation
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.deployments.runner import RunnerDeployment
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.flows import load_flow_from_entrypoint
+from prefect.runner._flow_run_executor import FlowRunExecutorContext
+from prefect.runner._starter_engine import EngineCommandStarter
+from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelling, Crashed
+
+PROJECT = str(Path(__file__).parents[2])
+if PROJECT not in sys.path:  # at the end: an installed light-model has other versions beside it
+    sys.path.append(PROJECT)
+
+from lightmodel.flows.stages import (
+    Job,
+    end,
+    forget_run,
+    held_run,
+    launcher,
+    recorded_exit,
+    runs_not_held,
+)
+
+_FLOWS = Path(__file__).with_name("flows.py")
+_TAG = "light-model"
+_AUTOMATION = "light-model: a run without heartbeats has crashed"
+_HEARTBEATS_S = 30  # the shortest that Prefect sends
+_START_S = 120.0
+_POLL_S = 0.2
+_USAGE, _INTERRUPTED, _UNAVAILABLE, _MISCONFIGURED = 2, 130, 75, 78
+
+
+class _Stopped(Exception):
+    """Nothing can be done; the message and the hint say why."""
+
+    def __init__(self, code: int, message: str, hint: str) -> None:
+        super().__init__(code, message, hint)
+        self.code = code
+        self.lines = f"error: {message}\nhint: {hint}"
+
+
+def main(action: str, *words: str) -> int:
+    """Serve the flows or run one, and return the exit code."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    job = Job.from_environment()
+    try:
+        with _server(job, serving=action == "serve"):
+            if action == "serve":
+                return _serve(job)
+            return asyncio.run(_run(job, words[0], json.loads(words[1])))
+    except _Stopped as error:
+        sys.stderr.write(f"{error.lines}\n")
+        return error.code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except (httpx.TransportError, httpx.HTTPStatusError, PrefectException) as error:
+        refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+        sys.stderr.write(
+            f"error: Prefect's server at {PREFECT_API_URL.value()} failed: {type(error).__name__}\n"
+            "hint: see its log; a key is set by PREFECT_API_KEY, a password by PREFECT_API_AUTH_STRING\n"
+        )
+        return _MISCONFIGURED if refused else _UNAVAILABLE
+
+
+@contextmanager
+def _server(job: Job, *, serving: bool) -> Iterator[None]:
+    """Check that the configured server answers, or start one, on SQLite, that ends with this process."""
+    if url := PREFECT_API_URL.value():
+        if error := asyncio.run(_unreachable()):
+            raise _Stopped(
+                _UNAVAILABLE,
+                f"Prefect's server at {url} does not answer: {error}",
+                "start it with `prefect server start`, or unset PREFECT_API_URL to do without one",
+            )
+        yield
+        return
+    port = job.port if serving and _is_free(job.port) else _free_port()
+    options = [] if serving else ["--no-services"]
+    url = f"http://127.0.0.1:{port}/api"
+    with _started_server(job, port, options), temporary_settings({PREFECT_API_URL: url}):
+        os.environ["PREFECT_API_URL"] = url  # for the processes of the runs
+        _await_server(url)
+        if serving:
+            sys.stderr.write(f"Prefect's page is at http://127.0.0.1:{port}\n")
+        yield
+
+
+async def _unreachable() -> Exception | None:
+    async with get_client() as client:
+        return await client.api_healthcheck()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return one.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def _started_server(job: Job, port: int, options: list[str]) -> Iterator[None]:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "server", "start", *options]
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "server.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(  # noqa: S603 — Prefect's own server
+            launcher([*command, "--host", "127.0.0.1", "--port", str(port)]),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        end(process)
+
+
+def _await_server(url: str) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/health", trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(_POLL_S)
+    raise _Stopped(
+        _UNAVAILABLE,
+        f"Prefect's own server did not answer within {_START_S:g} s",
+        "see server.log in the folder of the flows, var/flows",
+    )
+
+
+def _serve(job: Job) -> int:
+    """Offer the flows until SIGTERM or Ctrl-C."""
+    asyncio.run(_clean_up(job))
+    os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = str(_HEARTBEATS_S)
+    deployments = [
+        RunnerDeployment.from_entrypoint(
+            f"{_FLOWS}:{name}",
+            name=job.name,
+            schedule=Cron(cron, timezone=job.time_zone) if cron else None,
+            tags=[_TAG],
+        )
+        for name, cron in job.schedules.items()
+    ]
+    for one in deployments:
+        sys.stderr.write(f"serving {one.flow_name}/{one.name}\n")
+    serve(*deployments, limit=1, print_starting_message=False)
+    return 0
+
+
+async def _clean_up(job: Job) -> None:
+    """Set what died with its machine to Crashed, and let Prefect's server find later ones."""
+    async with get_client() as client:
+        await _crash_lost_runs(client, Path(job.folder))
+    try:
+        await Automation.aread(name=_AUTOMATION)
+    except ValueError:
+        await _automation().acreate()
+
+
+async def _crash_lost_runs(client: Any, folder: Path) -> None:  # noqa: ANN401 — Prefect's
+    """Set runs that no process holds to Crashed, such as those that died with their machine."""
+    for run_id in runs_not_held(folder):
+        try:
+            run = await client.read_flow_run(UUID(run_id))
+        except ObjectNotFound:
+            continue  # another server's
+        if run.state and not run.state.is_final():
+            lost = Crashed(message="Its process was killed, perhaps with its machine.")
+            await client.set_flow_run_state(run.id, lost, force=True)
+        forget_run(folder, run_id)
+
+
+def _automation() -> Automation:
+    """Return what makes the server set a run that sends no heartbeats any more to Crashed."""
+    final = ("Completed", "Failed", "Cancelled", "Crashed")
+    heartbeat = "prefect.flow-run.heartbeat"
+    return Automation(
+        name=_AUTOMATION,
+        trigger=EventTrigger(
+            after={heartbeat},
+            expect={heartbeat, *(f"prefect.flow-run.{name}" for name in final)},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related={
+                "prefect.resource.id": [f"prefect.tag.{_TAG}"],
+                "prefect.resource.role": "tag",
+            },
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=3 * _HEARTBEATS_S),
+        ),
+        actions=[
+            ChangeFlowRunState(state=StateType.CRASHED, message="It sends no heartbeats any more.")
+        ],
+    )
+
+
+async def _run(job: Job, name: str, parameters: dict[str, Any]) -> int:
+    """Run a flow in a process of its own, and return the exit code of the stage that failed, or 0."""
+    folder, entrypoint = Path(job.folder), f"{_FLOWS}:{name}"
+    flow = load_flow_from_entrypoint(entrypoint)
+    try:
+        flow.validate_parameters(parameters)
+    except (PrefectException, TypeError, ValueError) as error:
+        raise _Stopped(
+            _USAGE, str(error), f"`flows run {name} --help` lists the parameters"
+        ) from error
+    async with FlowRunExecutorContext() as context:
+        await _crash_lost_runs(context.client, folder)
+        run = await context.client.create_flow_run(flow, parameters=parameters, tags=[_TAG])
+        with held_run(folder, str(run.id)):
+            starter = EngineCommandStarter(
+                entrypoint=entrypoint,
+                control_channel=context.control_channel,
+                isolate_process_group=True,
+            )
+
+            async def resolve(_run: object) -> Any:  # noqa: ANN401 — Prefect's
+                return flow
+
+            executor = context.create_executor(
+                run, starter, resolve_flow=resolve, propose_submitting=False
+            )
+            async with _cancelled_by_signals(context.client, run.id):
+                await executor.submit()
+        final = (await context.client.read_flow_run(run.id)).state
+        code = _exit_code(folder, str(run.id), final)
+        forget_run(folder, str(run.id))
+    sys.stderr.write(f"{name}: {final.name if final else 'unknown'}\n")
+    return code
+
+
+@asynccontextmanager
+async def _cancelled_by_signals(client: Any, run_id: UUID) -> AsyncIterator[None]:  # noqa: ANN401 — Prefect's
+    """Cancel a run at Ctrl-C or SIGTERM, as its page does; the executor then ends its process."""
+    loop, tasks = asyncio.get_running_loop(), []
+
+    def cancel() -> None:
+        state = Cancelling(message="flows run was ended.")
+        tasks.append(loop.create_task(client.set_flow_run_state(run_id, state)))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, cancel)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _exit_code(folder: Path, run_id: str, state: Any) -> int:  # noqa: ANN401 — Prefect's
+    if state and state.is_completed():
+        return 0
+    if state and state.is_failed():
+        return recorded_exit(folder, run_id)
+    return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
