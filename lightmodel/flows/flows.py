@@ -1,6 +1,7 @@
 """The flows: Prefect's environment loads this file, and there are no libraries of light-model in it."""
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import FailedRun
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
@@ -30,8 +32,21 @@ from lightmodel.flows.stages import (
 JOB = Job.from_environment()
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a record is more than the traceback of a failure that the run's state describes."""
+    return not (record.exc_info and isinstance(record.exc_info[1], FailedRun))
+
+
+logging.getLogger("prefect.flow_runs").addFilter(_is_news)
+
+
 def _run(name: str, words: list[str]) -> None:
-    run_stage(JOB, name, words, get_run_logger().info)
+    logger = get_run_logger()
+
+    def log(line: str) -> None:
+        logger.log(logging.ERROR if line.startswith("error: ") else logging.INFO, "%s", line)
+
+    run_stage(JOB, name, words, log)
 
 
 def _may_succeed_later(_task: object, _run: object, state: Any) -> bool:  # noqa: ANN401 — Prefect's

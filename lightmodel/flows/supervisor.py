@@ -243,29 +243,35 @@ async def _run(job: Job, name: str, parameters: dict[str, Any]) -> int:
         raise _Stopped(
             _USAGE, str(error), f"`flows run {name} --help` lists the parameters"
         ) from error
-    async with FlowRunExecutorContext() as context:
-        await _crash_lost_runs(context.client, folder)
-        run = await context.client.create_flow_run(flow, parameters=parameters, tags=[_TAG])
+    async with get_client() as client:
+        await _crash_lost_runs(client, folder)
+        run = await client.create_flow_run(flow, parameters=parameters, tags=[_TAG])
         with held_run(folder, str(run.id)):
-            starter = EngineCommandStarter(
-                entrypoint=entrypoint,
-                control_channel=context.control_channel,
-                isolate_process_group=True,
-            )
-
-            async def resolve(_run: object) -> Any:  # noqa: ANN401 — Prefect's
-                return flow
-
-            executor = context.create_executor(
-                run, starter, resolve_flow=resolve, propose_submitting=False
-            )
-            async with _cancelled_by_signals(context.client, run.id):
-                await executor.submit()
-        final = (await context.client.read_flow_run(run.id)).state
-        code = _exit_code(folder, str(run.id), final)
-        forget_run(folder, str(run.id))
-    sys.stderr.write(f"{name}: {final.name if final else 'unknown'}\n")
+            await _execute(run, flow, entrypoint)
+        state = (await client.read_flow_run(run.id)).state
+    code = _exit_code(folder, str(run.id), state)
+    forget_run(folder, str(run.id))
+    sys.stderr.write(f"{name}: {state.name if state else 'unknown'}\n")
     return code
+
+
+async def _execute(run: Any, flow: Any, entrypoint: str) -> None:  # noqa: ANN401 — Prefect's
+    """Run a flow in a process of its own until the server knows how it ended."""
+
+    async def resolve(_run: object) -> Any:  # noqa: ANN401 — Prefect's
+        return flow
+
+    async with FlowRunExecutorContext() as context:
+        starter = EngineCommandStarter(
+            entrypoint=entrypoint,
+            control_channel=context.control_channel,
+            isolate_process_group=True,
+        )
+        executor = context.create_executor(
+            run, starter, resolve_flow=resolve, propose_submitting=False
+        )
+        async with _cancelled_by_signals(context.client, run.id):
+            await executor.submit()
 
 
 @asynccontextmanager
