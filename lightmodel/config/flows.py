@@ -13,10 +13,10 @@ from lightmodel.config.durations import parse_duration
 FlowName = Literal["chain", "tune", "drift"]
 
 _PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?")
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 # name, smallest and largest number, and names of numbers from the smallest on
-_FIELDS = (
+_FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("minute", 0, 59, ()),
     ("hour", 0, 23, ()),
     ("day of the month", 1, 31, ()),
@@ -35,7 +35,7 @@ def _cron(value: str) -> str:
     return value
 
 
-def _is_part(text: str, low: int, high: int, names: "list[str] | tuple[()]") -> bool:
+def _is_part(text: str, low: int, high: int, names: tuple[str, ...]) -> bool:
     match = _PART.fullmatch(text.lower())
     if match is None or match[3] == "0":
         return False
@@ -43,7 +43,7 @@ def _is_part(text: str, low: int, high: int, names: "list[str] | tuple[()]") -> 
     return all(low <= one <= high for one in numbers) and numbers == sorted(numbers)
 
 
-def _number(text: str, low: int, names: "list[str] | tuple[()]") -> int:
+def _number(text: str, low: int, names: tuple[str, ...]) -> int:
     if text in names:
         return low + names.index(text)
     return int(text) if text.isdecimal() else -1

@@ -19,10 +19,12 @@ if PROJECT not in sys.path:  # at the end: an installed light-model has other ve
     sys.path.append(PROJECT)
 
 from lightmodel.flows.stages import (
+    ERROR,
     QUALITY_GATE_FAILED,
     TRY_AGAIN,
     Job,
     StageFailed,
+    end_with_parent,
     held_run,
     read_stage,
     record_exit,
@@ -44,7 +46,7 @@ def _run(name: str, words: list[str]) -> None:
     logger = get_run_logger()
 
     def log(line: str) -> None:
-        logger.log(logging.ERROR if line.startswith("error: ") else logging.INFO, "%s", line)
+        logger.log(logging.ERROR if line.startswith(ERROR) else logging.INFO, "%s", line)
 
     run_stage(JOB, name, words, log)
 
@@ -74,6 +76,7 @@ def _stage(name: str, words: Sequence[str], settings: Sequence[str] | None) -> N
 
 def _ended(steps: Callable[[], None]) -> Any:  # noqa: ANN401 — a state of Prefect's
     """Run the stages of a flow, and return its state."""
+    end_with_parent()
     folder, run_id = Path(JOB.folder), str(flow_run.id)
     with held_run(folder, run_id):
         try:
@@ -85,7 +88,7 @@ def _ended(steps: Callable[[], None]) -> Any:  # noqa: ANN401 — a state of Pre
         return Completed()
 
 
-def _chain(reason: str = "", force: bool = False, settings: list[str] | None = None) -> Any:  # noqa: ANN401, FBT001, FBT002 — Prefect's parameters
+def _chain(reason: str = "", force: bool = False, settings: list[str] | None = None) -> Any:  # noqa: ANN401 — Prefect's parameters
     """Train a model and decide whether it is approved, from the table to the report."""
     why = ["--reason", reason] if reason else []
     again = ["--force"] if force else []

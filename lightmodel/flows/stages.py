@@ -3,24 +3,28 @@
 Prefect's environment imports this module, and has no libraries of light-model: it needs Python alone.
 """
 
+import ctypes
 import fcntl
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 
 VARIABLE = "LIGHTMODEL_FLOWS"  # of the environment; it holds a Job
 TRY_AGAIN, QUALITY_GATE_FAILED = 75, 10
 _ENDED_BY_USER = 130
+_PR_SET_PDEATHSIG = 1
 _SUFFIX = ".run"
 _PATIENCE_S = 5.0  # for each of the signals before SIGKILL
-_ERROR = re.compile(r"error: (.*)")
+ERROR = "error: "
+_LAST_LINES = 50
 # It is ended when its parent dies, however that happens, and by SIGINT even where that was ignored.
 _LAUNCH = """
 import ctypes, os, signal, sys
@@ -76,7 +80,7 @@ class Job:
     @classmethod
     def from_environment(cls) -> "Job":
         """Return the job of this process."""
-        return cls(**json.loads(os.environ[VARIABLE]))  # noqa: TID251 — lightmodel.config is not there
+        return cls(**json.loads(os.environ[VARIABLE]))
 
 
 def run_stage(job: Job, name: str, words: Sequence[str], log: Callable[[str], None]) -> None:
@@ -85,18 +89,25 @@ def run_stage(job: Job, name: str, words: Sequence[str], log: Callable[[str], No
     Raises:
         StageFailed: its exit code is not 0.
     """
-    error = last = ""
+    lines: deque[str] = deque(maxlen=_LAST_LINES)
     with _process(job, words, subprocess.STDOUT) as process:
         for raw in process.stdout or ():
-            line = raw.rstrip()
-            if line:
+            if line := raw.rstrip():
                 log(line)
-                last = line
-            if match := _ERROR.fullmatch(line):
-                error = match[1]
+                lines.append(line)
         code = process.wait()
     if code:
-        raise StageFailed(name, _shell_code(code), error or last or "it wrote no message")
+        raise StageFailed(name, _shell_code(code), last_error(lines))
+
+
+def last_error(lines: Sequence[str]) -> str:
+    """Return the last error among lines of output, up to its hint; the last line where there is none."""
+    starts = [at for at, line in enumerate(lines) if line.startswith(ERROR)]
+    if not starts:
+        return lines[-1] if lines else "it wrote no message"
+    rest = list(lines)[starts[-1] :]
+    message = takewhile(lambda line: not line.startswith("hint: "), rest)
+    return " ".join(line.strip() for line in message).removeprefix(ERROR)
 
 
 def read_stage(job: Job, words: Sequence[str]) -> str:
@@ -123,7 +134,7 @@ def _process(job: Job, words: Sequence[str], errors: int) -> Iterator["subproces
     process = subprocess.Popen(  # noqa: S603 — this project's commands
         launcher((*job.command, *words)),
         cwd=job.project,
-        env={**os.environ, **job.environment},  # noqa: TID251 — lightmodel.config is not there
+        env={**os.environ, **job.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -154,6 +165,12 @@ def end(process: "subprocess.Popen[str]") -> None:
     process.wait()
     if process.stdout:
         process.stdout.close()
+
+
+def end_with_parent() -> None:
+    """Let this process be terminated when its parent dies, where the system can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Serve the flows, or run one: `python -I supervisor.py serve|run …`, by Prefect's own Python.
 
-What these processes need is in the environment, as a `Job`. The exit code of `run` is that of the stage that
-failed.
+What these processes need is in the environment, as a `Job`. The exit code of `run` is that of the stage
+that failed.
 """
 
 import asyncio
@@ -13,15 +13,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect import serve
 from prefect.automations import Automation
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
@@ -30,6 +29,8 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.flows import load_flow_from_entrypoint
+from prefect.logging.handlers import APILogHandler
+from prefect.runner import Runner
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.schedules import Cron
@@ -74,9 +75,7 @@ def main(action: str, *words: str) -> int:
     job = Job.from_environment()
     try:
         with _server(job, serving=action == "serve"):
-            if action == "serve":
-                return _serve(job)
-            return asyncio.run(_run(job, words[0], json.loads(words[1])))
+            return asyncio.run(_act(job, *words))
     except _Stopped as error:
         sys.stderr.write(f"{error.lines}\n")
         return error.code
@@ -89,6 +88,13 @@ def main(action: str, *words: str) -> int:
             "hint: see its log; a key is set by PREFECT_API_KEY, a password by PREFECT_API_AUTH_STRING\n"
         )
         return _MISCONFIGURED if refused else _UNAVAILABLE
+
+
+async def _act(job: Job, *words: str) -> int:
+    try:
+        return await (_run(job, words[0], json.loads(words[1])) if words else _serve(job))
+    finally:
+        await APILogHandler.aflush()  # while the server is there
 
 
 @contextmanager
@@ -114,9 +120,11 @@ def _server(job: Job, *, serving: bool) -> Iterator[None]:
         yield
 
 
-async def _unreachable() -> Exception | None:
+async def _unreachable() -> str:
+    """Return why the configured server does not answer; "" if it does."""
     async with get_client() as client:
-        return await client.api_healthcheck()
+        error = await client.api_healthcheck()
+    return f"{type(error).__name__}: {error}" if error else ""
 
 
 def _is_free(port: int) -> bool:
@@ -166,23 +174,43 @@ def _await_server(url: str) -> None:
     )
 
 
-def _serve(job: Job) -> int:
-    """Offer the flows until SIGTERM or Ctrl-C."""
-    asyncio.run(_clean_up(job))
-    os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] = str(_HEARTBEATS_S)
-    deployments = [
-        RunnerDeployment.from_entrypoint(
+async def _serve(job: Job) -> int:
+    """Offer the flows until SIGTERM or Ctrl-C, which cancel the run that is under way."""
+    await _clean_up(job)
+    runner = Runner(limit=1, heartbeat_seconds=_HEARTBEATS_S)
+    for name, cron in job.schedules.items():
+        deployment = RunnerDeployment.from_entrypoint(
             f"{_FLOWS}:{name}",
             name=job.name,
             schedule=Cron(cron, timezone=job.time_zone) if cron else None,
             tags=[_TAG],
         )
-        for name, cron in job.schedules.items()
-    ]
-    for one in deployments:
-        sys.stderr.write(f"serving {one.flow_name}/{one.name}\n")
-    serve(*deployments, limit=1, print_starting_message=False)
+        await runner.aadd_deployment(deployment)
+        sys.stderr.write(f"serving {deployment.flow_name}/{deployment.name}\n")
+    stop = asyncio.Event()
+    serving = asyncio.create_task(runner.start())
+    await asyncio.sleep(0)  # it sets a handler of its own for SIGTERM
+    with _signals(stop.set):
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if runner.started:
+            await runner.astop()
+        await serving
+        stopped.cancel()
     return 0
+
+
+@contextmanager
+def _signals(handle: Callable[[], object]) -> Iterator[None]:
+    """Call a function at Ctrl-C and SIGTERM, for the length of a block."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, handle)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 async def _clean_up(job: Job) -> None:
@@ -270,27 +298,18 @@ async def _execute(run: Any, flow: Any, entrypoint: str) -> None:  # noqa: ANN40
         executor = context.create_executor(
             run, starter, resolve_flow=resolve, propose_submitting=False
         )
-        async with _cancelled_by_signals(context.client, run.id):
+        asking = set[asyncio.Task[None]]()
+
+        def cancel() -> None:
+            asking.add(asyncio.create_task(_set_cancelling(context.client, run.id)))
+
+        with _signals(cancel):
             await executor.submit()
 
 
-@asynccontextmanager
-async def _cancelled_by_signals(client: Any, run_id: UUID) -> AsyncIterator[None]:  # noqa: ANN401 — Prefect's
-    """Cancel a run at Ctrl-C or SIGTERM, as its page does; the executor then ends its process."""
-    loop, tasks = asyncio.get_running_loop(), []
-
-    def cancel() -> None:
-        state = Cancelling(message="flows run was ended.")
-        tasks.append(loop.create_task(client.set_flow_run_state(run_id, state)))
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, cancel)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def _set_cancelling(client: Any, run_id: UUID) -> None:  # noqa: ANN401 — Prefect's
+    """Ask for the end of a run, as its page does; its executor then ends its process."""
+    await client.set_flow_run_state(run_id, Cancelling(message="`flows run` was ended."))
 
 
 def _exit_code(folder: Path, run_id: str, state: Any) -> int:  # noqa: ANN401 — Prefect's
