@@ -147,6 +147,11 @@ def _started_server(job: Job, port: int, options: list[str]) -> Iterator[None]:
     with (folder / "server.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(  # noqa: S603 — Prefect's own server
             launcher([*command, "--host", "127.0.0.1", "--port", str(port)]),
+            env={
+                **os.environ,
+                "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
+                "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
