@@ -110,7 +110,7 @@ def _server(job: Job, *, serving: bool) -> Iterator[None]:
         yield
         return
     port = job.port if serving and _is_free(job.port) else _free_port()
-    options = [] if serving else ["--no-services"]
+    options = [] if serving else ["--no-scheduler", "--no-late-runs"]
     url = f"http://127.0.0.1:{port}/api"
     with _started_server(job, port, options), temporary_settings({PREFECT_API_URL: url}):
         os.environ["PREFECT_API_URL"] = url  # for the processes of the runs
