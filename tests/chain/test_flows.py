@@ -82,7 +82,7 @@ def test_other_parameters_are_tried_where_the_quality_gate_fails(
 def sleeping(folder: Path) -> int:
     """Wait until a stage sleeps, and return its process."""
     wait_until((folder / "pid").exists, "a stage that sleeps", seconds=SECONDS)
-    wait_until(lambda: (folder / "pid").read_text(), "its process", seconds=SECONDS)
+    wait_until((folder / "pid").read_text, "its process", seconds=SECONDS)
     return int((folder / "pid").read_text())
 
 
@@ -189,7 +189,7 @@ def fitting(supervisor: int) -> int:
     def find() -> bool:
         for one in psutil.Process(supervisor).children(recursive=True):
             with suppress(psutil.Error):
-                if "train" in one.cmdline() and one.cpu_times().user > 3:
+                if "train" in one.cmdline() and one.cpu_times().user > 2:
                     found.append(one.pid)
         return bool(found)
 
@@ -204,7 +204,7 @@ def test_a_run_without_a_server_starts_one_and_leaves_none(
     kept = {key: text for key, text in server.environment.items() if key != "PREFECT_API_URL"}
     alone = replace(server, environment=kept)
     with alone.supervisor(job_of(tmp_path, STAGES), "run", "drift", "{}") as process:
-        wait_until(lambda: (tmp_path / "stages").exists(), "the stage", seconds=SECONDS)
+        wait_until((tmp_path / "stages").exists, "the stage", seconds=SECONDS)
         started = psutil.Process(process.pid).children(recursive=True)
         assert process.wait(SECONDS) == 0
     assert all(has_ended(one.pid) for one in started)
