@@ -16,7 +16,6 @@ from lightmodel.watch.files import last_drift
 Artefact = Mapping[str, Any]
 
 _DIGITS = 4
-_FINALISTS = "finalists.csv"
 
 
 def artefacts(config: Config, flow: str) -> list[Artefact]:
@@ -71,8 +70,11 @@ def _text(version: Version, verdict: StoredVerdict) -> str:
 
 
 def _tune(config: Config) -> list[Artefact]:
+    # Imported here because the other flows' results need none of it.
+    from lightmodel.pipeline.tune import FINALISTS
+
     studies = config.tune.folder(config.store.work, "x").parent
-    files = sorted(studies.glob(f"*/{_FINALISTS}"), key=lambda file: file.stat().st_mtime)
+    files = sorted(studies.glob(f"*/{FINALISTS}"), key=lambda file: file.stat().st_mtime)
     if not files:
         return []
     with files[-1].open(encoding="utf-8", newline="") as file:
