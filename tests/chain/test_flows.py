@@ -102,6 +102,12 @@ def test_sigterm_cancels_a_run_and_ends_its_stage(server: PrefectServer, tmp_pat
     assert server.newest()["state"]["name"] == "Cancelled"
 
 
+def parent_of(pid: int) -> psutil.Process:
+    parent = psutil.Process(pid).parent()
+    assert parent
+    return parent
+
+
 def deployed(server: PrefectServer) -> str:
     """Start the chain as Prefect's page does, and return the run's id."""
     found = server.ask("deployments/filter", deployments={"name": {"any_": ["tried"]}})
@@ -121,13 +127,13 @@ def test_a_killed_run_has_crashed_whoever_is_killed_with_it(
         assert schedules[0]["schedule"]["timezone"] == "Europe/Berlin"
         alone = deployed(server)
         stage = sleeping(tmp_path)
-        psutil.Process(stage).parent().kill()
+        parent_of(stage).kill()
         wait_until(lambda: server.state(alone) == "Crashed", "the crash", seconds=SECONDS)
         wait_until(lambda: has_ended(stage), "the end of its stage")
         (tmp_path / "pid").unlink()
         both = deployed(server)
         stage = sleeping(tmp_path)
-        for one in (process, psutil.Process(stage).parent()):
+        for one in (process, parent_of(stage)):
             one.kill()
     wait_until(lambda: has_ended(stage), "the end of its stage")
     assert server.state(both) == "Running"

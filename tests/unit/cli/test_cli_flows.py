@@ -1,7 +1,6 @@
 """`flows` before Prefect's Python takes over, and what it is handed."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -77,7 +76,7 @@ def test_prefects_python_gets_a_job_and_no_telemetry(project: Project) -> None:
     assert job["retries"] == 1
     assert Path(job["folder"]) == project.folder.resolve() / "var" / "flows"
     assert job["command"][1:] == ["-m", "lightmodel"]
-    assert os.path.samefile(job["project"], project.folder)
+    assert Path(job["project"]).samefile(project.folder)
 
 
 def test_results_are_printed_as_json(call: CommandLine, approved: Project) -> None:

@@ -26,6 +26,7 @@ def test_the_table_of_a_study_is_that_of_the_newest(tmp_path: Path) -> None:
 
 
 def test_each_comparison_of_a_drift_report_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
     config = load(sets=[f"log.folder={tmp_path / 'log'}"]).config
     tests = (
         ColumnDrift("age", is_score=False, test="ks", effect=0.31234, p_value=0.0, drifted=True),
