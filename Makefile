@@ -5,18 +5,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 EVIDENTLY := .venv-evidently
+PREFECT := .venv-prefect
 AUDIT := .venv-audit
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or console or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or checkov or audit or boosters
+SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or console or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or prefect or checkov or audit or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
 # In this order: some are constrained by others.
-LOCKED := sbom dev audit s3 azure dvc evidently checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench
+LOCKED := sbom dev audit s3 azure dvc evidently prefect checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --no-strip-extras --generate-hashes
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently loop console-pictures notebooks lock audit docs clean
+.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently prefect loop console-pictures notebooks lock audit docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -110,6 +111,8 @@ docs: $(STAMP) ## Write the pages that are made from the code, and build the sit
 
 evidently: $(EVIDENTLY)/.requirements ## Evidently's environment, for drift --evidently
 
+prefect: $(PREFECT)/.requirements ## Prefect's environment, for flows run and flows serve
+
 loop: $(DEV_STAMP) ## Run the whole loop beside Prometheus and Alertmanager, and draw it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ci.txt
 	$(BIN)/python -m tests.e2e.loop docs/loop.png
@@ -142,7 +145,7 @@ audit: $(AUDIT)/.requirements ## Look up known vulnerabilities of all locked req
 	@PATH="$(CURDIR)/$(AUDIT)/bin:$$PATH" $(AUDIT)/bin/python deploy/audit.py $(ARGS) requirements.txt requirements/*.txt
 
 clean: ## Remove the environment and the caches; models and splits stay
-	rm -rf $(VENV) $(EVIDENTLY) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(EVIDENTLY) $(PREFECT) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("light-model needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: try make PYTHON=python3.12" % sys.version_info[:2] if not (3, 11) <= sys.version_info < (3, 14) else 0)'
@@ -159,6 +162,11 @@ $(DEV_STAMP): requirements/dev.txt $(STAMP)
 $(EVIDENTLY)/.requirements: requirements/evidently.txt
 	$(PYTHON) -m venv $(EVIDENTLY)
 	$(EVIDENTLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/evidently.txt
+	touch $@
+
+$(PREFECT)/.requirements: requirements/prefect.txt
+	$(PYTHON) -m venv $(PREFECT)
+	$(PREFECT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/prefect.txt
 	touch $@
 
 $(AUDIT)/.requirements: requirements/audit.txt

@@ -56,6 +56,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("run", "Run the chain, or some of its stages."),
         "logs": ("logs", "Print the log of a run."),
         "retry": ("run", "Search for parameters that pass the quality gate."),
+        "flows": ("flows", "Run the chain, tuning or drift as flows of Prefect."),
         "serve": ("service", "Serve the newest approved model."),
         "console": ("console", "Show the console, a front end in a browser."),
         "stream": ("stream", "Score a stream of records."),

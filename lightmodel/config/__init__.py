@@ -3,6 +3,7 @@
 from lightmodel.config.console import ConsoleSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection
+from lightmodel.config.flows import FlowsSection
 from lightmodel.config.load import Config, load
 from lightmodel.config.serving import ServeSection
 from lightmodel.config.storage import LogSection, LogsSection, StoreSection, TrackingSection
@@ -17,6 +18,7 @@ __all__ = [
     "ConsoleSection",
     "DataSection",
     "DeploySection",
+    "FlowsSection",
     "GateSection",
     "LogSection",
     "LogsSection",

@@ -18,6 +18,7 @@ from lightmodel.config.base import RENAMED_SETTINGS, REPLACED_SETTINGS, Section,
 from lightmodel.config.console import ConsoleSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection, WebhookSection
+from lightmodel.config.flows import FlowsSection
 from lightmodel.config.mistakes import Mistake, Setting, config_error
 from lightmodel.config.notification import NotifySection, Receiver
 from lightmodel.config.serving import ServeSection
@@ -47,6 +48,7 @@ class Config(Section):
     log: LogSection = LogSection()
     logs: LogsSection = LogsSection()
     watch: WatchSection = WatchSection()
+    flows: FlowsSection = FlowsSection()
     streams: StreamsSection = StreamsSection()
     store: StoreSection = StoreSection()
     tracking: TrackingSection = TrackingSection()

@@ -3,9 +3,8 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 55_600
-MOST_MODULES = 400
-MOST_MODULES = 394
+MOST_LINES = 56_700
+MOST_MODULES = 405
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
