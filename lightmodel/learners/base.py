@@ -1,6 +1,6 @@
 """The protocols of a learner, of its trainer, and of the model that it fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -46,6 +46,12 @@ class FittedModel(Protocol):
     def importance(self) -> tuple[Importance, ...]:
         """Return the importance of each feature, in training order; empty where it is unknown."""
         ...
+
+
+def contribution_function(model: object) -> "Callable[[Matrix], Matrix] | None":
+    """Return the function for SHAP values of (rows, features); None if the model has none."""
+    has_any = getattr(model, "has_contributions", False)
+    return getattr(model, "contributions", None) if has_any else None
 
 
 class Trainer(Protocol):

@@ -207,16 +207,17 @@ def _thinned(curve: list[Point]) -> tuple[Point, ...]:
 
 
 def choose_parameters(
-    dataset: lgb.Dataset, fixed: Mapping[str, Any], given: Mapping[str, Any]
+    dataset: lgb.Dataset, fixed: Mapping[str, Any], given: Mapping[str, Any], parallel: int
 ) -> dict[str, Any]:
     """Return num_leaves and the parameters that depend on it; those that the user has `given` win.
 
-    `fixed` are all parameters in effect, those of the user among them, all under their main names.
+    `fixed` are all parameters in effect, those of the user among them, all under their main names;
+    `parallel` is the number of fits that run in parallel, on one thread each.
     """
     columns = dataset.num_feature()
     defaults = _MULTICLASS_DEFAULTS if fixed["objective"] == "multiclass" else {}
     given = {**defaults, **given}
-    size = given.get("num_leaves") or _best_size(dataset, {**fixed, **given})
+    size = given.get("num_leaves") or _best_size(dataset, {**fixed, **given}, parallel)
     return {**parameters_for_size(int(size), columns), **given}
 
 
@@ -246,7 +247,7 @@ def category_parameters(rows: int) -> dict[str, Any]:
     }
 
 
-def _best_size(dataset: lgb.Dataset, parameters: Mapping[str, Any]) -> int:
+def _best_size(dataset: lgb.Dataset, parameters: Mapping[str, Any], parallel: int) -> int:
     """Return the smallest tree size whose mean loss over a few folds is within 0.5 % of the best."""
     random = np.random.default_rng(int(parameters["seed"]))
     rows = random.permutation(dataset.num_data())[:TRIAL_ROWS]
@@ -255,11 +256,11 @@ def _best_size(dataset: lgb.Dataset, parameters: Mapping[str, Any]) -> int:
         for held_out in np.array_split(rows, TRIAL_FOLDS)
     ]
     losses: dict[int, float] = {}
-    with ThreadPoolExecutor(int(parameters["num_threads"])) as pool:
+    with ThreadPoolExecutor(parallel) as pool:
         for size in TREE_SIZES:
             suited = parameters_for_size(size, dataset.num_feature())
             suited["learning_rate"] = min(2 * suited["learning_rate"], 0.5)  # a trial may be coarse
-            trial = {**suited, **parameters, "num_leaves": size, "num_threads": 1}
+            trial = {**suited, **parameters, "num_leaves": size}
             fit = partial(boost, parameters=trial, stopping=TRIAL_STOPPING)
             losses[size] = float(np.mean([boosted.loss for boosted in pool.map(fit, folds)]))
             if _is_past_best(list(losses.values())):

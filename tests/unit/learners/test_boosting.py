@@ -21,6 +21,6 @@ def test_a_users_parameter_wins_under_any_of_its_names(given: dict[str, Any], na
     rows = random.random((400, 3))
     dataset = lgb.Dataset(rows, rows[:, 0], params=FIXED).construct()
     named = checked_parameters(given)
-    chosen = choose_parameters(dataset, {**FIXED, **named}, named)
+    chosen = choose_parameters(dataset, {**FIXED, **named}, named, 1)
     assert chosen[name] == 0.03
     assert "num_leaf" not in given or chosen["num_leaves"] == 7
