@@ -19,14 +19,16 @@ from lightmodel.learners.boosting import (
     FoldDatasets,
     Stopping,
     boost,
-    category_parameters,
-    choose_parameters,
     fold_datasets,
     has_diverged,
-    parameters_for_size,
 )
 from lightmodel.learners.constraints import with_positions
 from lightmodel.learners.lightgbm_parameters import STOPPING, checked_parameters
+from lightmodel.learners.tree_size import (
+    category_parameters,
+    choose_parameters,
+    parameters_for_size,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,8 @@ class LightGBMLearner:
         given = with_positions(named, data)
         try:
             dataset = _binned(data, {**fixed, **given})
-            chosen = choose_parameters(dataset, {**fixed, **given}, given, self.parallel_folds)
+            every = {**fixed, **given}
+            chosen = choose_parameters(dataset, data.folds, every, given, self.parallel_folds)
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM rejects train.parameters: {error}") from error
         return LightGBMTrainer(
@@ -289,8 +292,7 @@ class LightGBMTrials:
         """Return the parameters that training would choose for the trial's tree size."""
         if "num_leaves" not in parameters:
             return {}
-        columns = self.trainer.dataset.num_feature()
-        suited = parameters_for_size(int(parameters["num_leaves"]), columns)
+        suited = parameters_for_size(int(parameters["num_leaves"]), self.trainer.dataset)
         return {name: value for name, value in suited.items() if name not in self.given}
 
     def stop(self) -> None:

@@ -180,8 +180,8 @@ def _training_rows(context: RunContext, split: Version) -> TrainRows:
     config, contract = context.config, contract_of(split)
     table = read_split(context.splits, split, "train")
     target = target_vector(table[contract.target.name], contract.task)
-    numbers = assign_folds(table, contract, config.train, config.split)
-    return TrainRows(contract.task.kind, target, numbers)
+    folds = assign_folds(table, contract, config.train, config.split)
+    return TrainRows(contract.task.kind, target, folds.numbers)
 
 
 def _write(compared: ComparisonResult) -> None:

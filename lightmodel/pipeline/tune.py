@@ -33,7 +33,7 @@ from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
 from lightmodel.training.cross_validation import cross_validate, extended_data
-from lightmodel.training.folds import assign_folds, fold_rows
+from lightmodel.training.folds import assign_folds
 
 logger = logging.getLogger(__name__)
 
@@ -155,9 +155,9 @@ def _trial_context(
     update = {"parameters": dict(result.space.fixed), "folds": tune.folds}
     section = config.train.model_copy(update=update)
     fitting = config.model_copy(update={"train": section})
-    data, _ = extended_data(table, contract, train_spec(fitting, result.name, context.progress))
-    numbers = assign_folds(table, contract, section, config.split)
-    folds = [fold_rows(numbers, at, config.split) for at in range(int(numbers.max()) + 1)]
+    folds = assign_folds(table, contract, section, config.split)
+    spec = train_spec(fitting, result.name, context.progress)
+    data, _ = extended_data(table, contract, spec, folds)
     fitter = prepare_trials(fitting, data, folds, threads_of(config))
     in_force = {**fitter.trainer.parameters, **config.train.parameters}
     plan = StudyPlan(
@@ -171,7 +171,7 @@ def _trial_context(
         starting_point(result.space.ranges, in_force),
     )
     study = open_study(config, plan)
-    return TrialContext(data, numbers, section, fitter, study, context.progress)
+    return TrialContext(data, folds.numbers, section, fitter, study, context.progress)
 
 
 def _compare_best(
