@@ -105,7 +105,8 @@ def _held_out_losses(parameters: Mapping[str, Any], datasets: FoldDatasets) -> V
 def search_size(losses_of: Callable[[int], Vector], rows: int) -> int:
     """Return the smallest of TREE_SIZES that is no worse than the best one that was met.
 
-    It goes to smaller trees while they are no worse, else to bigger ones while they are better.
+    It goes to smaller trees while they are better, or in a table of few rows no worse; else to bigger ones
+    while they are better.
 
     Args:
         losses_of: returns the losses of a size, of the same held-out rows for each.
@@ -115,14 +116,19 @@ def search_size(losses_of: Callable[[int], Vector], rows: int) -> int:
     losses = {_FIRST_SIZE: losses_of(_FIRST_SIZE)}
     for size in reversed(TREE_SIZES[:first]):
         losses[size] = losses_of(size)
-        if _is_worse(size, losses, rows):
+        if _is_behind(size, losses) and (rows >= _MANY_ROWS or _is_worse(size, losses, rows)):
             break
     bigger = TREE_SIZES[first + 1 :] if len(losses) == 2 else ()  # smaller trees are worse
     for size in bigger:
         losses[size] = losses_of(size)
-        if losses[size].mean() > min(one.mean() for one in losses.values()):
+        if _is_behind(size, losses):
             break
     return min(size for size in losses if not _is_worse(size, losses, rows))
+
+
+def _is_behind(size: int, losses: Mapping[int, Vector]) -> bool:
+    """Return whether another size has a lower mean loss."""
+    return bool(losses[size].mean() > min(one.mean() for one in losses.values()))
 
 
 def _is_worse(size: int, losses: Mapping[int, Vector], rows: int) -> bool:

@@ -76,7 +76,7 @@ def test_the_best_is_taken_over_and_no_test_row_is_read(table: Project) -> None:
         assert f"AUC {shown[1]} out of fold" in made.out
     else:
         assert text == FREE
-        assert "nothing is clearly better" in ran.out
+        assert "nothing is better than the present settings by more than the noise" in ran.out
 
 
 def test_the_same_command_adds_nothing_and_a_bigger_number_goes_on(table: Project) -> None:

@@ -9,12 +9,8 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer
 
-UNLIMITED = {
-    "lambda_l2": 0,
-    "min_sum_hessian_in_leaf": 0,
-    "num_leaves": 2,
-    "max_rounds": 300,
-}  # LightGBM's own default
+# LightGBM's own default of lambda_l2, and leaves of any weight
+UNLIMITED = {"lambda_l2": 0, "min_sum_hessian_in_leaf": 0, "num_leaves": 2, "max_rounds": 300}
 TRAIN, HELD_OUT = np.arange(1_400), np.arange(1_400, 2_000)
 
 
