@@ -113,7 +113,7 @@ def test_infinite_values_of_user_features_become_missing() -> None:
 
 
 def fails(_: Columns) -> Columns:
-    raise ValueError("secret cell 4711")
+    raise ValueError(f"secret cell {47 * 100 + 11}")
 
 
 def misses_a_column(columns: Columns) -> Columns:
