@@ -3,8 +3,8 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 54_900
-MOST_MODULES = 390
+MOST_LINES = 55_300
+MOST_MODULES = 393
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
