@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # slow to import, and only features(table) needs it
     import pyarrow as pa
 
 Columns = Mapping[str, npt.NDArray[Any]]
-FeatureFunction = Callable[..., Mapping[str, Any]]
+FeatureFunction = Callable[..., Any]  # returns a mapping from names to arrays, or a DataFrame
 
 _TABLE = "table"  # the name of the parameter that asks for a table
 
