@@ -26,7 +26,7 @@ from lightmodel.config import load
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.cells import Codes, Vector
 from lightmodel.contract.results import FoldFit
-from lightmodel.learners.base import Trainer, TrainingData
+from lightmodel.learners.base import Folds, Trainer, TrainingData
 from lightmodel.pipeline.train import train_spec
 from lightmodel.progress import SilentProgress
 from lightmodel.sources.factory import fetch_table
@@ -90,12 +90,12 @@ def sample_file(rows: int) -> Path:
     return path
 
 
-def ours(spec: TrainSpec, data: TrainingData, numbers: Codes) -> Ours:
+def ours(spec: TrainSpec, data: TrainingData, folds: Folds) -> Ours:
     """Bin, choose the size of the trees, fit all folds and refit; time each step."""
     started = time.perf_counter()
     trainer: Trainer = spec.learner.prepare(data)
     prepared = time.perf_counter()
-    fits = fit_folds(trainer, numbers, spec)
+    fits = fit_folds(trainer, folds, spec)
     folded = time.perf_counter()
     trainer.refit(fits)
     return Ours(prepared - started, folded - prepared, time.perf_counter() - folded, fits)
@@ -127,14 +127,15 @@ def bench_training(path: Path, repeats: int, plain_folds: int) -> dict[str, Any]
     split = preprocess(table, PreprocessOptions(config.data, config.split, config.train), None)
     data = training_data(split.train, split.contract)
     spec = replace(train_spec(config, "", SilentProgress()), checkpoints=None)
-    numbers = assign_folds(split.train, split.contract, config.train, config.split)
+    folds = assign_folds(split.train, split.contract, config.train, config.split)
+    data, numbers = replace(data, folds=folds), folds.numbers
     frame = pd.DataFrame(data.features, columns=list(data.names))
     del table, split
     runs: list[Ours] = []
     plain: list[Plain] = []
     for turn in range(max(repeats, plain_folds)):
         if turn < repeats:
-            runs.append(ours(spec, data, numbers))
+            runs.append(ours(spec, data, folds))
             print(
                 f"ours, run {turn + 1}: {runs[-1].prepare_s + runs[-1].folds_s:.1f} s", flush=True
             )

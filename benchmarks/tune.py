@@ -26,7 +26,7 @@ from lightmodel.config import Config
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.cells import Codes
 from lightmodel.contract.task import METRICS
-from lightmodel.learners.base import TrainingData
+from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.notebooks import Project
 from lightmodel.progress import SilentProgress
 from lightmodel.search.ranges import Range, search_space, starting_point
@@ -84,7 +84,7 @@ def ours(table: Table, trials: int, seed: int, journal: Path) -> tuple[float, Ma
     started = time.perf_counter()
     config = table.config
     ranges = search_space(config, include_fixed=False).ranges
-    fitter = prepare_trials(config, table.data, table.folds, threads_of(config))
+    fitter = prepare_trials(config, table.data, Folds(table.numbers), threads_of(config))
     first = starting_point(ranges, fitter.trainer.parameters)
     tune = config.tune
     plan = StudyPlan(

@@ -5,8 +5,10 @@ Neither ever holds a cell value of the user's data, a secret or a traceback. `li
 class to an exit code, `lightmodel.service` to an HTTP status.
 """
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SHOWN_ROWS = 5
 SHOWN_VIOLATIONS = 20
@@ -137,3 +139,16 @@ class NotPossible(LightModelError):
 
 class StorageFull(LightModelError):
     """A write failed because the disk, or the quota on it, is full."""
+
+
+def raised_at(error: BaseException, function: Callable[..., Any]) -> str:
+    """Return " in line 3 of own.py (total = 1 / rows)": where a user's function failed.
+
+    It is the last line of the function's own file; if none is known, of any file. The text of the error is
+    not part of it, since that may hold a value of the table.
+    """
+    lines = traceback.extract_tb(error.__traceback__)
+    file = getattr(getattr(function, "__code__", None), "co_filename", lines[-1].filename)
+    line = next((one for one in reversed(lines) if one.filename == file), lines[-1])
+    text = f" ({line.line})" if line.line else ""
+    return f" in line {line.lineno} of {line.filename}{text}"

@@ -12,6 +12,7 @@ from lightmodel.config import Config, load
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, QualityGateFailed
+from lightmodel.learners.base import contribution_function
 from lightmodel.pipeline import CHAIN, RunContext, run_chain
 from lightmodel.pipeline.context import contract_of, read_split
 from lightmodel.pipeline.train import train_spec
@@ -123,7 +124,7 @@ class Project:
         import pandas as pd
 
         model = fitted.trainer.refit(fitted.fits)
-        contributions = getattr(model, "contributions", None)
+        contributions = contribution_function(model)
         if contributions is None or fitted.data.kind is TaskKind.MULTICLASS:
             raise ConfigError(
                 "only LightGBM models with one score per row have feature contributions"

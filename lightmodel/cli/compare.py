@@ -42,6 +42,10 @@ _BOOSTERS = {"xgboost", "catboost"}
     help="Time limit for each learner, such as 90s, 5m or 2h; a slower one is not ranked.",
 )
 @click.option("--write", is_flag=True, help="Write the winner to the settings file, if better.")
+@click.option(
+    "--force", is_flag=True, help="With --write: also write a winner that ties with the settings."
+)
+@click.option("--test", is_flag=True, help="Also score the winner on the test rows.")
 def compare(
     config_file: Path | None,
     sets: tuple[str, ...],
@@ -53,8 +57,8 @@ def compare(
 
     The settings in force always take part. The learners are lightgbm, xgboost, catboost,
     hist-gradient-boosting, random-forest, extra-trees, svm, mlp and knn; for classes also logistic, for
-    numbers lasso and ridge. Only the winner is evaluated on the test rows. A table, a
-    workbook and a plot are written to the folder comparisons/ of store.work.
+    numbers lasso and ridge. No test row is read, unless --test asks for it. A table, a workbook
+    and a plot are written to the folder comparisons/ of store.work.
     """
     loaded = load(config_file, sets)
     config = loaded.config
@@ -70,9 +74,12 @@ def compare(
         with run_lock(config.store.work / "comparisons"):
             compared = comparison.compare(context, split, only, limit, ensemble=flags["ensemble"])
             _show(compared)
-            _show_test_result(compared, comparison.evaluate_on_test(context, compared))
+            tested = comparison.evaluate_on_test(context, compared) if flags["test"] else None
+            context.record(tuple(comparison.run_records(compared, tested)))
+    if tested:
+        _show_test_result(compared, tested)
     if file:
-        _write(compared, file)
+        _write(compared, file, force=flags["force"])
 
 
 def _seconds(duration: str) -> float:
@@ -175,12 +182,18 @@ def _show_test_result(compared: "ComparisonResult", tested: "Evaluation") -> Non
         )
 
 
-def _write(compared: "ComparisonResult", file: Path) -> None:
+def _write(compared: "ComparisonResult", file: Path, *, force: bool) -> None:
     from lightmodel.config.rewrite import rewrite
 
     result, present = compared.winner.result, compared.present_result()
     if result.name == compared.present:
         click.echo(f"{file} is unchanged: its settings are the best.")
+        return
+    if present and present.is_tied and not force:
+        click.echo(
+            f"{file} is unchanged: {result.name} leads its settings by no more than the noise between "
+            "folds; add --force to write it nevertheless."
+        )
         return
     values: Mapping[str, Any] = {
         "estimator": result.estimator,

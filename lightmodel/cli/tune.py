@@ -125,8 +125,8 @@ def _winner_text(tuned: "TuneResult") -> str:
     present = next(candidate for candidate in tuned.finalists if candidate.trial is None)
     if winner is None:
         return (
-            f"nothing is clearly better than the present settings: {metric.title} "
-            f"{present.value(metric):.4f}"
+            f"nothing is better than the present settings by more than the noise between folds: "
+            f"{metric.title} {present.value(metric):.4f}"
         )
     parameters = toml_item(winner.parameters).as_string()
     return (

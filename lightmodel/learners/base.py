@@ -1,14 +1,46 @@
 """The protocols of a learner, of its trainer, and of the model that it fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 
 if TYPE_CHECKING:
     from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The cut of the training rows into folds, by the method of the split.
+
+    Attributes:
+        numbers: (rows,) number of the fold that holds each row out, from 0; -1 for none.
+        by_time: whether a fold is fitted on earlier rows only.
+    """
+
+    numbers: "Codes"
+    by_time: bool = False
+
+    @property
+    def count(self) -> int:
+        """The number of folds."""
+        return int(self.numbers.max()) + 1
+
+    def rows(self, fold: int) -> "tuple[Codes, Codes]":
+        """Return the rows that a fold is fitted on, and those that it holds out, ascending."""
+        numbers = self.numbers
+        fitted = numbers < fold if self.by_time else numbers != fold
+        return np.flatnonzero(fitted), np.flatnonzero(numbers == fold)
+
+    def merged(self, most: int) -> "Folds":
+        """Return at most so many folds, each of neighbouring ones."""
+        numbers, count = self.numbers, self.count
+        grouped = numbers * min(most, count) // count
+        return Folds(np.where(numbers < 0, -1, grouped), self.by_time)
 
 
 @dataclass(frozen=True)
@@ -22,6 +54,7 @@ class TrainingData:
         categorical: positions of the categorical columns.
         kind: binary, multiclass or regression.
         classes: number of classes; 0 for regression.
+        folds: of the cross-validation, whose cut a learner's own trials follow; None: any cut will do.
     """
 
     features: "Matrix"
@@ -30,6 +63,7 @@ class TrainingData:
     categorical: tuple[int, ...]
     kind: TaskKind
     classes: int
+    folds: Folds | None = None
 
 
 class FittedModel(Protocol):
@@ -46,6 +80,12 @@ class FittedModel(Protocol):
     def importance(self) -> tuple[Importance, ...]:
         """Return the importance of each feature, in training order; empty where it is unknown."""
         ...
+
+
+def contribution_function(model: object) -> "Callable[[Matrix], Matrix] | None":
+    """Return the function for SHAP values of (rows, features); None if the model has none."""
+    has_any = getattr(model, "has_contributions", False)
+    return getattr(model, "contributions", None) if has_any else None
 
 
 class Trainer(Protocol):

@@ -1,16 +1,12 @@
-"""Boosting with early stopping at the lowest cost, and the choice of the tree size.
+"""Boosting with early stopping at the lowest cost.
 
 The loss is computed on the held-out rows only, and only every few rounds; their scores are read from
 LightGBM's running scores instead of being predicted again at the end.
-
-No tree size suits every table: independent columns need stumps, interactions need big trees, and the
-wrong choice costs accuracy and minutes. A short trial on some training rows decides (docs/decisions/).
 """
 
 from collections.abc import Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from functools import partial
 from threading import Event
 from typing import Any
 
@@ -30,9 +26,6 @@ _NEGLIGIBLE = (
 )
 # Multiclass: classes that separate well improve the loss for thousands of rounds, by next to nothing.
 _NEEDED_IMPROVEMENT = 0.005  # as a share of the loss, within `Stopping.patience`
-# Multiclass: LightGBM divides by sums of p (1 - p), which are next to 0 for a rare class, so that without
-# this much in the divisor a step is as large as it likes, and the loss rises.
-_MULTICLASS_DEFAULTS = {"lambda_l2": 1.0}
 
 FoldDatasets = tuple[lgb.Dataset, lgb.Dataset]  # of the rows to fit, and of those held out
 
@@ -44,14 +37,6 @@ class Stopping:
     max_rounds: int
     patience: int
     evaluate_every: int
-
-
-TREE_SIZES = (2, 4, 8, 16, 32, 64, 128)
-TRIAL_ROWS = 10_000
-TRIAL_FOLDS = 3
-COLUMNS_PER_STUMP, COLUMNS_PER_TREE = 10, 20
-LOSS_TOLERANCE = 1.005  # losses within this factor count as equal
-TRIAL_STOPPING = Stopping(max_rounds=2_000, patience=50, evaluate_every=5)
 
 
 @dataclass(frozen=True)
@@ -188,86 +173,21 @@ class _LossMetric:
         """Keep the scores, (rows,) or (rows, classes), and return their loss as LightGBM expects it."""
         self.scores = scores
         self.target = np.asarray(rows.get_label(), np.float64)
-        return "loss", _loss(self._objective, self.target, scores), False
+        return "loss", float(row_losses(self._objective, self.target, scores).mean()), False
 
 
-def _loss(objective: str, target: Vector, scores: Scores) -> float:
+def row_losses(objective: str, target: Vector, scores: Scores) -> Vector:
+    """Return (rows,) the loss of each row, whose mean is what boosting lowers."""
     if objective == "regression":
-        return float(((scores - target) ** 2).mean())
+        return (scores - target) ** 2
     if objective == "binary":
         true_class = np.where(target == 1, scores, 1 - scores)
     else:
         true_class = scores[np.arange(len(target)), target.astype(np.int64)]
-    return float(-np.log(np.maximum(true_class, _TINY)).mean())
+    losses: Vector = -np.log(np.maximum(true_class, _TINY))
+    return losses
 
 
 def _thinned(curve: list[Point]) -> tuple[Point, ...]:
     every = max(1, -(-len(curve) // MAX_CURVE_POINTS))
     return tuple(curve[::every])
-
-
-def choose_parameters(
-    dataset: lgb.Dataset, fixed: Mapping[str, Any], given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return num_leaves and the parameters that depend on it; those that the user has `given` win.
-
-    `fixed` are all parameters in effect, those of the user among them, all under their main names.
-    """
-    columns = dataset.num_feature()
-    defaults = _MULTICLASS_DEFAULTS if fixed["objective"] == "multiclass" else {}
-    given = {**defaults, **given}
-    size = given.get("num_leaves") or _best_size(dataset, {**fixed, **given})
-    return {**parameters_for_size(int(size), columns), **given}
-
-
-def parameters_for_size(leaves: int, columns: int) -> dict[str, Any]:
-    """Return the parameters that suit trees with this number of leaves.
-
-    Bigger trees get a smaller learning rate, which keeps the number of rounds similar. Stumps
-    sample few columns, since they cannot combine them anyway; bigger trees sample more.
-    """
-    sampled = COLUMNS_PER_STUMP if leaves == 2 else COLUMNS_PER_TREE
-    return {
-        "num_leaves": leaves,
-        "learning_rate": float(round(0.5 / np.sqrt(leaves), 4)),
-        "feature_fraction": min(1.0, max(0.05, sampled / columns)),
-    }
-
-
-def category_parameters(rows: int) -> dict[str, Any]:
-    """Return the parameters of splits on categories that suit a table with so many training rows.
-
-    LightGBM's own are for tables of thousands of rows: in a small one they rule out every split on a
-    category of a dozen values or more.
-    """
-    return {
-        "min_data_per_group": min(100, max(20, rows // 50)),
-        "cat_smooth": min(10.0, max(2.0, round(rows / 500, 1))),
-    }
-
-
-def _best_size(dataset: lgb.Dataset, parameters: Mapping[str, Any]) -> int:
-    """Return the smallest tree size whose mean loss over a few folds is within 0.5 % of the best."""
-    random = np.random.default_rng(int(parameters["seed"]))
-    rows = random.permutation(dataset.num_data())[:TRIAL_ROWS]
-    folds = [
-        fold_datasets(dataset, np.setdiff1d(rows, held_out), np.sort(held_out))
-        for held_out in np.array_split(rows, TRIAL_FOLDS)
-    ]
-    losses: dict[int, float] = {}
-    with ThreadPoolExecutor(int(parameters["num_threads"])) as pool:
-        for size in TREE_SIZES:
-            suited = parameters_for_size(size, dataset.num_feature())
-            suited["learning_rate"] = min(2 * suited["learning_rate"], 0.5)  # a trial may be coarse
-            trial = {**suited, **parameters, "num_leaves": size, "num_threads": 1}
-            fit = partial(boost, parameters=trial, stopping=TRIAL_STOPPING)
-            losses[size] = float(np.mean([boosted.loss for boosted in pool.map(fit, folds)]))
-            if _is_past_best(list(losses.values())):
-                break
-    limit = LOSS_TOLERANCE * min(losses.values())
-    return next(size for size, loss in losses.items() if loss <= limit)
-
-
-def _is_past_best(losses: list[float]) -> bool:
-    """Return whether the last two sizes were clearly worse than an earlier one."""
-    return len(losses) > 2 and min(losses[-2:]) > LOSS_TOLERANCE * min(losses)

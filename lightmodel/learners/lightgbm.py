@@ -19,13 +19,16 @@ from lightmodel.learners.boosting import (
     FoldDatasets,
     Stopping,
     boost,
-    category_parameters,
-    choose_parameters,
     fold_datasets,
     has_diverged,
+)
+from lightmodel.learners.constraints import with_positions
+from lightmodel.learners.lightgbm_parameters import STOPPING, checked_parameters
+from lightmodel.learners.tree_size import (
+    category_parameters,
+    choose_parameters,
     parameters_for_size,
 )
-from lightmodel.learners.lightgbm_parameters import STOPPING, checked_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,10 @@ _OBJECTIVES = {
     TaskKind.MULTICLASS: "multiclass",
     TaskKind.REGRESSION: "regression",
 }
+# LightGBM has one number of threads for the whole process, which each of its calls sets. Trees with linear
+# leaves keep memory for as many threads as there were when they were set up, and end the process when
+# another call, such as the cut of the next fold, has raised it since. A model text names the number, too.
+ONE_THREAD = 1
 _RATE_STEP, _LOWEST_RATE = 0.25, 0.25**3  # of the learning rate, where training diverges
 
 
@@ -53,7 +60,6 @@ class LightGBMLearner:
         self.parallel_folds = threads
         self._given = checked_parameters(parameters)
         self._seed = seed
-        self._threads = threads
         self._keep_fold_models = keep_fold_models
 
     def prepare(self, data: TrainingData) -> "LightGBMTrainer":
@@ -67,16 +73,18 @@ class LightGBMLearner:
             "force_col_wise": True,
             "feature_pre_filter": False,
             "verbosity": -1,
-            "num_threads": self._threads,
+            "num_threads": ONE_THREAD,
         }
         if data.kind is TaskKind.MULTICLASS:
             fixed["num_class"] = data.classes
         if data.categorical:
             fixed |= category_parameters(len(data.target))
-        given = {name: value for name, value in self._given.items() if name not in STOPPING}
+        named = {name: value for name, value in self._given.items() if name not in STOPPING}
+        given = with_positions(named, data)
         try:
             dataset = _binned(data, {**fixed, **given})
-            chosen = choose_parameters(dataset, {**fixed, **given}, given)
+            every = {**fixed, **given}
+            chosen = choose_parameters(dataset, data.folds, every, given, self.parallel_folds)
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM rejects train.parameters: {error}") from error
         return LightGBMTrainer(
@@ -142,9 +150,9 @@ class LightGBMTrainer:
         return replace(boosted.fit, model=model)
 
     def _at(self, share: float) -> dict[str, Any]:
-        """Return the parameters of one thread, with a share of the learning rate."""
-        parameters = {**self.parameters, "num_threads": 1}
-        return parameters if share == 1 else {**parameters, "learning_rate": self._rate(share)}
+        """Return the parameters with a share of the learning rate."""
+        rate = {} if share == 1 else {"learning_rate": self._rate(share)}
+        return {**self.parameters, **rate}
 
     def _rate(self, share: float) -> float:
         return float(self.parameters["learning_rate"]) * share
@@ -176,7 +184,7 @@ class LightGBMTrainer:
         return LightGBMModel((booster.model_to_string(),), self.data.names)
 
     def _boost_all(self, share: float, rounds: int) -> lgb.Booster:
-        """Boost on all rows, on one thread: the model text, whose bytes must not change, names it."""
+        """Boost on all rows."""
         booster = lgb.Booster(self._at(share), self.dataset)
         for _ in range(rounds):
             if booster.update():
@@ -209,6 +217,11 @@ class LightGBMModel:
     def predict(self, features: Matrix) -> Scores:
         """Return the scores of (rows, features): (rows,) or (rows, classes)."""
         return self._mean(features)
+
+    @cached_property
+    def has_contributions(self) -> bool:
+        """Whether LightGBM can explain it: there are no SHAP values of trees with linear leaves."""
+        return not any("\nis_linear=1" in text for text in self.texts)
 
     def contributions(self, features: Matrix) -> Matrix:
         """Return the SHAP values of each feature on the raw score, averaged over the boosters.
@@ -270,7 +283,6 @@ class LightGBMTrials:
         """
         trainer = self.trainer
         every = {**trainer.parameters, **self._for_size(parameters), **parameters}
-        every["num_threads"] = 1
         try:
             return boost(self.folds[fold], every, self.stopping, trainer.cancelled).fit
         except lgb.basic.LightGBMError as error:
@@ -280,8 +292,7 @@ class LightGBMTrials:
         """Return the parameters that training would choose for the trial's tree size."""
         if "num_leaves" not in parameters:
             return {}
-        columns = self.trainer.dataset.num_feature()
-        suited = parameters_for_size(int(parameters["num_leaves"]), columns)
+        suited = parameters_for_size(int(parameters["num_leaves"]), self.trainer.dataset)
         return {name: value for name, value in suited.items() if name not in self.given}
 
     def stop(self) -> None:

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
 from lightmodel.config.base import RENAMED_MODULES
 from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
-from lightmodel.errors import ConfigError
+from lightmodel.errors import ConfigError, raised_at
 from lightmodel.learners.base import TrainingData
 
 CALIBRATION_FOLDS = 5
@@ -53,16 +54,40 @@ class SklearnLearner:
         """
         self._path = path
         self._threads = threads
-        self._estimator = _build(path, user_estimator or _import(path), parameters, seed, threads)
+        self._estimator = _build(path, user_estimator, parameters, seed, threads)
 
     def prepare(self, data: TrainingData) -> "SklearnTrainer":
-        """Check that the estimator is a classifier or a regressor, as the task needs."""
-        if is_classifier(self._estimator) != data.kind.has_classes:
-            kind = "classifier" if data.kind.has_classes else "regressor"
+        """Check that the estimator is a classifier or a regressor, as the task needs.
+
+        Raises:
+            ConfigError: it is of another kind, or cannot tell its kind.
+        """
+        needed = "classifier" if data.kind.has_classes else "regressor"
+        found = _kind(self._path, self._estimator)
+        # an estimator of the user's may predict numbers without saying that it is a regressor
+        is_plain = needed == "regressor" and not found and hasattr(self._estimator, "predict")
+        if found != needed and not is_plain:
             raise ConfigError(
-                f"train.estimator = {self._path!r}: a {data.kind} task needs a {kind}"
+                f"train.estimator = {self._path!r}: a {data.kind} task needs a {needed}"
+                + (f"; the kind of this one is {found}" if found else "")
             )
         return SklearnTrainer(self._path, self._estimator, data, self._threads)
+
+
+def _kind(path: str, estimator: BaseEstimator) -> str:
+    """Return "classifier", "regressor", "clusterer" or another kind; "" if it has none.
+
+    Raises:
+        ConfigError: it cannot tell, as one around another estimator that is missing.
+    """
+    try:
+        return get_tags(estimator).estimator_type or ""
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{path} does not tell whether it is a classifier or a regressor ({type(error).__name__})",
+            hint="if it is one around another estimator, return both from estimator() of train.module; "
+            "docs/own-code.md",
+        ) from error
 
 
 def _import(path: str) -> Callable[..., Any]:
@@ -79,8 +104,13 @@ def _import(path: str) -> Callable[..., Any]:
 
 
 def _build(
-    path: str, factory: Callable[..., Any], parameters: Mapping[str, Any], seed: int, threads: int
+    path: str,
+    user_estimator: Callable[..., Any] | None,
+    parameters: Mapping[str, Any],
+    seed: int,
+    threads: int,
 ) -> BaseEstimator:
+    factory = user_estimator or _import(path)
     try:
         accepted = inspect.signature(factory).parameters
         defaults = {"random_state": seed}
@@ -88,8 +118,16 @@ def _build(
             defaults |= {"n_jobs": threads, "thread_count": threads}
         known = {key: value for key, value in defaults.items() if key in accepted}
         estimator = factory(**{**known, **parameters})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"train.parameters are not valid for {path}: {error}") from error
+    except Exception as error:
+        if factory is user_estimator:
+            where = f"{raised_at(error, factory)}: {type(error).__name__}: {error}"
+            raise ConfigError(
+                f"train.module: estimator() failed{where}",
+                hint="it receives train.parameters by name; docs/own-code.md",
+            ) from error
+        if isinstance(error, TypeError | ValueError):
+            raise ConfigError(f"train.parameters are not valid for {path}: {error}") from error
+        raise
     if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise ConfigError(f"train.estimator = {path!r} is not a scikit-learn estimator")
     hidden = estimator.get_params(deep=False).keys() - accepted.keys()  # XGBoost's, by **kwargs

@@ -29,12 +29,14 @@ class Candidate:
         key: fingerprint of the model that this config would train.
         metrics: out-of-fold metrics; None until they are computed.
         trial: the study's trial that the parameters come from, if any.
+        folds: the metrics of each fold, where they are needed.
     """
 
     config: Config
     key: str
     metrics: Scored | None = None
     trial: "Trial | None" = None
+    folds: tuple[Scored, ...] = ()
 
     @classmethod
     def of(

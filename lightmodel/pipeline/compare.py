@@ -1,7 +1,7 @@
-"""Run `compare`: cross-validate several estimators on the same folds, and test the best of them once.
+"""Run `compare`: cross-validate several estimators on the same folds, and rank them.
 
-The out-of-fold scores choose the winner. All cross-validation results are written before the test rows
-are opened, and only the winner is scored on them.
+The out-of-fold scores choose the winner. The test rows are opened only if the user asks for it, after all
+results are written, and for the winner alone.
 """
 
 import json
@@ -180,8 +180,8 @@ def _training_rows(context: RunContext, split: Version) -> TrainRows:
     config, contract = context.config, contract_of(split)
     table = read_split(context.splits, split, "train")
     target = target_vector(table[contract.target.name], contract.task)
-    numbers = assign_folds(table, contract, config.train, config.split)
-    return TrainRows(contract.task.kind, target, numbers)
+    folds = assign_folds(table, contract, config.train, config.split)
+    return TrainRows(contract.task.kind, target, folds.numbers)
 
 
 def _write(compared: ComparisonResult) -> None:
@@ -221,7 +221,7 @@ def _summary(compared: ComparisonResult) -> dict[str, Any]:
 def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluation:
     """Score the winner on the test rows, beside a dummy and the served model, if any.
 
-    The evaluation is written into the comparison's folder, and both are sent to tracking.
+    The evaluation is written into the comparison's folder.
 
     Raises:
         ArtefactCorrupt: the file of test rows does not match its manifest.
@@ -237,12 +237,14 @@ def evaluate_on_test(context: RunContext, compared: ComparisonResult) -> Evaluat
     kept = {name: evaluation[name] for name in ("rows", "metrics", "dummy", "comparison")}
     content = json_bytes({"winner": winner.name, **kept})
     write_atomic(compared.folder / "winner-on-test-rows.json", content)
-    context.record(tuple(_run_records(compared, tested)))
     return tested
 
 
-def _run_records(compared: ComparisonResult, tested: Evaluation) -> Iterator[RunRecord]:
-    """Yield the record of a comparison, and one of each ranked entry as its child."""
+def run_records(compared: ComparisonResult, tested: Evaluation | None) -> Iterator[RunRecord]:
+    """Yield the record of a comparison for tracking, and one of each ranked entry as its child.
+
+    `tested` is the winner's result on the test rows, if it was evaluated.
+    """
     ended = datetime.now(UTC).isoformat()
     key = f"comparison-{compared.folder.name}"
     yield RunRecord(
@@ -251,7 +253,9 @@ def _run_records(compared: ComparisonResult, tested: Evaluation) -> Iterator[Run
         compared.created,
         ended,
         parameters={"split": compared.split.name, "metric": compared.metric.name},
-        metrics={f"test_{name}": item.value for name, item in tested.metrics.items()},
+        metrics={
+            f"test_{name}": item.value for name, item in (tested.metrics if tested else {}).items()
+        },
         tags={"winner": compared.winner.result.name},
         files=tuple(sorted(compared.folder.resolve().iterdir())),
     )

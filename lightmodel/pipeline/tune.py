@@ -5,7 +5,6 @@ full, as `train` does, together with the present settings, and that score decide
 """
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -20,27 +19,33 @@ from lightmodel.contract.task import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
 from lightmodel.files import translate_os_errors, write_atomic
 from lightmodel.pipeline.candidates import Candidate, format_parameters, rank
-from lightmodel.pipeline.context import RunContext, Scored, contract_of, deciding_metric, read_split
-from lightmodel.pipeline.reuse import find_reusable, libraries_of, model_inputs, model_parameters
+from lightmodel.pipeline.context import (
+    RunContext,
+    contract_of,
+    deciding_metric,
+    read_split,
+)
+from lightmodel.pipeline.finalists import exceeds_noise, score_finalist
+from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_parameters
 from lightmodel.pipeline.train import clear_checkpoints, csv_bytes, train_spec
 from lightmodel.search.ranges import Space, search_space, starting_point
 from lightmodel.search.studies import StudyPlan, Trial, open_study
 from lightmodel.search.study_report import best_trials, study_png, trial_rows
 from lightmodel.search.trials import TrialContext, prepare_trials, run_trials
 from lightmodel.store.lock import run_lock
-from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
 from lightmodel.tracking.records import RunRecord
-from lightmodel.training.cross_validation import cross_validate, extended_data
-from lightmodel.training.folds import assign_folds, fold_rows
+from lightmodel.training.cross_validation import extended_data
+from lightmodel.training.folds import assign_folds
 
 logger = logging.getLogger(__name__)
 
 MODULES = ("lightmodel.search.trials", "lightmodel.learners.lightgbm")
+_TRIAL_SEED = 1_000_003  # added to train.seed
 _OF_A_TRIAL = {"folds", "max_rounds", "patience"}
 MIN_GAIN = 1e-3  # relative to the value of the present settings
-TRIALS, FINALISTS, PLOT, SCORES = "trials.csv", "finalists.csv", "study.png", "scores.json"
+TRIALS, FINALISTS, PLOT = "trials.csv", "finalists.csv", "study.png"
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,22 @@ class TuneResult:
     def winner(self) -> Candidate | None:
         """The best trial, if all were compared and it is clearly better than the present settings.
 
-        A search sees the folds many times, so that very small gains are chance.
+        A search sees the folds many times, so that small gains are chance: a gain must exceed the noise
+        between the folds, of as many trials as were compared.
         """
         if self.interrupted or not self.finalists or not self.finalists[0].trial:
             return None
+        metric, best = self.metric, self.finalists[0]
         present = next(one for one in self.finalists if one.trial is None)
-        best, value = (one.value(self.metric) for one in (self.finalists[0], present))
-        least = self.metric.worsened(value, -MIN_GAIN)
-        return self.finalists[0] if value != value or self.metric.better(best, least) else None
+        value = present.value(metric)
+        if value != value:
+            return best
+        clear = metric.better(best.value(metric), metric.worsened(value, -MIN_GAIN))
+        return (
+            best
+            if clear and exceeds_noise(best, present, metric, len(self.finalists) - 1)
+            else None
+        )
 
 
 def run_tune(context: RunContext, split: Version, *, include_fixed: bool = False) -> TuneResult:
@@ -155,9 +168,11 @@ def _trial_context(
     update = {"parameters": dict(result.space.fixed), "folds": tune.folds}
     section = config.train.model_copy(update=update)
     fitting = config.model_copy(update={"train": section})
-    data, _ = extended_data(table, contract, train_spec(fitting, result.name, context.progress))
-    numbers = assign_folds(table, contract, section, config.split)
-    folds = [fold_rows(numbers, at, config.split) for at in range(int(numbers.max()) + 1)]
+    # other folds than those of the finalists, which are cut by the same draws into train.folds
+    cut = section.model_copy(update={"seed": section.seed + _TRIAL_SEED})
+    folds = assign_folds(table, contract, cut, config.split)
+    spec = train_spec(fitting, result.name, context.progress)
+    data, _ = extended_data(table, contract, spec, folds)
     fitter = prepare_trials(fitting, data, folds, threads_of(config))
     in_force = {**fitter.trainer.parameters, **config.train.parameters}
     plan = StudyPlan(
@@ -171,7 +186,7 @@ def _trial_context(
         starting_point(result.space.ranges, in_force),
     )
     study = open_study(config, plan)
-    return TrialContext(data, numbers, section, fitter, study, context.progress)
+    return TrialContext(data, folds.numbers, section, fitter, study, context.progress)
 
 
 def _compare_best(
@@ -194,7 +209,7 @@ def _compare_best(
                     logger.info("cross-validating trial %d in full: %s", trial.number, text)
                     parameters = {**result.space.fixed, **trial.parameters}
                 one = Candidate.of(config, split, parameters, trial)
-                one = _cross_validate_fully(context, split, table, result.folder, one)
+                one = score_finalist(context, split, table, result.folder, one)
                 finalists.append(one)
     except AlreadyRunning:
         return replace(result, others=1)
@@ -204,31 +219,6 @@ def _compare_best(
     for loser in ranked[1:]:
         clear_checkpoints(loser.config, loser.key)
     return replace(result, finalists=ranked)
-
-
-def _cross_validate_fully(
-    context: RunContext, split: Version, table: pa.Table, folder: Path, candidate: Candidate
-) -> Candidate:
-    """Return a candidate with its scores over train.folds, which are reused if they are known.
-
-    Fitted folds are kept as checkpoints, so that `train` with the same settings need not fit them again.
-    """
-    model = find_reusable(context.models, candidate.key).version
-    known = _known_scores(folder)
-    metrics: Scored | None = model.manifest.metrics if model else known.get(candidate.key)
-    if metrics is None:
-        spec = train_spec(candidate.config, candidate.key, context.progress)
-        metrics = cross_validate(table, contract_of(split), spec).metrics
-        write_atomic(folder / SCORES, json_bytes({**known, candidate.key: metrics}))
-    return replace(candidate, metrics=metrics)
-
-
-def _known_scores(folder: Path) -> dict[str, Scored]:
-    try:
-        scores: dict[str, Scored] = json.loads((folder / SCORES).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return scores
 
 
 def _write(result: TuneResult) -> None:

@@ -14,7 +14,7 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.imputation import imputed_values
 from lightmodel.contract.publication import published
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError, NotPossible
-from lightmodel.learners.base import FittedModel
+from lightmodel.learners.base import FittedModel, contribution_function
 from lightmodel.learners.factory import load_model
 from lightmodel.scoring.predictor import LoadedModel, Predictor, check_samples
 from lightmodel.store.canary import served_versions
@@ -208,12 +208,11 @@ def _backends(version: Version) -> Iterator[tuple[_Predict, _Predict | None, Row
         except NotCompiledError as reason:
             logger.warning("%s: its compiled model is not used: %s", version.name, reason)
         else:
-            compiled = trees.contributions if trees.has_contributions else None
-            yield trees.predict, compiled or _by_lightgbm(version), rows
+            yield trees.predict, contribution_function(trees) or _by_lightgbm(version), rows
     model = _open_bundle(version)
     from lightmodel.tables.arrow_rows import read_rows  # imports Arrow, which is slow
 
-    yield model.predict, getattr(model, "contributions", None), read_rows
+    yield model.predict, contribution_function(model), read_rows
 
 
 def _steps(version: Version, contract: Contract) -> Processing:

@@ -52,27 +52,42 @@ def _ranked(result: CvResult, best: CvResult, metric: Metric) -> RankedResult:
         result,
         {name: _mean(values) for name, values in folds.items()},
         {name: _spread(values) for name, values in folds.items()},
-        *paired_difference(best, result, metric),
+        *_behind(best, result, metric),
     )
 
 
-def paired_difference(better: CvResult, worse: CvResult, metric: Metric) -> tuple[float, float]:
+def _behind(best: CvResult, result: CvResult, metric: Metric) -> tuple[float, float]:
+    """Return how far a result is behind the best, and the noise of that."""
+    if best is result:
+        return 0.0, 0.0
+    one, other = _fold_values(best, metric.name), _fold_values(result, metric.name)
+    return paired_difference(one, other, metric)
+
+
+def paired_difference(
+    better: Vector, worse: Vector, metric: Metric, comparisons: int = 1
+) -> tuple[float, float]:
     """Return the mean difference over the folds, and half the width of its 95 % interval.
 
     Folds share most of their training rows, so their differences vary less than those of independent
     tables would; the variance is corrected for that as by Nadeau and Bengio (2003).
+
+    Args:
+        better: (folds,) values of the deciding metric.
+        worse: the same of another candidate, on the same folds.
+        metric: the deciding metric.
+        comparisons: how many candidates `better` is the best of; the interval then holds for all of them.
     """
-    if better is worse:
-        return 0.0, 0.0
-    sign = 1 if metric.higher_is_better else -1
-    differences = sign * (_fold_values(better, metric.name) - _fold_values(worse, metric.name))
+    differences = (better - worse) * (1 if metric.higher_is_better else -1)
     differences = differences[np.isfinite(differences)]
     count = len(differences)
     if count < 2:
         return _mean(differences), math.inf
     factor = 1 / count + 1 / (count - 1)  # the second term is held-out rows / training rows
     error = math.sqrt(factor * float(differences.var(ddof=1)))
-    return float(differences.mean()), error * float(stdtrit(count - 1, (1 + _CONFIDENCE) / 2))
+    return float(differences.mean()), error * float(
+        stdtrit(count - 1, 1 - (1 - _CONFIDENCE) / 2 / comparisons)
+    )
 
 
 def _fold_values(result: CvResult, metric: str) -> Vector:

@@ -1,7 +1,7 @@
 """Run the trials of a study in parallel, and score each out of fold, one fold at a time."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from lightmodel.config import Config, TrainSection
 from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
-from lightmodel.learners.base import TrainingData
+from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.learners.boosting import Stopping, fold_datasets
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
 from lightmodel.learners.lightgbm_parameters import main_names
@@ -42,14 +42,14 @@ class TrialContext:
 
 
 def prepare_trials(
-    config: Config, data: TrainingData, folds: Sequence[tuple[Codes, Codes]], threads: int
+    config: Config, data: TrainingData, folds: Folds, threads: int
 ) -> LightGBMTrials:
     """Prepare the training rows once for all trials of a study.
 
     Args:
         config: whose `train` and `tune` sections say what is fitted and when it stops.
         data: the training rows.
-        folds: row numbers to fit and to hold out, for each fold.
+        folds: of a trial.
         threads: number of folds fitted in parallel, with one thread each.
     """
     train, tune = config.train, config.tune
@@ -57,7 +57,7 @@ def prepare_trials(
     trainer = learner.prepare(data)
     rounds = min(tune.max_rounds, trainer.stopping.max_rounds)
     stopping = Stopping(rounds, tune.patience, trainer.stopping.evaluate_every)
-    datasets = [fold_datasets(trainer.dataset, *rows) for rows in folds]
+    datasets = [fold_datasets(trainer.dataset, *folds.rows(fold)) for fold in range(folds.count)]
     given = frozenset(main_names(train.parameters))
     return LightGBMTrials(trainer, datasets, given, stopping, threads)
 

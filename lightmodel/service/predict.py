@@ -186,7 +186,9 @@ def _explain(model: LoadedModel) -> int:
         return 0
     most = len(model.predictor.feature_names)
     if model.predictor.contribute is None:
-        raise BadRequest("this model has no contributions; only LightGBM models do")
+        raise BadRequest(
+            "this model gives no contributions; LightGBM models do, without linear trees"
+        )
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
         raise BadRequest(f"explain must be an integer from 1 to {most}, the number of features")
     return int(text)

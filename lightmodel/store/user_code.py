@@ -47,7 +47,7 @@ def read_user_code(path: Path) -> UserCode:
     Raises:
         ConfigError: the file cannot be read or executed.
     """
-    return execute(f"{FOLDER}/{path.name}", read_source(path))
+    return execute(f"{FOLDER}/{path.name}", read_source(path), str(path))
 
 
 def read_source(path: Path) -> bytes:
@@ -82,8 +82,10 @@ def user_features(version: Version) -> Callable[..., Any] | None:
     return code.function("features") if code else None
 
 
-def execute(file: str, source: bytes) -> UserCode:
+def execute(file: str, source: bytes, shown: str = "") -> UserCode:
     """Execute a source file as a module, once for each content, and return it.
+
+    `shown` is the path of the user's own file, by which errors name it; "" if there is only `file`.
 
     Raises:
         ConfigError: the code raises an exception.
@@ -95,13 +97,13 @@ def execute(file: str, source: bytes) -> UserCode:
     module.__file__ = file
     sys.modules[name] = module  # first: dataclasses look up their module
     try:
-        exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 — the user's own code
+        exec(compile(source, shown or file, "exec"), module.__dict__)  # noqa: S102 — the user's own code
     except BaseException as error:
         del sys.modules[name]
         if not isinstance(error, Exception | SystemExit):
             raise  # such as Ctrl-C: no fault of the file
         raise ConfigError(
-            f"{file} cannot be executed: {type(error).__name__}: {error}",
+            f"{shown or file} cannot be executed: {type(error).__name__}: {error}",
             hint="check that the file runs by itself, and that its packages are installed",
         ) from error
     return UserCode(file, source, module)

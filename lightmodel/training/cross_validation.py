@@ -13,7 +13,7 @@ from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.learners.base import Learner, Trainer, TrainingData
+from lightmodel.learners.base import Folds, Learner, Trainer, TrainingData
 from lightmodel.progress import Progress
 from lightmodel.store.codec import FoldCheckpoints
 from lightmodel.tables.encode import feature_matrix, target_vector
@@ -21,7 +21,7 @@ from lightmodel.tables.other_columns import other_columns
 from lightmodel.training.calibration import Calibration, cross_fit_calibration, fit_calibration
 from lightmodel.training.features import Processing, fit_features
 from lightmodel.training.fit_texts import FittedTexts, fit_texts
-from lightmodel.training.folds import assign_folds, fold_rows
+from lightmodel.training.folds import assign_folds
 from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.user_features import FeatureFunction, takes_table
 
@@ -79,10 +79,11 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
     Raises:
         ConfigError: the settings do not suit the table.
     """
-    data, steps = extended_data(table, contract, spec)
-    numbers = assign_folds(table, contract, spec.section, spec.split)
+    folds = assign_folds(table, contract, spec.section, spec.split)
+    data, steps = extended_data(table, contract, spec, folds)
+    numbers = folds.numbers
     trainer = spec.learner.prepare(data)
-    fits = fit_folds(trainer, numbers, spec)
+    fits = fit_folds(trainer, folds, spec)
     scores = _out_of_fold(fits, numbers, data)
     covered = numbers >= 0
     scores, calibration = _calibrate(scores, numbers, data, spec.section)
@@ -96,16 +97,16 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
 
 
 def extended_data(
-    table: pa.Table, contract: Contract, spec: TrainSpec
+    table: pa.Table, contract: Contract, spec: TrainSpec, folds: Folds
 ) -> tuple[TrainingData, Processing]:
-    """Return the training data with all added features, and the processing that adds them.
+    """Return the training data with all added features and its folds, and the processing that adds them.
 
     Raises:
         ConfigError: the settings do not suit the table.
     """
     _reject_calibrated_regression(contract, spec.section)
     data = training_data(table, contract)
-    scored = _score_texts(table, contract, data, spec)
+    scored = _score_texts(table, contract, data, folds, spec.section.seed)
     features, texts = scored.features, scored.models
     others = None
     if spec.user_features and takes_table(spec.user_features):
@@ -113,7 +114,7 @@ def extended_data(
     chosen = spec.section.features
     steps = fit_features(features, contract, chosen, spec.user_features, texts, others)
     features = steps.extend(features, others, training=True)
-    return replace(data, features=features, names=steps.feature_names), steps
+    return replace(data, features=features, names=steps.feature_names, folds=folds), steps
 
 
 def _reject_calibrated_regression(contract: Contract, section: TrainSection) -> None:
@@ -138,29 +139,22 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 
 
 def _score_texts(
-    table: pa.Table, contract: Contract, data: TrainingData, spec: TrainSpec
+    table: pa.Table, contract: Contract, data: TrainingData, folds: Folds, seed: int
 ) -> FittedTexts:
     """Return the models of the text columns, and the features with their scores out of fold."""
     if not any(column.type is ColumnType.TEXT for column in contract.features):
         return FittedTexts({}, data.features)
-    return fit_texts(
-        table,
-        contract,
-        data.target,
-        assign_folds(table, contract, spec.section, spec.split),
-        by_time=spec.split.method.startswith("time:"),
-        seed=spec.section.seed,
-    )
+    return fit_texts(table, contract, data.target, folds, seed)
 
 
-def fit_folds(trainer: Trainer, numbers: Codes, spec: TrainSpec) -> list[FoldFit]:
+def fit_folds(trainer: Trainer, folds: Folds, spec: TrainSpec) -> list[FoldFit]:
     """Fit all folds, as many in parallel as the learner allows; use checkpoints of finished ones."""
-    count = int(numbers.max()) + 1
+    count = folds.count
 
     def fit(fold: int) -> FoldFit:
         fitted = spec.checkpoints.load(fold) if spec.checkpoints else None
         if fitted is None:
-            fitted = trainer.fit_fold(*fold_rows(numbers, fold, spec.split))
+            fitted = trainer.fit_fold(*folds.rows(fold))
             if spec.checkpoints:
                 spec.checkpoints.save(fold, fitted)
         advance(1)

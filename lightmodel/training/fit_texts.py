@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from lightmodel.contract.cells import Codes, Matrix, Vector
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.task import TaskKind, label_name
+from lightmodel.learners.base import Folds
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.training.ngrams import MAX_CHARACTERS, Spans, chunks
 from lightmodel.training.texts import TextModel
@@ -58,7 +59,7 @@ class _Targets:
 
 
 def fit_texts(
-    table: pa.Table, contract: Contract, target: Vector, numbers: Codes, *, by_time: bool, seed: int
+    table: pa.Table, contract: Contract, target: Vector, folds: Folds, seed: int
 ) -> FittedTexts:
     """Fit a model of each text column on all rows, and score the rows out of fold.
 
@@ -66,15 +67,14 @@ def fit_texts(
         table: the training rows.
         contract: with at least one text column.
         target: (rows,) as in `TrainingData`.
-        numbers: (rows,) the fold that holds each row out; -1 for none.
-        by_time: whether no row may be scored by later ones.
+        folds: of the training rows; by time, no row is scored by later ones.
         seed: of the order in which rows are seen.
     """
     targets = _targets(contract, target, seed)
     columns = [one.name for one in contract.features if one.type is ColumnType.TEXT]
     models = {name: _fit(table[name], targets, _every_row(table)) for name in columns}
     features = feature_matrix(table, contract, models)
-    groups = list(_groups(numbers, by_time=by_time))
+    groups = list(_groups(folds.merged(_FITS)))
     end = len(contract.features)
     for name in columns:
         start, end = end, end + models[name].width
@@ -102,21 +102,17 @@ def _targets(contract: Contract, target: Vector, seed: int) -> _Targets:
     return _Targets(labels, [(target == code).astype(float) for code in codes], True, seed)
 
 
-def _groups(numbers: Codes, *, by_time: bool) -> Iterator[tuple[Codes, Codes]]:
+def _groups(folds: Folds) -> Iterator[tuple[Codes, Codes]]:
     """Yield the rows to fit on and those to score, so that each row is scored once.
 
     By time, a row is scored by earlier ones; the first rows, which have none, by each other.
     """
-    count = int(numbers.max()) + 1
-    groups = np.where(numbers < 0, -1, numbers * min(_FITS, count) // count)
-    first = np.flatnonzero(groups < 0)
+    first = np.flatnonzero(folds.numbers < 0)
     for half in (first[::2], first[1::2]):
         if len(half):
             others = np.setdiff1d(first, half)
             yield others, half
-    for group in np.unique(groups[groups >= 0]):
-        fitted = groups < group if by_time else groups != group
-        yield np.flatnonzero(fitted), np.flatnonzero(groups == group)
+    yield from map(folds.rows, range(folds.count))
 
 
 def _fit(texts: pa.ChunkedArray, targets: _Targets, rows: Codes) -> TextModel:

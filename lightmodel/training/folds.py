@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from lightmodel.config import SplitSection, TrainSection
-from lightmodel.contract.cells import Codes
 from lightmodel.contract.columns import Contract
 from lightmodel.errors import DataError
+from lightmodel.learners.base import Folds
 from lightmodel.tables.encode import target_vector
 from lightmodel.training.split import Method, fold_numbers, row_keys, time_blocks, uniform_draws
 
@@ -15,8 +15,12 @@ _FOLDS = 1  # a separate purpose of `uniform_draws`: folds must be independent o
 
 def assign_folds(
     table: pa.Table, contract: Contract, section: TrainSection, split: SplitSection
-) -> Codes:
-    """Return (rows,) the number of the fold that holds each row out, from 0; -1 for none."""
+) -> Folds:
+    """Return the folds of the training rows, cut by the method of the split.
+
+    Raises:
+        DataError: the rows do not fill two folds.
+    """
     method = Method.parse(split.method, has_classes=contract.task.kind.has_classes)
     if method.kind == "time":
         numbers = time_blocks(table[method.column], section.folds)
@@ -32,10 +36,5 @@ def assign_folds(
             "the training rows do not fill two folds",
             hint="use more rows, or another split.method",
         )
-    return np.where(numbers >= 0, np.searchsorted(used, numbers), numbers)  # without empty folds
-
-
-def fold_rows(numbers: Codes, fold: int, split: SplitSection) -> tuple[Codes, Codes]:
-    """Return the rows that a fold trains on, and those that it holds out; never later rows by time."""
-    is_train = numbers < fold if split.method.startswith("time:") else numbers != fold
-    return np.flatnonzero(is_train), np.flatnonzero(numbers == fold)
+    without_empty = np.where(numbers >= 0, np.searchsorted(used, numbers), numbers)
+    return Folds(without_empty, method.kind == "time")

@@ -70,7 +70,7 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         model.payload(),
         folds.threshold,
         folds.metrics,
-        _reports(folds),
+        fold_reports(folds),
         model.importance(),
         _score_samples(_sample_rows(table, folds.steps, spec.section), folds.steps, model.predict),
         folds.trainer.describe(),
@@ -83,7 +83,8 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
     )
 
 
-def _reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
+def fold_reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
+    """Return rows, rounds and metrics of each fold."""
     reports = []
     for fold, fit in enumerate(folds.fits):
         rows = np.flatnonzero(folds.numbers == fold)

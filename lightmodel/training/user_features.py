@@ -12,13 +12,13 @@ import numpy.typing as npt
 from lightmodel.contract.cells import Matrix, Vector
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.dates import to_micros
-from lightmodel.errors import ConfigError
+from lightmodel.errors import ConfigError, raised_at
 
 if TYPE_CHECKING:  # slow to import, and only features(table) needs it
     import pyarrow as pa
 
 Columns = Mapping[str, npt.NDArray[Any]]
-FeatureFunction = Callable[..., Mapping[str, Any]]
+FeatureFunction = Callable[..., Any]  # returns a mapping from names to arrays, or a DataFrame
 
 _TABLE = "table"  # the name of the parameter that asks for a table
 
@@ -79,9 +79,27 @@ class UserFeatures:
                 f"train.module: features() failed{_where(error, self.function)}",
                 hint=_HINTS[self.takes_table],
             ) from error
-        if not isinstance(added, Mapping):
-            raise ConfigError("train.module: features() must return a mapping from names to arrays")
+        return _by_name(added)
+
+
+def _by_name(added: object) -> Mapping[str, Any]:
+    """Return the features that the function returned, by name; a DataFrame's are its columns.
+
+    Raises:
+        ConfigError: it is neither a mapping nor a DataFrame, or a column's name is repeated.
+    """
+    if isinstance(added, Mapping):
         return added
+    names = [str(name) for name in getattr(added, "columns", ())]
+    if not (hasattr(added, "iloc") and names):  # told by its form: serving images have no pandas
+        raise ConfigError(
+            "train.module: features() must return a mapping from names to arrays, or a DataFrame"
+        )
+    if len({*names}) < len(names):
+        raise ConfigError(
+            "train.module: features() returns a DataFrame that repeats a column's name"
+        )
+    return {name: added.iloc[:, place].to_numpy() for place, name in enumerate(names)}
 
 
 def takes_table(function: FeatureFunction) -> bool:
@@ -102,14 +120,12 @@ _HINTS = {
 
 def _where(error: Exception, function: FeatureFunction) -> str:
     """Return the error's type and line; only names besides, since an error's text may hold values."""
-    lines = traceback.extract_tb(error.__traceback__)
-    file = getattr(getattr(function, "__code__", None), "co_filename", lines[-1].filename)
-    line = next((one for one in reversed(lines) if one.filename == file), lines[-1])
-    names_column = isinstance(error, KeyError) and lines[-1].filename.startswith("pyarrow")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    names_column = isinstance(error, KeyError) and last.filename.startswith("pyarrow")
     names_column = names_column or isinstance(error, _NoSuchColumnError)
     detail = f": {error}" if names_column or isinstance(error, NameError | AttributeError) else ""
     kind = "KeyError" if isinstance(error, KeyError) else type(error).__name__
-    return f" in line {line.lineno} of {line.filename}: {kind}{detail}"
+    return f"{raised_at(error, function)}: {kind}{detail}"
 
 
 class _NoSuchColumnError(KeyError):

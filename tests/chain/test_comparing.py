@@ -16,6 +16,7 @@ from lightmodel.pipeline.compare import (
     ComparisonResult,
     evaluate_on_test,
     rank_results,
+    run_records,
     with_present,
 )
 from lightmodel.pipeline.entries import read_result, train_entry
@@ -23,7 +24,6 @@ from lightmodel.pipeline.preprocess import current_split
 from lightmodel.progress import SilentProgress
 from lightmodel.search.entries import Entry
 from lightmodel.store.versions import Version
-from lightmodel.tracking.records import RunRecord
 from tests.fakes.project import Project
 
 FOREST = Entry(
@@ -56,8 +56,10 @@ def compared_in_process(
 
 
 def test_the_winner_is_found_shown_kept_and_written(project: Project) -> None:
-    ran = project.tool("compare", "--only", "logistic", "--only", "knn", "--ensemble", "--write")
+    words = ("--only", "logistic", "--only", "knn", "--ensemble", "--write", "--force", "--test")
+    ran = project.tool("compare", *words)
     assert ran.code == 0, ran.err
+    assert "test rows, read once" in ran.out
     assert "present settings" in ran.out
     (folder,) = comparisons(project)
     with (folder / "comparison.csv").open(encoding="utf-8") as file:
@@ -79,8 +81,18 @@ def test_the_winner_is_found_shown_kept_and_written(project: Project) -> None:
     assert project.models() == []
 
 
+def test_no_test_row_is_read_unless_asked(project: Project) -> None:
+    project.tool("compare", "--only", "logistic")
+    (test_rows,) = project.folder.glob("preprocessed/*/test.csv")
+    test_rows.unlink()
+    ran = project.tool("compare", "--only", "logistic")
+    assert ran.code == 0, ran.err
+    assert "test rows" not in ran.out
+    assert not list(comparisons(project)[-1].glob("winner-on-test-rows.json"))
+
+
 def test_what_was_written_can_be_trained_and_is_in_force(project: Project) -> None:
-    project.tool("compare", "--only", "logistic", "--write")
+    project.tool("compare", "--only", "logistic", "--write", "--force")
     assert project.run().code == 0
     (model,) = project.models()
     manifest = json.loads((model / "manifest.json").read_bytes())
@@ -173,12 +185,13 @@ def test_what_did_not_finish_is_in_the_table_and_nothing_at_all_is_an_error() ->
 
 @pytest.mark.usefixtures("project")
 def test_the_comparison_and_each_entry_are_tracked() -> None:
-    sent: list[RunRecord] = []
-    context = replace(context_of(), record=sent.extend)
+    context = context_of()
     split = current_split(context)
     compared = compared_in_process(context, split)
+    untested, *_ = run_records(compared, None)
+    assert untested.metrics == {}
     tested = evaluate_on_test(context, compared)
-    whole, *parts = sent
+    whole, *parts = run_records(compared, tested)
     assert (whole.kind, whole.parent) == ("comparison", "")
     assert whole.metrics["test_auc"] == tested.metrics["auc"].value
     assert {path.name for path in whole.files} >= {"comparison.png", "winner-on-test-rows.json"}

@@ -103,7 +103,7 @@ target = "bought"
 [train]
 folds = 4
 threads = 1
-parameters = {num_leaves = 4, max_rounds = 60}
+parameters = {num_leaves = 4, max_rounds = 60, learning_rate = 0.25}
 compile = "never"
 [gate]
 bootstrap = 50

@@ -7,8 +7,8 @@ import pytest
 
 from lightmodel.contract.task import TaskKind
 from lightmodel.learners.base import TrainingData
-from lightmodel.learners.boosting import category_parameters
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer
+from lightmodel.learners.tree_size import category_parameters
 
 
 def prepared(

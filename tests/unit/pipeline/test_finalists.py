@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ def trial(number: int, value: float, leaves: int, state: Any = "complete") -> Tr
     return Trial(number, state, {"num_leaves": leaves}, value, (value,))
 
 
-def finalist(value: float | None, of_trial: Trial | None = None) -> Candidate:
+def finalist(
+    value: float | None, of_trial: Trial | None = None, shifts: Sequence[float] = (0,) * 10
+) -> Candidate:
+    """Return a candidate whose folds differ from its value by `shifts`."""
     metrics = {"auc": value, "log_loss": value}
     train = Config().train.model_copy(
         update={"parameters": dict(of_trial.parameters if of_trial else {})}
     )
-    return Candidate(Config(train=train), "", metrics, of_trial)
+    folds = [{} if value is None else {"auc": value + shift} for shift in shifts]
+    return Candidate(Config(train=train), "", metrics, of_trial, tuple(folds))
 
 
 def result(*finalists: Candidate, interrupted: bool = False) -> TuneResult:
@@ -59,6 +64,18 @@ def test_only_a_clear_gain_wins() -> None:
     assert result(present).winner is None
     assert result(present, clear, interrupted=True).winner is None
     assert result(finalist(None), slight).winner == slight
+
+
+def test_a_gain_within_the_noise_between_folds_does_not_win() -> None:
+    present, shaky = finalist(0.526), finalist(0.577, trial(0, 0.6, 4), (-0.1, 0.1) * 5)
+    steady = finalist(0.577, trial(1, 0.6, 8), (-0.01, 0.01) * 5)
+    assert result(present, shaky).winner is None
+    assert result(present, steady).winner == steady
+    of_many = [finalist(0.57, trial(number, 0.5, number)) for number in range(2, 40)]
+    shifts = (-0.064, 0.064) * 5
+    lucky = finalist(0.6, trial(1, 0.6, 8), shifts)
+    assert result(present, lucky).winner == lucky
+    assert result(present, lucky, *of_many).winner is None
 
 
 def test_trials_and_finalists_are_written_as_tables() -> None:

@@ -78,7 +78,7 @@ def test_a_lead_in_every_fold_is_significant_and_a_changing_one_is_not() -> None
 
 
 def test_the_interval_is_that_of_nadeau_and_bengio() -> None:
-    best, other = result("a", [0.9, 0.8, 0.7, 0.8]), result("b", [0.8, 0.8, 0.6, 0.5])
+    best, other = np.array([0.9, 0.8, 0.7, 0.8]), np.array([0.8, 0.8, 0.6, 0.5])
     behind, noise = paired_difference(best, other, AUC)
     differences = np.array([0.1, 0.0, 0.1, 0.3])
     expected = 3.182446 * math.sqrt((1 / 4 + 1 / 3) * differences.var(ddof=1))  # t(3) at 97.5 %
@@ -86,8 +86,16 @@ def test_the_interval_is_that_of_nadeau_and_bengio() -> None:
     assert noise == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_best_of_several_needs_a_wider_interval() -> None:
+    best, other = np.array([0.9, 0.8, 0.7, 0.8]), np.array([0.8, 0.8, 0.6, 0.5])
+    (_, alone), (_, of_five) = (paired_difference(best, other, AUC, many) for many in (1, 5))
+    assert of_five / alone == pytest.approx(
+        5.840909 / 3.182446, rel=1e-6
+    )  # t(3) at 99.5 and 97.5 %
+
+
 def test_a_single_common_fold_has_an_infinite_interval() -> None:
-    best, other = result("a", [0.9, math.nan]), result("b", [0.8, 0.7])
+    best, other = np.array([0.9, math.nan]), np.array([0.8, 0.7])
     behind, noise = paired_difference(best, other, AUC)
     assert behind == pytest.approx(0.1)
     assert noise == math.inf

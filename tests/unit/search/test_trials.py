@@ -13,7 +13,7 @@ from lightmodel.config import Config
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import METRICS, TaskKind
 from lightmodel.errors import ConfigError
-from lightmodel.learners.base import TrainingData
+from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials
 from lightmodel.progress import SilentProgress
 from lightmodel.search.ranges import Range, search_space, starting_point
@@ -32,8 +32,7 @@ def context_of(
     data = TrainingData(features, target, ("a", "b", "c"), (), TaskKind.BINARY, 2)
     numbers = np.arange(ROWS) % FOLDS
     config = Config.model_validate({"tune": {"max_rounds": 10}, "store": {"work": folder}})
-    folds = [(np.flatnonzero(numbers != at), np.flatnonzero(numbers == at)) for at in range(FOLDS)]
-    fitter = prepare_trials(config, data, folds, threads=2)
+    fitter = prepare_trials(config, data, Folds(numbers), threads=2)
     ranges = ranges or search_space(config, include_fixed=False).ranges
     first = starting_point(ranges, fitter.trainer.parameters)
     plan = StudyPlan("study", ranges, METRICS["auc"], 0, 5, 2, percentile, first)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -103,6 +104,16 @@ def test_the_users_function_receives_numbers_and_texts_by_name() -> None:
     assert steps.extend(ROWS)[:3, 3].tolist() == [0, 20, 30]
 
 
+def test_a_frame_is_accepted_as_its_columns() -> None:
+    steps = fitted(lambda columns: pd.DataFrame({"double": 2 * columns["age"], 7: columns["age"]}))
+    assert steps.feature_names[-2:] == ("double", "7")
+    made = steps.extend(ROWS)
+    assert np.array_equal(made[:, -2], 2 * made[:, -1], equal_nan=True)
+    twice = pd.DataFrame([[1.0, 2.0]] * len(ROWS), columns=["x", "x"])
+    with pytest.raises(ConfigError, match="repeats a column's name"):
+        fitted(lambda _: twice)
+
+
 def test_infinite_values_of_user_features_become_missing() -> None:
     def own(columns: Columns) -> Columns:
         return {"up": columns["age"] * np.inf, "down": 1 / (columns["age"] * 0 + np.inf)}
@@ -113,7 +124,7 @@ def test_infinite_values_of_user_features_become_missing() -> None:
 
 
 def fails(_: Columns) -> Columns:
-    raise ValueError("secret cell 4711")
+    raise ValueError(f"secret cell {47 * 100 + 11}")
 
 
 def misses_a_column(columns: Columns) -> Columns:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
+from lightmodel.learners.base import Folds
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.training.fit_texts import MAX_SCORES, count_matrix, fit_texts
 from lightmodel.training.ngrams import CHUNK_CHARACTERS, MAX_CHARACTERS, SIZES, WORDS, HashedTexts
@@ -111,7 +112,7 @@ def correlation(scores: object, target: object) -> float:
 
 def test_texts_without_a_signal_do_not_betray_their_own_target() -> None:
     target = RANDOM.integers(0, 2, ROWS).astype(float)
-    fitted = fit_texts(UNIQUE, BINARY, target, NUMBERS, by_time=False, seed=0)
+    fitted = fit_texts(UNIQUE, BINARY, target, Folds(NUMBERS), seed=0)
     of_itself = feature_matrix(UNIQUE, BINARY, fitted.models)
     assert correlation(of_itself[:, 2], target) > 0.9
     assert abs(correlation(fitted.features[:, 2], target)) < 0.15
@@ -120,10 +121,10 @@ def test_texts_without_a_signal_do_not_betray_their_own_target() -> None:
 
 def test_words_predict_classes_and_numbers() -> None:
     target = (np.arange(ROWS) % 2).astype(float)
-    fitted = fit_texts(SPOKEN, BINARY, target, NUMBERS, by_time=False, seed=0)
+    fitted = fit_texts(SPOKEN, BINARY, target, Folds(NUMBERS), seed=0)
     assert correlation(fitted.features[:, 2], target) > 0.9
     numbers = contract(Task(TaskKind.REGRESSION))
-    fitted = fit_texts(SPOKEN, numbers, 1e6 + 40 * target, NUMBERS, by_time=False, seed=0)
+    fitted = fit_texts(SPOKEN, numbers, 1e6 + 40 * target, Folds(NUMBERS), seed=0)
     assert correlation(fitted.features[:, 2], target) > 0.9
     assert abs(fitted.features[:, 2].mean() - 1e6) < 100
 
@@ -132,7 +133,7 @@ def test_of_many_classes_the_frequent_ones_get_scores_in_fewer_buckets() -> None
     labels = tuple(f"k{at:02}" for at in range(MAX_SCORES + 4))
     target = np.minimum(np.arange(ROWS) % 40, len(labels) - 1).astype(float)
     task = contract(Task(TaskKind.MULTICLASS, labels))
-    model = fit_texts(SPOKEN, task, target, NUMBERS, by_time=False, seed=0).models["c"]
+    model = fit_texts(SPOKEN, task, target, Folds(NUMBERS), seed=0).models["c"]
     assert model.width == MAX_SCORES
     assert labels[-1] in model.labels
     assert model.weights.size <= 1 << 18
@@ -141,7 +142,7 @@ def test_of_many_classes_the_frequent_ones_get_scores_in_fewer_buckets() -> None
 
 def test_equal_data_gives_equal_bytes() -> None:
     target = (np.arange(ROWS) % 2).astype(float)
-    both = [fit_texts(SPOKEN, BINARY, target, NUMBERS, by_time=False, seed=0) for _ in range(2)]
+    both = [fit_texts(SPOKEN, BINARY, target, Folds(NUMBERS), seed=0) for _ in range(2)]
     weights = [one.models["c"].weights.tobytes() for one in both]
     assert weights[0] == weights[1]
     assert (both[0].features == both[1].features).all()
@@ -152,7 +153,7 @@ def test_by_time_no_row_is_scored_by_later_ones() -> None:
     target = (np.arange(ROWS) % 2).astype(float)
     changed = np.where(blocks >= 3, 1 - target, target)
     before, after = (
-        fit_texts(SPOKEN, BINARY, one, blocks, by_time=True, seed=0).features[:, 2]
+        fit_texts(SPOKEN, BINARY, one, Folds(blocks, by_time=True), seed=0).features[:, 2]
         for one in (target, changed)
     )
     assert (before[blocks < 3] == after[blocks < 3]).all()
@@ -163,6 +164,6 @@ def test_by_time_no_row_is_scored_by_later_ones() -> None:
 def test_columns_that_say_nothing_are_harmless(cells: list[str | None]) -> None:
     table = pa.table({"c": pa.array(cells, pa.string()), "a": np.zeros(ROWS)})
     target = (np.arange(ROWS) % 2).astype(float)
-    fitted = fit_texts(table, BINARY, target, NUMBERS, by_time=False, seed=0)
+    fitted = fit_texts(table, BINARY, target, Folds(NUMBERS), seed=0)
     assert len(np.unique(fitted.features[:, 2], equal_nan=True)) <= 5
     assert np.isnan(fitted.features[:, [0, 2]]).all() == (cells[0] is None)
