@@ -7,12 +7,8 @@ that failed.
 import asyncio
 import json
 import logging
-import os
 import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -34,19 +30,19 @@ from prefect.runner import Runner
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.schedules import Cron
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling, Crashed
 
 PROJECT = str(Path(__file__).parents[2])
 if PROJECT not in sys.path:  # at the end: an installed light-model has other versions beside it
     sys.path.append(PROJECT)
 
+from lightmodel.flows.server import Stopped, running_server
 from lightmodel.flows.stages import (
+    TRY_AGAIN,
     Job,
-    end,
     forget_run,
     held_run,
-    launcher,
     recorded_exit,
     runs_not_held,
 )
@@ -55,18 +51,7 @@ _FLOWS = Path(__file__).with_name("flows.py")
 _TAG = "light-model"
 _AUTOMATION = "light-model: a run without heartbeats has crashed"
 _HEARTBEATS_S = 30  # the shortest that Prefect sends
-_START_S = 120.0
-_POLL_S = 0.2
-_USAGE, _INTERRUPTED, _UNAVAILABLE, _MISCONFIGURED = 2, 130, 75, 78
-
-
-class _Stopped(Exception):
-    """Nothing can be done; the message and the hint say why."""
-
-    def __init__(self, code: int, message: str, hint: str) -> None:
-        super().__init__(code, message, hint)
-        self.code = code
-        self.lines = f"error: {message}\nhint: {hint}"
+_USAGE, _INTERRUPTED, _MISCONFIGURED = 2, 130, 78
 
 
 def main(action: str, *words: str) -> int:
@@ -74,9 +59,9 @@ def main(action: str, *words: str) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     job = Job.from_environment()
     try:
-        with _server(job, serving=action == "serve"):
+        with running_server(job, serving=action == "serve"):
             return asyncio.run(_act(job, *words))
-    except _Stopped as error:
+    except Stopped as error:
         sys.stderr.write(f"{error.lines}\n")
         return error.code
     except KeyboardInterrupt:
@@ -87,7 +72,7 @@ def main(action: str, *words: str) -> int:
             f"error: Prefect's server at {PREFECT_API_URL.value()} failed: {type(error).__name__}\n"
             "hint: see its log; a key is set by PREFECT_API_KEY, a password by PREFECT_API_AUTH_STRING\n"
         )
-        return _MISCONFIGURED if refused else _UNAVAILABLE
+        return _MISCONFIGURED if refused else TRY_AGAIN
 
 
 async def _act(job: Job, *words: str) -> int:
@@ -95,88 +80,6 @@ async def _act(job: Job, *words: str) -> int:
         return await (_run(job, words[0], json.loads(words[1])) if words else _serve(job))
     finally:
         await APILogHandler.aflush()  # while the server is there
-
-
-@contextmanager
-def _server(job: Job, *, serving: bool) -> Iterator[None]:
-    """Check that the configured server answers, or start one, on SQLite, that ends with this process."""
-    if url := PREFECT_API_URL.value():
-        if error := asyncio.run(_unreachable()):
-            raise _Stopped(
-                _UNAVAILABLE,
-                f"Prefect's server at {url} does not answer: {error}",
-                "start it with `prefect server start`, or unset PREFECT_API_URL to do without one",
-            )
-        yield
-        return
-    port = job.port if serving and _is_free(job.port) else _free_port()
-    options = [] if serving else ["--no-scheduler", "--no-late-runs"]
-    url = f"http://127.0.0.1:{port}/api"
-    with _started_server(job, port, options), temporary_settings({PREFECT_API_URL: url}):
-        os.environ["PREFECT_API_URL"] = url  # for the processes of the runs
-        _await_server(url)
-        if serving:
-            sys.stderr.write(f"Prefect's page is at http://127.0.0.1:{port}\n")
-        yield
-
-
-async def _unreachable() -> str:
-    """Return why the configured server does not answer; "" if it does."""
-    async with get_client() as client:
-        error = await client.api_healthcheck()
-    return f"{type(error).__name__}: {error}" if error else ""
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return one.connect_ex(("127.0.0.1", port)) != 0
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def _started_server(job: Job, port: int, options: list[str]) -> Iterator[None]:
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "server", "start", *options]
-    folder = Path(job.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "server.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(  # noqa: S603 — Prefect's own server
-            launcher([*command, "--host", "127.0.0.1", "--port", str(port)]),
-            env={
-                **os.environ,
-                "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
-                "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        end(process)
-
-
-def _await_server(url: str) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health", trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(_POLL_S)
-    raise _Stopped(
-        _UNAVAILABLE,
-        f"Prefect's own server did not answer within {_START_S:g} s",
-        "see server.log in the folder of the flows, var/flows",
-    )
 
 
 async def _serve(job: Job) -> int:
@@ -273,7 +176,7 @@ async def _run(job: Job, name: str, parameters: dict[str, Any]) -> int:
     try:
         flow.validate_parameters(parameters)
     except (PrefectException, TypeError, ValueError) as error:
-        raise _Stopped(
+        raise Stopped(
             _USAGE, str(error), f"`flows run {name} --help` lists the parameters"
         ) from error
     async with get_client() as client:
