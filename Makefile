@@ -7,17 +7,18 @@ DEV_STAMP := $(VENV)/.requirements-dev
 EVIDENTLY := .venv-evidently
 PREFECT := .venv-prefect
 AUDIT := .venv-audit
+QUALITY := .venv-quality
 # Tests that need more than the package index; their markers say what (pyproject.toml).
 SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or console or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or prefect or checkov or audit or boosters
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
 # In this order: some are constrained by others.
-LOCKED := sbom dev audit s3 azure dvc evidently prefect checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench
+LOCKED := sbom dev audit s3 azure dvc evidently prefect checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench quality
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --no-strip-extras --generate-hashes
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently prefect loop console-pictures notebooks lock audit docs clean
+.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push structure image soak coverage evidently prefect loop console-pictures notebooks lock audit docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -53,7 +54,7 @@ check: $(DEV_STAMP) ## Lint, types, layers, and the words of the documentation
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/repo/test_words.py
 
-bench: bench-train bench-preprocess bench-tune bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
+bench: bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
@@ -66,6 +67,9 @@ bench-preprocess: $(STAMP) ## Preparing a table of dates, amounts and texts, aga
 
 bench-tune: $(DEV_STAMP) ## Tuning against Optuna over lgb.cv (minutes)
 	$(BIN)/python -m benchmarks.tune
+
+bench-quality: $(DEV_STAMP) $(QUALITY)/.requirements ## Models against boosters' defaults, FLAML and AutoGluon (half an hour)
+	$(BIN)/python -m benchmarks.quality --python $(QUALITY)/bin/python $(TABLES)
 
 bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes; needs wrk)
 	$(BIN)/python -m benchmarks.serve
@@ -145,7 +149,7 @@ audit: $(AUDIT)/.requirements ## Look up known vulnerabilities of all locked req
 	@PATH="$(CURDIR)/$(AUDIT)/bin:$$PATH" $(AUDIT)/bin/python deploy/audit.py $(ARGS) requirements.txt requirements/*.txt
 
 clean: ## Remove the environment and the caches; models and splits stay
-	rm -rf $(VENV) $(EVIDENTLY) $(PREFECT) $(AUDIT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(EVIDENTLY) $(PREFECT) $(AUDIT) $(QUALITY) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("light-model needs Python 3.11 to 3.13, and $(PYTHON) is %d.%d: try make PYTHON=python3.12" % sys.version_info[:2] if not (3, 11) <= sys.version_info < (3, 14) else 0)'
@@ -167,6 +171,11 @@ $(EVIDENTLY)/.requirements: requirements/evidently.txt
 $(PREFECT)/.requirements: requirements/prefect.txt
 	$(PYTHON) -m venv $(PREFECT)
 	$(PREFECT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/prefect.txt
+	touch $@
+
+$(QUALITY)/.requirements: requirements/quality.txt
+	$(PYTHON) -m venv $(QUALITY)
+	$(QUALITY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/quality.txt
 	touch $@
 
 $(AUDIT)/.requirements: requirements/audit.txt
