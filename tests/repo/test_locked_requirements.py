@@ -34,7 +34,14 @@ def test_each_file_of_unlocked_requirements_is_locked_by_make() -> None:
 
 def test_versions_agree_wherever_a_package_is_pinned_for_the_same_environment() -> None:
     core = {Requirement(text).name: text for text, _ in pins_of(ROOT / "requirements.txt")}
-    apart = {"audit", "bench", "checkov", "evidently", "prefect", "quality"}  # in environments of their own
+    apart = {
+        "audit",
+        "bench",
+        "checkov",
+        "evidently",
+        "prefect",
+        "quality",
+    }  # in environments of their own
     for file in locked_files():
         for text, _ in pins_of(file):
             name = Requirement(text).name
