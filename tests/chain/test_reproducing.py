@@ -16,7 +16,7 @@ from tests.fakes.project import SETTINGS, Project
 from tests.fakes.tables import shop_table
 
 SAME = "identical, byte for byte"
-POOR = ["--set", "train.parameters={max_rounds = 3, learning_rate = 0.5}"]
+POOR = ["--set", "train.parameters={max_rounds = 3, learning_rate = 0.3}"]
 
 
 @pytest.fixture
