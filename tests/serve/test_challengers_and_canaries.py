@@ -122,10 +122,10 @@ def test_a_canary_answers_its_ids_in_every_form_and_worker_until_it_is_withdrawn
     with serving(approved, **settings) as address:
         taken = RECORDS[sides.index(canary)]
 
-        def all_workers_have_it() -> bool:  # a new connection is either worker's
-            return all(ask(address, taken)[0] == canary for _ in range(16))
+        def both_workers_answer_by(version: str) -> bool:  # a new connection is either one's
+            return all(ask(address, taken)[0] == version for _ in range(16))
 
-        wait_until(all_workers_have_it, "the canary in both workers")
+        wait_until(lambda: both_workers_answer_by(canary), "the canary")
         asked = [ask(address, record) for record in RECORDS]
         assert [version for version, _ in asked] == sides
         table = post(address, as_csv(TABLE))
@@ -141,6 +141,5 @@ def test_a_canary_answers_its_ids_in_every_form_and_worker_until_it_is_withdrawn
         wait_until(is_logged, "the logged rows")
         withdrawn = approved.tool("models", "rollback", LIGHTMODEL__SERVE__CANARY="0.3")
         assert f"withdrawn: {canary}" in withdrawn.out
-        for _ in range(8):
-            wait_until(lambda: ask(address, taken)[0] == stable, "the stable version")
+        wait_until(lambda: both_workers_answer_by(stable), "the stable version")
         assert post(address, as_csv(TABLE)).headers["X-Model-Version"] == stable
