@@ -235,7 +235,7 @@ def test_a_table_without_noise_needs_few_trees() -> None:
     trainer = LightGBMLearner({"num_leaves": 4}, 0, 1, keep_fold_models=False).prepare(data)
     rows = np.arange(len(target))
     fit = trainer.fit_fold(rows[rows % 2 == 0], rows[rows % 2 == 1])
-    assert fit.curve[-1][0] < 100  # rounds; early stopping alone needs more than 200
+    assert fit.curve[-1][0] < 150  # rounds; early stopping alone needs more than 300
     assert np.abs(fit.scores - target[1::2]).max() < 1e-4
 
 

@@ -125,6 +125,7 @@ def test_a_fault_while_scoring_is_left_to_the_route(
     assert client.post("/predict", json=RECORDS[0]).status_code == 500
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_keys_and_limits_hold(trained_shop: Project) -> None:
     body = json.dumps(RECORDS[0]).encode()
     keys = {"LIGHTMODEL__SERVE__API_KEYS": "me:secret"}

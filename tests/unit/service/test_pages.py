@@ -97,6 +97,7 @@ def test_every_file_that_the_page_loads_exists(client: FlaskClient) -> None:
     assert {f"static/{name}" for name in wanted} <= files_of_the_page(client)
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_opening_the_page_counts_as_one_request_of_a_rate_limit(project: Project) -> None:
     limited = load(project.folder / "config.toml", ["serve.rate_limit=2", "serve.workers=1"], {})
     with create_app(limited.config).test_client() as client:

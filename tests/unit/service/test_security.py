@@ -31,6 +31,7 @@ def statuses(proxies: int, forwarded: list[str]) -> list[int]:
     ]
 
 
+@pytest.mark.usefixtures("no_time_passes")
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "limited"),
     [
@@ -131,6 +132,7 @@ def test_without_a_key_readiness_does_not_name_the_model(trained_shop: Project) 
     assert known.json == {"status": "ready", "version": trained_shop.models()[0].name}
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_wrong_keys_are_limited_too() -> None:
     environ = {"LIGHTMODEL__SERVE__API_KEYS": "secret"}
     limits = ["serve.rate_limit=1", "serve.workers=1", "log.sink=none", f"store.root={Path.cwd()}"]
