@@ -5,6 +5,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DEBIAN_FRONTEND=noninteractive CI=true
 # Each of a thousand processes would compile the package anew.
 export PYTHONDONTWRITEBYTECODE=
+# Nor need pip compile all that it installs, a third of its time: what is imported is compiled then. Pip takes the
+# value for that of its option --compile, so 0 means not to.
+export PIP_NO_COMPILE=0
 # Tests run in another order for each commit, and in the same one whenever that commit is tested.
 PYTEST_ADDOPTS="--randomly-seed=$((16#$(git rev-parse --short=7 HEAD 2>/dev/null || echo 0)))"
 export PYTEST_ADDOPTS
