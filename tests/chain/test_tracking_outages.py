@@ -224,4 +224,4 @@ def test_mlflow_serves_the_champion_as_the_service_answers(
         assert one["probability"] == pytest.approx(other["probability"], rel=1e-12)
         assert (one["visit_id"], one["prediction"]) == (other["visit_id"], other["prediction"])
     assert bad.status_code == 400
-    assert "column 'age': is not a number" in bad.json()["message"]
+    assert "column age to type 'int64'" in bad.json()["message"]  # by the signature
