@@ -71,7 +71,7 @@ def _show_page(page: Page, settings: ConsoleSection) -> None:
             st.fragment(_wait, run_every=_INTERVAL_S)(session)
     except LightModelError as error:
         st.error(plain(sentence(error)), icon=":material/error:")
-    except Exception:
+    except Exception:  # a fault of ours: Streamlit would show its traceback to everybody
         logger.exception("the page %s cannot be drawn", page.path)
         st.error(_FAULT, icon=":material/error:")
 

@@ -175,7 +175,7 @@ def end_with_parent() -> None:
 
 @contextmanager
 def held_run(folder: Path, run_id: str) -> Iterator[None]:
-    """Hold the file of a run, which says that the run is alive, until the block or this process ends."""
+    """Lock the file of a run, which says that the run is alive, until the block or this process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     path = _file(folder, run_id)
     with suppress(FileNotFoundError), path.open("rb") as file:
