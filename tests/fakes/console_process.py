@@ -1,6 +1,7 @@
 """The console as it runs: a process of its own."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,5 +57,6 @@ def running_console(folder: Path, service: str, **environ: str) -> Iterator[Runn
     ):
         wait_until_it_answers(f"{address}/_stcore/health", process)
         yield RunningConsole(address, psutil.Process(process.pid), log)
-        process.terminate()
+        # Uvicorn ends itself by SIGTERM again where it is asked so, and coverage would write nothing.
+        process.send_signal(signal.SIGINT)
         process.wait(timeout=60)

@@ -1,5 +1,6 @@
 """Prefect's own server, and jobs for its flows."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ class PrefectServer:
     @contextmanager
     def supervisor(self, job: Job, *words: str, **options: Any) -> Iterator[Any]:
         """Start the supervisor of flows, in a group of its own; kill the group at the end."""
-        environment = {**self.environment, VARIABLE: job.to_json()}
+        environment = {**os.environ, **self.environment, VARIABLE: job.to_json()}
         command = [str(PYTHON), "-I", str(SUPERVISOR), *words]
         with running(command, env=environment, start_new_session=True, **options) as process:
             yield process
