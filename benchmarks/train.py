@@ -162,7 +162,7 @@ def summary(
         scores[numbers == at] = fit.scores
 
     def auc(fold: int, scores: Vector) -> float:
-        return measure(data.kind, data.target[numbers == fold], scores, 0.5)["auc"]
+        return measure(data.task, data.target[numbers == fold], scores, 0.5)["auc"]
 
     return {
         "rows": len(numbers),
@@ -179,7 +179,7 @@ def summary(
         "times_faster_than_in_full": in_full / seconds,
         "plain_as_it_is_s": as_it_is,
         "times_faster_than_as_it_is": as_it_is / seconds,
-        "auc_out_of_fold": measure(data.kind, data.target, scores, 0.5)["auc"],
+        "auc_out_of_fold": measure(data.task, data.target, scores, 0.5)["auc"],
         "auc_full_folds": float(
             np.mean([auc(one.fold, scores[numbers == one.fold]) for one in full])
         ),

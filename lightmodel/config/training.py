@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from lightmodel.config.base import Section
 from lightmodel.config.durations import duration, parse_duration
@@ -27,12 +27,25 @@ def _estimator(value: str) -> str:
 _METRICS = (
     *("auto", "auc", "log_loss", "accuracy", "precision", "recall", "f1", "brier"),
     *("macro_f1", "macro_precision", "macro_recall", "rmse", "mae", "r2"),
+    *("deviance", "pinball"),
 )
 
 
 def _gate_metric(value: str) -> str:
     if value not in _METRICS:
         raise ValueError(f"allowed are {', '.join(_METRICS)}")
+    return value
+
+
+_Objective = Literal[
+    "auto", "mae", "huber", "quantile", "poisson", "gamma", "tweedie", "cross_entropy"
+]
+
+
+def _objective(value: str, info: ValidationInfo) -> str:
+    estimator = info.data.get("estimator", "lightgbm")
+    if value != "auto" and estimator != "lightgbm":
+        raise ValueError(f'it is for estimator = "lightgbm", and {estimator} has a loss of its own')
     return value
 
 
@@ -54,6 +67,18 @@ class TrainSection(Section):
         description="The learner: lightgbm, neural (a small network), blend (of the members that "
         "train.parameters name), module (the estimator() of train.module), or the dotted "
         "path of a scikit-learn compatible estimator, such as sklearn.svm.SVC.",
+    )
+    objective: Annotated[_Objective, AfterValidator(_objective)] = Field(
+        "auto",
+        description="What LightGBM lowers, for a number; auto: the squared error. mae and huber heed "
+        "outliers less; quantile predicts a quantile (train.alpha); poisson is for counts, gamma for "
+        "positive amounts, tweedie for amounts that are often 0, cross_entropy for shares from 0 to 1.",
+    )
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        description="The quantile to predict (quantile; not set: 0.5), the error beyond which the loss "
+        "grows linearly (huber; 0.9), or the power of the variance (tweedie; 1.5).",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
@@ -184,9 +209,9 @@ class GateSection(Section):
 
     metric: Annotated[str, AfterValidator(_gate_metric)] = Field(
         "auto",
-        description="The metric that decides; auto: auc, macro_f1 or rmse, by the task. Others: "
-        "log_loss, accuracy, precision, recall, f1, brier, macro_precision, "
-        "macro_recall, mae, r2.",
+        description="The metric that decides; auto: auc, macro_f1 or rmse, by the task, or what "
+        "train.objective lowers. Others: log_loss, accuracy, precision, recall, f1, brier, "
+        "macro_precision, macro_recall, mae, r2, deviance, pinball.",
     )
     minimum: float | None = Field(
         None,

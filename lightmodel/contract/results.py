@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from lightmodel.contract.losses import SQUARED, Loss
+
 if TYPE_CHECKING:  # listing models needs no numpy
     from lightmodel.contract.cells import Scores
 
@@ -146,6 +148,7 @@ class Evaluation:
         calibration: None where train.calibration is "none".
         uncompared: why the served model is not compared; "" if it is, or if there is none.
         constant: whether the prediction of every test row is the same.
+        loss: of a numeric target.
     """
 
     task: str
@@ -161,6 +164,7 @@ class Evaluation:
     calibration: CalibrationEffect | None = None
     uncompared: str = ""
     constant: bool = False
+    loss: Loss = SQUARED
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from lightmodel.contract.losses import SQUARED, Loss, LossName
 from lightmodel.errors import ConfigError
 
 Label = str | int | float | bool
@@ -28,24 +29,42 @@ class TaskKind(StrEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """A task and its labels, in the order of their codes; for binary the second one is positive."""
+    """A task and its labels, in the order of their codes; for binary the second one is positive.
+
+    Attributes:
+        loss: what training lowers, for regression; classes have the log loss.
+    """
 
     kind: TaskKind
     labels: tuple[Label, ...] = ()
+    loss: Loss = SQUARED
 
     @property
     def positive(self) -> Label | None:
         """The label whose probability a binary model predicts; None for other tasks."""
         return self.labels[1] if self.kind is TaskKind.BINARY else None
 
+    def difference(self, other: "Task") -> str:
+        """Return what another task predicts that this one does not, in words; "" if both answer alike."""
+        if (self.kind, self.labels) != (other.kind, other.labels):
+            return "other classes"
+        same = self.loss.predicts == other.loss.predicts
+        return "" if same else f"{other.loss.predicts}, not {self.loss.predicts}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
-        return {"kind": str(self.kind), "labels": list(self.labels)}
+        loss = {} if self.loss == SQUARED else {"loss": self.loss.to_dict()}
+        return {"kind": str(self.kind), "labels": list(self.labels), **loss}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Task":
         """Return the task of a dict that `to_dict` made."""
-        return cls(TaskKind(content["kind"]), tuple(content["labels"]))
+        loss = content.get("loss", {"name": "squared"})
+        return cls(
+            TaskKind(content["kind"]),
+            tuple(content["labels"]),
+            Loss(LossName(loss["name"]), loss.get("alpha", 0.0)),
+        )
 
 
 def ordered_labels(labels: Sequence[Label], positive: str = "auto") -> tuple[Label, ...]:
@@ -141,21 +160,34 @@ METRICS = {
         Metric("rmse", "RMSE", _REGRESSION, higher_is_better=False),
         Metric("mae", "MAE", _REGRESSION, higher_is_better=False),
         Metric("r2", "R²", _REGRESSION),
+        Metric("deviance", "Deviance", _REGRESSION, higher_is_better=False),
+        Metric("pinball", "Pinball loss", _REGRESSION, higher_is_better=False),
     )
 }
-_DEFAULT = {TaskKind.BINARY: "auc", TaskKind.MULTICLASS: "macro_f1", TaskKind.REGRESSION: "rmse"}
+_DEFAULT = {TaskKind.BINARY: "auc", TaskKind.MULTICLASS: "macro_f1"}
+_OF_LOSSES = {"deviance", "pinball"}  # metrics of tasks with such a loss only
 
 
-def gate_metric(name: str, kind: TaskKind) -> Metric:
+def gate_metric(name: str, task: Task) -> Metric:
     """Return the metric that decides; "auto" is the task's default.
 
     Raises:
         ConfigError: the metric does not suit the task.
     """
-    metric = METRICS[_DEFAULT[kind] if name == "auto" else name]
-    if kind not in metric.kinds:
-        fitting = ", ".join(item.name for item in METRICS.values() if kind in item.kinds)
+    default = _DEFAULT.get(task.kind, task.loss.metric)
+    metric = METRICS[default if name == "auto" else name]
+    fitting = [item.name for item in METRICS.values() if _suits(item, task)]
+    if metric.name not in fitting:
+        what = f"a {task.kind} task"
+        if metric.name in _OF_LOSSES and task.kind is TaskKind.REGRESSION:
+            what = f"train.objective = {str(task.loss.name)!r}"
         raise ConfigError(
-            f"gate.metric = {name!r} does not suit a {kind} task", hint=f"use one of {fitting}"
+            f"gate.metric = {name!r} does not suit {what}", hint=f"use one of {', '.join(fitting)}"
         )
     return metric
+
+
+def _suits(metric: Metric, task: Task) -> bool:
+    return task.kind in metric.kinds and (
+        metric.name not in _OF_LOSSES or metric.name == task.loss.metric
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lightmodel.contract.results import FoldFit, Importance
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 
 if TYPE_CHECKING:
     from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
@@ -52,8 +52,7 @@ class TrainingData:
         target: (rows,) class codes 0 … classes-1, or numbers (regression).
         names: names of the features, in column order.
         categorical: positions of the categorical columns.
-        kind: binary, multiclass or regression.
-        classes: number of classes; 0 for regression.
+        task: what is predicted.
         folds: of the cross-validation, whose cut a learner's own trials follow; None: any cut will do.
     """
 
@@ -61,9 +60,18 @@ class TrainingData:
     target: "Vector"
     names: tuple[str, ...]
     categorical: tuple[int, ...]
-    kind: TaskKind
-    classes: int
+    task: Task
     folds: Folds | None = None
+
+    @property
+    def kind(self) -> TaskKind:
+        """The kind of the task."""
+        return self.task.kind
+
+    @property
+    def classes(self) -> int:
+        """The number of classes; 0 for regression."""
+        return len(self.task.labels)
 
 
 class FittedModel(Protocol):

@@ -13,8 +13,12 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from lightmodel.contract import loss_values
 from lightmodel.contract.cells import Codes, Scores, Vector
+from lightmodel.contract.loss_values import best_constant
+from lightmodel.contract.losses import Loss
 from lightmodel.contract.results import FoldFit, Point
+from lightmodel.learners.objectives import SCORE_OF_ZERO, loss_of_parameters
 
 MAX_CURVE_POINTS = 100
 _TRAIN_LOSS_SPACING = 2  # factor between its rounds: the loss on the fitted rows costs more
@@ -63,14 +67,14 @@ def boost(
     """Add trees until the loss on the held-out rows has not improved for `stopping.patience` rounds.
 
     It ends where the loss on the fitted rows rises. `parameters` are LightGBM's, with one of the
-    objectives of `_loss` and no metric.
+    objectives of `objective_parameters` and no metric.
 
     Raises:
         CancelledError: `cancelled` was set.
     """
     booster = lgb.Booster(dict(parameters), datasets[0])
     booster.add_valid(datasets[1], "held out")
-    metric = _LossMetric(str(parameters["objective"]))
+    metric = _LossMetric(parameters)
     needed = 1 - _NEEDED_IMPROVEMENT if parameters["objective"] == "multiclass" else 1.0
     best, best_round, scores = np.inf, 0, np.empty(0)
     improved, improved_round = np.inf, 0
@@ -102,7 +106,7 @@ def boost(
 
 def has_diverged(booster: lgb.Booster, parameters: Mapping[str, Any]) -> bool:
     """Return whether a booster's loss on its training rows is clearly above that of knowing nothing."""
-    metric = _LossMetric(str(parameters["objective"]))
+    metric = _LossMetric(parameters)
     training = _TrainingLoss(booster, metric, parameters)
     training.observe(1)
     return training.diverged
@@ -142,19 +146,27 @@ class _TrainingLoss:
 
 def _negligible_loss(parameters: Mapping[str, Any], target: Vector) -> float:
     """Return the loss below which more trees gain nothing that anybody could notice."""
-    if parameters["objective"] == "regression":
-        return _NEGLIGIBLE * float(target.var())
+    if loss := loss_of_parameters(parameters):
+        return _NEGLIGIBLE * _constant_loss(loss, target)
     return _NEGLIGIBLE * float(np.log(parameters.get("num_class", 2)))
 
 
 def _uninformed_loss(parameters: Mapping[str, Any], target: Vector) -> tuple[float, float]:
     """Return the loss of a raw score of 0, and the difference of losses that is no rise."""
-    if parameters["objective"] == "regression":
-        return float((target**2).mean()), _SLACK * float(target.var())
+    if loss := loss_of_parameters(parameters):
+        of_zero = np.full(len(target), SCORE_OF_ZERO.get(loss.name, 0.0))
+        lost = float(loss_values.row_losses(loss, target, of_zero).mean())
+        return lost, _SLACK * _constant_loss(loss, target)
     if any(parameters.get(name) for name in _CLASS_WEIGHTS):
         return np.inf, np.inf  # the loss that falls is a weighted one
-    loss = float(np.log(parameters.get("num_class", 2)))
-    return loss, _SLACK * loss
+    lost = float(np.log(parameters.get("num_class", 2)))
+    return lost, _SLACK * lost
+
+
+def _constant_loss(loss: Loss, target: Vector) -> float:
+    """Return the mean loss of the best constant score."""
+    scores = np.full(len(target), best_constant(loss, target))
+    return float(loss_values.row_losses(loss, target, scores).mean())
 
 
 class _LossMetric:
@@ -164,8 +176,8 @@ class _LossMetric:
     digit, and with it the best round, could change from run to run.
     """
 
-    def __init__(self, objective: str) -> None:
-        self._objective = objective
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
         self.scores: Scores = np.empty(0)
         self.target: Vector = np.empty(0)
 
@@ -173,14 +185,14 @@ class _LossMetric:
         """Keep the scores, (rows,) or (rows, classes), and return their loss as LightGBM expects it."""
         self.scores = scores
         self.target = np.asarray(rows.get_label(), np.float64)
-        return "loss", float(row_losses(self._objective, self.target, scores).mean()), False
+        return "loss", float(row_losses(self._parameters, self.target, scores).mean()), False
 
 
-def row_losses(objective: str, target: Vector, scores: Scores) -> Vector:
+def row_losses(parameters: Mapping[str, Any], target: Vector, scores: Scores) -> Vector:
     """Return (rows,) the loss of each row, whose mean is what boosting lowers."""
-    if objective == "regression":
-        return (scores - target) ** 2
-    if objective == "binary":
+    if loss := loss_of_parameters(parameters):
+        return loss_values.row_losses(loss, target, scores)
+    if parameters["objective"] == "binary":
         true_class = np.where(target == 1, scores, 1 - scores)
     else:
         true_class = scores[np.arange(len(target)), target.astype(np.int64)]

@@ -24,6 +24,7 @@ from lightmodel.learners.boosting import (
 )
 from lightmodel.learners.constraints import with_positions
 from lightmodel.learners.lightgbm_parameters import STOPPING, checked_parameters
+from lightmodel.learners.objectives import objective_parameters
 from lightmodel.learners.tree_size import (
     category_parameters,
     choose_parameters,
@@ -32,11 +33,6 @@ from lightmodel.learners.tree_size import (
 
 logger = logging.getLogger(__name__)
 
-_OBJECTIVES = {
-    TaskKind.BINARY: "binary",
-    TaskKind.MULTICLASS: "multiclass",
-    TaskKind.REGRESSION: "regression",
-}
 # LightGBM has one number of threads for the whole process, which each of its calls sets. Trees with linear
 # leaves keep memory for as many threads as there were when they were set up, and end the process when
 # another call, such as the cut of the next fold, has raised it since. A model text names the number, too.
@@ -66,7 +62,7 @@ class LightGBMLearner:
         """Bin the table once, and choose the parameters that the user left out."""
         stopping = {name: int(self._given.get(name, value)) for name, value in STOPPING.items()}
         fixed = {
-            "objective": _OBJECTIVES[data.kind],
+            **objective_parameters(data.task),
             "metric": "None",
             "seed": self._seed,
             "deterministic": True,

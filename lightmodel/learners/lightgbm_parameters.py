@@ -14,7 +14,9 @@ STOPPING = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
 
 # What the project's other settings decide.
 _DECIDED = {
-    **dict.fromkeys(("objective", "num_class"), "it follows from train.task"),
+    "objective": "set train.objective, or train.task",
+    "num_class": "it follows from train.task",
+    **dict.fromkeys(("alpha", "tweedie_variance_power"), "set train.alpha"),
     **dict.fromkeys(("metric", "eval_at"), "set gate.metric"),
     "seed": "set train.seed",
     "num_threads": "set train.threads",

@@ -99,7 +99,7 @@ def _held_out_losses(parameters: Mapping[str, Any], datasets: FoldDatasets) -> V
     """Return the losses of the rows that a fold holds out."""
     fit = boost(datasets, parameters, _TRIAL_STOPPING).fit
     target = np.asarray(datasets[1].get_label(), np.float64)
-    return row_losses(str(parameters["objective"]), target, fit.scores)
+    return row_losses(parameters, target, fit.scores)
 
 
 def search_size(losses_of: Callable[[int], Vector], rows: int) -> int:

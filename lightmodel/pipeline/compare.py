@@ -36,6 +36,7 @@ from lightmodel.store.versions import Version
 from lightmodel.tables.encode import target_vector
 from lightmodel.tracking.records import RunRecord
 from lightmodel.training.folds import assign_folds
+from lightmodel.training.objective import with_loss
 from lightmodel.training.testing import ModelUnderTest
 
 logger = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ def _training_rows(context: RunContext, split: Version) -> TrainRows:
     table = read_split(context.splits, split, "train")
     target = target_vector(table[contract.target.name], contract.task)
     folds = assign_folds(table, contract, config.train, config.split)
-    return TrainRows(contract.task.kind, target, folds.numbers)
+    return TrainRows(with_loss(contract.task, config.train), target, folds.numbers)
 
 
 def _write(compared: ComparisonResult) -> None:

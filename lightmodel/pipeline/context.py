@@ -19,6 +19,7 @@ from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import Store, Version, models_of, splits_of
 from lightmodel.tracking.system_metrics import Curves, no_system_metrics
 from lightmodel.tracking.uploader import Record, no_tracking
+from lightmodel.training.objective import with_loss
 
 if TYPE_CHECKING:  # most of a run that finds nothing changed would be spent on importing it
     import pyarrow as pa
@@ -159,7 +160,7 @@ def split_file(split: Version, part: str) -> str:
 
 def deciding_metric(config: Config, split: Version) -> Metric:
     """Return the metric that decides at the gate, in retries and in studies."""
-    return gate_metric(config.gate.metric, contract_of(split).task.kind)
+    return gate_metric(config.gate.metric, with_loss(contract_of(split).task, config.train))
 
 
 def metric_value(metrics: Scored, metric: Metric) -> float:

@@ -251,7 +251,7 @@ def _bundle(split: Version, trained: "TrainingResult", runtime: str) -> dict[str
         "format": 1,
         "learner": trained.learner,
         "runtime": runtime,
-        "contract": split.manifest.contract,
+        "contract": {**(split.manifest.contract or {}), "task": trained.task.to_dict()},
         "threshold": trained.threshold,
         "split": dict(split.manifest.parameters["split"]),
         "prior": trained.prior,

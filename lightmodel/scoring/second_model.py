@@ -54,7 +54,7 @@ class SecondModel:
         if self._model is not None and self._model.version == version.name:
             return self._model
         model = self.open(version)
-        if model.contract.task != served.contract.task:
+        if served.contract.task.difference(model.contract.task):
             raise ArtefactMissing(
                 f"{version.name} predicts other classes or another kind of target than {served.version}"
             )

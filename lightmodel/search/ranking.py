@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from lightmodel.config import TrainSection
 from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
-from lightmodel.contract.task import Metric, TaskKind
+from lightmodel.contract.task import Metric, Task, TaskKind
 from lightmodel.search.entries import CvResult, MetricValues, RankedResult
 from lightmodel.training.metrics import choose_threshold, measure
 
@@ -30,7 +30,7 @@ class TrainRows:
         fold_numbers: (rows,) number of the fold that holds each row out, -1 for none.
     """
 
-    kind: TaskKind
+    task: Task
     target: Vector
     fold_numbers: Codes
 
@@ -140,7 +140,7 @@ def _choose_members(
     if not best:
         return []
     used = (rows.fold_numbers >= 0) & (rows.fold_numbers != (-1 if without is None else without))
-    weights = fit_weights(rows.kind, rows.target[used], [one.scores[used] for one in best])
+    weights = fit_weights(rows.task.kind, rows.target[used], [one.scores[used] for one in best])
     return [(one, weight) for one, weight in zip(best, weights, strict=True) if weight > 0]
 
 
@@ -202,12 +202,12 @@ def _blend_result(
     ]
     weights = tuple(weight for _, weight in chosen)
     folds, covered, threshold = int(rows.fold_numbers.max()) + 1, rows.fold_numbers >= 0, None
-    if rows.kind is TaskKind.BINARY:
+    if rows.task.kind is TaskKind.BINARY:
         codes = rows.target[covered].astype(np.int64)
         threshold = choose_threshold(codes, scores[covered], section)
 
     def measure_rows(used: Mask) -> MetricValues:
-        return measure(rows.kind, rows.target[used], scores[used], threshold)
+        return measure(rows.task, rows.target[used], scores[used], threshold)
 
     return CvResult(
         "blend",

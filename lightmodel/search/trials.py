@@ -121,4 +121,4 @@ def score(context: TrialContext, fits: list[FoldFit]) -> float:
     target, threshold = context.data.target[rows], None
     if context.data.kind is TaskKind.BINARY and len(np.unique(target)) == 2:
         threshold = choose_threshold(target.astype(np.int64), scores, context.section)
-    return measure(context.data.kind, target, scores, threshold)[context.study.plan.metric.name]
+    return measure(context.data.task, target, scores, threshold)[context.study.plan.metric.name]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from lightmodel.config import SplitSection, TrainSection
 from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.loss_values import check_target
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
@@ -23,6 +24,7 @@ from lightmodel.training.features import Processing, fit_features
 from lightmodel.training.fit_texts import FittedTexts, fit_texts
 from lightmodel.training.folds import assign_folds
 from lightmodel.training.metrics import choose_threshold, measure
+from lightmodel.training.objective import with_loss
 from lightmodel.training.user_features import FeatureFunction, takes_table
 
 FoldListener = Callable[[FoldFit, int, int], None]
@@ -91,7 +93,7 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
     if contract.task.kind is TaskKind.BINARY:
         codes = data.target[covered].astype(np.int64)
         threshold = choose_threshold(codes, scores[covered], spec.section)
-    metrics = measure(data.kind, data.target[covered], scores[covered], threshold)
+    metrics = measure(data.task, data.target[covered], scores[covered], threshold)
     steps = replace(steps, calibration=calibration)
     return CrossValidationResult(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
@@ -106,6 +108,9 @@ def extended_data(
     """
     _reject_calibrated_regression(contract, spec.section)
     data = training_data(table, contract)
+    data = replace(data, task=with_loss(data.task, spec.section))
+    if data.kind is TaskKind.REGRESSION:
+        check_target(data.task.loss, data.target, contract.target.name)
     scored = _score_texts(table, contract, data, folds, spec.section.seed)
     features, texts = scored.features, scored.models
     others = None
@@ -133,8 +138,7 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
         target_vector(table[contract.target.name], contract.task),
         contract.feature_names,
         contract.categorical,
-        contract.task.kind,
-        len(contract.task.labels),
+        contract.task,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lightmodel.config import GateSection
 from lightmodel.contract.results import Evaluation, FoldReport, Verdict
-from lightmodel.contract.task import Metric, TaskKind, gate_metric
+from lightmodel.contract.task import Metric, Task, TaskKind, gate_metric
 from lightmodel.training.leaks import leak_warning
 
 _LOWER_RATE = "lower learning_rate or raise lambda_l2 in train.parameters"
@@ -25,7 +25,7 @@ def judge(
     One with a fold that diverged in training never passes. `leaks`, features that alone decide the
     target, are named, and no reason to reject.
     """
-    metric = gate_metric(gate.metric, TaskKind(evaluation.task))
+    metric = gate_metric(gate.metric, Task(TaskKind(evaluation.task), loss=evaluation.loss))
     checks = [
         *_converged(folds),
         _beats_dummy(evaluation, metric),

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from lightmodel.config import TrainSection
 from lightmodel.contract.cells import Codes, Scores, Vector
+from lightmodel.contract.loss_values import row_losses
+from lightmodel.contract.losses import Loss
 from lightmodel.contract.results import Interval
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 
 _CHUNK = 4_000_000  # weights in memory at a time
 _TINY = 1e-15
@@ -31,48 +33,48 @@ def predicted_codes(scores: Scores, threshold: float | None) -> Codes:
 
 
 def measure(
-    kind: TaskKind, target: Vector, scores: Scores, threshold: float | None
+    task: Task, target: Vector, scores: Scores, threshold: float | None
 ) -> dict[str, float]:
     """Return every metric of the task for scored rows.
 
     Args:
-        kind: kind of the task.
+        task: the task.
         target: (rows,) class codes or numbers.
         scores: (rows,), or (rows, classes) for multiclass.
         threshold: decision threshold (binary).
     """
-    return measure_predictions(kind, target, scores, predicted_codes(scores, threshold))
+    return measure_predictions(task, target, scores, predicted_codes(scores, threshold))
 
 
 def measure_predictions(
-    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes
+    task: Task, target: Vector, scores: Scores, predicted: Codes
 ) -> dict[str, float]:
     """Return every metric for scored rows whose predictions, (rows,) class codes, are known."""
-    metrics = _weighted_metrics(kind, target, scores, predicted, np.ones((1, len(target))))
+    metrics = _weighted_metrics(task, target, scores, predicted, np.ones((1, len(target))))
     return {name: float(values[0]) for name, values in metrics.items()}
 
 
 def measure_with_intervals(
-    kind: TaskKind, target: Vector, scores: Scores, threshold: float | None, resamples: int
+    task: Task, target: Vector, scores: Scores, threshold: float | None, resamples: int
 ) -> dict[str, Interval]:
     """Return every metric with its 95 % bootstrap interval; 0 resamples: all bounds equal the value."""
     predicted = predicted_codes(scores, threshold)
-    return measure_predictions_with_intervals(kind, target, scores, predicted, resamples)
+    return measure_predictions_with_intervals(task, target, scores, predicted, resamples)
 
 
 def measure_predictions_with_intervals(
-    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes, resamples: int
+    task: Task, target: Vector, scores: Scores, predicted: Codes, resamples: int
 ) -> dict[str, Interval]:
     """Return what `measure_with_intervals` does, for rows whose predictions, (rows,), are known."""
-    point = measure_predictions(kind, target, scores, predicted)
+    point = measure_predictions(task, target, scores, predicted)
     if resamples == 0:
         return {name: Interval(value, value, value) for name, value in point.items()}
-    drawn = _resampled(kind, target, scores, predicted, resamples)
+    drawn = _resampled(task, target, scores, predicted, resamples)
     return {name: _interval(value, drawn[name]) for name, value in point.items()}
 
 
 def paired_differences(
-    kind: TaskKind,
+    task: Task,
     target: Vector,
     first: tuple[Scores, Codes],
     second: tuple[Scores, Codes],
@@ -84,17 +86,17 @@ def paired_differences(
     so that what makes its rows hard or easy cancels out.
 
     Args:
-        kind: kind of the task.
+        task: the task.
         target: (rows,) class codes or numbers.
         first: scores and predictions of one model.
         second: those of the other one.
         resamples: number of bootstrap resamples; 0: all bounds equal the difference.
     """
-    one, other = (measure_predictions(kind, target, *model) for model in (first, second))
+    one, other = (measure_predictions(task, target, *model) for model in (first, second))
     differences = {name: other[name] - value for name, value in one.items()}
     if resamples == 0:
         return {name: Interval(value, value, value) for name, value in differences.items()}
-    drawn = [_resampled(kind, target, *model, resamples) for model in (first, second)]
+    drawn = [_resampled(task, target, *model, resamples) for model in (first, second)]
     return {
         name: _interval(value, drawn[1][name] - drawn[0][name])
         for name, value in differences.items()
@@ -102,7 +104,7 @@ def paired_differences(
 
 
 def _resampled(
-    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes, resamples: int
+    task: Task, target: Vector, scores: Scores, predicted: Codes, resamples: int
 ) -> Metrics:
     """Return every metric on each resample of the rows, which are the same for as many rows."""
     drawn: defaultdict[str, list[Vector]] = defaultdict(list)
@@ -111,7 +113,7 @@ def _resampled(
     for start in range(0, resamples, chunk):
         shape = (min(chunk, resamples - start), len(target))
         weights = random.poisson(1.0, shape).astype(np.float64)
-        for name, values in _weighted_metrics(kind, target, scores, predicted, weights).items():
+        for name, values in _weighted_metrics(task, target, scores, predicted, weights).items():
             drawn[name].append(values)
     return {name: np.concatenate(values) for name, values in drawn.items()}
 
@@ -125,13 +127,13 @@ def _interval(value: float, drawn: Vector) -> Interval:
 
 
 def _weighted_metrics(
-    kind: TaskKind, target: Vector, scores: Scores, predicted: Codes, weights: Weights
+    task: Task, target: Vector, scores: Scores, predicted: Codes, weights: Weights
 ) -> Metrics:
     with np.errstate(divide="ignore", invalid="ignore"):  # a metric may be undefined: NaN
-        if kind is TaskKind.REGRESSION:
-            return _regression(target, scores, weights)
+        if task.kind is TaskKind.REGRESSION:
+            return _regression(task.loss, target, scores, weights)
         codes = target.astype(np.int64)
-        if kind is TaskKind.MULTICLASS:
+        if task.kind is TaskKind.MULTICLASS:
             return _multiclass(codes, scores, weights)
         return _binary(codes, scores, predicted, weights)
 
@@ -189,8 +191,9 @@ def _mean_known(values: Weights, known: npt.NDArray[np.bool_]) -> Vector:
     return mean
 
 
-def _regression(target: Vector, scores: Scores, weights: Weights) -> Metrics:
+def _regression(loss: Loss, target: Vector, scores: Scores, weights: Weights) -> Metrics:
     rows = weights.sum(axis=1)
+    own = loss.metric not in {"rmse", "mae"}
     error = scores - target
     squares = weights @ error**2
     centred = target - target.mean()
@@ -199,6 +202,7 @@ def _regression(target: Vector, scores: Scores, weights: Weights) -> Metrics:
         "rmse": np.sqrt(squares / rows),
         "mae": weights @ np.abs(error) / rows,
         "r2": np.where(spread > 0, 1 - squares / spread, np.nan),
+        **({loss.metric: weights @ row_losses(loss, target, scores) / rows} if own else {}),
     }
 
 

@@ -102,11 +102,12 @@ def evaluate(
     compared = _compare(table, candidate, served) if served else None
     evaluation = Evaluation(
         task=str(task.kind),
+        loss=task.loss,
         labels=tuple(label_name(label) for label in task.labels),
         threshold=candidate.threshold,
         rows=len(target),
-        metrics=measure_with_intervals(task.kind, target, scores, candidate.threshold, resamples),
-        dummy=measure(task.kind, target, constant, 0.5),
+        metrics=measure_with_intervals(task, target, scores, candidate.threshold, resamples),
+        dummy=measure(task, target, constant, 0.5),
         classes=_class_scores(task, target, scores),
         curves=_curves(task.kind, target, scores, candidate.threshold),
         comparison=compared if isinstance(compared, Comparison) else None,
@@ -151,9 +152,9 @@ def _rows(table: pa.Table, model: ModelUnderTest) -> tuple[tuple[Any, ...], Vect
     return (matrix, *model.others_of(conformed.table)), target
 
 
-def _metrics(table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
+def _metrics(task: Task, table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
     rows, target = _rows(table, model)
-    return measure(model.contract.task.kind, target, model.predict(*rows), model.threshold)
+    return measure(task, target, model.predict(*rows), model.threshold)
 
 
 def _calibration(
@@ -162,10 +163,10 @@ def _calibration(
     """Return the effect of the calibration on the test rows; None without calibration."""
     if candidate.uncalibrated is None:
         return None
-    kind, codes = candidate.contract.task.kind, target.astype(np.int64)
+    task, codes = candidate.contract.task, target.astype(np.int64)
 
     def calibration_metrics(scores: Scores) -> dict[str, float]:
-        metrics = measure(kind, target, scores, candidate.threshold)
+        metrics = measure(task, target, scores, candidate.threshold)
         kept = {name: value for name, value in metrics.items() if name in {"log_loss", "brier"}}
         return {**kept, "calibration_error": expected_calibration_error(scores, codes)}
 
@@ -181,8 +182,9 @@ def _compare(
     names = [model.contract.target.name for model in (served, candidate)]
     if names[0] != names[1]:
         return f"{served.version} predicts {names[0]!r} and not {names[1]!r}, so it is not compared"
-    if served.contract.task != candidate.contract.task:
-        return f"{served.version} predicts other classes, so it is not compared"
+    task = candidate.contract.task
+    if difference := task.difference(served.contract.task):
+        return f"{served.version} predicts {difference}, so it is not compared"
     _, _, column = served.split.method.partition(":")
     if column and column not in table.column_names:
         return f"{served.version} was split by {column!r}, which the table lacks: not compared"
@@ -191,11 +193,11 @@ def _compare(
         rows = unseen.filter(pa.array(valid_rows(unseen, served.contract, served.tolerated)))
         if reason := _too_few(rows.num_rows, unseen.num_rows, served.version):
             return reason
-        served_metrics = _metrics(rows, served)
+        served_metrics = _metrics(task, rows, served)
     except LightModelError as error:  # such as features() of the served model failing on a row
         return f"{served.version} is not compared: {error.message}"
     return Comparison(
-        served.version, len(rows), len(unseen), _metrics(rows, candidate), served_metrics
+        served.version, len(rows), len(unseen), _metrics(task, rows, candidate), served_metrics
     )
 
 

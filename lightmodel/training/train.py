@@ -10,8 +10,9 @@ import pyarrow as pa
 from lightmodel.config import TrainSection
 from lightmodel.contract.cells import Scores
 from lightmodel.contract.columns import Contract
+from lightmodel.contract.loss_values import best_constant
 from lightmodel.contract.results import FoldFit, FoldReport, Importance, SampleRow
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.tables.encode import feature_matrix, json_rows
@@ -37,7 +38,8 @@ class TrainingResult:
         importance: importance of each feature, in training order.
         samples: five rows with the final model's scores, made up unless `train.sample_rows` is "real".
         parameters: the learner's parameters in effect for this table.
-        prior: the best constant prediction: (classes,) shares, the positive class' share, or the mean.
+        task: with the loss that was lowered.
+        prior: the best constant prediction: (classes,) shares, the positive class' share, or a number.
         out_of_fold: (rows,) or (rows, classes) scores of the training rows; NaN if no fold holds it out.
         warnings: of a model that has learnt nothing.
         constant: whether the model of each fold predicts the same for every row.
@@ -52,6 +54,7 @@ class TrainingResult:
     importance: tuple[Importance, ...]
     samples: tuple[SampleRow, ...]
     parameters: Mapping[str, Any]
+    task: Task
     prior: tuple[float, ...]
     steps: Processing
     out_of_fold: Scores = field(compare=False)
@@ -74,6 +77,7 @@ def train(table: pa.Table, contract: Contract, spec: TrainSpec) -> TrainingResul
         model.importance(),
         _score_samples(_sample_rows(table, folds.steps, spec.section), folds.steps, model.predict),
         folds.trainer.describe(),
+        folds.data.task,
         _prior(folds.data),
         folds.steps,
         folds.scores,
@@ -89,7 +93,7 @@ def fold_reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     for fold, fit in enumerate(folds.fits):
         rows = np.flatnonzero(folds.numbers == fold)
         target, scores = folds.data.target[rows], folds.scores[rows]
-        metrics = measure(folds.data.kind, target, scores, folds.threshold)
+        metrics = measure(folds.data.task, target, scores, folds.threshold)
         curves = fit.curve, fit.train_curve
         reports.append(FoldReport(fold + 1, len(rows), fit.rounds, metrics, *curves, fit.diverged))
     return tuple(reports)
@@ -131,6 +135,8 @@ def _prior(data: TrainingData) -> tuple[float, ...]:
     if data.kind is TaskKind.MULTICLASS:
         counts = np.bincount(data.target.astype(np.int64), minlength=data.classes)
         return tuple((counts / len(data.target)).tolist())
+    if data.kind is TaskKind.REGRESSION:
+        return (best_constant(data.task.loss, data.target),)
     return (float(data.target.mean()),)
 
 

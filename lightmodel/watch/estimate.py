@@ -9,18 +9,18 @@ import numpy as np
 
 from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.results import Interval
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task
 from lightmodel.training.metrics import measure_predictions
 
 _DRAWS = 200
 MAX_ROWS = 20_000
 
 
-def estimate(kind: TaskKind, scores: Scores, decided: Codes, metric: str) -> Interval:
+def estimate(task: Task, scores: Scores, decided: Codes, metric: str) -> Interval:
     """Return the expected value of a metric, and the range of 95 % of the values to be expected.
 
     Args:
-        kind: a classification task.
+        task: a classification task.
         scores: (rows,) or (rows, classes) calibrated probabilities.
         decided: (rows,) codes of the predictions.
         metric: its name.
@@ -30,7 +30,7 @@ def estimate(kind: TaskKind, scores: Scores, decided: Codes, metric: str) -> Int
     random = np.random.default_rng(0)
     drawn = np.array(
         [
-            measure_predictions(kind, _labels(scores, random), scores, decided)[metric]
+            measure_predictions(task, _labels(scores, random), scores, decided)[metric]
             for _ in range(_DRAWS)
         ]
     )

@@ -29,7 +29,7 @@ class LabelledRows:
         scores: (rows,) or (rows, classes).
     """
 
-    kind: TaskKind
+    task: Task
     times: npt.NDArray[np.str_]
     target: Vector
     decided: Codes
@@ -41,18 +41,18 @@ class LabelledRows:
     def where(self, mask: Mask) -> "LabelledRows":
         """Return the rows for which a mask holds."""
         target, decided, scores = self.target[mask], self.decided[mask], self.scores[mask]
-        return LabelledRows(self.kind, self.times[mask], target, decided, scores)
+        return LabelledRows(self.task, self.times[mask], target, decided, scores)
 
     def metrics(self) -> dict[str, float]:
         """Return every metric, NaN where it is undefined; empty if there are no rows."""
         if not len(self):
             return {}
-        return measure_predictions(self.kind, self.target, self.scores, self.decided)
+        return measure_predictions(self.task, self.target, self.scores, self.decided)
 
     def intervals(self, resamples: int) -> dict[str, Interval]:
         """Return every metric with its 95 % bootstrap interval."""
         return measure_predictions_with_intervals(
-            self.kind, self.target, self.scores, self.decided, resamples
+            self.task, self.target, self.scores, self.decided, resamples
         )
 
 
@@ -66,7 +66,7 @@ def labelled_rows(task: Task, answers: Iterable[tuple[str, str, Any, Any]]) -> L
     rows.sort(key=lambda row: row[0])
     times, target, decided, scores = zip(*rows, strict=True) if rows else ((), (), (), ())
     return LabelledRows(
-        task.kind,
+        task,
         np.array(times, np.str_),
         np.array(target, np.float64),
         np.array(decided, np.int64),

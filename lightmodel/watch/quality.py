@@ -183,7 +183,7 @@ def _tested(
     task = newest.task
     if version is not None and version.manifest.contract:
         task = Contract.from_dict(version.manifest.contract).task
-    metric = METRICS[verdict.metric] if verdict else gate_metric("auto", task.kind)
+    metric = METRICS[verdict.metric] if verdict else gate_metric("auto", task)
     value = verdict.metrics.get(metric.name) if verdict else None
     is_calibrated = version is not None and "calibration" in version.manifest.steps
     return _Tested(name, task, metric, value, is_calibrated)
@@ -243,7 +243,7 @@ class _Judge:
         rows = labelled_rows(tested.task, answers)
         if len(rows) < self.config.watch.min_rows:
             return None, len(rows)
-        value = estimate(rows.kind, rows.scores, rows.decided, tested.metric.name)
+        value = estimate(rows.task, rows.scores, rows.decided, tested.metric.name)
         return value, len(rows)
 
 

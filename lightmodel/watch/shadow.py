@@ -98,7 +98,7 @@ def _compare(
     both = list(sink.shadow_window(pair, since, every))
     differ, correlation = _agreement(task, both)
     served, challenger = _labelled(task, sink, pair)
-    metric = gate_metric(config.gate.metric, task.kind)
+    metric = gate_metric(config.gate.metric, task)
     differences = _differences(served, challenger, config.gate.bootstrap)
     enough = len(served) >= config.watch.min_labels
     return ShadowComparison(
@@ -162,7 +162,7 @@ def _differences(
     if not len(served) or len(served) != len(challenger):
         return {}
     models = [(one.scores, one.decided) for one in (served, challenger)]
-    return paired_differences(served.kind, served.target, models[0], models[1], resamples)
+    return paired_differences(served.task, served.target, models[0], models[1], resamples)
 
 
 def _state(metric: Metric, difference: Interval | None) -> State:

@@ -31,7 +31,7 @@ def labelled(task: Task, target: object, decided: object, scores: object) -> Lab
     values = np.array(target, np.float64)
     times = np.array([f"t{row:05}" for row in range(len(values))])
     rows = LabelledRows(
-        task.kind, times, values, np.array(decided, np.int64), np.array(scores, np.float64)
+        task, times, values, np.array(decided, np.int64), np.array(scores, np.float64)
     )
     return labelled_table(rows, contract_of(*MIXED.features, task=task))
 

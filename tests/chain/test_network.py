@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.neural import MAX_EPOCHS, MAX_WIDTH, NeuralLearner, larger_networks
@@ -53,7 +53,7 @@ def test_parameters_that_no_network_has_are_wrong_settings(
 @pytest.mark.parametrize("image", [[8, 8], [1, 6]])
 def test_a_table_without_columns_for_the_image_is_refused(image: list[int]) -> None:
     names = tuple("abcdef")
-    data = TrainingData(np.zeros((4, 6)), np.zeros(4), names, (), TaskKind.BINARY, 2)
+    data = TrainingData(np.zeros((4, 6)), np.zeros(4), names, (), Task(TaskKind.BINARY, (0, 1)))
     with pytest.raises(ConfigError, match=r"train\.parameters\.image"):
         NeuralLearner({"image": image}, 0).prepare(data)
 

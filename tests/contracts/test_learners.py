@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from lightmodel.contract.cells import Codes
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import FittedModel, Learner, TrainingData
 from lightmodel.learners.blend import BlendLearner, BlendModel, read_parameters
@@ -38,7 +38,9 @@ def data_of(kind: TaskKind) -> TrainingData:
     if classes:
         edges = np.quantile(signal, np.linspace(0, 1, classes + 1)[1:-1])
         target = np.searchsorted(edges, signal).astype(float)
-    return TrainingData(features, target, ("a", 'b "quoted" [x]', "c"), (2,), kind, classes)
+    return TrainingData(
+        features, target, ("a", 'b "quoted" [x]', "c"), (2,), Task(kind, tuple(range(classes)))
+    )
 
 
 def lightgbm() -> Learner:
@@ -164,7 +166,7 @@ def test_the_size_of_the_trees_is_chosen_by_trial() -> None:
     joint = (features[:, 0] * features[:, 1] * features[:, 2] > 0).astype(float)
     leaves = []
     for target in (single, joint):
-        data = TrainingData(features, target, tuple("abcd"), (), TaskKind.BINARY, 2)
+        data = TrainingData(features, target, tuple("abcd"), (), Task(TaskKind.BINARY, (0, 1)))
         trainer = LightGBMLearner({}, 0, 2, keep_fold_models=False).prepare(data)
         leaves.append(trainer.describe()["num_leaves"])
     assert leaves[0] <= 4 < leaves[1]
@@ -231,7 +233,7 @@ def test_a_table_without_noise_needs_few_trees() -> None:
         np.random.default_rng(0).integers(0, 6, size=(4_000, 4)), dtype=float
     )
     target = ((features[:, 0] > 2) ^ (features[:, 1] > 2)).astype(float)
-    data = TrainingData(features, target, ("a", "b", "c", "d"), (), TaskKind.BINARY, 2)
+    data = TrainingData(features, target, ("a", "b", "c", "d"), (), Task(TaskKind.BINARY, (0, 1)))
     trainer = LightGBMLearner({"num_leaves": 4}, 0, 1, keep_fold_models=False).prepare(data)
     rows = np.arange(len(target))
     fit = trainer.fit_fold(rows[rows % 2 == 0], rows[rows % 2 == 1])

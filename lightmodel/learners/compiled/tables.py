@@ -18,7 +18,11 @@ Tables: TypeAlias = dict[str, Table]
 
 CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8  # flags of a node
 IDENTITY, SIGMOID, SOFTMAX = 0, 1, 2  # how sums become scores
-_OBJECTIVES = {"binary": SIGMOID, "multiclass": SOFTMAX, "regression": IDENTITY}
+_OBJECTIVES = {
+    "binary": SIGMOID,
+    "multiclass": SOFTMAX,
+    **dict.fromkeys(("regression", "regression_l1", "huber", "quantile"), IDENTITY),
+}
 NUMBER, NUMBER_ZERO_MISSING, CATEGORY = 0, 1, 2  # kinds of a column of ranks
 
 NODE = np.dtype("f8,i4,i4,i4,i2,i2")

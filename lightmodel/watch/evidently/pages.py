@@ -153,7 +153,7 @@ def _lacking(rows: LabelledRows, section: WatchSection) -> str:
     """Return why labelled rows are not enough for a page; "" if they are."""
     if len(rows) < section.min_labels:
         return f"{len(rows):,} labels have arrived, and watch.min_labels is {section.min_labels:,}"
-    if rows.kind.has_classes and len(set(rows.target.tolist())) < 2:
+    if rows.task.kind.has_classes and len(set(rows.target.tolist())) < 2:
         return "all labels are the same"
     return ""
 

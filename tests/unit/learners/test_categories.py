@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer
 from lightmodel.learners.tree_size import category_parameters
@@ -18,7 +18,7 @@ def prepared(
     hours = np.random.default_rng(0).integers(0, 24, rows).astype(np.float64)
     target = (hours > 11).astype(np.float64)
     features = np.asfortranarray(hours[:, None])
-    data = TrainingData(features, target, ("hour",), categorical, TaskKind.BINARY, 2)
+    data = TrainingData(features, target, ("hour",), categorical, Task(TaskKind.BINARY, (0, 1)))
     return LightGBMLearner(parameters, 0, 1, keep_fold_models=False).prepare(data)
 
 

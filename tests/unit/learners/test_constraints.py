@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer
@@ -20,7 +20,7 @@ def prepared(constraints: object, name: str = "monotone_constraints") -> LightGB
     features[:, 2] = random.integers(0, 4, len(ROWS))
     target = features[:, 0] + np.sin(9 * features[:, 1]) + random.normal(0, 0.3, len(ROWS))
     names = ("size", "depth", "cut")
-    data = TrainingData(features, target, names, (2,), TaskKind.REGRESSION, 0)
+    data = TrainingData(features, target, names, (2,), Task(TaskKind.REGRESSION))
     parameters: dict[str, Any] = {name: constraints, "num_leaves": 8, "max_rounds": 40}
     return LightGBMLearner(parameters, 0, 1, keep_fold_models=False).prepare(data)
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer
 
@@ -20,7 +20,13 @@ def rare_classes() -> TrainingData:
     shares = 1 / np.arange(1, 41) ** 1.5
     target = random.choice(40, 2_000, p=shares / shares.sum())
     features = random.normal(size=(40, 5))[target] + random.normal(size=(2_000, 5))
-    return TrainingData(features, target.astype(float), tuple("abcde"), (), TaskKind.MULTICLASS, 40)
+    return TrainingData(
+        features,
+        target.astype(float),
+        tuple("abcde"),
+        (),
+        Task(TaskKind.MULTICLASS, tuple(range(40))),
+    )
 
 
 def trainer(**given: Any) -> LightGBMTrainer:
@@ -70,7 +76,7 @@ def test_class_weights_are_no_divergence(weights: dict[str, Any]) -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(1_000, 3))
     target = (features[:, 0] + random.normal(size=1_000) > 2.5).astype(float)
-    data = TrainingData(features, target, tuple("abc"), (), TaskKind.BINARY, 2)
+    data = TrainingData(features, target, tuple("abc"), (), Task(TaskKind.BINARY, (0, 1)))
     given = {**weights, "num_leaves": 4, "max_rounds": 50}
     one = LightGBMLearner(given, 0, 1, keep_fold_models=False).prepare(data)
     assert not one.fit_fold(np.arange(700), np.arange(700, 1_000)).diverged
@@ -80,6 +86,6 @@ def test_numbers_far_from_0_are_no_divergence() -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(600, 3))
     target = 1e6 + features[:, 0] + random.normal(size=600)
-    data = TrainingData(features, target, tuple("abc"), (), TaskKind.REGRESSION, 0)
+    data = TrainingData(features, target, tuple("abc"), (), Task(TaskKind.REGRESSION))
     one = LightGBMLearner({"num_leaves": 4}, 0, 1, keep_fold_models=False).prepare(data)
     assert not one.fit_fold(np.arange(400), np.arange(400, 600)).diverged

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.sklearn import SklearnLearner
@@ -18,7 +18,9 @@ FEATURES = np.asfortranarray(np.random.default_rng(0).random((40, 2)))
 
 def data(kind: TaskKind) -> TrainingData:
     target = (FEATURES[:, 0] > 0.5).astype(float)
-    return TrainingData(FEATURES, target, ("a", "b"), (), kind, 2 if kind.has_classes else 0)
+    return TrainingData(
+        FEATURES, target, ("a", "b"), (), Task(kind, (0, 1) if kind.has_classes else ())
+    )
 
 
 @pytest.mark.parametrize(

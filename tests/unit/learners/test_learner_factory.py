@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import Learner, TrainingData
 from lightmodel.learners.factory import compile_model, load_model, make_learner
@@ -15,7 +15,7 @@ from lightmodel.learners.factory import compile_model, load_model, make_learner
 LINE = "sklearn.linear_model.LogisticRegression"
 FEATURES = np.arange(40.0).reshape(20, 2)
 DATA = TrainingData(
-    FEATURES, np.arange(20.0) % 2, ("a", "b"), categorical=(), kind=TaskKind.BINARY, classes=2
+    FEATURES, np.arange(20.0) % 2, ("a", "b"), categorical=(), task=Task(TaskKind.BINARY, (0, 1))
 )
 
 

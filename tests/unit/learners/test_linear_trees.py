@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.learners.base import TrainingData, contribution_function
 from lightmodel.learners.boosting import fold_datasets
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer
@@ -21,7 +21,7 @@ def prepared(threads: int, *, linear: bool = True) -> LightGBMTrainer:
     random = np.random.default_rng(0)
     features = np.asfortranarray(random.normal(size=(len(ROWS), 6)))
     target = features[:, 0] + random.normal(size=len(ROWS))
-    data = TrainingData(features, target, tuple("abcdef"), (), TaskKind.REGRESSION, 0)
+    data = TrainingData(features, target, tuple("abcdef"), (), Task(TaskKind.REGRESSION))
     parameters = {"linear_tree": linear, "num_leaves": 8, "max_rounds": 30}
     return LightGBMLearner(parameters, 0, threads, keep_fold_models=False).prepare(data)
 

@@ -9,7 +9,7 @@ import pytest
 
 from lightmodel.config import TrainSection
 from lightmodel.contract.cells import Scores
-from lightmodel.contract.task import METRICS, TaskKind
+from lightmodel.contract.task import METRICS, Task, TaskKind
 from lightmodel.search.entries import CvResult
 from lightmodel.search.ranking import TrainRows, blend, fit_weights, paired_difference, rank
 from lightmodel.training.metrics import measure
@@ -30,19 +30,19 @@ def scored(name: str, scores: Scores, rows: TrainRows) -> CvResult:
     numbers = range(int(rows.fold_numbers.max()) + 1)
     folds = tuple(
         measure(
-            rows.kind, rows.target[rows.fold_numbers == at], scores[rows.fold_numbers == at], 0.5
+            rows.task, rows.target[rows.fold_numbers == at], scores[rows.fold_numbers == at], 0.5
         )
         for at in numbers
     )
     used = rows.fold_numbers >= 0
-    pooled = measure(rows.kind, rows.target[used], scores[used], 0.5)
+    pooled = measure(rows.task, rows.target[used], scores[used], 0.5)
     return CvResult(name, f"a.{name}", {"k": 1}, scores, folds, pooled, 2.0, 1e-6, 10, (), (name,))
 
 
 def regression_rows() -> tuple[TrainRows, np.random.Generator]:
     random = np.random.default_rng(1)
     target = random.normal(size=ROWS)
-    return TrainRows(TaskKind.REGRESSION, target, np.arange(ROWS) % FOLDS), random
+    return TrainRows(Task(TaskKind.REGRESSION), target, np.arange(ROWS) % FOLDS), random
 
 
 def test_the_best_mean_over_the_folds_is_first() -> None:
@@ -145,7 +145,7 @@ def test_each_fold_of_a_blend_is_scored_by_weights_of_the_other_folds() -> None:
     before = blend(members, rows, RMSE, SECTION)
     changed = rows.target.copy()
     changed[rows.fold_numbers == 0] = one[rows.fold_numbers == 0]  # "a" is perfect here
-    other = TrainRows(rows.kind, changed, rows.fold_numbers)
+    other = TrainRows(rows.task, changed, rows.fold_numbers)
     after = blend([scored("a", one, other), scored("b", two, other)], other, RMSE, SECTION)
     assert before is not None
     assert after is not None
@@ -166,7 +166,7 @@ def test_a_binary_blend_has_a_threshold_and_no_scores_for_rows_in_no_fold() -> N
     numbers = np.arange(ROWS) % 6 - 1
     truth = random.random(ROWS)
     target = (random.random(ROWS) < truth).astype(float)
-    rows = TrainRows(TaskKind.BINARY, target, numbers)
+    rows = TrainRows(Task(TaskKind.BINARY), target, numbers)
     views = []
     for name in "ab":
         scores = np.clip(truth + random.normal(0, 0.3, ROWS), 0.01, 0.99)

@@ -11,7 +11,7 @@ import pytest
 
 from lightmodel.config import Config
 from lightmodel.contract.results import FoldFit
-from lightmodel.contract.task import METRICS, TaskKind
+from lightmodel.contract.task import METRICS, Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.learners.lightgbm import LightGBMTrials
@@ -29,7 +29,7 @@ def context_of(
     random = np.random.default_rng(0)
     features = random.normal(size=(ROWS, 3))
     target = (features[:, 0] + random.normal(0, 0.5, ROWS) > 0).astype(float)
-    data = TrainingData(features, target, ("a", "b", "c"), (), TaskKind.BINARY, 2)
+    data = TrainingData(features, target, ("a", "b", "c"), (), Task(TaskKind.BINARY, (0, 1)))
     numbers = np.arange(ROWS) % FOLDS
     config = Config.model_validate({"tune": {"max_rounds": 10}, "store": {"work": folder}})
     fitter = prepare_trials(config, data, Folds(numbers), threads=2)

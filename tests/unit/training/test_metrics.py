@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from lightmodel.config import TrainSection
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.training.metrics import (
     choose_threshold,
     measure,
@@ -34,7 +34,7 @@ def binary(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_binary_metrics_are_scikit_learns(rows: int, seed: int) -> None:
     target, scores = binary(rows, seed)
     decided = scores >= 0.5
-    ours = measure(TaskKind.BINARY, target, scores, 0.5)
+    ours = measure(Task(TaskKind.BINARY), target, scores, 0.5)
     theirs = {
         "auc": sk.roc_auc_score(target, scores),
         "log_loss": sk.log_loss(target, scores),
@@ -61,7 +61,7 @@ def test_multiclass_metrics_are_scikit_learns(rows: int, seed: int) -> None:
         "macro_precision": sk.precision_score(target, decided, average="macro", zero_division=0),
         "macro_recall": sk.recall_score(target, decided, average="macro"),
     }
-    assert measure(TaskKind.MULTICLASS, target, scores, None) == pytest.approx(theirs)
+    assert measure(Task(TaskKind.MULTICLASS), target, scores, None) == pytest.approx(theirs)
 
 
 @given(rows=st.integers(2, 200), seed=st.integers(0, 10_000))
@@ -73,7 +73,7 @@ def test_regression_metrics_are_scikit_learns(rows: int, seed: int) -> None:
         "mae": sk.mean_absolute_error(target, scores),
         "r2": sk.r2_score(target, scores),
     }
-    assert measure(TaskKind.REGRESSION, target, scores, None) == pytest.approx(theirs)
+    assert measure(Task(TaskKind.REGRESSION), target, scores, None) == pytest.approx(theirs)
 
 
 def test_weighted_auc_is_the_auc_of_repeated_rows() -> None:
@@ -89,7 +89,7 @@ def test_an_interval_holds_the_value_and_narrows_with_more_rows() -> None:
     widths = []
     for rows in (200, 5_000):
         target, scores = binary(rows, 1)
-        auc = measure_with_intervals(TaskKind.BINARY, target, scores, 0.5, 200)["auc"]
+        auc = measure_with_intervals(Task(TaskKind.BINARY), target, scores, 0.5, 200)["auc"]
         assert auc.low < auc.value < auc.high
         widths.append(auc.high - auc.low)
     assert widths[1] < widths[0] / 3
@@ -97,12 +97,12 @@ def test_an_interval_holds_the_value_and_narrows_with_more_rows() -> None:
 
 def test_without_resamples_the_interval_is_a_point() -> None:
     target, scores = binary(50, 1)
-    f1 = measure_with_intervals(TaskKind.BINARY, target, scores, 0.5, 0)["f1"]
+    f1 = measure_with_intervals(Task(TaskKind.BINARY), target, scores, 0.5, 0)["f1"]
     assert f1.low == f1.value == f1.high
 
 
 def test_one_class_alone_has_no_auc() -> None:
-    found = measure(TaskKind.BINARY, np.zeros(5), np.linspace(0, 1, 5), 0.5)
+    found = measure(Task(TaskKind.BINARY), np.zeros(5), np.linspace(0, 1, 5), 0.5)
     assert math.isnan(found["auc"])
     assert found["accuracy"] == 0.4
 
@@ -136,9 +136,10 @@ def test_a_paired_difference_is_known_better_than_either_metric() -> None:
     first = np.clip(0.2 * target + random.random(400) * 0.8, 0, 1)
     second = np.clip(first + random.normal(0, 0.02, 400), 0, 1)
     models = [(one, predicted_codes(one, None)) for one in (first, second)]
-    differences = paired_differences(TaskKind.BINARY, target, models[0], models[1], 200)
+    differences = paired_differences(Task(TaskKind.BINARY), target, models[0], models[1], 200)
     alone = [
-        measure_with_intervals(TaskKind.BINARY, target, one, None, 200) for one in (first, second)
+        measure_with_intervals(Task(TaskKind.BINARY), target, one, None, 200)
+        for one in (first, second)
     ]
     for name, difference in differences.items():
         values = [intervals[name].value for intervals in alone]
@@ -146,7 +147,7 @@ def test_a_paired_difference_is_known_better_than_either_metric() -> None:
         assert difference.low <= difference.value <= difference.high
     auc, width = differences["auc"], alone[0]["auc"].high - alone[0]["auc"].low
     assert auc.high - auc.low < width / 2
-    same = paired_differences(TaskKind.BINARY, target, models[0], models[0], 50)
+    same = paired_differences(Task(TaskKind.BINARY), target, models[0], models[0], 50)
     assert {(one.value, one.low, one.high) for one in same.values()} == {(0.0, 0.0, 0.0)}
-    exact = paired_differences(TaskKind.BINARY, target, models[0], models[1], 0)["auc"]
+    exact = paired_differences(Task(TaskKind.BINARY), target, models[0], models[1], 0)["auc"]
     assert exact.low == exact.high == auc.value

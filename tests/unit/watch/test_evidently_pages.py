@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lightmodel.config import WatchSection
-from lightmodel.contract.task import TaskKind
+from lightmodel.contract.task import Task, TaskKind
 from lightmodel.errors import ConfigError, LightModelError, NotPossible
 from lightmodel.watch.evidently.pages import make_pages
 from lightmodel.watch.evidently.tables import LabelledTable, labelled_table
@@ -20,7 +20,7 @@ from tests.unit.watch.watch_samples import MIXED
 def table() -> LabelledTable:
     target = np.array([0.0, 1.0])
     rows = LabelledRows(
-        TaskKind.BINARY, np.array(["a", "b"]), target, target.astype(np.int64), target
+        Task(TaskKind.BINARY), np.array(["a", "b"]), target, target.astype(np.int64), target
     )
     return labelled_table(rows, MIXED)
 

@@ -158,7 +158,7 @@ def labelled(
     kind: TaskKind, target: list[float], decided: list[int], values: object
 ) -> LabelledRows:
     times = np.array([f"t{row:05}" for row in range(len(target))])
-    return LabelledRows(kind, times, np.array(target), np.array(decided), np.array(values))
+    return LabelledRows(Task(kind), times, np.array(target), np.array(decided), np.array(values))
 
 
 def test_binary_answers_have_label_decision_and_probability() -> None:

@@ -187,7 +187,7 @@ def test_an_estimate_is_the_expected_value(metric: str) -> None:
         "log_loss": -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean(),
         "brier": (p * (1 - p)).mean(),
     }[metric]
-    estimated = estimate(TaskKind.BINARY, p, decided, metric)
+    estimated = estimate(Task(TaskKind.BINARY), p, decided, metric)
     assert estimated.value == pytest.approx(expected, rel=0.005)
     assert estimated.low < expected < estimated.high
 
@@ -197,15 +197,15 @@ def test_the_estimate_of_several_classes_is_what_true_labels_give() -> None:
     scores = random.dirichlet((1, 2, 3), 4_000)
     decided = scores.argmax(axis=1)
     truth = (random.random((4_000, 1)) >= scores.cumsum(axis=1)[:, :-1]).sum(axis=1)
-    measured = measure(TaskKind.MULTICLASS, truth.astype(np.float64), scores, None)
+    measured = measure(Task(TaskKind.MULTICLASS), truth.astype(np.float64), scores, None)
     for metric in ("accuracy", "macro_f1", "log_loss"):
-        estimated = estimate(TaskKind.MULTICLASS, scores, decided, metric)
+        estimated = estimate(Task(TaskKind.MULTICLASS), scores, decided, metric)
         spread = estimated.high - estimated.low
         assert abs(measured[metric] - estimated.value) < spread
 
 
 def test_an_estimate_that_is_undefined_says_so() -> None:
-    estimated = estimate(TaskKind.BINARY, np.zeros(50), np.zeros(50, np.int64), "auc")
+    estimated = estimate(Task(TaskKind.BINARY), np.zeros(50), np.zeros(50, np.int64), "auc")
     assert np.isnan(estimated.value)
 
 
