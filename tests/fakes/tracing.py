@@ -35,11 +35,13 @@ _UNTRACED: tuple[tuple[Any, str], ...] = (
 def tracing_paused() -> Iterator[None]:
     """Measure no coverage of this thread meanwhile."""
     tracer = sys.gettrace()
+    # Its own start: `sys.settrace` would leave out the functions that are running, until they end.
+    resume = getattr(tracer, "start", functools.partial(sys.settrace, tracer))
     sys.settrace(None)
     try:
         yield
     finally:
-        sys.settrace(tracer)
+        resume()
 
 
 def pause_tracing_in_libraries() -> None:
