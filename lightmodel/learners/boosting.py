@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 
 from lightmodel.contract import loss_values
@@ -18,6 +17,7 @@ from lightmodel.contract.cells import Codes, Scores, Vector
 from lightmodel.contract.loss_values import best_constant
 from lightmodel.contract.losses import Loss
 from lightmodel.contract.results import FoldFit, Point
+from lightmodel.learners.lean_lightgbm import lgb
 from lightmodel.learners.objectives import SCORE_OF_ZERO, loss_of_parameters
 
 MAX_CURVE_POINTS = 100

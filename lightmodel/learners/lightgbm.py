@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 
 from lightmodel.contract.cells import Codes, Matrix, Scores
@@ -23,6 +22,7 @@ from lightmodel.learners.boosting import (
     has_diverged,
 )
 from lightmodel.learners.constraints import with_positions
+from lightmodel.learners.lean_lightgbm import lgb
 from lightmodel.learners.lightgbm_parameters import STOPPING, checked_parameters
 from lightmodel.learners.objectives import objective_parameters
 from lightmodel.learners.tree_size import (

@@ -5,9 +5,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-import lightgbm as lgb
-
 from lightmodel.errors import ConfigError
+from lightmodel.learners.lean_lightgbm import lgb
 
 STOPPING = {"max_rounds": 20_000, "patience": 100, "evaluate_every": 10}
 """Parameters of our own beside LightGBM's, and their defaults; in rounds."""

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 
 from lightmodel.contract.cells import Vector
 from lightmodel.learners.base import Folds
 from lightmodel.learners.boosting import FoldDatasets, Stopping, boost, fold_datasets, row_losses
+from lightmodel.learners.lean_lightgbm import lgb
 
 TREE_SIZES = (2, 4, 8, 16, 32, 64, 128)
 _FIRST_SIZE = 8  # the trial goes from here to smaller or to bigger trees

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -65,7 +64,7 @@ def row_keys(table: pa.Table, contract: Contract, method: Method) -> Keys:
     if not contract.equal_rows_apart:
         return keys
     keys = _hashes([keys, _keys(table, contract, (contract.target.name,))])
-    return _hashes([keys, pd.Series(keys).groupby(keys).cumcount().to_numpy()])
+    return _hashes([keys, _earlier_equals(keys)])
 
 
 def equal_rows_are_apart(table: pa.Table, contract: Contract) -> bool:
@@ -81,15 +80,33 @@ def equal_rows_are_apart(table: pa.Table, contract: Contract) -> bool:
     repeats = _repeats(keys)
     if repeats is None:
         return False
-    targets = _keys(table, contract, (contract.target.name,))[repeats]
-    distinct = pd.Series(targets).groupby(keys[repeats]).nunique()
-    return bool((distinct > 1).mean() > _DIFFERING)
+    groups = _numbered(keys[repeats])
+    targets = _numbered(_keys(table, contract, (contract.target.name,))[repeats])
+    pairs = np.unique(np.stack([groups, targets]), axis=1)
+    return bool((np.bincount(pairs[0]) > 1).mean() > _DIFFERING)
 
 
 def _repeats(keys: Keys) -> Mask | None:
     """Return the (rows,) mask of those that share their key with another; None if they are few."""
-    repeats: Mask = pd.Series(keys).duplicated(keep=False).to_numpy()
+    groups = _numbered(keys)
+    repeats: Mask = np.bincount(groups)[groups] > 1
     return repeats if repeats.mean() >= _REPEATED else None
+
+
+def _earlier_equals(keys: Keys) -> Codes:
+    """Return for each row the number of rows before it with the same key."""
+    groups = _numbered(keys)
+    order = np.argsort(groups, kind="stable")
+    counts = np.bincount(groups)
+    earlier = np.empty(len(keys), np.int64)
+    earlier[order] = np.arange(len(keys)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return earlier
+
+
+def _numbered(keys: Keys) -> Codes:
+    """Return for each row the number of its key, in the order in which keys appear."""
+    numbers: Codes = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
+    return numbers
 
 
 def _keys(table: pa.Table, contract: Contract, names: Sequence[str]) -> Keys:
@@ -112,8 +129,20 @@ def _hashes(columns: Sequence[npt.NDArray[np.generic]]) -> Keys:
 
 
 def _hash(values: npt.NDArray[np.generic]) -> Keys:
-    hashes: Keys = pd.util.hash_array(values, categorize=False)
-    return hashes
+    """Return (rows,) hashes of numbers of 8 bytes, or of texts, as pandas' `hash_array` does."""
+    if values.dtype == np.object_:
+        import pandas as pd  # half of what a run on a small table of numbers would import
+
+        texts: Keys = pd.util.hash_array(values, categorize=False)
+        return texts
+    return _mixed(values.view(np.uint64))
+
+
+def _mixed(keys: Keys) -> Keys:
+    """Spread what differs over all bits, as the last step of the generator splitmix64 does."""
+    mixed = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _combined(hashes: Sequence[Keys]) -> Keys:
@@ -160,13 +189,9 @@ def _hashed_texts(values: pa.ChunkedArray) -> Keys:
 
 
 def uniform_draws(keys: Keys, seed: int, purpose: int = 0) -> Vector:
-    """Map keys to pseudorandom numbers in [0, 1), by the seed and the finaliser of splitmix64."""
+    """Map keys to pseudorandom numbers in [0, 1), by the seed."""
     salt = np.random.default_rng([seed, purpose]).integers(2**64, dtype=np.uint64)
-    mixed = keys ^ salt
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed = mixed ^ (mixed >> np.uint64(31))
-    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (_mixed(keys ^ salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def random_split(draws: Vector, test_share: float, classes: Vector | None) -> Mask:

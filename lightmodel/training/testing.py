@@ -7,19 +7,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from lightmodel.config import SplitSection
-from lightmodel.contract.cells import Codes, Mask, Scores, Vector
+from lightmodel.contract.cells import Mask, Scores, Vector
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.imputation import impute
 from lightmodel.contract.results import (
     CalibrationEffect,
     ClassScore,
     Comparison,
-    Curves,
     Evaluation,
-    Point,
 )
 from lightmodel.contract.task import Task, TaskKind, label_name
 from lightmodel.errors import ContractViolation, LightModelError
@@ -27,6 +24,7 @@ from lightmodel.tables.check import valid_rows, validate_table
 from lightmodel.tables.encode import feature_matrix, target_vector
 from lightmodel.tables.text_columns import TextEncoders
 from lightmodel.training.calibration import expected_calibration_error
+from lightmodel.training.curves import calibration_points, evaluation_curves
 from lightmodel.training.features import Score
 from lightmodel.training.metrics import (
     measure,
@@ -36,8 +34,6 @@ from lightmodel.training.metrics import (
 )
 from lightmodel.training.split import Method, row_keys, uniform_draws
 
-DRAWN_POINTS = 300
-DRAWN_ROWS = 1_000
 MIN_COMPARED_ROWS = 30
 MIN_COMPARED_SHARE = 0.1  # of the rows new to the served model: fewer say little about the others
 
@@ -109,7 +105,7 @@ def evaluate(
         metrics=measure_with_intervals(task, target, scores, candidate.threshold, resamples),
         dummy=measure(task, target, constant, 0.5),
         classes=_class_scores(task, target, scores),
-        curves=_curves(task.kind, target, scores, candidate.threshold),
+        curves=evaluation_curves(task.kind, target, scores, candidate.threshold),
         comparison=compared if isinstance(compared, Comparison) else None,
         best_reachable=_best_reachable(task.kind, target, best_scores(table)),
         calibration=_calibration(candidate, rows, target, scores),
@@ -171,7 +167,7 @@ def _calibration(
         return {**kept, "calibration_error": expected_calibration_error(scores, codes)}
 
     before = candidate.uncalibrated(*rows)
-    curve = _calibration_points(codes, before)[0] if before.ndim == 1 else ()
+    curve = calibration_points(codes, before)[0] if before.ndim == 1 else ()
     return CalibrationEffect(calibration_metrics(before), calibration_metrics(after), curve)
 
 
@@ -247,58 +243,3 @@ def _class_scores(task: Task, target: Vector, scores: Scores) -> tuple[ClassScor
         f1 = 2 * true_positives / (truth.sum() + chosen.sum()) if truth.any() else float("nan")
         results.append(ClassScore(label_name(label), int(truth.sum()), precision, recall, f1))
     return tuple(results)
-
-
-def _curves(kind: TaskKind, target: Vector, scores: Scores, threshold: float | None) -> Curves:
-    if kind is TaskKind.REGRESSION:
-        step = max(1, -(-len(target) // DRAWN_ROWS))
-        return Curves(predicted_actual=_points(scores[::step], target[::step]))
-    codes = target.astype(np.int64)
-    decided = predicted_codes(scores, threshold)
-    classes = 2 if kind is TaskKind.BINARY else scores.shape[1]
-    confusion = np.bincount(codes * classes + decided, minlength=classes**2)
-    table = tuple(tuple(row) for row in confusion.reshape(classes, classes).tolist())
-    if kind is TaskKind.MULTICLASS:
-        return Curves(confusion=table)
-    return _binary_curves(codes, scores, table)
-
-
-def _binary_curves(target: Codes, scores: Scores, confusion: tuple[tuple[int, ...], ...]) -> Curves:
-    false_positives = true_positives = precision = recall = np.empty(0)
-    if len(np.unique(target)) == 2:
-        false_positives, true_positives, _ = roc_curve(target, scores)
-        precision, recall, _ = precision_recall_curve(target, scores)
-    calibration, calibration_rows = _calibration_points(target, scores)
-    edges = np.linspace(0, 1, 41)
-    return Curves(
-        roc=_thinned(false_positives, true_positives),
-        precision_recall=_thinned(recall, precision),
-        calibration=calibration,
-        calibration_rows=calibration_rows,
-        confusion=confusion,
-        score_edges=tuple(edges.tolist()),
-        score_negative=tuple(np.histogram(scores[target == 0], edges)[0].tolist()),
-        score_positive=tuple(np.histogram(scores[target == 1], edges)[0].tolist()),
-    )
-
-
-def _calibration_points(target: Codes, scores: Scores) -> tuple[tuple[Point, ...], tuple[int, ...]]:
-    """Return (mean probability, observed share) and the number of rows of each non-empty bin of ten."""
-    bins = np.clip((scores * 10).astype(np.int64), 0, 9)
-    rows = np.bincount(bins, minlength=10)
-    used = rows > 0
-    predicted = np.bincount(bins, scores, 10)[used] / rows[used]
-    observed = np.bincount(bins, target, 10)[used] / rows[used]
-    return _points(predicted, observed), tuple(rows[used].tolist())
-
-
-def _points(x: Vector, y: Vector) -> tuple[Point, ...]:
-    return tuple(zip(x.tolist(), y.tolist(), strict=True))
-
-
-def _thinned(x: Vector, y: Vector) -> tuple[Point, ...]:
-    """Return at most DRAWN_POINTS evenly spaced points, with both ends."""
-    if len(x) == 0:
-        return ()
-    kept = np.unique(np.linspace(0, len(x) - 1, DRAWN_POINTS).astype(np.int64))
-    return _points(x[kept], y[kept])

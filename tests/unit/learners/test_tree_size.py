@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import pytest
 
 from lightmodel.learners.base import Folds
+from lightmodel.learners.lean_lightgbm import lgb
 from lightmodel.learners.lightgbm_parameters import checked_parameters
 from lightmodel.learners.tree_size import choose_parameters, parameters_for_size, search_size
 
