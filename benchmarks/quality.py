@@ -1,9 +1,11 @@
 """`make bench-quality`: the chain against what people would pick, on the same training and test rows.
 
 Eight tables that packages ship: two classes, several, and numbers; from 178 to 53,940 rows; with and
-without categories and gaps. The chain's own split decides which rows are tested. Peers run with their
-defaults; FLAML and AutoGluon (medium quality) have as many seconds as the whole chain took. CPU seconds
-are those of the whole process: for the chain those of preprocess, train and testing, with its report.
+without categories and gaps. The chain's own split decides which rows are tested. The blend is that of
+`light-model compare --ensemble`: of LightGBM, extra trees and a small network the best or their blend is
+trained. Peers run with their defaults; FLAML has as many seconds as the whole chain took, AutoGluon
+(medium quality) as the blend. CPU seconds are those of the whole process: for the chain those of
+preprocess, train and testing, with its report.
 """
 
 import argparse
@@ -33,8 +35,10 @@ FOLDER = Path("var/bench/quality")
 RESULTS = Path("benchmarks/results/quality.json")
 HERE = Path(__file__).parent / "peers"
 OURS = "light-model"
+BLENDED = f"{OURS} compare --ensemble"
+BLENDED_LEARNERS = ("lightgbm", "extra-trees", "mlp")
+BUDGETS = {"FLAML": OURS, "AutoGluon": BLENDED}
 DEFAULTS = ("LightGBM", "XGBoost", "CatBoost", "HistGradientBoosting")
-BUDGETED = ("FLAML", "AutoGluon")
 ONE_ROW_CALLS = 30
 
 
@@ -66,15 +70,42 @@ def run(command: Sequence[str]) -> tuple[str, float, float]:
     return printed, time.perf_counter() - started, usage.ru_utime + usage.ru_stime
 
 
-def by_the_chain(table: Path, target: str, folder: Path, *sets: str) -> Result:
+def settings_of(table: Path, target: str, folder: Path) -> tuple[str, ...]:
+    """Return the settings of the chain on a table, with all that it writes in a folder."""
+    return (
+        *(f"data.source={table}", f"data.target={target}", "data.id=row", "tracking.uri=none"),
+        *(f"store.root={folder}", f"store.work={folder}/work"),
+    )
+
+
+def by_the_chain(every: Sequence[str], folder: Path) -> Result:
     """Run the chain in a fresh folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    every = (
-        *(f"data.source={table}", f"data.target={target}", "data.id=row", "tracking.uri=none"),
-        *(f"store.root={folder}", f"store.work={folder}/work", *sets),
-    )
     options = [word for one in every for word in ("--set", one)]
     _, wall_s, cpu_s = run([sys.executable, "run.py", "--config", os.devnull, *options])
+    return measured(every, wall_s, cpu_s)
+
+
+def by_a_blend(every: Sequence[str], folder: Path, metric: str) -> Result:
+    """Split the rows of a table, compare learners on them, and train and test the winner or the blend."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    file = folder / "config.toml"
+    file.touch()
+    options = ["--config", str(file)]
+    options += [word for one in (*every, f"gate.metric={metric}") for word in ("--set", one)]
+    only = [word for name in BLENDED_LEARNERS for word in ("--only", name)]
+    compare = ["-m", "lightmodel", "compare", "--ensemble", *only, "--write", "--force"]
+    taken = [
+        run([sys.executable, *command, *options])[1:]
+        for command in (("run.py", "preprocess"), compare, ("run.py", "train", "testing"))
+    ]
+    wall_s, cpu_s = (sum(one) for one in zip(*taken, strict=True))
+    return measured(every, wall_s, cpu_s)
+
+
+def measured(every: Sequence[str], wall_s: float, cpu_s: float) -> Result:
+    """Return the result of the newest model of some settings."""
     config = load(Path(os.devnull), every).config
     version = models_of(config).newest()
     verdict = read_verdict(version, models_of(config).signer)
@@ -124,12 +155,15 @@ def by_a_peer(python: str, peer: str, table: Path, split: Path, seconds: float) 
 
 def measure(python: str, name: str, table: Path, target: str) -> dict[str, Result]:
     """Return what each way reaches on one table."""
-    chain = FOLDER / "chain" / table.stem
-    results = {OURS: by_the_chain(table, target, chain)}
+    chain, blend = (FOLDER / way / table.stem for way in ("chain", "blend"))
+    results = {OURS: by_the_chain(settings_of(table, target, chain), chain)}
     split = FOLDER / f"{table.stem}.json"
     write_split(chain, target, split)
-    for peer in (*DEFAULTS, *BUDGETED):
-        results[peer] = by_a_peer(python, peer, table, split, results[OURS].wall_s)
+    metric = "log_loss" if json.loads(split.read_text())["classes"] else "rmse"
+    results[BLENDED] = by_a_blend(settings_of(table, target, blend), blend, metric)
+    for peer in (*DEFAULTS, *BUDGETS):
+        seconds = results[BUDGETS.get(peer, OURS)].wall_s
+        results[peer] = by_a_peer(python, peer, table, split, seconds)
     Console().print(
         f"{name}: " + ", ".join(f"{way} {one.loss:.4g}" for way, one in results.items())
     )
