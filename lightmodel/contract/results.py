@@ -149,6 +149,7 @@ class Evaluation:
         uncompared: why the served model is not compared; "" if it is, or if there is none.
         constant: whether the prediction of every test row is the same.
         loss: of a numeric target.
+        weight: the column by which all metrics weigh the rows; "" if all count the same.
     """
 
     task: str
@@ -165,6 +166,7 @@ class Evaluation:
     uncompared: str = ""
     constant: bool = False
     loss: Loss = SQUARED
+    weight: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""

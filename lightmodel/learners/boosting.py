@@ -95,7 +95,7 @@ def boost(
         ends = (
             exhausted
             or rounds - improved_round >= stopping.patience
-            or loss <= _negligible_loss(parameters, metric.target)
+            or loss <= _negligible_loss(parameters, metric)
         )
         training.observe(rounds)
         if ends or training.diverged:
@@ -137,36 +137,36 @@ class _TrainingLoss:
             return
         loss = float(self._booster.eval_train(feval=self._metric.evaluate)[0][2])
         if not self.curve:
-            self._lowest, self._slack = _uninformed_loss(self._parameters, self._metric.target)
+            self._lowest, self._slack = _uninformed_loss(self._parameters, self._metric)
         self.curve.append((float(rounds), loss))
         self.diverged = not loss <= _RISE * self._lowest + self._slack
         self._lowest = min(self._lowest, loss)
         self._next_round = rounds * _TRAIN_LOSS_SPACING
 
 
-def _negligible_loss(parameters: Mapping[str, Any], target: Vector) -> float:
+def _negligible_loss(parameters: Mapping[str, Any], rows: "_LossMetric") -> float:
     """Return the loss below which more trees gain nothing that anybody could notice."""
     if loss := loss_of_parameters(parameters):
-        return _NEGLIGIBLE * _constant_loss(loss, target)
+        return _NEGLIGIBLE * _constant_loss(loss, rows)
     return _NEGLIGIBLE * float(np.log(parameters.get("num_class", 2)))
 
 
-def _uninformed_loss(parameters: Mapping[str, Any], target: Vector) -> tuple[float, float]:
+def _uninformed_loss(parameters: Mapping[str, Any], rows: "_LossMetric") -> tuple[float, float]:
     """Return the loss of a raw score of 0, and the difference of losses that is no rise."""
     if loss := loss_of_parameters(parameters):
-        of_zero = np.full(len(target), SCORE_OF_ZERO.get(loss.name, 0.0))
-        lost = float(loss_values.row_losses(loss, target, of_zero).mean())
-        return lost, _SLACK * _constant_loss(loss, target)
+        of_zero = np.full(len(rows.target), SCORE_OF_ZERO.get(loss.name, 0.0))
+        lost = rows.mean(loss_values.row_losses(loss, rows.target, of_zero))
+        return lost, _SLACK * _constant_loss(loss, rows)
     if any(parameters.get(name) for name in _CLASS_WEIGHTS):
         return np.inf, np.inf  # the loss that falls is a weighted one
     lost = float(np.log(parameters.get("num_class", 2)))
     return lost, _SLACK * lost
 
 
-def _constant_loss(loss: Loss, target: Vector) -> float:
+def _constant_loss(loss: Loss, rows: "_LossMetric") -> float:
     """Return the mean loss of the best constant score."""
-    scores = np.full(len(target), best_constant(loss, target))
-    return float(loss_values.row_losses(loss, target, scores).mean())
+    scores = np.full(len(rows.target), best_constant(loss, rows.target, rows.weights))
+    return rows.mean(loss_values.row_losses(loss, rows.target, scores))
 
 
 class _LossMetric:
@@ -180,12 +180,28 @@ class _LossMetric:
         self._parameters = parameters
         self.scores: Scores = np.empty(0)
         self.target: Vector = np.empty(0)
+        self.weights: Vector | None = None
+
+    def mean(self, losses: Vector) -> float:
+        """Return the mean of the losses of the rows, by the weights that they have in fitting."""
+        return float(np.average(losses, weights=self.weights))
 
     def evaluate(self, scores: Scores, rows: lgb.Dataset) -> tuple[str, float, bool]:
         """Keep the scores, (rows,) or (rows, classes), and return their loss as LightGBM expects it."""
         self.scores = scores
-        self.target = np.asarray(rows.get_label(), np.float64)
-        return "loss", float(row_losses(self._parameters, self.target, scores).mean()), False
+        self.target, self.weights = target_of(rows), weights_of(rows)
+        return "loss", self.mean(row_losses(self._parameters, self.target, scores)), False
+
+
+def target_of(rows: lgb.Dataset) -> Vector:
+    """Return (rows,) the target of a table or a subset of it."""
+    return np.asarray(rows.get_label(), np.float64)
+
+
+def weights_of(rows: lgb.Dataset) -> Vector | None:
+    """Return (rows,) the weights of a table or a subset of it; None if all count the same."""
+    weights = rows.get_weight()
+    return None if weights is None else np.asarray(weights, np.float64)
 
 
 def row_losses(parameters: Mapping[str, Any], target: Vector, scores: Scores) -> Vector:

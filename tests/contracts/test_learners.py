@@ -201,7 +201,7 @@ def test_a_regressor_does_not_suit_classes() -> None:
             {"num_leavs": 31},
             "num_leavs: LightGBM has no such parameter; did you mean 'num_leaves'?",
         ),
-        ({"loss": "huber"}, "loss: may not be set here; it follows from train.task"),
+        ({"loss": "huber"}, "loss: may not be set here; set train.objective, or train.task"),
         ({"num_threads": 9}, "num_threads: may not be set here; set train.threads"),
         ({"random_state": 1}, "random_state: may not be set here; set train.seed"),
         ({"n_estimators": 500}, "n_estimators: may not be set here; set max_rounds"),
