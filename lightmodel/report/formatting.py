@@ -2,7 +2,9 @@
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from lightmodel.contract.task import METRICS
 
