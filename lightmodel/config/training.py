@@ -57,11 +57,10 @@ _CLASS_WEIGHTS = {
 }
 
 
-def _class_weight(value: str | dict[str, float], info: ValidationInfo) -> str | dict[str, float]:
-    if isinstance(value, str) and value not in {"none", "balanced"}:
-        raise ValueError(
-            "allowed are none, balanced and weights by class, such as {yes = 5, no = 1}"
-        )
+_ClassWeight = Literal["none", "balanced"] | dict[str, float]
+
+
+def _class_weight(value: _ClassWeight, info: ValidationInfo) -> _ClassWeight:
     if isinstance(value, dict) and not all(0 < weight < math.inf for weight in value.values()):
         raise ValueError("the weight of a class must be a number above 0")
     parameters = info.data.get("parameters", {})
@@ -115,7 +114,7 @@ class TrainSection(Section):
         "and no request needs it. Only the ratios count; rows of weight 0 are left out. Empty: all count "
         "the same.",
     )
-    class_weight: Annotated[str | dict[str, float], AfterValidator(_class_weight)] = Field(
+    class_weight: Annotated[_ClassWeight, AfterValidator(_class_weight)] = Field(
         "none",
         description="Weights of the classes in fitting, not in metrics: balanced gives all classes the "
         "same sum; {yes = 5.0, no = 1.0} names them, others have 1. Probabilities are then those of the "

@@ -111,7 +111,7 @@ ESTIMATORS: dict[str, Any] = {
 }
 
 
-def learner_of(make: Any) -> SklearnLearner:  # noqa: ANN401 — any estimator
+def learner_of(make: Any) -> SklearnLearner:
     return SklearnLearner("module", {}, 0, 1, make)
 
 
@@ -138,7 +138,7 @@ def test_estimators_fit_weighted_rows_much_like_repeated_ones(name: str) -> None
     ],
     ids=["no weights", "a pipeline that must be calibrated"],
 )
-def test_an_estimator_that_cannot_weigh_rows_is_named(make: Any) -> None:  # noqa: ANN401 — as above
+def test_an_estimator_that_cannot_weigh_rows_is_named(make: Any) -> None:
     learner = SklearnLearner(make, {}, 0, 1) if isinstance(make, str) else learner_of(make)
     with pytest.raises(ConfigError) as caught:
         learner.prepare(data_of(TaskKind.BINARY))
@@ -153,9 +153,10 @@ def test_a_blend_passes_weights_to_its_members() -> None:
     trainer = BlendLearner(members, [0.5, 0.5]).prepare(data)
     alone = [member.prepare(data).fit_fold(*fits).scores for member in members]
     assert trainer.fit_fold(*fits).scores == pytest.approx(np.mean(alone, axis=0))
+    knn = SklearnLearner("sklearn.neighbors.KNeighborsClassifier", {}, 0, 1)
+    blend = BlendLearner([lightgbm(), knn], [0.5, 0.5])
     with pytest.raises(ConfigError, match="takes no weights"):
-        knn = SklearnLearner("sklearn.neighbors.KNeighborsClassifier", {}, 0, 1)
-        BlendLearner([lightgbm(), knn], [0.5, 0.5]).prepare(data)
+        blend.prepare(data)
 
 
 @pytest.mark.neural

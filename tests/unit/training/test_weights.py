@@ -85,7 +85,7 @@ def test_weighted_metrics_of_numbers_are_scikit_learns() -> None:
 
 
 def test_intervals_lie_around_the_weighted_metric() -> None:
-    weights = np.where(TARGET == (SCORES >= 0.5), 9.0, 1.0)  # so that most weight is on hits
+    weights = np.where((SCORES >= 0.5) == TARGET, 9.0, 1.0)  # so that most weight is on hits
     found = measure_with_intervals(BINARY, TARGET.astype(float), SCORES, 0.5, 100, weights)
     plain = measure_with_intervals(BINARY, TARGET.astype(float), SCORES, 0.5, 100)
     assert plain["accuracy"].high < found["accuracy"].low < found["accuracy"].value
@@ -97,7 +97,8 @@ def test_the_threshold_is_that_of_repeated_rows(threshold: str) -> None:
     section = TrainSection.model_validate({"threshold": threshold, "cost_false_negative": 3})
     weighted = choose_threshold(TARGET, SCORES, section, WEIGHTS)
     assert weighted == choose_threshold(TARGET[REPEATED], SCORES[REPEATED], section)
-    assert weighted != choose_threshold(TARGET, SCORES, section, np.where(TARGET, 9.0, 1.0))
+    on_high = np.where((SCORES > 0.4) & (TARGET == 0), 20.0, 1.0)
+    assert weighted != choose_threshold(TARGET, SCORES, section, on_high)
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
@@ -109,7 +110,7 @@ def test_the_calibration_is_that_of_repeated_rows(method: str) -> None:
     folds = np.arange(ROWS) % 3
     crossed = cross_fit_calibration(method, SCORES, TARGET, folds, WEIGHTS)
     theirs = cross_fit_calibration(method, SCORES[REPEATED], TARGET[REPEATED], folds[REPEATED])
-    assert crossed[REPEATED] == pytest.approx(theirs, abs=2e-3)
+    assert crossed[REPEATED] == pytest.approx(theirs, abs=4e-3)
 
 
 def test_the_calibration_error_and_its_curve_are_those_of_repeated_rows() -> None:
@@ -139,7 +140,7 @@ def test_no_constant_has_a_lower_weighted_loss_than_the_best(loss: Loss) -> None
     assert lost(best) <= min(lost(best * factor) for factor in (0.9, 0.97, 1.03, 1.1))
 
 
-def weight_table(weights: Any, rows: int = ROWS) -> pa.Table:  # noqa: ANN401 — whatever a table holds
+def weight_table(weights: Any, rows: int = ROWS) -> pa.Table:
     """Return a table in which a number and a text say something about the target."""
     random = np.random.default_rng(1)
     amount, place = random.normal(size=rows), random.choice(["a", "b"], rows)
@@ -159,7 +160,7 @@ def options(**train: object) -> PreprocessOptions:
     return PreprocessOptions(DataSection(target="bought"), SplitSection(), section)
 
 
-def split_of(weights: Any, **train: object) -> PreprocessingResult:  # noqa: ANN401 — as above
+def split_of(weights: Any, **train: object) -> PreprocessingResult:
     return preprocess(weight_table(weights), options(**train), None)
 
 
@@ -245,7 +246,7 @@ def test_weights_with_a_decimal_comma_are_numbers() -> None:
 def test_a_split_that_was_made_without_the_weights_is_refused() -> None:
     split = split_of(WEIGHTS)
     for name in ("w", "place", "other"):
-        with pytest.raises(ConfigError, match="this split was made without train.weight"):
+        with pytest.raises(ConfigError, match=r"this split was made without train\.weight"):
             trained(split, weight=name)
 
 
