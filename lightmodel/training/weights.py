@@ -14,7 +14,8 @@ from lightmodel.contract.cells import INVALID, MISSING, Mask, Vector, float_vect
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.hints import require_column
 from lightmodel.contract.task import Task, label_name
-from lightmodel.errors import SHOWN_ROWS, ConfigError, ContractViolation, Violation
+from lightmodel.errors import ConfigError, ContractViolation, Violation
+from lightmodel.tables.column_rules import violation_of
 from lightmodel.tables.encode import to_numbers
 
 
@@ -71,18 +72,13 @@ def _violations(name: str, weights: Vector) -> list[Violation]:
         "negative": (weights < 0, "is negative"),
     }
     broken = [
-        Violation(name, rule, f"holds the weights of the rows, and {detail}", *_rows(wrong))
+        violation_of(name, rule, f"holds the weights of the rows, and {detail}", wrong)
         for rule, (wrong, detail) in rules.items()
         if wrong.any()
     ]
     if not broken and not weights.any():
         broken.append(Violation(name, "zero", "holds the weights of the rows, and is 0 in all"))
     return broken
-
-
-def _rows(wrong: Mask) -> tuple[tuple[int, ...], int]:
-    rows = np.flatnonzero(wrong) + 1
-    return tuple(rows[:SHOWN_ROWS].tolist()), len(rows)
 
 
 def row_weights(table: pa.Table, contract: Contract, name: str) -> Vector | None:

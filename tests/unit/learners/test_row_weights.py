@@ -60,7 +60,7 @@ def test_the_model_is_that_of_lightgbm_with_the_same_weights(kind: TaskKind) -> 
     parameters = dict(trainer.parameters)
     dataset = lgb.Dataset(FEATURES, data.target, weight=WEIGHTS, params=parameters)
     theirs = lgb.train(parameters, dataset, num_boost_round=30)
-    assert np.array_equal(ours, theirs.predict(FEATURES))
+    assert np.array_equal(ours, np.asarray(theirs.predict(FEATURES)))
     plain = lightgbm().prepare(replace(data, fit_weights=None)).refit(fits)
     assert not np.allclose(ours, plain.predict(FEATURES))
 

@@ -339,3 +339,12 @@ def test_weights_of_classes_that_do_not_exist_are_refused(
     section = TrainSection.model_validate({"class_weight": given})
     with pytest.raises(ConfigError, match=told):
         fitting_weights(None, TARGET.astype(float), Task(kind, labels), section)
+
+
+def test_calibration_mends_the_probabilities_of_weighted_classes() -> None:
+    split = split_of(WEIGHTS)
+    heavy = {"class_weight": {"yes": 20}}
+    share = np.mean(np.array(split.train["bought"].to_pylist()) == "yes")
+    assert trained(split, **heavy).out_of_fold.mean() > share + 0.2
+    calibrated = trained(split, **heavy, calibration="sigmoid")
+    assert calibrated.out_of_fold.mean() == pytest.approx(share, abs=0.03)
