@@ -116,6 +116,7 @@ def evaluate(
         uncompared=compared if isinstance(compared, str) else "",
         constant=len(scores) > 1 and not np.ptp(scores, axis=0).any(),
         weight=candidate.weight,
+        unweighted={} if weights is None else measure(task, target, scores, candidate.threshold),
     )
     return EvaluationResult(evaluation, _comparison_warnings(compared))
 

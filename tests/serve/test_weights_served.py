@@ -62,7 +62,9 @@ def test_its_test_metrics_are_weighted_and_the_pages_say_so(model: Trained) -> N
     weights = rows["share"].to_numpy()
     auc = sk.roc_auc_score(truth, scores, sample_weight=weights)
     assert verdict["value"] == pytest.approx(auc)
-    assert abs(auc - sk.roc_auc_score(truth, scores)) > 1e-4
+    plain = sk.roc_auc_score(truth, scores)
+    assert abs(auc - plain) > 1e-4
+    assert verdict["evaluation"]["unweighted"]["auc"] == pytest.approx(plain)
     report = (model.served.folder / "report.html").read_text(encoding="utf-8")
     assert "<code>share</code>: all metrics weigh each row by this column" in report
     assert "<code>yes 2</code>, in fitting only" in report
