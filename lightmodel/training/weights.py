@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import INVALID, MISSING, Mask, Vector, float_vector, is_marker
-from lightmodel.contract.columns import Contract
+from lightmodel.contract.columns import Contract, Role
 from lightmodel.contract.hints import require_column
 from lightmodel.contract.task import Task, label_name
 from lightmodel.errors import ConfigError, ContractViolation, Violation
@@ -89,9 +89,9 @@ def row_weights(table: pa.Table, contract: Contract, name: str) -> Vector | None
     """
     if not name:
         return None
-    is_number = name in table.column_names and not pa.types.is_string(table[name].type)
-    weights = _numbers(table[name], ".") if is_number else np.empty(0)
-    if name in contract.feature_names or not (is_number and (weights > 0).all()):
+    aside = {column.name for column in contract.columns if column.role is Role.IGNORED}
+    weights = _numbers(table[name], ".") if name in aside else np.zeros(1)
+    if not ((weights > 0) & np.isfinite(weights)).all():
         raise ConfigError(
             f"this split was made without train.weight = {name!r}",
             hint="run preprocess with the same setting first, as `python run.py` does",

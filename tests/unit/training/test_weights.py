@@ -245,7 +245,7 @@ def test_weights_with_a_decimal_comma_are_numbers() -> None:
 
 def test_a_split_that_was_made_without_the_weights_is_refused() -> None:
     split = split_of(WEIGHTS)
-    for name in ("w", "place", "other"):
+    for name in ("w", "place", "bought", "other"):
         with pytest.raises(ConfigError, match=r"this split was made without train\.weight"):
             trained(split, weight=name)
 
