@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from lightmodel.config.base import Section
+from lightmodel.config.data import Column
 from lightmodel.config.durations import duration, parse_duration
 
 _ESTIMATORS = ("lightgbm", "neural", "blend", "module")
@@ -49,6 +50,28 @@ def _objective(value: str, info: ValidationInfo) -> str:
     return value
 
 
+# what says the same as train.class_weight in train.parameters, under LightGBM's names and others'
+_CLASS_WEIGHTS = {
+    *("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets"),
+    *("class_weight", "class_weights", "auto_class_weights"),
+}
+
+
+_ClassWeight = Literal["none", "balanced"] | dict[str, float]
+
+
+def _class_weight(value: _ClassWeight, info: ValidationInfo) -> _ClassWeight:
+    if isinstance(value, dict) and not all(0 < weight < math.inf for weight in value.values()):
+        raise ValueError("the weight of a class must be a number above 0")
+    parameters = info.data.get("parameters", {})
+    members = parameters.get("members", ())
+    of_members = [one.get("parameters", {}) for one in members if isinstance(one, dict)]
+    given = {name for one in (parameters, *of_members) for name in one} & _CLASS_WEIGHTS
+    if value != "none" and given:
+        raise ValueError(f"train.parameters weigh the classes, too: {', '.join(sorted(given))}")
+    return value
+
+
 class TrainSection(Section):
     """How a model is trained."""
 
@@ -84,6 +107,18 @@ class TrainSection(Section):
         default_factory=dict,
         description="Parameters of the estimator, which override the defaults of this project, such as "
         "{num_leaves = 31}.",
+    )
+    weight: Column = Field(
+        "",
+        description="Column with the weight of each row, in fitting and in all metrics; it is no feature, "
+        "and no request needs it. Only the ratios count; rows of weight 0 are left out. Empty: all count "
+        "the same.",
+    )
+    class_weight: Annotated[_ClassWeight, AfterValidator(_class_weight)] = Field(
+        "none",
+        description="Weights of the classes in fitting, not in metrics: balanced gives all classes the "
+        "same sum; {yes = 5.0, no = 1.0} names them, others have 1. Probabilities are then those of the "
+        "weighted classes, which train.calibration mends.",
     )
     module: str = Field(
         "",

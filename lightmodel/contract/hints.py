@@ -18,6 +18,7 @@ class ColumnHints:
         accepted: the features of the approved model, which stay features.
         time: the column by whose time the table is split.
         group: the column whose values are kept together by the split.
+        weight: the column with the weights of the rows, which is ignored as well.
     """
 
     target: str
@@ -31,6 +32,7 @@ class ColumnHints:
     text: tuple[str, ...] = ()
     accepted: frozenset[str] = frozenset()
     group: str = ""
+    weight: str = ""
 
     @property
     def unused(self) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The formulas of the losses of numeric targets: what training lowers, and what metrics measure."""
 
+from typing import Literal
+
 import numpy as np
 
 from lightmodel.contract.cells import Vector
@@ -21,12 +23,13 @@ def row_losses(loss: Loss, target: Vector, scores: Vector) -> Vector:
     return _FORMULAS[loss.name](target, scores, loss.alpha)
 
 
-def best_constant(loss: Loss, target: Vector) -> float:
-    """Return the constant score with the lowest loss."""
-    if loss.name is LossName.QUANTILE:
-        return float(np.quantile(target, loss.alpha))
-    is_robust = loss.name in {LossName.MAE, LossName.HUBER}
-    return float(np.median(target) if is_robust else target.mean())
+def best_constant(loss: Loss, target: Vector, weights: Vector | None = None) -> float:
+    """Return the constant score with the lowest loss, or with the lowest weighted one."""
+    quantiles = {LossName.QUANTILE: loss.alpha, LossName.MAE: 0.5, LossName.HUBER: 0.5}
+    if (share := quantiles.get(loss.name)) is None:
+        return float(np.average(target, weights=weights))
+    method: Literal["linear", "inverted_cdf"] = "linear" if weights is None else "inverted_cdf"
+    return float(np.quantile(target, share, method=method, weights=weights))
 
 
 def check_target(loss: Loss, target: Vector, column: str) -> None:

@@ -1,7 +1,7 @@
 """Results of the stages, as frozen dataclasses that are written as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lightmodel.contract.losses import SQUARED, Loss
@@ -149,6 +149,8 @@ class Evaluation:
         uncompared: why the served model is not compared; "" if it is, or if there is none.
         constant: whether the prediction of every test row is the same.
         loss: of a numeric target.
+        weight: the column by which all metrics weigh the rows; "" if all count the same.
+        unweighted: the metrics of rows that all count the same, if `weight` weighs them otherwise.
     """
 
     task: str
@@ -165,6 +167,8 @@ class Evaluation:
     uncompared: str = ""
     constant: bool = False
     loss: Loss = SQUARED
+    weight: str = ""
+    unweighted: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it in JSON's types."""
@@ -188,6 +192,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "dummy": evaluation.dummy,
         "comparison": asdict(evaluation.comparison) if evaluation.comparison else None,
         "curves": {name: points for name, points in curves.items() if points},
+        **({"unweighted": evaluation.unweighted} if evaluation.unweighted else {}),
     }
 
 

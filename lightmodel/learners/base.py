@@ -10,7 +10,7 @@ from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import Task, TaskKind
 
 if TYPE_CHECKING:
-    from lightmodel.contract.cells import Codes, Matrix, Scores, Vector
+    from lightmodel.contract.cells import Codes, Mask, Matrix, Scores, Vector
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class TrainingData:
         categorical: positions of the categorical columns.
         task: what is predicted.
         folds: of the cross-validation, whose cut a learner's own trials follow; None: any cut will do.
+        weights: (rows,) of train.weight, by which metrics weigh the rows; None: all count the same.
+        fit_weights: (rows,) the same times those of train.class_weight, for fitting.
     """
 
     features: "Matrix"
@@ -62,6 +64,8 @@ class TrainingData:
     categorical: tuple[int, ...]
     task: Task
     folds: Folds | None = None
+    weights: "Vector | None" = None
+    fit_weights: "Vector | None" = None
 
     @property
     def kind(self) -> TaskKind:
@@ -72,6 +76,10 @@ class TrainingData:
     def classes(self) -> int:
         """The number of classes; 0 for regression."""
         return len(self.task.labels)
+
+    def weights_of(self, rows: "Codes | Mask") -> "Vector | None":
+        """Return the weights of some rows; None if all count the same."""
+        return None if self.weights is None else self.weights[rows]
 
 
 class FittedModel(Protocol):

@@ -25,9 +25,8 @@ _TRAIN_LOSS_SPACING = 2  # factor between its rounds: the loss on the fitted row
 _RISE, _SLACK = 1.5, 0.01  # a training loss above 1.5 times the lowest has diverged
 _CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance")
 _TINY = 1e-15
-_NEGLIGIBLE = (
-    1e-5  # as a share of the loss of knowing nothing; a table without noise gets ever closer to 0
-)
+# As a share of the loss of knowing nothing: a table without noise gets ever closer to 0.
+_NEGLIGIBLE = 1e-5
 # Multiclass: classes that separate well improve the loss for thousands of rounds, by next to nothing.
 _NEEDED_IMPROVEMENT = 0.005  # as a share of the loss, within `Stopping.patience`
 
@@ -76,6 +75,7 @@ def boost(
     booster.add_valid(datasets[1], "held out")
     metric = _LossMetric(parameters)
     needed = 1 - _NEEDED_IMPROVEMENT if parameters["objective"] == "multiclass" else 1.0
+    unknowable = _unknowable_loss(parameters, sum(one.num_data() for one in datasets))
     best, best_round, scores = np.inf, 0, np.empty(0)
     improved, improved_round = np.inf, 0
     curve = list[Point]()
@@ -95,7 +95,7 @@ def boost(
         ends = (
             exhausted
             or rounds - improved_round >= stopping.patience
-            or loss <= _negligible_loss(parameters, metric.target)
+            or loss <= max(_negligible_loss(parameters, metric), unknowable)
         )
         training.observe(rounds)
         if ends or training.diverged:
@@ -137,36 +137,45 @@ class _TrainingLoss:
             return
         loss = float(self._booster.eval_train(feval=self._metric.evaluate)[0][2])
         if not self.curve:
-            self._lowest, self._slack = _uninformed_loss(self._parameters, self._metric.target)
+            self._lowest, self._slack = _uninformed_loss(self._parameters, self._metric)
         self.curve.append((float(rounds), loss))
         self.diverged = not loss <= _RISE * self._lowest + self._slack
         self._lowest = min(self._lowest, loss)
         self._next_round = rounds * _TRAIN_LOSS_SPACING
 
 
-def _negligible_loss(parameters: Mapping[str, Any], target: Vector) -> float:
+def _negligible_loss(parameters: Mapping[str, Any], rows: "_LossMetric") -> float:
     """Return the loss below which more trees gain nothing that anybody could notice."""
     if loss := loss_of_parameters(parameters):
-        return _NEGLIGIBLE * _constant_loss(loss, target)
+        return _NEGLIGIBLE * _constant_loss(loss, rows)
     return _NEGLIGIBLE * float(np.log(parameters.get("num_class", 2)))
 
 
-def _uninformed_loss(parameters: Mapping[str, Any], target: Vector) -> tuple[float, float]:
+def _unknowable_loss(parameters: Mapping[str, Any], rows: int) -> float:
+    """Return the log loss of being as sure of the class as this many rows can tell; 0 for numbers.
+
+    Where they separate well, a few rows that are held out are scored ever closer to 0 and 1, and one row
+    that is scored wrongly later costs the more.
+    """
+    return 0.0 if loss_of_parameters(parameters) else 1 / rows
+
+
+def _uninformed_loss(parameters: Mapping[str, Any], rows: "_LossMetric") -> tuple[float, float]:
     """Return the loss of a raw score of 0, and the difference of losses that is no rise."""
     if loss := loss_of_parameters(parameters):
-        of_zero = np.full(len(target), SCORE_OF_ZERO.get(loss.name, 0.0))
-        lost = float(loss_values.row_losses(loss, target, of_zero).mean())
-        return lost, _SLACK * _constant_loss(loss, target)
+        of_zero = np.full(len(rows.target), SCORE_OF_ZERO.get(loss.name, 0.0))
+        lost = rows.mean(loss_values.row_losses(loss, rows.target, of_zero))
+        return lost, _SLACK * _constant_loss(loss, rows)
     if any(parameters.get(name) for name in _CLASS_WEIGHTS):
         return np.inf, np.inf  # the loss that falls is a weighted one
     lost = float(np.log(parameters.get("num_class", 2)))
     return lost, _SLACK * lost
 
 
-def _constant_loss(loss: Loss, target: Vector) -> float:
+def _constant_loss(loss: Loss, rows: "_LossMetric") -> float:
     """Return the mean loss of the best constant score."""
-    scores = np.full(len(target), best_constant(loss, target))
-    return float(loss_values.row_losses(loss, target, scores).mean())
+    scores = np.full(len(rows.target), best_constant(loss, rows.target, rows.weights))
+    return rows.mean(loss_values.row_losses(loss, rows.target, scores))
 
 
 class _LossMetric:
@@ -180,12 +189,28 @@ class _LossMetric:
         self._parameters = parameters
         self.scores: Scores = np.empty(0)
         self.target: Vector = np.empty(0)
+        self.weights: Vector | None = None
+
+    def mean(self, losses: Vector) -> float:
+        """Return the mean of the losses of the rows, by the weights that they have in fitting."""
+        return float(np.average(losses, weights=self.weights))
 
     def evaluate(self, scores: Scores, rows: lgb.Dataset) -> tuple[str, float, bool]:
         """Keep the scores, (rows,) or (rows, classes), and return their loss as LightGBM expects it."""
         self.scores = scores
-        self.target = np.asarray(rows.get_label(), np.float64)
-        return "loss", float(row_losses(self._parameters, self.target, scores).mean()), False
+        self.target, self.weights = target_of(rows), weights_of(rows)
+        return "loss", self.mean(row_losses(self._parameters, self.target, scores)), False
+
+
+def target_of(rows: lgb.Dataset) -> Vector:
+    """Return (rows,) the target of a table or a subset of it."""
+    return np.asarray(rows.get_label(), np.float64)
+
+
+def weights_of(rows: lgb.Dataset) -> Vector | None:
+    """Return (rows,) the weights of a table or a subset of it; None if all count the same."""
+    weights = rows.get_weight()
+    return None if weights is None else np.asarray(weights, np.float64)
 
 
 def row_losses(parameters: Mapping[str, Any], target: Vector, scores: Scores) -> Vector:

@@ -98,6 +98,7 @@ def _binned(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
     return lgb.Dataset(
         data.features,
         label=data.target,
+        weight=data.fit_weights,
         feature_name=[f"f{position}" for position in range(len(data.names))],
         categorical_feature=list(data.categorical),
         params=dict(parameters),

@@ -29,6 +29,7 @@ _DECIDED = {
     "categorical_feature": "set the column's type in data.columns",
     "ignore_column": "set data.ignore",
     "label_column": "set data.target",
+    "weight_column": "set train.weight",
 }
 # What has an effect only on LightGBM's own program, on its way of scoring, or on several machines.
 _IDLE = {
@@ -71,7 +72,6 @@ _IDLE = {
     "time_out",
     "two_round",
     "valid",
-    "weight_column",
 }
 
 

@@ -171,8 +171,11 @@ class NeuralTrainer:
                     "val_loss", patience=patience, restore_best_weights=True
                 )
             )
+        inputs, target, weights = self._examples(rows, scaling)
         history = model.fit(
-            *self._examples(rows, scaling),
+            inputs,
+            target,
+            sample_weight=weights,
             batch_size=self.parameters.batch,
             epochs=epochs,
             verbose=0,
@@ -191,13 +194,16 @@ class NeuralTrainer:
 
         return on_epoch_end
 
-    def _examples(self, rows: Codes, scaling: Scaling) -> tuple[Any, Any]:
+    def _examples(self, rows: Codes, scaling: Scaling) -> tuple[Any, Any, Any]:
+        """Return inputs, targets, and the weights of the rows; None if all count the same."""
         inputs = scaling.inputs(self.data.features[rows]).astype(np.float32)
         target: Vector = self.data.target[rows]
+        weights = self.data.fit_weights
+        weighted = None if weights is None else weights[rows].astype(np.float32)
         if self.data.kind is not TaskKind.REGRESSION:
-            return inputs, target.astype(np.int32)
+            return inputs, target.astype(np.int32), weighted
         scaled = (target - scaling.target_centre) / scaling.target_spread
-        return inputs, scaled.astype(np.float32)
+        return inputs, scaled.astype(np.float32), weighted
 
     def _architecture(self, scaling: Scaling) -> Architecture:
         inputs = scaling.inputs(self.data.features[:1]).shape[1]

@@ -22,6 +22,7 @@ from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError, raised_at
 from lightmodel.learners.base import TrainingData
+from lightmodel.learners.sample_weight import check_weights, needs_calibration, weight_argument
 
 CALIBRATION_FOLDS = 5
 
@@ -60,7 +61,7 @@ class SklearnLearner:
         """Check that the estimator is a classifier or a regressor, as the task needs.
 
         Raises:
-            ConfigError: it is of another kind, or cannot tell its kind.
+            ConfigError: it is of another kind, cannot tell its kind, or cannot weigh rows as it should.
         """
         needed = "classifier" if data.kind.has_classes else "regressor"
         found = _kind(self._path, self._estimator)
@@ -71,6 +72,7 @@ class SklearnLearner:
                 f"train.estimator = {self._path!r}: a {data.kind} task needs a {needed}"
                 + (f"; the kind of this one is {found}" if found else "")
             )
+        check_weights(self._path, self._estimator, data)
         return SklearnTrainer(self._path, self._estimator, data, self._threads)
 
 
@@ -180,7 +182,7 @@ class SklearnTrainer:
         target = self.data.target[rows]
         if has_classes:
             target = target.astype(np.int64)
-        if has_classes and not hasattr(estimator, "predict_proba"):
+        if needs_calibration(estimator, self.data):
             # Calibration cannot hold out the only row of a class.
             sizes = np.bincount(target)
             rows, target = rows[sizes[target] >= 2], target[sizes[target] >= 2]
@@ -189,11 +191,18 @@ class SklearnTrainer:
         pipeline = Pipeline([("columns", column_transformer(self.data)), ("estimator", estimator)])
         try:
             with threadpool_limits(self.threads):  # of OpenMP, which n_jobs does not limit
-                return pipeline.fit(self.data.features[rows], target)
+                return pipeline.fit(self.data.features[rows], target, **self._weights(rows))
         except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"{self.path} cannot be fitted: {error}", hint="check train.parameters"
             ) from error
+
+    def _weights(self, rows: Codes) -> dict[str, Vector]:
+        """Return the weights of rows under the name by which the pipeline passes them on."""
+        if self.data.fit_weights is None:
+            return {}
+        name = weight_argument(self.estimator, self.data)
+        return {f"estimator__{name}": self.data.fit_weights[rows]}
 
 
 def column_transformer(data: TrainingData) -> ColumnTransformer:

@@ -13,7 +13,15 @@ import numpy as np
 
 from lightmodel.contract.cells import Vector
 from lightmodel.learners.base import Folds
-from lightmodel.learners.boosting import FoldDatasets, Stopping, boost, fold_datasets, row_losses
+from lightmodel.learners.boosting import (
+    FoldDatasets,
+    Stopping,
+    boost,
+    fold_datasets,
+    row_losses,
+    target_of,
+    weights_of,
+)
 from lightmodel.learners.lean_lightgbm import lgb
 
 TREE_SIZES = (2, 4, 8, 16, 32, 64, 128)
@@ -96,10 +104,11 @@ def _best_size(
 
 
 def _held_out_losses(parameters: Mapping[str, Any], datasets: FoldDatasets) -> Vector:
-    """Return the losses of the rows that a fold holds out."""
+    """Return the losses of the rows that a fold holds out, times their weights."""
     fit = boost(datasets, parameters, _TRIAL_STOPPING).fit
-    target = np.asarray(datasets[1].get_label(), np.float64)
-    return row_losses(parameters, target, fit.scores)
+    weights = weights_of(datasets[1])
+    losses = row_losses(parameters, target_of(datasets[1]), fit.scores)
+    return losses if weights is None else losses * weights
 
 
 def search_size(losses_of: Callable[[int], Vector], rows: int) -> int:

@@ -38,6 +38,7 @@ from lightmodel.tracking.records import RunRecord
 from lightmodel.training.folds import assign_folds
 from lightmodel.training.objective import with_loss
 from lightmodel.training.testing import ModelUnderTest
+from lightmodel.training.weights import row_weights
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +183,8 @@ def _training_rows(context: RunContext, split: Version) -> TrainRows:
     table = read_split(context.splits, split, "train")
     target = target_vector(table[contract.target.name], contract.task)
     folds = assign_folds(table, contract, config.train, config.split)
-    return TrainRows(with_loss(contract.task, config.train), target, folds.numbers)
+    weights = row_weights(table, contract, config.train.weight)
+    return TrainRows(with_loss(contract.task, config.train), target, folds.numbers, weights)
 
 
 def _write(compared: ComparisonResult) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from lightmodel.config import Config
+from lightmodel.errors import ConfigError
 from lightmodel.predictions.factory import open_sink
 
 if TYPE_CHECKING:  # pandas and scipy take seconds to import, often for nothing
@@ -22,10 +23,17 @@ def feedback_sha256(config: Config) -> str:
     """Return a hash of the labelled rows of the prediction log; "" without data.feedback.
 
     Raises:
+        ConfigError: training rows have weights, which logged ones have not.
         LightModelError: the log is off, or cannot be used (see `Sink`).
     """
     if not config.data.feedback:
         return ""
+    if weight := config.train.weight:
+        raise ConfigError(
+            f"data.feedback cannot be used with train.weight = {weight!r}: the prediction log does not "
+            "hold that column, so that labelled rows have no weight",
+            hint="set data.feedback to false, or no train.weight",
+        )
     digest = hashlib.sha256()
     with closing(open_sink(config)) as sink:
         for _ in _hashed(sink.feedback(), digest):

@@ -111,7 +111,7 @@ def split_parameters(config: Config) -> dict[str, Any]:
     return {
         "data": config.data.model_dump(exclude=set(_NOT_IN_FINGERPRINT)),
         "split": config.split.model_dump(),
-        "train": config.train.model_dump(include={"task", "positive", "folds"}),
+        "train": config.train.model_dump(include={"task", "positive", "folds", "weight"}),
     }
 
 

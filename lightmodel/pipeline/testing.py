@@ -138,6 +138,7 @@ def open_model(config: Config, version: Version) -> "ModelUnderTest":
         imputed=imputed_values(contract, profile_of(version)),
         texts=steps.texts,
         others_of=steps.others_of,
+        weight=str(version.manifest.parameters.get("train", {}).get("weight", "")),
     )
 
 

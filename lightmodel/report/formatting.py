@@ -2,7 +2,9 @@
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from lightmodel.contract.task import METRICS
 
@@ -126,3 +128,11 @@ def setting(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{one_line(key)} = {setting(each)}" for key, each in value.items())
     return one_line(value)
+
+
+def class_weight(parameters: Mapping[str, Any]) -> str:
+    """Return train.class_weight of a manifest's parameters, such as "yes 5, no 1"; "" for none."""
+    given = parameters.get("train", {}).get("class_weight", "none")
+    if isinstance(given, Mapping):
+        return ", ".join(f"{name} {weight:g}" for name, weight in given.items())
+    return "" if given == "none" else str(given)

@@ -64,6 +64,7 @@ def render(report: Report) -> bytes:
         verdict=report.verdict,
         task=_task(report.evaluation),
         source=_shown_source(report.source),
+        class_weight=formatting.class_weight(report.parameters),
         **_numbers(report),
         **_charts(report),
     )

@@ -107,7 +107,7 @@ def search_space(config: Config, *, include_fixed: bool) -> Space:
 
     Raises:
         NotPossible: the estimator has no declared ranges.
-        ConfigError: tune.ranges is invalid; lists every mistake.
+        ConfigError: tune.ranges is invalid, or contradicts train.class_weight; lists every mistake.
     """
     if config.train.estimator != "lightgbm":
         raise NotPossible(
@@ -117,6 +117,11 @@ def search_space(config: Config, *, include_fixed: bool) -> Space:
     parameters = config.train.parameters
     ranges = declared_ranges(config.tune.ranges, {} if include_fixed else parameters)
     searched = {one.name for one in ranges}
+    if config.train.class_weight != "none" and "scale_pos_weight" in searched:
+        raise ConfigError(
+            "tune.ranges: scale_pos_weight cannot be searched, as train.class_weight weighs the classes",
+            hint='remove the range, or set train.class_weight to "none"',
+        )
     fixed = {
         name: value
         for name, value in parameters.items()

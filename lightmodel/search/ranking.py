@@ -28,11 +28,17 @@ class TrainRows:
     Attributes:
         target: (rows,) class codes or numbers.
         fold_numbers: (rows,) number of the fold that holds each row out, -1 for none.
+        weights: (rows,) of train.weight; None: all count the same.
     """
 
     task: Task
     target: Vector
     fold_numbers: Codes
+    weights: Vector | None = None
+
+    def weights_of(self, rows: Mask) -> Vector | None:
+        """Return the weights of some rows; None if all count the same."""
+        return None if self.weights is None else self.weights[rows]
 
 
 def rank(results: Sequence[CvResult], metric: Metric) -> tuple[RankedResult, ...]:
@@ -140,24 +146,28 @@ def _choose_members(
     if not best:
         return []
     used = (rows.fold_numbers >= 0) & (rows.fold_numbers != (-1 if without is None else without))
-    weights = fit_weights(rows.task.kind, rows.target[used], [one.scores[used] for one in best])
+    scores, of_rows = [one.scores[used] for one in best], rows.weights_of(used)
+    weights = fit_weights(rows.task.kind, rows.target[used], scores, of_rows)
     return [(one, weight) for one, weight in zip(best, weights, strict=True) if weight > 0]
 
 
-def fit_weights(kind: TaskKind, target: Vector, scores: Sequence[Scores]) -> tuple[float, ...]:
+def fit_weights(
+    kind: TaskKind, target: Vector, scores: Sequence[Scores], of_rows: Vector | None = None
+) -> tuple[float, ...]:
     """Return non-negative weights with sum 1 that minimise the log loss, or the squared error.
 
     Args:
         kind: of the task.
         target: (rows,) class codes or numbers.
         scores: of each member, for the same rows; one whose weight is below 0.01 gets 0.
+        of_rows: (rows,) weight of each row; None: all count the same.
     """
     members = np.stack([_likelihood(kind, target, one) for one in scores])
     if kind is TaskKind.REGRESSION:
         scale = float(target.std()) or 1.0
-        loss = partial(_squared_error, members / scale, target / scale)
+        loss = partial(_squared_error, members / scale, target / scale, of_rows)
     else:
-        loss = partial(_log_loss, members)
+        loss = partial(_log_loss, members, of_rows)
     count = len(members)
     fitted = minimize(
         loss,
@@ -182,16 +192,20 @@ def _likelihood(kind: TaskKind, target: Vector, scores: Scores) -> Scores:
     return scores[np.arange(len(target)), target.astype(np.int64)]
 
 
-def _log_loss(likelihood: Matrix, weights: Vector) -> tuple[float, Vector]:
+def _log_loss(likelihood: Matrix, of_rows: Vector | None, weights: Vector) -> tuple[float, Vector]:
     """Return the log loss of a blend, and its gradient."""
     mixed = np.maximum(weights @ likelihood, _TINY)
-    return float(-np.log(mixed).mean()), -(likelihood / mixed).mean(axis=1)
+    gradient: Vector = -np.average(likelihood / mixed, axis=1, weights=of_rows)
+    return float(np.average(-np.log(mixed), weights=of_rows)), gradient
 
 
-def _squared_error(numbers: Matrix, target: Vector, weights: Vector) -> tuple[float, Vector]:
+def _squared_error(
+    numbers: Matrix, target: Vector, of_rows: Vector | None, weights: Vector
+) -> tuple[float, Vector]:
     """Return the mean squared error of a blend, and its gradient."""
     error = weights @ numbers - target
-    return float((error**2).mean()), 2 * (numbers @ error) / len(target)
+    gradient: Vector = 2 * np.average(numbers * error, axis=1, weights=of_rows)
+    return float(np.average(error**2, weights=of_rows)), gradient
 
 
 def _blend_result(
@@ -204,10 +218,12 @@ def _blend_result(
     folds, covered, threshold = int(rows.fold_numbers.max()) + 1, rows.fold_numbers >= 0, None
     if rows.task.kind is TaskKind.BINARY:
         codes = rows.target[covered].astype(np.int64)
-        threshold = choose_threshold(codes, scores[covered], section)
+        of_rows = rows.weights_of(covered)
+        threshold = choose_threshold(codes, scores[covered], section, of_rows)
 
     def measure_rows(used: Mask) -> MetricValues:
-        return measure(rows.task, rows.target[used], scores[used], threshold)
+        of_rows = rows.weights_of(used)
+        return measure(rows.task, rows.target[used], scores[used], threshold, of_rows)
 
     return CvResult(
         "blend",

@@ -118,7 +118,9 @@ def score(context: TrialContext, fits: list[FoldFit]) -> float:
     numbers = context.fold_numbers
     rows = np.concatenate([np.flatnonzero(numbers == fold) for fold in range(len(fits))])
     scores: Scores = np.concatenate([fit.scores for fit in fits])
-    target, threshold = context.data.target[rows], None
+    target, weights, threshold = context.data.target[rows], context.data.weights_of(rows), None
     if context.data.kind is TaskKind.BINARY and len(np.unique(target)) == 2:
-        threshold = choose_threshold(target.astype(np.int64), scores, context.section)
-    return measure(context.data.task, target, scores, threshold)[context.study.plan.metric.name]
+        codes = target.astype(np.int64)
+        threshold = choose_threshold(codes, scores, context.section, weights)
+    metrics = measure(context.data.task, target, scores, threshold, weights)
+    return metrics[context.study.plan.metric.name]

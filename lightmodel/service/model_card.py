@@ -62,6 +62,10 @@ def _card_facts(model: LoadedModel) -> dict[str, str]:
         facts["Positive class"] = formatting.one_line(label_name(positive))
     if manifest.threshold is not None:
         facts["Threshold"] = formatting.number(manifest.threshold)
+    if weight := manifest.parameters.get("train", {}).get("weight"):
+        facts["Metrics weighted by"] = formatting.one_line(str(weight))
+    if by_class := formatting.class_weight(manifest.parameters):
+        facts["Class weights"] = formatting.one_line(by_class)
     if manifest.reason:
         facts["Reason"] = formatting.one_line(manifest.reason)
     if manifest.commit:

@@ -75,7 +75,7 @@ def number_violations(numbers: Vector, column: Column) -> list[Violation]:
     wrong = is_marker(numbers, INVALID)
     violations = []
     if wrong.any():
-        violations.append(_violation(column, "type", _type_detail(column), wrong))
+        violations.append(violation_of(column.name, "type", _type_detail(column), wrong))
     violations.extend(missing_violations(is_marker(numbers, MISSING), column))
     return violations + (_range_violations(numbers, column) if column.type.has_range else [])
 
@@ -106,7 +106,7 @@ def missing_violations(absent: Mask, column: Column) -> list[Violation]:
     if not absent.any() or (column.missing and column.role is Role.FEATURE):
         return []
     detail = "has no value, and none was missing in training"
-    return [_violation(column, "missing", detail, absent)]
+    return [violation_of(column.name, "missing", detail, absent)]
 
 
 def _range_violations(numbers: Vector, column: Column) -> list[Violation]:
@@ -114,19 +114,18 @@ def _range_violations(numbers: Vector, column: Column) -> list[Violation]:
     infinite = np.isinf(numbers)
     violations = []
     if infinite.any():
-        violations.append(_violation(column, "infinite", "is infinite", infinite))
+        violations.append(violation_of(column.name, "infinite", "is infinite", infinite))
     beyond = ((numbers < low) | (numbers > high)) & ~infinite
     if beyond.any() and column.role is Role.FEATURE:
         shown = [
             text_of(one, column) for one in (low, high, column.minimum or 0, column.maximum or 0)
         ]
         detail = f"is outside {shown[0]} to {shown[1]} (training saw {shown[2]} to {shown[3]})"
-        violations.append(_violation(column, "range", detail, beyond))
+        violations.append(violation_of(column.name, "range", detail, beyond))
     return violations
 
 
-def _violation(column: Column, rule: str, detail: str, wrong: Mask) -> Violation:
-    rows = np.flatnonzero(wrong[:]) + 1
-    return Violation(
-        column.name, rule, detail, tuple(int(row) for row in rows[:SHOWN_ROWS]), len(rows)
-    )
+def violation_of(name: str, rule: str, detail: str, wrong: Mask) -> Violation:
+    """Return the violation of a rule by the rows of a column that `wrong` marks."""
+    rows = np.flatnonzero(wrong) + 1
+    return Violation(name, rule, detail, tuple(rows[:SHOWN_ROWS].tolist()), len(rows))

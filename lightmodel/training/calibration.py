@@ -52,28 +52,34 @@ class Calibration:
         return cls(content["method"], x, y)
 
 
-def fit_calibration(method: str, scores: Scores, target: Codes) -> Calibration:
+def fit_calibration(
+    method: str, scores: Scores, target: Codes, weights: Vector | None = None
+) -> Calibration:
     """Fit a calibration on scores of rows that the model was not trained on.
 
     Args:
         method: "sigmoid" or "isotonic".
         scores: (rows,) of the positive class, or (rows, classes).
         target: (rows,) class codes.
+        weights: (rows,) weight of each row; None: all count the same.
     """
     columns = [(scores, target == 1)]
     if scores.ndim == 2:
         columns = [(column, target == code) for code, column in enumerate(scores.T)]
     fit = _isotonic if method == "isotonic" else _sigmoid
-    fitted = [fit(column, truth.astype(np.float64)) for column, truth in columns]
+    fitted = [fit(column, truth.astype(np.float64), weights) for column, truth in columns]
     return Calibration(method, tuple(one[0] for one in fitted), tuple(one[1] for one in fitted))
 
 
-def cross_fit_calibration(method: str, scores: Scores, target: Codes, folds: Codes) -> Scores:
+def cross_fit_calibration(
+    method: str, scores: Scores, target: Codes, folds: Codes, weights: Vector | None = None
+) -> Scores:
     """Calibrate the scores of each fold on those of the other folds, never on the row itself."""
     corrected = np.empty_like(scores)
     for fold in np.unique(folds):
         held_out = folds == fold
-        calibration = fit_calibration(method, scores[~held_out], target[~held_out])
+        others = None if weights is None else weights[~held_out]
+        calibration = fit_calibration(method, scores[~held_out], target[~held_out], others)
         corrected[held_out] = calibration.apply(scores[held_out])
     return corrected
 
@@ -84,30 +90,37 @@ def _log_odds(scores: Vector) -> Vector:
     return log_odds
 
 
-def _isotonic(scores: Vector, truth: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _isotonic(
+    scores: Vector, truth: Vector, weights: Vector | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     from sklearn.isotonic import IsotonicRegression
 
     # No finite number of rows justifies a probability of exactly 0 or 1.
     lowest = 1 / (len(truth) + 2)
     fitted = IsotonicRegression(y_min=lowest, y_max=1 - lowest, out_of_bounds="clip")
-    fitted.fit(scores, truth)
+    fitted.fit(scores, truth, sample_weight=weights)
     return tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist())
 
 
-def _sigmoid(scores: Vector, truth: Vector) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _sigmoid(
+    scores: Vector, truth: Vector, weights: Vector | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     from sklearn.linear_model import LogisticRegression
 
     if truth.min() == truth.max():  # no row has the class, or every row has it: keep the scores
         return (1.0, 0.0), ()
-    fitted = LogisticRegression(C=1e6).fit(_log_odds(scores)[:, None], truth)
+    fitted = LogisticRegression(C=1e6).fit(_log_odds(scores)[:, None], truth, sample_weight=weights)
     return (float(fitted.coef_[0, 0]), float(fitted.intercept_[0])), ()
 
 
-def expected_calibration_error(scores: Scores, target: Codes, bins: int = 10) -> float:
+def expected_calibration_error(
+    scores: Scores, target: Codes, weights: Vector | None = None, bins: int = 10
+) -> float:
     """Return the expected calibration error of the predicted (or the positive) class; 0 is best."""
     probability, hit = scores, target == 1
     if scores.ndim == 2:
         probability, hit = scores.max(axis=1), scores.argmax(axis=1) == target
     bin_of_row = np.clip((probability * bins).astype(np.int64), 0, bins - 1)
-    gaps = np.bincount(bin_of_row, probability - hit, bins)
-    return float(np.abs(gaps).sum() / len(target))
+    counts = np.ones(len(target)) if weights is None else weights
+    gaps = np.bincount(bin_of_row, counts * (probability - hit), bins)
+    return float(np.abs(gaps).sum() / counts.sum())

@@ -26,6 +26,7 @@ from lightmodel.training.folds import assign_folds
 from lightmodel.training.metrics import choose_threshold, measure
 from lightmodel.training.objective import with_loss
 from lightmodel.training.user_features import FeatureFunction, takes_table
+from lightmodel.training.weights import fitting_weights, row_weights
 
 FoldListener = Callable[[FoldFit, int, int], None]
 
@@ -89,11 +90,12 @@ def cross_validate(table: pa.Table, contract: Contract, spec: TrainSpec) -> Cros
     scores = _out_of_fold(fits, numbers, data)
     covered = numbers >= 0
     scores, calibration = _calibrate(scores, numbers, data, spec.section)
+    weights = data.weights_of(covered)
     threshold = None
     if contract.task.kind is TaskKind.BINARY:
         codes = data.target[covered].astype(np.int64)
-        threshold = choose_threshold(codes, scores[covered], spec.section)
-    metrics = measure(data.task, data.target[covered], scores[covered], threshold)
+        threshold = choose_threshold(codes, scores[covered], spec.section, weights)
+    metrics = measure(data.task, data.target[covered], scores[covered], threshold, weights)
     steps = replace(steps, calibration=calibration)
     return CrossValidationResult(data, trainer, numbers, fits, scores, steps, threshold, metrics)
 
@@ -106,18 +108,20 @@ def extended_data(
     Raises:
         ConfigError: the settings do not suit the table.
     """
-    _reject_calibrated_regression(contract, spec.section)
+    section = spec.section
+    _reject_calibrated_regression(contract, section)
     data = training_data(table, contract)
-    data = replace(data, task=with_loss(data.task, spec.section))
+    task, weights = with_loss(data.task, spec.section), row_weights(table, contract, section.weight)
+    fitted = fitting_weights(weights, data.target, task, section)
+    data = replace(data, task=task, weights=weights, fit_weights=fitted)
     if data.kind is TaskKind.REGRESSION:
         check_target(data.task.loss, data.target, contract.target.name)
-    scored = _score_texts(table, contract, data, folds, spec.section.seed)
+    scored = _score_texts(table, contract, data, folds, section.seed)
     features, texts = scored.features, scored.models
     others = None
     if spec.user_features and takes_table(spec.user_features):
         others = other_columns(table, contract).table
-    chosen = spec.section.features
-    steps = fit_features(features, contract, chosen, spec.user_features, texts, others)
+    steps = fit_features(features, contract, section.features, spec.user_features, texts, others)
     features = steps.extend(features, others, training=True)
     return replace(data, features=features, names=steps.feature_names, folds=folds), steps
 
@@ -148,7 +152,7 @@ def _score_texts(
     """Return the models of the text columns, and the features with their scores out of fold."""
     if not any(column.type is ColumnType.TEXT for column in contract.features):
         return FittedTexts({}, data.features)
-    return fit_texts(table, contract, data.target, folds, seed)
+    return fit_texts(table, contract, data.target, folds, seed, data.weights)
 
 
 def fit_folds(trainer: Trainer, folds: Folds, spec: TrainSpec) -> list[FoldFit]:
@@ -194,5 +198,8 @@ def _calibrate(
     covered = numbers >= 0
     target = data.target[covered].astype(np.int64)
     calibrated = scores.copy()
-    calibrated[covered] = cross_fit_calibration(method, scores[covered], target, numbers[covered])
-    return calibrated, fit_calibration(method, scores[covered], target)
+    weights = data.weights_of(covered)
+    calibrated[covered] = cross_fit_calibration(
+        method, scores[covered], target, numbers[covered], weights
+    )
+    return calibrated, fit_calibration(method, scores[covered], target, weights)

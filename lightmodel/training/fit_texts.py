@@ -1,7 +1,7 @@
 """Fit the models of text columns, and score the training rows out of fold: none sees its own target."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,12 +45,14 @@ class _Targets:
         labels: as in `TextModel`.
         columns: (rows,) of each score: whether a row is of its class, or the number.
         seed: of the order in which rows are seen.
+        weights: (rows,) weight of each row; None: all count the same.
     """
 
     labels: tuple[str, ...]
     columns: Sequence[Vector]
     is_class: bool
     seed: int
+    weights: Vector | None = None
 
     @property
     def bits(self) -> int:
@@ -59,7 +61,12 @@ class _Targets:
 
 
 def fit_texts(
-    table: pa.Table, contract: Contract, target: Vector, folds: Folds, seed: int
+    table: pa.Table,
+    contract: Contract,
+    target: Vector,
+    folds: Folds,
+    seed: int,
+    weights: Vector | None = None,
 ) -> FittedTexts:
     """Fit a model of each text column on all rows, and score the rows out of fold.
 
@@ -69,8 +76,9 @@ def fit_texts(
         target: (rows,) as in `TrainingData`.
         folds: of the training rows; by time, no row is scored by later ones.
         seed: of the order in which rows are seen.
+        weights: (rows,) weight of each row; None: all count the same.
     """
-    targets = _targets(contract, target, seed)
+    targets = replace(_targets(contract, target, seed), weights=weights)
     columns = [one.name for one in contract.features if one.type is ColumnType.TEXT]
     models = {name: _fit(table[name], targets, _every_row(table)) for name in columns}
     features = feature_matrix(table, contract, models)
@@ -121,9 +129,10 @@ def _fit(texts: pa.ChunkedArray, targets: _Targets, rows: Codes) -> TextModel:
     lengths = np.minimum(pc.utf8_length(texts).fill_null(0).to_numpy()[rows], MAX_CHARACTERS)
     rows = rows[:: max(1, -(-int(lengths.sum()) // _MOST_CHARACTERS))]
     matrix = count_matrix(texts.take(pa.array(rows)).to_pylist(), targets.bits)
-    fits = [_fit_score(matrix, column[rows], targets) for column in targets.columns]
-    weights, intercepts = zip(*fits, strict=True)
-    return TextModel.of(targets.labels, np.array(weights), np.array(intercepts))
+    weights = None if targets.weights is None else targets.weights[rows]
+    fits = [_fit_score(matrix, column[rows], targets, weights) for column in targets.columns]
+    coefficients, intercepts = zip(*fits, strict=True)
+    return TextModel.of(targets.labels, np.array(coefficients), np.array(intercepts))
 
 
 def count_matrix(texts: Sequence[str], bits: int) -> sp.csr_matrix:
@@ -149,7 +158,9 @@ def _by_text(spans: Spans) -> npt.NDArray[np.int32]:
     return np.asarray(buckets, dtype=np.int32)
 
 
-def _fit_score(matrix: sp.csr_matrix, target: Vector, targets: _Targets) -> tuple[Vector, float]:
+def _fit_score(
+    matrix: sp.csr_matrix, target: Vector, targets: _Targets, weights: Vector | None
+) -> tuple[Vector, float]:
     """Return the weights and the intercept of one score: log-odds, or the number."""
     if len(np.unique(target)) < 2:
         return np.zeros(matrix.shape[1]), 0.0 if targets.is_class or not len(target) else target[0]
@@ -165,9 +176,9 @@ def _fit_score(matrix: sp.csr_matrix, target: Vector, targets: _Targets) -> tupl
                 tol=None,
                 average=True,
                 random_state=targets.seed,
-            ).fit(matrix, target)
+            ).fit(matrix, target, sample_weight=weights)
         else:
             model = Ridge(_NUMBER_PENALTY, solver="sparse_cg", max_iter=_STEPS, tol=1e-3).fit(
-                matrix, target
+                matrix, target, sample_weight=weights
             )
     return model.coef_.ravel(), float(np.ravel(model.intercept_)[0])

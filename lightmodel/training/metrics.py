@@ -33,7 +33,11 @@ def predicted_codes(scores: Scores, threshold: float | None) -> Codes:
 
 
 def measure(
-    task: Task, target: Vector, scores: Scores, threshold: float | None
+    task: Task,
+    target: Vector,
+    scores: Scores,
+    threshold: float | None,
+    weights: Vector | None = None,
 ) -> dict[str, float]:
     """Return every metric of the task for scored rows.
 
@@ -42,34 +46,46 @@ def measure(
         target: (rows,) class codes or numbers.
         scores: (rows,), or (rows, classes) for multiclass.
         threshold: decision threshold (binary).
+        weights: (rows,) weight of each row; None: all count the same.
     """
-    return measure_predictions(task, target, scores, predicted_codes(scores, threshold))
+    return measure_predictions(task, target, scores, predicted_codes(scores, threshold), weights)
 
 
 def measure_predictions(
-    task: Task, target: Vector, scores: Scores, predicted: Codes
+    task: Task, target: Vector, scores: Scores, predicted: Codes, weights: Vector | None = None
 ) -> dict[str, float]:
     """Return every metric for scored rows whose predictions, (rows,) class codes, are known."""
-    metrics = _weighted_metrics(task, target, scores, predicted, np.ones((1, len(target))))
+    of_rows = np.ones(len(target)) if weights is None else weights
+    metrics = _weighted_metrics(task, target, scores, predicted, of_rows[None, :])
     return {name: float(values[0]) for name, values in metrics.items()}
 
 
 def measure_with_intervals(
-    task: Task, target: Vector, scores: Scores, threshold: float | None, resamples: int
+    task: Task,
+    target: Vector,
+    scores: Scores,
+    threshold: float | None,
+    resamples: int,
+    weights: Vector | None = None,
 ) -> dict[str, Interval]:
     """Return every metric with its 95 % bootstrap interval; 0 resamples: all bounds equal the value."""
     predicted = predicted_codes(scores, threshold)
-    return measure_predictions_with_intervals(task, target, scores, predicted, resamples)
+    return measure_predictions_with_intervals(task, target, scores, predicted, resamples, weights)
 
 
 def measure_predictions_with_intervals(
-    task: Task, target: Vector, scores: Scores, predicted: Codes, resamples: int
+    task: Task,
+    target: Vector,
+    scores: Scores,
+    predicted: Codes,
+    resamples: int,
+    weights: Vector | None = None,
 ) -> dict[str, Interval]:
     """Return what `measure_with_intervals` does, for rows whose predictions, (rows,), are known."""
-    point = measure_predictions(task, target, scores, predicted)
+    point = measure_predictions(task, target, scores, predicted, weights)
     if resamples == 0:
         return {name: Interval(value, value, value) for name, value in point.items()}
-    drawn = _resampled(task, target, scores, predicted, resamples)
+    drawn = _resampled(task, target, scores, predicted, resamples, weights)
     return {name: _interval(value, drawn[name]) for name, value in point.items()}
 
 
@@ -104,7 +120,12 @@ def paired_differences(
 
 
 def _resampled(
-    task: Task, target: Vector, scores: Scores, predicted: Codes, resamples: int
+    task: Task,
+    target: Vector,
+    scores: Scores,
+    predicted: Codes,
+    resamples: int,
+    of_rows: Vector | None = None,
 ) -> Metrics:
     """Return every metric on each resample of the rows, which are the same for as many rows."""
     drawn: defaultdict[str, list[Vector]] = defaultdict(list)
@@ -113,6 +134,8 @@ def _resampled(
     for start in range(0, resamples, chunk):
         shape = (min(chunk, resamples - start), len(target))
         weights = random.poisson(1.0, shape).astype(np.float64)
+        if of_rows is not None:
+            weights *= of_rows
         for name, values in _weighted_metrics(task, target, scores, predicted, weights).items():
             drawn[name].append(values)
     return {name: np.concatenate(values) for name, values in drawn.items()}
@@ -206,15 +229,18 @@ def _regression(loss: Loss, target: Vector, scores: Scores, weights: Weights) ->
     }
 
 
-def choose_threshold(target: Codes, scores: Scores, section: TrainSection) -> float:
+def choose_threshold(
+    target: Codes, scores: Scores, section: TrainSection, weights: Vector | None = None
+) -> float:
     """Return the threshold that `train.threshold` asks for on out-of-fold scores of class 1."""
     if section.threshold == "0.5":
         return 0.5
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.flatnonzero(np.diff(ranked, append=-np.inf))  # no threshold separates equal scores
-    true_positives = np.cumsum(target[order])[last].astype(float)
-    false_positives = last + 1 - true_positives
+    counts = np.ones(len(target)) if weights is None else weights[order]
+    true_positives = np.cumsum(counts * target[order])[last]
+    false_positives = np.cumsum(counts * (1 - target[order]))[last]
     positives, negatives = true_positives[-1], false_positives[-1]
     if section.threshold == "f1":
         objective = 2 * true_positives / (true_positives + false_positives + positives)

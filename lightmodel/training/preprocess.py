@@ -33,6 +33,7 @@ from lightmodel.training.split import (
 )
 from lightmodel.training.target_check import check_target
 from lightmodel.training.typed_columns import read_texts
+from lightmodel.training.weights import reject_other_uses
 
 _NEW_CONTRACT = "if the change is intended, accept it with --set data.contract=new"
 
@@ -66,10 +67,9 @@ class PreprocessOptions:
     def hints(self) -> ColumnHints:
         """The settings that the inference of the contract uses."""
         kind, _, column = self.split.method.partition(":")
-        ignore, time = self.data.ignore, column if kind == "time" else ""
-        if kind in {"time", "group"} and column not in ignore:
-            ignore = (*ignore, column)
         train, data = self.train, self.data
+        aside = (column if kind in {"time", "group"} else "", train.weight)
+        ignore = tuple(dict.fromkeys((*data.ignore, *filter(None, aside))))
         return ColumnHints(
             data.target,
             data.id,
@@ -77,10 +77,11 @@ class PreprocessOptions:
             data.keep,
             train.task,
             train.positive,
-            time,
+            column if kind == "time" else "",
             data.dates,
             data.text,
             group=column if kind == "group" else "",
+            weight=train.weight,
         )
 
 
@@ -99,10 +100,12 @@ def preprocess(
         dialect: dialect of the CSV file.
 
     Raises:
+        ConfigError: the settings contradict each other.
         ContractViolation: the table breaks the contract; holds all violations.
         DriftExceeded: a column drifted further than `data.max_drift`.
     """
     _reject_repeated_names(table)
+    reject_other_uses(options.train, options.data, options.split)
     require_column(table, options.split.method.partition(":")[2], "split.method")
     old = accepted.contract if accepted else None
     table, contract, warnings = _conform(table, options, old, dialect or Dialect())
@@ -136,7 +139,8 @@ def _conform(
     warnings = list(inferred.warnings)
     if accepted:
         decided = {*hints.ignore, *hints.keep, *hints.text}
-        accepted, widened = contract_in_force(accepted, inferred.contract, decided)
+        aside = {hints.time, hints.group, hints.weight}
+        accepted, widened = contract_in_force(accepted, inferred.contract, decided, aside)
         warnings += widened
     table, contract = _validate(table, inferred.contract, accepted, warnings)
     if accepted is None and contract.id is None:

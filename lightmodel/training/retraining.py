@@ -7,7 +7,10 @@ from lightmodel.contract.columns import Column, Contract, Role
 
 
 def contract_in_force(
-    accepted: Contract, inferred: Contract, decided: Container[str]
+    accepted: Contract,
+    inferred: Contract,
+    decided: Container[str],
+    aside: Container[str] = (),
 ) -> tuple[Contract, tuple[str, ...]]:
     """Return the approved model's contract with the ranges of the next table, and warnings of them.
 
@@ -15,6 +18,7 @@ def contract_in_force(
         accepted: of the approved model.
         inferred: of the next table.
         decided: columns whose role the settings decide: they are as in the next table.
+        aside: those by which the table is split or its rows are weighed: they may be new.
     """
     seen = {column.name: column for column in inferred.columns}
     columns, warnings = [], []
@@ -27,6 +31,8 @@ def contract_in_force(
         columns.append(wider)
         if wider is not column:
             warnings.append(_range_warning(column, wider))
+    known = {column.name for column in columns}
+    columns += [one for one in inferred.columns if one.name in aside and one.name not in known]
     return replace(accepted, columns=tuple(columns)), tuple(warnings)
 
 

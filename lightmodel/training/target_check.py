@@ -2,14 +2,13 @@
 
 import json
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lightmodel.config import DataSection
-from lightmodel.contract.cells import Mask
 from lightmodel.contract.columns import Contract
-from lightmodel.errors import SHOWN_ROWS, Violation
+from lightmodel.errors import Violation
+from lightmodel.tables.column_rules import violation_of
 
 _SHOWN_TEXTS = 5
 
@@ -32,7 +31,7 @@ def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation
             "is the target and has no value: remove these rows, counted below the header, or set "
             f'data.unlabelled to "drop"{_missing_texts(contract)}'
         )
-        violations.append(_violation(name, "missing", detail, missing))
+        violations.append(violation_of(name, "missing", detail, missing))
     single = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
     if len(single) and contract.task.kind.has_classes:
         detail = (
@@ -40,13 +39,8 @@ def check_target(values: pa.ChunkedArray, contract: Contract) -> tuple[Violation
             'data.rare_classes to "drop" or "merge"'
         )
         is_single = pc.is_in(values, value_set=single).to_numpy() & ~missing
-        violations.append(_violation(name, "single_row_class", detail, is_single))
+        violations.append(violation_of(name, "single_row_class", detail, is_single))
     return tuple(violations)
-
-
-def _violation(name: str, rule: str, detail: str, violating: Mask) -> Violation:
-    rows = np.flatnonzero(violating) + 1
-    return Violation(name, rule, detail, tuple(rows[:SHOWN_ROWS].tolist()), len(rows))
 
 
 def _missing_texts(contract: Contract) -> str:

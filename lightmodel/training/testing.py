@@ -14,7 +14,6 @@ from lightmodel.contract.columns import Contract
 from lightmodel.contract.imputation import impute
 from lightmodel.contract.results import (
     CalibrationEffect,
-    ClassScore,
     Comparison,
     Evaluation,
 )
@@ -24,15 +23,15 @@ from lightmodel.tables.check import valid_rows, validate_table
 from lightmodel.tables.encode import feature_matrix, target_vector
 from lightmodel.tables.text_columns import TextEncoders
 from lightmodel.training.calibration import expected_calibration_error
-from lightmodel.training.curves import calibration_points, evaluation_curves
+from lightmodel.training.curves import calibration_points, class_scores, draw_curves
 from lightmodel.training.features import Score
 from lightmodel.training.metrics import (
     measure,
     measure_with_intervals,
-    predicted_codes,
     weighted_auc,
 )
 from lightmodel.training.split import Method, row_keys, uniform_draws
+from lightmodel.training.weights import row_weights
 
 MIN_COMPARED_ROWS = 30
 MIN_COMPARED_SHARE = 0.1  # of the rows new to the served model: fewer say little about the others
@@ -48,6 +47,7 @@ class ModelUnderTest:
         imputed: (features,) of the contract: see `imputed_values`; None leaves missing values to the model.
         texts: the models of its text columns.
         others_of: returns what its functions take of a table, besides features.
+        weight: the column by which its metrics weigh the rows; "" for none.
     """
 
     predict: Score
@@ -60,6 +60,7 @@ class ModelUnderTest:
     imputed: Vector | None = None
     texts: TextEncoders = field(default_factory=dict)
     others_of: Callable[[pa.Table], tuple[pa.Table, ...]] = lambda _: ()
+    weight: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def evaluate(
     resamples: int,
     best_scores: Callable[[pa.Table], Scores | None],
 ) -> EvaluationResult:
-    """Evaluate a candidate on test rows.
+    """Evaluate a candidate on test rows; all metrics weigh these as the candidate's training did.
 
     Args:
         table: the test rows of the candidate's split.
@@ -95,6 +96,7 @@ def evaluate(
     scores = candidate.predict(*rows)
     task = candidate.contract.task
     constant = np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior)
+    weights = row_weights(table, candidate.contract, candidate.weight)
     compared = _compare(table, candidate, served) if served else None
     evaluation = Evaluation(
         task=str(task.kind),
@@ -102,15 +104,19 @@ def evaluate(
         labels=tuple(label_name(label) for label in task.labels),
         threshold=candidate.threshold,
         rows=len(target),
-        metrics=measure_with_intervals(task, target, scores, candidate.threshold, resamples),
-        dummy=measure(task, target, constant, 0.5),
-        classes=_class_scores(task, target, scores),
-        curves=evaluation_curves(task.kind, target, scores, candidate.threshold),
+        metrics=measure_with_intervals(
+            task, target, scores, candidate.threshold, resamples, weights
+        ),
+        dummy=measure(task, target, constant, 0.5, weights),
+        classes=class_scores(task, target, scores, weights),
+        curves=draw_curves(task.kind, target, scores, candidate.threshold, weights),
         comparison=compared if isinstance(compared, Comparison) else None,
-        best_reachable=_best_reachable(task.kind, target, best_scores(table)),
-        calibration=_calibration(candidate, rows, target, scores),
+        best_reachable=_best_reachable(task.kind, target, best_scores(table), weights),
+        calibration=_calibration(candidate, rows, target, scores, weights),
         uncompared=compared if isinstance(compared, str) else "",
         constant=len(scores) > 1 and not np.ptp(scores, axis=0).any(),
+        weight=candidate.weight,
+        unweighted={} if weights is None else measure(task, target, scores, candidate.threshold),
     )
     return EvaluationResult(evaluation, _comparison_warnings(compared))
 
@@ -148,13 +154,19 @@ def _rows(table: pa.Table, model: ModelUnderTest) -> tuple[tuple[Any, ...], Vect
     return (matrix, *model.others_of(conformed.table)), target
 
 
-def _metrics(task: Task, table: pa.Table, model: ModelUnderTest) -> dict[str, float]:
+def _metrics(
+    task: Task, table: pa.Table, model: ModelUnderTest, weights: Vector | None
+) -> dict[str, float]:
     rows, target = _rows(table, model)
-    return measure(task, target, model.predict(*rows), model.threshold)
+    return measure(task, target, model.predict(*rows), model.threshold, weights)
 
 
 def _calibration(
-    candidate: ModelUnderTest, rows: tuple[Any, ...], target: Vector, after: Scores
+    candidate: ModelUnderTest,
+    rows: tuple[Any, ...],
+    target: Vector,
+    after: Scores,
+    weights: Vector | None,
 ) -> CalibrationEffect | None:
     """Return the effect of the calibration on the test rows; None without calibration."""
     if candidate.uncalibrated is None:
@@ -162,12 +174,12 @@ def _calibration(
     task, codes = candidate.contract.task, target.astype(np.int64)
 
     def calibration_metrics(scores: Scores) -> dict[str, float]:
-        metrics = measure(task, target, scores, candidate.threshold)
+        metrics = measure(task, target, scores, candidate.threshold, weights)
         kept = {name: value for name, value in metrics.items() if name in {"log_loss", "brier"}}
-        return {**kept, "calibration_error": expected_calibration_error(scores, codes)}
+        return {**kept, "calibration_error": expected_calibration_error(scores, codes, weights)}
 
     before = candidate.uncalibrated(*rows)
-    curve = calibration_points(codes, before)[0] if before.ndim == 1 else ()
+    curve = calibration_points(codes, before, weights)[0] if before.ndim == 1 else ()
     return CalibrationEffect(calibration_metrics(before), calibration_metrics(after), curve)
 
 
@@ -189,12 +201,12 @@ def _compare(
         rows = unseen.filter(pa.array(valid_rows(unseen, served.contract, served.tolerated)))
         if reason := _too_few(rows.num_rows, unseen.num_rows, served.version):
             return reason
-        served_metrics = _metrics(task, rows, served)
+        weights = row_weights(rows, candidate.contract, candidate.weight)
+        served_metrics = _metrics(task, rows, served, weights)
     except LightModelError as error:  # such as features() of the served model failing on a row
         return f"{served.version} is not compared: {error.message}"
-    return Comparison(
-        served.version, len(rows), len(unseen), _metrics(task, rows, candidate), served_metrics
-    )
+    metrics = _metrics(task, rows, candidate, weights)
+    return Comparison(served.version, len(rows), len(unseen), metrics, served_metrics)
 
 
 def _too_few(rows: int, unseen: int, version: str) -> str:
@@ -224,22 +236,10 @@ def _unseen_by(served: ModelUnderTest, candidate: ModelUnderTest, table: pa.Tabl
     return draws < split.test_share
 
 
-def _best_reachable(kind: TaskKind, target: Vector, best: Scores | None) -> float | None:
+def _best_reachable(
+    kind: TaskKind, target: Vector, best: Scores | None, weights: Vector | None
+) -> float | None:
     if best is None or kind is not TaskKind.BINARY:
         return None
-    return float(weighted_auc(target.astype(np.int64), best, np.ones((1, len(target))))[0])
-
-
-def _class_scores(task: Task, target: Vector, scores: Scores) -> tuple[ClassScore, ...]:
-    if task.kind is not TaskKind.MULTICLASS:
-        return ()
-    codes, decided = target.astype(np.int64), predicted_codes(scores, None)
-    results = []
-    for code, label in enumerate(task.labels):
-        truth, chosen = codes == code, decided == code
-        true_positives = float((truth & chosen).sum())
-        precision = true_positives / chosen.sum() if chosen.any() else 0.0
-        recall = true_positives / truth.sum() if truth.any() else float("nan")
-        f1 = 2 * true_positives / (truth.sum() + chosen.sum()) if truth.any() else float("nan")
-        results.append(ClassScore(label_name(label), int(truth.sum()), precision, recall, f1))
-    return tuple(results)
+    of_rows = np.ones(len(target)) if weights is None else weights
+    return float(weighted_auc(target.astype(np.int64), best, of_rows[None, :])[0])

@@ -93,7 +93,8 @@ def fold_reports(folds: CrossValidationResult) -> tuple[FoldReport, ...]:
     for fold, fit in enumerate(folds.fits):
         rows = np.flatnonzero(folds.numbers == fold)
         target, scores = folds.data.target[rows], folds.scores[rows]
-        metrics = measure(folds.data.task, target, scores, folds.threshold)
+        weights = folds.data.weights_of(rows)
+        metrics = measure(folds.data.task, target, scores, folds.threshold, weights)
         curves = fit.curve, fit.train_curve
         reports.append(FoldReport(fold + 1, len(rows), fit.rounds, metrics, *curves, fit.diverged))
     return tuple(reports)
@@ -133,11 +134,11 @@ def _score_samples(rows: pa.Table, steps: Processing, predict: Predict) -> tuple
 
 def _prior(data: TrainingData) -> tuple[float, ...]:
     if data.kind is TaskKind.MULTICLASS:
-        counts = np.bincount(data.target.astype(np.int64), minlength=data.classes)
-        return tuple((counts / len(data.target)).tolist())
+        counts = np.bincount(data.target.astype(np.int64), data.weights, data.classes)
+        return tuple((counts / counts.sum()).tolist())
     if data.kind is TaskKind.REGRESSION:
-        return (best_constant(data.task.loss, data.target),)
-    return (float(data.target.mean()),)
+        return (best_constant(data.task.loss, data.target, data.weights),)
+    return (float(np.average(data.target, weights=data.weights)),)
 
 
 def _are_constant(fits: Sequence[FoldFit]) -> bool:

@@ -32,7 +32,7 @@ def read_texts(
     dated = read_dates(table, names, data.dates, accepted, unused)
     in_seconds = _in_seconds(dated.table, hints.target)
     read = read_formats(in_seconds, kept, dialect, accepted, unused)
-    table, left_out = usable_rows(read.table, hints, data)
+    table, left_out = usable_rows(read.table, hints, data, dialect.decimal or ".")
     inferred = infer(table, hints, dialect, {**read.formats, **dated.formats})
     warnings = (*dated.warnings, *read.warnings, *left_out, *inferred.warnings)
     return table, replace(inferred, warnings=warnings)

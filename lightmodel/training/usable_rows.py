@@ -1,4 +1,4 @@
-"""The rows that training uses: those with a value, with a target, and of a class with several rows."""
+"""The rows that training uses: those with a value, a target and a weight, of a class with several."""
 
 import numpy as np
 import pyarrow as pa
@@ -9,15 +9,18 @@ from lightmodel.contract.hints import ColumnHints, require_column
 from lightmodel.errors import SHOWN_ROWS
 from lightmodel.tables.blank_rows import blank_rows
 from lightmodel.training.rare_classes import without_rare_classes
+from lightmodel.training.weights import read_weights
 
 
 def usable_rows(
-    table: pa.Table, hints: ColumnHints, data: DataSection
+    table: pa.Table, hints: ColumnHints, data: DataSection, decimal: str = "."
 ) -> tuple[pa.Table, tuple[str, ...]]:
     """Return the rows to train on, and a warning for each reason for which others were left out.
 
+    `decimal` is the decimal mark of weights that are still text.
+
     Raises:
-        DataError: the table has no target.
+        DataError: the table has no target, or not the weights that it should have.
     """
     require_column(table, hints.target, "data.target")
     blank = blank_rows(table.columns)
@@ -25,6 +28,10 @@ def usable_rows(
     if data.unlabelled == "drop":
         unlabelled = table[hints.target].is_null(nan_is_null=True).to_numpy()
         table, dropped = _without(table, unlabelled, f"no {hints.target!r}", " (data.unlabelled)")
+        warnings += dropped
+    if hints.weight:
+        table, weights = read_weights(table, hints.weight, decimal)
+        table, dropped = _without(table, weights == 0, f"the weight 0 in {hints.weight!r}", "")
         warnings += dropped
     table, rare = without_rare_classes(table, hints, data.rare_classes)
     return table, (*warnings, *rare)

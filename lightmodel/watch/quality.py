@@ -160,7 +160,8 @@ class _Tested:
 
     Attributes:
         metric: that of its gate, or the task's default.
-        value: of this metric in testing; None if it was not tested, or is in the store no more.
+        value: of this metric in testing, where all rows count the same; None if it was not tested, or
+            is in the store no more.
     """
 
     version: str
@@ -184,9 +185,10 @@ def _tested(
     if version is not None and version.manifest.contract:
         task = Contract.from_dict(version.manifest.contract).task
     metric = METRICS[verdict.metric] if verdict else gate_metric("auto", task)
-    value = verdict.metrics.get(metric.name) if verdict else None
+    # answers have no weights: those of the test rows do not count either
+    values = {**verdict.metrics, **verdict.evaluation.get("unweighted", {})} if verdict else {}
     is_calibrated = version is not None and "calibration" in version.manifest.steps
-    return _Tested(name, task, metric, value, is_calibrated)
+    return _Tested(name, task, metric, values.get(metric.name), is_calibrated)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightmodel.config import RangeOverride
+from lightmodel.config import Config, RangeOverride
 from lightmodel.errors import ConfigError
-from lightmodel.search.ranges import DECLARED, Override, declared_ranges, starting_point
+from lightmodel.search.ranges import (
+    DECLARED,
+    Override,
+    declared_ranges,
+    search_space,
+    starting_point,
+)
 
 SEARCHED = [name for name, one in DECLARED.items() if one.searched]
 
@@ -69,3 +75,12 @@ def test_the_starting_point_lies_within_the_ranges(
         value = starting_point(ranges, parameters)[one.name]
         assert one.low <= value <= one.high
         assert not one.is_int or value == int(value)
+
+
+def test_what_train_class_weight_decides_is_not_searched() -> None:
+    settings = {
+        "train": {"class_weight": "balanced"},
+        "tune": {"ranges": {"scale_pos_weight": {"low": 0.5, "high": 2.0}}},
+    }
+    with pytest.raises(ConfigError, match="scale_pos_weight cannot be searched"):
+        search_space(Config.model_validate(settings), include_fixed=False)

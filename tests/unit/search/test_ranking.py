@@ -185,3 +185,27 @@ def test_a_single_result_and_blends_are_not_blended() -> None:
     present = replace(one, name="present settings", estimator="blend")
     assert blend([one], rows, RMSE, SECTION) is None
     assert blend([one, present], rows, RMSE, SECTION) is None
+
+
+@pytest.mark.parametrize("kind", [TaskKind.REGRESSION, TaskKind.BINARY])
+def test_a_blend_weighs_its_members_by_the_rows_that_count(kind: TaskKind) -> None:
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, ROWS).astype(float)
+    first = np.arange(ROWS) < ROWS // 2
+    good, bad = np.abs(target - 0.1), np.abs(1 - target - 0.3)
+    members = [np.where(first, good, bad), np.where(first, bad, good)]
+    for heavy, best in ((first, 0), (~first, 1)):
+        weights = fit_weights(kind, target, members, np.where(heavy, 1.0, 1e-3))
+        assert weights[best] > 0.95
+    assert fit_weights(kind, target, members) == pytest.approx((0.5, 0.5), abs=0.05)
+
+
+def test_the_metrics_of_a_blend_are_weighted() -> None:
+    rows, random = regression_rows()
+    members = [rows.target + random.normal(size=ROWS) for _ in range(2)]
+    weighted = replace(rows, weights=random.gamma(1.0, 1.0, ROWS))
+    results = [scored(name, one, rows) for name, one in zip("ab", members, strict=True)]
+    blended = blend(results, weighted, RMSE, SECTION)
+    assert blended is not None
+    expected = measure(rows.task, rows.target, blended.scores, None, weighted.weights)
+    assert blended.pooled == pytest.approx(expected)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from lightmodel.config import Config
 from lightmodel.contract.results import FoldFit
@@ -84,3 +85,14 @@ def test_parameters_that_lightgbm_refuses_end_the_search_and_fail_the_trial(tmp_
         run_trials(context, lambda: False)
     assert "complete" not in {trial.state for trial in context.study.trials()}
     context.study.close()
+
+
+def test_trials_are_scored_by_the_weights_of_the_rows(context: TrialContext) -> None:
+    weights = np.where(np.arange(ROWS) % 2, 5.0, 0.2)
+    fits = [context.fitter.fit_fold({}, fold) for fold in range(FOLDS)]
+    weighted = replace(context, data=replace(context.data, weights=weights))
+    order = np.argsort(context.fold_numbers, kind="stable")
+    scores = np.concatenate([fit.scores for fit in fits])
+    expected = roc_auc_score(context.data.target[order], scores, sample_weight=weights[order])
+    assert score(weighted, fits) == pytest.approx(expected)
+    assert score(context, fits) != pytest.approx(expected)

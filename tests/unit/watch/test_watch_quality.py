@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -40,7 +41,11 @@ def publish(config: Config) -> Publish:
     """Return a function that publishes an approved model with this AUC in testing."""
 
     def publish(
-        auc: float = 0.9, steps: tuple[str, ...] = (), task: Task = BINARY, metric: str = "auc"
+        auc: float = 0.9,
+        steps: tuple[str, ...] = (),
+        task: Task = BINARY,
+        metric: str = "auc",
+        unweighted: Mapping[str, float] = MappingProxyType({}),
     ) -> Version:
         store = models_of(config)
         with store.draft() as draft:
@@ -50,7 +55,8 @@ def publish(config: Config) -> Publish:
                 contract=contract_of(task=task).to_dict(), task=task.to_dict(), steps=steps,
             )  # fmt: skip
         verdict = Verdict(True, metric, auc, ())
-        write_verdict(version, verdict, b"", store.signer, metrics={metric: auc})
+        facts = {"metrics": {metric: auc}, "evaluation": {"unweighted": dict(unweighted)}}
+        write_verdict(version, verdict, b"", store.signer, **facts)
         return version
 
     return publish
@@ -97,6 +103,17 @@ def test_honest_answers_keep_the_bound(config: Config, publish: Publish, sink: S
     assert quality.recent.low < 5 / 6 < quality.recent.high  # the AUC of such probabilities
     assert (quality.state, quality.estimated) == ("ok", None)
     assert quality.metrics["auc"] == quality.recent.value
+
+
+def test_answers_without_weights_are_held_against_the_unweighted_metric(
+    config: Config, publish: Publish, sink: SqliteSink
+) -> None:
+    version = publish(0.99, unweighted={"auc": 0.83})
+    answer(sink, version, 2_000)
+    quality = live_quality(config, now=NOW).served
+    assert quality is not None
+    assert quality.bound == pytest.approx(0.83 * 0.95)
+    assert quality.state == "ok"
 
 
 def test_a_model_that_guesses_lately_is_below_although_it_was_good(
