@@ -89,3 +89,23 @@ def test_numbers_far_from_0_are_no_divergence() -> None:
     data = TrainingData(features, target, tuple("abc"), (), Task(TaskKind.REGRESSION))
     one = LightGBMLearner({"num_leaves": 4}, 0, 1, keep_fold_models=False).prepare(data)
     assert not one.fit_fold(np.arange(400), np.arange(400, 600)).diverged
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_fold_ends_where_it_is_as_sure_as_its_rows_can_tell(classes: int) -> None:
+    target = np.repeat(np.arange(classes), 60).astype(float)
+    data = TrainingData(
+        target[:, None],
+        target,
+        ("a",),
+        (),
+        Task(TaskKind.MULTICLASS if classes > 2 else TaskKind.BINARY, tuple(range(classes))),
+    )
+    held_out = np.arange(0, len(target), 6)
+    rows = np.setdiff1d(np.arange(len(target)), held_out)
+    one = LightGBMLearner({"num_leaves": 4}, 0, 1, keep_fold_models=False).prepare(data)
+    fold = one.fit_fold(rows, held_out)
+    scores = np.stack([1 - fold.scores, fold.scores], axis=1) if classes == 2 else fold.scores
+    lost = -np.log(scores[np.arange(len(held_out)), target[held_out].astype(int)]).mean()
+    assert 0.1 / len(target) < lost <= 1 / len(target)
+    assert fold.rounds < 300
