@@ -91,6 +91,17 @@ def test_no_test_row_is_read_unless_asked(project: Project) -> None:
     assert not list(comparisons(project)[-1].glob("winner-on-test-rows.json"))
 
 
+def test_a_winner_within_the_noise_is_not_written(project: Project) -> None:
+    file = project.folder / "config.toml"
+    before = file.read_bytes()
+    ran = project.tool("compare", "--only", "logistic", "--write")
+    assert ran.code == 0, ran.err
+    assert (
+        "by no more than the noise between folds; add --force to write it nevertheless" in ran.out
+    )
+    assert file.read_bytes() == before
+
+
 def test_what_was_written_can_be_trained_and_is_in_force(project: Project) -> None:
     project.tool("compare", "--only", "logistic", "--write", "--force")
     assert project.run().code == 0
