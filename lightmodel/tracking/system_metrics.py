@@ -12,6 +12,7 @@ from lightmodel.tracking.records import Point
 Curves = Callable[[], Mapping[str, tuple[Point, ...]]]  # (seconds since 1970, value) by metric name
 INTERVAL_S = 10.0
 _MB = 1e6
+_SHORTEST_S = 0.1  # over less, the processors were all busy or all idle
 
 
 def no_system_metrics() -> dict[str, tuple[Point, ...]]:
@@ -52,6 +53,7 @@ class Sampler:
 
     def __enter__(self) -> Curves:
         self._psutil.cpu_percent()  # it measures since the last call
+        self._processors_since = time.monotonic()
         self._network = self._psutil.net_io_counters()
         self._sample()
         self._thread.start()
@@ -80,7 +82,7 @@ class Sampler:
         memory, disk = self._psutil.virtual_memory(), self._psutil.disk_usage(".")
         network = self._psutil.net_io_counters()
         return {
-            "cpu_utilization_percentage": self._psutil.cpu_percent(),
+            **self._processors(),
             "system_memory_usage_megabytes": memory.used / _MB,
             "system_memory_usage_percentage": memory.used / memory.total * 100,
             "disk_usage_megabytes": disk.used / _MB,
@@ -89,3 +91,11 @@ class Sampler:
             "network_receive_megabytes": (network.bytes_recv - self._network.bytes_recv) / _MB,
             "network_transmit_megabytes": (network.bytes_sent - self._network.bytes_sent) / _MB,
         }
+
+    def _processors(self) -> dict[str, float]:
+        """Return how busy the processors were since the last sample, unless that was just now."""
+        now = time.monotonic()
+        if now - self._processors_since < _SHORTEST_S:
+            return {}
+        self._processors_since = now
+        return {"cpu_utilization_percentage": self._psutil.cpu_percent()}

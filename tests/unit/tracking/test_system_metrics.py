@@ -3,6 +3,7 @@
 import sys
 from itertools import count
 
+import numpy as np
 import pytest
 
 from lightmodel.config import TrackingSection
@@ -22,13 +23,21 @@ def test_nothing_is_sampled_unless_it_is_switched_on_and_tracked(tracking: Track
 
 
 def test_it_samples_at_once_periodically_and_when_asked() -> None:
-    name = "system/cpu_utilization_percentage"
+    name = "system/disk_usage_percentage"
     asked = count(start=2)
     with system_metrics(ON, interval_s=0.01) as curves:
         assert len(curves()[name]) >= 2
         wait_until(lambda: len(curves()[name]) > next(asked) + 10, "samples that nobody asked for")
         moments = [moment for moment, _ in curves()[name]]
     assert moments == sorted(moments)
+
+
+def test_how_busy_the_processors_are_is_measured_over_some_time() -> None:
+    name = "system/cpu_utilization_percentage"
+    with system_metrics(ON, interval_s=0.001) as curves:
+        wait_until(lambda: len(curves().get(name, ())) > 2, "samples of the processors")
+        moments = [moment for moment, _ in curves()[name]]
+    assert min(np.diff(moments)) > 0.05
 
 
 def test_without_psutil_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
