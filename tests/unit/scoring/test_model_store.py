@@ -93,8 +93,8 @@ def test_only_a_compiled_model_is_served_without_lightgbm(
 def without_lightgbm(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation without LightGBM."""
     monkeypatch.setitem(sys.modules, "lightgbm", None)
-    monkeypatch.delitem(sys.modules, "lightmodel.learners.lightgbm", raising=False)
-    monkeypatch.delitem(sys.modules, "lightmodel.learners.boosting", raising=False)
+    for name in ("lightgbm", "boosting", "lean_lightgbm", "lightgbm_parameters", "tree_size"):
+        monkeypatch.delitem(sys.modules, f"lightmodel.learners.{name}", raising=False)
 
 
 @pytest.mark.compiler
