@@ -234,6 +234,9 @@ def test_how_a_run_ended_is_known_without_its_log(settings: ConsoleSection, shop
 
 
 def test_a_run_is_stopped(settings: ConsoleSection, shop: Project) -> None:
+    text = (shop.folder / "config.toml").read_text(encoding="utf-8")
+    slow = "max_rounds = 20_000, patience = 20_000, learning_rate = 1e-5"
+    shop.settings(text.replace("max_rounds = 60, learning_rate = 0.25", slow))
     page = opened("train", settings)
     page.toggle(key="force").set_value(True)
     pressed(page, "Start a run")
