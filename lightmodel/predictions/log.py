@@ -26,7 +26,7 @@ _WRITE_INTERVAL_S = 0.25  # rows that arrive within it are written together
 _RETRY_S = 1.0  # the pause after a failure; each failed shipment doubles it
 _MAX_RETRY_S = 30.0
 _FIRST_PRUNE_S, _PRUNE_INTERVAL_S = 10.0, 600.0
-_BATCH_ROWS = 500  # written in one transaction
+_BATCH_ROWS = 500  # at most, written in one transaction
 _MAX_UNWRITTEN_BYTES = 16 << 20  # held in memory while the file cannot be written
 _SHIP_ROWS, _SHIP_BYTES = 5_000, 1 << 19  # the most in one shipment
 
@@ -178,7 +178,7 @@ class PredictionLog:
 
     def _write(self) -> None:
         """Write the encoded rows; those from the first failure on wait for the next call."""
-        while batch := self._unwritten[:_BATCH_ROWS]:
+        while batch := _first_batch(self._unwritten):
             try:
                 self._file.write(batch)
             except DataError:
@@ -192,7 +192,7 @@ class PredictionLog:
                 self._disk.end()
                 for what in self._stored_as:
                     self._count(what, len(batch))
-            del self._unwritten[:_BATCH_ROWS]
+            del self._unwritten[: len(batch)]
 
     def _keep_shipping(self, server: Sink) -> None:
         pause = _RETRY_S
@@ -220,6 +220,15 @@ class PredictionLog:
             return False
         self._down.end()
         return True
+
+
+def _first_batch(rows: list[Row]) -> list[Row]:
+    """Return the rows of the next transaction: whole requests, but of one that alone is larger, a part."""
+    batch = rows[:_BATCH_ROWS]
+    if len(rows) > len(batch):
+        cut = rows[len(batch)][0]
+        batch = [row for row in batch if row[0] != cut] or batch
+    return batch
 
 
 def ship(spool: Path, server: Sink, count: Count, timeout_s: float = 0.0) -> None:

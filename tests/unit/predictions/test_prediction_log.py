@@ -298,6 +298,24 @@ def test_one_process_ships_at_a_time(path: Path, tmp_path: Path, counts: Counts)
     assert not counts.of
 
 
+def test_a_request_is_written_whole_or_not_at_all(path: Path, counts: Counts) -> None:
+    with closing(SqliteSink(path)) as sink:
+        sink.answered()  # creates the file
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TRIGGER strange BEFORE INSERT ON predictions WHEN new.request = 'r400' "
+            "BEGIN SELECT RAISE(ABORT, 'it is strange'); END"
+        )
+    log = PredictionLog(path, LogSection(), counts)
+    for number in range(800):
+        log.record(answered(f"r{number:03d}", ["a"] * ROWS, [0.5] * ROWS))
+    log.close()
+    assert counts.of["dropped"] > ROWS  # with others of its transaction
+    requests = Counter(request for request, _ in stored_rows(path))
+    assert requests
+    assert set(requests.values()) == {ROWS}
+
+
 @contextmanager
 def logging_process(
     folder: Path, name: str, most: int = 0, sink: str = "sqlite"
