@@ -28,7 +28,7 @@ from lightmodel.config import Config, load
 from lightmodel.config.threads import cores
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.service.answer_writers import JsonWriter
+from lightmodel.scoring.answer_writers import JsonWriter
 from lightmodel.tables.bodies import BodyReader
 
 FOLDER = Path("var/bench/serve").absolute()
