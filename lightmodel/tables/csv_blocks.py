@@ -63,7 +63,7 @@ class CsvBlocks:
             is_empty = False
             yield block
         if is_empty:
-            raise no_rows_below()
+            raise DataError("the body holds a header and no rows below it")
 
     def plan(self, chunks: Chunks) -> tuple[RowsPlan, Chunks]:
         """Read the header; return how to read the rows below it, and their text; see `read`."""
@@ -162,11 +162,6 @@ class CsvBlocks:
         ids = texts[column.name]
         whole = column.type is ColumnType.INTEGER
         return [_integer_id(text) for text in ids] if whole else list(ids)
-
-
-def no_rows_below() -> DataError:
-    """Return the error for a text that ends with its header."""
-    return DataError("the body holds a header and no rows below it")
 
 
 def _selected(raw: RawRows, rows: Codes) -> RawRows:
