@@ -6,7 +6,7 @@ what takes long, the parsing of cells, is left to whoever scores the piece.
 
 import mmap
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -107,7 +107,7 @@ class FilePiece:
 
     def blocks(self, reader: BodyReader) -> Iterator[Block]:
         """Return blocks of these rows; see `Piece`."""
-        return reader.read(_read(self.path, lambda _bytes: None))
+        return reader.read(_read(self.path, _silently))
 
 
 def read_pieces(
@@ -121,14 +121,18 @@ def read_pieces(
         DataError: the file is no table that fits the contract.
         TooLarge: a row is too long.
     """
-    form, chunks = reader.open(_read(path, advance))
-    if form == "csv":
-        return _csv_pieces(reader, reader.text(chunks, form), piece_bytes)
-    if form == "json_lines":
-        return _lines_pieces(reader.text(chunks, form), piece_bytes)
+    form, _ = reader.open(_read(path, _silently))
     if form == "parquet":
-        return _parquet_pieces(path, reader)
-    return iter([FilePiece(path)])
+        return _parquet_pieces(path, reader, advance)
+    if form not in {"csv", "json_lines"}:
+        return iter([FilePiece(path)])
+    _, chunks = reader.open(_read(path, advance))
+    text = reader.text(chunks, form)
+    return (
+        _csv_pieces(reader, text, piece_bytes)
+        if form == "csv"
+        else _lines_pieces(text, piece_bytes)
+    )
 
 
 def _read(path: Path, advance: Advance) -> Chunks:
@@ -138,15 +142,31 @@ def _read(path: Path, advance: Advance) -> Chunks:
             yield chunk
 
 
+def _silently(_bytes: int) -> None:
+    """Report no progress."""
+
+
 def _sliced(text: bytes) -> Chunks:
     for start in range(0, len(text), CHUNK_BYTES):
         yield text[start : start + CHUNK_BYTES]
 
 
+def _portions(chunks: Chunks, size: int) -> Chunks:
+    """Yield the chunks cut anew, into portions of `size` bytes; the last may be smaller."""
+    left = b""
+    for chunk in rechunk(chunks, size):
+        text = left + chunk
+        cut = len(text) - len(text) % size
+        yield from (text[start : start + size] for start in range(0, cut, size))
+        left = text[cut:]
+    if left:
+        yield left
+
+
 def _csv_pieces(reader: BodyReader, text: Chunks, piece_bytes: int) -> Iterator[Piece]:
     plan, below = reader.csv_blocks.plan(text)
     grammar, left = layout_grammar(plan.layout), b""
-    for chunk in rechunk(below, piece_bytes):
+    for chunk in _portions(below, piece_bytes):
         whole = left + chunk
         cut = grammar.end_of_rows(whole)
         left = whole[cut:]
@@ -163,22 +183,23 @@ def _csv_pieces(reader: BodyReader, text: Chunks, piece_bytes: int) -> Iterator[
 
 def _lines_pieces(text: Chunks, piece_bytes: int) -> Iterator[Piece]:
     lines, begins = 0, True
-    for piece in whole_lines(rechunk(text, piece_bytes)):
+    for piece in whole_lines(_portions(text, piece_bytes)):
         if piece.strip():
             yield LinesPiece(piece, lines, begins)
             begins = False
         lines += piece.count(b"\n")
 
 
-def _parquet_pieces(path: Path, reader: BodyReader) -> Iterator[Piece]:
-    from pyarrow import BufferOutputStream, ipc  # slow to import
+def _parquet_pieces(path: Path, reader: BodyReader, advance: Advance) -> Iterator[Piece]:
+    from pyarrow import BufferOutputStream, ipc, parquet  # slow to import
 
-    with (
-        path.open("rb") as file,
-        closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as body,
-    ):
-        for table, extra in reader.parquet_blocks().tables(body):
-            stream = BufferOutputStream()
-            with ipc.new_stream(stream, table.schema) as writer:
-                writer.write_table(table)
-            yield ArrowPiece(stream.getvalue().to_pybytes(), extra)
+    with path.open("rb") as file:
+        body = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # unmapped with its last user
+    row_bytes = 0
+    for table, extra in reader.parquet_blocks().tables(body):
+        row_bytes = row_bytes or len(body) // parquet.read_metadata(path).num_rows
+        advance(row_bytes * table.num_rows)
+        stream = BufferOutputStream()
+        with ipc.new_stream(stream, table.schema) as writer:
+            writer.write_table(table)
+        yield ArrowPiece(stream.getvalue().to_pybytes(), extra)
