@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -184,7 +185,7 @@ class _Run:
 
     def score(self, progress: Progress) -> None:
         """Score what is left of the input."""
-        position, saved = self.work.position, time.monotonic()
+        position, saved = self.work.position, -math.inf  # the first piece shows whether it can be saved
         scorer = PieceScorer(
             self.config, self.model.version, self.options.out.name, self.options.on_error
         )
