@@ -19,7 +19,7 @@ from lightmodel.batch.inputs import InputFiles, open_input
 from lightmodel.batch.piece_scorer import OnError, PieceScorer, ScoredPiece, file_reader
 from lightmodel.batch.pieces import Advance, FilePart, in_file, read_pieces
 from lightmodel.batch.work_folder import WorkFolder, open_work
-from lightmodel.batch.workers import score_in_order
+from lightmodel.batch.workers import Workers, score_in_order
 from lightmodel.config import Config
 from lightmodel.config.threads import cores
 from lightmodel.errors import ConfigError, ContractViolation, DataError, Violation
@@ -48,6 +48,7 @@ class ScoreOptions:
         processes: number of them; 0 stands for one per core.
         piece_bytes: of the input that are scored together.
         save_s: seconds between two times at which the position is written down.
+        workers_after_s: seconds of scoring after which other processes are started.
     """
 
     source: str
@@ -57,6 +58,7 @@ class ScoreOptions:
     processes: int = 0
     piece_bytes: int = PIECE_BYTES
     save_s: float = 2.0
+    workers_after_s: float = 1.5
 
     @property
     def errors_path(self) -> Path:
@@ -185,13 +187,17 @@ class _Run:
 
     def score(self, progress: Progress) -> None:
         """Score what is left of the input."""
-        position, saved = self.work.position, -math.inf  # the first piece shows whether it can be saved
+        position, saved = (
+            self.work.position,
+            -math.inf,
+        )  # the first piece shows whether it can be saved
         scorer = PieceScorer(
             self.config, self.model.version, self.options.out.name, self.options.on_error
         )
         with progress.task("scoring", self.files.size, "bytes") as advance:
             parts = self._parts(advance, position.pieces)
-            results = score_in_order(scorer, parts, position.has_ids, self._processes)
+            workers = Workers(self.options.processes or cores(), self.options.workers_after_s)
+            results = score_in_order(scorer, parts, position.has_ids, workers)
             for scored in self._located(results):
                 self._add(scorer, self._in_work.popleft(), scored)
                 if time.monotonic() - saved >= self.options.save_s:
@@ -209,12 +215,6 @@ class _Run:
             else:
                 self.options.errors_path.unlink(missing_ok=True)
         answer_format(self.options.out.name).finish(self.work.answers_path, self.options.out)
-
-    @property
-    def _processes(self) -> int:
-        """The number of processes; one if there is too little work to start others."""
-        pieces = -(-self.files.size // self.options.piece_bytes)
-        return min(self.options.processes or cores(), max(1, pieces - 1))
 
     def _parts(self, advance: Advance, done: int) -> Iterator[FilePart]:
         """Yield the pieces of all files but the first `done`."""

@@ -18,7 +18,6 @@ from lightmodel.tables.byte_stream import CHUNK_BYTES, Chunks, rechunk
 from lightmodel.tables.csv_blocks import RowsPlan
 from lightmodel.tables.csv_header import LONGEST_ROW
 from lightmodel.tables.json_records import whole_lines
-from lightmodel.tables.row_readers import layout_grammar
 
 Advance = Callable[[int], None]
 
@@ -165,10 +164,10 @@ def _portions(chunks: Chunks, size: int) -> Chunks:
 
 def _csv_pieces(reader: BodyReader, text: Chunks, piece_bytes: int) -> Iterator[Piece]:
     plan, below = reader.csv_blocks.plan(text)
-    grammar, left = layout_grammar(plan.layout), b""
+    left = b""
     for chunk in _portions(below, piece_bytes):
         whole = left + chunk
-        cut = grammar.end_of_rows(whole)
+        cut = reader.csv_blocks.end_of_rows(plan, whole)
         left = whole[cut:]
         if len(left) > max(LONGEST_ROW, piece_bytes):
             raise TooLarge(

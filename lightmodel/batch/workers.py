@@ -2,10 +2,12 @@
 
 import multiprocessing
 import signal
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 
 from lightmodel.batch.piece_scorer import PieceScorer, ScoredPiece
 from lightmodel.batch.pieces import FilePart
@@ -16,25 +18,40 @@ _AHEAD = 2  # pieces for each process that are scored or wait: more would only t
 _scorers: list[PieceScorer] = []  # of a worker: the only one
 
 
+@dataclass(frozen=True)
+class Workers:
+    """How many processes score, and when they are started.
+
+    Attributes:
+        processes: number of them; with 1, this one scores alone.
+        after_s: seconds for which this process scores first: a short job is done before others have
+            imported what they need.
+    """
+
+    processes: int
+    after_s: float
+
+
 def score_in_order(
-    scorer: PieceScorer, pieces: Iterable[FilePart], has_ids: bool | None, processes: int
+    scorer: PieceScorer, pieces: Iterable[FilePart], has_ids: bool | None, workers: Workers
 ) -> Iterator[ScoredPiece]:
     """Score pieces, and yield each result in the order of the pieces.
 
-    Workers are spawned (LightGBM hangs after a fork). With one process none is started.
+    Workers are spawned (LightGBM hangs after a fork).
 
     Raises:
         NotPossible: a worker died.
         LightModelError: a piece cannot be scored; see `PieceScorer`.
     """
-    pieces = iter(pieces)
+    pieces, started = iter(pieces), time.monotonic()
     for piece in pieces:
         scored = scorer(piece, has_ids)
         has_ids = scored.has_ids
         yield scored
-        if processes > 1 and has_ids is not None:  # the others need to know it
+        is_long = time.monotonic() - started >= workers.after_s
+        if workers.processes > 1 and is_long and has_ids is not None:  # the others need to know it
             break
-    yield from _in_workers(scorer, pieces, has_ids, processes)
+    yield from _in_workers(scorer, pieces, has_ids, workers.processes)
 
 
 def _in_workers(

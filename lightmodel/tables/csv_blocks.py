@@ -23,7 +23,14 @@ from lightmodel.tables.csv_header import (
     HeaderReader,
     peek_header,
 )
-from lightmodel.tables.row_readers import CellKind, Layout, RawRows, RowReader, grammar_of
+from lightmodel.tables.row_readers import (
+    CellKind,
+    Layout,
+    RawRows,
+    RowReader,
+    grammar_of,
+    layout_grammar,
+)
 from lightmodel.tables.row_rules import ColumnMapping, RowRules
 from lightmodel.tables.sniff import detect_decimal, sample_rows
 
@@ -74,6 +81,18 @@ class CsvBlocks:
         if header.delimiter == " ":
             below = grammar_of(" ", header.quote).regularize_chunks(below)
         return RowsPlan(header, mapping, self._layout(mapping, header, beginning)), below
+
+    def end_of_rows(self, plan: RowsPlan, text: bytes) -> int:
+        """Return the end of the last complete row, given that more text may follow."""
+        cells = len(plan.layout.kinds)
+        if plan.layout.quote.encode() not in text:
+            return layout_grammar(plan.layout).end_of_rows(text)
+        unread = replace(plan.layout, kinds=bytes(cells), places=(0,) * cells, width=0)
+        end, consumed = 0, -1
+        while consumed:  # the reader is faster than the grammar
+            consumed = self.reader(unread, text[end:] if end else text, final=False).consumed
+            end += consumed
+        return end
 
     def read_rows(self, plan: RowsPlan, chunks: Chunks) -> Iterator[Block]:
         """Yield blocks of rows of a text below its header, or of some whole rows of it."""

@@ -25,7 +25,9 @@ class Jobs:
 
     def options(self, source: str | Path, out: str = "out.csv", **more: Any) -> ScoreOptions:
         where = source if isinstance(source, str) else str(self.folder / source)
-        made = ScoreOptions(where, self.folder / out, processes=1, piece_bytes=4_000)
+        made = ScoreOptions(
+            where, self.folder / out, processes=1, piece_bytes=4_000, workers_after_s=0.0
+        )
         return replace(made, **more)
 
     def __call__(self, source: str | Path, out: str = "out.csv", **more: Any) -> ScoreResult:
@@ -40,7 +42,8 @@ class Jobs:
         headers = {"Accept": accept, **({"Content-Type": kind} if kind else {})}
         answer = client.post("/predict", data=rows, headers=headers)
         assert answer.status_code == 200, answer.text
-        return answer.data
+        body: bytes = answer.data
+        return body
 
 
 @pytest.fixture
