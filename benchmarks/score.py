@@ -22,6 +22,9 @@ import numpy as np
 import psutil
 
 from lightmodel.config.threads import cores
+from lightmodel.progress import SilentProgress
+from lightmodel.sources.base import FetchOptions
+from lightmodel.sources.factory import source_for
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/score.json"
@@ -44,7 +47,7 @@ import lightgbm, pandas
 model, source, out, chunk, threads = sys.argv[1:]
 booster = lightgbm.Booster(model_file=model)
 for at, rows in enumerate(pandas.read_csv(source, chunksize=int(chunk))):
-    scores = booster.predict(rows.drop(columns="ID_code").to_numpy(), num_threads=int(threads))
+    scores = booster.predict(rows.drop(columns=["ID_code", "target"]).to_numpy(), num_threads=int(threads))
     answers = pandas.DataFrame({"ID_code": rows["ID_code"], "probability": scores})
     answers.to_csv(out, mode="a" if at else "w", header=not at, index=False)
 """
@@ -82,15 +85,11 @@ def _memory(pid: int) -> float:
     return total
 
 
-def write_rows(path: Path, rows: int) -> None:
-    """Write numbers as in the Santander competition, with four decimals."""
-    random = np.random.default_rng(1)
-    with path.open("w", encoding="ascii") as file:
-        file.write(",".join(["ID_code", *(f"var_{at}" for at in range(200))]) + "\n")
-        for start in range(0, rows, CHUNK_ROWS):
-            numbers = random.normal(10, 5, (min(CHUNK_ROWS, rows - start), 200))
-            for at, row in enumerate(numbers.tolist(), start=start):
-                file.write(f"row_{at}," + ",".join(f"{value:.4f}" for value in row) + "\n")
+def write_rows(folder: Path, rows: int) -> Path:
+    """Write rows of the sample that the model was not trained on, and return their file."""
+    options = FetchOptions(folder / "cache", "changed", "", 30.0, 0, SilentProgress())
+    uri = f"sample://santander?rows={rows}&seed=1"
+    return source_for(uri)(uri, options).paths[0]
 
 
 def write_booster(folder: Path) -> None:
@@ -103,7 +102,7 @@ def write_booster(folder: Path) -> None:
         "from lightmodel.store.versions import models_of\n"
         "config = load(Path('config.toml'), ()).config\n"
         "model = codec.load(newest_approved(models_of(config)))['model']\n"
-        "text = model if isinstance(model, str) else model.model_to_string()\n"
+        "(text,) = model['texts']\n"
         "Path('booster.txt').write_text(text)\n"
     )
     run(["-c", code], folder)
@@ -119,11 +118,11 @@ def main() -> None:
         folder = Path(name)
         (folder / "config.toml").write_text(TRAINING, encoding="utf-8")
         run([str(ROOT / "run.py")], folder)
-        write_rows(folder / "rows.csv", options.rows)
+        rows = str(write_rows(folder, options.rows))
         write_booster(folder)
-        other = ["booster.txt", "rows.csv", "pandas.csv", str(CHUNK_ROWS), str(cores())]
+        other = ["booster.txt", rows, "pandas.csv", str(CHUNK_ROWS), str(cores())]
         ways = {
-            "light-model score": ["-m", "lightmodel", "score", "rows.csv", "--output", "ours.csv"],
+            "light-model score": ["-m", "lightmodel", "score", rows, "--output", "ours.csv"],
             "pandas and Booster.predict": ["-c", PANDAS, *other],
         }
         measured: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}

@@ -120,7 +120,11 @@ def test_rows_without_ids_have_answers_without(jobs: Jobs) -> None:
     assert jobs.out().startswith(b"prediction,probability\n")
 
 
-BAD: dict[int, dict[str, Any]] = {9: {"age": "old"}, 10: {"where": 7.5, "age": []}, 250: {"age": None, "spent": "x"}}
+BAD: dict[int, dict[str, Any]] = {
+    9: {"age": "old"},
+    10: {"where": 7.5, "age": []},
+    250: {"age": None, "spent": "x"},
+}
 
 
 def with_bad_rows() -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.task import Task, TaskKind, is_answer_name
-from lightmodel.scoring.predictor import Answers
 from lightmodel.scoring.answer_writers import (
     WRITERS,
     CsvWriter,
@@ -21,6 +20,7 @@ from lightmodel.scoring.answer_writers import (
     JsonWriter,
     MlflowWriter,
 )
+from lightmodel.scoring.predictor import Answers
 from lightmodel.tables.media_types import CSV, JSON, JSON_LINES
 
 IDS = st.one_of(
