@@ -84,9 +84,9 @@ class ScoreResult:
         answered = f"{self.scored:,} of {self.rows:,} rows scored by {self.version}"
         lines = [f"{answered} in {format_seconds(self.seconds)} ({speed:,.0f} rows/s)"]
         if self.bad:
-            lines.append(f"{self.bad:,} rows break the contract and have no answer")
+            lines.append(f"rows that break the contract, and have no answer: {self.bad:,}")
         if blank := self.rows - self.scored - self.bad:
-            lines.append(f"{blank:,} rows without any value have no answer")
+            lines.append(f"rows without any value, which have no answer: {blank:,}")
         for kind, columns in self.noticed.items():
             shown = [f"{name} ({count:,})" for name, count in sorted(columns.items())]
             if shown:

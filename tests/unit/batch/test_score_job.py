@@ -17,9 +17,9 @@ from lightmodel.errors import (
     DataError,
 )
 from lightmodel.scoring.answer_writers import csv_lines
+from tests.fakes.scoring_jobs import Jobs, as_lines
 from tests.fakes.streams import visit
 from tests.fakes.tables import shop_table
-from tests.unit.batch.conftest import Jobs
 
 CSV, LINES = "text/csv", "application/x-ndjson"
 TABLE = shop_table(700, seed=3).drop_columns(["bought"])
@@ -29,10 +29,6 @@ def as_csv(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     arrow_csv.write_csv(table, sink)
     return bytes(sink.getvalue())
-
-
-def as_lines(rows: list[dict[str, Any]]) -> bytes:
-    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
 def as_parquet(table: pa.Table) -> bytes:
@@ -144,7 +140,7 @@ def test_bad_rows_are_left_out_and_counted(jobs: Jobs) -> None:
     (jobs.folder / "rows.jsonl").write_bytes(as_lines(rows))
     result = jobs(Path("rows.jsonl"), on_error="skip")
     assert (result.rows, result.scored, result.bad) == (300, 297, 3)
-    assert "3 rows break the contract" in "\n".join(result.sentences())
+    assert "rows that break the contract, and have no answer: 3" in "\n".join(result.sentences())
     good = [row for at, row in enumerate(rows) if at not in BAD]
     assert jobs.out() == jobs.served(as_lines(good), CSV, LINES)
     assert not jobs.options(Path()).errors_path.exists()

@@ -10,8 +10,8 @@ import pytest
 
 from lightmodel.errors import AlreadyRunning, ContractViolation
 from lightmodel.files import file_lock
+from tests.fakes.scoring_jobs import Jobs
 from tests.fakes.streams import visit
-from tests.unit.batch.conftest import Jobs
 
 SOURCE = Path("rows.jsonl")
 

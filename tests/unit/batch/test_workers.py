@@ -14,9 +14,8 @@ from lightmodel.store.verdict import newest_approved
 from lightmodel.store.versions import models_of
 from lightmodel.tables.blocks import Block
 from lightmodel.tables.bodies import BodyReader
+from tests.fakes.scoring_jobs import Jobs, as_lines
 from tests.fakes.streams import visit
-from tests.unit.batch.conftest import Jobs
-from tests.unit.batch.test_score_job import as_lines
 
 SEVERAL = Workers(processes=2, after_s=0.0)
 

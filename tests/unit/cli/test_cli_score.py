@@ -25,7 +25,7 @@ def test_a_summary_is_printed(call: CommandLine, folder: Path) -> None:
     assert called.code == 0, called.err
     assert "2 of 3 rows scored by 2" in called.out
     assert "rows/s)" in called.out
-    assert "1 rows break the contract" in called.out
+    assert "rows that break the contract, and have no answer: 1" in called.out
     assert "answers: out.csv\nrows without an answer: out-errors.jsonl\n" in called.out
     assert len((folder / "out.csv").read_bytes().splitlines()) == 3
 
