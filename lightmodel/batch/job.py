@@ -208,7 +208,7 @@ class _Run:
         self.work.save()
 
     def publish(self) -> None:
-        """Give the complete files their names."""
+        """Move the complete files to their names."""
         if self.options.on_error == "file":
             if self.work.position.bad:
                 move_durably(self.work.errors_path, self.options.errors_path)

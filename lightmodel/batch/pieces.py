@@ -122,7 +122,7 @@ def read_pieces(
     """
     form, _ = reader.open(_read(path, _silently))
     if form == "parquet":
-        return _parquet_pieces(path, reader, advance)
+        return _parquet_pieces(path, reader, piece_bytes, advance)
     if form not in {"csv", "json_lines"}:
         return iter([FilePiece(path)])
     _, chunks = reader.open(_read(path, advance))
@@ -189,7 +189,9 @@ def _lines_pieces(text: Chunks, piece_bytes: int) -> Iterator[Piece]:
         lines += piece.count(b"\n")
 
 
-def _parquet_pieces(path: Path, reader: BodyReader, advance: Advance) -> Iterator[Piece]:
+def _parquet_pieces(
+    path: Path, reader: BodyReader, piece_bytes: int, advance: Advance
+) -> Iterator[Piece]:
     from pyarrow import BufferOutputStream, ipc, parquet  # slow to import
 
     with path.open("rb") as file:
@@ -198,7 +200,9 @@ def _parquet_pieces(path: Path, reader: BodyReader, advance: Advance) -> Iterato
     for table, extra in reader.parquet_blocks().tables(body):
         row_bytes = row_bytes or len(body) // parquet.read_metadata(path).num_rows
         advance(row_bytes * table.num_rows)
-        stream = BufferOutputStream()
-        with ipc.new_stream(stream, table.schema) as writer:
-            writer.write_table(table)
-        yield ArrowPiece(stream.getvalue().to_pybytes(), extra)
+        rows = max(1, piece_bytes * table.num_rows // max(1, table.nbytes))
+        for start in range(0, table.num_rows, rows):
+            stream = BufferOutputStream()
+            with ipc.new_stream(stream, table.schema) as writer:
+                writer.write_table(table.slice(start, rows))
+            yield ArrowPiece(stream.getvalue().to_pybytes(), extra)
