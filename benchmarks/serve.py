@@ -26,9 +26,9 @@ from rich.table import Table
 from benchmarks.serving import ROOT, Running, Server, running, watched
 from lightmodel.config import Config, load
 from lightmodel.config.threads import cores
+from lightmodel.scoring.answer_writers import JsonWriter
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.tables.bodies import BodyReader
 
 FOLDER = Path("var/bench/serve").absolute()

@@ -8,6 +8,7 @@ class to an exit code, `lightmodel.service` to an HTTP status.
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 SHOWN_ROWS = 5
@@ -70,12 +71,17 @@ class ContractViolation(DataError):
 
     def __init__(self, violations: Sequence[Violation], *, what: str, hint: str = "") -> None:
         self.violations = tuple(violations)
+        self.what = what
         lines = [f"  - {violation}" for violation in self.violations[:SHOWN_VIOLATIONS]]
         if len(self.violations) > SHOWN_VIOLATIONS:
             lines.append(f"  - … and {len(self.violations) - SHOWN_VIOLATIONS} more")
         count = len(self.violations)
         head = f"{what} breaks {count} rule{'s' if count != 1 else ''} of the data contract:"
         super().__init__("\n".join([head, *lines]), hint=hint)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Return how to make the error again in another process."""
+        return partial(ContractViolation, what=self.what, hint=self.hint), (self.violations,)
 
 
 class DriftExceeded(DataError):

@@ -32,14 +32,28 @@ def atomic_path(path: Path, hint: str = _FOLDERS) -> Iterator[Path]:
     with translate_os_errors(path, hint):
         try:
             yield part
-            _flush(part)
-            part.replace(path)
-            with suppress(OSError):  # some file systems cannot flush a folder, and do not need it
-                _flush(path.parent)
+            _move(part, path)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise
+
+
+def move_durably(source: Path, target: Path) -> None:
+    """Move a complete file to a name that the user gave, atomically and durably.
+
+    Raises:
+        StorageFull, ConfigError: see `translate_os_errors`.
+    """
+    with translate_os_errors(target, OTHER_FILE):
+        _move(source, target)
+
+
+def _move(source: Path, target: Path) -> None:
+    _flush(source)
+    source.replace(target)
+    with suppress(OSError):  # some file systems cannot flush a folder, and do not need it
+        _flush(target.parent)
 
 
 def _part_of(path: Path) -> Path:

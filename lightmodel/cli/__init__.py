@@ -60,6 +60,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("service", "Serve the newest approved model."),
         "console": ("console", "Show the console, a front end in a browser."),
         "stream": ("stream", "Score a stream of records."),
+        "score": ("score", "Score a file, a glob, a folder or an address."),
     },
     "Models": {
         "models": ("models", "List, inspect, promote, roll back or mirror versions."),

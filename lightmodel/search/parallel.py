@@ -7,10 +7,8 @@ parent, even if that is killed.
 
 import logging
 import multiprocessing
-import os
 import pickle  # noqa: TID251 — between this process and its own workers
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
@@ -18,14 +16,13 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from lightmodel.config.environment import limit_native_threads
 from lightmodel.errors import LightModelError
+from lightmodel.worker_process import prepare_worker
 
 logger = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-_PARENT_DIED = 1
 _MAX_CHARACTERS = 200
 
 
@@ -55,7 +52,7 @@ def run_parallel(
     """
     pool = ProcessPool(
         processes,
-        initializer=_initialize,
+        initializer=prepare_worker,
         initargs=(threads,),
         context=multiprocessing.get_context("spawn"),
     )
@@ -71,20 +68,6 @@ def run_parallel(
     finally:
         pool.stop()  # type: ignore[no-untyped-call] # of pebble
         pool.join()
-
-
-def _initialize(threads: int) -> None:
-    """Prepare a worker before it imports native libraries."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # stops native code at once
-    limit_native_threads(threads)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(_PARENT_DIED)
 
 
 def _call(pickled: bytes) -> Any:  # noqa: ANN401 — a Result or a Failure

@@ -12,10 +12,10 @@ from typing import Any
 
 from lightmodel.config import Config
 from lightmodel.errors import LightModelError
+from lightmodel.scoring.answer_writers import JsonWriter
 from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service.answer_log import AnswerLog
-from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.service.canary import Canaries, Canary
 from lightmodel.service.observability import (
     HEADERS,

@@ -17,17 +17,17 @@ from lightmodel.config import Config, ServeSection
 from lightmodel.config.threads import scoring_threads_of
 from lightmodel.errors import ContractViolation, DataError
 from lightmodel.predictions.feedback import add_ground_truth, label_reader
+from lightmodel.scoring.answer_writers import WRITERS, JsonWriter, MlflowWriter
 from lightmodel.scoring.model_manager import ModelManager
 from lightmodel.scoring.predictor import LoadedModel
 from lightmodel.service import memory
 from lightmodel.service.answer_log import AnswerLog
-from lightmodel.service.answer_writers import WRITERS, JsonWriter, MlflowWriter
 from lightmodel.service.canary import Canaries
-from lightmodel.service.media_types import CSV, JSON, JSON_LINES, registered
 from lightmodel.service.observability import Metrics, new_id
 from lightmodel.service.request_body import RequestBody
 from lightmodel.service.request_scorer import RequestScorer
 from lightmodel.tables.blocks import Block
+from lightmodel.tables.media_types import CSV, JSON, JSON_LINES, registered
 
 _SMALL_BLOCK = 256  # rows; scoring them is faster than waiting for the semaphore
 

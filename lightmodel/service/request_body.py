@@ -17,8 +17,8 @@ from werkzeug.sansio.multipart import Epilogue, Event, Field, File, MultipartDec
 
 from lightmodel.config import ServeSection
 from lightmodel.errors import DataError
-from lightmodel.service.media_types import FORM_FIELDS, FORM_FILES, PLAIN, form_of, known_types
 from lightmodel.tables.file_forms import Form
+from lightmodel.tables.media_types import FORM_FIELDS, FORM_FILES, PLAIN, form_of, known_types
 
 _ENCODINGS = {"", "identity", "gzip", "x-gzip"}  # gzip is detected, whatever the header says
 _READ_BYTES = 256 << 10

@@ -12,8 +12,8 @@ import numpy as np
 from lightmodel.contract.cells import Matrix
 from lightmodel.errors import TooLarge
 from lightmodel.predictions.base import AnsweredRows
+from lightmodel.scoring.answer_writers import JsonWriter
 from lightmodel.scoring.predictor import Answers, LoadedModel
-from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.service.canary import Canary, SharedAnswers
 from lightmodel.tables.blank_rows import described
 from lightmodel.tables.blocks import Block, ValidationReport

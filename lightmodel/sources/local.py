@@ -31,6 +31,29 @@ def fetch(uri: str, options: FetchOptions) -> FetchResult:
     return FetchResult(paths, redacted(uri), sha256, sum(sizes), etag="", changed=False)
 
 
+def table_files(uri: str) -> tuple[Path, ...]:
+    """Return the files that a path, a glob or a folder names: of a folder, the tables in it.
+
+    Raises:
+        DataError: there are none, or one is empty.
+    """
+    path = _path_of(uri)
+    if path.is_dir():
+        tables = [path / name for name in _names_in(path) if _is_table(name)]
+        files = tuple(file for file in tables if file.is_file())
+        if not files:
+            raise DataError(f"no file in {path} looks like a table", hint="name the files: a glob")
+    else:
+        files = _matches(path)
+    for file in files:
+        _size(file)
+    return files
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().endswith(_TABLES) and not name.startswith(".")
+
+
 def _path_of(uri: str) -> Path:
     if not uri.lower().startswith("file:"):
         return Path(uri).expanduser()
@@ -74,7 +97,7 @@ def _without_wildcards(pattern: Path) -> Path:
 
 
 def _hint_in_folder(folder: Path) -> str:
-    tables = [name for name in _names_in(folder) if name.lower().endswith(_TABLES)]
+    tables = [name for name in _names_in(folder) if _is_table(name)]
     if not tables:
         return "name the file; none in this folder looks like a table"
     more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""

@@ -15,8 +15,8 @@ from lightmodel.tables.row_readers import (
     CellKind,
     Layout,
     RawRows,
-    grammar_of,
     is_blank_line,
+    layout_grammar,
     unclosed_quote_error,
 )
 
@@ -65,7 +65,7 @@ def _columns(layout: Layout) -> _Columns:
 
 def read_rows(layout: Layout, text: bytes, *, final: bool) -> RawRows:
     """Read rows; see `RowReader`."""
-    rows = grammar_of(layout.delimiter, layout.quote, single=len(layout.kinds) == 1, one_blank=True)
+    rows = layout_grammar(layout)
     whole = text + b"\n" if final else text
     cut = rows.end_of_rows(whole)
     if final and cut < len(whole):

@@ -1,11 +1,11 @@
 """Blocks of validated rows, and the report on all blocks of a request."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lightmodel.contract.cells import Matrix
+from lightmodel.contract.cells import Codes, Matrix
 from lightmodel.errors import SHOWN_ROWS, Violation
 
 if TYPE_CHECKING:  # Arrow is slow to import
@@ -27,6 +27,8 @@ class Block:
         lost: column → Excel formulas without a stored value; scored as missing.
         blank: the numbers of rows, from 1, in which no cell had a value; they are left out.
         others: (rows,) `Contract.others`; None if the model needs none of them.
+        part: returns the block of the rows at some positions, the blank ones counted; None if it cannot
+            be read again, or has no violations.
     """
 
     features: Matrix
@@ -38,6 +40,7 @@ class Block:
     warnings: tuple[Violation, ...] = ()
     blank: tuple[range, ...] = ()
     others: "pa.Table | None" = None
+    part: "Callable[[Codes], Block] | None" = field(default=None, compare=False, repr=False)
 
     @property
     def more(self) -> tuple["pa.Table", ...]:

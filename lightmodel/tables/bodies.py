@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lightmodel.contract.columns import Dialect
 from lightmodel.errors import ConfigError, DataError, TooLarge
@@ -18,6 +19,9 @@ from lightmodel.tables.json_forms import JsonSizes
 from lightmodel.tables.row_readers import RowReader
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.workbooks import WorkbookLimits
+
+if TYPE_CHECKING:
+    from lightmodel.tables.parquet_blocks import ParquetBlocks
 
 _PEEKED_BYTES = 4096
 _MEMORY_FACTOR = 2  # of max_buffered_mb: a table is in memory twice, as read and as features
@@ -68,27 +72,42 @@ class BodyReader:
             DataError: the body is not a table that fits the contract.
             TooLarge: it exceeds a limit.
         """
+        form, chunks = self.open(chunks, form)
+        if form == "parquet":
+            return self.parquet_blocks().read(self._whole(chunks, "Parquet"))
+        if form == "excel":
+            return self._excel(chunks)
+        text = self.text(chunks, form, charset)
+        if form == "csv":
+            return self.csv_blocks.read(text)
+        if form == "json_lines":
+            return self.json_blocks.read_lines(text)
+        return self.json_blocks.read_blocks(self._whole(text, "JSON"))
+
+    def open(self, chunks: Chunks, form: Form | None = None) -> tuple[Form, Chunks]:
+        """Return the format, and the decompressed chunks; see `read`."""
         first, chunks = peek(decompress(chunks, self.limits.decompressed), _PEEKED_BYTES)
         if not first.strip():
             raise DataError("the body is empty", hint="send a header and at least one row")
         refuse_non_table(first, "the body")
         detected = detect_form(first)
-        if detected == "parquet":
-            return self._parquet(self._whole(chunks, "Parquet"))
-        if detected == "excel":
-            return self._excel(chunks)
-        if form is None or (form == "csv" and is_json(first)):
+        is_binary = detected in {"parquet", "excel"}
+        if form is None or is_binary or (form == "csv" and is_json(first)):
             form = detected
-        text = self._text(chunks, form, charset)
-        if form == "csv":
-            columns = self.limits.columns
-            rows = CsvBlocks(self.rules, self.reader, self.dialect, columns, self.drops_blank)
-            return rows.read(text)
-        if form == "json_lines":
-            return self.json_blocks.read_lines(text)
-        return self.json_blocks.read_blocks(self._whole(text, "JSON"))
+        return form, chunks
 
-    def _text(self, chunks: Chunks, form: Form, charset: str) -> Chunks:
+    @cached_property
+    def csv_blocks(self) -> CsvBlocks:
+        """The reader of CSV."""
+        columns = self.limits.columns
+        return CsvBlocks(self.rules, self.reader, self.dialect, columns, self.drops_blank)
+
+    def text(self, chunks: Chunks, form: Form, charset: str = "") -> Chunks:
+        """Return the chunks of a text as UTF-8.
+
+        Raises:
+            DataError: the sender names an encoding that is unknown.
+        """
         fallback = self.dialect.encoding.replace("utf-8", "") if form == "csv" else ""
         try:
             return Utf8Stream(rechunk(chunks, CHUNK_BYTES), encoding=charset, fallback=fallback)
@@ -108,10 +127,11 @@ class BodyReader:
                 )
         return buffer
 
-    def _parquet(self, body: bytearray) -> Iterator[Block]:
+    def parquet_blocks(self) -> "ParquetBlocks":
+        """Return the reader of Parquet."""
         from lightmodel.tables.parquet_blocks import ParquetBlocks  # imports Arrow, which is slow
 
-        return ParquetBlocks(self.rules, self.dialect, self.limits, self.drops_blank).read(body)
+        return ParquetBlocks(self.rules, self.dialect, self.limits, self.drops_blank)
 
     def _excel(self, chunks: Chunks) -> Iterator[Block]:
         """Read a workbook, which needs random access, through a temporary file."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lightmodel.contract.cells import RAGGED, Codes, is_marker
+from lightmodel.contract.cells import RAGGED, Codes, Mask, is_marker
 from lightmodel.contract.columns import ColumnType, Dialect
 from lightmodel.errors import SHOWN_ROWS, DataError, TooLarge, Violation
 from lightmodel.tables.blank_rows import rows_without_features, without_rows
@@ -23,11 +23,27 @@ from lightmodel.tables.csv_header import (
     HeaderReader,
     peek_header,
 )
-from lightmodel.tables.row_readers import CellKind, Layout, RawRows, RowReader, grammar_of
+from lightmodel.tables.row_readers import (
+    CellKind,
+    Layout,
+    RawRows,
+    RowReader,
+    grammar_of,
+    layout_grammar,
+)
 from lightmodel.tables.row_rules import ColumnMapping, RowRules
 from lightmodel.tables.sniff import detect_decimal, sample_rows
 
 _QUOTED_COMMA = re.compile(rb'"[+-]?[0-9]*,[0-9]')
+
+
+@dataclass(frozen=True)
+class RowsPlan:
+    """How the rows below a header are read: all of a text, or some of them in another process."""
+
+    header: CsvHeader
+    mapping: ColumnMapping
+    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -48,30 +64,60 @@ class CsvBlocks:
             ContractViolation: columns are absent or duplicated.
             TooLarge: it has too many columns, or a row of more than 8 MB.
         """
+        plan, below = self.plan(chunks)
+        is_empty = True
+        for block in self.read_rows(plan, below):
+            is_empty = False
+            yield block
+        if is_empty:
+            raise DataError("the body holds a header and no rows below it")
+
+    def plan(self, chunks: Chunks) -> tuple[RowsPlan, Chunks]:
+        """Read the header; return how to read the rows below it, and their text; see `read`."""
         beginning, chunks = peek_header(chunks)
         header = HeaderReader(self.rules, self.dialect, self.columns).read(beginning)
         mapping = self.rules.map_columns(header.names)
-        layout = self._layout(mapping, header, beginning)
         below = skip_bytes(chunks, header.length)
         if header.delimiter == " ":
             below = grammar_of(" ", header.quote).regularize_chunks(below)
-        rows = 0
-        for raw, text in _raw_rows(below, layout, self.reader):
-            if len(raw.numbers):  # else there were only blank lines
-                rows += len(raw.numbers)
-                block = self._block(raw, mapping, layout)
-                if self.drops_blank and not raw.ragged:
-                    blank = self._blank_rows(block, header, layout, text, raw.consumed)
-                    if len(blank):
-                        rebuild = partial(self._rebuilt, raw, mapping, layout)
-                        block = without_rows(block, blank, rebuild)
-                yield block
-        if not rows:
-            raise DataError("the body holds a header and no rows below it")
+        return RowsPlan(header, mapping, self._layout(mapping, header, beginning)), below
 
-    def _blank_rows(
-        self, block: Block, header: CsvHeader, layout: Layout, text: bytes, consumed: int
-    ) -> Codes:
+    def end_of_rows(self, plan: RowsPlan, text: bytes) -> int:
+        """Return the end of the last complete row, given that more text may follow."""
+        cells = len(plan.layout.kinds)
+        if plan.layout.quote.encode() not in text:
+            return layout_grammar(plan.layout).end_of_rows(text)
+        unread = replace(plan.layout, kinds=bytes(cells), places=(0,) * cells, width=0)
+        end, consumed = 0, -1
+        while consumed:  # the reader is faster than the grammar
+            consumed = self.reader(unread, text[end:] if end else text, final=False).consumed
+            end += consumed
+        return end
+
+    def read_rows(self, plan: RowsPlan, chunks: Chunks) -> Iterator[Block]:
+        """Yield blocks of rows of a text below its header, or of some whole rows of it."""
+        for raw, text in _raw_rows(chunks, plan.layout, self.reader):
+            if len(raw.numbers):  # else there were only blank lines
+                yield self._rows(
+                    plan, raw, text if raw.consumed == len(text) else text[: raw.consumed]
+                )
+
+    def _rows(
+        self, plan: RowsPlan, raw: RawRows, text: bytes, chosen: Codes | None = None
+    ) -> Block:
+        """Return the block of the rows at some positions, or of all, without the blank ones among them."""
+        rows = raw if chosen is None else _selected(raw, chosen)
+        block = self._block(rows, plan)
+        if self.drops_blank and not rows.ragged:
+            blank = self._blank_rows(block, plan, text, chosen)
+            block = without_rows(
+                block, blank, lambda kept: self._block(_selected(rows, kept), plan)
+            )
+        if block.violations and chosen is None:
+            block = replace(block, part=partial(self._rows, plan, raw, text))
+        return block
+
+    def _blank_rows(self, block: Block, plan: RowsPlan, text: bytes, chosen: Codes | None) -> Codes:
         """Return the rows without a value in any column that the contract knows."""
         rows = rows_without_features(block.features)
         if not len(rows):
@@ -81,23 +127,19 @@ class CsvBlocks:
             rows = rows[[block.ids[row] in missing for row in rows.tolist()]]
         others = self.rules.known - self.rules.places.keys() - {self._id_name}
         kinds = bytes(
-            CellKind.TEXT if name in others else CellKind.IGNORED for name in header.names
+            CellKind.TEXT if name in others else CellKind.IGNORED for name in plan.header.names
         )
         if not len(rows) or not any(kinds):
             return rows
         places = tuple(accumulate((bool(kind) for kind in kinds), initial=0))[:-1]
-        unread = replace(layout, kinds=kinds, places=places, width=0)
-        texts = self.reader(unread, text[:consumed], final=True).texts
-        return rows[[all(column[row] in missing for column in texts) for row in rows.tolist()]]
+        unread = replace(plan.layout, kinds=kinds, places=places, width=0)
+        texts = self.reader(unread, text, final=True).texts
+        lines = rows if chosen is None else chosen[rows]
+        return rows[[all(column[at] in missing for column in texts) for at in lines.tolist()]]
 
     @property
     def _id_name(self) -> str:
         return self.rules.contract.id.name if self.rules.contract.id else ""
-
-    def _rebuilt(self, raw: RawRows, mapping: ColumnMapping, layout: Layout, rows: Codes) -> Block:
-        """Return the block of some rows of those that were read."""
-        texts = tuple([column[row] for row in rows.tolist()] for column in raw.texts)
-        return self._block(replace(raw, numbers=raw.numbers[rows], texts=texts), mapping, layout)
 
     def _layout(self, mapping: ColumnMapping, header: CsvHeader, beginning: bytes) -> Layout:
         return Layout(
@@ -122,7 +164,8 @@ class CsvBlocks:
         rows = sample_rows(below, header.delimiter, header.quote, complete=False)[:SAMPLE_ROWS]
         return detect_decimal(rows, header.delimiter) or "."
 
-    def _block(self, raw: RawRows, mapping: ColumnMapping, layout: Layout) -> Block:
+    def _block(self, raw: RawRows, plan: RowsPlan) -> Block:
+        mapping, layout = plan.mapping, plan.layout
         texts = dict(zip(mapping.texts, raw.texts, strict=True))
         missing = frozenset(self.dialect.na_values)
         violations, unseen = self.rules.validate(raw.numbers, texts, missing, layout.decimal)
@@ -140,9 +183,19 @@ class CsvBlocks:
         return [_integer_id(text) for text in ids] if whole else list(ids)
 
 
+def _selected(raw: RawRows, rows: Codes) -> RawRows:
+    """Return the rows at some positions of those that were read."""
+    texts = tuple([column[row] for row in rows.tolist()] for column in raw.texts)
+    ragged = _ragged(raw)[rows] if raw.ragged else ()
+    return replace(raw, numbers=raw.numbers[rows], texts=texts, ragged=int(np.sum(ragged)))
+
+
+def _ragged(raw: RawRows) -> Mask:
+    return is_marker(np.ascontiguousarray(raw.numbers[:, 0]), RAGGED)
+
+
 def _ragged_violation(raw: RawRows, cells: int) -> Violation:
-    first = np.ascontiguousarray(raw.numbers[:, 0])
-    rows = tuple(int(row) + 1 for row in np.flatnonzero(is_marker(first, RAGGED))[:SHOWN_ROWS])
+    rows = tuple(int(row) + 1 for row in np.flatnonzero(_ragged(raw))[:SHOWN_ROWS])
     return Violation("", "cells", f"does not have {cells} cells like the header", rows, raw.ragged)
 
 

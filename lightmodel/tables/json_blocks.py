@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain, islice
 from operator import itemgetter
@@ -60,6 +60,7 @@ from lightmodel.tables.json_text import (
 from lightmodel.tables.row_rules import RowRules, missing_numbers
 
 _BLOCK_NUMBERS = 1 << 18  # in the features of a block: records may lack most of the columns
+_NO_ROWS = np.empty(0, np.int64)
 _SIZES = JsonSizes(block=512 << 10, columns=5_000)
 
 
@@ -116,15 +117,20 @@ class JsonBlocks:
                 f"the records have more than {self.sizes.columns:,} columns (serve.max_columns)"
             )
 
-    def read_lines(self, chunks: Chunks) -> Iterator[Block]:
+    def read_lines(self, chunks: Chunks, lines: int = 0, *, begins: bool = True) -> Iterator[Block]:
         """Yield blocks of the rows of JSON Lines; there is at least one record in all.
+
+        Args:
+            chunks: of the text, or of a part of it.
+            lines: number of lines before this part.
+            begins: whether it is the beginning, whose first records must have all columns.
 
         Raises:
             DataError: a line is not a JSON object.
             ContractViolation: a column is in none of the records of the first block.
             TooLarge: a line has more than 8 MB, or too many columns.
         """
-        lines, known, names = 0, frozenset[str](), dict[str, None]()
+        known, names = frozenset[str](() if begins else self.rules.places), dict[str, None]()
         rows = max(1, _BLOCK_NUMBERS // max(1, len(self.rules.places)))
         for text in whole_lines(chunks):
             self._refuse_long_lines(text)
@@ -168,20 +174,28 @@ class JsonBlocks:
         names, records = normalize_names(written, records)
         if exact and names != written:
             exact = partial(_renamed, written, exact)
-        block = self._block(records, known, exact, names)
-        if not self.drops_blank:
-            return block
-        blank = rows_without_features(block.features)
-        if not len(blank):
-            return block
-        blank = blank[[self._is_blank(records[row]) for row in blank.tolist()]]
+        return self._rows(records, known, exact, names)
 
-        def rebuild(rows: Codes) -> Block:
+    def _rows(
+        self,
+        records: Sequence[Record],
+        known: frozenset[str],
+        exact: Callable[[], Iterable[Record]] | None,
+        names: tuple[str, ...],
+    ) -> Block:
+        """Return the block of records without the blank ones; see `block`."""
+        block = self._block(records, known, exact, names)
+
+        def some(rows: Codes, build: Callable[..., Block]) -> Block:
             chosen = rows.tolist()
             again = exact and (lambda: map(list(exact()).__getitem__, chosen))
-            return self._block([records[row] for row in chosen], known, again, names)
+            return build([records[row] for row in chosen], known, again, names)
 
-        return without_rows(block, blank, rebuild)
+        blank = rows_without_features(block.features) if self.drops_blank else _NO_ROWS
+        if len(blank):
+            blank = blank[[self._is_blank(records[row]) for row in blank.tolist()]]
+            block = without_rows(block, blank, partial(some, build=self._block))
+        return replace(block, part=partial(some, build=self._rows)) if block.violations else block
 
     def _is_blank(self, record: Record) -> bool:
         """Return whether a record has no value in any column that the contract knows."""

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet, types
 
 from lightmodel.errors import DataError, TooLarge
-from lightmodel.tables.parquet_pages import ChunkSize, measure_groups
+from lightmodel.tables.parquet_pages import Body, ChunkSize, measure_groups
 
 _BATCH_ROWS = 1 << 14  # at most
 _BATCH_SHARE = 4  # of the limit: a batch is in memory as read, as plain types and as features
@@ -60,7 +60,7 @@ class Columns:
 class Batches:
     """The batches of a file, and what they take in memory."""
 
-    def __init__(self, file: parquet.ParquetFile, body: bytearray, limits: ParquetLimits) -> None:
+    def __init__(self, file: parquet.ParquetFile, body: Body, limits: ParquetLimits) -> None:
         self._file, self._body, self._limits = file, body, limits
         self._rows, self._most = _BATCH_ROWS, limits.buffered
         self.schema: pa.Schema = file.schema_arrow

@@ -18,6 +18,7 @@ from lightmodel.tables.blocks import Block
 from lightmodel.tables.column_types import null_missing, to_plain_types
 from lightmodel.tables.formats import is_pandas_index
 from lightmodel.tables.parquet_batches import Batches, Columns, ParquetLimits, too_large
+from lightmodel.tables.parquet_pages import Body
 from lightmodel.tables.reading import drop_export_artefacts
 from lightmodel.tables.row_rules import RowRules
 from lightmodel.tables.table_blocks import table_block
@@ -43,8 +44,19 @@ class ParquetBlocks:
     limits: ParquetLimits
     drops_blank: bool = False
 
-    def read(self, body: bytearray) -> Iterator[Block]:
-        """Yield blocks of rows, at least one row in all.
+    def read(self, body: Body) -> Iterator[Block]:
+        """Yield blocks of rows, at least one row in all; see `tables`."""
+        for table, extra in self.tables(body):
+            yield self.block(table, extra)
+
+    def block(self, table: pa.Table, extra: tuple[str, ...]) -> Block:
+        """Return the block of a table that `tables` has yielded."""
+        with translate_errors(_NAME, "a Parquet file"):
+            block = table_block(table, self.rules, {}, drops_blank=self.drops_blank)
+        return replace(block, extra=extra)
+
+    def tables(self, body: Body) -> Iterator[tuple[pa.Table, tuple[str, ...]]]:
+        """Yield rows in plain types by the names of the contract, and the columns that it does not know.
 
         Raises:
             DataError: the file is damaged, has no rows, or holds nested values.
@@ -63,9 +75,9 @@ class ParquetBlocks:
                 )
             if not file.metadata.num_columns:
                 raise _no_rows()
-            yield from self._blocks(Batches(file, body, self.limits))
+            yield from self._tables(Batches(file, body, self.limits))
 
-    def _blocks(self, batches: Batches) -> Iterator[Block]:
+    def _tables(self, batches: Batches) -> Iterator[tuple[pa.Table, tuple[str, ...]]]:
         columns, rows = self._columns(batches.schema), 0
         batches.refuse_large_groups(columns)
         texts = self._ids_as_text(batches, columns)
@@ -76,13 +88,7 @@ class ParquetBlocks:
             plain = to_plain_types(table, _NAME).rename_columns(list(columns.names))
             named = drop_export_artefacts(null_missing(plain, self.dialect.na_values), _NAME)
             rows += named.num_rows
-            block = table_block(
-                named.rename_columns(list(columns.final)),
-                self.rules,
-                {},
-                drops_blank=self.drops_blank,
-            )
-            yield replace(block, extra=columns.extra)
+            yield named.rename_columns(list(columns.final)), columns.extra
         if not rows:
             raise _no_rows()
 

@@ -8,9 +8,12 @@ and what Arrow would cut, overwrite or not check is refused.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Union
 
 from lightmodel.errors import DataError
+
+Body = bytearray | mmap  # a file in memory, or mapped to it
 
 _I16, _I32, _I64, _BINARY, _LIST, _STRUCT = 4, 5, 6, 8, 9, 12  # types of the compact protocol
 _Field = tuple[int, int]  # number and type
@@ -60,7 +63,7 @@ class ChunkSize:
     repeats: bool = False
 
 
-def measure_groups(body: bytearray) -> Iterator[Sequence[ChunkSize | None]]:
+def measure_groups(body: Body) -> Iterator[Sequence[ChunkSize | None]]:
     """Yield for each row group the sizes of its column chunks; None stands for one without values.
 
     The metadata are read here, because a damaged chunk in them ends the process in pyarrow's own.
@@ -79,7 +82,7 @@ def measure_groups(body: bytearray) -> Iterator[Sequence[ChunkSize | None]]:
         ) from None
 
 
-def _measure_chunk(chunk: _Struct, body: bytearray) -> ChunkSize | None:
+def _measure_chunk(chunk: _Struct, body: Body) -> ChunkSize | None:
     metadata = chunk.get(_CHUNK_METADATA)
     if not isinstance(metadata, dict):
         raise ValueError("a column chunk has no metadata")  # noqa: TRY004 — of the file, not of an argument
@@ -104,7 +107,7 @@ def _structs(fields: _Struct, field: _Field) -> list[_Struct]:
     return found
 
 
-def _sum_up(body: bytearray, at: int, end: int) -> ChunkSize:
+def _sum_up(body: Body, at: int, end: int) -> ChunkSize:
     size, pages = ChunkSize(), 0
     while at < end:
         header, at = _read_struct(body, at, _HEADER_DEPTH)
@@ -132,7 +135,7 @@ def _number(fields: _Struct, field: _Field) -> int:
     return value
 
 
-def _read_struct(data: bytearray, at: int, depth: int) -> tuple[_Struct, int]:
+def _read_struct(data: Body, at: int, depth: int) -> tuple[_Struct, int]:
     """Return the fields of a structure that are needed, and the position behind it."""
     if depth > _MAX_DEPTH:
         raise ValueError("a header is nested too deeply")
@@ -156,7 +159,7 @@ def _read_struct(data: bytearray, at: int, depth: int) -> tuple[_Struct, int]:
 
 
 def _read_field(
-    data: bytearray, at: int, depth: int, field: _Field
+    data: Body, at: int, depth: int, field: _Field
 ) -> tuple[int | _Struct | list[_Struct], int]:
     number, kind = field
     if kind == _STRUCT:
@@ -171,7 +174,7 @@ def _read_field(
     return value, at
 
 
-def _read_list(data: bytearray, at: int, depth: int, number: int) -> tuple[list[_Struct], int]:
+def _read_list(data: Body, at: int, depth: int, number: int) -> tuple[list[_Struct], int]:
     """Return the structures of a list that is needed, and the position behind it."""
     kind, count, at = data[at] & 15, data[at] >> 4, at + 1
     if count == _LONG:
@@ -194,7 +197,7 @@ def _read_list(data: bytearray, at: int, depth: int, number: int) -> tuple[list[
     return found, at
 
 
-def _read_varint(data: bytearray, at: int) -> tuple[int, int]:
+def _read_varint(data: Body, at: int) -> tuple[int, int]:
     value = shift = 0
     while (byte := data[at]) & 128:
         value |= (byte & 127) << shift
@@ -205,21 +208,21 @@ def _read_varint(data: bytearray, at: int) -> tuple[int, int]:
     return value | byte << shift, at + 1
 
 
-def _read_integer(data: bytearray, at: int) -> tuple[int, int]:
+def _read_integer(data: Body, at: int) -> tuple[int, int]:
     value, at = data[at], at + 1
     if value & 128:
         value, at = _read_varint(data, at - 1)
     return (value >> 1) ^ -(value & 1), at
 
 
-def _skip_binary(data: bytearray, at: int) -> int:
+def _skip_binary(data: Body, at: int) -> int:
     length, at = data[at], at + 1
     if length & 128:
         length, at = _read_varint(data, at - 1)
     return at + length
 
 
-_SKIP: dict[int, Callable[[bytearray, int], int]] = {
+_SKIP: dict[int, Callable[[Body, int], int]] = {
     1: lambda _, at: at,  # true
     2: lambda _, at: at,  # false
     3: lambda _, at: at + 1,

@@ -283,6 +283,12 @@ def grammar_of(
     return RowGrammar(delimiter, quote, single=single, runs=delimiter == " " and not one_blank)
 
 
+def layout_grammar(layout: Layout) -> RowGrammar:
+    """Return the grammar of regular rows of a layout."""
+    single = len(layout.kinds) == 1
+    return grammar_of(layout.delimiter, layout.quote, single=single, one_blank=True)
+
+
 def is_blank_line(row: str, delimiter: str) -> bool:
     """Return whether a ragged row is only a blank line, which is skipped."""
     return not row.strip(WHITESPACE + "\x1a") and delimiter not in row

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from lightmodel.contract.cells import json_id
+from lightmodel.contract.cells import Codes, json_id
 from lightmodel.tables.blank_rows import blank_rows, within, without_rows
 from lightmodel.tables.blocks import Block
 from lightmodel.tables.check import validate_table
@@ -52,13 +52,19 @@ def table_block(
     known = [name for name in table.column_names if name in rules.known]
     blank = blank_rows(map(table.column, known)) if drops_blank else None
     block = _validated(table, rules, lost)
-    if blank is None:
+    if blank is not None:
+        block = without_rows(
+            block,
+            np.flatnonzero(blank),
+            lambda rows: _validated(table.take(pa.array(rows)), rules, lost),
+        )
+    if not block.violations:
         return block
-    return without_rows(
-        block,
-        np.flatnonzero(blank),
-        lambda rows: _validated(table.take(pa.array(rows)), rules, lost),
-    )
+
+    def part(rows: Codes) -> Block:
+        return table_block(table.take(pa.array(rows)), rules, lost, drops_blank=drops_blank)
+
+    return replace(block, part=part)
 
 
 def _validated(table: pa.Table, rules: RowRules, lost: Mapping[str, int]) -> Block:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lightmodel.service.answer_writers import JsonWriter
+from lightmodel.scoring.answer_writers import JsonWriter
 from lightmodel.service.request_scorer import RequestScorer
 from lightmodel.tables.json_blocks import JsonBlocks
 from tests.fakes.trained import Trained, train

@@ -8,8 +8,8 @@ from lightmodel.contract.describe import text_of
 from lightmodel.contract.formats import plain_decimal
 from lightmodel.contract.publication import Published
 from lightmodel.contract.task import TaskKind
+from lightmodel.scoring.answer_writers import csv_lines, csv_value
 from lightmodel.scoring.predictor import LoadedModel, label_names
-from lightmodel.service.answer_writers import csv_lines, csv_value
 
 Json = dict[str, Any]
 

@@ -10,9 +10,9 @@ import pytest
 
 from lightmodel.config import load
 from lightmodel.contract.cells import Matrix
+from lightmodel.scoring.answer_writers import JsonWriter
 from lightmodel.scoring.model_store import ModelStoreView
 from lightmodel.scoring.predictor import LoadedModel
-from lightmodel.service.answer_writers import JsonWriter
 from lightmodel.service.canary import Canaries, Canary
 from lightmodel.service.request_scorer import RequestScorer
 from lightmodel.store.canary import is_canarys

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightmodel.contract.task import Task, TaskKind, is_answer_name
-from lightmodel.scoring.predictor import Answers
-from lightmodel.service.answer_writers import (
+from lightmodel.scoring.answer_writers import (
     WRITERS,
     CsvWriter,
     JsonLinesWriter,
     JsonWriter,
     MlflowWriter,
 )
-from lightmodel.service.media_types import CSV, JSON, JSON_LINES
+from lightmodel.scoring.predictor import Answers
+from lightmodel.tables.media_types import CSV, JSON, JSON_LINES
 
 IDS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),

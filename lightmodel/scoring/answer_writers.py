@@ -11,7 +11,7 @@ import orjson
 
 from lightmodel.errors import TooLarge
 from lightmodel.scoring.predictor import Answers
-from lightmodel.service.media_types import CSV, JSON, JSON_LINES
+from lightmodel.tables.media_types import CSV, JSON, JSON_LINES
 
 _KEPT_BYTES = 16  # of a row: its score, and a reference to its label
 
@@ -63,7 +63,7 @@ class JsonLinesWriter(JsonWriter):
     _before = _between = _after = b""
 
     def _encode(self, answers: Answers) -> bytes:
-        return b"".join(orjson.dumps(row) + b"\n" for row in answers.rows())
+        return json_lines(answers)
 
 
 class MlflowWriter(JsonWriter):
@@ -84,11 +84,7 @@ class CsvWriter(JsonWriter):
     _before = _between = _after = b""
 
     def _encode(self, answers: Answers) -> bytes:
-        columns: list[Sequence[Any]] = [] if answers.ids is None else [answers.ids]
-        columns.append([csv_value(label) for label in answers.predictions])
-        if answers.label_names:
-            columns.extend(answers.scores.reshape(len(answers.scores), -1).T.tolist())
-        rows = [list(row) for row in zip(*columns, strict=True)]
+        rows = csv_rows(answers)
         for row, contributions in zip(rows, answers.contributions or (), strict=False):
             row += [cell for part in contributions for cell in (part["feature"], part["value"])]
         for row, base_value in zip(rows, answers.base_values or (), strict=False):
@@ -96,12 +92,7 @@ class CsvWriter(JsonWriter):
         return csv_lines([self._header(answers), *rows] if self._is_empty else rows)
 
     def _header(self, answers: Answers) -> list[str]:
-        names = [] if answers.ids is None else [answers.id_name or ""]
-        names.append("prediction")
-        if answers.is_binary:
-            names.append("probability")
-        else:
-            names += [f"probability_{label}" for label in answers.label_names]
+        names = [name for name, _ in flat_columns(answers)]
         for number in range(1, self.explain + 1):
             names += [f"contribution_{number}_feature", f"contribution_{number}_value"]
         names += ["base_value"] if self.explain else []
@@ -111,6 +102,34 @@ class CsvWriter(JsonWriter):
 WRITERS: dict[str, type[JsonWriter]] = {
     writer.mimetype: writer for writer in (JsonWriter, CsvWriter, JsonLinesWriter)
 }
+
+
+def json_lines(answers: Answers) -> bytes:
+    """Return answers as JSON Lines."""
+    return b"".join(orjson.dumps(row) + b"\n" for row in answers.rows())
+
+
+def csv_rows(answers: Answers) -> list[list[Any]]:
+    """Return the cells of each row for `csv_lines`, without contributions."""
+    columns = [
+        [csv_value(value) for value in values] if name == "prediction" else values
+        for name, values in flat_columns(answers)
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def flat_columns(answers: Answers) -> list[tuple[str, Sequence[Any]]]:
+    """Return names and values of the columns of a flat table: id, prediction, one for each probability."""
+    columns: list[tuple[str, Sequence[Any]]] = []
+    if answers.ids is not None:
+        columns.append((answers.id_name or "", answers.ids))
+    columns.append(("prediction", answers.predictions))
+    if answers.is_binary:
+        columns.append(("probability", answers.scores.tolist()))
+    elif answers.label_names:
+        names = [f"probability_{label}" for label in answers.label_names]
+        columns += zip(names, answers.scores.T.tolist(), strict=True)
+    return columns
 
 
 def csv_lines(rows: Sequence[Sequence[Any]], delimiter: str = ",", quote: str = '"') -> bytes:

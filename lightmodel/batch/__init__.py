@@ -1,0 +1,1 @@
+"""Score files block by block with an approved model version: batch scoring."""
