@@ -3,8 +3,8 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 57_950
-MOST_MODULES = 417
+MOST_LINES = 58_150
+MOST_MODULES = 418
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
