@@ -1,5 +1,7 @@
 """`deploy docker --replicas` on a real engine: each replica answers, and none is missed."""
 
+import re
+
 import docker
 import pytest
 
@@ -20,12 +22,8 @@ def rows_logged(service: Deployments, name: str) -> int:
     read = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5001/metrics').read().decode())"
     code, output = container.exec_run(["python", "-c", read])
     assert code == 0, output
-    lines = [
-        line.split()
-        for line in output.decode().splitlines()
-        if line.startswith("lightmodel_rows_total")
-    ]
-    return sum(int(float(value)) for *_, value in lines)
+    found = re.findall(r"^lightmodel_rows_total (\S+)$", bytes(output).decode(), re.MULTILINE)
+    return sum(int(float(value)) for value in found)
 
 
 def test_replacing_and_scaling_replicas_under_load_loses_no_request(service: Deployments) -> None:

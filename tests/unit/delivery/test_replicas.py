@@ -105,7 +105,7 @@ def test_any_replica_that_dies_in_the_watch_brings_the_old_version_back(
                 host.containers.get(name).status = "exited"
 
     host.on_event = die
-    with pytest.raises(DeployFailed, match="exited|answers instead of"):
+    with pytest.raises(DeployFailed, match=r"exited|answers instead of"):
         service(host, 3, "deploy.watch_s=60").deploy("second")
     host.on_event = lambda _: None
     assert replicas(host) == before
