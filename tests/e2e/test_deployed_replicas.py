@@ -6,6 +6,7 @@ import docker
 import pytest
 
 from benchmarks.load import steady_load
+from lightmodel.delivery.engine import execute
 from tests.fakes.docker_engine import IMAGE, Deployments, variant
 from tests.fakes.waiting import wait_until
 
@@ -20,9 +21,9 @@ def rows_logged(service: Deployments, name: str) -> int:
     """Return how many predictions a replica has counted."""
     container = docker.from_env().containers.get(f"{service.name}-{name}")
     read = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5001/metrics').read().decode())"
-    code, output = container.exec_run(["python", "-c", read])
+    code, output = execute(container, ["python", "-c", read])
     assert code == 0, output
-    found = re.findall(r"^lightmodel_rows_total (\S+)$", bytes(output).decode(), re.MULTILINE)
+    found = re.findall(r"^lightmodel_rows_total (\S+)$", output.decode(), re.MULTILINE)
     return sum(int(float(value)) for value in found)
 
 
