@@ -258,7 +258,10 @@ class DockerHost:
         proxy.switch(OTHER_COLOUR[route.live])
         for one in new:
             engine.remove(one)
-        done = f"a deployment was killed in its watch; {names_of(old)} gets the requests again"
+        done = (
+            "a deployment was killed in its watch; the version before gets the requests again: "
+            f"{names_of(old)}"
+        )
         logger.warning("%s", done)
         return done
 

@@ -142,7 +142,7 @@ def test_a_deployment_that_was_killed_in_its_watch_is_undone_for_all_replicas(ho
         host.containers.create("second", name=name, networking_config=config).start()
     host.state |= {"green", "watched-green"}
     said = service(host, 2).end_abandoned()
-    assert "light-model-blue, light-model-blue-2 gets the requests again" in said
+    assert "gets the requests again: light-model-blue, light-model-blue-2" in said
     assert replicas(host) == old
     assert host.outages == []
 
