@@ -100,7 +100,7 @@ def test_probes_ask_routes_that_exist_and_need_no_key(tmp_path: Path) -> None:
         for kind in ("startup", "readiness", "liveness")
     }
     answers = {kind: client.get(path).status_code for kind, path in paths.items()}
-    # There is no model here: such a pod gets no requests, and once it has started it is not killed for that.
+    # There is no model here: such a pod gets no requests, and once it has started, it goes on.
     assert answers == {"startup": 503, "readiness": 503, "liveness": 200}
     metrics = DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/path"]
     assert client.get(metrics, headers={"X-API-Key": "k"}).status_code == 200
