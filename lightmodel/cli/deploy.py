@@ -35,13 +35,18 @@ def deploy() -> None:
 @click.option(
     "--renew-proxy", is_flag=True, help="Replace the proxy before it as well: a second of downtime."
 )
-def docker(config: Config, image: str, **flags: bool) -> None:
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, 16),
+    help="Number of containers that answer, instead of deploy.replicas.",
+)
+def docker(config: Config, image: str, replicas: int | None, **flags: bool) -> None:
     """Deploy to a Docker host without losing a request.
 
     DOCKER_HOST holds its address, such as ssh://user@host; unset means this machine.
     """
     with watched_run(config, "deploy", dry_run=flags["dry_run"]) as notify:
-        deployment = open_docker_host(config, renew_proxy=flags["renew_proxy"])
+        deployment = open_docker_host(config, renew_proxy=flags["renew_proxy"], replicas=replicas)
         _run(signed_only(deployment, config.deploy), image, flags, notify)
 
 

@@ -19,6 +19,13 @@ class DeploySection(Section):
     port: int = Field(
         5001, ge=1, le=65535, description="Port of the Docker host on which the service listens."
     )
+    replicas: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Number of containers of the service on a Docker host, among which its proxy spreads "
+        "the requests.",
+    )
     env_file: Path | None = Field(
         None,
         description="File of NAME=VALUE lines for the service's environment, such as "

@@ -119,6 +119,13 @@ class ServeSection(Section):
         ge=0,
         description="Maximum number of requests per second for each key (or address); 0: no limit.",
     )
+    replicas: int = Field(
+        1,
+        ge=1,
+        le=1_000,
+        description="Number of services among which a proxy spreads the requests, this one included; each "
+        "allows its part of serve.rate_limit. `deploy docker` sets it to deploy.replicas.",
+    )
     cors_origins: tuple[str, ...] = Field(
         (),
         description="Web pages of other origins that may call the service from a browser, such as "

@@ -46,7 +46,7 @@ _ERRORS: dict[int, type[LightModelError]] = {
     78: ConfigError,
 }
 _RUNNING = frozenset({"Pending", "InProgress", "Delayed", "Cancelling"})
-_SETTINGS = ("name", "port", "ready_timeout_s", "watch_s", "keep_images")
+_SETTINGS = ("name", "port", "replicas", "ready_timeout_s", "watch_s", "keep_images")
 _ENV_FILE = "/etc/light-model/service.env"  # on the instance
 # The service's settings and secrets are the instance's: what is sent to it stands in AWS's logs.
 _SCRIPT = """set -eu
@@ -170,7 +170,8 @@ class Ec2Host:
 
     def _send(self, instance: str, script: str) -> str:
         settings = self.deploy_settings
-        seconds = _PULL_S + 2 * settings.ready_timeout_s + settings.watch_s + 3 * STOP_S
+        starts = (1 + settings.replicas) * settings.ready_timeout_s
+        seconds = _PULL_S + starts + settings.watch_s + 3 * STOP_S
         sent = self.account.hosts.send_command(
             InstanceIds=[instance],
             DocumentName="AWS-RunShellScript",

@@ -7,7 +7,6 @@ requests to the live one of the two.
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING
 from lightmodel.config import DeploySection
 from lightmodel.delivery import engine
 from lightmodel.delivery.interruption import raise_if_interrupted
-from lightmodel.delivery.proxy import PROXY_URL, Colour, Proxy
+from lightmodel.delivery.proxy import PROXY_URL, Proxy
+from lightmodel.delivery.replicas import REPLICAS, Replica
 from lightmodel.delivery.smoke_test import OK, Ask, smoke_test, wait_until_ready
 from lightmodel.errors import ConfigError, DeployFailed
 from lightmodel.store.manifest import Manifest
@@ -30,20 +30,20 @@ logger = logging.getLogger(__name__)
 
 IMAGE, SETTINGS, NAME = (f"light-model.{word}" for word in ("image", "settings", "name"))
 STOP_S = 40  # the service ends requests under way within serve.graceful_timeout_s
-_ASK_S = 2.0  # for which one command in the proxy's container repeats a request
+WATCH_S = _ASK_S = 2.0  # for which one command in the proxy's container repeats a request
 _LOG_LINES = 8
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A container with a new version of the service, reached from the proxy's container.
+    """A replica of a new version of the service, reached from the proxy's container.
 
-    Its colour is its name on the service's network; `key` is the API key, "" for none.
+    `key` is the API key, "" for none.
     """
 
     container: "Container"
     proxy: Proxy
-    colour: Colour
+    replica: Replica
     manifest: Manifest
     key: str
 
@@ -69,19 +69,17 @@ class Candidate:
             smoke_test(self._asking(PROXY_URL if through_proxy else self._address), self.manifest)
 
     def watch(self, seconds: float) -> None:
-        """Check it for a number of seconds, at its own address: the proxy would hide that it is dead.
+        """Check it for a few seconds, at its own address: the proxy would hide that it is dead.
 
         Raises:
             DeployFailed: it ended, became unhealthy, or does not answer.
         """
-        ends = time.monotonic() + seconds
         with self._quote_log():
-            while (left := ends - time.monotonic()) > 0:
-                answer = self._asking(self._address, watch_s=min(_ASK_S, left))("/ready", None)
-                raise_if_interrupted()
-                self.check_alive()
-                if answer.status != OK:
-                    raise DeployFailed(f"it stopped answering; /ready: {answer}")
+            answer = self._asking(self._address, watch_s=seconds)("/ready", None)
+            raise_if_interrupted()
+            self.check_alive()
+            if answer.status != OK:
+                raise DeployFailed(f"it stopped answering; /ready: {answer}")
 
     def check_alive(self) -> None:
         """Check the state of the container.
@@ -99,10 +97,10 @@ class Candidate:
 
     @property
     def _address(self) -> str:
-        return f"http://{self.colour}:5001"
+        return f"http://{self.replica.host}:5001"
 
     def _asking(self, address: str, **patience: float) -> Ask:
-        return lambda path, body: self.proxy.ask(address + path, body, self.key, **patience)
+        return self.proxy.asking(address, self.key, **patience)
 
     @contextmanager
     def _quote_log(self) -> Iterator[None]:
@@ -122,25 +120,28 @@ def start_candidate(
     manifest: Manifest,
     *,
     reference: str,
-    colour: Colour,
+    replica: Replica,
 ) -> "Container":
-    """Start a container of an image, reachable by its colour on the service's network.
+    """Start a replica of an image, which the service's network knows by its colour, and by its number too.
 
     `docker ps` shows the image by this reference, and the model by a label. Docker does not restart the
     container before it has passed its smoke test.
     """
     container = client.containers.create(
         reference,
-        name=f"{deploy.name}-{colour}",
+        name=replica.container_name(deploy.name),
         environment=environment_of(deploy),
         labels={
             NAME: deploy.name,
             IMAGE: str(image.id),
             SETTINGS: settings_hash(deploy),
+            REPLICAS: str(deploy.replicas),
             **_origin(image, manifest),
         },
         network=deploy.name,
-        networking_config={deploy.name: client.api.create_endpoint_config(aliases=[colour])},
+        networking_config={
+            deploy.name: client.api.create_endpoint_config(aliases=[replica.colour, replica.host])
+        },
         volumes={f"{deploy.name}-log": {"bind": "/app/var/log", "mode": "rw"}},
         **engine.restrictions(),
     )
@@ -163,12 +164,14 @@ def _origin(image: "Image", manifest: Manifest) -> dict[str, str]:
 
 
 def environment_of(deploy: DeploySection) -> dict[str, str]:
-    """Return the environment of the service: deploy.env_file, and one proxy in front of it.
+    """Return the environment of a replica: deploy.env_file, one proxy in front of it, and their number.
 
     Raises:
         ConfigError: the file cannot be read, or a line is not NAME=VALUE.
     """
     environment = {"LIGHTMODEL__SERVE__PROXIES": "1"}
+    if deploy.replicas > 1:
+        environment["LIGHTMODEL__SERVE__REPLICAS"] = str(deploy.replicas)
     if deploy.env_file is None:
         return environment
     try:

@@ -3,7 +3,7 @@
 import logging
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,13 @@ from lightmodel.delivery.proxy import (
     published_port,
 )
 from lightmodel.delivery.replacement import Replacement
+from lightmodel.delivery.replicas import (
+    address_of_replica,
+    deployed_count,
+    failing,
+    names_of,
+    replicas_of,
+)
 from lightmodel.delivery.smoke_test import OK, check_address, wait_until_ready
 from lightmodel.errors import ArtefactMissing
 from lightmodel.store.manifest import Manifest
@@ -41,13 +48,16 @@ _RESTART_S = 10
 _MAX_RESTARTS = 2  # by Docker: more means that the container keeps failing
 
 
-def open_docker_host(config: Config, *, renew_proxy: bool = False) -> "DockerHost":
-    """Return the service on the Docker host that DOCKER_HOST names.
+def open_docker_host(
+    config: Config, *, renew_proxy: bool = False, replicas: int | None = None
+) -> "DockerHost":
+    """Return the service on the Docker host that DOCKER_HOST names; `replicas` replaces deploy.replicas.
 
     Raises:
         SourceUnavailable: no engine answers.
     """
-    return DockerHost(engine.connect(), config.deploy, renew_proxy)
+    settings = config.deploy.model_copy(update={"replicas": replicas or config.deploy.replicas})
+    return DockerHost(engine.connect(), settings, renew_proxy)
 
 
 @dataclass(frozen=True)
@@ -74,20 +84,21 @@ class DockerHost:
             live = self._live()
             proxy = self._proxy()
         settings, port = self.settings, published_port(proxy) if proxy else 0
+        times = f" {settings.replicas} times, one after the other," if settings.replicas > 1 else ""
         move = [f"move the proxy from port {port} to {settings.port}"]
         first = move if port not in {0, settings.port} else []
-        if live is not None and self._runs_image(live, resolved):
+        if self._runs_image(live, resolved):
             return [
                 *first,
                 f"{image} ({manifest.version}) is live already: check it, change nothing",
             ]
         return [
             *first,
-            f"start {image} ({manifest.version}) beside {live.name if live else 'nothing'}",
+            f"start {image} ({manifest.version}){times} beside {names_of(live)}",
             f"wait until it is ready, at most {settings.ready_timeout_s:g} s",
             f"compare its answers to {len(manifest.samples)} sample rows with its manifest",
             f"switch port {settings.port} to it, and watch it for {settings.watch_s:g} s",
-            f"remove {live.name if live else 'nothing'}, and images beyond {settings.keep_images}",
+            f"remove {names_of(live)}, and images beyond {settings.keep_images}",
         ]
 
     def deploy(self, image: str) -> DeploymentResult:
@@ -99,7 +110,7 @@ class DockerHost:
             self._go_back(proxy)
             live = self._live()
             changed = not (
-                live and self._runs_image(live, resolved) and self._is_ready(proxy, live, manifest)
+                self._runs_image(live, resolved) and self._is_ready(proxy, live, manifest)
             )
             if changed:
                 Replacement(self.client, self.settings, proxy, live).run(resolved, manifest)
@@ -141,11 +152,8 @@ class DockerHost:
         with translate_docker_errors("cannot inspect the Docker host"):
             for remaining in reversed(range(_CHECKS)):
                 proxy, live = self._proxy(), self._live()
-                fault = _problem_of(proxy, "the proxy") or _problem_of(live, "the service")
-                if not fault and proxy:
-                    answer = Proxy(proxy).ask(f"{PROXY_URL}/ready")
-                    fault = "" if answer.status == OK else f"the service does not answer: {answer}"
-                if not fault or (live and self._is_starting(live)):
+                fault = self._fault(proxy, live)
+                if not fault or (live and all(map(self._is_starting, live))):
                     return ""
                 if remaining:
                     time.sleep(_POLL_S)
@@ -163,16 +171,21 @@ class DockerHost:
         with translate_docker_errors("cannot restart the service"), self._lock():
             proxy = open_proxy(self.client, self.settings)
             live = self._live()
-            if live is not None:
-                logger.info("restarting %s, which is %s", live.name, live.status)
-                live.restart(timeout=_RESTART_S)
-                engine.keep_running(live)
-                wait_until_ready(
-                    lambda path, body: proxy.ask(PROXY_URL + path, body),
-                    self.settings.ready_timeout_s,
-                )
+            count = deployed_count(live)
+            if live and len(live) == count:
+                self._restart(proxy, live)
                 return
-        self.deploy(self._images.live)
+        settings = self.settings.model_copy(update={"replicas": count or self.settings.replicas})
+        replace(self, settings=settings).deploy(self._images.live)
+
+    def _restart(self, proxy: Proxy, live: "list[Container]") -> None:
+        """Restart the replicas that do not answer, or all, and wait until they do."""
+        for one in failing(proxy, live) or live:
+            logger.info("restarting %s, which is %s", one.name, one.status)
+            one.restart(timeout=_RESTART_S)
+            engine.keep_running(one)
+            address = PROXY_URL if len(live) == 1 else address_of_replica(one)
+            wait_until_ready(proxy.asking(address), self.settings.ready_timeout_s)
 
     def end_abandoned(self) -> str:
         """Undo a deployment that was killed while it watched a version; return how, "" if there is none.
@@ -216,21 +229,22 @@ class DockerHost:
     def _lock(self) -> AbstractContextManager["Container"]:
         build = "`docker build --target proxy -t light-model-proxy .`"
         engine.image_of(self.client, PROXY_IMAGE, build)
-        seconds = self.settings.ready_timeout_s + self.settings.watch_s + 3 * STOP_S
+        starting, stopping = self.settings.ready_timeout_s, 3 * STOP_S
+        seconds = self.settings.replicas * (starting + stopping) + self.settings.watch_s
         return engine.lock(self.client, self._lock_name, PROXY_IMAGE, seconds)
 
     def _proxy(self) -> "Container | None":
         return engine.find_container(self.client, f"{self.settings.name}-proxy")
 
-    def _live(self) -> "Container | None":
-        """Return the container that gets the requests, running or not."""
+    def _live(self) -> "list[Container]":
+        """Return the containers that get the requests, running or not."""
         proxy = self._proxy()
         if proxy is None or proxy.status != "running":
-            return None
+            return []
         return self._version(Proxy(proxy).route().live)
 
-    def _version(self, colour: Colour) -> "Container | None":
-        return engine.find_container(self.client, f"{self.settings.name}-{colour}")
+    def _version(self, colour: Colour) -> "list[Container]":
+        return replicas_of(self.client, self.settings.name, colour)
 
     def _go_back(self, proxy: Proxy) -> str:
         """Undo a deployment that was killed while it watched a version; return how, "" if there is none."""
@@ -238,26 +252,52 @@ class DockerHost:
         if not route.watched:
             return ""
         new, old = self._version(route.live), self._version(OTHER_COLOUR[route.live])
-        if old is None or old.status != "running":
+        if not any(one.status == "running" for one in old):
             proxy.end_watch()
             return ""
         proxy.switch(OTHER_COLOUR[route.live])
-        engine.remove(new)
-        done = f"a deployment was killed in its watch; {old.name} gets the requests again"
+        for one in new:
+            engine.remove(one)
+        done = (
+            "a deployment was killed in its watch; the version before gets the requests again: "
+            f"{names_of(old)}"
+        )
         logger.warning("%s", done)
         return done
 
-    def _runs_image(self, live: "Container", image: "Image") -> bool:
-        same = live.labels.get(containers.SETTINGS) == containers.settings_hash(self.settings)
-        return same and live.labels.get(containers.IMAGE) == image.id
+    def _runs_image(self, live: "list[Container]", image: "Image") -> bool:
+        """Return whether each replica that the settings ask for is there, and runs the image."""
+        wanted = containers.settings_hash(self.settings), image.id
+        labels = [
+            (one.labels.get(containers.SETTINGS), one.labels.get(containers.IMAGE)) for one in live
+        ]
+        return labels == [wanted] * self.settings.replicas
 
-    def _is_ready(self, proxy: Proxy, live: "Container", manifest: Manifest) -> bool:
-        """Return whether the live container is ready; if so, let Docker keep it running."""
-        if live.status != "running" or proxy.ask(f"{PROXY_URL}/ready").status != OK:
+    def _is_ready(self, proxy: Proxy, live: "list[Container]", manifest: Manifest) -> bool:
+        """Return whether all replicas are ready; if so, let Docker keep them running."""
+        if self._fault(proxy.container, live) or failing(proxy, live):
             return False
-        engine.keep_running(live)  # a killed deployment may not have done so
+        for one in live:
+            engine.keep_running(one)  # a killed deployment may not have done so
         logger.info("%s is live already", manifest.version)
         return True
+
+    def _fault(self, container: "Container | None", live: "list[Container]") -> str:
+        """Return what is wrong with the proxy, the replicas, or their answer; "" for nothing."""
+        fault = _problem_of(container, "the proxy")
+        fault = fault or ("" if live else "the service has no container")
+        if fault or container is None:
+            return fault
+        proxy, count = Proxy(container), deployed_count(live)
+        if len(live) < count:
+            return f"{count - len(live)} of {count} replicas have no container"
+        if count == 1 and (fault := _problem_of(live[0], "the service")):
+            return fault
+        silent = [one for one in failing(proxy, live) if not self._is_starting(one)]
+        if silent:
+            return f"of {count} replicas do not answer: {names_of(silent)}"
+        answer = proxy.ask(f"{PROXY_URL}/ready")
+        return "" if answer.status == OK else f"the service does not answer: {answer}"
 
 
 def _problem_of(container: "Container | None", what: str) -> str:

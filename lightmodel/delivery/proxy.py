@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lightmodel.config import DeploySection
 from lightmodel.delivery import engine
-from lightmodel.delivery.smoke_test import Answer
+from lightmodel.delivery.smoke_test import Answer, Ask
 from lightmodel.errors import ConfigError, DeployFailed
 
 if TYPE_CHECKING:  # imported when an engine is needed
@@ -85,6 +85,10 @@ class Proxy:
             self.container.put_archive(_STATE, engine.tar_of(_REQUEST_FILE, body))
             command.append(f"{_STATE}/{_REQUEST_FILE}")
         return ask_from(self.container, *command, key=key, **patience)
+
+    def asking(self, address: str, key: str = "", **patience: float) -> Ask:
+        """Return what sends requests to an address from the proxy's container; see `ask_from`."""
+        return lambda path, body: self.ask(address + path, body, key, **patience)
 
 
 def ask_from(

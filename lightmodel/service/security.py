@@ -33,7 +33,7 @@ class Callers:
 
     def __init__(self, serve: ServeSection) -> None:
         self._keys = _read_keys(serve)
-        rate = serve.rate_limit
+        rate = serve.rate_limit / serve.replicas
         self._limiter = RateLimiter(rate, workers_folder()) if rate else None
 
     @property

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lightmodel.config import ServeSection, load
 from lightmodel.service import create_app
 from lightmodel.service.rate_limit import RateLimiter
-from lightmodel.service.security import init_app
+from lightmodel.service.security import Callers, init_app
 from tests.fakes.project import ROOT, Project
 from tests.serve.conftest import trained_shop
 
@@ -196,3 +196,10 @@ def test_processes_never_hand_out_a_token_twice(tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         outputs = list(pool.map(lambda _: subprocess.check_output(command, env=environ), range(3)))
     assert sum(map(int, outputs)) == 1000
+
+
+def test_each_replica_allows_its_part_of_the_rate() -> None:
+    callers = Callers(ServeSection(rate_limit=8.0, replicas=4))
+    allowed = [callers.acquire("key", "") for _ in range(3)]
+    assert allowed[:2] == [0.0, 0.0]
+    assert allowed[2] > 0
