@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lightmodel.errors import ConfigError
-from lightmodel.files import OTHER_FILE, atomic_path, move_durably
+from lightmodel.files import OTHER_FILE, atomic_path
 from lightmodel.scoring.answer_writers import csv_lines, csv_rows, flat_columns, json_lines
 from lightmodel.scoring.predictor import Answers
 
@@ -31,8 +31,8 @@ class AnswerFormat(Protocol):
         """Return the bytes of some answers."""
         ...
 
-    def finish(self, encoded: Path, out: Path) -> None:
-        """Make the complete file `out`, atomically, of all encoded answers; `encoded` may be moved."""
+    def finish(self, encoded: Path) -> Path:
+        """Return the complete file, made of all encoded answers: a new one beside them, or the same."""
         ...
 
 
@@ -47,9 +47,9 @@ class CsvAnswers:
         """Return the rows."""
         return csv_lines(csv_rows(answers))
 
-    def finish(self, encoded: Path, out: Path) -> None:
-        """Move the file."""
-        move_durably(encoded, out)
+    def finish(self, encoded: Path) -> Path:
+        """Return the same file."""
+        return encoded
 
 
 class JsonLinesAnswers(CsvAnswers):
@@ -88,15 +88,17 @@ class ParquetAnswers:
         encoded: bytes = stream.getvalue().to_pybytes()
         return encoded
 
-    def finish(self, encoded: Path, out: Path) -> None:
-        """Write the Parquet file, in row groups of many pieces."""
+    def finish(self, encoded: Path) -> Path:
+        """Write a Parquet file, in row groups of many pieces."""
         import pyarrow as pa
         from pyarrow import parquet
 
         schema = _common_schema([table.schema for table in _streams(encoded)])
+        out = encoded.with_suffix(".parquet")
         with atomic_path(out, OTHER_FILE) as part, parquet.ParquetWriter(part, schema) as writer:
             for group in _groups(table.cast(schema) for table in _streams(encoded)):
                 writer.write_table(pa.concat_tables(group), row_group_size=_GROUP_ROWS)
+        return out
 
 
 def _array(values: Sequence[Any]) -> "pa.Array":

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +15,7 @@ import orjson
 from lightmodel import __version__
 from lightmodel.batch.answer_files import answer_format
 from lightmodel.batch.inputs import InputFiles, open_input
+from lightmodel.batch.outputs import Output, open_output
 from lightmodel.batch.piece_scorer import OnError, PieceScorer, ScoredPiece, file_reader
 from lightmodel.batch.pieces import Advance, FilePart, in_file, read_pieces
 from lightmodel.batch.work_folder import WorkFolder, open_work
@@ -23,7 +23,6 @@ from lightmodel.batch.workers import Workers, score_in_order
 from lightmodel.config import Config
 from lightmodel.config.threads import cores
 from lightmodel.errors import ConfigError, ContractViolation, DataError, Violation
-from lightmodel.files import check_writable, move_durably
 from lightmodel.progress import Progress, format_seconds
 from lightmodel.scoring.model_store import ModelStoreView, open_version
 from lightmodel.scoring.predictor import LoadedModel
@@ -42,7 +41,7 @@ class ScoreOptions:
 
     Attributes:
         source: a file, a glob, a folder, or an address as of `data.source`.
-        out: the file for the answers; its ending decides on the format.
+        out: path or address of the answers; its ending decides on the format.
         version: of the model; "" stands for the one that is served.
         on_error: what to do about a row that breaks the contract.
         processes: number of them; 0 stands for one per core.
@@ -52,7 +51,7 @@ class ScoreOptions:
     """
 
     source: str
-    out: Path
+    out: str
     version: str = ""
     on_error: OnError = "stop"
     processes: int = 0
@@ -60,16 +59,18 @@ class ScoreOptions:
     save_s: float = 2.0
     workers_after_s: float = 1.5
 
-    @property
-    def errors_path(self) -> Path:
-        """The file for the rows that break the contract."""
-        return self.out.with_name(f"{self.out.stem}-errors.jsonl")
-
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """What was done, in all runs of the job together, and how long the last one took."""
+    """What was done, in all runs of the job together, and how long the last one took.
 
+    Attributes:
+        answers: where they are.
+        errors: where rows that break the contract are listed; "" if nowhere.
+    """
+
+    answers: str
+    errors: str
     version: str
     rows: int
     scored: int
@@ -106,15 +107,16 @@ def score(config: Config, options: ScoreOptions, progress: Progress) -> ScoreRes
         AlreadyRunning: another process writes this output.
     """
     started = time.monotonic()
-    answer_format(options.out.name)
+    answer_format(options.out)
+    output = open_output(options.out, config)
     files = open_input(options.source, config, progress)
-    _refuse_overwriting(files, options)
-    check_writable(options.out)
+    _refuse_overwriting(files, options, output)
+    output.check()
     model = _model(config, options.version)
     job = _job(config, options, files, model.version)
-    with open_work(options.out, job) as work:
+    with open_work(output.path, job) as work:
         before = work.position.rows
-        run = _Run(config, options, files, model, work)
+        run = _Run(config, options, files, model, work, output)
         if not work.position.is_complete:
             with _removed_if_useless(work):
                 run.score(progress)
@@ -124,7 +126,9 @@ def score(config: Config, options: ScoreOptions, progress: Progress) -> ScoreRes
     seconds = time.monotonic() - started
     noticed = position.noticed
     counts = position.rows, position.scored, position.bad
-    return ScoreResult(model.version, *counts, noticed, seconds, before)
+    errors = output.errors_name if position.bad and options.on_error == "file" else ""
+    places = output.name, errors
+    return ScoreResult(*places, model.version, *counts, noticed, seconds, before)
 
 
 @contextmanager
@@ -151,15 +155,13 @@ def _model(config: Config, version: str) -> LoadedModel:
     return open_version(found, config)
 
 
-def _refuse_overwriting(files: InputFiles, options: ScoreOptions) -> None:
+def _refuse_overwriting(files: InputFiles, options: ScoreOptions, output: Output) -> None:
     """Refuse an output that is a part of the input."""
-    read = {path.resolve() for path in files.paths}
-    for out in (options.out, options.errors_path):
-        if out.resolve() in read:
-            raise ConfigError(
-                f"{out} is a file of the input, and would be replaced",
-                hint="name an output in another folder, or move the file away",
-            )
+    if output.is_in(options.source, files):
+        raise ConfigError(
+            f"{output.name}, or {output.errors_name}, is a part of the input, and would be replaced",
+            hint="name an output in another folder, or move the input away",
+        )
 
 
 def _job(config: Config, options: ScoreOptions, files: InputFiles, version: str) -> dict[str, Any]:
@@ -183,16 +185,15 @@ class _Run:
     files: InputFiles
     model: LoadedModel
     work: WorkFolder
+    output: Output
     _in_work: deque[FilePart] = field(default_factory=deque)
 
     def score(self, progress: Progress) -> None:
         """Score what is left of the input."""
-        position, saved = (
-            self.work.position,
-            -math.inf,
-        )  # the first piece shows whether it can be saved
+        position = self.work.position
+        saved = -math.inf  # the first piece shows whether the position can be saved
         scorer = PieceScorer(
-            self.config, self.model.version, self.options.out.name, self.options.on_error
+            self.config, self.model.version, self.options.out, self.options.on_error
         )
         with progress.task("scoring", self.files.size, "bytes") as advance:
             parts = self._parts(advance, position.pieces)
@@ -208,13 +209,10 @@ class _Run:
         self.work.save()
 
     def publish(self) -> None:
-        """Move the complete files to their names."""
+        """Publish the complete files."""
         if self.options.on_error == "file":
-            if self.work.position.bad:
-                move_durably(self.work.errors_path, self.options.errors_path)
-            else:
-                self.options.errors_path.unlink(missing_ok=True)
-        answer_format(self.options.out.name).finish(self.work.answers_path, self.options.out)
+            self.output.put_errors(self.work.errors_path if self.work.position.bad else None)
+        self.output.put(answer_format(self.options.out).finish(self.work.answers_path))
 
     def _parts(self, advance: Advance, done: int) -> Iterator[FilePart]:
         """Yield the pieces of all files but the first `done`."""

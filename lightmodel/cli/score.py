@@ -1,7 +1,6 @@
 """`python -m lightmodel score`: score files with an approved model version."""
 
 import logging
-from pathlib import Path
 
 import click
 
@@ -20,8 +19,8 @@ logger = logging.getLogger(__name__)
     "--output",
     required=True,
     metavar="FILE",
-    type=NamedPath(dir_okay=False, path_type=Path),
-    help="File for the answers: .csv, .jsonl or .parquet.",
+    type=NamedPath(dir_okay=False),
+    help="File or address (s3://, az://) for the answers: .csv, .jsonl or .parquet.",
 )
 @click.option("--version", default="", help="Model version, instead of the served one.")
 @click.option(
@@ -40,7 +39,7 @@ logger = logging.getLogger(__name__)
 @configured
 def score(
     source: str,
-    output: Path,
+    output: str,
     version: str,
     on_error: OnError,
     processes: int | None,
@@ -56,6 +55,6 @@ def score(
     result = score_files(config, options, make_progress())
     for sentence in result.sentences():
         click.echo(sentence)
-    click.echo(f"answers: {output}")
-    if result.bad and on_error == "file":
-        click.echo(f"rows without an answer: {options.errors_path}")
+    click.echo(f"answers: {result.answers}")
+    if result.errors:
+        click.echo(f"rows without an answer: {result.errors}")

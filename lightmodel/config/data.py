@@ -56,7 +56,8 @@ class DataSection(Section):
         "sample://santander?rows=20000",
         min_length=1,
         description="Where the table is: a path or glob, https://, gdrive://<id> or any Drive link, "
-        "s3://, az://, sklearn://breast_cancer|wine|diabetes|digits, sample://santander?rows=…&seed=….",
+        "s3:// or az:// (also a glob, or a folder ending with a slash), "
+        "sklearn://breast_cancer|wine|diabetes|digits, sample://santander?rows=…&seed=….",
     )
     mirrors: tuple[str, ...] = Field(
         (),

@@ -37,7 +37,7 @@ def source_for(uri: str) -> Source:
     elif scheme == "gdrive":
         from lightmodel.sources.gdrive import fetch
     elif scheme in {"s3", "az"}:
-        from lightmodel.sources.object_store import fetch
+        from lightmodel.sources.objects import fetch
     elif scheme in {"sklearn", "sample"}:
         from lightmodel.sources.bundled import fetch
     else:

@@ -4,6 +4,7 @@ import difflib
 import glob
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -19,15 +20,10 @@ _TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".jsonl", ".ndjson", ".jso
 
 def fetch(uri: str, options: FetchOptions) -> FetchResult:
     """Return the files that `uri` names, in the order of their names; see `Source`."""
-    paths = _matches(_path_of(uri))
+    paths = _matches(path_of(uri))
     sizes = [_size(path) for path in paths]
-    sha256 = _joint_hash(paths)
-    if options.sha256 not in {"", sha256}:
-        raise DataError(
-            f"{uri}: the sha256 is {sha256}, but data.sha256 expects {options.sha256}",
-            hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
-            "string)",
-        )
+    sha256 = joint_hash(_hashes(paths))
+    refuse_hash(uri, sha256, options.sha256)
     return FetchResult(paths, redacted(uri), sha256, sum(sizes), etag="", changed=False)
 
 
@@ -37,9 +33,9 @@ def table_files(uri: str) -> tuple[Path, ...]:
     Raises:
         DataError: there are none, or one is empty.
     """
-    path = _path_of(uri)
+    path = path_of(uri)
     if path.is_dir():
-        tables = [path / name for name in _names_in(path) if _is_table(name)]
+        tables = [path / name for name in _names_in(path) if is_table(name)]
         files = tuple(file for file in tables if file.is_file())
         if not files:
             raise DataError(f"no file in {path} looks like a table", hint="name the files: a glob")
@@ -50,11 +46,17 @@ def table_files(uri: str) -> tuple[Path, ...]:
     return files
 
 
-def _is_table(name: str) -> bool:
+def is_table(name: str) -> bool:
+    """Return whether a file of this name looks like a table."""
     return name.lower().endswith(_TABLES) and not name.startswith(".")
 
 
-def _path_of(uri: str) -> Path:
+def path_of(uri: str) -> Path:
+    """Return the path that a path or a file:// address names.
+
+    Raises:
+        ConfigError: it is on another machine.
+    """
     if not uri.lower().startswith("file:"):
         return Path(uri).expanduser()
     parts = urlsplit(uri)
@@ -97,7 +99,7 @@ def _without_wildcards(pattern: Path) -> Path:
 
 
 def _hint_in_folder(folder: Path) -> str:
-    tables = [name for name in _names_in(folder) if _is_table(name)]
+    tables = [name for name in _names_in(folder) if is_table(name)]
     if not tables:
         return "name the file; none in this folder looks like a table"
     more = f" and {len(tables) - SHOWN} more" if len(tables) > SHOWN else ""
@@ -130,14 +132,28 @@ def _size(path: Path) -> int:
     return size
 
 
-def _joint_hash(paths: tuple[Path, ...]) -> str:
+def _hashes(paths: tuple[Path, ...]) -> list[str]:
     try:
-        hashes = [sha256_of(path) for path in paths]
+        return [sha256_of(path) for path in paths]
     except OSError as error:
         raise DataError(
             f"{error.filename} cannot be read: {error.strerror}",
             hint="check the permissions of the file (ls -l)",
         ) from error
+
+
+def joint_hash(hashes: Sequence[str]) -> str:
+    """Return the hash of a table of one file or several, by those of its files."""
     if len(hashes) == 1:
         return hashes[0]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def refuse_hash(name: str, sha256: str, expected: str) -> None:
+    """Raise DataError if the table of this name has another hash than expected ("": any)."""
+    if expected not in {"", sha256}:
+        raise DataError(
+            f"{name}: the sha256 is {sha256}, but data.sha256 expects {expected}",
+            hint="if the file was meant to change, set data.sha256 to the new hash (or to an empty "
+            "string)",
+        )

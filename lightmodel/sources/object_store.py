@@ -1,4 +1,4 @@
-"""Objects in S3 and in Azure Storage, as tables to fetch and as places for copies of models.
+"""Objects in S3 and in Azure Storage: for tables to fetch, and for copies of models.
 
 Endpoint, region and credentials come from where s3fs and AWS's libraries look (AWS_ENDPOINT_URL,
 AWS_PROFILE, AWS_ACCESS_KEY_ID, the machine's role), and where adlfs looks:
@@ -8,19 +8,17 @@ principal or the machine's identity.
 
 import contextlib
 import errno
-import functools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from lightmodel.config.base import redacted
 from lightmodel.errors import ConfigError, DataError
-from lightmodel.sources.base import FetchOptions, FetchResult
 from lightmodel.sources.cache import FileState, PartialFile, safe_name
-from lightmodel.sources.download import Answer, TransientFailure, download
+from lightmodel.sources.download import Answer, TransientFailure
 
 BLOCK_BYTES = 4 << 20
 SLOW_BYTES_PER_S = 1 << 16
@@ -29,16 +27,6 @@ _RETRIED_STATUS = frozenset({408, 429})
 
 FileSystem = Any
 """One of fsspec's, which has no types."""
-
-
-def fetch(uri: str, options: FetchOptions) -> FetchResult:
-    """Download the object at `uri`; see `Source`."""
-    path = uri.partition("://")[2]
-    bucket, _, key = path.partition("/")
-    store = open_store(uri, options.timeout_s)
-    if not bucket or not key or key.endswith("/"):
-        raise ConfigError(f"{store.safe_uri} names no object", hint=f"write {store.example}")
-    return download(functools.partial(store.open, path), uri, options)
 
 
 def open_store(uri: str, timeout_s: float) -> "ObjectStore":
@@ -99,6 +87,11 @@ class ObjectStore(ABC):
         if not self._state(path).is_same_as(state):
             raise TransientFailure("the object was replaced while it was read")
 
+    def listing(self, root: str) -> list[str]:
+        """Return the paths of all objects below `root`, for a table; see `Remote`."""
+        with self._translate_to_data_errors():
+            return self.paths(root)
+
     @contextlib.contextmanager
     def _translate_to_data_errors(self) -> Iterator[None]:
         try:
@@ -136,6 +129,15 @@ class ObjectStore(ABC):
     def write(self, path: str, data: bytes) -> None:
         """Write an object, replacing any of the same path."""
         self._call(lambda files: files._pipe_file(path, data), len(data))
+
+    def upload(self, path: str, file: Path) -> None:
+        """Write an object of the content of a file, in parts; it appears when it is complete."""
+        size = file.stat().st_size
+        self._call(lambda files: files._put_file(str(file), path), size)
+
+    def remove(self, path: str) -> None:
+        """Remove an object."""
+        self._call(lambda files: files._rm_file(path))
 
     def paths(self, root: str) -> list[str]:
         """Return the paths of all objects below `root`."""

@@ -24,9 +24,8 @@ class Jobs:
 
     def options(self, source: str | Path, out: str = "out.csv", **more: Any) -> ScoreOptions:
         where = source if isinstance(source, str) else str(self.folder / source)
-        made = ScoreOptions(
-            where, self.folder / out, processes=1, piece_bytes=4_000, workers_after_s=0.0
-        )
+        place = out if "://" in out else str(self.folder / out)
+        made = ScoreOptions(where, place, processes=1, piece_bytes=4_000, workers_after_s=0.0)
         return replace(made, **more)
 
     def __call__(self, source: str | Path, out: str = "out.csv", **more: Any) -> ScoreResult:

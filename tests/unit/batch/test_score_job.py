@@ -143,7 +143,7 @@ def test_bad_rows_are_left_out_and_counted(jobs: Jobs) -> None:
     assert "rows that break the contract, and have no answer: 3" in "\n".join(result.sentences())
     good = [row for at, row in enumerate(rows) if at not in BAD]
     assert jobs.out() == jobs.served(as_lines(good), CSV, LINES)
-    assert not jobs.options(Path()).errors_path.exists()
+    assert not (jobs.folder / "out-errors.jsonl").exists()
 
 
 def test_bad_rows_are_listed_without_their_cells(jobs: Jobs) -> None:

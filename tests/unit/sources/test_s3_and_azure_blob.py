@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,12 @@ from tests.fakes.progress import Watching
 
 BODY = Random(5).randbytes(100_000)
 EMPTY, BIG = "empty.csv", "folder/odd name%20(1).csv"
+PARTS = {
+    "parts/b.csv": b"x\n2\n",
+    "parts/a.csv": b"x\n1\n",
+    "parts/deep/c.csv": b"x\n3\n",
+    "parts/_SUCCESS": b"",
+}
 
 
 @pytest.fixture
@@ -39,6 +46,8 @@ def endpoint() -> Iterator[str]:
         make_bucket(address, "tables")
         put_object(address, "tables", EMPTY, b"")
         put_object(address, "tables", BIG, BODY)
+        for key, body in PARTS.items():
+            put_object(address, "tables", key, body)
         yield address
 
 
@@ -48,6 +57,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         make_container(address, "tables")
         put_blob(address, "tables", EMPTY, b"")
         put_blob(address, "tables", BIG, BODY)
+        for key, body in PARTS.items():
+            put_blob(address, "tables", key, body)
         yield address
 
 
@@ -98,10 +109,63 @@ def test_what_is_no_table_is_refused_with_the_reason(
     assert caught.value.hint
 
 
-def test_a_bucket_that_is_not_there(bucket: str, options: FetchOptions) -> None:
-    uri = f"{bucket}-gone/{BIG}"
-    with pytest.raises(DataError, match="there is no such"):
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("parts/*.csv", ["a.csv", "b.csv"]),
+        ("parts/[b-z].csv", ["b.csv"]),
+        ("parts/**/?.csv", ["a.csv", "b.csv", "c.csv"]),
+        ("*/a.csv", ["a.csv"]),
+        ("parts/", ["a.csv", "b.csv"]),
+    ],
+)
+def test_objects_that_match_are_one_table_in_the_order_of_their_names(
+    bucket: str, pattern: str, names: list[str], options: FetchOptions, tmp_path: Path
+) -> None:
+    uri = f"{bucket}/{pattern}"
+    fetched = source_for(uri)(uri, options)
+    assert [path.name for path in fetched.paths] == names
+    assert fetched.size == 4 * len(names)
+    for path in fetched.paths:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    local = source_for("")(str(tmp_path / "*.csv"), options)
+    assert fetched.sha256 == local.sha256
+    again = source_for(uri)(uri, replace(options, sha256=local.sha256))
+    assert again == replace(fetched, changed=False)
+
+
+def test_matching_objects_are_not_asked_for_again_where_that_is_not_wanted(
+    bucket: str, options: FetchOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"{bucket}/parts/*.csv"
+    fetched = source_for(uri)(uri, options)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
+    again = source_for(uri)(uri, replace(options, refresh="never"))
+    assert again.paths == fetched.paths
+
+
+@pytest.mark.parametrize("pattern", ["parts/*.parquet", "parts/a/", "nothing/*", "part?.csv"])
+def test_a_pattern_that_matches_nothing_is_refused(
+    bucket: str, pattern: str, options: FetchOptions
+) -> None:
+    uri = f"{bucket}/{pattern}"
+    with pytest.raises(DataError, match="no object matches") as caught:
         source_for(uri)(uri, options)
+    assert "**" in caught.value.hint
+
+
+def test_matching_objects_with_another_hash_are_refused(bucket: str, options: FetchOptions) -> None:
+    uri = f"{bucket}/parts/*.csv"
+    with pytest.raises(DataError, match="sha256") as caught:
+        source_for(uri)(uri, replace(options, sha256="0" * 64))
+    assert "data.sha256" in caught.value.hint
+
+
+def test_a_bucket_that_is_not_there(bucket: str, options: FetchOptions) -> None:
+    for uri in (f"{bucket}-gone/{BIG}", f"{bucket}-gone/*.csv"):
+        with pytest.raises(DataError, match=r"there is no such|no object matches"):
+            source_for(uri)(uri, options)
 
 
 @pytest.mark.s3
