@@ -3,8 +3,8 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 59_600
-MOST_MODULES = 429
+MOST_LINES = 59_900
+MOST_MODULES = 431
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
