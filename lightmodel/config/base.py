@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 
 # or it looks through all installed packages for plugins, which takes as long as the rest of its import
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
@@ -52,6 +53,11 @@ class Section(BaseModel):
     """One section of config.toml; it is immutable, and rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def word_or_table(value: object) -> str:
+    """Return the tag of the type that a value is meant for: only one type complains of a mistake."""
+    return "table" if isinstance(value, Mapping | BaseModel) else "word"
 
 
 def redacted(text: str) -> str:

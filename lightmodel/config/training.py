@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, Discriminator, Field, SecretStr, Tag, ValidationInfo
 
-from lightmodel.config.base import Section
+from lightmodel.config.base import Section, word_or_table
 from lightmodel.config.data import Column
 from lightmodel.config.durations import duration, parse_duration
 
@@ -57,7 +57,9 @@ _CLASS_WEIGHTS = {
 }
 
 
-_ClassWeight = Literal["none", "balanced"] | dict[str, float]
+_ClassWeight = (
+    Annotated[Literal["none", "balanced"], Tag("word")] | Annotated[dict[str, float], Tag("table")]
+)
 
 
 def _class_weight(value: _ClassWeight, info: ValidationInfo) -> _ClassWeight:
@@ -114,7 +116,9 @@ class TrainSection(Section):
         "and no request needs it. Only the ratios count; rows of weight 0 are left out. Empty: all count "
         "the same.",
     )
-    class_weight: Annotated[_ClassWeight, AfterValidator(_class_weight)] = Field(
+    class_weight: Annotated[
+        _ClassWeight, Discriminator(word_or_table), AfterValidator(_class_weight)
+    ] = Field(
         "none",
         description="Weights of the classes in fitting, not in metrics: balanced gives all classes the "
         "same sum; {yes = 5.0, no = 1.0} names them, others have 1. Probabilities are then those of the "
@@ -183,6 +187,9 @@ class RangeOverride(Section):
     type: Literal["int", "float"] | None = None
 
 
+_Range = Annotated[Literal[False], Tag("word")] | Annotated[RangeOverride, Tag("table")]
+
+
 class TuneSection(Section):
     """How `python -m lightmodel tune` searches for better train.parameters."""
 
@@ -217,7 +224,7 @@ class TuneSection(Section):
         le=50,
         description="Number of best trials that are cross-validated in full, with train.folds.",
     )
-    ranges: dict[str, RangeOverride | Literal[False]] = Field(
+    ranges: dict[str, Annotated[_Range, Discriminator(word_or_table)]] = Field(
         {},
         description="Ranges that override those of `tune --ranges`, by LightGBM's names: num_leaves = "
         "{low = 2, high = 64}; lambda_l1 = false excludes a parameter from the search.",

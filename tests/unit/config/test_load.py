@@ -257,3 +257,19 @@ def test_a_password_of_kafka_has_no_place_in_the_settings() -> None:
     with pytest.raises(ConfigError, match="LIGHTMODEL__STREAMS__KAFKA_PASSWORD") as raised:
         load(sets=sets, environ={})
     assert "hush" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("train.class_weight=ballanced", "'none' or 'balanced'"),
+        ("train.class_weight={yes = 'x'}", "valid number"),
+        ("tune.ranges={num_leaves = true}", "False"),
+        ("tune.ranges={num_leaves = {low = 'x'}}", "valid number"),
+    ],
+)
+def test_a_mistake_in_a_setting_of_two_types_is_one_mistake(setting: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(Path("config.toml"), [setting], {}, text="")
+    assert caught.value.message.startswith("the configuration has 1 mistake:")
+    assert said in caught.value.message
