@@ -26,7 +26,7 @@ from lightmodel.pipeline.entries import (
     train_entries,
 )
 from lightmodel.pipeline.testing import evaluate_on_split, open_model
-from lightmodel.pipeline.train import csv_bytes
+from lightmodel.pipeline.training_results import csv_bytes
 from lightmodel.search.comparison_report import as_excel, comparison_png, table_rows
 from lightmodel.search.entries import CvResult, Entry, RankedResult, choose_entries
 from lightmodel.search.parallel import Failure

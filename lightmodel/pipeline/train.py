@@ -1,7 +1,5 @@
 """Run `train`: fit a candidate on a split."""
 
-import csv
-import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -33,10 +31,10 @@ from lightmodel.pipeline.reuse import (
     model_parameters,
     needed_runtime,
 )
+from lightmodel.pipeline.training_results import write_results
 from lightmodel.progress import Progress
 from lightmodel.store import codec
 from lightmodel.store.codec import FoldCheckpoints
-from lightmodel.store.manifest import json_bytes
 from lightmodel.store.provenance import (
     NOT_SERVED,
     commit,
@@ -190,7 +188,7 @@ def publish_model(
         for name in ("contract.json", "profile.json", "checks.json"):
             draft.write(name, split.read(name))
         draft.write(REFERENCE, trained.reference.to_bytes())
-        _write_results(draft, trained)
+        write_results(draft, trained)
         if origin.retry:
             draft.write(ATTEMPTS, origin.retry.attempts_json())
         _write_environment(draft, code, libraries)
@@ -274,39 +272,3 @@ def _inputs(split: Version, retry: CandidateSearch | None) -> dict[str, Any]:
         "preprocess": dict(split.manifest.parameters),
         "machine": machine(),
     }
-
-
-def _write_results(draft: Draft, trained: "TrainingResult") -> None:
-    from lightmodel.report.plots.training import importance_png
-
-    results = {
-        "out_of_fold": trained.metrics,
-        "threshold": trained.threshold,
-        "prior": trained.prior,
-        "folds": [asdict(fold) for fold in trained.folds],
-        "warnings": trained.warnings,
-        "constant": trained.constant,
-    }
-    draft.write("metrics.json", json_bytes(results))
-    folds = [
-        {"fold": one.fold, "rows": one.rows, "rounds": one.rounds, **one.metrics}
-        for one in trained.folds
-    ]
-    draft.write("cv_results.csv", csv_bytes(folds))
-    importance = trained.importance
-    gains = {item.feature: item.gain for item in importance}
-    counts = {item.feature: item.split for item in importance if item.split == item.split}
-    for kind, values in (("gain", gains), ("split", counts)):
-        if values:
-            draft.write(f"feature_importance_{kind}.json", json_bytes(values))
-            draft.write(f"feature_importance_{kind}.png", importance_png(importance, kind=kind))
-
-
-def csv_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
-    """Return rows as CSV in UTF-8, with a column for each key that occurs in any of them."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

@@ -27,7 +27,8 @@ from lightmodel.pipeline.context import (
 )
 from lightmodel.pipeline.finalists import exceeds_noise, score_finalist
 from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_parameters
-from lightmodel.pipeline.train import clear_checkpoints, csv_bytes, train_spec
+from lightmodel.pipeline.train import clear_checkpoints, train_spec
+from lightmodel.pipeline.training_results import csv_bytes
 from lightmodel.search.ranges import Space, search_space, starting_point
 from lightmodel.search.studies import StudyPlan, Trial, open_study
 from lightmodel.search.study_report import best_trials, study_png, trial_rows

@@ -92,13 +92,26 @@ def evaluate(
     Raises:
         ContractViolation: the test rows break the candidate's contract.
     """
+    compared = _compare(table, candidate, served) if served else None
+    evaluation = _evaluate(table, prior, candidate, compared, resamples, best_scores)
+    return EvaluationResult(evaluation, _comparison_warnings(compared))
+
+
+def _evaluate(
+    table: pa.Table,
+    prior: Vector,
+    candidate: ModelUnderTest,
+    compared: Comparison | str | None,
+    resamples: int,
+    best_scores: Callable[[pa.Table], Scores | None],
+) -> Evaluation:
+    """Evaluate a candidate that was `compared`; see `evaluate`."""
     rows, target = _rows(table, candidate)
     scores = candidate.predict(*rows)
     task = candidate.contract.task
     constant = np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior)
     weights = row_weights(table, candidate.contract, candidate.weight)
-    compared = _compare(table, candidate, served) if served else None
-    evaluation = Evaluation(
+    return Evaluation(
         task=str(task.kind),
         loss=task.loss,
         labels=tuple(label_name(label) for label in task.labels),
@@ -118,7 +131,6 @@ def evaluate(
         weight=candidate.weight,
         unweighted={} if weights is None else measure(task, target, scores, candidate.threshold),
     )
-    return EvaluationResult(evaluation, _comparison_warnings(compared))
 
 
 def _comparison_warnings(compared: Comparison | str | None) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
 MOST_LINES = 59_900
-MOST_MODULES = 431
+MOST_MODULES = 432
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

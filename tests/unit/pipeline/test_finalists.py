@@ -10,7 +10,7 @@ from typing import Any
 from lightmodel.config import Config
 from lightmodel.contract.task import METRICS
 from lightmodel.pipeline.candidates import Candidate, rank
-from lightmodel.pipeline.train import csv_bytes
+from lightmodel.pipeline.training_results import csv_bytes
 from lightmodel.pipeline.tune import TuneResult, finalist_rows
 from lightmodel.search.ranges import Space
 from lightmodel.search.studies import Trial

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from lightmodel.contract.task import METRICS
-from lightmodel.pipeline.train import csv_bytes
+from lightmodel.pipeline.training_results import csv_bytes
 from lightmodel.search.comparison_report import as_excel, comparison_png, table_rows
 from lightmodel.search.entries import CvResult, RankedResult
 
