@@ -138,7 +138,9 @@ def autogluon(rows: Rows) -> Predict:
     metric = "log_loss" if rows.has_classes else "root_mean_squared_error"
     folder = TemporaryDirectory()
     atexit.register(folder.cleanup)  # it reads its models from there
-    model = TabularPredictor(name, eval_metric=metric, path=folder.name, verbosity=0)
+    # counts with few values would count as classes
+    kind = None if rows.has_classes else "regression"
+    model = TabularPredictor(name, kind, metric, path=folder.name, verbosity=0)
     table = rows.train.assign(**{name: rows.train_target})
     model.fit(table, presets="medium_quality", time_limit=rows.seconds)
     if not rows.has_classes:
