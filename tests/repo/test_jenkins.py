@@ -319,7 +319,7 @@ def test_the_image_has_todays_client_and_the_jobs_of_the_repository() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["app", "console", "jenkins", "mlflow", "monitoring", "tunnel", "watch"]
+    "name", ["app", "console", "jenkins", "mlflow", "monitoring", "tune", "tunnel", "watch"]
 )
 def test_each_profile_is_there_and_every_service_has_one(name: str) -> None:
     services = compose()["services"]
@@ -350,7 +350,7 @@ def test_compose_gives_no_secret_a_value() -> None:
 
 
 def test_the_service_is_confined() -> None:
-    for name in ("server", "proxy", "watch"):
+    for name in ("server", "proxy", "watch", "tuner"):
         service = compose()["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -359,7 +359,7 @@ def test_the_service_is_confined() -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("profile", ["app", "jenkins", "monitoring", "tunnel", "watch"])
+@pytest.mark.parametrize("profile", ["app", "jenkins", "monitoring", "tune", "tunnel", "watch"])
 @pytest.mark.parametrize("file", ["/dev/null", "deploy/env.example"])
 def test_a_profile_is_clean_for_compose(profile: str, file: str) -> None:
     done = subprocess.run(
