@@ -28,7 +28,7 @@ POD = DEPLOYMENT["template"]["spec"]
 
 
 def settings() -> dict[str, str]:
-    lines = (FOLDER / "settings.env").read_text(encoding="utf-8").splitlines()
+    lines = (FOLDER / "settings.properties").read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
