@@ -9,7 +9,15 @@ import pytest
 
 from lightmodel.errors import ConfigError, SourceUnavailable
 from lightmodel.sources.object_store import open_store
-from tests.fakes.clouds import azurite, make_bucket, make_container, moto, put_blob, put_object
+from tests.fakes.clouds import (
+    aws_environment,
+    azurite,
+    make_bucket,
+    make_container,
+    moto,
+    put_blob,
+    put_object,
+)
 from tests.fakes.scoring_jobs import Jobs, as_lines
 from tests.fakes.streams import visit
 
@@ -48,10 +56,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name, value in aws_environment(endpoint).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

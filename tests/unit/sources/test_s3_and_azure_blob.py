@@ -12,7 +12,15 @@ from lightmodel.errors import ConfigError, DataError
 from lightmodel.sources import object_store
 from lightmodel.sources.base import FetchOptions
 from lightmodel.sources.factory import source_for
-from tests.fakes.clouds import azurite, make_bucket, make_container, moto, put_blob, put_object
+from tests.fakes.clouds import (
+    aws_environment,
+    azurite,
+    make_bucket,
+    make_container,
+    moto,
+    put_blob,
+    put_object,
+)
 from tests.fakes.progress import Watching
 
 BODY = Random(5).randbytes(100_000)
@@ -64,9 +72,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    for name, value in aws_environment(endpoint).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
