@@ -68,7 +68,7 @@ bench-preprocess: $(STAMP) ## Preparing a table of dates, amounts and texts, aga
 bench-tune: $(DEV_STAMP) ## Tuning against Optuna over lgb.cv (minutes)
 	$(BIN)/python -m benchmarks.tune
 
-bench-quality: $(DEV_STAMP) $(QUALITY)/.requirements ## Models against boosters' defaults, FLAML and AutoGluon (half an hour)
+bench-quality: $(DEV_STAMP) $(QUALITY)/.requirements ## Models against boosters' defaults, FLAML and AutoGluon (40 minutes)
 	$(BIN)/python -m benchmarks.quality --python $(QUALITY)/bin/python $(TABLES)
 
 bench-serve: $(DEV_STAMP) ## The service against MLflow and plain Flask (minutes; needs wrk)
