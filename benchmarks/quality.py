@@ -171,11 +171,13 @@ def measure(python: str, name: str, table: Path, target: str) -> dict[str, Resul
 
 
 def mean_ranks(tables: Mapping[str, Mapping[str, Result]]) -> dict[str, float]:
-    """Return the mean rank of each way over the tables, 1 for the lowest loss."""
-    ranks: dict[str, list[int]] = {}
+    """Return the mean rank of each way over the tables, 1 for the lowest loss; equal ones share theirs."""
+    ranks: dict[str, list[float]] = {}
     for results in tables.values():
-        for rank, way in enumerate(sorted(results, key=lambda one: results[one].loss), start=1):
-            ranks.setdefault(way, []).append(rank)
+        losses = [one.loss for one in results.values()]
+        for way, result in results.items():
+            lower = sum(loss < result.loss for loss in losses)
+            ranks.setdefault(way, []).append(lower + (losses.count(result.loss) + 1) / 2)
     return {way: statistics.mean(values) for way, values in ranks.items()}
 
 
