@@ -40,3 +40,8 @@ assert seen["and the task"] == "regression", seen
 P
 cd "$folder"
 "$folder/venv/bin/python" fit.py 2>/dev/null
+# Seen:
+#   number of counts: 31
+#   no metric: multiclass
+#   a metric of numbers: eval_metric='root_mean_squared_error' is not a valid metric for problem_type='multiclass'
+#   and the task: regression
