@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lightmodel.errors import ConfigError
 from lightmodel.files import OTHER_FILE, atomic_path
-from lightmodel.scoring.answer_writers import csv_lines, csv_rows, flat_columns, json_lines
+from lightmodel.scoring.answer_writers import csv_answers, csv_lines, flat_columns, json_lines
 from lightmodel.scoring.predictor import Answers
 
 if TYPE_CHECKING:  # Arrow is slow to import
@@ -45,7 +45,7 @@ class CsvAnswers:
 
     def encode(self, answers: Answers) -> bytes:
         """Return the rows."""
-        return csv_lines(csv_rows(answers))
+        return csv_answers(answers)
 
     def finish(self, encoded: Path) -> Path:
         """Return the same file."""

@@ -84,7 +84,10 @@ class CsvWriter(JsonWriter):
     _before = _between = _after = b""
 
     def _encode(self, answers: Answers) -> bytes:
-        rows = csv_rows(answers)
+        if not self.explain:
+            header = csv_lines([self._header(answers)]) if self._is_empty else b""
+            return header + csv_answers(answers)
+        rows = _csv_rows(answers)
         for row, contributions in zip(rows, answers.contributions or (), strict=False):
             row += [cell for part in contributions for cell in (part["feature"], part["value"])]
         for row, base_value in zip(rows, answers.base_values or (), strict=False):
@@ -109,7 +112,30 @@ def json_lines(answers: Answers) -> bytes:
     return b"".join(orjson.dumps(row) + b"\n" for row in answers.rows())
 
 
-def csv_rows(answers: Answers) -> list[list[Any]]:
+def csv_answers(answers: Answers) -> bytes:
+    """Return the rows of answers as CSV, without a header and contributions."""
+    texts = [_plain_cells(values) for _, values in flat_columns(answers)]
+    if len(texts) == 1 or not all(texts):
+        return csv_lines(_csv_rows(answers))
+    return "".join([f"{line}\n" for line in map(",".join, zip(*texts, strict=True))]).encode()
+
+
+def _plain_cells(values: Sequence[Any]) -> list[str]:
+    """Return cells as `csv_lines` writes them; [] where it takes more than text: quotes, or a gap.
+
+    Column by column, this is several times faster.
+    """
+    kinds = set(map(type, values))
+    if kinds == {bool}:
+        return [str(csv_value(value)) for value in values]
+    if kinds in ({float}, {int}):
+        return list(map(repr, values))
+    together = "\n".join(values) if kinds == {str} else '"'
+    needs_quotes = any(sign in together for sign in ',"\r') or together.count("\n") >= len(values)
+    return [] if needs_quotes else list(values)
+
+
+def _csv_rows(answers: Answers) -> list[list[Any]]:
     """Return the cells of each row for `csv_lines`, without contributions."""
     columns = [
         [csv_value(value) for value in values] if name == "prediction" else values

@@ -19,6 +19,7 @@ from lightmodel.scoring.answer_writers import (
     JsonLinesWriter,
     JsonWriter,
     MlflowWriter,
+    csv_lines,
 )
 from lightmodel.scoring.predictor import Answers
 from lightmodel.tables.media_types import CSV, JSON, JSON_LINES
@@ -58,6 +59,34 @@ def test_all_formats_hold_the_same_rows_in_order(rows: list[tuple[Any, float]], 
     assert [(one, label, float(score)) for one, label, score in cells] == [
         (str(one["row"]), str(one["prediction"]).lower(), one["probability"]) for one in listed
     ]
+
+
+COLUMNS = st.sampled_from(
+    [
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+        st.text('ab,;"\r\n ', max_size=3),
+        st.integers(-(1 << 63), (1 << 64) - 1),
+        st.none(),
+        st.one_of(st.none(), st.text("ab", max_size=2), st.integers()),
+    ]
+)
+
+
+@given(data=st.data(), ids=COLUMNS, rows=st.integers(1, 6), named=st.booleans())
+def test_csv_is_that_of_pythons_writer(
+    data: st.DataObject, ids: "st.SearchStrategy[Any]", rows: int, *, named: bool
+) -> None:
+    keys = data.draw(st.lists(ids, min_size=rows, max_size=rows))
+    labels = data.draw(st.lists(st.sampled_from(['a"', "b", "c,"]), min_size=rows, max_size=rows))
+    scores = data.draw(st.lists(st.floats(), min_size=rows, max_size=rows))
+    answers = Answers(
+        keys if named else None, labels, np.array(scores), None, None, "row", ("a", "b")
+    )
+    cells = zip(*([keys] if named else []), labels, scores, strict=True)
+    expected = csv_lines([*cells])
+    header, _, body = written(CsvWriter(), [answers]).partition(b"\n")
+    assert header == (b"row," if named else b"") + b"prediction,probability"
+    assert body == expected
 
 
 def test_each_class_has_a_probability() -> None:
