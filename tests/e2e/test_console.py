@@ -85,6 +85,7 @@ class Visit:
         """Return what axe finds wrong with the page; "" if that is nothing."""
         from axe_playwright_python.sync_playwright import Axe
 
+        self.page.wait_for_function(_AT_REST)  # what is drawn again is pale meanwhile
         results = Axe().run(self.page)
         return "" if results.violations_count == 0 else results.generate_report()
 
@@ -94,6 +95,12 @@ class Visit:
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         return wide
+
+
+_AT_REST = """
+() => !document.querySelector('[data-stale="true"]')
+    && !document.getAnimations().some(one => one instanceof CSSTransition)
+"""
 
 
 def rows(count: int, seed: int = 2) -> bytes:
