@@ -3,7 +3,7 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 59_900
+MOST_LINES = 59_950
 MOST_MODULES = 432
 
 
