@@ -123,8 +123,11 @@ def test_system_metrics_are_sampled_where_they_are_switched_on(
     for name in names:
         points = client.get_metric_history(sampled.info.run_id, name)
         assert [point.step for point in points] == list(range(len(points)))
-        assert len(points) > 1
-        assert points[0].timestamp < points[-1].timestamp <= sampled.info.end_time + 60_000
+        times = [point.timestamp for point in points]
+        # how busy the processors are is known from the second sample on
+        assert len(times) > (name != "system/cpu_utilization_percentage")
+        assert times == sorted(set(times))
+        assert times[-1] <= sampled.info.end_time + 60_000
     assert 0 < sampled.data.metrics["system/system_memory_usage_percentage"] < 100
 
 
