@@ -61,8 +61,9 @@ def run(words: list[str], folder: Path) -> tuple[float, float]:
         [sys.executable, *words], cwd=folder, env=environ, stderr=subprocess.PIPE
     )
     errors: list[bytes] = []
-    assert process.stderr is not None
-    reading = threading.Thread(target=lambda: errors.append(process.stderr.read()))  # type: ignore[union-attr]
+    stderr = process.stderr
+    assert stderr is not None
+    reading = threading.Thread(target=lambda: errors.append(stderr.read()))
     reading.start()
     while process.poll() is None:
         peak = max(peak, _memory(process.pid))
