@@ -14,6 +14,7 @@ from lightmodel.contract.matrices import is_large
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
+from lightmodel.free_memory import release
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.boosting import (
     Stopping,
@@ -82,6 +83,7 @@ class LightGBMLearner:
             chosen = choose_parameters(dataset, data.folds, every, given, self.parallel_folds)
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM rejects train.parameters: {error}") from error
+        release()  # LightGBM has sorted some 100,000 rows of each column
         return LightGBMTrainer(
             data,
             dataset,

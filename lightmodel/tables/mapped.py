@@ -17,6 +17,7 @@ import pyarrow as pa
 from lightmodel.contract.cells import Matrix
 from lightmodel.contract.matrices import empty_matrix, is_large
 from lightmodel.files import translate_os_errors
+from lightmodel.free_memory import release
 
 _ZEROS = bytes(1 << 20)
 
@@ -35,7 +36,9 @@ def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: P
                     writer.write_batch(batch)
             file.flush()
             cells = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            return pa.ipc.open_file(cells).read_all()
+            table = pa.ipc.open_file(cells).read_all()
+    release()
+    return table
 
 
 def mapped_matrix(rows: int, columns: int, folder: Path) -> Matrix:

@@ -26,7 +26,7 @@ ARROW_TYPES = {
 }
 _BLOCK_CELLS = 200_000  # 2 to 4 MB of text
 _GROUP_ROWS = 65_536
-_READ_BYTES = 16 << 20  # of CSV at a time, where a table goes to a file
+_READ_BYTES = 4 << 20  # of CSV at a time, where a table goes to a file
 _READ_ROWS = 8_192  # of Parquet
 _HINT = "run preprocess again"
 
