@@ -7,7 +7,7 @@ class to an exit code, `lightmodel.service` to an HTTP status.
 
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -55,6 +55,10 @@ class Violation:
     detail: str
     rows: tuple[int, ...] = ()
     total: int = 0
+
+    def shifted(self, rows: int) -> "Violation":
+        """Return it with the numbers of rows that so many others precede."""
+        return replace(self, rows=tuple(row + rows for row in self.rows))
 
     def __str__(self) -> str:
         location = ""

@@ -82,7 +82,8 @@ class Project:
     @cached_property
     def training_table(self) -> pa.Table:
         """The training rows as an Arrow table, in the contract's types."""
-        return read_split(splits_of(self.config), self.split, "train")
+        config = self.config
+        return read_split(splits_of(config), self.split, "train", config.store.work)
 
     def training_rows(self) -> "pd.DataFrame":
         """Return the training rows as a DataFrame."""

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -232,7 +232,7 @@ class _Run:
             yield from results
         except ContractViolation as error:
             start = self._rows_before(self._in_work[0].file) if self._in_work else 0
-            violations = [_shifted(one, start) for one in error.violations]
+            violations = [one.shifted(start) for one in error.violations]
             hint = error.hint or "--on-error skip leaves such rows out, --on-error file lists them"
             raise ContractViolation(violations, what=error.what, hint=hint) from None
 
@@ -273,10 +273,6 @@ class _Run:
             )
         if position.has_ids is None:  # all rows are bad
             self.work.answers.write(scorer.header(has_ids=True))
-
-
-def _shifted(violation: Violation, rows: int) -> Violation:
-    return replace(violation, rows=tuple(row + rows for row in violation.rows))
 
 
 def _bad_row(file: str, row: int, violations: tuple[Violation, ...]) -> bytes:

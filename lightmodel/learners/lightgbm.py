@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.cells import Codes, Matrix, Scores
+from lightmodel.contract.matrices import is_large
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
+from lightmodel.free_memory import release
 from lightmodel.learners.base import TrainingData
 from lightmodel.learners.boosting import (
-    FoldDatasets,
     Stopping,
     boost,
     fold_datasets,
@@ -25,23 +26,21 @@ from lightmodel.learners.constraints import with_positions
 from lightmodel.learners.lean_lightgbm import lgb
 from lightmodel.learners.lightgbm_parameters import STOPPING, checked_parameters
 from lightmodel.learners.objectives import objective_parameters
-from lightmodel.learners.tree_size import (
-    category_parameters,
-    choose_parameters,
-    parameters_for_size,
-)
+from lightmodel.learners.tree_size import category_parameters, choose_parameters
 
 logger = logging.getLogger(__name__)
 
 # LightGBM has one number of threads for the whole process, which each of its calls sets. Trees with linear
 # leaves keep memory for as many threads as there were when they were set up, and end the process when
 # another call, such as the cut of the next fold, has raised it since. A model text names the number, too.
+# Some trees depend on it; those of `_depends_on_threads` do not.
 ONE_THREAD = 1
+_BY_THREADS = ("linear_tree", "use_quantized_grad")
 _RATE_STEP, _LOWEST_RATE = 0.25, 0.25**3  # of the learning rate, where training diverges
 
 
 class LightGBMLearner:
-    """Fits LightGBM; as many folds run in parallel as there are threads."""
+    """Fits LightGBM; as many folds run in parallel as there are threads, but one of a large table."""
 
     name = "lightgbm"
 
@@ -61,6 +60,7 @@ class LightGBMLearner:
     def prepare(self, data: TrainingData) -> "LightGBMTrainer":
         """Bin the table once, and choose the parameters that the user left out."""
         stopping = {name: int(self._given.get(name, value)) for name, value in STOPPING.items()}
+        threads = self._threads_of_fit(data)
         fixed = {
             **objective_parameters(data.task),
             "metric": "None",
@@ -69,7 +69,7 @@ class LightGBMLearner:
             "force_col_wise": True,
             "feature_pre_filter": False,
             "verbosity": -1,
-            "num_threads": ONE_THREAD,
+            "num_threads": threads,
         }
         if data.kind is TaskKind.MULTICLASS:
             fixed["num_class"] = data.classes
@@ -83,6 +83,7 @@ class LightGBMLearner:
             chosen = choose_parameters(dataset, data.folds, every, given, self.parallel_folds)
         except lgb.basic.LightGBMError as error:
             raise ConfigError(f"LightGBM rejects train.parameters: {error}") from error
+        release()  # LightGBM has sorted some 100,000 rows of each column
         return LightGBMTrainer(
             data,
             dataset,
@@ -90,7 +91,27 @@ class LightGBMLearner:
             Stopping(**stopping),
             self._keep_fold_models,
             1.0 if "learning_rate" in given else _LOWEST_RATE,
+            fits=threading.Semaphore(1 if threads > ONE_THREAD else self.parallel_folds),
         )
+
+    def _threads_of_fit(self, data: TrainingData) -> int:
+        """Return the threads of one fit: all for a large table, for two folds would take much memory."""
+        if is_large(*data.features.shape) and not _depends_on_threads(self._given):
+            return self.parallel_folds
+        return ONE_THREAD
+
+
+def _depends_on_threads(parameters: Mapping[str, Any]) -> bool:
+    """Return whether LightGBM fits other trees with another number of threads."""
+    samples = {parameters.get(name) for name in ("boosting", "data_sample_strategy")}
+    return "goss" in samples or any(parameters.get(name) for name in _BY_THREADS)
+
+
+def _model_text(booster: lgb.Booster, parameters: Mapping[str, Any], rounds: int = -1) -> str:
+    """Return the text of so many rounds, -1 for all, which does not depend on the number of threads."""
+    text: str = booster.model_to_string(num_iteration=rounds)
+    used = f"\n[num_threads: {parameters['num_threads']}]\n"
+    return text.replace(used, f"\n[num_threads: {ONE_THREAD}]\n")
 
 
 def _binned(data: TrainingData, parameters: Mapping[str, Any]) -> lgb.Dataset:
@@ -112,6 +133,7 @@ class LightGBMTrainer:
 
     Attributes:
         lowest_rate: the share of the learning rate at which a fit that diverges is given up.
+        fits: lets only so many folds be fitted at once: each copies its rows.
     """
 
     data: TrainingData
@@ -120,6 +142,7 @@ class LightGBMTrainer:
     stopping: Stopping
     keep_fold_models: bool
     lowest_rate: float = 1.0
+    fits: threading.Semaphore = field(default_factory=threading.Semaphore)
     cancelled: threading.Event = field(default_factory=threading.Event)
     _dataset_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -130,10 +153,14 @@ class LightGBMTrainer:
         return {"estimator": "lightgbm", **named, **asdict(self.stopping)}
 
     def fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
-        """Boost on one thread; the held-out scores are those of the best round.
+        """Boost; the held-out scores are those of the best round.
 
         A fit that diverges is repeated at a lower learning rate, whose share the fold's model holds.
         """
+        with self.fits:
+            return self._fit_fold(train, held_out)
+
+    def _fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
         with self._dataset_lock:  # taking subsets of one table from several threads is not safe
             datasets = fold_datasets(self.dataset, train, held_out)
         share = 1.0
@@ -143,7 +170,7 @@ class LightGBMTrainer:
             boosted = boost(datasets, self._at(share), self.stopping, self.cancelled)
         model: dict[str, Any] = {} if share == 1 else {"rate_share": share}
         if self.keep_fold_models:
-            model["texts"] = [boosted.booster.model_to_string(num_iteration=boosted.fit.rounds)]
+            model["texts"] = [_model_text(boosted.booster, self.parameters, boosted.fit.rounds)]
         return replace(boosted.fit, model=model)
 
     def _at(self, share: float) -> dict[str, Any]:
@@ -178,7 +205,7 @@ class LightGBMTrainer:
         while has_diverged(booster, self.parameters) and share > self.lowest_rate:
             share, rounds = self._slower(share), round(rounds / _RATE_STEP)
             booster = self._boost_all(share, rounds)
-        return LightGBMModel((booster.model_to_string(),), self.data.names)
+        return LightGBMModel((_model_text(booster, self.parameters),), self.data.names)
 
     def _boost_all(self, share: float, rounds: int) -> lgb.Booster:
         """Boost on all rows."""
@@ -251,47 +278,3 @@ class LightGBMModel:
             Importance(name, float(gain), float(split))
             for name, gain, split in zip(self.names, gains, splits, strict=True)
         )
-
-
-@dataclass(frozen=True)
-class LightGBMTrials:
-    """The folds of one table, prepared once for all trials: LightGBM only reads them.
-
-    Attributes:
-        trainer: holds the binned table and the parameters in effect.
-        folds: the two datasets of each fold.
-        given: main names of the parameters that train.parameters sets.
-        stopping: early stopping of a trial's folds.
-        parallel: number of folds that are fitted in parallel, one thread each.
-    """
-
-    trainer: LightGBMTrainer
-    folds: Sequence[FoldDatasets]
-    given: frozenset[str]
-    stopping: Stopping
-    parallel: int
-
-    def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
-        """Fit one fold with a trial's parameters, on one thread; no model is kept.
-
-        Raises:
-            CancelledError: `stop` was called.
-            ConfigError: LightGBM rejects the parameters.
-        """
-        trainer = self.trainer
-        every = {**trainer.parameters, **self._for_size(parameters), **parameters}
-        try:
-            return boost(self.folds[fold], every, self.stopping, trainer.cancelled).fit
-        except lgb.basic.LightGBMError as error:
-            raise ConfigError(f"LightGBM rejects {dict(parameters)}: {error}") from error
-
-    def _for_size(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters that training would choose for the trial's tree size."""
-        if "num_leaves" not in parameters:
-            return {}
-        suited = parameters_for_size(int(parameters["num_leaves"]), self.trainer.dataset)
-        return {name: value for name, value in suited.items() if name not in self.given}
-
-    def stop(self) -> None:
-        """Cancel the folds that are being fitted at their next round."""
-        self.trainer.stop()

@@ -180,7 +180,7 @@ def _ranked(
 
 def _training_rows(context: RunContext, split: Version) -> TrainRows:
     config, contract = context.config, contract_of(split)
-    table = read_split(context.splits, split, "train")
+    table = read_split(context.splits, split, "train", config.store.work)
     target = target_vector(table[contract.target.name], contract.task)
     folds = assign_folds(table, contract, config.train, config.split)
     weights = row_weights(table, contract, config.train.weight)

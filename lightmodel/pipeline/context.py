@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.matrices import is_large
 from lightmodel.contract.task import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
 from lightmodel.interruption import raise_if_interrupted
@@ -139,11 +140,18 @@ def contract_of(split: Version) -> Contract:
     return Contract.from_dict(split.manifest.contract or {})
 
 
-def read_split(splits: Store, split: Version, part: str) -> "pa.Table":
+def read_split(splits: Store, split: Version, part: str, work: Path | None = None) -> "pa.Table":
     """Read the "train" or the "test" rows of a split, in its contract's types, without opening the other.
+
+    Args:
+        splits: the store of splits.
+        split: the split.
+        part: "train" or "test".
+        work: the folder of a temporary file for a large table; None: memory holds it, however large.
 
     Raises:
         ArtefactCorrupt: the file does not match its manifest.
+        LightModelError: the temporary file cannot be written.
     """
     from lightmodel.tables.split_files import ARROW_TYPES, read_part
 
@@ -156,7 +164,13 @@ def read_split(splits: Store, split: Version, part: str) -> "pa.Table":
         for one in columns
         if one.type is not ColumnType.DATE or one.format
     }
-    return read_part(split.file(name), "parquet" if name.endswith(".parquet") else "csv", known)
+    large = is_large(split.manifest.rows.get(part, 0), len(columns))
+    return read_part(
+        split.file(name),
+        "parquet" if name.endswith(".parquet") else "csv",
+        known,
+        work if large else None,
+    )
 
 
 def split_file(split: Version, part: str) -> str:

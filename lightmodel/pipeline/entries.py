@@ -70,7 +70,7 @@ def train_entry(config: Config, split_name: str, entry: Entry) -> str:
 
 
 def _train(config: Config, models: Store, split: Version, key: str) -> str:
-    table = read_split(splits_of(config), split, "train")
+    table = read_split(splits_of(config), split, "train", config.store.work)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         spec = replace(train_spec(config, key, SilentProgress()), checkpoints=None)

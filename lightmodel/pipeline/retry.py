@@ -77,7 +77,7 @@ def _score(search: CandidateSearch) -> Iterator[Outcome]:
     from lightmodel.training.cross_validation import cross_validate
 
     context, contract = search.context, contract_of(search.split)
-    table = read_split(context.splits, search.split, "train")
+    table = read_split(context.splits, search.split, "train", context.config.store.work)
 
     def outcome(did: str, why: str, one: Candidate) -> Outcome:
         score = f"{format_metric(one.metrics or {}, search.metric)} out of fold"

@@ -173,7 +173,7 @@ def evaluate_on_split(
                 "model %s cannot be opened, so it is not compared: %s", served.name, error.message
             )
     tested = evaluate(
-        read_split(context.splits, split, "test"),
+        read_split(context.splits, split, "test", context.config.store.work),
         np.array(prior),
         candidate,
         opponent,

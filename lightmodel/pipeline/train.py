@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,8 @@ def fit_model(context: RunContext, split: Version, retry: CandidateSearch | None
     context.record(())
     key = model_key(config, split)
     spec = train_spec(config, key, context.progress)
-    trained = train(read_split(splits, split, "train"), contract_of(split), spec)
+    table = read_split(splits, split, "train", config.store.work)
+    trained = train(table, contract_of(split), spec)
     for warning in trained.warnings:
         logger.warning("%s", warning)
     try:
@@ -125,6 +127,7 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
     Raises:
         ConfigError: train.module or train.parameters cannot be used.
     """
+    from lightmodel.tables.mapped import new_matrix
     from lightmodel.training.cross_validation import TrainSpec
 
     section = config.train
@@ -139,6 +142,7 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
         progress,
         code.function("features") if code else None,
         log_fold,
+        partial(new_matrix, folder=config.store.work),
     )
 
 

@@ -111,7 +111,7 @@ def run_tune(context: RunContext, split: Version, *, include_fixed: bool = False
     result = _new_result(context, split, searched)
     with translate_os_errors(result.folder):
         result.folder.mkdir(parents=True, exist_ok=True)
-    table = read_split(context.splits, split, "train")
+    table = read_split(context.splits, split, "train", context.config.store.work)
     logger.info("running study %s", result.name)
     result = _run_trials(context, split, table, result)
     if not (result.interrupted or result.others):

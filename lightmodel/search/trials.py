@@ -15,8 +15,9 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.interruption import raise_if_interrupted
 from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.learners.boosting import Stopping, fold_datasets
-from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrials
+from lightmodel.learners.lightgbm import LightGBMLearner
 from lightmodel.learners.lightgbm_parameters import main_names
+from lightmodel.learners.lightgbm_trials import LightGBMTrials
 from lightmodel.progress import Progress
 from lightmodel.search.studies import OptunaStudy, Trial
 from lightmodel.training.metrics import choose_threshold, measure

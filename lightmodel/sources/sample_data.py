@@ -25,6 +25,7 @@ POSITIVE_SHARE = 0.1
 ID, TARGET = "ID_code", "target"
 FEATURES = tuple(f"var_{index}" for index in range(COLUMNS))
 DECIMALS = 4
+_BLOCK = 20_000  # rows that are scored at a time
 
 Floats = npt.NDArray[np.float64]
 
@@ -120,4 +121,10 @@ def best_scores(uri: str, table: pa.Table) -> Floats | None:
     """Return scores that no model can beat where `uri` names this sample, else None."""
     if not uri.startswith("sample://santander") or not set(FEATURES) <= set(table.column_names):
         return None
-    return posterior(np.column_stack([table[name].to_numpy() for name in FEATURES]))
+    blocks = (table.slice(start, _BLOCK) for start in range(0, max(1, table.num_rows), _BLOCK))
+    return np.concatenate(
+        [
+            posterior(np.column_stack([rows[name].to_numpy() for name in FEATURES]))
+            for rows in blocks
+        ]
+    )

@@ -24,26 +24,36 @@ from lightmodel.contract.cells import (
 )
 from lightmodel.contract.columns import Column, ColumnType, Contract
 from lightmodel.contract.formats import TextParser
+from lightmodel.contract.matrices import NewMatrix, empty_matrix
 from lightmodel.contract.task import Task, TaskKind
 from lightmodel.contract.time_arrays import as_numbers, time_texts
 from lightmodel.tables.text_columns import NONE, TextEncoders, matrix_width, write_texts
 
+_TEXTS = 50_000  # of a column, that are Python objects at a time
 
-def feature_matrix(table: pa.Table, contract: Contract, encoders: TextEncoders = NONE) -> Matrix:
+
+def feature_matrix(
+    table: pa.Table,
+    contract: Contract,
+    encoders: TextEncoders = NONE,
+    new_matrix: NewMatrix = empty_matrix,
+) -> Matrix:
     """Return (rows, features) float64, columns by name in training order, column-major.
 
     Missing values, and categories that training never saw, are NaN. A text is its length; what the
     `encoders` make of it stands behind all features.
     """
-    width = matrix_width(contract, encoders)
-    matrix = np.empty((table.num_rows, width), dtype=np.float64, order="F")
-    texts = {}
+    matrix = new_matrix(table.num_rows, matrix_width(contract, encoders))
+    texts = []
     for at, column in enumerate(contract.features):
         if column.type is ColumnType.TEXT:
-            texts[column.name] = table[column.name].to_pylist()
+            texts.append(column.name)
         else:
             matrix[:, at] = _numbers(table[column.name], column)
-    write_texts(matrix, texts, contract, encoders)
+    for start in range(0, table.num_rows if texts else 0, _TEXTS):
+        rows = table.select(texts).slice(start, _TEXTS)
+        block = matrix[start : start + _TEXTS]
+        write_texts(block, rows.to_pydict(), contract, encoders)
     return matrix
 
 

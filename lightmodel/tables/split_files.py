@@ -1,7 +1,7 @@
 """Write the training and test tables of a split, and read them back unchanged."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ import pyarrow.csv as arrow_csv
 from lightmodel.contract import time_arrays
 from lightmodel.contract.columns import ColumnType
 from lightmodel.errors import DataError
+from lightmodel.tables.mapped import mapped_table
 
 SplitFormat = Literal["csv", "parquet"]
 
@@ -25,6 +26,8 @@ ARROW_TYPES = {
 }
 _BLOCK_CELLS = 200_000  # 2 to 4 MB of text
 _GROUP_ROWS = 65_536
+_READ_BYTES = 4 << 20  # of CSV at a time, where a table goes to a file
+_READ_ROWS = 8_192  # of Parquet
 _HINT = "run preprocess again"
 
 
@@ -49,16 +52,26 @@ def write_table(table: pa.Table, path: Path, format: SplitFormat, threads: int) 
         _write_parquet(table, path)
 
 
-def read_part(path: Path, format: SplitFormat, types: Mapping[str, pa.DataType]) -> pa.Table:  # noqa: A002 — see above
+def read_part(
+    path: Path,
+    format: SplitFormat,  # noqa: A002 — see above
+    types: Mapping[str, pa.DataType],
+    folder: Path | None = None,
+) -> pa.Table:
     """Read a table written by `write_table`, with its original types.
 
-    The type of a column that is not in `types` is inferred.
+    Args:
+        path: of the file.
+        format: of the file.
+        types: of the columns; that of any other is inferred.
+        folder: is to hold a temporary file with the cells; None: memory holds them.
 
     Raises:
         DataError: the file does not exist, is damaged, or lacks a column of `types`.
+        LightModelError: the temporary file cannot be written.
     """
     try:
-        table = _read_csv(path, types) if format == "csv" else _read_parquet(path, types)
+        table = _read(path, format, types, folder)
     except MemoryError:
         raise
     except FileNotFoundError:
@@ -94,17 +107,54 @@ def _csv_text(rows: pa.Table | pa.RecordBatch, *, header: bool = False) -> pa.Bu
     return sink.getvalue()
 
 
-def _read_csv(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
-    return arrow_csv.read_csv(
-        path,
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-        convert_options=arrow_csv.ConvertOptions(
-            column_types=dict(types),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
+def _read(
+    path: Path,
+    format: SplitFormat,  # noqa: A002 — see above
+    types: Mapping[str, pa.DataType],
+    folder: Path | None,
+) -> pa.Table:
+    if format == "csv":
+        return _read_csv(path, types) if folder is None else _map_csv(path, types, folder)
+    return _read_parquet(path, types) if folder is None else _map_parquet(path, types, folder)
+
+
+_PARSING = arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+
+
+def _converting(
+    types: Mapping[str, pa.DataType], columns: Sequence[str] = ()
+) -> arrow_csv.ConvertOptions:
+    """Return how cells are read; `columns` are those to read, () all."""
+    return arrow_csv.ConvertOptions(
+        column_types=dict(types),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        include_columns=list(columns),
     )
+
+
+def _read_csv(
+    path: Path, types: Mapping[str, pa.DataType], columns: Sequence[str] = ()
+) -> pa.Table:
+    return arrow_csv.read_csv(
+        path, parse_options=_PARSING, convert_options=_converting(types, columns)
+    )
+
+
+def _map_csv(path: Path, types: Mapping[str, pa.DataType], folder: Path) -> pa.Table:
+    with _csv_blocks(path, types) as blocks:
+        unknown = [name for name in blocks.schema.names if name not in types]
+    if unknown:  # the first block does not tell the types of all
+        inferred = _read_csv(path, types, unknown).schema
+        types = {**types, **{field.name: field.type for field in inferred}}
+    with _csv_blocks(path, types) as blocks:
+        return mapped_table(blocks, blocks.schema, folder)
+
+
+def _csv_blocks(path: Path, types: Mapping[str, pa.DataType]) -> arrow_csv.CSVStreamingReader:
+    reading = arrow_csv.ReadOptions(block_size=_READ_BYTES)
+    return arrow_csv.open_csv(path, reading, _PARSING, _converting(types))
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -124,5 +174,17 @@ def _read_parquet(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
 
     with parquet.ParquetFile(path) as file:
         table = file.read()
-    wanted = [types.get(field.name, field.type) for field in table.schema]
-    return table.cast(pa.schema(list(zip(table.column_names, wanted, strict=True))))
+    return table.cast(_wanted(table.schema, types))
+
+
+def _map_parquet(path: Path, types: Mapping[str, pa.DataType], folder: Path) -> pa.Table:
+    from pyarrow import parquet  # as above
+
+    with parquet.ParquetFile(path) as file:
+        schema = _wanted(file.schema_arrow, types)
+        batches = file.iter_batches(_READ_ROWS)
+        return mapped_table((batch.cast(schema) for batch in batches), schema, folder)
+
+
+def _wanted(schema: pa.Schema, types: Mapping[str, pa.DataType]) -> pa.Schema:
+    return pa.schema([(field.name, types.get(field.name, field.type)) for field in schema])

@@ -11,6 +11,7 @@ from lightmodel.config import SplitSection, TrainSection
 from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.loss_values import check_target
+from lightmodel.contract.matrices import NewMatrix, empty_matrix
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
@@ -45,6 +46,7 @@ class TrainSpec:
         checkpoints: store of finished folds; None to fit every fold.
         user_features: the user's function that adds features.
         on_fold: is called with each fold that has ended, its number from 0, and the number of all.
+        new_matrix: makes the matrices of features.
     """
 
     section: TrainSection
@@ -54,6 +56,7 @@ class TrainSpec:
     progress: Progress
     user_features: FeatureFunction | None = None
     on_fold: FoldListener = ignore_fold
+    new_matrix: NewMatrix = empty_matrix
 
 
 @dataclass(frozen=True)
@@ -111,19 +114,19 @@ def extended_data(
     """
     section = spec.section
     _reject_calibrated_regression(contract, section)
-    data = training_data(table, contract)
+    data = training_data(table, contract, spec.new_matrix)
     task, weights = with_loss(data.task, spec.section), row_weights(table, contract, section.weight)
     fitted = fitting_weights(weights, data.target, task, section)
     data = replace(data, task=task, weights=weights, fit_weights=fitted)
     if data.kind is TaskKind.REGRESSION:
         check_target(data.task.loss, data.target, contract.target.name)
-    scored = _score_texts(table, contract, data, folds, section.seed)
+    scored = _score_texts(table, contract, data, folds, spec)
     features, texts = scored.features, scored.models
     others = None
     if spec.user_features and takes_table(spec.user_features):
         others = other_columns(table, contract).table
     steps = fit_features(features, contract, section.features, spec.user_features, texts, others)
-    features = steps.extend(features, others, training=True)
+    features = steps.extend(features, others, training=True, new_matrix=spec.new_matrix)
     return replace(data, features=features, names=steps.feature_names, folds=folds), steps
 
 
@@ -136,10 +139,12 @@ def _reject_calibrated_regression(contract: Contract, section: TrainSection) -> 
         )
 
 
-def training_data(table: pa.Table, contract: Contract) -> TrainingData:
+def training_data(
+    table: pa.Table, contract: Contract, new_matrix: NewMatrix = empty_matrix
+) -> TrainingData:
     """Return training rows in the form that learners take."""
     return TrainingData(
-        feature_matrix(table, contract),
+        feature_matrix(table, contract, new_matrix=new_matrix),
         target_vector(table[contract.target.name], contract.task),
         contract.feature_names,
         contract.categorical,
@@ -148,12 +153,12 @@ def training_data(table: pa.Table, contract: Contract) -> TrainingData:
 
 
 def _score_texts(
-    table: pa.Table, contract: Contract, data: TrainingData, folds: Folds, seed: int
+    table: pa.Table, contract: Contract, data: TrainingData, folds: Folds, spec: TrainSpec
 ) -> FittedTexts:
     """Return the models of the text columns, and the features with their scores out of fold."""
     if not any(column.type is ColumnType.TEXT for column in contract.features):
         return FittedTexts({}, data.features)
-    return fit_texts(table, contract, data.target, folds, seed, data.weights)
+    return fit_texts(table, contract, data, folds, spec.section.seed, spec.new_matrix)
 
 
 def fit_folds(trainer: Trainer, folds: Folds, spec: TrainSpec) -> list[FoldFit]:

@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from lightmodel.contract.cells import Matrix, Scores, Vector
 from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.matrices import NewMatrix, empty_matrix
 from lightmodel.errors import ArtefactCorrupt, ConfigError
 from lightmodel.training.calibration import Calibration
 from lightmodel.training.date_parts import DateParts
 from lightmodel.training.texts import TextModel
-from lightmodel.training.user_features import FeatureFunction, UserFeatures
+from lightmodel.training.user_features import CALLED_ROWS, FeatureFunction, UserFeatures
 
 if TYPE_CHECKING:  # slow to import, and only a user's function may need it
     import pyarrow as pa
@@ -109,7 +110,12 @@ class Processing:
         return (other_columns(table, self.contract).table,)
 
     def extend(
-        self, features: Matrix, others: "pa.Table | None" = None, *, training: bool = False
+        self,
+        features: Matrix,
+        others: "pa.Table | None" = None,
+        *,
+        training: bool = False,
+        new_matrix: NewMatrix = empty_matrix,
     ) -> Matrix:
         """Return (rows, all features) for (rows, features of the contract and scores of texts).
 
@@ -120,7 +126,7 @@ class Processing:
         if not self.adds_features:
             return features
         width = features.shape[1]
-        extended = np.empty((len(features), len(self.feature_names)), order="F")
+        extended = new_matrix(len(features), len(self.feature_names))
         extended[:, :width] = features
         for values in self.dates.columns(features):
             extended[:, width] = values
@@ -129,9 +135,7 @@ class Processing:
         for column, (name, counts) in enumerate(self.counts.items(), width):
             extended[:, column] = counts.look_up(features[:, position[name]]) - int(training)
         if self.user:
-            added = self.user.columns(features, others)
-            for column, values in enumerate(added, width + len(self.counts)):
-                extended[:, column] = values
+            self.user.write(extended[:, width + len(self.counts) :], features, others)
         return extended
 
     def wrap(self, predict: Predict, *, calibrated: bool = True) -> Score:
@@ -233,6 +237,7 @@ def fit_features(
     _reject_repeated_names(steps.feature_names)
     if user_function is None:
         return steps
+    features, others = features[:CALLED_ROWS], None if others is None else others[:CALLED_ROWS]
     user = UserFeatures.of(user_function, contract).named(features, others)
     if taken := sorted({*user.names} & {*steps.feature_names}):
         raise ConfigError(

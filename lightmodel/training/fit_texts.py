@@ -11,8 +11,9 @@ import scipy.sparse as sp
 
 from lightmodel.contract.cells import Codes, Matrix, Vector
 from lightmodel.contract.columns import ColumnType, Contract
+from lightmodel.contract.matrices import NewMatrix, empty_matrix
 from lightmodel.contract.task import TaskKind, label_name
-from lightmodel.learners.base import Folds
+from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.tables.encode import feature_matrix
 from lightmodel.training.ngrams import MAX_CHARACTERS, Spans, chunks
 from lightmodel.training.texts import TextModel
@@ -63,25 +64,25 @@ class _Targets:
 def fit_texts(
     table: pa.Table,
     contract: Contract,
-    target: Vector,
+    data: TrainingData,
     folds: Folds,
     seed: int,
-    weights: Vector | None = None,
+    new_matrix: NewMatrix = empty_matrix,
 ) -> FittedTexts:
     """Fit a model of each text column on all rows, and score the rows out of fold.
 
     Args:
         table: the training rows.
         contract: with at least one text column.
-        target: (rows,) as in `TrainingData`.
+        data: their target and weights.
         folds: of the training rows; by time, no row is scored by later ones.
         seed: of the order in which rows are seen.
-        weights: (rows,) weight of each row; None: all count the same.
+        new_matrix: makes the matrix of features.
     """
-    targets = replace(_targets(contract, target, seed), weights=weights)
+    targets = replace(_targets(contract, data.target, seed), weights=data.weights)
     columns = [one.name for one in contract.features if one.type is ColumnType.TEXT]
     models = {name: _fit(table[name], targets, _every_row(table)) for name in columns}
-    features = feature_matrix(table, contract, models)
+    features = feature_matrix(table, contract, models, new_matrix)
     groups = list(_groups(folds.merged(_FITS)))
     end = len(contract.features)
     for name in columns:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +32,7 @@ from lightmodel.training.metrics import (
 from lightmodel.training.split import Method, row_keys, uniform_draws
 from lightmodel.training.weights import row_weights
 
+_BLOCK_CELLS = 4_000_000  # 32 MB of float64
 MIN_COMPARED_ROWS = 30
 MIN_COMPARED_SHARE = 0.1  # of the rows new to the served model: fewer say little about the others
 
@@ -61,6 +61,21 @@ class ModelUnderTest:
     texts: TextEncoders = field(default_factory=dict)
     others_of: Callable[[pa.Table], tuple[pa.Table, ...]] = lambda _: ()
     weight: str = ""
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Rows that a model has scored.
+
+    Attributes:
+        target: (rows,) as in `TrainingData`.
+        scores: (rows,) or (rows, classes).
+        uncalibrated: the same without calibration; None if the model is not calibrated.
+    """
+
+    target: Vector
+    scores: Scores
+    uncalibrated: Scores | None
 
 
 @dataclass(frozen=True)
@@ -106,8 +121,8 @@ def _evaluate(
     best_scores: Callable[[pa.Table], Scores | None],
 ) -> Evaluation:
     """Evaluate a candidate that was `compared`; see `evaluate`."""
-    rows, target = _rows(table, candidate)
-    scores = candidate.predict(*rows)
+    scored = _score(table, candidate)
+    target, scores = scored.target, scored.scores
     task = candidate.contract.task
     constant = np.tile(prior, (len(target), 1)) if len(prior) > 1 else np.full(len(target), prior)
     weights = row_weights(table, candidate.contract, candidate.weight)
@@ -125,7 +140,7 @@ def _evaluate(
         curves=draw_curves(task.kind, target, scores, candidate.threshold, weights),
         comparison=compared if isinstance(compared, Comparison) else None,
         best_reachable=_best_reachable(task.kind, target, best_scores(table), weights),
-        calibration=_calibration(candidate, rows, target, scores, weights),
+        calibration=_calibration(candidate, scored, weights),
         uncompared=compared if isinstance(compared, str) else "",
         constant=len(scores) > 1 and not np.ptp(scores, axis=0).any(),
         weight=candidate.weight,
@@ -147,13 +162,35 @@ def _comparison_warnings(compared: Comparison | str | None) -> tuple[str, ...]:
     return (warning,)
 
 
-def _rows(table: pa.Table, model: ModelUnderTest) -> tuple[tuple[Any, ...], Vector]:
-    """Return what a model scores, and the target of rows, after validation against its contract."""
+def _score(table: pa.Table, model: ModelUnderTest, chosen: Mask | None = None) -> _Scored:
+    """Score the chosen rows, None for all; a block of rows at a time, for memory's sake.
+
+    Raises:
+        ContractViolation: rows break the model's contract.
+    """
+    step = max(1, _BLOCK_CELLS // max(1, len(model.contract.features)))
+    blocks = []
+    for start in range(0, max(1, table.num_rows), step):
+        block = table.slice(start, step)
+        if chosen is not None:
+            block = block.filter(pa.array(chosen[start : start + step]))
+        if chosen is None or block.num_rows:
+            blocks.append(_score_block(block, model, start))
+    before = [one.uncalibrated for one in blocks if one.uncalibrated is not None]
+    return _Scored(
+        np.concatenate([one.target for one in blocks]),
+        np.concatenate([one.scores for one in blocks]),
+        np.concatenate(before) if before else None,
+    )
+
+
+def _score_block(table: pa.Table, model: ModelUnderTest, start: int) -> _Scored:
+    """Score rows after validation against the model's contract; `start` rows precede them."""
     contract = model.contract
     conformed = validate_table(table, contract, with_target=True)
     features = set(contract.feature_names)
     refused = [
-        one
+        one.shifted(start)
         for one in conformed.violations
         if one.rule not in model.tolerated or one.column not in features
     ]
@@ -163,25 +200,17 @@ def _rows(table: pa.Table, model: ModelUnderTest) -> tuple[tuple[Any, ...], Vect
     matrix = feature_matrix(conformed.table, contract, model.texts)
     if conformed.violations and model.imputed is not None:
         matrix = impute(matrix, model.imputed)
-    return (matrix, *model.others_of(conformed.table)), target
-
-
-def _metrics(
-    task: Task, table: pa.Table, model: ModelUnderTest, weights: Vector | None
-) -> dict[str, float]:
-    rows, target = _rows(table, model)
-    return measure(task, target, model.predict(*rows), model.threshold, weights)
+    rows = (matrix, *model.others_of(conformed.table))
+    before = model.uncalibrated(*rows) if model.uncalibrated else None
+    return _Scored(target, model.predict(*rows), before)
 
 
 def _calibration(
-    candidate: ModelUnderTest,
-    rows: tuple[Any, ...],
-    target: Vector,
-    after: Scores,
-    weights: Vector | None,
+    candidate: ModelUnderTest, scored: _Scored, weights: Vector | None
 ) -> CalibrationEffect | None:
     """Return the effect of the calibration on the test rows; None without calibration."""
-    if candidate.uncalibrated is None:
+    before, target = scored.uncalibrated, scored.target
+    if before is None:
         return None
     task, codes = candidate.contract.task, target.astype(np.int64)
 
@@ -190,9 +219,8 @@ def _calibration(
         kept = {name: value for name, value in metrics.items() if name in {"log_loss", "brier"}}
         return {**kept, "calibration_error": expected_calibration_error(scores, codes, weights)}
 
-    before = candidate.uncalibrated(*rows)
     curve = calibration_points(codes, before, weights)[0] if before.ndim == 1 else ()
-    return CalibrationEffect(calibration_metrics(before), calibration_metrics(after), curve)
+    return CalibrationEffect(calibration_metrics(before), calibration_metrics(scored.scores), curve)
 
 
 def _compare(
@@ -209,16 +237,32 @@ def _compare(
     if column and column not in table.column_names:
         return f"{served.version} was split by {column!r}, which the table lacks: not compared"
     try:
-        unseen = table.filter(pa.array(_unseen_by(served, candidate, table)))
-        rows = unseen.filter(pa.array(valid_rows(unseen, served.contract, served.tolerated)))
-        if reason := _too_few(rows.num_rows, unseen.num_rows, served.version):
+        unseen = _unseen_by(served, candidate, table)
+        chosen = unseen & valid_rows(table, served.contract, served.tolerated)
+        rows, of = int(chosen.sum()), int(unseen.sum())
+        if reason := _too_few(rows, of, served.version):
             return reason
-        weights = row_weights(rows, candidate.contract, candidate.weight)
-        served_metrics = _metrics(task, rows, served, weights)
+        weights = _chosen_weights(table, candidate, chosen)
+        served_metrics = _metrics(task, table, served, chosen, weights)
     except LightModelError as error:  # such as features() of the served model failing on a row
         return f"{served.version} is not compared: {error.message}"
-    metrics = _metrics(task, rows, candidate, weights)
-    return Comparison(served.version, len(rows), len(unseen), metrics, served_metrics)
+    metrics = _metrics(task, table, candidate, chosen, weights)
+    return Comparison(served.version, rows, of, metrics, served_metrics)
+
+
+def _metrics(
+    task: Task, table: pa.Table, model: ModelUnderTest, chosen: Mask, weights: Vector | None
+) -> dict[str, float]:
+    """Return the metrics of the chosen rows, which have these weights."""
+    scored = _score(table, model, chosen)
+    return measure(task, scored.target, scored.scores, model.threshold, weights)
+
+
+def _chosen_weights(table: pa.Table, candidate: ModelUnderTest, chosen: Mask) -> Vector | None:
+    """Return the weights of the chosen rows by the candidate's column."""
+    names = {candidate.weight} & {*table.column_names}
+    rows = table.select(sorted(names)).filter(pa.array(chosen))
+    return row_weights(rows, candidate.contract, candidate.weight)
 
 
 def _too_few(rows: int, unseen: int, version: str) -> str:

@@ -2,7 +2,7 @@
 
 import inspect
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # slow to import, and only features(table) needs it
 Columns = Mapping[str, npt.NDArray[Any]]
 FeatureFunction = Callable[..., Any]  # returns a mapping from names to arrays, or a DataFrame
 
+CALLED_ROWS = 100_000  # of which a user's function gets the features at a time
 _TABLE = "table"  # the name of the parameter that asks for a table
 
 
@@ -48,18 +49,23 @@ class UserFeatures:
         """Return these features with the names that the function returns for some rows."""
         return replace(self, names=tuple(self._call(features, others)))
 
-    def columns(self, features: Matrix, others: "pa.Table | None") -> Iterator[Vector]:
-        """Return the (rows,) values of each added feature; infinite ones are missing.
+    def write(self, target: Matrix, features: Matrix, others: "pa.Table | None") -> None:
+        """Write the added features into (rows, names), some rows at a time; infinite values are missing.
 
         Args:
+            target: is filled.
             features: (rows, features) of the contract, and perhaps further columns.
             others: the columns of `Contract.others`; None where the contract has none of them.
 
         Raises:
             ConfigError: the function fails, or returns values that no model can use.
         """
-        added = self._call(features, others)
-        return (_as_numbers(name, added.get(name), len(features)) for name in self.names)
+        for start in range(0, max(1, len(features)), CALLED_ROWS):
+            rows = slice(start, start + CALLED_ROWS)
+            some = features[rows]
+            added = self._call(some, None if others is None else others[rows])
+            for place, name in enumerate(self.names):
+                target[rows, place] = _as_numbers(name, added.get(name), len(some))
 
     def _call(self, features: Matrix, others: "pa.Table | None") -> Mapping[str, Any]:
         """Call the function.

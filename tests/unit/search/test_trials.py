@@ -15,7 +15,7 @@ from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import METRICS, Task, TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import Folds, TrainingData
-from lightmodel.learners.lightgbm import LightGBMTrials
+from lightmodel.learners.lightgbm_trials import LightGBMTrials
 from lightmodel.progress import SilentProgress
 from lightmodel.search.ranges import Range, search_space, starting_point
 from lightmodel.search.studies import StudyPlan, open_study

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lightmodel.contract.cells import Vector
 from lightmodel.contract.columns import Column, ColumnType, Contract, Role
 from lightmodel.contract.task import Task, TaskKind
-from lightmodel.learners.base import Folds
+from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.tables.encode import feature_matrix
-from lightmodel.training.fit_texts import MAX_SCORES, count_matrix, fit_texts
+from lightmodel.training.fit_texts import MAX_SCORES, FittedTexts, count_matrix, fit_texts
 from lightmodel.training.ngrams import CHUNK_CHARACTERS, MAX_CHARACTERS, SIZES, WORDS, HashedTexts
 from lightmodel.training.texts import TextModel
 
@@ -106,13 +107,20 @@ SPOKEN = pa.table(
 )  # fmt: skip
 
 
+def fitted_texts(
+    table: pa.Table, contract: Contract, target: Vector, folds: Folds | None = None
+) -> FittedTexts:
+    data = TrainingData(np.empty((len(target), 0)), target, (), (), contract.task)
+    return fit_texts(table, contract, data, folds or Folds(NUMBERS), seed=0)
+
+
 def correlation(scores: object, target: object) -> float:
     return float(np.corrcoef(np.asarray(scores), np.asarray(target))[0, 1])
 
 
 def test_texts_without_a_signal_do_not_betray_their_own_target() -> None:
     target = RANDOM.integers(0, 2, ROWS).astype(float)
-    fitted = fit_texts(UNIQUE, BINARY, target, Folds(NUMBERS), seed=0)
+    fitted = fitted_texts(UNIQUE, BINARY, target)
     of_itself = feature_matrix(UNIQUE, BINARY, fitted.models)
     assert correlation(of_itself[:, 2], target) > 0.9
     assert abs(correlation(fitted.features[:, 2], target)) < 0.15
@@ -121,10 +129,10 @@ def test_texts_without_a_signal_do_not_betray_their_own_target() -> None:
 
 def test_words_predict_classes_and_numbers() -> None:
     target = (np.arange(ROWS) % 2).astype(float)
-    fitted = fit_texts(SPOKEN, BINARY, target, Folds(NUMBERS), seed=0)
+    fitted = fitted_texts(SPOKEN, BINARY, target)
     assert correlation(fitted.features[:, 2], target) > 0.9
     numbers = contract(Task(TaskKind.REGRESSION))
-    fitted = fit_texts(SPOKEN, numbers, 1e6 + 40 * target, Folds(NUMBERS), seed=0)
+    fitted = fitted_texts(SPOKEN, numbers, 1e6 + 40 * target)
     assert correlation(fitted.features[:, 2], target) > 0.9
     assert abs(fitted.features[:, 2].mean() - 1e6) < 100
 
@@ -133,7 +141,7 @@ def test_of_many_classes_the_frequent_ones_get_scores_in_fewer_buckets() -> None
     labels = tuple(f"k{at:02}" for at in range(MAX_SCORES + 4))
     target = np.minimum(np.arange(ROWS) % 40, len(labels) - 1).astype(float)
     task = contract(Task(TaskKind.MULTICLASS, labels))
-    model = fit_texts(SPOKEN, task, target, Folds(NUMBERS), seed=0).models["c"]
+    model = fitted_texts(SPOKEN, task, target).models["c"]
     assert model.width == MAX_SCORES
     assert labels[-1] in model.labels
     assert model.weights.size <= 1 << 18
@@ -142,7 +150,7 @@ def test_of_many_classes_the_frequent_ones_get_scores_in_fewer_buckets() -> None
 
 def test_equal_data_gives_equal_bytes() -> None:
     target = (np.arange(ROWS) % 2).astype(float)
-    both = [fit_texts(SPOKEN, BINARY, target, Folds(NUMBERS), seed=0) for _ in range(2)]
+    both = [fitted_texts(SPOKEN, BINARY, target) for _ in range(2)]
     weights = [one.models["c"].weights.tobytes() for one in both]
     assert weights[0] == weights[1]
     assert (both[0].features == both[1].features).all()
@@ -153,7 +161,7 @@ def test_by_time_no_row_is_scored_by_later_ones() -> None:
     target = (np.arange(ROWS) % 2).astype(float)
     changed = np.where(blocks >= 3, 1 - target, target)
     before, after = (
-        fit_texts(SPOKEN, BINARY, one, Folds(blocks, by_time=True), seed=0).features[:, 2]
+        fitted_texts(SPOKEN, BINARY, one, Folds(blocks, by_time=True)).features[:, 2]
         for one in (target, changed)
     )
     assert (before[blocks < 3] == after[blocks < 3]).all()
@@ -164,6 +172,6 @@ def test_by_time_no_row_is_scored_by_later_ones() -> None:
 def test_columns_that_say_nothing_are_harmless(cells: list[str | None]) -> None:
     table = pa.table({"c": pa.array(cells, pa.string()), "a": np.zeros(ROWS)})
     target = (np.arange(ROWS) % 2).astype(float)
-    fitted = fit_texts(table, BINARY, target, Folds(NUMBERS), seed=0)
+    fitted = fitted_texts(table, BINARY, target)
     assert len(np.unique(fitted.features[:, 2], equal_nan=True)) <= 5
     assert np.isnan(fitted.features[:, [0, 2]]).all() == (cells[0] is None)

@@ -1,0 +1,25 @@
+"""Return memory that is not used any more to the system, where the C library is glibc.
+
+Without it, glibc keeps what it has once got: in an arena for each thread, and below any block that is
+still in use. Elsewhere (macOS, musl) there is nothing to do.
+"""
+
+import ctypes
+import sys
+from typing import Any
+
+
+def release() -> None:
+    """Return what Arrow and the C library keep for later."""
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
+    if trim := c_function("malloc_trim"):
+        trim(0)
+
+
+def c_function(name: str) -> Any:  # noqa: ANN401 — ctypes has no better type
+    """Return a function of the C library, or None if it has no such function."""
+    try:
+        return getattr(ctypes.CDLL(None), name, None)
+    except (OSError, TypeError):  # Windows
+        return None
