@@ -23,7 +23,7 @@ from lightmodel.files import translate_os_errors
 _CHUNK_BYTES = (
     16 << 20
 )  # of all columns together; each chunk of each costs some 500 bytes of memory
-_KEPT_S = 0.05  # for which pages that were read count as memory of this process
+_KEPT_S = 0.01  # for which pages that were read count as memory of this process
 
 
 class _Mapping(mmap.mmap):

@@ -32,7 +32,7 @@ Keys = npt.NDArray[np.uint64]
 
 _REPEATED = 0.05  # of the rows; fewer equal ones do no harm together
 _FEW_COLUMNS = 8
-_BLOCK_ROWS = 1 << 18  # whose texts are in memory at once
+_BLOCK_ROWS = 1 << 16  # whose texts are in memory at once
 _DIFFERING = 0.05  # of the groups of equal rows; among copies, some targets may be mistakes
 
 
