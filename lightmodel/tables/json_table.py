@@ -10,7 +10,7 @@ from lightmodel.tables.base import Text
 from lightmodel.tables.byte_stream import Chunks, rechunk
 from lightmodel.tables.mapped import mapped_table
 
-_BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 8 << 20
 # the types that Arrow infers, each followed by those that hold its values too
 _WIDER: tuple[tuple[pa.DataType, ...], ...] = (
     (pa.int64(), pa.float64()),
@@ -41,7 +41,7 @@ def read_uniform_lines(
 def _blocks(utf8: Chunks) -> Iterator[bytes]:
     """Yield whole lines, many at a time."""
     held = b""
-    for chunk in rechunk(utf8, _BLOCK_BYTES):
+    for chunk in rechunk(utf8, BLOCK_BYTES):
         lines, mark, rest = chunk.rpartition(b"\n")
         if not mark:
             held += chunk
