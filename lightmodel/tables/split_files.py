@@ -90,7 +90,7 @@ def _write_csv(table: pa.Table, path: Path, threads: int) -> None:
     with path.open("wb") as file, ThreadPoolExecutor(threads, "csv") as pool:
         file.write(_csv_text(table.slice(0, 0), header=True))
         most = max(1, _BLOCK_CELLS // max(1, table.num_columns))
-        for block in table.to_batches(max_chunksize=most):
+        for block in table.to_reader(max_chunksize=most):
             pending.append(pool.submit(_csv_text, block))
             if len(pending) > threads:
                 file.write(pending.popleft().result())
