@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.learners.base import TrainingData
+from lightmodel.learners.binned_bytes import BinnedBytes, binned_from_bytes, bytes_of_binned
 from lightmodel.learners.boosting import (
     FoldDatasets,
     Stopping,
@@ -123,6 +124,11 @@ class LightGBMTrainer:
     cancelled: threading.Event = field(default_factory=threading.Event)
     _dataset_lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __reduce__(self) -> tuple[Callable[..., "LightGBMTrainer"], tuple[Any, ...]]:
+        """Return the binned table and the parameters: another process fits folds, and nothing else."""
+        fields = self.parameters, self.stopping, self.keep_fold_models, self.lowest_rate
+        return _trainer_of, (self.data.without_rows(), bytes_of_binned(self.dataset), *fields)
+
     def describe(self) -> Mapping[str, Any]:
         """Return the parameters in effect, without those that do not influence the model."""
         ignored = {"num_threads", "metric", "verbosity"}
@@ -192,6 +198,10 @@ class LightGBMTrainer:
         """Combine the models of the folds; their scores are averaged."""
         texts = tuple(text for fold in folds for text in fold.model["texts"])
         return LightGBMModel(texts, self.data.names)
+
+
+def _trainer_of(data: TrainingData, binned: BinnedBytes, *fields: Any) -> LightGBMTrainer:  # noqa: ANN401
+    return LightGBMTrainer(data, binned_from_bytes(binned), *fields)
 
 
 @dataclass(frozen=True)
