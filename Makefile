@@ -9,10 +9,10 @@ PREFECT := .venv-prefect
 AUDIT := .venv-audit
 QUALITY := .venv-quality
 # Tests that need more than the package index; their markers say what (pyproject.toml).
-SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or console or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or prefect or checkov or audit or boosters
+SERVICES := s3 or aws or kafka or azure or postgres or newman or schemathesis or console or compiler or shell or notify or prometheus or tunnel or appservice or neural or notebooks or docs or mlflow or dvc or evidently or prefect or checkov or audit or boosters or dask
 MARKED := docker or browser or jenkinsfile or $(SERVICES)
 # In this order: some are constrained by others.
-LOCKED := sbom dev audit s3 azure dvc evidently prefect checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench quality
+LOCKED := sbom dev audit s3 azure dvc evidently prefect checkov postgres serve-compiled serve-lightgbm serve-sklearn neural serve-neural boosters serve-boosters dask console notify notifier deploy-azure deploy-aws tunnel notebooks site kinesis kafka lambda ci bench quality
 COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate --no-strip-extras --generate-hashes
 
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))

@@ -1,6 +1,7 @@
 """All settings, typed and documented; read from file, environment and command line."""
 
 from lightmodel.config.console import ConsoleSection
+from lightmodel.config.dask import DaskSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection
 from lightmodel.config.flows import FlowsSection
@@ -16,6 +17,7 @@ __all__ = [
     "AzureSection",
     "Config",
     "ConsoleSection",
+    "DaskSection",
     "DataSection",
     "DeploySection",
     "FlowsSection",

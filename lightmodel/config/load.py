@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from lightmodel.config.base import RENAMED_SETTINGS, REPLACED_SETTINGS, Section, redacted
 from lightmodel.config.console import ConsoleSection
+from lightmodel.config.dask import DaskSection
 from lightmodel.config.data import DataSection, SplitSection
 from lightmodel.config.deployment import AwsSection, AzureSection, DeploySection, WebhookSection
 from lightmodel.config.flows import FlowsSection
@@ -43,6 +44,7 @@ class Config(Section):
     train: TrainSection = TrainSection()
     tune: TuneSection = TuneSection()
     gate: GateSection = GateSection()
+    dask: DaskSection = DaskSection()
     serve: ServeSection = ServeSection()
     console: ConsoleSection = ConsoleSection()
     log: LogSection = LogSection()

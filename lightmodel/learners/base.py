@@ -81,6 +81,11 @@ class TrainingData:
         """Return the weights of some rows; None if all count the same."""
         return None if self.weights is None else self.weights[rows]
 
+    def without_rows(self) -> "TrainingData":
+        """Return what describes the table."""
+        no_rows = self.features[:0], self.target[:0]
+        return TrainingData(*no_rows, self.names, self.categorical, self.task)
+
 
 class FittedModel(Protocol):
     """A fitted model; `from_payload` of its class restores it from what `payload` returned."""
@@ -105,7 +110,10 @@ def contribution_function(model: object) -> "Callable[[Matrix], Matrix] | None":
 
 
 class Trainer(Protocol):
-    """A learner with one training table, prepared once for all folds."""
+    """A learner with one training table, prepared once for all folds.
+
+    It can be pickled: in another process, `fit_fold` returns the same.
+    """
 
     def describe(self) -> Mapping[str, Any]:
         """Return the parameters in effect for the manifest, in JSON types."""

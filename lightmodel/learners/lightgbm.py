@@ -2,9 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
 from lightmodel.free_memory import release
 from lightmodel.learners.base import TrainingData
+from lightmodel.learners.binned_bytes import BinnedBytes, binned_from_bytes, bytes_of_binned
 from lightmodel.learners.boosting import (
     Stopping,
     boost,
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 # another call, such as the cut of the next fold, has raised it since. A model text names the number, too.
 # Some trees depend on it; those of `_depends_on_threads` do not.
 ONE_THREAD = 1
+_MOST_FITS = 1_000  # at once: no limit
 _BY_THREADS = ("linear_tree", "use_quantized_grad")
 _RATE_STEP, _LOWEST_RATE = 0.25, 0.25**3  # of the learning rate, where training diverges
 
@@ -142,9 +144,15 @@ class LightGBMTrainer:
     stopping: Stopping
     keep_fold_models: bool
     lowest_rate: float = 1.0
-    fits: threading.Semaphore = field(default_factory=threading.Semaphore)
+    fits: threading.Semaphore = field(default_factory=partial(threading.Semaphore, _MOST_FITS))
     cancelled: threading.Event = field(default_factory=threading.Event)
     _dataset_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __reduce__(self) -> tuple[Callable[..., "LightGBMTrainer"], tuple[Any, ...]]:
+        """Return the binned table and the parameters: another process fits folds, and nothing else."""
+        parameters = {**self.parameters, "num_threads": ONE_THREAD}  # that process has its own cores
+        fields = parameters, self.stopping, self.keep_fold_models, self.lowest_rate
+        return _trainer_of, (self.data.without_rows(), bytes_of_binned(self.dataset), *fields)
 
     def describe(self) -> Mapping[str, Any]:
         """Return the parameters in effect, without those that do not influence the model."""
@@ -219,6 +227,10 @@ class LightGBMTrainer:
         """Combine the models of the folds; their scores are averaged."""
         texts = tuple(text for fold in folds for text in fold.model["texts"])
         return LightGBMModel(texts, self.data.names)
+
+
+def _trainer_of(data: TrainingData, binned: BinnedBytes, *fields: Any) -> LightGBMTrainer:  # noqa: ANN401
+    return LightGBMTrainer(data, binned_from_bytes(binned), *fields)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightmodel.cluster.client import open_cluster
 from lightmodel.config import Config, TrainSection
 from lightmodel.config.threads import threads_of
 from lightmodel.errors import ConfigError
@@ -125,19 +126,24 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
     """Return a training's specification; `key`, the model's fingerprint, names the checkpoints of folds.
 
     Raises:
-        ConfigError: train.module or train.parameters cannot be used.
+        ConfigError: train.module or train.parameters cannot be used, or the cluster.
+        SourceUnavailable: there is no cluster, or it has no worker.
     """
     from lightmodel.tables.mapped import new_matrix
     from lightmodel.training.cross_validation import TrainSpec
+    from lightmodel.training.spread import SpreadLearner
 
     section = config.train
     code = load_user_code(section)
     has_estimator = section.estimator in {"module", "blend"}
     estimator = code.function("estimator") if code and has_estimator else None
+    learner = make_learner(section, threads_of(config), estimator)
+    if config.dask.engine == "dask":
+        learner = SpreadLearner(learner, open_cluster(config.dask), code)
     return TrainSpec(
         section,
         config.split,
-        make_learner(section, threads_of(config), estimator),
+        learner,
         _checkpoints(config, key),
         progress,
         code.function("features") if code else None,
