@@ -62,8 +62,7 @@ class Profile:
 
 def profile(table: pa.Table, contract: Contract) -> Profile:
     """Profile the features and the target; quantiles use an evenly spaced sample of the rows."""
-    step = max(1, -(-table.num_rows // SAMPLED_ROWS))
-    sample = table.take(pa.array(np.arange(0, table.num_rows, step))) if step > 1 else table
+    sample = evenly_spaced(table, SAMPLED_ROWS)
     columns = [column for column in contract.columns if column.role in {Role.FEATURE, Role.TARGET}]
     return Profile(
         {
@@ -71,6 +70,18 @@ def profile(table: pa.Table, contract: Contract) -> Profile:
             for column in columns
         }
     )
+
+
+def evenly_spaced(table: pa.Table, most: int) -> pa.Table:
+    """Return at most so many rows of a table, the first one and every n-th behind it."""
+    step, start = max(1, -(-table.num_rows // most)), 0
+    if step == 1:
+        return table
+    parts = []
+    for batch in table.to_reader():  # `Table.take` would join the parts of each column first
+        parts.append(batch.take(pa.array(np.arange(-start % step, batch.num_rows, step))))
+        start += batch.num_rows
+    return pa.Table.from_batches(parts, table.schema)
 
 
 def _column(values: pa.ChunkedArray, sample: pa.ChunkedArray, column: Column) -> ColumnProfile:

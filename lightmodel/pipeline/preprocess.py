@@ -76,7 +76,7 @@ def make_split(
 
     config = context.config
     options = PreprocessOptions(config.data, config.split, config.train)
-    read = read_source(fetched.paths, config.data)
+    read = read_source(fetched.paths, config.data, work=config.store.work)
     result = preprocess(read.table, options, accepted_table(approved), read.dialect)
     for warning in result.warnings:
         logger.warning("%s", warning)

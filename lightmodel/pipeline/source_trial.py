@@ -60,7 +60,7 @@ def try_source(config: Config, progress: Progress) -> SourceTrial:
     from lightmodel.tables.reading import read_source
 
     fetched = fetch_table(config, progress)
-    read = read_source(fetched.paths, config.data)
+    read = read_source(fetched.paths, config.data, work=config.store.work)
     head = read.table.slice(0, HEAD_ROWS).to_pydict()
     trial = SourceTrial(fetched.uri, fetched.size, read.table.num_rows, head)
     return _compared(_inferred(trial, config, read), config, read)

@@ -23,7 +23,7 @@ from lightmodel.sources.download import Answer, download
 SKLEARN = ("breast_cancer", "wine", "diabetes", "digits")
 SAMPLES = ("santander",)
 DEFAULTS = {"rows": 20_000, "seed": 0}
-MAX_ROWS = 1_000_000
+MAX_ROWS = 10_000_000
 MAX_SEED = 2**63 - 1
 _GENERATOR = Path(__file__).with_name("sample_data.py")
 

@@ -34,12 +34,13 @@ def sample_chunks(rows: int, seed: int) -> Iterator[bytes]:
     """Yield the Santander sample as CSV, block by block."""
     names = (ID, TARGET, *FEATURES)
     yield _header(names)
-    sample = generate(rows, seed)
-    for start in range(0, rows, BLOCK_ROWS):
-        end = min(start + BLOCK_ROWS, rows)
+    start = 0
+    for sample in generate_blocks(rows, seed):
+        end = start + len(sample.target)
         ids = pa.array([f"row_{row}" for row in range(start, end)])
-        features = np.ascontiguousarray(sample.features[start:end].T)
-        yield _csv([ids, sample.target[start:end], *features], names)
+        features = np.ascontiguousarray(sample.features.T)
+        yield _csv([ids, sample.target, *features], names)
+        start = end
 
 
 def sklearn_chunks(name: str) -> Iterator[bytes]:
@@ -95,15 +96,33 @@ class Sample(NamedTuple):
 
 def generate(rows: int, seed: int) -> Sample:
     """Return `rows` random rows; the same seed gives the same rows, and another seed independent ones."""
-    shape = _shape()
+    features, targets = zip(*generate_blocks(rows, seed), strict=True)
+    return Sample(np.concatenate(features), np.concatenate(targets))
+
+
+def generate_blocks(rows: int, seed: int) -> Iterator[Sample]:
+    """Yield the rows of `generate`, BLOCK_ROWS at a time."""
     random = np.random.default_rng([20190226, seed])
-    target = (random.random(rows) < POSITIVE_SHARE).astype(np.int64)
-    features = random.standard_normal((rows, COLUMNS))
-    positive = target == 1
+    # the targets come first: a byte for each row, however many there are
+    positive = np.concatenate([random.random(count) < POSITIVE_SHARE for count in _counts(rows)])
+    start = 0
+    for count in _counts(rows):
+        yield _block(random.standard_normal((count, COLUMNS)), positive[start : start + count])
+        start += count
+
+
+def _counts(rows: int) -> Iterator[int]:
+    for start in range(0, rows, BLOCK_ROWS):
+        yield min(BLOCK_ROWS, rows - start)
+
+
+def _block(features: Floats, positive: npt.NDArray[np.bool_]) -> Sample:
+    """Return rows made of standard normal numbers, which it overwrites."""
+    shape = _shape()
     features[positive] = features[positive] * shape.stretch + shape.shift
     features *= shape.spread
     features += shape.centre
-    return Sample(features.round(DECIMALS, out=features), target)
+    return Sample(features.round(DECIMALS, out=features), positive.astype(np.int64))
 
 
 def posterior(features: Floats) -> Floats:

@@ -55,6 +55,14 @@ class TableFormat(Protocol):
         ...
 
 
+class LargeTableFormat(Protocol):
+    """A TableFormat of files that may be larger than the memory."""
+
+    def __call__(self, path: Path, options: DataSection, folder: Path | None) -> TableRead:
+        """Read the file at `path`, into a mapped file in `folder` if that is given."""
+        ...
+
+
 @contextmanager
 def translate_errors(name: str, kind: str) -> Iterator[None]:
     """Turn a library's errors into a DataError, and add the file's name to a DataError without it.

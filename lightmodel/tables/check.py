@@ -50,6 +50,7 @@ from lightmodel.tables.encode import (
     to_numbers,
     trim,
 )
+from lightmodel.tables.mapped import moved_with
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def validate_table(
                 values = with_points(values, column)
             checked = _check_column(values, column, decimal, missing)
             violations.extend(checked.violations)
-            columns[column.name] = checked.values
+            columns[column.name] = moved_with(checked.values, table[column.name])
             unseen[column.name] = checked.unseen
     known = {column.name for column in contract.columns}
     return ValidatedTable(

@@ -15,6 +15,7 @@ from lightmodel.contract.formats import text_parser
 from lightmodel.tables.amounts import read_amounts, why_no_amounts
 from lightmodel.tables.column_types import null_numbers
 from lightmodel.tables.encode import parse_texts
+from lightmodel.tables.mapped import moved_with
 
 Read = tuple[pa.ChunkedArray, str]  # the numbers and the format of a column of texts
 
@@ -58,7 +59,8 @@ def read_formats(
         read = _read_column(values, column, decimal)
         if read is not None:
             numbers, formats[name] = read
-            table = table.set_column(at, name, null_numbers(numbers, dialect.na_values))
+            numbers = moved_with(null_numbers(numbers, dialect.na_values), values)
+            table = table.set_column(at, name, numbers)
         elif column is None and name not in unused and (reason := why_no_amounts(values)):
             warnings.append(f"column {name!r} is read as texts: {reason}")
     return FormattedTable(table, formats, tuple(warnings))

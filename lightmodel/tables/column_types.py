@@ -14,6 +14,7 @@ from lightmodel.contract.cells import EXACT, FALSE, INT64_END, NAN_WORD, TRUE, p
 from lightmodel.contract.time_arrays import DURATION, TIMESTAMP
 from lightmodel.errors import DataError
 from lightmodel.tables.encode import trim
+from lightmodel.tables.mapped import moved_with
 
 _FIRST_ROWS = 100
 _INT64_RANGE = range(-(2**63), 2**63)
@@ -40,9 +41,10 @@ def null_missing(table: pa.Table, missing: Sequence[str]) -> pa.Table:
     for values in table.columns:
         if pa.types.is_string(values.type):
             texts = _null_missing_texts(trim(values), missing)
-            columns.append(texts.cast(pa.float64()) if texts.null_count == len(texts) else texts)
+            read = texts.cast(pa.float64()) if texts.null_count == len(texts) else texts
         else:
-            columns.append(null_numbers(values, missing))
+            read = null_numbers(values, missing)
+        columns.append(moved_with(read, values))
     return pa.table(columns, names=table.column_names)
 
 
@@ -183,7 +185,7 @@ def to_plain_types(table: pa.Table, what: str = "the table") -> pa.Table:
     columns, refused = [], []
     for name, values in zip(table.column_names, table.columns, strict=True):
         try:
-            columns.append(_to_plain(values))
+            columns.append(moved_with(_to_plain(values), values))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             refused.append(repr(name))
     if refused:

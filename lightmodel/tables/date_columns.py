@@ -25,6 +25,7 @@ from lightmodel.contract.formats import order_of, time_format
 from lightmodel.contract.time_arrays import time_array
 from lightmodel.errors import DataError
 from lightmodel.tables.encode import dictionary_encoded
+from lightmodel.tables.mapped import moved_with
 
 _SAMPLE = 100  # rows, which rule out most columns quickly
 _NEARLY = 0.9  # a share of a column's distinct texts
@@ -100,8 +101,9 @@ def read_dates(
             warnings.append(_nearly(name, read))
             continue
         chosen = _order(name, read, usual)
+        at = table.column_names.index(name)
         values = time_array(read.micros[chosen][read.indices], read.type)
-        table = table.set_column(table.column_names.index(name), name, values)
+        table = table.set_column(at, name, moved_with(values, table.column(at)))
         formats[name] = time_format(read.type, chosen)
     return DatedTable(table, formats, tuple(warnings))
 

@@ -15,10 +15,17 @@ from lightmodel.contract.columns import Dialect
 from lightmodel.contract.time_arrays import TIMESTAMP
 from lightmodel.errors import DataError
 from lightmodel.tables import csv
-from lightmodel.tables.base import TableFormat, TableRead, refuse_duplicates, translate_errors
+from lightmodel.tables.base import (
+    LargeTableFormat,
+    TableFormat,
+    TableRead,
+    refuse_duplicates,
+    translate_errors,
+)
 from lightmodel.tables.byte_stream import peek, read_chunks
 from lightmodel.tables.file_forms import Form, refuse_non_table
 from lightmodel.tables.formats import read_json, read_parquet
+from lightmodel.tables.mapped import moved_with
 from lightmodel.tables.sheets import read_excel
 from lightmodel.tables.workbooks import NO_LIMITS, WorkbookLimits
 
@@ -33,6 +40,12 @@ FORMATS: Mapping[Form, TableFormat] = {
     "json_lines": read_json,
     "excel": read_excel,
 }
+_LARGE_FORMATS: Mapping[Form, LargeTableFormat] = {  # an Excel sheet has 1,048,576 rows at most
+    "csv": csv.read,
+    "parquet": read_parquet,
+    "json_lines": read_json,
+}
+IN_MEMORY_BYTES = 64 << 20  # of all files; a larger table may not fit, and is not read faster there
 
 
 def read_table(paths: Sequence[Path], options: DataSection) -> pa.Table:
@@ -41,7 +54,10 @@ def read_table(paths: Sequence[Path], options: DataSection) -> pa.Table:
 
 
 def read_source(
-    paths: Sequence[Path], options: DataSection, limits: WorkbookLimits = NO_LIMITS
+    paths: Sequence[Path],
+    options: DataSection,
+    limits: WorkbookLimits = NO_LIMITS,
+    work: Path | None = None,
 ) -> TableRead:
     """Read one or several files as one table, their rows in the order of `paths`.
 
@@ -49,6 +65,7 @@ def read_source(
         paths: files with the same columns, in any order; their formats may differ.
         options: the dialect of CSV files, where it is not to be detected.
         limits: of Excel files.
+        work: folder of a temporary file for the cells of a large table; None keeps all in memory.
 
     Returns:
         A table with at least one row, with distinct column names and plain types: int64, float64,
@@ -62,7 +79,9 @@ def read_source(
     """
     if not paths:
         raise DataError("there is no file to read", hint="check data.source")
-    parts = [_read_one(path, options, limits) for path in paths]
+    with translate_errors(paths[0].name, "a table"):
+        is_large = sum(path.stat().st_size for path in paths) > IN_MEMORY_BYTES
+    parts = [_read_one(path, options, limits, work if is_large else None) for path in paths]
     tables = [part.table for part in parts]
     if len(tables) == 1:
         return parts[0]
@@ -85,9 +104,14 @@ def _common_dialect(dialects: Sequence[Dialect]) -> Dialect:
     )
 
 
-def _read_one(path: Path, options: DataSection, limits: WorkbookLimits) -> TableRead:
+def _read_one(
+    path: Path, options: DataSection, limits: WorkbookLimits, folder: Path | None
+) -> TableRead:
     form = _form_of(path)
-    read = read_excel(path, options, limits) if form == "excel" else FORMATS[form](path, options)
+    if form in _LARGE_FORMATS:
+        read = _LARGE_FORMATS[form](path, options, folder)
+    else:
+        read = read_excel(path, options, limits)
     refuse_duplicates(read.table.column_names, path.name)
     table = drop_export_artefacts(read.table, path.name)
     rows, columns = table.shape
@@ -203,7 +227,16 @@ def _stacked(tables: Sequence[pa.Table]) -> pa.Table:
     names = tables[0].column_names
     kinds = [_common_type([table[name] for table in tables]) for name in names]
     schema = pa.schema(list(zip(names, kinds, strict=True)))
-    return pa.concat_tables([table.select(names).cast(schema) for table in tables])
+    return pa.concat_tables([_cast(table, schema) for table in tables])
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [table[field.name] for field in schema]
+    read = [
+        moved_with(column.cast(field.type), column)
+        for column, field in zip(columns, schema, strict=True)
+    ]
+    return pa.table(read, schema=schema)
 
 
 def _common_type(parts: Sequence[pa.ChunkedArray]) -> pa.DataType:

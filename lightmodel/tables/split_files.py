@@ -12,6 +12,7 @@ import pyarrow.csv as arrow_csv
 from lightmodel.contract import time_arrays
 from lightmodel.contract.columns import ColumnType
 from lightmodel.errors import DataError
+from lightmodel.free_memory import release
 from lightmodel.tables.mapped import mapped_table
 
 SplitFormat = Literal["csv", "parquet"]
@@ -72,6 +73,7 @@ def read_part(
     """
     try:
         table = _read(path, format, types, folder)
+        release()
     except MemoryError:
         raise
     except FileNotFoundError:
@@ -90,7 +92,7 @@ def _write_csv(table: pa.Table, path: Path, threads: int) -> None:
     with path.open("wb") as file, ThreadPoolExecutor(threads, "csv") as pool:
         file.write(_csv_text(table.slice(0, 0), header=True))
         most = max(1, _BLOCK_CELLS // max(1, table.num_columns))
-        for block in table.to_batches(max_chunksize=most):
+        for block in table.to_reader(max_chunksize=most):
             pending.append(pool.submit(_csv_text, block))
             if len(pending) > threads:
                 file.write(pending.popleft().result())

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from lightmodel.contract.cells import Codes, Vector, float_vector
 from lightmodel.contract.columns import Column, ColumnType, Contract
+from lightmodel.contract.profile import evenly_spaced
 from lightmodel.tables.encode import target_vector
 
 _FIRST_ROWS, _SAMPLED_ROWS = 1_000, 20_000
@@ -28,9 +29,8 @@ def deciding_features(table: pa.Table, contract: Contract) -> tuple[str, ...]:
     """
     columns: Sequence[Column] = [one for one in contract.features if _is_examined(one, table)]
     for most in (_FIRST_ROWS, _SAMPLED_ROWS):
-        step = max(1, -(-table.num_rows // most))
         names = [contract.target.name, *(column.name for column in columns)]
-        sample = table.select(names).take(pa.array(np.arange(0, table.num_rows, step)))
+        sample = evenly_spaced(table.select(names), most)
         target = target_vector(sample[contract.target.name], contract.task)
         last = most == _SAMPLED_ROWS
         if contract.task.kind.has_classes:

@@ -20,6 +20,7 @@ from lightmodel.errors import (
 )
 from lightmodel.tables.check import validate_table
 from lightmodel.tables.encode import target_vector
+from lightmodel.tables.mapped import rows_where
 from lightmodel.training.drift import AcceptedTable, measure_drift, reject_drift
 from lightmodel.training.leaks import deciding_features, leak_warning
 from lightmodel.training.retraining import contract_in_force
@@ -115,7 +116,7 @@ def preprocess(
         drift = measure_drift(table, current, accepted, options.data.max_drift)
         reject_drift(drift, options.data.max_drift)
     mask = _test_mask(table, contract, options.split)
-    train, test = table.filter(pa.array(~mask)), table.filter(pa.array(mask))
+    train, test = rows_where(table, ~mask), rows_where(table, mask)
     warnings += _class_warnings(train, test, contract, options.train.folds)
     if contract.id:
         repeated = table.num_rows - len(table[contract.id.name].unique())

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from lightmodel.contract.cells import canonical
 from lightmodel.contract.hints import ColumnHints
 from lightmodel.contract.task_inference import has_classes
+from lightmodel.tables.mapped import rows_where
 
 MERGED = "other"
 
@@ -30,8 +31,8 @@ def drop_rare_classes(table: pa.Table, target: str) -> tuple[pa.Table, str]:
     rare = _single_values(values)
     if not len(rare):
         return table, ""
-    kept = pc.invert(pc.is_in(values, value_set=rare))
-    return table.filter(kept), f"the target {target!r}: dropped {_rows(len(rare))}"
+    kept = ~pc.is_in(values, value_set=rare).to_numpy()
+    return rows_where(table, kept), f"the target {target!r}: dropped {_rows(len(rare))}"
 
 
 def merge_rare_classes(table: pa.Table, target: str) -> tuple[pa.Table, str]:

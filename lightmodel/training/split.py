@@ -7,6 +7,7 @@ rows equal, each is hashed by itself: see `equal_rows_are_apart`.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,7 @@ Keys = npt.NDArray[np.uint64]
 
 _REPEATED = 0.05  # of the rows; fewer equal ones do no harm together
 _FEW_COLUMNS = 8
+_BLOCK_ROWS = 1 << 16  # whose texts are in memory at once
 _DIFFERING = 0.05  # of the groups of equal rows; among copies, some targets may be mistakes
 
 
@@ -113,19 +115,25 @@ def _keys(table: pa.Table, contract: Contract, names: Sequence[str]) -> Keys:
     """Return (rows,) hashes of the values of some columns."""
     types = {column.name: column.type for column in contract.columns}
     features = frozenset(contract.feature_names)
-    columns = [
-        _hashable(as_numbers(table[name]) if name in features else table[name], types.get(name))
-        for name in names
-    ]
-    hashes = _combined([rounded for rounded, _, _ in columns])
-    inexact = np.any([mask for _, _, mask in columns], axis=0)
-    if inexact.any():
-        hashes[inexact] = _combined([exact for _, exact, _ in columns])[inexact]
-    return hashes
+    rounded, exact = _Combination(table.num_rows, len(names)), None
+    inexact = np.zeros(table.num_rows, np.bool_)
+    for name in names:  # one after the other, because the hashes of all take as much as the table
+        values = as_numbers(table[name]) if name in features else table[name]
+        hashes, exact_hashes, mask = _hashable(values, types.get(name))
+        if exact is None and mask.any():
+            exact = rounded.copy()
+        rounded.add(hashes)
+        if exact is not None:
+            exact.add(exact_hashes)
+        inexact |= mask
+    return rounded.keys if exact is None else np.where(inexact, exact.keys, rounded.keys)
 
 
 def _hashes(columns: Sequence[npt.NDArray[np.generic]]) -> Keys:
-    return _combined([_hash(column) for column in columns])
+    combination = _Combination(len(columns[0]), len(columns))
+    for column in columns:
+        combination.add(_hash(column))
+    return combination.keys
 
 
 def _hash(values: npt.NDArray[np.generic]) -> Keys:
@@ -145,13 +153,34 @@ def _mixed(keys: Keys) -> Keys:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _combined(hashes: Sequence[Keys]) -> Keys:
-    """Combine the hashes of columns as pandas' `hash_pandas_object` does for a frame."""
-    combined, factor = np.full(len(hashes[0]), 0x345678, np.uint64), np.uint64(1_000_003)
-    for left, column in zip(range(len(hashes), 0, -1), hashes, strict=True):
-        combined = (combined ^ column) * factor
-        factor += np.uint64(82_520 + 2 * left)
-    return combined + np.uint64(97_531)
+class _Combination:
+    """The hashes of some columns, combined as pandas' `hash_pandas_object` does for a frame.
+
+    Args:
+        rows: in each column.
+        columns: how many will be added.
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self._combined = np.full(rows, 0x345678, np.uint64)
+        self._factor, self._left = np.uint64(1_000_003), columns
+
+    def copy(self) -> "_Combination":
+        """Return one to which other columns may be added."""
+        other = copy(self)
+        other._combined = self._combined.copy()
+        return other
+
+    def add(self, hashes: Keys) -> None:
+        """Add the next column."""
+        self._combined = (self._combined ^ hashes) * self._factor
+        self._factor += np.uint64(82_520 + 2 * self._left)
+        self._left -= 1
+
+    @property
+    def keys(self) -> Keys:
+        """(rows,) of all columns."""
+        return self._combined + np.uint64(97_531)
 
 
 def _hashable(values: pa.ChunkedArray, kind: ColumnType | None) -> tuple[Keys, Keys, Mask]:
@@ -180,7 +209,12 @@ def _no_rows(values: pa.ChunkedArray) -> Mask:
 
 
 def _hashed_texts(values: pa.ChunkedArray) -> Keys:
-    """Return the hashes of values as texts, each distinct one hashed once."""
+    """Return the hashes of values as texts, each distinct one of a block hashed once."""
+    starts = range(0, max(1, len(values)), _BLOCK_ROWS)
+    return np.concatenate([_hashed_block(values.slice(at, _BLOCK_ROWS)) for at in starts])
+
+
+def _hashed_block(values: pa.ChunkedArray) -> Keys:
     encoded = dictionary_encoded(values.cast(pa.string()))
     distinct = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
     places = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()

@@ -8,6 +8,7 @@ from lightmodel.contract.cells import Mask
 from lightmodel.contract.hints import ColumnHints, require_column
 from lightmodel.errors import SHOWN_ROWS
 from lightmodel.tables.blank_rows import blank_rows
+from lightmodel.tables.mapped import rows_where
 from lightmodel.training.rare_classes import without_rare_classes
 from lightmodel.training.weights import read_weights
 
@@ -47,4 +48,4 @@ def _without(
     named = ", ".join(map(str, numbers[:SHOWN_ROWS])) + (", …" if len(numbers) > SHOWN_ROWS else "")
     subject = "1 row has" if len(numbers) == 1 else f"{len(numbers):,} rows have"
     warning = f"{subject} {lack}, left out: {named} below the header{more}"
-    return table.filter(pa.array(~rows)), (warning,)
+    return rows_where(table, ~rows), (warning,)
