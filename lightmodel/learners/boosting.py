@@ -53,8 +53,14 @@ class Boosted:
 
 def fold_datasets(dataset: lgb.Dataset, train: Codes, held_out: Codes) -> FoldDatasets:
     """Return the two subsets of a binned table; row numbers must ascend."""
-    fitted, validation = (dataset.subset(rows.tolist()).construct() for rows in (train, held_out))
-    return fitted, validation
+    return _subset(dataset, train), _subset(dataset, held_out)
+
+
+def _subset(dataset: lgb.Dataset, rows: Codes) -> lgb.Dataset:
+    subset = dataset.subset([])
+    indices: Any = rows.astype(np.int32)  # a list, which `subset` takes, would be 10 times as large
+    subset.used_indices = indices
+    return subset.construct()
 
 
 def boost(

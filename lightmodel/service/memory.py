@@ -3,12 +3,11 @@
 import threading
 import time
 
-from lightmodel.free_memory import c_function, release
+from lightmodel.free_memory import c_function, keep_little, release
 
 BIG_ROWS = 10_000  # of a request after which memory is returned
 _DELAYS_S = (1.0, 10.0)  # after the answer, and after its rows were logged
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
-_THRESHOLD = 4 << 20  # bytes; smaller blocks stay for the next request: a tenth of its time
+_M_ARENA_MAX = -8  # of malloc.h
 
 _is_wanted = threading.Event()
 
@@ -19,8 +18,7 @@ def configure() -> None:
     if mallopt is None or c_function("malloc_trim") is None:
         return
     mallopt(_M_ARENA_MAX, 1)
-    mallopt(_M_TRIM_THRESHOLD, _THRESHOLD)
-    mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
+    keep_little()
     threading.Thread(target=_keep_returning, daemon=True).start()
 
 

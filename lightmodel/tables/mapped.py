@@ -21,13 +21,11 @@ import pyarrow as pa
 from lightmodel.contract.cells import Mask, Matrix
 from lightmodel.contract.matrices import empty_matrix, is_large
 from lightmodel.files import translate_os_errors
-from lightmodel.free_memory import release
-
-_ZEROS = bytes(1 << 20)
 
 _CHUNK_BYTES = (
     16 << 20
 )  # of all columns together; each chunk of each costs some 500 bytes of memory
+_ZEROS = bytes(1 << 20)
 _KEPT_S = 0.01  # for which pages that were read count as memory of this process
 
 
@@ -161,7 +159,7 @@ def mapped_matrix(rows: int, columns: int, folder: Path) -> Matrix:
         with tempfile.TemporaryFile(dir=folder) as file:
             _allocate(file, max(1, rows * columns) * 8)
             mapped = np.memmap(file, np.float64, "r+", shape=(rows, columns))
-            return np.asarray(mapped)  # whoever keeps it, such as an estimator, stores plain values
+            return np.asarray(mapped)  # an estimator that keeps it stores plain values
 
 
 def new_matrix(rows: int, columns: int, folder: Path) -> Matrix:

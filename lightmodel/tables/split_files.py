@@ -12,6 +12,7 @@ import pyarrow.csv as arrow_csv
 from lightmodel.contract import time_arrays
 from lightmodel.contract.columns import ColumnType
 from lightmodel.errors import DataError
+from lightmodel.free_memory import keep_little, release
 from lightmodel.tables.mapped import mapped_table
 
 SplitFormat = Literal["csv", "parquet"]
@@ -71,7 +72,13 @@ def read_part(
         LightModelError: the temporary file cannot be written.
     """
     try:
-        table = _read(path, format, types, folder)
+        if folder is None:
+            table = _read_csv(path, types) if format == "csv" else _read_parquet(path, types)
+        else:
+            keep_little()
+            map_part = _map_csv if format == "csv" else _map_parquet
+            table = map_part(path, types, folder)
+            release()
     except MemoryError:
         raise
     except FileNotFoundError:
@@ -105,17 +112,6 @@ def _csv_text(rows: pa.Table | pa.RecordBatch, *, header: bool = False) -> pa.Bu
     sink = pa.BufferOutputStream()
     arrow_csv.write_csv(rows, sink, options)
     return sink.getvalue()
-
-
-def _read(
-    path: Path,
-    format: SplitFormat,  # noqa: A002 — see above
-    types: Mapping[str, pa.DataType],
-    folder: Path | None,
-) -> pa.Table:
-    if format == "csv":
-        return _read_csv(path, types) if folder is None else _map_csv(path, types, folder)
-    return _read_parquet(path, types) if folder is None else _map_parquet(path, types, folder)
 
 
 _PARSING = arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)

@@ -34,13 +34,15 @@ def synthetic_rows(table: pa.Table, contract: Contract, count: int, seed: int) -
     """
     random = np.random.default_rng(seed)
     step = max(1, -(-table.num_rows // _LOOKED_AT))
-    seen = table.take(pa.array(np.arange(0, table.num_rows, step)))
+    seen = pa.array(np.arange(0, table.num_rows, step))
     columns = {column.name: column for column in contract.columns}
-    drawn = [
-        _draw(seen[name], columns[name], random.integers(0, seen.num_rows, count), random)
-        for name in seen.column_names
-    ]
-    return pa.table(dict(zip(seen.column_names, drawn, strict=True)))
+    drawn = {
+        name: _draw(
+            table[name].take(seen), columns[name], random.integers(0, len(seen), count), random
+        )
+        for name in table.column_names
+    }
+    return pa.table(drawn)
 
 
 def _draw(

@@ -97,9 +97,13 @@ def settings_for(folder: Path, settings: Iterable[tuple[str, object]]) -> list[s
     return [f"{key}={value}" for key, value in {**QUICK, **places, **dict(settings)}.items()]
 
 
-def run_chain(sets: Sequence[str], config_file: Path | None = None) -> None:
-    """Run all stages; no picture is drawn, for that takes longer than all else."""
+def run_chain(sets: Sequence[str], config_file: Path | None = None, *, force: bool = False) -> None:
+    """Run all stages, with `force` even if nothing has changed.
+
+    No picture is drawn, for that takes longer than all else.
+    """
     words = ["--config", str(config_file)] if config_file else []
+    words += ["--force"] if force else []
     with (
         pytest.MonkeyPatch.context() as patch,
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
