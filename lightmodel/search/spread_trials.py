@@ -48,7 +48,7 @@ class SpreadTrials:
         return call(_fit_fold, dict(parameters), fold, shared=self.work, stop=self.stopped)
 
     def stop(self) -> None:
-        """Give up the folds that are waited for."""
+        """Cancel the folds that are waited for."""
         self.stopped.set()
 
 

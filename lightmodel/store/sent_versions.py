@@ -1,6 +1,6 @@
 """A version on its way to or from a machine that does not see this machine's stores."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lightmodel.files import translate_os_errors, write_atomic
@@ -10,7 +10,7 @@ from lightmodel.store.versions import MANIFEST, Store, Version
 
 @dataclass(frozen=True)
 class SentVersion:
-    """A version with its files.
+    """A version with some or all of its files.
 
     Attributes:
         files: name → content, without the manifest.
@@ -21,13 +21,13 @@ class SentVersion:
     files: Mapping[str, bytes]
 
     @classmethod
-    def of(cls, version: Version) -> "SentVersion":
-        """Read a version, and check it against its manifest.
+    def of(cls, version: Version, names: Iterable[str] = ()) -> "SentVersion":
+        """Read files of a version, all if none is named, and check them against its manifest.
 
         Raises:
             ArtefactCorrupt: a file does not match the manifest.
         """
-        files = {name: version.read(name) for name in version.manifest.files}
+        files = {name: version.read(name) for name in names or version.manifest.files}
         return cls(version.name, version.manifest, files)
 
     def write(self, store: Store) -> Version:
