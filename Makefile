@@ -18,7 +18,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy f
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-scale bench-shadow bench-deploy bench-push structure image soak coverage evidently prefect loop console-pictures notebooks lock audit docs clean
+.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-scale bench-dask bench-shadow bench-deploy bench-push structure image soak coverage evidently prefect loop console-pictures notebooks lock audit docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -54,7 +54,7 @@ check: $(DEV_STAMP) ## Lint, types, layers, and the words of the documentation
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/repo/test_words.py
 
-bench: bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-scale bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
+bench: bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-scale bench-dask bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
@@ -98,6 +98,10 @@ bench-streams: $(DEV_STAMP) ## Cold start and batches of the Lambda function, ag
 
 bench-score: $(DEV_STAMP) ## Scoring a file of 2,000,000 rows, against chunks of pandas and Booster.predict (minutes)
 	$(BIN)/python -m benchmarks.score
+
+bench-dask: $(DEV_STAMP) ## Folds on two workers of a Dask cluster, against one and against this process
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dask.txt
+	$(BIN)/python -m benchmarks.dask_folds
 
 bench-deploy: $(DEV_STAMP) ## Ten deployments under load, and what failed (needs Docker)
 	$(BIN)/python -m benchmarks.deploy

@@ -20,6 +20,7 @@ from lightmodel.batch.piece_scorer import OnError, PieceScorer, ScoredPiece, fil
 from lightmodel.batch.pieces import Advance, FilePart, in_file, read_pieces
 from lightmodel.batch.work_folder import WorkFolder, open_work
 from lightmodel.batch.workers import Workers, score_in_order
+from lightmodel.cluster.client import open_cluster
 from lightmodel.config import Config
 from lightmodel.config.threads import cores
 from lightmodel.errors import ConfigError, ContractViolation, DataError, Violation
@@ -197,8 +198,7 @@ class _Run:
         )
         with progress.task("scoring", self.files.size, "bytes") as advance:
             parts = self._parts(advance, position.pieces)
-            workers = Workers(self.options.processes or cores(), self.options.workers_after_s)
-            results = score_in_order(scorer, parts, position.has_ids, workers)
+            results = score_in_order(scorer, parts, position.has_ids, self._workers())
             for scored in self._located(results):
                 self._add(scorer, self._in_work.popleft(), scored)
                 if time.monotonic() - saved >= self.options.save_s:
@@ -207,6 +207,11 @@ class _Run:
         self._check_complete(scorer)
         position.is_complete = True
         self.work.save()
+
+    def _workers(self) -> Workers:
+        dask = self.config.dask
+        cluster = open_cluster(dask) if dask.engine == "dask" else None
+        return Workers(self.options.processes or cores(), self.options.workers_after_s, cluster)
 
     def publish(self) -> None:
         """Publish the complete files."""

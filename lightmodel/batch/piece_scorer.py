@@ -91,6 +91,10 @@ class PieceScorer:
         }
         return scored
 
+    def load(self) -> None:
+        """Open the version now, and not with the first piece."""
+        _ = self._model
+
     def header(self, *, has_ids: bool) -> bytes:
         """Return what stands before all answers, for an output without any."""
         predictor = self._model.predictor

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from lightmodel.batch.piece_scorer import PieceScorer, ScoredPiece
 from lightmodel.batch.pieces import FilePart
+from lightmodel.batch.spread_scoring import Submit, spread_pieces
+from lightmodel.cluster.client import Cluster
 from lightmodel.errors import NotPossible
 from lightmodel.worker_process import prepare_worker
 
@@ -26,10 +28,12 @@ class Workers:
         processes: number of them; with 1, this one scores alone.
         after_s: seconds for which this process scores first: a short job is done before others have
             imported what they need.
+        cluster: whose workers score, instead of processes of this machine.
     """
 
     processes: int
     after_s: float
+    cluster: Cluster | None = None
 
 
 def score_in_order(
@@ -41,6 +45,7 @@ def score_in_order(
 
     Raises:
         NotPossible: a worker died.
+        SourceUnavailable: the cluster is gone.
         LightModelError: a piece cannot be scored; see `PieceScorer`.
     """
     pieces, started = iter(pieces), time.monotonic()
@@ -49,9 +54,26 @@ def score_in_order(
         has_ids = scored.has_ids
         yield scored
         is_long = time.monotonic() - started >= workers.after_s
-        if workers.processes > 1 and is_long and has_ids is not None:  # the others need to know it
+        has_others = workers.processes > 1 or workers.cluster is not None
+        if has_others and is_long and has_ids is not None:  # the others need to know it
             break
-    yield from _in_workers(scorer, pieces, has_ids, workers.processes)
+    if workers.cluster is None:
+        yield from _in_workers(scorer, pieces, has_ids, workers.processes)
+        return
+    ahead = _AHEAD * workers.cluster.threads
+    with spread_pieces(scorer, has_ids, workers.cluster, ahead) as submit:
+        yield from _in_order(submit, pieces, ahead)
+
+
+def _in_order(submit: Submit, pieces: Iterator[FilePart], ahead: int) -> Iterator[ScoredPiece]:
+    """Submit pieces, `ahead` of them at a time, and yield the results in their order."""
+    waiting: deque[Future[ScoredPiece]] = deque()
+    for piece in pieces:
+        waiting.append(submit(piece))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _in_workers(
@@ -60,14 +82,10 @@ def _in_workers(
     pool = ProcessPoolExecutor(
         processes, multiprocessing.get_context("spawn"), _initialize, (scorer,)
     )
-    waiting: deque[Future[ScoredPiece]] = deque()
     try:
-        for piece in pieces:
-            waiting.append(pool.submit(_score, piece, has_ids))
-            if len(waiting) > _AHEAD * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from _in_order(
+            lambda part: pool.submit(_score, part, has_ids), pieces, _AHEAD * processes
+        )
     except BrokenProcessPool:
         raise NotPossible(
             "a process that scored died, perhaps because the memory was full",

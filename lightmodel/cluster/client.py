@@ -96,6 +96,7 @@ class Cluster:
         """
         pickled = as_pickled((function, arguments))
         for _ in range(_MOST_LOSSES):
+            self._raise_if_hopeless(stop)
             with suppress(_LostError):
                 outcome = self._attempt(pickled, shared, stop)
                 if outcome.error:
@@ -177,7 +178,7 @@ class Cluster:
         """Wait until the scheduler has answered that there is a worker."""
         asked = time.monotonic()
         while self._alive_at < asked:
-            self._raise_if_dead(stop)
+            self._raise_if_hopeless(stop)
             time.sleep(_POLL_S / 5)
 
     def _guarded(self, function: Callable[[], Any], stop: threading.Event | None = None) -> Any:  # noqa: ANN401 — what the function returns
@@ -189,9 +190,9 @@ class Cluster:
                 return future.result(_POLL_S)
             if future.done():  # it was the function's own TimeoutError
                 return future.result()
-            self._raise_if_dead(stop)
+            self._raise_if_hopeless(stop)
 
-    def _raise_if_dead(self, stop: threading.Event | None) -> None:
+    def _raise_if_hopeless(self, stop: threading.Event | None) -> None:
         if stop and stop.is_set():
             raise CancelledError
         silent = time.monotonic() - self._alive_at

@@ -32,8 +32,8 @@ class DaskSection(Section):
     )
     engine: Annotated[Literal["local", "dask"], AfterValidator(_engine)] = Field(
         "local",
-        description="local: this machine computes; dask: the workers of the cluster, with the same results "
-        "(needs requirements/dask.txt).",
+        description="What computes: this machine (local), or the workers of the cluster, with the same "
+        "results (dask; needs requirements/dask.txt).",
     )
     timeout_s: float = Field(
         60.0,

@@ -5,13 +5,16 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from lightmodel.config.base import Section
-from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX, Config
+from lightmodel.config.load import FILE_SUFFIX, FILE_VARIABLE, PREFIX, Config, is_secret
 from lightmodel.errors import ConfigError
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 PROJECT = Path(__file__).parents[2]
 _SECRET_VARIABLE = re.compile(r"(PASSWORD|SECRET|TOKEN|CREDENTIALS|CONNECTION_STRING|_KEY)$")
@@ -46,6 +49,12 @@ def service_environment(path: Path | None, sets: Sequence[str]) -> dict[str, str
         name, _, value = item.partition("=")
         variables[f"{PREFIX}{name.strip().replace('.', '__')}".upper()] = value
     return {**os.environ, **variables}
+
+
+def without_secrets(section: AnySection) -> AnySection:
+    """Return a section without its secrets, for a process that does not need them."""
+    secrets = [name for name, field in type(section).model_fields.items() if is_secret(field)]
+    return section.model_copy(update=dict.fromkeys(secrets))
 
 
 def secret_values(config: Config) -> frozenset[str]:

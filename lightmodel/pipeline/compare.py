@@ -25,6 +25,7 @@ from lightmodel.pipeline.entries import (
     remove_other_models,
     train_entries,
 )
+from lightmodel.pipeline.spread_entries import train_on_cluster
 from lightmodel.pipeline.testing import evaluate_on_split, open_model
 from lightmodel.pipeline.training_results import csv_bytes
 from lightmodel.search.comparison_report import as_excel, comparison_png, table_rows
@@ -102,8 +103,9 @@ def compare(
     chosen, unsuited = choose_entries(kind, rows, only)
     entries, present = with_present(chosen, config.train)
     results: dict[str, str | Failure] = {}
+    train = train_on_cluster if config.dask.engine == "dask" else train_entries
     with context.progress.task("comparison", total=len(entries), unit="entries") as advance:
-        for entry, result in train_entries(config, split, entries, limit_s):
+        for entry, result in train(config, split, entries, limit_s):
             results[entry.name] = result
             reason = f": {result.reason}" if isinstance(result, Failure) else ""
             logger.info("entry %s: %d of %d done%s", entry.name, len(results), len(entries), reason)

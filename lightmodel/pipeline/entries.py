@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from lightmodel.config import Config
+from lightmodel.config import Config, DaskSection
 from lightmodel.config.threads import threads_of
 from lightmodel.errors import ArtefactMissing
 from lightmodel.files import translate_os_errors, write_atomic
@@ -61,12 +61,25 @@ def train_entries(
 
 def train_entry(config: Config, split_name: str, entry: Entry) -> str:
     """Train an entry on a split, or reuse its model, and return the version of that."""
-    models, split = comparison_models(config), splits_of(config).get(split_name)
+    split = splits_of(config).get(split_name)
+    config = entry_config(config, entry)
+    known = find_trained(config, split)
+    return known or _train(config, comparison_models(config), split, model_key(config, split))
+
+
+def entry_config(config: Config, entry: Entry) -> Config:
+    """Return the settings by which an entry is trained, on one machine."""
     new = {"estimator": entry.estimator, "parameters": dict(entry.parameters), "compile": "never"}
-    config = config.model_copy(update={"train": config.train.model_copy(update=new)})
+    train = config.train.model_copy(update=new)
+    return config.model_copy(update={"train": train, "dask": DaskSection()})
+
+
+def find_trained(config: Config, split: Version) -> str | None:
+    """Return the version that an earlier comparison trained with an entry's settings, if there is one."""
+    models = comparison_models(config)
     key = model_key(config, split)
-    reuse = find_reusable(models, key, lambda one: _scores_file(models, one.name).exists())
-    return reuse.version.name if reuse.version else _train(config, models, split, key)
+    found = find_reusable(models, key, lambda one: scores_file(models, one.name).exists())
+    return found.version.name if found.version else None
 
 
 def _train(config: Config, models: Store, split: Version, key: str) -> str:
@@ -86,7 +99,7 @@ def _train(config: Config, models: Store, split: Version, key: str) -> str:
         row_seconds=_row_seconds(config, table, version),
         notes=np.array(_notes(caught), dtype=np.str_),
     )
-    path = _scores_file(models, version.name)
+    path = scores_file(models, version.name)
     with translate_os_errors(path):
         path.parent.mkdir(exist_ok=True)
     write_atomic(path, buffer.getvalue())
@@ -125,7 +138,7 @@ def read_result(config: Config, entry: Entry, name: str) -> CvResult:
     version = models.get(name)
     results = json.loads(version.read("metrics.json"))
     try:
-        data = _scores_file(models, name).read_bytes()
+        data = scores_file(models, name).read_bytes()
     except OSError as error:
         raise ArtefactMissing(f"{name}.npz was removed from store.work/comparisons") from error
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -144,7 +157,8 @@ def read_result(config: Config, entry: Entry, name: str) -> CvResult:
         )
 
 
-def _scores_file(models: Store, name: str) -> Path:
+def scores_file(models: Store, name: str) -> Path:
+    """Return the path of a model's out-of-fold scores."""
     return models.folder.parent / "scores" / f"{name}.npz"
 
 
@@ -156,4 +170,4 @@ def remove_other_models(config: Config, split: Version) -> None:
     for name in models.names():
         if name not in kept:
             shutil.rmtree(models.folder / name, ignore_errors=True)
-            _scores_file(models, name).unlink(missing_ok=True)
+            scores_file(models, name).unlink(missing_ok=True)

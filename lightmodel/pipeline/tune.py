@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lightmodel.cluster.client import open_cluster
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.task import Metric
 from lightmodel.errors import AlreadyRunning, ConfigError
@@ -30,9 +31,10 @@ from lightmodel.pipeline.reuse import libraries_of, model_inputs, model_paramete
 from lightmodel.pipeline.train import clear_checkpoints, train_spec
 from lightmodel.pipeline.training_results import csv_bytes
 from lightmodel.search.ranges import Space, search_space, starting_point
+from lightmodel.search.spread_trials import SpreadTrials
 from lightmodel.search.studies import StudyPlan, Trial, open_study
 from lightmodel.search.study_report import best_trials, study_png, trial_rows
-from lightmodel.search.trials import TrialContext, prepare_trials, run_trials
+from lightmodel.search.trials import TrialContext, TrialFitter, prepare_trials, run_trials
 from lightmodel.store.lock import run_lock
 from lightmodel.store.provenance import fingerprint
 from lightmodel.store.versions import Version
@@ -186,8 +188,11 @@ def _trial_context(
         tune.pruner_percentile,
         starting_point(result.space.ranges, in_force),
     )
+    spread: TrialFitter = fitter
+    if config.dask.engine == "dask":
+        spread = SpreadTrials.of(fitter, folds, open_cluster(config.dask))
     study = open_study(config, plan)
-    return TrialContext(data, folds.numbers, section, fitter, study, context.progress)
+    return TrialContext(data, folds.numbers, section, spread, study, context.progress)
 
 
 def _compare_best(

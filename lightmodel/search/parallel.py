@@ -74,17 +74,27 @@ def _call(pickled: bytes) -> Any:  # noqa: ANN401 — a Result or a Failure
     try:
         work, task = pickle.loads(pickled)  # noqa: S301 — pickled by the parent
         return work(task)
-    except LightModelError as error:
+    except Exception as error:  # noqa: BLE001 — of whatever estimator
+        return failure_of(error)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the failure of a task that raised an error."""
+    if isinstance(error, LightModelError):
         return Failure(f"failed: {error.message}")
-    except Exception as error:
-        logger.debug("a task failed", exc_info=True)
-        text = " ".join(str(error).split())[:_MAX_CHARACTERS]
-        return Failure(f"failed: {type(error).__name__}: {text}")
+    logger.debug("a task failed", exc_info=error)
+    text = " ".join(str(error).split())[:_MAX_CHARACTERS]
+    return Failure(f"failed: {type(error).__name__}: {text}")
+
+
+def overdue(timeout_s: float) -> Failure:
+    """Return the failure of a task that took too long."""
+    return Failure(f"not finished within {timeout_s:g} s")
 
 
 def _failure(error: BaseException, timeout_s: float) -> Failure:
     if isinstance(error, TimeoutError):
-        return Failure(f"not finished within {timeout_s:g} s")
+        return overdue(timeout_s)
     if not isinstance(error, ProcessExpired):
         return Failure(f"its process died ({error})")
     if error.exitcode == -signal.SIGKILL:

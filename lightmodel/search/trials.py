@@ -1,10 +1,11 @@
 """Run the trials of a study in parallel, and score each out of fold, one fold at a time."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from lightmodel.contract.task import TaskKind
 from lightmodel.interruption import raise_if_interrupted
 from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.learners.boosting import Stopping, fold_datasets
-from lightmodel.learners.lightgbm import LightGBMLearner
+from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer
 from lightmodel.learners.lightgbm_parameters import main_names
 from lightmodel.learners.lightgbm_trials import LightGBMTrials
 from lightmodel.progress import Progress
@@ -23,6 +24,28 @@ from lightmodel.search.studies import OptunaStudy, Trial
 from lightmodel.training.metrics import choose_threshold, measure
 
 _POLL_S = 0.2
+
+
+class TrialFitter(Protocol):
+    """Fits the folds of trials."""
+
+    @property
+    def parallel(self) -> int:
+        """The number of folds that may be fitted in parallel."""
+        ...
+
+    def fit_fold(self, parameters: Mapping[str, Any], fold: int) -> FoldFit:
+        """Fit one fold with a trial's parameters.
+
+        Raises:
+            CancelledError: `stop` was called.
+            ConfigError: the learner rejects the parameters.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Cancel the folds that are being fitted."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +61,7 @@ class TrialContext:
     data: TrainingData
     fold_numbers: Codes
     section: TrainSection
-    fitter: LightGBMTrials
+    fitter: TrialFitter
     study: OptunaStudy
     progress: Progress
 
@@ -59,8 +82,15 @@ def prepare_trials(
     trainer = learner.prepare(data)
     rounds = min(tune.max_rounds, trainer.stopping.max_rounds)
     stopping = Stopping(rounds, tune.patience, trainer.stopping.evaluate_every)
-    datasets = [fold_datasets(trainer.dataset, *folds.rows(fold)) for fold in range(folds.count)]
     given = frozenset(main_names(train.parameters))
+    return trials_of(trainer, folds, given, stopping, threads)
+
+
+def trials_of(
+    trainer: LightGBMTrainer, folds: Folds, given: frozenset[str], stopping: Stopping, threads: int
+) -> LightGBMTrials:
+    """Return a binned table, cut into the folds of trials."""
+    datasets = [fold_datasets(trainer.dataset, *folds.rows(fold)) for fold in range(folds.count)]
     return LightGBMTrials(trainer, datasets, given, stopping, threads)
 
 

@@ -1,5 +1,6 @@
 """Serialise models and checkpoints of folds; the only module that unpickles."""
 
+import functools
 import hashlib
 import importlib
 import io
@@ -20,6 +21,7 @@ from lightmodel.store.versions import Version
 
 MODEL = "model.joblib"
 _DIGEST_BYTES = 32
+_NUMBERS = "biufc"  # kinds of NumPy's types
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +29,9 @@ logger = logging.getLogger(__name__)
 def dump(bundle: dict[str, Any]) -> bytes:
     """Return a pickled bundle; equal content gives equal bytes, whatever the identity of its parts.
 
-    Plain values go through JSON first: a pickle refers back to a string that it has seen before, and
-    whether two equal strings are one object depends on where they came from.
+    Plain values go through JSON first, and strings and types of numbers are made one object each: a
+    pickle refers back to an object that it has seen before, and whether two equal ones are the same
+    object depends on where they came from, such as another process.
     """
     plain, other = {}, {}
     for key, value in bundle.items():
@@ -36,12 +39,28 @@ def dump(bundle: dict[str, Any]) -> bytes:
             plain[key] = json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             other[key] = value
-    import joblib  # half of what the chain imports, and needed only where a model is read or written
-
     canonical = {key: json.loads(text) for key, text in plain.items()}
     buffer = io.BytesIO()
-    joblib.dump({**canonical, **other}, buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    _canonical_pickler()(buffer, pickle.HIGHEST_PROTOCOL).dump({**canonical, **other})
     return buffer.getvalue()
+
+
+@functools.cache
+def _canonical_pickler() -> type[Any]:
+    """Return joblib's pickler, as `dump` describes it; `joblib.load` reads what it writes."""
+    # half of what the chain imports, and needed only where a model is read or written
+    from joblib.numpy_pickle import NumpyPickler
+    from numpy import dtype
+
+    class CanonicalPickler(NumpyPickler):  # type: ignore[misc] # joblib has no types
+        def save(self, obj: Any) -> None:  # noqa: ANN401 — anything
+            if type(obj) is str:
+                obj = sys.intern(obj)
+            elif isinstance(obj, dtype) and obj.kind in _NUMBERS:
+                obj = dtype(obj.str)
+            super().save(obj)
+
+    return CanonicalPickler
 
 
 def load(version: Version) -> dict[str, Any]:

@@ -106,7 +106,6 @@ def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: P
     buffer = pa.py_buffer(mapping)
     mapping.folder, mapping.start = folder, buffer.address
     _MAPPINGS.add(mapping)
-    release()
     return pa.ipc.open_file(buffer).read_all()
 
 

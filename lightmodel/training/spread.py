@@ -78,7 +78,7 @@ class SpreadTrainer:
         return self.cluster.call(_fit_fold, *packed, shared=self.work, stop=self.stopped)
 
     def stop(self) -> None:
-        """Give up the folds that are waited for."""
+        """Cancel the folds that are waited for."""
         self.stopped.set()
 
     def refit(self, folds: Sequence[FoldFit]) -> FittedModel:

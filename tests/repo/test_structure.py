@@ -3,8 +3,8 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 60_580
-MOST_MODULES = 439
+MOST_LINES = 61_800
+MOST_MODULES = 450
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:

@@ -74,6 +74,7 @@ def test_running_trials_fail_when_the_time_is_over(context: TrialContext) -> Non
             return super().fit_fold(parameters, fold)
 
     real = context.fitter
+    assert isinstance(real, LightGBMTrials)
     blocked = Blocked(real.trainer, real.folds, real.given, real.stopping, real.parallel)
     run_trials(replace(context, fitter=blocked), started.is_set)
     assert {trial.state for trial in context.study.trials()} == {"failed"}

@@ -1,10 +1,15 @@
 """Models to bytes and back, of this version and of earlier ones."""
 
 import decimal
+import pickle
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from lightmodel.config.base import RENAMED_MODULES
 from lightmodel.errors import ArtefactCorrupt
@@ -19,6 +24,14 @@ def test_a_bundle_reads_back_and_equal_content_gives_equal_bytes() -> None:
     twins = [{"format": 1, "a": ["x" * n, "x" * n], "b": {"x" * n: 0.1}} for n in (3, 3)]
     twins[1]["a"] = [f"x{'x' * 2}", "xxx"]
     assert codec.dump(twins[0]) == codec.dump(twins[1])
+
+
+def test_an_estimator_gives_the_same_bytes_after_a_stay_in_another_process() -> None:
+    columns = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    fitted = columns.fit(np.arange(12.0).reshape(4, 3))
+    returned = pickle.loads(pickle.dumps(fitted))
+    here, there = ({"steps": {}, "model": one} for one in (fitted, returned))
+    assert codec.dump(here) == codec.dump(there)
 
 
 def test_bytes_that_do_not_match_are_never_unpickled() -> None:
