@@ -53,11 +53,13 @@ class _Mappings:
             threading.Thread(target=self._drop_pages, name="mapped pages", daemon=True).start()
 
     def folder_of(self, columns: Iterable[pa.ChunkedArray]) -> Path | None:
-        """Return the folder of the file in which the first cells of some columns are, if any."""
+        """Return the folder of a file in which cells of one of these columns are, if any."""
         mappings = list(self._all)
         for column in columns if mappings else ():
-            for buffer in _buffers(column):
-                return next((one.folder for one in mappings if buffer.address in one), None)
+            first = next(_buffers(column), None)
+            for one in mappings if first else ():
+                if first.address in one:
+                    return one.folder
         return None
 
     def _drop_pages(self) -> None:
@@ -92,7 +94,7 @@ def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: P
     Raises:
         LightModelError: the file cannot be written, for the disk is full, say.
     """
-    with translate_os_errors(folder):
+    with translate_os_errors(folder / "a table"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             with pa.ipc.new_file(pa.PythonFile(file, "w"), schema) as writer:
