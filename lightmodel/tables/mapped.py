@@ -56,9 +56,9 @@ class _Mappings:
         """Return the folder of a file in which cells of one of these columns are, if any."""
         mappings = list(self._all)
         for column in columns if mappings else ():
-            first = next(_buffers(column), None)
-            for one in mappings if first else ():
-                if first.address in one:
+            first = next(_addresses(column), None)
+            for one in mappings:
+                if first in one:
                     return one.folder
         return None
 
@@ -82,10 +82,10 @@ class _Mappings:
 _MAPPINGS = _Mappings()
 
 
-def _buffers(column: pa.ChunkedArray) -> Iterator[pa.Buffer]:
-    """Yield the last buffer of each chunk, which holds the cells."""
+def _addresses(column: pa.ChunkedArray) -> Iterator[int]:
+    """Yield the address of the cells of each chunk that has some."""
     for chunk in column.chunks:
-        yield from [one for one in chunk.buffers() if one is not None and one.size][-1:]
+        yield from [one.address for one in chunk.buffers() if one is not None and one.size][-1:]
 
 
 def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: Path) -> pa.Table:
