@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20
-_ROWS = 1 << 12  # of Parquet at a time
+_ROWS, _BUFFER = 1 << 12, 1 << 16  # rows of Parquet, and bytes of each column, at a time
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # pandas' name for an index without a name
 
 
@@ -52,7 +52,9 @@ def read_parquet(path: Path, options: DataSection, folder: Path | None = None) -
     from pyarrow import parquet  # slow to import, and serving CSV does not need it
 
     with translate_errors(path.name, "a Parquet file"):
-        with parquet.ParquetFile(path) as file:
+        # without these, Arrow holds all that it has read, and whole columns of a row group
+        bounded = {} if folder is None else {"pre_buffer": False, "buffer_size": _BUFFER}
+        with parquet.ParquetFile(path, **bounded) as file:
             table = file.read() if folder is None else _mapped(file, folder)
         table.validate(full=True)  # Parquet does not guarantee that its texts are UTF-8
         labels = [name for name in table.column_names if is_pandas_index(name)]

@@ -79,14 +79,17 @@ def read_source(
     """
     if not paths:
         raise DataError("there is no file to read", hint="check data.source")
-    with translate_errors(paths[0].name, "a table"):
-        is_large = sum(path.stat().st_size for path in paths) > IN_MEMORY_BYTES
-    parts = [_read_one(path, options, limits, work if is_large else None) for path in paths]
+    folder = work if _are_large(paths) else None
+    parts = [_read_one(path, options, limits, folder) for path in paths]
     tables = [part.table for part in parts]
     if len(tables) == 1:
         return parts[0]
     _refuse_other_columns(tables, [path.name for path in paths])
     return TableRead(_stacked(tables), _common_dialect([part.dialect for part in parts]))
+
+
+def _are_large(paths: Sequence[Path]) -> bool:
+    return sum(path.stat().st_size for path in paths if path.is_file()) > IN_MEMORY_BYTES
 
 
 def _common_dialect(dialects: Sequence[Dialect]) -> Dialect:
