@@ -56,11 +56,13 @@ class _Mappings:
             threading.Thread(target=self._drop_pages, name="mapped pages", daemon=True).start()
 
     def folder_of(self, columns: Iterable[pa.ChunkedArray]) -> Path | None:
-        """Return the folder of the file in which the first cells of some columns are, if any."""
+        """Return the folder of a file in which cells of one of these columns are, if any."""
         mappings = list(self._all)
         for column in columns if mappings else ():
-            for buffer in _buffers(column):
-                return next((one.folder for one in mappings if buffer.address in one), None)
+            first = next(_addresses(column), None)
+            for one in mappings:
+                if first in one:
+                    return one.folder
         return None
 
     def _drop_pages(self) -> None:
@@ -83,10 +85,10 @@ class _Mappings:
 _MAPPINGS = _Mappings()
 
 
-def _buffers(column: pa.ChunkedArray) -> Iterator[pa.Buffer]:
-    """Yield the last buffer of each chunk, which holds the cells."""
+def _addresses(column: pa.ChunkedArray) -> Iterator[int]:
+    """Yield the address of the cells of each chunk that has some."""
     for chunk in column.chunks:
-        yield from [one for one in chunk.buffers() if one is not None and one.size][-1:]
+        yield from [one.address for one in chunk.buffers() if one is not None and one.size][-1:]
 
 
 def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: Path) -> pa.Table:
@@ -95,7 +97,7 @@ def mapped_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, folder: P
     Raises:
         LightModelError: the file cannot be written, for the disk is full, say.
     """
-    with translate_os_errors(folder):
+    with translate_os_errors(folder / "a table"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             with pa.ipc.new_file(pa.PythonFile(file, "w"), schema) as writer:

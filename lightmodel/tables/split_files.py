@@ -176,7 +176,8 @@ def _read_parquet(path: Path, types: Mapping[str, pa.DataType]) -> pa.Table:
 def _map_parquet(path: Path, types: Mapping[str, pa.DataType], folder: Path) -> pa.Table:
     from pyarrow import parquet  # as above
 
-    with parquet.ParquetFile(path) as file:
+    # pre_buffer would hold all that was read
+    with parquet.ParquetFile(path, pre_buffer=False) as file:
         schema = _wanted(file.schema_arrow, types)
         batches = file.iter_batches(_READ_ROWS)
         return mapped_table((batch.cast(schema) for batch in batches), schema, folder)

@@ -306,7 +306,7 @@ def test_a_full_disk_is_said_to_be_full(monkeypatch: pytest.MonkeyPatch, tmp_pat
     written(tmp_path / "t.csv", lines())
     monkeypatch.setattr(reading, "IN_MEMORY_BYTES", 0)
 
-    with small_files(1 << 20), pytest.raises(StorageFull, match="no room left"):
+    with small_files(1 << 20), pytest.raises(StorageFull, match="no room left to write a table in"):
         read_source([tmp_path / "t.csv"], DataSection(), work=tmp_path / "work")
 
     assert not list((tmp_path / "work").iterdir())

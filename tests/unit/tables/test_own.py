@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lightmodel.config import DataSection
 from lightmodel.errors import DataError
+from lightmodel.tables import split_files
 from lightmodel.tables.reading import read_table
 from lightmodel.tables.split_files import SplitFormat, read_part, write_table
 
@@ -86,8 +87,10 @@ def test_any_table_reads_back_equal(format: SplitFormat, table: pa.Table) -> Non
         path = Path(folder, "side")
         write_table(table, path, format, threads=1)
         back = read_part(path, format, types_of(table))
+        mapped = read_part(path, format, types_of(table), Path(folder))
 
     assert same(back, table)
+    assert same(mapped, table)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -148,6 +151,16 @@ def test_a_written_csv_is_read_back_by_the_general_reader(tmp_path: Path) -> Non
     assert same(read_table([tmp_path / "test.csv"], DataSection()), table)
 
 
+def test_a_type_that_shows_late_is_inferred_over_all_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split_files, "_READ_BYTES", 1_000)
+    table = pa.table({"n": range(2_000), "late": [*map(str, range(1_999)), "word"]})
+    write_table(table, tmp_path / "side", "csv", threads=1)
+
+    assert same(read_part(tmp_path / "side", "csv", {"n": pa.int64()}, tmp_path), table)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_error_names_an_absent_column(tmp_path: Path, format: SplitFormat) -> None:  # noqa: A002 — see above
     write_table(pa.table({"x": [1, 2]}), tmp_path / "side", format, threads=1)
@@ -157,16 +170,19 @@ def test_an_error_names_an_absent_column(tmp_path: Path, format: SplitFormat) ->
 
 
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize("content", [b"", b"rubbish", b'"x"\n"Elm Street"\n', b"PAR1 rubbish PAR1"])
 def test_a_damaged_file_is_a_data_error(
     tmp_path: Path,
     format: SplitFormat,  # noqa: A002 — see above
     content: bytes,
+    *,
+    mapped: bool,
 ) -> None:
     (tmp_path / "side").write_bytes(content)
 
     with pytest.raises(DataError, match=r"^side ") as caught:
-        read_part(tmp_path / "side", format, {"x": pa.int64()})
+        read_part(tmp_path / "side", format, {"x": pa.int64()}, tmp_path if mapped else None)
 
     assert "Elm" not in caught.value.message
     assert tmp_path.name not in caught.value.message
