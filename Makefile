@@ -18,7 +18,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --fork-strategy f
 NOTEBOOKS := $(basename $(notdir $(wildcard model-development/*.ipynb)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-dask bench-shadow bench-deploy bench-push structure image soak coverage evidently prefect loop console-pictures notebooks lock audit docs clean
+.PHONY: help run mlflow console test test-marked check serve bench bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-scale bench-dask bench-shadow bench-deploy bench-push structure image soak coverage evidently prefect loop console-pictures notebooks lock audit docs clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {name[++n] = $$1; about[n] = $$2; if (length($$1) > width) width = length($$1)} \
@@ -54,7 +54,7 @@ check: $(DEV_STAMP) ## Lint, types, layers, and the words of the documentation
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/repo/test_words.py
 
-bench: bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-dask bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
+bench: bench-train bench-preprocess bench-tune bench-quality bench-serve bench-requests bench-compiled bench-memory bench-drift bench-streams bench-score bench-scale bench-dask bench-shadow bench-deploy bench-push image ## All measurements that the README quotes
 
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
@@ -85,6 +85,9 @@ bench-memory: $(DEV_STAMP) ## What 50 uploads of 500,000 rows leave in the servi
 
 bench-drift: $(STAMP) ## Drift of 200,000 rows of 200 columns, against scipy's ks_2samp
 	$(BIN)/python -m benchmarks.drift
+
+bench-scale: $(DEV_STAMP) ## Tables that grow to 2,000,000 rows, against pyarrow, Polars and DuckDB (half an hour)
+	$(BIN)/python -m benchmarks.scale
 
 bench-shadow: $(DEV_STAMP) ## What a challenger costs the answers, with one and without in turns (minutes)
 	$(BIN)/python -m benchmarks.shadow

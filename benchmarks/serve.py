@@ -23,6 +23,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peers.environment import peers_python
 from benchmarks.serving import ROOT, Running, Server, running, watched
 from lightmodel.config import Config, load
 from lightmodel.config.threads import cores
@@ -94,12 +95,7 @@ def _csv(header: bytes, rows: Sequence[bytes], size: int) -> bytes:
 
 def peers(served: LoadedModel) -> list[Server]:
     """Build the peers' environment and their forms of the model once, and return their servers."""
-    python = FOLDER / "peers" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
-        wanted = str(ROOT / "requirements" / "bench.txt")
-        install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", wanted]
-        subprocess.run(install, check=True)
+    python = peers_python()
     from lightmodel.store import codec
 
     bundle = codec.unpickle((served.folder / codec.MODEL).read_bytes(), served.version)

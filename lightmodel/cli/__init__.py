@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from lightmodel import __version__, errors
+from lightmodel.interruption import keep_interrupts
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ def commands() -> None:
 
 def main(*command: str) -> None:
     """Run the arguments of the process, after those of `command`, and exit with the command's code."""
+    keep_interrupts()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.captureWarnings(capture=True)
     atexit.register(gc.freeze)  # or Python searches all that was imported for garbage, to end then

@@ -10,10 +10,10 @@ from lightmodel.delivery.aws import default_image, open_aws
 from lightmodel.delivery.azure_app_service import open_app_service
 from lightmodel.delivery.base import Deployment
 from lightmodel.delivery.docker_host import open_docker_host
-from lightmodel.delivery.interruption import defer_signals
 from lightmodel.delivery.monitor import open_monitor
 from lightmodel.delivery.signed_only import signed_only
 from lightmodel.errors import DeployFailed, LightModelError, SourceUnavailable
+from lightmodel.interruption import defer_signals
 from lightmodel.notify.events import Deployed, Message, Notify, RolledBack
 from lightmodel.notify.notifier import open_notifier
 

@@ -11,7 +11,6 @@ from lightmodel.delivery.aws_account import AwsAccount, translate_errors
 from lightmodel.delivery.base import DeploymentResult
 from lightmodel.delivery.containers import STOP_S
 from lightmodel.delivery.engine import image_of, manifest_of
-from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.delivery.proxy import PROXY_IMAGE
 from lightmodel.errors import (
     ArtefactCorrupt,
@@ -21,6 +20,7 @@ from lightmodel.errors import (
     LightModelError,
     SourceUnavailable,
 )
+from lightmodel.interruption import raise_if_interrupted
 
 if TYPE_CHECKING:  # imported when an engine is needed
     from docker import DockerClient

@@ -13,8 +13,8 @@ from lightmodel.delivery.aws_invocation import is_ready, smoke_test_version
 from lightmodel.delivery.aws_metrics import Counts, counts_of
 from lightmodel.delivery.base import DeploymentResult
 from lightmodel.delivery.engine import image_of, manifest_of
-from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.errors import ArtefactMissing, ConfigError, DeployFailed
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.store.manifest import Manifest
 
 if TYPE_CHECKING:  # imported when an engine is needed

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from lightmodel.config import DeploySection
 from lightmodel.delivery import engine
-from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.delivery.proxy import PROXY_URL, Proxy
 from lightmodel.delivery.replicas import REPLICAS, Replica
 from lightmodel.delivery.smoke_test import OK, Ask, smoke_test, wait_until_ready
 from lightmodel.errors import ConfigError, DeployFailed
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.store.manifest import Manifest
 
 if TYPE_CHECKING:  # imported when an engine is needed

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import requests
 
-from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.errors import AlreadyRunning, ConfigError, DeployFailed, SourceUnavailable
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.store.manifest import Manifest
 
 if TYPE_CHECKING:  # imported when an engine is needed

@@ -15,8 +15,8 @@ import requests
 from lightmodel.config import Config, DeploySection
 from lightmodel.contract.columns import Contract
 from lightmodel.contract.task import Task, label_name
-from lightmodel.delivery.interruption import raise_if_interrupted
 from lightmodel.errors import DeployFailed
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.scoring.predictor import SAME_SCORE
 from lightmodel.store.canary import is_canarys, served_versions
 from lightmodel.store.manifest import Manifest

@@ -13,6 +13,7 @@ from lightmodel.config import Config
 from lightmodel.contract.columns import ColumnType, Contract
 from lightmodel.contract.task import Metric, gate_metric
 from lightmodel.errors import ArtefactMissing, QualityGateFailed
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.notify.events import Notify, no_notifications
 from lightmodel.progress import Progress, format_seconds
 from lightmodel.store.verdict import newest_approved
@@ -103,7 +104,12 @@ class Outcome:
 
 
 def timed(stage: str, work: Callable[[], Outcome]) -> Outcome:
-    """Do the work of a stage, log its start and end, and return its outcome with the duration."""
+    """Do the work of a stage, log its start and end, and return its outcome with the duration.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came before, and got lost.
+    """
+    raise_if_interrupted()
     logger.info("%s started", stage, extra={"event": "stage started", "stage": stage})
     started = time.perf_counter()
     outcome = replace(work(), seconds=time.perf_counter() - started)

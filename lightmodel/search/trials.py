@@ -13,6 +13,7 @@ from lightmodel.config import Config, TrainSection
 from lightmodel.contract.cells import Codes, Scores
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.learners.base import Folds, TrainingData
 from lightmodel.learners.boosting import Stopping, fold_datasets
 from lightmodel.learners.lightgbm import LightGBMLearner, LightGBMTrainer, LightGBMTrials
@@ -108,6 +109,7 @@ def run_trials(context: TrialContext, is_over: Callable[[], bool]) -> None:
             waiting = {pool.submit(work) for _ in range(count)}
             while waiting:
                 done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_EXCEPTION)
+                raise_if_interrupted()
                 for future in done:
                     future.result()
                 if is_over():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import translate_os_errors, write_atomic
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.store.manifest import RESTORE, Signed, Signer, read_json
 from lightmodel.store.version_files import read_document
 from lightmodel.store.versions import Store, Version
@@ -81,7 +82,12 @@ _NO_NOTE = Note()
 def write_verdict(
     version: Version, verdict: "Verdict", report: bytes, signer: Signer, **facts: object
 ) -> StoredVerdict:
-    """Write the report, and then the verdict that names it; `facts` are StoredVerdict's other fields."""
+    """Write the report, and then the verdict that names it; `facts` are StoredVerdict's other fields.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came before, and got lost.
+    """
+    raise_if_interrupted()
     write_atomic(version.folder / REPORT, report)
     stored = StoredVerdict(
         passed=verdict.passed,

@@ -18,6 +18,7 @@ from typing import Any
 from lightmodel.config import Config
 from lightmodel.errors import ArtefactCorrupt, ArtefactMissing, LightModelError
 from lightmodel.files import atomic_path, sha256_of, translate_os_errors, write_atomic
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.store.manifest import RESTORE, FileEntry, Manifest, Signer
 from lightmodel.store.version_files import matches_entry, read_document, unreadable
 from lightmodel.store.version_names import created_at, is_version_name, new_version_name
@@ -98,7 +99,12 @@ class Draft:
             part.write_bytes(data)
 
     def publish(self, **facts: Any) -> Version:  # noqa: ANN401 — the manifest's own fields
-        """Write the manifest: from now on the version exists."""
+        """Write the manifest: from now on the version exists.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came before, and got lost.
+        """
+        raise_if_interrupted()
         manifest = self.signer.sign(
             Manifest(
                 kind=self.kind,

@@ -14,6 +14,7 @@ from lightmodel.contract.loss_values import check_target
 from lightmodel.contract.results import FoldFit
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
+from lightmodel.interruption import raise_if_interrupted
 from lightmodel.learners.base import Folds, Learner, Trainer, TrainingData
 from lightmodel.progress import Progress
 from lightmodel.store.codec import FoldCheckpoints
@@ -167,6 +168,7 @@ def fit_folds(trainer: Trainer, folds: Folds, spec: TrainSpec) -> list[FoldFit]:
                 spec.checkpoints.save(fold, fitted)
         advance(1)
         spec.on_fold(fitted, fold, count)
+        raise_if_interrupted()
         return fitted
 
     with spec.progress.task("cross-validation", total=count, unit="folds") as advance:

@@ -196,3 +196,21 @@ def test_dvc_watches_the_file() -> None:
 
     assert '- "mine.py"' in dvc_file(load(sets=OWN[1:2], environ={}).config)
     assert "mine.py" not in dvc_file(load(environ={}).config)
+
+
+def test_a_run_ends_at_a_ctrl_c_that_python_dropped(own: Project) -> None:
+    dropped = """
+import signal
+
+class Forgotten:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def features(columns):
+    Forgotten()
+    return {"thrift": columns["spent"] / columns["age"]}
+"""
+    (own.folder / "mine.py").write_text(dropped, encoding="utf-8")
+    ran = own.run("--set", "train.module=mine.py")
+    assert (ran.code, "interrupted; the next run resumes" in ran.err) == (130, True), ran.err
+    assert not own.models()

@@ -235,7 +235,7 @@ def test_how_a_run_ended_is_known_without_its_log(settings: ConsoleSection, shop
 
 def test_a_run_is_stopped(settings: ConsoleSection, shop: Project) -> None:
     text = (shop.folder / "config.toml").read_text(encoding="utf-8")
-    slow = "max_rounds = 20_000, patience = 20_000, learning_rate = 1e-5"
+    slow = "max_rounds = 1_000_000, patience = 1_000_000, learning_rate = 1e-5"  # for minutes
     shop.settings(text.replace("max_rounds = 60, learning_rate = 0.25", slow))
     page = opened("train", settings)
     page.toggle(key="force").set_value(True)

@@ -19,7 +19,6 @@ from lightmodel.delivery.aws_account import AwsAccount, open_account
 from lightmodel.delivery.aws_alias import LiveAlias
 from lightmodel.delivery.aws_lambda import LambdaDeployment
 from lightmodel.delivery.aws_monitor import MonitoredFunction
-from lightmodel.delivery.interruption import defer_signals
 from lightmodel.errors import (
     AlreadyRunning,
     ArtefactMissing,
@@ -28,6 +27,7 @@ from lightmodel.errors import (
     LightModelError,
     SourceUnavailable,
 )
+from lightmodel.interruption import defer_signals
 from lightmodel.lambda_function import LambdaFunction
 from tests.fakes import clouds
 from tests.fakes.aws import Aws, aws
