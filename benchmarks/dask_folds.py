@@ -45,6 +45,14 @@ def table_of(rows: int, columns: int) -> TrainingData:
     return TrainingData(features, target, names, (), Task(TaskKind.BINARY, (0, 1)))
 
 
+def address_in(file: Path) -> str:
+    """Return the address in the scheduler's file; "" until it is written."""
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["address"])
+    except (FileNotFoundError, ValueError):
+        return ""
+
+
 @contextmanager
 def cluster_of(workers: int, folder: Path) -> Iterator[DaskSection]:
     """Start a scheduler and workers of one thread, and end them."""
@@ -59,9 +67,8 @@ def cluster_of(workers: int, folder: Path) -> Iterator[DaskSection]:
             stack.enter_context(process)
             stack.callback(process.terminate)
         deadline = time.monotonic() + START_S
-        while not file.exists() and time.monotonic() < deadline:
+        while not (address := address_in(file)) and time.monotonic() < deadline:
             time.sleep(0.1)
-        address = json.loads(file.read_text(encoding="utf-8"))["address"]
         section = DaskSection(scheduler=address, engine="dask", timeout_s=START_S)
         while open_cluster(section).threads < workers and time.monotonic() < deadline:
             time.sleep(0.1)

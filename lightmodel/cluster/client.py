@@ -13,7 +13,7 @@ from uuid import uuid4
 from lightmodel.cluster.versions import reject_other_versions, versions_here
 from lightmodel.cluster.worker import Outcome, SharedValue, as_pickled, run_task
 from lightmodel.config import DaskSection
-from lightmodel.errors import ConfigError, NotPossible, SourceUnavailable
+from lightmodel.errors import ConfigError, LightModelError, NotPossible, SourceUnavailable
 
 if TYPE_CHECKING:
     import distributed
@@ -121,26 +121,19 @@ class Cluster:
         from distributed import KilledWorker
 
         sent = None if shared is None else self._scattered(shared, stop)
-        task = self._client.submit(
-            run_task,
-            versions_here(),
-            pickled,
-            sent,
-            key=f"light-model-task-{uuid4().hex}",
-            pure=False,
-        )
+        key, options = f"light-model-task-{uuid4().hex}", {"pure": False}
+        arguments = run_task, versions_here(), pickled, sent
+        task = self._asked(partial(self._client.submit, *arguments, key=key, **options), stop)
         try:
-            outcome: Outcome = self._guarded(task.result, stop)
+            outcome: Outcome = self._asked(task.result, stop)
         except KilledWorker as error:
             raise NotPossible(
                 "workers of the Dask cluster died, one after the other, with the same task",
                 hint="perhaps their memory is too small: give them more, or run fewer on a machine",
             ) from error
-        except CancelledError as error:
-            if stop and stop.is_set():
-                threading.Thread(target=task.cancel, daemon=True).start()
-                raise
-            raise _LostError from error
+        except CancelledError:
+            threading.Thread(target=task.cancel, daemon=True).start()
+            raise
         return outcome
 
     def _scattered(self, shared: Shared, stop: threading.Event | None) -> Any:  # noqa: ANN401 — Dask's
@@ -148,17 +141,28 @@ class Cluster:
         with shared.lock:
             if shared.future is None or shared.future.status != "finished":
                 key = f"{shared.value.key}-{uuid4().hex[:8]}"
-                scatter = partial(
-                    self._client.scatter,
+                values, options = (
                     {key: shared.value},
-                    broadcast=True,
-                    timeout=_LONGEST_PING_S,
+                    {"broadcast": True, "timeout": _LONGEST_PING_S},
                 )
-                try:
-                    shared.future = self._guarded(scatter, stop)[key]
-                except (OSError, KeyError, ValueError) as error:
-                    raise _LostError from error
+                sent = self._asked(partial(self._client.scatter, values, **options), stop)
+                shared.future = sent[key]
             return shared.future
+
+    def _asked(self, function: Callable[[], Any], stop: threading.Event | None) -> Any:  # noqa: ANN401 — likewise
+        """Return what a function of Dask returns, or raise _LostError if that was lost on the way."""
+        try:
+            return self._guarded(function, stop)
+        except CancelledError as error:  # by `stop`, or by Dask for what is lost
+            if stop and stop.is_set():
+                raise
+            raise _LostError from error
+        except OSError as error:
+            raise _LostError from error
+        except Exception as error:
+            if self._client.status == "running" or isinstance(error, LightModelError):
+                raise
+            raise _LostError from error
 
     def _check_versions(self) -> None:
         """Raise ConfigError if a worker has other versions than this process."""
@@ -263,6 +267,8 @@ def open_cluster(section: DaskSection) -> Cluster:
     with _clusters_lock:
         known = _clusters.get(section)
         if known is None or not known.is_usable:
+            if known:
+                known.close()
             known = _clusters[section] = Cluster(section)
         return known
 

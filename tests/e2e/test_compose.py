@@ -1,4 +1,4 @@
-"""`docker compose --profile app` and `--profile console`, as a user starts them."""
+"""`docker compose --profile app`, `--profile console` and `--profile dask`, as a user starts them."""
 
 import os
 import subprocess
@@ -17,6 +17,11 @@ ASK = """
 from lightmodel.config import load
 from lightmodel.console.session import client_of
 print(client_of(load().config.console, "").schema().version)
+"""
+TRAIN_TWICE = """
+python run.py --set train.folds=4 --set 'train.parameters={max_rounds = 20, num_leaves = 4}' &&
+python train.py --force --set train.folds=4 --set 'train.parameters={max_rounds = 20, num_leaves = 4}' \
+    --set dask.engine=local && sha256sum var/store/model/*/model.joblib
 """
 Compose = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -63,3 +68,14 @@ def test_the_profile_console_shows_a_page_that_knows_the_service(images: str) ->
         assert asked.stdout.startswith("20"), asked.stdout + asked.stderr
         written = compose("exec", "--user", "0:0", "console", "touch", "/app/config.toml")
         assert "Read-only file system" in written.stderr
+
+
+def test_the_profile_dask_trains_on_its_workers_with_the_bytes_of_one_machine(images: str) -> None:
+    assert images
+    with composed("dask", DASK_PORT=str(free_port())) as compose:
+        quiet = ("-e", "LIGHTMODEL__TRACKING__URI=none", "-e", "LIGHTMODEL__GATE__BOOTSTRAP=20")
+        ran = compose("run", "--rm", *quiet, "trainer", "sh", "-c", TRAIN_TWICE)
+        hashes = [line.split()[0] for line in ran.stdout.splitlines() if "model.joblib" in line]
+        assert len(hashes) == 2, ran.stdout + ran.stderr
+        assert hashes[0] == hashes[1]
+        assert "Run out-of-band function" in compose("logs", "worker").stdout

@@ -86,13 +86,20 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[DaskCluster]:
     with ExitStack() as stack:
         started = _dask([*words, "--scheduler-file", str(file)], folder / "scheduler.log", ROOT)
         scheduler = stack.enter_context(started)
-        wait_until(file.exists, "the scheduler", process=scheduler, seconds=START_S)
-        address = json.loads(file.read_text("utf-8"))["address"]
-        cluster = DaskCluster(folder, address, scheduler, stack)
+        wait_until(lambda: _address(file), "the scheduler", process=scheduler, seconds=START_S)
+        cluster = DaskCluster(folder, _address(file), scheduler, stack)
         for _ in range(workers):
             cluster.add_worker()
         yield cluster
         cluster.kill_workers()
+
+
+def _address(file: Path) -> str:
+    """Return the address in the scheduler's file; "" until it is written."""
+    try:
+        return str(json.loads(file.read_text("utf-8"))["address"])
+    except (FileNotFoundError, ValueError):
+        return ""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from lightmodel.config import Config, StoreSection, TrackingSection, load
-from lightmodel.config.environment import child_environment
+from lightmodel.config.environment import child_environment, without_secrets
 from lightmodel.config.threads import cores
 
 
@@ -32,6 +32,11 @@ def test_sections_reach_a_child_unchanged(store: StoreSection, tracking: Trackin
     ours = {name: value for name, value in environ.items() if name.startswith("LIGHTMODEL__")}
     config = load(environ=ours).config
     assert (config.store, config.tracking) == (store, tracking)
+
+
+def test_a_section_for_other_machines_has_no_secrets() -> None:
+    store = StoreSection(root=Path("here"), signing_key=SecretStr("k" * 40))
+    assert without_secrets(store) == StoreSection(root=Path("here"))
 
 
 def test_every_section_without_tables_reaches_a_child_unchanged() -> None:
