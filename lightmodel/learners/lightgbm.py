@@ -150,7 +150,10 @@ class LightGBMTrainer:
 
     def __reduce__(self) -> tuple[Callable[..., "LightGBMTrainer"], tuple[Any, ...]]:
         """Return the binned table and the parameters: another process fits folds, and nothing else."""
-        parameters = {**self.parameters, "num_threads": ONE_THREAD}  # that process has its own cores
+        parameters = {
+            **self.parameters,
+            "num_threads": ONE_THREAD,
+        }  # that process has its own cores
         fields = parameters, self.stopping, self.keep_fold_models, self.lowest_rate
         return _trainer_of, (self.data.without_rows(), bytes_of_binned(self.dataset), *fields)
 

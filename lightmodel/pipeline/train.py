@@ -129,7 +129,7 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
         ConfigError: train.module or train.parameters cannot be used, or the cluster.
         SourceUnavailable: there is no cluster, or it has no worker.
     """
-    from lightmodel.tables.mapped import new_matrix
+    from lightmodel.tables.mapped_matrices import new_matrix
     from lightmodel.training.cross_validation import TrainSpec
     from lightmodel.training.spread import SpreadLearner
 

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from lightmodel.config import load
 from lightmodel.contract import matrices
 from lightmodel.store.versions import Version, models_of
-from lightmodel.tables import encode, mapped
+from lightmodel.tables import encode, mapped_matrices
 from lightmodel.training import testing, user_features
 from tests.fakes.trained import run_chain, settings_for
 
@@ -113,8 +113,8 @@ def test_a_table_in_files_gives_the_same_model_and_metrics(
         in_files.append((rows, columns))
         return real(rows, columns, folder)
 
-    real = mapped.mapped_matrix
-    monkeypatch.setattr(mapped, "mapped_matrix", mapped_matrix)
+    real = mapped_matrices.mapped_matrix
+    monkeypatch.setattr(mapped_matrices, "mapped_matrix", mapped_matrix)
     monkeypatch.setattr(matrices, "LARGE_CELLS", 0)
     monkeypatch.setattr(testing, "_BLOCK_CELLS", 1_000)
     monkeypatch.setattr(user_features, "CALLED_ROWS", 700)

@@ -8,7 +8,7 @@ import pytest
 
 from lightmodel.contract import matrices
 from lightmodel.errors import StorageFull
-from lightmodel.tables.mapped import mapped_matrix, new_matrix
+from lightmodel.tables.mapped_matrices import mapped_matrix, new_matrix
 from tests.fakes.small_files import small_files
 
 ROWS, COLUMNS = 70_000, 3  # 1.7 MB
