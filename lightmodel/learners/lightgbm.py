@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from lightmodel.contract.cells import Codes, Matrix, Scores
-from lightmodel.contract.matrices import is_large
 from lightmodel.contract.results import FoldFit, Importance
 from lightmodel.contract.task import TaskKind
 from lightmodel.errors import ConfigError
@@ -36,13 +35,17 @@ logger = logging.getLogger(__name__)
 # another call, such as the cut of the next fold, has raised it since. A model text names the number, too.
 # Some trees depend on it; those of `_depends_on_threads` do not.
 ONE_THREAD = 1
+<<<<<<< HEAD
 _MOST_FITS = 1_000  # at once: no limit
+=======
+_BINS_BYTES = 640 << 20  # of the binned tables in memory: that of all rows, and one a fold
+>>>>>>> train
 _BY_THREADS = ("linear_tree", "use_quantized_grad")
 _RATE_STEP, _LOWEST_RATE = 0.25, 0.25**3  # of the learning rate, where training diverges
 
 
 class LightGBMLearner:
-    """Fits LightGBM; as many folds run in parallel as there are threads, but one of a large table."""
+    """Fits LightGBM; as many folds run in parallel as there are threads, but fewer of a large table."""
 
     name = "lightgbm"
 
@@ -62,7 +65,7 @@ class LightGBMLearner:
     def prepare(self, data: TrainingData) -> "LightGBMTrainer":
         """Bin the table once, and choose the parameters that the user left out."""
         stopping = {name: int(self._given.get(name, value)) for name, value in STOPPING.items()}
-        threads = self._threads_of_fit(data)
+        parallel, threads = self._parallel_and_threads(data)
         fixed = {
             **objective_parameters(data.task),
             "metric": "None",
@@ -93,14 +96,17 @@ class LightGBMLearner:
             Stopping(**stopping),
             self._keep_fold_models,
             1.0 if "learning_rate" in given else _LOWEST_RATE,
-            fits=threading.Semaphore(1 if threads > ONE_THREAD else self.parallel_folds),
+            fits=threading.Semaphore(parallel),
         )
 
-    def _threads_of_fit(self, data: TrainingData) -> int:
-        """Return the threads of one fit: all for a large table, for two folds would take much memory."""
-        if is_large(*data.features.shape) and not _depends_on_threads(self._given):
-            return self.parallel_folds
-        return ONE_THREAD
+    def _parallel_and_threads(self, data: TrainingData) -> tuple[int, int]:
+        """Return how many folds are fitted in parallel, each on how many threads."""
+        threads = self.parallel_folds
+        if _depends_on_threads(self._given):
+            return threads, ONE_THREAD
+        tables = _BINS_BYTES // max(1, data.features.size)  # a byte a cell; one is that of all rows
+        parallel = max(1, min(threads, tables - 1))
+        return parallel, threads // parallel
 
 
 def _depends_on_threads(parameters: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightmodel.cluster.client import open_cluster
 from lightmodel.config import Config, TrainSection
+from lightmodel.config.environment import preset
 from lightmodel.config.threads import threads_of
 from lightmodel.errors import ConfigError
 from lightmodel.learners.factory import compile_model, make_learner
@@ -133,6 +134,8 @@ def train_spec(config: Config, key: str, progress: Progress) -> "TrainSpec":
     from lightmodel.training.cross_validation import TrainSpec
     from lightmodel.training.spread import SpreadLearner
 
+    # else threads of LightGBM that wait for each other keep the processors from those that work
+    preset({"OMP_WAIT_POLICY": "passive"})
     section = config.train
     code = load_user_code(section)
     has_estimator = section.estimator in {"module", "blend"}

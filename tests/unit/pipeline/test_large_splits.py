@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from lightmodel.config import load
 from lightmodel.contract import matrices
+from lightmodel.learners import lightgbm
 from lightmodel.store.versions import Version, models_of
 from lightmodel.tables import encode, mapped_matrices
 from lightmodel.training import testing, user_features
@@ -116,6 +117,7 @@ def test_a_table_in_files_gives_the_same_model_and_metrics(
     real = mapped_matrices.mapped_matrix
     monkeypatch.setattr(mapped_matrices, "mapped_matrix", mapped_matrix)
     monkeypatch.setattr(matrices, "LARGE_CELLS", 0)
+    monkeypatch.setattr(lightgbm, "_BINS_BYTES", 0)
     monkeypatch.setattr(testing, "_BLOCK_CELLS", 1_000)
     monkeypatch.setattr(user_features, "CALLED_ROWS", 700)
     monkeypatch.setattr(encode, "_TEXTS", 500)
