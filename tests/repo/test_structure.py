@@ -3,7 +3,7 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 61_052
+MOST_LINES = 61_058
 MOST_MODULES = 443
 
 
