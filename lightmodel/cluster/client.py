@@ -51,6 +51,7 @@ class Cluster:
             ConfigError: Dask is not installed, or a worker has other versions.
             SourceUnavailable: there is no scheduler, or it has no worker.
         """
+        _import_dask()  # takes a second, which is not the scheduler's
         self._section = section
         self._alive_at = time.monotonic()
         self._state = "does not answer"
@@ -227,15 +228,20 @@ class _LostError(Exception):
     """A task or a shared value was lost with the workers that held it."""
 
 
-def _connect(section: DaskSection) -> "distributed.Client":
+def _import_dask() -> None:
     try:
-        from distributed import Client
+        import distributed
     except ImportError as error:
         raise ConfigError(
             'dask.engine = "dask" needs Dask, which is not installed',
             hint="pip install -r requirements/dask.txt",
         ) from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it says, our errors say
+    logging.getLogger(distributed.__name__).setLevel(logging.CRITICAL)  # our errors say it
+
+
+def _connect(section: DaskSection) -> "distributed.Client":
+    from distributed import Client
+
     try:
         return Client(
             section.scheduler, timeout=section.timeout_s, set_as_default=False, name="light-model"

@@ -1,4 +1,4 @@
-"""`python -m lightmodel compare` with its entries on a Dask cluster: the results of this machine."""
+"""`python -m lightmodel compare` and `tune` with a Dask cluster: the results of this machine."""
 
 import csv
 import shutil
@@ -39,6 +39,11 @@ def compared(project: Project) -> list[dict[str, str]]:
     return [{key: row[key] for key in kept} for row in rows]
 
 
+def without_times(table: bytes) -> list[dict[str, str]]:
+    rows = csv.DictReader(table.decode().splitlines())
+    return [{key: row[key] for key in row if key not in {"created", "ended"}} for row in rows]
+
+
 def test_the_comparison_is_that_of_this_machine(
     preprocessed: Project, workers: DaskCluster
 ) -> None:
@@ -74,3 +79,18 @@ def test_entries_are_trained_without_the_test_rows_and_signed_here(
     assert isinstance(failure, Failure)
     assert "cannot be fitted" in failure.reason
     close_clusters()
+
+
+def test_a_study_scores_the_settings_in_force_as_here(
+    preprocessed: Project, workers: DaskCluster
+) -> None:
+    words = ("tune", "--trials", "1")  # the first trial is that of the settings in force
+    here = preprocessed.tool(*words)
+    assert here.code == 0, here.err
+    (folder,) = preprocessed.folder.glob("var/studies/tune-*")
+    trials, finalists = ((folder / name).read_bytes() for name in ("trials.csv", "finalists.csv"))
+    shutil.rmtree(preprocessed.folder / "var")
+    spread = preprocessed.tool(*words, **workers.environ())
+    assert spread.code == 0, spread.err
+    assert (folder / "finalists.csv").read_bytes() == finalists
+    assert without_times((folder / "trials.csv").read_bytes()) == without_times(trials)

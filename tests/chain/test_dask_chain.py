@@ -232,7 +232,7 @@ def test_a_cluster_that_goes_away_ends_the_run_and_the_next_one_resumes(
     (fits.folder / "seen").mkdir()
     fits.allow(2)
     with own_cluster(tmp_path) as cluster:
-        with training(preprocessed, fits, cluster, 5) as train:
+        with training(preprocessed, fits, cluster, 8) as train:
             done = lambda: len(list(preprocessed.folder.rglob("fold-*.bin"))) == 2  # noqa: E731
             wait_until(done, "two folds", process=train, seconds=START_S)
             getattr(cluster, what)()

@@ -20,7 +20,7 @@ from tests.fakes.dask_cluster import ROOT, START_S, DaskCluster, dask_cluster
 from tests.fakes.waiting import wait_until
 
 pytestmark = pytest.mark.dask
-DEADLINE_S = 4.0
+DEADLINE_S = 6.0
 
 
 @pytest.fixture(autouse=True)
