@@ -9,9 +9,7 @@ import sys
 from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-_THRESHOLD = (
-    4 << 20
-)  # bytes; smaller blocks stay for the next one who needs some: a tenth of the time
+_THRESHOLD = 4 << 20  # bytes; smaller blocks stay for the next user: a tenth of the time
 
 
 def keep_little() -> None:

@@ -35,11 +35,8 @@ logger = logging.getLogger(__name__)
 # another call, such as the cut of the next fold, has raised it since. A model text names the number, too.
 # Some trees depend on it; those of `_depends_on_threads` do not.
 ONE_THREAD = 1
-<<<<<<< HEAD
 _MOST_FITS = 1_000  # at once: no limit
-=======
 _BINS_BYTES = 640 << 20  # of the binned tables in memory: that of all rows, and one a fold
->>>>>>> train
 _BY_THREADS = ("linear_tree", "use_quantized_grad")
 _RATE_STEP, _LOWEST_RATE = 0.25, 0.25**3  # of the learning rate, where training diverges
 
@@ -156,10 +153,8 @@ class LightGBMTrainer:
 
     def __reduce__(self) -> tuple[Callable[..., "LightGBMTrainer"], tuple[Any, ...]]:
         """Return the binned table and the parameters: another process fits folds, and nothing else."""
-        parameters = {
-            **self.parameters,
-            "num_threads": ONE_THREAD,
-        }  # that process has its own cores
+        # that process has its own cores
+        parameters = {**self.parameters, "num_threads": ONE_THREAD}
         fields = parameters, self.stopping, self.keep_fold_models, self.lowest_rate
         return _trainer_of, (self.data.without_rows(), bytes_of_binned(self.dataset), *fields)
 
