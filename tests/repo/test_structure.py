@@ -3,8 +3,8 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 60_374
-MOST_MODULES = 434
+MOST_LINES = 60_650
+MOST_MODULES = 437
 
 
 def test_the_package_is_no_bigger_than_it_was() -> None:
