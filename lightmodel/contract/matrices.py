@@ -6,7 +6,7 @@ import numpy as np
 
 from lightmodel.contract.cells import Matrix
 
-LARGE_CELLS = 50_000_000  # 400 MB of float64
+LARGE_CELLS = 10_000_000  # 80 MB of float64
 
 NewMatrix = Callable[[int, int], Matrix]  # (rows, columns) → a matrix to be filled, column-major
 

@@ -170,7 +170,9 @@ class LightGBMTrainer:
         A fit that diverges is repeated at a lower learning rate, whose share the fold's model holds.
         """
         with self.fits:
-            return self._fit_fold(train, held_out)
+            fit = self._fit_fold(train, held_out)
+            release()  # the bins of the fold, of which the next one cannot use all
+            return fit
 
     def _fit_fold(self, train: Codes, held_out: Codes) -> FoldFit:
         with self._dataset_lock:  # taking subsets of one table from several threads is not safe
