@@ -149,7 +149,8 @@ def _parse(plan: Plan, folder: Path | None) -> tuple[pa.Table, str]:
             table = mapped_table(batches, schema, folder)
     except pa.ArrowInvalid as error:
         found = _CONVERSION_ERROR.match(str(error))
-        raise (_NotANumber(int(found[1])) if found else error) from None
+        at = int(found[1]) if found else -1
+        raise (_NotANumber(at) if at in plan.numbers else error) from None
     is_utf8 = utf8.encoding in {"ascii", "utf-8"} or utf8.marked
     if not is_utf8 and not plan.text.encoding:
         _log.warning(

@@ -45,7 +45,7 @@ _LARGE_FORMATS: Mapping[Form, LargeTableFormat] = {  # an Excel sheet has 1,048,
     "parquet": read_parquet,
     "json_lines": read_json,
 }
-IN_MEMORY_BYTES = 64 << 20  # of all files; a larger table may not fit, and is not read faster there
+IN_MEMORY_BYTES = 16 << 20  # of all files; what they hold, compressed, may be ten times larger
 
 
 def read_table(paths: Sequence[Path], options: DataSection) -> pa.Table:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lightmodel.config import DataSection, SplitSection, TrainSection
 from lightmodel.contract.cells import Mask, Vector
@@ -119,7 +120,8 @@ def preprocess(
     train, test = rows_where(table, ~mask), rows_where(table, mask)
     warnings += _class_warnings(train, test, contract, options.train.folds)
     if contract.id:
-        repeated = table.num_rows - len(table[contract.id.name].unique())
+        distinct = pc.count_distinct(table[contract.id.name], mode="all").as_py()
+        repeated = table.num_rows - distinct
         if repeated:
             warnings.append(f"{repeated:,} rows repeat an id; rows with the same id are not split")
     leaks = deciding_features(table, contract)

@@ -3,7 +3,7 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 60_650
+MOST_LINES = 60_655
 MOST_MODULES = 437
 
 
