@@ -29,7 +29,7 @@ SETTINGS = """
 target = "y"
 [train]
 folds = 2
-threads = 2
+threads = 1
 compile = "never"
 parameters = {num_leaves = 4, max_rounds = 3, bin_construct_sample_cnt = 20_000}
 [gate]
