@@ -59,7 +59,7 @@ bench: bench-train bench-preprocess bench-tune bench-quality bench-serve bench-r
 coverage: $(DEV_STAMP) ## The tests, with branch coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not ($(MARKED))" --cov --cov-report=term --cov-fail-under=0 $(ARGS)
 
-bench-train: $(STAMP) ## Training and preprocessing against the plain recipe (minutes)
+bench-train: $(STAMP) ## Training against the plain recipe (minutes)
 	$(BIN)/python -m benchmarks.train
 
 bench-preprocess: $(STAMP) ## Preparing a table of dates, amounts and texts, against pandas
@@ -86,7 +86,7 @@ bench-memory: $(DEV_STAMP) ## What 50 uploads of 500,000 rows leave in the servi
 bench-drift: $(STAMP) ## Drift of 200,000 rows of 200 columns, against scipy's ks_2samp
 	$(BIN)/python -m benchmarks.drift
 
-bench-scale: $(DEV_STAMP) ## Tables that grow to 2,000,000 rows, against pyarrow, Polars and DuckDB (half an hour)
+bench-scale: $(DEV_STAMP) ## Tables that grow to 2,000,000 rows, against pyarrow, Polars and DuckDB (an hour)
 	$(BIN)/python -m benchmarks.scale
 
 bench-shadow: $(DEV_STAMP) ## What a challenger costs the answers, with one and without in turns (minutes)

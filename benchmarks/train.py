@@ -1,15 +1,13 @@
-"""`make bench-train`: training and preprocessing against what people do without this project.
+"""`make bench-train`: training against what people do without this project.
 
-Training: the plain recipe of many notebooks, fold by fold on the same rows. Preprocessing: pyarrow
-reading and writing the same file, which is the least that any program must do. Everything runs side by
-side, in turns, and the medians and their ratios are printed and written to benchmarks/results/train.json.
+The plain recipe of many notebooks, fold by fold on the same rows; side by side, in turns. The medians and
+their ratio are printed and written to benchmarks/results/train.json.
 """
 
 import argparse
 import json
 import platform
 import statistics
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +19,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.timing import timed
 from lightmodel.config import load
 from lightmodel.config.threads import threads_of
 from lightmodel.contract.cells import Codes, Vector
@@ -53,10 +50,6 @@ PLAIN = {
     "seed": 0,
 }
 FEWEST_ROUNDS = 1_000  # a fold of the plain recipe with fewer gave up
-ARROW = """
-import sys, pyarrow.csv
-pyarrow.csv.write_csv(pyarrow.csv.read_csv(sys.argv[1]), sys.argv[2])
-"""
 
 
 @dataclass(frozen=True)
@@ -187,31 +180,14 @@ def summary(
     }
 
 
-def bench_preprocess(path: Path, repeats: int) -> dict[str, Any]:
-    """Time whole processes: ours, and pyarrow reading and writing the same file."""
-    mine, theirs = [], []
-    for _ in range(repeats):
-        theirs.append(timed([sys.executable, "-c", ARROW, str(path), str(FOLDER / "copy.csv")]))
-        sets = [f"data.source={path}", f"store.root={FOLDER}"]
-        options = [word for item in sets for word in ("--set", item)]
-        mine.append(timed([sys.executable, "run.py", "preprocess", "--force", *options]))
-    seconds, peer = (statistics.median(run[0] for run in runs) for runs in (mine, theirs))
-    return {
-        "megabytes": path.stat().st_size / 1e6,
-        "seconds": seconds,
-        "arrow_seconds": peer,
-        "times_arrow": seconds / peer,
-        "peak_mb": max(run[1] for run in mine),
-        "arrow_peak_mb": max(run[1] for run in theirs),
-    }
-
-
 def show(results: dict[str, Any]) -> None:
-    """Print both comparisons as tables."""
-    train, pre = results["train"], results["preprocess"]
+    """Print the comparison as a table."""
+    train = results["train"]
     folds = train["plain_folds"]
     early = sum(fold["rounds"] < FEWEST_ROUNDS for fold in folds)
-    table = _table(f"binning and ten folds, {train['rows']:,} rows", "times faster", "AUC")
+    table = Table("", title=f"binning and ten folds, {train['rows']:,} rows")
+    for name in ("seconds", "times faster", "AUC"):
+        table.add_column(name, justify="right")
     table.add_row(
         "plain recipe, a fold that ran in full, times ten",
         f"{train['plain_in_full_s']:.0f}",
@@ -232,22 +208,6 @@ def show(results: dict[str, Any]) -> None:
     )
     table.add_row("light-model's refit, apart", f"{train['refit_s']:.1f}", "", "")
     Console(width=110).print(table)
-    table = _table(
-        f"preprocess of {pre['megabytes']:.0f} MB, whole processes", "times pyarrow", "peak MB"
-    )
-    table.add_row(
-        "pyarrow, read and write", f"{pre['arrow_seconds']:.1f}", "1", f"{pre['arrow_peak_mb']:.0f}"
-    )
-    ratio, peak = f"{pre['times_arrow']:.2f}", f"{pre['peak_mb']:.0f}"
-    table.add_row("light-model preprocess", f"{pre['seconds']:.1f}", ratio, peak)
-    Console(width=110).print(table)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table("", title=title)
-    for name in ("seconds", *columns):
-        table.add_column(name, justify="right")
-    return table
 
 
 def main() -> None:
@@ -263,7 +223,6 @@ def main() -> None:
             "cores": threads_of(load(environ={}).config),
             "python": platform.python_version(),
         },
-        "preprocess": bench_preprocess(path, options.repeats),
         "train": bench_training(path, options.repeats, options.plain_folds),
     }
     show(results)
