@@ -11,16 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Tests of the libraries; what compilers read; sources that browsers load only in their debugger.
-_UNREAD_FOLDERS = {"tests", "include"}
+_UNREAD_FOLDERS = {"test", "tests", "include"}
 _UNREAD_FILES = re.compile(r".*\.(h|hpp|c|cc|cpp|pxd|pyx|pxi|pyi|map|cmake)|swagger-ui-es-.*")
 # Arrow's network protocol, its clouds, and the names under which compilers find its libraries.
 _UNREAD_ARROW = re.compile(
     r"lib\w*flight\w*\.so.*|_(flight|s3fs|gcsfs|azurefs|hdfs|orc|substrait)\..*\.so"
     r"|_pyarrow_cpp_tests\..*|libarrow_python\w*\.so(\.\d+\.\d+\.\d+)?"
 )
+# What would colour the source of languages other than Python in a terminal.
+_UNREAD_LEXERS = re.compile(r"pygments/lexers/(__pycache__/)?(?!__|_mapping|python|special)\w.*")
 _WITH_SYMBOLS = ("pyarrow", "uvloop", "httptools")  # they bundle nothing that auditwheel patched
 _MUST_LOAD = (
     *("numpy.testing", "uvicorn", "uvloop", "httptools", "openpyxl", "psycopg"),
+    *("joblib", "rich.table", "rich.progress", "pygments.lexers.python"),
     *("pyarrow.compute", "pyarrow.csv", "pyarrow.json", "pyarrow.parquet"),
     *("lightgbm", "scipy.stats", "sklearn.ensemble", "pandas", "jax", "xgboost", "catboost"),
 )
@@ -50,12 +53,14 @@ def main(environment: Path) -> None:
 def _unread(packages: Path) -> Iterator[Path]:
     """Yield the folders and files to remove."""
     for path in sorted(packages.rglob("*")):
-        if _UNREAD_FOLDERS & set(path.relative_to(packages).parts[:-1]):
+        place = path.relative_to(packages)
+        if _UNREAD_FOLDERS & set(place.parts[:-1]):
             continue
         unread = (
             path.name in _UNREAD_FOLDERS if path.is_dir() else _UNREAD_FILES.fullmatch(path.name)
         )
-        if unread or (path.parent.name == "pyarrow" and _UNREAD_ARROW.fullmatch(path.name)):
+        is_arrow = path.parent.name == "pyarrow" and _UNREAD_ARROW.fullmatch(path.name)
+        if unread or is_arrow or _UNREAD_LEXERS.fullmatch(place.as_posix()):
             yield path
 
 
