@@ -57,13 +57,14 @@ def address_in(file: Path) -> str:
 def cluster_of(workers: int, folder: Path) -> Iterator[DaskSection]:
     """Start a scheduler and workers of one thread, and end them."""
     file, dask = folder / "scheduler.json", [sys.executable, "-m", "dask"]
-    options = {"cwd": folder, "stderr": subprocess.DEVNULL}
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
     worker = ["worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-dashboard"]
     with ExitStack() as stack:
         for command in ([*words, "--scheduler-file", str(file)], *[worker] * workers):
-            process = subprocess.Popen([*dask, *command], env=environ, **options)  # type: ignore[call-overload]
+            process = subprocess.Popen(
+                [*dask, *command], cwd=folder, env=environ, stderr=subprocess.DEVNULL
+            )
             stack.enter_context(process)
             stack.callback(process.terminate)
         deadline = time.monotonic() + START_S

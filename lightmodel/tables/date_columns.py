@@ -93,10 +93,18 @@ def read_dates(
     usual = order
     if order not in _ORDERS:
         usual = _usual_order([read for name, read in found.items() if name not in unused])
+    unclear = {
+        name
+        for name, read in found.items()
+        if name in unused and (read.invalid or not _is_clear(read, usual))
+    }
+    return _converted(table, {name: found[name] for name in found if name not in unclear}, usual)
+
+
+def _converted(table: pa.Table, found: Mapping[str, _TimeTexts], usual: str) -> DatedTable:
+    """Return the table with columns of times in place of texts, and a warning for those that nearly are."""
     formats, warnings = dict[str, str](), list[str]()
     for name, read in found.items():
-        if name in unused and (read.invalid or not _is_clear(read, usual)):
-            continue
         if read.invalid:
             warnings.append(_nearly(name, read))
             continue

@@ -3,7 +3,7 @@
 from benchmarks.delivery import ROOT
 from benchmarks.structure import lines, modules
 
-MOST_LINES = 61_840
+MOST_LINES = 61_850
 MOST_MODULES = 450
 
 

@@ -52,6 +52,7 @@ def test_ctrl_c_interrupts_as_ever() -> None:
 def test_what_is_ignored_stays_so() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_interrupts()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signal.raise_signal(signal.SIGINT)
     raise_if_interrupted()
 
